@@ -1,0 +1,60 @@
+"""Every error a user can cause, as one tree.
+
+    GstexError                  exit 1
+    ├── UsageError              exit 2: options that contradict each other or are out of range
+    ├── MaterialError           the input folder or image cannot be used
+    │   └── AmbiguousError      several readings of a folder; the message shows the --map to type
+    ├── FormatError             a .gstex file breaks a rule of docs/format.md
+    │   └── VersionError        a .gstex file of a newer version
+    ├── OutputError             the output cannot be written
+    └── BudgetError             the byte budget cannot be met
+
+A message is one line: what was found, what is allowed, what to do.
+"""
+
+__all__ = [
+    "AmbiguousError",
+    "BudgetError",
+    "FormatError",
+    "GstexError",
+    "MaterialError",
+    "OutputError",
+    "UsageError",
+    "VersionError",
+]
+
+
+class GstexError(Exception):
+    """Base of all errors that gstex raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(GstexError):
+    """Options that contradict each other or are out of range."""
+
+    exit_code = 2
+
+
+class MaterialError(GstexError):
+    """The input folder or image cannot be used as a material."""
+
+
+class AmbiguousError(MaterialError):
+    """A folder can be read in several ways; the message shows the override to type."""
+
+
+class FormatError(GstexError):
+    """A .gstex file breaks a rule of docs/format.md."""
+
+
+class VersionError(FormatError):
+    """A .gstex file was written by a newer version of the format."""
+
+
+class OutputError(GstexError):
+    """The output cannot be written."""
+
+
+class BudgetError(GstexError):
+    """The byte budget cannot be met."""
