@@ -1,0 +1,159 @@
+"""The shapes of a .gstex material in memory, and the sizes of its parts in words.
+
+Data and sizes only: the rules are in rules.py, the words are made in words.py. Everything here follows
+docs/format.md, where each number has its reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "ALIGN_WORDS",
+    "GROUP_CELLS",
+    "HEADER_FIXED_WORDS",
+    "LEVEL_ENTRY_WORDS",
+    "MAGIC",
+    "MAX_CANDIDATES",
+    "MAX_CELLS",
+    "MAX_CHANNELS",
+    "MAX_GROUP",
+    "MAX_LEVELS",
+    "MAX_SIZE",
+    "MAX_STRIDE",
+    "MAX_TOP_K",
+    "VERSION",
+    "LevelLayout",
+    "PackedLevel",
+    "PackedMaterial",
+    "PackedMip",
+    "header_words",
+    "index_words",
+    "mip_block_words",
+    "mip_size",
+    "record_words",
+]
+
+VERSION = 0
+MAGIC = 0x4D545347  # "GSTM"
+
+HEADER_FIXED_WORDS = 10
+LEVEL_ENTRY_WORDS = 7
+ALIGN_WORDS = 64  # 256 bytes
+
+MAX_SIZE = 16384  # texels along an axis
+MAX_CHANNELS = 16
+MAX_LEVELS = 16
+MAX_CELLS = 8192  # cells along an axis
+MAX_STRIDE = 320  # bits
+MAX_TOP_K = 32
+MAX_CANDIDATES = 4096
+
+GROUP_CELLS = 16  # cells that share one entry of the cell index
+MAX_GROUP = 65535  # Gaussians in a group: its prefixes have 16 bits
+
+
+@dataclass(frozen=True)
+class LevelLayout:
+    """Grid and record layout of one level: what its entry in the mip block says, without offsets.
+
+    `stride` and the `*_bits` are in bits. `scale_lo` and `scale_step` give the log2 of an inverse scale in
+    1/texel; they are stored as float32.
+    """
+
+    cells_x: int
+    cells_y: int
+    stride: int
+    position_x_bits: int
+    position_y_bits: int
+    rotation_bits: int
+    scale_bits: int
+    amplitude_bits: int
+    scale_lo: float
+    scale_step: float
+
+    @property
+    def geometry_widths(self) -> tuple[int, ...]:
+        """Bits of the six geometry fields in the order of the record."""
+        return (self.position_x_bits, self.position_y_bits, self.rotation_bits,
+                self.scale_bits, self.scale_bits, self.amplitude_bits)
+
+    @property
+    def geometry_bits(self) -> int:
+        """Bits of a record before its features."""
+        return sum(self.geometry_widths)
+
+
+@dataclass(frozen=True)
+class PackedLevel:
+    """The Gaussians of one level as integer codes.
+
+    cell: int64 [N], row-major cell number, non-decreasing.
+    geometry: uint32 [N, 6], codes of position_x, position_y, rotation, scale_u, scale_v, amplitude.
+    features: uint32 [N, C], codes; 0 where the channel is constant (channel_bits == 0).
+    """
+
+    layout: LevelLayout
+    cell: np.ndarray
+    geometry: np.ndarray
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class PackedMip:
+    """One mip: background float32 [C] and its levels, finest first."""
+
+    background: np.ndarray
+    levels: tuple[PackedLevel, ...]
+
+
+@dataclass(frozen=True)
+class PackedMaterial:
+    """A whole material as integer codes: exactly what the GPU section holds.
+
+    width, height: texels of mip 0. channel_lo, channel_step: float32 [C]. channel_bits: int64 [C], 0..12.
+    """
+
+    width: int
+    height: int
+    repeat: bool
+    bilinear: bool
+    top_k: int
+    amplitude_lo: float
+    amplitude_step: float
+    channel_lo: np.ndarray
+    channel_step: np.ndarray
+    channel_bits: np.ndarray
+    mips: tuple[PackedMip, ...]
+
+
+def mip_size(size: int, mip: int) -> int:
+    """Texels of mip `mip` along an axis of `size` texels."""
+    return max(1, size >> mip)
+
+
+def header_words(channels: int, mips: int) -> int:
+    """Words of the material header."""
+    return HEADER_FIXED_WORDS + mips + 2 * channels + -(-channels // 8)
+
+
+def mip_block_words(channels: int, levels: int) -> int:
+    """Words of a mip block: counts, background and level entries; indices and records come on top."""
+    return 2 + channels + LEVEL_ENTRY_WORDS * levels
+
+
+def index_words(cells_x: int, cells_y: int, counts: np.ndarray) -> int:
+    """Words of a level's cell index.
+
+    Args:
+        counts: integer array of cells_x * cells_y entries, Gaussians of each cell in row-major order.
+    """
+    cells = cells_x * cells_y
+    crowded_cells = np.flatnonzero(np.reshape(counts, -1) > 15)
+    crowded_groups = np.unique(crowded_cells // GROUP_CELLS).size
+    return 3 * (cells // GROUP_CELLS + 1) + 8 * crowded_groups
+
+
+def record_words(count: int, stride: int) -> int:
+    """Words of `count` records of `stride` bits."""
+    return -(-count * stride // 32)

@@ -1,0 +1,218 @@
+"""A material's codes to the words of the GPU section and back."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .bits import read_records, write_records
+from .candidates import candidates_max
+from .index import build_index
+from .layout import (
+    ALIGN_WORDS,
+    LEVEL_ENTRY_WORDS,
+    MAGIC,
+    VERSION,
+    PackedLevel,
+    PackedMaterial,
+    PackedMip,
+    header_words,
+    mip_block_words,
+    record_words,
+)
+from .rules import (
+    Header,
+    check_background,
+    check_candidates,
+    check_grids,
+    check_header,
+    check_level,
+    require,
+    require_range,
+)
+from .validate import LevelTable, validate
+
+__all__ = ["pack", "unpack"]
+
+_MAX_WORDS = 2**30  # a section is less than 2^32 bytes
+_GEOMETRY_NAMES = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
+
+
+def pack(material: PackedMaterial) -> np.ndarray:
+    """Write a material as the words of a GPU section.
+
+    Args:
+        material: codes; floats are rounded to float32.
+
+    Returns:
+        uint32 words, padded with zeros to a multiple of 64 words (256 bytes).
+
+    Raises:
+        FormatError: the material breaks a rule of docs/format.md; the message names the field.
+    """
+    header = _header(material)
+    check_header(header)
+    parts = [_header_part(header)]
+    position = len(parts[0])
+    most_candidates = 0
+    for index, mip in enumerate(material.mips):
+        parts[0][10 + index] = position
+        mip_parts, candidates = _mip_parts(mip, header, position, where=f"mip {index}")
+        parts += mip_parts
+        position += sum(len(part) for part in mip_parts)
+        most_candidates = max(most_candidates, candidates)
+        require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes",
+                "less than 2^32 bytes")
+    check_candidates(most_candidates)
+
+    used = position + 1  # the guard word
+    parts[0][4] = used
+    parts[0][7] = most_candidates
+    parts.append(np.zeros(-(-used // ALIGN_WORDS) * ALIGN_WORDS - position, np.uint32))
+    return np.concatenate(parts)
+
+
+def unpack(words: np.ndarray) -> PackedMaterial:
+    """Read the words of a GPU section; the inverse of pack.
+
+    Args:
+        words: uint32 [a multiple of 64], the whole section.
+
+    Raises:
+        VersionError: the section is of a newer version.
+        FormatError: a rule of docs/format.md is broken; see validate.
+    """
+    table = validate(words)
+    header = table.header
+    mips = tuple(
+        PackedMip(mip.background, tuple(_read_level(words, level, header) for level in mip.levels))
+        for mip in table.mips)
+    return PackedMaterial(
+        width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
+        top_k=header.top_k, amplitude_lo=header.amplitude_lo, amplitude_step=header.amplitude_step,
+        channel_lo=header.channel_lo, channel_step=header.channel_step, channel_bits=header.channel_bits,
+        mips=mips)
+
+
+def _read_level(words: np.ndarray, level: LevelTable, header: Header) -> PackedLevel:
+    layout = level.layout
+    size = record_words(level.count, layout.stride)
+    widths = (*layout.geometry_widths, *header.channel_bits.tolist())
+    codes = read_records(words[level.record_offset : level.record_offset + size], level.count, widths,
+                         layout.stride)
+    counts = level.cell_counts.reshape(-1)
+    cell = np.repeat(np.arange(counts.size, dtype=np.int64), counts)
+    return PackedLevel(layout, cell, codes[:, :6], codes[:, 6:])
+
+
+def _header(material: PackedMaterial) -> Header:
+    """The material's header with floats rounded as they will be stored."""
+    channels = len(material.channel_bits)
+    for name in ("channel_lo", "channel_step", "channel_bits"):
+        shape = np.shape(getattr(material, name))
+        require(shape == (channels,), f"shape of {name}", shape, f"({channels},)")
+    return Header(
+        width=int(material.width), height=int(material.height), mip_count=len(material.mips),
+        repeat=bool(material.repeat), bilinear=bool(material.bilinear), top_k=int(material.top_k),
+        amplitude_lo=float(np.float32(material.amplitude_lo)),
+        amplitude_step=float(np.float32(material.amplitude_step)),
+        channel_lo=np.asarray(material.channel_lo, np.float32),
+        channel_step=np.asarray(material.channel_step, np.float32),
+        channel_bits=np.asarray(material.channel_bits, np.int64))
+
+
+def _header_part(header: Header) -> np.ndarray:
+    """The header's words; mip offsets, used words and candidates are filled in by pack."""
+    channels = len(header.channel_bits)
+    size = header_words(channels, header.mip_count)
+    words = np.zeros(size, np.uint32)
+    words[0] = MAGIC
+    words[1] = VERSION | size << 16
+    words[2] = header.width | header.height << 16
+    words[3] = (channels | header.mip_count << 8 | header.top_k << 16 | header.repeat << 24
+                | header.bilinear << 25)
+    words[5:7] = _float_words([header.amplitude_lo, header.amplitude_step])
+    ranges_at = 10 + header.mip_count
+    words[ranges_at : ranges_at + 2 * channels : 2] = _float_words(header.channel_lo)
+    words[ranges_at + 1 : ranges_at + 2 * channels : 2] = _float_words(header.channel_step)
+    for channel, bits in enumerate(header.channel_bits.tolist()):
+        words[ranges_at + 2 * channels + channel // 8] |= np.uint32(bits << 4 * (channel % 8))
+    return words
+
+
+def _mip_parts(mip: PackedMip, header: Header, position: int, *,
+               where: str) -> tuple[list[np.ndarray], int]:
+    """The mip at `position`: ([block, then index and records of each level], most candidates)."""
+    channels = len(header.channel_bits)
+    background = np.asarray(mip.background, np.float32)
+    require(background.shape == (channels,), f"{where} shape of background", background.shape,
+            f"({channels},)")
+    check_background(background, header, where=where)
+    check_grids([level.layout for level in mip.levels], where=where)
+
+    block = np.zeros(mip_block_words(channels, len(mip.levels)), np.uint32)
+    block[0] = len(mip.levels)
+    block[1] = sum(len(level.cell) for level in mip.levels)
+    block[2 : 2 + channels] = _float_words(background)
+    parts = [block]
+    position += len(block)
+    level_counts = []
+    for number, level in enumerate(mip.levels):
+        level_where = f"{where} level {number}"
+        _check_codes(level, header, where=level_where)
+        layout = level.layout
+        counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
+        counts = counts.reshape(layout.cells_y, layout.cells_x)
+        index = build_index(counts, where=level_where)
+        widths = (*layout.geometry_widths, *header.channel_bits.tolist())
+        records = write_records([*level.geometry.T, *level.features.T], widths, layout.stride)
+        entry = 2 + channels + LEVEL_ENTRY_WORDS * number
+        block[entry : entry + LEVEL_ENTRY_WORDS] = _level_entry(level, position, position + len(index))
+        parts += [index, records]
+        position += len(index) + len(records)
+        level_counts.append(counts)
+    return parts, candidates_max(header.repeat, level_counts)
+
+
+def _level_entry(level: PackedLevel, index_offset: int, record_offset: int) -> np.ndarray:
+    layout = level.layout
+    words = np.zeros(LEVEL_ENTRY_WORDS, np.uint32)
+    words[0] = layout.cells_x | layout.cells_y << 16
+    words[1] = index_offset
+    words[2] = record_offset
+    words[3] = len(level.cell)
+    words[4] = (layout.stride | layout.position_x_bits << 9 | layout.position_y_bits << 13
+                | layout.rotation_bits << 17 | layout.scale_bits << 21 | layout.amplitude_bits << 25)
+    words[5:7] = _float_words([layout.scale_lo, layout.scale_step])
+    return words
+
+
+def _check_codes(level: PackedLevel, header: Header, *, where: str) -> None:
+    """Check a level's layout, and that its arrays fit it: nothing is cut off in silence."""
+    layout = level.layout
+    stored = replace(layout, scale_lo=float(np.float32(layout.scale_lo)),
+                     scale_step=float(np.float32(layout.scale_step)))
+    check_level(stored, header, where=where)
+    count, channels = len(level.cell), len(header.channel_bits)
+    # The largest material has less than 2^35 bits, so a count beyond 2^31 fails by its size in pack.
+    require_range(f"{where} count", count, 1, 2**31 - 1)
+    for name, dtype in (("cell", np.int64), ("geometry", np.uint32), ("features", np.uint32)):
+        found = getattr(level, name).dtype
+        require(found == dtype, f"{where} dtype of {name}", found, np.dtype(dtype).name)
+    require(level.geometry.shape == (count, 6), f"{where} shape of geometry", level.geometry.shape,
+            f"({count}, 6)")
+    require(level.features.shape == (count, channels), f"{where} shape of features", level.features.shape,
+            f"({count}, {channels})")
+    require(not (level.cell[1:] < level.cell[:-1]).any(), f"{where} cell", "cells that fall",
+            "Gaussians in the order of their cells")
+    last = layout.cells_x * layout.cells_y - 1
+    require(level.cell[0] >= 0 and level.cell[-1] <= last, f"{where} cell",
+            f"{level.cell[0]} .. {level.cell[-1]}", f"0 .. {last}")
+    for name, width, codes in zip(_GEOMETRY_NAMES, layout.geometry_widths, level.geometry.T, strict=True):
+        require_range(f"{where} {name} code", int(codes.max()), 0, 2**width - 1)
+    for channel, width in enumerate(header.channel_bits.tolist()):
+        require_range(f"{where} feature[{channel}] code", int(level.features[:, channel].max()), 0,
+                      2**width - 1)
+
+
+def _float_words(values: object) -> np.ndarray:
+    return np.asarray(values, np.float32).reshape(-1).view(np.uint32)
