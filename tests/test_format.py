@@ -1,0 +1,332 @@
+"""Codes to words to bytes and back, the index, the candidates and the atomic write."""
+
+import os
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from random_material import make_layout, make_material, random_material
+
+from gstex import format as fmt
+from gstex.errors import FormatError, OutputError
+from gstex.format.bits import read_records, spare_bits_are_zero, write_records
+from gstex.format.index import build_index, read_index
+
+
+def assert_equal(found, expected):
+    """Dataclasses of arrays, tuples and numbers are equal, bit for bit."""
+    assert type(found) is type(expected)
+    for field in fields(expected):
+        a, b = getattr(found, field.name), getattr(expected, field.name)
+        if isinstance(b, tuple):
+            assert len(a) == len(b), field.name
+            for x, y in zip(a, b, strict=True):
+                assert_equal(x, y)
+        elif isinstance(b, np.ndarray):
+            assert a.dtype == b.dtype and a.shape == b.shape, field.name
+            np.testing.assert_array_equal(a, b, err_msg=field.name)
+        else:
+            assert a == b, field.name
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_round_trip_of_random_materials(seed):
+    material = random_material(np.random.default_rng(seed))
+    words = fmt.pack(material)
+    assert words.dtype == np.uint32 and len(words) % 64 == 0
+    assert_equal(fmt.unpack(words), material)
+    back, metadata = fmt.read_bytes(fmt.write_bytes(words, {"seed": seed}))
+    assert metadata == {"seed": seed}
+    np.testing.assert_array_equal(back, words)
+
+
+def test_round_trip_of_the_smallest_texture():
+    rng = np.random.default_rng(0)
+    layout = make_layout(1, 1, 8, (1, 1, 1, 1, 0))
+    for pairs in ([], [(layout, 1)]):
+        material = make_material(rng, width=1, height=1, repeat=False, channel_bits=(0,), mips=[pairs])
+        assert_equal(fmt.unpack(fmt.pack(material)), material)
+
+
+def test_round_trip_of_the_largest_grid_along_one_axis():
+    layout = make_layout(8192, 1)
+    material = make_material(np.random.default_rng(0), width=16384, height=1, repeat=False,
+                             mips=[[(layout, [0, 0, 4000, 8191])], []])
+    assert_equal(fmt.unpack(fmt.pack(material)), material)
+
+
+def test_round_trip_of_a_crowded_material():
+    cells = np.repeat([0, 3, 17, 17, 18, 35], [15, 16, 100, 1, 700, 20])
+    material = make_material(np.random.default_rng(0), mips=[[(make_layout(6, 6), cells)]])
+    assert_equal(fmt.unpack(fmt.pack(material)), material)
+
+
+def test_sizes_add_up_to_the_words_in_use():
+    for seed in range(10):
+        material = random_material(np.random.default_rng(seed))
+        channels = len(material.channel_bits)
+        used = fmt.header_words(channels, len(material.mips)) + 1
+        for mip in material.mips:
+            used += fmt.mip_block_words(channels, len(mip.levels))
+            for level in mip.levels:
+                layout = level.layout
+                counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
+                used += fmt.index_words(layout.cells_x, layout.cells_y, counts)
+                used += fmt.record_words(len(level.cell), layout.stride)
+        words = fmt.pack(material)
+        assert words[4] == used
+        assert len(words) == -(-used // 64) * 64
+
+
+# Records
+
+
+def test_records_match_one_big_integer():
+    rng = np.random.default_rng(1)
+    for stride in range(8, 321, 8):
+        cuts = np.sort(rng.choice(np.arange(1, stride + 1), size=min(stride, 12), replace=False))
+        widths = [int(w) for w in np.diff(np.concatenate([[0], cuts])) if w <= 32]
+        widths.insert(1, 0)
+        for count in (1, 2, 3, 4, 9):
+            codes = [rng.integers(0, 2**width, count, dtype=np.uint32) for width in widths]
+            stream = 0
+            for record in range(count):
+                bit = record * stride
+                for code, width in zip(codes, widths, strict=True):
+                    stream |= int(code[record]) << bit
+                    bit += width
+            expected = [stream >> 32 * word & 0xFFFFFFFF for word in range(-(-count * stride // 32))]
+            words = write_records(codes, widths, stride)
+            assert words.tolist() == expected
+            np.testing.assert_array_equal(read_records(words, count, widths, stride), np.stack(codes, 1))
+            assert spare_bits_are_zero(words, count, sum(widths), stride)
+
+
+@pytest.mark.parametrize("stride, count", [(8, 3), (24, 5), (40, 4), (96, 2), (320, 3)])
+def test_every_spare_bit_is_seen(stride, count):
+    used = stride - 5
+    size = fmt.record_words(count, stride)
+    for bit in range(32 * size):
+        words = np.zeros(size, np.uint32)
+        words[bit // 32] = 1 << bit % 32
+        is_spare = bit >= count * stride or bit % stride >= used
+        assert spare_bits_are_zero(words, count, used, stride) != is_spare, bit
+
+
+# Index
+
+
+@pytest.mark.parametrize("cells_x, cells_y", [(1, 1), (15, 1), (16, 1), (17, 1), (8, 4), (7, 13)])
+@pytest.mark.parametrize("most", [1, 15, 16, 200])
+def test_index_gives_the_start_of_every_cell(cells_x, cells_y, most):
+    rng = np.random.default_rng(most)
+    counts = rng.integers(0, most + 1, (cells_y, cells_x))
+    counts[0, 0] = most
+    count = int(counts.sum())
+    words = build_index(counts, where="level")
+    assert len(words) == fmt.index_words(cells_x, cells_y, counts)
+    back, size = read_index(np.append(words, np.uint32(7)), cells_x, cells_y, count, where="level")
+    assert size == len(words)
+    np.testing.assert_array_equal(back, counts)
+
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    for cell in range(cells_x * cells_y + 1):
+        assert _start(words.tolist(), cell) == starts[cell], cell
+
+
+def _start(words, cell):
+    """start(cell) as a decoder reads it, in plain integers."""
+    group, rest = divmod(cell, 16)
+    head, low, high = words[3 * group : 3 * group + 3]
+    base = head & 0x7FFFFFFF
+    if head >> 31:
+        return base + (words[low + rest // 2] >> 16 * (rest % 2) & 0xFFFF)
+    return base + sum((low | high << 32) >> 4 * k & 15 for k in range(rest))
+
+
+def test_group_limit():
+    counts = np.array([[65535 - 100, 100]])
+    words = build_index(counts, where="level")
+    np.testing.assert_array_equal(read_index(words, 2, 1, 65535, where="level")[0], counts)
+    counts[0, 1] += 1
+    message = "level Gaussians of a group of 16 cells: got 65536, expected at most 65535; use finer cells"
+    with pytest.raises(FormatError, match=message):
+        build_index(counts, where="level")
+    with pytest.raises(FormatError, match=message):
+        read_index(words, 2, 1, 65536, where="level")
+
+
+# Candidates
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_candidates_match_brute_force(repeat):
+    rng = np.random.default_rng(3)
+    grid = 840  # every border of up to 8 cells, and points between
+    positions = np.arange(grid)
+    for _ in range(12):
+        width, height = (int(size) for size in rng.integers(1, 40, 2))
+        shapes = [tuple(rng.integers(3 if repeat else 1, 9, 2)) for _ in range(rng.integers(1, 4))]
+        levels = [rng.integers(0, 20, shape) for shape in shapes]
+        dense, texels = 0, 0
+        for counts in levels:
+            rows, columns = counts.shape
+            sums = _brute(counts, repeat)
+            dense = dense + sums[np.ix_(positions * rows // grid, positions * columns // grid)]
+            texels = texels + sums[np.ix_(_texel_cells(height, rows), _texel_cells(width, columns))]
+        mean, most = fmt.candidate_stats(width, height, repeat, levels)
+        assert most == dense.max()
+        assert mean == pytest.approx(texels.mean(), rel=1e-12)
+
+
+def _brute(counts, repeat):
+    rows, columns = counts.shape
+    sums = np.zeros_like(counts)
+    for row in range(rows):
+        for column in range(columns):
+            for j in (-1, 0, 1):
+                for i in (-1, 0, 1):
+                    y, x = row + j, column + i
+                    if repeat:
+                        sums[row, column] += counts[y % rows, x % columns]
+                    elif 0 <= y < rows and 0 <= x < columns:
+                        sums[row, column] += counts[y, x]
+    return sums
+
+
+def _texel_cells(size, cells):
+    return [(2 * i + 1) * cells // (2 * size) for i in range(size)]
+
+
+def test_candidates_of_no_level():
+    assert fmt.candidate_stats(4, 4, True, []) == (0, 0)
+
+
+def test_candidates_are_counted_in_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    levels = [rng.integers(0, 9, (50, 40)), rng.integers(0, 9, (31, 17))]
+    whole = fmt.candidate_stats(100, 100, True, levels)
+    monkeypatch.setattr("gstex.format.candidates._BLOCK_POSITIONS", 100)
+    assert fmt.candidate_stats(100, 100, True, levels) == whole
+
+
+# Writing what the format does not hold
+
+
+def _with_level(material, **changes):
+    level = replace(material.mips[0].levels[0], **changes)
+    return replace(material, mips=(replace(material.mips[0], levels=(level,)),))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda m, lv: replace(m, width=16385), "width: got 16385, expected 1 .. 16384"),
+    (lambda m, lv: replace(m, top_k=33), "top_k: got 33, expected 0 .. 32"),
+    (lambda m, lv: replace(m, mips=m.mips * 8), "mip_count: got 8, expected 1 .. 7"),
+    (lambda m, lv: replace(m, mips=()), "mip_count: got 0, expected 1 .. 7"),
+    (lambda m, lv: replace(m, channel_bits=np.array([8, 13, 0])), r"channel_bits\[1\]: got 13"),
+    (lambda m, lv: replace(m, channel_lo=m.channel_lo[:2]), r"shape of channel_lo: got \(2,\), expected"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=1.0)), "log2 of the inverse scale"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=328)), "stride: got 328, expected"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=10**9)), "cells_x: got 1000000000"),
+    (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
+    (lambda m, lv: _with_level(m, cell=lv.cell + 12), r"level 0 cell: got .*, expected 0 .. 11"),
+    (lambda m, lv: _with_level(m, cell=lv.cell - 12), r"level 0 cell: got -.*, expected 0 .. 11"),
+    (lambda m, lv: _with_level(m, cell=lv.cell[:3]), r"shape of geometry: got \(50, 6\), expected \(3, 6\)"),
+    (lambda m, lv: _with_level(m, features=lv.features[:, :2]), r"shape of features: got \(50, 2\)"),
+    (lambda m, lv: _with_level(m, geometry=lv.geometry | np.uint32([0, 32, 0, 0, 0, 0])),
+     "position_y code: got .* 0 .. 31"),
+    (lambda m, lv: _with_level(m, features=lv.features | np.uint32(256)),
+     r"feature\[0\] code: got .* 0 .. 255"),
+    (lambda m, lv: _with_level(m, features=lv.features | np.uint32([0, 1, 0])),
+     r"feature\[1\] code: got 1, expected 0 .. 0"),
+    (lambda m, lv: _with_level(m, geometry=lv.geometry.astype(np.int64)), "dtype of geometry: got int64"),
+    (lambda m, lv: _with_level(m, cell=np.full(5000, 3), geometry=np.zeros((5000, 6), np.uint32),
+                               features=np.zeros((5000, 3), np.uint32)),
+     "candidates of a position: got 5000, expected at most 4096; use finer cells"),
+])
+def test_pack_refuses(change, message):
+    material = make_material(np.random.default_rng(0), mips=[[(make_layout(), 50)]])
+    fmt.pack(material)
+    with pytest.raises(FormatError, match=message):
+        fmt.pack(change(material, material.mips[0].levels[0]))
+
+
+@pytest.mark.parametrize("metadata, message", [
+    ({"a": float("nan")}, "metadata: cannot be written as JSON"),
+    ({"a": object()}, "metadata: cannot be written as JSON"),
+    ({"a": "\ud800"}, "metadata: cannot be written as JSON"),
+    ([1], "metadata: got 3 bytes of list, expected a dict"),
+    ({"a": "x" * 2**20}, "expected a dict of at most 1048576 bytes"),
+])
+def test_metadata_that_cannot_be_written(metadata, message):
+    words = fmt.pack(make_material(np.random.default_rng(0), mips=[[]]))
+    with pytest.raises(OutputError, match=message):
+        fmt.write_bytes(words, metadata)
+
+
+# Files
+
+
+@pytest.fixture
+def words():
+    return fmt.pack(make_material(np.random.default_rng(0), mips=[[(make_layout(), 50)]]))
+
+
+def test_file_round_trip(tmp_path, words):
+    path = tmp_path / "wall.gstex"
+    metadata = {"generator": "test", "report": {"psnr": 40.5}, "name": "кирпич"}
+    assert fmt.write_file(path, words, metadata) == path.stat().st_size
+    back, back_metadata = fmt.read_file(path)
+    assert back.dtype == np.uint32 and not back.flags.writeable
+    np.testing.assert_array_equal(back, words)
+    assert back_metadata == metadata
+    assert path.read_bytes() == fmt.write_bytes(words, metadata)
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync"])
+@pytest.mark.parametrize("error, seen_as", [(OSError("disk full"), OutputError),
+                                            (KeyboardInterrupt(), KeyboardInterrupt)])
+def test_failed_write_leaves_the_old_file(tmp_path, words, monkeypatch, step, error, seen_as):
+    path = tmp_path / "wall.gstex"
+    path.write_bytes(b"old")
+
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(seen_as):
+        fmt.write_file(path, words, {})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["wall.gstex"]
+    assert path.read_bytes() == b"old"
+
+
+def test_bad_words_are_not_written(tmp_path, words):
+    path = tmp_path / "wall.gstex"
+    words[0] ^= 1
+    with pytest.raises(FormatError, match="GPU section magic"):
+        fmt.write_file(path, words, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_places_that_cannot_be_written(tmp_path, words):
+    with pytest.raises(OutputError, match=r"a\.gstex: cannot be written \(.*\); check that the folder"):
+        fmt.write_file(tmp_path / "missing" / "a.gstex", words, {})
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="folder: cannot be written"):
+        fmt.write_file(tmp_path / "folder", words, {})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    with pytest.raises(FormatError, match=r"missing\.gstex: cannot be read \(No such file or directory\)"):
+        fmt.read_file(tmp_path / "missing.gstex")
+    with pytest.raises(FormatError, match="not a regular file"):
+        fmt.read_file(tmp_path)
+
+
+def test_public_names():
+    assert len(fmt.__all__) == len(set(fmt.__all__))
+    assert all(hasattr(fmt, name) for name in fmt.__all__)
