@@ -1,0 +1,11 @@
+"""Materials: a folder of image files -> a stack of aligned channels with roles, and back to files."""
+
+from gstex.material.images import SourceMap
+from gstex.material.load import load_material
+from gstex.material.material import MAX_CHANNELS, Channel, Material, table
+from gstex.material.resample import guess_wrap
+from gstex.material.restore import write_maps
+
+__all__ = [
+    "MAX_CHANNELS", "Channel", "Material", "SourceMap", "guess_wrap", "load_material", "table", "write_maps",
+]

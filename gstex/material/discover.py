@@ -1,0 +1,340 @@
+"""File names -> roles: which file of a folder holds which map.
+
+Names only; nothing here opens a file. `read_names` reads each name by itself and against its neighbours,
+`resolve` applies the user's overrides and refuses what stays ambiguous.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gstex.errors import AmbiguousError, UsageError
+from gstex.material.roles import LETTERS, NOISE, PACKED, PREVIEW, ROLES, WORDS
+
+__all__ = ["Choice", "Override", "Reading", "parse_override", "read_names", "resolve"]
+
+_TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
+_CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
+ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
+_LONGEST_NAME = 4  # parts: "ambient Occlusion Roughness Metallic"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file name says. Exactly one of role and packed is set for a map."""
+
+    role: str | None = None                       # the role of the whole file
+    packed: tuple[str | None, ...] | None = None  # the role of each channel
+    convention: str | None = None                 # 'gl' | 'dx' where the name of a normal map says so
+    bare: bool = False                            # the plain name that its neighbours extend: "wall2" of "wall2_nm"
+    preview: bool = False
+
+
+@dataclass(frozen=True)
+class Override:
+    """One `--map role=file[:channels]`. channels: indices into the file, None = the whole file."""
+
+    text: str
+    role: str  # a role, or 'ignore'
+    file: str
+    channels: tuple[int, ...] | None
+
+
+@dataclass
+class Choice:
+    """How one chosen file is to be read.
+
+    whole: role of the file's colour channels where they are not named one by one.
+    channels: role by channel index, None = leave out; wins over `whole`.
+    convention: 'gl' | 'dx' | None, as the name of a normal map states it.
+    """
+
+    whole: str | None = None
+    channels: dict[int, str | None] = field(default_factory=dict)
+    convention: str | None = None
+
+    def roles(self) -> set[str]:
+        return {r for r in (self.whole, *self.channels.values()) if r is not None}
+
+    def only_alpha(self) -> bool:
+        return self.whole is None and set(self.channels) == {ALPHA}
+
+
+def tokens_of(name: str) -> tuple[str, ...]:
+    """Parts of a file name without extension, lower case: "Wall_baseColor3_2K.png" -> wall base color 3 2k."""
+    stem = name.rsplit(".", 1)[0]
+    return tuple(t.lower() for t in _TOKEN.findall(stem))
+
+
+def _is_noise(token: str) -> bool:
+    return token in NOISE or token.isdigit() or (token[:-1].isdigit() and token[-1] == "k")
+
+
+def _strip_noise(tokens: Sequence[str]) -> tuple[str, ...]:
+    end = len(tokens)
+    while end > 0 and _is_noise(tokens[end - 1]):
+        end -= 1
+    return tuple(tokens[:end])
+
+
+def _word_reading(word: str) -> Reading | None:
+    if word in PACKED:
+        return Reading(packed=PACKED[word])
+    if word in WORDS:
+        return Reading(role=WORDS[word])
+    return None
+
+
+def _suffix_reading(tokens: Sequence[str]) -> Reading | None:
+    """The longest name of a role at the end of the parts, DX/GL marks included; None if there is none."""
+    if tuple(tokens[-2:]) == ("mask", "map"):
+        return Reading(packed=PACKED["maskmap"])
+    tokens = _strip_noise(tokens)
+    convention = None
+    for mark in (2, 1):  # "open GL" or "gl" after the word
+        rest, joined = _strip_noise(tokens[:-mark]), "".join(tokens[-mark:])
+        if joined in _CONVENTION and rest:
+            tokens, convention = rest, _CONVENTION[joined]
+            break
+    for count in range(min(_LONGEST_NAME, len(tokens)), 0, -1):
+        word = "".join(tokens[-count:])
+        reading = _word_reading(word) or _word_reading(word.removesuffix("map"))
+        for mark, name in _CONVENTION.items():  # "normalgl", "NormalDX" written as one part
+            if reading is None and word.endswith(mark) and WORDS.get(word[: -len(mark)]) == "normal":
+                return Reading(role="normal", convention=name)
+        if reading is not None:
+            if reading.role == "normal":
+                return Reading(role="normal", convention=convention)
+            return reading if convention is None else None
+    return None
+
+
+def _letter_reading(name: str) -> Reading | None:
+    match = _LAST_LETTER.search(name.rsplit(".", 1)[0])
+    role = LETTERS.get(match.group(1).lower()) if match else None
+    return Reading(role=role) if role else None
+
+
+def _common_tail(rows: Sequence[Sequence[str]]) -> int:
+    count = 0
+    while all(len(r) > count and r[-1 - count] == rows[0][-1 - count] for r in rows):
+        count += 1
+    return count
+
+
+def read_names(names: Sequence[str]) -> dict[str, Reading]:
+    """Read every image name of a folder.
+
+    Args:
+        names: file names of the images in the folder, with extension.
+    Returns:
+        A reading for each name. Rules, first match wins: a name that every neighbour with a role extends is
+        `bare` (an albedo without a suffix, or a preview render); a role at the end of the name, after numbers,
+        sizes and format words are dropped; one letter of its own at the end; a role at the end once the parts
+        that all names share at their ends are dropped ("albedo_wall", "normal_wall"); else nothing.
+    """
+    parts = {n: tokens_of(n) for n in names}
+    rows = {n: _suffix_reading(t) or _letter_reading(n) for n, t in parts.items()}
+    tail = _common_tail([_strip_noise(t) for t in parts.values()]) if len(names) > 1 else 0
+    if tail:
+        rows = {n: _suffix_reading(_strip_noise(t)[:-tail]) or r for (n, t), r in zip(parts.items(), rows.values(),
+                                                                                     strict=True)}
+    result: dict[str, Reading] = {}
+    for name, reading in rows.items():
+        if _is_bare(name, parts, rows):
+            result[name] = Reading(bare=True)
+        elif reading is not None:
+            result[name] = reading
+        else:
+            last = _strip_noise(parts[name])[-1:]
+            result[name] = Reading(preview=bool(last) and last[0] in PREVIEW)
+    return result
+
+
+def _is_bare(name: str, parts: Mapping[str, tuple[str, ...]], rows: Mapping[str, Reading | None]) -> bool:
+    stem = _strip_noise(parts[name])
+    others = [n for n in parts if n != name and rows[n] is not None and _strip_noise(parts[n]) != stem]
+    return bool(others) and all(
+        parts[n][: len(stem)] == stem
+        and (_suffix_reading(parts[n][len(stem):]) or (_letter_reading(n) and len(parts[n]) > len(stem)))
+        for n in others
+    )
+
+
+def parse_override(text: str, names: Sequence[str]) -> Override:
+    """Parse `role=file[:channels]`; channels are letters of rgba, as in `roughness=pack.png:g`.
+
+    A file whose name holds '=' or ':' is meant as written: the role ends at the first '=', and a ':' counts as
+    the start of channels only if no file has the whole text as its name.
+
+    Raises:
+        UsageError: bad form, unknown role, or a file that is not in the folder.
+    """
+    role, equals, rest = text.partition("=")
+    role = role.strip().lower()
+    allowed = f"{', '.join(ROLES)} or ignore"
+    if not equals or not rest or not role:
+        raise UsageError(f"--map {text!r}: expected role=file or role=file:channels, as in roughness=pack.png:g")
+    if role not in ROLES and role != "ignore":
+        raise UsageError(f"--map {text!r}: unknown role {role!r}; allowed are {allowed}")
+    channels: tuple[int, ...] | None = None
+    file = rest
+    if file not in names:
+        head, colon, letters = rest.rpartition(":")
+        if colon and head in names:
+            file = head
+            if not letters or any(c not in "rgba" for c in letters) or len(set(letters)) != len(letters):
+                raise UsageError(f"--map {text!r}: channels {letters!r} are not letters of rgba, each at most once")
+            channels = tuple("rgba".index(c) for c in letters)
+    if file not in names:
+        known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise UsageError(f"--map {text!r}: no image {rest!r} in the input; it has {known}")
+    if channels is not None and role in ROLES:
+        most = {1: (1,), 2: (2, 3)}.get(ROLES[role].colors, (1, 3))
+        if role == "mask":
+            most = (1, 2, 3, 4)
+        if len(channels) not in most:
+            counts = " or ".join(str(m) for m in most)
+            raise UsageError(f"--map {text!r}: {role} takes {counts} channels, got {len(channels)}")
+    return Override(text, role, file, channels)
+
+
+def resolve(
+    readings: Mapping[str, Reading], channel_counts: Mapping[str, int], overrides: Sequence[Override] = ()
+) -> tuple[dict[str, Choice], list[tuple[str, str]]]:
+    """Choose the files of a folder and their roles.
+
+    Args:
+        readings: what each file name says.
+        channel_counts: channels of each image; a packed name needs as many channels as it names, up to 3.
+        overrides: an override takes its role from every other file, and its channels from every other role.
+    Returns:
+        (choices by file, [(file, reason)] of the images left out).
+    Raises:
+        AmbiguousError: two candidates for one role; the message shows the overrides to type.
+        UsageError: two overrides that contradict each other.
+    """
+    choices: dict[str, Choice] = {}
+    ignored: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    bare: list[str] = []
+    for name, reading in readings.items():
+        packed = reading.packed
+        if packed is not None and channel_counts[name] >= len(packed):
+            choices[name] = Choice(channels=dict(enumerate(packed)))
+        elif reading.role is not None:
+            choices[name] = Choice(whole=reading.role, convention=reading.convention)
+        elif reading.preview:
+            ignored.append((name, "preview picture, not a map"))
+        elif reading.bare:
+            bare.append(name)
+        else:
+            unknown.append(name)
+
+    settled = _apply_overrides(choices, ignored, overrides)
+    left_out = {f for f, _ in ignored}
+    bare = [n for n in bare if n not in left_out and (n not in choices or choices[n].only_alpha())]
+    unknown = [n for n in unknown if n not in left_out and (n not in choices or choices[n].only_alpha())]
+    _drop_dx(choices, ignored, settled)
+    _place_unnamed(choices, ignored, bare, unknown)
+    _refuse_duplicates(choices)
+    return choices, ignored
+
+
+def _apply_overrides(
+    choices: dict[str, Choice], ignored: list[tuple[str, str]], overrides: Sequence[Override]
+) -> set[str]:
+    """Apply the overrides in place. Returns the roles they settle."""
+    settled: dict[str, Override] = {}
+    for o in overrides:
+        if o.role == "ignore":
+            continue
+        if o.role in settled and o.role != "mask":
+            raise UsageError(f"--map {o.text!r} contradicts --map {settled[o.role].text!r}: give one file a role")
+        settled[o.role] = o
+    for role in settled:
+        if role == "mask":
+            continue
+        for choice in choices.values():
+            choice.whole = None if choice.whole == role else choice.whole
+            choice.channels = {c: r for c, r in choice.channels.items() if r != role}
+    taken: dict[tuple[str, int | None], Override] = {}
+    for o in sorted(overrides, key=lambda o: o.channels is not None):  # whole files first
+        for index in o.channels or (None,):
+            if (o.file, index) in taken:
+                raise UsageError(f"--map {o.text!r} contradicts --map {taken[o.file, index].text!r}: name it once")
+            taken[o.file, index] = o
+        ignored[:] = [row for row in ignored if row[0] != o.file]
+        choice = choices.setdefault(o.file, Choice())
+        role = None if o.role == "ignore" else o.role
+        if o.channels is None:
+            choices[o.file] = Choice(whole=role, convention=choice.convention)
+        else:
+            choice.channels.update(dict.fromkeys(o.channels, role))
+            if role is not None and set(o.channels) != {ALPHA}:
+                choice.whole = None
+    for name in [n for n, c in choices.items() if not c.roles()]:
+        del choices[name]
+        by_name = any(o.role == "ignore" and o.file == name for o in overrides)
+        ignored.append((name, "left out by --map" if by_name else "--map gave its role to another file"))
+    return set(settled)
+
+
+def _drop_dx(choices: dict[str, Choice], ignored: list[tuple[str, str]], settled: set[str]) -> None:
+    """Of a normal map in both conventions keep the OpenGL one (or the one that names no convention)."""
+    normals = [n for n, c in choices.items() if c.whole == "normal"]
+    dx = [n for n in normals if choices[n].convention == "dx"]
+    if "normal" in settled or len(dx) == len(normals):
+        return
+    kept = next(n for n in normals if n not in dx)
+    for name in dx:
+        del choices[name]
+        ignored.append((name, f"DirectX twin of the normal map {kept}"))
+
+
+def _place_unnamed(
+    choices: dict[str, Choice], ignored: list[tuple[str, str]], bare: list[str], unknown: list[str]
+) -> None:
+    """Give the albedo to a file without a role in its name if nothing else has it; leave the others out."""
+    if not any(c.roles() & {"albedo", "color"} for c in choices.values()):
+        candidates = bare or unknown
+        if len(candidates) == 1:
+            choices.setdefault(candidates[0], Choice()).whole = "albedo"
+        elif candidates:
+            raise AmbiguousError(
+                f"albedo: {len(candidates)} files name no known map ({_some(candidates)}); "
+                f"say which one is the colour with --map {_quote('albedo=' + candidates[0])}, "
+                "or keep one material in a folder"
+            )
+    for name in bare:
+        if name not in choices:
+            ignored.append((name, "preview picture: the plain name beside a named albedo"))
+    for name in unknown:
+        if name not in choices:
+            ignored.append((name, f"no known map name; use it with --map {_quote('ROLE=' + name)}"))
+
+
+def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:
+    for role in ROLES:
+        holders = [n for n, c in choices.items() if role in c.roles()]
+        if len(holders) < 2 or role == "mask":
+            continue
+        options = []
+        for name in holders:
+            index = [c for c, r in choices[name].channels.items() if r == role]
+            letters = ":" + "".join("rgba"[c] for c in index) if index else ""
+            options.append(f"--map {_quote(f'{role}={name}{letters}')}")
+        shown = " or ".join(options[:3]) + (" or ..." if len(options) > 3 else "")
+        raise AmbiguousError(
+            f"{role}: {len(holders)} files could hold it ({_some(holders)}); choose one with {shown}, "
+            "or keep one material in a folder"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"' if re.search(r"[^\w=.:/+@%,-]", text) else text

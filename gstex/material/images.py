@@ -1,0 +1,238 @@
+"""Reading and writing image files through OpenImageIO, values untouched.
+
+Pixels stay in the file's own type and encoding: no premultiplication, no colour conversion. Callers turn them
+into 0..1 with `to_unit` and back with `from_unit`.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+
+from gstex.errors import MaterialError, OutputError
+
+__all__ = [
+    "EXTENSIONS", "FORMATS", "MAX_SIZE", "SourceMap", "float_range_of", "from_unit", "read_info", "read_pixels",
+    "to_unit", "write_image",
+]
+
+MAX_SIZE = 16384  # texels along an axis; the same limit as in a .gstex file
+MAX_FILE_CHANNELS = 4
+
+# format name -> OpenImageIO's name of the plugin
+FORMATS = {"png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff"}
+EXTENSIONS = frozenset((".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"))
+_ALLOWED = "PNG, JPEG, TGA, WebP, EXR or TIFF"
+# numpy type -> (bit depth, is float)
+_TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
+
+
+@dataclass(frozen=True)
+class SourceMap:
+    """One image file.
+
+    file: name without directories. channels: in the file, a palette expanded (grey 1, RGB 3, RGBA 4).
+    bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats. format: a key of FORMATS.
+    float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
+    """
+
+    file: str
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    is_float: bool
+    format: str
+    float_range: tuple[float, float] | None = None
+
+
+_stderr_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Send the process's stderr to nowhere: libpng prints its warnings and errors there by itself."""
+    with _stderr_lock:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no stderr at all
+            yield
+            return
+        try:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 2)
+            os.close(null)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _reason(text: str) -> str:
+    """The first line of OpenImageIO's message, without a long tail."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:160] if lines else "no reason given"
+
+
+def _sniff(path: Path) -> str:
+    """The format of a file by its first bytes; TGA, which has none of its own, by its extension."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise MaterialError(f"{path.name}: cannot be read ({error.strerror}); check the file and its rights") from None
+    if not head:
+        raise MaterialError(f"{path.name}: the file is empty; allowed are {_ALLOWED} images")
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return "exr"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    if path.suffix.lower() == ".tga":
+        return "tga"
+    raise MaterialError(f"{path.name}: not an image that can be read; allowed are {_ALLOWED}")
+
+
+@contextlib.contextmanager
+def _opened(path: Path, format: str) -> Iterator[oiio.ImageInput]:
+    """Open an image with alpha left as stored; call inside `_quiet`."""
+    config = oiio.ImageSpec()
+    config.attribute("oiio:UnassociatedAlpha", 1)
+    image = oiio.ImageInput.open(str(path), config)
+    if image is None or image.format_name() != FORMATS[format]:
+        reason = _reason(oiio.geterror())
+        raise MaterialError(f"{path.name}: damaged or truncated {format} file ({reason}); export it again")
+    try:
+        yield image
+    finally:
+        image.close()
+        image.geterror()
+        oiio.geterror()
+
+
+def read_info(path: Path) -> SourceMap:
+    """Read an image's header and check it, before anything of the image's size is allocated.
+
+    Returns:
+        The file's description; `float_range` is (0, 1) for float files until the pixels are known.
+    Raises:
+        MaterialError: not an image, damaged, or a size, channel count or pixel type out of range.
+    """
+    format = _sniff(path)
+    with _quiet(), _opened(path, format) as image:
+        spec = image.spec()
+        width, height, depth, channels = spec.width, spec.height, spec.depth, spec.nchannels
+        pixel_type, deep = str(spec.format), spec.deep
+    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+        raise MaterialError(f"{path.name}: size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+    if deep or depth > 1:
+        raise MaterialError(f"{path.name}: a deep or volume image; export it as a flat image")
+    if not 1 <= channels <= MAX_FILE_CHANNELS:
+        raise MaterialError(
+            f"{path.name}: {channels} channels in one file; allowed are 1..{MAX_FILE_CHANNELS}: split the file"
+        )
+    if pixel_type not in _TYPES:
+        raise MaterialError(
+            f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float: convert it"
+        )
+    bits, is_float = _TYPES[pixel_type]
+    return SourceMap(path.name, width, height, channels, bits, is_float, format, (0.0, 1.0) if is_float else None)
+
+
+def read_pixels(path: Path, info: SourceMap) -> np.ndarray:
+    """Read all channels of an image.
+
+    Args:
+        info: what `read_info` said of the same file.
+    Returns:
+        [height, width, channels] uint8, uint16 or float32 (half and float files), row 0 = top, as stored.
+    Raises:
+        MaterialError: the data is damaged, truncated, changed since, or holds NaN or infinity.
+    """
+    with _quiet(), _opened(path, info.format) as image:
+        spec = image.spec()
+        if (spec.width, spec.height, spec.nchannels) != (info.width, info.height, info.channels):
+            raise MaterialError(f"{path.name}: the file changed while it was read; try again")
+        pixels = image.read_image(0, 0, 0, info.channels, oiio.FLOAT if info.is_float else spec.format)
+        error = image.geterror()
+    # A truncated JPEG comes back complete, its lower part grey, with nothing but a message.
+    if pixels is None or error:
+        raise MaterialError(f"{path.name}: damaged or truncated {info.format} file ({_reason(error)}); export it again")
+    pixels = np.asarray(pixels).reshape(info.height, info.width, info.channels)
+    if info.is_float:
+        bad = int(pixels.size - np.isfinite(pixels).sum())
+        if bad:
+            raise MaterialError(f"{path.name}: {bad} values are NaN or infinite; fill them and export it again")
+    return pixels
+
+
+def float_range_of(pixels: np.ndarray, *, normal: bool) -> tuple[float, float]:
+    """The range (lo, hi) by which a float image is scaled to 0..1.
+
+    Values inside 0..1 keep (0, 1); a normal map beyond it is in -1..1; any other map takes its own extremes.
+    """
+    lo, hi = float(pixels.min()), float(pixels.max())
+    if 0.0 <= lo and hi <= 1.0:
+        return 0.0, 1.0
+    if normal:
+        return -1.0, 1.0
+    return lo, hi if hi > lo else lo + 1.0
+
+
+def to_unit(pixels: np.ndarray, float_range: tuple[float, float] | None) -> np.ndarray:
+    """Stored values -> float32 in 0..1: integers by their largest code, floats by their range, clipped."""
+    if float_range is None:
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    lo, hi = float_range
+    unit = (pixels.astype(np.float64) - lo) / (hi - lo)
+    return np.clip(unit, 0.0, 1.0).astype(np.float32)
+
+
+def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:
+    """float32 in 0..1 -> the file's own values: the inverse of `to_unit`, rounded to the nearest code."""
+    if source.float_range is not None:
+        lo, hi = source.float_range
+        return (unit.astype(np.float64) * (hi - lo) + lo).astype(np.float32)
+    top = 255 if source.bit_depth == 8 else 65535
+    codes = np.rint(np.clip(unit, 0.0, 1.0).astype(np.float64) * top)
+    return codes.astype(np.uint8 if source.bit_depth == 8 else np.uint16)
+
+
+def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
+    """Write pixels [H, W, C] to `path` in the format, channels and depth of `source`, whatever the path's name.
+
+    JPEG is written at quality 100 without chroma subsampling, WebP without loss.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    height, width, channels = pixels.shape
+    kinds = {(8, False): oiio.UINT8, (16, False): oiio.UINT16, (16, True): oiio.HALF, (32, True): oiio.FLOAT}
+    spec = oiio.ImageSpec(width, height, channels, kinds[source.bit_depth, source.is_float])
+    spec.attribute("oiio:UnassociatedAlpha", 1)
+    if source.format == "jpeg":
+        spec.attribute("compression", "jpeg:100")
+        spec.attribute("jpeg:subsampling", "4:4:4")
+    elif source.format == "webp":
+        spec.attribute("compression", "lossless:100")
+    with _quiet():
+        image = oiio.ImageOutput.create(FORMATS[source.format])
+        done = (
+            image is not None
+            and image.open(str(path), spec)
+            and image.write_image(np.ascontiguousarray(pixels))
+            and image.close()
+        )
+        error = (image.geterror() if image is not None else "") or oiio.geterror()
+    if not done:
+        raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check the folder's rights and space")

@@ -1,0 +1,281 @@
+"""A folder of maps or one image file -> Material."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gstex.errors import AmbiguousError, MaterialError
+from gstex.material.discover import ALPHA, Choice, Reading, parse_override, read_names, resolve
+from gstex.material.images import EXTENSIONS, SourceMap, float_range_of, read_info, read_pixels, to_unit
+from gstex.material.material import MAX_CHANNELS, Channel, Material
+from gstex.material.resample import guess_wrap, resample
+from gstex.material.roles import ALPHA_ROLE, ROLES
+
+__all__ = ["load_material"]
+
+# Channels of a data map that differ by at most this much on average are one grey channel stored three times:
+# a palette or JPEG's chroma leaves a level or two (texture_rock_depth differs by up to 2/255 in a few texels).
+_GREY_MEAN_DIFFERENCE = 1.5 / 255
+_LETTERS = "rgba"
+
+
+@dataclass
+class _Plane:
+    """One channel of one file that goes into the stack."""
+
+    role: str
+    component: str
+    file_channel: int
+
+
+@dataclass
+class _Map:
+    """A chosen file with its pixels [h, w, C] as stored, the planes it gives and the fills of the rest."""
+
+    info: SourceMap
+    choice: Choice
+    pixels: np.ndarray
+    planes: list[_Plane]
+    copies: dict[int, int]      # file channel -> the file channel it repeats
+    notes: list[tuple[str, str]]
+
+    @property
+    def colors(self) -> int:
+        return self.info.channels - (self.info.channels in (2, 4))
+
+    def unit(self, channel: int) -> np.ndarray:
+        return to_unit(self.pixels[:, :, channel], self.info.float_range)
+
+
+def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Material:
+    """Load a folder of maps, or one image, as a stack of channels.
+
+    Args:
+        path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
+            with an opacity if its alpha varies, whatever its name says.
+        overrides: `role=file` or `role=file:channels` as in "roughness=pack.png:g"; `ignore=file` drops a file.
+    Returns:
+        The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
+    Raises:
+        MaterialError: missing, empty or unreadable input, a broken image, a size out of range, more than 16
+            channels.
+        AmbiguousError: several candidates for a role; the message shows the override to type.
+        UsageError: an override that cannot be understood.
+    """
+    path = Path(path)
+    folder, names, ignored = _list_images(path)
+    single = not path.is_dir()
+    parsed = [parse_override(text, names) for text in overrides]
+    dropped = {o.file for o in parsed if o.role == "ignore" and o.channels is None}
+    infos = {n: read_info(folder / n) for n in names if n not in dropped}
+    readings = {names[0]: Reading(role="albedo")} if single else read_names(names)
+    counts = {n: infos[n].channels if n in infos else 0 for n in names}
+    choices, left_out = resolve(readings, counts, parsed)
+    ignored = left_out + ignored
+    if not choices:
+        raise MaterialError(f"{path}: no map is left; name one with --map role=file")
+
+    order = list(ROLES)
+    files = sorted(choices, key=lambda n: (min(order.index(r) for r in choices[n].roles()), n))
+    maps = []
+    for name in files:
+        item = _read_map(folder / name, infos[name], choices[name])
+        taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
+        _plan_alpha(item, taken)
+        maps.append(item)
+        ignored += item.notes
+    _check_channel_count(maps)
+    wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
+    return _build(path, maps, wrap, ignored)
+
+
+def _list_images(path: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
+    """The folder, its image names in sorted order, and (name, reason) of its other files."""
+    try:
+        if not path.exists():
+            raise MaterialError(f"{path}: no such file or folder; give a folder of maps or an image")
+        if not path.is_dir():
+            return path.parent, [path.name], []
+        entries = sorted(path.iterdir())
+        files = [e for e in entries if e.is_file() and not e.name.startswith(".")]
+    except OSError as error:
+        raise MaterialError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+    names = [e.name for e in files if e.suffix.lower() in EXTENSIONS]
+    ignored = [(e.name, "not a PNG, JPEG, TGA, WebP, EXR or TIFF image") for e in files if e.name not in names]
+    if not names:
+        inner = [e.name for e in entries if e.is_dir() and any(f.suffix.lower() in EXTENSIONS for f in e.iterdir())]
+        hint = f"; did you mean its folder {inner[0]!r}?" if inner else "; put the maps of one material into it"
+        raise MaterialError(f"{path}: no PNG, JPEG, TGA, WebP, EXR or TIFF image in this folder{hint}")
+    odd = [n for n in names if not n.isprintable()]
+    if odd:
+        raise MaterialError(f"{path}: the file name {odd[0]!r} holds unprintable characters; rename it")
+    return path, names, ignored
+
+
+def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
+    pixels = read_pixels(path, info)
+    if info.is_float:
+        info = replace(info, float_range=float_range_of(pixels, normal="normal" in choice.roles()))
+    item = _Map(info, choice, pixels, [], {}, [])
+    named = {_file_index(c, info): r for c, r in choice.channels.items()}
+    for index in named:
+        if index >= info.channels:
+            raise MaterialError(
+                f"{info.file}: has {info.channels} channels, the override asks for {_LETTERS[index]!r}"
+            )
+    if choice.whole is not None:
+        _plan_whole(item, [c for c in range(item.colors) if c not in named])
+    for role in dict.fromkeys(r for r in named.values() if r is not None):
+        indices = [c for c, r in named.items() if r == role]
+        _plan_role(item, role, indices)
+    unused = [c for c, r in named.items() if r is None and c < item.colors and _constant(item, c) is None]
+    if unused and choice.whole is None:
+        letters = "".join(_LETTERS[c] for c in unused)
+        item.notes.append((f"{info.file}:{letters}", "the packing does not use it; written back as its median"))
+    return item
+
+
+def _file_index(letter: int, info: SourceMap) -> int:
+    """Index in the file of a letter of rgba: the alpha of a grey image is its second channel."""
+    return 1 if letter == ALPHA and info.channels == 2 else letter
+
+
+def _plan_whole(item: _Map, indices: list[int]) -> None:
+    """Plan the colour channels of a file that is one role as a whole."""
+    role, name = str(item.choice.whole), item.info.file
+    if role == "normal":
+        if len(indices) < 2:
+            raise AmbiguousError(f"{name}: a normal map with {len(indices)} channel; if it is a height map type "
+                                 f"--map height={name}")
+        indices = indices[:2]
+    elif len(indices) == 3 and _is_grey(item, exact=ROLES[role].colors == 3):
+        item.copies.update({c: indices[0] for c in indices[1:]})
+        indices = indices[:1]
+    elif ROLES[role].colors == 1 and len(indices) > 1:
+        raise AmbiguousError(
+            f"{name}: {role} is one value a texel but its {len(indices)} channels differ; choose one with "
+            f"--map {role}={name}:r (or g, b)"
+        )
+    _plan_role(item, role, indices)
+
+
+def _plan_role(item: _Map, role: str, indices: list[int]) -> None:
+    if role == "normal":
+        components = "xy"
+        indices = indices[:2]
+    elif len(indices) > 1 and ROLES[role].colors == 3:
+        components = "rgba"
+    else:
+        components = "v"
+    for component, index in zip(components, indices, strict=False):
+        item.planes.append(_Plane(role, component, index))
+
+
+def _plan_alpha(item: _Map, taken: set[str]) -> None:
+    """Give a varying alpha that nothing names the role its file implies, or 'mask' if another file has that."""
+    alpha = item.colors
+    if alpha == item.info.channels or alpha in {_file_index(c, item.info) for c in item.choice.channels}:
+        return
+    if _constant(item, alpha) is not None:
+        return
+    role = ALPHA_ROLE.get(item.choice.whole or "", "mask")
+    item.planes.append(_Plane("mask" if role in taken else role, "v", alpha))
+
+
+def _constant(item: _Map, channel: int) -> float | None:
+    values = item.pixels[:, :, channel]
+    return float(item.unit(channel).flat[0]) if values.min() == values.max() else None
+
+
+def _is_grey(item: _Map, *, exact: bool) -> bool:
+    """Whether the three colour channels are one. A colour has to be grey exactly, a data map nearly."""
+    first = item.pixels[:, :, 0]
+    others = [item.pixels[:, :, c] for c in (1, 2)]
+    if all(np.array_equal(first, o) for o in others):
+        return True
+    if exact:
+        return False
+    base = item.unit(0)
+    return all(float(np.abs(item.unit(c) - base).mean()) <= _GREY_MEAN_DIFFERENCE for c in (1, 2))
+
+
+def _check_channel_count(maps: list[_Map]) -> None:
+    count = sum(len(m.planes) for m in maps)
+    if count > MAX_CHANNELS:
+        found = ", ".join(f"{m.info.file} {len(m.planes)}" for m in maps)
+        raise MaterialError(
+            f"{count} channels found ({found}); at most {MAX_CHANNELS} fit: drop files with --map ignore=FILE"
+        )
+
+
+def _color_space(role: str, info: SourceMap, component: str) -> str:
+    """Float files are linear; a specular map of one channel is an intensity, not a colour."""
+    if info.is_float or (role == "specular" and component == "v"):
+        return "linear"
+    return ROLES[role].color_space
+
+
+def _neutral(role: str, info: SourceMap) -> tuple[float, ...]:
+    if role != "normal":
+        return (0.0, 1.0)
+    if info.is_float:
+        return (0.5,)
+    return (128 / 255,) if info.bit_depth == 8 else (32768 / 65535,)
+
+
+def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str]]) -> Material:
+    """Stack the planned channels, resampled to the largest map, and note how each file is written back."""
+    largest = max(maps, key=lambda m: m.info.width * m.info.height).info
+    height, width = largest.height, largest.width
+    order = list(ROLES)
+    entries = sorted(
+        ((m, p) for m in maps for p in m.planes), key=lambda e: order.index(e[1].role)
+    )  # a stable sort: files and components keep their order
+    stack = np.empty((height, width, len(entries)), np.float32)
+    channels = []
+    for index, (item, plane) in enumerate(entries):
+        unit = item.unit(plane.file_channel)[:, :, None]
+        if unit.shape[:2] != (height, width):
+            unit = np.clip(resample(unit, height, width, repeat=wrap == "repeat"), 0.0, 1.0)
+        constant = _constant(item, plane.file_channel)
+        stack[:, :, index] = unit[:, :, 0] if constant is None else constant
+        channels.append(Channel(
+            plane.role, plane.component, _color_space(plane.role, item.info, plane.component), item.info.file,
+            plane.file_channel, constant, _neutral(plane.role, item.info),
+        ))
+    stack.flags.writeable = False
+    normals = [m for m in maps if any(p.role == "normal" for p in m.planes)]
+    convention = (normals[0].choice.convention or "gl") if normals else None
+    return Material(
+        name=_material_name(path), width=width, height=height, sources=tuple(m.info for m in maps),
+        channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap, ignored=tuple(ignored),
+        planes={m.info.file: _planes_of(m, channels) for m in maps},
+    )
+
+
+def _planes_of(item: _Map, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
+    """What each channel of a file is made of when it is written back; see `Material.planes`."""
+    mine = {c.file_channel: i for i, c in enumerate(channels) if c.file == item.info.file}
+    xy = [i for i, c in enumerate(channels) if c.file == item.info.file and c.role == "normal"]
+    result: list[dict[str, Any]] = []
+    for index in range(item.info.channels):
+        source = item.copies.get(index, index)
+        if source in mine:
+            result.append({"channel": mine[source]})
+        elif xy and item.choice.whole == "normal" and index == 2 and item.colors == 3:
+            result.append({"normal_z": xy})
+        else:
+            constant = _constant(item, index)
+            fill = float(np.median(item.unit(index))) if constant is None else constant
+            result.append({"fill": fill})
+    return tuple(result)
+
+
+def _material_name(path: Path) -> str:
+    path = path.resolve()
+    name = path.name if path.is_dir() else path.stem
+    return re.sub(r"\s+", " ", name).strip() or "material"

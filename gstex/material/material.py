@@ -1,0 +1,140 @@
+"""A material: a stack of aligned channels with the files they come from."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gstex.material.images import SourceMap
+
+__all__ = ["MAX_CHANNELS", "Channel", "Material", "table"]
+
+MAX_CHANNELS = 16
+_COLOR_ROLES = ("albedo", "color", "emissive")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of the stack.
+
+    role: a key of `roles.ROLES`. component: 'r' 'g' 'b' of a colour, 'x' 'y' of a normal, 'v' for one value.
+    color_space: 'srgb' | 'linear', the encoding of the values in the stack.
+    file, file_channel: where it comes from. constant: the value in 0..1 if it is the same in every texel.
+    neutral: values in 0..1 that have to decode exactly.
+    """
+
+    role: str
+    component: str
+    color_space: str
+    file: str
+    file_channel: int
+    constant: float | None
+    neutral: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A stack of up to 16 aligned channels.
+
+    width, height: of the stack, those of the map with the most texels.
+    pixels: float32 [height, width, channels] in 0..1, row 0 = top, encoded as stored (sRGB stays sRGB, floats
+        are scaled by their source's float_range). Read-only.
+    normal_convention: 'gl' | 'dx', None without a normal map; 'gl' where the name says nothing.
+    wrap: 'repeat' | 'clamp', a guess from the borders; 'clamp' for a single image.
+    ignored: (file, reason) of what was left out; a reason about part of a file has "file:channels".
+    planes: by source file, what each channel of the file is made of when maps are written back:
+        {"channel": i} of the stack, {"fill": value in 0..1} or {"normal_z": [i, j]}.
+    """
+
+    name: str
+    width: int
+    height: int
+    sources: tuple[SourceMap, ...]
+    channels: tuple[Channel, ...]
+    pixels: np.ndarray
+    normal_convention: str | None
+    wrap: str
+    ignored: tuple[tuple[str, str], ...] = ()
+    planes: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """float32 [height, width, channels]: 0 for colour under zero opacity, else 1. None if all are 1.
+
+        Zero is what rounds to 0 in 8 bits. A constant opacity hides nothing: it is more often an unused map.
+        """
+        opacity = [i for i, c in enumerate(self.channels) if c.role == "opacity" and c.constant is None]
+        color = [i for i, c in enumerate(self.channels) if c.role in _COLOR_ROLES]
+        if not opacity or not color:
+            return None
+        hidden = self.pixels[:, :, opacity[0]] < np.float32(0.5 / 255)
+        if not hidden.any():
+            return None
+        result = np.ones(self.pixels.shape, np.float32)
+        for index in color:
+            result[:, :, index][hidden] = 0.0
+        result.flags.writeable = False
+        return result
+
+    def to_metadata(self) -> dict[str, Any]:
+        """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
+        sources = []
+        for source in self.sources:
+            row = asdict(source)
+            row["float_range"] = None if source.float_range is None else list(source.float_range)
+            row["planes"] = [dict(p) for p in self.planes[source.file]]
+            sources.append(row)
+        channels = [{**asdict(c), "neutral": list(c.neutral)} for c in self.channels]
+        return {
+            "name": self.name,
+            "width": self.width,
+            "height": self.height,
+            "normal_convention": self.normal_convention,
+            "wrap": self.wrap,
+            "channels": channels,
+            "sources": sources,
+            "ignored": [list(row) for row in self.ignored],
+        }
+
+
+def table(material: Material) -> list[dict[str, str]]:
+    """Rows for printing what was chosen, one for each role in each file, then the files left out.
+
+    Keys of a row: file, role ('-' if left out), channels (letters of the file's channels), color_space,
+    bits ('8', '16', '16f', '32f'), size ('1024x1024'), note.
+    """
+    rows: list[dict[str, str]] = []
+    for source in material.sources:
+        letters = "va" if source.channels <= 2 else "rgba"
+        mine = [c for c in material.channels if c.file == source.file]
+        for role in dict.fromkeys(c.role for c in mine):
+            part = [c for c in mine if c.role == role]
+            rows.append({
+                "file": source.file,
+                "role": role,
+                "channels": "".join(letters[c.file_channel] for c in part),
+                "color_space": part[0].color_space,
+                "bits": f"{source.bit_depth}{'f' if source.is_float else ''}",
+                "size": f"{source.width}x{source.height}",
+                "note": _note(material, source, part),
+            })
+    for file, reason in material.ignored:
+        rows.append(dict.fromkeys(("channels", "color_space", "bits", "size"), "") | {
+            "file": file, "role": "-", "note": reason,
+        })
+    return rows
+
+
+def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
+    notes = []
+    if part[0].role == "normal":
+        notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + ", Z is rebuilt")
+    if all(c.constant is not None for c in part):
+        notes.append("constant " + " ".join(f"{c.constant:.4g}" for c in part))
+    if (source.width, source.height) != (material.width, material.height):
+        notes.append(f"resampled to {material.width}x{material.height}")
+    if part[0].role == "gloss":
+        notes.append("roughness = 1 - gloss")
+    return "; ".join(notes)

@@ -1,0 +1,95 @@
+"""Bringing maps of different sizes to one size and back, and telling whether a texture repeats."""
+
+import numpy as np
+
+__all__ = ["guess_wrap", "resample", "restore_size"]
+
+_LOBES = 3
+# A border step this many times the usual step between neighbours is a seam. Worst axis, median over channels:
+# fabric_pattern_07 1.7, corrugated_steel007b 1.3, moss 1.0, texture_rock 1.0, metal_walkway006 0.5 (all tile);
+# trim_misc_1 24 and flight_helmet_mat3 22 (a trim sheet and an atlas).
+_SEAM = 4.0
+_STEP_FLOOR = 0.5 / 255  # half an 8-bit level: below it a step cannot be told from rounding
+
+
+def _taps(source: int, target: int, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Source indices and weights of each target texel, both [target, taps]; the weights of a texel sum to 1."""
+    scale = source / target
+    support = max(scale, 1.0)  # when shrinking the filter widens with the step
+    centre = (np.arange(target) + 0.5) * scale
+    first = np.floor(centre - _LOBES * support).astype(np.int64)
+    index = first[:, None] + np.arange(2 * int(np.ceil(_LOBES * support)) + 1)  # [target, taps]
+    x = (index + 0.5 - centre[:, None]) / support
+    weight = np.where(np.abs(x) < _LOBES, np.sinc(x) * np.sinc(x / _LOBES), 0.0)
+    weight /= weight.sum(axis=1, keepdims=True)
+    index = index % source if repeat else np.clip(index, 0, source - 1)
+    return index, weight.astype(np.float32)
+
+
+def _resample_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
+    if image.shape[0] == height:
+        return image
+    index, weight = _taps(image.shape[0], height, repeat)
+    result = np.zeros((height, *image.shape[1:]), np.float32)
+    for tap in range(index.shape[1]):
+        result += weight[:, tap, None, None] * image[index[:, tap]]
+    return result
+
+
+def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.ndarray:
+    """Resample an image with a separable Lanczos-3 filter, pixel centres at +0.5.
+
+    When an axis shrinks the filter widens with it, so that it also keeps off aliasing. Values are filtered as
+    stored (sRGB stays sRGB; a normal's X and Y, whose Z is rebuilt and keeps it of unit length) and not clipped.
+
+    Args:
+        image: [h, w, C] float32.
+        repeat: read past a border from the opposite side; otherwise the border texel goes on.
+    Returns:
+        [height, width, C] float32.
+    """
+    rows = _resample_rows(image, height, repeat)
+    return _resample_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
+
+
+def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, steps: int = 6) -> np.ndarray:
+    """The inverse of `resample`: the image of the given size that comes nearest to `image` when resampled to it.
+
+    Each step adds the resampled difference (van Cittert's iteration), which takes back what the two passes of
+    the filter damp.
+    """
+    result = resample(image, height, width, repeat=repeat)
+    if height * width >= image.shape[0] * image.shape[1]:
+        return result
+    for _ in range(steps):
+        again = resample(result, image.shape[0], image.shape[1], repeat=repeat)
+        result = result + resample(image - again, height, width, repeat=repeat)
+    return result
+
+
+def _seam_ratio(channel: np.ndarray) -> float:
+    """Mean step across the border over the mean step between neighbours, for the worse axis. channel: [H, W]."""
+    ratios = []
+    for axis in (0, 1):
+        image = np.moveaxis(channel, axis, 0)
+        if image.shape[0] < 2:
+            continue
+        inner = np.abs(np.diff(image, axis=0)).mean()
+        border = np.abs(image[0] - image[-1]).mean()
+        ratios.append((border + _STEP_FLOOR) / (inner + _STEP_FLOOR))
+    return float(max(ratios, default=1.0))
+
+
+def guess_wrap(channels: list[np.ndarray]) -> str:
+    """'repeat' if the borders of a material's maps match, else 'clamp'.
+
+    The statistic: for each channel that is not constant, the mean step across the border divided by the mean
+    step between neighbours, along the worse axis; then the median over the channels, so that one map that does
+    not tile (texture_rock's depth: 8) does not decide. A seam is a median above 4: the five tiling materials
+    it was measured on have at most 1.8, a trim sheet 24 and an atlas 22.
+
+    Args:
+        channels: each [h, w] float32 in 0..1, of any size.
+    """
+    ratios = [_seam_ratio(c) for c in channels if c.min() != c.max()]
+    return "repeat" if not ratios or float(np.median(ratios)) <= _SEAM else "clamp"

@@ -1,0 +1,199 @@
+"""A decoded stack -> the original files. The metadata comes from a file and is trusted in nothing."""
+
+import contextlib
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gstex.errors import FormatError, OutputError
+from gstex.material.images import EXTENSIONS, FORMATS, MAX_SIZE, SourceMap, from_unit, write_image
+from gstex.material.material import MAX_CHANNELS
+from gstex.material.resample import restore_size
+
+__all__ = ["write_maps"]
+
+_DEPTHS = {
+    "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),
+    "exr": ((16, True), (32, True)), "tiff": ((8, False), (16, False), (16, True), (32, True)),
+}
+
+
+def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path) -> list[Path]:
+    """Write every source file of a material under its own name, size, depth and format.
+
+    A normal's Z is rebuilt as sqrt(1 - x^2 - y^2); channels that were not stored get their constant or median.
+    Files appear complete or not at all, and only in `out_dir`.
+
+    Args:
+        metadata: as `Material.to_metadata` gives it; every field used is checked.
+        stack: [H, W, C] float32 in 0..1, encoded as the material's pixels. If H x W is not the material's size
+            (a smaller mip), each map's size changes in the same proportion, rounded down, at least 1.
+        out_dir: made if it is missing; existing files of these names are replaced.
+    Returns:
+        The paths written, in the order of the sources.
+    Raises:
+        FormatError: the metadata breaks a rule, such as a name with a directory in it.
+        OutputError: the folder or a file cannot be written.
+    """
+    width, height, repeat, sources = _parse(metadata, stack.shape[2])
+    out = Path(out_dir)
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".gstex-", dir=out))
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be made or written to ({error.strerror}); choose another folder") from None
+    done = False
+    try:
+        for source, planes in sources:
+            pixels = _map_pixels(source, planes, stack, (height, width), repeat)
+            write_image(temporary / source.file, from_unit(pixels, source), source)
+        for source, _ in sources:
+            os.replace(temporary / source.file, out / source.file)
+        done = True
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
+    finally:
+        for source, _ in sources:
+            (temporary / source.file).unlink(missing_ok=True)
+        temporary.rmdir()
+        if made and not done:
+            with contextlib.suppress(OSError):  # somebody else's files are in it by now
+                out.rmdir()
+    return [out / source.file for source, _ in sources]
+
+
+def _map_pixels(
+    source: SourceMap, planes: list[dict[str, Any]], stack: np.ndarray, size: tuple[int, int], repeat: bool
+) -> np.ndarray:
+    """The channels of one file, float32 [h, w, channels] in 0..1."""
+    height = max(1, source.height * stack.shape[0] // size[0])
+    width = max(1, source.width * stack.shape[1] // size[1])
+    result = np.empty((height, width, len(planes)), np.float32)
+    stored = [i for i, p in enumerate(planes) if "channel" in p]
+    if stored:
+        wanted = stack[:, :, [planes[i]["channel"] for i in stored]].astype(np.float32, copy=False)
+        if wanted.shape[:2] != (height, width):
+            wanted = restore_size(wanted, height, width, repeat=repeat)
+        result[:, :, stored] = np.clip(wanted, 0.0, 1.0)
+    for i, plane in enumerate(planes):
+        if "fill" in plane:
+            result[:, :, i] = plane["fill"]
+        elif "normal_z" in plane:
+            xy = [next(k for k in stored if planes[k]["channel"] == c) for c in plane["normal_z"]]
+            x, y = (result[:, :, k].astype(np.float64) * 2 - 1 for k in xy)
+            result[:, :, i] = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * 0.5 + 0.5
+    return result
+
+
+def _parse(
+    metadata: Any, channel_count: int
+) -> tuple[int, int, bool, list[tuple[SourceMap, list[dict[str, Any]]]]]:
+    """Check the metadata and return (width, height, repeat, [(source, planes)])."""
+    if not isinstance(metadata, dict):
+        raise FormatError(f"metadata: the material is {type(metadata).__name__}, expected an object; the file is damaged")
+    width = _integer(metadata.get("width"), "width", 1, MAX_SIZE)
+    height = _integer(metadata.get("height"), "height", 1, MAX_SIZE)
+    wrap = metadata.get("wrap")
+    if wrap not in ("repeat", "clamp"):
+        raise FormatError(f"metadata wrap: {_show(wrap)}, expected 'repeat' or 'clamp'; the file is damaged")
+    rows = metadata.get("sources")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CHANNELS:
+        raise FormatError(f"metadata sources: expected a list of 1..{MAX_CHANNELS} files; the file is damaged")
+    sources = [_source(row, channel_count) for row in rows]
+    seen: set[str] = set()
+    for source, _ in sources:
+        if source.file.lower() in seen:
+            raise FormatError(f"metadata file: {source.file!r} stands there twice; the file is damaged")
+        seen.add(source.file.lower())
+    return width, height, wrap == "repeat", sources
+
+
+def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any]]]:
+    if not isinstance(row, dict):
+        raise FormatError(f"metadata sources: {_show(row)}, expected an object; the file is damaged")
+    name = _file_name(row.get("file"))
+    width = _integer(row.get("width"), f"{name} width", 1, MAX_SIZE)
+    height = _integer(row.get("height"), f"{name} height", 1, MAX_SIZE)
+    channels = _integer(row.get("channels"), f"{name} channels", 1, 4)
+    format, is_float = row.get("format"), row.get("is_float")
+    if not isinstance(format, str) or format not in FORMATS:
+        raise FormatError(f"metadata {name} format: {_show(format)}, expected {' '.join(FORMATS)}; the file is damaged")
+    depth = _integer(row.get("bit_depth"), f"{name} bit_depth", 1, 32)
+    if not isinstance(is_float, bool) or (depth, is_float) not in _DEPTHS[format]:
+        raise FormatError(f"metadata {name} bit_depth: {format} files have no {depth}-bit "
+                          f"{'floats' if is_float else 'integers'}; the file is damaged")
+    float_range = None
+    if is_float:
+        pair = row.get("float_range")
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise FormatError(f"metadata {name} float_range: {_show(pair)}, expected [lo, hi]; the file is damaged")
+        lo, hi = (_number(v, f"{name} float_range", -3.4e38, 3.4e38) for v in pair)
+        if lo >= hi:
+            raise FormatError(f"metadata {name} float_range: {lo} .. {hi} is empty; the file is damaged")
+        float_range = (lo, hi)
+    planes = row.get("planes")
+    if not isinstance(planes, list) or len(planes) != channels:
+        raise FormatError(f"metadata {name} planes: expected a list of {channels}; the file is damaged")
+    for plane in planes:
+        _check_plane(plane, name, channel_count)
+    direct = {p["channel"] for p in planes if "channel" in p}
+    for plane in planes:
+        if "normal_z" in plane and not direct.issuperset(plane["normal_z"]):
+            raise FormatError(f"metadata {name} normal_z: X and Y are not in the same file; the file is damaged")
+    return SourceMap(name, width, height, channels, depth, is_float, format, float_range), planes
+
+
+def _check_plane(plane: Any, name: str, channel_count: int) -> None:
+    if not isinstance(plane, dict) or len(plane) != 1:
+        raise FormatError(f"metadata {name} planes: {_show(plane)}, expected one of channel, fill, normal_z; "
+                          "the file is damaged")
+    key, value = next(iter(plane.items()))
+    if key == "channel":
+        _integer(value, f"{name} channel", 0, channel_count - 1)
+    elif key == "fill":
+        _number(value, f"{name} fill", 0.0, 1.0)
+    elif key == "normal_z" and isinstance(value, list) and len(value) == 2:
+        for index in value:
+            _integer(index, f"{name} normal_z", 0, channel_count - 1)
+    else:
+        raise FormatError(f"metadata {name} planes: {_show(plane)}, expected one of channel, fill, normal_z; "
+                          "the file is damaged")
+
+
+def _file_name(value: Any) -> str:
+    """A name that can only land in the output folder, on any system."""
+    good = (
+        isinstance(value, str)
+        and value.isprintable()
+        and 0 < len(value.encode("utf-8")) <= 255
+        and not value.startswith(".")
+        and not any(c in value for c in "/\\")
+        and not (os.name == "nt" and (":" in value or value.endswith((" ", "."))))
+        and os.path.splitext(value)[1].lower() in EXTENSIONS
+    )
+    if not good:
+        raise FormatError(f"metadata file: {_show(value)} is no plain image file name; the file is damaged or hostile")
+    return str(value)
+
+
+def _integer(value: Any, what: str, lowest: int, highest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise FormatError(f"metadata {what}: {_show(value)}, expected {lowest}..{highest}; the file is damaged")
+    return value
+
+
+def _number(value: Any, what: str, lowest: float, highest: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FormatError(f"metadata {what}: {_show(value)}, expected a number; the file is damaged")
+    if not math.isfinite(value) or not lowest <= value <= highest:
+        raise FormatError(f"metadata {what}: {_show(value)}, expected {lowest:g}..{highest:g}; the file is damaged")
+    return float(value)
+
+
+def _show(value: Any) -> str:
+    return repr(value)[:80]
