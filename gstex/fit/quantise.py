@@ -1,0 +1,238 @@
+"""From ideal parameters to the codes of a record and back (docs/format.md, "Record").
+
+A `Coding` holds every width and range of one fit. `encode` gives the codes that go into the file, `decode`
+what those codes mean; quantisation-aware training evaluates `decode(encode(x))` and passes its gradient
+straight through to x.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import Pyramid
+from ..format.layout import LevelLayout, header_words, index_words, mip_block_words, record_words
+
+TAN_22_5 = np.tan(np.pi / 8)
+LN2 = np.log(2.0)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Widths and ranges of all codes of one mip.
+
+    levels: for every level of the pyramid its layout, or None if no Gaussian lies there.
+    channel_lo, channel_step: float32 [C]; channel_bits: int64 [C].
+    """
+
+    pyramid: Pyramid
+    levels: tuple[LevelLayout | None, ...]
+    amplitude_lo: float
+    amplitude_step: float
+    channel_lo: np.ndarray
+    channel_step: np.ndarray
+    channel_bits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How finely a fit is stored; every field is a trade of bytes per Gaussian against Gaussians.
+
+    position_step: largest step of a centre in texels. rotation_bits, scale_bits, amplitude_bits: of a record.
+    feature_step: largest step of a feature, in values of 0..1.
+    """
+
+    position_step: float
+    rotation_bits: int
+    scale_bits: int
+    amplitude_bits: int
+    feature_step: float
+
+
+def channel_grid(lo: float, hi: float, bits: int, neutral: tuple[float, ...]) -> tuple[float, float]:
+    """(lo, step) of a grid of 2^bits values over about lo..hi on which the neutral values inside it lie.
+
+    With one neutral value inside the range the grid is shifted by up to half a step; two (0 and 1) are its
+    ends.
+    """
+    last = 2**bits - 1
+    inside = [n for n in sorted(neutral) if lo <= n <= hi]
+    if len(inside) > 1:
+        lo, hi = inside[0], inside[-1]
+    step = (hi - lo) / last
+    if inside:
+        return inside[0] - step * round((inside[0] - lo) / step), step
+    return lo, step
+
+
+def make_coding(
+    pyramid: Pyramid,
+    placement: np.ndarray,
+    geometry: np.ndarray,
+    features: np.ndarray,
+    precision: Precision,
+    neutral: list[tuple[float, ...]],
+) -> Coding:
+    """Choose widths and ranges for Gaussians that are placed for good.
+
+    placement: int32 [N, 3]. geometry: float [N, 6]. features: float [N, C].
+    neutral: for every channel the values that must decode exactly.
+    """
+    bits = np.empty(features.shape[1], np.int64)
+    ranges = [(max(0.0, f.min()), min(1.0, f.max())) for f in features.T.astype(np.float64)]
+    for c, (lo, hi) in enumerate(ranges):
+        bits[c] = np.clip(np.ceil(np.log2((hi - lo) / precision.feature_step + 1)), 1, 12)
+
+    level = placement[:, 0]
+    counts = np.bincount(level, minlength=len(pyramid.cells))
+    widths = [_position_bits(size, precision) for size in pyramid.cell_size]
+    other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
+    # The bits that fill up the record of the fullest level go to the channels with the coarsest steps.
+    fullest = counts.argmax()
+    for _ in range(-(sum(widths[fullest]) + other + int(bits.sum())) % 8):
+        steps = [(hi - lo) / (2**b - 1) if b < 12 else 0.0 for (lo, hi), b in zip(ranges, bits, strict=True)]
+        bits[int(np.argmax(steps))] += 1
+
+    layouts = []
+    for i, (x_bits, y_bits) in enumerate(widths):
+        if not counts[i]:
+            layouts.append(None)
+            continue
+        inverse = -geometry[level == i][:, 3:5].astype(np.float64) / LN2
+        scale_lo, scale_hi = np.float32(inverse.min()), np.float32(inverse.max())
+        stride = -(-(x_bits + y_bits + other + int(bits.sum())) // 8) * 8
+        spare = stride - (x_bits + y_bits + other + int(bits.sum()))
+        spare = min(spare, 40 - other - x_bits - y_bits)
+        layouts.append(
+            LevelLayout(
+                cells_x=int(pyramid.cells[i, 0]),
+                cells_y=int(pyramid.cells[i, 1]),
+                stride=stride,
+                position_x_bits=x_bits + (spare + 1) // 2,
+                position_y_bits=y_bits + spare // 2,
+                rotation_bits=precision.rotation_bits,
+                scale_bits=precision.scale_bits,
+                amplitude_bits=precision.amplitude_bits,
+                scale_lo=float(scale_lo),
+                scale_step=float(np.float32((scale_hi - scale_lo) / (2**precision.scale_bits - 1))),
+            )
+        )
+    amplitude_lo, amplitude_hi = geometry[:, 5].min(), geometry[:, 5].max()
+    amplitude_step = (amplitude_hi - amplitude_lo) / max(1, 2**precision.amplitude_bits - 1)
+    grids = [channel_grid(lo, hi, int(b), n) for (lo, hi), b, n in zip(ranges, bits, neutral, strict=True)]
+    return Coding(
+        pyramid=pyramid,
+        levels=tuple(layouts),
+        amplitude_lo=float(np.float32(amplitude_lo)),
+        amplitude_step=float(np.float32(amplitude_step)),
+        channel_lo=np.array([lo for lo, _ in grids], np.float32),
+        channel_step=np.array([step for _, step in grids], np.float32),
+        channel_bits=bits,
+    )
+
+
+def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
+    """Bits of x and y in a level of this cell size, so that geometry stays within 40 bits."""
+    wanted = np.ceil(np.log2(cell / precision.position_step))
+    other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
+    x_bits, y_bits = np.clip(wanted, 2, (40 - other) // 2).astype(int)
+    return int(x_bits), int(y_bits)
+
+
+def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
+    """Words of the GPU section with this coding and placement: header, mip block, index, records, guard.
+
+    channels: of the whole stack, constant ones included.
+    """
+    total = header_words(channels, 1) + 1
+    level, cell_x, cell_y = placement.T.astype(np.int64)
+    used = [i for i, layout in enumerate(coding.levels) if layout is not None and (level == i).any()]
+    total += mip_block_words(channels, len(used))
+    for i in used:
+        layout, here = coding.levels[i], level == i
+        cell = cell_y[here] * layout.cells_x + cell_x[here]
+        counts = np.bincount(cell, minlength=layout.cells_x * layout.cells_y)
+        total += index_words(layout.cells_x, layout.cells_y, counts)
+        total += record_words(int(here.sum()), layout.stride)
+    return total
+
+
+class Quantiser:
+    """Encodes and decodes Gaussians whose level and cell do not change any more."""
+
+    def __init__(self, coding: Coding, placement: np.ndarray):
+        level = placement[:, 0]
+
+        def of_level(value) -> np.ndarray:
+            return np.array([0 if layout is None else value(layout) for layout in coding.levels])[level]
+
+        self._coding = coding
+        self._cell = placement[:, 1:].astype(np.float64)
+        self._size = coding.pyramid.cell_size[level]
+        self._position_last = np.stack(
+            [2.0 ** of_level(lambda x: x.position_x_bits), 2.0 ** of_level(lambda x: x.position_y_bits)], axis=1
+        )
+        self._rotation_half = 2.0 ** (of_level(lambda x: x.rotation_bits) - 1)
+        self._scale_last = 2 ** of_level(lambda x: x.scale_bits) - 1
+        self._scale_lo = of_level(lambda x: x.scale_lo)
+        self._scale_step = of_level(lambda x: x.scale_step)
+        self._amplitude_last = 2 ** of_level(lambda x: x.amplitude_bits) - 1
+        self._feature_last = 2**coding.channel_bits - 1
+
+    def encode(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nearest codes.
+
+        Returns (uint32 [N, 6] geometry codes in the order of the record, uint32 [N, C] feature codes,
+        int64 [N] quarter turns: by how many the ellipse was turned to bring its rotation into -45..45 degrees;
+        an odd number swaps its scales).
+        """
+        coding = self._coding
+        codes = np.empty((len(geometry), 6), np.uint32)
+        inside = geometry[:, :2] / self._size - self._cell
+        codes[:, :2] = np.clip(np.floor(inside * self._position_last), 0, self._position_last - 1)
+
+        turns = np.round(geometry[:, 2] / (np.pi / 2)).astype(np.int64)
+        half_angle = np.tan((geometry[:, 2] - turns * (np.pi / 2)) / 2)
+        rotation = np.round(half_angle / TAN_22_5 * self._rotation_half) + self._rotation_half
+        # 45 degrees is -45 degrees with the scales swapped.
+        over = rotation >= 2 * self._rotation_half
+        rotation[over] = 0
+        turns[over] += 1
+        codes[:, 2] = rotation
+
+        inverse = -geometry[:, 3:5] / LN2
+        step = np.where(self._scale_step == 0, 1.0, self._scale_step)[:, None]
+        scale = np.clip(np.round((inverse - self._scale_lo[:, None]) / step), 0, self._scale_last[:, None])
+        odd = turns % 2 == 1
+        codes[:, 3] = np.where(odd, scale[:, 1], scale[:, 0])
+        codes[:, 4] = np.where(odd, scale[:, 0], scale[:, 1])
+        amplitude = (geometry[:, 5] - coding.amplitude_lo) / (coding.amplitude_step or 1.0)
+        codes[:, 5] = np.clip(np.round(amplitude), 0, self._amplitude_last)
+
+        step = np.where(coding.channel_step == 0, 1.0, coding.channel_step)
+        value = np.round((features - coding.channel_lo) / step)
+        return codes, np.clip(value, 0, self._feature_last).astype(np.uint32), turns
+
+    def decode(
+        self, codes: np.ndarray, feature_codes: np.ndarray, turns: np.ndarray | int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What codes mean: (geometry float32 [N, 6], features float32 [N, C]).
+
+        turns: as `encode` returned them, to get rotations and scales in the order of the ideal parameters.
+        """
+        coding = self._coding
+        geometry = np.empty(codes.shape, np.float32)
+        geometry[:, :2] = (self._cell + (codes[:, :2] + 0.5) / self._position_last) * self._size
+        half_angle = (codes[:, 2] - self._rotation_half) * (TAN_22_5 / self._rotation_half)
+        geometry[:, 2] = 2 * np.arctan(half_angle) + turns * (np.pi / 2)
+        log_sigma = -LN2 * (self._scale_lo[:, None] + codes[:, 3:5] * self._scale_step[:, None])
+        odd = np.asarray(turns) % 2 == 1
+        geometry[:, 3] = np.where(odd, log_sigma[:, 1], log_sigma[:, 0])
+        geometry[:, 4] = np.where(odd, log_sigma[:, 0], log_sigma[:, 1])
+        geometry[:, 5] = coding.amplitude_lo + codes[:, 5] * coding.amplitude_step
+        features = coding.channel_lo + feature_codes.astype(np.float32) * coding.channel_step
+        return geometry, features.astype(np.float32)
+
+    def keep_inside(self, geometry: np.ndarray) -> None:
+        """Clamp centres, in place, to the cells they are stored in."""
+        low = self._cell * self._size
+        np.clip(geometry[:, :2], low, low + self._size * (1 - 1e-6), out=geometry[:, :2])
