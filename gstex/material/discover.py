@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gstex.errors import AmbiguousError, UsageError
 from gstex.material.roles import LETTERS, NOISE, PACKED, PREVIEW, ROLES, WORDS
 
-__all__ = ["Choice", "Override", "Reading", "parse_override", "read_names", "resolve"]
+__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_names", "resolve"]
 
 _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
@@ -27,7 +27,7 @@ class Reading:
     role: str | None = None                       # the role of the whole file
     packed: tuple[str | None, ...] | None = None  # the role of each channel
     convention: str | None = None                 # 'gl' | 'dx' where the name of a normal map says so
-    bare: bool = False                            # the plain name that its neighbours extend: "wall2" of "wall2_nm"
+    bare: bool = False                            # the plain name its neighbours extend: "wall2"
     preview: bool = False
 
 
@@ -62,7 +62,7 @@ class Choice:
 
 
 def tokens_of(name: str) -> tuple[str, ...]:
-    """Parts of a file name without extension, lower case: "Wall_baseColor3_2K.png" -> wall base color 3 2k."""
+    """Parts of a file name, lower case, no extension: "Wall_baseColor3_2K.png" -> wall base color 3 2k."""
     stem = name.rsplit(".", 1)[0]
     return tuple(t.lower() for t in _TOKEN.findall(stem))
 
@@ -100,8 +100,8 @@ def _suffix_reading(tokens: Sequence[str]) -> Reading | None:
     for count in range(min(_LONGEST_NAME, len(tokens)), 0, -1):
         word = "".join(tokens[-count:])
         reading = _word_reading(word) or _word_reading(word.removesuffix("map"))
-        for mark, name in _CONVENTION.items():  # "normalgl", "NormalDX" written as one part
-            if reading is None and word.endswith(mark) and WORDS.get(word[: -len(mark)]) == "normal":
+        for suffix, name in _CONVENTION.items():  # "normalgl" written as one part
+            if reading is None and WORDS.get(word.removesuffix(suffix)) == "normal":
                 return Reading(role="normal", convention=name)
         if reading is not None:
             if reading.role == "normal":
@@ -129,17 +129,16 @@ def read_names(names: Sequence[str]) -> dict[str, Reading]:
     Args:
         names: file names of the images in the folder, with extension.
     Returns:
-        A reading for each name. Rules, first match wins: a name that every neighbour with a role extends is
-        `bare` (an albedo without a suffix, or a preview render); a role at the end of the name, after numbers,
-        sizes and format words are dropped; one letter of its own at the end; a role at the end once the parts
-        that all names share at their ends are dropped ("albedo_wall", "normal_wall"); else nothing.
+        A reading for each name. Rules, first match wins: a name that every neighbour with a role extends
+        is `bare` (an albedo without a suffix, or a preview render); a role at the end of the name, once the
+        parts that all names share at their ends ("albedo_wall", "normal_wall") or the numbers, sizes and
+        format words are dropped; one letter of its own at the end; else nothing.
     """
     parts = {n: tokens_of(n) for n in names}
     rows = {n: _suffix_reading(t) or _letter_reading(n) for n, t in parts.items()}
     tail = _common_tail([_strip_noise(t) for t in parts.values()]) if len(names) > 1 else 0
     if tail:
-        rows = {n: _suffix_reading(_strip_noise(t)[:-tail]) or r for (n, t), r in zip(parts.items(), rows.values(),
-                                                                                     strict=True)}
+        rows = {n: _suffix_reading(_strip_noise(t)[:-tail]) or rows[n] for n, t in parts.items()}
     result: dict[str, Reading] = {}
     for name, reading in rows.items():
         if _is_bare(name, parts, rows):
@@ -165,8 +164,8 @@ def _is_bare(name: str, parts: Mapping[str, tuple[str, ...]], rows: Mapping[str,
 def parse_override(text: str, names: Sequence[str]) -> Override:
     """Parse `role=file[:channels]`; channels are letters of rgba, as in `roughness=pack.png:g`.
 
-    A file whose name holds '=' or ':' is meant as written: the role ends at the first '=', and a ':' counts as
-    the start of channels only if no file has the whole text as its name.
+    A file whose name holds '=' or ':' is meant as written: the role ends at the first '=', and a ':' starts
+    the channels only if no file has the whole text as its name.
 
     Raises:
         UsageError: bad form, unknown role, or a file that is not in the folder.
@@ -175,7 +174,7 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
     role = role.strip().lower()
     allowed = f"{', '.join(ROLES)} or ignore"
     if not equals or not rest or not role:
-        raise UsageError(f"--map {text!r}: expected role=file or role=file:channels, as in roughness=pack.png:g")
+        raise UsageError(f"--map {text!r}: expected role=file[:channels], as in roughness=pack.png:g")
     if role not in ROLES and role != "ignore":
         raise UsageError(f"--map {text!r}: unknown role {role!r}; allowed are {allowed}")
     channels: tuple[int, ...] | None = None
@@ -185,7 +184,7 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
         if colon and head in names:
             file = head
             if not letters or any(c not in "rgba" for c in letters) or len(set(letters)) != len(letters):
-                raise UsageError(f"--map {text!r}: channels {letters!r} are not letters of rgba, each at most once")
+                raise UsageError(f"--map {text!r}: channels {letters!r}; allowed are letters of rgba")
             channels = tuple("rgba".index(c) for c in letters)
     if file not in names:
         known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -251,7 +250,7 @@ def _apply_overrides(
         if o.role == "ignore":
             continue
         if o.role in settled and o.role != "mask":
-            raise UsageError(f"--map {o.text!r} contradicts --map {settled[o.role].text!r}: give one file a role")
+            raise UsageError(f"--map {o.text!r} contradicts --map {settled[o.role].text!r}: keep one")
         settled[o.role] = o
     for role in settled:
         if role == "mask":
@@ -261,18 +260,20 @@ def _apply_overrides(
             choice.channels = {c: r for c, r in choice.channels.items() if r != role}
     taken: dict[tuple[str, int | None], Override] = {}
     for o in sorted(overrides, key=lambda o: o.channels is not None):  # whole files first
-        for index in o.channels or (None,):
+        indices: tuple[int | None, ...] = o.channels or (None,)
+        for index in indices:
             if (o.file, index) in taken:
-                raise UsageError(f"--map {o.text!r} contradicts --map {taken[o.file, index].text!r}: name it once")
+                other = taken[o.file, index].text
+                raise UsageError(f"--map {o.text!r} contradicts --map {other!r}: keep one")
             taken[o.file, index] = o
         ignored[:] = [row for row in ignored if row[0] != o.file]
         choice = choices.setdefault(o.file, Choice())
-        role = None if o.role == "ignore" else o.role
+        given = None if o.role == "ignore" else o.role
         if o.channels is None:
-            choices[o.file] = Choice(whole=role, convention=choice.convention)
+            choices[o.file] = Choice(whole=given, convention=choice.convention)
         else:
-            choice.channels.update(dict.fromkeys(o.channels, role))
-            if role is not None and set(o.channels) != {ALPHA}:
+            choice.channels.update(dict.fromkeys(o.channels, given))
+            if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
     for name in [n for n, c in choices.items() if not c.roles()]:
         del choices[name]
@@ -304,7 +305,7 @@ def _place_unnamed(
         elif candidates:
             raise AmbiguousError(
                 f"albedo: {len(candidates)} files name no known map ({_some(candidates)}); "
-                f"say which one is the colour with --map {_quote('albedo=' + candidates[0])}, "
+                f"say which one is the colour with --map {quote('albedo=' + candidates[0])}, "
                 "or keep one material in a folder"
             )
     for name in bare:
@@ -312,7 +313,7 @@ def _place_unnamed(
             ignored.append((name, "preview picture: the plain name beside a named albedo"))
     for name in unknown:
         if name not in choices:
-            ignored.append((name, f"no known map name; use it with --map {_quote('ROLE=' + name)}"))
+            ignored.append((name, f"no known map name; use it with --map {quote('ROLE=' + name)}"))
 
 
 def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:
@@ -324,7 +325,7 @@ def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:
         for name in holders:
             index = [c for c, r in choices[name].channels.items() if r == role]
             letters = ":" + "".join("rgba"[c] for c in index) if index else ""
-            options.append(f"--map {_quote(f'{role}={name}{letters}')}")
+            options.append(f"--map {quote(f'{role}={name}{letters}')}")
         shown = " or ".join(options[:3]) + (" or ..." if len(options) > 3 else "")
         raise AmbiguousError(
             f"{role}: {len(holders)} files could hold it ({_some(holders)}); choose one with {shown}, "
@@ -336,5 +337,6 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """An argument as one has to type it in a shell."""
     return f'"{text}"' if re.search(r"[^\w=.:/+@%,-]", text) else text

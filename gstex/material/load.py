@@ -1,5 +1,6 @@
 """A folder of maps or one image file -> Material."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,16 @@ from typing import Any
 import numpy as np
 
 from gstex.errors import AmbiguousError, MaterialError
-from gstex.material.discover import ALPHA, Choice, Reading, parse_override, read_names, resolve
-from gstex.material.images import EXTENSIONS, SourceMap, float_range_of, read_info, read_pixels, to_unit
+from gstex.material.discover import ALPHA, Choice, Reading, parse_override, quote, read_names, resolve
+from gstex.material.images import (
+    EXTENSIONS,
+    FORMAT_NAMES,
+    SourceMap,
+    float_range_of,
+    read_info,
+    read_pixels,
+    to_unit,
+)
 from gstex.material.material import MAX_CHANNELS, Channel, Material
 from gstex.material.resample import guess_wrap, resample
 from gstex.material.roles import ALPHA_ROLE, ROLES
@@ -18,7 +27,7 @@ from gstex.material.roles import ALPHA_ROLE, ROLES
 __all__ = ["load_material"]
 
 # Channels of a data map that differ by at most this much on average are one grey channel stored three times:
-# a palette or JPEG's chroma leaves a level or two (texture_rock_depth differs by up to 2/255 in a few texels).
+# a palette or JPEG's chroma leaves a level or two (texture_rock_depth: up to 2/255 in a few texels).
 _GREY_MEAN_DIFFERENCE = 1.5 / 255
 _LETTERS = "rgba"
 
@@ -57,7 +66,7 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
     Args:
         path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
             with an opacity if its alpha varies, whatever its name says.
-        overrides: `role=file` or `role=file:channels` as in "roughness=pack.png:g"; `ignore=file` drops a file.
+        overrides: `role=file[:channels]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
     Raises:
@@ -81,7 +90,7 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
 
     order = list(ROLES)
     files = sorted(choices, key=lambda n: (min(order.index(r) for r in choices[n].roles()), n))
-    maps = []
+    maps: list[_Map] = []
     for name in files:
         item = _read_map(folder / name, infos[name], choices[name])
         taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
@@ -105,15 +114,21 @@ def _list_images(path: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
     except OSError as error:
         raise MaterialError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
     names = [e.name for e in files if e.suffix.lower() in EXTENSIONS]
-    ignored = [(e.name, "not a PNG, JPEG, TGA, WebP, EXR or TIFF image") for e in files if e.name not in names]
+    ignored = [(e.name, f"not a {FORMAT_NAMES} image") for e in files if e.name not in names]
     if not names:
-        inner = [e.name for e in entries if e.is_dir() and any(f.suffix.lower() in EXTENSIONS for f in e.iterdir())]
-        hint = f"; did you mean its folder {inner[0]!r}?" if inner else "; put the maps of one material into it"
-        raise MaterialError(f"{path}: no PNG, JPEG, TGA, WebP, EXR or TIFF image in this folder{hint}")
+        raise MaterialError(f"{path}: no {FORMAT_NAMES} image in this folder; {_folder_hint(entries)}")
     odd = [n for n in names if not n.isprintable()]
     if odd:
         raise MaterialError(f"{path}: the file name {odd[0]!r} holds unprintable characters; rename it")
     return path, names, ignored
+
+
+def _folder_hint(entries: Sequence[Path]) -> str:
+    for entry in entries:
+        with contextlib.suppress(OSError):
+            if entry.is_dir() and any(f.suffix.lower() in EXTENSIONS for f in entry.iterdir()):
+                return f"its folder {entry.name!r} has some: give that one"
+    return "put the maps of one material into it"
 
 
 def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
@@ -135,7 +150,7 @@ def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
     unused = [c for c, r in named.items() if r is None and c < item.colors and _constant(item, c) is None]
     if unused and choice.whole is None:
         letters = "".join(_LETTERS[c] for c in unused)
-        item.notes.append((f"{info.file}:{letters}", "the packing does not use it; written back as its median"))
+        item.notes.append((f"{info.file}:{letters}", "not used; written back as its median"))
     return item
 
 
@@ -149,8 +164,10 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
     role, name = str(item.choice.whole), item.info.file
     if role == "normal":
         if len(indices) < 2:
-            raise AmbiguousError(f"{name}: a normal map with {len(indices)} channel; if it is a height map type "
-                                 f"--map height={name}")
+            raise AmbiguousError(
+                f"{name}: a normal map with 1 channel, expected 2 or more; if it is a height map type "
+                f"--map {quote('height=' + name)}"
+            )
         indices = indices[:2]
     elif len(indices) == 3 and _is_grey(item, exact=ROLES[role].colors == 3):
         item.copies.update({c: indices[0] for c in indices[1:]})
@@ -158,7 +175,7 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
     elif ROLES[role].colors == 1 and len(indices) > 1:
         raise AmbiguousError(
             f"{name}: {role} is one value a texel but its {len(indices)} channels differ; choose one with "
-            f"--map {role}={name}:r (or g, b)"
+            f"--map {quote(f'{role}={name}:r')} (or g, b)"
         )
     _plan_role(item, role, indices)
 
@@ -176,7 +193,7 @@ def _plan_role(item: _Map, role: str, indices: list[int]) -> None:
 
 
 def _plan_alpha(item: _Map, taken: set[str]) -> None:
-    """Give a varying alpha that nothing names the role its file implies, or 'mask' if another file has that."""
+    """Give a varying alpha that nothing names the role its file implies, or 'mask' if a file has that."""
     alpha = item.colors
     if alpha == item.info.channels or alpha in {_file_index(c, item.info) for c in item.choice.channels}:
         return
@@ -252,8 +269,8 @@ def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str
     convention = (normals[0].choice.convention or "gl") if normals else None
     return Material(
         name=_material_name(path), width=width, height=height, sources=tuple(m.info for m in maps),
-        channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap, ignored=tuple(ignored),
-        planes={m.info.file: _planes_of(m, channels) for m in maps},
+        channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap,
+        ignored=tuple(ignored), planes={m.info.file: _planes_of(m, channels) for m in maps},
     )
 
 

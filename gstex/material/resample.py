@@ -5,15 +5,15 @@ import numpy as np
 __all__ = ["guess_wrap", "resample", "restore_size"]
 
 _LOBES = 3
-# A border step this many times the usual step between neighbours is a seam. Worst axis, median over channels:
-# fabric_pattern_07 1.7, corrugated_steel007b 1.3, moss 1.0, texture_rock 1.0, metal_walkway006 0.5 (all tile);
-# trim_misc_1 24 and flight_helmet_mat3 22 (a trim sheet and an atlas).
+# A border step this many times the usual step is a seam. Measured, worst axis, median over channels:
+# fabric_pattern_07 1.7, corrugated_steel007b 1.3, moss 1.0, texture_rock 1.0, metal_walkway006 0.5
+# (all tile); trim_misc_1 24 and flight_helmet_mat3 22 (a trim sheet and an atlas).
 _SEAM = 4.0
 _STEP_FLOOR = 0.5 / 255  # half an 8-bit level: below it a step cannot be told from rounding
 
 
 def _taps(source: int, target: int, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Source indices and weights of each target texel, both [target, taps]; the weights of a texel sum to 1."""
+    """Source indices and weights of each target texel, both [target, taps]; weights of a texel sum to 1."""
     scale = source / target
     support = max(scale, 1.0)  # when shrinking the filter widens with the step
     centre = (np.arange(target) + 0.5) * scale
@@ -39,8 +39,8 @@ def _resample_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
 def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.ndarray:
     """Resample an image with a separable Lanczos-3 filter, pixel centres at +0.5.
 
-    When an axis shrinks the filter widens with it, so that it also keeps off aliasing. Values are filtered as
-    stored (sRGB stays sRGB; a normal's X and Y, whose Z is rebuilt and keeps it of unit length) and not clipped.
+    When an axis shrinks the filter widens with it, which keeps off aliasing. Values are filtered as stored
+    (sRGB stays sRGB; a normal's X and Y, whose Z is rebuilt, so that it stays of unit length), not clipped.
 
     Args:
         image: [h, w, C] float32.
@@ -53,10 +53,10 @@ def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.
 
 
 def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, steps: int = 6) -> np.ndarray:
-    """The inverse of `resample`: the image of the given size that comes nearest to `image` when resampled to it.
+    """The inverse of `resample`: the image of the given size that comes nearest to `image` when resampled.
 
     Each step adds the resampled difference (van Cittert's iteration), which takes back what the two passes of
-    the filter damp.
+    the filter damp: a map enlarged twice and restored comes back with 57 to 80 dB instead of 31 to 49.
     """
     result = resample(image, height, width, repeat=repeat)
     if height * width >= image.shape[0] * image.shape[1]:
@@ -68,7 +68,7 @@ def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, st
 
 
 def _seam_ratio(channel: np.ndarray) -> float:
-    """Mean step across the border over the mean step between neighbours, for the worse axis. channel: [H, W]."""
+    """Mean step across the border over the mean step between neighbours, worse axis. channel: [H, W]."""
     ratios = []
     for axis in (0, 1):
         image = np.moveaxis(channel, axis, 0)
@@ -84,9 +84,9 @@ def guess_wrap(channels: list[np.ndarray]) -> str:
     """'repeat' if the borders of a material's maps match, else 'clamp'.
 
     The statistic: for each channel that is not constant, the mean step across the border divided by the mean
-    step between neighbours, along the worse axis; then the median over the channels, so that one map that does
-    not tile (texture_rock's depth: 8) does not decide. A seam is a median above 4: the five tiling materials
-    it was measured on have at most 1.8, a trim sheet 24 and an atlas 22.
+    step between neighbours, along the worse axis; then the median over the channels, so that one map that
+    does not tile (texture_rock's depth: 8) does not decide. A seam is a median above 4: the five tiling
+    materials it was measured on have at most 1.8, a trim sheet 24 and an atlas 22.
 
     Args:
         channels: each [h, w] float32 in 0..1, of any size.

@@ -1,7 +1,6 @@
 """A decoded stack -> the original files. The metadata comes from a file and is trusted in nothing."""
 
 import contextlib
-import math
 import os
 import tempfile
 from pathlib import Path
@@ -25,13 +24,13 @@ _DEPTHS = {
 def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path) -> list[Path]:
     """Write every source file of a material under its own name, size, depth and format.
 
-    A normal's Z is rebuilt as sqrt(1 - x^2 - y^2); channels that were not stored get their constant or median.
+    A normal's Z is rebuilt as sqrt(1 - x^2 - y^2); channels not stored get their constant or median.
     Files appear complete or not at all, and only in `out_dir`.
 
     Args:
         metadata: as `Material.to_metadata` gives it; every field used is checked.
-        stack: [H, W, C] float32 in 0..1, encoded as the material's pixels. If H x W is not the material's size
-            (a smaller mip), each map's size changes in the same proportion, rounded down, at least 1.
+        stack: [H, W, C] float32 in 0..1, encoded as the material's pixels. If H x W is not the material's
+            size (a smaller mip), each map's size changes in proportion, rounded down, at least 1.
         out_dir: made if it is missing; existing files of these names are replaced.
     Returns:
         The paths written, in the order of the sources.
@@ -46,7 +45,7 @@ def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path)
         out.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".gstex-", dir=out))
     except OSError as error:
-        raise OutputError(f"{out}: cannot be made or written to ({error.strerror}); choose another folder") from None
+        raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another folder") from None
     done = False
     try:
         for source, planes in sources:
@@ -56,7 +55,7 @@ def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path)
             os.replace(temporary / source.file, out / source.file)
         done = True
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
+        raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another folder") from None
     finally:
         for source, _ in sources:
             (temporary / source.file).unlink(missing_ok=True)
@@ -95,63 +94,63 @@ def _parse(
 ) -> tuple[int, int, bool, list[tuple[SourceMap, list[dict[str, Any]]]]]:
     """Check the metadata and return (width, height, repeat, [(source, planes)])."""
     if not isinstance(metadata, dict):
-        raise FormatError(f"metadata: the material is {type(metadata).__name__}, expected an object; the file is damaged")
+        raise _broken(f"the material is {type(metadata).__name__}, expected an object")
     width = _integer(metadata.get("width"), "width", 1, MAX_SIZE)
     height = _integer(metadata.get("height"), "height", 1, MAX_SIZE)
     wrap = metadata.get("wrap")
     if wrap not in ("repeat", "clamp"):
-        raise FormatError(f"metadata wrap: {_show(wrap)}, expected 'repeat' or 'clamp'; the file is damaged")
+        raise _broken(f"wrap: {_show(wrap)}, expected 'repeat' or 'clamp'")
     rows = metadata.get("sources")
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CHANNELS:
-        raise FormatError(f"metadata sources: expected a list of 1..{MAX_CHANNELS} files; the file is damaged")
+        raise _broken(f"sources: expected a list of 1..{MAX_CHANNELS} files")
     sources = [_source(row, channel_count) for row in rows]
     seen: set[str] = set()
     for source, _ in sources:
         if source.file.lower() in seen:
-            raise FormatError(f"metadata file: {source.file!r} stands there twice; the file is damaged")
+            raise _broken(f"file: {source.file!r} stands there twice")
         seen.add(source.file.lower())
     return width, height, wrap == "repeat", sources
 
 
 def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any]]]:
     if not isinstance(row, dict):
-        raise FormatError(f"metadata sources: {_show(row)}, expected an object; the file is damaged")
+        raise _broken(f"sources: {_show(row)}, expected an object")
     name = _file_name(row.get("file"))
     width = _integer(row.get("width"), f"{name} width", 1, MAX_SIZE)
     height = _integer(row.get("height"), f"{name} height", 1, MAX_SIZE)
     channels = _integer(row.get("channels"), f"{name} channels", 1, 4)
     format, is_float = row.get("format"), row.get("is_float")
     if not isinstance(format, str) or format not in FORMATS:
-        raise FormatError(f"metadata {name} format: {_show(format)}, expected {' '.join(FORMATS)}; the file is damaged")
+        raise _broken(f"{name} format: {_show(format)}, expected {' '.join(FORMATS)}")
     depth = _integer(row.get("bit_depth"), f"{name} bit_depth", 1, 32)
     if not isinstance(is_float, bool) or (depth, is_float) not in _DEPTHS[format]:
-        raise FormatError(f"metadata {name} bit_depth: {format} files have no {depth}-bit "
-                          f"{'floats' if is_float else 'integers'}; the file is damaged")
+        raise _broken(f"{name} bit_depth: {format} has no {depth}-bit {'floats' if is_float else 'integers'}")
     float_range = None
     if is_float:
         pair = row.get("float_range")
         if not isinstance(pair, list) or len(pair) != 2:
-            raise FormatError(f"metadata {name} float_range: {_show(pair)}, expected [lo, hi]; the file is damaged")
+            raise _broken(f"{name} float_range: {_show(pair)}, expected [lo, hi]")
         lo, hi = (_number(v, f"{name} float_range", -3.4e38, 3.4e38) for v in pair)
         if lo >= hi:
-            raise FormatError(f"metadata {name} float_range: {lo} .. {hi} is empty; the file is damaged")
+            raise _broken(f"{name} float_range: {lo} .. {hi} is empty")
         float_range = (lo, hi)
+    if (format == "jpeg" and channels not in (1, 3)) or (format == "webp" and channels < 3):
+        raise _broken(f"{name} channels: {format} has no images of {channels} channels")
     planes = row.get("planes")
     if not isinstance(planes, list) or len(planes) != channels:
-        raise FormatError(f"metadata {name} planes: expected a list of {channels}; the file is damaged")
+        raise _broken(f"{name} planes: expected a list of {channels}")
     for plane in planes:
         _check_plane(plane, name, channel_count)
     direct = {p["channel"] for p in planes if "channel" in p}
     for plane in planes:
         if "normal_z" in plane and not direct.issuperset(plane["normal_z"]):
-            raise FormatError(f"metadata {name} normal_z: X and Y are not in the same file; the file is damaged")
+            raise _broken(f"{name} normal_z: X and Y are not in the same file")
     return SourceMap(name, width, height, channels, depth, is_float, format, float_range), planes
 
 
 def _check_plane(plane: Any, name: str, channel_count: int) -> None:
     if not isinstance(plane, dict) or len(plane) != 1:
-        raise FormatError(f"metadata {name} planes: {_show(plane)}, expected one of channel, fill, normal_z; "
-                          "the file is damaged")
+        raise _broken(f"{name} planes: {_show(plane)}, expected one of channel, fill, normal_z")
     key, value = next(iter(plane.items()))
     if key == "channel":
         _integer(value, f"{name} channel", 0, channel_count - 1)
@@ -161,8 +160,7 @@ def _check_plane(plane: Any, name: str, channel_count: int) -> None:
         for index in value:
             _integer(index, f"{name} normal_z", 0, channel_count - 1)
     else:
-        raise FormatError(f"metadata {name} planes: {_show(plane)}, expected one of channel, fill, normal_z; "
-                          "the file is damaged")
+        raise _broken(f"{name} planes: {_show(plane)}, expected one of channel, fill, normal_z")
 
 
 def _file_name(value: Any) -> str:
@@ -177,22 +175,24 @@ def _file_name(value: Any) -> str:
         and os.path.splitext(value)[1].lower() in EXTENSIONS
     )
     if not good:
-        raise FormatError(f"metadata file: {_show(value)} is no plain image file name; the file is damaged or hostile")
+        raise _broken(f"file: {_show(value)} is no plain image file name")
     return str(value)
 
 
 def _integer(value: Any, what: str, lowest: int, highest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-        raise FormatError(f"metadata {what}: {_show(value)}, expected {lowest}..{highest}; the file is damaged")
+        raise _broken(f"{what}: {_show(value)}, expected {lowest}..{highest}")
     return value
 
 
 def _number(value: Any, what: str, lowest: float, highest: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FormatError(f"metadata {what}: {_show(value)}, expected a number; the file is damaged")
-    if not math.isfinite(value) or not lowest <= value <= highest:
-        raise FormatError(f"metadata {what}: {_show(value)}, expected {lowest:g}..{highest:g}; the file is damaged")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+        raise _broken(f"{what}: {_show(value)}, expected {lowest:g}..{highest:g}")
     return float(value)
+
+
+def _broken(what: str) -> FormatError:
+    return FormatError(f"metadata: {what}; the file is damaged, compress the material again")
 
 
 def _show(value: Any) -> str:

@@ -12,9 +12,9 @@ __all__ = ["ALPHA_ROLE", "LETTERS", "NOISE", "PACKED", "PREVIEW", "ROLES", "WORD
 class Role:
     """What one kind of map means.
 
-    color_space: encoding of the values as they are stored in integer files; float files hold linear values.
+    color_space: encoding of the values stored in integer files; float files hold linear values.
     colors: 3 = a colour (1 channel if the file is grey), 2 = a normal (X and Y), 1 = one value a texel.
-    words: names of the role in lower case, camel case parts and separators joined ("base_Color" -> "basecolor").
+    words: names of the role, lower case, parts and separators joined ("base_Color" -> "basecolor").
     """
 
     color_space: str
@@ -26,7 +26,8 @@ class Role:
 ROLES: dict[str, Role] = {
     "albedo": Role("srgb", 3, (
         "albedo", "alb", "basecolor", "basecolour", "base", "bc", "color", "colour", "col",
-        "diffuse", "diff", "dif", "diffusecolor", "diffusecolour",
+        "diffuse", "diff", "dif", "diffusecolor", "diffusecolour", "main",
+        "albedotransparency", "albedoopacity", "basecoloropacity", "basecoloralpha",  # opacity in the alpha
     )),
     "color": Role("srgb", 3, ()),  # a picture that is no part of a PBR material; only by override
     "opacity": Role("linear", 1, ("opacity", "alpha", "transparency", "cutout", "alphamask", "opacitymask")),
@@ -95,10 +96,11 @@ ALPHA_ROLE = {
 # Trailing parts of a name that say nothing about the role (besides numbers and sizes such as "2k").
 NOISE = frozenset((
     "map", "maps", "tex", "texture", "srgb", "linear", "lin", "raw", "noncolor", "png", "jpg", "jpeg", "tga",
-    "exr", "tif", "tiff", "webp", "bit", "bits", "var", "v", "ver", "final", "tiled", "seamless", "px", "udim",
+    "exr", "tif", "tiff", "webp", "bit", "bits", "var", "v", "ver", "final", "tiled", "seamless", "px",
+    "udim",
 ))
 
 PREVIEW = frozenset((
-    "preview", "previews", "thumb", "thumbnail", "render", "rendered", "sphere", "screenshot", "sample", "icon",
-    "cover",
+    "preview", "previews", "thumb", "thumbnail", "render", "rendered", "sphere", "screenshot", "sample",
+    "icon", "cover",
 ))
