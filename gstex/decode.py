@@ -1,0 +1,225 @@
+"""The random-access decoder on the CPU: any position from the words of a GPU section, as a shader does it.
+
+This is docs/format.md, "Decoding a position", line by line: it reads the packed words as they are, builds no
+lists, and is the model for every other decoder. `words` must have been validated (gstex.format).
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from .fit.exp2 import exp2_f32
+
+F = np.float32
+U = np.uint32
+LOG2E = F(1.4426950408889634)
+HALF_LOG2E = F(0.5 * 1.4426950408889634)
+BACKGROUND_WEIGHT = F(np.exp(-64.0))
+TAN_22_5 = F(math.tan(math.pi / 8))
+
+_HEADER_FIXED = 10
+_LEVEL_WORDS = 7
+
+
+@njit(cache=True, inline="always")
+def _bits(word, first, count):
+    return (np.int64(word) >> first) & ((1 << count) - 1)
+
+
+@njit(cache=True, inline="always")
+def _field(words, bit, count):
+    """`count` (at most 15) bits from bit position `bit`; the guard word makes the second load safe."""
+    at, shift = bit >> 5, bit & 31
+    both = np.uint64(words[at]) | (np.uint64(words[at + 1]) << np.uint64(32))
+    return np.int64(both >> np.uint64(shift)) & ((1 << count) - 1)
+
+
+@njit(cache=True, inline="always")
+def _cell_start(words, index, cell):
+    """Number of Gaussians of the level before `cell`, from the groups of 16 cells at word `index`."""
+    group = index + 3 * (cell >> 4)
+    inside = cell & 15
+    base = np.int64(words[group])
+    if base >> 31:
+        pair = np.int64(words[index + np.int64(words[group + 1]) + (inside >> 1)])
+        return (base & 0x7FFFFFFF) + ((pair >> (16 * (inside & 1))) & 0xFFFF)
+    for i in range(inside):
+        base += (np.int64(words[group + 1 + (i >> 3)]) >> (4 * (i & 7))) & 15
+    return base
+
+
+@njit(cache=True, inline="always")
+def _fade(distance):
+    f = min(max(F(2) * (F(1.5) - abs(distance - F(0.5))), F(0)), F(1))
+    return f * f * (F(3) - F(2) * f)
+
+
+@njit(cache=True)
+def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight, best_bit):
+    """Blend at one position into value [C]; returns the number of candidates.
+
+    texel: True if (x, y) are integer texel coordinates (fetch), False if they are a point in texels (sample).
+    best_weight, best_bit: scratch of top_k entries.
+    """
+    channels, mips = _bits(words[3], 0, 8), _bits(words[3], 8, 8)
+    top_k, repeat = _bits(words[3], 16, 8), _bits(words[3], 24, 1)
+    amplitude_lo, amplitude_step = floats[5], floats[6]
+    channel = _HEADER_FIXED + mips
+    channel_bits = channel + 2 * channels
+    block = np.int64(words[_HEADER_FIXED + mip])
+    background = block + 2
+    entry = background + channels
+
+    total = BACKGROUND_WEIGHT
+    for c in range(channels):
+        value[c] = BACKGROUND_WEIGHT * floats[background + c]
+    if not texel:
+        if repeat:
+            x -= F(width) * F(math.floor(x / F(width)))
+            y -= F(height) * F(math.floor(y / F(height)))
+        x, y = min(max(x, F(0)), F(width)), min(max(y, F(0)), F(height))
+    candidates, kept = 0, 0
+    for _ in range(_bits(words[block], 0, 8)):
+        nx, ny = _bits(words[entry], 0, 16), _bits(words[entry], 16, 16)
+        index, records = np.int64(words[entry + 1]), np.int64(words[entry + 2])
+        widths = words[entry + 4]
+        stride, x_bits, y_bits = _bits(widths, 0, 9), _bits(widths, 9, 4), _bits(widths, 13, 4)
+        rotation_bits, scale_bits, amplitude_bits = _bits(widths, 17, 4), _bits(widths, 21, 4), _bits(widths, 25, 4)
+        scale_lo, scale_step = floats[entry + 5], floats[entry + 6]
+        entry += _LEVEL_WORDS
+        if texel:
+            kx, ky = (2 * np.int64(x) + 1) * nx, (2 * np.int64(y) + 1) * ny
+            cell_x, cell_y = kx // (2 * width), ky // (2 * height)
+            fraction_x = F(kx % (2 * width)) / F(2 * width)
+            fraction_y = F(ky % (2 * height)) / F(2 * height)
+        else:
+            qx, qy = x * (F(nx) / F(width)), y * (F(ny) / F(height))
+            cell_x, cell_y = min(np.int64(qx), nx - 1), min(np.int64(qy), ny - 1)
+            fraction_x, fraction_y = qx - F(cell_x), qy - F(cell_y)
+        cell_width, cell_height = F(width) / F(nx), F(height) / F(ny)
+        for j in range(-1, 2):
+            row = cell_y + j
+            if repeat:
+                row = row - ny if row >= ny else (row + ny if row < 0 else row)
+            elif row < 0 or row >= ny:
+                continue
+            for i in range(-1, 2):
+                column = cell_x + i
+                if repeat:
+                    column = column - nx if column >= nx else (column + nx if column < 0 else column)
+                elif column < 0 or column >= nx:
+                    continue
+                cell = row * nx + column
+                first, last = _cell_start(words, index, cell), _cell_start(words, index, cell + 1)
+                if first == last:
+                    continue
+                candidates += last - first
+                fade = _fade(fraction_x - F(i)) * _fade(fraction_y - F(j))
+                for r in range(first, last):
+                    bit = 32 * records + r * stride
+                    px = (F(_field(words, bit, x_bits)) + F(0.5)) / F(1 << x_bits)
+                    bit += x_bits
+                    py = (F(_field(words, bit, y_bits)) + F(0.5)) / F(1 << y_bits)
+                    bit += y_bits
+                    half = F(1 << (rotation_bits - 1))
+                    h = (F(_field(words, bit, rotation_bits)) - half) * (TAN_22_5 / half)
+                    bit += rotation_bits
+                    norm = F(1) / (F(1) + h * h)
+                    cos, sin = (F(1) - h * h) * norm, F(2) * h * norm
+                    a = exp2_f32(scale_lo + F(_field(words, bit, scale_bits)) * scale_step)
+                    bit += scale_bits
+                    b = exp2_f32(scale_lo + F(_field(words, bit, scale_bits)) * scale_step)
+                    bit += scale_bits
+                    amplitude = amplitude_lo + F(_field(words, bit, amplitude_bits)) * amplitude_step
+                    bit += amplitude_bits
+                    dx = (fraction_x - F(i) - px) * cell_width
+                    dy = (fraction_y - F(j) - py) * cell_height
+                    u, v = a * (cos * dx + sin * dy), b * (cos * dy - sin * dx)
+                    weight = exp2_f32(amplitude * LOG2E - HALF_LOG2E * (u * u + v * v)) * fade
+                    if top_k == 0:
+                        total += weight
+                        _add(words, floats, channel, channel_bits, channels, bit, weight, value)
+                    else:
+                        kept = _insert(weight, bit, kept, top_k, best_weight, best_bit)
+    for k in range(kept):
+        total += best_weight[k]
+        _add(words, floats, channel, channel_bits, channels, best_bit[k], best_weight[k], value)
+    for c in range(channels):
+        value[c] = min(max(value[c] / total, F(0)), F(1))
+        if _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4) == 0:
+            value[c] = min(max(floats[channel + 2 * c], F(0)), F(1))
+    return candidates
+
+
+@njit(cache=True, inline="always")
+def _add(words, floats, channel, channel_bits, channels, bit, weight, value):
+    """Add weight * features of the record whose features start at `bit`."""
+    for c in range(channels):
+        count = _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4)
+        if count:
+            code = F(_field(words, bit, count))
+            value[c] += weight * (floats[channel + 2 * c] + code * floats[channel + 2 * c + 1])
+            bit += count
+
+
+@njit(cache=True, inline="always")
+def _insert(weight, bit, kept, top_k, best_weight, best_bit):
+    """Keep the top_k largest weights, sorted; of equal ones the earlier stays."""
+    if kept == top_k and weight <= best_weight[kept - 1]:
+        return kept
+    at = min(kept, top_k - 1)
+    while at > 0 and best_weight[at - 1] < weight:
+        best_weight[at], best_bit[at] = best_weight[at - 1], best_bit[at - 1]
+        at -= 1
+    best_weight[at], best_bit[at] = weight, bit
+    return min(kept + 1, top_k)
+
+
+@njit(cache=True, parallel=True)
+def _decode_mip(words, floats, mip, width, height, out, candidates):
+    for j in prange(height):
+        best_weight, best_bit = np.empty(33, np.float32), np.empty(33, np.int64)
+        for i in range(width):
+            candidates[j, i] = _evaluate(
+                words, floats, mip, width, height, True, F(i), F(j), out[j, i], best_weight, best_bit
+            )
+
+
+@njit(cache=True, parallel=True)
+def _sample_mip(words, floats, mip, width, height, uv, out):
+    for m in prange(len(uv)):
+        best_weight, best_bit = np.empty(33, np.float32), np.empty(33, np.int64)
+        x, y = uv[m, 0] * F(width), uv[m, 1] * F(height)
+        _evaluate(words, floats, mip, width, height, False, x, y, out[m], best_weight, best_bit)
+
+
+def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:
+    """(height, width, channels) of a mip."""
+    width, height = int(words[2]) & 0xFFFF, int(words[2]) >> 16
+    return max(1, height >> mip), max(1, width >> mip), int(words[3]) & 0xFF
+
+
+def decode_mip(words: np.ndarray, mip: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Fetch every texel.
+
+    Args:
+        words: uint32, a validated GPU section.
+        mip: level of detail, 0 .. mip count - 1.
+
+    Returns:
+        (values float32 [H, W, C] in 0..1, row 0 = top; candidates int32 [H, W], Gaussians visible at each texel).
+    """
+    height, width, channels = shape(words, mip)
+    out = np.empty((height, width, channels), np.float32)
+    candidates = np.empty((height, width), np.int32)
+    _decode_mip(words, words.view(np.float32), mip, width, height, out, candidates)
+    return out, candidates
+
+
+def sample_mip(words: np.ndarray, uv: np.ndarray, mip: int = 0) -> np.ndarray:
+    """Evaluate a mip directly at uv [M, 2] (0..1 across the texture, v down) -> float32 [M, C]."""
+    height, width, channels = shape(words, mip)
+    out = np.empty((len(uv), channels), np.float32)
+    _sample_mip(words, words.view(np.float32), mip, width, height, np.ascontiguousarray(uv, np.float32), out)
+    return out

@@ -1,0 +1,29 @@
+"""Bilinear filtering of images, as a texture unit does it: the yardstick for sampling between texels."""
+
+import numpy as np
+
+
+def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
+    """Filter an image at arbitrary points.
+
+    Args:
+        image: float [H, W, C], texel (i, j) has its centre at ((i + 0.5) / W, (j + 0.5) / H).
+        uv: float [M, 2], u across, v down; outside 0..1 it wraps (`repeat`) or is clamped to the border texels.
+
+    Returns:
+        float [M, C] in the dtype of the image.
+    """
+    height, width = image.shape[:2]
+    x, y = uv[:, 0] * width - 0.5, uv[:, 1] * height - 0.5
+    x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    fx = (x - x0).astype(image.dtype)[:, None]
+    fy = (y - y0).astype(image.dtype)[:, None]
+
+    def texel(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+        if repeat:
+            return image[row % height, column % width]
+        return image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+
+    top = texel(x0, y0) * (1 - fx) + texel(x0 + 1, y0) * fx
+    bottom = texel(x0, y0 + 1) * (1 - fx) + texel(x0 + 1, y0 + 1) * fx
+    return top * (1 - fy) + bottom * fy

@@ -1,0 +1,75 @@
+"""What a fit does when, and how finely it stores: the numbers behind --effort, --sampling and --loss."""
+
+from dataclasses import dataclass
+
+from .quantise import Precision
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one fit.
+
+    steps: optimiser steps in all. freeze_at: share of them after which levels, cells and count are fixed and
+        training sees the quantised values.
+    relocations: how often the least useful Gaussians move to where the error is, in the first `relocate_until`
+        of the steps; relocate_share: share of the Gaussians moved the first time, falling to a quarter of it.
+    jitter: share of the steps that sample between the texel centres against the bilinearly filtered original.
+    sigma_min: smallest sigma in texels. start_sigma: sigma of new Gaussians in texels.
+    loss: 'l2' or 'perceptual'.
+    replace_every: steps between two updates of levels, cells and tile lists.
+    """
+
+    steps: int
+    relocations: int
+    jitter: float
+    sigma_min: float
+    loss: str = "l2"
+    freeze_at: float = 0.6
+    relocate_until: float = 0.5
+    relocate_share: float = 0.1
+    start_sigma: float = 3.0
+    relocated_sigma: float = 1.5
+    replace_every: int = 10
+
+    # Adam. Rates: texels, radians, log sigma, log amplitude, feature; they fall by `decay` over the last
+    # `decay_share` of the steps (geometric).
+    position_rate: float = 0.7
+    rotation_rate: float = 0.06
+    scale_rate: float = 0.06
+    amplitude_rate: float = 0.05
+    feature_rate: float = 0.04
+    decay: float = 0.01
+    decay_share: float = 0.55
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+
+# steps and relocations. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
+EFFORTS = {"fast": (250, 6), "normal": (1000, 16), "thorough": (4000, 24)}
+
+# bits per texel per channel that varies.
+QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
+
+
+def make_settings(effort: str, sampling: str, loss: str) -> Settings:
+    """Settings for an effort ('fast', 'normal', 'thorough'), sampling ('direct', 'bilinear') and loss."""
+    steps, relocations = EFFORTS[effort]
+    direct = sampling == "direct"
+    return Settings(
+        steps=steps,
+        relocations=relocations,
+        jitter=0.5 if direct else 0.0,
+        sigma_min=0.4 if direct else 0.25,
+        loss=loss,
+    )
+
+
+def choose_precision(rmse: float) -> Precision:
+    """Precision that suits a fit with this root mean square error (values 0..1)."""
+    return Precision(
+        position_step=min(max(4.0 * rmse + 0.06, 0.08), 0.19),
+        rotation_bits=6,
+        scale_bits=5,
+        amplitude_bits=4,
+        feature_step=min(max(rmse, 1 / 255), 1 / 24),
+    )

@@ -1,0 +1,211 @@
+"""A compressed material: decode it, sample it, save it, ask it what it holds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import decode
+from .errors import GstexError, UsageError
+from .filtering import bilinear
+from .format import candidate_stats, unpack
+from .format.container import read_file, write_file
+from .format.layout import mip_size
+from .material import write_maps
+
+
+class Texture:
+    """One material as Gaussians, as `compress` makes it and `load` reads it.
+
+    words: uint32 [n], the GPU section, read-only.
+    metadata: the JSON part of the file (docs/format.md, "Metadata").
+    file_bytes: size on disk, None before it is saved or loaded.
+    """
+
+    def __init__(
+        self,
+        words: np.ndarray,
+        metadata: dict[str, Any],
+        *,
+        file_bytes: int | None = None,
+        run: dict[str, Any] | None = None,
+    ):
+        self.words = words
+        self.metadata = metadata
+        self.file_bytes = file_bytes
+        self._run = run or {}
+        self._packed = unpack(words)
+
+    @property
+    def width(self) -> int:
+        """Texels of mip 0 across."""
+        return self._packed.width
+
+    @property
+    def height(self) -> int:
+        """Texels of mip 0 down."""
+        return self._packed.height
+
+    @property
+    def channels(self) -> int:
+        """Channels of the stack, constant ones included."""
+        return len(self._packed.channel_bits)
+
+    @property
+    def mip_count(self) -> int:
+        """Mips in the file."""
+        return len(self._packed.mips)
+
+    @property
+    def wrap(self) -> str:
+        """'repeat' or 'clamp'."""
+        return "repeat" if self._packed.repeat else "clamp"
+
+    @property
+    def sampling(self) -> str:
+        """'direct' or 'bilinear': the way of sampling the file was fitted for."""
+        return "bilinear" if self._packed.bilinear else "direct"
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was measured on the stored words (psnr, bpp, candidates and the like), file_bytes, and after
+        `compress` how long it took and where it ran."""
+        return {**self.metadata.get("report", {}), "file_bytes": self.file_bytes, **self._run}
+
+    def decode(self, mip: int = 0) -> np.ndarray:
+        """Fetch all texels.
+
+        Args:
+            mip: level of detail, 0 .. mip_count - 1.
+
+        Returns:
+            float32 [H, W, C] in 0..1, row 0 = top, in the encoding of the source maps (colour stays sRGB);
+            channels in the order of metadata["material"]["channels"].
+
+        Raises:
+            UsageError: no such mip.
+        """
+        self._check_mip(mip)
+        return decode.decode_mip(self.words, mip)[0]
+
+    def sample(self, uv: np.ndarray, lod: float = 0.0, filter: str | None = None) -> np.ndarray:
+        """Evaluate at arbitrary points.
+
+        Args:
+            uv: float [M, 2], u across and v down, 0..1 over the texture; beyond it wraps or clamps as the
+                file says.
+            lod: level of detail; the nearest mip is taken, and levels beyond the last give the last.
+            filter: 'direct' (one evaluation at the point), 'bilinear' (four fetches) or None for what the file
+                was fitted for.
+
+        Returns:
+            float32 [M, C] in 0..1, encoded like `decode`.
+
+        Raises:
+            UsageError: uv is not [M, 2] or holds NaN or infinity, or the filter is unknown.
+        """
+        uv = np.asarray(uv, np.float32)
+        if uv.ndim != 2 or uv.shape[1] != 2 or not np.isfinite(uv).all():
+            raise UsageError(f"uv: got an array of shape {uv.shape}, expected finite numbers of shape [M, 2]")
+        filter = filter or self.sampling
+        if filter not in ("direct", "bilinear"):
+            raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
+        mip = int(np.clip(np.round(lod), 0, self.mip_count - 1))
+        if filter == "direct":
+            return decode.sample_mip(self.words, uv, mip)
+        return bilinear(self.decode(mip), uv.astype(np.float64), repeat=self._packed.repeat)
+
+    def save(self, path: str | Path) -> int:
+        """Write the file (through a temporary one beside it) and return its size in bytes.
+
+        Raises:
+            OutputError: it cannot be written; an older file at `path` is left as it was.
+        """
+        self.file_bytes = write_file(Path(path), self.words, self.metadata)
+        return self.file_bytes
+
+    def write_maps(self, out_dir: str | Path, *, mip: int = 0) -> list[Path]:
+        """Write every map under its original file name into `out_dir` and return the paths.
+
+        Raises:
+            FormatError: the metadata does not describe the maps. OutputError: a file cannot be written.
+        """
+        return write_maps(self.material, self.decode(mip), Path(out_dir))
+
+    @property
+    def material(self) -> dict[str, Any]:
+        """The description of the maps, as `gstex.material.Material.to_metadata` wrote it."""
+        return self.metadata.get("material", {})
+
+    def info(self) -> dict[str, Any]:
+        """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
+        packed = self._packed
+        mips = []
+        for number, mip in enumerate(packed.mips):
+            width, height = mip_size(packed.width, number), mip_size(packed.height, number)
+            counts = [_cell_counts(level) for level in mip.levels]
+            mean, most = candidate_stats(width, height, packed.repeat, counts)
+            levels = [
+                {
+                    "cells": [level.layout.cells_x, level.layout.cells_y],
+                    "gaussians": len(level.cell),
+                    "record_bits": level.layout.stride,
+                    "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
+                    "rotation_bits": level.layout.rotation_bits,
+                    "scale_bits": level.layout.scale_bits,
+                    "amplitude_bits": level.layout.amplitude_bits,
+                }
+                for level in mip.levels
+            ]
+            mips.append(
+                {
+                    "width": width,
+                    "height": height,
+                    "gaussians": sum(len(level.cell) for level in mip.levels),
+                    "candidates_mean": mean,
+                    "candidates_max": most,
+                    "levels": levels,
+                }
+            )
+        return {
+            "width": packed.width,
+            "height": packed.height,
+            "channels": self.channels,
+            "channel_bits": [int(b) for b in packed.channel_bits],
+            "wrap": self.wrap,
+            "sampling": self.sampling,
+            "top_k": packed.top_k,
+            "file_bytes": self.file_bytes,
+            "gpu_bytes": 4 * len(self.words),
+            "mips": mips,
+            "generator": self.metadata.get("generator"),
+            "fit": self.metadata.get("fit", {}),
+            "report": self.metadata.get("report", {}),
+            "maps": self.material.get("channels", []),
+        }
+
+    def _check_mip(self, mip: int) -> None:
+        if not 0 <= mip < self.mip_count:
+            allowed = "only 0" if self.mip_count == 1 else f"0..{self.mip_count - 1}"
+            raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
+
+
+def _cell_counts(level) -> np.ndarray:
+    layout = level.layout
+    counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
+    return counts.reshape(layout.cells_y, layout.cells_x)
+
+
+def load(path: str | Path) -> Texture:
+    """Read a .gstex file.
+
+    Raises:
+        FormatError: the file breaks a rule of docs/format.md; VersionError: it is of a newer version.
+        GstexError: it cannot be opened.
+    """
+    words, metadata = read_file(Path(path))
+    try:
+        size = Path(path).stat().st_size
+    except OSError as error:
+        raise GstexError(f"{path}: cannot be read: {error.strerror}") from error
+    return Texture(words, metadata, file_bytes=size)
