@@ -1,0 +1,5 @@
+"""`python -m gstex` is the `gstex` command."""
+
+from gstex.cli import main
+
+main()

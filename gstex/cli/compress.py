@@ -1,0 +1,110 @@
+"""`gstex compress`: a folder of maps or one image -> one .gstex file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numba
+
+import gstex
+from gstex.cli.options import debug_option, json_option
+from gstex.cli.output import check_output_file, default_output
+from gstex.cli.progress import ProgressReporter
+from gstex.cli.text import count, decibels, format_table, printable, size
+from gstex.material import Material, load_material, table
+
+__all__ = ["compress"]
+
+_TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space": "COLOUR", "bits": "BITS",
+          "size": "SIZE", "note": "NOTE"}
+
+
+@click.command(short_help="A folder of maps or an image -> one file.")
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
+              help="File to write.  [default: INPUT's name + .gstex, in the current folder]")
+@click.option("--bpp", type=float, metavar="B",
+              help="Bits per texel, all maps together; never exceeded.")
+@click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
+@click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
+              help="Bits per texel by the number of channels that vary.  [default: normal]")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal",
+              show_default=True, help="How long to search; the size of the file stays the same.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where to fit. This version fits on the CPU only.")
+@click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
+              help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
+                   "clamp for one image]")
+@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+              help="What the shader will do: one evaluation at any uv, or four fetches and a filter.")
+@click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True,
+              help="What to make small: the squared error (PSNR), or L1 + SSIM (looks).")
+@click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
+              help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out. "
+                   "May be given many times.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="CPU threads to use, at most one a core.  [default: all cores]")
+@json_option
+@debug_option
+def compress(
+    source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
+    maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
+) -> None:
+    """\b
+    gstex compress wall/                                      -> wall.gstex, at normal quality
+    gstex compress wall/ -o w.gstex --bpp 1.5                 a budget of bits per texel
+    gstex compress wall/ --map roughness=pack.png:g --json    a map named by hand; JSON on stdout
+
+    Compress INPUT, a folder with the maps of one material or a single image.
+    """
+    given = [f"--{name}" for name, value in
+             (("bpp", bpp), ("gaussians", gaussians), ("quality", quality)) if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
+    if threads is not None:
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    output = output or default_output(source)
+    check_output_file(output, source)
+    material = load_material(source, overrides=maps)
+    click.echo("\n".join(_choice(material, options["wrap"])), err=True)
+    with ProgressReporter() as progress:
+        texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
+                                 progress=progress, **options)
+    texture.save(output)
+    if as_json:
+        click.echo(json.dumps({"output": str(output), **texture.report, "maps": table(material)},
+                              allow_nan=False))
+    else:
+        click.echo("\n".join(_summary(output, texture)))
+
+
+def _choice(material: Material, wrap: str | None) -> list[str]:
+    """What was found in the input and how it is read, before the work starts."""
+    how = f"{wrap}, as given" if wrap else f"{material.wrap}, by its borders; --wrap overrides"
+    if wrap is None and len(material.sources) == 1 and material.wrap == "clamp":
+        how = "clamp; --wrap repeat if it tiles"
+    head = (f"{printable(material.name)}: {material.width}x{material.height}, "
+            f"{count(len(material.channels), 'channel')}, wrap {how}")
+    return [head, *format_table(table(material), _TABLE)]
+
+
+def _summary(output: Path, texture: gstex.Texture) -> list[str]:
+    """The figures of the file, for people."""
+    report = texture.report
+    lines = [
+        f"{printable(output)}: {size(report['file_bytes'])}, {size(report['gpu_bytes'])} on the GPU",
+        f"  rate        {report['bpp']:.3f} bits per texel, {report['bppc']:.3f} per channel, "
+        f"{count(report['gaussians'], 'Gaussian')}",
+        f"  PSNR        {decibels(report['psnr'])} at texels, "
+        f"{decibels(report['psnr_sampled'])} between them ({texture.sampling} sampling)",
+    ]
+    if report["psnr_by_map"]:
+        by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
+        lines.append(f"  by map      {by_map}")
+    lines += [
+        f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
+        f"  fit         {report['seconds']:.1f} s on {report['device']}, seed {report['seed']}",
+    ]
+    return lines

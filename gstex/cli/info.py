@@ -1,0 +1,83 @@
+"""`gstex info`: what a .gstex file holds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+import gstex
+from gstex.cli.options import debug_option, json_option
+from gstex.cli.text import count, decibels, format_table, printable, size
+
+__all__ = ["info"]
+
+_CHANNELS = {"number": "CHANNEL", "role": "ROLE", "component": "COMPONENT", "color_space": "COLOUR",
+             "bits": "BITS", "file": "FILE"}
+_LEVELS = {"mip": "MIP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSSIANS", "record": "BITS EACH",
+           "position": "POSITION", "rotation_bits": "ROTATION", "scale_bits": "SCALE",
+           "amplitude_bits": "AMPLITUDE"}
+
+
+@click.command(short_help="What is in a file: maps, bytes, quality.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+@debug_option
+def info(file: Path, as_json: bool) -> None:
+    """\b
+    gstex info wall.gstex            size, quality, maps and layout
+    gstex info wall.gstex --json     the same for a program
+    gstex compress wall/ --json      the figures of a file while it is made
+
+    Explain FILE: its maps, its bytes, and the quality measured when it was made.
+    """
+    facts = gstex.load(file).info()
+    if as_json:
+        click.echo(json.dumps({"file": str(file), **facts}, allow_nan=False))
+    else:
+        click.echo("\n".join(_explain(file, facts)))
+
+
+def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
+    """The facts for people. What comes from the metadata may be missing or anything at all."""
+    wrap = {"repeat": "repeats", "clamp": "clamps at its border"}[facts["wrap"]]
+    lines = [
+        f"{printable(file)}: {facts['width']}x{facts['height']}, {count(facts['channels'], 'channel')}, "
+        f"{count(len(facts['mips']), 'mip')}, {wrap}, fitted for {facts['sampling']} sampling",
+        f"  size        {size(facts['file_bytes'])}, {size(facts['gpu_bytes'])} on the GPU",
+    ]
+    for number, mip in enumerate(facts["mips"]):
+        lines.append(f"  mip {number:<7} {mip['width']}x{mip['height']}, "
+                     f"{count(mip['gaussians'], 'Gaussian')}, "
+                     f"{mip['candidates_mean']:.1f} candidates per texel, {mip['candidates_max']} at most")
+    lines += _measured(facts["report"])
+    if facts["generator"] is not None:
+        lines.append(f"  made by     {printable(facts['generator'])[:80]}")
+    rows = []
+    for number, bits in enumerate(facts["channel_bits"]):
+        named = facts["maps"][number] if number < len(facts["maps"]) else {}
+        rows.append({**named, "number": number, "bits": bits or "constant"})
+    lines += ["", *format_table(rows, _CHANNELS), ""]
+    rows = [
+        {**level, "mip": mip_number, "level": level_number, "cells": "x".join(map(str, level["cells"])),
+         "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
+        for mip_number, mip in enumerate(facts["mips"]) for level_number, level in enumerate(mip["levels"])
+    ]
+    return lines + format_table(rows, _LEVELS)
+
+
+def _measured(report: Mapping[str, Any]) -> list[str]:
+    """Lines on the quality that the metadata states."""
+    lines = []
+    if _is_decibels(report.get("psnr", "")) and _is_decibels(report.get("psnr_sampled", "")):
+        lines.append(f"  PSNR        {decibels(report['psnr'])} at texels, "
+                     f"{decibels(report['psnr_sampled'])} between them")
+    by_map = report.get("psnr_by_map")
+    if isinstance(by_map, dict) and by_map and all(_is_decibels(v) for v in by_map.values()):
+        lines.append("  by map      " + printable(", ".join(f"{k} {decibels(v)}" for k, v in by_map.items())))
+    return lines
+
+
+def _is_decibels(value: object) -> bool:
+    return value is None or isinstance(value, int | float)

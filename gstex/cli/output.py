@@ -1,0 +1,65 @@
+"""Checks of where the output goes, made before any work is done for it."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+from gstex.errors import OutputError
+
+__all__ = ["check_output_file", "check_output_folder", "default_output"]
+
+
+def default_output(source: Path) -> Path:
+    """`<folder or image name>.gstex` in the current folder."""
+    source = source.resolve()
+    name = source.name if source.is_dir() else source.stem
+    return Path(f"{name or 'material'}.gstex")
+
+
+def check_output_file(output: Path, source: Path) -> None:
+    """Refuse an output that could not be written, or that would replace a part of the input.
+
+    Raises:
+        OutputError: its folder is missing or not writable, or it is a folder, a device or an input file.
+    """
+    try:
+        if output.is_dir():
+            raise OutputError(f"{output}: is a folder; give a file name, as in -o {output / 'name.gstex'}")
+        if output.exists() and not output.is_file():
+            raise OutputError(f"{output}: is no regular file; give another name")
+        if not output.parent.is_dir():
+            raise OutputError(f"{output}: its folder {output.parent} does not exist; make it first")
+        _try_to_write(output.parent)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another place") from None
+    if output.exists() and any(output.samefile(file) for file in _input_files(source)):
+        raise OutputError(f"{output}: is a file of the input; give another name")
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that could neither be written to nor made.
+
+    Raises:
+        OutputError: it is a file, or it or the folder above that exists is not writable.
+    """
+    try:
+        existing = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+        if not existing.is_dir():
+            raise OutputError(f"{folder}: {existing} is a file; give a folder")
+        _try_to_write(existing)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raise OSError if no file can be made in `folder`: its access rights alone do not tell."""
+    with tempfile.TemporaryFile(dir=folder, prefix=".gstex-"):
+        pass
+
+
+def _input_files(source: Path) -> list[Path]:
+    """The files that a material may be read from; none if it cannot be read, which is another error."""
+    with contextlib.suppress(OSError):
+        files = source.iterdir() if source.is_dir() else [source]
+        return [f for f in files if f.is_file() and f.suffix.lower() != ".gstex"]
+    return []

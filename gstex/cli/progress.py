@@ -1,0 +1,85 @@
+"""Progress of a fit on stderr: a bar on a terminal, a line now and then anywhere else."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+__all__ = ["ProgressReporter"]
+
+_REDRAW_SECONDS = 0.1
+_LINE_SECONDS = 10.0
+
+
+class Step(Protocol):
+    """What the fit reports: see gstex.Progress."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def psnr(self) -> float | None: ...
+
+
+class ProgressReporter:
+    """Callable for gstex.compress(progress=...), as a context manager.
+
+    There is no thread behind it: the picture changes only when the fit reports.
+    """
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
+                console=console, auto_refresh=False, transient=True,
+            )
+            self._task = self._bar.add_task("starting", total=None, figures="")
+        self._first: tuple[float, int] | None = None  # time and step of the first report
+        self._shown = -_LINE_SECONDS
+        self._stage = ""
+
+    def __enter__(self) -> "ProgressReporter":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, now: Step) -> None:
+        """Take a report; most are dropped, so that printing costs nothing."""
+        moment = time.monotonic()
+        if self._first is None:
+            self._first = (moment, now.step)
+        pause = _REDRAW_SECONDS if self._bar is not None else _LINE_SECONDS
+        if now.stage == self._stage and moment - self._shown < pause:
+            return
+        self._shown, self._stage = moment, now.stage
+        figures = self._figures(now, moment)
+        if self._bar is not None:
+            self._bar.update(self._task, description=now.stage, total=now.steps, completed=now.step,
+                             figures=figures, refresh=True)
+        else:
+            print(f"gstex: {now.stage}: {figures}", file=sys.stderr, flush=True)
+
+    def _figures(self, now: Step, moment: float) -> str:
+        """'45 %, 31.2 dB, 0:42 left'; the time is guessed from all steps since the first report."""
+        parts = [f"{100 * now.step // max(now.steps, 1)} %"]
+        if now.psnr is not None:
+            parts.append(f"{now.psnr:.1f} dB")
+        start, step = self._first or (moment, now.step)
+        if now.step > step:
+            left = round((moment - start) / (now.step - step) * (now.steps - now.step))
+            parts.append(f"{left // 60}:{left % 60:02} left")
+        return ", ".join(parts)

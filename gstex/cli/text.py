@@ -1,0 +1,48 @@
+"""Plain text for a terminal: tables, sizes, and strings from files made safe to print."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["count", "decibels", "format_table", "one_line", "printable", "size"]
+
+
+def printable(text: object) -> str:
+    """`text` with every control character escaped: names in a file may hold a terminal's commands."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def one_line(text: object) -> str:
+    """`text` on one line, for an error message."""
+    return printable(" ".join(str(text).splitlines()))
+
+
+def size(byte_count: int) -> str:
+    """24576 -> '24.0 KiB (24576 bytes)'."""
+    if byte_count < 1024:
+        return f"{byte_count} bytes"
+    unit, name = (1024, "KiB") if byte_count < 1024**2 else (1024**2, "MiB")
+    return f"{byte_count / unit:.1f} {name} ({byte_count} bytes)"
+
+
+def count(number: int, noun: str) -> str:
+    """1, 'mip' -> '1 mip'; 2, 'mip' -> '2 mips'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def decibels(psnr: float | None) -> str:
+    """31.234 -> '31.23 dB'; None, which stands for no error at all, -> 'exact'."""
+    return "exact" if psnr is None else f"{psnr:.2f} dB"
+
+
+def format_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:
+    """Lines of a table, columns aligned, nothing cut or wrapped.
+
+    Args:
+        rows: one mapping a line; a key that is missing leaves its column empty.
+        columns: key of a row -> heading.
+    """
+    body = [[printable(row.get(key, "")) for key in columns] for row in rows]
+    lines = [list(columns.values()), *body]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines]

@@ -1,0 +1,12 @@
+"""What pyproject.toml cannot say: the GPU sources, which lie beside the package, go into the wheel inside it.
+
+gstex/resources.py finds them in both places.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["gstex", "gstex.*"]), "gstex._cuda", "gstex._shaders"],
+    package_dir={"gstex._cuda": "cuda", "gstex._shaders": "shaders"},
+    package_data={"gstex._cuda": ["**/*"], "gstex._shaders": ["**/*"]},
+)
