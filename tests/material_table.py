@@ -1,4 +1,4 @@
-"""What every folder and image of the shared data has to be read as; the one table behind test_material_data.py.
+"""What every folder and image of the shared data has to be read as: the table of test_material_data.py.
 
 Sizes are the real ones. `mode` is Pillow's, but for 'RGB16' (a 16-bit RGB PNG, which Pillow cannot make);
 `content` says what a stand-in's channels hold: 'wave' (seamless), 'ramp' (a seam at the border), a number

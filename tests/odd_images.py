@@ -21,7 +21,8 @@ def pattern(kind: str | int, height: int, width: int, seed: int) -> np.ndarray:
         value = ((x / width + y / height) / 2) ** (1 + 0.2 * (seed % 7))
     else:
         phase = seed * 0.7
-        value = 0.5 + 0.35 * np.sin(2 * np.pi * x / width + phase) + 0.35 * np.cos(2 * np.pi * y / height + phase)
+        wave_x, wave_y = np.sin(2 * np.pi * x / width + phase), np.cos(2 * np.pi * y / height + phase)
+        value = 0.5 + 0.35 * wave_x + 0.35 * wave_y
         if kind == "half":
             value = 0.6 + 0.4 * value
     return np.rint(np.clip(value, 0, 1) * 65535).astype(np.uint16)
@@ -29,8 +30,8 @@ def pattern(kind: str | int, height: int, width: int, seed: int) -> np.ndarray:
 
 def channels(contents: tuple[str | int, ...], height: int, width: int, seed: int = 0) -> np.ndarray:
     """uint16 [height, width, C]; the content 'grey' repeats the first channel."""
-    planes = [pattern(c, height, width, seed + i) for i, c in enumerate(contents) if c != "grey"]
-    planes += [planes[0]] * (len(contents) - len(planes))
+    planes = [pattern(contents[0] if c == "grey" else c, height, width, seed if c == "grey" else seed + i)
+              for i, c in enumerate(contents)]
     return np.stack(planes, axis=2)
 
 
@@ -70,4 +71,5 @@ def png_bytes(values: np.ndarray, *, width: int | None = None, height: int | Non
     color = {1: 0, 2: 4, 3: 2, 4: 6}[c]
     size = (w if width is None else width, h if height is None else height)
     header = struct.pack(">IIBBBBB", *size, 16, color, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(raw)) + _chunk(b"IEND", b"")
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(raw)) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks

@@ -51,14 +51,16 @@ def test_16_bit_png_is_exact(count: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.png", "a.tga", "rle.tga", "a.webp", "a.tif"])
 def test_alpha_leaves_the_colour_as_it_is(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    options = {"rle.tga": {"compression": "tga_rle"}, "a.webp": {"lossless": True, "exact": True}}.get(name, {})
-    save(path, "RGBA", NOISE, **options)
+    options = {"rle.tga": {"compression": "tga_rle"}, "a.webp": {"lossless": True, "exact": True}}
+    save(path, "RGBA", NOISE, **options.get(name, {}))
     info, pixels = read(path)
     assert info.channels == 4
     assert np.array_equal(pixels, to_8_bit(NOISE))
 
 
-@pytest.mark.parametrize(("mode", "count"), [("1", 1), ("L", 1), ("LA", 2), ("P", 3), ("RGB", 3), ("RGBA", 4)])
+@pytest.mark.parametrize(
+    ("mode", "count"), [("1", 1), ("L", 1), ("LA", 2), ("P", 3), ("RGB", 3), ("RGBA", 4)]
+)
 def test_modes_of_png(mode: str, count: int, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     save(path, mode, NOISE if mode in ("LA", "RGBA") else NOISE[:, :, :3])
@@ -176,7 +178,9 @@ def test_truncated_files_are_refused(name: str, tmp_path: Path, capfd: pytest.Ca
 
 
 @pytest.mark.parametrize("name", ["a.png", "rgb16.png"])
-def test_a_flipped_bit_in_a_png_is_found(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_flipped_bit_in_a_png_is_found(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "whole").mkdir()
     data = bytearray(whole_files(tmp_path / "whole")[name])
     data[len(data) // 2] ^= 0x10
@@ -215,7 +219,9 @@ def test_sizes_out_of_range(width: int, height: int, tmp_path: Path) -> None:
         read_info(path)
 
 
-def test_the_header_is_checked_before_pixels_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_header_is_checked_before_pixels_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_reading(*_: object) -> None:
         raise AssertionError("pixels are read before the header is checked")
 

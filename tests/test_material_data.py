@@ -64,11 +64,13 @@ def test_data_is_read_as_the_table_says(entry: Entry, source: tuple[str, Path]) 
         constants.update(file.constants)
     assert {c.role: c.constant for c in material.channels if c.constant is not None} == constants
     assert (material.weights is not None) == entry.hidden
-    _check_pixels_and_way_back(material, path, tmp / "out")
+    _check_pixels(material, path)
+    if material.width <= 1024:  # the larger ones would only take long
+        _check_way_back(material, path, tmp / "out")
 
 
 def _codes(path: Path) -> np.ndarray:
-    """The file's 8-bit codes by Pillow, a second reader: [h, w, C] int64. For 16-bit RGB only the high bytes."""
+    """The file's codes by Pillow, a second reader: [h, w, C] int64. Of 16-bit RGB only the high bytes."""
     image = Image.open(path)
     if image.mode == "P":
         image = image.convert("RGB")
@@ -76,26 +78,28 @@ def _codes(path: Path) -> np.ndarray:
     return codes.reshape(codes.shape[0], codes.shape[1], -1)
 
 
-def _check_pixels_and_way_back(material: Material, path: Path, out: Path) -> None:
-    folder = path if path.is_dir() else path.parent
+def _check_pixels(material: Material, path: Path) -> None:
+    """Every stored channel holds the codes of its file."""
     assert material.pixels.dtype == np.float32
     assert material.pixels.shape == (material.height, material.width, len(material.channels))
+    for source in material.sources:
+        codes = _codes(path / source.file if path.is_dir() else path)
+        top = 65535 if source.bit_depth == 16 else 255
+        for index, channel in enumerate(material.channels):
+            if channel.file == source.file:
+                read = np.rint(material.pixels[:, :, index].astype(np.float64) * top).astype(np.int64)
+                high = read >> 8 if source.bit_depth == 16 and source.channels == 3 else read
+                assert np.array_equal(high, codes[:, :, channel.file_channel]), channel
+
+
+def _check_way_back(material: Material, path: Path, out: Path) -> None:
+    """The files are written as they were, but for a normal's rebuilt Z and what JPEG loses."""
     written = write_maps(json.loads(json.dumps(material.to_metadata())), material.pixels, out)
     assert sorted(p.name for p in out.iterdir()) == sorted(s.file for s in material.sources)
     for source, place in zip(material.sources, written, strict=True):
-        original, again = _codes(folder / source.file), _codes(place)
+        original, again = _codes(path / source.file if path.is_dir() else path), _codes(place)
         assert original.shape == again.shape
-        gray16 = source.bit_depth == 16 and source.channels == 1
-        for index, channel in enumerate(material.channels):
-            if channel.file != source.file:
-                continue
-            top = 65535 if source.bit_depth == 16 else 255
-            codes = np.rint(material.pixels[:, :, index].astype(np.float64) * top).astype(np.int64)
-            seen = original[:, :, channel.file_channel]
-            same = codes if gray16 or top == 255 else codes >> 8
-            assert np.array_equal(same, seen), channel
-        normal_z = 2 if any(c.file == source.file and c.role == "normal" for c in material.channels) else None
-        kept = [i for i in range(original.shape[2]) if i != normal_z]
+        has_normal = any(c.file == source.file and c.role == "normal" for c in material.channels)
         # JPEG at quality 100 moves a code by a few; a palette's near-grey channels differ by up to 2.
         largest = 5 if source.format == "jpeg" else 2
-        assert np.abs(original - again)[:, :, kept].max() <= largest
+        assert np.abs(original - again)[:, :, : 2 if has_normal else 4].max() <= largest

@@ -35,7 +35,8 @@ WILD = [
     ("bare", {"baseColor.png": "albedo", "normalMap.png": "normal", "roughnessMap.png": "roughness"}),
     ("role first", {"albedo_wall.png": "albedo", "normal_wall.png": "normal", "height_wall.png": "height"}),
     ("colour space in the name", {"Rock_BaseColor_sRGB.png": "albedo", "Rock_Normal_Raw.png": "normal"}),
-    ("one part", {"rock_normaldx.png": "normal", "rock_basecolor.png": "albedo", "rock_glossmap.png": "gloss"}),
+    ("one part", {"rock_normaldx.png": "normal", "rock_basecolor.png": "albedo",
+                  "rock_glossmap.png": "gloss"}),
     ("letters", {"crate_d.png": "albedo", "crate_n.png": "normal", "crate_s.png": "specular",
                  "crate_h.png": "height", "crate_e.png": "emissive"}),
     ("emissive and opacity", {"sign_col.png": "albedo", "sign_emission.png": "emissive",
@@ -85,8 +86,8 @@ def test_a_packed_name_on_a_grey_file_is_no_packed_map() -> None:
 
 
 @pytest.mark.parametrize(("names", "message"), [
-    (["a_col.png", "a_diff.png"], r"albedo: 2 files could hold it .*--map albedo=a_col.png or --map albedo=a_d"),
-    (["a_arm.png", "a_rough.png"], r"roughness: .*--map roughness=a_arm.png:g or --map roughness=a_rough.png"),
+    (["a_col.png", "a_diff.png"], r"albedo: 2 files could hold .*--map albedo=a_col.png or --map albedo=a_d"),
+    (["a_arm.png", "a_rough.png"], r"roughness: .*map roughness=a_arm.png:g or --map roughness=a_rough.png"),
     (["a_col_1k.png", "a_col_2k.png"], r"albedo: 2 files .*--map albedo=a_col_1k.png"),
     (["one.png", "two.png"], r"albedo: 2 files name no known map .*--map albedo=one.png"),
     (["my rock.png", "your moss.png"], r'--map "albedo=my rock.png"'),

@@ -237,6 +237,7 @@ def resolve(
     unknown = [n for n in unknown if n not in left_out and (n not in choices or choices[n].only_alpha())]
     _drop_dx(choices, ignored, settled)
     _place_unnamed(choices, ignored, bare, unknown)
+    _drop_empty(choices, ignored, overrides)
     _refuse_duplicates(choices)
     return choices, ignored
 
@@ -275,10 +276,6 @@ def _apply_overrides(
             choice.channels.update(dict.fromkeys(o.channels, given))
             if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
-    for name in [n for n, c in choices.items() if not c.roles()]:
-        del choices[name]
-        by_name = any(o.role == "ignore" and o.file == name for o in overrides)
-        ignored.append((name, "left out by --map" if by_name else "--map gave its role to another file"))
     return set(settled)
 
 
@@ -314,6 +311,16 @@ def _place_unnamed(
     for name in unknown:
         if name not in choices:
             ignored.append((name, f"no known map name; use it with --map {quote('ROLE=' + name)}"))
+
+
+def _drop_empty(
+    choices: dict[str, Choice], ignored: list[tuple[str, str]], overrides: Sequence[Override]
+) -> None:
+    """Leave out the files of which the overrides left no role."""
+    for name in [n for n, c in choices.items() if not c.roles()]:
+        del choices[name]
+        by_name = any(o.role == "ignore" and o.file == name for o in overrides)
+        ignored.append((name, "left out by --map" if by_name else "--map gave its role to another file"))
 
 
 def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:

@@ -43,14 +43,13 @@ class _Plane:
 
 @dataclass
 class _Map:
-    """A chosen file with its pixels [h, w, C] as stored, the planes it gives and the fills of the rest."""
+    """A chosen file with its pixels [h, w, C] as stored, and the planes it gives."""
 
     info: SourceMap
     choice: Choice
     pixels: np.ndarray
     planes: list[_Plane]
     copies: dict[int, int]      # file channel -> the file channel it repeats
-    notes: list[tuple[str, str]]
 
     @property
     def colors(self) -> int:
@@ -96,7 +95,9 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
         taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
         _plan_alpha(item, taken)
         maps.append(item)
-        ignored += item.notes
+        unused = "".join(_LETTERS[c] for c in _unused(item))
+        if unused:
+            ignored.append((f"{name}:{unused}", "not used; written back as its median"))
     _check_channel_count(maps)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
     return _build(path, maps, wrap, ignored)
@@ -135,7 +136,7 @@ def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
     pixels = read_pixels(path, info)
     if info.is_float:
         info = replace(info, float_range=float_range_of(pixels, normal="normal" in choice.roles()))
-    item = _Map(info, choice, pixels, [], {}, [])
+    item = _Map(info, choice, pixels, [], {})
     named = {_file_index(c, info): r for c, r in choice.channels.items()}
     for index in named:
         if index >= info.channels:
@@ -147,10 +148,6 @@ def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
     for role in dict.fromkeys(r for r in named.values() if r is not None):
         indices = [c for c, r in named.items() if r == role]
         _plan_role(item, role, indices)
-    unused = [c for c, r in named.items() if r is None and c < item.colors and _constant(item, c) is None]
-    if unused and choice.whole is None:
-        letters = "".join(_LETTERS[c] for c in unused)
-        item.notes.append((f"{info.file}:{letters}", "not used; written back as its median"))
     return item
 
 
@@ -201,6 +198,14 @@ def _plan_alpha(item: _Map, taken: set[str]) -> None:
         return
     role = ALPHA_ROLE.get(item.choice.whole or "", "mask")
     item.planes.append(_Plane("mask" if role in taken else role, "v", alpha))
+
+
+def _unused(item: _Map) -> list[int]:
+    """Channels of a file that hold something and go nowhere; a normal's Z, which is rebuilt, is none."""
+    planned = {p.file_channel for p in item.planes} | set(item.copies)
+    if any(p.role == "normal" for p in item.planes) and item.choice.whole == "normal":
+        planned.add(2)
+    return [c for c in range(item.info.channels) if c not in planned and _constant(item, c) is None]
 
 
 def _constant(item: _Map, channel: int) -> float | None:

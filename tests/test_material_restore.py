@@ -1,0 +1,221 @@
+"""A stack back into files: names, sizes, depths, formats; hostile metadata; nothing half-written."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+from odd_images import channels, save
+from PIL import Image
+
+from gstex.errors import FormatError, OutputError
+from gstex.material import load_material, write_maps
+from gstex.material.images import read_info, read_pixels
+
+H, W = 24, 32
+WAVES = ("wave", "wave", "wave", "wave")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "crate"
+    path.mkdir()
+    save(path / "crate_col.tga", "RGBA", channels(WAVES, H, W))
+    save(path / "crate_nm.png", "RGB16", channels(("wave", "wave", 255), H, W, 4))
+    save(path / "crate_metallicRoughness.png", "RGB", channels((77, "wave", "wave"), H, W, 8))
+    save(path / "crate_ao.jpg", "L", channels(("wave",), H, W, 12))
+    save(path / "crate_gloss.webp", "RGB", channels(("wave", "grey", "grey"), H, W, 16), lossless=True)
+    save(path / "crate_height.tif", "I;16", channels(("wave",), H // 2, W // 2, 20))
+    image = oiio.ImageOutput.create("openexr")
+    assert image.open(str(path / "crate_emit.exr"), oiio.ImageSpec(W, H, 3, oiio.HALF))
+    assert image.write_image((channels(WAVES[:3], H, W, 3) / 16384).astype(np.float32)) and image.close()
+    return path
+
+
+def metadata_of(folder: Path) -> tuple[dict[str, Any], np.ndarray]:
+    material = load_material(folder)
+    return json.loads(json.dumps(material.to_metadata())), material.pixels
+
+
+def test_every_file_comes_back(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    written = write_maps(metadata, pixels, tmp_path / "deep" / "out")
+    assert {p.name for p in written} == {p.name for p in folder.iterdir()}
+    assert {p.name for p in (tmp_path / "deep" / "out").iterdir()} == {p.name for p in folder.iterdir()}
+    for path in written:
+        before, after = read_info(folder / path.name), read_info(path)
+        assert after == before
+        old = read_pixels(folder / path.name, before).astype(np.float64)
+        new = read_pixels(path, after).astype(np.float64)
+        if path.name == "crate_nm.png":
+            old, new = old[:, :, :2], new[:, :, :2]
+        # JPEG is lossy, the height was enlarged and reduced (16-bit codes), half floats have 11 bits
+        limit = {"crate_ao.jpg": 2, "crate_height.tif": 700, "crate_emit.exr": 0.002}.get(path.name, 0)
+        assert np.abs(old - new).max() <= limit, path.name
+
+
+def test_z_is_rebuilt(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    write_maps(metadata, pixels, tmp_path / "out")
+    path = tmp_path / "out" / "crate_nm.png"
+    x, y, z = np.moveaxis(read_pixels(path, read_info(path)).astype(np.float64) / 65535 * 2 - 1, 2, 0)
+    expected = np.sqrt(np.maximum(1 - x * x - y * y, 0))
+    assert np.abs(z - expected).max() < 2e-5
+    assert (expected > 0.1).any() and (expected == 0).any()
+
+
+def test_a_smaller_mip_keeps_the_proportions(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    write_maps(metadata, pixels[::4, ::4], tmp_path / "out")
+    sizes = {p.name: Image.open(p).size for p in (tmp_path / "out").iterdir() if p.suffix != ".exr"}
+    assert sizes.pop("crate_height.tif") == (W // 8, H // 8)
+    assert set(sizes.values()) == {(W // 4, H // 4)}
+    write_maps(metadata, pixels[:1, :1], tmp_path / "tiny")
+    assert Image.open(tmp_path / "tiny" / "crate_height.tif").size == (1, 1)
+
+
+def test_files_that_exist_are_replaced_and_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "crate_ao.jpg").write_text("old")
+    (out / "keep.txt").write_text("mine")
+    (tmp_path / "victim.png").write_text("precious")
+    (out / "crate_nm.png").symlink_to(tmp_path / "victim.png")
+    write_maps(metadata, pixels, out)
+    assert read_info(out / "crate_ao.jpg").format == "jpeg"
+    assert (out / "keep.txt").read_text() == "mine"
+    assert (tmp_path / "victim.png").read_text() == "precious"
+
+
+def test_values_out_of_range_are_clipped(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    write_maps(metadata, pixels * 4 - 1.5, tmp_path / "out")
+    path = tmp_path / "out" / "crate_col.tga"
+    assert set(np.unique(read_pixels(path, read_info(path)))) >= {0, 255}
+
+
+@pytest.mark.parametrize("stage", ["write_image", "os.replace"])
+def test_a_failure_leaves_nothing_behind(
+    stage: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata, pixels = metadata_of(folder)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"gstex.material.restore.{stage}", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_maps(metadata, pixels, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write_maps(metadata, pixels, tmp_path / "file" / "out")
+    out = tmp_path / "out"
+    (out / "crate_ao.jpg").mkdir(parents=True)
+    (out / "crate_ao.jpg" / "full").write_text("a folder stands where a map has to go")
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write_maps(metadata, pixels, out)
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+HOSTILE_NAMES = [
+    "../up.png", "/etc/passwd.png", "a/b.png", "a\\b.png", "..", ".", "", ".hidden.png", "a.sh", "nul\0.png",
+    "line\nbreak.png", "x" * 300 + ".png", 7, None, ["a.png"], "\udc80.png", "noextension",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=repr)
+def test_no_name_leads_out_of_the_folder(name: Any, folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    metadata["sources"][2]["file"] = name
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FormatError, match="no plain image file name") as error:
+        write_maps(metadata, pixels, tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+JUNK = [None, -1, 0, 1e9, 10**400, float("nan"), True, "7", "../x", [], {}, [1, 2, 3], {"channel": 99}, [{}]]
+
+
+def every_place(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths to every value inside a JSON-like value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = [path] if path else []
+    for key, inner in items:
+        found += every_place(inner, (*path, key))
+    return found
+
+
+def test_metadata_of_any_shape_raises_nothing_but_format_errors(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    refused = 0
+    for place in every_place(metadata):
+        for junk in JUNK:
+            broken = copy.deepcopy(metadata)
+            owner = broken
+            for key in place[:-1]:
+                owner = owner[key]
+            owner[place[-1]] = junk
+            refused += _is_refused(broken, pixels, tmp_path)
+        if isinstance(place[-1], str):
+            broken = copy.deepcopy(metadata)
+            owner = broken
+            for key in place[:-1]:
+                owner = owner[key]
+            del owner[place[-1]]
+            refused += _is_refused(broken, pixels, tmp_path)
+    assert refused > 500
+    for broken in (None, [], "x", 3, {}):
+        assert _is_refused(broken, pixels, tmp_path)  # type: ignore[arg-type]
+
+
+def _is_refused(metadata: dict[str, Any], pixels: np.ndarray, tmp_path: Path) -> bool:
+    """Whether the metadata is refused; only the check runs, so that harmless changes write nothing."""
+    from gstex.material.restore import _parse
+
+    try:
+        _parse(metadata, pixels.shape[2])
+    except FormatError as error:
+        assert "\n" not in str(error)
+        return True
+    return False
+
+
+@pytest.mark.parametrize(("place", "value", "message"), [
+    (("width",), 16385, r"width: 16385, expected 1..16384"),
+    (("wrap",), "mirror", r"wrap: 'mirror', expected 'repeat' or 'clamp'"),
+    (("sources",), [], r"sources: expected a list of 1..16 files"),
+    (("sources", 0, "width"), 0, r"crate_col.tga width: 0, expected 1..16384"),
+    (("sources", 0, "bit_depth"), 16, r"crate_col.tga bit_depth: tga has no 16-bit integers"),
+    (("sources", 0, "format"), "gif", r"crate_col.tga format: 'gif', expected png jpeg tga webp exr tiff"),
+    (("sources", 0, "planes", 0), {"channel": 16}, r"crate_col.tga channel: 16, expected 0..13"),
+    (("sources", 0, "planes", 0), {"fill": 1.5}, r"crate_col.tga fill: 1.5, expected 0..1"),
+    (("sources", 0, "planes", 0), {"normal_z": [0, 1]}, r"normal_z: X and Y are not in the same file"),
+])
+def test_messages_about_metadata(
+    place: tuple[Any, ...], value: Any, message: str, folder: Path, tmp_path: Path
+) -> None:
+    metadata, pixels = metadata_of(folder)
+    owner: Any = metadata
+    for key in place[:-1]:
+        owner = owner[key]
+    owner[place[-1]] = value
+    with pytest.raises(FormatError, match=message):
+        write_maps(metadata, pixels, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_stands_there_twice(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    metadata["sources"][1]["file"] = metadata["sources"][0]["file"].upper()
+    with pytest.raises(FormatError, match="stands there twice"):
+        write_maps(metadata, pixels, tmp_path / "out")
