@@ -125,8 +125,9 @@ WORD_RULES = [
     (put((LEVEL1 + 1, INDEX0)), "mip 0 level 1 index_offset: got 38, expected 90"),
     (put((LEVEL0 + 2, 2**32 - 1)), "mip 0 level 0 record_offset: got 4294967295, expected 55, right afte"),
     (put((LEVEL0 + 3, 0)), "mip 0 level 0 count: got 0, expected at least 1"),
-    (put((LEVEL0 + 3, 2**32 - 1)), "mip 0 level 0 count: 4294967295 records: got 6442450943 words, "
-                                   "expected at most the 68 words left before the guard word"),
+    (put((LEVEL0 + 3, 2**32 - 1)), "mip 0 level 0 Gaussians of a group of 16 cells: got 4294967272"),
+    (put((LEVEL1 + 4, 320, 0, 9)), "mip 0 level 1 count: 5 records: got 50 words, expected at most "
+                                   "the 13 words left before the guard word"),
     (put((LEVEL0 + 3, 24)), "mip 0 level 0 index counts of a group: got 0, expected the difference"),
     (put((LEVEL0 + 4, 0, 0, 9)), "mip 0 level 0 stride: got 0, expected a multiple of 8 in 43 .. 320"),
     (put((LEVEL0 + 4, 40, 0, 9)), "mip 0 level 0 stride: got 40, expected a multiple of 8 in 43 .. 320"),

@@ -103,7 +103,6 @@ def validate(words: np.ndarray) -> MaterialTable:
     require(words[end] == 0, "guard word", int(words[end]), "0")
 
     found = max(candidates_max(header.repeat, [level.cell_counts for level in mip.levels]) for mip in mips)
-    check_candidates(found)
     require(found == stated_candidates, "candidates_max", stated_candidates,
             f"{found}, the largest number of candidates found in the index")
     return MaterialTable(header, used, found, tuple(mips))
@@ -207,13 +206,11 @@ def _read_level(words: np.ndarray, entry: int, position: int, layout: LevelLayou
     require(index_offset == position, f"{where} index_offset", index_offset,
             f"{position}, right after the part before")
     require(count >= 1, f"{where} count", count, "at least 1; leave out levels without Gaussians")
-    # The index's bases are at most 2^31 - 1 and end at the count; the size rule below is tighter still.
-    size = record_words(count, layout.stride)
-    _require_room(words, position, size, f"{where} count: {count} records")
     cell_counts, index_size = read_index(words[position:], layout.cells_x, layout.cells_y, count, where=where)
     position += index_size
     require(record_offset == position, f"{where} record_offset", record_offset,
             f"{position}, right after the index")
+    size = record_words(count, layout.stride)
     _require_room(words, position, size, f"{where} count: {count} records")
     field_bits = layout.geometry_bits + int(header.channel_bits.sum())
     require(spare_bits_are_zero(words[position : position + size], count, field_bits, layout.stride),
