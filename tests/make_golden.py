@@ -1,0 +1,125 @@
+"""Makes the golden files of the tests: data/golden_v0_*.gstex and the texels they decode to (.npz).
+
+    python tests/make_golden.py
+
+Golden files are made once per format version and then kept: a change that alters what they decode to
+breaks the promise of docs/format.md. The files come from format_builder, the texels (arrays mip0, mip1 ..:
+[H, W, C] float32) from independent_reader.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import independent_reader
+import numpy as np
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build
+
+DATA = Path(__file__).parent / "data"
+Channels = Sequence[tuple[float, float, int]]
+
+
+def random_level(
+    rng: random.Random,
+    size: tuple[int, int],
+    cells: tuple[int, int],
+    counts: Sequence[int],
+    channels: Channels,
+    **options: Any,
+) -> LevelSpec:
+    """A level of cells (x, y) with random codes; cell k holds counts[k mod len(counts)] Gaussians.
+
+    Only random() is called: Python promises its sequence for a seed, and not that of the other methods.
+    """
+    # Standard deviations of 0.8 cells down to a fifth: wide enough to overlap, and far from underflow.
+    scale_lo = -math.log2(0.8 * max(size[0] / cells[0], size[1] / cells[1]))
+    level = LevelSpec(*cells, (), **options, scale_lo=scale_lo)
+    bits = [level.position_x_bits, level.position_y_bits, level.rotation_bits]
+    bits += [level.scale_bits, level.scale_bits, level.amplitude_bits]
+    gaussians = []
+    for cell in range(cells[0] * cells[1]):
+        for _ in range(counts[cell % len(counts)]):
+            geometry = [int(rng.random() * 2**width) for width in bits]
+            features = tuple(int(rng.random() * 2**width) for _, _, width in channels)
+            gaussians.append(Gaussian(cell, *geometry, features=features))
+    return replace(level, gaussians=gaussians, scale_step=2.0 / 2**level.scale_bits)
+
+
+def repeat() -> MaterialSpec:
+    """Repeats, fitted for bilinear filtering; two levels whose cells do not nest; K = 0."""
+    rng, size, channels = random.Random(1), (12, 10), ((0.0, 1 / 255, 8), (-0.1, 0.02, 6), (0.25, 0.5, 1))
+    levels = (
+        random_level(rng, size, (6, 5), (2, 1, 0, 3), channels, position_x_bits=3, position_y_bits=5),
+        random_level(rng, size, (3, 4), (1, 2), channels, stride=72),
+    )
+    mips = (MipSpec((0.5, 0.25, 0.75), levels),)
+    return MaterialSpec(*size, channels, mips, repeat=True, bilinear=True, amplitude_lo=-2.0)
+
+
+def clamp_k10() -> MaterialSpec:
+    """Clamps, K = 10 of about 25 candidates, odd sizes, a level of one cell."""
+    rng, size, channels = random.Random(2), (13, 9), ((0.0, 1 / 63, 6), (0.0, 1 / 1023, 10))
+    levels = (
+        random_level(rng, size, (5, 3), (3, 2), channels, rotation_bits=1, amplitude_bits=8),
+        random_level(rng, size, (1, 1), (7,), channels, position_x_bits=9, position_y_bits=1, stride=64),
+    )
+    mips = (MipSpec((0.5, 0.5), levels),)
+    return MaterialSpec(*size, channels, mips, top_k=10, amplitude_lo=-3.0, amplitude_step=1 / 64)
+
+
+def channels() -> MaterialSpec:
+    """16 channels, four of them constant; geometry over two words; three mips, the last without Gaussians."""
+    rng, bits = random.Random(3), (8, 8, 7, 0, 6, 6, 5, 4, 3, 0, 12, 1, 0, 2, 9, 0)
+    channels = [(0.125 * (c % 8), 0.0, 0) if b == 0 else (0.0, 1 / (2**b - 1), b) for c, b in enumerate(bits)]
+    wide = {
+        "position_x_bits": 8,
+        "position_y_bits": 7,
+        "rotation_bits": 6,
+        "scale_bits": 6,
+        "amplitude_bits": 5,
+    }
+    background = [lo if b == 0 else 0.5 for lo, _, b in channels]
+    mips = (
+        MipSpec(background, (random_level(rng, (16, 7), (5, 3), (2, 3), channels, **wide),)),
+        MipSpec(background, (random_level(rng, (8, 3), (3, 2), (1, 4), channels, amplitude_bits=0),)),
+        MipSpec(background),
+    )
+    return MaterialSpec(16, 7, channels, mips, amplitude_lo=-1.0, amplitude_step=0.125)
+
+
+def crowded() -> MaterialSpec:
+    """Crowded and ordinary groups side by side; a number of cells that is a multiple of 16."""
+    rng, size, channels = random.Random(4), (9, 9), ((0.0, 1 / 31, 5),)
+    counts = [0] * 40
+    counts[3], counts[4], counts[15], counts[20], counts[38], counts[39] = 40, 1, 2, 15, 16, 3
+    levels = (
+        random_level(rng, size, (8, 5), counts, channels),
+        random_level(rng, size, (4, 4), (0, 0, 17, 0, 1), channels),
+    )
+    return MaterialSpec(*size, channels, (MipSpec((0.5,), levels),), repeat=True, amplitude_lo=-2.0)
+
+
+GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded}
+
+
+def main() -> None:
+    DATA.mkdir(exist_ok=True)
+    for name, spec in GOLDEN.items():
+        data = build(spec())
+        material = independent_reader.read(data)
+        (DATA / f"golden_v0_{name}.gstex").write_bytes(data)
+        texels = {
+            f"mip{m}": independent_reader.fetch(material, m).astype(np.float32)
+            for m in range(len(material.mips))
+        }
+        np.savez_compressed(DATA / f"golden_v0_{name}.npz", **texels)  # type: ignore[arg-type]
+        print(f"{name}: {len(data)} bytes, candidates_max {material.header['candidates_max']}")
+
+
+if __name__ == "__main__":
+    main()
