@@ -1,4 +1,4 @@
-"""The one loader of GPU sources: `cuda/` and `shaders/` of the checkout, or their copies in an installed wheel."""
+"""The one loader of GPU sources: `cuda/` and `shaders/` of a checkout, or their copies in a wheel."""
 
 from pathlib import Path
 

@@ -64,7 +64,7 @@ def compress(
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
     if threads is not None:
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, numba.get_num_threads()))
     output = output or default_output(source)
     check_output_file(output, source)
     material = load_material(source, overrides=maps)

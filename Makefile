@@ -1,0 +1,33 @@
+# make demo   install gstex into .venv, compress a sample material, draw the result
+# make test   install what the tests need into .venv-test and run them
+# make lint   style and types
+
+SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml setup.py README.md
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	.venv/bin/python tools/demo.py
+
+test: .venv-test/installed
+	.venv-test/bin/python -m pytest -q $(ARGS)
+
+lint: .venv-test/installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/mypy
+
+# What `pip install .` gives its users. setuptools keeps files of older builds in build/, hence the rm.
+.venv/installed: $(SOURCES)
+	tools/make_venv.sh .venv
+	rm -rf build
+	.venv/bin/python -m pip install -q --disable-pip-version-check .
+	touch $@
+
+# The checkout itself, so that an edit needs no new installation.
+.venv-test/installed: pyproject.toml setup.py tests/constraints.txt
+	tools/make_venv.sh .venv-test
+	.venv-test/bin/python -m pip install -q --disable-pip-version-check -c tests/constraints.txt -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv .venv-test build out gstex.egg-info

@@ -1,0 +1,130 @@
+"""One picture of a material before and after: original, decoded and error, a row for every map.
+
+For people: maps are shown as they look, normals with their Z, data as grey. Nothing is measured here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+
+from gstex.errors import OutputError
+
+__all__ = ["contact_sheet", "write_picture"]
+
+_WIDTH = 1600  # pixels at most: three columns and the gaps between them
+_GAP = 8
+_LABEL = 26  # height of a line of text
+_BACKGROUND = 24  # grey of the sheet, 0..255
+_GAINS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def contact_sheet(
+    original: np.ndarray,
+    decoded: np.ndarray,
+    channels: Sequence[Mapping[str, Any]],
+    psnr_by_map: Mapping[str, float | None] | None = None,
+) -> np.ndarray:
+    """Draw original, decoded and error of every map, a row each.
+
+    Args:
+        original: [H, W, C] float32 in 0..1, as `Material.pixels`; row 0 = top.
+        decoded: the same of `Texture.decode`.
+        channels: one mapping a channel with role, component, color_space and file, as in
+            `Material.to_metadata()["channels"]`.
+        psnr_by_map: dB by role, for the labels; None stands for an exact map.
+
+    Returns:
+        [h, w, 3] uint8 sRGB, at most 1600 wide: small maps are enlarged by whole numbers, large ones shrunk.
+        The error is the absolute difference of the shown values times a gain that its label states.
+    """
+    rows = []
+    for role, file in dict.fromkeys((c["role"], c["file"]) for c in channels):
+        picked = [i for i, c in enumerate(channels) if (c["role"], c["file"]) == (role, file)]
+        before = _shown(original, picked, channels)
+        after = _shown(decoded, picked, channels)
+        error = np.abs(after - before)
+        gain = _gain(error)
+        quality = ""
+        if psnr_by_map is not None and role in psnr_by_map:
+            psnr = psnr_by_map[role]
+            quality = ": exact" if psnr is None else f": {psnr:.1f} dB"
+        labels = (f"{role}: {file}", f"decoded{quality}", f"error x {gain}")
+        cells = [_cell(picture, label) for picture, label in
+                 zip((before, after, np.minimum(error * gain, 1)), labels, strict=True)]
+        rows.append(_join(cells, axis=1))
+    return _join(rows, axis=0)
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write [h, w, 3] uint8 as an image file; its extension says the format.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = oiio.ImageBuf(np.ascontiguousarray(picture))
+    if not buffer.write(str(path)):
+        raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
+
+
+def _shown(stack: np.ndarray, picked: Sequence[int], channels: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """The picked channels of one map as people see them: [H, W, 3] float32 in 0..1, sRGB."""
+    values = np.clip(stack[:, :, picked].astype(np.float32), 0, 1)
+    components = [channels[i]["component"] for i in picked]
+    if components == ["x", "y"]:
+        xy = values * 2 - 1
+        z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=2, keepdims=True), 0))
+        return np.concatenate([values, z * 0.5 + 0.5], axis=2)
+    if "r" in components and channels[picked[0]]["color_space"] == "linear":
+        values = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
+    if values.shape[2] < 3:
+        return np.repeat(values[:, :, :1], 3, axis=2)
+    return values[:, :, :3]
+
+
+def _gain(error: np.ndarray) -> int:
+    """The largest gain that leaves 99 % of the errors inside the picture's range."""
+    high = float(np.quantile(error, 0.99))
+    return max((g for g in _GAINS if g * high <= 1), default=1)
+
+
+def _cell(picture: np.ndarray, label: str) -> np.ndarray:
+    """A labelled picture [h, w, 3] uint8 that fits one of the three columns."""
+    column = (_WIDTH - 2 * _GAP) // 3
+    pixels = _scaled(picture, column)
+    height, width = pixels.shape[:2]
+    cell = np.full((height + _LABEL, max(width, 240), 3), _BACKGROUND, np.uint8)
+    cell[_LABEL:, :width] = np.rint(pixels * 255).astype(np.uint8)
+    strip = oiio.ImageBuf(np.ascontiguousarray(cell[:_LABEL]))
+    # The font comes with OpenImageIO. Where there is none the sheet stays without labels.
+    oiio.ImageBufAlgo.render_text(strip, 2, 18, label, 16, "DroidSans", (0.9, 0.9, 0.9))
+    strip.geterror()
+    cell[:_LABEL] = strip.get_pixels(oiio.UINT8)
+    return cell
+
+
+def _scaled(picture: np.ndarray, column: int) -> np.ndarray:
+    """The picture enlarged by repeating texels or shrunk by averaging blocks, to `column` at most."""
+    height, width = picture.shape[:2]
+    if width <= column:
+        return picture.repeat(column // width, axis=0).repeat(column // width, axis=1)
+    block = math.ceil(width / column)
+    blocks = picture[: max(height // block, 1) * block, : width // block * block]
+    shape = (-1, min(block, height), width // block, block, 3)
+    return blocks.reshape(shape).mean(axis=(1, 3), dtype=np.float32)
+
+
+def _join(parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Pictures [h, w, 3] side by side (axis 1) or one below the other (axis 0), with gaps."""
+    other = 1 - axis
+    length = max(p.shape[other] for p in parts)
+    padded = []
+    for number, part in enumerate(parts):
+        pad = [(0, 0), (0, 0), (0, 0)]
+        pad[other] = (0, length - part.shape[other])
+        pad[axis] = (_GAP if number else 0, 0)
+        padded.append(np.pad(part, pad, constant_values=_BACKGROUND))
+    return np.concatenate(padded, axis=axis)
