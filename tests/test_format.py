@@ -239,6 +239,8 @@ def _with_level(material, **changes):
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=1.0)), "log2 of the inverse scale"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=328)), "stride: got 328, expected"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=10**9)), "cells_x: got 1000000000"),
+    (lambda m, lv: _with_level(m, cell=lv.cell[:0], geometry=lv.geometry[:0], features=lv.features[:0]),
+     "mip 0 level 0 count: got 0, expected 1"),
     (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
     (lambda m, lv: _with_level(m, cell=lv.cell + 12), r"level 0 cell: got .*, expected 0 .. 11"),
     (lambda m, lv: _with_level(m, cell=lv.cell - 12), r"level 0 cell: got -.*, expected 0 .. 11"),
@@ -291,7 +293,9 @@ def test_file_round_trip(tmp_path, words):
     assert back.dtype == np.uint32 and not back.flags.writeable
     np.testing.assert_array_equal(back, words)
     assert back_metadata == metadata
-    assert path.read_bytes() == fmt.write_bytes(words, metadata)
+    data = fmt.write_bytes(words, metadata)
+    assert path.read_bytes() == data
+    assert not fmt.read_bytes(bytearray(data))[0].flags.writeable
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])

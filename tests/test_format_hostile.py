@@ -4,10 +4,12 @@ Checksums are made right after the damage, so that the rule itself is reached an
 """
 
 import json
+import os
 import re
 import struct
 import tracemalloc
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -269,6 +271,15 @@ def test_message_names_the_file(victim, tmp_path):
         fmt.read_file(path)
     path.write_bytes(file_of(victim, version=3))
     with pytest.raises(VersionError, match=r"bad\.gstex: version: got 3, .*; update gstex$"):
+        fmt.read_file(path)
+
+
+def test_file_that_shrinks_while_it_is_read(victim, tmp_path, monkeypatch):
+    data = file_of(victim)
+    path = tmp_path / "bad.gstex"
+    path.write_bytes(data[:-300])
+    monkeypatch.setattr(os, "fstat", lambda _: SimpleNamespace(st_size=len(data)))
+    with pytest.raises(FormatError, match="file size: got less than before, expected a file"):
         fmt.read_file(path)
 
 

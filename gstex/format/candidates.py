@@ -73,4 +73,4 @@ def _centres_per_cell(size: int, cells: int) -> np.ndarray:
     """int64 [cells]: texel centres of an axis of `size` texels that lie in each cell."""
     borders = np.arange(cells + 1, dtype=np.int64)
     below = -((cells - 2 * size * borders) // (2 * cells))  # centres left of a border: ceil(size k / n - 1/2)
-    return np.diff(np.maximum(below, 0))
+    return np.diff(below)
