@@ -70,6 +70,21 @@ def test_what_the_pixels_decide(
     assert roles(load_material(tmp_path)) == expected
 
 
+def test_a_colour_that_is_nearly_grey_keeps_its_channels(tmp_path: Path) -> None:
+    pixels = channels(("wave", "grey", "grey"), H, W)
+    pixels[3, 4, 1] ^= 0x100
+    save(tmp_path / "a_col.png", "RGB", pixels)
+    save(tmp_path / "a_rough.png", "RGB", pixels)
+    assert roles(load_material(tmp_path)) == ["albedo.r", "albedo.g", "albedo.b", "roughness.v"]
+
+
+def test_hidden_files_are_no_maps(tmp_path: Path) -> None:
+    put(tmp_path, {"a_col.png": ("RGB", RGB)})
+    (tmp_path / "._a_col.png").write_bytes(b"resource fork of another system")
+    material = load_material(tmp_path)
+    assert len(material.channels) == 3 and material.ignored == ()
+
+
 def test_color_spaces(tmp_path: Path) -> None:
     put(tmp_path, {"a_col.png": ("RGB", RGB), "a_emit.png": ("RGB", RGB), "a_spec.png": ("L", ("wave",))})
     spaces = {c.role: c.color_space for c in load_material(tmp_path).channels}
@@ -170,6 +185,13 @@ def test_the_alpha_of_an_image_can_be_left_out(tmp_path: Path) -> None:
     material = load_material(tmp_path, overrides=["ignore=a.png:a"])
     assert roles(material) == ["albedo.r", "albedo.g", "albedo.b"]
     assert material.ignored == (("a.png:a", "not used; written back as its median"),)
+
+
+def test_the_letter_a_is_the_alpha_of_a_grey_image_too(tmp_path: Path) -> None:
+    put(tmp_path, {"a=b.png": ("LA", WAVES)})
+    material = load_material(tmp_path, overrides=["mask=a=b.png:a"])
+    assert [(c.role, c.file_channel) for c in material.channels] == [("albedo", 0), ("mask", 1)]
+    assert [r["channels"] for r in table(material)] == ["v", "a"]
 
 
 def test_the_table(tmp_path: Path) -> None:

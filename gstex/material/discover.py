@@ -91,22 +91,14 @@ def _suffix_reading(tokens: Sequence[str]) -> Reading | None:
     if tuple(tokens[-2:]) == ("mask", "map"):
         return Reading(packed=PACKED["maskmap"])
     tokens = _strip_noise(tokens)
-    convention = None
-    for mark in (2, 1):  # "open GL" or "gl" after the word
-        rest, joined = _strip_noise(tokens[:-mark]), "".join(tokens[-mark:])
-        if joined in _CONVENTION and rest:
-            tokens, convention = rest, _CONVENTION[joined]
-            break
     for count in range(min(_LONGEST_NAME, len(tokens)), 0, -1):
         word = "".join(tokens[-count:])
         reading = _word_reading(word) or _word_reading(word.removesuffix("map"))
-        for suffix, name in _CONVENTION.items():  # "normalgl" written as one part
-            if reading is None and WORDS.get(word.removesuffix(suffix)) == "normal":
-                return Reading(role="normal", convention=name)
         if reading is not None:
-            if reading.role == "normal":
+            return reading
+        for mark, convention in _CONVENTION.items():
+            if word.endswith(mark) and WORDS.get(word.removesuffix(mark).removesuffix("map")) == "normal":
                 return Reading(role="normal", convention=convention)
-            return reading if convention is None else None
     return None
 
 

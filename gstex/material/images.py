@@ -217,11 +217,12 @@ def to_unit(pixels: np.ndarray, float_range: tuple[float, float] | None) -> np.n
 
 def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:
     """float32 in 0..1 -> the file's own values: the inverse of `to_unit`, rounded to the nearest code."""
+    unit = np.clip(unit, 0.0, 1.0).astype(np.float64)
     if source.float_range is not None:
         lo, hi = source.float_range
-        return (unit.astype(np.float64) * (hi - lo) + lo).astype(np.float32)
+        return (unit * (hi - lo) + lo).astype(np.float32)
     top = 255 if source.bit_depth == 8 else 65535
-    codes = np.rint(np.clip(unit, 0.0, 1.0).astype(np.float64) * top)
+    codes = np.rint(unit * top)
     return codes.astype(np.uint8 if source.bit_depth == 8 else np.uint16)
 
 

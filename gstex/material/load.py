@@ -165,7 +165,6 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
                 f"{name}: a normal map with 1 channel, expected 2 or more; if it is a height map type "
                 f"--map {quote('height=' + name)}"
             )
-        indices = indices[:2]
     elif len(indices) == 3 and _is_grey(item, exact=ROLES[role].colors == 3):
         item.copies.update({c: indices[0] for c in indices[1:]})
         indices = indices[:1]

@@ -78,7 +78,7 @@ def _map_pixels(
         wanted = stack[:, :, [planes[i]["channel"] for i in stored]].astype(np.float32, copy=False)
         if wanted.shape[:2] != (height, width):
             wanted = restore_size(wanted, height, width, repeat=repeat)
-        result[:, :, stored] = np.clip(wanted, 0.0, 1.0)
+        result[:, :, stored] = wanted
     for i, plane in enumerate(planes):
         if "fill" in plane:
             result[:, :, i] = plane["fill"]
