@@ -2,11 +2,13 @@
 
     loss = sum over texels and channels of importance * ((1 - l) |image - target| + l (1 - SSIM)),  l = 0.2
 
-The mix and its share are those of 3D Gaussian Splatting (Kerbl et al. 2023, eq. 7); Image-GS uses the same two
-terms as 1 to 0.1. SSIM is Wang et al. 2004, eq. 13, per channel, with their window: Gaussian, 11x11, sigma 1.5.
+The mix and its share are those of 3D Gaussian Splatting (Kerbl et al. 2023, eq. 7); Image-GS takes the same
+two terms as 1 to 0.1. SSIM is Wang et al. 2004, eq. 13, per channel, with their Gaussian window of 11x11 and
+sigma 1.5.
 
-Window means are weighted by the importance and count only texels inside the image. So the window is renormalised
-at the borders, and texels that do not matter (colour under zero opacity) do not disturb their neighbours.
+Window means are weighted by the importance and count only texels inside the image. So the window is
+renormalised at the borders, and texels that do not matter (colour under zero opacity) do not disturb their
+neighbours.
 """
 
 import numpy as np
@@ -34,7 +36,7 @@ def perceptual(image: np.ndarray, target: np.ndarray, importance: np.ndarray) ->
 
     image, target: float32 [H, W, C], values of 0..1 (the image may leave the range).
     importance: float32 [H, W, C], not negative.
-    Returns (loss, v_image float32 [H, W, C]). At image = target the gradient of |image - target| is taken as 0.
+    Returns (loss, v_image float32 [H, W, C]). Where image = target, |image - target| has a gradient of 0.
     """
     loss = 0.0
     v_image = np.empty(image.shape, np.float32)
@@ -64,13 +66,14 @@ def _ssim_term(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, np.n
     c1, c2 = np.float32(C1), np.float32(C2)
     top1, bottom1 = 2 * mean_x * mean_y + c1, mean_x**2 + mean_y**2 + c1
     top2, bottom2 = 2 * covariance + c2, variance_x + variance_y + c2
-    scale = 1 / (bottom1 * bottom2)
-    ssim = top1 * top2 * scale
+    # Two quotients, each exactly 1 for identical images.
+    luminance, structure = top1 / bottom1, top2 / bottom2
+    ssim = luminance * structure
 
     # Derivatives of SSIM with respect to mean(x y), mean(x x) and mean(x), each holding the others fixed.
-    by_xy = 2 * top1 * scale
+    by_xy = 2 * luminance / bottom2
     by_xx = -ssim / bottom2
-    by_x = 2 * (mean_y * (top2 - top1) * scale + mean_x * ssim * (1 / bottom2 - 1 / bottom1))
+    by_x = 2 * structure * (mean_y - mean_x * luminance) / bottom1 - mean_y * by_xy - 2 * mean_x * by_xx
 
     # The transpose of `mean`: the window is symmetric, the weights change places.
     def spread(v: np.ndarray) -> np.ndarray:

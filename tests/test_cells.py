@@ -1,0 +1,140 @@
+"""The pyramid of cells: its grids, where Gaussians are placed, and what is kept inside."""
+
+import numpy as np
+import pytest
+from random_gaussians import random_geometry
+
+from gstex.cells import CUT, MAX_LEVELS, half_extents, keep_inside, make_pyramid, place
+
+SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (512, 512), (2048, 256), (16384, 1), (16384, 16384)]
+
+
+def overhang(pyramid, geometry, placement) -> np.ndarray:
+    """How far the CUT-sigma ellipses reach out of their 3x3 blocks, in cells [N]; negative inside."""
+    size = pyramid.cell_size[placement[:, 0]]
+    extent = half_extents(geometry)
+    low = placement[:, 1:] - 1 - (geometry[:, :2] - extent) / size
+    high = (geometry[:, :2] + extent) / size - (placement[:, 1:] + 2)
+    return np.maximum(low, high).max(axis=1)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("cell", [2.0, 8.0, 30.0])
+@pytest.mark.parametrize("width, height", SIZES)
+def test_grids(width, height, cell, repeat):
+    pyramid = make_pyramid(width, height, repeat=repeat, cell=cell)
+    cells = pyramid.cells
+    assert cells.dtype == np.int32 and 1 <= len(cells) <= MAX_LEVELS
+    assert cells.min() >= (3 if repeat else 1) and cells.max() <= 8192
+    assert (np.diff(cells, axis=0) <= 0).all()  # no finer level after a coarser one
+    assert (np.diff(cells.sum(axis=1)) < 0).all()  # and none twice
+    assert (cells[-1] == (3 if repeat else 1)).all()  # the last covers the texture
+    np.testing.assert_allclose(pyramid.cell_size * cells, np.broadcast_to([width, height], cells.shape))
+    # The finest cells are about as large as asked, unless the texture has no room for that.
+    for axis, extent in enumerate((width, height)):
+        if extent >= 3 * cell:
+            assert 0.6 * cell <= pyramid.cell_size[0, axis] <= 1.5 * cell
+
+
+def test_grids_by_hand():
+    pyramid = make_pyramid(64, 32, repeat=True, cell=8.0)
+    assert pyramid.cells.tolist() == [[8, 4], [4, 3], [3, 3]]
+    assert make_pyramid(64, 32, repeat=False, cell=8.0).cells.tolist() == [[8, 4], [4, 2], [2, 1], [1, 1]]
+
+
+def test_half_extents_are_those_of_the_ellipse():
+    geometry = random_geometry(np.random.default_rng(1), 50, 10, 10)
+    angle = np.linspace(0, 2 * np.pi, 2000)
+    for row, extent in zip(geometry.astype(float), half_extents(geometry), strict=True):
+        u, v = CUT * np.exp(row[3]) * np.cos(angle), CUT * np.exp(row[4]) * np.sin(angle)
+        c, s = np.cos(row[2]), np.sin(row[2])
+        np.testing.assert_allclose(extent, [(c * u - s * v).max(), (s * u + c * v).max()], rtol=1e-4)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", [(5, 7), (33, 18), (512, 512), (2048, 256)])
+def test_gaussians_stand_in_the_finest_level_that_holds_them(width, height, repeat):
+    rng = np.random.default_rng(2)
+    pyramid = make_pyramid(width, height, repeat=repeat, cell=6.0)
+    geometry = random_geometry(rng, 2000, width, height, sigma=(0.3, max(width, height) / 3))
+    placement = place(pyramid, geometry)
+    assert placement.dtype == np.int32 and placement.shape == (2000, 3)
+    level, cell = placement[:, 0], placement[:, 1:]
+    size = pyramid.cell_size
+    # The centre lies in the cell.
+    assert (cell >= 0).all() and (cell < pyramid.cells[level]).all()
+    inside = geometry[:, :2] / size[level] - cell
+    assert (inside > -1e-5).all() and (inside < 1 + 1e-5).all()
+    # The ellipse lies inside the block, unless it is too large for every level. In no finer level would it.
+    fits = (half_extents(geometry)[:, None] <= size[None]).all(axis=2)  # [N, L]
+    below_top = level < len(size) - 1
+    assert fits[below_top, level[below_top]].all()
+    assert not any(fits[n, : level[n]].any() for n in range(len(level)))
+    held = fits.any(axis=1)
+    assert held.sum() > 500 and (overhang(pyramid, geometry, placement)[held] < 1e-5).all()
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_cells_at_the_edges_of_the_texture(repeat):
+    pyramid = make_pyramid(33, 18, repeat=repeat, cell=5.0)
+    geometry = np.zeros((4, 6), np.float32)
+    geometry[:, :2] = [[0, 0], [33, 18], [np.nextafter(np.float32(33), 0), 0], [0, 17.999999]]
+    placement = place(pyramid, geometry)
+    last_x, last_y = pyramid.cells[0] - 1
+    assert placement.tolist() == [[0, 0, 0], [0, last_x, last_y], [0, last_x, 0], [0, 0, last_y]]
+
+
+def test_a_gaussian_keeps_its_level_until_it_clearly_does_not_fit():
+    pyramid = make_pyramid(256, 256, repeat=False, cell=8.0)
+    for relative, previous, expected in [
+        (1.1, 0, 0), (1.2, 0, 1), (0.9, 1, 1), (0.8, 1, 0), (2.2, 1, 1), (2.4, 1, 2), (0.5, 3, 0), (7.9, 0, 3)
+    ]:  # fmt: skip
+        sigma = np.log(relative * 8.0 / CUT)
+        geometry = np.array([[100, 100, 0.3, sigma, sigma, 0]], np.float32)
+        found = place(pyramid, geometry, np.array([previous], np.int32))[0, 0]
+        assert found == expected, (relative, previous)
+
+
+def test_hysteresis_costs_at_most_15_percent_of_a_cell():
+    rng = np.random.default_rng(3)
+    pyramid = make_pyramid(128, 96, repeat=True, cell=6.0)
+    geometry = random_geometry(rng, 1000, 128, 96, sigma=(0.4, 20.0))
+    keep_inside(pyramid, geometry, sigma_min=0.4)
+    level = None
+    for _ in range(5):
+        placement = place(pyramid, geometry, level)
+        level = placement[:, 0]
+        held = (half_extents(geometry)[:, None] * 1.15 <= pyramid.cell_size[None]).all(axis=2).any(axis=1)
+        assert (overhang(pyramid, geometry, placement)[held] < 0.15 + 1e-5).all()
+        geometry[:, 3:5] += rng.normal(0, 0.1, (1000, 2))
+    again = place(pyramid, geometry, level)
+    np.testing.assert_array_equal(place(pyramid, geometry, again[:, 0]), again)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", [(1, 1), (5, 7), (512, 512), (16384, 3)])
+def test_keep_inside(width, height, repeat):
+    rng = np.random.default_rng(4)
+    pyramid = make_pyramid(width, height, repeat=repeat, cell=6.0)
+    geometry = random_geometry(rng, 500, width, height, sigma=(1e-3, 1e6))
+    geometry[:, :2] = (rng.uniform(-1, 2, (500, 2)) * [width, height]).astype(np.float32)
+    geometry[:3, 0] = [-1e-9, width, 0]
+    before = geometry.copy()
+    keep_inside(pyramid, geometry, sigma_min=0.4)
+    assert (geometry[:, :2] >= 0).all() and (geometry[:, :2] < [width, height]).all()
+    moved = (geometry[:, :2] - before[:, :2]) / [width, height]
+    if repeat:
+        np.testing.assert_allclose(moved, np.round(moved), atol=1e-5)
+    else:
+        inside = (before[:, :2] >= 0) & (before[:, :2] < [width, height])
+        assert (moved[inside] == 0).all()
+    sigma = np.exp(geometry[:, 3:5])
+    assert (sigma >= 0.4 * (1 - 1e-6)).all()
+    assert (CUT * sigma).max() <= max(1.15 * pyramid.cell_size[-1].max(), 0.4 * CUT) * (1 + 1e-6)
+    np.testing.assert_array_equal(geometry[:, [2, 5]], before[:, [2, 5]])
+    # A second time changes nothing.
+    again = geometry.copy()
+    keep_inside(pyramid, again, sigma_min=0.4)
+    np.testing.assert_array_equal(again, geometry)
+    placement = place(pyramid, geometry)
+    assert (placement[:, 1:] >= 0).all() and (placement[:, 1:] < pyramid.cells[placement[:, 0]]).all()

@@ -1,0 +1,302 @@
+"""The CPU kernels of the fit against the float64 reference in torch: values, every gradient, removal cost.
+
+Tolerances stand beside the worst case measured when they were set (x86-64, AVX2). Values are 0..1.
+"""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+import torch
+from fingerprint import fingerprint
+from numba import njit
+from random_gaussians import random_geometry, random_scene, scene_of
+
+from gstex.cells import make_pyramid
+from gstex.fit.cpu import CpuBackend
+from gstex.fit.exp2 import exp2_f32
+from gstex.ref.blend import blend
+from gstex.ref.loss import squared_error
+
+STILL = np.zeros(2, np.float32)
+# Does not bring a texel centre onto a cell border of these sizes. There a Gaussian's fade is exactly 0 in one
+# precision and 1e-14 in the other, which shows where nothing but the background competes with it.
+JITTER = np.array([0.29, -0.43], np.float32)
+
+SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (64, 64)]
+KINDS = {
+    "ordinary": {},
+    "thin and large": {"sigma": (0.2, 40.0)},
+    "strong": {"amplitude": 4.0},
+}
+
+
+def backend_for(scene, *, margin=math.inf) -> CpuBackend:
+    backend = CpuBackend(scene.pyramid)
+    backend.set_target(scene.target, scene.importance)
+    backend.place(scene.placement, scene.geometry, margin=margin)
+    return backend
+
+
+def sample_points(scene, jitter) -> np.ndarray:
+    """float64 [H W, 2]."""
+    y, x = np.mgrid[: scene.pyramid.height, : scene.pyramid.width] + 0.5
+    return np.stack([x.ravel(), y.ravel()], axis=1) + jitter.astype(np.float64)
+
+
+def bilinear(image, points, repeat) -> np.ndarray:
+    """image [H, W, C] at points [M, 2] in texels, float64 [M, C]."""
+    height, width, _ = image.shape
+    corner = np.floor(points - 0.5).astype(int)
+    fraction = points - 0.5 - corner
+    total = 0.0
+    for i in (0, 1):
+        for j in (0, 1):
+            x, y = corner[:, 0] + i, corner[:, 1] + j
+            x, y = (x % width, y % height) if repeat else (x.clip(0, width - 1), y.clip(0, height - 1))
+            weight = np.abs(1 - i - fraction[:, 0]) * np.abs(1 - j - fraction[:, 1])
+            total = total + weight[:, None] * image[y, x].astype(np.float64)
+    return total
+
+
+class Reference:
+    """The float64 evaluation of a scene at the jittered texel centres."""
+
+    def __init__(self, scene, jitter):
+        points = sample_points(scene, jitter)
+        shape = scene.target.shape
+        self.parameters = [torch.tensor(p, dtype=torch.float64, requires_grad=True) for p in scene.parameters]
+        placement = torch.tensor(scene.placement, dtype=torch.int64)
+        self.image = blend(*self.parameters, scene.pyramid, placement, torch.tensor(points)).reshape(shape)
+        repeat = scene.pyramid.repeat
+        self.target = torch.tensor(bilinear(scene.target, points, repeat)).reshape(shape)
+        self.importance = torch.tensor(bilinear(scene.importance, points, repeat)).reshape(shape)
+
+    def loss(self) -> torch.Tensor:
+        return squared_error(self.image, self.target, self.importance)
+
+
+def image_errors(scene, jitter, *margins) -> list[float]:
+    """Largest error of a value for every margin."""
+    with torch.no_grad():
+        reference = Reference(scene, jitter)
+    errors = []
+    for margin in margins:
+        image, target = backend_for(scene, margin=margin).render(*scene.parameters, jitter)
+        np.testing.assert_allclose(target, reference.target.numpy(), atol=3e-7)
+        errors.append(np.abs(image - reference.image.numpy()).max())
+    return errors
+
+
+def image_error(scene, jitter) -> float:
+    """Largest error of a value when nothing is left out."""
+    return image_errors(scene, jitter, math.inf)[0]
+
+
+def gradient_errors(scene, found, expected) -> dict[str, float]:
+    """Largest error of every column of the gradients, relative to the column's largest value."""
+    names = ["x", "y", "rotation", "log sigma u", "log sigma v", "amplitude"]
+    errors = {}
+    for column, name in enumerate(names):
+        errors[name] = relative_error(found[0][:, column], expected[0][:, column])
+    errors["features"] = relative_error(found[1], expected[1])
+    errors["background"] = relative_error(found[2], expected[2])
+    return errors
+
+
+def relative_error(found, expected) -> float:
+    expected = expected.numpy()
+    assert found.shape == expected.shape and np.isfinite(found).all()
+    # A gradient of less than 1e-7 everywhere (a background behind everything) is compared as 0.
+    return np.abs(found - expected).max(initial=0) / max(np.abs(expected).max(initial=0), 1e-7)
+
+
+# exp2
+
+
+@njit
+def _exp2_all(x, out):
+    for i in range(len(x)):
+        out[i] = exp2_f32(x[i])
+
+
+def test_exp2_is_accurate_and_ends_at_its_smallest_value():
+    x = np.concatenate([np.linspace(-126, 126.99, 200_001), np.arange(-126, 127), np.arange(-100, 100) + 0.5])
+    x = x.astype(np.float32)
+    out = np.empty_like(x)
+    _exp2_all(x, out)
+    error = np.abs(out / np.exp2(x.astype(np.float64)) - 1).max()
+    assert error < 2.5e-7  # measured 2.1e-7
+    low = np.array([-126.001, -1e4, -1e30, -np.inf], np.float32)
+    out = np.empty_like(low)
+    _exp2_all(low, out)
+    np.testing.assert_allclose(out, 2.0**-126, rtol=3e-7)
+
+
+# Values
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width, height", SIZES)
+def test_values_match_the_reference(width, height, kind, repeat):
+    scene = random_scene(1, width, height, 80, 3, repeat=repeat, **KINDS[kind])
+    exact, default = image_errors(scene, STILL, math.inf, 14.0)
+    assert exact < 1e-5  # measured 1.6e-6
+    assert default < 1e-5  # measured 1.6e-6
+    # Where the next Gaussian is many sigmas away, float32 knows its score, about -40, to 4e-6.
+    exact, default = image_errors(scene, JITTER, math.inf, 14.0)
+    assert exact < 2e-5  # measured 9e-6
+    # Between texel centres a thin Gaussian may have fallen off where the margin counted on it.
+    assert default < (1e-3 if kind == "thin and large" else 1e-4)  # measured 8e-4 with sigma 0.2, 2e-5
+
+
+def test_default_margin_is_the_one_measured():
+    scene = random_scene(1, 33, 18, 150, 3, repeat=True)
+    expected, _ = backend_for(scene, margin=14.0).render(*scene.parameters, STILL)
+    backend = CpuBackend(scene.pyramid)
+    backend.set_target(scene.target, scene.importance)
+    backend.place(scene.placement, scene.geometry)
+    np.testing.assert_array_equal(backend.render(*scene.parameters, STILL)[0], expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 9, 16])
+def test_values_for_any_number_of_channels(channels):
+    scene = random_scene(2, 9, 12, 60, channels, repeat=True)
+    assert image_error(scene, JITTER) < 2e-5
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", SIZES)
+def test_one_gaussian(width, height, repeat):
+    scene = random_scene(3, width, height, 1, 2, repeat=repeat)
+    # Where it is as weak as the background a rounding of its score, up to 64, moves the value.
+    assert image_error(scene, STILL) < 2e-5  # measured 2e-6
+
+
+def test_without_gaussians_the_background_shows():
+    scene = random_scene(4, 10, 6, 0, 3, repeat=False)
+    image, _ = backend_for(scene).render(*scene.parameters, STILL)
+    np.testing.assert_allclose(image, np.broadcast_to(scene.background, image.shape), rtol=2e-7)
+
+
+def test_background_shows_where_no_gaussian_is_visible():
+    rng = np.random.default_rng(5)
+    geometry = random_geometry(rng, 20, 4, 4, sigma=(0.4, 1.0))
+    scene = scene_of(rng, make_pyramid(64, 64, repeat=False, cell=6.0), geometry, 2)
+    assert image_error(scene, JITTER) < 2e-5
+    image, _ = backend_for(scene).render(*scene.parameters, STILL)
+    np.testing.assert_allclose(image[30:, 30:], np.broadcast_to(scene.background, (34, 34, 2)), rtol=2e-7)
+
+
+def test_a_thousand_in_one_cell():
+    rng = np.random.default_rng(6)
+    geometry = random_geometry(rng, 1000, 2, 2, sigma=(0.4, 2.0))
+    scene = scene_of(rng, make_pyramid(17, 17, repeat=True, cell=6.0), geometry, 2)
+    assert (scene.placement == 0).all()
+    assert image_error(scene, JITTER) < 1e-5  # measured 1.3e-6
+    errors = step_errors(scene, JITTER)
+    assert max(errors.values()) < 5e-5, errors
+
+
+# Gradients
+
+
+def step_errors(scene, jitter, margin=math.inf) -> dict[str, float]:
+    loss, *found = backend_for(scene, margin=margin).step(*scene.parameters, jitter)
+    reference = Reference(scene, jitter)
+    expected = reference.loss()
+    assert loss == pytest.approx(expected.item(), rel=1e-5, abs=1e-6)
+    return gradient_errors(scene, found, torch.autograd.grad(expected, reference.parameters))
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width, height", SIZES)
+def test_gradients_of_the_squared_error(width, height, kind, repeat):
+    scene = random_scene(7, width, height, 100, 3, repeat=repeat, **KINDS[kind])
+    errors = step_errors(scene, JITTER)
+    assert max(errors.values()) < 5e-5, errors  # measured 1.1e-5
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 9, 16])
+def test_gradients_for_any_number_of_channels(channels):
+    errors = step_errors(random_scene(8, 9, 12, 60, channels, repeat=False), STILL)
+    assert max(errors.values()) < 5e-5, errors
+
+
+def test_gradient_of_the_background():
+    """One distant Gaussian leaves much of the picture to the background."""
+    scene = random_scene(3, 64, 64, 1, 2, repeat=False, sigma=(1.0, 2.0))
+    reference = Reference(scene, STILL)
+    (expected,) = torch.autograd.grad(reference.loss(), reference.parameters[2])
+    assert expected.abs().min() > 1
+    _, _, _, found = backend_for(scene).step(*scene.parameters, STILL)
+    assert relative_error(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", [(1, 1), (5, 7), (33, 18)])
+def test_gradients_of_a_random_cotangent(width, height, repeat):
+    scene = random_scene(9, width, height, 80, 4, repeat=repeat)
+    v_image = np.random.default_rng(9).normal(size=scene.target.shape).astype(np.float32)
+    backend = backend_for(scene)
+    backend.render(*scene.parameters, JITTER)
+    found = backend.backward(*scene.parameters, v_image)
+    reference = Reference(scene, JITTER)
+    expected = torch.autograd.grad(
+        reference.image, reference.parameters, torch.tensor(v_image, dtype=torch.float64)
+    )
+    errors = gradient_errors(scene, found, expected)
+    assert max(errors.values()) < 5e-5, errors  # measured 1.1e-5
+
+
+# Removal
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", [(1, 1), (5, 7), (17, 12)])
+def test_removal_cost_is_that_of_removing_it(width, height, repeat):
+    # Broad ones, so that no Gaussian makes up 99.9 % of a texel: there the kernel clamps its share.
+    scene = random_scene(10, width, height, 30, 3, repeat=repeat, sigma=(3.0, 6.0), cell=9.0)
+    reference = Reference(scene, STILL)
+    before = reference.loss().item()
+    expected = []
+    for i in range(30):
+        keep = np.arange(30) != i
+        parameters = [p[keep].detach() for p in reference.parameters[:2]] + [reference.parameters[2].detach()]
+        placement = torch.tensor(scene.placement[keep], dtype=torch.int64)
+        image = blend(*parameters, scene.pyramid, placement, torch.tensor(sample_points(scene, STILL)))
+        after = squared_error(image.reshape(scene.target.shape), reference.target, reference.importance)
+        expected.append(after.item() - before)
+    cost, error = backend_for(scene).removal_cost(*scene.parameters)
+    scale = np.abs(expected).max()
+
+    assert np.abs(cost - expected).max() < 5e-5 * scale  # measured 6e-6
+    texel_error = (reference.importance * (reference.image - reference.target) ** 2).sum(dim=2)
+    np.testing.assert_allclose(error, texel_error.detach().numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_removal_cost_of_the_only_gaussian_is_clamped():
+    """Its share is 1 where it is seen; the kernel counts it as 0.999, and value and feature are the same."""
+    scene = random_scene(11, 6, 6, 1, 1, repeat=False, sigma=(2.0, 3.0))
+    cost, _ = backend_for(scene).removal_cost(*scene.parameters)
+    assert np.isfinite(cost).all() and abs(cost[0]) < 1e-3
+
+
+# Threads
+
+
+def test_same_results_for_any_number_of_threads():
+    here = numba.get_num_threads()
+    there = 1 if here > 1 else 2
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("fingerprint.py"))],
+        env=os.environ | {"NUMBA_NUM_THREADS": str(there)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout.split() == [str(there), fingerprint()]

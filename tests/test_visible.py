@@ -1,0 +1,69 @@
+"""No visible cells: a value hardly changes where a point moves into the next cell, to other Gaussians."""
+
+import numpy as np
+import pytest
+import torch
+from cell_borders import are_invisible, border_steps, describe, steps_of_file
+from random_gaussians import random_scene
+
+import gstex
+from gstex.ref.blend import blend
+
+
+def steps_of_scene(scene, *, count=120) -> np.ndarray:
+    pyramid = scene.pyramid
+    parameters = [torch.tensor(p, dtype=torch.float64) for p in scene.parameters]
+    placement = torch.tensor(scene.placement, dtype=torch.int64)
+
+    def sample(points):
+        return blend(*parameters, pyramid, placement, torch.tensor(points)).numpy()
+
+    size = pyramid.width, pyramid.height
+    return border_steps(sample, pyramid.cells, *size, repeat=pyramid.repeat, count=count)
+
+
+# Worst step measured 0.04/255. Gaussians that leave holes many sigmas wide between them are not here: in a
+# hole the far ones compete at e^-20 and less, and there a fade of that size still shows.
+KINDS = {
+    "ordinary": {},
+    "strong": {"amplitude": 3.0},
+    "large": {"sigma": (4.0, 60.0)},
+    "thin and large": {"sigma": (0.3, 60.0), "amplitude": 3.0},
+}
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count, cell", [(60, 14.0), (250, 7.0)])
+def test_no_visible_cells(count, cell, kind, repeat):
+    scene = random_scene(1, 64, 48, count, 2, repeat=repeat, cell=cell, **KINDS[kind])
+    steps = steps_of_scene(scene)
+    assert len(steps) >= 400 and steps.max() > 0
+    assert are_invisible(steps), describe(steps)
+
+
+def test_a_step_is_found(monkeypatch):
+    """Without the fade the same measurement fails: it looks at the right places."""
+    monkeypatch.setattr("gstex.ref.blend.fade", torch.ones_like)
+    steps = steps_of_scene(random_scene(1, 64, 48, 250, 2, repeat=True, cell=7.0))
+    assert not are_invisible(steps)
+    assert steps.max() > 10 / 255
+
+
+def test_one_cell_has_no_borders():
+    scene = random_scene(1, 5, 7, 10, 2, repeat=False, cell=8.0)
+    assert steps_of_scene(scene).shape == (0, 2)
+
+
+@pytest.mark.parametrize("wrap", ["repeat", "clamp"])
+def test_no_visible_cells_in_a_compressed_image(tmp_path, wrap):
+    PIL = pytest.importorskip("PIL.Image")
+    y, x = np.mgrid[:64, :64] * (2 * np.pi / 64)
+    rings = np.sin(3 * x) * np.cos(2 * y) + (np.sin(x + 4 * y) > 0.6)
+    pixels = np.stack([rings * 60 + 110, np.cos(x) * 90 + 120, np.where(x > 3, 200, 40)], axis=2)
+    PIL.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "rings.png")
+    texture = gstex.compress(tmp_path / "rings.png", bpp=4, effort="fast", wrap=wrap)
+    texture.save(tmp_path / "rings.gstex")
+    steps = steps_of_file(tmp_path / "rings.gstex", count=4000)
+    assert len(steps) >= 8000
+    assert are_invisible(steps), describe(steps)
