@@ -36,7 +36,7 @@ class ProgressReporter:
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._bar: Progress | None = None
-        if console.is_terminal:
+        if sys.stderr.isatty() and not console.is_dumb_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
                 console=console, auto_refresh=False, transient=True,

@@ -1,0 +1,43 @@
+"""Runs the `gstex` command inside the test process."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gstex.cli import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    def error(self) -> str:
+        """The one line of the error, without its prefix, after the checks that hold for every error."""
+        lines = self.err.splitlines()
+        errors = [line for line in lines if line.startswith("gstex: error: ")]
+        assert self.code != 0
+        assert len(errors) == 1 and lines[-1] == errors[0], self.err
+        assert "Traceback" not in self.err and "unexpected" not in self.err, self.err
+        assert self.out == ""
+        return errors[0].removeprefix("gstex: error: ")
+
+
+class Command:
+    """`command("info", path)` runs `gstex info path`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture):
+        self._monkeypatch, self._capfd = monkeypatch, capfd
+
+    def __call__(self, *arguments: str | Path) -> Ran:
+        self._monkeypatch.setattr(sys, "argv", ["gstex", *map(str, arguments)])
+        self._capfd.readouterr()
+        with pytest.raises(SystemExit) as exit:
+            main()
+        out, err = self._capfd.readouterr()
+        return Ran(int(exit.value.code or 0), out, err)
