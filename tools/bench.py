@@ -1,0 +1,240 @@
+"""Remake the tables under benchmarks/results/. docs/benchmarks.md says what they mean.
+
+    python tools/bench.py rd --quick    256x256 crops against the prototype's floor
+    python tools/bench.py rd            the bench set: the centre 512x512 of every material
+    python tools/bench.py rd --full     whole materials
+
+A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from click.core import ParameterSource
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
+
+from bench_cases import PROTOTYPE, Case, list_cases, quick_cases  # noqa: E402
+from bench_store import Store, code_version, key_of  # noqa: E402
+from bench_table import describe_run, write_table  # noqa: E402
+
+import gstex  # noqa: E402
+from gstex import metrics  # noqa: E402
+from gstex.material import Material  # noqa: E402
+from gstex.material.images import SourceMap  # noqa: E402
+from gstex.material.material import Channel  # noqa: E402
+from gstex.material.roles import ROLES  # noqa: E402
+
+STORE_NAME = ".rd-store.jsonl"
+SEED = 0
+COLUMNS = (
+    "material", "width", "height", "channels", "bpp_asked", "bpp", "gpu_bytes", "file_bytes", "gaussians",
+    "psnr", "psnr_sampled", "candidates_mean", "candidates_max", "seconds",
+)  # fmt: skip
+FLOOR_COLUMNS = ("psnr_all", "prototype", "difference")
+TABLES = {
+    "quick": ("rd-quick", "Rate and distortion, 256x256 crops against the prototype's floor"),
+    "full": ("rd-full", "Rate and distortion, whole materials"),
+    None: ("rd", "Rate and distortion, bench set (centre 512x512)"),
+}
+_REDRAW_SECONDS = 0.5
+
+
+@click.group(context_settings={"max_content_width": 110})
+def bench() -> None:
+    """Measure gstex and write the tables under benchmarks/results/."""
+
+
+def _parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float]:
+    if text is None:
+        return []
+    try:
+        rates = [float(part) for part in text.split(",")]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate <= 64 for rate in rates):
+        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
+    return rates
+
+
+@bench.command()
+@click.option("--quick", "mode", flag_value="quick", help="The prototype's 256x256 crops.")
+@click.option("--full", "mode", flag_value="full", help="Whole materials.")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]),
+              help="Effort of the fit.  [default: thorough with --quick, else normal]")
+@click.option("--sampling", type=click.Choice(["direct", "bilinear"]),
+              help="What to fit for.  [default: bilinear with --quick, else direct]")
+@click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True)
+@click.option("--bpp", "rates", metavar="B,B,...", callback=_parse_rates,
+              help="Bits a texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
+@click.option("--material", "names", metavar="NAME", multiple=True,
+              help="Only this material; may be given many times.")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False),
+              default=ROOT / "benchmarks" / "results",
+              help="Where tables and kept rows go.  [default: benchmarks/results]")
+@click.pass_context
+def rd(
+    context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
+    rates: list[float], names: tuple[str, ...], data: Path, results: Path,
+) -> None:  # fmt: skip
+    """Quality at given rates: PSNR, bytes, candidates and seconds of every material."""
+    quick = mode == "quick"
+    options = {
+        "effort": effort or ("thorough" if quick else "normal"),
+        "sampling": sampling or ("bilinear" if quick else "direct"),
+        "loss": loss,
+        "seed": SEED,
+    }
+    rates = rates or ([1.0, 2.0] if quick else [0.5, 1.0, 2.0, 4.0])
+    cases = _choose_cases(data, mode, names)
+    try:
+        rows = measure_all(cases, rates, options, Store(results / STORE_NAME))
+        if quick:
+            rows = [_with_floor(row) for row in rows]
+        maps = [f"psnr_{role}" for role in ROLES if any(f"psnr_{role}" in row for row in rows)]
+        columns = [*COLUMNS, *(FLOOR_COLUMNS if quick else ()), *maps]
+        settings = ", ".join(f"{name} {value}" for name, value in options.items())
+        about = {**describe_run(_command(context)), "settings": settings}
+        table, title = TABLES[mode]
+        for path in write_table(results, table, title, about, columns, rows):
+            click.echo(path)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; finished rows are kept, the same command goes on from there", err=True)
+        context.exit(130)
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
+
+
+def _choose_cases(data: Path, mode: str | None, names: tuple[str, ...]) -> list[Case]:
+    if not data.is_dir():
+        raise click.ClickException(
+            f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
+        )
+    part = "whole" if mode == "full" else "centre"
+    cases = quick_cases(data) if mode == "quick" else list_cases(data, part)
+    known = [case.name for case in cases]
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
+                                 param_hint="--material")  # fmt: skip
+    if not cases:
+        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
+        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
+    if mode == "quick" and not names and (missing := [name for name in PROTOTYPE if name not in known]):
+        click.echo(f"left out, not in the data folder: {', '.join(missing)}", err=True)
+    return [case for case in cases if not names or case.name in names]
+
+
+def measure_all(
+    cases: list[Case], rates: list[float], options: dict[str, Any], store: Store
+) -> list[dict[str, Any]]:
+    """A row for every case and rate, computed or from the store, in order; progress goes to stderr."""
+    code = code_version()
+    rows: list[dict[str, Any]] = []
+    warm = False
+    for case in cases:
+        material = case.load()
+        for rate in rates:
+            label = f"[{len(rows) + 1}/{len(cases) * len(rates)}] {case.name} at {rate:g} bpp"
+            settings = {**options, "bpp": rate}
+            key = key_of(material, settings, code)
+            row = store.get(key)
+            kept = row is not None
+            if row is None:
+                if not warm:
+                    _warm_up(options)
+                    warm = True
+                row = compute_row(material, settings, _progress_line(label))
+                store.add(key, settings, row)
+            # The name is the case's own: equal inputs share a row.
+            rows.append({**row, "material": case.name})
+            quality = "exact" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
+            click.echo(f"{label}: {quality}, {row['seconds']:.1f} s{' (kept)' if kept else ''}", err=True)
+    return rows
+
+
+def compute_row(
+    material: Material, settings: dict[str, Any], progress: Callable[[gstex.Progress], None] | None = None
+) -> dict[str, Any]:
+    """Compress a material, save it, and return its figures by column."""
+    texture = gstex.compress(material, progress=progress, **settings)
+    with tempfile.TemporaryDirectory() as folder:
+        texture.save(Path(folder) / "bench.gstex")
+    report = texture.report
+    everything = metrics.psnr(texture.decode(), material.pixels)
+    row = {name: report[name] for name in COLUMNS if name in report}
+    row |= {"bpp_asked": settings["bpp"], "psnr_all": everything if np.isfinite(everything) else None}
+    return row | {f"psnr_{role}": value for role, value in report["psnr_by_map"].items()}
+
+
+def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
+    """Add the prototype's figure, where there is one, and how far above it the row is in dB."""
+    floor = PROTOTYPE[row["material"]].get(row["bpp_asked"])
+    if floor is None or row["psnr_all"] is None:
+        return {**row, "prototype": floor}
+    return {**row, "prototype": floor, "difference": row["psnr_all"] - floor}
+
+
+def _warm_up(options: dict[str, Any]) -> None:
+    """Compile the kernels on a tiny input, so that no row's seconds hold the compilation."""
+    click.echo("compiling", err=True)
+    pixels = np.random.default_rng(0).random((16, 16, 1), np.float32)
+    source = SourceMap("warm_ao.png", 16, 16, 1, 8, False, "png", None)
+    channel = Channel("ao", "v", "linear", source.file, 0, None, (0.0, 1.0))
+    material = Material("warm", 16, 16, (source,), (channel,), pixels, None, "clamp",
+                        planes={source.file: ({"channel": 0},)})  # fmt: skip
+    gstex.compress(material, gaussians=8, **{**options, "effort": "fast"})
+
+
+def _progress_line(label: str) -> Callable[[gstex.Progress], None] | None:
+    """A line that is redrawn while a fit runs, on a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+    drawn = time.monotonic()
+
+    def draw(state: gstex.Progress) -> None:
+        nonlocal drawn
+        if (now := time.monotonic()) - drawn >= _REDRAW_SECONDS:
+            drawn = now
+            psnr = "" if state.psnr is None else f", {state.psnr:.1f} dB"
+            line = f"{label}: {state.stage} {state.step}/{state.steps}{psnr}"
+            click.echo(f"\r{line}\033[K\r", err=True, nl=False)
+
+    return draw
+
+
+def _command(context: click.Context) -> str:
+    """The options that were typed, without the folders, which say nothing about the figures."""
+    words = ["python", "tools/bench.py", context.info_name or ""]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        value = context.params[name]
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not typed or name in ("data", "results"):
+            continue
+        if name == "mode":
+            words += [f"--{value}"] if f"--{value}" in parameter.opts else []
+        elif name == "rates":
+            words += ["--bpp", ",".join(f"{rate:g}" for rate in value)]
+        else:
+            for item in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[0], item]
+    return shlex.join(words)
+
+
+if __name__ == "__main__":
+    bench()

@@ -1,0 +1,80 @@
+"""Results that outlive a run: a file of JSON lines, looked up by what they depend on.
+
+A row is kept under a hash of the input, the settings and the code that made it, so that a stopped benchmark
+goes on where it was, and nothing is taken over from other code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+import gstex
+from gstex.material import Material
+
+__all__ = ["SOURCES", "Store", "code_version", "key_of"]
+
+# Files and folders of the package that decide what a fit and its measurements give. The reading of images is
+# not among them: its result, the pixels and the table of channels, is part of the key.
+SOURCES = (
+    "fit", "format", "cells.py", "compress.py", "decode.py", "filtering.py", "metrics.py", "texture.py",
+)  # fmt: skip
+
+
+def code_version() -> str:
+    """Hash of the sources of the imported gstex that matter, and of the libraries that compute."""
+    package = Path(gstex.__file__).parent
+    digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode())
+    for name in SOURCES:
+        path = package / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            content = file.read_bytes()
+            digest.update(f"\n{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def key_of(material: Material, settings: dict[str, Any], code: str) -> str:
+    """Hash of all that a row depends on: pixels, weights, the table of channels, settings and code."""
+    about = {"material": material.to_metadata(), "settings": settings, "code": code}
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(material.pixels))
+    if material.weights is not None:
+        digest.update(material.weights)
+    return digest.hexdigest()[:32]
+
+
+class Store:
+    """Rows by key in a file of JSON lines; later lines win, and lines that were cut off are passed over."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: dict[str, dict[str, Any]] = {}
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                self.rows[entry["key"]] = dict(entry["row"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        self._torn = bool(text) and not text.endswith("\n")
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The row kept under a key, or None."""
+        return self.rows.get(key)
+
+    def add(self, key: str, settings: dict[str, Any], row: dict[str, Any]) -> None:
+        """Keep a row. It is on the disk when this returns."""
+        line = json.dumps({"key": key, "settings": settings, "row": row}, allow_nan=False) + "\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("\n" + line if self._torn else line)
+            file.flush()
+            os.fsync(file.fileno())
+        self._torn = False
+        self.rows[key] = row

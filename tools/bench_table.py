@@ -1,0 +1,126 @@
+"""A table of results as three files: NAME.md for people, NAME.csv and NAME.json for programs.
+
+The CSV and the Markdown hold the same cells; the JSON holds where and how they were made.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+import gstex
+
+__all__ = ["describe_run", "write_table"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+# Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
+_DECIMALS = {"bpp": 4, "candidates_mean": 1, "seconds": 1}
+
+
+def describe_run(command: str) -> dict[str, str]:
+    """Where and by what a table was made, without anything that is private to the machine."""
+    return {
+        "command": command,
+        "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads used",
+        "system": _system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "gstex": f"{gstex.__version__}, commit {_commit()}",
+    }
+
+
+def write_table(
+    folder: Path, name: str, title: str, about: Mapping[str, str],
+    columns: Sequence[str], rows: Sequence[Mapping[str, Any]],
+) -> list[Path]:  # fmt: skip
+    """Write NAME.csv, NAME.md and NAME.json into a folder.
+
+    rows: values by column; a column that a row lacks, or None, is an empty cell.
+
+    Returns the three paths. Raises OSError if they cannot be written.
+    """
+    cells = [[_cell(column, row.get(column)) for column in columns] for row in rows]
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([columns, *cells])
+
+    lines = [f"# {title}", "", *(f"- {key}: {value}" for key, value in about.items()), ""]
+    lines += ["| " + " | ".join(row) + " |" for row in (columns, [_rule(c) for c in columns], *cells)]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        ".csv": table.getvalue(),
+        ".md": "\n".join(lines) + "\n",
+        ".json": json.dumps({"title": title, **about}, indent=2) + "\n",
+    }
+    return [_write(folder / f"{name}{suffix}", text) for suffix, text in texts.items()]
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, float):
+        return str(value).replace("|", "/")
+    if column == "bpp_asked":
+        return f"{value:g}"
+    return f"{value:{'+' if column == 'difference' else ''}.{_DECIMALS.get(column, 2)}f}"
+
+
+def _rule(column: str) -> str:
+    return "---" if column == "material" else "---:"
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write through a temporary file, so that a table is never half there."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # no Linux
+    return platform.processor() or platform.machine()
+
+
+def _system() -> str:
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {platform.machine()}"
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}, {platform.machine()}"
+
+
+def _commit() -> str:
+    """Commit of the checkout, with '+changes' if the package or the tools differ from it."""
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        return commit + ("+changes" if _git("status", "--porcelain", "--", "gstex", "tools") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=_ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
