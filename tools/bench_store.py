@@ -43,9 +43,9 @@ def key_of(material: Material, settings: dict[str, Any], code: str) -> str:
     """Hash of all that a row depends on: pixels, weights, the table of channels, settings and code."""
     about = {"material": material.to_metadata(), "settings": settings, "code": code}
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(material.pixels))
+    digest.update(np.ascontiguousarray(material.pixels).data)
     if material.weights is not None:
-        digest.update(material.weights)
+        digest.update(material.weights.data)
     return digest.hexdigest()[:32]
 
 
