@@ -70,7 +70,7 @@ class Texture:
     def report(self) -> dict[str, Any]:
         """What was measured on the stored words (psnr, bpp, candidates and the like), file_bytes, and after
         `compress` how long it took and where it ran."""
-        return {**self.metadata.get("report", {}), "file_bytes": self.file_bytes, **self._run}
+        return {**self._object("report"), "file_bytes": self.file_bytes, **self._run}
 
     def decode(self, mip: int = 0) -> np.ndarray:
         """Fetch all texels.
@@ -135,7 +135,7 @@ class Texture:
     @property
     def material(self) -> dict[str, Any]:
         """The description of the maps, as `gstex.material.Material.to_metadata` wrote it."""
-        return self.metadata.get("material", {})
+        return self._object("material")
 
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
@@ -179,10 +179,15 @@ class Texture:
             "gpu_bytes": 4 * len(self.words),
             "mips": mips,
             "generator": self.metadata.get("generator"),
-            "fit": self.metadata.get("fit", {}),
-            "report": self.metadata.get("report", {}),
+            "fit": self._object("fit"),
+            "report": self._object("report"),
             "maps": self.material.get("channels", []),
         }
+
+    def _object(self, key: str) -> dict[str, Any]:
+        """A part of the metadata; empty if it is not there or no object: a file may hold anything."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, dict) else {}
 
     def _check_mip(self, mip: int) -> None:
         if not 0 <= mip < self.mip_count:

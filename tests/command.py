@@ -23,7 +23,7 @@ class Ran:
         errors = [line for line in lines if line.startswith("gstex: error: ")]
         assert self.code != 0
         assert len(errors) == 1 and lines[-1] == errors[0], self.err
-        assert "Traceback" not in self.err and "unexpected" not in self.err, self.err
+        assert "Traceback" not in self.err and "this is a bug" not in self.err, self.err
         assert self.out == ""
         return errors[0].removeprefix("gstex: error: ")
 

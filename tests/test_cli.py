@@ -21,8 +21,7 @@ from gstex.cli.progress import ProgressReporter
 
 # design: what `compress --json` has at least.
 JSON_KEYS = set(
-    "output file_bytes gpu_bytes width height channels gaussians bpp bppc psnr psnr_sampled psnr_by_map "
-    "candidates_mean candidates_max seconds device backend seed version".split()
+    ["output", "file_bytes", "gpu_bytes", "width", "height", "channels", "gaussians", "bpp", "bppc", "psnr", "psnr_sampled", "psnr_by_map", "candidates_mean", "candidates_max", "seconds", "device", "backend", "seed", "version"]
 )
 FAST = ("--effort", "fast", "--bpp", "2")
 

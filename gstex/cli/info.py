@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,11 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
     lines += _measured(facts["report"])
     if facts["generator"] is not None:
         lines.append(f"  made by     {printable(facts['generator'])[:80]}")
-    rows = []
-    for number, bits in enumerate(facts["channel_bits"]):
-        named = facts["maps"][number] if number < len(facts["maps"]) else {}
-        rows.append({**named, "number": number, "bits": bits or "constant"})
+    named = facts["maps"] if isinstance(facts["maps"], list) else []
+    rows = [
+        {**(row if isinstance(row, dict) else {}), "number": number, "bits": bits or "constant"}
+        for number, (bits, row) in enumerate(zip_longest(facts["channel_bits"], named[: facts["channels"]]))
+    ]
     lines += ["", *format_table(rows, _CHANNELS), ""]
     rows = [
         {**level, "mip": mip_number, "level": level_number, "cells": "x".join(map(str, level["cells"])),
