@@ -16,6 +16,7 @@ from gstex.errors import OutputError
 __all__ = ["contact_sheet", "write_picture"]
 
 _WIDTH = 1600  # pixels at most: three columns and the gaps between them
+_HEIGHT = 2048  # of one map, at most
 _GAP = 8
 _LABEL = 26  # height of a line of text
 _BACKGROUND = 24  # grey of the sheet, 0..255
@@ -38,8 +39,8 @@ def contact_sheet(
         psnr_by_map: dB by role, for the labels; None stands for an exact map.
 
     Returns:
-        [h, w, 3] uint8 sRGB, at most 1600 wide: small maps are enlarged by whole numbers, large ones shrunk.
-        The error is the absolute difference of the shown values times a gain that its label states.
+        [h, w, 3] uint8 sRGB, at most 1600 wide and 2048 a map high: small maps are enlarged by whole numbers,
+        large ones shrunk. The error is the absolute difference of the shown values times a gain that its label states.
     """
     rows = []
     for role, file in dict.fromkeys((c["role"], c["file"]) for c in channels):
@@ -94,7 +95,7 @@ def _gain(error: np.ndarray) -> int:
 def _cell(picture: np.ndarray, label: str) -> np.ndarray:
     """A labelled picture [h, w, 3] uint8 that fits one of the three columns."""
     column = (_WIDTH - 2 * _GAP) // 3
-    pixels = _scaled(picture, column)
+    pixels = _scaled(picture, column, _HEIGHT)
     height, width = pixels.shape[:2]
     cell = np.full((height + _LABEL, max(width, 240), 3), _BACKGROUND, np.uint8)
     cell[_LABEL:, :width] = np.rint(pixels * 255).astype(np.uint8)
@@ -106,15 +107,17 @@ def _cell(picture: np.ndarray, label: str) -> np.ndarray:
     return cell
 
 
-def _scaled(picture: np.ndarray, column: int) -> np.ndarray:
-    """The picture enlarged by repeating texels or shrunk by averaging blocks, to `column` at most."""
+def _scaled(picture: np.ndarray, column: int, row: int) -> np.ndarray:
+    """The picture in `column` x `row` pixels: enlarged by repeating texels or shrunk by averaging blocks."""
     height, width = picture.shape[:2]
-    if width <= column:
-        return picture.repeat(column // width, axis=0).repeat(column // width, axis=1)
-    block = math.ceil(width / column)
-    blocks = picture[: max(height // block, 1) * block, : width // block * block]
-    shape = (-1, min(block, height), width // block, block, 3)
-    return blocks.reshape(shape).mean(axis=(1, 3), dtype=np.float32)
+    times = min(column // width, row // height)
+    if times > 0:
+        return picture.repeat(times, axis=0).repeat(times, axis=1)
+    block = max(math.ceil(width / column), math.ceil(height / row))
+    down, across = min(block, height), min(block, width)
+    blocks = picture[: height // down * down, : width // across * across]
+    blocks = blocks.reshape(height // down, down, width // across, across, 3)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
 def _join(parts: Sequence[np.ndarray], axis: int) -> np.ndarray:

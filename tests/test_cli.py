@@ -1,4 +1,4 @@
-"""The command line's contract: exit codes, what goes to which stream, progress, Ctrl-C. Errors: test_cli_errors."""
+"""The command line's contract: exit codes, what goes to which stream, progress, Ctrl-C."""
 
 import json
 import os
@@ -19,10 +19,12 @@ from gstex.cli import progress as progress_module
 from gstex.cli.app import cli
 from gstex.cli.progress import ProgressReporter
 
-# design: what `compress --json` has at least.
-JSON_KEYS = set(
-    ["output", "file_bytes", "gpu_bytes", "width", "height", "channels", "gaussians", "bpp", "bppc", "psnr", "psnr_sampled", "psnr_by_map", "candidates_mean", "candidates_max", "seconds", "device", "backend", "seed", "version"]
-)
+# The contract of `compress --json`: at least these.
+JSON_KEYS = {
+    "output", "file_bytes", "gpu_bytes", "width", "height", "channels", "gaussians", "bpp", "bppc", "psnr",
+    "psnr_sampled", "psnr_by_map", "candidates_mean", "candidates_max", "seconds", "device", "backend",
+    "seed", "version",
+}
 FAST = ("--effort", "fast", "--bpp", "2")
 
 
@@ -50,8 +52,8 @@ def test_compress_prints_choice_progress_and_summary(command: Command, steel: Pa
     (steel / "notes.txt").unlink()
     assert ran.code == 0
     assert os.listdir() == ["steel.gstex"]  # the default name, in the current folder
-    for words in (("RustedSteel_orm.png", "roughness", "linear"), ("RustedSteel_baseColor.png", "albedo", "srgb"),
-                  ("notes.txt", "not a"), ("wrap",)):
+    for words in (("RustedSteel_orm.png", "roughness", "linear"),
+                  ("RustedSteel_baseColor.png", "albedo", "srgb"), ("notes.txt", "not a"), ("wrap",)):
         assert any(all(w in line for w in words) for line in ran.err.splitlines()), words
     assert "gstex: fit: " in ran.err and " dB" in ran.err
     assert len(ran.err.splitlines()) < 40  # progress does not flood a log
@@ -84,9 +86,9 @@ def test_options_reach_the_fit(command: Command, steel: Path, monkeypatch: pytes
         raise gstex.errors.BudgetError("enough")
 
     monkeypatch.setattr(gstex, "compress", stop)
-    ran = command("compress", steel, "--gaussians", "77", "--effort", "thorough", "--device", "cpu", "--wrap", "clamp",
-                  "--sampling", "bilinear", "--loss", "perceptual", "--seed", "5", "--map",
-                  "roughness=RustedSteel_orm.png:b", "--map", "ignore=RustedSteel_normal.png")
+    ran = command("compress", steel, "--gaussians", "77", "--effort", "thorough", "--device", "cpu",
+                  "--wrap", "clamp", "--sampling", "bilinear", "--loss", "perceptual", "--seed", "5",
+                  "--map", "roughness=RustedSteel_orm.png:b", "--map", "ignore=RustedSteel_normal.png")
     assert ran.code == 1
     del seen["progress"]
     assert seen == {"bpp": None, "gaussians": 77, "quality": "normal", "effort": "thorough", "device": "cpu",
@@ -116,7 +118,8 @@ def test_decode_writes_every_map_and_prints_its_path(command: Command, steel: Pa
 def test_info_for_people_and_for_programs(command: Command, packed: Path) -> None:
     ran = command("info", packed)
     assert (ran.code, ran.err) == (0, "")
-    for words in ("40x40", "8 channels", "RustedSteel_orm.png", "PSNR", f"{packed.stat().st_size} bytes", "roughness"):
+    size = f"{packed.stat().st_size} bytes"
+    for words in ("40x40", "8 channels", "RustedSteel_orm.png", "PSNR", size, "roughness"):
         assert words in ran.out
     facts = json.loads(command("info", packed, "--json").out)
     assert (facts["width"], facts["channels"], facts["file_bytes"]) == (40, 8, packed.stat().st_size)
@@ -145,8 +148,9 @@ def test_version_and_bare_command(command: Command) -> None:
 
 def test_progress_bar_on_a_terminal_leaves_stdout_clean(steel: Path, tmp_path: Path) -> None:
     master, slave = os.openpty()
-    run = subprocess_of("compress", steel, "-o", tmp_path / "a.gstex", *FAST, "--json", stdout=subprocess.PIPE,
-                        stderr=slave, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})
+    run = subprocess_of("compress", steel, "-o", tmp_path / "a.gstex", *FAST, "--json",
+                        stdout=subprocess.PIPE, stderr=slave,
+                        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})
     os.close(slave)
     shown = b""
     while chunk := read_terminal(master):

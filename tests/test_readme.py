@@ -1,0 +1,85 @@
+"""What the README shows works: its Python runs, its commands exist, its targets are in the Makefile."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from command import Command
+from small_samples import SAMPLES, crop_sample
+
+from gstex.cli.app import cli
+
+ROOT = SAMPLES.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every gstex command of the README and of the help texts, without its comment."""
+    text = "\n".join([*blocks("sh"), *(c.help or "" for c in (cli, *cli.commands.values()))])
+    found = re.findall(r"^\s*(gstex .*?)(?:\s{2,}.*)?$", text, re.MULTILINE)
+    return [shlex.split(line) for line in found]
+
+
+@pytest.fixture
+def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with small copies of the samples where the README expects them."""
+    monkeypatch.chdir(tmp_path)
+    for folder in SAMPLES.iterdir():
+        if folder.is_dir():
+            crop_sample(folder.name, tmp_path / "samples" / folder.name, 64)
+    return tmp_path
+
+
+def test_python(samples: Path) -> None:
+    names: dict[str, object] = {}
+    assert len(blocks("python")) >= 2
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert (samples / "rusted_steel.gstex").is_file()
+    assert names["stack"].shape == (64, 64, 8)
+    assert names["values"].shape == (1, 8)
+    assert [p.is_file() for p in names["paths"]] == [True] * 3
+
+
+def test_first_commands(command: Command, samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in map(shlex.split, blocks("sh")[0].splitlines()):
+        arguments = arguments[1 : arguments.index("#")]
+        extra = ["--effort", "fast", "--bpp", "2"] if arguments[0] == "compress" else []
+        ran = command(*arguments, *extra)
+        assert ran.code == 0, ran.err
+    assert len(list((samples / "bricks_maps").iterdir())) == 5
+
+
+def test_every_command_parses() -> None:
+    assert len(commands()) >= 15
+    for _, name, *arguments in commands():
+        arguments = arguments[: arguments.index("#")] if "#" in arguments else arguments
+        with cli.commands[name].make_context(name, arguments, parent=click.Context(cli)):
+            pass
+
+
+def test_maps_of_the_commands_are_in_the_samples() -> None:
+    for _, _, *arguments in commands():
+        if arguments and arguments[0].startswith("samples/"):
+            folder = ROOT / arguments[0]
+            files = [a.split("=")[1].split(":")[0] for a in arguments if re.match(r"\w+=", a)]
+            assert folder.is_dir() and all((folder / f).is_file() for f in files), arguments
+
+
+def test_make_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"\bmake (\w+)", README)
+    assert {"demo", "test"} <= set(targets)
+    assert all(re.search(rf"^{t}:", makefile, re.MULTILINE) for t in targets)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_files_of_the_text_exist() -> None:
+    for name in re.findall(r"`([\w/]+(?:\.md|/))`", README):
+        assert (ROOT / name).exists(), name
