@@ -164,12 +164,17 @@ def _add(words, floats, channel, channel_bits, channels, bit, weight, value):
 
 
 @njit(cache=True, inline="always")
+def _before(weight, bit, other_weight, other_bit):
+    return weight > other_weight or (weight == other_weight and bit < other_bit)
+
+
+@njit(cache=True, inline="always")
 def _insert(weight, bit, kept, top_k, best_weight, best_bit):
-    """Keep the top_k largest weights, sorted; of equal ones the earlier stays."""
-    if kept == top_k and weight <= best_weight[kept - 1]:
+    """Keep the top_k largest weights, sorted; of equal ones those earlier in the file."""
+    if kept == top_k and not _before(weight, bit, best_weight[kept - 1], best_bit[kept - 1]):
         return kept
     at = min(kept, top_k - 1)
-    while at > 0 and best_weight[at - 1] < weight:
+    while at > 0 and _before(weight, bit, best_weight[at - 1], best_bit[at - 1]):
         best_weight[at], best_bit[at] = best_weight[at - 1], best_bit[at - 1]
         at -= 1
     best_weight[at], best_bit[at] = weight, bit

@@ -472,7 +472,6 @@ def test_package_samples_the_same_points(written: Path, filtering: str) -> None:
         assert np.abs(difference).max() < TOLERANCE
 
 
-@pytest.mark.xfail(strict=True, reason="gstex.decode gives a tie to the Gaussian it reads first")
 def test_package_gives_ties_across_the_border_to_the_earlier(tmp_path: Path) -> None:
     data, expected = tie_across_the_border()
     (tmp_path / "tie.gstex").write_bytes(data)

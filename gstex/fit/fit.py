@@ -70,6 +70,13 @@ class _Parameters:
         for moment in self.moments:
             moment[rows] = 0
 
+    def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
+        new = _Parameters(geometry, features)
+        self.geometry = np.concatenate([self.geometry, geometry])
+        self.features = np.concatenate([self.features, features])
+        self.level = np.concatenate([self.level, new.level])
+        self.moments = [np.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
+
     def keep(self, rows: np.ndarray) -> None:
         self.geometry, self.features, self.level = self.geometry[rows], self.features[rows], self.level[rows]
         self.moments = [moment[rows] for moment in self.moments]
@@ -79,7 +86,7 @@ class _Fit:
     def __init__(self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable):
         self.task, self.settings, self.rng, self.progress = task, settings, rng, progress
         self.step_count = 0
-        self.mse = 1.0
+        self.mse = 0.0004  # a guess, until the first step
         self.samples = float(task.importance.sum()) or 1.0
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
         s = settings
@@ -103,33 +110,21 @@ class _Fit:
     # -- stages
 
     def _start(self) -> None:
-        task, height, width = self.task, *self.task.image.shape[:2]
-        count = task.count or self._affordable()
+        task = self.task
+        # Before anything is known, 90 bits a Gaussian; relocation follows the budget from then on.
+        self._start_with(task.count or max(1, task.budget_words * 32 // 90))
+        if not task.count:
+            self._start_with(self._affordable())
+
+    def _start_with(self, count: int) -> None:
+        task, (height, width) = self.task, self.task.image.shape[:2]
         spacing = np.sqrt(width * height / count)
         self.pyramid = make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0))
         self.backend = CpuBackend(self.pyramid)
         self.backend.set_target(task.image, task.importance)
-        geometry, features = start_gaussians(
-            task.image, task.importance, count, self.settings.start_sigma, self.rng
-        )
-        self.parameters = _Parameters(geometry, features)
+        start = start_gaussians(task.image, task.importance, count, self.settings.start_sigma, self.rng)
+        self.parameters = _Parameters(*start)
         self._place()
-
-    def _affordable(self) -> int:
-        """How many Gaussians the budget pays for, a few too many: the freeze drops the worst of them."""
-        task, (height, width) = self.task, self.task.image.shape[:2]
-        precision = choose_precision(0.02)
-        count = max(1, task.budget_words * 32 // 90)
-        for _ in range(4):
-            geometry, features = start_gaussians(task.image, task.importance, count, 2.0, np.random.default_rng(0))
-            cell = max(CELL_SPACING * np.sqrt(width * height / count), 2.0)
-            pyramid = make_pyramid(width, height, repeat=task.repeat, cell=cell)
-            placement = place(pyramid, geometry)
-            coding = make_coding(pyramid, placement, geometry, features, precision, task.neutral)
-            words = words_needed(coding, placement, task.stack_channels)
-            stride = coding.levels[0].stride if coding.levels[0] else 96
-            count = max(1, count + int((task.budget_words - words) * 32 / stride))
-        return max(1, int(count * 1.08))
 
     def _optimise(self, until: int) -> None:
         s = self.settings
@@ -149,24 +144,28 @@ class _Fit:
         """Fix levels, cells and codings, and cut the count to the budget."""
         task, p = self.task, self.parameters
         self._place()
+        filled = False
         while True:
-            precision = choose_precision(float(np.sqrt(self.mse)))
-            coding = make_coding(self.pyramid, self.placement, p.geometry, p.features, precision, task.neutral)
+            coding, words = self._coding()
             if task.budget_words is None:
                 return coding
-            over = words_needed(coding, self.placement, task.stack_channels) - task.budget_words
-            if over <= 0:
-                return coding
             widest = max(layout.stride for layout in coding.levels if layout)
-            drop = max(1, over * 32 // widest)
-            if drop >= len(p.geometry):
+            spare = (task.budget_words - words) * 32 // widest  # rounds down: negative when over budget
+            if spare >= 0 and (filled or spare == 0):
+                return coding
+            if -spare >= len(p.geometry):
                 needed = words_needed(coding, self.placement[:1], task.stack_channels)
                 raise BudgetError(
                     f"the budget of {4 * task.budget_words} bytes does not hold a single Gaussian, which takes "
                     f"{4 * needed} bytes with its tables; give a larger --bpp"
                 )
-            cost, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
-            p.keep(np.sort(np.argsort(cost, kind="stable")[drop:]))
+            cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
+            if spare < 0:
+                p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
+            elif error.any():
+                p.append(*gaussians_at(task.image, error, spare, self.settings.relocated_sigma, self.rng))
+            # What is added may need more index than was spare; then the worst go, and it is not tried again.
+            filled = True
             self._place()
 
     def _quantise(self, quantiser: Quantiser) -> None:
@@ -213,15 +212,44 @@ class _Fit:
         kernels.adam(p.features, v_features, feature_m, feature_v, self.feature_rate * rate, *betas, n)
 
     def _relocate(self, share: float) -> None:
-        """Move the Gaussians whose removal costs least to texels drawn by their error."""
+        """Move the Gaussians whose removal costs least to texels drawn by their error.
+
+        On the way the count follows the budget: the better the fit, the more bits a Gaussian is stored with.
+        """
         self._place()
-        p, s = self.parameters, self.settings
+        p = self.parameters
         cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
-        count = int(len(cost) * share)
-        if count == 0 or not error.any():
+        if not error.any():
             return
-        rows = np.argsort(cost, kind="stable")[:count]
-        p.restart(rows, *gaussians_at(self.task.image, error, count, s.relocated_sigma, self.rng))
+        order = np.argsort(cost, kind="stable")
+        moved = round(len(cost) * share)
+        change = self._affordable() - len(cost)
+        p.keep(np.sort(order[max(0, -change) :]))
+        if change < 0:
+            order = np.argsort(cost[np.sort(order[-change:])], kind="stable")
+        new = gaussians_at(self.task.image, error, moved + max(0, change), self.settings.relocated_sigma, self.rng)
+        p.restart(order[:moved], new[0][:moved], new[1][:moved])
+        p.append(new[0][moved:], new[1][moved:])
+        self._place()
+
+    def _affordable(self) -> int:
+        """How many Gaussians the budget pays for at the precision that suits the present error.
+
+        A few too many: the freeze drops the worst of them.
+        """
+        if self.task.count:
+            return self.task.count
+        coding, words = self._coding()
+        stride = max(layout.stride for layout in coding.levels if layout)
+        spare = (self.task.budget_words - words) * 32 / stride
+        return max(1, int((len(self.parameters.geometry) + spare) * self.settings.excess))
+
+    def _coding(self) -> tuple[Coding, int]:
+        """The coding that suits the present Gaussians and the words of the section with it."""
+        task, p = self.task, self.parameters
+        precision = choose_precision(float(np.sqrt(self.mse)))
+        coding = make_coding(self.pyramid, self.placement, p.geometry, p.features, precision, task.neutral)
+        return coding, words_needed(coding, self.placement, task.stack_channels)
 
 
 def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[str, int, float], None]) -> Result:

@@ -77,20 +77,12 @@ def make_coding(
     placement: int32 [N, 3]. geometry: float [N, 6]. features: float [N, C].
     neutral: for every channel the values that must decode exactly.
     """
-    bits = np.empty(features.shape[1], np.int64)
     ranges = [(max(0.0, f.min()), min(1.0, f.max())) for f in features.T.astype(np.float64)]
-    for c, (lo, hi) in enumerate(ranges):
-        bits[c] = np.clip(np.ceil(np.log2((hi - lo) / precision.feature_step + 1)), 1, 12)
-
     level = placement[:, 0]
     counts = np.bincount(level, minlength=len(pyramid.cells))
     widths = [_position_bits(size, precision) for size in pyramid.cell_size]
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
-    # The bits that fill up the record of the fullest level go to the channels with the coarsest steps.
-    fullest = counts.argmax()
-    for _ in range(-(sum(widths[fullest]) + other + int(bits.sum())) % 8):
-        steps = [(hi - lo) / (2**b - 1) if b < 12 else 0.0 for (lo, hi), b in zip(ranges, bits, strict=True)]
-        bits[int(np.argmax(steps))] += 1
+    bits = _feature_bits(ranges, precision.feature_step, sum(widths[counts.argmax()]) + other)
 
     layouts = []
     for i, (x_bits, y_bits) in enumerate(widths):
@@ -113,21 +105,44 @@ def make_coding(
                 scale_bits=precision.scale_bits,
                 amplitude_bits=precision.amplitude_bits,
                 scale_lo=float(scale_lo),
-                scale_step=float(np.float32((scale_hi - scale_lo) / (2**precision.scale_bits - 1))),
+                scale_step=_step_below(scale_hi - scale_lo, 2**precision.scale_bits - 1),
             )
         )
     amplitude_lo, amplitude_hi = geometry[:, 5].min(), geometry[:, 5].max()
-    amplitude_step = (amplitude_hi - amplitude_lo) / max(1, 2**precision.amplitude_bits - 1)
     grids = [channel_grid(lo, hi, int(b), n) for (lo, hi), b, n in zip(ranges, bits, neutral, strict=True)]
     return Coding(
         pyramid=pyramid,
         levels=tuple(layouts),
         amplitude_lo=float(np.float32(amplitude_lo)),
-        amplitude_step=float(np.float32(amplitude_step)),
+        amplitude_step=_step_below(amplitude_hi - amplitude_lo, max(1, 2**precision.amplitude_bits - 1)),
         channel_lo=np.array([lo for lo, _ in grids], np.float32),
         channel_step=np.array([step for _, step in grids], np.float32),
         channel_bits=bits,
     )
+
+
+def _step_below(extent: float, count: int) -> float:
+    """extent / count as a float32 that is not rounded up, so that the last code stays within its range."""
+    return float(np.nextafter(np.float32(extent / count), np.float32(-np.inf))) if extent > 0 else 0.0
+
+
+def _feature_bits(ranges: list[tuple[float, float]], step: float, geometry_bits: int) -> np.ndarray:
+    """Bits of every channel (int64 [C], 1..12) for steps of about `step`.
+
+    The record of geometry and features takes the multiple of 8 bits nearest to what the steps ask for, and its
+    bits go one by one to the channel with the coarsest step: for a squared error and steps that are small
+    against the channels' detail, equal steps are the best use of bits (reverse water-filling).
+    """
+    wanted = sum(max(1.0, np.log2((hi - lo) / step + 1)) for lo, hi in ranges)
+    least = geometry_bits + len(ranges)
+    stride = max(round((geometry_bits + wanted) / 8), -(-least // 8)) * 8
+    bits = np.ones(len(ranges), np.int64)
+    for _ in range(stride - least):
+        steps = [(hi - lo) / (2.0**b - 1) if b < 12 else -1.0 for (lo, hi), b in zip(ranges, bits, strict=True)]
+        if max(steps) < 0:
+            break
+        bits[int(np.argmax(steps))] += 1
+    return bits
 
 
 def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:

@@ -16,6 +16,7 @@ class Settings:
     jitter: share of the steps that sample between the texel centres against the bilinearly filtered original.
     sigma_min: smallest sigma in texels. start_sigma: sigma of new Gaussians in texels.
     loss: 'l2' or 'perceptual'.
+    excess: Gaussians beyond the budget until the freeze, as a factor.
     replace_every: steps between two updates of levels, cells and tile lists.
     """
 
@@ -30,6 +31,7 @@ class Settings:
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
+    excess: float = 1.04
 
     # Adam. Rates: texels, radians, log sigma, log amplitude, feature; they fall by `decay` over the last
     # `decay_share` of the steps (geometric).
@@ -68,8 +70,8 @@ def choose_precision(rmse: float) -> Precision:
     """Precision that suits a fit with this root mean square error (values 0..1)."""
     return Precision(
         position_step=min(max(4.0 * rmse + 0.06, 0.08), 0.19),
-        rotation_bits=6,
-        scale_bits=5,
+        rotation_bits=7 if rmse < 0.012 else 6,
+        scale_bits=6,
         amplitude_bits=4,
-        feature_step=min(max(rmse, 1 / 255), 1 / 24),
+        feature_step=min(max(0.8 * rmse, 1 / 512), 1 / 24),
     )
