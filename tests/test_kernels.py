@@ -276,7 +276,6 @@ def test_removal_cost_is_that_of_removing_it(width, height, repeat):
         expected.append(after.item() - before)
     cost, error = backend_for(scene).removal_cost(*scene.parameters)
     scale = np.abs(expected).max()
-
     assert np.abs(cost - expected).max() < 5e-5 * scale  # measured 6e-6
     texel_error = (reference.importance * (reference.image - reference.target) ** 2).sum(dim=2)
     np.testing.assert_allclose(error, texel_error.detach().numpy(), rtol=1e-4, atol=1e-6)
