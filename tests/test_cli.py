@@ -181,10 +181,11 @@ def test_plain_progress_is_a_line_a_stage_and_one_in_ten_seconds(
         for step in range(60, 121):
             report(gstex.Progress("quantise", step, 120, 30.0))
     lines = capfd.readouterr().err.splitlines()
-    assert len(lines) == 13
-    assert lines[0] == "gstex: fit: 0 %"
-    assert lines[1] == "gstex: fit: 8 %, 20.0 dB, 1:50 left"
-    assert lines[6] == "gstex: quantise: 50 %, 30.0 dB, 1:00 left"
+    assert len(lines) == 14
+    assert lines[0].startswith("gstex: preparing")
+    assert lines[1] == "gstex: fit: 0 %"
+    assert lines[2] == "gstex: fit: 8 %, 20.0 dB, 1:50 left"
+    assert lines[7] == "gstex: quantise: 50 %, 30.0 dB, 1:00 left"
     assert lines[-1] == "gstex: quantise: 100 %, 30.0 dB, 0:00 left"
 
 

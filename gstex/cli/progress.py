@@ -12,6 +12,7 @@ __all__ = ["ProgressReporter"]
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
+_PREPARING = "preparing (the first run after an installation compiles, for about a minute)"
 
 
 class Step(Protocol):
@@ -41,7 +42,7 @@ class ProgressReporter:
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
                 console=console, auto_refresh=False, transient=True,
             )
-            self._task = self._bar.add_task("starting", total=None, figures="")
+            self._task = self._bar.add_task(_PREPARING, total=None, figures="")
         self._first: tuple[float, int] | None = None  # time and step of the first report
         self._shown = -_LINE_SECONDS
         self._stage = ""
@@ -49,6 +50,8 @@ class ProgressReporter:
     def __enter__(self) -> "ProgressReporter":
         if self._bar is not None:
             self._bar.start()
+        else:
+            print(f"gstex: {_PREPARING}", file=sys.stderr, flush=True)
         return self
 
     def __exit__(
