@@ -40,7 +40,7 @@ def contact_sheet(
 
     Returns:
         [h, w, 3] uint8 sRGB, at most 1600 wide and 2048 a map high: small maps are enlarged by whole numbers,
-        large ones shrunk. The error is the absolute difference of the shown values times the gain in its label.
+        large ones shrunk. The error is the absolute difference of what is shown times the gain in its label.
     """
     rows = []
     for role, file in dict.fromkeys((c["role"], c["file"]) for c in channels):

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works alone, in an environment with nothing but its own dependencies."""
+"""The wheel: what is in it, and that it works alone, with nothing but its own dependencies."""
 
 import json
 import os
@@ -37,7 +37,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, folder / "checkout", cwd=folder)
+    pip_wheel = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder)
+    run(*pip_wheel, folder / "checkout", cwd=folder)
     return next(folder.glob("*.whl"))
 
 
