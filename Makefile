@@ -12,7 +12,7 @@ demo: .venv/installed
 test: .venv-test/installed
 	.venv-test/bin/python -m pytest -q $(ARGS)
 
-lint: .venv-test/installed
+lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/mypy
 
@@ -27,6 +27,10 @@ lint: .venv-test/installed
 .venv-test/installed: pyproject.toml setup.py tests/constraints.txt
 	tools/make_venv.sh .venv-test
 	.venv-test/bin/python -m pip install -q --disable-pip-version-check -c tests/constraints.txt -e ".[test]"
+	touch $@
+
+.venv-test/lint-installed: .venv-test/installed
+	.venv-test/bin/python -m pip install -q --disable-pip-version-check -e ".[lint]"
 	touch $@
 
 clean:
