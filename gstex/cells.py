@@ -12,6 +12,10 @@ import numpy as np
 # halves the candidates for 0.3 dB, 2.2 doubles them for 0.15 dB.
 CUT = 1.6
 MAX_LEVELS = 16
+# Log-amplitudes stay within -7..7; the format allows up to 8.
+AMPLITUDE_MOST = 7.0
+# Gaussians of one level that a texel may see on average, for all levels but the finest.
+MOST_VISIBLE = 48
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,38 @@ def place(pyramid: Pyramid, geometry: np.ndarray, previous: np.ndarray | None = 
 def keep_inside(pyramid: Pyramid, geometry: np.ndarray, *, sigma_min: float) -> None:
     """Bring `geometry` [N, 6] back, in place, to what the pyramid can hold.
 
-    Positions wrap (repeat) or are clamped to the texture; sigmas stay between sigma_min texels and the
-    largest that the top level holds.
+    Positions wrap (repeat) or are clamped to the texture; sigmas are at least sigma_min texels, and an ellipse
+    is at most as large as the top level holds (sigma_min wins); amplitudes stay within what the format stores.
     """
     extent = np.array([pyramid.width, pyramid.height], geometry.dtype)
     if pyramid.repeat:
         geometry[:, :2] -= np.floor(geometry[:, :2] / extent) * extent
     np.clip(geometry[:, :2], 0, np.nextafter(extent, 0, dtype=geometry.dtype), out=geometry[:, :2])
-    top = pyramid.cell_size[-1].max() * 1.15 / CUT
-    np.clip(geometry[:, 3:5], np.log(sigma_min), np.log(max(top, sigma_min)), out=geometry[:, 3:5])
+    np.clip(geometry[:, 5], -AMPLITUDE_MOST, AMPLITUDE_MOST, out=geometry[:, 5])
+    largest = np.log(pyramid.cell_size[-1].max() * 1.15 / CUT)
+    np.minimum(geometry[:, 3:5], largest, out=geometry[:, 3:5])
+    too_large = (half_extents(geometry) / pyramid.cell_size[-1]).max(axis=1) / 1.15
+    geometry[:, 3:5] -= np.log(np.maximum(too_large, 1.0)).astype(geometry.dtype)[:, None]
+    np.maximum(geometry[:, 3:5], np.log(sigma_min), out=geometry[:, 3:5])
+
+
+def thin_out(pyramid: Pyramid, geometry: np.ndarray, placement: np.ndarray) -> bool:
+    """Shrink Gaussians, in place, where a coarse level holds more than MOST_VISIBLE in a mean 3x3 block.
+
+    Every Gaussian of a coarse level costs all the texels of nine large cells. Where there are too many, the
+    smallest of the level shrink until they fit the level below. Returns whether any did; then place again.
+    """
+    extent, shrunk = half_extents(geometry), False
+    for level in range(len(pyramid.cells) - 1, 0, -1):
+        rows = np.flatnonzero(placement[:, 0] == level)
+        allowed = int(MOST_VISIBLE * pyramid.cells[level].prod() / 9)
+        if len(rows) <= allowed:
+            continue
+        ratio = (extent[rows] / pyramid.cell_size[level - 1]).max(axis=1)
+        excess = rows[np.argsort(ratio, kind="stable")[: len(rows) - allowed]]
+        ratio = (extent[excess] / pyramid.cell_size[level - 1]).max(axis=1) * 1.16  # past the hysteresis
+        geometry[excess, 3:5] -= np.log(np.maximum(ratio, 1.0)).astype(geometry.dtype)[:, None]
+        placement[excess, 0] = level - 1
+        extent = half_extents(geometry)
+        shrunk = True
+    return shrunk

@@ -15,7 +15,7 @@ F = np.float32
 U = np.uint32
 LOG2E = F(1.4426950408889634)
 HALF_LOG2E = F(0.5 * 1.4426950408889634)
-BACKGROUND_WEIGHT = F(np.exp(-64.0))
+BACKGROUND_WEIGHT = F(np.exp(-20.0))
 TAN_22_5 = F(math.tan(math.pi / 8))
 
 _HEADER_FIXED = 10

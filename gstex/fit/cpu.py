@@ -87,11 +87,10 @@ class CpuBackend:
     def backward(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, v_image: np.ndarray):
         """Gradients for a given dL/dimage [H, W, C] at the points of the last `render`."""
         v_out = np.empty_like(self._out)
-        jitter = self._jitter
         kernels.to_tiles(np.ascontiguousarray(v_image, np.float32), np.zeros(2, np.float32), False, v_out)
         v_out *= self._inside()
         scene = self._scene(geometry, features, background)
-        kernels.backward(*scene[:-1], jitter, v_out, self._v_entry, self._v_background)
+        kernels.backward(*scene, v_out, self._v_entry, self._v_background)
         return self._gather(geometry)
 
     def _inside(self) -> np.ndarray:
@@ -108,13 +107,13 @@ class CpuBackend:
         return self._v_geometry, self._v_features, self._v_background.sum(axis=0, dtype=np.float64)
 
     def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray):
-        """(image, target), float32 [H, W, C] each, at the jittered texel centres."""
+        """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
         self._set_jitter(jitter)
         kernels.forward(*self._scene(geometry, features, background), self._out)
-        image, target = np.empty_like(self._image), np.empty_like(self._image)
-        kernels.from_tiles(self._out, image)
-        kernels.from_tiles(self._target, target)
-        return image, target
+        results = tuple(np.empty_like(self._image) for _ in range(3))
+        for tiled, image in zip((self._out, self._target, self._importance), results, strict=True):
+            kernels.from_tiles(tiled, image)
+        return results
 
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray):
         """What each Gaussian is worth and where the error is, at the texel centres.

@@ -2,6 +2,8 @@
 
 `math.exp2` is a call into libm, one texel at a time. Here the exponent is made of bits and the fraction in
 -0.5 .. 0.5 goes through a degree-5 polynomial, all inline.
+
+numba's disk cache does not see edits of this file in the kernels that inline it: delete __pycache__ after one.
 """
 
 import struct

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cells import keep_inside, make_pyramid, place
+from ..cells import keep_inside, make_pyramid, place, thin_out
 from ..errors import BudgetError
+from ..format.layout import ALIGN_WORDS
 from . import kernels
 from .cpu import CpuBackend
 from .loss import perceptual
@@ -154,10 +155,11 @@ class _Fit:
             if spare >= 0 and (filled or spare == 0):
                 return coding
             if -spare >= len(p.geometry):
-                needed = words_needed(coding, self.placement[:1], task.stack_channels)
+                needed = -(-words_needed(coding, self.placement[:1], task.stack_channels) // ALIGN_WORDS)
+                bpp = 32 * needed * ALIGN_WORDS / task.image[:, :, 0].size
                 raise BudgetError(
-                    f"the budget of {4 * task.budget_words} bytes does not hold a single Gaussian, which takes "
-                    f"{4 * needed} bytes with its tables; give a larger --bpp"
+                    f"the budget of {4 * task.budget_words} bytes does not hold a single Gaussian with its tables; "
+                    f"give --bpp {bpp:.4g} or more, or --gaussians"
                 )
             cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
             if spare < 0:
@@ -184,6 +186,8 @@ class _Fit:
         p = self.parameters
         keep_inside(self.pyramid, p.geometry, sigma_min=self.settings.sigma_min)
         self.placement = place(self.pyramid, p.geometry, p.level)
+        if thin_out(self.pyramid, p.geometry, self.placement):
+            self.placement = place(self.pyramid, p.geometry, self.placement[:, 0])
         p.level = self.placement[:, 0].copy()
         self.backend.place(self.placement, p.geometry)
 
@@ -196,9 +200,9 @@ class _Fit:
         if s.loss == "l2":
             loss, v_geometry, v_features, _ = self.backend.step(geometry, features, self.background, jitter)
         else:
-            image, target = self.backend.render(geometry, features, self.background, jitter)
-            loss = float((self.task.importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, self.task.importance)
+            image, target, importance = self.backend.render(geometry, features, self.background, jitter)
+            loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
+            _, v_image = perceptual(image, target, importance)
             v_geometry, v_features, _ = self.backend.backward(geometry, features, self.background, v_image)
         self.mse += (0.1 if self.step_count else 1.0) * (loss / self.samples - self.mse)
 

@@ -19,8 +19,8 @@ from .tiles import TEXELS, TILE
 F = np.float32
 LOG2E = F(1.4426950408889634)
 HALF_LOG2E = F(0.5 * 1.4426950408889634)
-# exp(-64), the weight of the background term (docs/format.md, "Blend").
-BACKGROUND_WEIGHT = F(np.exp(-64.0))
+# exp(-20), the weight of the background term (docs/format.md, "Blend").
+BACKGROUND_WEIGHT = F(np.exp(-20.0))
 
 # Sums may be reordered and contracted for SIMD; NaN and infinity keep their meaning.
 MATH = {"reassoc", "contract", "nsz", "arcp"}

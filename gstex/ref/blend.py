@@ -10,7 +10,7 @@ import torch
 
 from ..cells import Pyramid
 
-BACKGROUND_WEIGHT = math.exp(-64.0)
+BACKGROUND_WEIGHT = math.exp(-20.0)
 # Bounds the [P, N] temporaries when nothing is recorded for autograd.
 POINTS_AT_ONCE = 4096
 
