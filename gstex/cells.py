@@ -69,7 +69,7 @@ def place(pyramid: Pyramid, geometry: np.ndarray, previous: np.ndarray | None = 
     size = pyramid.cell_size
 
     def smallest_level(scale: float) -> np.ndarray:
-        fits = (extent[:, None, :] * scale <= size[None]).all(axis=2)  # [N, L]
+        fits = np.all(extent[:, None, :] * scale <= size[None], axis=2)  # [N, L]
         fits[:, -1] = True
         return fits.argmax(axis=1)
 

@@ -110,7 +110,7 @@ def compress(
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,
             stack_channels=len(material.channels),
-            budget_words=None if bpp is None else _budget_words(bpp, material),
+            budget_words=_budget_words(bpp or MAX_BPP, material),
             count=gaussians,
         )
         result = fit_mip(task, settings, seed=seed, progress=report_step)

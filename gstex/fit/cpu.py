@@ -1,5 +1,7 @@
 """The CPU backend: numba kernels behind the interface that every backend of the fit offers."""
 
+from typing import Any
+
 import numpy as np
 
 from ..cells import Pyramid
@@ -24,7 +26,8 @@ class CpuBackend:
         self._across, self._down = tile_counts(pyramid.width, pyramid.height)
         self._tiles = self._across * self._down
         self._extent = np.array([pyramid.width, pyramid.height], np.float32)
-        self._entries: Entries | None = None
+        self._entries: Entries  # set by place
+        self._jitter: np.ndarray | None = None
 
     def set_target(self, image: np.ndarray, importance: np.ndarray) -> None:
         """Set the image and its weights in the loss, both float32 [H, W, C]."""
@@ -66,7 +69,7 @@ class CpuBackend:
         self._v_features = np.empty((len(placement), channels), np.float32)
         self._loss = np.empty(self._tiles, np.float32)
 
-    def _scene(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> tuple:
+    def _scene(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> tuple[Any, ...]:
         kernels.derive(geometry, self._derived)
         e = self._entries
         return (e.start, e.gaussian, e.image, e.faded, self._derived, self._where, features, background,

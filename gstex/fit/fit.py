@@ -33,8 +33,7 @@ class Task:
     neutral: for every channel the values that must decode exactly.
     repeat: wrap rule.
     stack_channels: channels of the whole stack, constant ones included (they cost header words).
-    budget_words: most words of the GPU section, or None.
-    count: Gaussians, or None to follow the budget.
+    budget_words: most words of the GPU section. count: Gaussians, instead of the budget; None to follow it.
     """
 
     image: np.ndarray
@@ -42,8 +41,8 @@ class Task:
     neutral: list[tuple[float, ...]]
     repeat: bool
     stack_channels: int
-    budget_words: int | None
-    count: int | None
+    budget_words: int
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class _Fit:
         filled = False
         while True:
             coding, words = self._coding()
-            if task.budget_words is None:
+            if task.count:
                 return coding
             widest = max(layout.stride for layout in coding.levels if layout)
             spare = (task.budget_words - words) * 32 // widest  # rounds down: negative when over budget

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cells import Pyramid
-from ..format.layout import LevelLayout, header_words, index_words, mip_block_words, record_words
+from ..format.layout import (
+    LEVEL_ENTRY_WORDS,
+    LevelLayout,
+    header_words,
+    index_words,
+    mip_block_words,
+    record_words,
+)
 
 TAN_22_5 = np.tan(np.pi / 8)
 LN2 = np.log(2.0)
@@ -84,13 +91,13 @@ def make_coding(
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
     bits = _feature_bits(ranges, precision.feature_step, sum(widths[counts.argmax()]) + other)
 
-    layouts = []
+    layouts: list[LevelLayout | None] = []
     for i, (x_bits, y_bits) in enumerate(widths):
         if not counts[i]:
             layouts.append(None)
             continue
         inverse = -geometry[level == i][:, 3:5].astype(np.float64) / LN2
-        scale_lo, scale_hi = np.float32(inverse.min()), np.float32(inverse.max())
+        scale_lo, scale_hi = float(np.float32(inverse.min())), float(inverse.max())
         stride = -(-(x_bits + y_bits + other + int(bits.sum())) // 8) * 8
         spare = stride - (x_bits + y_bits + other + int(bits.sum()))
         spare = min(spare, 40 - other - x_bits - y_bits)
@@ -104,7 +111,7 @@ def make_coding(
                 rotation_bits=precision.rotation_bits,
                 scale_bits=precision.scale_bits,
                 amplitude_bits=precision.amplitude_bits,
-                scale_lo=float(scale_lo),
+                scale_lo=scale_lo,
                 scale_step=_step_below(scale_hi - scale_lo, 2**precision.scale_bits - 1),
             )
         )
@@ -158,15 +165,15 @@ def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
 
     channels: of the whole stack, constant ones included.
     """
-    total = header_words(channels, 1) + 1
+    total = header_words(channels, 1) + mip_block_words(channels, 0) + 1
     level, cell_x, cell_y = placement.T.astype(np.int64)
-    used = [i for i, layout in enumerate(coding.levels) if layout is not None and (level == i).any()]
-    total += mip_block_words(channels, len(used))
-    for i in used:
-        layout, here = coding.levels[i], level == i
+    for i, layout in enumerate(coding.levels):
+        here = level == i
+        if layout is None or not here.any():
+            continue
         cell = cell_y[here] * layout.cells_x + cell_x[here]
         counts = np.bincount(cell, minlength=layout.cells_x * layout.cells_y)
-        total += index_words(layout.cells_x, layout.cells_y, counts)
+        total += LEVEL_ENTRY_WORDS + index_words(layout.cells_x, layout.cells_y, counts)
         total += record_words(int(here.sum()), layout.stride)
     return total
 

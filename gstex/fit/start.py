@@ -37,7 +37,7 @@ def gaussians_at(
     probability = density.ravel().astype(np.float64)
     probability /= probability.sum()
     # Without repetition where there are enough texels to choose from.
-    repeat = count > np.count_nonzero(probability)
+    repeat = bool(count > np.count_nonzero(probability))
     texel = rng.choice(probability.size, count, replace=repeat, p=probability)
     row, column = np.divmod(texel, image.shape[1])
     geometry = np.zeros((count, 6), np.float32)
