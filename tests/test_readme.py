@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[list[str]]:
     """Every gstex command of the README and of the help texts, without its comment."""
     text = "\n".join([*blocks("sh"), *(c.help or "" for c in (cli, *cli.commands.values()))])
-    found = re.findall(r"^\s*(gstex .*?)(?:\s{2,}.*)?$", text, re.MULTILINE)
+    found = re.findall(r"^\s*(gstex .*?)(?:[ ]{2,}.*)?$", text, re.MULTILINE)
     return [shlex.split(line) for line in found]
 
 
@@ -54,6 +54,11 @@ def test_first_commands(command: Command, samples: Path, monkeypatch: pytest.Mon
         ran = command(*arguments, *extra)
         assert ran.code == 0, ran.err
     assert len(list((samples / "bricks_maps").iterdir())) == 5
+
+
+def test_every_option_exists() -> None:
+    known = {o for c in cli.commands.values() for p in c.params for o in p.opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z]+", README)) <= known
 
 
 def test_every_command_parses() -> None:

@@ -6,7 +6,6 @@ import click
 
 import gstex
 from gstex.cli.options import debug_option
-from gstex.cli.output import check_output_folder
 from gstex.cli.text import printable
 
 __all__ = ["decode"]
@@ -28,6 +27,5 @@ def decode(file: Path, output: Path, mip: int) -> None:
     Write the maps of FILE as image files and print their paths.
     """
     texture = gstex.load(file)
-    check_output_folder(output)
     for path in texture.write_maps(output, mip=mip):
         click.echo(printable(path))

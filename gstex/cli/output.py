@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gstex.errors import OutputError
 
-__all__ = ["check_output_file", "check_output_folder", "default_output"]
+__all__ = ["check_output_file", "default_output"]
 
 
 def default_output(source: Path) -> Path:
@@ -34,21 +34,6 @@ def check_output_file(output: Path, source: Path) -> None:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another place") from None
     if output.exists() and any(output.samefile(file) for file in _input_files(source)):
         raise OutputError(f"{output}: is a file of the input; give another name")
-
-
-def check_output_folder(folder: Path) -> None:
-    """Refuse a folder that could neither be written to nor made.
-
-    Raises:
-        OutputError: it is a file, or it or the folder above that exists is not writable.
-    """
-    try:
-        existing = next(f for f in (folder, *folder.absolute().parents) if f.exists())
-        if not existing.is_dir():
-            raise OutputError(f"{folder}: {existing} is a file; give a folder")
-        _try_to_write(existing)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
 
 
 def _try_to_write(folder: Path) -> None:
