@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from random_gaussians import random_geometry
 
-from gstex.cells import CUT, MAX_LEVELS, half_extents, keep_inside, make_pyramid, place
+from gstex.cells import (
+    AMPLITUDE_MOST,
+    CUT,
+    MAX_LEVELS,
+    MOST_VISIBLE,
+    half_extents,
+    keep_inside,
+    make_pyramid,
+    place,
+    thin_out,
+)
 
 SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (512, 512), (2048, 256), (16384, 1), (16384, 16384)]
 
@@ -131,10 +141,79 @@ def test_keep_inside(width, height, repeat):
     sigma = np.exp(geometry[:, 3:5])
     assert (sigma >= 0.4 * (1 - 1e-6)).all()
     assert (CUT * sigma).max() <= max(1.15 * pyramid.cell_size[-1].max(), 0.4 * CUT) * (1 + 1e-6)
-    np.testing.assert_array_equal(geometry[:, [2, 5]], before[:, [2, 5]])
-    # A second time changes nothing.
+    # An ellipse fits the top level, unless the smallest sigma keeps it from it.
+    free = (sigma > 0.4 * (1 + 1e-6)).all(axis=1)
+    fills = (half_extents(geometry) / pyramid.cell_size[-1]).max(axis=1)
+    assert (fills[free] <= 1.15 * (1 + 1e-5)).all()
+    np.testing.assert_array_equal(geometry[:, 2], before[:, 2])
+    # A second time changes nothing but those, which shrink on.
     again = geometry.copy()
     keep_inside(pyramid, again, sigma_min=0.4)
-    np.testing.assert_array_equal(again, geometry)
+    settled = fills <= 1.15 * (1 + 1e-5)
+    np.testing.assert_allclose(again[settled], geometry[settled], rtol=0, atol=1.5e-5)
+    np.testing.assert_array_equal(again[:, [0, 1, 2, 5]], geometry[:, [0, 1, 2, 5]])
+    assert (again[:, 3:5] <= geometry[:, 3:5]).all()
     placement = place(pyramid, geometry)
     assert (placement[:, 1:] >= 0).all() and (placement[:, 1:] < pyramid.cells[placement[:, 0]]).all()
+
+
+def test_keep_inside_clamps_amplitudes():
+    pyramid = make_pyramid(64, 64, repeat=False, cell=6.0)
+    geometry = random_geometry(np.random.default_rng(5), 6, 64, 64, sigma=(1.0, 2.0))
+    geometry[:, 5] = [-1e4, -7.5, -6.9, 6.9, 7.5, 1e4]
+    before = geometry.copy()
+    keep_inside(pyramid, geometry, sigma_min=0.4)
+    assert AMPLITUDE_MOST == 7.0  # the format ends at 8
+    assert geometry[:, 5].tolist() == pytest.approx([-7, -7, -6.9, 6.9, 7, 7])
+    np.testing.assert_array_equal(geometry[:, :5], before[:, :5])
+
+
+def counts_and_allowed(pyramid, placement) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussians of every level [L], and how many a coarse one may hold [L]."""
+    counts = np.bincount(placement[:, 0], minlength=len(pyramid.cells))
+    return counts, MOST_VISIBLE * pyramid.cells.prod(axis=1) / 9
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("sigma", [(40.0, 60.0), (0.4, 60.0), (1e6, 1e7)])
+def test_thin_out_bounds_what_coarse_levels_hold(sigma, repeat):
+    pyramid = make_pyramid(128, 96, repeat=repeat, cell=6.0)
+    geometry = random_geometry(np.random.default_rng(6), 1000, 128, 96, sigma=sigma)
+    keep_inside(pyramid, geometry, sigma_min=0.4)
+    placement = place(pyramid, geometry)
+    counts, allowed = counts_and_allowed(pyramid, placement)
+    assert counts[-1] > 2 * allowed[-1]
+    before, level = geometry.copy(), placement[:, 0].copy()
+    assert thin_out(pyramid, geometry, placement)
+    # Placed again, from the levels it gave or from anew: the same, and nothing is left to do.
+    for previous in (placement[:, 0].copy(), None):
+        again = place(pyramid, geometry, previous)
+        counts, allowed = counts_and_allowed(pyramid, again)
+        assert (counts[1:] <= allowed[1:]).all(), counts
+        np.testing.assert_array_equal(again[:, 0], placement[:, 0])
+        unchanged = geometry.copy()
+        assert not thin_out(pyramid, unchanged, again)
+        np.testing.assert_array_equal(unchanged, geometry)
+    # Only sizes change, both sigmas alike, downwards and only as far as needed; the largest stay.
+    np.testing.assert_array_equal(geometry[:, [0, 1, 2, 5]], before[:, [0, 1, 2, 5]])
+    shrink = before[:, 3:5] - geometry[:, 3:5]
+    np.testing.assert_allclose(shrink[:, 0], shrink[:, 1], atol=1e-5)
+    assert (shrink >= 0).all()
+    stayed = placement[:, 0] == level
+    np.testing.assert_array_equal(geometry[stayed], before[stayed])
+    top = level == len(pyramid.cells) - 1
+    fills = (half_extents(before) / pyramid.cell_size[-2]).max(axis=1)
+    assert fills[top & stayed].min() >= fills[top & ~stayed].max()
+
+
+def test_thin_out_leaves_few_alone():
+    pyramid = make_pyramid(128, 96, repeat=False, cell=6.0)
+    geometry = random_geometry(np.random.default_rng(7), 1000, 128, 96, sigma=(0.4, 1.0))  # all in level 0
+    geometry[:5, 3:5] = np.log(50.0)
+    placement = place(pyramid, geometry)
+    counts, allowed = counts_and_allowed(pyramid, placement)
+    assert counts.tolist() == [995, 0, 0, 0, 5] and allowed[-1] > 5
+    before = geometry.copy(), placement.copy()
+    assert not thin_out(pyramid, geometry, placement)
+    np.testing.assert_array_equal(geometry, before[0])
+    np.testing.assert_array_equal(placement, before[1])

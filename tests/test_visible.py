@@ -22,24 +22,27 @@ def steps_of_scene(scene, *, count=120) -> np.ndarray:
     return border_steps(sample, pyramid.cells, *size, repeat=pyramid.repeat, count=count)
 
 
-# Worst step measured 0.04/255. Gaussians that leave holes many sigmas wide between them are not here: in a
-# hole the far ones compete at e^-20 and less, and there a fade of that size still shows.
+# Worst step measured 0.11/255, which is the slope between the two points, 0.0002 texels apart. Not here are
+# sets with holes where a single Gaussian competes with the background alone. It outweighs that until its fade
+# has fallen to e^-20 of its weight, which is nearer to the border than 0.001 texels: there an edge still shows.
 KINDS = {
     "ordinary": {},
     "strong": {"amplitude": 3.0},
     "large": {"sigma": (4.0, 60.0)},
     "thin and large": {"sigma": (0.3, 60.0), "amplitude": 3.0},
+    "sparse": {"sigma": (0.4, 2.0)},
+    "sparse and strong": {"sigma": (0.4, 2.0), "amplitude": 3.0},
 }
 
 
 @pytest.mark.parametrize("repeat", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count, cell", [(60, 14.0), (250, 7.0)])
+@pytest.mark.parametrize("count, cell", [(60, 14.0), (200, 6.0), (250, 7.0)])
 def test_no_visible_cells(count, cell, kind, repeat):
     scene = random_scene(1, 64, 48, count, 2, repeat=repeat, cell=cell, **KINDS[kind])
     steps = steps_of_scene(scene)
     assert len(steps) >= 400 and steps.max() > 0
-    assert are_invisible(steps), describe(steps)
+    assert steps.max() < 0.25 / 255, describe(steps)
 
 
 def test_a_step_is_found(monkeypatch):
