@@ -25,7 +25,7 @@ def fingerprint() -> str:
     backend.place(scene.placement, scene.geometry)
     loss, *gradients = backend.step(*scene.parameters, jitter)
     results = [np.float64(loss), *(a.copy() for a in gradients)]
-    image, target = backend.render(*scene.parameters, jitter)
+    image, target, _ = backend.render(*scene.parameters, jitter)
     loss, v_image = perceptual(image, target, scene.importance)
     results += [image, target, np.float64(loss), v_image]
     results += [a.copy() for a in backend.backward(*scene.parameters, v_image)]

@@ -284,7 +284,7 @@ def _blend(material: Material, mip: int, axes: list, points: int) -> np.ndarray:
     codes = [level.features for level in material.mips[mip].levels]
     feature = np.concatenate([np.zeros((0, len(material.channel_lo)), np.int64), *codes])[place]
     feature = material.channel_lo + feature * material.channel_step
-    background = math.exp(-64.0)
+    background = math.exp(-20.0)
     below = background + np.bincount(point, weight, points)
     above = [np.bincount(point, weight * column, points) for column in feature.T]
     value = (background * material.mips[mip].background + np.stack(above, axis=1)) / below[:, None]

@@ -32,6 +32,7 @@ from gstex.format.container import read_file
 TESTS = Path(__file__).parent
 TOLERANCE = 4e-6  # float32 decoder against float64; the worst seen in these files is 1e-6
 ONE = ((0.0, 1 / 15, 4),)  # one channel, codes 0 .. 15 for 0 .. 1
+BACKGROUND = math.exp(-20)  # its weight
 # Scales for a standard deviation of 65536 texels: the weight is e^amplitude, times the fade.
 WIDE: dict[str, Any] = {"scale_lo": -16.0, "scale_step": 0.0}
 
@@ -187,11 +188,23 @@ def test_codes_come_back(name: str) -> None:
 
 
 def test_one_gaussian_is_its_feature() -> None:
-    """Wherever it is seen: normalised, a single Gaussian is flat."""
+    """Wherever it is seen: normalised, a single Gaussian is flat but for the share of the background (0.25).
+
+    6x4 texels, 2x2 cells of 3x2 texels. Its centre is (3.5 / 16 * 3, 8.5 / 16 * 2); h = -11/16 tan(pi/8).
+    """
     level = LevelSpec(2, 2, [Gaussian(0, 3, 8, 5, 2, 9, 1, (11,))])
     got = fetch(read(build(material(6, 4, level))), 0)
     assert got.shape == (4, 6, 1)
-    assert np.abs(got - 11 * float(np.float32(1 / 15))).max() < 1e-15
+    y, x = np.mgrid[:4, :6] + 0.5
+    dx, dy, t = x - 0.65625, y - 1.0625, -2 * math.atan(11 / 16 * math.tan(math.pi / 8))
+    along, across = math.cos(t) * dx + math.sin(t) * dy, math.cos(t) * dy - math.sin(t) * dx
+    weight = np.exp(0.5 - (along**2 * 2**-1.0 + across**2 * 2**-4.5) / 2)
+    # The block ends at x = 6 and y = 4; the last half cell fades.
+    f = [np.clip(2 * (2 - x / 3), 0, 1), np.clip(2 * (2 - y / 2), 0, 1)]
+    weight *= (f[0] ** 2 * (3 - 2 * f[0])) * (f[1] ** 2 * (3 - 2 * f[1]))
+    share = BACKGROUND / (BACKGROUND + weight)
+    assert share.max() < 1e-6
+    assert np.abs(got[..., 0] - 11 * float(np.float32(1 / 15)) * (1 - share) - 0.25 * share).max() < 1e-14
 
 
 def test_two_gaussians_by_hand() -> None:
@@ -225,10 +238,11 @@ def test_background_where_nothing_is_seen() -> None:
 
 
 def test_background_balances_a_weight_of_its_size() -> None:
-    """A Gaussian 8 sqrt(2) standard deviations away weighs e^-64, as the background does."""
+    """A Gaussian of scale sqrt(2) that is sqrt(20) texels away weighs e^-20, as the background does."""
     level = LevelSpec(1, 1, [Gaussian(0, 0, 0, 8, 0, 0, 0, (15,))], position_x_bits=1, position_y_bits=1,
                       rotation_bits=4, scale_lo=0.5, scale_step=0.0)  # fmt: skip
-    got = sample(read(build(material(32, 32, level))), np.array([[0.5, 0.25]]), 0)  # centre (8, 8)
+    uv = np.array([[(8 + math.sqrt(20)) / 32, 8 / 32]])  # the centre is (8, 8)
+    got = sample(read(build(material(32, 32, level))), uv, 0)
     assert got[0, 0] == pytest.approx((1 + 0.25) / 2, rel=1e-6)
 
 
@@ -264,7 +278,7 @@ def test_repeat_and_clamp_at_the_border(axis: str) -> None:
     texel = (0, 11, 0) if axis == "x" else (11, 0, 0)
     repeated, clamped = (fetch(read(build(material(12, 12, level, repeat=r))), 0) for r in (True, False))
     assert repeated[texel] == pytest.approx(first / (first + second), rel=1e-6)
-    assert clamped[texel] == pytest.approx(0.0, abs=1e-12)
+    assert clamped[texel] == pytest.approx(0.25 * BACKGROUND / (BACKGROUND + second), rel=1e-6)
 
 
 def test_repeat_at_the_corner() -> None:
@@ -304,9 +318,10 @@ def tie_across_the_border() -> tuple[bytes, np.ndarray]:
     """A file with K = 1 and its first three columns [3], the same in every row.
 
     In column 1 two Gaussians weigh the same; that of cell 2 is read first, through the left border, at
-    x = 9 - 1, but that of cell 1 stands earlier in the file.
+    x = 9 - 1, but that of cell 1 stands earlier in the file. Their standard deviation of 4 texels keeps the
+    background's share below 1e-7 in every row.
     """
-    bits: dict[str, Any] = {"position_x_bits": 1, "position_y_bits": 1, "rotation_bits": 4}
+    bits: dict[str, Any] = {"position_x_bits": 1, "position_y_bits": 1, "rotation_bits": 4, "scale_lo": -2.0}
     gaussians = [Gaussian(1, 0, 0, 8, 0, 0, 0, (3,)), Gaussian(2, 1, 0, 8, 0, 0, 0, (12,))]
     spec = material(9, 9, LevelSpec(3, 3, gaussians, **bits), repeat=True, top_k=1)
     return build(spec), np.array([12, 3, 3]) / 15

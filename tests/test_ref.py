@@ -52,8 +52,8 @@ def value_by_the_book(scene, x, y, top_k) -> np.ndarray:
                         weight *= f * f * (3 - 2 * f)
                     seen.append((-weight, n))
     seen = sorted(seen)[: top_k or None]
-    total = math.exp(-64) - sum(w for w, _ in seen)
-    value = math.exp(-64) * scene.background.astype(float)
+    total = math.exp(-20) - sum(w for w, _ in seen)
+    value = math.exp(-20) * scene.background.astype(float)
     return (value - sum(w * scene.features[n].astype(float) for w, n in seen)) / total
 
 
@@ -218,4 +218,7 @@ def test_a_pyramid_of_one_cell_sees_everything():
     ends = double([[0, 0], [6, 4], [0, 4], [3, 2]])
     features, background = double([[0.25]]), double([1.0])
     value = blend(geometry, features, background, pyramid, torch.zeros(1, 3, dtype=torch.int64), ends)
-    np.testing.assert_allclose(value.numpy(), 0.25, rtol=1e-12)
+    square = np.array([[13.0], [13.0], [13.0], [0.0]])  # distances from the centre
+    weight = np.exp(-square / (2 * math.exp(10)))
+    expected = (0.25 * weight + math.exp(-20)) / (weight + math.exp(-20))
+    np.testing.assert_allclose(value.numpy(), expected, rtol=1e-12)
