@@ -36,6 +36,7 @@ class Command:
 
     def __call__(self, *arguments: str | Path) -> Ran:
         self._monkeypatch.setattr(sys, "argv", ["gstex", *map(str, arguments)])
+        self._monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # main changes it
         self._capfd.readouterr()
         with pytest.raises(SystemExit) as exit:
             main()

@@ -1,10 +1,12 @@
 """The command line's contract: exit codes, what goes to which stream, progress, Ctrl-C."""
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -206,6 +208,22 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Traceback" not in err + rest
     assert os.listdir(tmp_path) == ["old.gstex"]
     assert (tmp_path / "old.gstex").read_bytes() == b"what was there before"
+
+
+def test_ctrl_c_in_a_callback_of_c_code_is_not_lost(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling spends much of its time in such callbacks; ctypes drops what they raise."""
+
+    def load(path: Path) -> None:
+        def callback() -> None:
+            raise KeyboardInterrupt
+
+        ctypes.CFUNCTYPE(None)(callback)()
+        time.sleep(10)
+
+    monkeypatch.setattr(gstex, "load", load)
+    ran = command("info", "a.gstex")
+    assert (ran.code, ran.out) == (130, "")
+    assert ran.err == "gstex: error: stopped by Ctrl-C; no output was written\n"
 
 
 def test_a_reader_that_goes_away_is_no_error(packed: Path) -> None:

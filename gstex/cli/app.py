@@ -1,9 +1,11 @@
 """The command group, and the one place where an error becomes one line on stderr and an exit code."""
 
+import _thread
 import os
 import sys
+import threading
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -40,6 +42,7 @@ for _command in (compress, decode, info):
 
 def main() -> NoReturn:
     """Run the command line of this process and exit: 0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C."""
+    sys.unraisablehook = _repeat_interrupt
     try:
         with cli.make_context("gstex", sys.argv[1:]) as context:
             cli.invoke(context)
@@ -61,6 +64,16 @@ def main() -> NoReturn:
         code = _failed(f"unexpected {type(error).__name__}: {error}; this is a bug, "
                        "add --debug to see where and report it", 1)
     sys.exit(code)
+
+
+def _repeat_interrupt(unraisable: Any) -> None:
+    """Let a Ctrl-C that fell into a callback of the compiler, which drops it, come once more."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        timer = threading.Timer(0.05, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _failed(message: str, code: int) -> int:
