@@ -96,7 +96,9 @@ def keep_inside(pyramid: Pyramid, geometry: np.ndarray, *, sigma_min: float) -> 
     np.clip(geometry[:, 5], -AMPLITUDE_MOST, AMPLITUDE_MOST, out=geometry[:, 5])
     largest = np.log(pyramid.cell_size[-1].max() * 1.15 / CUT)
     np.minimum(geometry[:, 3:5], largest, out=geometry[:, 3:5])
-    too_large = (half_extents(geometry) / pyramid.cell_size[-1]).max(axis=1) / 1.15
+    # A texture of a row or two has cells below sigma_min; there the smallest ellipse is allowed all the same.
+    room = np.maximum(pyramid.cell_size[-1] * 1.15, 2 * CUT * sigma_min)
+    too_large = (half_extents(geometry) / room).max(axis=1)
     geometry[:, 3:5] -= np.log(np.maximum(too_large, 1.0)).astype(geometry.dtype)[:, None]
     np.maximum(geometry[:, 3:5], np.log(sigma_min), out=geometry[:, 3:5])
 

@@ -30,6 +30,9 @@ def fingerprint() -> str:
     results += [image, target, np.float64(loss), v_image]
     results += [a.copy() for a in backend.backward(*scene.parameters, v_image)]
     results += backend.removal_cost(*scene.parameters)
+    if "-v" in sys.argv:
+        for a in results:
+            print(hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()[:8], end=" ")
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in results)).hexdigest()
 
 

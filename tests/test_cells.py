@@ -143,16 +143,17 @@ def test_keep_inside(width, height, repeat):
     assert (CUT * sigma).max() <= max(1.15 * pyramid.cell_size[-1].max(), 0.4 * CUT) * (1 + 1e-6)
     # An ellipse fits the top level, unless the smallest sigma keeps it from it.
     free = (sigma > 0.4 * (1 + 1e-6)).all(axis=1)
-    fills = (half_extents(geometry) / pyramid.cell_size[-1]).max(axis=1)
-    assert (fills[free] <= 1.15 * (1 + 1e-5)).all()
+    # A top level below that size holds ellipses of up to twice the smallest sigma.
+    room = np.maximum(1.15 * pyramid.cell_size[-1], 2 * CUT * 0.4)
+    fills = (half_extents(geometry) / room).max(axis=1)
+    assert (fills[free] <= 1 + 1e-5).all()
     np.testing.assert_array_equal(geometry[:, 2], before[:, 2])
-    # A second time changes nothing but those, which shrink on.
+    # A second time changes nothing but ellipses whose small sigma came back up to the smallest; they may shrink on.
     again = geometry.copy()
     keep_inside(pyramid, again, sigma_min=0.4)
-    settled = fills <= 1.15 * (1 + 1e-5)
-    np.testing.assert_allclose(again[settled], geometry[settled], rtol=0, atol=1.5e-5)
+    np.testing.assert_allclose(again[free], geometry[free], rtol=0, atol=1.5e-5)
+    assert (again[:, 3:5] <= geometry[:, 3:5] + 1e-6).all()
     np.testing.assert_array_equal(again[:, [0, 1, 2, 5]], geometry[:, [0, 1, 2, 5]])
-    assert (again[:, 3:5] <= geometry[:, 3:5]).all()
     placement = place(pyramid, geometry)
     assert (placement[:, 1:] >= 0).all() and (placement[:, 1:] < pyramid.cells[placement[:, 0]]).all()
 

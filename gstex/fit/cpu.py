@@ -67,7 +67,7 @@ class CpuBackend:
         self._v_background = np.empty((self._tiles, channels), np.float32)
         self._v_geometry = np.empty((len(placement), 6), np.float32)
         self._v_features = np.empty((len(placement), channels), np.float32)
-        self._loss = np.empty(self._tiles, np.float32)
+        self._loss = np.empty((self._tiles, TEXELS), np.float32)
 
     def _scene(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> tuple[Any, ...]:
         kernels.derive(geometry, self._derived)

@@ -89,6 +89,8 @@ class _Fit:
         self.mse = 0.0004  # a guess, until the first step
         self.samples = float(task.importance.sum()) or 1.0
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
+        channels = task.image.reshape(-1, task.image.shape[2])
+        self.ranges = list(zip(channels.min(axis=0).tolist(), channels.max(axis=0).tolist(), strict=True))
         s = settings
         self.geometry_rate = np.array(
             [s.position_rate, s.position_rate, s.rotation_rate, s.scale_rate, s.scale_rate, s.amplitude_rate],
@@ -144,14 +146,15 @@ class _Fit:
         """Fix levels, cells and codings, and cut the count to the budget."""
         task, p = self.task, self.parameters
         self._place()
-        filled = False
+        attempts = 0
         while True:
             coding, words = self._coding()
             if task.count:
                 return coding
             widest = max(layout.stride for layout in coding.levels if layout)
             spare = (task.budget_words - words) * 32 // widest  # rounds down: negative when over budget
-            if spare >= 0 and (filled or spare == 0):
+            full = words >= 0.99 * task.budget_words or attempts >= 8
+            if spare == 0 or (spare > 0 and full):
                 return coding
             if -spare >= len(p.geometry):
                 needed = -(-words_needed(coding, self.placement[:1], task.stack_channels) // ALIGN_WORDS)
@@ -165,8 +168,8 @@ class _Fit:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
             elif error.any():
                 p.append(*gaussians_at(task.image, error, spare, self.settings.relocated_sigma, self.rng))
-            # What is added may need more index than was spare; then the worst go, and it is not tried again.
-            filled = True
+            # A level or a crowded group more or less changes the words of index, so this may take a few rounds.
+            attempts += 1
             self._place()
 
     def _quantise(self, quantiser: Quantiser) -> None:
@@ -251,7 +254,7 @@ class _Fit:
         """The coding that suits the present Gaussians and the words of the section with it."""
         task, p = self.task, self.parameters
         precision = choose_precision(float(np.sqrt(self.mse)))
-        coding = make_coding(self.pyramid, self.placement, p.geometry, p.features, precision, task.neutral)
+        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, self.ranges, task.neutral)
         return coding, words_needed(coding, self.placement, task.stack_channels)
 
 

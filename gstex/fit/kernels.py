@@ -22,8 +22,42 @@ HALF_LOG2E = F(0.5 * 1.4426950408889634)
 # exp(-20), the weight of the background term (docs/format.md, "Blend").
 BACKGROUND_WEIGHT = F(np.exp(-20.0))
 
-# Sums may be reordered and contracted for SIMD; NaN and infinity keep their meaning.
+# Sums may be reordered and contracted for SIMD; NaN and infinity keep their meaning. Helpers are inlined by force:
+# as functions they exist twice, optimised differently, in a kernel just compiled and in one loaded from the cache,
+# and equal fits would differ in their last bits.
 MATH = {"reassoc", "contract", "nsz", "arcp"}
+
+
+# The two figures that decide by comparison (how finely to store, which Gaussians to move) are computed in the order
+# written, without fast maths: their last bits would differ between a kernel just compiled and one from the cache.
+
+
+@njit(cache=True, forceinline=True)
+def _squared_error(out, target, importance, error, v_out):
+    """Fill error [64] with the sum over channels of importance * (out - target)^2, and its gradient v_out [C, 64]."""
+    error[:] = F(0)
+    for c in range(len(out)):
+        for k in range(TEXELS):
+            difference = out[c, k] - target[c, k]
+            scaled = difference * importance[c, k]
+            error[k] += scaled * difference
+            v_out[c, k] = scaled + scaled
+
+
+@njit(cache=True, forceinline=True)
+def _removal_cost(weight, feature, out, target, importance):
+    """Rise of the squared error over [C, 64] without the entry of normalised weight [64] and feature [C]."""
+    cost = np.zeros(TEXELS, np.float32)
+    for c in range(len(out)):
+        for k in range(TEXELS):
+            w = min(weight[k], F(0.999))
+            moved = w / (F(1) - w) * (out[c, k] - feature[c])
+            error = out[c, k] - target[c, k]
+            cost[k] += importance[c, k] * moved * (moved + error + error)
+    total = F(0)
+    for k in range(TEXELS):
+        total += cost[k]
+    return total
 
 
 @njit(cache=True, parallel=True)
@@ -42,7 +76,7 @@ def derive(geometry, derived):
         derived[i, 7] = F(0)
 
 
-@njit(cache=True, fastmath=MATH, inline="always")
+@njit(cache=True, fastmath=MATH, forceinline=True)
 def _origin(tile, across, jitter):
     """The sample point of the tile's first texel."""
     return (
@@ -51,7 +85,7 @@ def _origin(tile, across, jitter):
     )
 
 
-@njit(cache=True, fastmath=MATH)
+@njit(cache=True, fastmath=MATH, forceinline=True)
 def _weights(first, last, ox, oy, gaussian, image, faded, derived, where, extent, weight, total):
     """Fill weight [E', 64] and total [64] (background included) for the entries first .. last - 1 of a tile."""
     fade_x, fade_y = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
@@ -84,7 +118,7 @@ def _weights(first, last, ox, oy, gaussian, image, faded, derived, where, extent
             total[k] += row[k]
 
 
-@njit(cache=True, fastmath=MATH)
+@njit(cache=True, fastmath=MATH, forceinline=True)
 def _blend(first, last, gaussian, features, background, weight, total, out):
     """Normalise `weight` in place and fill out [C, 64] with the blend."""
     for k in range(TEXELS):
@@ -104,7 +138,7 @@ def _blend(first, last, gaussian, features, background, weight, total, out):
                 value[k] += row[k] * f
 
 
-@njit(cache=True, fastmath=MATH)
+@njit(cache=True, fastmath=MATH, forceinline=True)
 def _backward(first, last, ox, oy, gaussian, image, derived, features, extent, weight, v_out, inner, v_entry):
     """Gradients of the entries of a tile.
 
@@ -177,7 +211,7 @@ def backward(start, gaussian, image, faded, derived, where, features, background
                 v_out[tile], v_entry, v_background)  # fmt: skip
 
 
-@njit(cache=True, fastmath=MATH)
+@njit(cache=True, fastmath=MATH, forceinline=True)
 def _finish(tile, first, last, ox, oy, gaussian, image, derived, features, extent, weight, total, out, v_out,
             v_entry, v_background):  # fmt: skip
     inner = np.zeros(TEXELS, np.float32)
@@ -195,7 +229,7 @@ def step_l2(start, gaussian, image, faded, derived, where, features, background,
             target, importance, v_entry, v_background, loss):  # fmt: skip
     """Forward, squared error and backward in one pass over the tiles.
 
-    target, importance: [T, C, 64]; the loss is the sum of importance * (out - target)^2, per tile in loss [T].
+    target, importance: [T, C, 64]; the loss is the sum of importance * (out - target)^2, by texel in loss [T, 64].
     """
     for tile in prange(len(start) - 1):
         first, last = start[tile], start[tile + 1]
@@ -207,14 +241,7 @@ def step_l2(start, gaussian, image, faded, derived, where, features, background,
         v_out = np.empty((channels, TEXELS), np.float32)
         _weights(first, last, ox, oy, gaussian, image, faded, derived, where, extent, weight, total)
         _blend(first, last, gaussian, features, background, weight, total, out)
-        error = F(0)
-        for c in range(channels):
-            for k in range(TEXELS):
-                difference = out[c, k] - target[tile, c, k]
-                scaled = difference * importance[tile, c, k]
-                error += scaled * difference
-                v_out[c, k] = scaled + scaled
-        loss[tile] = error
+        _squared_error(out, target[tile], importance[tile], loss[tile], v_out)
         _finish(tile, first, last, ox, oy, gaussian, image, derived, features, extent, weight, total, out, v_out,
                 v_entry, v_background)  # fmt: skip
 
@@ -269,15 +296,9 @@ def removal(start, gaussian, image, faded, derived, where, features, background,
                 difference = out[c, k] - target[tile, c, k]
                 texel_error[tile, k] += importance[tile, c, k] * difference * difference
         for e in range(first, last):
-            cost = F(0)
-            for c in range(channels):
-                f = features[gaussian[e], c]
-                for k in range(TEXELS):
-                    w = min(weight[e - first, k], F(0.999))
-                    moved = w / (F(1) - w) * (out[c, k] - f)
-                    error = out[c, k] - target[tile, c, k]
-                    cost += importance[tile, c, k] * moved * (moved + error + error)
-            entry_cost[e] = cost
+            entry_cost[e] = _removal_cost(
+                weight[e - first], features[gaussian[e]], out, target[tile], importance[tile]
+            )
 
 
 @njit(cache=True)

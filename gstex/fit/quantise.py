@@ -75,16 +75,16 @@ def make_coding(
     pyramid: Pyramid,
     placement: np.ndarray,
     geometry: np.ndarray,
-    features: np.ndarray,
     precision: Precision,
+    ranges: list[tuple[float, float]],
     neutral: list[tuple[float, ...]],
 ) -> Coding:
     """Choose widths and ranges for Gaussians that are placed for good.
 
-    placement: int32 [N, 3]. geometry: float [N, 6]. features: float [N, C].
+    placement: int32 [N, 3]. geometry: float [N, 6].
+    ranges: for every channel the lowest and highest value of the picture, within 0..1; features keep to it.
     neutral: for every channel the values that must decode exactly.
     """
-    ranges = [(max(0.0, f.min()), min(1.0, f.max())) for f in features.T.astype(np.float64)]
     level = placement[:, 0]
     counts = np.bincount(level, minlength=len(pyramid.cells))
     widths = [_position_bits(size, precision) for size in pyramid.cell_size]

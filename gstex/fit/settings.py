@@ -27,7 +27,7 @@ class Settings:
     loss: str = "l2"
     freeze_at: float = 0.6
     relocate_until: float = 0.5
-    relocate_share: float = 0.1
+    relocate_share: float = 0.08
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
@@ -47,7 +47,7 @@ class Settings:
 
 
 # steps and relocations. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
-EFFORTS = {"fast": (250, 6), "normal": (1000, 16), "thorough": (4000, 24)}
+EFFORTS = {"fast": (250, 6), "normal": (1000, 16), "thorough": (3000, 16)}
 
 # bits per texel per channel that varies.
 QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
