@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from .fit.exp2 import exp2_f32
+from .exp2 import exp2_f32
 
 F = np.float32
 U = np.uint32

@@ -23,7 +23,7 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "fit", "format", "cells.py", "compression.py", "decode.py", "filtering.py", "metrics.py", "texture.py",
+    "fit", "format", "cells.py", "exp2.py", "compression.py", "decode.py", "filtering.py", "metrics.py", "texture.py",
 )  # fmt: skip
 
 

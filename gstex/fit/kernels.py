@@ -13,7 +13,7 @@ texels. `extent` is (width, height) in texels, `jitter` the offset of all sample
 import numpy as np
 from numba import njit, prange
 
-from .exp2 import exp2_f32
+from ..exp2 import exp2_f32
 from .tiles import TEXELS, TILE
 
 F = np.float32
