@@ -18,8 +18,8 @@ from numba import njit
 from random_gaussians import random_geometry, random_scene, scene_of
 
 from gstex.cells import make_pyramid
-from gstex.fit.cpu import CpuBackend
 from gstex.exp2 import exp2_f32
+from gstex.fit.cpu import CpuBackend
 from gstex.ref.blend import blend
 from gstex.ref.loss import squared_error
 

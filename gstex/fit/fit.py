@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cells import keep_inside, make_pyramid, place, thin_out
+from ..cells import CUT, keep_inside, make_pyramid, place, thin_out
 from ..errors import BudgetError
 from ..format.layout import ALIGN_WORDS
 from . import kernels
@@ -124,7 +124,9 @@ class _Fit:
         self.pyramid = make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0))
         self.backend = CpuBackend(self.pyramid)
         self.backend.set_target(task.image, task.importance)
-        start = start_gaussians(task.image, task.importance, count, self.settings.start_sigma, self.rng)
+        start = start_gaussians(
+            task.image, task.importance, count, self.settings.start_sigma, self.rng, repeat=task.repeat
+        )
         self.parameters = _Parameters(*start)
         self._place()
 
@@ -143,9 +145,50 @@ class _Fit:
             self.progress("fit", self.step_count, self.mse)
 
     def _freeze(self) -> Coding:
-        """Fix levels, cells and codings, and cut the count to the budget."""
-        task, p = self.task, self.parameters
+        """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""
         self._place()
+        coding = self._meet_budget()
+        for _ in range(3):
+            if not self._cover_holes():
+                break
+            coding = self._meet_budget()
+        return coding
+
+    def _cover_holes(self) -> bool:
+        """Give texels that only the background reaches a Gaussian, in place of those that are worth least.
+
+        Returns whether there were any such texels that count.
+        """
+        p = self.parameters
+        nothing, one = np.zeros_like(p.features), np.ones_like(self.background)
+        share = self.backend.render(p.geometry, nothing, one, NO_JITTER)[0][:, :, 0]
+        row, column = np.nonzero((share > 0.5) & self.task.importance.any(axis=2))
+        if not len(row):
+            return False
+        # One for every cell of the second level that has such texels, wide enough to reach all of the cell.
+        level = min(1, len(self.pyramid.cells) - 1)
+        size = self.pyramid.cell_size[level]
+        cell = (row // size[1]).astype(np.int64) * self.pyramid.cells[level, 0] + (column // size[0]).astype(np.int64)
+        _, group, texels = np.unique(cell, return_inverse=True, return_counts=True)
+        chosen = np.argsort(-texels, kind="stable")[: max(1, len(p.geometry) // 4)]
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return (np.bincount(group, weights=values) / texels)[chosen]
+
+        geometry = np.zeros((len(chosen), 6), np.float32)
+        geometry[:, 0], geometry[:, 1] = mean(column + 0.5), mean(row + 0.5)
+        geometry[:, 3:5] = np.log(max(0.9 * size.min() / CUT, self.settings.sigma_min))
+        features = np.stack([mean(plane[row, column]) for plane in self.task.image.transpose(2, 0, 1)], axis=1)
+
+        cost, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        p.keep(np.sort(np.argsort(cost, kind="stable")[len(chosen) :]))
+        p.append(geometry, features.astype(np.float32))
+        self._place()
+        return True
+
+    def _meet_budget(self) -> Coding:
+        """Drop the Gaussians that are worth least, or add some where the error is, until the budget is full."""
+        task, p = self.task, self.parameters
         attempts = 0
         while True:
             coding, words = self._coding()

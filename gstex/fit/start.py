@@ -8,12 +8,13 @@ UNIFORM_SHARE = 0.3
 
 
 def start_gaussians(
-    image: np.ndarray, importance: np.ndarray, count: int, sigma: float, rng: np.random.Generator
+    image: np.ndarray, importance: np.ndarray, count: int, sigma: float, rng: np.random.Generator, *, repeat: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw starting Gaussians.
 
     Args:
         image, importance: float32 [H, W, C].
+        repeat: the gradient wraps at the borders.
         count: how many. sigma: their radius in texels.
 
     Returns:
@@ -21,7 +22,10 @@ def start_gaussians(
     """
     change = np.zeros(image.shape[:2])
     for axis in (0, 1):
-        difference = np.gradient(image, axis=axis) if image.shape[axis] > 1 else np.zeros_like(image)
+        if repeat:
+            difference = (np.roll(image, -1, axis) - np.roll(image, 1, axis)) / 2
+        else:
+            difference = np.gradient(image, axis=axis) if image.shape[axis] > 1 else np.zeros_like(image)
         change += (importance * difference**2).sum(axis=2)
     change = np.sqrt(change)
     total = change.sum()
