@@ -1,0 +1,50 @@
+"""What a comparison found: numbers for every way to store a material, pictures for some of them.
+
+Made by `gstex compare`, shown by `gstex.report`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Comparison", "Point"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to store the whole stack.
+
+    family: 'gstex' | 'bc' | 'astc' | 'image-gs'. label: for people: 'gstex 1.0 bpp', 'BC7 + BC5', 'ASTC 8x8'.
+    bytes: what the GPU reads for mip 0, all maps; with the header for gstex. bpp: the same in bits a texel.
+    zstd_bytes: zstd -19 of the codec's data, for gstex of the file.
+    choice: by map (role): {'codec': 'astc-8x8', 'scale': 1, 'bytes': n}; empty for gstex.
+    quality: `metrics.Quality.to_json()`. None is an exact match, or a metric of a map the material lacks.
+    """
+
+    family: str
+    label: str
+    bytes: int
+    zstd_bytes: int
+    bpp: float
+    choice: dict[str, dict[str, Any]]
+    quality: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All points of one material.
+
+    material: `Material.to_metadata()`. hulls: by family, indices of the points on its lower convex hull of
+    (bytes, mse), sorted by bytes. file: index of the point of the .gstex file under comparison.
+    pictures: by index, the decoded stack [H, W, C] float32, encoded like `Material.pixels`, of the few points
+    that are shown. original: the material's pixels, likewise. advice: sentences for people, most telling first.
+    """
+
+    material: dict[str, Any]
+    points: tuple[Point, ...]
+    hulls: dict[str, list[int]]
+    file: int
+    pictures: dict[int, np.ndarray]
+    original: np.ndarray
+    advice: tuple[str, ...]
