@@ -210,6 +210,7 @@ def _pack_result(
         channel_lo=lo,
         channel_step=step,
         channel_bits=bits,
+        srgb=np.array([c.color_space == "srgb" for c in material.channels], bool),
         mips=(PackedMip(background, tuple(levels)),),
     )
 

@@ -20,6 +20,7 @@ TAN_22_5 = F(math.tan(math.pi / 8))
 
 _HEADER_FIXED = 10
 _LEVEL_WORDS = 7
+_RAW_BIT = 1 << 8
 
 
 @njit(cache=True, inline="always")
@@ -55,6 +56,47 @@ def _fade(distance):
     return f * f * (F(3) - F(2) * f)
 
 
+@njit(cache=True, inline="always")
+def _inside(i, size, repeat):
+    """Column or row of a texel beside the border, wrapped or clamped."""
+    if repeat:
+        return i % size
+    return min(max(i, 0), size - 1)
+
+
+@njit(cache=True)
+def _evaluate_raw(words, floats, mip, width, height, texel, x, y, value):
+    """A texel of a raw mip, or the four around a point blended bilinearly, into value [C]."""
+    channels, repeat = _bits(words[3], 0, 8), _bits(words[3], 24, 1)
+    channel = _HEADER_FIXED + _bits(words[3], 8, 8)
+    channel_bits = channel + 2 * channels
+    varying = 0
+    for c in range(channels):
+        if _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4):
+            varying += 1
+    texel_words = (varying + 3) >> 2
+    texels = np.int64(words[_HEADER_FIXED + mip]) + 2
+    if texel:
+        left, top, fraction_x, fraction_y = np.int64(x), np.int64(y), F(0), F(0)
+    else:
+        left, top = np.int64(math.floor(x - F(0.5))), np.int64(math.floor(y - F(0.5)))
+        fraction_x, fraction_y = x - F(0.5) - F(left), y - F(0.5) - F(top)
+    column = _inside(left, width, repeat), _inside(left + 1, width, repeat)
+    row = _inside(top, height, repeat), _inside(top + 1, height, repeat)
+    k = 0
+    for c in range(channels):
+        if not _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4):
+            value[c] = min(max(floats[channel + 2 * c], F(0)), F(1))
+            continue
+        value[c] = F(0)
+        for j in range(2):
+            for i in range(2):
+                at = texels + (row[j] * width + column[i]) * texel_words + (k >> 2)
+                weight = (fraction_x if i else F(1) - fraction_x) * (fraction_y if j else F(1) - fraction_y)
+                value[c] += weight * F(_bits(words[at], 8 * (k & 3), 8)) / F(255)
+        k += 1
+
+
 @njit(cache=True)
 def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight, best_bit):
     """Blend at one position into value [C]; returns the number of candidates.
@@ -68,6 +110,9 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
     channel = _HEADER_FIXED + mips
     channel_bits = channel + 2 * channels
     block = np.int64(words[_HEADER_FIXED + mip])
+    if np.int64(words[block]) & _RAW_BIT:
+        _evaluate_raw(words, floats, mip, width, height, texel, x, y, value)
+        return 0
     background = block + 2
     entry = background + channels
 

@@ -8,9 +8,9 @@ import numpy as np
 from . import decode
 from .errors import GstexError, UsageError
 from .filtering import bilinear
-from .format import candidate_stats, unpack
+from .format import PackedRawMip, candidate_stats, unpack
 from .format.container import read_file, write_file
-from .format.layout import mip_size
+from .format.layout import HEADER_FIXED_WORDS, mip_size
 from .material import write_maps
 
 
@@ -140,33 +140,7 @@ class Texture:
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
         packed = self._packed
-        mips = []
-        for number, mip in enumerate(packed.mips):
-            width, height = mip_size(packed.width, number), mip_size(packed.height, number)
-            counts = [_cell_counts(level) for level in mip.levels]
-            mean, most = candidate_stats(width, height, packed.repeat, counts)
-            levels = [
-                {
-                    "cells": [level.layout.cells_x, level.layout.cells_y],
-                    "gaussians": len(level.cell),
-                    "record_bits": level.layout.stride,
-                    "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
-                    "rotation_bits": level.layout.rotation_bits,
-                    "scale_bits": level.layout.scale_bits,
-                    "amplitude_bits": level.layout.amplitude_bits,
-                }
-                for level in mip.levels
-            ]
-            mips.append(
-                {
-                    "width": width,
-                    "height": height,
-                    "gaussians": sum(len(level.cell) for level in mip.levels),
-                    "candidates_mean": mean,
-                    "candidates_max": most,
-                    "levels": levels,
-                }
-            )
+        mips = [self._mip_info(number) for number in range(self.mip_count)]
         return {
             "width": packed.width,
             "height": packed.height,
@@ -182,6 +156,40 @@ class Texture:
             "fit": self._object("fit"),
             "report": self._object("report"),
             "maps": self.material.get("channels", []),
+        }
+
+    def _mip_info(self, number: int) -> dict[str, Any]:
+        """One entry of info()["mips"]. bytes: of its block, index and records or texels."""
+        packed = self._packed
+        mip = packed.mips[number]
+        width, height = mip_size(packed.width, number), mip_size(packed.height, number)
+        first = HEADER_FIXED_WORDS + number
+        end = int(self.words[first + 1]) if number + 1 < self.mip_count else int(self.words[4]) - 1
+        facts: dict[str, Any] = {"width": width, "height": height, "bytes": 4 * (end - int(self.words[first]))}
+        if isinstance(mip, PackedRawMip):
+            none = {"gaussians": 0, "candidates_mean": 0.0, "candidates_max": 0, "levels": []}
+            return {**facts, "stored_as": "texels", **none}
+        counts = [_cell_counts(level) for level in mip.levels]
+        mean, most = candidate_stats(width, height, packed.repeat, counts)
+        levels = [
+            {
+                "cells": [level.layout.cells_x, level.layout.cells_y],
+                "gaussians": len(level.cell),
+                "record_bits": level.layout.stride,
+                "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
+                "rotation_bits": level.layout.rotation_bits,
+                "scale_bits": level.layout.scale_bits,
+                "amplitude_bits": level.layout.amplitude_bits,
+            }
+            for level in mip.levels
+        ]
+        return {
+            **facts,
+            "stored_as": "gaussians",
+            "gaussians": sum(len(level.cell) for level in mip.levels),
+            "candidates_mean": mean,
+            "candidates_max": most,
+            "levels": levels,
         }
 
     def _object(self, key: str) -> dict[str, Any]:

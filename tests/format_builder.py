@@ -56,18 +56,26 @@ class MipSpec:
 
 
 @dataclass(frozen=True)
+class RawMipSpec:
+    """One raw mip: for every texel, row by row, the bytes of its channels that are not constant."""
+
+    texels: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
 class MaterialSpec:
     """A whole file."""
 
     width: int
     height: int
     channels: Sequence[tuple[float, float, int]]  # (channel_lo, channel_step, channel_bits)
-    mips: Sequence[MipSpec]
+    mips: Sequence[MipSpec | RawMipSpec]
     repeat: bool = False
     bilinear: bool = False
     top_k: int = 0
     amplitude_lo: float = 0.0
     amplitude_step: float = 0.5
+    srgb: int = 0  # a bit a channel
 
 
 def build(spec: MaterialSpec, metadata: Mapping[str, object] | None = None) -> bytes:
@@ -96,10 +104,14 @@ def build_words(spec: MaterialSpec) -> list[int]:
     body: list[int] = []
     for mip in spec.mips:
         mip_offset.append(header_words + len(body))
-        body += _mip_words(spec, mip, mip_offset[-1])
+        if isinstance(mip, RawMipSpec):
+            body += _raw_words(mip)
+        else:
+            body += _mip_words(spec, mip, mip_offset[-1])
     magic, version, transform, guard = 0x4D545347, 0, 0, 0
     words = header_words + len(body) + 1
-    candidates_max = max(_candidates_max(spec.repeat, mip) for mip in spec.mips)
+    of_mips = [_candidates_max(spec.repeat, mip) for mip in spec.mips if isinstance(mip, MipSpec)]
+    candidates_max = max(of_mips, default=0)
     ranges: list[int] = []
     channel_bits = [0] * math.ceil(channel_count / 8)
     for c, (channel_lo, channel_step, bits) in enumerate(spec.channels):
@@ -115,7 +127,7 @@ def build_words(spec: MaterialSpec) -> list[int]:
         _f32(spec.amplitude_step),
         candidates_max,
         transform,
-        0,
+        spec.srgb,
         *mip_offset,
         *ranges,
         *channel_bits,
@@ -151,6 +163,15 @@ def record_stride(spec: MaterialSpec, level: LevelSpec) -> int:
     while geometry > 32 + math.gcd(stride, 32):
         stride += 8
     return stride
+
+
+def _raw_words(mip: RawMipSpec) -> list[int]:
+    raw, gaussian_count = 1 << 8, 0
+    words = [raw, gaussian_count]
+    for texel in mip.texels:
+        padded = bytes(texel) + bytes(-len(texel) % 4)
+        words += struct.unpack(f"<{len(padded) // 4}I", padded)
+    return words
 
 
 def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:

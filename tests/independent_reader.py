@@ -26,7 +26,7 @@ HEADER_FIELDS = {  # name: (word, first bit, last bit) from the base word
     "magic": (0, 0, 31), "version": (1, 0, 15), "header_words": (1, 16, 31), "width": (2, 0, 15),
     "height": (2, 16, 31), "channel_count": (3, 0, 7), "mip_count": (3, 8, 15), "top_k": (3, 16, 23),
     "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "words": (4, 0, 31), "candidates_max": (7, 0, 31),
-    "transform": (8, 0, 31),
+    "transform": (8, 0, 31), "srgb": (9, 0, 15),
 }  # fmt: skip
 LEVEL_FIELDS = {  # the same, from the first word of a level entry
     "cells_x": (0, 0, 15), "cells_y": (0, 16, 31), "index_offset": (1, 0, 31), "record_offset": (2, 0, 31),
@@ -58,6 +58,7 @@ class Mip:
     gaussian_count: int
     background: np.ndarray  # float64 [C]
     levels: tuple[Level, ...]
+    texels: np.ndarray | None = None  # float64 [H, W, V] of a raw mip
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def sample(material: Material, uv: np.ndarray, mip: int, bilinear: bool = False)
     """Values at points of a mip: uv float [M, 2], (0, 0) the top left corner; float64 [M, C] in 0..1."""
     width, height = material.mips[mip].width, material.mips[mip].height
     x, y = np.asarray(uv, np.float64).reshape(-1, 2).T * np.array([[width], [height]])
-    if not bilinear:
+    if not bilinear and material.mips[mip].texels is None:
         axes = [
             (
                 _axis(x, width, level.entry["cells_x"], material),
@@ -207,6 +208,15 @@ def _read_mip(
     words: list[int], block: int, header: dict[str, int], m: int, channel_bits: list[int]
 ) -> tuple[Mip, int]:
     channels = header["channel_count"]
+    width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
+    raw = 256
+    if words[block] == raw:
+        varying = sum(bits > 0 for bits in channel_bits)
+        size = -(-varying // 4)
+        end = block + 2 + width * height * size
+        texels = np.array(words[block + 2 : end], "<u4").view(np.uint8).reshape(height, width, 4 * size)
+        _check(words[block + 1] == 0 and varying > 0 and not texels[:, :, varying:].any(), "raw mip")
+        return Mip(width, height, 0, np.zeros(channels), (), texels[:, :, :varying] / 255), end
     level_count, gaussian_count = words[block], words[block + 1]
     entries = block + 2 + channels
     end, levels = entries + 7 * level_count, []
@@ -222,9 +232,9 @@ def _read_mip(
         widths = [entry[f"{axis}_bits"] for axis in ("position_x", "position_y", "rotation")]
         widths += [entry["scale_bits"], entry["scale_bits"], entry["amplitude_bits"], *channel_bits]
         bit, codes = 0, []
-        for width in widths:
-            codes.append(records[:, bit : bit + width].astype(np.int64) @ (1 << np.arange(width)))
-            bit += width
+        for bits in widths:
+            codes.append(records[:, bit : bit + bits].astype(np.int64) @ (1 << np.arange(bits)))
+            bit += bits
         levels.append(
             Level(
                 entry=entry,
@@ -237,7 +247,6 @@ def _read_mip(
         )
     _check(gaussian_count == sum(level.entry["count"] for level in levels), "gaussian_count")
     background = np.array([_f32(word) for word in words[block + 2 : entries]])
-    width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
     return Mip(width, height, gaussian_count, background, tuple(levels)), end
 
 
@@ -260,7 +269,12 @@ def _read_index(words: list[int], index_offset: int, cells: int) -> tuple[np.nda
 
 
 def _fetch_texels(material: Material, mip: int, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return _evaluate(material, mip, texel_axes(material, mip, columns, rows), len(rows))
+    texels = material.mips[mip].texels
+    if texels is None:
+        return _evaluate(material, mip, texel_axes(material, mip, columns, rows), len(rows))
+    value = np.repeat(np.clip(material.channel_lo, 0.0, 1.0)[None], len(rows), axis=0)
+    value[:, material.channel_bits > 0] = texels[rows, columns]
+    return value
 
 
 def _evaluate(material: Material, mip: int, axes: list, points: int) -> np.ndarray:

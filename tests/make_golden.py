@@ -18,7 +18,7 @@ from typing import Any
 
 import independent_reader
 import numpy as np
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, build
 
 DATA = Path(__file__).parent / "data"
 Channels = Sequence[tuple[float, float, int]]
@@ -104,7 +104,18 @@ def crowded() -> MaterialSpec:
     return MaterialSpec(*size, channels, (MipSpec((0.5,), levels),), repeat=True, amplitude_lo=-2.0)
 
 
-GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded}
+def raw() -> MaterialSpec:
+    """A mip of Gaussians over three raw ones; six channels, one constant and two in sRGB."""
+    rng, size = random.Random(5), (10, 6)
+    channels = [(0.0, 1 / 63, 6)] * 3 + [(0.75, 0.0, 0)] + [(0.25, 0.01, 5)] * 2
+    level = random_level(rng, size, (4, 3), (2, 0, 1), channels)
+    texels = [[[int(rng.random() * 256) for _ in range(5)] for _ in range(count)] for count in (5 * 3, 2, 1)]
+    background = [0.5, 0.5, 0.5, 0.75, 0.5, 0.5]
+    mips = (MipSpec(background, (level,)), *(RawMipSpec(t) for t in texels))
+    return MaterialSpec(*size, channels, mips, repeat=True, amplitude_lo=-2.0, srgb=0b10001)
+
+
+GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded, "raw": raw}
 
 
 def main() -> None:

@@ -26,18 +26,23 @@ def make_layout(cells_x=4, cells_y=3, stride=64, widths=(6, 5, 5, 5, 4), scale=(
 
 def make_material(rng, *, width=64, height=32, repeat=True, bilinear=False, top_k=0,
                   channel_bits=(8, 0, 5), mips=()):
-    """A material; each mip is a list of (layout, cells) pairs, see make_level."""
+    """A material; each mip is a list of (layout, cells) pairs, see make_level, or None for a raw one."""
     channel_bits = np.array(channel_bits, np.int64)
     channel_lo = rng.uniform(-1, 2, len(channel_bits)).astype(np.float32)
     built = []
-    for pairs in mips:
+    for number, pairs in enumerate(mips):
+        if pairs is None:
+            size = fmt.mip_size(height, number), fmt.mip_size(width, number), np.count_nonzero(channel_bits)
+            built.append(fmt.PackedRawMip(rng.integers(0, 256, size, dtype=np.uint8)))
+            continue
         background = rng.uniform(-1, 2, len(channel_bits)).astype(np.float32)
         background = np.where(channel_bits == 0, channel_lo, background)
         levels = tuple(make_level(rng, layout, channel_bits, cells) for layout, cells in pairs)
         built.append(fmt.PackedMip(background, levels))
     return fmt.PackedMaterial(
         width, height, repeat, bilinear, top_k, -3.0, 2.0**-9, channel_lo,
-        rng.uniform(0, 1, len(channel_bits)).astype(np.float32), channel_bits, tuple(built))
+        rng.uniform(0, 1, len(channel_bits)).astype(np.float32), channel_bits,
+        rng.integers(0, 2, len(channel_bits)).astype(bool), tuple(built))
 
 
 def random_material(rng):
@@ -45,8 +50,11 @@ def random_material(rng):
     width, height = int(rng.integers(1, 300)), int(rng.integers(1, 300))
     repeat = bool(rng.integers(2))
     channel_bits = rng.integers(0, 13, rng.integers(1, 17))
-    mips = []
+    mips: list = []
     for _ in range(rng.integers(1, max(width, height).bit_length() + 1)):
+        if channel_bits.any() and rng.integers(4) == 0:
+            mips.append(None)
+            continue
         least = 3 if repeat else 1
         cells_x, cells_y = rng.integers(least, 40, 2).tolist()
         levels = []

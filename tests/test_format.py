@@ -70,6 +70,10 @@ def test_sizes_add_up_to_the_words_in_use():
         channels = len(material.channel_bits)
         used = fmt.header_words(channels, len(material.mips)) + 1
         for mip in material.mips:
+            if isinstance(mip, fmt.PackedRawMip):
+                height, width, _ = mip.texels.shape
+                used += fmt.raw_words(width, height, fmt.raw_texel_words(material.channel_bits))
+                continue
             used += fmt.mip_block_words(channels, len(mip.levels))
             for level in mip.levels:
                 layout = level.layout
@@ -227,7 +231,7 @@ def _with_level(material, **changes):
     (lambda m, lv: replace(m, mips=m.mips * 8), "mip_count: got 8, expected 1 .. 7"),
     (lambda m, lv: replace(m, mips=()), "mip_count: got 0, expected 1 .. 7"),
     (lambda m, lv: replace(m, channel_bits=np.array([8, 13, 0])), r"channel_bits\[1\]: got 13"),
-    (lambda m, lv: replace(m, channel_bits=np.zeros(17, int), channel_lo=np.zeros(17),
+    (lambda m, lv: replace(m, channel_bits=np.zeros(17, int), channel_lo=np.zeros(17), srgb=np.zeros(17, bool),
                            channel_step=np.zeros(17)), "channel_count: got 17, expected 1 .. 16"),
     (lambda m, lv: replace(m, mips=(replace(m.mips[0], levels=(lv,) * 17),)),
      "mip 0 level_count: got 17, expected 0 .. 16"),
@@ -235,6 +239,13 @@ def _with_level(material, **changes):
      r"mip 0 shape of background: got \(2,\), expected"),
     (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo - 9),)),
      r"mip 0 background\[0\]: got -"),
+    (lambda m, lv: replace(m, srgb=m.srgb[:2]), r"shape of srgb: got \(2,\), expected \(3,\)"),
+    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 3), np.uint8)),)),
+     r"mip 0 shape of texels: got \(32, 64, 3\), expected \(32, 64, 2\)"),
+    (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedRawMip(np.zeros((16, 32, 2), np.float32)))),
+     "mip 1 dtype of texels: got float32, expected uint8"),
+    (lambda m, lv: replace(m, channel_bits=np.zeros(3, int), mips=(fmt.PackedRawMip(np.zeros((32, 64, 0), np.uint8)),)),
+     "mip 0: got texels of a material whose channels are all constant"),
     (lambda m, lv: replace(m, channel_lo=m.channel_lo[:2]), r"shape of channel_lo: got \(2,\), expected"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=1.0)), "log2 of the inverse scale"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=328)), "stride: got 328, expected"),

@@ -97,7 +97,8 @@ WORD_RULES = [
     (put((7, 4097)), "candidates of a position: got 4097, expected at most 4096"),
     (put((7, 27)), "candidates_max: got 27, expected 28, the largest number of candidates found"),
     (put((8, 1)), "transform: got 1, expected 0"),
-    (put((9, 1)), "reserved word 9: got 1, expected 0"),
+    (put((9, 8)), "srgb: got 0x8, expected bits below 3, one a channel"),
+    (put((9, 1 << 31)), "srgb: got 0x80000000, expected bits below 3"),
     (put((MIP_OFFSETS, 20)), "mip_offset[0]: got 20, expected 19"),
     (put((MIP_OFFSETS + 1, MIP)), "mip_offset[1]: got 19, expected 101"),
     (put((RANGES + 2, f32(-1.5))), "channel_lo[1]: got -1.5, expected -1 .. 2"),
@@ -107,7 +108,10 @@ WORD_RULES = [
     (put((CHANNEL_BITS, 13, 8, 4)), "channel_bits[2]: got 13, expected 0 .. 12"),
     (put((CHANNEL_BITS, 1, 12, 4)), "unused nibbles of channel_bits: got bits that are set, expected zeros"),
     # mip block
-    (put((MIP, 1, 8, 24)), "mip 0 reserved bits of level_count: got 1, expected 0"),
+    (put((MIP, 1, 9, 23)), "mip 0 reserved bits of word 0: got 1, expected 0"),
+    (put((MIP, 1, 8, 1)), "mip 0 level_count: got 2, expected 0 in a raw mip"),
+    (put((MIP, 256)), "mip 0 gaussian_count: got 28, expected 0 in a raw mip"),
+    (put((MIP, 256), (MIP + 1, 0)), "mip 0 texels: got 2050 words, expected at most the 87 words left"),
     (put((MIP, 17, 0, 8)), "mip 0 level_count: got 17, expected 0 .. 16"),
     (put((MIP, 16, 0, 8)), "mip 0 block: got 117 words, expected at most the 87 words left before the guard"),
     (put((MIP + 1, 29)), "mip 0 gaussian_count: got 29, expected 28, the sum over the levels"),
@@ -184,6 +188,22 @@ def test_each_rule_of_the_gpu_section(victim, change, message):
     assert type(raised.value) is FormatError
     with pytest.raises(FormatError, match=re.escape(message)):
         fmt.read_bytes(file_of(words))
+
+
+def test_raw_texels():
+    """Spare bytes of a texel's last word, and texels of a material that has no channel to store."""
+    words = fmt.pack(make_material(np.random.default_rng(0), width=4, height=2, channel_bits=(8, 0, 5),
+                                   mips=[None, [(make_layout(3, 3), 2)], None]))
+    first = int(words[10]) + 2
+    for texel in range(8):
+        with pytest.raises(FormatError, match="mip 0 spare bytes of the texels: got bits that are set, expected zeros"):
+            fmt.unpack(put((first + texel, 1, 16 + texel, 1))(words.copy()))
+    for size in range(64, len(words), 64):
+        with pytest.raises(FormatError):
+            fmt.unpack(words[:size])
+    constant = fmt.pack(make_material(np.random.default_rng(0), width=4, height=2, channel_bits=(0,), mips=[[]]))
+    with pytest.raises(FormatError, match="mip 0 raw: got 1, expected 0: all channels of this material are constant"):
+        fmt.unpack(put((int(constant[10]), 256))(constant.copy()))
 
 
 def test_crowded_groups_that_the_file_does_not_hold():

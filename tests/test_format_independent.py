@@ -20,7 +20,7 @@ import format_builder
 import independent_reader
 import numpy as np
 import pytest
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, build
 from independent_reader import candidates, fetch, read, sample
 from make_golden import DATA, GOLDEN, random_level
 
@@ -173,6 +173,9 @@ def test_codes_come_back(name: str) -> None:
     table = np.array(spec.channels, np.float32)
     assert (np.stack([got.channel_lo, got.channel_step, got.channel_bits], axis=1) == table).all()
     for mip, mip_spec in zip(got.mips, spec.mips, strict=True):
+        if isinstance(mip_spec, RawMipSpec):
+            assert np.array_equal(mip.texels.reshape(len(mip_spec.texels), -1) * 255, mip_spec.texels)
+            continue
         assert (mip.background == np.float32(mip_spec.background)).all()
         for level, level_spec in zip(mip.levels, mip_spec.levels, strict=True):
             assert (level.scale_lo, level.scale_step) == (
@@ -359,6 +362,25 @@ def test_values_are_clamped() -> None:
     assert (got[5] == (1.0, 0.0)).all()
 
 
+def test_raw_texels_by_hand() -> None:
+    """Five channels take two words a texel; the fourth of six is constant."""
+    spec = GOLDEN["raw"]()
+    words = format_builder.build_words(spec)
+    block = words[11]
+    r, g, b, x, y = spec.mips[1].texels[1]
+    assert words[block : block + 2] == [256, 0]
+    assert words[block + 4 : block + 6] == [r | g << 8 | b << 16 | x << 24, y]
+    assert words[9] == 0b10001
+    got = read(build(spec))
+    texels = fetch(got, 1)
+    assert texels.shape == (3, 5, 6)
+    assert np.allclose(texels[0, 1] * 255, [r, g, b, 0.75 * 255, x, y])
+    # Half way between texels (0, 0) and (1, 0), both ways of filtering.
+    for bilinear in (False, True):
+        value = sample(got, np.array([[0.2, 0.5 / 3]]), 1, bilinear)
+        assert np.allclose(value, texels[0, :2].mean(axis=0))
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_sample_at_texel_centres_is_fetch(name: str) -> None:
     got = read(built(name))
@@ -448,9 +470,13 @@ def test_package_reads_the_same_codes(written: Path) -> None:
     assert (theirs.repeat, theirs.bilinear) == (ours.header["repeat"], ours.header["bilinear"])
     assert (theirs.top_k, theirs.amplitude_lo) == (ours.header["top_k"], ours.amplitude_lo)
     assert theirs.amplitude_step == ours.amplitude_step
+    assert theirs.srgb.tolist() == [bool(ours.header["srgb"] >> c & 1) for c in range(len(theirs.srgb))]
     for name in ("channel_lo", "channel_step", "channel_bits"):
         assert np.array_equal(getattr(theirs, name), getattr(ours, name))
     for their_mip, our_mip in zip(theirs.mips, ours.mips, strict=True):
+        if our_mip.texels is not None:
+            assert np.array_equal(their_mip.texels / 255, our_mip.texels)
+            continue
         assert np.array_equal(their_mip.background, our_mip.background)
         for their, our in zip(their_mip.levels, our_mip.levels, strict=True):
             for name in set(our.entry) - {"index_offset", "record_offset", "count"}:

@@ -44,7 +44,7 @@ class Scene:
             PackedMaterial(
                 self.pyramid.width, self.pyramid.height, self.pyramid.repeat, False, 0, coding.amplitude_lo,
                 coding.amplitude_step, coding.channel_lo, coding.channel_step, coding.channel_bits,
-                (PackedMip(self.background, tuple(levels)),),
+                np.zeros(len(coding.channel_bits), bool), (PackedMip(self.background, tuple(levels)),),
             )
         )  # fmt: skip
 

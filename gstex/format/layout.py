@@ -22,20 +22,26 @@ __all__ = [
     "MAX_SIZE",
     "MAX_STRIDE",
     "MAX_TOP_K",
+    "RAW_BIT",
     "VERSION",
     "LevelLayout",
     "PackedLevel",
     "PackedMaterial",
     "PackedMip",
+    "PackedRawMip",
     "header_words",
     "index_words",
     "mip_block_words",
     "mip_size",
+    "raw_texel_words",
+    "raw_words",
     "record_words",
 ]
 
 VERSION = 0
 MAGIC = 0x4D545347  # "GSTM"
+
+RAW_BIT = 1 << 8  # in word 0 of a mip block
 
 HEADER_FIXED_WORDS = 10
 LEVEL_ENTRY_WORDS = 7
@@ -101,10 +107,17 @@ class PackedLevel:
 
 @dataclass(frozen=True)
 class PackedMip:
-    """One mip: background float32 [C] and its levels, finest first."""
+    """One mip of Gaussians: background float32 [C] and its levels, finest first."""
 
     background: np.ndarray
     levels: tuple[PackedLevel, ...]
+
+
+@dataclass(frozen=True)
+class PackedRawMip:
+    """One small mip as texels: uint8 [H, W, V], the V channels that vary, in channel order; value = code / 255."""
+
+    texels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,7 @@ class PackedMaterial:
     """A whole material as integer codes: exactly what the GPU section holds.
 
     width, height: texels of mip 0. channel_lo, channel_step: float32 [C]. channel_bits: int64 [C], 0..12.
+    srgb: bool [C], channels whose values are sRGB-encoded.
     """
 
     width: int
@@ -124,7 +138,8 @@ class PackedMaterial:
     channel_lo: np.ndarray
     channel_step: np.ndarray
     channel_bits: np.ndarray
-    mips: tuple[PackedMip, ...]
+    srgb: np.ndarray
+    mips: tuple[PackedMip | PackedRawMip, ...]
 
 
 def mip_size(size: int, mip: int) -> int:
@@ -140,6 +155,16 @@ def header_words(channels: int, mips: int) -> int:
 def mip_block_words(channels: int, levels: int) -> int:
     """Words of a mip block: counts, background and level entries; indices and records come on top."""
     return 2 + channels + LEVEL_ENTRY_WORDS * levels
+
+
+def raw_texel_words(channel_bits: np.ndarray) -> int:
+    """Words of one texel of a raw mip: a byte for every channel that varies (int [C], 0 = constant)."""
+    return -(-int(np.count_nonzero(channel_bits)) // 4)
+
+
+def raw_words(width: int, height: int, texel_words: int) -> int:
+    """Words of the block of a raw mip."""
+    return 2 + width * height * texel_words
 
 
 def index_words(cells_x: int, cells_y: int, counts: np.ndarray) -> int:

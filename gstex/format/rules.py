@@ -32,7 +32,7 @@ CHANNEL_RANGE = (-1, 2)
 
 @dataclass(frozen=True)
 class Header:
-    """The numbers of the material header that are not offsets. Channel arrays are [C]."""
+    """The numbers of the material header that are not offsets. Channel arrays are [C]; srgb is bool."""
 
     width: int
     height: int
@@ -45,6 +45,7 @@ class Header:
     channel_lo: np.ndarray
     channel_step: np.ndarray
     channel_bits: np.ndarray
+    srgb: np.ndarray
 
 
 def require(ok: bool, name: str, got: object, expected: str) -> None:

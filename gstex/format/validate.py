@@ -21,10 +21,14 @@ from .layout import (
     MAX_CHANNELS,
     MAX_LEVELS,
     MAX_SIZE,
+    RAW_BIT,
     VERSION,
     LevelLayout,
     header_words,
     mip_block_words,
+    mip_size,
+    raw_texel_words,
+    raw_words,
     record_words,
 )
 from .rules import (
@@ -54,11 +58,13 @@ class LevelTable:
 
 @dataclass(frozen=True)
 class MipTable:
-    """A proven mip: background float32 [C] and levels, finest first."""
+    """A proven mip: background float32 [C] and levels, finest first; a raw one has levels () and texels after
+    the two words at its offset."""
 
     offset: int
     background: np.ndarray
     levels: tuple[LevelTable, ...]
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def validate(words: np.ndarray) -> MaterialTable:
     for mip in range(header.mip_count):
         offset = int(words[HEADER_FIXED_WORDS + mip])
         require(offset == position, f"mip_offset[{mip}]", offset, f"{position}, right after the part before")
-        table, position = _read_mip(words[:end], position, header, where=f"mip {mip}")
+        table, position = _read_mip(words[:end], position, header, mip)
         mips.append(table)
     require(position == end, "words", used,
             f"{position + 1}: the parts and one guard word, nothing left over")
@@ -129,7 +135,8 @@ def _read_header(words: np.ndarray) -> tuple[Header, int, int]:
             f"{max(len(words) - ALIGN_WORDS, size) + 1} .. {len(words)} in a section of {len(words)} words")
     require(not words[used:].any(), "padding after the used words", "bits that are set", "zeros")
     require(words[8] == 0, "transform", int(words[8]), "0")
-    require(words[9] == 0, "reserved word 9", int(words[9]), "0")
+    srgb = int(words[9])
+    require(srgb >> channels == 0, "srgb", f"0x{srgb:X}", f"bits below {channels}, one a channel")
 
     ranges_at = HEADER_FIXED_WORDS + mips
     bits_at = ranges_at + 2 * channels
@@ -142,24 +149,28 @@ def _read_header(words: np.ndarray) -> tuple[Header, int, int]:
         top_k=_bits(words, 3, 16, 8),
         amplitude_lo=_float(words, 5), amplitude_step=_float(words, 6),
         channel_lo=ranges[0::2].copy(), channel_step=ranges[1::2].copy(),
-        channel_bits=nibbles[:channels].astype(np.int64))
+        channel_bits=nibbles[:channels].astype(np.int64),
+        srgb=np.array([srgb >> channel & 1 for channel in range(channels)], bool))
     check_header(header)
     stated_candidates = int(words[7])
     check_candidates(stated_candidates)
     return header, used, stated_candidates
 
 
-def _read_mip(words: np.ndarray, position: int, header: Header, *, where: str) -> tuple[MipTable, int]:
-    """Read and check the mip at `position`: (table, position after its last record).
+def _read_mip(words: np.ndarray, position: int, header: Header, mip: int) -> tuple[MipTable, int]:
+    """Read and check the mip at `position`: (table, position after its last word).
 
     `words` ends before the guard word.
     """
-    offset = position
+    offset, where = position, f"mip {mip}"
     channels = len(header.channel_bits)
-    _require_room(words, position, mip_block_words(channels, 0), f"{where} block")
-    require(_bits(words, position, 8, 24) == 0, f"{where} reserved bits of level_count",
-            _bits(words, position, 8, 24), "0")
+    _require_room(words, position, 2, f"{where} block")
+    require(_bits(words, position, 9, 23) == 0, f"{where} reserved bits of word 0",
+            _bits(words, position, 9, 23), "0")
     level_count = _bits(words, position, 0, 8)
+    if int(words[position]) & RAW_BIT:
+        return _check_raw(words, position, header, mip)
+    _require_room(words, position, mip_block_words(channels, 0), f"{where} block")
     require_range(f"{where} level_count", level_count, 0, MAX_LEVELS)
     block_words = mip_block_words(channels, level_count)
     _require_room(words, position, block_words, f"{where} block")
@@ -184,6 +195,23 @@ def _read_mip(words: np.ndarray, position: int, header: Header, *, where: str) -
     require(gaussian_count == found, f"{where} gaussian_count", gaussian_count,
             f"{found}, the sum over the levels")
     return MipTable(offset, background, tuple(levels)), position
+
+
+def _check_raw(words: np.ndarray, offset: int, header: Header, mip: int) -> tuple[MipTable, int]:
+    """Check the raw mip at `offset`: (table, position after its last texel)."""
+    where = f"mip {mip}"
+    require(_bits(words, offset, 0, 8) == 0, f"{where} level_count", _bits(words, offset, 0, 8), "0 in a raw mip")
+    require(words[offset + 1] == 0, f"{where} gaussian_count", int(words[offset + 1]), "0 in a raw mip")
+    varying = int(np.count_nonzero(header.channel_bits))
+    require(varying > 0, f"{where} raw", "1", "0: all channels of this material are constant")
+    size = raw_texel_words(header.channel_bits)
+    words_needed = raw_words(mip_size(header.width, mip), mip_size(header.height, mip), size)
+    _require_room(words, offset, words_needed, f"{where} texels")
+    if varying % 4:
+        last = words[offset + 1 + size : offset + words_needed : size]
+        require(not (last >> np.uint32(8 * (varying % 4))).any(), f"{where} spare bytes of the texels",
+                "bits that are set", "zeros")
+    return MipTable(offset, np.zeros(len(header.channel_bits), np.float32), (), raw=True), offset + words_needed
 
 
 def _read_layout(words: np.ndarray, entry: int, *, where: str) -> LevelLayout:

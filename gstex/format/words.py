@@ -11,12 +11,16 @@ from .layout import (
     ALIGN_WORDS,
     LEVEL_ENTRY_WORDS,
     MAGIC,
+    RAW_BIT,
     VERSION,
     PackedLevel,
     PackedMaterial,
     PackedMip,
+    PackedRawMip,
     header_words,
     mip_block_words,
+    mip_size,
+    raw_texel_words,
     record_words,
 )
 from .rules import (
@@ -29,7 +33,7 @@ from .rules import (
     require,
     require_range,
 )
-from .validate import LevelTable, validate
+from .validate import LevelTable, MipTable, validate
 
 __all__ = ["pack", "unpack"]
 
@@ -56,7 +60,10 @@ def pack(material: PackedMaterial) -> np.ndarray:
     most_candidates = 0
     for index, mip in enumerate(material.mips):
         parts[0][10 + index] = position
-        mip_parts, candidates = _mip_parts(mip, header, position, where=f"mip {index}")
+        if isinstance(mip, PackedRawMip):
+            mip_parts, candidates = [_raw_part(mip, header, index)], 0
+        else:
+            mip_parts, candidates = _mip_parts(mip, header, position, where=f"mip {index}")
         parts += mip_parts
         position += sum(len(part) for part in mip_parts)
         most_candidates = max(most_candidates, candidates)
@@ -83,14 +90,21 @@ def unpack(words: np.ndarray) -> PackedMaterial:
     """
     table = validate(words)
     header = table.header
-    mips = tuple(
-        PackedMip(mip.background, tuple(_read_level(words, level, header) for level in mip.levels))
-        for mip in table.mips)
+    mips = tuple(_read_mip(words, mip, header, index) for index, mip in enumerate(table.mips))
     return PackedMaterial(
         width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
         top_k=header.top_k, amplitude_lo=header.amplitude_lo, amplitude_step=header.amplitude_step,
         channel_lo=header.channel_lo, channel_step=header.channel_step, channel_bits=header.channel_bits,
-        mips=mips)
+        srgb=header.srgb, mips=mips)
+
+
+def _read_mip(words: np.ndarray, mip: MipTable, header: Header, number: int) -> PackedMip | PackedRawMip:
+    if not mip.raw:
+        return PackedMip(mip.background, tuple(_read_level(words, level, header) for level in mip.levels))
+    width, height = mip_size(header.width, number), mip_size(header.height, number)
+    size = raw_texel_words(header.channel_bits)
+    texels = words[mip.offset + 2 : mip.offset + 2 + width * height * size].astype("<u4").view(np.uint8)
+    return PackedRawMip(texels.reshape(height, width, 4 * size)[:, :, : np.count_nonzero(header.channel_bits)])
 
 
 def _read_level(words: np.ndarray, level: LevelTable, header: Header) -> PackedLevel:
@@ -107,7 +121,7 @@ def _read_level(words: np.ndarray, level: LevelTable, header: Header) -> PackedL
 def _header(material: PackedMaterial) -> Header:
     """The material's header with floats rounded as they will be stored."""
     channels = len(material.channel_bits)
-    for name in ("channel_lo", "channel_step", "channel_bits"):
+    for name in ("channel_lo", "channel_step", "channel_bits", "srgb"):
         shape = np.shape(getattr(material, name))
         require(shape == (channels,), f"shape of {name}", shape, f"({channels},)")
     return Header(
@@ -117,7 +131,7 @@ def _header(material: PackedMaterial) -> Header:
         amplitude_step=float(np.float32(material.amplitude_step)),
         channel_lo=np.asarray(material.channel_lo, np.float32),
         channel_step=np.asarray(material.channel_step, np.float32),
-        channel_bits=np.asarray(material.channel_bits, np.int64))
+        channel_bits=np.asarray(material.channel_bits, np.int64), srgb=np.asarray(material.srgb, bool))
 
 
 def _header_part(header: Header) -> np.ndarray:
@@ -131,12 +145,25 @@ def _header_part(header: Header) -> np.ndarray:
     words[3] = (channels | header.mip_count << 8 | header.top_k << 16 | header.repeat << 24
                 | header.bilinear << 25)
     words[5:7] = _float_words([header.amplitude_lo, header.amplitude_step])
+    words[9] = sum(1 << channel for channel in np.flatnonzero(header.srgb).tolist())
     ranges_at = 10 + header.mip_count
     words[ranges_at : ranges_at + 2 * channels : 2] = _float_words(header.channel_lo)
     words[ranges_at + 1 : ranges_at + 2 * channels : 2] = _float_words(header.channel_step)
     for channel, bits in enumerate(header.channel_bits.tolist()):
         words[ranges_at + 2 * channels + channel // 8] |= np.uint32(bits << 4 * (channel % 8))
     return words
+
+
+def _raw_part(mip: PackedRawMip, header: Header, number: int) -> np.ndarray:
+    """The block of a raw mip."""
+    varying = int(np.count_nonzero(header.channel_bits))
+    shape = (mip_size(header.height, number), mip_size(header.width, number), varying)
+    require(varying > 0, f"mip {number}", "texels of a material whose channels are all constant", "Gaussians")
+    require(mip.texels.shape == shape, f"mip {number} shape of texels", mip.texels.shape, str(shape))
+    require(mip.texels.dtype == np.uint8, f"mip {number} dtype of texels", mip.texels.dtype, "uint8")
+    padded = np.zeros((*shape[:2], 4 * raw_texel_words(header.channel_bits)), np.uint8)
+    padded[:, :, :varying] = mip.texels
+    return np.concatenate([np.array([RAW_BIT, 0], np.uint32), padded.reshape(-1).view("<u4").astype(np.uint32)])
 
 
 def _mip_parts(mip: PackedMip, header: Header, position: int, *,
