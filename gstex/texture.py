@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import decode
 from .errors import GstexError, UsageError
-from .filtering import bilinear
 from .format import PackedRawMip, candidate_stats, unpack
 from .format.container import read_file, write_file
-from .format.layout import HEADER_FIXED_WORDS, mip_size
+from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
 from .material import write_maps
+from .sampling import Levels, sample_at, sample_grid
 
 
 class Texture:
@@ -88,32 +89,57 @@ class Texture:
         self._check_mip(mip)
         return decode.decode_mip(self.words, mip)[0]
 
-    def sample(self, uv: np.ndarray, lod: float = 0.0, filter: str | None = None) -> np.ndarray:
-        """Evaluate at arbitrary points.
+    def sample(
+        self,
+        uv: npt.ArrayLike,
+        lod: npt.ArrayLike | None = None,
+        *,
+        duv: npt.ArrayLike | None = None,
+        filter: str | None = None,
+    ) -> np.ndarray:
+        """Evaluate at arbitrary points: docs/format.md, "Sampling".
 
         Args:
             uv: float [M, 2], u across and v down, 0..1 over the texture; beyond it wraps or clamps as the
                 file says.
-            lod: level of detail; the nearest mip is taken, and levels beyond the last give the last.
-            filter: 'direct' (one evaluation at the point), 'bilinear' (four fetches) or None for what the file
-                was fitted for.
+            lod: level of detail, a number or [M]; between two levels both are blended. Clamped to
+                0 .. mip_count - 1. Without lod and duv: 0.
+            duv: float [M, 2, 2], instead of lod: the footprint of a pixel, duv[m, 0] = (du, dv) of a step to
+                the right and duv[m, 1] = (du, dv) of a step down. A long footprint takes up to 8 taps.
+            filter: inside a level, 'direct' (one evaluation at the point), 'bilinear' (four fetches) or None
+                for what the file was fitted for.
 
         Returns:
-            float32 [M, C] in 0..1, encoded like `decode`.
+            float32 [M, C] in 0..1, encoded like `decode`. Blends of levels and taps of sRGB channels are
+            those of linear light.
 
         Raises:
-            UsageError: uv is not [M, 2] or holds NaN or infinity, or the filter is unknown.
+            UsageError: an array has another shape or holds NaN or infinity, both lod and duv are given, or
+                the filter is unknown.
         """
-        uv = np.asarray(uv, np.float32)
-        if uv.ndim != 2 or uv.shape[1] != 2 or not np.isfinite(uv).all():
-            raise UsageError(f"uv: got an array of shape {uv.shape}, expected finite numbers of shape [M, 2]")
-        filter = filter or self.sampling
-        if filter not in ("direct", "bilinear"):
-            raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
-        mip = int(np.clip(np.round(lod), 0, self.mip_count - 1))
-        if filter == "direct":
-            return decode.sample_mip(self.words, uv, mip)
-        return bilinear(self.decode(mip), uv.astype(np.float64), repeat=self._packed.repeat)
+        points = _checked("uv", uv, (-1, 2))
+        if lod is not None and duv is not None:
+            raise UsageError("lod and duv: got both, expected one of them; drop one")
+        count = len(points)
+        if lod is not None:
+            lod = np.broadcast_to(_checked("lod", lod, () if np.ndim(lod) == 0 else (count,)), (count,))
+        if duv is not None:
+            duv = _checked("duv", duv, (count, 2, 2))
+        return sample_at(self._levels(filter), points, lod=lod, duv=duv)
+
+    def resized(self, width: int, height: int, filter: str | None = None) -> np.ndarray:
+        """The whole texture at another size, larger or smaller: every texel samples its centre with its own
+        area as the footprint.
+
+        Returns:
+            float32 [height, width, C], encoded like `decode`.
+
+        Raises:
+            UsageError: a size beyond 1..16384, or an unknown filter.
+        """
+        if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+            raise UsageError(f"size: got {width}x{height}, expected 1..{MAX_SIZE} each")
+        return sample_grid(self._levels(filter), width, height)
 
     def save(self, path: str | Path) -> int:
         """Write the file (through a temporary one beside it) and return its size in bytes.
@@ -124,13 +150,25 @@ class Texture:
         self.file_bytes = write_file(Path(path), self.words, self.metadata)
         return self.file_bytes
 
-    def write_maps(self, out_dir: str | Path, *, mip: int = 0) -> list[Path]:
+    def write_maps(
+        self, out_dir: str | Path, *, mip: int = 0, size: tuple[int, int] | None = None
+    ) -> list[Path]:
         """Write every map under its original file name into `out_dir` and return the paths.
 
+        Args:
+            mip: level of detail; a map that was smaller than others stays smaller than they.
+            size: (width, height) of every map instead, see `resized`; not together with a mip.
+
         Raises:
-            FormatError: the metadata does not describe the maps. OutputError: a file cannot be written.
+            UsageError: no such mip, a size out of range, or both. FormatError: the metadata does not describe
+            the maps. OutputError: a file cannot be written.
         """
-        return write_maps(self.material, self.decode(mip), Path(out_dir))
+        if size is None:
+            return write_maps(self.material, self.decode(mip), Path(out_dir), mip=mip)
+        if mip:
+            raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
+        width, height = size
+        return write_maps(self.material, self.resized(width, height), Path(out_dir), size=(height, width))
 
     @property
     def material(self) -> dict[str, Any]:
@@ -197,10 +235,27 @@ class Texture:
         value = self.metadata.get(key)
         return value if isinstance(value, dict) else {}
 
+    def _levels(self, filter: str | None) -> Levels:
+        filter = filter or self.sampling
+        if filter not in ("direct", "bilinear"):
+            raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
+        return Levels(self.words, four_fetches=filter == "bilinear")
+
     def _check_mip(self, mip: int) -> None:
         if not 0 <= mip < self.mip_count:
             allowed = "only 0" if self.mip_count == 1 else f"0..{self.mip_count - 1}"
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
+
+
+def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Values, finite in float32, as a float64 array of a shape, of which -1 is any number."""
+    array = np.asarray(values, np.float64)
+    fits = array.ndim == len(shape) and all(e in (-1, n) for e, n in zip(shape, array.shape, strict=True))
+    if not fits or not (np.abs(array) <= np.finfo(np.float32).max).all():
+        sizes = ", ".join("M" if e == -1 else str(e) for e in shape)
+        expected = f"finite numbers of shape [{sizes}]" if shape else "a finite number"
+        raise UsageError(f"{name}: got an array of shape {array.shape}, expected {expected}")
+    return array
 
 
 def _cell_counts(level) -> np.ndarray:

@@ -61,7 +61,7 @@ def steps_of_file(path: str | Path, *, mip: int = 0, count: int = 20000) -> np.n
     width, height = max(1, texture.width >> mip), max(1, texture.height >> mip)
 
     def sample(points: np.ndarray) -> np.ndarray:
-        return texture.sample(points / [width, height], mip, "direct")
+        return texture.sample(points / [width, height], mip, filter="direct")
 
     cells = [(level.layout.cells_x, level.layout.cells_y) for level in unpack(texture.words).mips[mip].levels]
     return border_steps(sample, cells, width, height, repeat=texture.wrap == "repeat", count=count)

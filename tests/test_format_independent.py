@@ -509,7 +509,7 @@ def test_package_samples_the_same_points(written: Path, filtering: str) -> None:
     rng = random.Random(6)
     uv = np.array([[3 * rng.random() - 1, 3 * rng.random() - 1] for _ in range(200)], np.float32)
     for m in range(len(ours.mips)):
-        difference = texture.sample(uv, m, filtering) - sample(ours, uv, m, filtering == "bilinear")
+        difference = texture.sample(uv, m, filter=filtering) - sample(ours, uv, m, filtering == "bilinear")
         assert np.abs(difference).max() < TOLERANCE
 
 

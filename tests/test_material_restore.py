@@ -9,7 +9,6 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 from odd_images import channels, save
-from PIL import Image
 
 from gstex.errors import FormatError, OutputError
 from gstex.material import load_material, write_maps
@@ -68,14 +67,34 @@ def test_z_is_rebuilt(folder: Path, tmp_path: Path) -> None:
     assert (expected > 0.1).any() and (expected == 0).any()
 
 
-def test_a_smaller_mip_keeps_the_proportions(folder: Path, tmp_path: Path) -> None:
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """(width, height) of every file."""
+    return {p.name: (info.width, info.height) for p in folder.iterdir() if (info := read_info(p))}
+
+
+def test_a_mip_halves_every_file_from_its_own_size(folder: Path, tmp_path: Path) -> None:
     metadata, pixels = metadata_of(folder)
-    write_maps(metadata, pixels[::4, ::4], tmp_path / "out")
-    sizes = {p.name: Image.open(p).size for p in (tmp_path / "out").iterdir() if p.suffix != ".exr"}
-    assert sizes.pop("crate_height.tif") == (W // 8, H // 8)
-    assert set(sizes.values()) == {(W // 4, H // 4)}
-    write_maps(metadata, pixels[:1, :1], tmp_path / "tiny")
-    assert Image.open(tmp_path / "tiny" / "crate_height.tif").size == (1, 1)
+    for source in metadata["sources"]:
+        if source["file"] == "crate_ao.jpg":
+            source["width"], source["height"] = 31, 22  # 31 * 8 / 32 = 7.75
+    write_maps(metadata, pixels[::4, ::4], tmp_path / "out", mip=2)
+    found = sizes(tmp_path / "out")
+    assert found.pop("crate_height.tif") == (W // 8, H // 8)
+    assert found.pop("crate_ao.jpg") == (7, 5)
+    assert len(found) == 5 and set(found.values()) == {(W // 4, H // 4)}
+    write_maps(metadata, pixels[:1, :1], tmp_path / "tiny", mip=5)
+    assert set(sizes(tmp_path / "tiny").values()) == {(1, 1)}
+
+
+def test_a_size_is_that_of_every_file(folder: Path, tmp_path: Path) -> None:
+    metadata, pixels = metadata_of(folder)
+    write_maps(metadata, pixels[3:10, 5:15], tmp_path / "out", size=(7, 10))
+    found = sizes(tmp_path / "out")
+    assert len(found) == 7 and set(found.values()) == {(10, 7)}
+    path = tmp_path / "out" / "crate_col.tga"
+    columns = [c["file"] == path.name for c in metadata["channels"]]
+    stored = read_pixels(path, read_info(path)) / 255
+    assert np.abs(stored - pixels[3:10, 5:15, columns]).max() < 1 / 255  # written as they are, not resampled
 
 
 def test_files_that_exist_are_replaced_and_links_are_not_followed(folder: Path, tmp_path: Path) -> None:

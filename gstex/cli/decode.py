@@ -1,5 +1,6 @@
 """`gstex decode`: the maps of a .gstex file as image files again."""
 
+import re
 from pathlib import Path
 
 import click
@@ -7,8 +8,21 @@ import click
 import gstex
 from gstex.cli.options import debug_option
 from gstex.cli.text import printable
+from gstex.errors import UsageError
+from gstex.material.images import MAX_SIZE
 
 __all__ = ["decode"]
+
+
+def _parse_size(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """'640x480' -> (640, 480)."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text, re.IGNORECASE)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(1 <= n <= MAX_SIZE for n in size):
+        raise UsageError(f"--size: got {text!r}, expected WIDTHxHEIGHT of 1..{MAX_SIZE} each, such as 512x256")
+    return size
 
 
 @click.command(short_help="A file -> its maps, as images again.")
@@ -17,15 +31,19 @@ __all__ = ["decode"]
               help="Folder for the maps; made if it is missing. Files of the same names are replaced.")
 @click.option("--mip", type=int, default=0, show_default=True, metavar="M",
               help="Level of detail; 0 is full size.")
+@click.option("--size", metavar="WxH", callback=_parse_size,
+              help="Size of every map, larger or smaller, whatever its own: filtered as a shader would.")
 @debug_option
-def decode(file: Path, output: Path, mip: int) -> None:
+def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None) -> None:
     """\b
     gstex decode wall.gstex -o maps/             every map under its original name, size and bit depth
-    gstex decode wall.gstex -o .                 ... into the current folder
     gstex decode wall.gstex -o half/ --mip 1     at half the size, if the file holds that mip
+    gstex decode wall.gstex -o s/ --size 64x64   every map at this size
 
     Write the maps of FILE as image files and print their paths.
     """
+    if size and mip:
+        raise UsageError("--mip and --size: got both, expected one of them; drop one")
     texture = gstex.load(file)
-    for path in texture.write_maps(output, mip=mip):
+    for path in texture.write_maps(output, mip=mip, size=size):
         click.echo(printable(path))

@@ -21,7 +21,14 @@ _DEPTHS = {
 }
 
 
-def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path) -> list[Path]:
+def write_maps(
+    metadata: dict[str, Any],
+    stack: np.ndarray,
+    out_dir: str | Path,
+    *,
+    mip: int = 0,
+    size: tuple[int, int] | None = None,
+) -> list[Path]:
     """Write every source file of a material under its own name, size, depth and format.
 
     A normal's Z is rebuilt as sqrt(1 - x^2 - y^2); channels not stored get their constant or median.
@@ -29,16 +36,17 @@ def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path)
 
     Args:
         metadata: as `Material.to_metadata` gives it; every field used is checked.
-        stack: [H, W, C] float32 in 0..1, encoded as the material's pixels. If H x W is not the material's
-            size (a smaller mip), each map's size changes in proportion, rounded down, at least 1.
+        stack: [H, W, C] float32 in 0..1, encoded as the material's pixels.
         out_dir: made if it is missing; existing files of these names are replaced.
+        mip: level of detail of the stack: a source of n texels gets max(1, n >> mip) along each axis.
+        size: (height, width) of all files instead.
     Returns:
         The paths written, in the order of the sources.
     Raises:
         FormatError: the metadata breaks a rule, such as a name with a directory in it.
         OutputError: the folder or a file cannot be written.
     """
-    width, height, repeat, sources = _parse(metadata, stack.shape[2])
+    repeat, sources = _parse(metadata, stack.shape[2])
     out = Path(out_dir)
     made = not out.exists()
     try:
@@ -49,7 +57,7 @@ def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path)
     done = False
     try:
         for source, planes in sources:
-            pixels = _map_pixels(source, planes, stack, (height, width), repeat)
+            pixels = _map_pixels(source, planes, stack, size or _mip_size(source, mip), repeat)
             write_image(temporary / source.file, from_unit(pixels, source), source)
         for source, _ in sources:
             os.replace(temporary / source.file, out / source.file)
@@ -66,12 +74,15 @@ def write_maps(metadata: dict[str, Any], stack: np.ndarray, out_dir: str | Path)
     return [out / source.file for source, _ in sources]
 
 
+def _mip_size(source: SourceMap, mip: int) -> tuple[int, int]:
+    return max(1, source.height >> mip), max(1, source.width >> mip)
+
+
 def _map_pixels(
     source: SourceMap, planes: list[dict[str, Any]], stack: np.ndarray, size: tuple[int, int], repeat: bool
 ) -> np.ndarray:
-    """The channels of one file, float32 [h, w, channels] in 0..1."""
-    height = max(1, source.height * stack.shape[0] // size[0])
-    width = max(1, source.width * stack.shape[1] // size[1])
+    """The channels of one file, float32 [*size, channels] in 0..1."""
+    height, width = size
     result = np.empty((height, width, len(planes)), np.float32)
     stored = [i for i, p in enumerate(planes) if "channel" in p]
     if stored:
@@ -89,14 +100,12 @@ def _map_pixels(
     return result
 
 
-def _parse(
-    metadata: Any, channel_count: int
-) -> tuple[int, int, bool, list[tuple[SourceMap, list[dict[str, Any]]]]]:
-    """Check the metadata and return (width, height, repeat, [(source, planes)])."""
+def _parse(metadata: Any, channel_count: int) -> tuple[bool, list[tuple[SourceMap, list[dict[str, Any]]]]]:
+    """Check the metadata and return (repeat, [(source, planes)])."""
     if not isinstance(metadata, dict):
         raise _broken(f"the material is {type(metadata).__name__}, expected an object")
-    width = _integer(metadata.get("width"), "width", 1, MAX_SIZE)
-    height = _integer(metadata.get("height"), "height", 1, MAX_SIZE)
+    _integer(metadata.get("width"), "width", 1, MAX_SIZE)
+    _integer(metadata.get("height"), "height", 1, MAX_SIZE)
     wrap = metadata.get("wrap")
     if wrap not in ("repeat", "clamp"):
         raise _broken(f"wrap: {_show(wrap)}, expected 'repeat' or 'clamp'")
@@ -109,7 +118,7 @@ def _parse(
         if source.file.lower() in seen:
             raise _broken(f"file: {source.file!r} stands there twice")
         seen.add(source.file.lower())
-    return width, height, wrap == "repeat", sources
+    return wrap == "repeat", sources
 
 
 def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any]]]:
