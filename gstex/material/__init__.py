@@ -3,9 +3,11 @@
 from gstex.material.images import SourceMap
 from gstex.material.load import load_material
 from gstex.material.material import MAX_CHANNELS, Channel, Material, table
+from gstex.material.mips import MipLevel, make_mips
 from gstex.material.resample import guess_wrap
 from gstex.material.restore import write_maps
 
 __all__ = [
-    "MAX_CHANNELS", "Channel", "Material", "SourceMap", "guess_wrap", "load_material", "table", "write_maps",
+    "MAX_CHANNELS", "Channel", "Material", "MipLevel", "SourceMap", "guess_wrap", "load_material", "make_mips",
+    "table", "write_maps",
 ]

@@ -1,6 +1,6 @@
 """A material: a stack of aligned channels with the files they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,10 +9,10 @@ import numpy as np
 
 from gstex.material.images import SourceMap
 
-__all__ = ["MAX_CHANNELS", "Channel", "Material", "table"]
+__all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
 MAX_CHANNELS = 16
-_COLOR_ROLES = ("albedo", "color", "emissive")
+COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Material:
     ignored: (file, reason) of what was left out; a reason about part of a file has "file:channels".
     planes: by source file, what each channel of the file is made of when maps are written back:
         {"channel": i} of the stack, {"fill": value in 0..1} or {"normal_z": [i, j]}.
+    own_mips: smaller levels that the input gives, entry m - 1 for level m: float32 [h, w, channels] in 0..1
+        with h = max(1, height >> m), encoded as the pixels, NaN in the channels not given; None if none is.
+        A channel that is constant has one value in these, too.
     """
 
     name: str
@@ -58,25 +61,12 @@ class Material:
     wrap: str
     ignored: tuple[tuple[str, str], ...] = ()
     planes: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    own_mips: tuple[np.ndarray | None, ...] = ()
 
     @cached_property
     def weights(self) -> np.ndarray | None:
-        """float32 [height, width, channels]: 0 for colour under zero opacity, else 1. None if all are 1.
-
-        Zero is what rounds to 0 in 8 bits. A constant opacity hides nothing: it is more often an unused map.
-        """
-        opacity = [i for i, c in enumerate(self.channels) if c.role == "opacity" and c.constant is None]
-        color = [i for i, c in enumerate(self.channels) if c.role in _COLOR_ROLES]
-        if not opacity or not color:
-            return None
-        hidden = self.pixels[:, :, opacity[0]] < np.float32(0.5 / 255)
-        if not hidden.any():
-            return None
-        result = np.ones(self.pixels.shape, np.float32)
-        for index in color:
-            result[:, :, index][hidden] = 0.0
-        result.flags.writeable = False
-        return result
+        """float32 [height, width, channels]: 0 for colour under zero opacity, else 1. None if all are 1."""
+        return visible_weights(self.pixels, self.channels)
 
     def to_metadata(self) -> dict[str, Any]:
         """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
@@ -97,6 +87,28 @@ class Material:
             "sources": sources,
             "ignored": [list(row) for row in self.ignored],
         }
+
+
+def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:
+    """Weights of a stack or a smaller level of it, [H, W, C]: 0 for colour under zero opacity, else 1.
+
+    Zero is what rounds to 0 in 8 bits. A constant opacity hides nothing: it is more often an unused map.
+
+    Returns:
+        float32 [H, W, C], read-only; None if all are 1.
+    """
+    opacity = [i for i, c in enumerate(channels) if c.role == "opacity" and c.constant is None]
+    color = [i for i, c in enumerate(channels) if c.role in COLOR_ROLES]
+    if not opacity or not color:
+        return None
+    hidden = pixels[:, :, opacity[0]] < np.float32(0.5 / 255)
+    if not hidden.any():
+        return None
+    result = np.ones(pixels.shape, np.float32)
+    for index in color:
+        result[:, :, index][hidden] = 0.0
+    result.flags.writeable = False
+    return result
 
 
 def table(material: Material) -> list[dict[str, str]]:
@@ -129,6 +141,7 @@ def table(material: Material) -> list[dict[str, str]]:
 
 def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
     notes = []
+    index = material.channels.index(part[0])
     if part[0].role == "normal":
         notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + ", Z is rebuilt")
     if all(c.constant is not None for c in part):
@@ -137,4 +150,7 @@ def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
         notes.append(f"resampled to {material.width}x{material.height}")
     if part[0].role == "gloss":
         notes.append("roughness = 1 - gloss")
+    own = [m for m, level in enumerate(material.own_mips, 1) if level is not None and not np.isnan(level[0, 0, index])]
+    if own:
+        notes.append("own mips " + " ".join(map(str, own)))
     return "; ".join(notes)
