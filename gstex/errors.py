@@ -7,7 +7,9 @@
     ├── FormatError             a .gstex file breaks a rule of docs/format.md
     │   └── VersionError        a .gstex file of a newer version
     ├── OutputError             the output cannot be written
-    └── BudgetError             the byte budget cannot be met
+    ├── BudgetError             the byte budget cannot be met
+    ├── ExtraError              an optional package is missing; the message says what to install
+    └── MismatchError           a .gstex file was not made from the folder it is compared with
 
 A message is one line: what was found, what is allowed, what to do.
 """
@@ -15,9 +17,11 @@ A message is one line: what was found, what is allowed, what to do.
 __all__ = [
     "AmbiguousError",
     "BudgetError",
+    "ExtraError",
     "FormatError",
     "GstexError",
     "MaterialError",
+    "MismatchError",
     "OutputError",
     "UsageError",
     "VersionError",
@@ -58,3 +62,11 @@ class OutputError(GstexError):
 
 class BudgetError(GstexError):
     """The byte budget cannot be met."""
+
+
+class ExtraError(GstexError):
+    """An optional package is missing; the message says what to install."""
+
+
+class MismatchError(GstexError):
+    """A .gstex file was not made from the folder it is compared with; the message says what differs."""

@@ -1,0 +1,77 @@
+"""Encoded images that outlive a run: files in the user's cache folder, found by a hash of what they depend on.
+
+Whatever is wrong with the cache, its folder or an entry, costs time and nothing else.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["Cache", "default_folder"]
+
+_LIMIT_BYTES = 2 << 30
+
+
+def default_folder() -> Path:
+    """$GSTEX_CACHE, or 'gstex' in the folder that the system keeps for such files."""
+    given = os.environ.get("GSTEX_CACHE")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "gstex"
+
+
+class Cache:
+    """Byte strings by key (a hex digest). Contents are not checked here: they carry their own checksum."""
+
+    def __init__(self, folder: Path | None = None):
+        self._folder = folder or default_folder()
+
+    def get(self, key: str) -> bytes | None:
+        """The entry, None if there is none or it cannot be read."""
+        path = self._path(key)
+        try:
+            data = path.read_bytes()
+            os.utime(path)  # used now: the last to go
+        except OSError:
+            return None
+        return data
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep an entry; it appears whole or not at all."""
+        path = self._path(key)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+
+    def trim(self, limit: int = _LIMIT_BYTES) -> None:
+        """Delete the entries that were not used for longest until at most `limit` bytes are left."""
+        entries = []
+        for path in self._folder.glob("??/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                entries.append((status.st_mtime, status.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= limit:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+            total -= size
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key

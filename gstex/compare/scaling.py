@@ -1,0 +1,48 @@
+"""Half and quarter resolution, as an engine drops the top mips of a map that can do without: box down, bilinear up.
+
+Values are averaged as they are stored (sRGB stays sRGB): what counts here is the squared error of stored values.
+"""
+
+import numpy as np
+
+__all__ = ["SCALES", "shrink", "stretch"]
+
+SCALES = (1, 2, 4)
+
+
+def _box(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and weights [target, taps]: each target texel is the mean of the part of the source it covers."""
+    edges = np.arange(target + 1) * (source / target)
+    first = np.floor(edges[:-1]).astype(np.int64)
+    index = first[:, None] + np.arange(-(-source // target) + 1)
+    covered = np.minimum(edges[1:, None], index + 1) - np.maximum(edges[:-1, None], index)
+    return np.minimum(index, source - 1), np.clip(covered, 0, None) * (target / source)
+
+
+def _tent(source: int, target: int, *, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and weights [target, 2]: bilinear filtering at the centres of the target's texels."""
+    at = (np.arange(target) + 0.5) * (source / target) - 0.5
+    first = np.floor(at).astype(np.int64)
+    index = first[:, None] + np.arange(2)
+    index = index % source if repeat else np.clip(index, 0, source - 1)
+    return index, np.stack([1 - (at - first), at - first], axis=1)
+
+
+def _filter_rows(image: np.ndarray, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return sum(weight[:, t, None, None] * image[index[:, t]] for t in range(index.shape[1]))
+
+
+def shrink(image: np.ndarray, scale: int) -> np.ndarray:
+    """Box-filter [h, w, C] to [max(1, h // scale), max(1, w // scale), C], float64."""
+    height, width = (max(1, n // scale) for n in image.shape[:2])
+    rows = _filter_rows(image.astype(np.float64), *_box(image.shape[0], height))
+    return _filter_rows(rows.transpose(1, 0, 2), *_box(image.shape[1], width)).transpose(1, 0, 2)
+
+
+def stretch(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.ndarray:
+    """Filter [h, w, C] bilinearly up to [height, width, C], float32, wrapping or clamping at the border."""
+    if image.shape[:2] == (height, width):
+        return image.astype(np.float32, copy=False)
+    rows = _filter_rows(image, *_tent(image.shape[0], height, repeat=repeat))
+    columns = _filter_rows(rows.transpose(1, 0, 2), *_tent(image.shape[1], width, repeat=repeat))
+    return columns.transpose(1, 0, 2).astype(np.float32)

@@ -1,0 +1,159 @@
+"""The block codecs: sizes, padding, channels, our own BC4, what happens without an encoder."""
+
+import numpy as np
+import pytest
+
+from gstex.compare import codecs
+from gstex.compare.bc4 import decode_bc4, encode_bc4
+from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
+from gstex.errors import ExtraError, UsageError
+
+EVERY = [(codec.name, channels) for codec in CODECS.values() for channels in codec.channels]
+
+
+@pytest.fixture(autouse=True)
+def encoders(request):
+    """Skip what needs an optional encoder that is not here."""
+    name = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
+    if name and CODECS[name] not in choose_codecs(["bc", "astc"])[0]:
+        pytest.skip(f"no encoder for {name} is installed (extra 'compare')")
+
+
+def picture(height, width, channels, seed=0):
+    """Smooth, different in every channel, uint8."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [
+        127 + 60 * np.sin(x / (7.0 + c) + c) + 50 * np.cos(y / (5.0 + 2 * c) + seed) for c in range(channels)
+    ]
+    return np.round(np.stack(planes, axis=2)).astype(np.uint8)
+
+
+def psnr(a, b):
+    error = ((a.astype(np.float64) - b.astype(np.float64) / 255) ** 2).mean()
+    return 10 * np.log10(1 / error) if error else np.inf
+
+
+@pytest.mark.parametrize("name, channels", EVERY)
+def test_every_codec_keeps_a_smooth_picture(name, channels):
+    codec, image = CODECS[name], picture(32, 24, channels)
+    data = encode(codec, image)
+    assert len(data) == codec.size(32, 24)
+    result = decode(codec, data, 32, 24, channels)
+    assert result.shape == image.shape and result.dtype == np.float32
+    least = 22 if name == "bc1" or codec.block[0] >= 8 else 28
+    assert all(psnr(result[..., c], image[..., c]) > least for c in range(channels))
+
+
+@pytest.mark.parametrize("name, channels", [("bc1", 3), ("bc3", 4), ("bc4", 1), ("bc5", 2), ("bc7", 3),
+                                            ("astc-5x4", 2), ("astc-12x10", 4)])
+@pytest.mark.parametrize("height, width", [(1, 1), (3, 13), (13, 3)])
+def test_sizes_that_are_no_multiple_of_the_block(name, channels, height, width):
+    codec, image = CODECS[name], picture(height, width, channels)
+    across, down = -(-width // codec.block[0]), -(-height // codec.block[1])
+    data = encode(codec, image)
+    assert len(data) == codec.size(height, width) == across * down * codec.block_bytes
+    assert psnr(decode(codec, data, height, width, channels), image) > 20
+
+
+def test_bits_a_texel():
+    bits = {name: codec.size(480, 480) * 8 / 480**2 for name, codec in CODECS.items()}
+    assert [bits[name] for name in ("bc1", "bc3", "bc4", "bc5", "bc7")] == [4, 8, 4, 8, 8]
+    assert bits["astc-4x4"] == 8 and bits["astc-8x8"] == 2 and bits["astc-12x12"] == pytest.approx(128 / 144)
+    assert len([name for name in CODECS if name.startswith("astc")]) == 14
+    assert CODECS["bc7"].label == "BC7" and CODECS["astc-10x8"].label == "ASTC 10x8"
+
+
+@pytest.mark.parametrize("name", ["bc7"])
+def test_bc7_takes_the_better_block_of_two_encoders(name, monkeypatch):
+    noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    image = np.where(np.arange(32)[:, None, None] < 16, noise, picture(32, 32, 3))
+    both = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
+    for alone in ("ispc_texcomp", "etcpak"):
+        with monkeypatch.context() as patch:
+            patch.setattr(codecs, "_has", lambda p, alone=alone: p == alone)
+            one = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
+        assert one < both
+
+
+@pytest.mark.parametrize("name", ["astc-6x6"])
+def test_alpha_weights_spend_less_on_colour_that_is_hardly_seen(name):
+    image = picture(36, 36, 4)
+    image[:, :, :3] = np.random.default_rng(0).integers(0, 256, (36, 36, 3))
+    image[:, :, 3] = 5 + np.arange(36) % 7
+
+    def kept(alpha_weighted):
+        result = decode(CODECS[name], encode(CODECS[name], image, alpha_weighted=alpha_weighted), 36, 36, 4)
+        return psnr(result[..., 3], image[..., 3]), psnr(result[..., :3], image[..., :3])
+
+    (alpha, color), (alpha_weighted, color_weighted) = kept(False), kept(True)
+    assert alpha_weighted > alpha + 3 and color_weighted < color
+
+
+def brute_force(values):
+    """Least squared error of 16 values over all pairs of endpoints of a BC4 block."""
+    a, b = np.meshgrid(np.arange(256.0), np.arange(256.0), indexing="ij")
+    seven = np.stack([((7 - i) * a + i * b) / 7 for i in range(8)])
+    five = np.stack([((5 - i) * a + i * b) / 5 for i in range(6)] + [np.zeros_like(a), np.full_like(a, 255)])
+    least = np.inf
+    for palette, allowed in ((seven, a > b), (five, a <= b)):
+        error = sum(((palette - v) ** 2).min(axis=0) for v in values)
+        least = min(least, error[allowed].min())
+    return least
+
+
+def test_bc4_finds_nearly_the_best_endpoints():
+    rng = np.random.default_rng(5)
+    blocks = [
+        rng.integers(0, 256, 16),  # noise
+        rng.choice([66, 100, 160, 213], 16) + rng.integers(0, 4, 16),  # clusters
+        rng.choice([0, 0, 128, 131, 255], 16),  # extremes
+        np.clip(rng.normal(120, 6, 16), 0, 255),
+        100 + np.arange(16) * 3,
+        np.r_[np.full(15, 40), 200],
+    ]
+    total = best = 0.0
+    for values in blocks:
+        image = np.asarray(values, np.uint8).reshape(4, 4)
+        decoded = decode_bc4(encode_bc4(image), 4, 4).astype(np.float64) * 255
+        total += ((decoded - image) ** 2).sum()
+        best += brute_force(image.ravel().astype(float))
+    assert best <= total + 1e-3 and total < best * 1.02
+
+
+@pytest.mark.parametrize("values", [(7, 7), (0, 255), (0, 1), (254, 255)])
+def test_bc4_blocks_of_two_values_are_exact(values):
+    image = np.resize(np.array(values, np.uint8), (8, 4))
+    assert np.array_equal(np.round(decode_bc4(encode_bc4(image), 8, 4) * 255), image)
+
+
+@pytest.mark.parametrize("name", ["bc1"])  # which says that texture2ddecoder is there
+def test_bc4_is_what_other_decoders_read(name):
+    """texture2ddecoder rounds the values between the endpoints down."""
+    image = picture(16, 12, 1)
+    blocks = encode_bc4(image[:, :, 0])
+    theirs = codecs._decode_rgba("bc4", blocks.tobytes(), 16, 12)[:, :, 0]
+    ours = decode_bc4(blocks, 16, 12) * 255
+    assert (np.abs(np.floor(ours + 1e-3) - theirs) < 1e-3).all()
+
+
+def test_names_of_codecs():
+    chosen, notes = choose_codecs(["bc7", "astc-6x6"])
+    assert [c.name for c in chosen if c.family == "bc"] == ["bc4", "bc5", "bc7"] or notes
+    with pytest.raises(UsageError, match=r"codecs: got 'bc9', expected some of bc1, bc7, bc, astc, astc-4x4"):
+        choose_codecs(["bc9"])
+
+
+def test_missing_encoders_leave_the_rest(monkeypatch):
+    monkeypatch.setattr(codecs, "_has", lambda package: package not in ("quicktex", "ispc_texcomp"))
+    chosen, notes = choose_codecs(["bc", "astc-8x8"])
+    assert [c.name for c in chosen] == ["bc4", "bc5", "bc7", "astc-8x8"]
+    assert notes == [
+        "quicktex is not installed: BC1, BC3 left out; pip install gstex[compare]",
+        "ispc_texcomp is not installed: BC7 is encoded by the other encoder alone, up to 0.7 dB worse; "
+        "pip install gstex[compare]",
+    ]
+    with pytest.raises(ExtraError, match=r"no encoder is installed for BC1, BC3: pip install gstex\[compare\]"):
+        choose_codecs(["bc1"])
+    monkeypatch.setattr(codecs, "_has", lambda package: package != "texture2ddecoder")
+    with pytest.raises(ExtraError, match=r"needs texture2ddecoder: pip install gstex\[compare\]"):
+        choose_codecs(["bc7"])

@@ -1,0 +1,123 @@
+"""Encoding many images: each once, kept from run to run, in processes or not."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from gstex.compare import encoding
+from gstex.compare.cache import Cache, default_folder
+from gstex.compare.encoding import Job, encode_all, unzip, zip_bytes
+from gstex.errors import ExtraError, GstexError
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (12, 8, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The codecs that were really run."""
+    done = []
+    run = Job.run
+    monkeypatch.setattr(Job, "run", lambda job: done.append(job.codec) or run(job))
+    return done
+
+
+def files(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def test_equal_jobs_run_once(image, runs):
+    steps = []
+    jobs = [Job("bc4", image), Job("bc4", image.copy()), Job("bc4", 255 - image)]
+    results = encode_all(jobs, progress=lambda *at: steps.append(at))
+    assert runs == ["bc4", "bc4"] and results[0] == results[1] != results[2]
+    assert steps == [(0, 2), (1, 2), (2, 2)]
+    assert len(unzip(results[0])) == 3 * 2 * 8
+
+
+def test_results_are_kept(image, runs, tmp_path):
+    first = encode_all([Job("bc4", image)], cache=Cache(tmp_path))
+    steps = []
+    again = encode_all([Job("bc4", image)], cache=Cache(tmp_path), progress=lambda *at: steps.append(at))
+    assert first == again and runs == ["bc4"] and steps == [(1, 1)]
+
+
+@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[:-1], lambda d: bytes([d[0] ^ 1]) + d[1:],
+                                    lambda d: d[:-5] + bytes([d[-5] ^ 1]) + d[-4:], lambda d: zip_bytes(b"other")])
+def test_a_damaged_entry_is_made_again(image, runs, tmp_path, damage):
+    good = encode_all([Job("bc4", image)], cache=Cache(tmp_path))
+    [path] = files(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    assert encode_all([Job("bc4", image)], cache=Cache(tmp_path)) == good and len(runs) == 2
+    assert path.read_bytes() == good[0]
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(image, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert encode_all([Job("bc4", image)], cache=Cache(blocked)) == encode_all([Job("bc4", image)])
+
+
+def test_the_key_holds_all_that_matters(image, monkeypatch):
+    keys = {
+        Job("bc4", image).key, Job("bc4", 255 - image).key, Job("bc4", image.transpose(1, 0, 2)).key,
+        Job("astc-4x4", image).key, Job("astc-4x4", image, exhaustive=True).key,
+    }  # fmt: skip
+    assert len(keys) == 5
+    assert Job("bc4", image, exhaustive=True).key == Job("bc4", image).key  # BC4 knows no such setting
+    monkeypatch.setattr(encoding, "versions", lambda codec: {"numba": "0"})
+    assert Job("bc4", image).key not in keys
+
+
+def test_processes_give_the_same(image, monkeypatch):
+    jobs = [Job("bc4", np.roll(image, i)) for i in range(3)]
+    alone = encode_all(jobs)
+    monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
+    assert encode_all(jobs, processes=2) == alone
+
+
+def test_a_stop_ends_the_processes(image, monkeypatch):
+    monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
+    before = set(encoding.multiprocessing.active_children())
+
+    def stop(done, total):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_all([Job("bc4", np.roll(image, i)) for i in range(4)], processes=2, progress=stop)
+    assert not set(encoding.multiprocessing.active_children()) - before
+
+
+def test_trim_keeps_what_was_used_last(tmp_path):
+    cache = Cache(tmp_path)
+    for age, key in enumerate(("aa1", "bb2", "cc3")):
+        cache.put(key, bytes(100))
+        os.utime(tmp_path / key[:2] / key, (time.time() - 1000 + age,) * 2)
+    assert cache.get("aa1") == bytes(100)
+    cache.trim(250)
+    assert [p.name for p in files(tmp_path)] == ["aa1", "cc3"]
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "x"))
+    assert default_folder() == tmp_path / "x"
+    monkeypatch.delenv("GSTEX_CACHE")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "gstex"
+
+
+def test_what_is_no_zstd():
+    with pytest.raises(GstexError, match="cannot be unpacked"):
+        unzip(b"no zstd at all")
+
+
+def test_without_zstandard(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
+    with pytest.raises(ExtraError, match=r"needs zstandard: pip install gstex\[compare\]"):
+        zip_bytes(b"x")
