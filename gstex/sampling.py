@@ -5,6 +5,7 @@ texture unit does around that. The reference for the shaders.
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from . import decode
 from .filtering import bilinear
 from .srgb import linear_to_srgb, srgb_to_linear
 
-__all__ = ["MAX_TAPS", "Levels", "footprints", "sample_at", "sample_grid"]
+__all__ = ["MAX_TAPS", "FileLevels", "Levels", "footprints", "sample_at", "sample_grid"]
 
 MAX_TAPS = 8
 # A footprint this little longer than a whole number of its widths takes that number of taps: by a rounding error
@@ -21,11 +22,24 @@ TAP_SLACK = 1 / 64
 _POINTS_AT_ONCE = 1 << 16
 
 
-class Levels:
-    """The levels of detail of a file, each to be read at any point.
+class Levels(Protocol):
+    """Levels of detail, each to be read at any point.
 
-    With four_fetches a level is decoded when it is first read, and kept.
+    width, height: of level 0. last: the number of the last level. is_srgb: bool [C].
     """
+
+    width: int
+    height: int
+    channels: int
+    last: int
+    is_srgb: np.ndarray
+
+    def read(self, uv: np.ndarray, level: int) -> np.ndarray:
+        """Values float [P, C] of one level at uv float64 [P, 2]."""
+
+
+class FileLevels:
+    """The levels of a file. With four_fetches a level is decoded when it is first read, and kept."""
 
     def __init__(self, words: np.ndarray, *, four_fetches: bool):
         self.height, self.width, self.channels = decode.shape(words, 0)
@@ -36,7 +50,6 @@ class Levels:
         self._decoded: dict[int, np.ndarray] | None = {} if four_fetches else None
 
     def read(self, uv: np.ndarray, level: int) -> np.ndarray:
-        """Values float32 [P, C] of one level at uv float64 [P, 2]."""
         # Here in float64; sample_mip would do the same in float32, at less precision far out.
         uv = uv - np.floor(uv) if self._repeat else np.clip(uv, 0, 1)
         if self._decoded is None:
@@ -47,7 +60,12 @@ class Levels:
 
 
 def sample_at(
-    levels: Levels, uv: np.ndarray, *, lod: np.ndarray | None = None, duv: np.ndarray | None = None
+    levels: Levels,
+    uv: np.ndarray,
+    *,
+    lod: np.ndarray | None = None,
+    duv: np.ndarray | None = None,
+    max_taps: int = MAX_TAPS,
 ) -> np.ndarray:
     """Sample a texture at points.
 
@@ -56,6 +74,7 @@ def sample_at(
         lod: float [M], not NaN, clamped to the levels there are; None for level 0.
         duv: float [M, 2, 2], finite: (du, dv) of a step to the right and of a step down on the screen; None to
             take lod and one tap.
+        max_taps: other than 8 only to compare with it.
 
     Returns:
         float32 [M, C] in 0..1, encoded as stored.
@@ -65,7 +84,7 @@ def sample_at(
         part = slice(first, first + _POINTS_AT_ONCE)
         points = np.asarray(uv[part], np.float64)
         if duv is not None:
-            detail, taps, step = footprints(duv[part], levels.width, levels.height)
+            detail, taps, step = footprints(duv[part], levels.width, levels.height, max_taps)
         else:
             detail = np.zeros(len(points)) if lod is None else np.asarray(lod[part], np.float64)
             taps, step = np.ones(len(points), np.int64), np.zeros_like(points)
@@ -90,7 +109,9 @@ def sample_grid(levels: Levels, width: int, height: int) -> np.ndarray:
     return out
 
 
-def footprints(duv: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def footprints(
+    duv: np.ndarray, width: int, height: int, max_taps: int = MAX_TAPS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Level of detail and taps of pixels whose two steps on the screen cover `duv` of a texture.
 
     A pixel covers a parallelogram with the second moments of an ellipse, whose axes (the singular values of
@@ -102,7 +123,7 @@ def footprints(duv: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np
         width, height: of level 0.
 
     Returns:
-        lod float64 [M] (-inf for a footprint of no size), taps int64 [M] in 1..8, and step float64 [M, 2]:
+        lod float64 [M] (-inf for a footprint of no size), taps int64 [M] in 1..max_taps, and step float64 [M, 2]:
         from one tap to the next in uv.
     """
     size = np.array([width, height], np.float64)
@@ -113,7 +134,7 @@ def footprints(duv: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np
     major = np.sqrt((ax * ax + bx * bx + ay * ay + by * by) / 2 + root)
     minor = np.abs(ax * by - ay * bx) / np.where(major > 0, major, 1)
     # Levels finer than 0 do not exist: taps closer than a texel of level 0 would show nothing new.
-    taps = np.clip(np.ceil(major / np.maximum(minor, 1) - TAP_SLACK), 1, MAX_TAPS).astype(np.int64)
+    taps = np.clip(np.ceil(major / np.maximum(minor, 1) - TAP_SLACK), 1, max_taps).astype(np.int64)
     with np.errstate(divide="ignore"):
         lod = np.log2(major / taps)
     # The direction of the major axis, in the form that does not cancel.
@@ -129,12 +150,6 @@ def _blend(levels: Levels, uv: np.ndarray, lod: np.ndarray, taps: np.ndarray, st
     lod = np.clip(lod, 0, levels.last)
     fine = np.floor(lod).astype(np.int64)
     coarse_share = lod - fine
-    if not coarse_share.any() and (taps == 1).all():
-        # Nothing to blend: the stored values, without a detour over linear light.
-        value = np.empty((len(uv), levels.channels), np.float32)
-        for level, pick, _ in _levels_read(fine, coarse_share):
-            value[pick] = levels.read(uv[pick], level)
-        return value
     total = np.zeros((len(uv), levels.channels))
     for tap in range(int(taps.max())):
         at = np.flatnonzero(tap < taps)

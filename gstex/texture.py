@@ -12,7 +12,7 @@ from .format import PackedRawMip, candidate_stats, unpack
 from .format.container import read_file, write_file
 from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
 from .material import write_maps
-from .sampling import Levels, sample_at, sample_grid
+from .sampling import FileLevels, sample_at, sample_grid
 
 
 class Texture:
@@ -235,11 +235,11 @@ class Texture:
         value = self.metadata.get(key)
         return value if isinstance(value, dict) else {}
 
-    def _levels(self, filter: str | None) -> Levels:
+    def _levels(self, filter: str | None) -> FileLevels:
         filter = filter or self.sampling
         if filter not in ("direct", "bilinear"):
             raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
-        return Levels(self.words, four_fetches=filter == "bilinear")
+        return FileLevels(self.words, four_fetches=filter == "bilinear")
 
     def _check_mip(self, mip: int) -> None:
         if not 0 <= mip < self.mip_count:
