@@ -1,15 +1,30 @@
 """Quality in numbers. float64 throughout; every metric says over which values and with which peak.
 
 The words are those of the command line: `psnr` is measured at texel centres, `psnr_sampled` between them.
+Colour under zero opacity has weight 0 and counts in no metric.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from .errors import ExtraError
 from .filtering import bilinear
+from .fit.loss import C1, C2, RADIUS, windowed
+from .material import Material
+from .shading import is_lit, render_plane_views
+from .srgb import linear_to_srgb
 
-__all__ = ["filtered", "mse", "psnr", "psnr_by_map", "sample_points", "to_psnr"]
+__all__ = [
+    "Quality", "filtered", "flip", "measure_quality", "mse", "normal_angles", "psnr", "psnr_by_map", "sample_points",
+    "ssim", "to_psnr",
+]  # fmt: skip
+
+PIXELS_PER_DEGREE = 67.0  # FLIP's own default: a 0.7 m wide 4K monitor seen from 0.7 m
 
 
 def mse(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -55,3 +70,225 @@ def sample_points(count: int = 2**18, seed: int = 0) -> np.ndarray:
 def filtered(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
     """What bilinear filtering of `image` gives at uv, in float64: the reference of `psnr_sampled`."""
     return bilinear(image.astype(np.float64), uv.astype(np.float64), repeat=repeat)
+
+
+def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Structural similarity, 1 for equal images: Wang et al. 2004, eq. 13, range 1, their window of 11x11, sigma 1.5.
+
+    Arguments as for `mse`, [H, W, C], encoded as they are. Each channel by itself, then the mean over all texels
+    whose window lies inside the image; along an axis of 10 texels or less windows are cut at the border instead.
+    Weights of 0 are left out of the windows and of the mean. 1.0 where the weights leave nothing to compare.
+    """
+    inner = tuple(slice(RADIUS, n - RADIUS) if n > 2 * RADIUS else slice(None) for n in image.shape[:2])
+    total = total_weight = 0.0
+    for c in range(image.shape[2]):
+        x, y = image[:, :, c].astype(np.float64), reference[:, :, c].astype(np.float64)
+        w = np.ones_like(x) if weights is None else weights[:, :, c].astype(np.float64)
+        similarity = _ssim_plane(x, y, w)
+        total += float((similarity * w)[inner].sum())
+        total_weight += float(w[inner].sum())
+    return total / total_weight if total_weight > 0 else 1.0
+
+
+def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """SSIM of every texel, all float64 [H, W]; without meaning where w is 0."""
+    inverse = 1 / np.maximum(windowed(w), np.finfo(np.float64).tiny)
+
+    def mean(a: np.ndarray) -> np.ndarray:
+        return windowed(w * a) * inverse
+
+    mean_x, mean_y = mean(x), mean(y)
+    covariance = mean(x * y) - mean_x * mean_y
+    variances = mean(x * x) - mean_x**2 + mean(y * y) - mean_y**2
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    return luminance * (2 * covariance + C2) / (variances + C2)
+
+
+def flip(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean of FLIP, 0 for equal pictures to 1 (Andersson et al. 2020; the authors' flip-evaluator, LDR).
+
+    image, reference: float [H, W, 3] sRGB in 0..1, seen at PIXELS_PER_DEGREE. weights: [H, W]; texels of weight 0
+    are made equal before and are left out of the mean. 0.0 where the weights leave nothing to compare.
+
+    Raises:
+        ExtraError: flip-evaluator is not installed.
+    """
+    try:
+        library = import_module("flip_evaluator")
+    except ImportError as error:
+        raise ExtraError("FLIP needs flip-evaluator: pip install gstex[compare]") from error
+    picture, truth = (np.ascontiguousarray(np.clip(a, 0, 1), np.float32) for a in (image, reference))
+    visible = np.ones(picture.shape[:2], bool) if weights is None else weights > 0
+    if not visible.any():
+        return 0.0
+    picture[~visible] = truth[~visible]
+    errors, _, _ = library.evaluate(
+        truth, picture, "LDR", applyMagma=False, computeMeanError=False, parameters={"ppd": PIXELS_PER_DEGREE}
+    )
+    return float(errors[visible].mean(dtype=np.float64))
+
+
+def normal_angles(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
+    """Mean and 99th percentile of the angle between normals, in degrees.
+
+    image, reference: float [H, W, 2], X and Y of normals as stored (0..1 stands for -1..1). Z is rebuilt as
+    sqrt(1 - x^2 - y^2), then the normals are made unit length. weights: [H, W]; texels of weight 0 are left out.
+    (0.0, 0.0) where the weights leave nothing to compare.
+    """
+    a, b = _unit_normals(image), _unit_normals(reference)
+    # atan2 of sine and cosine: arccos alone would lose small angles.
+    angles = np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
+    if weights is not None:
+        angles = angles[weights > 0]
+    return (float(angles.mean()), float(np.quantile(angles, 0.99))) if angles.size else (0.0, 0.0)
+
+
+def _unit_normals(stored: np.ndarray) -> np.ndarray:
+    """[..., 2] as stored -> float64 [..., 3], unit length."""
+    xy = stored.astype(np.float64) * 2 - 1
+    z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=-1, keepdims=True), 0))
+    normals = np.concatenate([xy, z], axis=-1)
+    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All that is measured of a stack. None is an exact match, a map that is missing or constant, or in `notes`.
+
+    psnr, psnr_by_map: dB at texel centres, over all channels that vary or those of a role. psnr_sampled: dB
+    between texel centres. ssim_by_map: 1 is equal. flip_albedo: of 'albedo', else of 'color'. normal_angle_mean,
+    normal_angle_p99: degrees. shaded_psnr, shaded_flip: over the pictures of `shading.render_plane_views`
+    together; materials only. notes: what could not be measured and why.
+    """
+
+    psnr: float | None
+    psnr_sampled: float | None
+    psnr_by_map: dict[str, float | None]
+    ssim_by_map: dict[str, float]
+    flip_albedo: float | None
+    normal_angle_mean: float | None
+    normal_angle_p99: float | None
+    shaded_psnr: float | None
+    shaded_flip: float | None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+def measure_quality(
+    stack: np.ndarray,
+    material: Material,
+    *,
+    filter_sampled: Callable[[np.ndarray], np.ndarray] | None = None,
+    flip: bool = True,
+) -> Quality:
+    """Measure a stack against the material it stands for.
+
+    Args:
+        stack: float32 [H, W, C], encoded as `material.pixels`.
+        material: the original; its `wrap` is that of filtering.
+        filter_sampled: uv float32 [M, 2] -> values [M, C] for psnr_sampled; None filters the stack bilinearly.
+        flip: False leaves FLIP out, which takes most of the time: about 3 s for four pictures of 512x512.
+    """
+    original = _prepare(material)
+    roles = [material.channels[i].role for i in original.varying]
+    picked, reference = stack[:, :, original.varying], material.pixels[:, :, original.varying]
+    weights = original.weights
+
+    sampled = filter_sampled or (lambda uv: filtered(stack, uv, repeat=material.wrap == "repeat"))
+    values = sampled(original.uv)[:, original.varying]
+    by_map, similarity = psnr_by_map(picked, reference, roles, weights), {}
+    for role in by_map:
+        mine = [c for c, r in enumerate(roles) if r == role]
+        part = None if weights is None else weights[:, :, mine]
+        similarity[role] = ssim(picked[:, :, mine], reference[:, :, mine], part)
+
+    normal = [i for i, c in enumerate(material.channels) if c.role == "normal"]
+    angles: tuple[float | None, float | None] = (None, None)
+    if len(normal) >= 2 and "normal" in roles:
+        angles = normal_angles(stack[:, :, normal[:2]], material.pixels[:, :, normal[:2]])
+
+    views = _views(stack, material) if original.views else []
+    squares = [mse(a, b) for a, b in zip(views, original.views, strict=True)]
+    flips, notes = _flips(stack, material, roles, views, original.views) if flip else ((None, None), ())
+    return Quality(
+        psnr=_finite(psnr(picked, reference, weights)),
+        psnr_sampled=_finite(psnr(values, original.sampled, original.sampled_weights)),
+        psnr_by_map={role: _finite(value) for role, value in by_map.items()},
+        ssim_by_map=similarity,
+        flip_albedo=flips[0],
+        normal_angle_mean=angles[0],
+        normal_angle_p99=angles[1],
+        shaded_psnr=_finite(to_psnr(float(np.mean(squares)))) if squares else None,
+        shaded_flip=flips[1],
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Original:
+    """What every measurement needs of the material: its varying channels, their values between texels, its views."""
+
+    varying: list[int]
+    weights: np.ndarray | None
+    uv: np.ndarray
+    sampled: np.ndarray
+    sampled_weights: np.ndarray | None
+    views: list[np.ndarray]
+
+
+@lru_cache(maxsize=1)  # a comparison measures many stacks against one material
+def _prepare(material: Material) -> _Original:
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    repeat = material.wrap == "repeat"
+    weights = None if material.weights is None else material.weights[:, :, varying]
+    uv = sample_points()
+    return _Original(
+        varying=varying,
+        weights=weights,
+        uv=uv,
+        sampled=filtered(material.pixels[:, :, varying], uv, repeat=repeat),
+        sampled_weights=None if weights is None else filtered(weights, uv, repeat=repeat),
+        views=_views(material.pixels, material) if is_lit(material.to_metadata()["channels"]) else [],
+    )
+
+
+def _views(stack: np.ndarray, material: Material) -> list[np.ndarray]:
+    return render_plane_views(stack, material.to_metadata()["channels"], material.normal_convention)
+
+
+def _flips(
+    stack: np.ndarray,
+    material: Material,
+    roles: Sequence[str],
+    views: Sequence[np.ndarray],
+    references: Sequence[np.ndarray],
+) -> tuple[tuple[float | None, float | None], tuple[str, ...]]:
+    """FLIP of the albedo and of the views, and notes. roles: of the channels that vary."""
+    role = "albedo" if "albedo" in roles else "color"
+    of_albedo = of_views = None
+    try:
+        if role in roles:
+            picked = [i for i, c in enumerate(material.channels) if c.role == role][:3]
+            weights = None if material.weights is None else material.weights[:, :, picked[0]]
+            picture, reference = (_as_picture(a, picked, material) for a in (stack, material.pixels))
+            of_albedo = flip(picture, reference, weights)
+        if views:
+            of_views = float(np.mean([flip(a, b) for a, b in zip(views, references, strict=True)]))
+    except ExtraError as error:
+        return (None, None), (str(error),)
+    return (of_albedo, of_views), ()
+
+
+def _as_picture(stack: np.ndarray, picked: Sequence[int], material: Material) -> np.ndarray:
+    """A colour of one or three channels as [H, W, 3] sRGB."""
+    values = np.clip(stack[:, :, picked], 0, 1)
+    if material.channels[picked[0]].color_space == "linear":
+        values = linear_to_srgb(values)
+    return values if values.shape[2] == 3 else np.repeat(values[:, :, :1], 3, axis=2)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -28,7 +28,6 @@ def _window() -> np.ndarray:
 
 # One axis of the window, float64 [11], sum 1.
 WINDOW = _window()
-_TAPS = WINDOW.astype(np.float32)
 
 
 def perceptual(image: np.ndarray, target: np.ndarray, importance: np.ndarray) -> tuple[float, np.ndarray]:
@@ -84,9 +83,9 @@ def _ssim_term(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, np.n
 
 
 def windowed(plane: np.ndarray) -> np.ndarray:
-    """Convolve float32 [H, W] with the window; beyond the borders it is 0."""
+    """Convolve float [H, W] with the window, in its own precision; beyond the borders it is 0."""
     out = np.empty_like(plane)
-    _convolve(plane, _TAPS, out)
+    _convolve(plane, WINDOW.astype(plane.dtype), out)
     return out
 
 
@@ -96,14 +95,14 @@ def _convolve(plane, taps, out):
     radius = len(taps) // 2
     for y in prange(height):
         # Columns first, into a row with a border of zeros; then along that row.
-        row = np.zeros(width + 2 * radius, np.float32)
+        row = np.zeros(width + 2 * radius, plane.dtype)
         for k in range(len(taps)):
             source = y + k - radius
             if 0 <= source < height:
                 for x in range(width):
                     row[radius + x] += taps[k] * plane[source, x]
         for x in range(width):
-            out[y, x] = np.float32(0)
+            out[y, x] = 0
         for k in range(len(taps)):
             for x in range(width):
                 out[y, x] += taps[k] * row[x + k]
