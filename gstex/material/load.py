@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gstex.material.images import (
     to_unit,
 )
 from gstex.material.material import MAX_CHANNELS, Channel, Material
+from gstex.material.own_mips import OwnMip, find_own_mips, read_own_mip
 from gstex.material.resample import guess_wrap, resample
 from gstex.material.roles import ALPHA_ROLE, ROLES
 
@@ -29,6 +30,7 @@ __all__ = ["load_material"]
 # Channels of a data map that differ by at most this much on average are one grey channel stored three times:
 # a palette or JPEG's chroma leaves a level or two (texture_rock_depth: up to 2/255 in a few texels).
 _GREY_MEAN_DIFFERENCE = 1.5 / 255
+_SAME = 0.5 / 255  # a level of a constant channel within half an 8-bit code is that constant
 _LETTERS = "rgba"
 
 
@@ -50,13 +52,15 @@ class _Map:
     pixels: np.ndarray
     planes: list[_Plane]
     copies: dict[int, int]      # file channel -> the file channel it repeats
+    own_mips: dict[int, np.ndarray] = field(default_factory=dict)  # by level, as stored
 
     @property
     def colors(self) -> int:
         return self.info.channels - (self.info.channels in (2, 4))
 
-    def unit(self, channel: int) -> np.ndarray:
-        return to_unit(self.pixels[:, :, channel], self.info.float_range)
+    def unit(self, channel: int, level: int = 0) -> np.ndarray:
+        pixels = self.own_mips[level] if level else self.pixels
+        return to_unit(pixels[:, :, channel], self.info.float_range)
 
 
 def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Material:
@@ -64,18 +68,19 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
 
     Args:
         path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
-            with an opacity if its alpha varies, whatever its name says.
+            with an opacity if its alpha varies, whatever its name says. A folder may give smaller levels of its
+            maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they become `Material.own_mips`.
         overrides: `role=file[:channels]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
     Raises:
         MaterialError: missing, empty or unreadable input, a broken image, a size out of range, more than 16
-            channels.
+            channels, a smaller level that does not fit its map.
         AmbiguousError: several candidates for a role; the message shows the override to type.
         UsageError: an override that cannot be understood.
     """
     path = Path(path)
-    folder, names, ignored = _list_images(path)
+    folder, names, own_mips, ignored = _list_images(path)
     single = not path.is_dir()
     parsed = [parse_override(text, names) for text in overrides]
     dropped = {o.file for o in parsed if o.role == "ignore" and o.channels is None}
@@ -99,17 +104,18 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
         if unused:
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
     _check_channel_count(maps)
+    _read_own_mips(maps, own_mips, ignored)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
     return _build(path, maps, wrap, ignored)
 
 
-def _list_images(path: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
-    """The folder, its image names in sorted order, and (name, reason) of its other files."""
+def _list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]:
+    """The folder, the names of its maps in sorted order, their smaller levels, and (name, reason) of other files."""
     try:
         if not path.exists():
             raise MaterialError(f"{path}: no such file or folder; give a folder of maps or an image")
         if not path.is_dir():
-            return path.parent, [path.name], []
+            return path.parent, [path.name], [], []
         entries = sorted(path.iterdir())
         files = [e for e in entries if e.is_file() and not e.name.startswith(".")]
     except OSError as error:
@@ -121,7 +127,10 @@ def _list_images(path: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
     odd = [n for n in names if not n.isprintable()]
     if odd:
         raise MaterialError(f"{path}: the file name {odd[0]!r} holds unprintable characters; rename it")
-    return path, names, ignored
+    maps, own_mips, left_out = find_own_mips(path, names, entries)
+    if not maps:
+        raise MaterialError(f"{path}: only smaller levels such as {names[0]}; put level 0 of the maps beside them")
+    return path, maps, own_mips, left_out + ignored
 
 
 def _folder_hint(entries: Sequence[Path]) -> str:
@@ -233,6 +242,22 @@ def _check_channel_count(maps: list[_Map]) -> None:
         )
 
 
+def _read_own_mips(maps: list[_Map], own_mips: list[OwnMip], ignored: list[tuple[str, str]]) -> None:
+    """Read the smaller levels of the maps in use."""
+    chosen = {m.info.file: m for m in maps}
+    largest = _largest(maps)
+    for own in own_mips:
+        if own.map in chosen:
+            item = chosen[own.map]
+            item.own_mips[own.level] = read_own_mip(own, item.info, largest.width, largest.height)
+        else:
+            ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
+
+
+def _largest(maps: list[_Map]) -> SourceMap:
+    return max(maps, key=lambda m: m.info.width * m.info.height).info
+
+
 def _color_space(role: str, info: SourceMap, component: str) -> str:
     """Float files are linear; a specular map of one channel is an intensity, not a colour."""
     if info.is_float or (role == "specular" and component == "v"):
@@ -250,7 +275,7 @@ def _neutral(role: str, info: SourceMap) -> tuple[float, ...]:
 
 def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str]]) -> Material:
     """Stack the planned channels, resampled to the largest map, and note how each file is written back."""
-    largest = max(maps, key=lambda m: m.info.width * m.info.height).info
+    largest = _largest(maps)
     height, width = largest.height, largest.width
     order = list(ROLES)
     entries = sorted(
@@ -269,13 +294,39 @@ def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str
             plane.file_channel, constant, _neutral(plane.role, item.info),
         ))
     stack.flags.writeable = False
+    own_mips = _stack_own_mips(entries, height, width, repeat=wrap == "repeat")
+    for index, channel in enumerate(channels):
+        value = channel.constant
+        levels = [own[:, :, index] for own in own_mips if own is not None]
+        if value is not None and any((np.abs(v - value) > _SAME).any() for v in levels):  # not where NaN
+            channels[index] = replace(channel, constant=None)
     normals = [m for m in maps if any(p.role == "normal" for p in m.planes)]
     convention = (normals[0].choice.convention or "gl") if normals else None
     return Material(
         name=_material_name(path), width=width, height=height, sources=tuple(m.info for m in maps),
         channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap,
-        ignored=tuple(ignored), planes={m.info.file: _planes_of(m, channels) for m in maps},
+        ignored=tuple(ignored), planes={m.info.file: _planes_of(m, channels) for m in maps}, own_mips=own_mips,
     )
+
+
+def _stack_own_mips(
+    entries: list[tuple[_Map, _Plane]], height: int, width: int, *, repeat: bool
+) -> tuple[np.ndarray | None, ...]:
+    """See `Material.own_mips`. A map smaller than the stack is resampled as its level 0 is."""
+    last = max((level for item, _ in entries for level in item.own_mips), default=0)
+    result: list[np.ndarray | None] = []
+    for level in range(1, last + 1):
+        size = max(1, height >> level), max(1, width >> level)
+        stack = np.full((*size, len(entries)), np.nan, np.float32)
+        for index, (item, plane) in enumerate(entries):
+            if level in item.own_mips:
+                unit = item.unit(plane.file_channel, level)[:, :, None]
+                if unit.shape[:2] != size:
+                    unit = np.clip(resample(unit, *size, repeat=repeat), 0.0, 1.0)
+                stack[:, :, index] = unit[:, :, 0]
+        stack.flags.writeable = False
+        result.append(None if np.isnan(stack).all() else stack)
+    return tuple(result)
 
 
 def _planes_of(item: _Map, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
