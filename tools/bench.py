@@ -3,13 +3,13 @@
     python tools/bench.py rd --quick    256x256 crops against the prototype's floor
     python tools/bench.py rd            the bench set: the centre 512x512 of every material
     python tools/bench.py rd --full     whole materials
+    python tools/bench.py filtering     minified, turned and grazing views against block codecs
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
 """
 
 from __future__ import annotations
 
-import shlex
 import sys
 import tempfile
 import time
@@ -19,14 +19,14 @@ from typing import Any
 
 import click
 import numpy as np
-from click.core import ParameterSource
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 
-from bench_cases import PROTOTYPE, Case, list_cases, quick_cases  # noqa: E402
+from bench_cases import PROTOTYPE, Case, list_cases, parse_rates, quick_cases  # noqa: E402
+from bench_filtering import filtering  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
-from bench_table import describe_run, write_table  # noqa: E402
+from bench_table import describe_run, typed_command, write_table  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
@@ -55,16 +55,7 @@ def bench() -> None:
     """Measure gstex and write the tables under benchmarks/results/."""
 
 
-def _parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float]:
-    if text is None:
-        return []
-    try:
-        rates = [float(part) for part in text.split(",")]
-    except ValueError:
-        rates = []
-    if not rates or not all(0 < rate <= 64 for rate in rates):
-        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
-    return rates
+bench.add_command(filtering)
 
 
 @bench.command()
@@ -75,7 +66,7 @@ def _parse_rates(context: click.Context, parameter: click.Parameter, text: str |
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]),
               help="What to fit for.  [default: bilinear with --quick, else direct]")
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True)
-@click.option("--bpp", "rates", metavar="B,B,...", callback=_parse_rates,
+@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits a texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this material; may be given many times.")
@@ -106,7 +97,7 @@ def rd(
         maps = [f"psnr_{role}" for role in ROLES if any(f"psnr_{role}" in row for row in rows)]
         columns = [*COLUMNS, *(FLOOR_COLUMNS if quick else ()), *maps]
         settings = ", ".join(f"{name} {value}" for name, value in options.items())
-        about = {**describe_run(_command(context)), "settings": settings}
+        about = {**describe_run(typed_command(context)), "settings": settings}
         table, title = TABLES[mode]
         for path in write_table(results, table, title, about, columns, rows):
             click.echo(path)
@@ -215,25 +206,6 @@ def _progress_line(label: str) -> Callable[[gstex.Progress], None] | None:
             click.echo(f"\r{line}\033[K\r", err=True, nl=False)
 
     return draw
-
-
-def _command(context: click.Context) -> str:
-    """The options that were typed, without the folders, which say nothing about the figures."""
-    words = ["python", "tools/bench.py", context.info_name or ""]
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        value = context.params[name]
-        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not typed or name in ("data", "results"):
-            continue
-        if name == "mode":
-            words += [f"--{value}"] if f"--{value}" in parameter.opts else []
-        elif name == "rates":
-            words += ["--bpp", ",".join(f"{rate:g}" for rate in value)]
-        else:
-            for item in value if isinstance(value, tuple) else (value,):
-                words += [parameter.opts[0], item]
-    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,21 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numba
 import numpy as np
+from click.core import ParameterSource
 
 import gstex
 
-__all__ = ["describe_run", "write_table"]
+__all__ = ["describe_run", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
@@ -39,6 +42,25 @@ def describe_run(command: str) -> dict[str, str]:
         "numba": numba.__version__,
         "gstex": f"{gstex.__version__}, commit {_commit()}",
     }
+
+
+def typed_command(context: click.Context) -> str:
+    """The options that were typed, without the folders, which say nothing about the figures."""
+    words = ["python", "tools/bench.py", context.info_name or ""]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        value = context.params[name]
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not typed or name in ("data", "results"):
+            continue
+        if name == "mode":
+            words += [f"--{value}"] if f"--{value}" in parameter.opts else []
+        elif name == "rates":
+            words += ["--bpp", ",".join(f"{rate:g}" for rate in value)]
+        else:
+            for item in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[0], item]
+    return shlex.join(words)
 
 
 def write_table(

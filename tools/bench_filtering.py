@@ -1,0 +1,247 @@
+"""`bench.py filtering`: how a material holds when it is seen from afar, turned, and at a grazing angle.
+
+Everybody gets the same mips, footprints and blend between levels and taps; what differs is how the texels are
+stored and, for gstex, that a shader reads them without a texture unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import OpenImageIO as oiio
+from bench_cases import Case, list_cases, parse_rates
+from bench_table import describe_run, typed_command, write_table
+from filtering_views import VIEWS, View, make_view, supersample
+
+import gstex
+from gstex import metrics
+from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
+from gstex.compare.plans import make_plan
+from gstex.filtering import bilinear
+from gstex.material import Material
+from gstex.material.mips import make_mips
+from gstex.picture import write_picture
+from gstex.sampling import MAX_TAPS, FileLevels, Levels, sample_at
+from gstex.srgb import linear_to_srgb, srgb_to_linear
+
+__all__ = ["filtering"]
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH, HEIGHT = 256, 192  # of a view
+HARDWARE_TAPS = 16
+COLUMNS = (
+    "material", "view", "contender", "bpp", "psnr_level0", "psnr", "loss", "psnr_codec", "gain_codec",
+)  # fmt: skip
+# Codecs by the number of channels in an image, as engines use them. BC1 and ASTC 12x12 are there because their
+# quality is nearer to that of gstex.
+BLOCKS = {
+    "BC7": {1: "bc4", 2: "bc5", 3: "bc7"},
+    "BC1": {1: "bc4", 2: "bc5", 3: "bc1"},
+    "ASTC 12x12": dict.fromkeys((1, 2, 3), "astc-12x12"),
+}
+PICTURE = (160, 120)  # pixels of a view in its picture, shown twice as large
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A way to store and sample a material. bpp: of the whole chain. level0: its level 0, None if it is exact.
+    shown: whether it is in the pictures."""
+
+    name: str
+    levels: Levels
+    taps: int
+    bpp: float | None = None
+    level0: np.ndarray | None = None
+    shown: bool = False
+
+
+class PictureLevels:
+    """Mips as pictures, filtered as a texture unit does it: sRGB texels are decoded before the bilinear filter."""
+
+    def __init__(self, mips: Sequence[np.ndarray], srgb: np.ndarray):
+        self.height, self.width, self.channels = mips[0].shape
+        self.last = len(mips) - 1
+        self.is_srgb = np.zeros(self.channels, bool)  # what `read` returns is light already
+        self._mips = [np.where(srgb, srgb_to_linear(mip), mip).astype(np.float32) for mip in mips]
+
+    def read(self, uv: np.ndarray, level: int) -> np.ndarray:
+        """See gstex.sampling.Levels; the texture repeats."""
+        return bilinear(self._mips[level], uv, repeat=True)
+
+
+@click.command()
+@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Rates of gstex.  [default: 2,4]")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+              help="What to fit for; both ways are measured.")
+@click.option("--material", "names", metavar="NAME", multiple=True,
+              help="Only this one of the samples or of --data; may be given many times.  [default: all samples]")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of more materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where tables and pictures go.  [default: benchmarks/results]")
+@click.pass_context
+def filtering(
+    context: click.Context, rates: list[float], effort: str, sampling: str, names: tuple[str, ...], data: Path,
+    results: Path,
+) -> None:  # fmt: skip
+    """Minified, rotated and grazing views against uncompressed mips and block codecs."""
+    rates = rates or [2.0, 4.0]
+    codecs = _block_families()
+    rows: list[dict[str, Any]] = []
+    try:
+        pictures: dict[str, np.ndarray] = {}
+        for case in _choose_cases(data, names):
+            material = case.load()
+            if reason := _unsuited(material):
+                click.echo(f"{case.name} is left out: {reason}", err=True)
+                continue
+            contenders = list(_contenders(material, rates, codecs, effort, sampling))
+            for name in VIEWS:
+                click.echo(f"{case.name}: {name}", err=True)
+                view = make_view(name, WIDTH, HEIGHT, material)
+                truth = supersample(material, view)
+                shown = [render(contender, material, view) for contender in contenders]
+                rows += [{"material": case.name, **row} for row in compare(material, view, contenders, shown, truth)]
+                pictures.setdefault(name, _strip(material, view, contenders, shown, truth))
+        about = {**describe_run(typed_command(context)),
+                 "settings": f"effort {effort}, sampling {sampling}, seed 0, views {WIDTH}x{HEIGHT}"}  # fmt: skip
+        title = "Filtering: views of a tiled plane"
+        for path in write_table(results, "filtering", title, about, COLUMNS, rows):
+            click.echo(path)
+        for name, picture in pictures.items():
+            write_picture(results / f"filtering-{name}.png", picture)
+            click.echo(results / f"filtering-{name}.png")
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _choose_cases(data: Path, names: tuple[str, ...]) -> list[Case]:
+    samples = [case for case in list_cases(ROOT / "samples", "whole") if case.path.is_dir()]
+    known = {case.name: case for case in [*(list_cases(data, "whole") if data.is_dir() else []), *samples]}
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--material")
+    return [known[name] for name in names] if names else samples
+
+
+def _block_families() -> list[str]:
+    """The block codecs that can be used here; what is missing is said."""
+    families = []
+    for family, by_channels in BLOCKS.items():
+        try:
+            usable, notes = choose_codecs([family.lower().replace(" ", "-")])
+        except gstex.errors.ExtraError as error:
+            usable, notes = [], [str(error)]
+        for note in notes:
+            click.echo(note, err=True)
+        if {codec.name for codec in usable} >= set(by_channels.values()):
+            families.append(family)
+        else:
+            click.echo(f"{family} is left out", err=True)
+    return families
+
+
+def _unsuited(material: Material) -> str | None:
+    if material.wrap != "repeat":
+        return "it does not tile"
+    if any(c.role == "opacity" and c.constant is None for c in material.channels):
+        return "what a pixel that is partly transparent should show is not only a matter of filtering"
+    return None
+
+
+def _contenders(
+    material: Material, rates: list[float], families: list[str], effort: str, sampling: str
+) -> Iterator[Contender]:
+    srgb = np.array([c.color_space == "srgb" for c in material.channels])
+    mips = [level.pixels for level in make_mips(material, repeat=True)]
+    exact = PictureLevels(mips, srgb)
+    for taps in (1, MAX_TAPS, HARDWARE_TAPS):
+        yield Contender(f"uncompressed, {taps} tap{'s' if taps > 1 else ''}", exact, taps, shown=taps == HARDWARE_TAPS)
+    texels = material.width * material.height
+    for family in families:
+        click.echo(f"{material.name}: {family}", err=True)
+        stored, size = _through_blocks(material, mips, BLOCKS[family])
+        yield Contender(f"{family}, {HARDWARE_TAPS} taps", PictureLevels(stored, srgb), HARDWARE_TAPS,
+                        8 * size / texels, stored[0], shown=family == "BC7")  # fmt: skip
+    for rate in rates:
+        click.echo(f"{material.name}: gstex at {rate:g} bpp", err=True)
+        texture = gstex.compress(material, bpp=rate, effort=effort, sampling=sampling, wrap="repeat")
+        bpp, level0 = 32 * len(texture.words) / texels, texture.decode()
+        for way in ("direct", "bilinear"):
+            levels = FileLevels(texture.words, four_fetches=way == "bilinear")
+            yield Contender(f"gstex {rate:g} bpp {way}, {MAX_TAPS} taps", levels, MAX_TAPS, bpp, level0,
+                            shown=way == "direct" and rate == rates[-1])  # fmt: skip
+
+
+def _through_blocks(
+    material: Material, mips: list[np.ndarray], codec_by_channels: dict[int, str]
+) -> tuple[list[np.ndarray], int]:
+    """(mips after a block codec, bytes): the maps packed into images as engines do, every mip encoded for itself."""
+    images = [image for group in make_plan(material) for image in group[0]]
+    result, size = [], 0
+    for mip in mips:
+        stored = mip.copy()  # what is constant is no texture
+        for image in images:
+            codec = CODECS[codec_by_channels[len(image.channels)]]
+            part = np.rint(mip[:, :, image.channels] * 255).astype(np.uint8)
+            data = encode(codec, part)
+            stored[:, :, image.channels] = decode(codec, data, *part.shape)
+            size += len(data)
+        result.append(stored)
+    return result, size
+
+
+def render(contender: Contender, material: Material, view: View) -> np.ndarray:
+    """What a contender shows: float32 [height * width, C], encoded as the material's pixels."""
+    srgb = [i for i, c in enumerate(material.channels) if c.color_space == "srgb"]
+    pixels, size = view.pixels(), np.array([material.width, material.height])
+    uv, duv = view.texels(pixels) / size, view.steps(pixels) / size
+    shown = sample_at(contender.levels, uv, duv=duv, max_taps=contender.taps)
+    if isinstance(contender.levels, PictureLevels):
+        shown[:, srgb] = linear_to_srgb(shown[:, srgb])
+    return shown
+
+
+def compare(
+    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[np.ndarray], truth: np.ndarray
+) -> list[dict[str, Any]]:
+    """A row for every contender; PSNR over the channels that vary."""
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    exact = {c.taps: pixels for c, pixels in zip(contenders, shown, strict=True) if c.level0 is None}
+    rows = []
+    for contender, pixels in zip(contenders, shown, strict=True):
+        psnr = metrics.psnr(pixels[:, varying], truth[:, varying])
+        row = {"view": view.name, "contender": contender.name, "bpp": contender.bpp, "psnr": psnr}
+        if contender.level0 is not None:
+            level0 = metrics.psnr(contender.level0[:, :, varying], material.pixels[:, :, varying])
+            codec = metrics.psnr(pixels[:, varying], exact[contender.taps][:, varying])
+            row |= {"psnr_level0": level0, "loss": level0 - psnr, "psnr_codec": codec, "gain_codec": codec - level0}
+        rows.append(row)
+    return rows
+
+
+def _strip(
+    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[np.ndarray], truth: np.ndarray
+) -> np.ndarray:
+    """The middle of a view side by side, uint8 [h, w, 3]: the truth, and the contenders that are to be seen."""
+    color = [i for i, c in enumerate(material.channels) if c.role == "albedo"] or [0, 0, 0]
+    cells = [("supersampled", truth)]
+    cells += [(c.name, pixels) for c, pixels in zip(contenders, shown, strict=True) if c.shown]
+    return np.concatenate([_cell(values[:, color], view, label) for label, values in cells], axis=1)
+
+
+def _cell(values: np.ndarray, view: View, label: str) -> np.ndarray:
+    left, top = (view.width - PICTURE[0]) // 2, (view.height - PICTURE[1]) // 2
+    pixels = values.reshape(view.height, view.width, 3)[top : top + PICTURE[1], left : left + PICTURE[0]]
+    large = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    strip = oiio.ImageBuf(np.full((24, large.shape[1], 3), 24, np.uint8))
+    # The font comes with OpenImageIO. Where there is none the picture stays without labels.
+    oiio.ImageBufAlgo.render_text(strip, 4, 17, label, 14, "DroidSans", (0.9, 0.9, 0.9))
+    strip.geterror()
+    cell = np.concatenate([strip.get_pixels(oiio.UINT8), large])
+    return np.pad(cell, [(0, 0), (0, 4), (0, 0)], constant_values=24)
