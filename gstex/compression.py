@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from . import metrics
-from .errors import UsageError
-from .fit.fit import Result, Task, fit_mip
+from .errors import BudgetError, UsageError
+from .fit.chain import Mip, fit_chain
+from .fit.fit import BudgetTooSmall, Task
 from .fit.settings import EFFORTS, QUALITIES, make_settings
-from .format import PackedLevel, PackedMaterial, PackedMip, pack
-from .format.layout import ALIGN_WORDS
+from .format import header_words, pack
+from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
 from .material import Material, load_material
+from .material.bleed import bleed
+from .material.halve import FILTERS
+from .material.mips import MipLevel, make_mips
+from .packing import pack_mips
 from .texture import Texture
 from .version import __version__
 
@@ -24,8 +29,8 @@ MAX_GAUSSIANS = 2**24
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a compression is. stage: 'fit', 'quantise' or 'measure'; step of steps over the whole job;
-    psnr: dB, an estimate while fitting, None before the first step."""
+    """How far a compression is. stage: 'fit', 'quantise', 'mip 1' .. or 'measure'; step of steps over the whole
+    job; psnr: dB, an estimate while fitting the mip in hand, None before the first step."""
 
     stage: str
     step: int
@@ -42,6 +47,10 @@ def compress(
     effort: str = "normal",
     device: str = "auto",
     wrap: str | None = None,
+    mips: bool = True,
+    mip_filter: str = "box",
+    roughness_from_normals: bool = False,
+    alpha_test: float | None = None,
     sampling: str = "direct",
     loss: str = "l2",
     maps: Sequence[str] = (),
@@ -52,13 +61,17 @@ def compress(
 
     Args:
         source: a folder of maps, one image, or a Material.
-        bpp: bits per texel of the whole stack that the GPU form may take (never exceeded), up to 64.
+        bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel; used when
             neither bpp nor gaussians is given.
         effort: 'fast', 'normal' or 'thorough': steps of the fit.
         device: 'auto' or 'cpu'.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
+        mips: the whole chain down to 1x1, for at most 1.4 times the bytes of mip 0; False: mip 0 alone.
+        mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
+        roughness_from_normals: widen roughness in the mips by the variance that their normals lose.
+        alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
         sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear
             filtering.
         loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks.
@@ -79,6 +92,9 @@ def compress(
     _check_choice("device", device, ("auto", "cpu"))
     _check_choice("sampling", sampling, ("direct", "bilinear"))
     _check_choice("loss", loss, ("l2", "perceptual"))
+    _check_choice("mip_filter", mip_filter, FILTERS)
+    if alpha_test is not None and not 0 < alpha_test <= 1:
+        raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
     if wrap is not None:
         _check_choice("wrap", wrap, ("repeat", "clamp"))
     if bpp is not None and gaussians is not None:
@@ -97,46 +113,53 @@ def compress(
         bpp = QUALITIES[quality] * max(1, len(varying))
     settings = make_settings(effort, sampling, loss)
 
-    def report_step(stage: str, step: int, mse: float) -> None:
-        if progress:
-            progress(Progress(stage, step, settings.steps, metrics.to_psnr(mse)))
+    levels = [MipLevel(material.pixels, material.weights)]
+    if mips:
+        levels = make_mips(material, repeat=repeat, filter=mip_filter, alpha_test=alpha_test,
+                           roughness_from_normals=roughness_from_normals)  # fmt: skip
 
-    result = None
+    def report_step(stage: str, part: float, mse: float) -> None:
+        if progress:
+            progress(Progress(stage, round(part * settings.steps), settings.steps, metrics.to_psnr(mse)))
+
+    fitted: list[Mip] = [None] * len(levels)
     if varying:
-        weights = np.ones(material.pixels.shape, np.float32) if material.weights is None else material.weights
-        task = Task(
-            image=np.ascontiguousarray(material.pixels[:, :, varying]),
-            importance=np.ascontiguousarray(weights[:, :, varying]),
-            neutral=[material.channels[i].neutral for i in varying],
-            repeat=repeat,
-            stack_channels=len(material.channels),
-            budget_words=_budget_words(bpp or MAX_BPP, material),
-            count=gaussians,
-        )
-        result = fit_mip(task, settings, seed=seed, progress=report_step)
-    packed = _pack_result(material, varying, result, repeat=repeat, bilinear=sampling == "bilinear")
-    words = pack(packed)
+        budget = _budget_words(bpp or MAX_BPP, material, len(levels))
+        tasks = _tasks(material, levels, varying, budget, gaussians, repeat=repeat)
+        try:
+            fitted = fit_chain(tasks, settings, seed=seed, progress=report_step)
+        except BudgetTooSmall as error:
+            least = error.words + header_words(len(material.channels), len(levels)) + 1
+            needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
+            raise BudgetError(
+                f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
+                f"give --bpp {needed:.4g} or more, or --gaussians"
+            ) from None
+    words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     words.flags.writeable = False
 
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
         "material": material.to_metadata(),
         "fit": {**asdict(settings), "bpp": bpp, "gaussians": gaussians, "effort": effort, "sampling": sampling,
+                "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
+                "alpha_test": alpha_test,
                 "seed": seed, "backend": "cpu"},
     }  # fmt: skip
     if progress:
         progress(Progress("measure", settings.steps, settings.steps, None))
-    metadata["report"] = measure(Texture(words, metadata), material)
+    metadata["report"] = measure(Texture(words, metadata), material, levels)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
     run = {"seconds": time.perf_counter() - started, "device": "cpu", "backend": "cpu", "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
 
 
-def measure(texture: Texture, material: Material) -> dict[str, Any]:
+def measure(texture: Texture, material: Material, levels: Sequence[MipLevel]) -> dict[str, Any]:
     """The figures of `gstex compress --json` that depend on the stored words alone.
 
-    psnr and psnr_sampled are None where the match is perfect or no channel varies.
+    levels: the pictures that the mips stand for. psnr and psnr_sampled are of mip 0; they are None where the match
+    is perfect or no channel varies.
     """
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     roles = [material.channels[i].role for i in varying]
@@ -150,69 +173,63 @@ def measure(texture: Texture, material: Material) -> dict[str, Any]:
 
     info = texture.info()
     texels = texture.width * texture.height
+    chain = [{"psnr": _finite(metrics.psnr(decoded, reference, weights)), **_mip_facts(info["mips"][0])}]
+    for number, level in enumerate(levels[1:], start=1):
+        part = None if level.weights is None else level.weights[:, :, varying]
+        value = metrics.psnr(texture.decode(number)[:, :, varying], level.pixels[:, :, varying], part)
+        chain.append({"psnr": _finite(value), **_mip_facts(info["mips"][number])})
+    # Of mip 0 and the header; without mips below it the padding belongs to it.
+    first_bytes = 4 * int(texture.words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else info["gpu_bytes"]
     return {
         "gpu_bytes": info["gpu_bytes"],
         "width": texture.width,
         "height": texture.height,
         "channels": texture.channels,
         "gaussians": info["mips"][0]["gaussians"],
-        "bpp": 8 * info["gpu_bytes"] / texels,
-        "bppc": 8 * info["gpu_bytes"] / texels / texture.channels,
-        "psnr": _finite(metrics.psnr(decoded, reference, weights)),
+        "bpp": 8 * first_bytes / texels,
+        "bppc": 8 * first_bytes / texels / texture.channels,
+        "psnr": chain[0]["psnr"],
         "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
         "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
         "candidates_mean": info["mips"][0]["candidates_mean"],
         "candidates_max": info["mips"][0]["candidates_max"],
+        "mips": chain,
     }
 
 
-def _budget_words(bpp: float, material: Material) -> int:
-    """Words that bpp pays for; the section is padded to ALIGN_WORDS, and padding counts."""
+def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:
+    names = ("width", "height", "bytes", "stored_as", "gaussians", "candidates_mean", "candidates_max")
+    return {name: mip[name] for name in names}
+
+
+def _budget_words(bpp: float, material: Material, mips: int) -> int:
+    """Words of mip 0 that bpp pays for. Alone in its section it pays for guard word and padding too."""
     words = int(bpp * material.width * material.height / 32)
-    return words // ALIGN_WORDS * ALIGN_WORDS
+    if mips == 1:
+        words = words // ALIGN_WORDS * ALIGN_WORDS - 1
+    return words - header_words(len(material.channels), mips)
 
 
-def _pack_result(
-    material: Material, varying: list[int], result: Result | None, *, repeat: bool, bilinear: bool
-) -> PackedMaterial:
-    """Codes of the varying channels and constants of the others, in the order of the stack."""
-    channels = len(material.channels)
-    lo, step = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
-    bits = np.zeros(channels, np.int64)
-    background = np.zeros(channels, np.float32)
-    for i, channel in enumerate(material.channels):
-        if channel.constant is not None:
-            lo[i] = background[i] = channel.constant
-    levels = []
-    amplitude_lo = amplitude_step = 0.0
-    if result:
-        coding = result.coding
-        lo[varying], step[varying], bits[varying] = coding.channel_lo, coding.channel_step, coding.channel_bits
-        background[varying] = result.background
-        amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
-        for i, layout in enumerate(coding.levels):
-            here = np.flatnonzero(result.placement[:, 0] == i)
-            if layout is None or not len(here):
-                continue
-            cell = result.placement[here, 2].astype(np.int64) * layout.cells_x + result.placement[here, 1]
-            order = np.argsort(cell, kind="stable")
-            features = np.zeros((len(here), channels), np.uint32)
-            features[:, varying] = result.features[here]
-            levels.append(PackedLevel(layout, cell[order], result.geometry[here][order], features[order]))
-    return PackedMaterial(
-        width=material.width,
-        height=material.height,
-        repeat=repeat,
-        bilinear=bilinear,
-        top_k=0,
-        amplitude_lo=amplitude_lo,
-        amplitude_step=amplitude_step,
-        channel_lo=lo,
-        channel_step=step,
-        channel_bits=bits,
-        srgb=np.array([c.color_space == "srgb" for c in material.channels], bool),
-        mips=(PackedMip(background, tuple(levels)),),
-    )
+def _tasks(
+    material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool
+) -> list[Task]:
+    """What to fit for every mip: colour under zero opacity goes on from the visible."""
+    pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
+    lows = np.min([pixels.min(axis=(0, 1)) for pixels, _ in pictures], axis=0)
+    highs = np.max([pixels.max(axis=(0, 1)) for pixels, _ in pictures], axis=0)
+    return [
+        Task(
+            image=np.ascontiguousarray(pixels[:, :, varying]),
+            importance=np.ascontiguousarray(weights[:, :, varying]),
+            ranges=[(float(lows[i]), float(highs[i])) for i in varying],
+            neutral=[material.channels[i].neutral for i in varying],
+            repeat=repeat,
+            stack_channels=len(material.channels),
+            budget_words=budget,
+            count=count,
+        )
+        for pixels, weights in pictures
+    ]
 
 
 def _finite(value: float) -> float | None:

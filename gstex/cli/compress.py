@@ -36,6 +36,14 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
               help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
                    "clamp for one image]")
+@click.option("--mips/--no-mips", default=True, show_default=True,
+              help="All mips down to 1x1, for at most 1.4 times the bytes; or full size alone.")
+@click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
+              help="How mips are made: the mean, or a sharper windowed sinc.")
+@click.option("--roughness-from-normals", is_flag=True,
+              help="Make mips rougher where their normals lose detail.")
+@click.option("--alpha-test", type=float, metavar="T",
+              help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1.")
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What the shader will do: one evaluation at any uv, or four fetches and a filter.")
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True,
@@ -105,6 +113,17 @@ def _summary(output: Path, texture: gstex.Texture) -> list[str]:
         lines.append(f"  by map      {by_map}")
     lines += [
         f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
+        *_mip_lines(report["mips"]),
         f"  fit         {report['seconds']:.1f} s on {report['device']}, seed {report['seed']}",
     ]
     return lines
+
+
+def _mip_lines(mips: list[dict[str, Any]]) -> list[str]:
+    """One line on the mips below full size."""
+    if len(mips) == 1:
+        return ["  mips        full size alone"]
+    shown = [f"{mip['width']}x{mip['height']} {decibels(mip['psnr'])}" for mip in mips[1:4]]
+    below = sum(mip["bytes"] for mip in mips[1:])
+    more = ", .." if len(mips) > 4 else ""
+    return [f"  mips        {len(mips) - 1} below full size, {size(below)}: {', '.join(shown)}{more}"]

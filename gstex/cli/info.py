@@ -16,6 +16,8 @@ __all__ = ["info"]
 
 _CHANNELS = {"number": "CHANNEL", "role": "ROLE", "component": "COMPONENT", "color_space": "COLOUR",
              "bits": "BITS", "file": "FILE"}
+_MIPS = {"mip": "MIP", "size": "SIZE", "bytes": "BYTES", "stored_as": "STORED AS", "gaussians": "GAUSSIANS",
+         "psnr": "PSNR", "mean": "CANDIDATES", "most": "AT MOST"}
 _LEVELS = {"mip": "MIP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSSIANS", "record": "BITS EACH",
            "position": "POSITION", "rotation_bits": "ROTATION", "scale_bits": "SCALE",
            "amplitude_bits": "AMPLITUDE"}
@@ -48,10 +50,6 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         f"{count(len(facts['mips']), 'mip')}, {wrap}, fitted for {facts['sampling']} sampling",
         f"  size        {size(facts['file_bytes'])}, {size(facts['gpu_bytes'])} on the GPU",
     ]
-    for number, mip in enumerate(facts["mips"]):
-        lines.append(f"  mip {number:<7} {mip['width']}x{mip['height']}, "
-                     f"{count(mip['gaussians'], 'Gaussian')}, "
-                     f"{mip['candidates_mean']:.1f} candidates per texel, {mip['candidates_max']} at most")
     lines += _measured(facts["report"])
     if facts["generator"] is not None:
         lines.append(f"  made by     {printable(facts['generator'])[:80]}")
@@ -61,12 +59,27 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         for number, (bits, row) in enumerate(zip_longest(facts["channel_bits"], named[: facts["channels"]]))
     ]
     lines += ["", *format_table(rows, _CHANNELS), ""]
+    lines += [*format_table(_chain(facts), _MIPS), ""]
     rows = [
         {**level, "mip": mip_number, "level": level_number, "cells": "x".join(map(str, level["cells"])),
          "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
         for mip_number, mip in enumerate(facts["mips"]) for level_number, level in enumerate(mip["levels"])
     ]
     return lines + format_table(rows, _LEVELS)
+
+
+def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a mip; its PSNR is what the metadata states, if it does."""
+    stated = facts["report"].get("mips")
+    rows = []
+    for number, mip in enumerate(facts["mips"]):
+        row = {**mip, "mip": number, "size": f"{mip['width']}x{mip['height']}",
+               "mean": f"{mip['candidates_mean']:.1f}", "most": mip["candidates_max"]}
+        measured = stated[number] if isinstance(stated, list) and number < len(stated) else None
+        if isinstance(measured, dict) and _is_decibels(measured.get("psnr", "")):
+            row["psnr"] = decibels(measured["psnr"])
+        rows.append(row)
+    return rows
 
 
 def _measured(report: Mapping[str, Any]) -> list[str]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cells import CUT, keep_inside, make_pyramid, place, thin_out
-from ..errors import BudgetError
-from ..format.layout import ALIGN_WORDS
 from . import kernels
 from .cpu import CpuBackend
 from .loss import perceptual
@@ -30,30 +28,47 @@ class Task:
     """What to fit.
 
     image, importance: float32 [H, W, C], the channels that vary.
+    ranges: for every channel the lowest and highest value, within 0..1, of all mips.
     neutral: for every channel the values that must decode exactly.
     repeat: wrap rule.
-    stack_channels: channels of the whole stack, constant ones included (they cost header words).
-    budget_words: most words of the GPU section. count: Gaussians, instead of the budget; None to follow it.
+    stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
+    budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
+    above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
     """
 
     image: np.ndarray
     importance: np.ndarray
+    ranges: list[tuple[float, float]]
     neutral: list[tuple[float, ...]]
     repeat: bool
     stack_channels: int
     budget_words: int
     count: int | None = None
+    above: "Result | None" = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """Codes of a fitted mip, in no particular order; see Quantiser for their meaning."""
+    """Codes of a fitted mip, in no particular order; see Quantiser for their meaning.
+
+    words: of the mip in the file. mse: of the last steps, values 0..1.
+    """
 
     coding: Coding
     placement: np.ndarray
     geometry: np.ndarray
     features: np.ndarray
     background: np.ndarray
+    words: int
+    mse: float
+
+
+class BudgetTooSmall(Exception):
+    """The budget does not hold a single Gaussian. words: what one takes with its tables."""
+
+    def __init__(self, words: int):
+        super().__init__(f"a Gaussian with its tables takes {words} words")
+        self.words = words
 
 
 class _Parameters:
@@ -89,8 +104,6 @@ class _Fit:
         self.mse = 0.0004  # a guess, until the first step
         self.samples = float(task.importance.sum()) or 1.0
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
-        channels = task.image.reshape(-1, task.image.shape[2])
-        self.ranges = list(zip(channels.min(axis=0).tolist(), channels.max(axis=0).tolist(), strict=True))
         s = settings
         self.geometry_rate = np.array(
             [s.position_rate, s.position_rate, s.rotation_rate, s.scale_rate, s.scale_rate, s.amplitude_rate],
@@ -107,23 +120,52 @@ class _Fit:
         self._quantise(quantiser)
         quantiser.keep_inside(self.parameters.geometry)
         geometry, features, _ = quantiser.encode(self.parameters.geometry, self.parameters.features)
-        return Result(coding, self.placement, geometry, features, self.background)
+        words = words_needed(coding, self.placement, self.task.stack_channels)
+        return Result(coding, self.placement, geometry, features, self.background, words, self.mse)
 
     # -- stages
 
     def _start(self) -> None:
         task = self.task
+        if task.above:
+            self._start_below(task.above)
+            return
         # Before anything is known, 90 bits a Gaussian; relocation follows the budget from then on.
         self._start_with(task.count or max(1, task.budget_words * 32 // 90))
         if not task.count:
             self._start_with(self._affordable())
 
-    def _start_with(self, count: int) -> None:
+    def _start_below(self, above: Result) -> None:
+        """Start from the fit of the mip above: its Gaussians at this mip's size, thinned to those that matter."""
+        task, (height, width) = self.task, self.task.image.shape[:2]
+        self.mse = above.mse
+        geometry, features = Quantiser(above.coding, above.placement).decode(above.geometry, above.features)
+        scale = np.array([width / above.coding.pyramid.width, height / above.coding.pyramid.height], np.float32)
+        geometry[:, :2] *= scale
+        geometry[:, 3:5] += np.log(scale.mean())
+        bits = max(layout.stride for layout in above.coding.levels if layout) + 4
+        count = task.count or max(1, round(task.budget_words * 32 / bits * self.settings.excess))
+        self._set_grid(count)
+        self.parameters = _Parameters(geometry, features)
+        self._place()
+        while len(self.parameters.geometry) > count:
+            # In steps: what a Gaussian is worth depends on the others that are there.
+            left = max(count, len(self.parameters.geometry) // 2)
+            cost, _ = self.backend.removal_cost(self.parameters.geometry, self.parameters.features, self.background)
+            self.parameters.keep(np.sort(np.argsort(cost, kind="stable")[len(cost) - left :]))
+            self._place()
+
+    def _set_grid(self, count: int) -> None:
+        """Choose the pyramid for about `count` Gaussians."""
         task, (height, width) = self.task, self.task.image.shape[:2]
         spacing = np.sqrt(width * height / count)
         self.pyramid = make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0))
         self.backend = CpuBackend(self.pyramid)
         self.backend.set_target(task.image, task.importance)
+
+    def _start_with(self, count: int) -> None:
+        task = self.task
+        self._set_grid(count)
         start = start_gaussians(
             task.image, task.importance, count, self.settings.start_sigma, self.rng, repeat=task.repeat
         )
@@ -200,12 +242,7 @@ class _Fit:
             if spare == 0 or (spare > 0 and full):
                 return coding
             if -spare >= len(p.geometry):
-                needed = -(-words_needed(coding, self.placement[:1], task.stack_channels) // ALIGN_WORDS)
-                bpp = 32 * needed * ALIGN_WORDS / task.image[:, :, 0].size
-                raise BudgetError(
-                    f"the budget of {4 * task.budget_words} bytes does not hold a single Gaussian with its tables; "
-                    f"give --bpp {bpp:.4g} or more, or --gaussians"
-                )
+                raise BudgetTooSmall(words_needed(coding, self.placement[:1], task.stack_channels))
             cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
@@ -297,7 +334,8 @@ class _Fit:
         """The coding that suits the present Gaussians and the words of the section with it."""
         task, p = self.task, self.parameters
         precision = choose_precision(float(np.sqrt(self.mse)))
-        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, self.ranges, task.neutral)
+        shared = task.above.coding if task.above else None
+        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared)
         return coding, words_needed(coding, self.placement, task.stack_channels)
 
 
@@ -311,7 +349,7 @@ def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[st
         Codes that fill at most task.budget_words words.
 
     Raises:
-        BudgetError: the budget does not hold a single Gaussian.
+        BudgetTooSmall: the budget does not hold a single Gaussian.
     """
     return _Fit(task, settings, np.random.default_rng(seed), progress).run()
 

@@ -5,7 +5,7 @@ what those codes mean; quantisation-aware training evaluates `decode(encode(x))`
 straight through to x.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from ..cells import Pyramid
 from ..format.layout import (
     LEVEL_ENTRY_WORDS,
     LevelLayout,
-    header_words,
     index_words,
     mip_block_words,
     record_words,
@@ -78,18 +77,23 @@ def make_coding(
     precision: Precision,
     ranges: list[tuple[float, float]],
     neutral: list[tuple[float, ...]],
+    shared: Coding | None = None,
 ) -> Coding:
     """Choose widths and ranges for Gaussians that are placed for good.
 
     placement: int32 [N, 3]. geometry: float [N, 6].
     ranges: for every channel the lowest and highest value of the picture, within 0..1; features keep to it.
     neutral: for every channel the values that must decode exactly.
+    shared: of mip 0, for the mips below it: amplitudes and channels have one coding for the whole file.
     """
     level = placement[:, 0]
     counts = np.bincount(level, minlength=len(pyramid.cells))
     widths = [_position_bits(size, precision) for size in pyramid.cell_size]
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
-    bits = _feature_bits(ranges, precision.feature_step, sum(widths[counts.argmax()]) + other)
+    if shared:
+        bits = shared.channel_bits
+    else:
+        bits = _feature_bits(ranges, precision.feature_step, sum(widths[counts.argmax()]) + other)
 
     layouts: list[LevelLayout | None] = []
     for i, (x_bits, y_bits) in enumerate(widths):
@@ -115,6 +119,8 @@ def make_coding(
                 scale_step=_step_below(scale_hi - scale_lo, 2**precision.scale_bits - 1),
             )
         )
+    if shared:
+        return replace(shared, pyramid=pyramid, levels=tuple(layouts))
     amplitude_lo, amplitude_hi = geometry[:, 5].min(), geometry[:, 5].max()
     grids = [channel_grid(lo, hi, int(b), n) for (lo, hi), b, n in zip(ranges, bits, neutral, strict=True)]
     return Coding(
@@ -161,11 +167,11 @@ def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
 
 
 def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
-    """Words of the GPU section with this coding and placement: header, mip block, index, records, guard.
+    """Words of the mip with this coding and placement: its block, indices and records.
 
     channels: of the whole stack, constant ones included.
     """
-    total = header_words(channels, 1) + mip_block_words(channels, 0) + 1
+    total = mip_block_words(channels, 0)
     level, cell_x, cell_y = placement.T.astype(np.int64)
     for i, layout in enumerate(coding.levels):
         here = level == i

@@ -1,0 +1,136 @@
+"""The fit of a mip chain: what each mip may cost, and the fits one after the other, each from the one above.
+
+The whole chain costs at most CHAIN_COST times mip 0. Mips of Gaussians get more bits a texel the smaller they are
+(GROWTH), because halving a picture leaves more detail a texel. The smallest are stored as texels: there the tables
+of a set of Gaussians would cost more than the picture.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
+from .fit import BudgetTooSmall, Result, Task, fit_mip
+from .settings import Settings
+
+# Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
+CHAIN_COST = 1.40
+# Mips smaller than this along both axes are stored as texels, if they take at most RAW_SHARE of what is there for
+# the mips below mip 0.
+RAW_BELOW = 16
+RAW_SHARE = 0.2
+
+# Bits a texel of a mip by those of the mip above it, before tables.
+GROWTH = 1.23
+# Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
+LEAST_RECORDS = 8
+
+# A step of a fit takes the time of its texels and of this many more.
+STEP_TEXELS = 2000
+
+RAW = "raw"  # how `share_words` says: as texels
+Mip = Result | np.ndarray | None
+
+
+def fit_chain(
+    tasks: Sequence[Task], settings: Settings, *, seed: int, progress: Callable[[str, float, float], None]
+) -> list[Mip]:
+    """Fit mip 0 and what is below it.
+
+    Args:
+        tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
+        progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
+
+    Returns:
+        For every mip a Result, texels uint8 [h, w, C], or None: a mip that its background alone has to stand for,
+        where not even a Gaussian was affordable.
+
+    Raises:
+        BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
+    """
+    work = [task.image[:, :, 0].size + STEP_TEXELS for task in tasks]
+    done = 0
+
+    def report(index: int) -> Callable[[str, int, float], None]:
+        return lambda stage, step, mse: progress(
+            f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
+        )
+
+    first = fit_mip(tasks[0], settings, seed=seed, progress=report(0))
+    mips: list[Mip] = [first]
+    done = work[0]
+    head = header_words(tasks[0].stack_channels, len(tasks))
+    sizes = [task.image.shape[:2] for task in tasks]
+    channels = tasks[0].image.shape[2]
+    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels)
+    above = first
+    for index, share in enumerate(shares, start=1):
+        task = tasks[index]
+        mip: Mip = None
+        if share == RAW:
+            mip = np.rint(np.clip(task.image, 0, 1) * 255).astype(np.uint8)
+        elif isinstance(share, int):
+            task = replace(task, budget_words=share, count=None, above=above)
+            try:
+                mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index))
+            except BudgetTooSmall:
+                mip = None
+        mips.append(mip)
+        done += work[index]
+    return mips
+
+
+def share_words(
+    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int
+) -> list[int | str | None]:
+    """What the mips below mip 0 may cost.
+
+    Args:
+        first_words: words of the header and mip 0.
+        sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
+
+    Returns:
+        For every mip from 1 on a number of words for Gaussians, RAW, or None for its background alone.
+    """
+    texels = np.array([h * w for h, w in sizes])
+    # The section is padded to whole pieces and ends with a guard word.
+    total = int(CHAIN_COST * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
+    background = mip_block_words(stack_channels, 0)
+    tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
+    raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
+    small = _raw_tail(sizes, raw, total)
+
+    def costs(scale: float) -> list[tuple[int, int | str | None]]:
+        rows: list[tuple[int, int | str | None]] = []
+        for mip in range(1, len(sizes)):
+            records = scale * first_words * GROWTH**mip * texels[mip] / texels[0]
+            words = tables + int(records)
+            if mip >= small or raw[mip] <= words:
+                rows.append((raw[mip], RAW))
+            elif records >= LEAST_RECORDS:
+                rows.append((words, words))
+            else:
+                rows.append((background, None))
+        return rows
+
+    low, high = 0.05, 4.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if sum(cost for cost, _ in costs(middle)) <= total:
+            low = middle
+        else:
+            high = middle
+    return [share for _, share in costs(low)]
+
+
+def _raw_tail(sizes: Sequence[tuple[int, int]], raw: list[int], total: int) -> int:
+    """The first of the small mips at the end of the chain that are stored as texels."""
+    spent, first = 0, len(sizes)
+    for mip in range(len(sizes) - 1, 0, -1):
+        spent += raw[mip]
+        if max(sizes[mip]) >= RAW_BELOW or spent > RAW_SHARE * total:
+            break
+        first = mip
+    return first
+

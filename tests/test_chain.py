@@ -1,0 +1,122 @@
+"""The mip chain of a file: what it costs, what its mips hold, and that they follow the reference mips."""
+
+import numpy as np
+import pytest
+from test_fit import material_of, small_sample, waves
+
+import gstex
+from gstex import metrics
+from gstex.errors import UsageError
+from gstex.fit.chain import CHAIN_COST, RAW, share_words
+from gstex.format import PackedRawMip, mip_size, raw_words, unpack
+from gstex.material.mips import make_mips
+
+
+def mip_sizes(width: int, height: int) -> list[tuple[int, int]]:
+    """(height, width) of all mips."""
+    return [(mip_size(height, m), mip_size(width, m)) for m in range(max(width, height).bit_length())]
+
+
+@pytest.mark.parametrize("width, height, bpp, channels", [
+    (256, 256, 1, 8), (256, 256, 4, 3), (512, 512, 1, 8), (1024, 1024, 0.5, 9), (2048, 1024, 2, 16), (700, 456, 1, 4),
+])
+def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels):
+    first, sizes = int(bpp * width * height / 32), mip_sizes(width, height)
+    shares = share_words(first, sizes, channels, channels)
+    assert len(shares) == len(sizes) - 1
+    words = 0
+    for (h, w), share in zip(sizes[1:], shares, strict=True):
+        words += raw_words(w, h, -(-channels // 4)) if share == RAW else 2 + channels if share is None else share
+    total = first + words + 1  # the guard
+    assert total <= CHAIN_COST * first
+    assert total >= 0.97 * (CHAIN_COST * first // 64 * 64)
+    # Gaussians above, texels below; of two mips of Gaussians the smaller one has more bits a texel.
+    kinds = [RAW if s == RAW else "none" if s is None else "gaussians" for s in shares]
+    assert kinds[0] == "gaussians" and kinds[-1] == RAW
+    density = [s / (h * w) for (h, w), s in zip(sizes[1:], shares, strict=True) if isinstance(s, int)]
+    assert density == sorted(density)
+
+
+def test_shares_where_next_to_nothing_is_there():
+    """Sections smaller than the tables of a mip: means, and no more than they cost."""
+    assert share_words(40, mip_sizes(8, 8), 16, 16) == [None, RAW, RAW]
+    assert share_words(40, mip_sizes(1, 1), 3, 3) == []
+    # 9 texels at 16 bytes against 64 words: the texels of the 2x2 and 1x1 mips cost less than a mean.
+    assert share_words(2000, mip_sizes(4, 4), 3, 3) == [RAW, RAW]
+
+
+@pytest.mark.parametrize("name", ["weathered_bricks", "vine_leaves"])
+def test_chain_is_within_its_cost_and_follows_the_reference(name):
+    material = small_sample(name, 2)
+    texture = gstex.compress(material, bpp=4, effort="fast")
+    report = texture.report
+    assert texture.mip_count == max(material.width, material.height).bit_length()
+    first = report["bpp"] * material.width * material.height / 8
+    assert report["bpp"] <= 4
+    assert 1.2 * first < report["gpu_bytes"] <= CHAIN_COST * first
+    levels = make_mips(material, repeat=True)
+    for mip, (level, stated) in enumerate(zip(levels, report["mips"], strict=True)):
+        varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+        decoded = texture.decode(mip)
+        assert decoded.shape == level.pixels.shape == (stated["height"], stated["width"], len(material.channels))
+        weights = None if level.weights is None else level.weights[:, :, varying]
+        psnr = metrics.psnr(decoded[:, :, varying], level.pixels[:, :, varying], weights)
+        assert stated["psnr"] == psnr
+        if stated["stored_as"] == "texels":
+            assert np.abs(decoded - level.pixels).max() <= 0.5 / 255 + 1e-6
+        elif stated["width"] >= 16:
+            # The mean alone would be 12 to 20 dB.
+            assert psnr > 21
+    assert [stated["stored_as"] for stated in report["mips"]][-1] == "texels"
+    assert report["psnr"] == report["mips"][0]["psnr"]
+    assert report["gpu_bytes"] >= sum(mip["bytes"] for mip in report["mips"])
+
+
+def test_no_mips_is_mip_0_alone():
+    material = material_of(waves(32, 32))
+    alone = gstex.compress(material, bpp=8, effort="fast", mips=False)
+    assert alone.mip_count == 1 and len(alone.report["mips"]) == 1
+    assert alone.report["bpp"] == 8 * 4 * len(alone.words) / 32**2
+
+
+def test_a_chain_that_its_budget_does_not_hold_falls_back_to_means():
+    material = material_of(waves(64, 64, 8))
+    texture = gstex.compress(material, bpp=1, effort="fast")
+    kinds = [(mip["stored_as"], mip["gaussians"]) for mip in texture.report["mips"]]
+    assert ("gaussians", 0) in kinds and kinds[-1][0] == "texels"
+    mip = kinds.index(("gaussians", 0))
+    assert np.ptp(texture.decode(mip), axis=(0, 1)).max() < 1e-6
+    assert np.abs(texture.decode(mip)[0, 0] - material.pixels.mean(axis=(0, 1))).max() < 0.02
+
+
+def test_constant_material_has_a_chain_too():
+    texture = gstex.compress(material_of(np.full((16, 8, 2), 0.25)))
+    assert texture.mip_count == 5
+    assert all((texture.decode(mip) == 0.25).all() for mip in range(5))
+
+
+def test_options_reach_the_mips():
+    """Mips that are stored as texels are the references made with the same options."""
+    material = small_sample("vine_leaves", 8)
+    for options in ({}, {"alpha_test": 0.5}, {"mip_filter": "kaiser"}, {"roughness_from_normals": True}):
+        texture = gstex.compress(material, bpp=20, effort="fast", **options)
+        assert isinstance(unpack(texture.words).mips[3], PackedRawMip)
+        options["filter"] = options.pop("mip_filter", "box")
+        reference = make_mips(material, repeat=True, **options)[3].pixels
+        assert np.abs(texture.decode(3) - reference).max() <= 0.5 / 255 + 1e-6
+        if len(options) == 1 and options["filter"] == "box":
+            plain = reference
+        else:
+            assert np.abs(reference - plain).max() > 1 / 255
+    metadata = gstex.compress(material, gaussians=5, effort="fast", mip_filter="kaiser").metadata["fit"]
+    assert metadata["mip_filter"] == "kaiser" and metadata["alpha_test"] is None
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"mip_filter": "lanczos"}, "mip_filter: got 'lanczos', expected one of box, kaiser"),
+    ({"alpha_test": 0.0}, "alpha_test: got 0, expected a number above 0 and up to 1"),
+    ({"alpha_test": 1.5}, "alpha_test: got 1.5, expected a number above 0"),
+])
+def test_options_out_of_range(options, message):
+    with pytest.raises(UsageError, match=message):
+        gstex.compress(material_of(waves(16, 16)), **options)
