@@ -244,20 +244,20 @@ def tone_map(radiance: np.ndarray) -> np.ndarray:
 
 
 def render_plane_views(
-    stack: np.ndarray, channels: Sequence[Mapping[str, Any]], convention: str | None
+    stack: np.ndarray, channels: Sequence[Mapping[str, Any]], convention: str | None, views: Sequence[View] = VIEWS
 ) -> list[np.ndarray]:
-    """The material as a plane, once for each of VIEWS, a pixel a texel.
+    """The material as a plane, once for each of `views`, a pixel a texel.
 
     Arguments as for `read_surface`, with a stack [H, W, C]. Returns float32 [H, W, 3] sRGB in 0..1; transparent
     parts show a checker.
     """
     height, width = stack.shape[:2]
-    pictures = [np.empty((height, width, 3), np.float32) for _ in VIEWS]
+    pictures = [np.empty((height, width, 3), np.float32) for _ in views]
     rows = max(1, _BLOCK // width)
     for top in range(0, height, rows):
         surface = read_surface(stack[top : top + rows], channels, convention)
         y, x = np.mgrid[top : min(top + rows, height), :width]
-        for picture, view in zip(pictures, VIEWS, strict=True):
+        for picture, view in zip(pictures, views, strict=True):
             seen = _over_checker(shade(surface, view), surface.opacity, x, y)
             picture[top : top + rows] = np.moveaxis(tone_map(seen), 0, -1)
     return pictures

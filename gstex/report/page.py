@@ -1,0 +1,156 @@
+"""Fill the page: templates, numbers as JSON, pictures, all in one file."""
+
+import base64
+import html
+import json
+import os
+import re
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gstex.compare.result import Comparison
+from gstex.errors import OutputError
+from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, png, to_codes
+from gstex.shading import VIEWS, is_lit, render_plane_views, render_sphere
+from gstex.version import __version__
+
+__all__ = ["MAX_BYTES", "write_report"]
+
+MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail servers and bug trackers
+_RESERVE = 100_000  # for all that is neither numbers nor pictures
+_SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")
+_LIT = VIEWS[0]  # daylight, in which most people look at a material
+_SPHERE = 320  # pixels
+_HERE = Path(__file__).resolve().parent
+
+
+def write_report(comparison: Comparison, path: Path) -> None:
+    """Write a comparison as one HTML file that needs nothing else: no network, no other file.
+
+    Args:
+        comparison: its numbers are shown as they are; its pictures as the nearest of 256 codes.
+        path: the file, replaced in one step. It takes less than MAX_BYTES.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write(path, _page(comparison).encode())
+
+
+def _page(comparison: Comparison) -> str:
+    material = comparison.material
+    shown = [None, *sorted(comparison.pictures)]  # the original, then points
+    stacks = [comparison.original, *(comparison.pictures[i] for i in sorted(comparison.pictures))]
+    numbers = _json(_numbers(comparison))
+    spheres = _spheres(stacks, material)
+    taken = _RESERVE + len(numbers) + sum(map(len, spheres))
+    views, codes = _views(stacks, material)
+    gallery = make_gallery(codes, views, (MAX_BYTES - taken) * 3 // 4)  # base64 makes 4 bytes of 3
+
+    file = comparison.points[comparison.file]
+    maps = len([v for v in views if v.file])
+    values = {
+        "name": html.escape(material["name"]),
+        "size": f"{material['width']} × {material['height']} texels",
+        "stack": f"{len(material['channels'])} channels in {maps} map{'s' if maps > 1 else ''}",
+        "file": html.escape(f"{file.label}: {file.bytes / 1024:.1f} KiB, {file.zstd_bytes / 1024:.1f} KiB on disk"),
+        "advice": "".join(f"<li>{html.escape(line)}</li>" for line in comparison.advice),
+        "crop": _crop_note(gallery, material),
+        "version": html.escape(__version__),
+        "style": _read("report.css"),
+        "numbers": numbers,
+        "gallery": _json(_gallery(gallery, views, shown, bool(spheres))),
+        "pictures": "\n".join([
+            *(_picture("-".join(map(str, key)), data) for key, data in gallery.pictures.items()),
+            *(f'<script type="image/png" id="sphere-{s}">{data}</script>' for s, data in enumerate(spheres)),
+        ]),
+        "script": "\n".join(_read(name) for name in _SCRIPTS),
+    }
+    # One pass, so that nothing that was filled in is taken for a place to fill.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _read("report.html"))
+
+
+def _numbers(comparison: Comparison) -> dict[str, Any]:
+    """All of a comparison but its pictures, as JSON types."""
+    return {
+        "material": comparison.material,
+        "points": [asdict(point) for point in comparison.points],
+        "hulls": comparison.hulls,
+        "file": comparison.file,
+        "advice": list(comparison.advice),
+    }
+
+
+def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | None], lit: bool) -> dict[str, Any]:
+    return {
+        "stacks": shown,
+        "maps": [{**asdict(view), "gain": gain} for view, gain in zip(views, gallery.gains, strict=True)],
+        "crop": gallery.crop,
+        "overview": gallery.overview,
+        "lit": lit,
+    }
+
+
+def _views(stacks: list[np.ndarray], material: dict[str, Any]) -> tuple[tuple[MapView, ...], list[np.ndarray]]:
+    """The maps to show and uint8 stacks with their channels: those of the material and the lit plane, if it has one."""
+    channels = material["channels"]
+    views = map_views(channels)
+    codes = [to_codes(stack) for stack in stacks]
+    if not is_lit(channels):
+        return views, codes
+    count = len(channels)
+    for s, stack in enumerate(stacks):
+        (lit,) = render_plane_views(stack, channels, material["normal_convention"], [_LIT])
+        codes[s] = np.concatenate([codes[s], to_codes(lit)], axis=2)
+    return (*views, MapView("lit", "", "color", (count, count + 1, count + 2), (3,))), codes
+
+
+def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
+    """A lit sphere of every stack as base64 of a PNG file; none for what is no material."""
+    channels = material["channels"]
+    if not is_lit(channels):
+        return []
+    repeat = material["wrap"] == "repeat"
+    balls = (render_sphere(s, channels, material["normal_convention"], repeat, _SPHERE) for s in stacks)
+    return [base64.b64encode(png(ball)).decode() for ball in balls]
+
+
+def _crop_note(gallery: Gallery, material: dict[str, Any]) -> str:
+    if not gallery.overview:
+        return "The viewer holds every texel of every map."
+    x, y, width, height = gallery.crop
+    return (
+        f"To keep this file below {MAX_BYTES // 1_000_000} MB the viewer holds the middle {width} × {height} of "
+        f"{material['width']} × {material['height']} texels exactly (from x {x}, y {y}; framed), and around it an "
+        f"overview: means of {gallery.overview} × {gallery.overview} texels. All numbers are of the whole maps."
+    )
+
+
+def _picture(name: str, data: bytes) -> str:
+    return f'<script type="image/png" id="picture-{name}">{base64.b64encode(data).decode()}</script>'
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); "
+                          "check that the folder exists and that there is room") from error
+    finally:
+        temporary.unlink(missing_ok=True)
