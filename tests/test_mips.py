@@ -10,7 +10,7 @@ from gstex.errors import UsageError
 from gstex.filtering import bilinear
 from gstex.material import Channel, Material, MipLevel, load_material, make_mips
 from gstex.material.bleed import bleed
-from gstex.material.coverage import coverage
+from gstex.material.coverage import coverage, keep_coverage
 
 ROLES = {
     "albedo": ("albedo", "rgb", "srgb"), "emissive": ("emissive", "rgb", "srgb"), "light": ("albedo", "rgb", "linear"),
@@ -228,6 +228,8 @@ def test_impossible_normals_are_made_possible() -> None:
     normal = np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]])  # longer than 1, and they cancel
     assert np.allclose(box(make(("normal", normal)))[1], FLAT)
     assert np.allclose(box(make(("normal", normal[:1])))[1], 0.5 + math.sqrt(0.5) / 2)
+    # (0.7071, 0.7071, 0) and (0, 0, 1): (0.5, 0.5, 0.7071) of length 1
+    assert np.allclose(box(make(("normal", [[[1.0, 1.0], [FLAT, FLAT]]])))[1], 0.75)
 
 
 @pytest.mark.parametrize("filter", ["box", "kaiser"])
@@ -268,6 +270,13 @@ def test_coverage_of_a_step() -> None:
     assert coverage(step, 0.25, repeat=False) == pytest.approx(1.25 / 4, abs=0.01)
 
 
+def test_opacity_without_contrast_passes_or_not() -> None:
+    even = np.full((4, 4), 0.4)
+    assert np.array_equal(keep_coverage(even, 0.5, 0.3, repeat=True), even)
+    scaled = keep_coverage(even, 0.5, 0.7, repeat=True)
+    assert np.allclose(scaled, 0.5) and coverage(scaled, 0.5, repeat=True) == 1
+
+
 def test_an_alpha_test_leaves_colour_and_right_coverage_alone() -> None:
     halves = np.zeros((8, 8))
     halves[:, :4] = 1
@@ -297,13 +306,13 @@ def test_own_mips_are_taken_as_they_are_and_carried_on() -> None:
 
 def test_an_own_opacity_weighs_the_levels_below_and_is_not_scaled() -> None:
     given = own(2, 2, math.nan, math.nan)
-    given[:, :, 1] = [[1, 0], [0, 0]]
+    given[:, :, 1] = [[1, 0.2], [0.2, 0.2]]
     grey = np.zeros((4, 4))
     grey[:2, :2] = 1
     material = make(("grey", grey), ("opacity", np.pad([[1.0]], (0, 3), constant_values=0.5)), own_mips=(given,))
     levels = box(material, alpha_test=0.5)
     assert np.array_equal(levels[1][:, :, 1], given[:, :, 1])
-    assert levels[2][0, 0, 0] == 1
+    assert levels[2][0, 0, 0] == pytest.approx(1.055 * (1 / 1.6) ** (1 / 2.4) - 0.055, abs=1e-6)
 
 
 def test_own_normals_keep_the_lost_variance_and_own_roughness_is_not_widened() -> None:
