@@ -1,5 +1,6 @@
 """Encoding many images: each once, kept from run to run, in processes or not."""
 
+import multiprocessing
 import os
 import time
 
@@ -82,7 +83,7 @@ def test_processes_give_the_same(image, monkeypatch):
 
 def test_a_stop_ends_the_processes(image, monkeypatch):
     monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
-    before = set(encoding.multiprocessing.active_children())
+    before = set(multiprocessing.active_children())
 
     def stop(done, total):
         if done == 1:
@@ -90,7 +91,7 @@ def test_a_stop_ends_the_processes(image, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         encode_all([Job("bc4", np.roll(image, i)) for i in range(4)], processes=2, progress=stop)
-    assert not set(encoding.multiprocessing.active_children()) - before
+    assert not set(multiprocessing.active_children()) - before
 
 
 def test_trim_keeps_what_was_used_last(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from gstex import __version__
+from gstex.cli.compare import compare
 from gstex.cli.compress import compress
 from gstex.cli.decode import decode
 from gstex.cli.info import info
@@ -29,6 +30,7 @@ def cli(context: click.Context) -> None:
     gstex compress wall/ -o wall.gstex    a folder of maps -> one file
     gstex decode wall.gstex -o maps/      ... and back to the maps, under their own names
     gstex info wall.gstex                 what is in a file: maps, bytes, quality
+    gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """
@@ -36,7 +38,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (compress, decode, info):
+for _command in (compress, decode, info, compare):
     cli.add_command(_command)
 
 

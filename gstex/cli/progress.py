@@ -32,9 +32,11 @@ class ProgressReporter:
     """Callable for gstex.compress(progress=...), as a context manager.
 
     There is no thread behind it: the picture changes only when the fit reports.
+    opening: what is shown until then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opening: str = _PREPARING) -> None:
+        self._opening = opening
         console = Console(stderr=True)
         self._bar: Progress | None = None
         if sys.stderr.isatty() and not console.is_dumb_terminal:
@@ -42,7 +44,7 @@ class ProgressReporter:
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
                 console=console, auto_refresh=False, transient=True,
             )
-            self._task = self._bar.add_task(_PREPARING, total=None, figures="")
+            self._task = self._bar.add_task(opening, total=None, figures="")
         self._first: tuple[float, int] | None = None  # time and step of the first report
         self._shown = -_LINE_SECONDS
         self._stage = ""
@@ -51,7 +53,7 @@ class ProgressReporter:
         if self._bar is not None:
             self._bar.start()
         else:
-            print(f"gstex: {_PREPARING}", file=sys.stderr, flush=True)
+            print(f"gstex: {self._opening}", file=sys.stderr, flush=True)
         return self
 
     def __exit__(

@@ -2,12 +2,7 @@
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +11,7 @@ import numpy as np
 
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, encode, versions
+from gstex.compare.pool import run_all
 from gstex.errors import ExtraError, GstexError
 
 __all__ = ["Job", "encode_all", "unzip", "zip_bytes"]
@@ -72,8 +68,7 @@ def encode_all(
     """Encode every job, each distinct one once.
 
     Args:
-        processes: None for one a core. Small work, or 1, stays in this process. Processes are spawned: as always
-            with those, a script that comes here needs its `if __name__ == "__main__":`.
+        processes: see `pool.run_all`; small work stays in this process anyway.
         cache: where results are kept.
         progress: called with (done, all).
 
@@ -90,52 +85,21 @@ def encode_all(
             waiting[job.key] = job
     total = len(results) + len(waiting)
 
-    def keep(job: Job, data: bytes) -> None:
-        results[job.key] = data
-        if cache:
-            cache.put(job.key, data)
-        if progress:
-            progress(len(results), total)
-
     if progress:
         progress(len(results), total)
     # Large images first, so that no process ends long after the others.
     order = sorted(waiting.values(), key=lambda job: -job.image.size)
-    processes = min(processes or os.cpu_count() or 1, len(order))
-    if processes <= 1 or sum(job.image.size for job in order) < _SMALL_WORK:
-        for job in order:
-            keep(job, job.run())
-    else:
-        _run_in_processes(order, processes, keep)
-    if cache and waiting:
+    if sum(job.image.size for job in order) < _SMALL_WORK:
+        processes = 1
+    for number, data in run_all(Job.run, order, processes=processes):
+        results[order[number].key] = data
+        if cache:
+            cache.put(order[number].key, data)
+        if progress:
+            progress(len(results), total)
+    if cache and order:
         cache.trim()
     return [results[job.key] for job in jobs]
-
-
-def _run_in_processes(jobs: Sequence[Job], processes: int, keep: Callable[[Job, bytes], None]) -> None:
-    context = multiprocessing.get_context("spawn")  # fork would copy the threads of numba and of the terminal
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts)
-    try:
-        futures = {pool.submit(job.run): job for job in jobs}
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
-    except BrokenProcessPool:
-        raise GstexError("an encoder's process ended without a result, perhaps for want of memory; try again, or "
-                         "leave codecs out") from None  # fmt: skip
-    except BaseException:
-        # An encoder cannot be asked to stop, and may be at work for half a minute.
-        for process in set(multiprocessing.active_children()) - before:
-            process.terminate()
-            process.join()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches the processes too; who started them ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _zstandard() -> Any:

@@ -3,7 +3,7 @@
 Made by `gstex compare`, shown by `gstex.report`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ class Point:
 
     family: 'gstex' | 'bc' | 'astc' | 'image-gs'. label: for people: 'gstex 1.0 bpp', 'BC7 + BC5', 'ASTC 8x8'.
     bytes: what the GPU reads for mip 0, all maps; with the header for gstex. bpp: the same in bits a texel.
-    zstd_bytes: zstd -19 of the codec's data, for gstex of the file.
-    choice: by map (role): {'codec': 'astc-8x8', 'scale': 1, 'bytes': n}; empty for gstex.
+    zstd_bytes: zstd -19 of these bytes, each image by itself.
+    choice: by image, named after its roles ('albedo', 'ao+roughness+metallic'): {'codec': 'astc-8x8', 'scale': 1, 2
+    or 4 (how much smaller than the stack), 'bytes': n}; empty for gstex.
     quality: `metrics.Quality.to_json()`. None is an exact match, or a metric of a map the material lacks.
     """
 
@@ -39,6 +40,7 @@ class Comparison:
     (bytes, mse), sorted by bytes. file: index of the point of the .gstex file under comparison.
     pictures: by index, the decoded stack [H, W, C] float32, encoded like `Material.pixels`, of the few points
     that are shown. original: the material's pixels, likewise. advice: sentences for people, most telling first.
+    notes: what was left out and why.
     """
 
     material: dict[str, Any]
@@ -48,3 +50,15 @@ class Comparison:
     pictures: dict[int, np.ndarray]
     original: np.ndarray
     advice: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers and sentences, without the pictures, as JSON types."""
+        return {
+            "material": self.material,
+            "points": [asdict(point) for point in self.points],
+            "hulls": self.hulls,
+            "file": self.file,
+            "advice": list(self.advice),
+            "notes": list(self.notes),
+        }

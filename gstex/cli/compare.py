@@ -1,0 +1,137 @@
+"""`gstex compare`: a material beside what BC1, BC7 and ASTC make of it."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+import numba
+
+from gstex.cli.options import debug_option, json_option
+from gstex.cli.output import check_output_file
+from gstex.cli.progress import ProgressReporter
+from gstex.cli.text import format_table, printable, size
+
+if TYPE_CHECKING:
+    from gstex.compare import Comparison, Step
+
+__all__ = ["compare"]
+
+
+def _parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        rates = [float(part) for part in text.split(",")]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate <= 64 for rate in rates):
+        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
+    return rates
+
+
+@click.command(short_help="A material beside BC1, BC7 and ASTC.")
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("file", metavar="[FILE.gstex]", required=False, type=click.Path(path_type=Path))
+@click.option("--report", metavar="OUT.html", type=click.Path(path_type=Path),
+              help="Write a page with plots and pictures, which opens offline.")
+@click.option("--codecs", metavar="C,C,...",
+              help="What to compare with: bc1, bc7 (BC3, BC4 and BC5 come with them where they fit), astc-4x4 to "
+                   "astc-12x12, or bc and astc for all of them.  [default: bc and the square blocks of ASTC]")
+@click.option("--rates", metavar="B,B,...", callback=_parse_rates,
+              help="Compress at these bits a texel too, for a curve.  [default: half, once and twice the usual rate; "
+                   "none with a FILE]")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,
+              help="Effort of that compression.")
+@click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest: 0.1-0.4 dB better.")
+@click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
+              help="Say which file holds a map, as for compress. May be given many times.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="CPU threads, and processes of encoders, to use.  [default: one a core]")
+@json_option
+@debug_option
+def compare(
+    source: Path, file: Path | None, report: Path | None, codecs: str | None, rates: list[float] | None,
+    maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """\b
+    gstex compare wall/ wall.gstex                          a file beside BC1, BC7 and ASTC of the same maps
+    gstex compare wall/ wall.gstex --report wall.html       ... with pictures, for a browser
+    gstex compare wall/ --codecs astc-6x6,astc-8x8 --json   compress first; two codecs; all numbers as JSON
+
+    Store the maps of INPUT with block codecs and compare bytes and quality with FILE, which was made from them. Beside
+    the usual stacks stand the best mixes: for each map any block size at full, half or quarter resolution.
+    """
+    from gstex import compare as comparing  # needs packages that only this command needs
+
+    if report is not None:
+        check_output_file(report, source)
+        if file is not None and report.exists() and file.exists() and report.samefile(file):
+            raise click.UsageError(f"--report {report}: is FILE itself; give another name")
+    if threads is not None:
+        numba.set_num_threads(min(threads, numba.get_num_threads()))
+    with _Progress() as progress:
+        names = comparing.DEFAULT_CODECS if codecs is None else [c.strip() for c in codecs.lower().split(",")]
+        result = comparing.compare(source, file, codecs=names, rates=rates, maps=maps, processes=threads,
+                                   progress=progress, **options)  # fmt: skip
+    for note in result.notes:
+        click.echo(f"gstex: {note}", err=True)
+    if report is not None:
+        from gstex.report import write_report
+
+        write_report(result, report)
+    if as_json:
+        click.echo(json.dumps({"report": None if report is None else str(report), **result.to_json()},
+                              allow_nan=False))  # fmt: skip
+    elif report is not None:
+        click.echo("\n".join([f"{printable(report)}: {size(report.stat().st_size)}", "", *result.advice]))
+    else:
+        click.echo("\n".join([*_table(result), "", *result.advice]))
+
+
+class _Progress:
+    """A ProgressReporter for each stage, so that the time left is that of the stage in hand."""
+
+    def __init__(self) -> None:
+        self._reporter = ProgressReporter()
+        self._stage = ""
+
+    def __enter__(self) -> "_Progress":
+        self._reporter.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reporter.__exit__(kind, error, trace)
+
+    def __call__(self, now: "Step") -> None:
+        if now.stage != self._stage and self._stage:
+            self._reporter.__exit__(None, None, None)
+            self._reporter = ProgressReporter(now.stage)
+            self._reporter.__enter__()
+        self._stage = now.stage
+        self._reporter(now)
+
+
+def _table(result: "Comparison") -> list[str]:
+    """All points by bytes: the numbers for people."""
+    maps = list(dict.fromkeys(role for point in result.points for role in point.quality["psnr_by_map"]))
+    columns = {"label": "STORED AS", "bpp": "BITS/TEXEL", "bytes": "BYTES", "zstd": "ZSTD", "psnr": "PSNR",
+               "shaded": "SHADED", **{f"map {role}": role.upper() for role in maps}, "note": ""}  # fmt: skip
+    corners = {number for numbers in result.hulls.values() for number in numbers}
+    rows = []
+    for number, point in enumerate(result.points):
+        quality = point.quality
+        note = "this file" if number == result.file else ("best mix" if number in corners and point.choice else "")
+        rows.append({
+            "label": point.label, "bpp": f"{point.bpp:.3f}", "bytes": point.bytes, "zstd": point.zstd_bytes,
+            "psnr": _decibels(quality["psnr"]), "shaded": _decibels(quality["shaded_psnr"]), "note": note,
+            **{f"map {role}": _decibels(quality["psnr_by_map"].get(role)) for role in maps},
+        })  # fmt: skip
+    return format_table(rows, columns)
+
+
+def _decibels(value: float | None) -> str:
+    return "exact" if value is None else f"{value:.2f}"

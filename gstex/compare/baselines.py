@@ -1,0 +1,129 @@
+"""What the block codecs can do with a material: every image in every codec and size, and the best combinations."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gstex.compare.cache import Cache
+from gstex.compare.codecs import CODECS, Codec
+from gstex.compare.encoding import Job, encode_all
+from gstex.compare.hull import Option, add_hulls, lower_hull
+from gstex.compare.measuring import measure_errors
+from gstex.compare.plans import Group, MapImage, fill_hidden, make_plan
+from gstex.compare.scaling import SCALES, shrink
+from gstex.compare.stored import Stored
+from gstex.material import Material
+
+__all__ = ["Baselines", "Combination", "encode_baselines"]
+
+# Stacks as engines ship them, full size: label and, by the channels of an image, the codec.
+_BC_STACKS = (
+    ("BC1", {1: "bc4", 2: "bc1", 3: "bc1", 4: "bc3"}),
+    ("BC1 + BC5", {1: "bc4", 2: "bc5", 3: "bc1", 4: "bc3"}),
+    ("BC7 + BC5", {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"}),
+)
+Options = dict[str, list[Option]]  # by image; Option.choice is {image: Stored}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One way to store all images. option.choice: by image, the Stored."""
+
+    family: str
+    label: str
+    option: Option
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """hulls: by family, all corners of the lower convex hull. usual: the same codec for all maps, full size."""
+
+    hulls: dict[str, list[Option]]
+    usual: list[Combination]
+
+
+def encode_baselines(
+    material: Material,
+    codecs: Sequence[Codec],
+    *,
+    exhaustive: bool = False,
+    processes: int | None = None,
+    cache: Cache | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Baselines:
+    """Store a material with block codecs in every way of its plan.
+
+    Args:
+        codecs: those to try.
+        exhaustive: see `codecs.encode`.
+        processes: see `pool.run_all`.
+        progress: called with ('encode' or 'decode', done, all).
+    """
+    plan = make_plan(material)
+    jobs: list[Job] = []
+    stored: list[Stored] = []
+    filled = fill_hidden(material)
+    for image in {image.name: image for group in plan for way in group for image in way}.values():
+        for scale in SCALES:
+            for job in _jobs(image, filled, scale, codecs, exhaustive):
+                height, width, _ = job.image.shape
+                jobs.append(job)
+                stored.append(Stored(image.name, image.channels, job.codec, scale, height, width, b""))
+
+    zipped = encode_all(jobs, processes=processes, cache=cache, progress=lambda *at: progress("encode", *at))
+    stored = [replace(item, zipped=data) for item, data in zip(stored, zipped, strict=True)]
+    options: Options = {item.image: [] for item in stored}
+    for done, (number, errors) in enumerate(measure_errors(stored, material, processes=processes), start=1):
+        item = replace(stored[number], errors=errors)
+        options[item.image].append(Option(item.bytes, sum(errors), {item.image: item}))
+        progress("decode", done, len(stored))
+
+    hulls = {}
+    for family in dict.fromkeys(codec.family for codec in codecs):
+        mine = {
+            name: lower_hull(o for o in row if CODECS[o.choice[name].codec].family == family)
+            for name, row in options.items()
+        }
+        if hull := add_hulls([_group_hull(group, mine) for group in plan]):
+            hulls[family] = hull
+    return Baselines(hulls, _usual(plan, options, codecs))
+
+
+def _jobs(image: MapImage, filled: np.ndarray, scale: int, codecs: Sequence[Codec], exhaustive: bool) -> list[Job]:
+    """The image at one size for every codec that can hold it."""
+    small = np.round(shrink(filled[:, :, image.channels], scale) * 255).astype(np.uint8)
+    fitting = [codec for codec in codecs if len(image.channels) in codec.channels]
+    return [Job(codec.name, small, image.alpha_weighted, exhaustive) for codec in fitting]
+
+
+def _group_hull(group: Group, hulls: Options) -> list[Option]:
+    """The hull over all ways to store the channels of a group."""
+    return lower_hull(o for way in group for o in add_hulls([hulls[image.name] for image in way]))
+
+
+def _usual(plan: Sequence[Group], options: Options, codecs: Sequence[Codec]) -> list[Combination]:
+    """The same codec for all maps at full size, in the usual packing; what cannot be had is left out."""
+    stacks = [("bc", label, by_channels) for label, by_channels in _BC_STACKS]
+    stacks += [
+        ("astc", codec.label, dict.fromkeys(codec.channels, codec.name)) for codec in codecs if codec.family == "astc"
+    ]
+    images = [image for group in plan for image in group[0]]
+    result: list[Combination] = []
+    for family, label, by_channels in stacks:
+        picked = [
+            next((o for o in options[image.name] if _is(o.choice[image.name], by_channels[len(image.channels)])), None)
+            for image in images
+        ]
+        option = _sum([o for o in picked if o is not None])
+        if all(picked) and picked and all(option.choice != c.option.choice for c in result):
+            result.append(Combination(family, label, option))
+    return result
+
+
+def _is(stored: Stored, codec: str) -> bool:
+    return stored.codec == codec and stored.scale == 1
+
+
+def _sum(options: Sequence[Option]) -> Option:
+    return add_hulls([[option] for option in options])[0] if options else Option(0, 0.0, {})

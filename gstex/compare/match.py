@@ -1,0 +1,94 @@
+"""Was this .gstex file made from this folder? By what its metadata says, then by the quality it states."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gstex import metrics
+from gstex.errors import MismatchError
+from gstex.material import Material
+from gstex.texture import Texture
+
+__all__ = ["check_match"]
+
+_TOLERANCE = 0.01  # dB
+_ADVICE = "compress the folder again, or give the folder and the --map that it was made from"
+
+
+def check_match(texture: Texture, material: Material, name: str) -> None:
+    """Refuse a file that was not made from a material.
+
+    Args:
+        texture: the file. Its metadata may hold anything.
+        material: the folder, as it was read.
+        name: of the file, for the message.
+
+    Raises:
+        MismatchError: maps, sizes or roles differ; or the file's quality, measured against this folder, is not the one
+            that it states, because the pictures have changed since.
+    """
+    differences = list(_differences(texture.material, material.to_metadata()))
+    if differences:
+        more = f", and {len(differences) - 2} more" if len(differences) > 2 else ""
+        raise MismatchError(f"{name}: not made from {material.name}: {'; '.join(differences[:2])}{more}; {_ADVICE}")
+    stated, found = texture.report.get("psnr", np.nan), _psnr(texture, material)
+    if not _equal(stated, found):
+        raise MismatchError(
+            f"{name}: not made from these pictures of {material.name}: the file states {_decibels(stated)}, "
+            f"against them it has {_decibels(found)}; {_ADVICE}"
+        )
+
+
+def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
+    """What the descriptions of two materials do not have in common, most telling first."""
+    for what in ("sources", "channels"):
+        rows = file.get(what)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            yield f"the file does not describe its {what}"
+            return
+    here = {row["file"]: row for row in folder["sources"]}
+    there = {row.get("file"): row for row in file["sources"]}
+    for name in [*here, *there]:
+        if name not in there:
+            yield f"{name} is not in the file"
+        elif name not in here:
+            yield f"{name} is in the file alone"
+    for name in here:
+        if name in there and _size(here[name]) != _size(there[name]):
+            yield f"{name} is {_size(here[name])} here, {_size(there[name])} in the file"
+    for key in ("width", "height"):
+        if file.get(key) != folder[key]:
+            yield f"{key} is {folder[key]} here, {file.get(key)!r} in the file"
+    roles = [[(row.get("role"), row.get("file"), row.get("file_channel")) for row in side["channels"]]
+             for side in (folder, file)]  # fmt: skip
+    for a, b in zip(*roles, strict=False):
+        if a != b:
+            yield f"{a[1]} is read as {a[0]} here, {b[1]!r} as {b[0]!r} in the file"
+    if len(roles[0]) != len(roles[1]):
+        yield f"{len(roles[0])} channels here, {len(roles[1])} in the file"
+
+
+def _size(source: dict[str, Any]) -> str:
+    kind = " float" if source.get("is_float") else ""
+    return (f"{source.get('width')}x{source.get('height')}, {source.get('channels')} channels of "
+            f"{source.get('bit_depth')}-bit{kind}")  # fmt: skip
+
+
+def _psnr(texture: Texture, material: Material) -> float | None:
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    weights = None if material.weights is None else material.weights[:, :, varying]
+    value = metrics.psnr(texture.decode()[:, :, varying], material.pixels[:, :, varying], weights)
+    return value if np.isfinite(value) else None
+
+
+def _equal(stated: Any, found: float | None) -> bool:
+    if stated is None or found is None:
+        return stated is None and found is None
+    return isinstance(stated, int | float) and abs(stated - found) <= _TOLERANCE
+
+
+def _decibels(value: Any) -> str:
+    if value is None:
+        return "an exact match"
+    return f"{value:.2f} dB" if isinstance(value, int | float) and np.isfinite(value) else "no quality"

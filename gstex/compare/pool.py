@@ -1,0 +1,69 @@
+"""Processes that do the work of a comparison: encoders and metrics gain nothing from threads."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from gstex.errors import GstexError
+
+__all__ = ["run_all"]
+
+
+def run_all(
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    processes: int | None = None,
+    setup: Callable[..., None] | None = None,
+    given: tuple[Any, ...] = (),
+) -> Iterator[tuple[int, Any]]:
+    """Call function(item) for every item, in processes, and give (number of the item, result) as they are done.
+
+    Args:
+        function: of a module, so that a process can find it.
+        processes: None for one a core; 1 stays in this process. They are spawned: as always with those, a script that
+            comes here needs its `if __name__ == "__main__":`.
+        setup: called once in every process, with `given`.
+
+    Raises:
+        What function raises; GstexError if a process ends by itself. On any way out, Ctrl-C too, all have ended.
+    """
+    count = min(processes or os.cpu_count() or 1, len(items))
+    if count <= 1:
+        if setup and items:
+            setup(*given)
+        for number, item in enumerate(items):
+            yield number, function(item)
+        return
+    context = multiprocessing.get_context("spawn")  # fork would copy the threads of numba and of the terminal
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
+    try:
+        futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise GstexError("a process of the comparison ended without a result, perhaps for want of memory; try again, "
+                         "with fewer codecs") from None  # fmt: skip
+    except BaseException:
+        # An encoder cannot be asked to stop, and may be at work for half a minute.
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+            process.join()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    """Ready a process. Ctrl-C reaches it too, but who started it ends it; and it has one core to itself."""
+    import numba
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numba.set_num_threads(1)
+    if setup:
+        setup(*given)

@@ -1,0 +1,264 @@
+"""compare(): a material as a .gstex file, at other rates, and in block codecs, all measured alike."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import gstex
+from gstex import metrics
+from gstex.compare.advice import FAMILIES, advise
+from gstex.compare.baselines import Baselines, encode_baselines
+from gstex.compare.cache import Cache
+from gstex.compare.codecs import choose_codecs
+from gstex.compare.encoding import zip_bytes
+from gstex.compare.hull import Option, lower_hull
+from gstex.compare.match import check_match
+from gstex.compare.measuring import measure_qualities
+from gstex.compare.result import Comparison, Point
+from gstex.compare.stored import Stored, assemble
+from gstex.errors import BudgetError, UsageError
+from gstex.fit.settings import QUALITIES
+from gstex.format.layout import HEADER_FIXED_WORDS
+from gstex.material import Material, load_material
+from gstex.texture import Texture
+
+__all__ = ["DEFAULT_CODECS", "Step", "compare", "gpu_section"]
+
+# Of ASTC the square blocks: the other eight double the time and make the best mix 2-3 % smaller.
+DEFAULT_CODECS = ("bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
+_CURVE = (0.5, 1.0, 2.0)  # of the default rate
+_MAX_RATE = 64.0
+_NEAR = 1.04  # times the error, 0.17 dB: how far the curve through a hull's points may be above the hull
+_NO_FLIP = "FLIP is measured for the points with pictures only"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a comparison is. stage: what is done, for people; step of steps of that stage; psnr: of a fit, in dB."""
+
+    stage: str
+    step: int
+    steps: int
+    psnr: float | None = None
+
+
+@dataclass
+class _Draft:
+    """A point in the making. texture or parts: where its stack comes from; usual: the same codec for all maps; corner:
+    of its family's hull; shown: has a picture."""
+
+    family: str
+    label: str
+    bytes: int
+    zstd_bytes: int
+    texture: Texture | None = None
+    parts: tuple[Stored, ...] = ()
+    usual: bool = False
+    corner: bool = False
+    shown: bool = False
+    quality: metrics.Quality | None = None
+
+    def stack(self, material: Material) -> np.ndarray:
+        return self.texture.decode() if self.texture else assemble(self.parts, material)
+
+
+def compare(
+    source: str | Path | Material,
+    file: str | Path | Texture | None = None,
+    *,
+    codecs: Sequence[str] = DEFAULT_CODECS,
+    rates: Sequence[float] | None = None,
+    effort: str = "normal",
+    exhaustive: bool = False,
+    maps: Sequence[str] = (),
+    processes: int | None = None,
+    cache: Cache | None = None,
+    progress: Callable[[Step], None] = lambda step: None,
+) -> Comparison:
+    """Compare gstex with block codecs on one material.
+
+    Args:
+        source: a folder of maps, one image, or a Material.
+        file: a .gstex file made from it; None compresses it.
+        codecs: see `codecs.choose_codecs`.
+        rates: bits a texel at which to compress as well, for a curve. Without `file`, the middle one is compared;
+            None then takes half, once and twice the rate of `gstex compress`.
+        effort: of these fits, see `gstex.compress`.
+        exhaustive: astcenc's slowest setting instead of 'thorough'.
+        maps: overrides, see `gstex.material.load_material`.
+        processes: for the encoders, None for one a core; see `pool.run_all`.
+        cache: where encoded images are kept; None for the user's cache folder.
+        progress: called now and then.
+
+    Returns:
+        All points measured, best mixes included, pictures of a few, advice.
+
+    Raises:
+        MismatchError: `file` was not made from `source`. ExtraError: no encoder is installed. UsageError: an
+        unknown codec, or rates out of range.
+    """
+    chosen, notes = choose_codecs(codecs)
+    for rate in rates or ():
+        if not 0 < rate <= _MAX_RATE:
+            raise UsageError(f"rates: got {rate:g}, expected numbers above 0 and up to {_MAX_RATE:g}")
+    material = source if isinstance(source, Material) else load_material(source, overrides=maps)
+    texture = None
+    if file is not None:
+        texture = file if isinstance(file, Texture) else gstex.load(file)
+        check_match(texture, material, "the texture" if isinstance(file, Texture) else str(file))
+        material = replace(material, wrap=texture.wrap)
+    if rates or texture is not None:
+        curve = [_fit(material, rate, effort, progress) for rate in sorted(rates or ())]
+    else:
+        curve = _fit_usual_curve(material, effort, progress)
+    if texture is None:
+        texture = curve[len(curve) // 2] if rates else curve[-2]
+    baselines = encode_baselines(
+        material, chosen, exhaustive=exhaustive, processes=processes, cache=cache or Cache(),
+        progress=lambda what, done, all: progress(Step(f"{what} block codecs", done, all)),
+    )  # fmt: skip
+
+    drafts = [_gstex_draft(t) for t in (curve if texture in curve else [*curve, texture])]
+    here = next(d for d in drafts if d.texture is texture)
+    drafts += _codec_drafts(baselines)
+    drafts.sort(key=lambda d: d.bytes)
+    _choose_shown(drafts, here)
+    _measure(drafts, material, processes, progress)
+
+    points = [_point(d, material) for d in drafts]
+    return Comparison(
+        material=material.to_metadata(),
+        points=tuple(points),
+        hulls=_hulls(drafts),
+        file=drafts.index(here),
+        pictures={i: d.stack(material) for i, d in enumerate(drafts) if d.shown},
+        original=material.pixels,
+        advice=advise(points[drafts.index(here)], baselines.hulls, material),
+        notes=tuple(notes),
+    )
+
+
+def gpu_section(texture: Texture) -> bytes:
+    """What a decoder reads of mip 0: the header, and mip 0 with its tables, index and records."""
+    words = texture.words
+    end = int(words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else len(words)
+    return words[:end].astype("<u4", copy=False).tobytes()
+
+
+def _fit(material: Material, rate: float, effort: str, progress: Callable[[Step], None]) -> Texture:
+    def report(now: gstex.Progress) -> None:
+        progress(Step(f"fit at {rate:.3g} bits a texel", now.step, now.steps, now.psnr))
+
+    return gstex.compress(material, bpp=rate, effort=effort, mips=False, progress=report)
+
+
+def _fit_usual_curve(material: Material, effort: str, progress: Callable[[Step], None]) -> list[Texture]:
+    """At and around the rate of `gstex compress`. The smallest is left out where it holds no Gaussian."""
+    usual = QUALITIES["normal"] * max(1, sum(c.constant is None for c in material.channels))
+    textures = []
+    for factor in _CURVE:
+        with contextlib.suppress(*((BudgetError,) if factor < 1 else ())):
+            textures.append(_fit(material, factor * usual, effort, progress))
+    return textures
+
+
+def _gstex_draft(texture: Texture) -> _Draft:
+    data = gpu_section(texture)
+    bpp = 8 * len(data) / (texture.width * texture.height)
+    return _Draft("gstex", f"gstex {bpp:.2f} bpp", len(data), len(zip_bytes(data)), texture=texture)
+
+
+def _codec_drafts(baselines: Baselines) -> list[_Draft]:
+    """The usual stacks, and the best mixes: corners of the hulls, thinned out."""
+    drafts = [_codec_draft(c.family, c.label, c.option, usual=True) for c in baselines.usual]
+    for family, hull in baselines.hulls.items():
+        known, number = {d.parts: d for d in drafts}, 0
+        for option in _thin_out(hull):
+            draft = known.get(tuple(option.choice.values()))
+            if draft is None:
+                number += 1
+                draft = _codec_draft(family, f"{FAMILIES[family]} mix {number}", option)
+                drafts.append(draft)
+            draft.corner = True
+    return drafts
+
+
+def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False) -> _Draft:
+    parts = tuple(option.choice.values())
+    return _Draft(family, label, option.bytes, sum(len(p.zipped) for p in parts), parts=parts, usual=usual)
+
+
+def _thin_out(hull: Sequence[Option]) -> list[Option]:
+    """As few corners as give nearly the same curve: each costs seconds to measure."""
+    kept, at = [hull[0]], 0
+    while at < len(hull) - 1:
+        end = at + 1
+        while end + 1 < len(hull) and _is_near(hull[at : end + 2]):
+            end += 1
+        kept.append(hull[end])
+        at = end
+    return kept
+
+
+def _is_near(corners: Sequence[Option]) -> bool:
+    """Whether the line from the first to the last is nowhere more than _NEAR times above the others."""
+    sizes, errors = [o.bytes for o in corners], np.array([o.error for o in corners])
+    return bool((np.interp(sizes, (sizes[0], sizes[-1]), (errors[0], errors[-1])) <= errors * _NEAR).all())
+
+
+def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
+    """Pictures of the file, of each family's best mix nearest to its bytes, and of two usual stacks of each family:
+    the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
+    here.shown = True
+    for family in FAMILIES:
+        mine = [d for d in drafts if d.family == family]
+        usual = [d for d in mine if d.usual]
+        if corners := [d for d in mine if d.corner]:
+            min(corners, key=lambda d: abs(np.log(d.bytes / here.bytes))).shown = True
+        for draft in (usual[0], usual[-1 if family == "bc" else len(usual) // 2]) if usual else ():
+            draft.shown = True
+
+
+def _measure(
+    drafts: Sequence[_Draft], material: Material, processes: int | None, progress: Callable[[Step], None]
+) -> None:
+    """Fill in the quality of every draft."""
+    done = 0
+
+    def keep(draft: _Draft, quality: metrics.Quality) -> None:
+        nonlocal done
+        done += 1
+        if not draft.shown:
+            quality = replace(quality, notes=(*quality.notes, _NO_FLIP))
+        draft.quality = quality
+        progress(Step("measure", done, len(drafts)))
+
+    for draft in drafts:
+        if draft.texture:
+            keep(draft, metrics.measure_quality(draft.stack(material), material, filter_sampled=draft.texture.sample,
+                                                flip=draft.shown))  # fmt: skip
+    others = [d for d in drafts if not d.texture]
+    tasks = [(d.parts, d.shown) for d in others]
+    for number, quality in measure_qualities(tasks, material, processes=processes):
+        keep(others[number], quality)
+
+
+def _point(draft: _Draft, material: Material) -> Point:
+    assert draft.quality
+    choice = {p.image: {"codec": p.codec, "scale": p.scale, "bytes": p.bytes} for p in draft.parts}
+    bpp = 8 * draft.bytes / (material.width * material.height)
+    return Point(draft.family, draft.label, draft.bytes, draft.zstd_bytes, bpp, choice, draft.quality.to_json())
+
+
+def _hulls(drafts: Sequence[_Draft]) -> dict[str, list[int]]:
+    """By family the numbers of its corners. Those of the codecs are known; gstex has a hull like any other."""
+    hulls = {family: [i for i, d in enumerate(drafts) if d.family == family and d.corner] for family in FAMILIES}
+    gstex_options = [
+        Option(d.bytes, 10 ** (-d.quality.psnr / 10) if d.quality and d.quality.psnr is not None else 0.0, {"": i})
+        for i, d in enumerate(drafts) if d.texture
+    ]  # fmt: skip
+    found = {"gstex": [o.choice[""] for o in lower_hull(gstex_options)], **hulls}
+    return {family: numbers for family, numbers in found.items() if numbers}

@@ -1,0 +1,62 @@
+"""Images as a codec stores them, and what a material looks like when it is put together from them again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gstex.compare.codecs import CODECS, decode
+from gstex.compare.encoding import unzip
+from gstex.compare.scaling import stretch
+from gstex.material import Material
+
+__all__ = ["Stored", "assemble", "squared_errors"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """One image of a plan in one codec.
+
+    channels: numbers of its channels in the stack. scale: 1, 2 or 4, how much smaller than the stack it is.
+    height, width: of the image. zipped: the codec's data, packed by zstd. errors: see `squared_errors`, empty before
+    they are measured.
+    """
+
+    image: str
+    channels: tuple[int, ...]
+    codec: str
+    scale: int
+    height: int
+    width: int
+    zipped: bytes
+    errors: tuple[float, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """What the GPU reads."""
+        return CODECS[self.codec].size(self.height, self.width)
+
+
+def _restore(stored: Stored, material: Material) -> np.ndarray:
+    """The image at the size of the stack, float32 [H, W, channels]."""
+    codec = CODECS[stored.codec]
+    small = decode(codec, unzip(stored.zipped), stored.height, stored.width, len(stored.channels))
+    return stretch(small, material.height, material.width, repeat=material.wrap == "repeat")
+
+
+def assemble(parts: Iterable[Stored], material: Material) -> np.ndarray:
+    """The stack that the parts give, float32 [H, W, C]; channels that do not vary keep their constant."""
+    stack = np.array(material.pixels)
+    for stored in parts:
+        stack[:, :, list(stored.channels)] = _restore(stored, material)
+    return stack
+
+
+def squared_errors(stored: Stored, material: Material) -> tuple[float, ...]:
+    """For each channel of the image: sum over all texels of weight x squared difference, values in 0..1."""
+    channels: Sequence[int] = stored.channels
+    difference = _restore(stored, material).astype(np.float64) - material.pixels[:, :, channels]
+    squares = difference**2
+    if material.weights is not None:
+        squares *= material.weights[:, :, channels]
+    return tuple(float(v) for v in squares.sum(axis=(0, 1)))
