@@ -23,8 +23,10 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "fit", "format", "cells.py", "exp2.py", "compression.py", "decode.py", "filtering.py", "metrics.py", "texture.py",
-)  # fmt: skip
+    "fit", "format", "cells.py", "exp2.py", "compression.py", "decode.py", "filtering.py", "metrics.py", "packing.py",
+    "sampling.py", "shading.py", "srgb.py", "texture.py",
+    *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "mips")),
+)
 
 
 def code_version() -> str:
