@@ -22,22 +22,24 @@ def halve(image: np.ndarray, *, repeat: bool, filter: str) -> np.ndarray:
         filter: 'box', the mean over the texel's area, texels it covers in part counting in part (an odd size has
             texels of 2 + 1/n source texels); or 'kaiser', sharper, which may leave the range of its input.
     Returns:
-        float64 [max(1, H // 2), max(1, W // 2), C], contiguous.
+        float64 [max(1, H // 2), max(1, W // 2), C].
     """
-    rows = _halve_rows(image, repeat, filter)
-    return np.ascontiguousarray(_halve_rows(rows.transpose(1, 0, 2), repeat, filter).transpose(1, 0, 2))
+    return _halve_axis(_halve_axis(image, 0, repeat, filter), 1, repeat, filter)
 
 
-def _halve_rows(image: np.ndarray, repeat: bool, filter: str) -> np.ndarray:
-    size = image.shape[0]
+def _halve_axis(image: np.ndarray, axis: int, repeat: bool, filter: str) -> np.ndarray:
+    size = image.shape[axis]
     if size == 1:
         return image
     first, weight = _taps(size, filter)
-    index = first[:, None] + np.arange(weight.shape[1])
-    index = index % size if repeat else np.clip(index, 0, size - 1)
-    result = np.zeros((len(first), *image.shape[1:]))
+    shape = [1, 1, 1]
+    shape[axis] = len(first)
+    result = np.zeros([n // 2 if d == axis else n for d, n in enumerate(image.shape)])
     for tap in range(weight.shape[1]):
-        result += weight[:, tap, None, None] * image[index[:, tap]]
+        index = (first + tap) % size if repeat else np.clip(first + tap, 0, size - 1)
+        part = np.take(image, index, axis=axis)
+        part *= weight[:, tap].reshape(shape)
+        result += part
     return result
 
 
