@@ -125,7 +125,7 @@ def compress(
     fitted: list[Mip] = [None] * len(levels)
     if varying:
         budget = _budget_words(bpp or MAX_BPP, material, len(levels))
-        tasks = _tasks(material, levels, varying, budget, gaussians, repeat=repeat)
+        tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
         try:
             fitted = fit_chain(tasks, settings, seed=seed, progress=report_step)
         except BudgetTooSmall as error:
@@ -210,7 +210,7 @@ def _budget_words(bpp: float, material: Material, mips: int) -> int:
     return words - header_words(len(material.channels), mips)
 
 
-def _tasks(
+def tasks_of(
     material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool
 ) -> list[Task]:
     """What to fit for every mip: colour under zero opacity goes on from the visible."""
