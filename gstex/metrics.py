@@ -132,23 +132,22 @@ def normal_angles(image: np.ndarray, reference: np.ndarray, weights: np.ndarray 
     """Mean and 99th percentile of the angle between normals, in degrees.
 
     image, reference: float [H, W, 2], X and Y of normals as stored (0..1 stands for -1..1). Z is rebuilt as
-    sqrt(1 - x^2 - y^2), then the normals are made unit length. weights: [H, W]; texels of weight 0 are left out.
+    sqrt(1 - x^2 - y^2), 0 where X and Y alone are too long. weights: [H, W]; texels of weight 0 are left out.
     (0.0, 0.0) where the weights leave nothing to compare.
     """
-    a, b = _unit_normals(image), _unit_normals(reference)
-    # atan2 of sine and cosine: arccos alone would lose small angles.
+    a, b = _with_z(image), _with_z(reference)
+    # atan2 of sine and cosine, whatever the lengths: arccos alone would lose small angles.
     angles = np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
     if weights is not None:
         angles = angles[weights > 0]
     return (float(angles.mean()), float(np.quantile(angles, 0.99))) if angles.size else (0.0, 0.0)
 
 
-def _unit_normals(stored: np.ndarray) -> np.ndarray:
-    """[..., 2] as stored -> float64 [..., 3], unit length."""
+def _with_z(stored: np.ndarray) -> np.ndarray:
+    """Normals [..., 2] as stored -> float64 [..., 3], of unit length unless X and Y alone are longer."""
     xy = stored.astype(np.float64) * 2 - 1
     z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=-1, keepdims=True), 0))
-    normals = np.concatenate([xy, z], axis=-1)
-    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    return np.concatenate([xy, z], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,9 @@ def test_colour_under_zero_opacity_counts_nowhere() -> None:
     assert found.psnr is found.psnr_by_map["albedo"] is found.shaded_psnr is None
     assert found.ssim_by_map["albedo"] == pytest.approx(1)
     assert found.flip_albedo == found.shaded_flip == 0
+    uv = metrics.sample_points()
+    filtered, reference, weights = (metrics.filtered(a, uv, repeat=True) for a in (stack, pixels, material.weights))
+    assert found.psnr_sampled == pytest.approx(psnr(filtered, reference, weights))
     stack[:, 8:, 3] = 0.5  # now it can be seen
     assert measure_quality(stack, material, flip=False).shaded_psnr < 30
 
