@@ -1,5 +1,6 @@
 """Processes that do the work of a comparison: encoders and metrics gain nothing from threads."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -43,7 +44,8 @@ def run_all(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
     try:
-        futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
+        with _interrupts_held():  # processes start here, and keep what is held
+            futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool:
@@ -57,6 +59,19 @@ def run_all(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep a Ctrl-C waiting. A process that starts in here never sees one, not even while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
