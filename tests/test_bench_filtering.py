@@ -15,7 +15,7 @@ import gstex
 from gstex.format import pack
 from gstex.material import load_material
 from gstex.sampling import sample_at
-from gstex.srgb import linear_to_srgb
+from gstex.srgb import linear_to_srgb, srgb_to_linear
 from gstex.texture import Texture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,18 +62,20 @@ def test_what_the_views_show(noise: Path) -> None:
 
 
 def test_the_truth_averages_light_data_and_directions(tmp_path: Path) -> None:
-    """Stripes two texels wide under pixels of 4 x 4 texels; the edges are bilinear."""
+    """Stripes two texels wide under pixels of 4 x 4 texels; half of each pixel is the ramp between two stripes."""
     stripes = np.arange(16) // 2 % 2 * np.ones((16, 1), int)
-    albedo, roughness = stripes[:, :, None] * [255, 255, 0], stripes * 200
-    normal = np.where(stripes[:, :, None], [218, 128, 218], [38, 128, 218])  # 45 degrees to either side
+    albedo, roughness = stripes[:, :, None] * [128, 255, 0], stripes * 200
+    normal = np.where(stripes[:, :, None], [218, 128, 218], [128, 128, 255])  # 45 degrees to the right, and up
     material = load_material(tile(tmp_path / "stripes", albedo, normal, roughness))
     view = View("4 to 1", 4, 4, np.diag([4.0, 4.0, 1.0]))
     truth = supersample(material, view).reshape(4, 4, -1)
     by_role = {c.role + c.component: truth[:, :, i] for i, c in enumerate(material.channels)}
-    np.testing.assert_allclose(by_role["albedor"], linear_to_srgb(np.array(0.5)), atol=1e-6)
+    np.testing.assert_allclose(by_role["albedor"], linear_to_srgb(srgb_to_linear(np.array(128 / 255)) / 2), atol=1e-6)
     np.testing.assert_allclose(by_role["roughnessv"], 100 / 255, atol=1e-6)
-    np.testing.assert_allclose(by_role["normaly"], 0.5, atol=4e-3)
-    np.testing.assert_allclose(by_role["normalx"], 0.5, atol=4e-3)
+    # x has the mean 0.354, z on the ramps the mean 0.909: the integral of sqrt(1 - x^2) over 0 .. 0.707 by 0.707.
+    x, z = 0.3536, (1 + 0.7071) / 4 + 0.9089 / 2
+    np.testing.assert_allclose(by_role["normalx"] * 2 - 1, x / np.hypot(x, z), atol=4e-3)
+    np.testing.assert_allclose(by_role["normaly"] * 2 - 1, 0, atol=6e-3)
 
 
 def test_pictures_are_filtered_in_linear_light() -> None:
