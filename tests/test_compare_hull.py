@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from gstex.compare.hull import Option, add_hulls, bytes_for, lower_hull
+from gstex.compare.hull import Option, add_hulls, bytes_for, lower_hull, thin_out
 
 
 def options(*pairs, name="map"):
@@ -73,3 +73,13 @@ def test_against_all_combinations():
 )
 def test_bytes_for_an_error(error, expected):
     assert bytes_for(options((10, 8.0), (30, 2.0), (60, 1.0)), error) == expected
+
+
+def test_thin_out_keeps_the_curve():
+    sizes = np.arange(10, 200)
+    hull = lower_hull(options(*[(int(b), 1000.0 / b) for b in sizes]))
+    kept = thin_out(hull)
+    assert kept[0] == hull[0] and kept[-1] == hull[-1] and 5 < len(kept) < 30 < len(hull)
+    above = np.interp(sizes, *zip(*corners(kept), strict=True)) / (1000.0 / sizes)
+    assert above.max() <= 1.04 + 1e-9
+    assert thin_out(hull[:1]) == hull[:1]

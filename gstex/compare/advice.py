@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gstex import metrics
 from gstex.compare.hull import Option, bytes_for
 from gstex.compare.result import Point
+from gstex.compare.stored import count_texels, mse_by_role
 from gstex.material import Material
 
 __all__ = ["FAMILIES", "advise"]
@@ -25,7 +27,7 @@ def advise(file: Point, hulls: dict[str, list[Option]], material: Material) -> t
     psnr = file.quality["psnr"]
     if psnr is None:
         return (f"gstex keeps this material exactly, in {file.bpp:.2f} bits a texel.",)
-    error = sum(_weights(material).values()) * 10 ** (-psnr / 10)
+    error = sum(count_texels(material).values()) * 10 ** (-psnr / 10)
     texels = material.width * material.height
     hulls = {family: hulls[family] for family in FAMILIES if family in hulls}
     needed = {family: bytes_for(hull, error) for family, hull in hulls.items()}
@@ -84,27 +86,6 @@ def _listed(gains: dict[str, float]) -> str:
 
 def _psnr_by_role(hull: Sequence[Option], byte_count: int, material: Material) -> dict[str, float]:
     """PSNR of the channels of each role where the hull has this many bytes, along its edges."""
-    sizes = [option.bytes for option in hull]
-    errors: dict[int, list[float]] = {}
-    for option in hull:
-        for stored in option.choice.values():
-            for channel, error in zip(stored.channels, stored.errors, strict=True):
-                errors.setdefault(channel, []).append(error)
-    counted = _weights(material)
-    sums: dict[str, float] = {}
-    weights: dict[str, float] = {}
-    for channel in sorted(errors):
-        role = material.channels[channel].role
-        sums[role] = sums.get(role, 0.0) + float(np.interp(byte_count, sizes, errors[channel]))
-        weights[role] = weights.get(role, 0.0) + counted[channel]
-    with np.errstate(divide="ignore"):
-        return {role: float(-10 * np.log10(np.float64(sums[role] / max(weights[role], 1.0)))) for role in sums}
-
-
-def _weights(material: Material) -> dict[int, float]:
-    """By channel that varies, how many texels count."""
-    texels = float(material.width * material.height)
-    return {
-        i: texels if material.weights is None else float(material.weights[:, :, i].sum(dtype=np.float64))
-        for i, channel in enumerate(material.channels) if channel.constant is None
-    }  # fmt: skip
+    sizes, corners = [option.bytes for option in hull], [mse_by_role(option, material) for option in hull]
+    errors = {role: float(np.interp(byte_count, sizes, [c[role] for c in corners])) for role in corners[0]}
+    return {role: metrics.to_psnr(error) for role, error in errors.items()}

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["Option", "add_hulls", "bytes_for", "lower_hull"]
+__all__ = ["Option", "add_hulls", "bytes_for", "lower_hull", "thin_out"]
+
+_NEAR = 1.04  # times the error, 0.17 dB: how far the curve through the corners that are kept may be above the hull
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,24 @@ def bytes_for(hull: Sequence[Option], error: float) -> float | None:
         if error >= after.error:
             return before.bytes + (error - before.error) / _slope(before, after)
     return None
+
+
+def thin_out(hull: Sequence[Option]) -> list[Option]:
+    """As few corners as give nearly the same curve, for what is slow to find out of each."""
+    kept, at = list(hull[:1]), 0
+    while at < len(hull) - 1:
+        end = at + 1
+        while end + 1 < len(hull) and _is_near(hull[at : end + 2]):
+            end += 1
+        kept.append(hull[end])
+        at = end
+    return kept
+
+
+def _is_near(corners: Sequence[Option]) -> bool:
+    """Whether the line from the first to the last is nowhere more than _NEAR times above the others."""
+    first, last = corners[0], corners[-1]
+    return all(first.error + (o.bytes - first.bytes) * _slope(first, last) <= _NEAR * o.error for o in corners[1:-1])
 
 
 def _slope(before: Option, after: Option) -> float:

@@ -14,7 +14,7 @@ from gstex.compare.baselines import Baselines, encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.encoding import zip_bytes
-from gstex.compare.hull import Option, lower_hull
+from gstex.compare.hull import Option, lower_hull, thin_out
 from gstex.compare.match import check_match
 from gstex.compare.measuring import measure_qualities
 from gstex.compare.result import Comparison, Point
@@ -31,7 +31,6 @@ __all__ = ["DEFAULT_CODECS", "Step", "compare", "gpu_section"]
 DEFAULT_CODECS = ("bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
 _CURVE = (0.5, 1.0, 2.0)  # of the default rate
 _MAX_RATE = 64.0
-_NEAR = 1.04  # times the error, 0.17 dB: how far the curve through a hull's points may be above the hull
 _NO_FLIP = "FLIP is measured for the points with pictures only"
 
 
@@ -176,7 +175,7 @@ def _codec_drafts(baselines: Baselines) -> list[_Draft]:
     drafts = [_codec_draft(c.family, c.label, c.option, usual=True) for c in baselines.usual]
     for family, hull in baselines.hulls.items():
         known, number = {d.parts: d for d in drafts}, 0
-        for option in _thin_out(hull):
+        for option in thin_out(hull):
             draft = known.get(tuple(option.choice.values()))
             if draft is None:
                 number += 1
@@ -189,24 +188,6 @@ def _codec_drafts(baselines: Baselines) -> list[_Draft]:
 def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False) -> _Draft:
     parts = tuple(option.choice.values())
     return _Draft(family, label, option.bytes, sum(len(p.zipped) for p in parts), parts=parts, usual=usual)
-
-
-def _thin_out(hull: Sequence[Option]) -> list[Option]:
-    """As few corners as give nearly the same curve: each costs seconds to measure."""
-    kept, at = [hull[0]], 0
-    while at < len(hull) - 1:
-        end = at + 1
-        while end + 1 < len(hull) and _is_near(hull[at : end + 2]):
-            end += 1
-        kept.append(hull[end])
-        at = end
-    return kept
-
-
-def _is_near(corners: Sequence[Option]) -> bool:
-    """Whether the line from the first to the last is nowhere more than _NEAR times above the others."""
-    sizes, errors = [o.bytes for o in corners], np.array([o.error for o in corners])
-    return bool((np.interp(sizes, (sizes[0], sizes[-1]), (errors[0], errors[-1])) <= errors * _NEAR).all())
 
 
 def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 
 from gstex.compare.codecs import CODECS, decode
 from gstex.compare.encoding import unzip
+from gstex.compare.hull import Option
 from gstex.compare.scaling import stretch
 from gstex.material import Material
 
-__all__ = ["Stored", "assemble", "squared_errors"]
+__all__ = ["Stored", "assemble", "count_texels", "mse_by_role", "squared_errors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +61,25 @@ def squared_errors(stored: Stored, material: Material) -> tuple[float, ...]:
     if material.weights is not None:
         squares *= material.weights[:, :, channels]
     return tuple(float(v) for v in squares.sum(axis=(0, 1)))
+
+
+def count_texels(material: Material) -> dict[int, float]:
+    """By channel that varies, how many texels count."""
+    texels = float(material.width * material.height)
+    return {
+        i: texels if material.weights is None else float(material.weights[:, :, i].sum(dtype=np.float64))
+        for i, channel in enumerate(material.channels) if channel.constant is None
+    }  # fmt: skip
+
+
+def mse_by_role(option: Option, material: Material) -> dict[str, float]:
+    """Mean squared error of the channels of each role. option.choice: by image, a Stored with its errors."""
+    counted = count_texels(material)
+    errors: dict[str, float] = {}
+    texels: dict[str, float] = {}
+    for stored in option.choice.values():
+        for channel, error in zip(stored.channels, stored.errors, strict=True):
+            role = material.channels[channel].role
+            errors[role] = errors.get(role, 0.0) + error
+            texels[role] = texels.get(role, 0.0) + counted[channel]
+    return {role: errors[role] / max(texels[role], 1.0) for role in errors}
