@@ -3,6 +3,7 @@
     python tools/bench.py rd --quick    256x256 crops against the prototype's floor
     python tools/bench.py rd            the bench set: the centre 512x512 of every material
     python tools/bench.py rd --full     whole materials
+    python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 
 from bench_cases import PROTOTYPE, Case, list_cases, parse_rates, quick_cases  # noqa: E402
+from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
@@ -55,6 +57,7 @@ def bench() -> None:
     """Measure gstex and write the tables under benchmarks/results/."""
 
 
+bench.add_command(compare)
 bench.add_command(filtering)
 
 

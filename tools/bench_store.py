@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ SOURCES = (
 )
 
 
-def code_version() -> str:
+def code_version(sources: Sequence[str] = SOURCES) -> str:
     """Hash of the sources of the imported gstex that matter, and of the libraries that compute."""
     package = Path(gstex.__file__).parent
     digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode())
-    for name in SOURCES:
+    for name in sources:
         path = package / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             content = file.read_bytes()

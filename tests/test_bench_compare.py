@@ -1,0 +1,196 @@
+"""tools/bench.py compare: its arithmetic by hand, its search, its tables and plots. Needs no real materials."""
+
+import csv
+import math
+import sys
+import xml.dom.minidom
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from gstex.compare.codecs import CODECS, choose_codecs
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import bench  # noqa: E402
+import bench_compare  # noqa: E402
+from bench_plot import plot  # noqa: E402
+from bench_ratios import CRITERIA, Dot, Needed, geometric_mean, needed, worst_map  # noqa: E402
+
+
+def curve(*pairs, criterion="psnr"):
+    return [Dot(size, {criterion: quality}, {"albedo": quality + 1, "ao": quality - 1}) for size, quality in pairs]
+
+
+def test_between_dots_bytes_grow_evenly():
+    found = needed(curve((100, 30.0), (400, 36.0)), "psnr", 33.0)
+    assert found.bytes == pytest.approx(200) and found.bound is None
+    assert found.maps == pytest.approx({"albedo": 34.0, "ao": 32.0})
+    assert needed(curve((100, 30.0), (400, 36.0)), "psnr", 36.0).bytes == pytest.approx(400)
+
+
+def test_a_larger_dot_that_is_no_better_does_not_count():
+    found = needed(curve((100, 30.0), (200, 29.0), (300, 30.0), (400, 32.0)), "psnr", 31.0)
+    assert found.bytes == pytest.approx(200)
+
+
+def test_ends_of_a_curve_are_bounds():
+    dots = curve((100, 30.0), (400, 36.0))
+    assert needed(dots, "psnr", 30.0) == Needed(100, dots[0].maps, "most")
+    assert needed(dots, "psnr", 36.5) == Needed(400, dots[1].maps, "least")
+    with pytest.raises(ValueError, match="shaded"):
+        needed(dots, "shaded", 30.0)
+
+
+def test_dots_without_the_criterion_are_passed_over():
+    dots = [*curve((100, 30.0)), *curve((200, 40.0), criterion="angle"), *curve((400, 36.0))]
+    assert needed(dots, "psnr", 33.0).bytes == pytest.approx(200)
+
+
+def test_criteria_in_decibels():
+    quality = {"psnr": None, "shaded_psnr": 31.0, "normal_angle_mean": 0.5}
+    assert CRITERIA["psnr"](quality) == 99.0 and CRITERIA["shaded"](quality) == 31.0
+    assert CRITERIA["angle"](quality) == pytest.approx(20 * math.log10(2))
+
+
+def test_the_worst_map_decides_whether_a_ratio_counts():
+    theirs = {"albedo": 30.0, "ao": 40.0}
+    assert worst_map({"albedo": 29.0, "ao": 38.0}, theirs) == ("ao", 2.0, True)
+    assert worst_map({"albedo": 27.9, "ao": 44.0}, theirs) == ("albedo", pytest.approx(2.1), False)
+    assert worst_map({"albedo": 31.0, "ao": 44.0}, theirs)[1:] == (-1.0, True)
+
+
+def test_geometric_mean():
+    assert geometric_mean([1.0, 4.0]) == pytest.approx(2.0) and geometric_mean([]) is None
+
+
+class Line:
+    """A material whose gstex curve is a straight line: 6 dB for each doubling, 30 dB at 1 bit a texel."""
+
+    texels = 8000
+
+    def __init__(self, smallest=-6):
+        self.asked, self.smallest, self.dots = [], smallest, {}
+        self.usual = {"ASTC 12x12": Dot(4000, {"psnr": 35.0}, {"ao": 35.0})}
+        # The best mix has 35 dB at 3000 bytes.
+        self.hulls = {"astc": [Dot(1500, {"psnr": 29.0}, {"ao": 29.0}), Dot(3000, {"psnr": 35.0}, {"ao": 35.0})]}
+
+    def fit(self, step):
+        if step not in self.asked:
+            self.asked.append(step)
+        if step < self.smallest:
+            return None
+        self.dots[step] = Dot(1000 * 2 ** (step / 2), {"psnr": 30.0 + 3 * step}, {"ao": 30.0 + 3 * step})
+        return self.dots[step]
+
+    @property
+    def fits(self):
+        return [self.dots[step] for step in sorted(self.dots)]
+
+
+def test_the_search_brackets_the_target():
+    line = Line()
+    row = bench_compare.compare_material(line)[0]
+    # 35 dB is 5/6 of a doubling over 1000 bytes: 1782 bytes; from a guess of 1500 bytes, step 1.
+    assert line.asked == [1, 2] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
+    assert row["astc_ratio"] == pytest.approx(3000 / (1000 * 2 ** (5 / 6))) and row["counted"] == "yes"
+    assert row["astc_usual_bpp"] == 4.0 and row["worst_map"] == "ao"
+
+
+@pytest.mark.parametrize(
+    "quality, smallest, asked, expected",
+    [
+        (45.0, -6, [1, 5, 4], "5.657"),  # lacks 12 dB: a jump of four steps, then back to the neighbour
+        (99.0, -6, [1, 5, 6], ">8.000"),  # never
+        (20.0, -6, [-1, -2, -3, -4], "0.315"),
+        (20.0, -2, [-1, -2, -3], "<=0.500"),  # the budget holds no Gaussian below
+    ],
+)
+def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
+    line = Line(smallest)
+    line.usual = {"ASTC 6x6": Dot(4000, {"psnr": quality}, {"ao": quality})}
+    assert bench_compare.compare_material(line)[0]["gstex_bpp"] == expected
+    assert line.asked == asked
+
+
+def test_summary():
+    def row(ratio, counted, bpp="1.0"):
+        return {"quality": "ASTC 8x8", "criterion": "psnr", "astc_ratio": ratio, "bc_ratio": 2 * ratio,
+                "counted": counted, "gstex_bpp": bpp}  # fmt: skip
+
+    rows = [row(4.0, "yes"), row(1.0, "yes", ">2.0"), row(100.0, "no")]
+    assert bench_compare.summarise(rows) == [{
+        "quality": "ASTC 8x8", "criterion": "psnr", "materials": 3, "counted": 2, "bounds": 1,
+        "astc_ratio": pytest.approx(2.0), "astc_ratio_least": 1.0, "bc_ratio": pytest.approx(4.0),
+    }]  # fmt: skip
+
+
+def test_the_plot_is_a_picture():
+    text = plot("a < b", {"moss & co": {"gstex": [(0.5, 30.0), (2.0, 35.0)], "ASTC, one block size": [(1.0, 31.0)]}})
+    svg = xml.dom.minidom.parseString(text)
+    [line] = svg.getElementsByTagName("polyline")
+    (x0, y0), (x1, y1) = [tuple(map(float, p.split(","))) for p in line.getAttribute("points").split()]
+    assert 40 <= x0 < x1 <= 290 and y0 > y1
+    assert "moss &amp; co" in text and "a &lt; b" in text
+
+
+@pytest.fixture
+def data(tmp_path):
+    """One material of 48x32 texels: albedo, normal and roughness."""
+    rng = np.random.default_rng(5)
+    for name, channels in (("albedo", 3), ("normal", 3), ("roughness", 1)):
+        path = tmp_path / "data" / "brick" / f"brick_{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(60, 196, (4, 6, channels), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)
+    return tmp_path / "data"
+
+
+def run(data, *arguments):
+    results = data.parent / "results"
+    command = ["compare", "--data", str(data), "--results", str(results), *arguments]
+    return CliRunner().invoke(bench.bench, command), results
+
+
+def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
+    if len(choose_codecs(["bc", "astc"])[0]) < len(CODECS):
+        pytest.skip("an encoder of the extra 'compare' is not installed")
+    monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(bench_compare, "QUALITIES", ("ASTC 12x12",))
+    monkeypatch.setattr(bench_compare, "_HIGHEST", 4)
+    fits = []
+    compress = bench_compare.gstex.compress
+    monkeypatch.setattr(bench_compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
+
+    result, results = run(data, "--effort", "fast", "--codecs", "bc1,astc-12x12")
+    assert result.exit_code == 0, result.output
+    with (results / "compare.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["quality"], row["criterion"]) for row in rows] == [
+        ("ASTC 12x12", "psnr"), ("ASTC 12x12", "shaded"), ("ASTC 12x12", "angle")
+    ]  # fmt: skip
+    texels = 48 * 32
+    assert all(float(row["astc_usual_bpp"]) == pytest.approx(8 * 3 * 4 * 3 * 16 / texels, abs=1e-4) for row in rows)
+    assert float(rows[0]["astc_bpp"]) <= float(rows[0]["astc_usual_bpp"]) + 1e-4
+    assert {row["worst_map"] for row in rows} <= {"albedo", "normal", "roughness"}
+    with (results / "compare-summary.csv").open(newline="") as file:
+        assert [row["materials"] for row in csv.DictReader(file)] == ["1", "1", "1"]
+    for name in ("compare-psnr.svg", "compare-shaded.svg"):
+        xml.dom.minidom.parse(str(results / name))
+
+    count = len(fits)
+    again, _ = run(data, "--effort", "fast", "--codecs", "bc1,astc-12x12")
+    assert again.exit_code == 0 and len(fits) == count > 0  # all kept
+    assert "gstex at" not in again.output
+
+
+def test_errors(data):
+    result, results = run(data, "--material", "slate")
+    assert result.exit_code == 2 and "'slate' is none of brick" in result.output
+    result, _ = run(data, "--codecs", "dxt")
+    assert result.exit_code == 1 and "expected some of bc1" in result.output
+    assert not results.exists()

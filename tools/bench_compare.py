@@ -1,0 +1,339 @@
+"""`bench.py compare`: bytes that gstex and the best mixes of block codecs need for the same quality.
+
+For each material and each of three qualities, those of ASTC 12x12, 8x8 and 6x6 at full size, by three criteria: PSNR,
+PSNR of the lit material, and the mean angle between normals. docs/benchmarks.md says what the columns mean.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
+from bench_plot import plot
+from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, needed, worst_map
+from bench_store import SOURCES, Store, code_version, key_of
+from bench_table import describe_run, typed_command, write_table
+
+import gstex
+from gstex import metrics
+from gstex.compare.baselines import encode_baselines
+from gstex.compare.cache import Cache
+from gstex.compare.codecs import choose_codecs
+from gstex.compare.hull import Option, thin_out
+from gstex.compare.measuring import measure_qualities
+from gstex.compare.run import gpu_section
+from gstex.compare.stored import count_texels, mse_by_role
+from gstex.errors import BudgetError
+from gstex.material import Material
+
+__all__ = ["compare"]
+
+ROOT = Path(__file__).resolve().parent.parent
+STORE_NAME = ".compare-store.jsonl"
+SEED = 0
+QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
+# What decides the figures of the block codecs.
+BASELINE_SOURCES = (
+    "compare", "filtering.py", "metrics.py", "shading.py", "srgb.py", "fit/loss.py",
+    "material/bleed.py", "material/halve.py",
+)  # fmt: skip
+# Rates of gstex: 2^(n / 2) bits a texel, so that fits serve several qualities.
+_LOWEST, _HIGHEST = -6, 12
+_GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
+COLUMNS = (
+    "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
+    "bc_ratio", "worst_map", "worst_map_db", "counted",
+)  # fmt: skip
+SUMMARY = (
+    "quality", "criterion", "materials", "counted", "bounds", "astc_ratio", "astc_ratio_least", "bc_ratio",
+)  # fmt: skip
+TABLES = {
+    "quick": ("compare-quick", "256x256 crops"),
+    "full": ("compare-full", "whole materials"),
+    None: ("compare", "bench set (centre 512x512)"),
+}
+_PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
+
+
+@click.command()
+@click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
+@click.option("--full", "mode", flag_value="full", help="Whole materials.")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--codecs", metavar="C,C,...", default="bc,astc", show_default=True, help="As for gstex compare.")
+@click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest.")
+@click.option("--material", "names", metavar="NAME", multiple=True,
+              help="Only this material; may be given many times.")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
+@click.pass_context
+def compare(
+    context: click.Context, mode: str | None, effort: str, codecs: str, exhaustive: bool, names: tuple[str, ...],
+    data: Path, results: Path,
+) -> None:  # fmt: skip
+    """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
+    cases = _choose_cases(data, mode, names)
+    store = Store(results / STORE_NAME)
+    try:
+        rows: list[dict[str, Any]] = []
+        curves: dict[str, dict[str, Any]] = {}
+        for number, case in enumerate(cases, start=1):
+            label = f"[{number}/{len(cases)}] {case.name}"
+            measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label)
+            rows += [{"material": case.name, **row} for row in compare_material(measured)]
+            curves[case.name] = {criterion: _series(measured, criterion) for criterion in _PLOTS}
+        name, part = TABLES[mode]
+        settings = f"effort {effort}, sampling direct, seed {SEED}, codecs {codecs}"
+        about = {**describe_run(typed_command(context)),
+                 "settings": settings + (", exhaustive" if exhaustive else "")}  # fmt: skip
+        written = write_table(results, name, f"Bytes at equal quality, {part}", about, COLUMNS, rows)
+        written += write_table(results, f"{name}-summary", f"Bytes at equal quality, {part}: geometric means of the "
+                               "ratios that count", about, SUMMARY, summarise(rows))  # fmt: skip
+        for criterion, title in _PLOTS.items():
+            panels = {material: c[criterion] for material, c in curves.items() if c[criterion]}
+            if panels:
+                written.append(results / f"{name}-{criterion}.svg")
+                written[-1].write_text(plot(f"{title}, {part}", panels), encoding="utf-8")
+        for path in written:
+            click.echo(path)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; finished rows are kept, the same command goes on from there", err=True)
+        context.exit(130)
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
+
+
+def _choose_cases(data: Path, mode: str | None, names: tuple[str, ...]) -> list[Case]:
+    if not data.is_dir():
+        raise click.ClickException(
+            f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
+        )
+    cases = quick_cases(data) if mode == "quick" else list_cases(data, "whole" if mode == "full" else "centre")
+    known = [case.name for case in cases]
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
+                                 param_hint="--material")  # fmt: skip
+    if not cases:
+        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
+        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
+    return [case for case in cases if not names or case.name in names]
+
+
+class _Measured:
+    """What is known of one material; figures come from the store, or are found out and kept there."""
+
+    def __init__(
+        self, material: Material, store: Store, effort: str, codecs: list[str], exhaustive: bool, label: str
+    ):
+        self.material, self.label = material, label
+        self._store, self._effort = store, effort
+        self._code = code_version((*SOURCES, "compare/run.py"))
+        settings = {"codecs": codecs, "exhaustive": exhaustive}
+        row = self._kept("baselines", settings, code_version(BASELINE_SOURCES),
+                         lambda: _baseline_row(material, codecs, exhaustive, label))  # fmt: skip
+        self.hulls: dict[str, Curve] = {family: [Dot(**dot) for dot in dots] for family, dots in row["hulls"].items()}
+        self.usual = {name: Dot(**dot) for name, dot in row["usual"].items()}
+        self._fits: dict[int, Dot | None] = {}
+
+    @property
+    def texels(self) -> int:
+        return self.material.width * self.material.height
+
+    @property
+    def fits(self) -> Curve:
+        """The gstex dots so far, by bytes."""
+        return sorted((dot for dot in self._fits.values() if dot), key=lambda dot: dot.bytes)
+
+    def fit(self, step: int) -> Dot | None:
+        """gstex at 2^(step / 2) bits a texel; None if that does not hold a Gaussian."""
+        if step not in self._fits:
+            settings = {"bpp": 2.0 ** (step / 2), "effort": self._effort, "seed": SEED}
+            row = self._kept("gstex", settings, self._code, lambda: _fit_row(self.material, settings, self.label))
+            self._fits[step] = Dot(**row["dot"]) if row["dot"] else None
+        return self._fits[step]
+
+    def _kept(
+        self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        settings = {"kind": kind, **settings}
+        key = key_of(self.material, settings, code)
+        row = self._store.get(key)
+        if row is None:
+            row = make()
+            self._store.add(key, settings, row)
+        return row
+
+
+def _dot(byte_count: int, maps: dict[str, float | None], quality: dict[str, Any]) -> dict[str, Any]:
+    """A Dot as JSON. quality: a Quality.to_json(), or psnr alone."""
+    found = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
+    return {"bytes": byte_count, "qualities": found, "maps": {k: 99.0 if v is None else v for k, v in maps.items()}}
+
+
+def _applies(criterion: str, quality: dict[str, Any]) -> bool:
+    """Whether a criterion was measured. None is a material without normals, or one that is not lit."""
+    return quality.get({"angle": "normal_angle_mean", "shaded": "shaded_psnr"}[criterion]) is not None
+
+
+def _baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> dict[str, Any]:
+    """Hulls with all corners, of which some are lit and measured in full, and the usual stacks."""
+    codecs, notes = choose_codecs(names)
+    if notes:
+        raise gstex.GstexError(f"the table needs every encoder: {notes[0]}")
+    draw = _line(label)
+    found = encode_baselines(material, codecs, exhaustive=exhaustive, cache=Cache(),
+                             progress=lambda what, done, total: draw(f"{what} {done}/{total}"))  # fmt: skip
+    usual = [c for c in found.usual if c.label in QUALITIES]
+    full = [o for hull in found.hulls.values() for o in thin_out(hull)] + [c.option for c in usual]
+    qualities: dict[int, dict[str, Any]] = {}
+    tasks = [(tuple(option.choice.values()), False) for option in full]
+    for number, quality in measure_qualities(tasks, material):
+        qualities[id(full[number])] = quality.to_json()
+        draw(f"measure {len(qualities)}/{len(full)}")
+
+    def dot(option: Option) -> dict[str, Any]:
+        maps = {role: metrics.to_psnr(mse) for role, mse in mse_by_role(option, material).items()}
+        psnr = metrics.to_psnr(option.error / sum(count_texels(material).values()))
+        finite = {role: value if math.isfinite(value) else None for role, value in maps.items()}
+        return _dot(option.bytes, finite, {
+            **qualities.get(id(option), {}), "psnr": psnr if math.isfinite(psnr) else None,
+        })  # fmt: skip
+
+    return {
+        "hulls": {family: [dot(option) for option in hull] for family, hull in found.hulls.items()},
+        "usual": {c.label: dot(c.option) for c in usual},
+    }
+
+
+def _fit_row(material: Material, settings: dict[str, Any], label: str) -> dict[str, Any]:
+    label = f"{label}: gstex at {settings['bpp']:.3g} bpp"
+    draw = _line(label)
+
+    def report(now: gstex.Progress) -> None:
+        draw(f"{now.stage} {now.step}/{now.steps}")
+
+    try:
+        texture = gstex.compress(material, mips=False, progress=report, **settings)
+    except BudgetError:
+        return {"dot": None}
+    with tempfile.TemporaryDirectory() as folder:  # what is measured is what a file holds
+        texture.save(Path(folder) / "bench.gstex")
+        texture = gstex.load(Path(folder) / "bench.gstex")
+    quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
+    click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
+    return {"dot": _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality)}
+
+
+def _line(label: str) -> Callable[[str], None]:
+    """A line that is redrawn, on a terminal only."""
+    if not sys.stderr.isatty():
+        return lambda text: None
+    return lambda text: click.echo(f"\r{label}: {text}\033[K\r", err=True, nl=False)
+
+
+def compare_material(measured: _Measured) -> list[dict[str, Any]]:
+    """A row for every quality and criterion of a material."""
+    rows = []
+    for quality in QUALITIES:
+        usual = measured.usual.get(quality)
+        for criterion in CRITERIA:
+            if usual and criterion in usual.qualities:
+                rows.append({"quality": quality, **_row(measured, usual, criterion)})
+    return rows
+
+
+def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
+    target = usual.qualities[criterion]
+    theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
+    ours = _search(measured, criterion, target, theirs["astc"].bytes, usual.bytes)
+    name, deficit, counts = worst_map(ours.maps, theirs["astc"].maps)
+
+    def bpp(found: Needed) -> str:
+        sign = {"most": "<=", "least": ">"}.get(found.bound or "", "")
+        return f"{sign}{8 * found.bytes / measured.texels:.3f}"
+
+    row = {
+        "criterion": criterion,
+        "target": 10 ** (-target / 20) if criterion == "angle" else target,
+        "astc_usual_bpp": 8 * usual.bytes / measured.texels,
+        "gstex_bpp": bpp(ours),
+        "worst_map": name,
+        "worst_map_db": deficit,
+        "counted": "yes" if counts else "no",
+    }
+    for family, found in theirs.items():
+        row |= {f"{family}_bpp": bpp(found), f"{family}_ratio": found.bytes / ours.bytes}
+    return row
+
+
+def _search(measured: _Measured, criterion: str, target: float, astc_bytes: float, most_bytes: float) -> Needed:
+    """What gstex needs: fit at rates up and down from a guess until two that are neighbours have the target between.
+
+    Rates above twice the usual stack's are not tried: a ratio below a half is bad news enough.
+    """
+
+    def step_of(byte_count: float) -> int:
+        return round(2 * math.log2(8 * byte_count / measured.texels))
+
+    def missing(step: int) -> float:
+        """dB to the target at a rate."""
+        dot = measured.fit(step)
+        return math.inf if dot is None else target - dot.qualities.get(criterion, math.inf)
+
+    highest = min(_HIGHEST, step_of(2 * most_bytes))
+    step = min(max(step_of(astc_bytes / 2), _LOWEST), highest)
+    while (lack := missing(step)) > 0 and step < highest:
+        step = min(step + int(min(max(lack / _GAIN, 1), 4)), highest)
+    while step > _LOWEST and missing(step - 1) <= 0:
+        step -= 1
+    return needed(measured.fits, criterion, target)
+
+
+def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Geometric means of the ratios that count, by quality and criterion."""
+    result = []
+    for quality in QUALITIES:
+        for criterion in CRITERIA:
+            every = [row for row in rows if (row["quality"], row["criterion"]) == (quality, criterion)]
+            counted = [row for row in every if row["counted"] == "yes"]
+            if not every:
+                continue
+            ratios = [row["astc_ratio"] for row in counted]
+            result.append({
+                "quality": quality, "criterion": criterion, "materials": len(every), "counted": len(counted),
+                # Ratios that are the most gstex can claim, because it did not get there.
+                "bounds": sum(row["gstex_bpp"].startswith(">") for row in counted),
+                "astc_ratio": geometric_mean(ratios), "astc_ratio_least": min(ratios, default=None),
+                "bc_ratio": geometric_mean([row["bc_ratio"] for row in counted if "bc_ratio" in row]),
+            })  # fmt: skip
+    return result
+
+
+def _series(measured: _Measured, criterion: str) -> dict[str, list[tuple[float, float]]]:
+    """Points of a plot, between a little below the least and a little above the best gstex fit."""
+    curves = {
+        "best ASTC": measured.hulls.get("astc", ()), "best BC": measured.hulls.get("bc", ()),
+        "ASTC, one block size": sorted(measured.usual.values(), key=lambda dot: dot.bytes), "gstex": measured.fits,
+    }  # fmt: skip
+    mine = [dot.bytes for dot in measured.fits]
+    if not mine:
+        return {}
+    result = {}
+    for name, curve in curves.items():
+        points = [
+            (8 * dot.bytes / measured.texels, dot.qualities[criterion]) for dot in curve
+            if criterion in dot.qualities and min(mine) / 2 <= dot.bytes <= 4 * max(mine)
+        ]  # fmt: skip
+        if points:
+            result[name] = points
+    return result

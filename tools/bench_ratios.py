@@ -1,0 +1,90 @@
+"""How many bytes does each way of storing need for a given quality? The arithmetic of `bench.py compare`.
+
+A curve is a list of dots, one for each way to store a material. Qualities are in decibels, more is better; an angle
+a becomes -20 log10(a), which makes one that is half as large 6 dB better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+__all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "needed", "worst_map"]
+
+_EXACT = 99.0  # dB that stand for no error at all
+_MAX_DEFICIT = 2.0  # dB by which a map may be below the baseline's for a ratio to count
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One way to store a material. qualities: dB by criterion, what was not measured missing; maps: PSNR by map."""
+
+    bytes: float
+    qualities: dict[str, float]
+    maps: dict[str, float]
+
+
+Curve = Sequence[Dot]  # sorted by bytes
+
+
+def _to_decibels(angle: float | None) -> float:
+    return _EXACT if not angle else -20 * math.log10(angle)
+
+
+def _psnr(value: float | None) -> float:
+    return _EXACT if value is None else min(value, _EXACT)
+
+
+# Name of a criterion -> what it is in a Quality.to_json(), as dB.
+CRITERIA: dict[str, Callable[[dict], float]] = {
+    "psnr": lambda quality: _psnr(quality["psnr"]),
+    "shaded": lambda quality: _psnr(quality["shaded_psnr"]),
+    "angle": lambda quality: _to_decibels(quality["normal_angle_mean"]),
+}
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a curve needs. bytes: for the quality; maps: PSNR by map there. bound: None; 'most' if even the smallest
+    dot of the curve is better, which is given then; 'least' if the largest one is worse."""
+
+    bytes: float
+    maps: dict[str, float]
+    bound: str | None = None
+
+
+def needed(curve: Curve, criterion: str, target: float) -> Needed:
+    """Bytes at which a curve reaches a quality, for good: between dots, along a line of dB over the logarithm of bytes.
+
+    A dot that is larger than another and no better does not count.
+    """
+    rising: list[Dot] = []
+    for dot in curve:
+        if criterion in dot.qualities and (not rising or dot.qualities[criterion] > rising[-1].qualities[criterion]):
+            rising.append(dot)
+    if not rising:
+        raise ValueError(f"no dot of the curve has the quality {criterion!r}")
+    if rising[0].qualities[criterion] >= target:
+        return Needed(rising[0].bytes, rising[0].maps, "most")
+    for before, after in pairwise(rising):
+        low, high = before.qualities[criterion], after.qualities[criterion]
+        if high >= target:
+            part = (target - low) / (high - low)
+            size = before.bytes * (after.bytes / before.bytes) ** part
+            maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
+            return Needed(size, maps)
+    return Needed(rising[-1].bytes, rising[-1].maps, "least")
+
+
+def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:
+    """(map that is farthest below theirs, by how many dB, whether that is little enough to count)."""
+    deficits = {name: _psnr(theirs[name]) - _psnr(ours[name]) for name in theirs}
+    name = max(deficits, key=lambda key: deficits[key])
+    return name, deficits[name], deficits[name] <= _MAX_DEFICIT
+
+
+def geometric_mean(values: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
