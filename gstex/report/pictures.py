@@ -147,12 +147,13 @@ def _overview(
 
     whole: bytes that all texels would take, about.
     """
+    longest = max(stacks[0].shape[:2])
     block = 2
-    while whole / block**2 > budget:
+    while whole / block**2 > budget and block < longest:
         block *= 2
     while True:
         pictures = _pictures(stacks, views, "overview", partial(_block_means, block=block))
-        if _bytes(pictures) <= budget or block >= max(stacks[0].shape):
+        if _bytes(pictures) <= budget or block >= longest:
             return pictures, block
         block *= 2
 

@@ -252,7 +252,7 @@ function drawReadout() {
     const codes = planes.map((plane) => plane[texel]);
     const error = name === "Original" ? "" : codes.map((code, c) => signed(code - original[c])).join(" ");
     return element("span", { class: "values", "data-side": name.toLowerCase() },
-      element("b", {}, name), element("code", {}, codes.map((c) => String(c).padStart(3, "\u2007")).join(" ")), element("i", {}, error));
+      element("b", {}, name), " ", element("code", {}, codes.map((c) => String(c).padStart(3, "\u2007")).join(" ")), element("i", {}, error));
   }); // prettier-ignore
   byId("readout").replaceChildren(place, ...rows);
 }
