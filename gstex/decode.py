@@ -20,7 +20,7 @@ TAN_22_5 = F(math.tan(math.pi / 8))
 
 _HEADER_FIXED = 10
 _LEVEL_WORDS = 7
-_RAW_BIT = 1 << 8
+_RAW_BIT, _SHARED_BIT = 1 << 8, 1 << 9
 
 
 @njit(cache=True, inline="always")
@@ -113,6 +113,12 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
     if np.int64(words[block]) & _RAW_BIT:
         _evaluate_raw(words, floats, mip, width, height, texel, x, y, value)
         return 0
+    # Cell sizes are in texels of the mip whose Gaussians these are.
+    own_width, own_height, widened = F(width), F(height), F(0)
+    if np.int64(words[block]) & _SHARED_BIT:
+        own_width, own_height = F(_bits(words[2], 0, 16)), F(_bits(words[2], 16, 16))
+        widened = floats[block + 1] * floats[block + 1]
+        block = np.int64(words[_HEADER_FIXED])
     background = block + 2
     entry = background + channels
 
@@ -142,7 +148,7 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
             qx, qy = x * (F(nx) / F(width)), y * (F(ny) / F(height))
             cell_x, cell_y = min(np.int64(qx), nx - 1), min(np.int64(qy), ny - 1)
             fraction_x, fraction_y = qx - F(cell_x), qy - F(cell_y)
-        cell_width, cell_height = F(width) / F(nx), F(height) / F(ny)
+        cell_width, cell_height = own_width / F(nx), own_height / F(ny)
         for j in range(-1, 2):
             row = cell_y + j
             if repeat:
@@ -180,6 +186,9 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
                     bit += amplitude_bits
                     dx = (fraction_x - F(i) - px) * cell_width
                     dy = (fraction_y - F(j) - py) * cell_height
+                    if widened > F(0):
+                        a /= math.sqrt(F(1) + a * a * widened)
+                        b /= math.sqrt(F(1) + b * b * widened)
                     u, v = a * (cos * dx + sin * dy), b * (cos * dy - sin * dx)
                     weight = exp2_f32(amplitude * LOG2E - HALF_LOG2E * (u * u + v * v)) * fade
                     if top_k == 0:

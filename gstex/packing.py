@@ -6,7 +6,8 @@ import numpy as np
 
 from .fit.chain import Mip
 from .fit.fit import Result
-from .format import PackedLevel, PackedMaterial, PackedMip, PackedRawMip
+from .fit.shared import filter_sigma
+from .format import PackedLevel, PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip
 from .material import Material
 
 __all__ = ["pack_mips"]
@@ -34,10 +35,13 @@ def pack_mips(material: Material, mips: Sequence[Mip], *, repeat: bool, bilinear
         lo[varying], step[varying], bits[varying] = coding.channel_lo, coding.channel_step, coding.channel_bits
         background[varying] = first.background
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
-    packed: list[PackedMip | PackedRawMip] = []
-    for mip in mips:
+    packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
+    for number, mip in enumerate(mips):
         if isinstance(mip, np.ndarray):
             packed.append(PackedRawMip(mip))
+            continue
+        if isinstance(mip, str):  # SHARED
+            packed.append(PackedSharedMip(filter_sigma(number)))
             continue
         here = background.copy()
         if mip is not None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from . import decode
 from .errors import GstexError, UsageError
-from .format import PackedRawMip, candidate_stats, unpack
+from .format import PackedRawMip, PackedSharedMip, candidate_stats, unpack
 from .format.container import read_file, write_file
 from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
 from .material import write_maps
@@ -204,6 +204,11 @@ class Texture:
         first = HEADER_FIXED_WORDS + number
         end = int(self.words[first + 1]) if number + 1 < self.mip_count else int(self.words[4]) - 1
         facts: dict[str, Any] = {"width": width, "height": height, "bytes": 4 * (end - int(self.words[first]))}
+        if isinstance(mip, PackedSharedMip):
+            counts = [_cell_counts(level) for level in packed.mips[0].levels]
+            mean, most = candidate_stats(width, height, packed.repeat, counts)
+            return {**facts, "stored_as": "mip 0", "gaussians": 0, "candidates_mean": mean, "candidates_max": most,
+                    "levels": []}  # fmt: skip
         if isinstance(mip, PackedRawMip):
             none = {"gaussians": 0, "candidates_mean": 0.0, "candidates_max": 0, "levels": []}
             return {**facts, "stored_as": "texels", **none}

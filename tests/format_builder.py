@@ -63,13 +63,20 @@ class RawMipSpec:
 
 
 @dataclass(frozen=True)
+class SharedMipSpec:
+    """One mip that is drawn with the Gaussians of mip 0. filter: sigma in texels of mip 0."""
+
+    filter: float
+
+
+@dataclass(frozen=True)
 class MaterialSpec:
     """A whole file."""
 
     width: int
     height: int
     channels: Sequence[tuple[float, float, int]]  # (channel_lo, channel_step, channel_bits)
-    mips: Sequence[MipSpec | RawMipSpec]
+    mips: Sequence[MipSpec | RawMipSpec | SharedMipSpec]
     repeat: bool = False
     bilinear: bool = False
     top_k: int = 0
@@ -106,6 +113,9 @@ def build_words(spec: MaterialSpec) -> list[int]:
         mip_offset.append(header_words + len(body))
         if isinstance(mip, RawMipSpec):
             body += _raw_words(mip)
+        elif isinstance(mip, SharedMipSpec):
+            shared = 1 << 9
+            body += [shared, _f32(mip.filter)]
         else:
             body += _mip_words(spec, mip, mip_offset[-1])
     magic, version, transform, guard = 0x4D545347, 0, 0, 0

@@ -12,7 +12,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,8 @@ class Mip:
     background: np.ndarray  # float64 [C]
     levels: tuple[Level, ...]
     texels: np.ndarray | None = None  # float64 [H, W, V] of a raw mip
+    filter: float = 0.0  # of a shared mip, which has the background and levels of mip 0
+    extent: tuple[int, int] | None = None  # width and height that cells are measured in, those of mip 0 if shared
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def read(source: str | Path | bytes) -> Material:
     for m in range(mip_count):
         _check(mip_offset[m] == end, f"mip_offset[{m}]")
         mip, end = _read_mip(words, end, header, m, channel_bits)
+        if mip.extent is not None:
+            mip = replace(mip, background=mips[0].background, levels=mips[0].levels)
         mips.append(mip)
     _check(header["words"] == end + 1 and not any(words[end:]), "guard word and padding")
     _check(len(words) - header["words"] in range(64), "words")
@@ -209,7 +213,10 @@ def _read_mip(
 ) -> tuple[Mip, int]:
     channels = header["channel_count"]
     width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
-    raw = 256
+    raw, shared = 256, 512
+    if words[block] == shared:
+        extent, filter = (header["width"], header["height"]), _f32(words[block + 1])
+        return Mip(width, height, 0, np.zeros(channels), (), filter=filter, extent=extent), block + 2
     if words[block] == raw:
         varying = sum(bits > 0 for bits in channel_bits)
         size = -(-varying // 4)
@@ -312,13 +319,16 @@ def _weight(
     """Weight of Gaussians g [T] seen at dx, dy: fraction - i and fraction - j, in cells."""
     entry = level.entry
     code = {name: codes[g] for name, codes in level.codes.items()}
-    ex = (dx - (code["position_x"] + 0.5) / 2 ** entry["position_x_bits"]) * (mip.width / entry["cells_x"])
-    ey = (dy - (code["position_y"] + 0.5) / 2 ** entry["position_y_bits"]) * (mip.height / entry["cells_y"])
+    width, height = mip.extent or (mip.width, mip.height)
+    ex = (dx - (code["position_x"] + 0.5) / 2 ** entry["position_x_bits"]) * (width / entry["cells_x"])
+    ey = (dy - (code["position_y"] + 0.5) / 2 ** entry["position_y_bits"]) * (height / entry["cells_y"])
     half = 2 ** (entry["rotation_bits"] - 1)
     h = (code["rotation"] - half) * math.tan(math.pi / 8) / half
     cos, sin = (1 - h**2) / (1 + h**2), 2 * h / (1 + h**2)
-    u = np.exp2(level.scale_lo + code["scale_u"] * level.scale_step) * (cos * ex + sin * ey)
-    v = np.exp2(level.scale_lo + code["scale_v"] * level.scale_step) * (cos * ey - sin * ex)
+    a = np.exp2(level.scale_lo + code["scale_u"] * level.scale_step)
+    b = np.exp2(level.scale_lo + code["scale_v"] * level.scale_step)
+    u = a / np.sqrt(1 + (a * mip.filter) ** 2) * (cos * ex + sin * ey)
+    v = b / np.sqrt(1 + (b * mip.filter) ** 2) * (cos * ey - sin * ex)
     amplitude = material.amplitude_lo + code["amplitude"] * material.amplitude_step
     return np.exp(amplitude - (u**2 + v**2) / 2) * _fade(dx) * _fade(dy)
 

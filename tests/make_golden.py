@@ -18,7 +18,7 @@ from typing import Any
 
 import independent_reader
 import numpy as np
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, build
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, SharedMipSpec, build
 
 DATA = Path(__file__).parent / "data"
 Channels = Sequence[tuple[float, float, int]]
@@ -115,7 +115,20 @@ def raw() -> MaterialSpec:
     return MaterialSpec(*size, channels, mips, repeat=True, amplitude_lo=-2.0, srgb=0b10001)
 
 
-GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded, "raw": raw}
+def shared() -> MaterialSpec:
+    """Two mips drawn with the Gaussians of mip 0, of odd sizes, and a raw one; wraps, two levels."""
+    rng, size, channels = random.Random(6), (21, 14), ((0.0, 1 / 63, 6), (0.1, 0.02, 5))
+    levels = (
+        random_level(rng, size, (7, 5), (2, 1, 1), channels),
+        random_level(rng, size, (4, 3), (1, 2), channels, position_x_bits=5),
+    )
+    texels = [[int(rng.random() * 256) for _ in range(2)] for _ in range(2)]
+    mips = (MipSpec((0.5, 0.5), levels), SharedMipSpec(0.5), SharedMipSpec(1.25), RawMipSpec(texels))
+    return MaterialSpec(*size, channels, mips, repeat=True, amplitude_lo=-2.0)
+
+
+GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded, "raw": raw,
+          "shared": shared}
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ def make_layout(cells_x=4, cells_y=3, stride=64, widths=(6, 5, 5, 5, 4), scale=(
 
 def make_material(rng, *, width=64, height=32, repeat=True, bilinear=False, top_k=0,
                   channel_bits=(8, 0, 5), mips=()):
-    """A material; each mip is a list of (layout, cells) pairs, see make_level, or None for a raw one."""
+    """A material; each mip is a list of (layout, cells) pairs, see make_level, None for a raw
+    one, or a number, the filter of one that is drawn with the Gaussians of mip 0."""
     channel_bits = np.array(channel_bits, np.int64)
     channel_lo = rng.uniform(-1, 2, len(channel_bits)).astype(np.float32)
     built = []
@@ -34,6 +35,9 @@ def make_material(rng, *, width=64, height=32, repeat=True, bilinear=False, top_
         if pairs is None:
             size = fmt.mip_size(height, number), fmt.mip_size(width, number), np.count_nonzero(channel_bits)
             built.append(fmt.PackedRawMip(rng.integers(0, 256, size, dtype=np.uint8)))
+            continue
+        if isinstance(pairs, float):
+            built.append(fmt.PackedSharedMip(pairs))
             continue
         background = rng.uniform(-1, 2, len(channel_bits)).astype(np.float32)
         background = np.where(channel_bits == 0, channel_lo, background)
@@ -54,6 +58,9 @@ def random_material(rng):
     for _ in range(rng.integers(1, max(width, height).bit_length() + 1)):
         if channel_bits.any() and rng.integers(4) == 0:
             mips.append(None)
+            continue
+        if mips and mips[0] is not None and rng.integers(4) == 0:
+            mips.append(float(np.float32(rng.uniform(0, 9))))
             continue
         least = 3 if repeat else 1
         cells_x, cells_y = rng.integers(least, 40, 2).tolist()

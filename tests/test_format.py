@@ -70,6 +70,9 @@ def test_sizes_add_up_to_the_words_in_use():
         channels = len(material.channel_bits)
         used = fmt.header_words(channels, len(material.mips)) + 1
         for mip in material.mips:
+            if isinstance(mip, fmt.PackedSharedMip):
+                used += 2
+                continue
             if isinstance(mip, fmt.PackedRawMip):
                 height, width, _ = mip.texels.shape
                 used += fmt.raw_words(width, height, fmt.raw_texel_words(material.channel_bits))
@@ -244,6 +247,10 @@ def _with_level(material, **changes):
      r"mip 0 shape of texels: got \(32, 64, 3\), expected \(32, 64, 2\)"),
     (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedRawMip(np.zeros((16, 32, 2), np.float32)))),
      "mip 1 dtype of texels: got float32, expected uint8"),
+    (lambda m, lv: replace(m, mips=(fmt.PackedSharedMip(1.0),)), "mip 0 shared: got 1, expected 0: only mips below"),
+    (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedSharedMip(-1.0))), "mip 1 filter: got -1.0, expected 0 .."),
+    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 2), np.uint8)), fmt.PackedSharedMip(1.0))),
+     "mip 1 shared: got 1, expected 0: only mips below a mip 0 of Gaussians"),
     (lambda m, lv: replace(m, channel_bits=np.zeros(3, int), mips=(fmt.PackedRawMip(np.zeros((32, 64, 0), np.uint8)),)),
      "mip 0: got texels of a material whose channels are all constant"),
     (lambda m, lv: replace(m, channel_lo=m.channel_lo[:2]), r"shape of channel_lo: got \(2,\), expected"),

@@ -108,7 +108,12 @@ WORD_RULES = [
     (put((CHANNEL_BITS, 13, 8, 4)), "channel_bits[2]: got 13, expected 0 .. 12"),
     (put((CHANNEL_BITS, 1, 12, 4)), "unused nibbles of channel_bits: got bits that are set, expected zeros"),
     # mip block
-    (put((MIP, 1, 9, 23)), "mip 0 reserved bits of word 0: got 1, expected 0"),
+    (put((MIP, 1, 10, 22)), "mip 0 reserved bits of word 0: got 1, expected 0"),
+    (put((MIP, 1, 9, 1)), "mip 0 word 0: got 0x202, expected 0x200: shared and nothing else"),
+    (put((MIP, 512)), "mip 0 shared: got 1, expected 0: only mips below a mip 0 of Gaussians share them"),
+    (put((EMPTY_MIP, 512), (EMPTY_MIP + 1, f32(-1))), "mip 1 filter: got -1.0, expected 0 .. 16384"),
+    (put((EMPTY_MIP, 512), (EMPTY_MIP + 1, f32(float("inf")))), "mip 1 filter: got inf, expected 0 .. 16384"),
+    (put((EMPTY_MIP, 512)), "words: got 107, expected 104: the parts and one guard word"),
     (put((MIP, 1, 8, 1)), "mip 0 level_count: got 2, expected 0 in a raw mip"),
     (put((MIP, 256)), "mip 0 gaussian_count: got 28, expected 0 in a raw mip"),
     (put((MIP, 256), (MIP + 1, 0)), "mip 0 texels: got 2050 words, expected at most the 87 words left"),

@@ -20,7 +20,7 @@ import format_builder
 import independent_reader
 import numpy as np
 import pytest
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, build
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpec, SharedMipSpec, build
 from independent_reader import candidates, fetch, read, sample
 from make_golden import DATA, GOLDEN, random_level
 
@@ -173,6 +173,9 @@ def test_codes_come_back(name: str) -> None:
     table = np.array(spec.channels, np.float32)
     assert (np.stack([got.channel_lo, got.channel_step, got.channel_bits], axis=1) == table).all()
     for mip, mip_spec in zip(got.mips, spec.mips, strict=True):
+        if isinstance(mip_spec, SharedMipSpec):
+            assert mip.filter == mip_spec.filter and mip.levels is got.mips[0].levels
+            continue
         if isinstance(mip_spec, RawMipSpec):
             assert np.array_equal(mip.texels.reshape(len(mip_spec.texels), -1) * 255, mip_spec.texels)
             continue
@@ -381,6 +384,25 @@ def test_raw_texels_by_hand() -> None:
         assert np.allclose(value, texels[0, :2].mean(axis=0))
 
 
+def test_shared_mip_by_hand() -> None:
+    """A round Gaussian of sigma 1 at (1, 1) and a filter of sqrt(3): at half the size its sigma is 2, in texels of
+    mip 0. With a log-amplitude of -16 it is about as heavy as the background, whose value is 0."""
+    level = LevelSpec(1, 1, [Gaussian(0, 0, 0, 1, 0, 0, 0, (15,))], position_x_bits=1, position_y_bits=1,
+                      rotation_bits=1, scale_step=0.0)  # fmt: skip
+    spec = MaterialSpec(4, 4, [(0.0, 1 / 16, 4)], (MipSpec((0.0,), (level,)), SharedMipSpec(math.sqrt(3.0))),
+                        amplitude_lo=-16.0, amplitude_step=0.0)  # fmt: skip
+    got = read(build(spec))
+
+    def expected(square: float) -> float:
+        weight = math.exp(-16 - square / 2)
+        return 15 / 16 * weight / (weight + BACKGROUND)
+
+    # Texel (0, 0) of mip 1 lies on the Gaussian; its neighbours are 2 texels of mip 0 away along an axis.
+    assert np.allclose(fetch(got, 1)[:, :, 0], [[expected(0), expected(4 / 4)], [expected(4 / 4), expected(8 / 4)]])
+    assert np.allclose(fetch(got, 0)[0, 3, 0], expected(2.5**2 + 0.5**2))
+    assert np.allclose(sample(got, np.array([[0.75, 0.25]]), 1), expected(4 / 4))
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_sample_at_texel_centres_is_fetch(name: str) -> None:
     got = read(built(name))
@@ -474,6 +496,9 @@ def test_package_reads_the_same_codes(written: Path) -> None:
     for name in ("channel_lo", "channel_step", "channel_bits"):
         assert np.array_equal(getattr(theirs, name), getattr(ours, name))
     for their_mip, our_mip in zip(theirs.mips, ours.mips, strict=True):
+        if our_mip.extent is not None:
+            assert their_mip.filter == our_mip.filter
+            continue
         if our_mip.texels is not None:
             assert np.array_equal(their_mip.texels / 255, our_mip.texels)
             continue

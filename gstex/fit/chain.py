@@ -1,8 +1,8 @@
-"""The fit of a mip chain: what each mip may cost, and the fits one after the other, each from the one above.
+"""The fit of a mip chain: which mips share the Gaussians of mip 0, and what the others may cost.
 
-The whole chain costs at most CHAIN_COST times mip 0. Mips of Gaussians get more bits a texel the smaller they are
-(GROWTH), because halving a picture leaves more detail a texel. The smallest are stored as texels: there the tables
-of a set of Gaussians would cost more than the picture.
+Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Below them every mip has Gaussians of
+its own, fitted from those of the mip above, and the smallest are stored as texels, where the tables of a set of
+Gaussians would cost more than the picture. The whole chain costs at most CHAIN_COST times mip 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,14 @@ import numpy as np
 from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from .fit import BudgetTooSmall, Result, Task, fit_mip
 from .settings import Settings
+from .shared import SHARED_MIPS
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
-CHAIN_COST = 1.40
+CHAIN_COST = 1.10
 # Mips smaller than this along both axes are stored as texels, if they take at most RAW_SHARE of what is there for
 # the mips below mip 0.
 RAW_BELOW = 16
-RAW_SHARE = 0.2
+RAW_SHARE = 0.5
 
 # Bits a texel of a mip by those of the mip above it, before tables.
 GROWTH = 1.23
@@ -29,8 +30,12 @@ LEAST_RECORDS = 8
 # A step of a fit takes the time of its texels and of this many more.
 STEP_TEXELS = 2000
 
+# Words of a mip that shares the Gaussians of mip 0.
+SHARED_WORDS = 2
+
 RAW = "raw"  # how `share_words` says: as texels
-Mip = Result | np.ndarray | None
+SHARED = "shared"  # with the Gaussians of mip 0
+Mip = Result | np.ndarray | str | None
 
 
 def fit_chain(
@@ -43,13 +48,14 @@ def fit_chain(
         progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
 
     Returns:
-        For every mip a Result, texels uint8 [h, w, C], or None: a mip that its background alone has to stand for,
-        where not even a Gaussian was affordable.
+        For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
+        stand for, where not even a Gaussian was affordable.
 
     Raises:
         BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
     """
     work = [task.image[:, :, 0].size + STEP_TEXELS for task in tasks]
+    work[1 : 1 + SHARED_MIPS] = [0] * len(work[1 : 1 + SHARED_MIPS])
     done = 0
 
     def report(index: int) -> Callable[[str, int, float], None]:
@@ -57,7 +63,8 @@ def fit_chain(
             f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
         )
 
-    first = fit_mip(tasks[0], settings, seed=seed, progress=report(0))
+    shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + SHARED_MIPS])
+    first = fit_mip(replace(tasks[0], shared=shared), settings, seed=seed, progress=report(0))
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))
@@ -68,7 +75,9 @@ def fit_chain(
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
         mip: Mip = None
-        if share == RAW:
+        if share == SHARED:
+            mip = SHARED
+        elif share == RAW:
             mip = np.rint(np.clip(task.image, 0, 1) * 255).astype(np.uint8)
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
@@ -91,11 +100,12 @@ def share_words(
         sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
 
     Returns:
-        For every mip from 1 on a number of words for Gaussians, RAW, or None for its background alone.
+        For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
     """
     texels = np.array([h * w for h, w in sizes])
     # The section is padded to whole pieces and ends with a guard word.
     total = int(CHAIN_COST * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
+    total -= SHARED_WORDS * min(SHARED_MIPS, len(sizes) - 1)
     background = mip_block_words(stack_channels, 0)
     tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
@@ -103,7 +113,7 @@ def share_words(
 
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []
-        for mip in range(1, len(sizes)):
+        for mip in range(1 + SHARED_MIPS, len(sizes)):
             records = scale * first_words * GROWTH**mip * texels[mip] / texels[0]
             words = tables + int(records)
             if mip >= small or raw[mip] <= words:
@@ -114,20 +124,21 @@ def share_words(
                 rows.append((background, None))
         return rows
 
-    low, high = 0.05, 4.0
+    low, high = 0.05, 64.0
     for _ in range(40):
         middle = (low + high) / 2
         if sum(cost for cost, _ in costs(middle)) <= total:
             low = middle
         else:
             high = middle
-    return [share for _, share in costs(low)]
+    shared: list[int | str | None] = [SHARED] * min(SHARED_MIPS, len(sizes) - 1)
+    return shared + [share for _, share in costs(low)]
 
 
 def _raw_tail(sizes: Sequence[tuple[int, int]], raw: list[int], total: int) -> int:
     """The first of the small mips at the end of the chain that are stored as texels."""
     spent, first = 0, len(sizes)
-    for mip in range(len(sizes) - 1, 0, -1):
+    for mip in range(len(sizes) - 1, SHARED_MIPS, -1):
         spent += raw[mip]
         if max(sizes[mip]) >= RAW_BELOW or spent > RAW_SHARE * total:
             break

@@ -16,6 +16,7 @@ from .cpu import CpuBackend
 from .loss import perceptual
 from .quantise import Coding, Quantiser, make_coding, words_needed
 from .settings import Settings, choose_precision
+from .shared import WEIGHT, SharedView
 from .start import gaussians_at, start_gaussians
 
 NO_JITTER = np.zeros(2, np.float32)
@@ -34,6 +35,7 @@ class Task:
     stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
+    shared: (image, importance) of mips 1, 2 .. that are drawn with the Gaussians of this one.
     """
 
     image: np.ndarray
@@ -45,6 +47,7 @@ class Task:
     budget_words: int
     count: int | None = None
     above: "Result | None" = None
+    shared: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ class _Fit:
         self.pyramid = make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0))
         self.backend = CpuBackend(self.pyramid)
         self.backend.set_target(task.image, task.importance)
+        self.shared = [SharedView(self.pyramid, mip, *views) for mip, views in enumerate(task.shared, start=1)]
 
     def _start_with(self, count: int) -> None:
         task = self.task
@@ -258,7 +262,7 @@ class _Fit:
             quantiser.keep_inside(p.geometry)
             geometry, features = quantiser.decode(*quantiser.encode(p.geometry, p.features))
             if self.step_count % self.settings.replace_every == 0:
-                self.backend.place(self.placement, geometry)
+                self._list_entries(geometry)
             self._descend(geometry, features)
             self.progress("quantise", self.step_count, self.mse)
 
@@ -271,7 +275,12 @@ class _Fit:
         if thin_out(self.pyramid, p.geometry, self.placement):
             self.placement = place(self.pyramid, p.geometry, self.placement[:, 0])
         p.level = self.placement[:, 0].copy()
-        self.backend.place(self.placement, p.geometry)
+        self._list_entries(p.geometry)
+
+    def _list_entries(self, geometry: np.ndarray) -> None:
+        self.backend.place(self.placement, geometry)
+        for view in self.shared:
+            view.place(self.placement, geometry)
 
     def _descend(self, geometry: np.ndarray, features: np.ndarray) -> None:
         """One Adam step of the parameters with the gradient at (geometry, features)."""
@@ -286,6 +295,13 @@ class _Fit:
             loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
             _, v_image = perceptual(image, target, importance)
             v_geometry, v_features, _ = self.backend.backward(geometry, features, self.background, v_image)
+        if self.shared:
+            # One of them a step, in turn, with the weight of all.
+            view = self.shared[self.step_count % len(self.shared)]
+            weight = np.float32(WEIGHT * len(self.shared) * self.samples / view.samples)
+            more = view.gradient(geometry, features, self.background, jitter, s.loss)
+            v_geometry += weight * more[0]
+            v_features += weight * more[1]
         self.mse += (0.1 if self.step_count else 1.0) * (loss / self.samples - self.mse)
 
         self.step_count += 1

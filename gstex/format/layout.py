@@ -23,12 +23,14 @@ __all__ = [
     "MAX_STRIDE",
     "MAX_TOP_K",
     "RAW_BIT",
+    "SHARED_BIT",
     "VERSION",
     "LevelLayout",
     "PackedLevel",
     "PackedMaterial",
     "PackedMip",
     "PackedRawMip",
+    "PackedSharedMip",
     "header_words",
     "index_words",
     "mip_block_words",
@@ -41,7 +43,7 @@ __all__ = [
 VERSION = 0
 MAGIC = 0x4D545347  # "GSTM"
 
-RAW_BIT = 1 << 8  # in word 0 of a mip block
+RAW_BIT, SHARED_BIT = 1 << 8, 1 << 9  # in word 0 of a mip block
 
 HEADER_FIXED_WORDS = 10
 LEVEL_ENTRY_WORDS = 7
@@ -121,6 +123,13 @@ class PackedRawMip:
 
 
 @dataclass(frozen=True)
+class PackedSharedMip:
+    """One mip that is drawn with the Gaussians of mip 0. filter: sigma in texels of mip 0; stored as float32."""
+
+    filter: float
+
+
+@dataclass(frozen=True)
 class PackedMaterial:
     """A whole material as integer codes: exactly what the GPU section holds.
 
@@ -139,7 +148,7 @@ class PackedMaterial:
     channel_step: np.ndarray
     channel_bits: np.ndarray
     srgb: np.ndarray
-    mips: tuple[PackedMip | PackedRawMip, ...]
+    mips: tuple[PackedMip | PackedRawMip | PackedSharedMip, ...]
 
 
 def mip_size(size: int, mip: int) -> int:

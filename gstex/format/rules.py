@@ -22,7 +22,7 @@ from .layout import (
 )
 
 __all__ = ["Header", "check_background", "check_candidates", "check_grids", "check_header", "check_level",
-           "require"]
+           "check_shared", "require"]
 
 MAX_CHANNEL_BITS = 12
 LOG_AMPLITUDE_RANGE = (-16, 8)
@@ -123,6 +123,12 @@ def check_grids(layouts: list[LevelLayout], *, where: str) -> None:
         require(layout.cells_x <= above.cells_x and layout.cells_y <= above.cells_y,
                 f"{where} level {level} cells", f"{layout.cells_x} x {layout.cells_y}",
                 f"at most the {above.cells_x} x {above.cells_y} of the level before: finest level first")
+
+
+def check_shared(filter: float, mip: int, first_is_gaussians: bool) -> None:
+    """Check a mip that is drawn with the Gaussians of mip 0."""
+    require(mip > 0 and first_is_gaussians, f"mip {mip} shared", "1", "0: only mips below a mip 0 of Gaussians share them")
+    require_range(f"mip {mip} filter", filter, 0, MAX_SIZE)
 
 
 def check_candidates(found: int) -> None:

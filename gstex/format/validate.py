@@ -22,6 +22,7 @@ from .layout import (
     MAX_LEVELS,
     MAX_SIZE,
     RAW_BIT,
+    SHARED_BIT,
     VERSION,
     LevelLayout,
     header_words,
@@ -38,6 +39,7 @@ from .rules import (
     check_grids,
     check_header,
     check_level,
+    check_shared,
     require,
     require_range,
 )
@@ -58,13 +60,17 @@ class LevelTable:
 
 @dataclass(frozen=True)
 class MipTable:
-    """A proven mip: background float32 [C] and levels, finest first; a raw one has levels () and texels after
-    the two words at its offset."""
+    """A proven mip: background float32 [C] and levels, finest first.
+
+    A raw one has no levels, and texels after the two words at its offset. One that is drawn with the Gaussians of
+    mip 0 has no levels either, and a filter.
+    """
 
     offset: int
     background: np.ndarray
     levels: tuple[LevelTable, ...]
     raw: bool = False
+    filter: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def validate(words: np.ndarray) -> MaterialTable:
         offset = int(words[HEADER_FIXED_WORDS + mip])
         require(offset == position, f"mip_offset[{mip}]", offset, f"{position}, right after the part before")
         table, position = _read_mip(words[:end], position, header, mip)
+        if table.filter is not None:
+            check_shared(table.filter, mip, bool(mips) and not mips[0].raw)
         mips.append(table)
     require(position == end, "words", used,
             f"{position + 1}: the parts and one guard word, nothing left over")
@@ -165,9 +173,14 @@ def _read_mip(words: np.ndarray, position: int, header: Header, mip: int) -> tup
     offset, where = position, f"mip {mip}"
     channels = len(header.channel_bits)
     _require_room(words, position, 2, f"{where} block")
-    require(_bits(words, position, 9, 23) == 0, f"{where} reserved bits of word 0",
-            _bits(words, position, 9, 23), "0")
+    require(_bits(words, position, 10, 22) == 0, f"{where} reserved bits of word 0",
+            _bits(words, position, 10, 22), "0")
     level_count = _bits(words, position, 0, 8)
+    if int(words[position]) & SHARED_BIT:
+        require(words[position] == SHARED_BIT, f"{where} word 0", f"0x{int(words[position]):X}",
+                f"0x{SHARED_BIT:X}: shared and nothing else")
+        nothing = np.zeros(channels, np.float32)
+        return MipTable(offset, nothing, (), filter=_float(words, position + 1)), position + 2
     if int(words[position]) & RAW_BIT:
         return _check_raw(words, position, header, mip)
     _require_room(words, position, mip_block_words(channels, 0), f"{where} block")

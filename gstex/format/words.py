@@ -12,11 +12,13 @@ from .layout import (
     LEVEL_ENTRY_WORDS,
     MAGIC,
     RAW_BIT,
+    SHARED_BIT,
     VERSION,
     PackedLevel,
     PackedMaterial,
     PackedMip,
     PackedRawMip,
+    PackedSharedMip,
     header_words,
     mip_block_words,
     mip_size,
@@ -30,6 +32,7 @@ from .rules import (
     check_grids,
     check_header,
     check_level,
+    check_shared,
     require,
     require_range,
 )
@@ -62,6 +65,10 @@ def pack(material: PackedMaterial) -> np.ndarray:
         parts[0][10 + index] = position
         if isinstance(mip, PackedRawMip):
             mip_parts, candidates = [_raw_part(mip, header, index)], 0
+        elif isinstance(mip, PackedSharedMip):
+            filter = np.float32(mip.filter)
+            check_shared(float(filter), index, isinstance(material.mips[0], PackedMip))
+            mip_parts, candidates = [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32)], 0
         else:
             mip_parts, candidates = _mip_parts(mip, header, position, where=f"mip {index}")
         parts += mip_parts
@@ -98,7 +105,11 @@ def unpack(words: np.ndarray) -> PackedMaterial:
         srgb=header.srgb, mips=mips)
 
 
-def _read_mip(words: np.ndarray, mip: MipTable, header: Header, number: int) -> PackedMip | PackedRawMip:
+def _read_mip(
+    words: np.ndarray, mip: MipTable, header: Header, number: int
+) -> PackedMip | PackedRawMip | PackedSharedMip:
+    if mip.filter is not None:
+        return PackedSharedMip(mip.filter)
     if not mip.raw:
         return PackedMip(mip.background, tuple(_read_level(words, level, header) for level in mip.levels))
     width, height = mip_size(header.width, number), mip_size(header.height, number)

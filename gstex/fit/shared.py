@@ -1,0 +1,69 @@
+"""The mips that are drawn with the Gaussians of mip 0 (docs/format.md, "Mip block").
+
+Seen at the size of such a mip, every Gaussian has its variance enlarged by a filter. That is not how a picture is
+minified, but the blend is normalised: between the Gaussians that are left visible it stays a smooth partition, and
+mip 0 was fitted with that in sight (docs/design-notes/0003-mips.md).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..cells import Pyramid
+from .cpu import CpuBackend
+from .loss import perceptual
+
+# How many mips below mip 0 are drawn with its Gaussians.
+SHARED_MIPS = 3
+# Sigma of the filter in texels of the mip.
+FILTER = 0.25
+# Weight of each such mip in the loss of mip 0.
+WEIGHT = 0.02
+
+
+def filter_sigma(mip: int) -> float:
+    """Sigma of the filter of a shared mip in texels of mip 0, exact in float32."""
+    return float(np.float32(FILTER * 2**mip))
+
+
+class SharedView:
+    """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter."""
+
+    def __init__(self, whole: Pyramid, mip: int, image: np.ndarray, importance: np.ndarray):
+        """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
+        height, width = image.shape[:2]
+        self.samples = float(importance.sum()) or 1.0
+        self.backend = CpuBackend(replace(whole, width=width, height=height))
+        self.backend.set_target(image, importance)
+        self._scale = np.array([width / whole.width, height / whole.height], np.float32)
+        self._filter = filter_sigma(mip)
+
+    def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
+        """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
+        self.backend.place(placement, self._seen(geometry)[0])
+
+    def _seen(self, geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(geometry in texels of this mip, d log sigma seen / d log sigma [N, 2])."""
+        seen = geometry.copy()
+        seen[:, :2] *= self._scale
+        variance = np.exp(2 * geometry[:, 3:5])
+        enlarged = variance + np.float32(self._filter**2)
+        # One scale for both axes: those of a Gaussian are turned against those of the texture. They differ only
+        # where an odd size was halved.
+        seen[:, 3:5] = np.log(enlarged) / 2 + np.log(self._scale.mean())
+        return seen, variance / enlarged
+
+    def gradient(
+        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, loss: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient of this mip's loss by mip 0's (geometry [N, 6], features [N, C]); the arrays are reused."""
+        seen, part = self._seen(geometry)
+        if loss == "l2":
+            _, v_geometry, v_features, _ = self.backend.step(seen, features, background, jitter)
+        else:
+            image, target, importance = self.backend.render(seen, features, background, jitter)
+            _, v_image = perceptual(image, target, importance)
+            v_geometry, v_features, _ = self.backend.backward(seen, features, background, v_image)
+        v_geometry[:, :2] *= self._scale
+        v_geometry[:, 3:5] *= part
+        return v_geometry, v_features
