@@ -62,6 +62,8 @@ def test_the_worst_map_decides_whether_a_ratio_counts():
     assert worst_map({"albedo": 29.0, "ao": 38.0}, theirs) == ("ao", 2.0, True)
     assert worst_map({"albedo": 27.9, "ao": 44.0}, theirs) == ("albedo", pytest.approx(2.1), False)
     assert worst_map({"albedo": 31.0, "ao": 44.0}, theirs)[1:] == (-1.0, True)
+    # What is lost below the rounding to 8 bits is lost on nobody.
+    assert worst_map({"albedo": 57.9}, {"albedo": 99.0}) == ("albedo", pytest.approx(1.0), True)
 
 
 def test_geometric_mean():

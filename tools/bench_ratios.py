@@ -14,6 +14,7 @@ from itertools import pairwise
 __all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "needed", "worst_map"]
 
 _EXACT = 99.0  # dB that stand for no error at all
+_ROUNDING = 58.9  # dB of rounding to 8 bits, 10 log10(12 x 255^2): above it no map is better than another
 _MAX_DEFICIT = 2.0  # dB by which a map may be below the baseline's for a ratio to count
 
 
@@ -80,7 +81,7 @@ def needed(curve: Curve, criterion: str, target: float) -> Needed:
 
 def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:
     """(map that is farthest below theirs, by how many dB, whether that is little enough to count)."""
-    deficits = {name: _psnr(theirs[name]) - _psnr(ours[name]) for name in theirs}
+    deficits = {name: min(theirs[name], _ROUNDING) - min(ours[name], _ROUNDING) for name in theirs}
     name = max(deficits, key=lambda key: deficits[key])
     return name, deficits[name], deficits[name] <= _MAX_DEFICIT
 
