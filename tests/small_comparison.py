@@ -41,6 +41,7 @@ def quality(psnr: float | None, **rest: Any) -> dict[str, Any]:
         "normal_angle_p99": 7.5,
         "shaded_psnr": psnr,
         "shaded_flip": 0.04,
+        "notes": ["No FLIP & co."],
         **rest,
     }
 
@@ -51,8 +52,12 @@ def small_comparison(**changes: Any) -> Comparison:
     codes[:, :, 3] = 255
     codes[HIDDEN][..., 3] = 0
     original = (codes / 255).astype(np.float32)
-    astc = {role: {"codec": "astc-<8x8>", "scale": 2 if role == "roughness" else 1, "bytes": 300} for role in ROLES}
-    bc = {role: {"codec": "bc7", "scale": 1, "bytes": 700} for role in ROLES}
+    astc = {
+        "albedo+opacity": {"codec": "astc-<8x8>", "scale": 1, "bytes": 600},
+        "normal": {"codec": "astc-4x4", "scale": 1, "bytes": 300},
+        "roughness": {"codec": "astc-<8x8>", "scale": 2, "bytes": 300},
+    }
+    bc = {image: {"codec": "bc7", "scale": 1, "bytes": 900} for image in astc}
     points = (
         Point("gstex", "gstex 1.0 bpp", 192, 180, 1.0, {}, quality(30.125)),
         Point("gstex", "gstex 2.0 bpp", 384, 360, 2.0, {}, quality(41.5)),
@@ -76,6 +81,7 @@ def small_comparison(**changes: Any) -> Comparison:
         "file": 1,
         "pictures": {1: shifted(original, 2), 2: shifted(original, 16), 3: original},
         "original": original,
+        "notes": ("No <bc1>.",),
         "advice": ("Ship <gstex> & be happy.", "BC7 is exact."),
     }
     return Comparison(**{**values, **changes})

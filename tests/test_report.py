@@ -79,6 +79,7 @@ def test_nothing_comes_from_elsewhere(page: Page) -> None:
 
 def test_names_are_text(page: Page) -> None:
     assert NAME in page.text and "Ship <gstex> & be happy." in page.text
+    assert page.text.count("No <bc1>.") == page.text.count("No FLIP & co.") == 1
     assert not any(tag == "i" for tag, _ in page.tags)
     assert not re.search(r"\{\{\w+\}\}", page.source.replace("{{numbers}}", "", 3))
     assert "<8x8>" not in page.source
@@ -91,7 +92,7 @@ def test_numbers_are_those_of_the_comparison(page: Page) -> None:
     assert [Point(**p) for p in numbers["points"]] == list(comparison.points)
     assert numbers["hulls"] == comparison.hulls
     assert numbers["file"] == 1
-    assert numbers["advice"] == list(comparison.advice)
+    assert numbers["advice"] == list(comparison.advice) and numbers["notes"] == list(comparison.notes)
 
 
 def test_every_texel_is_in_the_page(page: Page) -> None:

@@ -91,7 +91,13 @@ function measuredText(metric, point, unit = true) {
   return value.toFixed(metric.digits) + (unit && metric.unit ? ` ${metric.unit}`.replace(" °", "°") : "");
 }
 
-/** How a point stores one map, in few words: 'bc7', 'astc-8x8 at 1/2'. */
+/** How a point stores the image that holds a map: images are named after their roles, 'ao+roughness'. */
+function choiceOf(point, role) {
+  const image = Object.keys(point.choice).find((name) => name.split("+").includes(role));
+  return image === undefined ? null : point.choice[image];
+}
+
+/** The same in few words: 'bc7', 'astc-8x8 at 1/2'. */
 const choiceText = (choice) => choice.codec + (choice.scale > 1 ? ` at 1/${choice.scale}` : "");
 
 const stackPoint = (stack) => (gallery.stacks[stack] === null ? null : numbers.points[gallery.stacks[stack]]);

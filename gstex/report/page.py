@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def _page(comparison: Comparison) -> str:
     material = comparison.material
     shown = [None, *sorted(comparison.pictures)]  # the original, then points
     stacks = [comparison.original, *(comparison.pictures[i] for i in sorted(comparison.pictures))]
-    numbers = _json(_numbers(comparison))
+    numbers = _json(comparison.to_json())
     spheres = _spheres(stacks, material)
     taken = _RESERVE + len(numbers) + sum(map(len, spheres))
     views, codes = _views(stacks, material)
@@ -57,8 +58,9 @@ def _page(comparison: Comparison) -> str:
         "name": html.escape(material["name"]),
         "size": f"{material['width']} × {material['height']} texels",
         "stack": f"{len(material['channels'])} channels in {maps} map{'s' if maps > 1 else ''}",
-        "file": html.escape(f"{file.label}: {file.bytes / 1024:.1f} KiB, {file.zstd_bytes / 1024:.1f} KiB on disk"),
-        "advice": "".join(f"<li>{html.escape(line)}</li>" for line in comparison.advice),
+        "file": html.escape(f"{file.label}: {file.bytes / 1024:.1f} KiB, {file.zstd_bytes / 1024:.1f} KiB after zstd"),
+        "advice": _items(comparison.advice),
+        "notes": _items(_notes(comparison)),
         "crop": _crop_note(gallery, material),
         "version": html.escape(__version__),
         "style": _read("report.css"),
@@ -72,17 +74,6 @@ def _page(comparison: Comparison) -> str:
     }
     # One pass, so that nothing that was filled in is taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _read("report.html"))
-
-
-def _numbers(comparison: Comparison) -> dict[str, Any]:
-    """All of a comparison but its pictures, as JSON types."""
-    return {
-        "material": comparison.material,
-        "points": [asdict(point) for point in comparison.points],
-        "hulls": comparison.hulls,
-        "file": comparison.file,
-        "advice": list(comparison.advice),
-    }
 
 
 def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | None], lit: bool) -> dict[str, Any]:
@@ -117,6 +108,16 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
     repeat = material["wrap"] == "repeat"
     balls = (render_sphere(s, channels, material["normal_convention"], repeat, _SPHERE) for s in stacks)
     return [base64.b64encode(png(ball)).decode() for ball in balls]
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """What was left out, of the comparison and of its points, once each."""
+    of_points = (note for point in comparison.points for note in point.quality.get("notes", ()))
+    return list(dict.fromkeys([*comparison.notes, *of_points]))
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
 
 
 def _crop_note(gallery: Gallery, material: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ function plotMetrics() {
     { ...pick("shaded_psnr"), title: "Shaded" },
     { ...pick("normal_angle_mean"), title: "Normals, mean angle" },
   ];
-  const byMap = PSNR_BY_MAP.map((m) => ({ ...m, title: m.role[0].toUpperCase() + m.role.slice(1) }));
+  const byMap = PSNR_BY_MAP.map((m) => ({ ...m, title: m.role === "ao" ? "AO" : m.role[0].toUpperCase() + m.role.slice(1) }));
   return [...first, ...byMap].filter((m) => numbers.points.some((p) => typeof measured(m, p) === "number"));
 }
 
@@ -68,7 +68,7 @@ function drawPlot(metric, width) {
   plot.append(...axes(xs, ys, x, y, right, bottom, metric));
   const drawn = points.filter((i) => value(i) !== null);
   plot.append(...drawn.filter((i) => !isOnCurve(i)).map((i) => pointMark(i, place(i), 2.2, "faint")));
-  for (const family of families.filter((f) => !hiddenFamilies.has(f))) {
+  for (const family of families.filter((f) => !hiddenFamilies.has(f)).reverse()) {
     const curve = curveOf(family).filter((i) => value(i) !== null);
     const line = curve.map((i) => place(i).map((v) => v.toFixed(1)).join(" ")).join("L");
     if (curve.length > 1) plot.append(svg("path", { class: `line ${family === "gstex" ? "main" : ""}`, d: `M${line}`, stroke: familyColor(family) }));
@@ -162,7 +162,7 @@ function showTip(index, event = null, metric = null) {
     element("b", {}, swatch(point.family), point.label),
     element("span", {}, `${bytesText(point.bytes)}, ${bppText(point.bpp)}`),
     element("span", {}, `${metric.title}: ${measuredText(metric, point)}`),
-    ...Object.entries(point.choice).map(([role, choice]) => element("small", {}, `${role}: ${choiceText(choice)}, ${bytesText(choice.bytes)}`)),
+    ...Object.entries(point.choice).map(([image, choice]) => element("small", {}, `${image}: ${choiceText(choice)}, ${bytesText(choice.bytes)}`)),
     ...(gallery.stacks.includes(index) ? [element("small", {}, "click: show it in the viewer")] : []),
   ];
   tip.replaceChildren(...lines);

@@ -28,8 +28,8 @@ const COLUMN_SETS = {
     columns: roles.map((role) => ({
       id: `choice.${role}`,
       title: role,
-      text: (p) => (p.choice[role] ? choiceText(p.choice[role]) : "–"),
-      value: (p) => p.choice[role]?.bytes ?? null,
+      text: (p) => (choiceOf(p, role) ? choiceText(choiceOf(p, role)) : "–"),
+      value: (p) => choiceOf(p, role)?.bytes ?? null,
     })),
   },
 };
@@ -44,7 +44,7 @@ function drawTable() {
   const rows = [...numbers.points.keys()].filter(isListed);
   rows.sort((a, b) => compareValues(column.value(numbers.points[a]), column.value(numbers.points[b])));
   byId("table").replaceChildren(
-    element("thead", {}, element("tr", {}, ...columns.map((c) => headCell(c, column)), element("th"))),
+    element("thead", {}, element("tr", {}, ...columns.map((c) => headCell(c, column)))),
     element("tbody", {}, ...rows.map((index) => tableRow(index, columns))),
   );
 }
@@ -76,13 +76,15 @@ function tableRow(index, columns) {
   const [first, ...rest] = columns;
   const file = index === numbers.file;
   const show = gallery.stacks.indexOf(index);
-  const button = element("button", { title: "Show it on the right of the viewer", onclick: () => showOnRight(show) }, "view");
+  const extras = [
+    ...(file ? [element("small", {}, "this file")] : []),
+    ...(show > 0 ? [element("button", { title: "Show it on the right of the viewer", onclick: () => showOnRight(show) }, "view")] : []),
+  ];
   return element(
     "tr",
     { "data-point": index, class: file ? "file" : null },
-    element("th", { scope: "row" }, swatch(point.family), first.text(point), ...(file ? [element("small", {}, "this file")] : [])),
+    element("th", { scope: "row" }, swatch(point.family), first.text(point), ...extras),
     ...rest.map((c) => element("td", {}, c.text(point))),
-    element("td", {}, ...(show < 0 ? [] : [button])),
   );
 }
 

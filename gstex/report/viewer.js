@@ -217,7 +217,8 @@ function factsOf(stack) {
   if (!point) return `${gallery.maps[view.map].file || "shaded from the original maps"}`;
   const { role, file } = gallery.maps[view.map];
   const metric = file ? PSNR_BY_MAP.find((m) => m.role === role) : METRICS.find((m) => m.id === "shaded_psnr");
-  const choice = point.choice[role] ? `${choiceText(point.choice[role])}, ` : "";
+  const image = choiceOf(point, role);
+  const choice = image ? `${choiceText(image)}, ` : "";
   return `${bytesText(point.bytes)} · ${bppText(point.bpp)} · ${file ? role : "shaded"}: ${choice}${measuredText(metric, point)}`;
 }
 
