@@ -123,7 +123,7 @@ function axes(xs, ys, x, y, right, bottom, metric) {
   }
   const bits = 8 / texelCount;
   const shift = Math.log2(bits);
-  for (const bpp of powers(xs[0] + shift, xs[1] + shift, wide / 50)) {
+  for (const bpp of powers(xs[0] + shift, xs[1] + shift, wide / 36)) {
     parts.push(svg("line", { class: "tick", x1: x(bpp / bits), x2: x(bpp / bits), y1: PLOT.top - 5, y2: PLOT.top }));
     text(x(bpp / bits), PLOT.top - 9, "middle", bpp >= 0.125 ? String(bpp) : `1/${1 / bpp}`);
   }
