@@ -13,6 +13,7 @@ from .errors import BudgetError, UsageError
 from .fit.chain import Mip, fit_chain
 from .fit.fit import BudgetTooSmall, Task
 from .fit.settings import EFFORTS, QUALITIES, make_settings
+from .fit.shared import SHARED_MIPS
 from .format import header_words, pack
 from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
 from .material import Material, load_material
@@ -68,7 +69,8 @@ def compress(
         effort: 'fast', 'normal' or 'thorough': steps of the fit.
         device: 'auto' or 'cpu'.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
-        mips: the whole chain down to 1x1, for at most 1.4 times the bytes of mip 0; False: mip 0 alone.
+        mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 3 are given
+            with the material); False: mip 0 alone.
         mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
         roughness_from_normals: widen roughness in the mips by the variance that their normals lose.
         alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
@@ -127,7 +129,7 @@ def compress(
         budget = _budget_words(bpp or MAX_BPP, material, len(levels))
         tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
         try:
-            fitted = fit_chain(tasks, settings, seed=seed, progress=report_step)
+            fitted = fit_chain(tasks, settings, sharing=_sharing(material), seed=seed, progress=report_step)
         except BudgetTooSmall as error:
             least = error.words + header_words(len(material.channels), len(levels)) + 1
             needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
@@ -208,6 +210,12 @@ def _budget_words(bpp: float, material: Material, mips: int) -> int:
     if mips == 1:
         words = words // ALIGN_WORDS * ALIGN_WORDS - 1
     return words - header_words(len(material.channels), mips)
+
+
+def _sharing(material: Material) -> int:
+    """How many mips may share the Gaussians of mip 0: those before the first that the user gives."""
+    given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]
+    return min([SHARED_MIPS, *(mip - 1 for mip in given)])
 
 
 def tasks_of(

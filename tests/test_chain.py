@@ -1,5 +1,7 @@
 """The mip chain of a file: what it costs, what its mips hold, and that they follow the reference mips."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_fit import material_of, small_sample, waves
@@ -7,7 +9,7 @@ from test_fit import material_of, small_sample, waves
 import gstex
 from gstex import metrics
 from gstex.errors import UsageError
-from gstex.fit.chain import CHAIN_COST, RAW, SHARED, SHARED_MIPS, share_words
+from gstex.fit.chain import CHAIN_COST, CHAIN_COST_OWN, RAW, SHARED, SHARED_MIPS, share_words
 from gstex.format import PackedRawMip, mip_size, raw_words, unpack
 from gstex.material.mips import make_mips
 
@@ -72,6 +74,17 @@ def test_chain_is_within_its_cost_and_follows_the_reference(name):
     assert kinds[:4] == ["gaussians", "mip 0", "mip 0", "mip 0"] and kinds[-1] == "texels"
     assert report["psnr"] == report["mips"][0]["psnr"]
     assert report["gpu_bytes"] >= sum(mip["bytes"] for mip in report["mips"])
+
+
+def test_mips_that_are_given_are_not_shared():
+    """Mip 2 of the user is nothing like mip 0: it has Gaussians of its own, and mip 1 stays shared."""
+    material = material_of(waves(64, 64))
+    own = waves(16, 16, seed=5).astype(np.float32)
+    texture = gstex.compress(replace(material, own_mips=(None, own)), bpp=12, effort="fast")
+    kinds = [mip["stored_as"] for mip in texture.report["mips"]]
+    assert kinds[:2] == ["gaussians", "mip 0"] and "mip 0" not in kinds[2:]
+    assert metrics.psnr(texture.decode(2), own) > 25
+    assert texture.report["gpu_bytes"] <= CHAIN_COST_OWN * texture.report["bpp"] * 64 * 64 / 8
 
 
 def test_no_mips_is_mip_0_alone():

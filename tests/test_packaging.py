@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,4 +99,4 @@ def test_installed_command_compresses_and_decodes(empty_venv: Path, tmp_path: Pa
     assert (tmp_path / "steel.gstex").stat().st_size == report["file_bytes"]
     run(command, "decode", "steel.gstex", "-o", "maps", cwd=tmp_path)
     assert sorted(os.listdir(tmp_path / "maps")) == sorted(os.listdir(steel))
-    assert "60 Gaussians" in run(command, "info", "steel.gstex", cwd=tmp_path)
+    assert re.search(r"^0 +40x40 +\d+ +gaussians +60 ", run(command, "info", "steel.gstex", cwd=tmp_path), re.M)

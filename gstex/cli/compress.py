@@ -37,7 +37,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
               help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
                    "clamp for one image]")
 @click.option("--mips/--no-mips", default=True, show_default=True,
-              help="All mips down to 1x1, for at most 1.4 times the bytes; or full size alone.")
+              help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone.")
 @click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
               help="How mips are made: the mean, or a sharper windowed sinc.")
 @click.option("--roughness-from-normals", is_flag=True,

@@ -2,7 +2,8 @@
 
 Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Below them every mip has Gaussians of
 its own, fitted from those of the mip above, and the smallest are stored as texels, where the tables of a set of
-Gaussians would cost more than the picture. The whole chain costs at most CHAIN_COST times mip 0.
+Gaussians would cost more than the picture. The whole chain costs at most CHAIN_COST times mip 0. Where the user gives
+mips, which need not look like mip 0, those and all below are not shared, for up to CHAIN_COST_OWN.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from .settings import Settings
 from .shared import SHARED_MIPS
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
-CHAIN_COST = 1.10
+CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
 # Mips smaller than this along both axes are stored as texels, if they take at most RAW_SHARE of what is there for
 # the mips below mip 0.
 RAW_BELOW = 16
@@ -39,12 +40,18 @@ Mip = Result | np.ndarray | str | None
 
 
 def fit_chain(
-    tasks: Sequence[Task], settings: Settings, *, seed: int, progress: Callable[[str, float, float], None]
+    tasks: Sequence[Task],
+    settings: Settings,
+    *,
+    sharing: int = SHARED_MIPS,
+    seed: int,
+    progress: Callable[[str, float, float], None],
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
     Args:
         tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
+        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
 
     Returns:
@@ -55,7 +62,7 @@ def fit_chain(
         BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
     """
     work = [task.image[:, :, 0].size + STEP_TEXELS for task in tasks]
-    work[1 : 1 + SHARED_MIPS] = [0] * len(work[1 : 1 + SHARED_MIPS])
+    work[1 : 1 + sharing] = [0] * len(work[1 : 1 + sharing])
     done = 0
 
     def report(index: int) -> Callable[[str, int, float], None]:
@@ -63,14 +70,14 @@ def fit_chain(
             f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
         )
 
-    shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + SHARED_MIPS])
+    shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
     first = fit_mip(replace(tasks[0], shared=shared), settings, seed=seed, progress=report(0))
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))
     sizes = [task.image.shape[:2] for task in tasks]
     channels = tasks[0].image.shape[2]
-    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels)
+    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing)
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
@@ -91,29 +98,32 @@ def fit_chain(
 
 
 def share_words(
-    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int
+    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int, sharing: int = SHARED_MIPS
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
     Args:
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
+        sharing: how many mips share the Gaussians of mip 0.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
     """
     texels = np.array([h * w for h, w in sizes])
     # The section is padded to whole pieces and ends with a guard word.
-    total = int(CHAIN_COST * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
-    total -= SHARED_WORDS * min(SHARED_MIPS, len(sizes) - 1)
+    cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
+    total = int(cost * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
+    sharing = min(sharing, len(sizes) - 1)
+    total -= SHARED_WORDS * sharing
     background = mip_block_words(stack_channels, 0)
     tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
-    small = _raw_tail(sizes, raw, total)
+    small = _raw_tail(sizes, raw, total, 1 + sharing)
 
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []
-        for mip in range(1 + SHARED_MIPS, len(sizes)):
+        for mip in range(1 + sharing, len(sizes)):
             records = scale * first_words * GROWTH**mip * texels[mip] / texels[0]
             words = tables + int(records)
             if mip >= small or raw[mip] <= words:
@@ -131,14 +141,14 @@ def share_words(
             low = middle
         else:
             high = middle
-    shared: list[int | str | None] = [SHARED] * min(SHARED_MIPS, len(sizes) - 1)
+    shared: list[int | str | None] = [SHARED] * sharing
     return shared + [share for _, share in costs(low)]
 
 
-def _raw_tail(sizes: Sequence[tuple[int, int]], raw: list[int], total: int) -> int:
-    """The first of the small mips at the end of the chain that are stored as texels."""
+def _raw_tail(sizes: Sequence[tuple[int, int]], raw: list[int], total: int, least: int) -> int:
+    """The first of the small mips at the end of the chain that are stored as texels, `least` or later."""
     spent, first = 0, len(sizes)
-    for mip in range(len(sizes) - 1, SHARED_MIPS, -1):
+    for mip in range(len(sizes) - 1, least - 1, -1):
         spent += raw[mip]
         if max(sizes[mip]) >= RAW_BELOW or spent > RAW_SHARE * total:
             break
