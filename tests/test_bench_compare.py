@@ -178,6 +178,7 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
     texels = 48 * 32
     assert all(float(row["astc_usual_bpp"]) == pytest.approx(8 * 3 * 4 * 3 * 16 / texels, abs=1e-4) for row in rows)
     assert float(rows[0]["astc_bpp"]) <= float(rows[0]["astc_usual_bpp"]) + 1e-4
+    assert not any(row["astc_bpp"].startswith(">") for row in rows)  # the stack itself is one of the mixes, nearly
     assert {row["worst_map"] for row in rows} <= {"albedo", "normal", "roughness"}
     with (results / "compare-summary.csv").open(newline="") as file:
         assert [row["materials"] for row in csv.DictReader(file)] == ["1", "1", "1"]

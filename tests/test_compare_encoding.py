@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from gstex.compare import encoding
 from gstex.compare.cache import Cache, default_folder
 from gstex.compare.encoding import Job, encode_all, unzip, zip_bytes
 from gstex.errors import ExtraError, GstexError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -92,6 +97,38 @@ def test_a_stop_ends_the_processes(image, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         encode_all([Job("bc4", np.roll(image, i)) for i in range(4)], processes=2, progress=stop)
     assert not set(multiprocessing.active_children()) - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_end_with_their_parent(tmp_path):
+    """Killed, so that it cannot say goodbye."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, time\n"
+        "from gstex.compare.pool import run_all\n"
+        "if __name__ == '__main__':\n"
+        "    for number, _ in run_all(time.sleep, [0, 0, 600, 600], processes=2):\n"
+        "        print(*[p.pid for p in __import__('multiprocessing').active_children()], flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment)
+    workers = [int(word) for word in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    assert workers
+    deadline = time.monotonic() + 30
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(is_running, workers))
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_trim_keeps_what_was_used_last(tmp_path):

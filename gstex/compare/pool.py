@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -79,6 +80,15 @@ def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
     import numba
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     numba.set_num_threads(1)
     if setup:
         setup(*given)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, killed perhaps: the pool itself would wait forever."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
