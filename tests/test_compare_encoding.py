@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_samples import crop_sample
 
 from gstex.compare import encoding
 from gstex.compare.cache import Cache, default_folder
@@ -84,6 +85,23 @@ def test_processes_give_the_same(image, monkeypatch):
     alone = encode_all(jobs)
     monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
     assert encode_all(jobs, processes=2) == alone
+
+
+def test_processes_end_without_a_word(tmp_path):
+    """What they imported would report what it still holds, if it were given the time."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from gstex.compare.measuring import _take\n"
+        "from gstex.compare.pool import run_all\n"
+        "from gstex.material import load_material\n"
+        "if __name__ == '__main__':\n"
+        f"    material = load_material({str(crop_sample('vine_leaves', tmp_path / 'leaves', 8))!r})\n"
+        "    results = run_all(abs, [-1, -2], processes=2, setup=_take, given=(material,))\n"
+        "    print(sorted(result for _, result in results))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[1, 2]\n", "")
 
 
 def test_a_stop_ends_the_processes(image, monkeypatch):

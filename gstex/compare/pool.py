@@ -1,5 +1,6 @@
 """Processes that do the work of a comparison: encoders and metrics gain nothing from threads."""
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -81,6 +82,7 @@ def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # at once: the clean-up of some libraries complains on stderr while a thread waits
     numba.set_num_threads(1)
     if setup:
         setup(*given)
