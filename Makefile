@@ -10,6 +10,7 @@ demo: .venv/installed
 	.venv/bin/python tools/demo.py
 
 test: .venv-test/installed
+	tools/install_browser.sh
 	.venv-test/bin/python -m pytest -q $(ARGS)
 
 lint: .venv-test/lint-installed

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from . import decode
 from .errors import GstexError, UsageError
-from .format import PackedRawMip, PackedSharedMip, candidate_stats, unpack
+from .format import PackedLevel, PackedMip, PackedSharedMip, candidate_stats, unpack
 from .format.container import read_file, write_file
 from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
 from .material import write_maps
@@ -204,16 +204,19 @@ class Texture:
         first = HEADER_FIXED_WORDS + number
         end = int(self.words[first + 1]) if number + 1 < self.mip_count else int(self.words[4]) - 1
         facts: dict[str, Any] = {"width": width, "height": height, "bytes": 4 * (end - int(self.words[first]))}
-        if isinstance(mip, PackedSharedMip):
-            counts = [_cell_counts(level) for level in packed.mips[0].levels]
-            mean, most = candidate_stats(width, height, packed.repeat, counts)
-            return {**facts, "stored_as": "mip 0", "gaussians": 0, "candidates_mean": mean, "candidates_max": most,
-                    "levels": []}  # fmt: skip
-        if isinstance(mip, PackedRawMip):
-            none = {"gaussians": 0, "candidates_mean": 0.0, "candidates_max": 0, "levels": []}
-            return {**facts, "stored_as": "texels", **none}
-        counts = [_cell_counts(level) for level in mip.levels]
-        mean, most = candidate_stats(width, height, packed.repeat, counts)
+        # The levels whose Gaussians a texel sees, and those that are this mip's own.
+        seen: tuple[PackedLevel, ...] = ()
+        own: tuple[PackedLevel, ...] = ()
+        stored_as = "texels"
+        if isinstance(mip, PackedMip):
+            seen = own = mip.levels
+            stored_as = "gaussians"
+        elif isinstance(mip, PackedSharedMip):
+            first_mip = packed.mips[0]
+            assert isinstance(first_mip, PackedMip)  # or it would have been refused
+            seen = first_mip.levels
+            stored_as = "mip 0"
+        mean, most = candidate_stats(width, height, packed.repeat, [_cell_counts(level) for level in seen])
         levels = [
             {
                 "cells": [level.layout.cells_x, level.layout.cells_y],
@@ -224,12 +227,12 @@ class Texture:
                 "scale_bits": level.layout.scale_bits,
                 "amplitude_bits": level.layout.amplitude_bits,
             }
-            for level in mip.levels
+            for level in own
         ]
         return {
             **facts,
-            "stored_as": "gaussians",
-            "gaussians": sum(len(level.cell) for level in mip.levels),
+            "stored_as": stored_as,
+            "gaussians": sum(len(level.cell) for level in own),
             "candidates_mean": mean,
             "candidates_max": most,
             "levels": levels,

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 from bench_cases import PROTOTYPE, Case, list_cases, parse_rates, quick_cases  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
+from bench_mips import mips  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 
@@ -59,6 +60,7 @@ def bench() -> None:
 
 bench.add_command(compare)
 bench.add_command(filtering)
+bench.add_command(mips)
 
 
 @bench.command()

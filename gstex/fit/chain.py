@@ -1,9 +1,9 @@
 """The fit of a mip chain: which mips share the Gaussians of mip 0, and what the others may cost.
 
-Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Below them every mip has Gaussians of
-its own, fitted from those of the mip above, and the smallest are stored as texels, where the tables of a set of
-Gaussians would cost more than the picture. The whole chain costs at most CHAIN_COST times mip 0. Where the user gives
-mips, which need not look like mip 0, those and all below are not shared, for up to CHAIN_COST_OWN.
+Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Those below them are stored as texels
+where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
+chain costs at most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
+below are not shared, for up to CHAIN_COST_OWN.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +18,9 @@ from .shared import SHARED_MIPS
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
-# Mips smaller than this along both axes are stored as texels, if they take at most RAW_SHARE of what is there for
-# the mips below mip 0.
-RAW_BELOW = 16
+# Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
+# below mip 0; if that does not do for all, where they take this share of it.
 RAW_SHARE = 0.5
-
 # Bits a texel of a mip by those of the mip above it, before tables.
 GROWTH = 1.23
 # Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
@@ -119,7 +117,7 @@ def share_words(
     background = mip_block_words(stack_channels, 0)
     tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
-    small = _raw_tail(sizes, raw, total, 1 + sharing)
+    small = _raw_tail(raw, total, 1 + sharing)
 
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []
@@ -145,13 +143,11 @@ def share_words(
     return shared + [share for _, share in costs(low)]
 
 
-def _raw_tail(sizes: Sequence[tuple[int, int]], raw: list[int], total: int, least: int) -> int:
-    """The first of the small mips at the end of the chain that are stored as texels, `least` or later."""
-    spent, first = 0, len(sizes)
-    for mip in range(len(sizes) - 1, least - 1, -1):
-        spent += raw[mip]
-        if max(sizes[mip]) >= RAW_BELOW or spent > RAW_SHARE * total:
-            break
-        first = mip
+def _raw_tail(raw: list[int], total: int, least: int) -> int:
+    """The first of the mips at the end of the chain that are stored as texels, `least` or later."""
+    if sum(raw[least:]) <= total:
+        return least
+    first = len(raw)
+    while first > least and sum(raw[first - 1 :]) <= RAW_SHARE * total:
+        first -= 1
     return first
-

@@ -14,7 +14,7 @@ from .cpu import CpuBackend
 from .loss import perceptual
 
 # How many mips below mip 0 are drawn with its Gaussians.
-SHARED_MIPS = 3
+SHARED_MIPS = 4
 # Sigma of the filter in texels of the mip.
 FILTER = 0.25
 # Weight of each such mip in the loss of mip 0.

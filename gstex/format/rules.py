@@ -127,7 +127,8 @@ def check_grids(layouts: list[LevelLayout], *, where: str) -> None:
 
 def check_shared(filter: float, mip: int, first_is_gaussians: bool) -> None:
     """Check a mip that is drawn with the Gaussians of mip 0."""
-    require(mip > 0 and first_is_gaussians, f"mip {mip} shared", "1", "0: only mips below a mip 0 of Gaussians share them")
+    require(mip > 0 and first_is_gaussians, f"mip {mip} shared", "1",
+            "0: only mips below a mip 0 of Gaussians share them")
     require_range(f"mip {mip} filter", filter, 0, MAX_SIZE)
 
 

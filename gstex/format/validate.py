@@ -104,7 +104,7 @@ def validate(words: np.ndarray) -> MaterialTable:
     end = used - 1  # the guard word
 
     position = header_words(len(header.channel_bits), header.mip_count)
-    mips = []
+    mips: list[MipTable] = []
     for mip in range(header.mip_count):
         offset = int(words[HEADER_FIXED_WORDS + mip])
         require(offset == position, f"mip_offset[{mip}]", offset, f"{position}, right after the part before")

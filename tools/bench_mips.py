@@ -1,0 +1,103 @@
+"""Every mip of a chain against ASTC: the `mips` table of tools/bench.py (docs/benchmarks.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from bench_cases import parse_rates, quick_cases
+from bench_table import describe_run, typed_command, write_table
+
+import gstex
+from gstex import metrics
+from gstex.compare.baselines import encode_baselines
+from gstex.compare.cache import Cache, default_folder
+from gstex.compare.codecs import choose_codecs
+from gstex.compare.hull import Option
+from gstex.material import Material
+from gstex.material.mips import MipLevel, make_mips
+
+__all__ = ["mips"]
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAST_SIZE = 16  # texels; smaller mips are not compared
+COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_bytes", "psnr", "psnr_astc", "difference",
+           "candidates_mean", "chain_cost", "seconds", "seconds_alone")  # fmt: skip
+
+
+@click.command()
+@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Rates of gstex.  [default: 1,2]")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this crop; may be given many times.")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where the table goes.  [default: benchmarks/results]")
+@click.pass_context
+def mips(
+    context: click.Context, rates: list[float], effort: str, names: tuple[str, ...], data: Path, results: Path
+) -> None:
+    """Quality of every mip of the 256x256 crops, beside ASTC at the same bits a texel."""
+    cases = [case for case in quick_cases(data) if not names or case.name in names]
+    if not cases:
+        raise click.ClickException(f"{data}: holds none of the crops; give the folder of materials with --data DIR")
+    try:
+        rows = [row for case in cases for row in _measure(case.name, case.load(), rates or [1.0, 2.0], effort)]
+        about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, box filter, seed 0"}
+        for path in write_table(results, "mips", "Mips against ASTC, 256x256 crops", about, COLUMNS, rows):
+            click.echo(path)
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _measure(name: str, material: Material, rates: list[float], effort: str) -> Iterator[dict[str, Any]]:
+    """A row for every mip at every rate."""
+    levels = make_mips(material, repeat=material.wrap == "repeat")
+    compared = [level for level in levels if min(level.pixels.shape[:2]) >= LEAST_SIZE]
+    hulls = [_astc_hull(_as_material(material, level)) for level in compared]
+    for rate in rates:
+        alone = gstex.compress(material, bpp=rate, effort=effort, mips=False).report["seconds"]
+        report = gstex.compress(material, bpp=rate, effort=effort).report
+        first_bytes = report["bpp"] * material.width * material.height / 8
+        for number, (mip, (hull, values)) in enumerate(zip(report["mips"], hulls, strict=False)):
+            # A mip that shares the Gaussians of mip 0 is compared at the bits a texel of mip 0, its own bytes being 8.
+            astc_bytes = mip["bytes"] if number and mip["stored_as"] != "mip 0" else first_bytes / 4**number
+            astc = metrics.to_psnr(_error_at(hull, astc_bytes) / values)
+            row = {"material": name, "bpp_asked": rate, "mip": number, "size": f"{mip['width']}x{mip['height']}",
+                   "stored_as": mip["stored_as"], "bytes": mip["bytes"], "astc_bytes": round(astc_bytes),
+                   "psnr": mip["psnr"], "psnr_astc": astc, "difference": mip["psnr"] - astc,
+                   "candidates_mean": mip["candidates_mean"]}  # fmt: skip
+            if number == 0:
+                row |= {"chain_cost": report["gpu_bytes"] / first_bytes, "seconds": report["seconds"],
+                        "seconds_alone": alone}  # fmt: skip
+            yield row
+        click.echo(f"{name} at {rate:g} bpp", err=True)
+
+
+def _as_material(material: Material, level: MipLevel) -> Material:
+    height, width = level.pixels.shape[:2]
+    return replace(material, width=width, height=height, pixels=level.pixels, own_mips=())
+
+
+def _astc_hull(material: Material) -> tuple[list[Option], float]:
+    """The lower hull of ASTC (bytes, summed squared error) and the number of values that the error is summed over."""
+    codecs, _ = choose_codecs(["astc"])
+    hull = encode_baselines(material, codecs, cache=Cache(default_folder())).hulls["astc"]
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    values = np.ones(material.pixels.shape) if material.weights is None else material.weights
+    return hull, float(values[:, :, varying].sum())
+
+
+def _error_at(hull: list[Option], byte_count: float) -> float:
+    """Squared error of the hull at a number of bytes, between its corners in the logarithm of both.
+
+    Below its smallest option the line of the first two corners goes on.
+    """
+    before, after = next(((a, b) for a, b in pairwise(hull) if byte_count < b.bytes), (hull[-2], hull[-1]))
+    slope = np.log(after.error / before.error) / np.log(after.bytes / before.bytes)
+    return float(before.error * (byte_count / before.bytes) ** slope)

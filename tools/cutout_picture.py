@@ -1,0 +1,97 @@
+"""Draw a cut-out at several mips and magnifications, original beside gstex, over the grounds that show a fringe.
+
+    python tools/cutout_picture.py [MATERIAL] [-o PICTURE]
+
+A row is a view: magnified 8 times around an edge, mip 0, and every second mip down to 8x8, each enlarged to the same
+size. Columns: uncompressed mips and gstex, both sampled as a shader samples them, composited in linear light over
+black, white and magenta. What is drawn between texels comes from colour under zero opacity too: a halo or a coloured
+fringe shows on at least one ground.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import gstex  # noqa: E402
+from gstex.filtering import bilinear  # noqa: E402
+from gstex.material import Material, load_material  # noqa: E402
+from gstex.material.mips import MipLevel, make_mips  # noqa: E402
+from gstex.picture import write_picture  # noqa: E402
+from gstex.sampling import sample_at  # noqa: E402
+from gstex.srgb import linear_to_srgb, srgb_to_linear  # noqa: E402
+
+GROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.0, 1.0))
+SIZE, GAP, RATE = 192, 4, 2.0
+
+
+class Uncompressed:
+    """Reference mips as gstex.sampling.Levels: bilinear filtering of texels."""
+
+    def __init__(self, material: Material, mips: list[MipLevel]):
+        self.width, self.height, self.channels = material.width, material.height, len(material.channels)
+        self.last = len(mips) - 1
+        self.is_srgb = np.array([c.color_space == "srgb" for c in material.channels])
+        self._mips, self._repeat = mips, material.wrap == "repeat"
+
+    def read(self, uv: np.ndarray, level: int) -> np.ndarray:
+        return bilinear(self._mips[level].pixels, uv, repeat=self._repeat)
+
+
+def view(corner: tuple[float, float], extent: float) -> np.ndarray:
+    """uv [SIZE * SIZE, 2] of a square of the texture."""
+    at = (np.arange(SIZE) + 0.5) / SIZE * extent
+    u, v = np.meshgrid(corner[0] + at, corner[1] + at)
+    return np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
+
+
+def over(values: np.ndarray, albedo: list[int], opacity: int, ground: tuple[float, ...]) -> np.ndarray:
+    """[SIZE, SIZE, 3] sRGB: the cut-out over a ground, blended in linear light."""
+    alpha = values[:, opacity, None]
+    light = srgb_to_linear(values[:, albedo]) * alpha + np.array(ground) * (1 - alpha)
+    return linear_to_srgb(light).reshape(SIZE, SIZE, 3)
+
+
+def edge(opacity: np.ndarray) -> tuple[float, float]:
+    """The corner of the part, an eighth of the size, with the most edges."""
+    change = np.abs(np.diff(opacity, axis=0, append=0)) + np.abs(np.diff(opacity, axis=1, append=0))
+    height, width = opacity.shape
+    h, w = height // 8, width // 8
+    parts = change[: h * 8, : w * 8].reshape(8, h, 8, w).sum(axis=(1, 3))
+    row, column = np.unravel_index(parts.argmax(), parts.shape)
+    return float(column) / 8, float(row) / 8
+
+
+@click.command()
+@click.argument("source", default=str(ROOT / "samples" / "vine_leaves"))
+@click.option("-o", "--output", default=str(ROOT / "benchmarks" / "results" / "cutout.png"), show_default=False)
+@click.option("--bpp", type=float, default=RATE, show_default=True)
+def main(source: str, output: str, bpp: float) -> None:
+    """Compress a cut-out and draw it."""
+    material = load_material(source)
+    albedo = [i for i, c in enumerate(material.channels) if c.role == "albedo"]
+    opacity = next(i for i, c in enumerate(material.channels) if c.role == "opacity")
+    texture = gstex.compress(material, bpp=bpp, alpha_test=0.5)
+    levels = make_mips(material, repeat=texture.wrap == "repeat", alpha_test=0.5)
+    views = [(edge(material.pixels[:, :, opacity]), 0.125, 0)]
+    views += [((0.0, 0.0), 1.0, mip) for mip in range(0, texture.mip_count - 3, 2)]
+    rows = []
+    for corner, extent, mip in views:
+        uv = view(corner, extent)
+        original = sample_at(Uncompressed(material, levels), uv, lod=np.full(len(uv), float(mip)))
+        cells = [over(v, albedo, opacity, g) for g in GROUNDS for v in (original, texture.sample(uv, mip))]
+        rows.append(np.concatenate([np.pad(c, ((0, GAP), (0, GAP), (0, 0)), constant_values=0.5) for c in cells], 1))
+    write_picture(output, np.rint(np.concatenate(rows).clip(0, 1) * 255).astype(np.uint8))
+    covered = [float((level.pixels[:, :, opacity] >= 0.5).mean()) for level in levels]
+    stored = [float((texture.decode(m)[:, :, opacity] >= 0.5).mean()) for m in range(texture.mip_count)]
+    for mip, (a, b) in enumerate(zip(covered, stored, strict=True)):
+        print(f"mip {mip}: coverage {100 * a:.1f} % in the reference, {100 * b:.1f} % in the file")
+    print(output)
+
+
+if __name__ == "__main__":
+    main()
