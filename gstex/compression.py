@@ -69,7 +69,7 @@ def compress(
         effort: 'fast', 'normal' or 'thorough': steps of the fit.
         device: 'auto' or 'cpu'.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
-        mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 3 are given
+        mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
         mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
         roughness_from_normals: widen roughness in the mips by the variance that their normals lose.

@@ -166,8 +166,8 @@ def measure_all(
 def compute_row(
     material: Material, settings: dict[str, Any], progress: Callable[[gstex.Progress], None] | None = None
 ) -> dict[str, Any]:
-    """Compress a material without its smaller mips, save it, and return its figures by column."""
-    texture = gstex.compress(material, mips=False, progress=progress, **settings)
+    """Compress a material, save it, and return its figures by column."""
+    texture = gstex.compress(material, progress=progress, **settings)
     with tempfile.TemporaryDirectory() as folder:
         texture.save(Path(folder) / "bench.gstex")
     report = texture.report
@@ -193,7 +193,7 @@ def _warm_up(options: dict[str, Any]) -> None:
     channel = Channel("ao", "v", "linear", source.file, 0, None, (0.0, 1.0))
     material = Material("warm", 16, 16, (source,), (channel,), pixels, None, "clamp",
                         planes={source.file: ({"channel": 0},)})  # fmt: skip
-    gstex.compress(material, gaussians=8, mips=False, **{**options, "effort": "fast"})
+    gstex.compress(material, gaussians=8, **{**options, "effort": "fast"})
 
 
 def _progress_line(label: str) -> Callable[[gstex.Progress], None] | None:

@@ -223,7 +223,7 @@ def _fit_row(material: Material, settings: dict[str, Any], label: str) -> dict[s
         draw(f"{now.stage} {now.step}/{now.steps}")
 
     try:
-        texture = gstex.compress(material, mips=False, progress=report, **settings)
+        texture = gstex.compress(material, progress=report, **settings)
     except BudgetError:
         return {"dot": None}
     with tempfile.TemporaryDirectory() as folder:  # what is measured is what a file holds

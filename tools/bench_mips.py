@@ -26,8 +26,8 @@ __all__ = ["mips"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST_SIZE = 16  # texels; smaller mips are not compared
-COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_bytes", "psnr", "psnr_astc", "difference",
-           "candidates_mean", "chain_cost", "seconds", "seconds_alone")  # fmt: skip
+COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_bytes", "psnr", "psnr_astc",
+           "difference", "candidates_mean", "chain_cost", "seconds", "seconds_alone")  # fmt: skip
 
 
 @click.command()

@@ -151,7 +151,7 @@ def _fit(material: Material, rate: float, effort: str, progress: Callable[[Step]
     def report(now: gstex.Progress) -> None:
         progress(Step(f"fit at {rate:.3g} bits a texel", now.step, now.steps, now.psnr))
 
-    return gstex.compress(material, bpp=rate, effort=effort, mips=False, progress=report)
+    return gstex.compress(material, bpp=rate, effort=effort, progress=report)
 
 
 def _fit_usual_curve(material: Material, effort: str, progress: Callable[[Step], None]) -> list[Texture]:
