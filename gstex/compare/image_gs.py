@@ -1,0 +1,270 @@
+"""Image-GS as published (Zhang et al., SIGGRAPH 2025, arXiv 2407.01866), for comparison: what it makes of a material.
+
+Constants and order of steps are those of the authors' code (NYU-ICL/image-gs, cfgs/default.yaml and model.py, in 2025),
+run here by our own kernels: half of the Gaussians start where the gradient is, the others are added in four batches
+where the error is, all are drawn by tiles and top-K normalised blending, Adam minimises L1 + 0.1 (1 - SSIM). No
+amplitude, no relocation, no mips, no wrap. All parameters are stored in 16 bits, a range for each kind of parameter
+(one for all channels), and nothing else is counted in `bytes`.
+
+What differs, all of it for the sake of Image-GS or of no effect:
+    - channels that do not vary are left out and cost nothing; colour under zero opacity counts for nothing
+    - values are rounded to 16 bits once, at the end; the authors' code also rounds in every step (straight-through),
+      which at 16 bits is far below what can be seen
+    - the rates fall on a plateau as there, but no later than DECAY_AT of the steps, so that a short fit too ends settled
+    - the SSIM window is cut at the border of the image instead of padded with zeros, in its own window of
+      gstex.fit.loss
+    - up to 16 channels; the authors' kernel is compiled for 12
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gstex.compare.image_gs_kernels import TOP_K, backward, forward, list_tiles
+from gstex.errors import BudgetError
+from gstex.fit.loss import SSIM_SHARE, perceptual
+from gstex.material import Material
+
+__all__ = ["STEPS", "ImageGs", "fit_image_gs"]
+
+STEPS = 5000  # the fewest of the authors' code: 4 x 500 while Gaussians are added, then 3000
+PARTS = 50  # what is a number of steps there is a share here: their figures are checked every 100 of 5000 steps,
+ADD_EVERY, ADD_TIMES = 5, 4  # Gaussians are added every 5th of these times,
+PATIENCE = 10  # and 10 without progress are a plateau
+DECAY_AT, DECAY = 0.8, 0.1
+LEAST_DB, LEAST_SSIM = 0.1, 0.001  # progress is both of these
+FIRST_SHARE = 0.5  # of the Gaussians
+RANDOM_SHARE = 0.3  # of those start anywhere
+START_SIGMA = 5.0  # texels
+# Adam's rates: position (of the image, 0..1), rotation (radians), inverse scale (1 / texel); features.
+GEOMETRY_RATE = np.array([5e-4, 5e-4, 2e-3, 2e-3, 2e-3], np.float32)
+FEATURE_RATE = np.float32(5e-3)
+SSIM_WEIGHT = 0.1  # L1 has 1
+
+
+@dataclass(frozen=True, eq=False)
+class ImageGs:
+    """What was stored, and what it looks like.
+
+    stack: float32 [H, W, C] in 0..1, all channels of the material. gaussians: how many.
+    parameters: codes of 16 bits, Gaussian by Gaussian. lists: what a decoder needs to find its Gaussians: for every
+    tile of 16x16 texels a u32 offset, then the numbers of its Gaussians, in 16 bits where they fit and otherwise 32.
+    """
+
+    stack: np.ndarray
+    gaussians: int
+    parameters: bytes
+    lists: bytes
+
+    @property
+    def bytes(self) -> int:
+        """As the paper counts: parameters alone."""
+        return len(self.parameters)
+
+    @property
+    def bytes_with_lists(self) -> int:
+        """What a decoder reads."""
+        return len(self.parameters) + len(self.lists)
+
+
+def fit_image_gs(
+    material: Material, byte_budget: int, *, steps: int = STEPS, seed: int = 0,
+    progress: Callable[[int, int, float], None] = lambda step, steps, psnr: None,
+) -> ImageGs:  # fmt: skip
+    """Fit the channels of a material that vary.
+
+    Args:
+        byte_budget: of the parameters, without lists.
+        steps: at most; a fit that stops to get better ends before. Fewer steps shorten every stage alike.
+        progress: called now and then with (step, steps, PSNR in dB).
+
+    Raises:
+        BudgetError: the budget holds no Gaussian.
+    """
+    varying = [i for i, channel in enumerate(material.channels) if channel.constant is None]
+    stack = np.array(material.pixels)
+    if not varying:
+        return ImageGs(stack, 0, b"", b"")
+    each = 2 * (5 + len(varying))
+    count = byte_budget // each
+    if count < 1:
+        raise BudgetError(f"Image-GS: got {byte_budget} bytes, a Gaussian of {len(varying)} channels needs {each}")
+    image = np.ascontiguousarray(material.pixels[:, :, varying])
+    weights = np.ones_like(image)
+    if material.weights is not None:
+        weights = np.ascontiguousarray(material.weights[:, :, varying])
+    fit = _Fit(image, weights, count, np.random.default_rng(seed))
+    fit.run(steps, progress)
+    codes, geometry, features = _store(fit.geometry, fit.features)
+    start, gaussian = list_tiles(geometry, *image.shape[:2])
+    ids = gaussian.astype("<u2" if count <= 1 << 16 else "<u4")
+    canvas = _Canvas(image.shape)
+    canvas.draw(geometry, features)
+    stack[:, :, varying] = np.clip(canvas.out, 0, 1)
+    stack.flags.writeable = False
+    return ImageGs(stack, count, codes.tobytes(), start[:-1].astype("<u4").tobytes() + ids.tobytes())
+
+
+class _Canvas:
+    """An image [H, W, C] that Gaussians are drawn on, and what is needed for the gradient."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.out = np.zeros(shape, np.float32)
+        self._chosen = np.empty((*shape[:2], TOP_K), np.int32)
+        self._weights = np.empty((*shape[:2], TOP_K), np.float32)
+
+    def draw(self, geometry: np.ndarray, features: np.ndarray) -> None:
+        self._scene = (*list_tiles(geometry, *self.out.shape[:2]), geometry, features)
+        forward(*self._scene, self.out, self._chosen, self._weights)
+
+    def gradient(self, v_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return backward(*self._scene, self.out, self._chosen, self._weights, v_out)
+
+
+class _Adam:
+    """Kingma and Ba 2015 with their defaults."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self._mean, self._square, self._step = np.zeros(shape, np.float32), np.zeros(shape, np.float32), 0
+
+    def update(self, values: np.ndarray, gradient: np.ndarray, rate: np.ndarray | np.float32) -> None:
+        """Change `values` in place."""
+        self._step += 1
+        self._mean += 0.1 * (gradient - self._mean)
+        self._square += 0.001 * (gradient * gradient - self._square)
+        mean = self._mean / (1 - 0.9**self._step)
+        values -= rate * mean / (np.sqrt(self._square / (1 - 0.999**self._step)) + 1e-8)
+
+
+class _Fit:
+    """geometry float32 [N, 5] (see image_gs_kernels), features float32 [N, C]."""
+
+    def __init__(self, image: np.ndarray, weights: np.ndarray, count: int, rng: np.random.Generator):
+        self._image, self._weights, self._count, self._rng = image, weights, count, rng
+        self._texels = max(float(weights.sum(dtype=np.float64)), 1.0)
+        self._canvas = _Canvas(image.shape)
+        first = math.ceil(FIRST_SHARE * count)
+        anywhere = round(RANDOM_SHARE * first)
+        change = _squared_gradient(image, weights)
+        texels = np.concatenate([self._choose(np.ones_like(change), anywhere), self._choose(change, first - anywhere)])
+        self.geometry, self.features = self._at(texels), image.reshape(-1, image.shape[2])[texels]
+        self._start_adam()
+
+    def run(self, steps: int, progress: Callable[[int, int, float], None]) -> None:
+        every = max(1, steps // PARTS)
+        batch = math.ceil((self._count - len(self.geometry)) / ADD_TIMES)
+        rate, best, waited = 1.0, (0.0, 0.0), 0
+        for step in range(1, steps + 1):
+            psnr, similarity = self._step(rate)
+            if step % every:
+                continue
+            progress(step, steps, psnr)
+            if len(self.geometry) < self._count:
+                if step % (ADD_EVERY * every) == 0:
+                    self._add(min(batch, self._count - len(self.geometry)))
+                continue
+            if psnr > best[0] + LEAST_DB and similarity > best[1] + LEAST_SSIM:
+                best, waited = (psnr, similarity), 0
+            else:
+                waited += 1
+            if rate == 1 and (waited >= PATIENCE or step >= DECAY_AT * steps):
+                rate, waited = DECAY, 0
+            elif waited >= PATIENCE:
+                break
+
+    def _step(self, rate: float) -> tuple[float, float]:
+        """One step of Adam; (PSNR, SSIM) before it."""
+        self._canvas.draw(self.geometry, self.features)
+        out = self._canvas.out
+        # perceptual() is (1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM): L1 + SSIM_WEIGHT (1 - SSIM) is a sum of it and L1.
+        mixed, v_mixed = perceptual(out, self._image, self._weights)
+        difference = out - self._image
+        more = SSIM_WEIGHT / SSIM_SHARE
+        v_out = np.float32(more) * v_mixed
+        v_out += np.float32(1 - more * (1 - SSIM_SHARE)) * self._weights * np.sign(difference)
+        v_geometry, v_features = self._canvas.gradient(v_out / np.float32(self._texels))
+        self._adam[0].update(self.geometry, v_geometry, rate * GEOMETRY_RATE)
+        self._adam[1].update(self.features, v_features, np.float32(rate * FEATURE_RATE))
+
+        error = self._weights * (np.clip(out, 0, 1) - self._image) ** 2
+        distance = float((self._weights * np.abs(difference)).sum(dtype=np.float64))
+        dissimilarity = (mixed - (1 - SSIM_SHARE) * distance) / SSIM_SHARE
+        mse = max(float(error.sum(dtype=np.float64)) / self._texels, 1e-12)
+        return -10 * math.log10(mse), 1 - dissimilarity / self._texels
+
+    def _add(self, count: int) -> None:
+        """More Gaussians where the error is; their features are the error itself. Adam forgets."""
+        self._canvas.draw(self.geometry, self.features)
+        height, width, channels = self._image.shape
+        missing = self._weights * (_blurred(self._image, math.sqrt(height * width)) - np.clip(self._canvas.out, 0, 1))
+        texels = self._choose(np.abs(missing).mean(axis=2) ** 2, count)
+        self.geometry = np.concatenate([self.geometry, self._at(texels)])
+        self.features = np.concatenate([self.features, missing.reshape(-1, channels)[texels]])
+        self._start_adam()
+
+    def _start_adam(self) -> None:
+        self._adam = (_Adam(self.geometry.shape), _Adam(self.features.shape))
+
+    def _choose(self, density: np.ndarray, count: int) -> np.ndarray:
+        """Texels by their density [H, W], without repetition where there are enough."""
+        probability = density.ravel().astype(np.float64)
+        if not probability.any():
+            probability[:] = 1
+        repeat = count > np.count_nonzero(probability)
+        return self._rng.choice(probability.size, count, replace=repeat, p=probability / probability.sum())
+
+    def _at(self, texels: np.ndarray) -> np.ndarray:
+        height, width = self._image.shape[:2]
+        row, column = np.divmod(texels, width)
+        geometry = np.zeros((len(texels), 5), np.float32)
+        geometry[:, 0], geometry[:, 1] = (column + 0.5) / width, (row + 0.5) / height
+        geometry[:, 3:5] = 1 / START_SIGMA
+        return geometry
+
+
+def _squared_gradient(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """[H, W], the weighted squares of the Sobel gradient of [H, W, C], summed over channels."""
+    result = np.zeros(image.shape[:2])
+    for axis in (0, 1):
+        smooth = _convolve(image, (0.25, 0.5, 0.25), 1 - axis)
+        result += (weights * _convolve(smooth, (-0.5, 0, 0.5), axis) ** 2).sum(axis=2)
+    return result
+
+
+def _blurred(image: np.ndarray, size: float) -> np.ndarray:
+    """As the authors compare: pictures of 400 texels and more are blurred by a small Gaussian."""
+    taps = int(size // 400)
+    if taps < 1:
+        return image
+    taps = max(3, taps + 1 - taps % 2)
+    sigma = 0.3 * ((taps - 1) / 2 - 1) + 0.8  # the default of torchvision, as of OpenCV
+    kernel = np.exp(-0.5 * ((np.arange(taps) - taps // 2) / sigma) ** 2)
+    kernel /= kernel.sum()
+    return _convolve(_convolve(image, kernel, 0), kernel, 1)
+
+
+def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int) -> np.ndarray:
+    """Along one axis, mirrored at the borders."""
+    reach = len(kernel) // 2
+    padding = [(0, 0)] * image.ndim
+    padding[axis] = (reach, reach)
+    padded = np.pad(image, padding, mode="symmetric")
+    size = image.shape[axis]
+    taps = [np.float32(tap) * padded.take(range(k, k + size), axis) for k, tap in enumerate(kernel)]
+    return np.sum(taps, axis=0)
+
+
+def _store(geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(codes uint16 [N, 5 + C], geometry, features): what 16 bits a parameter leave of a fit. Positions, rotations,
+    scales and features have one range each, whose two ends are not counted."""
+    values = np.concatenate([geometry, features], axis=1).astype(np.float64)
+    codes = np.empty(values.shape, "<u2")
+    for part in (slice(0, 2), slice(2, 3), slice(3, 5), slice(5, None)):
+        low, high = values[:, part].min(), values[:, part].max()
+        step = max((high - low) / 65535, 1e-8)
+        codes[:, part] = np.rint((values[:, part] - low) / step)
+        values[:, part] = low + codes[:, part] * step
+    stored = values.astype(np.float32)
+    return codes, np.ascontiguousarray(stored[:, :5]), np.ascontiguousarray(stored[:, 5:])
