@@ -10,7 +10,7 @@ What differs, all of it for the sake of Image-GS or of no effect:
     - channels that do not vary are left out and cost nothing; colour under zero opacity counts for nothing
     - values are rounded to 16 bits once, at the end; the authors' code also rounds in every step (straight-through),
       which at 16 bits is far below what can be seen
-    - the rates fall on a plateau as there, but no later than DECAY_AT of the steps, so that a short fit too ends settled
+    - the rates fall on a plateau as there, but no later than DECAY_AT of the steps, so that any fit ends settled
     - the SSIM window is cut at the border of the image instead of padded with zeros, in its own window of
       gstex.fit.loss
     - up to 16 channels; the authors' kernel is compiled for 12
@@ -178,7 +178,7 @@ class _Fit:
         """One step of Adam; (PSNR, SSIM) before it."""
         self._canvas.draw(self.geometry, self.features)
         out = self._canvas.out
-        # perceptual() is (1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM): L1 + SSIM_WEIGHT (1 - SSIM) is a sum of it and L1.
+        # perceptual() is (1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM); the loss of Image-GS is a sum of it and L1.
         mixed, v_mixed = perceptual(out, self._image, self._weights)
         difference = out - self._image
         more = SSIM_WEIGHT / SSIM_SHARE
@@ -212,7 +212,7 @@ class _Fit:
         probability = density.ravel().astype(np.float64)
         if not probability.any():
             probability[:] = 1
-        repeat = count > np.count_nonzero(probability)
+        repeat = bool(count > np.count_nonzero(probability))
         return self._rng.choice(probability.size, count, replace=repeat, p=probability / probability.sum())
 
     def _at(self, texels: np.ndarray) -> np.ndarray:
