@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
 import bench_compare  # noqa: E402
+import bench_image_gs  # noqa: E402
 from bench_plot import plot  # noqa: E402
 from bench_ratios import CRITERIA, Dot, Needed, geometric_mean, needed, worst_map  # noqa: E402
 
@@ -140,6 +141,26 @@ def test_the_plot_is_a_picture():
     assert "moss &amp; co" in text and "a &lt; b" in text
 
 
+def test_image_gs_is_compared_at_the_rate_of_a_quality():
+    fits = {1: Dot(140, {"psnr": 31.0}, {}), -1: Dot(70, {"psnr": 29.0}, {}), 2: Dot(200, {"psnr": 33.0}, {})}
+    assert [bench_image_gs.choose_rate(fits, target) for target in (20.0, 30.0, 31.0, 99.0)] == [-1, 1, 1, 2]
+    assert bench_image_gs.choose_rate({}, 30.0) is None
+
+
+def test_the_image_gs_row():
+    ours = Dot(98, {"psnr": 31.0, "angle": 0.0}, {})
+    theirs = Dot(96, {"psnr": 28.5, "angle": -20 * math.log10(2), "shaded": 20.0}, {})
+    row = bench_image_gs.table_row(800, 1.0, ours, theirs, 200, 6)
+    assert row == {
+        "bpp_asked": 1.0, "gstex_bpp": 0.98, "image_gs_bpp": 0.96, "image_gs_bpp_lists": 2.0, "image_gs_gaussians": 6,
+        "gstex_psnr": 31.0, "image_gs_psnr": 28.5, "psnr_gain": 2.5, "gstex_angle": 1.0,
+        "image_gs_angle": pytest.approx(2.0), "angle_gain": pytest.approx(20 * math.log10(2)),
+    }  # fmt: skip
+    [*_, mean] = bench_image_gs.with_means([row, {**row, "psnr_gain": 0.5}])
+    assert mean["material"] == "mean" and mean["psnr_gain"] == 1.5 and "shaded_gain" not in mean
+    assert bench_image_gs.with_means([]) == []
+
+
 @pytest.fixture
 def data(tmp_path):
     """One material of 48x32 texels: albedo, normal and roughness."""
@@ -168,7 +189,8 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
     compress = bench_compare.gstex.compress
     monkeypatch.setattr(bench_compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
 
-    result, results = run(data, "--effort", "fast", "--codecs", "bc1,astc-12x12")
+    arguments = ("--effort", "fast", "--codecs", "bc1,astc-12x12", "--image-gs-steps", "20")
+    result, results = run(data, *arguments)
     assert result.exit_code == 0, result.output
     with (results / "compare.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -182,13 +204,19 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
     assert {row["worst_map"] for row in rows} <= {"albedo", "normal", "roughness"}
     with (results / "compare-summary.csv").open(newline="") as file:
         assert [row["materials"] for row in csv.DictReader(file)] == ["1", "1", "1"]
+    with (results / "compare-image-gs.csv").open(newline="") as file:
+        brick, mean = csv.DictReader(file)
+    assert brick["material"] == "brick" and mean["psnr_gain"] == brick["psnr_gain"] != ""
+    size = float(brick["image_gs_bpp"]) * texels / 8
+    assert size == pytest.approx(22 * int(brick["image_gs_gaussians"]), rel=1e-3)  # six channels
+    assert float(brick["bpp_asked"]) - 22 * 8 / texels < float(brick["image_gs_bpp"]) <= float(brick["bpp_asked"])
     for name in ("compare-psnr.svg", "compare-shaded.svg"):
         xml.dom.minidom.parse(str(results / name))
 
     count = len(fits)
-    again, _ = run(data, "--effort", "fast", "--codecs", "bc1,astc-12x12")
+    again, _ = run(data, *arguments)
     assert again.exit_code == 0 and len(fits) == count > 0  # all kept
-    assert "gstex at" not in again.output
+    assert "gstex at" not in again.output and "Image-GS" not in again.output
 
 
 def test_errors(data):

@@ -1,7 +1,8 @@
 """`bench.py compare`: bytes that gstex and the best mixes of block codecs need for the same quality.
 
 For each material and each of three qualities, those of ASTC 12x12, 8x8 and 6x6 at full size, by three criteria: PSNR,
-PSNR of the lit material, and the mean angle between normals. docs/benchmarks.md says what the columns mean.
+PSNR of the lit material, and the mean angle between normals. And Image-GS at the bytes of one of these gstex files.
+docs/benchmarks.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 import click
 from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
+from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
+from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
 from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, needed, worst_map
 from bench_store import SOURCES, Store, code_version, key_of
@@ -26,6 +29,7 @@ from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.hull import Option, thin_out
+from gstex.compare.image_gs import STEPS
 from gstex.compare.measuring import measure_qualities
 from gstex.compare.run import gpu_section
 from gstex.compare.stored import count_texels, mse_by_role
@@ -67,6 +71,9 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
 @click.option("--codecs", metavar="C,C,...", default="bc,astc", show_default=True, help="As for gstex compare.")
 @click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest.")
+@click.option("--image-gs/--no-image-gs", default=True, show_default=True, help="Fit Image-GS too, as published.")
+@click.option("--image-gs-steps", type=click.IntRange(min=1), default=STEPS, show_default=True,
+              help="The most steps of that; fewer are less than its authors take.")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this material; may be given many times.")
 @click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
@@ -75,19 +82,22 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
               help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
 @click.pass_context
 def compare(
-    context: click.Context, mode: str | None, effort: str, codecs: str, exhaustive: bool, names: tuple[str, ...],
-    data: Path, results: Path,
+    context: click.Context, mode: str | None, effort: str, codecs: str, exhaustive: bool, image_gs: bool,
+    image_gs_steps: int, names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
     cases = _choose_cases(data, mode, names)
     store = Store(results / STORE_NAME)
     try:
         rows: list[dict[str, Any]] = []
+        image_gs_rows: list[dict[str, Any]] = []
         curves: dict[str, dict[str, Any]] = {}
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
             measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label)
             rows += [{"material": case.name, **row} for row in compare_material(measured)]
+            if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
+                image_gs_rows.append({"material": case.name, **row})
             curves[case.name] = {criterion: _series(measured, criterion) for criterion in _PLOTS}
         name, part = TABLES[mode]
         settings = f"effort {effort}, sampling direct, seed {SEED}, codecs {codecs}"
@@ -96,6 +106,10 @@ def compare(
         written = write_table(results, name, f"Bytes at equal quality, {part}", about, COLUMNS, rows)
         written += write_table(results, f"{name}-summary", f"Bytes at equal quality, {part}: geometric means of the "
                                "ratios that count", about, SUMMARY, summarise(rows))  # fmt: skip
+        if image_gs_rows:
+            steps = {"image-gs": f"at most {image_gs_steps} steps"}
+            written += write_table(results, f"{name}-image-gs", f"gstex and Image-GS at the same bytes, {part}",
+                                   about | steps, IMAGE_GS_COLUMNS, with_means(image_gs_rows))  # fmt: skip
         for criterion, title in _PLOTS.items():
             panels = {material: c[criterion] for material, c in curves.items() if c[criterion]}
             if panels:
@@ -161,6 +175,23 @@ class _Measured:
             row = self._kept("gstex", settings, self._code, lambda: _fit_row(self.material, settings, self.label))
             self._fits[step] = Dot(**row["dot"]) if row["dot"] else None
         return self._fits[step]
+
+    @property
+    def rates(self) -> dict[int, Dot]:
+        """The gstex dots so far, by the steps that `fit` was asked for."""
+        return {step: dot for step, dot in self._fits.items() if dot}
+
+    def image_gs(self, byte_budget: int, steps: int) -> dict[str, Any]:
+        """Image-GS at a budget: its dot, bytes with tile lists, number of Gaussians."""
+        settings = {"byte_budget": byte_budget, "steps": steps, "seed": SEED}
+
+        def fit() -> dict[str, Any]:
+            size, with_lists, gaussians, quality = image_gs_row(self.material, settings, _line(self.label))
+            click.echo(f"{self.label}: Image-GS {quality['psnr'] or math.inf:.2f} dB", err=True)
+            dot = _dot(size, quality["psnr_by_map"], quality)
+            return {"dot": dot, "bytes_with_lists": with_lists, "gaussians": gaussians}
+
+        return self._kept("image-gs", settings, code_version(IMAGE_GS_SOURCES), fit)
 
     def _kept(
         self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
@@ -297,6 +328,18 @@ def _search(measured: _Measured, criterion: str, target: float, astc_bytes: floa
     while step > _LOWEST and missing(step - 1) <= 0:
         step -= 1
     return needed(measured.fits, criterion, target)
+
+
+def _image_gs_row(measured: _Measured, steps: int) -> dict[str, Any] | None:
+    """gstex and Image-GS where gstex has the quality of ASTC 12x12. Both keep to the rate that was asked for."""
+    usual = measured.usual.get(QUALITIES[0])
+    step = choose_rate(measured.rates, usual.qualities["psnr"]) if usual else None
+    if step is None:
+        return None
+    rate = 2.0 ** (step / 2)
+    found = measured.image_gs(int(rate * measured.texels / 8), steps)
+    return table_row(measured.texels, rate, measured.rates[step], Dot(**found["dot"]), found["bytes_with_lists"],
+                     found["gaussians"])  # fmt: skip
 
 
 def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ __all__ = ["describe_run", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
-_DECIMALS = {"bpp": 4, "candidates_mean": 1, "seconds": 1}
+_DECIMALS = {"bpp": 4, "gstex_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "candidates_mean": 1, "seconds": 1}
 
 
 def describe_run(command: str) -> dict[str, str]:
@@ -57,9 +57,11 @@ def typed_command(context: click.Context) -> str:
             words += [f"--{value}"] if f"--{value}" in parameter.opts else []
         elif name == "rates":
             words += ["--bpp", ",".join(f"{rate:g}" for rate in value)]
+        elif isinstance(value, bool):
+            words += (parameter.opts if value else parameter.secondary_opts)[:1]
         else:
             for item in value if isinstance(value, tuple) else (value,):
-                words += [parameter.opts[0], item]
+                words += [parameter.opts[0], str(item)]
     return shlex.join(words)
 
 
@@ -96,7 +98,8 @@ def _cell(column: str, value: Any) -> str:
         return str(value).replace("|", "/")
     if column == "bpp_asked":
         return f"{value:g}"
-    return f"{value:{'+' if column == 'difference' else ''}.{_DECIMALS.get(column, 2)}f}"
+    signed = column == "difference" or column.endswith("_gain")
+    return f"{value:{'+' if signed else ''}.{_DECIMALS.get(column, 2)}f}"
 
 
 def _rule(column: str) -> str:
