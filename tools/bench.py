@@ -4,6 +4,7 @@
     python tools/bench.py rd            the bench set: the centre 512x512 of every material
     python tools/bench.py rd --full     whole materials
     python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
+    python tools/bench.py images        single pictures at low rates, against JPEG and AVIF
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 from bench_cases import PROTOTYPE, Case, list_cases, parse_rates, quick_cases  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
+from bench_images import images  # noqa: E402
 from bench_mips import mips  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
@@ -60,6 +62,7 @@ def bench() -> None:
 
 bench.add_command(compare)
 bench.add_command(filtering)
+bench.add_command(images)
 bench.add_command(mips)
 
 

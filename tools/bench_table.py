@@ -28,7 +28,10 @@ __all__ = ["describe_run", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
-_DECIMALS = {"bpp": 4, "gstex_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "candidates_mean": 1, "seconds": 1}
+_DECIMALS = {
+    "bpp": 4, "gstex_bpp": 3, "gstex_file_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "jpeg_bpp": 3,
+    "jpeg_small_bpp": 3, "avif_bpp": 3, "candidates_mean": 1, "seconds": 1,
+}  # fmt: skip
 
 
 def describe_run(command: str) -> dict[str, str]:
@@ -103,7 +106,7 @@ def _cell(column: str, value: Any) -> str:
 
 
 def _rule(column: str) -> str:
-    return "---" if column == "material" else "---:"
+    return "---" if column in ("material", "image") else "---:"
 
 
 def _write(path: Path, text: str) -> Path:

@@ -1,0 +1,245 @@
+"""`bench.py images`: single pictures at low rates, gstex against JPEG and AVIF.
+
+Those decode whole pictures and pack them with entropy coding, which no texture can: the table says what random access
+costs. docs/benchmarks.md says what the columns mean.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import PIL
+from bench_cases import list_cases, parse_rates
+from bench_store import Store, code_version, key_of
+from bench_table import describe_run, typed_command, write_table
+from PIL import Image, features
+
+import gstex
+from gstex import metrics
+from gstex.compare.image_gs import fit_image_gs
+from gstex.errors import BudgetError
+from gstex.material import Material, load_material
+
+__all__ = ["images"]
+
+ROOT = Path(__file__).resolve().parent.parent
+STORE_NAME = ".images-store.jsonl"
+SEED = 0
+EXACT = 99.0  # dB that stand for no error at all
+RATES = [0.1, 0.2, 0.3, 0.5]
+COLUMNS = (
+    "image", "width", "height", "bpp_asked", "gstex_bpp", "gstex_file_bpp", "gstex_psnr", "jpeg_bpp", "jpeg_psnr",
+    "jpeg_how", "jpeg_gain", "jpeg_small_bpp", "jpeg_small_psnr", "jpeg_small_how", "jpeg_small_gain", "avif_bpp",
+    "avif_psnr", "avif_how", "avif_gain",
+)  # fmt: skip
+IMAGE_GS_COLUMNS = ("image_gs_psnr", "image_gs_gain")
+RIVALS = ("jpeg", "jpeg_small", "avif", "image_gs")
+SUBSAMPLINGS = ("4:2:0", "4:4:4")
+QUALITIES = {"JPEG": (1, 95), "AVIF": (0, 100)}  # of Pillow; JPEG above 95 only grows
+OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"optimize": True, "progressive": True}, "AVIF": {"speed": 4}}
+SMALLER = (2, 3, 4, 6, 8)  # sizes of the picture that is stored in the columns jpeg_small
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture as a codec stored it. how: '4:2:0 q30', with '1/2 ' before it if it was shrunk."""
+
+    bytes: int
+    psnr: float
+    how: str
+
+
+@click.command()
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
+              help="Bits a texel.  [default: 0.1,0.2,0.3,0.5]")
+@click.option("--image-gs", is_flag=True, help="Fit Image-GS too, as published.")
+@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this image; may be given many times.")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder with a folder 'images'.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where the table and kept rows go.  [default: benchmarks/results]")
+@click.pass_context
+def images(
+    context: click.Context, effort: str, rates: list[float], image_gs: bool, names: tuple[str, ...], data: Path,
+    results: Path,
+) -> None:  # fmt: skip
+    """Single images at low rates: gstex against JPEG and AVIF."""
+    cases = [case for case in list_cases(data, "whole") if case.path.is_file()] if data.is_dir() else []
+    known = [case.name for case in cases]
+    if not cases:
+        raise click.ClickException(f"{data}: holds no folder 'images' with pictures; give one with --data DIR")
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--material")
+    if not features.check("avif"):
+        click.echo("AVIF is left out: this Pillow was built without it", err=True)
+    store = Store(results / STORE_NAME)
+    rows = []
+    try:
+        for case in cases:
+            if names and case.name not in names:
+                continue
+            pixels = read_opaque(case.path)
+            material = _as_material(pixels)
+            for rate in rates or RATES:
+                row = measure(pixels, material, rate, effort, image_gs, store, case.name)
+                rows.append({"image": case.name, **row})
+        about = {**describe_run(typed_command(context)), "pillow": PIL.__version__,
+                 "settings": f"effort {effort}, mips off, seed {SEED}"}  # fmt: skip
+        columns = COLUMNS + (IMAGE_GS_COLUMNS if image_gs else ())
+        for path in write_table(results, "images", "Single images at low rates", about, columns, with_means(rows)):
+            click.echo(path)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; finished figures are kept, the same command goes on from there", err=True)
+        context.exit(130)
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
+
+
+def read_opaque(path: Path) -> np.ndarray:
+    """uint8 [H, W, 3], sRGB; a picture with opacity is laid over white, as stored."""
+    try:
+        picture = Image.open(path).convert("RGBA")
+    except OSError as error:
+        raise gstex.GstexError(f"{path.name}: {error}") from None
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB"))
+
+
+def _as_material(pixels: np.ndarray) -> Material:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        Image.fromarray(pixels).save(path)
+        return load_material(path)
+
+
+def measure(
+    pixels: np.ndarray, material: Material, rate: float, effort: str, image_gs: bool, store: Store, name: str
+) -> dict[str, Any]:
+    """A row of one picture and rate; its parts come from the store, or are found out and kept there."""
+    texels = material.width * material.height
+    budget = int(rate * texels / 8)
+    pillow = f"pillow {PIL.__version__}"
+
+    def kept(kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        settings = {"kind": kind, **settings}
+        key = key_of(material, settings, code)
+        found = store.get(key)
+        if found is None:
+            _say(f"{name} at {rate:g} bpp: {kind}")
+            found = make()
+            store.add(key, settings, found)
+        return found
+
+    fit = {"bpp": rate, "effort": effort, "seed": SEED}
+    ours = kept("gstex", fit, code_version(), lambda: _fit(material, fit))
+    row: dict[str, Any] = {"width": material.width, "height": material.height, "bpp_asked": rate, **ours}
+    makers: dict[str, Callable[[], Coded | None]] = {
+        "jpeg": lambda: best_coded(pixels, "JPEG", budget, (1,)),
+        "jpeg_small": lambda: best_coded(pixels, "JPEG", budget, SMALLER),
+    }
+    if features.check("avif"):
+        makers["avif"] = lambda: best_coded(pixels, "AVIF", budget, (1,))
+    for rival, make in makers.items():
+        found = kept(rival, {"budget": budget}, pillow, lambda make=make: _as_json(make()))  # type: ignore[misc]
+        if found:
+            row |= {f"{rival}_bpp": 8 * found["bytes"] / texels, f"{rival}_psnr": found["psnr"],
+                    f"{rival}_how": found["how"]}  # fmt: skip
+    if image_gs:
+        code = code_version(("compare/image_gs.py", "compare/image_gs_kernels.py", "fit/loss.py"))
+        row |= kept("image-gs", {"budget": budget}, code, lambda: _fit_image_gs(material, budget))
+    for rival in RIVALS:
+        if f"{rival}_psnr" in row and "gstex_psnr" in row:
+            row[f"{rival}_gain"] = row["gstex_psnr"] - row[f"{rival}_psnr"]
+    return row
+
+
+def _fit(material: Material, settings: dict[str, Any]) -> dict[str, Any]:
+    try:
+        texture = gstex.compress(material, mips=False, **settings)
+    except BudgetError:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        texture.save(Path(folder) / "bench.gstex")
+        texture = gstex.load(Path(folder) / "bench.gstex")
+        size = (Path(folder) / "bench.gstex").stat().st_size
+    psnr = metrics.psnr(texture.decode(), material.pixels)
+    texels = material.width * material.height
+    return {"gstex_bpp": 32 * len(texture.words) / texels, "gstex_file_bpp": 8 * size / texels,
+            "gstex_psnr": min(psnr, EXACT)}  # fmt: skip
+
+
+def _fit_image_gs(material: Material, budget: int) -> dict[str, Any]:
+    try:
+        found = fit_image_gs(material, budget)
+    except BudgetError:
+        return {}
+    return {"image_gs_psnr": min(metrics.psnr(found.stack, material.pixels), EXACT)}
+
+
+def _as_json(coded: Coded | None) -> dict[str, Any]:
+    return asdict(coded) if coded else {}
+
+
+def best_coded(pixels: np.ndarray, codec: str, budget: int, scales: tuple[int, ...]) -> Coded | None:
+    """The best PSNR within a budget of bytes, over subsamplings and sizes. None if nothing fits.
+
+    pixels: uint8 [H, W, 3]. scales: how much smaller the stored picture is; it is stretched bilinearly.
+    """
+    height, width, _ = pixels.shape
+    found = []
+    for scale in scales:
+        picture = Image.fromarray(pixels)
+        if scale > 1:
+            size = max(1, round(width / scale)), max(1, round(height / scale))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        for subsampling in SUBSAMPLINGS:
+            data, quality = _highest_quality(picture, codec, subsampling, budget)
+            if data is not None:
+                decoded = Image.open(io.BytesIO(data)).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+                psnr = metrics.psnr(np.asarray(decoded) / 255, pixels / 255)
+                how = f"{f'1/{scale} ' if scale > 1 else ''}{subsampling} q{quality}"
+                found.append(Coded(len(data), min(psnr, EXACT), how))
+    return max(found, key=lambda coded: coded.psnr, default=None)
+
+
+def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget: int) -> tuple[bytes | None, int]:
+    """(the file of the highest quality that keeps to the budget or None, that quality)."""
+    low, high = QUALITIES[codec]
+    best, quality = None, low
+    while low <= high:
+        middle = (low + high) // 2
+        file = io.BytesIO()
+        picture.save(file, codec, quality=middle, subsampling=subsampling, **OPTIONS[codec])
+        if len(file.getvalue()) <= budget:
+            best, quality, low = file.getvalue(), middle, middle + 1
+        else:
+            high = middle - 1
+    return best, quality
+
+
+def with_means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, and for each rate one with the means of what gstex is ahead, over the pictures where both are."""
+    means = []
+    for rate in dict.fromkeys(row["bpp_asked"] for row in rows):
+        mean: dict[str, Any] = {"image": "mean", "bpp_asked": rate}
+        for rival in RIVALS:
+            if gains := [r[f"{rival}_gain"] for r in rows if r["bpp_asked"] == rate and f"{rival}_gain" in r]:
+                mean[f"{rival}_gain"] = sum(gains) / len(gains)
+        means.append(mean)
+    return [*rows, *means]
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+    sys.stderr.flush()
