@@ -2,9 +2,10 @@
 
     python tools/experiment_shared_mips.py [MATERIAL ...]
 
-For every material: its mips fitted as `gstex compress` does, each with Gaussians of its own; then the Gaussians of
-mip 0 kept for all mips, with values of their own a mip (as in GTC, arXiv 2607.27943), found by Adam with the geometry
-fixed; then mip 0's values as well. Prints PSNR, bytes and candidates a texel of each as Markdown.
+For every material: mips with Gaussians of their own, each fitted from the mip above; then the Gaussians of mip 0 kept
+for all mips, with values of their own a mip (as in GTC, arXiv 2607.27943), found by Adam with the geometry fixed; then
+mip 0's values as well. Mip 0 is fitted without sight of the others. Prints PSNR, bytes and candidates a texel of each
+as Markdown.
 """
 
 import sys
@@ -23,11 +24,14 @@ from gstex import metrics  # noqa: E402
 from gstex.cells import place  # noqa: E402
 from gstex.compression import tasks_of  # noqa: E402
 from gstex.fit import kernels  # noqa: E402
+from gstex.fit.chain import fit_chain  # noqa: E402
 from gstex.fit.cpu import CpuBackend  # noqa: E402
-from gstex.fit.fit import NO_JITTER, Result, Task, fit_mip  # noqa: E402
+from gstex.fit.fit import NO_JITTER, Result, Task  # noqa: E402
 from gstex.fit.quantise import Quantiser  # noqa: E402
 from gstex.fit.settings import make_settings  # noqa: E402
+from gstex.format import pack  # noqa: E402
 from gstex.material.mips import make_mips  # noqa: E402
+from gstex.packing import pack_mips  # noqa: E402
 
 STEPS = 400
 LEVELS = 3
@@ -75,17 +79,21 @@ def main(names: tuple[str, ...], data: Path, bpp: float) -> None:
         if names and case.name not in names:
             continue
         material = case.load()
-        report = gstex.compress(material, bpp=bpp).report
         varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-        levels = make_mips(material, repeat=False)[: LEVELS + 1]
+        levels = make_mips(material, repeat=False)
         budget = int(bpp * material.width * material.height / 32)
         tasks = tasks_of(material, levels, varying, budget, None, repeat=False)
-        first = fit_mip(tasks[0], make_settings("normal", "direct", "l2"), seed=0, progress=lambda *_: None)
+        settings = make_settings("normal", "direct", "l2")
+        fitted = fit_chain(tasks, settings, sharing=0, seed=0, progress=lambda *_: None)
+        first = fitted[0]
+        assert isinstance(first, Result)
+        texture = gstex.Texture(pack(pack_mips(material, fitted, repeat=False, bilinear=False)), {})
         for mip in range(1, LEVELS + 1):
-            own = report["mips"][mip]
-            cells = [f"{own['psnr']:.1f} dB, {own['bytes']}, {own['candidates_mean']:.0f}"]
+            own, task = texture.info()["mips"][mip], tasks[mip]
+            psnr = metrics.psnr(texture.decode(mip)[:, :, varying], task.image, task.importance)
+            cells = [f"{psnr:.1f} dB, {own['bytes']}, {own['candidates_mean']:.0f}"]
             for own_values in (True, False):
-                psnr, candidates, byte_count = shared(first, tasks[mip], own_values=own_values)
+                psnr, candidates, byte_count = shared(first, task, own_values=own_values)
                 cells.append(f"{psnr:.1f} dB, {byte_count}, {candidates:.0f}")
             print(f"| {case.name} | {mip} | " + " | ".join(cells) + " |", flush=True)
 
