@@ -9,6 +9,7 @@
     ├── OutputError             the output cannot be written
     ├── BudgetError             the byte budget cannot be met
     ├── ExtraError              an optional package is missing; the message says what to install
+    ├── GraphicsError           no OpenGL that can run the shaders; the message says what was found
     └── MismatchError           a .gstex file was not made from the folder it is compared with
 
 A message is one line: what was found, what is allowed, what to do.
@@ -19,6 +20,7 @@ __all__ = [
     "BudgetError",
     "ExtraError",
     "FormatError",
+    "GraphicsError",
     "GstexError",
     "MaterialError",
     "MismatchError",
@@ -66,6 +68,10 @@ class BudgetError(GstexError):
 
 class ExtraError(GstexError):
     """An optional package is missing; the message says what to install."""
+
+
+class GraphicsError(GstexError):
+    """There is no OpenGL that can run the shaders, or a shader is refused; the message says what was found."""
 
 
 class MismatchError(GstexError):

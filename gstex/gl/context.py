@@ -1,0 +1,136 @@
+"""An OpenGL context without a window or a display, through EGL; and a check of any context."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ExtraError, GraphicsError
+
+__all__ = ["Context", "current_context", "import_gl", "surfaceless"]
+
+_PLATFORM_SURFACELESS_MESA, _PLATFORM_DEVICE_EXT = 0x31DD, 0x313F
+_NEEDED = {"gl": (4, 3), "es": (3, 0)}
+_LABEL = {"gl": "OpenGL", "es": "OpenGL ES"}
+_ADVICE = "install a driver that has it (on Debian without a GPU: apt-get install libegl1 libgl1-mesa-dri libgles2)"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the current context is.
+
+    api: 'gl' or 'es'. version: (major, minor). renderer: the GPU, or a name with 'llvmpipe' where the CPU draws.
+    """
+
+    api: str
+    version: tuple[int, int]
+    renderer: str
+
+    @property
+    def is_software(self) -> bool:
+        """Whether the CPU draws, so that times say nothing about a GPU."""
+        return any(name in self.renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "swiftshader"))
+
+
+def import_gl() -> Any:
+    """The module OpenGL.GL.
+
+    Raises:
+        ExtraError: PyOpenGL is not installed. GraphicsError: it finds no OpenGL library.
+    """
+    try:
+        from OpenGL import GL
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "OpenGL":
+            raise ExtraError("OpenGL needs PyOpenGL: pip install gstex[view]") from error
+        raise GraphicsError(f"OpenGL: no library found ({error}), expected OpenGL 4.3; {_ADVICE}") from error
+    except Exception as error:  # PyOpenGL raises what ctypes does
+        raise GraphicsError(f"OpenGL: no library found ({error}), expected OpenGL 4.3; {_ADVICE}") from error
+    return GL
+
+
+def current_context() -> Context:
+    """The context that is current in this thread, whoever made it.
+
+    Raises:
+        GraphicsError: it is older than OpenGL 4.3 or OpenGL ES 3.0, or there is none.
+    """
+    gl = import_gl()
+    try:
+        text, renderer = (gl.glGetString(name).decode() for name in (gl.GL_VERSION, gl.GL_RENDERER))
+    except Exception as error:
+        raise GraphicsError(f"OpenGL: no context is current, expected OpenGL 4.3; {_ADVICE}") from error
+    api = "es" if text.startswith("OpenGL ES") else "gl"
+    number = text.removeprefix("OpenGL ES ").split()[0].split(".")
+    version = int(number[0]), int(number[1])
+    if version < _NEEDED[api]:
+        needed = ".".join(map(str, _NEEDED[api]))
+        raise GraphicsError(f"OpenGL: found {text} on {renderer}, expected {_LABEL[api]} {needed}; {_ADVICE}")
+    return Context(api, version, renderer)
+
+
+@contextmanager
+def surfaceless(*, es: bool = False) -> Iterator[Context]:
+    """A context that is current inside the `with` and draws only into framebuffers and buffers.
+
+    Args:
+        es: OpenGL ES 3 instead of the core profile of OpenGL.
+
+    Raises:
+        ExtraError: PyOpenGL is not installed. GraphicsError: there is no EGL, OpenGL 4.3 or OpenGL ES 3.0.
+    """
+    if "OpenGL" not in sys.modules:
+        os.environ["PYOPENGL_PLATFORM"] = "egl"  # PyOpenGL reads it on its first import
+    import_gl()
+    api = "es" if es else "gl"
+    needed = f"{_LABEL[api]} {'.'.join(map(str, _NEEDED[api]))}"
+    try:
+        from OpenGL import EGL
+
+        display = _display(EGL)
+        context = _create(EGL, display, es)
+    except Exception as error:
+        raise GraphicsError(f"EGL: found no context without a window ({error}), expected {needed}; {_ADVICE}") from error
+    try:
+        yield current_context()
+    finally:
+        EGL.eglMakeCurrent(display, EGL.EGL_NO_SURFACE, EGL.EGL_NO_SURFACE, EGL.EGL_NO_CONTEXT)
+        EGL.eglDestroyContext(display, context)
+
+
+def _display(egl: Any) -> Any:
+    """An initialised display: Mesa's without a surface, else the first device (NVIDIA)."""
+    get = egl.eglGetPlatformDisplayEXT
+    display = get(_PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY, None)
+    if display and egl.eglInitialize(display, None, None):
+        return display
+    from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
+
+    devices, count = (egl.EGLDeviceEXT * 1)(), egl.EGLint()
+    if eglQueryDevicesEXT(1, devices, count) and count.value:
+        display = get(_PLATFORM_DEVICE_EXT, devices[0], None)
+        if display and egl.eglInitialize(display, None, None):
+            return display
+    raise RuntimeError("no display")
+
+
+def _create(egl: Any, display: Any, es: bool) -> Any:
+    """A context, made current."""
+    renderable = egl.EGL_OPENGL_ES3_BIT if es else egl.EGL_OPENGL_BIT
+    wanted = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]
+    config, count = (egl.EGLConfig * 1)(), egl.EGLint()
+    egl.eglChooseConfig(display, (egl.EGLint * len(wanted))(*wanted), config, 1, count)
+    egl.eglBindAPI(egl.EGL_OPENGL_ES_API if es else egl.EGL_OPENGL_API)
+    major, minor = _NEEDED["es" if es else "gl"]
+    asked = [egl.EGL_CONTEXT_MAJOR_VERSION, major, egl.EGL_CONTEXT_MINOR_VERSION, minor]
+    if not es:
+        asked += [egl.EGL_CONTEXT_OPENGL_PROFILE_MASK, egl.EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT]
+    asked += [egl.EGL_NONE]
+    context = egl.eglCreateContext(display, config[0], egl.EGL_NO_CONTEXT, (egl.EGLint * len(asked))(*asked))
+    if not context or not egl.eglMakeCurrent(display, egl.EGL_NO_SURFACE, egl.EGL_NO_SURFACE, context):
+        raise RuntimeError("no context")
+    return context
