@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
 import bench_cases  # noqa: E402
+import bench_run  # noqa: E402
 import bench_store  # noqa: E402
 
 
@@ -277,3 +279,32 @@ def test_errors_name_what_is_there(data, fake):
     (data / "broken" / "wall_albedo.png").write_bytes(b"no image")
     result, _ = run(data, "--material", "broken")
     assert result.exit_code == 1 and result.output.count("\n") == 1 and "wall_albedo.png" in result.output
+
+
+@pytest.mark.parametrize("command", ["rd", "compare", "mips"])
+def test_the_crops_are_asked_for_by_name(data, tmp_path, command):
+    draw(data / "moss/moss_albedo.png", np.random.default_rng(6), 16, 16, 3)
+    quick = () if command == "mips" else ("--quick",)
+    arguments = [command, *quick, "--data", str(data), "--results", str(tmp_path / "results"), "--material", "brick"]
+    result = CliRunner().invoke(bench.bench, arguments)
+    assert result.exit_code == 2 and "'brick' is none of moss" in result.output
+
+
+@pytest.mark.parametrize(
+    "error, keeps, code, message",
+    [
+        (KeyboardInterrupt(), True, 130, "stopped; finished figures are kept, the same command goes on from there"),
+        (KeyboardInterrupt(), False, 130, "stopped; nothing was kept"),
+        (gstex.GstexError("what went wrong"), True, 1, "Error: what went wrong"),
+        (OSError(28, "No space left on device"), True, 1, "Error: out: No space left on device; give another folder"),
+    ],
+)
+def test_how_a_run_ends(error, keeps, code, message):
+    @click.command()
+    @click.pass_context
+    def command(context):
+        with bench_run.endings(context, Path("out"), keeps=keeps):
+            raise error
+
+    result = CliRunner().invoke(command)
+    assert result.exit_code == code and message in result.output

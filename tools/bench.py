@@ -25,16 +25,18 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 
-from bench_cases import PROTOTYPE, Case, list_cases, parse_rates, quick_cases  # noqa: E402
+from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
 from bench_images import images  # noqa: E402
 from bench_mips import mips  # noqa: E402
+from bench_run import choose_cases, endings  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
+from gstex.cli.options import parse_rates  # noqa: E402
 from gstex.material import Material  # noqa: E402
 from gstex.material.images import SourceMap  # noqa: E402
 from gstex.material.material import Channel  # noqa: E402
@@ -86,7 +88,7 @@ bench.add_command(mips)
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
-    rates: list[float], names: tuple[str, ...], data: Path, results: Path,
+    rates: list[float] | None, names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Quality at given rates: PSNR, bytes, candidates and seconds of every material."""
     quick = mode == "quick"
@@ -97,8 +99,8 @@ def rd(
         "seed": SEED,
     }
     rates = rates or ([1.0, 2.0] if quick else [0.5, 1.0, 2.0, 4.0])
-    cases = _choose_cases(data, mode, names)
-    try:
+    cases = choose_cases(data, mode, names)
+    with endings(context, results):
         rows = measure_all(cases, rates, options, Store(results / STORE_NAME))
         if quick:
             rows = [_with_floor(row) for row in rows]
@@ -109,33 +111,6 @@ def rd(
         table, title = TABLES[mode]
         for path in write_table(results, table, title, about, columns, rows):
             click.echo(path)
-    except KeyboardInterrupt:
-        click.echo("\nstopped; finished rows are kept, the same command goes on from there", err=True)
-        context.exit(130)
-    except gstex.GstexError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
-
-
-def _choose_cases(data: Path, mode: str | None, names: tuple[str, ...]) -> list[Case]:
-    if not data.is_dir():
-        raise click.ClickException(
-            f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
-        )
-    part = "whole" if mode == "full" else "centre"
-    cases = quick_cases(data) if mode == "quick" else list_cases(data, part)
-    known = [case.name for case in cases]
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
-                                 param_hint="--material")  # fmt: skip
-    if not cases:
-        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
-        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
-    if mode == "quick" and not names and (missing := [name for name in PROTOTYPE if name not in known]):
-        click.echo(f"left out, not in the data folder: {', '.join(missing)}", err=True)
-    return [case for case in cases if not names or case.name in names]
 
 
 def measure_all(

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
 import numpy as np
 
 from gstex.material import Material, load_material
 
-__all__ = ["PROTOTYPE", "Case", "crop", "list_cases", "parse_rates", "quick_cases"]
+__all__ = ["PROTOTYPE", "Case", "crop", "list_cases", "quick_cases"]
 
 _IMAGE_FOLDER = "images"
 _IMAGE_TYPES = {".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"}
@@ -119,16 +118,3 @@ def quick_cases(data: Path) -> list[Case]:
         for name in PROTOTYPE
         if (data / name).is_dir()
     ]
-
-
-def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float]:
-    """'0.5,1' -> [0.5, 1.0]; [] if the option was not given."""
-    if text is None:
-        return []
-    try:
-        rates = [float(part) for part in text.split(",")]
-    except ValueError:
-        rates = []
-    if not rates or not all(0 < rate <= 64 for rate in rates):
-        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
-    return rates

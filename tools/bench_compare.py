@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
 from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
 from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
 from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, needed, worst_map
+from bench_run import choose_cases, endings
 from bench_store import SOURCES, Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 
@@ -86,9 +86,9 @@ def compare(
     image_gs_steps: int, names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
-    cases = _choose_cases(data, mode, names)
+    cases = choose_cases(data, mode, names)
     store = Store(results / STORE_NAME)
-    try:
+    with endings(context, results):
         rows: list[dict[str, Any]] = []
         image_gs_rows: list[dict[str, Any]] = []
         curves: dict[str, dict[str, Any]] = {}
@@ -117,30 +117,6 @@ def compare(
                 written[-1].write_text(plot(f"{title}, {part}", panels), encoding="utf-8")
         for path in written:
             click.echo(path)
-    except KeyboardInterrupt:
-        click.echo("\nstopped; finished rows are kept, the same command goes on from there", err=True)
-        context.exit(130)
-    except gstex.GstexError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
-
-
-def _choose_cases(data: Path, mode: str | None, names: tuple[str, ...]) -> list[Case]:
-    if not data.is_dir():
-        raise click.ClickException(
-            f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
-        )
-    cases = quick_cases(data) if mode == "quick" else list_cases(data, "whole" if mode == "full" else "centre")
-    known = [case.name for case in cases]
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
-                                 param_hint="--material")  # fmt: skip
-    if not cases:
-        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
-        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
-    return [case for case in cases if not names or case.name in names]
 
 
 class _Measured:

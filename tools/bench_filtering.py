@@ -14,12 +14,14 @@ from typing import Any
 import click
 import numpy as np
 import OpenImageIO as oiio
-from bench_cases import Case, list_cases, parse_rates
+from bench_cases import Case, list_cases
+from bench_run import endings, pick
 from bench_table import describe_run, typed_command, write_table
 from filtering_views import VIEWS, View, make_view, supersample
 
 import gstex
 from gstex import metrics
+from gstex.cli.options import parse_rates
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
 from gstex.filtering import bilinear
@@ -87,14 +89,14 @@ class PictureLevels:
               help="Where tables and pictures go.  [default: benchmarks/results]")
 @click.pass_context
 def filtering(
-    context: click.Context, rates: list[float], effort: str, sampling: str, names: tuple[str, ...], data: Path,
+    context: click.Context, rates: list[float] | None, effort: str, sampling: str, names: tuple[str, ...], data: Path,
     results: Path,
 ) -> None:  # fmt: skip
     """Minified, rotated and grazing views against uncompressed mips and block codecs."""
     rates = rates or [2.0, 4.0]
     codecs = _block_families()
     rows: list[dict[str, Any]] = []
-    try:
+    with endings(context, results, keeps=False):
         pictures: dict[str, np.ndarray] = {}
         for case in _choose_cases(data, names):
             material = case.load()
@@ -117,16 +119,12 @@ def filtering(
         for name, picture in pictures.items():
             write_picture(results / f"filtering-{name}.png", picture)
             click.echo(results / f"filtering-{name}.png")
-    except gstex.GstexError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _choose_cases(data: Path, names: tuple[str, ...]) -> list[Case]:
     samples = [case for case in list_cases(ROOT / "samples", "whole") if case.path.is_dir()]
     known = {case.name: case for case in [*(list_cases(data, "whole") if data.is_dir() else []), *samples]}
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--material")
-    return [known[name] for name in names] if names else samples
+    return pick(list(known.values()), names) if names else samples
 
 
 def _block_families() -> list[str]:

@@ -17,13 +17,15 @@ from typing import Any
 import click
 import numpy as np
 import PIL
-from bench_cases import list_cases, parse_rates
+from bench_cases import list_cases
+from bench_run import endings, pick
 from bench_store import Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 from PIL import Image, features
 
 import gstex
 from gstex import metrics
+from gstex.cli.options import parse_rates
 from gstex.compare.image_gs import fit_image_gs
 from gstex.errors import BudgetError
 from gstex.material import Material, load_material
@@ -69,24 +71,20 @@ class Coded:
               help="Where the table and kept rows go.  [default: benchmarks/results]")
 @click.pass_context
 def images(
-    context: click.Context, effort: str, rates: list[float], image_gs: bool, names: tuple[str, ...], data: Path,
+    context: click.Context, effort: str, rates: list[float] | None, image_gs: bool, names: tuple[str, ...], data: Path,
     results: Path,
 ) -> None:  # fmt: skip
     """Single images at low rates: gstex against JPEG and AVIF."""
     cases = [case for case in list_cases(data, "whole") if case.path.is_file()] if data.is_dir() else []
-    known = [case.name for case in cases]
     if not cases:
         raise click.ClickException(f"{data}: holds no folder 'images' with pictures; give one with --data DIR")
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--material")
+    cases = pick(cases, names)
     if not features.check("avif"):
         click.echo("AVIF is left out: this Pillow was built without it", err=True)
     store = Store(results / STORE_NAME)
     rows = []
-    try:
+    with endings(context, results):
         for case in cases:
-            if names and case.name not in names:
-                continue
             pixels = read_opaque(case.path)
             material = _as_material(pixels)
             for rate in rates or RATES:
@@ -97,14 +95,6 @@ def images(
         columns = COLUMNS + (IMAGE_GS_COLUMNS if image_gs else ())
         for path in write_table(results, "images", "Single images at low rates", about, columns, with_means(rows)):
             click.echo(path)
-    except KeyboardInterrupt:
-        click.echo("\nstopped; finished figures are kept, the same command goes on from there", err=True)
-        context.exit(130)
-    except gstex.GstexError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
 
 
 def read_opaque(path: Path) -> np.ndarray:

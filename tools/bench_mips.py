@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_cases import parse_rates, quick_cases
+from bench_run import choose_cases, endings
 from bench_table import describe_run, typed_command, write_table
 
 import gstex
 from gstex import metrics
+from gstex.cli.options import parse_rates
 from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache, default_folder
 from gstex.compare.codecs import choose_codecs
@@ -40,19 +41,16 @@ COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_b
               help="Where the table goes.  [default: benchmarks/results]")
 @click.pass_context
 def mips(
-    context: click.Context, rates: list[float], effort: str, names: tuple[str, ...], data: Path, results: Path
-) -> None:
+    context: click.Context, rates: list[float] | None, effort: str, names: tuple[str, ...], data: Path,
+    results: Path,
+) -> None:  # fmt: skip
     """Quality of every mip of the 256x256 crops, beside ASTC at the same bits a texel."""
-    cases = [case for case in quick_cases(data) if not names or case.name in names]
-    if not cases:
-        raise click.ClickException(f"{data}: holds none of the crops; give the folder of materials with --data DIR")
-    try:
+    cases = choose_cases(data, "quick", names)
+    with endings(context, results, keeps=False):
         rows = [row for case in cases for row in _measure(case.name, case.load(), rates or [1.0, 2.0], effort)]
         about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, box filter, seed 0"}
         for path in write_table(results, "mips", "Mips against ASTC, 256x256 crops", about, COLUMNS, rows):
             click.echo(path)
-    except gstex.GstexError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _measure(name: str, material: Material, rates: list[float], effort: str) -> Iterator[dict[str, Any]]:

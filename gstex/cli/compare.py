@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numba
 
-from gstex.cli.options import debug_option, json_option
+from gstex.cli.options import debug_option, json_option, parse_rates
 from gstex.cli.output import check_output_file
 from gstex.cli.progress import ProgressReporter
 from gstex.cli.text import format_table, printable, size
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-def _parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        rates = [float(part) for part in text.split(",")]
-    except ValueError:
-        rates = []
-    if not rates or not all(0 < rate <= 64 for rate in rates):
-        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
-    return rates
-
-
 @click.command(short_help="A material beside BC1, BC7 and ASTC.")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("file", metavar="[FILE.gstex]", required=False, type=click.Path(path_type=Path))
@@ -39,7 +27,7 @@ def _parse_rates(context: click.Context, parameter: click.Parameter, text: str |
 @click.option("--codecs", metavar="C,C,...",
               help="What to compare with: bc1, bc7 (BC3, BC4 and BC5 come with them where they fit), astc-4x4 to "
                    "astc-12x12, or bc and astc for all of them.  [default: bc and the square blocks of ASTC]")
-@click.option("--rates", metavar="B,B,...", callback=_parse_rates,
+@click.option("--rates", metavar="B,B,...", callback=parse_rates,
               help="Compress at these bits a texel too, for a curve.  [default: half, once and twice the usual rate; "
                    "none with a FILE]")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,

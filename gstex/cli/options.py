@@ -1,10 +1,23 @@
-"""Options that several commands share."""
+"""Options that several commands share, those of tools/bench.py among them."""
 
 import click
 
-__all__ = ["debug_option", "json_option"]
+__all__ = ["debug_option", "json_option", "parse_rates"]
 
 # Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
                             help="Print the traceback of an error.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
+    """Callback of an option that takes bits a texel: '0.5,1' -> [0.5, 1.0]; None if it was not given."""
+    if text is None:
+        return None
+    try:
+        rates = [float(part) for part in text.split(",")]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate <= 64 for rate in rates):
+        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
+    return rates

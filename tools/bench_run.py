@@ -1,0 +1,62 @@
+"""What the tables of tools/bench.py share: which materials were asked for, and how a run ends that cannot finish."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
+
+import gstex
+
+__all__ = ["choose_cases", "endings", "pick"]
+
+
+def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Case]:
+    """The cases of a data folder. mode: 'quick' (the prototype's crops), 'full' (whole materials) or None (the centre).
+
+    names: only these, all if empty. Raises click's errors, for people, where there is nothing to do.
+    """
+    if not data.is_dir():
+        raise click.ClickException(
+            f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
+        )
+    cases = quick_cases(data) if mode == "quick" else list_cases(data, "whole" if mode == "full" else "centre")
+    picked = pick(cases, names)
+    if not cases:
+        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
+        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
+    known = {case.name for case in cases}
+    if mode == "quick" and not names and (missing := [name for name in PROTOTYPE if name not in known]):
+        click.echo(f"left out, not in the data folder: {', '.join(missing)}", err=True)
+    return picked
+
+
+def pick(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
+    """Those of the cases with these names, in their order; all without names. BadParameter if a name is none's."""
+    known = [case.name for case in cases]
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
+                                 param_hint="--material")  # fmt: skip
+    return [case for case in cases if not names or case.name in names]
+
+
+@contextlib.contextmanager
+def endings(context: click.Context, results: Path, *, keeps: bool = True) -> Iterator[None]:
+    """End a command as people expect it: Ctrl-C with exit code 130, errors as one line.
+
+    results: the folder that is written. keeps: whether finished figures are kept, so that the same command goes on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = "finished figures are kept, the same command goes on from there" if keeps else "nothing was kept"
+        click.echo(f"\nstopped; {kept}", err=True)
+        context.exit(130)
+    except gstex.GstexError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{results}: {reason}; give another folder with --results") from None
