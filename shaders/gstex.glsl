@@ -1,424 +1,357 @@
-// gstex.glsl: reads textures made of 2D Gaussians at any texel or point, in any stage of a shader.
+// gstex.glsl: reads textures made of 2D Gaussians, at any texel or point, in any stage of a shader.
 //
-// For GLSL 4.30 and later (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI texture). docs/format.md is
-// the specification, docs/shaders.md tells how to use this file. A texel is found like this:
+// The same text is GLSL 4.30 (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI texture). The format is
+// specified in docs/format.md; docs/shaders.md says how to use this file. The functions to call stand at its end.
 //
-//   A texture is a few levels, each a grid of cells, from fine to coarse. Each Gaussian lies in one cell of one level,
-//   large ones in coarse levels. A texel looks at the 3x3 cells around it in every level and blends the features of
-//   the Gaussians that it finds there, each by its density at the texel: value = sum(w f) / sum(w).
+// A mip is a few levels, each a grid of cells, from fine to coarse. A Gaussian lies in one cell of one level, a large
+// one in a coarse level. A texel looks at the 3x3 cells around it in every level and blends the features f of the
+// Gaussians it finds there by their weights w at the texel: value = sum(w f) / sum(w).
 //
-// Define before the #include, if the defaults do not fit:
-//   GSTEX_VEC4S    channels that are decoded, in groups of 4: 1 .. 4. Those of a file beyond it are left out.
-//   GSTEX_LOAD(i)  how to load word i of the buffer of all materials. All loads go through it.
-//   GSTEX_BINDING  (GLSL) of the storage buffer.      GSTEX_WIDTH  (GLSL ES) of the texture, in texels.
-//
-// `base` is the material's first word in the buffer. Values are in 0 .. 1, encoded as in the source maps; channel c is
-// v[c / 4][c % 4], and 0 if the file has no such channel. (u, v) = (0, 0) is the top left corner.
-
-#ifndef GSTEX_GLSL
-#define GSTEX_GLSL
+// Define before the #include, where the default does not fit:
+//   GSTEX_VEC4S    decoded channels in groups of 4, 1 .. 4 (default). Channels of the file beyond them are left out.
+//   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
+//   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, default 2048.
 
 #ifndef GSTEX_VEC4S
 #define GSTEX_VEC4S 4
 #endif
-
-#ifndef GSTEX_LOAD
-#ifdef GL_ES
+#if !defined(GSTEX_LOAD) && defined(GL_ES)
 #ifndef GSTEX_WIDTH
-#define GSTEX_WIDTH 2048u
+#define GSTEX_WIDTH 2048
 #endif
 precision highp float;
 precision highp int;
 uniform highp usampler2D gstex_words;
 #define GSTEX_LOAD(i) texelFetch(gstex_words, ivec2((i) % GSTEX_WIDTH, (i) / GSTEX_WIDTH), 0).x
-#else
+#elif !defined(GSTEX_LOAD)
 #ifndef GSTEX_BINDING
 #define GSTEX_BINDING 0
 #endif
 layout(std430, binding = GSTEX_BINDING) readonly buffer GstexWords { uint gstex_words[]; };
 #define GSTEX_LOAD(i) gstex_words[i]
 #endif
-#endif
 
+// Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 struct GstexValue { vec4 v[GSTEX_VEC4S]; };
 
-// ---- The file's words
-
-const uint GSTEX_MAX_CANDIDATES = 4096u;  // limits of the format, kept here too: no buffer can make a loop run on
-const uint GSTEX_MAX_LEVELS = 16u;
-const uint GSTEX_MAX_TOP_K = 32u;
+// ---- What is the same for all Gaussians of a texel: header, mip and level ------------------------------------------
 
 struct GstexHeader {
-    uint base;
-    uvec2 size;           // of mip 0, in texels
-    uint channels, mips;
-    uint top_k;           // 0: all Gaussians in reach are blended
-    bool repeat;
-    bool bilinear;        // fitted for four fetches, not for evaluation at the point
+    int base;              // the material's first word; positions in the file are relative to it
+    ivec2 size;            // of mip 0, texels
+    int channels, mips;
+    int top_k;             // how many Gaussians are blended; 0: all in reach
+    int candidates_max;
+    bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
     float amplitude_lo, amplitude_step;
-    uint candidates_max;
-    uint srgb;            // a bit a channel
-    uint ranges;          // word of channel_lo[0]; channel_step[0] and those of the other channels follow
-    uvec2 widths;         // bits of a channel's code, 4 bits a channel
+    uint srgb;             // a bit a channel
+    int ranges;            // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
+    uvec2 feature_bits;    // of every channel, 4 bits each
 };
-
-uint gstex_bits(uint word, int first, int count) { return (word >> first) & ((1u << count) - 1u); }
-float gstex_float(uint i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
-
-GstexHeader gstex_header(uint base)
-{
-    uint size = GSTEX_LOAD(base + 2u), kinds = GSTEX_LOAD(base + 3u);
-    GstexHeader h;
-    h.base = base;
-    h.size = uvec2(gstex_bits(size, 0, 16), gstex_bits(size, 16, 16));
-    h.channels = gstex_bits(kinds, 0, 8);
-    h.mips = gstex_bits(kinds, 8, 8);
-    h.top_k = min(gstex_bits(kinds, 16, 8), GSTEX_MAX_TOP_K);
-    h.repeat = gstex_bits(kinds, 24, 1) == 1u;
-    h.bilinear = gstex_bits(kinds, 25, 1) == 1u;
-    h.amplitude_lo = gstex_float(base + 5u);
-    h.amplitude_step = gstex_float(base + 6u);
-    h.candidates_max = min(GSTEX_LOAD(base + 7u), GSTEX_MAX_CANDIDATES);
-    h.srgb = GSTEX_LOAD(base + 9u);
-    h.ranges = base + 10u + h.mips;
-    uint widths = h.ranges + 2u * h.channels;
-    h.widths = uvec2(GSTEX_LOAD(widths), h.channels > 8u ? GSTEX_LOAD(widths + 1u) : 0u);
-    return h;
-}
-
-int gstex_width(GstexHeader h, int channel)  // 0: the channel is constant
-{
-    return int(gstex_bits(h.widths[channel >> 3], 4 * (channel & 7), 4));
-}
 
 struct GstexMip {
-    uvec2 size;        // in texels
-    vec2 extent;       // what cells and Gaussians are measured in: the size of the mip that the Gaussians belong to
-    float filter_variance;  // in texels of that mip; widens the Gaussians of mip 0 for a mip that shares them
-    bool raw;          // the words are texels, not Gaussians
-    uint block, levels;
+    ivec2 size;            // texels
+    vec2 extent;           // the same in the texels that its Gaussians are measured in
+    float filter_variance; // added to that of its Gaussians
+    bool raw;              // holds texels, not Gaussians
+    int background, levels;
 };
-
-GstexMip gstex_mip(GstexHeader h, uint m)
-{
-    GstexMip mip;
-    mip.size = max(h.size >> m, 1u);
-    mip.extent = vec2(mip.size);
-    mip.filter_variance = 0.0;
-    mip.block = h.base + GSTEX_LOAD(h.base + 10u + m);
-    uint kind = GSTEX_LOAD(mip.block);
-    mip.raw = gstex_bits(kind, 8, 1) == 1u;
-    if (gstex_bits(kind, 9, 1) == 1u) {
-        float sigma = gstex_float(mip.block + 1u);
-        mip.filter_variance = sigma * sigma;
-        mip.extent = vec2(h.size);
-        mip.block = h.base + GSTEX_LOAD(h.base + 10u);
-        kind = GSTEX_LOAD(mip.block);
-    }
-    mip.levels = min(gstex_bits(kind, 0, 8), GSTEX_MAX_LEVELS);
-    return mip;
-}
 
 struct GstexLevel {
     ivec2 cells;
-    uint index, records;                // words
-    uint stride;                        // bytes of a record
-    int geometry_bits;                  // a record's features begin after them
+    vec2 cell_size, position_step; // texels
+    int index, records, stride;    // word, word, bytes of a record
     int x_bits, y_bits, rotation_bits, scale_bits, amplitude_bits;
-    vec2 position_step;                 // cells
-    float rotation_half, rotation_step;
-    float variance_lo, variance_step;   // log2 of a variance in texels^2, from the code of a scale
+    float variance_lo, variance_step; // log2 of texels^2
 };
 
-GstexLevel gstex_level(GstexHeader h, GstexMip mip, uint number)
-{
-    uint entry = mip.block + 2u + h.channels + 7u * number;
-    uint cells = GSTEX_LOAD(entry), widths = GSTEX_LOAD(entry + 4u);
+int gstex_bits(uint word, int first, int count) { return int(word >> first & (1u << count) - 1u); }
+float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
+
+GstexHeader gstex_header(uint base) {
+    GstexHeader h;
+    h.base = int(base);
+    uint size = GSTEX_LOAD(h.base + 2), kind = GSTEX_LOAD(h.base + 3);
+    h.size = ivec2(gstex_bits(size, 0, 16), gstex_bits(size, 16, 16));
+    h.channels = gstex_bits(kind, 0, 8);
+    h.mips = gstex_bits(kind, 8, 8);
+    h.top_k = min(gstex_bits(kind, 16, 8), 32);
+    h.repeat = gstex_bits(kind, 24, 1) == 1;
+    h.bilinear = gstex_bits(kind, 25, 1) == 1;
+    h.amplitude_lo = gstex_float(h.base + 5);
+    h.amplitude_step = gstex_float(h.base + 6);
+    h.candidates_max = int(min(GSTEX_LOAD(h.base + 7), 4096u)); // here as in the format: no buffer makes a loop run on
+    h.srgb = GSTEX_LOAD(h.base + 9);
+    h.ranges = h.base + 10 + h.mips;
+    int widths = h.ranges + 2 * h.channels;
+    h.feature_bits = uvec2(GSTEX_LOAD(widths), h.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
+    return h;
+}
+
+// Bits of a channel's code; 0: the channel is constant, or there is none.
+int gstex_feature_bits(GstexHeader h, int c) { return gstex_bits(h.feature_bits[c >> 3], 4 * (c & 7), 4); }
+
+GstexMip gstex_mip(GstexHeader h, int number) {
+    int block = h.base + int(GSTEX_LOAD(h.base + 10 + number));
+    uint kind = GSTEX_LOAD(block);
+    ivec2 size = max(h.size >> number, 1);
+    GstexMip mip = GstexMip(size, vec2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8));
+    if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
+        float sigma = gstex_float(block + 1);
+        block = h.base + int(GSTEX_LOAD(h.base + 10));
+        mip = GstexMip(size, vec2(h.size), sigma * sigma, false, block + 2, gstex_bits(GSTEX_LOAD(block), 0, 8));
+    }
+    mip.levels = min(mip.levels, 16);
+    return mip;
+}
+
+GstexLevel gstex_level(GstexHeader h, GstexMip mip, int number) {
+    int entry = mip.background + h.channels + 7 * number;
+    uint cells = GSTEX_LOAD(entry), widths = GSTEX_LOAD(entry + 4);
     GstexLevel level;
     level.cells = ivec2(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
-    level.index = h.base + GSTEX_LOAD(entry + 1u);
-    level.records = h.base + GSTEX_LOAD(entry + 2u);
-    level.stride = gstex_bits(widths, 0, 9) / 8u;
-    level.x_bits = int(gstex_bits(widths, 9, 4));
-    level.y_bits = int(gstex_bits(widths, 13, 4));
-    level.rotation_bits = int(gstex_bits(widths, 17, 4));
-    level.scale_bits = int(gstex_bits(widths, 21, 4));
-    level.amplitude_bits = int(gstex_bits(widths, 25, 4));
-    level.geometry_bits = level.x_bits + level.y_bits + level.rotation_bits + 2 * level.scale_bits
-                        + level.amplitude_bits;
-    level.position_step = 1.0 / vec2(1 << level.x_bits, 1 << level.y_bits);
-    level.rotation_half = float(1 << (level.rotation_bits - 1));
-    level.rotation_step = 0.41421356 / level.rotation_half;  // tan(pi / 8)
-    // The file holds log2 of 1 / sigma.
-    level.variance_lo = -2.0 * gstex_float(entry + 5u);
-    level.variance_step = -2.0 * gstex_float(entry + 6u);
+    level.index = h.base + int(GSTEX_LOAD(entry + 1));
+    level.records = h.base + int(GSTEX_LOAD(entry + 2));
+    level.stride = gstex_bits(widths, 0, 9) / 8;
+    level.x_bits = gstex_bits(widths, 9, 4);
+    level.y_bits = gstex_bits(widths, 13, 4);
+    level.rotation_bits = gstex_bits(widths, 17, 4);
+    level.scale_bits = gstex_bits(widths, 21, 4);
+    level.amplitude_bits = gstex_bits(widths, 25, 4);
+    level.variance_lo = -2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
+    level.variance_step = -2.0 * gstex_float(entry + 6);
+    level.cell_size = mip.extent / vec2(level.cells);
+    level.position_step = level.cell_size / vec2(1 << level.x_bits, 1 << level.y_bits);
     return level;
 }
 
-// ---- Cells: which Gaussians a texel sees
+// ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
 
-// 16 cells of the index: where their Gaussians begin and how many each has. Kept from cell to cell, because
-// neighbours in a row mostly lie in one group.
-struct GstexGroup { uint number, begin, low, high; };
-
-// Number of Gaussians in the cells before `cell`.
-uint gstex_start(uint index, uint cell, inout GstexGroup group)
-{
-    if (group.number != cell >> 4) {
-        uint at = index + 3u * (cell >> 4);
-        group = GstexGroup(cell >> 4, GSTEX_LOAD(at), GSTEX_LOAD(at + 1u), GSTEX_LOAD(at + 2u));
-    }
-    uint inside = cell & 15u;
-    if (group.begin >> 31 == 1u) {  // counts above 15: the sums are written out, 16 bits each
-        uint pair = GSTEX_LOAD(index + group.low + (inside >> 1));
-        return (group.begin & 0x7FFFFFFFu) + gstex_bits(pair, 16 * int(inside & 1u), 16);
-    }
-    // Counts of 4 bits: those of the cells before are added within bytes, then the bytes by a multiplication.
-    uint low = inside < 8u ? group.low & ((1u << (4u * inside)) - 1u) : group.low;
-    uint high = inside > 8u ? group.high & ((1u << (4u * inside - 32u)) - 1u) : 0u;
-    uint sums = (low & 0x0F0F0F0Fu) + (low >> 4 & 0x0F0F0F0Fu) + (high & 0x0F0F0F0Fu) + (high >> 4 & 0x0F0F0F0Fu);
-    return group.begin + (sums * 0x01010101u >> 24);
+// Cells or texels up to one period beyond a border, brought back.
+ivec2 gstex_wrap(ivec2 p, ivec2 size) {
+    return p + size * (ivec2(lessThan(p, ivec2(0))) - ivec2(greaterThanEqual(p, size)));
 }
 
-// The Gaussians of three neighbouring cells, counted through as one run so that a warp goes through one loop a row
-// and not three: candidate t lies in the first cell i with t < end[i] and is record t + skip[i] of the level.
-struct GstexRow { uvec3 end, skip; };
+// 16 cells of the index. begin: number of Gaussians before them. low, high: 8 counts of 4 bits each.
+struct GstexGroup { int number; uint begin, low, high; };
 
-GstexRow gstex_row(GstexLevel level, bool repeat, ivec2 first_cell)
-{
-    GstexRow row = GstexRow(uvec3(0), uvec3(0));
-    GstexGroup group = GstexGroup(~0u, 0u, 0u, 0u);
-    uint end = 0u;
+// Number of Gaussians before a cell. The group is kept for the next one, which mostly lies in it too.
+int gstex_start(int index, int cell, inout GstexGroup group) {
+    if (group.number != cell >> 4) {
+        int at = index + 3 * (cell >> 4);
+        group = GstexGroup(cell >> 4, GSTEX_LOAD(at), GSTEX_LOAD(at + 1), GSTEX_LOAD(at + 2));
+    }
+    int inside = cell & 15, begin = gstex_bits(group.begin, 0, 31);
+    if (begin != int(group.begin)) // crowded: counts above 15. The sums are written out, 16 bits each.
+        return begin + gstex_bits(GSTEX_LOAD(index + int(group.low) + (inside >> 1)), 16 * (inside & 1), 16);
+    // The counts of the cells before this one, added up in four bytes at once and then by one multiplication.
+    uint low = inside < 8 ? group.low & (1u << 4 * inside) - 1u : group.low;
+    uint high = inside > 8 ? group.high & (1u << 4 * inside - 32) - 1u : 0u;
+    uint sums = (low & 0x0F0F0F0Fu) + (low >> 4 & 0x0F0F0F0Fu) + (high & 0x0F0F0F0Fu) + (high >> 4 & 0x0F0F0F0Fu);
+    return begin + int(sums * 0x01010101u >> 24);
+}
+
+// The Gaussians of three cells in a row as one run, so that a warp goes through one loop and not three, whether they
+// are neighbours in the file or apart at a wrap. Candidate t lies in cell (t >= end.x) + (t >= end.y) of the three,
+// and is record t + skip[cell] of the level.
+struct GstexRow { ivec3 end, skip; };
+
+GstexRow gstex_row(GstexHeader h, GstexLevel level, ivec2 middle) {
+    GstexRow row = GstexRow(ivec3(0), ivec3(0));
+    GstexGroup group = GstexGroup(-1, 0u, 0u, 0u);
+    int end = 0;
     for (int i = 0; i < 3; ++i) {
-        ivec2 cell = first_cell + ivec2(i, 0);
-        if (repeat)
-            cell += level.cells * (ivec2(lessThan(cell, ivec2(0))) - ivec2(greaterThanEqual(cell, level.cells)));
-        if (all(greaterThanEqual(cell, ivec2(0))) && all(lessThan(cell, level.cells))) {
-            uint number = uint(cell.y * level.cells.x + cell.x);
-            uint start = gstex_start(level.index, number, group);
+        ivec2 cell = middle + ivec2(i - 1, 0);
+        if (h.repeat) cell = gstex_wrap(cell, level.cells);
+        if (cell == clamp(cell, ivec2(0), level.cells - 1)) { // else there is no such cell
+            int number = cell.y * level.cells.x + cell.x, start = gstex_start(level.index, number, group);
             row.skip[i] = start - end;
-            end += gstex_start(level.index, number + 1u, group) - start;
+            end += max(gstex_start(level.index, number + 1, group) - start, 0);
         }
         row.end[i] = end;
     }
     return row;
 }
 
-// 1 in the middle of the 3x3 cells, 0 at their edge: a Gaussian that gets out of reach leaves without a step.
-vec3 gstex_fade(vec3 d) { return smoothstep(0.0, 1.0, 3.0 - abs(2.0 * d - 1.0)); }
+// By column (or row) of the 3x3 cells: 1 near their middle and 0 at their edge, so that what gets out of reach leaves
+// without a step.
+vec3 gstex_fade(float fraction) { return smoothstep(0.0, 1.0, 3.0 - abs(2.0 * (fraction - vec3(-1, 0, 1)) - 1.0)); }
 
-// ---- Records: what a Gaussian looks like
+// ---- What a Gaussian weighs and adds: its record -------------------------------------------------------------------
 
-// A reader of bit fields: `window` holds the next `left` bits, `next` is the word after them.
-struct GstexStream { uvec2 window; int left; uint next; };
+// A reader of bit fields. window: the next `left` bits, lowest first. next: the word after them.
+struct GstexStream { uvec2 window; int left, next; };
 
-GstexStream gstex_open(uint word, int bit)
-{
-    word += uint(bit >> 5);
-    bit &= 31;
-    uint low = GSTEX_LOAD(word), high = GSTEX_LOAD(word + 1u);
-    uint carry = (high << 1) << (31 - bit);  // not high << (32 - bit): a shift by 32 is undefined
-    return GstexStream(uvec2(low >> bit | carry, high >> bit), 64 - bit, word + 2u);
+GstexStream gstex_open(int word, int bit) { // bit: 0 .. 31
+    uint low = GSTEX_LOAD(word), high = GSTEX_LOAD(word + 1);
+    uint carried = (high << 1) << (31 - bit); // high << (32 - bit), which is undefined for bit 0
+    return GstexStream(uvec2(low >> bit | carried, high >> bit), 64 - bit, word + 2);
 }
 
-uint gstex_take(inout GstexStream s, int count)  // 0 .. 31 bits of those left
-{
-    uint field = s.window.x & ((1u << count) - 1u);
+float gstex_take(inout GstexStream s, int count) { // 0 .. 15 of the bits left
+    int field = gstex_bits(s.window.x, 0, count);
     s.window = uvec2(s.window.x >> count | (s.window.y << 1) << (31 - count), s.window.y >> count);
     s.left -= count;
-    return field;
+    return float(field);
 }
 
-// exp(amplitude - d^2 / 2), with d the distance of a point from the Gaussian in standard deviations.
-// offset: of the point from the corner of the Gaussian's cell, in cells; cell_size: in texels.
-float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 offset, vec2 cell_size,
-                   inout GstexStream s)
-{
-    vec2 centre, variance;
-    centre.x = float(gstex_take(s, level.x_bits)) + 0.5;
-    centre.y = float(gstex_take(s, level.y_bits)) + 0.5;
-    vec2 d = (offset - centre * level.position_step) * cell_size;
-    // The code is the tangent of half the angle, so that sine and cosine are rational.
-    float t = (float(gstex_take(s, level.rotation_bits)) - level.rotation_half) * level.rotation_step;
+// exp(amplitude - r^2 / 2), r being the distance from the centre in standard deviations. from_cell: texels from the
+// corner of the Gaussian's cell. The two words of gstex_open are all it needs; s is left at the features.
+float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 from_cell, inout GstexStream s) {
+    vec2 position, log_variance;
+    position.x = gstex_take(s, level.x_bits) + 0.5;
+    position.y = gstex_take(s, level.y_bits) + 0.5;
+    vec2 d = from_cell - position * level.position_step;
+    // t is the tangent of half the angle, within tan(pi / 8) of 0: cosine and sine are rational in it.
+    float t = 0.41421356 * (gstex_take(s, level.rotation_bits) * exp2(1.0 - float(level.rotation_bits)) - 1.0);
     vec2 axis = vec2(1.0 - t * t, 2.0 * t) / (1.0 + t * t);
-    vec2 along = vec2(dot(axis, d), axis.x * d.y - axis.y * d.x);
-    variance.x = float(gstex_take(s, level.scale_bits));
-    variance.y = float(gstex_take(s, level.scale_bits));
-    variance = exp2(level.variance_lo + level.variance_step * variance) + filter_variance;
-    float amplitude = h.amplitude_lo + h.amplitude_step * float(gstex_take(s, level.amplitude_bits));
-    return exp2(1.44269504 * (amplitude - 0.5 * dot(along, along / variance)));
+    vec2 along = vec2(axis.x * d.x + axis.y * d.y, axis.x * d.y - axis.y * d.x);
+    log_variance.x = level.variance_lo + level.variance_step * gstex_take(s, level.scale_bits);
+    log_variance.y = level.variance_lo + level.variance_step * gstex_take(s, level.scale_bits);
+    vec2 r2 = along * along / (exp2(log_variance) + filter_variance);
+    float amplitude = h.amplitude_lo + h.amplitude_step * gstex_take(s, level.amplitude_bits);
+    return exp2(1.44269504 * (amplitude - 0.5 * (r2.x + r2.y)));
 }
 
-// Sums of weight and of weight * code, by channel. Values are linear in their codes, so that channel_lo and
-// channel_step are needed once a texel and not once a Gaussian.
-struct GstexSum { float weight; vec4 code[GSTEX_VEC4S]; };
+// Features are linear in their codes: only codes are summed, and their ranges applied to the sum.
+struct GstexSum { float weight; vec4 codes[GSTEX_VEC4S]; };
 
-// Adds the features that s stands at. bits: of every channel's code; 0 for those of the file.
-void gstex_add(GstexHeader h, GstexStream s, int bits, float weight, inout GstexSum sum)
-{
+// bits: of all channels that are not constant; 0: as the header says.
+void gstex_add(GstexHeader h, GstexStream s, int bits, float weight, inout GstexSum sum) {
     sum.weight += weight;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
-        int width = gstex_width(h, c);
-        if (width > 0 && bits > 0) width = bits;
-        if (s.left < width) {  // at most 11 bits are left: one more word fits
-            uint word = GSTEX_LOAD(s.next);
+        int count = gstex_feature_bits(h, c);
+        if (count > 0 && bits > 0) count = bits;
+        if (s.left < count) { // so few are left that another word fits behind them
+            uint word = GSTEX_LOAD(s.next++);
             s.window = uvec2(s.window.x | word << s.left, (word >> 1) >> (31 - s.left));
             s.left += 32;
-            s.next += 1u;
         }
-        sum.code[c / 4][c % 4] += weight * float(gstex_take(s, width));
+        sum.codes[c >> 2][c & 3] += weight * gstex_take(s, count);
     }
 }
 
-// ---- One position
+// For files with a K: the heaviest candidates so far, in falling order. at: first bit of the features, from the base.
+struct GstexKept { float weight; uint at; };
 
-// The K heaviest candidates so far, in falling order, for files with a K; the one first in the file wins a tie.
-struct GstexKept { float weight; uint word; int bit; };  // of its features
-
-void gstex_keep(GstexKept candidate, uint top_k, inout uint count, inout GstexKept kept[GSTEX_MAX_TOP_K])
-{
-    uint at = min(count, top_k);
-    for (; at > 0u; --at) {
-        GstexKept other = kept[at - 1u];
-        bool earlier = candidate.word < other.word || (candidate.word == other.word && candidate.bit < other.bit);
-        if (candidate.weight < other.weight || (candidate.weight == other.weight && !earlier)) break;
-        if (at < top_k) kept[at] = other;
+void gstex_keep(GstexKept candidate, int top_k, inout int count, inout GstexKept kept[32]) {
+    int place = count;
+    for (; place > 0; --place) {
+        GstexKept other = kept[place - 1]; // of equal ones that stays which stands first in the file
+        if (other.weight > candidate.weight || (other.weight == candidate.weight && other.at < candidate.at)) break;
+        if (place < top_k) kept[place] = other;
     }
-    if (at < top_k) kept[at] = candidate;
-    count = min(count + 1u, top_k);
+    if (place < top_k) kept[place] = candidate;
+    count = min(count + 1, top_k);
 }
 
-// The value of a mip at `inside` (0 .. 1) of a texel; (0.5, 0.5) is its centre.
-GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, uvec2 texel, vec2 inside)
-{
+// ---- One evaluation ------------------------------------------------------------------------------------------------
+
+// The value at `inside` (0 .. 1) of a texel; (0.5, 0.5) is its centre.
+GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside) {
+    const float background_weight = 2.0611536e-9; // exp(-20)
     GstexSum sum;
-    sum.weight = 0.0;
-    for (int i = 0; i < GSTEX_VEC4S; ++i) sum.code[i] = vec4(0);
-    uint kept_count = 0u;
-    GstexKept kept[GSTEX_MAX_TOP_K];
+    sum.weight = background_weight;
+    for (int i = 0; i < GSTEX_VEC4S; ++i) sum.codes[i] = vec4(0);
+    GstexKept kept[32];
+    int kept_count = 0, budget = h.candidates_max;
 
-    if (mip.raw) {
-        int varying_count = 0;
-        for (int c = 0; c < 16; ++c) varying_count += int(gstex_width(h, c) > 0);
-        uint number = texel.y * mip.size.x + texel.x;
-        gstex_add(h, gstex_open(mip.block + 2u + number * uint((varying_count + 3) / 4), 0), 8, 1.0, sum);
+    if (mip.raw) { // texels are records with 8 bits a channel, and whole words
+        int varying_channels = 0;
+        for (int c = 0; c < 16; ++c) varying_channels += min(gstex_feature_bits(h, c), 1);
+        int number = texel.y * mip.size.x + texel.x;
+        gstex_add(h, gstex_open(mip.background + number * ((varying_channels + 3) / 4), 0), 8, 1.0, sum);
     }
-
-    uint budget = h.candidates_max;
-    for (uint l = 0u; l < mip.levels; ++l) {
+    for (int l = 0; l < mip.levels; ++l) {
         GstexLevel level = gstex_level(h, mip, l);
-        // texel * cells / size, whole numbers apart: float32 alone could not place a point in the last of many cells.
-        uvec2 cells = uvec2(level.cells), scaled = texel * cells, whole = scaled / mip.size;
-        vec2 rest = (vec2(scaled - whole * mip.size) + inside * vec2(cells)) / vec2(mip.size);
-        uvec2 cell = min(whole + uvec2(rest), cells - 1u);
+        // (texel + inside) cells / size as cell and fraction. Integers, as float32 is too coarse for many cells.
+        ivec2 scaled = texel * level.cells, whole = scaled / mip.size;
+        vec2 rest = (vec2(scaled - whole * mip.size) + inside * vec2(level.cells)) / vec2(mip.size);
+        ivec2 cell = min(whole + ivec2(rest), level.cells - 1);
         vec2 fraction = rest - vec2(cell - whole);
+        vec3 fade_x = gstex_fade(fraction.x), fade_y = gstex_fade(fraction.y);
 
-        vec2 cell_size = mip.extent / vec2(cells);
-        vec3 fade_x = gstex_fade(fraction.x - vec3(-1, 0, 1)), fade_y = gstex_fade(fraction.y - vec3(-1, 0, 1));
         for (int j = 0; j < 3; ++j) {
-            GstexRow row = gstex_row(level, h.repeat, ivec2(cell) + ivec2(-1, j - 1));
-            uint count = min(row.end.z, budget);
+            GstexRow row = gstex_row(h, level, cell + ivec2(0, j - 1));
+            int count = min(row.end.z, budget);
             budget -= count;
-            for (uint t = 0u; t < count; ++t) {
+            for (int t = 0; t < count; ++t) {
                 int i = int(t >= row.end.x) + int(t >= row.end.y);
-                uint byte = (t + row.skip[i]) * level.stride;
-                uint word = level.records + byte / 4u;
-                int bit = 8 * int(byte % 4u);
-                GstexStream s = gstex_open(word, bit);
-                vec2 offset = fraction - vec2(i - 1, j - 1);
-                float weight = gstex_weight(h, level, mip.filter_variance, offset, cell_size, s);
-                weight *= fade_x[i] * fade_y[j];
-                if (h.top_k > 0u)
-                    gstex_keep(GstexKept(weight, word, bit + level.geometry_bits), h.top_k, kept_count, kept);
-                else if (sum.weight + weight > sum.weight)  // too light to change even the sum: not worth its loads
+                int start = (t + row.skip[i]) * level.stride; // in bytes
+                GstexStream s = gstex_open(level.records + start / 4, 8 * (start & 3));
+                vec2 from_cell = (fraction - vec2(i - 1, j - 1)) * level.cell_size;
+                float weight = gstex_weight(h, level, mip.filter_variance, from_cell, s) * fade_x[i] * fade_y[j];
+                if (h.top_k > 0)
+                    gstex_keep(GstexKept(weight, uint(32 * (s.next - h.base) - s.left)), h.top_k, kept_count, kept);
+                else if (weight > 5.96e-8 * sum.weight) // 2^-24: a smaller one would vanish in rounding
                     gstex_add(h, s, 0, weight, sum);
             }
         }
     }
-    for (uint k = 0u; k < kept_count; ++k)
-        gstex_add(h, gstex_open(kept[k].word, kept[k].bit), 0, kept[k].weight, sum);
+    for (int k = 0; k < kept_count; ++k)
+        gstex_add(h, gstex_open(h.base + int(kept[k].at >> 5), int(kept[k].at & 31u)), 0, kept[k].weight, sum);
 
     GstexValue value;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
-        float x = 0.0;
-        if (uint(c) < h.channels) {
-            float lo = gstex_float(h.ranges + uint(2 * c)), code = sum.code[c / 4][c % 4];
-            if (gstex_width(h, c) == 0) x = lo;
-            else if (mip.raw) x = code / 255.0;
-            else {
-                // The background counts as a distant Gaussian, and holds up the sum where there is no other.
-                const float background_weight = 2.0611536e-9;  // exp(-20)
-                float background = gstex_float(mip.block + 2u + uint(c));
-                float step_ = gstex_float(h.ranges + uint(2 * c + 1));
-                x = (background_weight * background + sum.weight * lo + step_ * code) / (background_weight + sum.weight);
-            }
-        }
-        value.v[c / 4][c % 4] = clamp(x, 0.0, 1.0);
+        float lo = c < h.channels ? gstex_float(h.ranges + 2 * c) : 0.0, x = lo, codes = sum.codes[c >> 2][c & 3];
+        if (gstex_feature_bits(h, c) > 0)
+            x = mip.raw ? codes / 255.0
+                        : lo + (gstex_float(h.ranges + 2 * c + 1) * codes
+                                + background_weight * (gstex_float(mip.background + c) - lo)) / sum.weight;
+        value.v[c >> 2][c & 3] = clamp(x, 0.0, 1.0);
     }
     return value;
 }
 
-// ---- Sampling: docs/format.md, "Sampling"
+// ---- Sampling: docs/format.md, "Sampling" --------------------------------------------------------------------------
 
-uvec2 gstex_wrapped(bool repeat, ivec2 texel, uvec2 size)
-{
-    ivec2 extent = ivec2(size);
-    return uvec2(repeat ? texel - extent * ivec2(floor(vec2(texel) / vec2(extent))) : clamp(texel, ivec2(0), extent - 1));
+ivec2 gstex_texel(GstexHeader h, ivec2 texel, ivec2 size) {
+    return clamp(h.repeat ? gstex_wrap(texel, size) : texel, ivec2(0), size - 1);
 }
 
 // A mip at a point: one evaluation there, or four fetches filtered bilinearly.
-GstexValue gstex_point(GstexHeader h, uint m, vec2 uv, bool bilinear)
-{
-    GstexMip mip = gstex_mip(h, m);
+GstexValue gstex_point(GstexHeader h, int number, vec2 uv, bool bilinear) {
+    GstexMip mip = gstex_mip(h, number);
     vec2 point = vec2(mip.size) * (h.repeat ? fract(uv) : clamp(uv, 0.0, 1.0));
-    bool four = bilinear || mip.raw;
-    vec2 corner = four ? floor(point - 0.5) : min(floor(point), vec2(mip.size) - 1.0);
-    vec2 inside = four ? vec2(0.5) : point - corner;
-    vec2 share = point - 0.5 - corner;
-
+    bilinear = bilinear || mip.raw;
+    vec2 corner = bilinear ? floor(point - 0.5) : min(floor(point), vec2(mip.size - 1));
+    vec2 inside = bilinear ? vec2(0.5) : point - corner;
+    vec2 share = bilinear ? point - 0.5 - corner : vec2(0);
     GstexValue value;
     for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = vec4(0);
-    for (int n = 0; n < (four ? 4 : 1); ++n) {
+    for (int n = 0; n < (bilinear ? 4 : 1); ++n) {
         ivec2 at = ivec2(n & 1, n >> 1);
         vec2 weight = mix(1.0 - share, share, vec2(at));
-        GstexValue texel = gstex_evaluate(h, mip, gstex_wrapped(h.repeat, ivec2(corner) + at, mip.size), inside);
-        for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] += texel.v[i] * (four ? weight.x * weight.y : 1.0);
+        GstexValue texel = gstex_evaluate(h, mip, gstex_texel(h, ivec2(corner) + at, mip.size), inside);
+        for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] += weight.x * weight.y * texel.v[i];
     }
     return value;
 }
 
-vec4 gstex_to_linear(vec4 x)
-{
+vec4 gstex_to_linear(vec4 x) {
     return mix(x / 12.92, pow((x + 0.055) / 1.055, vec4(2.4)), greaterThan(x, vec4(0.04045)));
 }
 
-vec4 gstex_to_srgb(vec4 y)
-{
+vec4 gstex_to_srgb(vec4 y) {
     return mix(12.92 * y, 1.055 * pow(y, vec4(1.0 / 2.4)) - 0.055, greaterThan(y, vec4(0.0031308)));
 }
 
-bvec4 gstex_is_srgb(GstexHeader h, int i)  // of channels 4 i .. 4 i + 3
-{
-    return notEqual(uvec4(h.srgb >> (4 * i)) & uvec4(1, 2, 4, 8), uvec4(0));
-}
+bvec4 gstex_is_srgb(GstexHeader h, int i) { return notEqual(uvec4(h.srgb >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
 
-// Mean of `taps` points `step_uv` apart around uv, each blended from the two mips around lod, as light.
-GstexValue gstex_taps(GstexHeader h, vec2 uv, float lod, int taps, vec2 step_uv, bool bilinear)
-{
-    lod = clamp(lod, 0.0, float(h.mips) - 1.0);
-    uint fine = uint(lod);
+// The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
+GstexValue gstex_taps(GstexHeader h, vec2 uv, float lod, bool bilinear, int taps, vec2 from_tap_to_tap) {
+    lod = clamp(lod, 0.0, float(h.mips - 1));
+    int fine = int(lod);
     float coarse_share = lod - float(fine);
     int mips = coarse_share > 0.0 ? 2 : 1;
-    bool one = taps * mips == 1;
-
     GstexValue sum;
     for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = vec4(0);
     for (int n = 0; n < taps * mips; ++n) {
-        int tap = n / mips, coarser = n % mips;
-        vec2 at = uv + (float(tap) - 0.5 * float(taps - 1)) * step_uv;
-        float share = (coarser == 1 ? coarse_share : 1.0 - coarse_share) / float(taps);
-        GstexValue value = gstex_point(h, fine + uint(coarser), at, bilinear);
-        if (one) return value;
+        int tap = n / mips, coarse = n % mips;
+        vec2 at = uv + (float(tap) - 0.5 * float(taps - 1)) * from_tap_to_tap;
+        GstexValue value = gstex_point(h, fine + coarse, at, bilinear);
+        if (taps * mips == 1) return value; // as stored
+        float share = (coarse == 1 ? coarse_share : 1.0 - coarse_share) / float(taps);
         for (int i = 0; i < GSTEX_VEC4S; ++i)
             sum.v[i] += share * mix(value.v[i], gstex_to_linear(value.v[i]), gstex_is_srgb(h, i));
     }
@@ -427,113 +360,94 @@ GstexValue gstex_taps(GstexHeader h, vec2 uv, float lod, int taps, vec2 step_uv,
     return sum;
 }
 
-// ---- What a shader calls
+// ==== Functions to call =============================================================================================
+// base: the material's first word in the buffer. (u, v): (0, 0) is the top left corner of the texture, (1, 1) the
+// opposite one; beyond them it repeats or is clamped, as the file says.
 
-// One texel of a mip. Texels beyond the borders repeat or are clamped, as the file says.
-GstexValue gstex_fetch(uint base, ivec2 texel, int m)
-{
+// One texel of a mip; up to one period beyond its borders.
+GstexValue gstex_fetch(uint base, ivec2 texel, int mip) {
     GstexHeader h = gstex_header(base);
-    GstexMip mip = gstex_mip(h, uint(clamp(m, 0, int(h.mips) - 1)));
-    return gstex_evaluate(h, mip, gstex_wrapped(h.repeat, texel, mip.size), vec2(0.5));
+    GstexMip of = gstex_mip(h, clamp(mip, 0, h.mips - 1));
+    return gstex_evaluate(h, of, gstex_texel(h, texel, of.size), vec2(0.5));
 }
 
-// At a point and level of detail, inside a mip in the way that the file was fitted for.
-GstexValue gstex_sample(uint base, vec2 uv, float lod)
-{
+// A point at a level of detail; inside a mip in the way that the file was fitted for.
+GstexValue gstex_sample(uint base, vec2 uv, float lod) {
     GstexHeader h = gstex_header(base);
-    return gstex_taps(h, uv, lod, 1, vec2(0), h.bilinear);
+    return gstex_taps(h, uv, lod, h.bilinear, 1, vec2(0));
 }
 
 // The same, inside a mip always by four fetches.
-GstexValue gstex_sample_bilinear(uint base, vec2 uv, float lod)
-{
-    return gstex_taps(gstex_header(base), uv, lod, 1, vec2(0), true);
+GstexValue gstex_sample_bilinear(uint base, vec2 uv, float lod) {
+    return gstex_taps(gstex_header(base), uv, lod, true, 1, vec2(0));
 }
 
-// Over the footprint of a pixel: dx = dFdx(uv), dy = dFdy(uv). Up to 8 taps along its longer axis.
-GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy)
-{
+// The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
+GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
     GstexHeader h = gstex_header(base);
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
     vec2 a = vec2(h.size) * dx, b = vec2(h.size) * dy;
-    // Axes of the ellipse with the second moments of the parallelogram of a and b: its singular values.
-    float half_ = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), mixed = a.x * a.y + b.x * b.y;
-    float root = length(vec2(half_, mixed));
-    float major = sqrt(0.5 * (dot(a, a) + dot(b, b)) + root);
-    if (!(major > 0.0)) return gstex_taps(h, uv, 0.0, 1, vec2(0), h.bilinear);
+    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(vec2(d, q)), major = sqrt(0.5 * (dot(a, a) + dot(b, b)) + r);
+    if (!(major > 0.0)) return gstex_taps(h, uv, 0.0, h.bilinear, 1, vec2(0));
     float minor = abs(a.x * b.y - a.y * b.x) / major;
     float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    vec2 axis = half_ >= 0.0 ? vec2(half_ + root, mixed) : vec2(mixed, root - half_);
-    vec2 step_uv = axis / max(length(axis), 1e-30) * (major / taps) / vec2(h.size);
-    return gstex_taps(h, uv, log2(major / taps), int(taps), step_uv, h.bilinear);
+    vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
+    vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
+    return gstex_taps(h, uv, log2(major / taps), h.bilinear, int(taps), tap / vec2(h.size));
 }
 
-// Gaussians that are looked at for one texel, the measure of its cost; 0 in a raw mip.
-uint gstex_candidates(uint base, ivec2 texel, int m)
-{
+// How many Gaussians a fetch looks at: the measure of its cost.
+int gstex_candidates(uint base, ivec2 texel, int mip) {
     GstexHeader h = gstex_header(base);
-    GstexMip mip = gstex_mip(h, uint(clamp(m, 0, int(h.mips) - 1)));
-    uvec2 at = gstex_wrapped(h.repeat, texel, mip.size);
-    uint count = 0u;
-    for (uint l = 0u; l < mip.levels; ++l) {
-        GstexLevel level = gstex_level(h, mip, l);
-        uvec2 cell = (2u * at + 1u) * uvec2(level.cells) / (2u * mip.size);
-        for (int j = -1; j <= 1; ++j) count += gstex_row(level, h.repeat, ivec2(cell) + ivec2(-1, j)).end.z;
+    GstexMip of = gstex_mip(h, clamp(mip, 0, h.mips - 1));
+    int count = 0;
+    for (int l = 0; l < of.levels; ++l) {
+        GstexLevel level = gstex_level(h, of, l);
+        ivec2 cell = (2 * gstex_texel(h, texel, of.size) + 1) * level.cells / (2 * of.size);
+        for (int j = -1; j <= 1; ++j) count += gstex_row(h, level, cell + ivec2(0, j)).end.z;
     }
     return min(count, h.candidates_max);
 }
 
-// ---- From channels to a material
+// ---- From channels to a material -----------------------------------------------------------------------------------
 
-float gstex_channel(GstexValue value, int channel) { return value.v[channel >> 2][channel & 3]; }
-
-// Three channels as linear light. (-1 for a channel: the colour is `missing`.)
-vec3 gstex_color(uint base, GstexValue value, ivec3 channels, vec3 missing)
-{
-    if (channels.x < 0) return missing;
-    vec3 stored = vec3(gstex_channel(value, channels.x), gstex_channel(value, channels.y),
-                       gstex_channel(value, channels.z));
-    return (GSTEX_LOAD(base + 9u) >> channels.x & 1u) == 1u ? gstex_to_linear(vec4(stored, 0)).xyz : stored;
-}
-
-// A unit normal from X and Y, Z rebuilt. Y is turned up, if it points down in the file (DirectX).
-vec3 gstex_normal(GstexValue value, ivec2 channels, bool directx)
-{
-    if (channels.x < 0) return vec3(0, 0, 1);
-    vec2 xy = 2.0 * vec2(gstex_channel(value, channels.x), gstex_channel(value, channels.y)) - 1.0;
-    vec3 n = normalize(vec3(xy, sqrt(max(1.0 - dot(xy, xy), 0.0))));
-    return directx ? n * vec3(1, -1, 1) : n;
-}
-
-// The channels of the maps, from the metadata of the file; -1 for a map that it does not have.
+// Which channels hold which map, from the file's metadata; -1: there is no such map.
 struct GstexChannels {
     ivec3 albedo, emissive;
     ivec2 normal;
-    bool normal_directx;
+    bool normal_directx; // Y of the normals points down
     int roughness, gloss, metallic, ao, opacity;
 };
 
 struct GstexSurface {
-    vec3 albedo, emissive;  // linear light
-    vec3 normal;            // tangent space, Y up
+    vec3 albedo, emissive; // linear light
+    vec3 normal;           // in tangent space, Y up, of length 1
     float roughness, metallic, ao, opacity;
 };
 
-float gstex_scalar(GstexValue value, int channel, float missing)
-{
-    return channel < 0 ? missing : gstex_channel(value, channel);
+float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
+
+float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
+
+vec3 gstex_color(uint base, GstexValue value, ivec3 c, float missing) {
+    if (c.x < 0) return vec3(missing);
+    vec4 stored = vec4(gstex_channel(value, c.x), gstex_channel(value, c.y), gstex_channel(value, c.z), 0);
+    return (gstex_header(base).srgb >> c.x & 1u) == 1u ? gstex_to_linear(stored).rgb : stored.rgb;
 }
 
-GstexSurface gstex_surface(uint base, GstexValue value, GstexChannels at)
-{
-    GstexSurface surface;
-    surface.albedo = gstex_color(base, value, at.albedo, vec3(0.2));
-    surface.emissive = gstex_color(base, value, at.emissive, vec3(0));
-    surface.normal = gstex_normal(value, at.normal, at.normal_directx);
-    surface.roughness = gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5));
-    surface.metallic = gstex_scalar(value, at.metallic, 0.0);
-    surface.ao = gstex_scalar(value, at.ao, 1.0);
-    surface.opacity = gstex_scalar(value, at.opacity, 1.0);
-    return surface;
+vec3 gstex_normal(GstexValue value, ivec2 c, bool directx) {
+    if (c.x < 0) return vec3(0, 0, 1);
+    vec2 xy = 2.0 * vec2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
+    float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
+    return normalize(vec3(xy.x, directx ? -xy.y : xy.y, z));
 }
 
-#endif
+GstexSurface gstex_surface(uint base, GstexValue value, GstexChannels at) {
+    return GstexSurface(
+        gstex_color(base, value, at.albedo, 0.2), gstex_color(base, value, at.emissive, 0.0),
+        gstex_normal(value, at.normal, at.normal_directx),
+        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
+        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
+        gstex_scalar(value, at.opacity, 1.0));
+}
