@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
 from .material import Material, load_material
 from .material.bleed import bleed
 from .material.halve import FILTERS
+from .material.importance import AUTO, Importance, load_importance
 from .material.mips import MipLevel, make_mips
+from .material.saliency import estimate_saliency
 from .packing import pack_mips
 from .texture import Texture
 from .version import __version__
@@ -54,6 +56,7 @@ def compress(
     alpha_test: float | None = None,
     sampling: str = "direct",
     loss: str = "l2",
+    importance: str | Path | np.ndarray | None = None,
     maps: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -77,6 +80,9 @@ def compress(
         sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear
             filtering.
         loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks.
+        importance: what matters: an image or array in which it is white (see
+            gstex.material.importance.load_importance), or 'auto' for an estimate. A white texel counts 16 times as
+            much as a black one, in all maps and mips.
         maps: overrides 'role=file[:channels]' (see gstex.material.load_material).
         seed: the same seed gives the same bytes, whatever the number of threads.
         progress: called after every step.
@@ -125,9 +131,13 @@ def compress(
             progress(Progress(stage, round(part * settings.steps), settings.steps, metrics.to_psnr(mse)))
 
     fitted: list[Mip] = [None] * len(levels)
+    budget = _budget_words(bpp or MAX_BPP, material, len(levels))
+    tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
+    matters = None if importance is None else _importance_of(importance, tasks[0])
+    if matters:
+        weights = matters.weights([task.image.shape[:2] for task in tasks], repeat=repeat)
+        tasks = [replace(t, importance=t.importance * w) for t, w in zip(tasks, weights, strict=True)]
     if varying:
-        budget = _budget_words(bpp or MAX_BPP, material, len(levels))
-        tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
         try:
             fitted = fit_chain(tasks, settings, sharing=_sharing(material), seed=seed, progress=report_step)
         except BudgetTooSmall as error:
@@ -145,23 +155,34 @@ def compress(
         "material": material.to_metadata(),
         "fit": {**asdict(settings), "bpp": bpp, "gaussians": gaussians, "effort": effort, "sampling": sampling,
                 "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
-                "alpha_test": alpha_test,
+                "alpha_test": alpha_test, "importance": matters.name if matters else None,
                 "seed": seed, "backend": "cpu"},
     }  # fmt: skip
     if progress:
         progress(Progress("measure", settings.steps, settings.steps, None))
-    metadata["report"] = measure(Texture(words, metadata), material, levels)
+    values = matters.values if matters else None
+    metadata["report"] = measure(Texture(words, metadata), material, levels, values)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
     run = {"seconds": time.perf_counter() - started, "device": "cpu", "backend": "cpu", "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
 
 
-def measure(texture: Texture, material: Material, levels: Sequence[MipLevel]) -> dict[str, Any]:
+def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
+    """The map to use for the stack that a task fits."""
+    if isinstance(source, str) and source == AUTO:
+        return Importance(AUTO, estimate_saliency(task.image, task.importance, repeat=task.repeat))
+    return load_importance(source, *task.image.shape[:2], repeat=task.repeat)
+
+
+def measure(
+    texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None
+) -> dict[str, Any]:
     """The figures of `gstex compress --json` that depend on the stored words alone.
 
     levels: the pictures that the mips stand for. psnr and psnr_sampled are of mip 0; they are None where the match
-    is perfect or no channel varies.
+    is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is psnr_important, in which
+    each texel of mip 0 counts by its value.
     """
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     roles = [material.channels[i].role for i in varying]
@@ -182,6 +203,10 @@ def measure(texture: Texture, material: Material, levels: Sequence[MipLevel]) ->
         chain.append({"psnr": _finite(value), **_mip_facts(info["mips"][number])})
     # Of mip 0 and the header; without mips below it the padding belongs to it.
     first_bytes = 4 * int(texture.words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else info["gpu_bytes"]
+    important = {}
+    if importance is not None:
+        part = np.broadcast_to(importance[:, :, None], decoded.shape) * (1 if weights is None else weights)
+        important["psnr_important"] = _finite(metrics.psnr(decoded, reference, part))
     return {
         "gpu_bytes": info["gpu_bytes"],
         "width": texture.width,
@@ -192,6 +217,7 @@ def measure(texture: Texture, material: Material, levels: Sequence[MipLevel]) ->
         "bppc": 8 * first_bytes / texels / texture.channels,
         "psnr": chain[0]["psnr"],
         "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
+        **important,
         "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
         "candidates_mean": info["mips"][0]["candidates_mean"],
         "candidates_max": info["mips"][0]["candidates_max"],

@@ -26,7 +26,7 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 SOURCES = (
     "fit", "format", "cells.py", "exp2.py", "compression.py", "decode.py", "filtering.py", "metrics.py", "packing.py",
     "sampling.py", "shading.py", "srgb.py", "texture.py",
-    *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "mips")),
+    *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 
 

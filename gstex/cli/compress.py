@@ -48,6 +48,9 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
               help="What the shader will do: one evaluation at any uv, or four fetches and a filter.")
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True,
               help="What to make small: the squared error (PSNR), or L1 + SSIM (looks).")
+@click.option("--importance", metavar="IMAGE|auto",
+              help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
+                   "much as black.")
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
               help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out. "
                    "May be given many times.")
@@ -58,7 +61,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @debug_option
 def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
-    maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
+    importance: str | None, maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
@@ -74,12 +77,12 @@ def compress(
     if threads is not None:
         numba.set_num_threads(min(threads, numba.get_num_threads()))
     output = output or default_output(source)
-    check_output_file(output, source)
+    check_output_file(output, source, *([Path(importance)] if importance not in (None, "auto") else []))
     material = load_material(source, overrides=maps)
     click.echo("\n".join(_choice(material, options["wrap"])), err=True)
     with ProgressReporter() as progress:
         texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
-                                 progress=progress, **options)
+                                 importance=importance, progress=progress, **options)
     texture.save(output)
     if as_json:
         click.echo(json.dumps({"output": str(output), **texture.report, "maps": table(material)},
@@ -111,6 +114,9 @@ def _summary(output: Path, texture: gstex.Texture) -> list[str]:
     if report["psnr_by_map"]:
         by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
         lines.append(f"  by map      {by_map}")
+    if "psnr_important" in report:
+        name = printable(texture.metadata["fit"]["importance"])
+        lines.append(f"  important   {decibels(report['psnr_important'])}, texels weighted by {name}")
     lines += [
         f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
         *_mip_lines(report["mips"]),

@@ -16,8 +16,10 @@ def default_output(source: Path) -> Path:
     return Path(f"{name or 'material'}.gstex")
 
 
-def check_output_file(output: Path, source: Path) -> None:
+def check_output_file(output: Path, source: Path, *more: Path) -> None:
     """Refuse an output that could not be written, or that would replace a part of the input.
+
+    more: files that are read beside the source, if they are there.
 
     Raises:
         OutputError: its folder is missing or not writable, or it is a folder, a device or an input file.
@@ -32,7 +34,7 @@ def check_output_file(output: Path, source: Path) -> None:
         _try_to_write(output.parent)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another place") from None
-    if output.exists() and any(output.samefile(file) for file in _input_files(source)):
+    if output.exists() and any(output.samefile(f) for f in [*_input_files(source), *filter(Path.exists, more)]):
         raise OutputError(f"{output}: is a file of the input; give another name")
 
 

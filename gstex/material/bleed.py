@@ -8,7 +8,7 @@ import numpy as np
 
 from gstex.material.halve import halve
 
-__all__ = ["bleed", "pull_push"]
+__all__ = ["bleed", "enlarge", "pull_push"]
 
 _REACH = 2  # hidden texels this near to a visible one are fitted: what bilinear filtering of two mips can touch
 
@@ -61,10 +61,10 @@ def pull_push(weighted: np.ndarray, weight: np.ndarray, *, repeat: bool) -> np.n
     scale = area / np.maximum(total, 1.0)
     coarse = pull_push(scale * halve(weighted, repeat=repeat, filter="box"), np.minimum(total, 1.0), repeat=repeat)
     rest = 1 - weight
-    return weighted + rest * _enlarge(coarse, height, width, repeat)
+    return weighted + rest * enlarge(coarse, height, width, repeat)
 
 
-def _enlarge(image: np.ndarray, height: int, width: int, repeat: bool) -> np.ndarray:
+def enlarge(image: np.ndarray, height: int, width: int, repeat: bool) -> np.ndarray:
     """Interpolate an image [h, w, C] bilinearly to another size, the borders of both on each other."""
     rows = _enlarge_rows(image, height, repeat)
     return _enlarge_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
