@@ -320,9 +320,13 @@ def _over_checker(radiance: np.ndarray, opacity: np.ndarray, x: np.ndarray, y: n
 
 def _averaged(stack: np.ndarray, down: int, across: int) -> np.ndarray:
     """Means of blocks of `down` x `across` texels, cut short at the lower and right border: float32 [h, w, C]."""
+    height, width, channels = stack.shape
     down, across = max(1, down), max(1, across)
-    rows, columns = np.arange(0, stack.shape[0], down), np.arange(0, stack.shape[1], across)
-    sums = np.add.reduceat(np.add.reduceat(stack, rows, axis=0, dtype=np.float64), columns, axis=1)
-    counts_y = np.diff(rows, append=stack.shape[0])[:, None, None]
-    counts_x = np.diff(columns, append=stack.shape[1])[None, :, None]
-    return (sums / (counts_y * counts_x)).astype(np.float32)
+    rows, columns = -(-height // down), -(-width // across)
+    padded = np.zeros((rows * down, columns * across, channels), np.float32)
+    padded[:height, :width] = stack
+    sums = padded.reshape(rows, down, columns * across, channels).sum(axis=1, dtype=np.float64)
+    sums = sums.reshape(rows, columns, across, channels).sum(axis=2)
+    counts_y = np.minimum(down, height - down * np.arange(rows))
+    counts_x = np.minimum(across, width - across * np.arange(columns))
+    return (sums / np.outer(counts_y, counts_x)[:, :, None]).astype(np.float32)

@@ -365,3 +365,13 @@ def test_averaged_blocks() -> None:
     expected = [[(0 + 1 + 5 + 6) / 4, (2 + 3 + 7 + 8) / 4, (4 + 9) / 2], [(10 + 11) / 2, (12 + 13) / 2, 14]]
     np.testing.assert_array_equal(shading._averaged(stack, 2, 2)[:, :, 0], expected)
     np.testing.assert_array_equal(shading._averaged(stack, 0, 1), stack)
+
+
+@pytest.mark.parametrize("shape, down, across", [((24, 36, 3), 4, 6), ((37, 50, 8), 5, 3), ((40, 70, 1), 9, 32),
+                                                 ((3, 2, 2), 5, 7)])  # fmt: skip
+def test_averaged_is_the_mean_of_each_block(shape: tuple[int, int, int], down: int, across: int) -> None:
+    stack = np.random.default_rng(6).random(shape, np.float32)
+    rows, columns = np.arange(0, shape[0], down), np.arange(0, shape[1], across)
+    blocks = [[stack[y : y + down, x : x + across] for x in columns] for y in rows]
+    expected = [[block.mean(axis=(0, 1), dtype=np.float64) for block in row] for row in blocks]
+    np.testing.assert_array_equal(shading._averaged(stack, down, across), np.array(expected).astype(np.float32))
