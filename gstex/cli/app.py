@@ -15,6 +15,7 @@ from gstex.cli.compress import compress
 from gstex.cli.decode import decode
 from gstex.cli.info import info
 from gstex.cli.text import one_line
+from gstex.cli.view import view
 from gstex.errors import GstexError
 
 __all__ = ["cli", "main"]
@@ -31,6 +32,7 @@ def cli(context: click.Context) -> None:
     gstex decode wall.gstex -o maps/      ... and back to the maps, under their own names
     gstex info wall.gstex                 what is in a file: maps, bytes, quality
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
+    gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """
@@ -38,7 +40,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (compress, decode, info, compare):
+for _command in (compress, decode, info, compare, view):
     cli.add_command(_command)
 
 

@@ -1,0 +1,133 @@
+"""`gstex view`: a file in a window, or one picture of it."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gstex.cli.options import debug_option, json_option
+from gstex.cli.output import check_output_file
+from gstex.errors import UsageError
+from gstex.view.state import OTHERS, SAMPLINGS, SHAPES, VIEWS, Lit, ViewState
+
+if TYPE_CHECKING:
+    from gstex.view.document import Document
+
+__all__ = ["view"]
+
+_MOST_PIXELS = 16384
+
+
+def _parse_size(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text, re.IGNORECASE)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(1 <= n <= _MOST_PIXELS for n in size):
+        raise click.BadParameter(f"got {text!r}, expected WIDTHxHEIGHT of 1..{_MOST_PIXELS} each, such as 1024x768")
+    return size
+
+
+def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 2 or not all(abs(n) < 1e6 for n in numbers):
+        raise click.BadParameter(f"got {text!r}, expected two numbers such as 0.5,0.25")
+    return numbers[0], numbers[1]
+
+
+@click.command(short_help="A file in a window: maps, errors, lit, Gaussians.")
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.option("--reference", metavar="FOLDER", type=click.Path(path_type=Path),
+              help="What the file was made from.  [default: found beside the file or in the current folder]")
+@click.option("--screenshot", metavar="OUT.png", type=click.Path(path_type=Path),
+              help="Draw one picture without a window, and end.")
+@click.option("--view", "shown", type=click.Choice(VIEWS), default="map", show_default=True, help="What to show.")
+@click.option("--size", metavar="WxH", callback=_parse_size, default="1280x800", show_default=True,
+              help="Of the picture or window, in pixels.")
+@click.option("--map", "map_name", metavar="MAP", help="Which map, by its name, its file or its number from 0.")
+@click.option("--channel", type=click.IntRange(0, 15), metavar="N", help="One channel of it, from 0.")
+@click.option("--lod", type=click.FloatRange(0, 15), metavar="L", help="Level of detail.  [default: by the zoom]")
+@click.option("--zoom", type=click.FloatRange(1 / 64, 1024), metavar="Z", help="Pixels a texel.  [default: fits]")
+@click.option("--center", metavar="U,V", callback=_parse_pair, help="Place in the middle.  [default: 0.5,0.5]")
+@click.option("--sampling", type=click.Choice(SAMPLINGS), help="How to sample.  [default: as the file was fitted for]")
+@click.option("--other", type=click.Choice(OTHERS), default="reference", show_default=True,
+              help="What split and diff compare with.")
+@click.option("--split", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Place of the line.")
+@click.option("--gain", type=click.FloatRange(0, 1000), default=8.0, show_default=True, help="Of differences.")
+@click.option("--level", type=click.IntRange(0, 15), metavar="N", help="One level of Gaussians or cells.")
+@click.option("--pin", metavar="X,Y", callback=_parse_pair, help="Texel to inspect.")
+@click.option("--tile", is_flag=True, help="Go on beyond the border.")
+@click.option("--shape", type=click.Choice(SHAPES), default="sphere", show_default=True, help="Of the lit view.")
+@click.option("--orbit", metavar="YAW,PITCH", callback=_parse_pair, help="Of the eye in the lit view, in degrees.")
+@click.option("--light", metavar="YAW,PITCH", callback=_parse_pair, help="Of the light, in degrees.")
+@click.option("--tiling", type=click.FloatRange(1, 16), metavar="N", help="Copies of the material on the shape.")
+@json_option
+@debug_option
+def view(file: Path | None, reference: Path | None, screenshot: Path | None, size: tuple[int, int], as_json: bool,
+         **options: Any) -> None:  # fmt: skip
+    """\b
+    gstex view wall.gstex --reference wall/                      a window; ? lists its keys
+    gstex view wall.gstex --screenshot wall.png --view lit       one picture, no window, no display
+    gstex view wall.gstex --screenshot d.png --view diff --map normal --reference wall/ --json
+
+    Show FILE as its shader decodes it. Files and folders of maps can be dropped on the window.
+    """
+    if screenshot is not None:
+        if file is None:
+            raise UsageError("--screenshot: needs a FILE")
+        _take_screenshot(file, reference, screenshot, size, as_json, options)
+        return
+    if as_json:
+        raise UsageError("--json: goes with --screenshot")
+    from gstex.view.window import run
+
+    run(file, reference, size, lambda document: _state(document, options))
+
+
+def _take_screenshot(
+    file: Path, reference: Path | None, output: Path, size: tuple[int, int], as_json: bool, options: dict[str, Any]
+) -> None:
+    from gstex.picture import write_picture
+    from gstex.view.document import open_document
+
+    check_output_file(output, file)
+    document = open_document(file)
+    state = _state(document, options)
+    from gstex.view.screenshot import describe, load_stacks, render
+
+    stacks = {}
+    if any(state.compares()):
+        source = reference or document.source_folder()
+        if source is None:
+            raise UsageError(f"--view {state.view}: needs what the file was made from: give --reference FOLDER")
+        stacks = load_stacks(document, state, source)
+    write_picture(output, render(document, state, size, stacks))
+    if as_json:
+        click.echo(json.dumps({"output": str(output), **describe(document, state, size, stacks)}, allow_nan=False))
+
+
+def _state(document: "Document", options: dict[str, Any]) -> ViewState:
+    """The state that the options ask for."""
+    from gstex.view.maps import find_map
+
+    texture = document.texture
+    lit = Lit(shape=options["shape"], tiling=2.0 if texture.wrap == "repeat" else 1.0)
+    for name, keys in (("orbit", ("yaw", "pitch")), ("light", ("light_yaw", "light_pitch"))):
+        if options[name] is not None:
+            setattr(lit, keys[0], options[name][0])
+            setattr(lit, keys[1], min(max(options[name][1], -89.0), 89.0))
+    if options["tiling"] is not None:
+        lit.tiling = options["tiling"]
+    pin = options["pin"]
+    return ViewState(
+        view=options["shown"], map=0 if options["map_name"] is None else find_map(document.maps, options["map_name"]),
+        channel=options["channel"], lod=options["lod"], zoom=options["zoom"], center=options["center"] or (0.5, 0.5),
+        sampling=options["sampling"] or texture.sampling, other=options["other"], split=options["split"],
+        gain=options["gain"], level=options["level"], tiled=options["tile"],
+        pinned=None if pin is None else (int(pin[0]), int(pin[1])), lit=lit,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""A .gstex file that is shown: its texture, its maps, where its source may be."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import gstex
+from gstex.format.layout import mip_size
+from gstex.texture import Texture
+from gstex.view.gaussians import MipGaussians, read_gaussians
+from gstex.view.maps import ShownMap, list_maps
+
+__all__ = ["Document", "open_document"]
+
+Stamp = tuple[int, int, int]  # of a file: its inode, size and time of change
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One file. stamp: of the file when it was read, None for a texture that is in no file."""
+
+    texture: Texture
+    path: Path | None
+    stamp: Stamp | None
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self.path.name if self.path else str(self.texture.material.get("name", "material"))
+
+    @cached_property
+    def maps(self) -> list[ShownMap]:
+        """Its maps."""
+        return list_maps(self.texture.material, self.texture.channels)
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """`Texture.info()`."""
+        return self.texture.info()
+
+    @property
+    def roles(self) -> list[dict[str, Any]]:
+        """A mapping a channel with role, component, color_space and constant, whatever the metadata holds."""
+        rows = self.texture.material.get("channels")
+        rows = rows if isinstance(rows, list) else []
+        defaults = {"role": "", "component": "v", "color_space": "linear", "constant": None, "file": ""}
+        found = [row if isinstance(row, dict) else {} for row in rows[: self.texture.channels]]
+        found += [{}] * (self.texture.channels - len(found))
+        return [{**defaults, **row} for row in found]
+
+    def mip_size(self, mip: int) -> tuple[int, int]:
+        """(width, height) of a mip in texels."""
+        return mip_size(self.texture.width, mip), mip_size(self.texture.height, mip)
+
+    def gaussians(self, mip: int) -> MipGaussians:
+        """The Gaussians that a mip is drawn with; kept, as the inspector asks at every move of the mouse."""
+        if mip not in self._gaussians:
+            self._gaussians[mip] = read_gaussians(self.texture.words, mip)
+        return self._gaussians[mip]
+
+    @cached_property
+    def _gaussians(self) -> dict[int, MipGaussians]:
+        return {}
+
+    def source_folder(self) -> Path | None:
+        """The folder or image that the file was made from, if it lies beside the file or in the current folder."""
+        sources = self.texture.material.get("sources")
+        rows = sources if isinstance(sources, list) else []
+        files = [row["file"] for row in rows if isinstance(row, dict) and isinstance(row.get("file"), str)]
+        if not files or any(Path(file).is_absolute() or ".." in Path(file).parts for file in files):
+            return None
+        name = str(self.texture.material.get("name", ""))
+        around = [Path.cwd(), *([self.path.resolve().parent] if self.path else [])]
+        for folder in around:
+            for candidate in (folder / Path(name).name, folder):
+                if all((candidate / file).is_file() for file in files):
+                    return candidate / files[0] if len(files) == 1 and candidate == folder else candidate
+        return None
+
+
+def open_document(path: Path) -> Document:
+    """Read a file.
+
+    Raises:
+        GstexError: it cannot be read, or breaks a rule of the format.
+    """
+    stamp = read_stamp(path)
+    return Document(gstex.load(path), path, stamp)
+
+
+def read_stamp(path: Path) -> Stamp | None:
+    """What changes when a file changes; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

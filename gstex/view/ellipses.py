@@ -1,0 +1,84 @@
+"""The Gaussians of a mip as instances of a quad: what shaders/view/ellipse.vert reads."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from gstex.gl.context import import_gl
+from gstex.view.gaussians import MipGaussians
+from gstex.view.inspect import explain_texel
+from gstex.view.maps import ShownMap, shown
+from gstex.view.state import ViewState
+
+__all__ = ["Ellipses", "instances"]
+
+
+def instances(
+    mip: MipGaussians, one: ShownMap, state: ViewState, size: tuple[int, int], strongest: frozenset[int] = frozenset()
+) -> np.ndarray:  # fmt: skip
+    """float32 [n, 12] for the Gaussians that the state shows, large ones first.
+
+    size: of mip 0 in texels. strongest: numbers of Gaussians that stand out. A row: centre x, y and half axes at one
+    sigma, in texels of mip 0; cos, sin, level, 1 if it stands out; colour of the map, weight at the centre.
+    """
+    pick = np.arange(mip.count) if state.level is None else np.flatnonzero(mip.level == state.level)
+    pick = pick[np.argsort(-mip.sigma[pick].max(axis=1), kind="stable")] if len(pick) else pick
+    scale = np.array(size) / (mip.width, mip.height)
+    rows = np.zeros((len(pick), 12), np.float32)
+    rows[:, 0:2] = mip.center[pick] * scale
+    rows[:, 2:4] = mip.sigma[pick] * scale.mean()
+    rows[:, 4:6] = mip.direction[pick]
+    rows[:, 6] = mip.level[pick]
+    rows[:, 7] = np.isin(pick, list(strongest))
+    rows[:, 8:11] = shown(mip.features[pick], one)
+    rows[:, 11] = np.exp(mip.amplitude[pick])
+    return rows
+
+
+class Ellipses:
+    """The buffer of instances; made anew when what is shown changes."""
+
+    def __init__(self) -> None:
+        self._gl = gl = import_gl()
+        self._array = gl.glGenVertexArrays(1)
+        self._buffer = gl.glGenBuffers(1)
+        self._key: Any = None
+        self._count = 0
+        gl.glBindVertexArray(self._array)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)
+        for place in range(3):
+            gl.glEnableVertexAttribArray(place)
+            gl.glVertexAttribPointer(place, 4, gl.GL_FLOAT, gl.GL_FALSE, 48, ctypes.c_void_p(16 * place))
+            gl.glVertexAttribDivisor(place, 1)
+        gl.glBindVertexArray(0)
+
+    def update(self, mip: MipGaussians, one: ShownMap, state: ViewState, size: tuple[int, int]) -> None:
+        """Hold the Gaussians that the state shows; those of the inspected texel stand out."""
+        key = (id(mip), one, state.level, state.pinned)
+        if key == self._key:
+            return
+        self._key = key
+        strongest: frozenset[int] = frozenset()
+        if state.pinned is not None and mip.count:
+            column = min(state.pinned[0], mip.shown_width - 1)
+            row = min(state.pinned[1], mip.shown_height - 1)
+            strongest = frozenset(part.gaussian for part in explain_texel(mip, column, row).strongest)
+        rows = instances(mip, one, state, size, strongest)
+        self._count = len(rows)
+        gl = self._gl
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)
+        gl.glBufferData(gl.GL_ARRAY_BUFFER, rows.nbytes, rows, gl.GL_DYNAMIC_DRAW)
+
+    def draw(self) -> None:
+        """Draw them with the current program."""
+        gl = self._gl
+        gl.glBindVertexArray(self._array)
+        if self._count:
+            gl.glDrawArraysInstanced(gl.GL_TRIANGLE_STRIP, 0, 4, self._count)
+        gl.glBindVertexArray(0)
+
+    def delete(self) -> None:
+        """Free them."""
+        self._gl.glDeleteBuffers(1, [self._buffer])
+        self._gl.glDeleteVertexArrays(1, [self._array])

@@ -1,0 +1,90 @@
+"""The Gaussians of a mip as numbers: for ellipses on the screen and for the inspector.
+
+What a texel looks like is never made from these: that is the shader's work.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gstex.format import PackedMaterial, PackedMip, PackedSharedMip, mip_size, unpack
+
+__all__ = ["MipGaussians", "read_gaussians"]
+
+
+@dataclass(frozen=True, eq=False)
+class MipGaussians:
+    """All N Gaussians that a mip is drawn with, in the order of the file. Lengths in texels of the mip that owns them.
+
+    width, height: texels of that mip; shown_width, shown_height: of the mip they are drawn for, which differs where
+    the mip is shared. cells: int [L, 2], cells across and down a level. level: int [N]. cell: int [N], in its level,
+    row by row. first: int [L], number of a level's first Gaussian. center: [N, 2], from the corner of the texture.
+    inside: [N, 2], the centre inside its cell, in cells. direction: [N, 2], (cos, sin) of the first axis.
+    sigma: [N, 2], with the filter of a shared mip. amplitude: [N], log. features: [N, C]. background: [C].
+    """
+
+    width: int
+    height: int
+    shown_width: int
+    shown_height: int
+    repeat: bool
+    top_k: int
+    cells: np.ndarray
+    level: np.ndarray
+    cell: np.ndarray
+    first: np.ndarray
+    center: np.ndarray
+    inside: np.ndarray
+    direction: np.ndarray
+    sigma: np.ndarray
+    amplitude: np.ndarray
+    features: np.ndarray
+    background: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.level)
+
+
+def read_gaussians(words: np.ndarray, mip: int) -> MipGaussians:
+    """docs/format.md, "Record", for all records. A raw mip has none."""
+    packed = unpack(words)
+    block, owner, widened = packed.mips[mip], mip, 0.0
+    if isinstance(block, PackedSharedMip):
+        owner, widened, block = 0, block.filter, packed.mips[0]
+    size = mip_size(packed.width, owner), mip_size(packed.height, owner)
+    shown = mip_size(packed.width, mip), mip_size(packed.height, mip)
+    levels = block.levels if isinstance(block, PackedMip) else ()
+    counts = [len(level.cell) for level in levels]
+    parts = [_read_level(packed, level, np.array(size), widened) for level in levels]
+    joined = [np.concatenate(part) for part in zip(*parts, strict=True)] if parts else _NOTHING
+    inside, center, direction, sigma, amplitude, features = joined
+    return MipGaussians(
+        *size, *shown, packed.repeat, packed.top_k,
+        cells=np.array([[lv.layout.cells_x, lv.layout.cells_y] for lv in levels], np.int64).reshape(-1, 2),
+        level=np.repeat(np.arange(len(levels)), counts),
+        cell=np.concatenate([lv.cell for lv in levels]) if levels else np.empty(0, np.int64),
+        first=np.cumsum([0, *counts])[:-1],
+        center=center, inside=inside, direction=direction, sigma=sigma, amplitude=amplitude,
+        features=features.reshape(len(features), -1) if len(features) else np.empty((0, len(packed.channel_bits))),
+        background=block.background if isinstance(block, PackedMip) else np.zeros(len(packed.channel_bits)),
+    )  # fmt: skip
+
+
+_NOTHING = [np.empty((0, n)) if n else np.empty(0) for n in (2, 2, 2, 2, 0, 1)]
+
+
+def _read_level(packed: PackedMaterial, level, size: np.ndarray, widened: float) -> tuple[np.ndarray, ...]:
+    layout = level.layout
+    codes = level.geometry.astype(np.float64)
+    cells = np.array([layout.cells_x, layout.cells_y])
+    inside = (codes[:, :2] + 0.5) / np.exp2([layout.position_x_bits, layout.position_y_bits])
+    corner = np.stack([level.cell % layout.cells_x, level.cell // layout.cells_x], axis=1)
+    half = 2.0 ** (layout.rotation_bits - 1)
+    h = (codes[:, 2] - half) * (np.tan(np.pi / 8) / half)
+    direction = np.stack([1 - h * h, 2 * h], axis=1) / (1 + h * h)[:, None]
+    sigma = np.hypot(np.exp2(-(layout.scale_lo + codes[:, 3:5] * layout.scale_step)), widened)
+    amplitude = packed.amplitude_lo + codes[:, 5] * packed.amplitude_step
+    features = packed.channel_lo + level.features * packed.channel_step.astype(np.float64)
+    return inside, (corner + inside) * (size / cells), direction, sigma, amplitude, features

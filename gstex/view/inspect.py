@@ -1,0 +1,87 @@
+"""One texel, explained: the Gaussians that make it and what each contributes.
+
+docs/format.md, "Decoding a position"."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gstex.view.gaussians import MipGaussians
+
+__all__ = ["Contribution", "Texel", "explain_texel"]
+
+_BACKGROUND = float(np.exp(-20))
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A Gaussian in a texel. gaussian: its number. share: of the texel, 0..1. level: in the pyramid."""
+
+    gaussian: int
+    share: float
+    level: int
+
+
+@dataclass(frozen=True, eq=False)
+class Texel:
+    """value: float [C] in 0..1, as stored. candidates: Gaussians looked at. strongest: by share, largest first."""
+
+    value: np.ndarray
+    candidates: int
+    strongest: tuple[Contribution, ...]
+
+
+def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) -> Texel:
+    """A texel of a mip that is made of Gaussians. column, row: in texels of the mip shown. most: of `strongest`."""
+    found: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
+    for level in range(len(mip.cells)):
+        numbers, weight = _of_level(mip, level, column, row)
+        found.append(numbers)
+        weights.append(weight)
+    numbers = np.concatenate(found) if found else np.empty(0, np.int64)
+    weight = np.concatenate(weights) if weights else np.empty(0)
+    candidates = len(numbers)
+    order = np.lexsort((numbers, -weight))  # of equal weights the earlier in the file first
+    if mip.top_k:
+        order = order[: mip.top_k]
+    numbers, weight = numbers[order], weight[order]
+    total = weight.sum() + _BACKGROUND
+    value = (weight @ mip.features[numbers] + _BACKGROUND * mip.background) / total
+    strongest = tuple(
+        Contribution(int(n), float(w / total), int(mip.level[n])) for n, w in zip(numbers[:most], weight, strict=False)
+    )
+    return Texel(np.clip(value, 0, 1), candidates, strongest)
+
+
+def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and weights of the candidates in the 3x3 cells of a level."""
+    cells = mip.cells[level]
+    at = (2 * np.array([column, row]) + 1) * cells
+    twice = 2 * np.array([mip.shown_width, mip.shown_height])
+    cell, fraction = at // twice, (at % twice) / twice
+    size = np.array([mip.width, mip.height]) / cells
+    last = mip.first[level + 1] if level + 1 < len(mip.first) else mip.count
+    own = mip.cell[mip.first[level] : last]
+    numbers, weights = [np.empty(0, np.int64)], [np.empty(0)]
+    for j in (-1, 0, 1):
+        for i in (-1, 0, 1):
+            x, y = cell[0] + i, cell[1] + j
+            if mip.repeat:
+                x, y = x % cells[0], y % cells[1]
+            elif not (0 <= x < cells[0] and 0 <= y < cells[1]):
+                continue
+            start, end = np.searchsorted(own, [y * cells[0] + x, y * cells[0] + x + 1])
+            picked = np.arange(start, end) + mip.first[level]
+            away = fraction - (i, j)
+            dx, dy = ((away - mip.inside[picked]) * size).T
+            cos, sin = mip.direction[picked].T
+            u, v = np.stack([cos * dx + sin * dy, cos * dy - sin * dx]) / mip.sigma[picked].T
+            numbers.append(picked)
+            weights.append(np.exp(mip.amplitude[picked] - (u * u + v * v) / 2) * np.prod(_fade(away)))
+    return np.concatenate(numbers), np.concatenate(weights)
+
+
+def _fade(distance: np.ndarray) -> np.ndarray:
+    f = np.clip(2 * (1.5 - np.abs(distance - 0.5)), 0, 1)
+    return f * f * (3 - 2 * f)

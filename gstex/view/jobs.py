@@ -1,0 +1,94 @@
+"""Work in a process beside the window: the picture never waits for it, and it can be stopped at any moment.
+
+A process and not a thread: fits and encoders use every core through libraries that allow one caller at a time.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from gstex.errors import GstexError
+
+__all__ = ["Job", "Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a job is. step of steps of a stage; psnr: of a fit, dB."""
+
+    stage: str
+    step: int
+    steps: int
+    psnr: float | None = None
+
+
+class Job:
+    """function(*arguments, report) in a process of its own.
+
+    title: for people. report: the last one. After `poll` has returned True, either `result` or `error` is there.
+    """
+
+    def __init__(self, title: str, function: Callable[..., Any], *arguments: Any):
+        self.title = title
+        self.report = Report("starting", 0, 1)
+        self.result: Any = None
+        self.error: str | None = None
+        context = multiprocessing.get_context("spawn")  # a fork would copy the window
+        self._connection, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=_run, args=(theirs, function, arguments), name=title)
+        self._process.start()
+        theirs.close()
+        self._done = False
+
+    def poll(self) -> bool:
+        """Take what has arrived; whether the job is over."""
+        while not self._done and self._connection.poll():
+            try:
+                kind, value = self._connection.recv()
+            except (EOFError, OSError):
+                kind, value = "error", f"{self.title}: its process ended without a result, perhaps for want of memory"
+            if kind == "report":
+                self.report = value
+                continue
+            self._done = True
+            self.result, self.error = (value, None) if kind == "result" else (None, value)
+            self._end()
+        return self._done
+
+    def stop(self) -> None:
+        """End it now."""
+        if not self._done:
+            self._done = True
+            self._process.terminate()
+            self._end()
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._process.join()
+
+
+def _run(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """The process: send reports, then the result or one line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window ends it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        result = function(*arguments, lambda now: connection.send(("report", now)))
+        connection.send(("result", result))
+    except GstexError as error:
+        connection.send(("error", str(error)))
+    except MemoryError:
+        connection.send(("error", "not enough memory"))
+    except Exception as error:
+        connection.send(("error", f"unexpected {type(error).__name__}: {error}; this is a bug"))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,68 @@
+"""Camera and light of the lit view. Space: x right, y up, z towards who looks at the plane straight on."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gstex.shading import SPHERE, VIEWS
+from gstex.view.state import Lit
+
+__all__ = ["Camera", "LitUniforms", "camera_of", "lights_of", "turn", "turn_light"]
+
+_PITCH = 89.0
+NEAREST, FARTHEST = 1.15, 20.0
+
+LitUniforms = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """eye: [3]. right, up, forward: unit vectors [3]. tan_half: of half the field of view across the height."""
+
+    eye: np.ndarray
+    right: np.ndarray
+    up: np.ndarray
+    forward: np.ndarray
+    tan_half: float
+
+
+def direction(yaw: float, pitch: float) -> np.ndarray:
+    """Unit vector at angles in degrees; (0, 0) is z, yaw turns to the right, pitch up."""
+    a, b = math.radians(yaw), math.radians(pitch)
+    return np.array([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])
+
+
+def camera_of(lit: Lit) -> Camera:
+    """The camera, which looks at the middle."""
+    out = direction(lit.yaw, lit.pitch)
+    right = np.array([math.cos(math.radians(lit.yaw)), 0.0, -math.sin(math.radians(lit.yaw))])
+    return Camera(out * lit.distance, right, np.cross(out, right), -out,
+                  math.tan(math.radians(lit.field_of_view) / 2))  # fmt: skip
+
+
+def turn(lit: Lit, yaw: float, pitch: float) -> None:
+    """Move the eye round the middle, by degrees."""
+    lit.yaw = (lit.yaw + yaw + 180) % 360 - 180
+    lit.pitch = min(max(lit.pitch + pitch, -_PITCH), _PITCH)
+
+
+def turn_light(lit: Lit, yaw: float, pitch: float) -> None:
+    """Move the light, by degrees."""
+    lit.light_yaw = (lit.light_yaw + yaw + 180) % 360 - 180
+    lit.light_pitch = min(max(lit.light_pitch + pitch, -_PITCH), _PITCH)
+
+
+def lights_of(lit: Lit) -> LitUniforms:
+    """The lights of `gstex.shading`: the movable one for its key light, its fill light, its daylight."""
+    day = VIEWS[0]
+    ambient = SPHERE.ambient if lit.shape == "sphere" else day.ambient
+    key, fill = day.lights
+    return {
+        "light_to": np.array([direction(lit.light_yaw, lit.light_pitch), fill.to]),
+        "light_color": np.array([np.array(key.color) * lit.strength, fill.color]),
+        "ambient_up": np.array(ambient.up),
+        "ambient_sky": np.array(ambient.sky),
+        "ambient_ground": np.array(ambient.ground),
+    }

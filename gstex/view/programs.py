@@ -1,0 +1,67 @@
+"""The viewer's shaders, each compiled when it is first needed: a variant for each way of sampling and each view."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gstex.gl import Program, draw_program
+from gstex.gl.context import import_gl
+from gstex.view.maps import LOOKS
+
+__all__ = ["Programs", "bind_stacks", "set_array"]
+
+_NAMES = {
+    "SAMPLING_TEXELS": 0, "SAMPLING_POINT": 1, "SAMPLING_GRAD": 2,
+    **{f"LOOK_{name.upper().replace(' ', '_')}": number for number, name in enumerate(LOOKS)},
+    "SHOWS_MAP": 0, "SHOWS_SPLIT": 1, "SHOWS_DIFF": 2,
+}  # fmt: skip
+
+
+class Programs:
+    """Programs for files with up to `vec4s` groups of four channels."""
+
+    def __init__(self, vec4s: int):
+        self._vec4s = vec4s
+        self._made: dict[tuple[Any, ...], Program] = {}
+
+    def get(self, vertex: str, fragment: str, **defines: int | str) -> Program:
+        """The program of two files of shaders/view, with these defines; SAMPLING by its name in lower case."""
+        key = (vertex, fragment, *sorted(defines.items()))
+        if key not in self._made:
+            named = {k: f"{k}_{v.upper()}" if isinstance(v, str) else v for k, v in defines.items()}
+            self._made[key] = draw_program(
+                f"view/{vertex}", f"view/{fragment}", {**_NAMES, "GSTEX_VEC4S": self._vec4s, **named}
+            )
+        return self._made[key]
+
+    def delete(self) -> None:
+        """Free them all."""
+        for program in self._made.values():
+            program.delete()
+        self._made.clear()
+
+
+def set_array(program: Program, **uniforms: Any) -> None:
+    """Set uniforms that are arrays: values [n, 2] or [n, 3], integers for ivec2. Those not used are ignored."""
+    gl = import_gl()
+    program.use()
+    for name, values in uniforms.items():
+        location = gl.glGetUniformLocation(program.handle, name)
+        array = np.asarray(values)
+        if location < 0 or not len(array):
+            continue
+        if array.dtype.kind == "i":
+            gl.glUniform2iv(location, len(array), np.ascontiguousarray(array, np.int32))
+        else:
+            gl.glUniform3fv(location, len(array), np.ascontiguousarray(array, np.float32))
+
+
+def bind_stacks(textures: Mapping[str, Any], program: Program) -> None:
+    """Attach texture arrays to the samplers of their names."""
+    gl = import_gl()
+    for unit, (name, handle) in enumerate(textures.items()):
+        gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+        gl.glBindTexture(gl.GL_TEXTURE_2D_ARRAY, handle)
+        program.set(**{name: unit})
+    gl.glActiveTexture(gl.GL_TEXTURE0)

@@ -1,0 +1,181 @@
+"""The pictures that a file is compared with: its source, and the same maps in block codecs; with all their mips.
+
+They go to the GPU as they are here and are filtered there, so that both sides of a split are drawn by the same rules.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gstex import metrics
+from gstex.errors import AmbiguousError, GstexError, MismatchError
+from gstex.material import Material, MipLevel, load_material, make_mips
+from gstex.material.bleed import bleed
+from gstex.view.state import label_of
+
+__all__ = ["Stack", "Wanted", "encode_stack", "load_reference", "to_codes"]
+
+# What engines use, by the channels of an image.
+_BC = {
+    "bc1": {1: "bc4", 2: "bc5", 3: "bc1", 4: "bc3"},
+    "bc7": {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """One stack with its mips.
+
+    levels: uint16 [layers, h, w, 4] each, value = code / 65535; channel c is component c % 4 of layer c // 4.
+    bpp: bits a texel of mip 0, None for the reference. psnr: dB against the reference, None if exact or unknown.
+    """
+
+    label: str
+    levels: tuple[np.ndarray, ...]
+    bpp: float | None = None
+    psnr: float | None = None
+
+    def values(self, mip: int, column: int, row: int) -> np.ndarray:
+        """float64 [4 layers] of a texel, channels in order."""
+        return self.levels[mip][:, row, column].reshape(-1) / 65535.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack has to fit: the description of a material and the way its mips were made, from a file's metadata."""
+
+    material: dict[str, Any]
+    fit: dict[str, Any]
+    width: int
+    height: int
+    channels: int
+    mip_count: int
+    repeat: bool
+
+
+def to_codes(pixels: np.ndarray) -> np.ndarray:
+    """float [h, w, C] in 0..1 -> uint16 [ceil(C / 4), h, w, 4]."""
+    height, width, channels = pixels.shape
+    layers = -(-channels // 4)
+    codes = np.zeros((layers, height, width, 4), np.uint16)
+    for c in range(channels):
+        codes[c // 4, :, :, c % 4] = np.rint(np.clip(pixels[:, :, c], 0, 1) * np.float32(65535))
+    return codes
+
+
+def load_reference(source: Path, wanted: Wanted) -> Stack:
+    """The source of a file, with the mips that the file stands for.
+
+    Raises:
+        MismatchError: it does not fit the file. MaterialError: it cannot be read.
+    """
+    material, levels = _load(source, wanted)
+    return Stack(f"{material.name}, the reference", tuple(to_codes(level.pixels) for level in levels))
+
+
+def encode_stack(
+    source: Path, wanted: Wanted, codec: str, progress: Callable[[str, int, int], None] = lambda *at: None,
+    processes: int | None = None,
+) -> Stack:  # fmt: skip
+    """The source in a block codec, in the packing that engines use, every mip encoded by itself.
+
+    codec: one of `state.CODECS`. progress: called with (stage, done, all). processes: see `compare.pool.run_all`.
+
+    Raises:
+        ExtraError: the encoders are not installed.
+    """
+    from gstex.compare.cache import Cache
+    from gstex.compare.codecs import CODECS, choose_codecs, decode
+    from gstex.compare.encoding import Job, encode_all, unzip
+    from gstex.compare.plans import make_plan
+
+    choose_codecs([codec])  # says what is missing
+    progress("reading the maps", 0, 1)
+    material, levels = _load(source, wanted)
+    images = [image for group in make_plan(material) for image in group[0]]
+    names = [_BC[codec][len(image.channels)] if codec in _BC else codec for image in images]
+    filled = [bleed(level.pixels, level.weights, repeat=wanted.repeat)[0] for level in levels]
+    jobs = [
+        Job(name, np.round(pixels[:, :, image.channels] * 255).astype(np.uint8), image.alpha_weighted)
+        for pixels in filled for image, name in zip(images, names, strict=True)
+    ]  # fmt: skip
+    label = label_of(codec)
+    data = encode_all(jobs, cache=Cache(), processes=processes,
+                      progress=lambda done, total: progress(f"encoding {label}", done, total))  # fmt: skip
+    stacks, byte_count = [], 0
+    for number, level in enumerate(levels):
+        stack = np.array(level.pixels)  # constant channels stay
+        for index, image in enumerate(images):
+            job = jobs[number * len(images) + index]
+            packed = data[number * len(images) + index]
+            height, width, channels = job.image.shape
+            stack[:, :, list(image.channels)] = decode(CODECS[job.codec], unzip(packed), height, width, channels)
+            byte_count += CODECS[job.codec].size(height, width) if number == 0 else 0
+        stacks.append(stack)
+    bpp = 8 * byte_count / (wanted.width * wanted.height)
+    return Stack(label, tuple(map(to_codes, stacks)), bpp, _psnr(stacks[0], material))
+
+
+def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
+    """The material that fits, and as many of its mips as the file has."""
+    material = _read(source, wanted)
+    levels = [MipLevel(material.pixels, material.weights)]
+    if wanted.mip_count > 1:
+        fit = wanted.fit
+        filter = fit["mip_filter"] if fit.get("mip_filter") in ("box", "kaiser") else "box"
+        alpha_test = fit["alpha_test"] if isinstance(fit.get("alpha_test"), float) else None
+        levels = make_mips(material, repeat=wanted.repeat, filter=filter, alpha_test=alpha_test,
+                           roughness_from_normals=fit.get("roughness_from_normals") is True)  # fmt: skip
+    return material, levels[: wanted.mip_count]
+
+
+def _read(source: Path, wanted: Wanted) -> Material:
+    """Read the source; where it could be read in other ways too, read it as it was for the file."""
+    try:
+        material = load_material(source)
+    except AmbiguousError:
+        material = load_material(source, overrides=_overrides(wanted.material))
+    if _roles(material.to_metadata()) != _roles(wanted.material):
+        try:
+            material = load_material(source, overrides=_overrides(wanted.material))
+        except GstexError as error:
+            raise MismatchError(f"{source}: its maps are not those of the file: {error}") from None
+    size, found = (wanted.width, wanted.height), (material.width, material.height)
+    if size != found:
+        raise MismatchError(f"{source}: is {found[0]}x{found[1]}, the file {size[0]}x{size[1]}; give its own source")
+    if len(material.channels) != wanted.channels or _roles(material.to_metadata()) != _roles(wanted.material):
+        raise MismatchError(f"{source}: its maps are not those of the file; give its own source")
+    return material
+
+
+def _roles(material: dict[str, Any]) -> list[tuple[Any, Any]]:
+    rows = material.get("channels")
+    return [(row.get("role"), row.get("component")) for row in rows if isinstance(row, dict)] if isinstance(
+        rows, list) else []  # fmt: skip
+
+
+def _overrides(material: dict[str, Any]) -> list[str]:
+    """The `--map` options that say how a file's maps were read."""
+    rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
+    sources = {row.get("file"): row.get("channels") for row in material.get("sources") or () if isinstance(row, dict)}
+    options = []
+    for key in dict.fromkeys((row.get("role"), row.get("file")) for row in rows):
+        letters = "".join("rgba"[int(row.get("file_channel", 0)) % 4]
+                          for row in rows if (row.get("role"), row.get("file")) == key)  # fmt: skip
+        alone = len({row.get("role") for row in rows if row.get("file") == key[1]}) == 1
+        options.append(f"{key[0]}={key[1]}" + ("" if alone or sources.get(key[1]) == 1 else f":{letters}"))
+    ignored = material.get("ignored")
+    for row in ignored if isinstance(ignored, list) else ():
+        if isinstance(row, list) and row and ":" not in str(row[0]):
+            options.append(f"ignore={row[0]}")
+    return options
+
+
+def _psnr(stack: np.ndarray, material: Material) -> float | None:
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    weights = None if material.weights is None else material.weights[:, :, varying]
+    value = metrics.psnr(stack[:, :, varying], material.pixels[:, :, varying], weights)
+    return value if np.isfinite(value) else None

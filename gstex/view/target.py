@@ -1,0 +1,84 @@
+"""Pictures on the GPU: what a scene draws into, and the stacks that it reads."""
+
+import numpy as np
+
+from gstex.errors import GraphicsError
+from gstex.gl.context import import_gl
+from gstex.view.stacks import Stack
+
+__all__ = ["Target", "upload_stack"]
+
+
+class Target:
+    """A framebuffer with one RGBA8 picture. size: (width, height) in pixels."""
+
+    def __init__(self) -> None:
+        self._gl = gl = import_gl()
+        self.size = (0, 0)
+        self._framebuffer = gl.glGenFramebuffers(1)
+        self._picture = 0
+
+    def bind(self, size: tuple[int, int]) -> None:
+        """Draw into it from now on, at this size."""
+        gl = self._gl
+        if size != self.size:
+            most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
+            if max(size) > most:
+                raise GraphicsError(f"picture: got {size[0]}x{size[1]}, this driver allows {most}; ask for less")
+            self._free_picture()
+            self._picture = gl.glGenTextures(1)
+            gl.glBindTexture(gl.GL_TEXTURE_2D, self._picture)
+            gl.glTexStorage2D(gl.GL_TEXTURE_2D, 1, gl.GL_RGBA8, *size)
+            gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)
+            gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_TEXTURE_2D, self._picture, 0)
+            self.size = size
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)
+        gl.glViewport(0, 0, *size)
+
+    def read(self) -> np.ndarray:
+        """uint8 [height, width, 3], row 0 = top."""
+        gl = self._gl
+        width, height = self.size
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)
+        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+        raw = gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE)
+        return np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1].copy()
+
+    def show(self, left: int, bottom: int) -> None:
+        """Copy it to the window, its lower left corner at these pixels."""
+        gl = self._gl
+        width, height = self.size
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self._framebuffer)
+        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
+        gl.glBlitFramebuffer(0, 0, width, height, left, bottom, left + width, bottom + height,
+                             gl.GL_COLOR_BUFFER_BIT, gl.GL_NEAREST)  # fmt: skip
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+
+    def delete(self) -> None:
+        """Free it."""
+        self._free_picture()
+        self._gl.glDeleteFramebuffers(1, [self._framebuffer])
+
+    def _free_picture(self) -> None:
+        if self._picture:
+            self._gl.glDeleteTextures(1, [self._picture])
+
+
+def upload_stack(stack: Stack) -> int:
+    """A texture array with all levels of a stack; its handle."""
+    gl = import_gl()
+    layers, height, width, _ = stack.levels[0].shape
+    most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
+    if max(width, height) > most:
+        raise GraphicsError(f"{stack.label}: is {width}x{height}, this driver allows {most}")
+    handle = int(gl.glGenTextures(1))
+    gl.glBindTexture(gl.GL_TEXTURE_2D_ARRAY, handle)
+    gl.glTexParameteri(gl.GL_TEXTURE_2D_ARRAY, gl.GL_TEXTURE_MIN_FILTER, gl.GL_NEAREST_MIPMAP_NEAREST)
+    gl.glTexParameteri(gl.GL_TEXTURE_2D_ARRAY, gl.GL_TEXTURE_MAG_FILTER, gl.GL_NEAREST)
+    gl.glTexStorage3D(gl.GL_TEXTURE_2D_ARRAY, len(stack.levels), gl.GL_RGBA16, width, height, layers)
+    gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+    for level, codes in enumerate(stack.levels):
+        _, height, width, _ = codes.shape
+        gl.glTexSubImage3D(gl.GL_TEXTURE_2D_ARRAY, level, 0, 0, 0, width, height, layers, gl.GL_RGBA,
+                           gl.GL_UNSIGNED_SHORT, np.ascontiguousarray(codes))  # fmt: skip
+    return handle
