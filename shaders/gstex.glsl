@@ -231,18 +231,22 @@ void gstex_add(GstexHeader h, GstexStream s, int bits, float weight, inout Gstex
     }
 }
 
-// For files with a K: the heaviest candidates so far, in falling order. at: first bit of the features, from the base.
-struct GstexKept { float weight; uint at; };
+// For files with a K: the heaviest candidates so far, in falling order, and where their features are (bits from the
+// base). Globals, because compilers would copy arrays that are arguments.
+float gstex_kept_weight[32];
+uint gstex_kept_at[32];
 
-void gstex_keep(GstexKept candidate, int top_k, inout int count, inout GstexKept kept[32]) {
+// Puts a candidate in its place among `count`; of equal ones the first in the file comes first. Returns the new count.
+int gstex_keep(float weight, uint at, int count, int top_k) {
     int place = count;
     for (; place > 0; --place) {
-        GstexKept other = kept[place - 1]; // of equal ones that stays which stands first in the file
-        if (other.weight > candidate.weight || (other.weight == candidate.weight && other.at < candidate.at)) break;
-        if (place < top_k) kept[place] = other;
+        float other = gstex_kept_weight[place - 1];
+        uint other_at = gstex_kept_at[place - 1];
+        if (other > weight || (other == weight && other_at < at)) break;
+        if (place < top_k) { gstex_kept_weight[place] = other; gstex_kept_at[place] = other_at; }
     }
-    if (place < top_k) kept[place] = candidate;
-    count = min(count + 1, top_k);
+    if (place < top_k) { gstex_kept_weight[place] = weight; gstex_kept_at[place] = at; }
+    return min(count + 1, top_k);
 }
 
 // ---- One evaluation ------------------------------------------------------------------------------------------------
@@ -253,8 +257,7 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
     GstexSum sum;
     sum.weight = background_weight;
     for (int i = 0; i < GSTEX_VEC4S; ++i) sum.codes[i] = vec4(0);
-    GstexKept kept[32];
-    int kept_count = 0, budget = h.candidates_max;
+    int kept = 0, budget = h.candidates_max;
 
     if (mip.raw) { // texels are records with 8 bits a channel, and whole words
         int varying_channels = 0;
@@ -282,14 +285,16 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
                 vec2 from_cell = (fraction - vec2(i - 1, j - 1)) * level.cell_size;
                 float weight = gstex_weight(h, level, mip.filter_variance, from_cell, s) * fade_x[i] * fade_y[j];
                 if (h.top_k > 0)
-                    gstex_keep(GstexKept(weight, uint(32 * (s.next - h.base) - s.left)), h.top_k, kept_count, kept);
+                    kept = gstex_keep(weight, uint(32 * (s.next - h.base) - s.left), kept, h.top_k);
                 else if (weight > 5.96e-8 * sum.weight) // 2^-24: a smaller one would vanish in rounding
                     gstex_add(h, s, 0, weight, sum);
             }
         }
     }
-    for (int k = 0; k < kept_count; ++k)
-        gstex_add(h, gstex_open(h.base + int(kept[k].at >> 5), int(kept[k].at & 31u)), 0, kept[k].weight, sum);
+    for (int k = 0; k < kept; ++k) {
+        uint at = gstex_kept_at[k];
+        gstex_add(h, gstex_open(h.base + int(at >> 5), int(at & 31u)), 0, gstex_kept_weight[k], sum);
+    }
 
     GstexValue value;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
