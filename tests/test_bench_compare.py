@@ -77,7 +77,7 @@ class Line:
     texels = 8000
 
     def __init__(self, smallest=-6):
-        self.asked, self.smallest, self.dots = [], smallest, {}
+        self.asked, self.smallest, self.dots, self.others = [], smallest, {}, []
         self.usual = {"ASTC 12x12": Dot(4000, {"psnr": 35.0}, {"ao": 35.0})}
         # The best mix has 35 dB at 3000 bytes.
         self.hulls = {"astc": [Dot(1500, {"psnr": 29.0}, {"ao": 29.0}), Dot(3000, {"psnr": 35.0}, {"ao": 35.0})]}
@@ -139,6 +139,19 @@ def test_the_plot_is_a_picture():
     (x0, y0), (x1, y1) = [tuple(map(float, p.split(","))) for p in line.getAttribute("points").split()]
     assert 40 <= x0 < x1 <= 290 and y0 > y1
     assert "moss &amp; co" in text and "a &lt; b" in text
+    assert "Image-GS" not in text  # the legend names what is there
+
+
+def test_the_plot_has_the_point_of_image_gs():
+    line = Line()
+    line.others = [Dot(1100, {"psnr": 27.5}, {"ao": 27.5})]
+    for step in (1, 2):
+        line.fit(step)
+    series = bench_compare._series(line, "psnr")
+    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare._series(line, "shaded")
+    svg = xml.dom.minidom.parseString(plot("one", {"moss": series}))
+    large = [c for c in svg.getElementsByTagName("circle") if c.getAttribute("r") == "3.5"]
+    assert {c.getAttribute("fill") for c in large} == {"#edae49", "#9db4c0"}  # the other is the only usual stack
 
 
 def test_image_gs_is_compared_at_the_rate_of_a_quality():
@@ -212,6 +225,7 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
     assert float(brick["bpp_asked"]) - 22 * 8 / texels < float(brick["image_gs_bpp"]) <= float(brick["bpp_asked"])
     for name in ("compare-psnr.svg", "compare-shaded.svg"):
         xml.dom.minidom.parse(str(results / name))
+        assert "Image-GS" in (results / name).read_text()
 
     count = len(fits)
     again, _ = run(data, *arguments)

@@ -133,6 +133,7 @@ class _Measured:
                          lambda: _baseline_row(material, codecs, exhaustive, label))  # fmt: skip
         self.hulls: dict[str, Curve] = {family: [Dot(**dot) for dot in dots] for family, dots in row["hulls"].items()}
         self.usual = {name: Dot(**dot) for name, dot in row["usual"].items()}
+        self.others: list[Dot] = []  # of Image-GS, where it was fitted
         self._fits: dict[int, Dot | None] = {}
 
     @property
@@ -167,7 +168,9 @@ class _Measured:
             dot = _dot(size, quality["psnr_by_map"], quality)
             return {"dot": dot, "bytes_with_lists": with_lists, "gaussians": gaussians}
 
-        return self._kept("image-gs", settings, code_version(IMAGE_GS_SOURCES), fit)
+        found = self._kept("image-gs", settings, code_version(IMAGE_GS_SOURCES), fit)
+        self.others.append(Dot(**found["dot"]))
+        return found
 
     def _kept(
         self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
@@ -343,6 +346,7 @@ def _series(measured: _Measured, criterion: str) -> dict[str, list[tuple[float, 
     curves = {
         "best ASTC": measured.hulls.get("astc", ()), "best BC": measured.hulls.get("bc", ()),
         "ASTC, one block size": sorted(measured.usual.values(), key=lambda dot: dot.bytes), "gstex": measured.fits,
+        "Image-GS": measured.others,
     }  # fmt: skip
     mine = [dot.bytes for dot in measured.fits]
     if not mine:

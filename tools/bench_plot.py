@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from xml.sax.saxutils import escape
 
 __all__ = ["plot"]
@@ -13,8 +13,11 @@ Points = Sequence[tuple[float, float]]  # (bits a texel, dB)
 _COLUMNS = 3
 _WIDTH, _HEIGHT = 300, 210  # of a plot with its margins
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 24, 30
-_HEAD, _LEGEND_WIDTH = 40, 360
-_COLORS = {"gstex": "#d1495b", "best ASTC": "#2e86ab", "best BC": "#6a994e", "ASTC, one block size": "#9db4c0"}
+_HEAD, _LEGEND_WIDTH = 40, 460
+_COLORS = {
+    "gstex": "#d1495b", "best ASTC": "#2e86ab", "best BC": "#6a994e", "ASTC, one block size": "#9db4c0",
+    "Image-GS": "#edae49",
+}  # fmt: skip
 _GRID = "#e4e4e4"
 
 
@@ -32,7 +35,7 @@ def plot(title: str, panels: Mapping[str, Mapping[str, Points]]) -> str:
         'font-family="sans-serif" font-size="10" fill="#333">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="12" y="18" font-size="14">{escape(title)}</text>',
-        *_legend(),
+        *_legend({name for series in panels.values() for name in series}),
     ]
     for number, (name, series) in enumerate(panels.items()):
         x, y = number % columns * _WIDTH, _HEAD + number // columns * _HEIGHT
@@ -40,9 +43,11 @@ def plot(title: str, panels: Mapping[str, Mapping[str, Points]]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _legend() -> list[str]:
+def _legend(names: Set[str]) -> list[str]:
     parts, x = [], 12
     for name, color in _COLORS.items():
+        if name not in names:
+            continue
         parts.append(f'<circle cx="{x}" cy="31" r="3" fill="{color}"/><text x="{x + 7}" y="34">{name}</text>')
         x += 30 + 6 * len(name)
     return parts
@@ -76,5 +81,6 @@ def _panel(name: str, series: Mapping[str, Points]) -> str:
         if len(places) > 1 and "," not in label:
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
             parts.append(f'<polyline points="{line}" fill="none" stroke="{_COLORS[label]}" stroke-width="1.5"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{_COLORS[label]}"/>' for x, y in places]
+        radius = 2 if len(places) > 1 else 3.5  # a dot that has no line to it has to be seen by itself
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{_COLORS[label]}"/>' for x, y in places]
     return "".join(parts)
