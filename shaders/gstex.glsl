@@ -223,9 +223,10 @@ void gstex_add(GstexHeader h, GstexStream s, int bits, float weight, inout Gstex
         int count = gstex_feature_bits(h, c);
         if (count > 0 && bits > 0) count = bits;
         if (s.left < count) { // so few are left that another word fits behind them
-            uint word = GSTEX_LOAD(s.next++);
+            uint word = GSTEX_LOAD(s.next);
             s.window = uvec2(s.window.x | word << s.left, (word >> 1) >> (31 - s.left));
             s.left += 32;
+            s.next += 1;
         }
         sum.codes[c >> 2][c & 3] += weight * gstex_take(s, count);
     }
