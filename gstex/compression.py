@@ -12,7 +12,7 @@ from . import metrics
 from .errors import BudgetError, UsageError
 from .fit.chain import Mip, fit_chain
 from .fit.fit import BudgetTooSmall, Task
-from .fit.settings import EFFORTS, QUALITIES, make_settings
+from .fit.settings import EFFORTS, QUALITIES, make_settings, rate_of
 from .fit.shared import SHARED_MIPS
 from .format import header_words, pack
 from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
@@ -67,9 +67,9 @@ def compress(
         source: a folder of maps, one image, or a Material.
         bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
-        quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel; used when
-            neither bpp nor gaussians is given.
-        effort: 'fast', 'normal' or 'thorough': steps of the fit.
+        quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 4 times that with
+            loss 'restore'; used when neither bpp nor gaussians is given.
+        effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
         device: 'auto' or 'cpu'.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
         mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
@@ -79,7 +79,8 @@ def compress(
         alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
         sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear
             filtering.
-        loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks.
+        loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks, 'restore' for a picture that is cleaner than its
+            source, which JPEG or noise has damaged.
         importance: what matters: an image or array in which it is white (see
             gstex.material.importance.load_importance), or 'auto' for an estimate. A white texel counts 16 times as
             much as a black one, in all maps and mips.
@@ -99,7 +100,7 @@ def compress(
     _check_choice("effort", effort, EFFORTS)
     _check_choice("device", device, ("auto", "cpu"))
     _check_choice("sampling", sampling, ("direct", "bilinear"))
-    _check_choice("loss", loss, ("l2", "perceptual"))
+    _check_choice("loss", loss, ("l2", "perceptual", "restore"))
     _check_choice("mip_filter", mip_filter, FILTERS)
     if alpha_test is not None and not 0 < alpha_test <= 1:
         raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
@@ -118,7 +119,7 @@ def compress(
     repeat = (wrap or material.wrap) == "repeat"
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     if bpp is None and gaussians is None:
-        bpp = QUALITIES[quality] * max(1, len(varying))
+        bpp = rate_of(quality, loss) * max(1, len(varying))
     settings = make_settings(effort, sampling, loss)
 
     levels = [MipLevel(material.pixels, material.weights)]
@@ -153,7 +154,7 @@ def compress(
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
         "material": material.to_metadata(),
-        "fit": {**asdict(settings), "bpp": bpp, "gaussians": gaussians, "effort": effort, "sampling": sampling,
+        "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort, "sampling": sampling,
                 "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
                 "alpha_test": alpha_test, "importance": matters.name if matters else None,
                 "seed": seed, "backend": "cpu"},

@@ -91,12 +91,14 @@ def test_options_reach_the_fit(command: Command, steel: Path, monkeypatch: pytes
     ran = command("compress", steel, "--gaussians", "77", "--effort", "thorough", "--device", "cpu",
                   "--wrap", "clamp", "--sampling", "bilinear", "--loss", "perceptual", "--seed", "5",
                   "--map", "roughness=RustedSteel_orm.png:b", "--map", "ignore=RustedSteel_normal.png",
-                  "--no-mips", "--mip-filter", "kaiser", "--roughness-from-normals", "--alpha-test", "0.5")
+                  "--no-mips", "--mip-filter", "kaiser", "--roughness-from-normals", "--alpha-test", "0.5",
+                  "--importance", "auto")
     assert ran.code == 1
     del seen["progress"]
     assert seen == {"bpp": None, "gaussians": 77, "quality": "normal", "effort": "thorough", "device": "cpu",
                     "wrap": "clamp", "sampling": "bilinear", "loss": "perceptual", "seed": 5, "channels": 5,
-                    "mips": False, "mip_filter": "kaiser", "roughness_from_normals": True, "alpha_test": 0.5}
+                    "mips": False, "mip_filter": "kaiser", "roughness_from_normals": True, "alpha_test": 0.5,
+                    "importance": "auto"}
 
 
 def test_threads_do_not_change_the_file(steel: Path, tmp_path: Path) -> None:

@@ -46,8 +46,9 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
               help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1.")
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What the shader will do: one evaluation at any uv, or four fetches and a filter.")
-@click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True,
-              help="What to make small: the squared error (PSNR), or L1 + SSIM (looks).")
+@click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
+              help="What to make small: the squared error (PSNR), L1 + SSIM (looks), or the traces of noise and JPEG "
+                   "in a damaged input.")
 @click.option("--importance", metavar="IMAGE|auto",
               help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
                    "much as black.")

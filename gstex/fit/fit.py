@@ -349,7 +349,7 @@ class _Fit:
     def _coding(self) -> tuple[Coding, int]:
         """The coding that suits the present Gaussians and the words of the section with it."""
         task, p = self.task, self.parameters
-        precision = choose_precision(float(np.sqrt(self.mse)))
+        precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)))
         shared = task.above.coding if task.above else None
         coding = make_coding(self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared)
         return coding, words_needed(coding, self.placement, task.stack_channels)
