@@ -67,7 +67,7 @@ def compress(
         source: a folder of maps, one image, or a Material.
         bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
-        quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 4 times that with
+        quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
             loss 'restore'; used when neither bpp nor gaussians is given.
         effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
         device: 'auto' or 'cpu'.
@@ -154,8 +154,8 @@ def compress(
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
         "material": material.to_metadata(),
-        "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort, "sampling": sampling,
-                "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
+        "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
+                "sampling": sampling, "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
                 "alpha_test": alpha_test, "importance": matters.name if matters else None,
                 "seed": seed, "backend": "cpu"},
     }  # fmt: skip

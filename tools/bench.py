@@ -5,6 +5,8 @@
     python tools/bench.py rd --full     whole materials
     python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
     python tools/bench.py images        single pictures at low rates, against JPEG and AVIF
+    python tools/bench.py importance    regions that matter, with and without an importance map
+    python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -29,7 +31,9 @@ from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
 from bench_images import images  # noqa: E402
+from bench_importance import importance  # noqa: E402
 from bench_mips import mips  # noqa: E402
+from bench_restore import restore  # noqa: E402
 from bench_run import choose_cases, endings  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
@@ -65,7 +69,9 @@ def bench() -> None:
 bench.add_command(compare)
 bench.add_command(filtering)
 bench.add_command(images)
+bench.add_command(importance)
 bench.add_command(mips)
+bench.add_command(restore)
 
 
 @bench.command()

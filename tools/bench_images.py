@@ -30,7 +30,7 @@ from gstex.compare.image_gs import fit_image_gs
 from gstex.errors import BudgetError
 from gstex.material import Material, load_material
 
-__all__ = ["images"]
+__all__ = ["as_material", "images", "read_opaque"]
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".images-store.jsonl"
@@ -86,7 +86,7 @@ def images(
     with endings(context, results):
         for case in cases:
             pixels = read_opaque(case.path)
-            material = _as_material(pixels)
+            material = as_material(pixels)
             for rate in rates or RATES:
                 row = measure(pixels, material, rate, effort, image_gs, store, case.name)
                 rows.append({"image": case.name, **row})
@@ -106,7 +106,8 @@ def read_opaque(path: Path) -> np.ndarray:
     return np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB"))
 
 
-def _as_material(pixels: np.ndarray) -> Material:
+def as_material(pixels: np.ndarray) -> Material:
+    """A picture uint8 [H, W, 3], sRGB, as a material."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
         Image.fromarray(pixels).save(path)

@@ -1,0 +1,191 @@
+"""`bench.py restore`: pictures that JPEG or noise has damaged, and how much nearer to the clean ones a fit brings them.
+
+The fit sees the damaged picture alone. docs/benchmarks.md says what the columns mean.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import PIL
+from bench_cases import Case
+from bench_images import as_material, read_opaque
+from bench_run import endings, pick
+from bench_store import Store, code_version, key_of
+from bench_strips import from_text, sheet, to_text
+from bench_table import describe_run, typed_command, write_table
+from PIL import Image
+
+import gstex
+from gstex import metrics
+from gstex.picture import write_picture
+
+__all__ = ["restore"]
+
+ROOT = Path(__file__).resolve().parent.parent
+STORE_NAME = ".restore-store.jsonl"
+SEED = 0
+SIZE = 256
+COLUMNS = (
+    "image", "damage", "bpp", "gaussians", "damaged_psnr", "restored_psnr", "restored_gain", "l2_gain", "blur_gain",
+    "seconds",
+)  # fmt: skip
+BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0)  # sigma in texels
+TIMES = 4  # pixels of a texel in the picture
+PART = (80, 80, 64)  # first row, first column and size of what the picture shows
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A crop of SIZE x SIZE texels. shown: the damage of the row in the picture, if it is there."""
+
+    name: str
+    path: str
+    row: int
+    column: int
+    shown: str = ""
+
+
+PICTURES = (
+    Picture("bg club", "images/bg club.jpg", 200, 660, shown="jpeg 10"),
+    Picture("goblin", "images/goblin.png", 0, 0),
+    Picture("kate-hazen-pop-m3lvin", "images/kate-hazen-pop-m3lvin.png", 420, 760),
+    Picture("kodim23", "images/kodim23.png", 120, 70, shown="noise 25"),
+    Picture("sylvie green smile", "images/sylvie green smile.png", 20, 66, shown="jpeg 10"),
+    Picture("corrugated_steel007b", "corrugated_steel007b/CorrugatedSteel007B_1K-JPG_Color.jpg", 384, 384),
+    Picture("fabric_pattern_07", "fabric_pattern_07/fabric_pattern_07_col_1_1k.jpg", 384, 384),
+    Picture("flight_helmet_mat3", "flight_helmet_mat3/FlightHelmet_baseColor3.png", 1552, 108),
+    Picture("trim_misc_1", "trim_misc_1/trim_misc_1_albedo.png", 1030, 1600),
+)
+DAMAGES = ("noise 15", "noise 25", "jpeg 10", "jpeg 20", "jpeg 30")
+
+
+def damage(pixels: np.ndarray, how: str) -> np.ndarray:
+    """Damage uint8 [h, w, 3]: 'noise S' adds normal noise of sigma S / 255, 'jpeg Q' stores it at quality Q."""
+    kind, amount = how.split()
+    if kind == "noise":
+        noise = np.random.default_rng(SEED).normal(0, float(amount), pixels.shape)
+        return np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=int(amount))
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur float [h, w, C] with a Gaussian of sigma texels; the borders go on."""
+    if sigma == 0:
+        return image
+    reach = int(np.ceil(4 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    taps /= taps.sum()
+    for axis in (0, 1):
+        padded = np.pad(image, [(reach, reach) if a == axis else (0, 0) for a in range(3)], mode="edge")
+        image = sum(t * np.take(padded, np.arange(image.shape[axis]) + k, axis) for k, t in enumerate(taps))
+    return image
+
+
+@click.command()
+@click.option("--bpp", type=click.FloatRange(min=0, max=64, min_open=True), metavar="B",
+              help="Bits a texel.  [default: that of --quality normal]")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="fast", show_default=True,
+              help="Of the fits with loss l2.")
+@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this one; may be given many times.")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where the table and kept rows go.  [default: benchmarks/results]")
+@click.pass_context
+def restore(
+    context: click.Context, bpp: float | None, effort: str, names: tuple[str, ...], data: Path, results: Path
+) -> None:
+    """Damaged pictures: how much cleaner --loss restore makes them."""
+    cases = [Case(p.name, data / p.path, "whole") for p in PICTURES if (data / p.path).exists()]
+    if not cases:
+        raise click.ClickException(f"{data}: holds none of {', '.join(p.path for p in PICTURES)}; give --data DIR")
+    wanted = {case.name: case for case in pick(cases, names)}
+    store = Store(results / STORE_NAME)
+    rows, strips = [], []
+    with endings(context, results):
+        for picture in PICTURES:
+            if picture.name not in wanted:
+                continue
+            whole = read_opaque(wanted[picture.name].path)
+            clean = whole[picture.row : picture.row + SIZE, picture.column : picture.column + SIZE]
+            for how in DAMAGES:
+                row = _kept(picture.name, clean, how, {"bpp": bpp, "effort": effort, "seed": SEED}, store)
+                rows.append({"image": picture.name, "damage": how, **row})
+                if how == picture.shown:
+                    strips.append(_strip(clean, row))
+        about = {**describe_run(typed_command(context)), "pillow": PIL.__version__,
+                 "settings": f"effort {effort}, mips off, seed {SEED}"}  # fmt: skip
+        title = "Damaged pictures, restored by a fit"
+        for path in write_table(results, "restore", title, about, COLUMNS, [*rows, *_means(rows)]):
+            click.echo(path)
+        if strips:
+            write_picture(results / "restore.png", sheet(strips, times=TIMES))
+            click.echo(results / "restore.png")
+
+
+def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], store: Store) -> dict[str, Any]:
+    """The figures of a damage, from the store or found out and kept there."""
+    keyed = {**settings, "damage": how, "pillow": PIL.__version__, "part": PART}
+    key = key_of(as_material(clean), keyed, code_version())
+    row = store.get(key)
+    if row is None:
+        click.echo(f"{name}, {how}", err=True)
+        sys.stderr.flush()
+        row = measure(clean, damage(clean, how), settings)
+        store.add(key, keyed, row)
+    return row
+
+
+def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+    """Fit a damaged picture and compare with the clean one, both uint8 [h, w, 3]."""
+    truth, seen = clean / 255, damaged / 255
+    material = as_material(damaged)
+    restored = gstex.compress(material, loss="restore", mips=False, **settings)
+    image = restored.decode()
+    plain = gstex.compress(material, mips=False, **{**settings, "bpp": restored.metadata["fit"]["bpp"]})
+    before, after = metrics.psnr(seen, truth), metrics.psnr(image, truth)
+    return {
+        "bpp": restored.report["bpp"],
+        "gaussians": restored.report["gaussians"],
+        "damaged_psnr": before,
+        "restored_psnr": after,
+        "restored_gain": after - before,
+        "l2_gain": metrics.psnr(plain.decode(), truth) - before,
+        "blur_gain": max(metrics.psnr(blurred(seen, sigma), truth) for sigma in BLURS) - before,
+        "seconds": restored.report["seconds"],
+        "pictures": [to_text(_part(damaged)), to_text(_part(np.rint(image.clip(0, 1) * 255).astype(np.uint8)))],
+    }
+
+
+def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each damage one row with the means of the gains."""
+    means = []
+    for how in DAMAGES:
+        picked = [row for row in rows if row["damage"] == how]
+        gains = {c: sum(row[c] for row in picked) / len(picked) for c in COLUMNS if c.endswith("_gain")}
+        means.append({"image": "mean", "damage": how, **gains})
+    return means
+
+
+def _part(pixels: np.ndarray) -> np.ndarray:
+    row, column, size = PART
+    return pixels[row : row + size, column : column + size]
+
+
+def _strip(clean: np.ndarray, row: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+    """Clean, damaged and restored."""
+    before, after = (from_text(text) for text in row["pictures"])
+    return [
+        ("original", _part(clean)),
+        (f"damaged: {row['damaged_psnr']:.1f} dB", before),
+        (f"restored: {row['restored_psnr']:.1f} dB", after),
+    ]
