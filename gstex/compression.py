@@ -155,9 +155,9 @@ def compress(
         "generator": f"gstex {__version__}",
         "material": material.to_metadata(),
         "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
-                "sampling": sampling, "mip_filter": mip_filter if mips else None, "roughness_from_normals": roughness_from_normals,
-                "alpha_test": alpha_test, "importance": matters.name if matters else None,
-                "seed": seed, "backend": "cpu"},
+                "sampling": sampling, "mip_filter": mip_filter if mips else None,
+                "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
+                "importance": matters.name if matters else None, "seed": seed, "backend": "cpu"},
     }  # fmt: skip
     if progress:
         progress(Progress("measure", settings.steps, settings.steps, None))
