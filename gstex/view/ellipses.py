@@ -9,20 +9,20 @@ from gstex.gl.context import import_gl
 from gstex.view.gaussians import MipGaussians
 from gstex.view.inspect import explain_texel
 from gstex.view.maps import ShownMap, shown
-from gstex.view.state import ViewState
 
 __all__ = ["Ellipses", "instances"]
 
 
 def instances(
-    mip: MipGaussians, one: ShownMap, state: ViewState, size: tuple[int, int], strongest: frozenset[int] = frozenset()
+    mip: MipGaussians, one: ShownMap, level: int | None, size: tuple[int, int],
+    strongest: frozenset[int] = frozenset(),
 ) -> np.ndarray:  # fmt: skip
-    """float32 [n, 12] for the Gaussians that the state shows, large ones first.
+    """float32 [n, 12] for the Gaussians of a level, or of all, large ones first.
 
     size: of mip 0 in texels. strongest: numbers of Gaussians that stand out. A row: centre x, y and half axes at one
     sigma, in texels of mip 0; cos, sin, level, 1 if it stands out; colour of the map, weight at the centre.
     """
-    pick = np.arange(mip.count) if state.level is None else np.flatnonzero(mip.level == state.level)
+    pick = np.arange(mip.count) if level is None else np.flatnonzero(mip.level == level)
     pick = pick[np.argsort(-mip.sigma[pick].max(axis=1), kind="stable")] if len(pick) else pick
     scale = np.array(size) / (mip.width, mip.height)
     rows = np.zeros((len(pick), 12), np.float32)
@@ -53,18 +53,18 @@ class Ellipses:
             gl.glVertexAttribDivisor(place, 1)
         gl.glBindVertexArray(0)
 
-    def update(self, mip: MipGaussians, one: ShownMap, state: ViewState, size: tuple[int, int]) -> None:
-        """Hold the Gaussians that the state shows; those of the inspected texel stand out."""
-        key = (id(mip), one, state.level, state.pinned)
+    def update(
+        self, mip: MipGaussians, one: ShownMap, level: int | None, texel: tuple[int, int] | None, size: tuple[int, int]
+    ) -> None:  # fmt: skip
+        """Hold the Gaussians of a level, or of all; those that make an inspected texel stand out."""
+        key = (id(mip), one, level, texel)
         if key == self._key:
             return
         self._key = key
         strongest: frozenset[int] = frozenset()
-        if state.pinned is not None and mip.count:
-            column = min(state.pinned[0], mip.shown_width - 1)
-            row = min(state.pinned[1], mip.shown_height - 1)
-            strongest = frozenset(part.gaussian for part in explain_texel(mip, column, row).strongest)
-        rows = instances(mip, one, state, size, strongest)
+        if texel is not None and mip.count:
+            strongest = frozenset(part.gaussian for part in explain_texel(mip, *texel).strongest)
+        rows = instances(mip, one, level, size, strongest)
         self._count = len(rows)
         gl = self._gl
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)

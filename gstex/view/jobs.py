@@ -85,6 +85,8 @@ def _run(connection: Connection, function: Callable[..., Any], arguments: tuple[
         connection.send(("error", "not enough memory"))
     except Exception as error:
         connection.send(("error", f"unexpected {type(error).__name__}: {error}; this is a bug"))
+    connection.close()
+    os._exit(0)  # at once: the clean-up of some libraries complains on stderr
 
 
 def _end_with_parent() -> None:

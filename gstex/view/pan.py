@@ -51,7 +51,7 @@ def place(state: ViewState, width: int, height: int, mip_count: int, size: tuple
     left = round(size[0] / 2 - state.center[0] * zoom * width)
     top = round(size[1] / 2 - state.center[1] * zoom * height)
     lod = state.lod if state.lod is not None else -math.log2(zoom)
-    return Placement(left, top, zoom, width, height, min(max(lod, 0.0), mip_count - 1.0))
+    return Placement(left, top, zoom, width, height, min(max(lod, 0.0) + 0.0, mip_count - 1.0))
 
 
 def zoom_at(state: ViewState, placement: Placement, factor: float, x: float, y: float, size: tuple[int, int]) -> None:

@@ -135,10 +135,11 @@ class Scene:
     def _draw_cells(
         self, state: ViewState, placement: Placement, frame: dict[str, Any], content_scale: float
     ) -> None:
-        mip = self.document.gaussians(self.shown_mip(placement))
+        number = self.shown_mip(placement)
+        mip = self.document.gaussians(number)
         pinned = (-1.0, -1.0)
-        if state.pinned is not None:
-            pinned = ((state.pinned[0] + 0.5) / mip.shown_width, (state.pinned[1] + 0.5) / mip.shown_height)
+        if (texel := state.pinned_in(number, (mip.shown_width, mip.shown_height))) is not None:
+            pinned = ((texel[0] + 0.5) / mip.shown_width, (texel[1] + 0.5) / mip.shown_height)
         program = self._programs.get("screen.vert", "cells.frag")
         program.set(**frame, level_count=len(mip.cells), only_level=-1 if state.level is None else state.level,
                     pinned=pinned, line_width=content_scale)  # fmt: skip
@@ -149,8 +150,10 @@ class Scene:
         self, state: ViewState, placement: Placement, frame: dict[str, Any], content_scale: float
     ) -> None:
         gl = self._gl
-        mip = self.document.gaussians(self.shown_mip(placement))
-        self._ellipses.update(mip, self.shown_map(state), state, (placement.width, placement.height))
+        number = self.shown_mip(placement)
+        mip = self.document.gaussians(number)
+        texel = state.pinned_in(number, (mip.shown_width, mip.shown_height))
+        self._ellipses.update(mip, self.shown_map(state), state.level, texel, (placement.width, placement.height))
         program = self._programs.get("ellipse.vert", "ellipse.frag")
         program.set(**frame, sigmas=state.sigmas, line_width=content_scale, fill=0.35)
         set_array(program, level_color=LEVEL_COLORS)

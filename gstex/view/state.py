@@ -47,7 +47,7 @@ class ViewState:
     middle. sampling: one of SAMPLINGS. other: one of OTHERS, what 'split' and 'diff' compare with. split: place of the
     line, 0..1 of the width. gain: of differences. level: of Gaussians, None for all. sigmas: size of the ellipses.
     tiled: the texture goes on beyond its border. grid: lines between texels where these are large. pinned: (column,
-    row) of the inspected texel of the mip shown.
+    row) of the inspected texel, in texels of mip 0.
     """
 
     view: str = "map"
@@ -71,6 +71,12 @@ class ViewState:
     def flat(self) -> bool:
         """Whether the view shows the texture itself, to pan and zoom."""
         return self.view != "lit"
+
+    def pinned_in(self, mip: int, size: tuple[int, int]) -> tuple[int, int] | None:
+        """The inspected texel of a mip of `size` texels."""
+        if self.pinned is None:
+            return None
+        return min(max(self.pinned[0] >> mip, 0), size[0] - 1), min(max(self.pinned[1] >> mip, 0), size[1] - 1)
 
     def compares(self) -> tuple[bool, bool]:
         """(whether the reference is needed, whether `other` is) to draw this."""

@@ -44,14 +44,14 @@ class Target:
         raw = gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE)
         return np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1].copy()
 
-    def show(self, left: int, bottom: int) -> None:
-        """Copy it to the window, its lower left corner at these pixels."""
+    def show(self, left: int, bottom: int, size: tuple[int, int]) -> None:
+        """Copy it to the window, its lower left corner at these pixels, enlarged to `size`."""
         gl = self._gl
-        width, height = self.size
+        width, height = size
         gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self._framebuffer)
         gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
-        gl.glBlitFramebuffer(0, 0, width, height, left, bottom, left + width, bottom + height,
-                             gl.GL_COLOR_BUFFER_BIT, gl.GL_NEAREST)  # fmt: skip
+        gl.glBlitFramebuffer(0, 0, *self.size, left, bottom, left + width, bottom + height, gl.GL_COLOR_BUFFER_BIT,
+                             gl.GL_NEAREST if size == self.size else gl.GL_LINEAR)  # fmt: skip
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
 
     def delete(self) -> None:

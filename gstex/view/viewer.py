@@ -1,0 +1,90 @@
+"""What the keys, the mouse and the panel work on: the session, what of the interface is open, where the picture is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gstex.view import pan
+from gstex.view.document import Document
+from gstex.view.maps import ShownMap
+from gstex.view.pan import Placement
+from gstex.view.session import Session
+from gstex.view.state import ViewState
+
+__all__ = ["Viewer"]
+
+
+@dataclass
+class Viewer:
+    """The window's own state.
+
+    size: of the picture in pixels; left, top: its corner in the window, in pixels. scale: pixels a unit of the
+    pointer. content_scale: of the screen. panel, help: whether they are open. dialog: '', 'open' or 'save'.
+    pointer: pixel of the picture under it, None outside. closing: whether to end. decode_ms, frame_ms: measured.
+    software: whether the CPU draws. picture_wanted: a file to write the picture to.
+    """
+
+    session: Session
+    size: tuple[int, int] = (1, 1)
+    left: int = 0
+    top: int = 0
+    scale: float = 1.0
+    content_scale: float = 1.0
+    panel: bool = True
+    help: bool = False
+    dialog: str = ""
+    dialog_text: str = ""
+    pointer: tuple[float, float] | None = None
+    closing: bool = False
+    decode_ms: float = 0.0
+    frame_ms: float = 0.0
+    renderer: str = ""
+    software: bool = False
+    picture_wanted: Path | None = None
+    drag: str = field(default="", repr=False)
+
+    @property
+    def state(self) -> ViewState:
+        """What is shown."""
+        return self.session.state
+
+    @property
+    def document(self) -> Document | None:
+        """The file."""
+        return self.session.document
+
+    def placement(self) -> Placement | None:
+        """Where the texture lies; None if nothing flat is shown."""
+        if self.document is None or not self.state.flat:
+            return None
+        texture = self.document.texture
+        return pan.place(self.state, texture.width, texture.height, texture.mip_count, self.size)
+
+    def mip(self) -> int:
+        """The mip whose texels the pointer finds."""
+        placement = self.placement()
+        return int(placement.lod + 0.5) if placement else 0
+
+    def texel_under(self, pointer: tuple[float, float]) -> tuple[int, int] | None:
+        """(column, row) of mip 0 under a pixel of the picture; None beside the texture."""
+        placement = self.placement()
+        if placement is None:
+            return None
+        u, v = placement.uv_at(*pointer)
+        if self.state.tiled:
+            u, v = u % 1.0, v % 1.0
+        if not (0 <= u < 1 and 0 <= v < 1):
+            return None
+        return min(int(u * placement.width), placement.width - 1), min(int(v * placement.height), placement.height - 1)
+
+    def shown_map(self) -> ShownMap | None:
+        """The map or channel shown."""
+        if self.document is None:
+            return None
+        maps = self.document.maps
+        return maps[min(self.state.map, len(maps) - 1)].pick(self.state.channel)
+
+    def other_ready(self) -> bool:
+        """Whether all stacks that the view needs are there; asks for those that are not."""
+        reference, other = self.state.compares()
+        names = ["reference"] * reference + [self.state.other] * other
+        return all([self.session.want(name) for name in dict.fromkeys(names)])

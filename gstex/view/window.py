@@ -1,0 +1,269 @@
+"""The window: GLFW, the loop, and when to draw. Nothing is drawn anew that has not changed."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gstex.errors import ExtraError, GraphicsError, GstexError
+from gstex.view.document import Document
+from gstex.view.session import Session
+from gstex.view.state import ViewState
+
+__all__ = ["run"]
+
+_INSTALL = 'the window needs OpenGL, GLFW and Dear ImGui: pip install "gstex[view]"'
+_ADVICE = "; --screenshot OUT.png draws without a window"
+_IDLE_SECONDS = 0.25  # between looks at jobs and at the file
+_SLOW_MS = 90.0  # a picture that takes longer is coarser while something moves
+_MOVING_SECONDS = 0.35  # how long after the last input
+_TITLE = "gstex view"
+
+
+def run(
+    file: Path | None, reference: Path | None, size: tuple[int, int], make_state: Callable[[Document], ViewState]
+) -> None:  # fmt: skip
+    """Open a window and stay until it is closed.
+
+    size: of the window, in units of the screen. make_state: the first state of a file.
+
+    Raises:
+        ExtraError: the extra is missing. GraphicsError: no display, or no OpenGL 4.3. GstexError: the file cannot be
+        read.
+    """
+    glfw = _import_glfw()
+    session = Session(make_state)
+    if file is not None and file.is_file():
+        session.open(file, reference)
+    elif file is not None and not file.is_dir():
+        session.open(file)  # raises with the reason
+    window = _open_window(glfw, size)
+    try:
+        if file is not None and file.is_dir():
+            session.compress(file)
+        _Loop(glfw, window, session).run()
+    finally:
+        session.close()
+        glfw.terminate()
+
+
+def _import_glfw() -> Any:
+    """GLFW, after a check that all of the extra is there."""
+    # GLFW makes its context by EGL where it can, X11 and Wayland alike; PyOpenGL has to look for functions there too.
+    if sys.platform.startswith("linux") and "OpenGL" not in sys.modules:
+        os.environ["PYOPENGL_PLATFORM"] = "egl"
+    try:
+        import glfw
+        import imgui_bundle  # noqa: F401
+    except ImportError as error:
+        raise ExtraError(_INSTALL) from error
+    from gstex.gl.context import import_gl
+
+    import_gl()
+    return glfw
+
+
+def _open_window(glfw: Any, size: tuple[int, int]) -> Any:
+    glfw.ERROR_REPORTING = "ignore"
+    if not glfw.init():
+        raise GraphicsError(f"no display to open a window on ({_reason(glfw)}){_ADVICE}")
+    hints = {
+        glfw.CONTEXT_VERSION_MAJOR: 4, glfw.CONTEXT_VERSION_MINOR: 3, glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE,
+        glfw.SCALE_TO_MONITOR: glfw.TRUE,
+    }  # fmt: skip
+    if sys.platform.startswith("linux"):
+        hints[glfw.CONTEXT_CREATION_API] = glfw.EGL_CONTEXT_API
+    for hint, value in hints.items():
+        glfw.window_hint(hint, value)
+    window = glfw.create_window(*size, _TITLE, None, None)
+    if not window:
+        reason = _reason(glfw)
+        glfw.terminate()
+        raise GraphicsError(f"no window with OpenGL 4.3 ({reason}){_ADVICE}")
+    glfw.set_window_size_limits(window, 320, 240, glfw.DONT_CARE, glfw.DONT_CARE)
+    glfw.make_context_current(window)
+    glfw.swap_interval(1)
+    return window
+
+
+def _reason(glfw: Any) -> str:
+    _, text = glfw.get_error()
+    return text.decode(errors="replace") if text else "GLFW gives no reason"
+
+
+class _Loop:
+    """One window at work."""
+
+    def __init__(self, glfw: Any, window: Any, session: Session):
+        from imgui_bundle import imgui
+        from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
+
+        from gstex.gl import current_context
+        from gstex.view.style import apply_style
+        from gstex.view.target import Target
+        from gstex.view.viewer import Viewer
+
+        context = current_context()
+        self._glfw, self._window, self._session, self._imgui = glfw, window, session, imgui
+        imgui.create_context()
+        imgui.get_io().set_ini_filename("")
+        self._renderer = GlfwRenderer(window)
+        self._viewer = Viewer(session, renderer=context.renderer, software=context.is_software)
+        self._viewer.content_scale = max(glfw.get_window_content_scale(window)[0], 0.5)
+        # Where the system scales windows itself, the framebuffer is larger than the window and so are its pixels.
+        self._viewer.scale = self._pixel_scale()
+        apply_style(self._viewer.content_scale / self._viewer.scale)
+        self._target = Target()
+        self._scene: Any = None
+        self._given: dict[str, Any] = {}  # stacks that the scene has
+        self._drawn: Any = None  # what the target shows
+        self._coarse = False
+        self._moved = 0.0
+        self._warm: set[tuple[Any, ...]] = set()
+        glfw.set_drop_callback(window, self._drop)
+
+    def run(self) -> None:
+        """Until the window is closed."""
+        glfw, viewer = self._glfw, self._viewer
+        frames = 3
+        while not glfw.window_should_close(self._window) and not viewer.closing:
+            before = self._inputs()
+            if frames > 0:
+                glfw.poll_events()
+            else:
+                glfw.wait_events_timeout(_IDLE_SECONDS)
+            started = time.perf_counter()
+            if self._session.poll() or self._inputs() != before or frames <= 0:
+                frames = 3  # the interface settles in a few
+            frames -= 1
+            self._frame()
+            viewer.frame_ms += 0.3 * (1e3 * (time.perf_counter() - started) - viewer.frame_ms)
+            glfw.swap_buffers(self._window)
+        if self._scene is not None:
+            self._scene.delete()
+
+    def _inputs(self) -> tuple[Any, ...]:
+        return (*self._glfw.get_cursor_pos(self._window), self._glfw.get_framebuffer_size(self._window))
+
+    def _frame(self) -> None:
+        from OpenGL import GL as gl
+
+        from gstex.view import overlay, panel, popups
+        from gstex.view.keys import run_keys
+        from gstex.view.mouse import run_mouse
+
+        imgui, viewer = self._imgui, self._viewer
+        viewer.scale = self._pixel_scale()
+        self._renderer.process_inputs()
+        imgui.new_frame()
+        width, height = imgui.get_io().display_size.x, imgui.get_io().display_size.y
+        top = panel.draw_toolbar(viewer, width)
+        bottom = imgui.get_text_line_height() + 6
+        unit = imgui.get_font_size() / 15
+        beside = min(panel.PANEL_WIDTH * unit, 0.5 * width) if viewer.panel else 0.0
+        if viewer.panel:
+            panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
+        viewer.left, viewer.top = 0, round(top * viewer.scale)
+        viewer.size = (max(1, round((width - beside) * viewer.scale)),
+                       max(1, round((height - bottom) * viewer.scale) - viewer.top))  # fmt: skip
+        run_mouse(viewer)
+        run_keys(viewer)
+        popups.draw_popups(viewer, width, height)
+        overlay.draw_overlay(viewer)
+        overlay.draw_status(viewer, height - bottom, width, bottom)
+        imgui.render()
+
+        self._draw_scene()
+        framebuffer = self._glfw.get_framebuffer_size(self._window)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glViewport(0, 0, *framebuffer)
+        gl.glClearColor(0.1, 0.1, 0.1, 1.0)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        if self._scene is not None:
+            self._target.show(viewer.left, framebuffer[1] - viewer.top - viewer.size[1], viewer.size)
+        self._renderer.render(imgui.get_draw_data())
+
+    def _draw_scene(self) -> None:
+        """Draw into the target what has changed; coarser while it moves, where drawing is slow."""
+        viewer, session, moment = self._viewer, self._session, time.monotonic()
+        document = session.document
+        if document is None:
+            return
+        if self._scene is None or self._scene.document is not document:
+            self._new_scene(document)
+        viewer.other_ready()
+        for name, stack in session.stacks.items():
+            if self._given.get(name) is not stack:
+                self._scene.set_stack(name, stack)
+                self._given[name] = stack
+        now = (deepcopy(session.state), viewer.size, id(document), frozenset(self._given))
+        if now != self._drawn:
+            self._moved = moment
+        moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
+        if now == self._drawn and not (self._coarse and not moving):
+            return
+        coarse = moving and self._drawn is not None and viewer.decode_ms > _SLOW_MS
+        factor = min(4, 2 if viewer.decode_ms < 6 * _SLOW_MS else 4) if coarse else 1
+        self._draw_at(factor)
+        self._drawn, self._coarse = now, factor > 1
+        if viewer.picture_wanted is not None:
+            self._write_picture(viewer.picture_wanted)
+
+    def _draw_at(self, factor: int) -> None:
+        """Draw with pixels of `factor` times the size."""
+        from OpenGL import GL as gl
+
+        viewer, state = self._viewer, self._session.state
+        size = (max(1, viewer.size[0] // factor), max(1, viewer.size[1] // factor))
+        placement = viewer.placement()
+        if factor > 1 and placement is not None:
+            state = replace(state, zoom=placement.zoom / factor, lod=placement.lod)
+        kind = (id(self._scene), state.view, state.sampling)
+        if kind not in self._warm:  # compile its shaders, so that the time below is that of drawing
+            self._warm.add(kind)
+            self._scene.draw(state, self._target, (4, 4))
+        gl.glFinish()
+        started = time.perf_counter()
+        try:
+            self._scene.draw(state, self._target, size, viewer.content_scale / factor)
+        except GraphicsError as error:
+            self._session.say(str(error).splitlines()[0], error=True)
+        gl.glFinish()
+        if factor == 1:
+            viewer.decode_ms = 1e3 * (time.perf_counter() - started)
+
+    def _new_scene(self, document: Document) -> None:
+        from gstex.view.scene import Scene
+
+        if self._scene is not None:
+            self._scene.delete()
+        self._scene, self._given, self._drawn = Scene(document), {}, None
+        self._glfw.set_window_title(self._window, f"{document.name} - {_TITLE}")
+
+    def _write_picture(self, path: Path) -> None:
+        from gstex.picture import write_picture
+
+        self._viewer.picture_wanted = None
+        try:
+            write_picture(path, self._target.read())
+            self._session.say(f"wrote {path}")
+        except GstexError as error:
+            self._session.say(str(error), error=True)
+
+    def _drop(self, window: Any, paths: list[str]) -> None:
+        """GLFW's callback."""
+        from gstex.view.popups import open_path
+
+        for path in paths[:1]:
+            open_path(self._viewer, Path(path))
+
+    def _pixel_scale(self) -> float:
+        """Pixels of the framebuffer a unit of the pointer."""
+        with contextlib.suppress(ZeroDivisionError):
+            return self._glfw.get_framebuffer_size(self._window)[0] / self._glfw.get_window_size(self._window)[0]
+        return 1.0
