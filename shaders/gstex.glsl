@@ -287,7 +287,7 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
                 float weight = gstex_weight(h, level, mip.filter_variance, from_cell, s) * fade_x[i] * fade_y[j];
                 if (h.top_k > 0)
                     kept = gstex_keep(weight, uint(32 * (s.next - h.base) - s.left), kept, h.top_k);
-                else if (weight > 5.96e-8 * sum.weight) // 2^-24: a smaller one would vanish in rounding
+                else if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 smaller ones still change nothing
                     gstex_add(h, s, 0, weight, sum);
             }
         }

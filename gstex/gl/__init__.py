@@ -1,4 +1,4 @@
-"""OpenGL around shaders/gstex.glsl: a context without a window, programs, buffers of words, decoding of a mip.
+"""OpenGL around shaders/gstex.glsl: a context without a window, programs, buffers of words, decoding of whole mips.
 
 For the viewer, the tests and tools that run the shaders; an engine needs only the .glsl file. PyOpenGL comes with
 the extra `view` and is imported by nothing but the modules of this package.
@@ -7,10 +7,10 @@ the extra `view` and is imported by nothing but the modules of this package.
 from .buffer import WordBuffer, join_words, word_texture
 from .channels import channel_uniforms
 from .context import Context, current_context, surfaceless
-from .decode import decode_mip
+from .decode import decode_mips
 from .program import Program, compute_program, draw_program, read_shader
 
 __all__ = [
-    "Context", "Program", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "decode_mip",
+    "Context", "Program", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "decode_mips",
     "draw_program", "join_words", "read_shader", "surfaceless", "word_texture",
 ]  # fmt: skip

@@ -1,0 +1,132 @@
+"""Runs the functions of shaders/gstex.glsl at many points on whatever OpenGL there is, mostly llvmpipe.
+
+Draws one pixel a point into integer textures, which OpenGL 4.3 and OpenGL ES 3.0 can both do, so that the same tests
+run the two readings of the decoder's text: words in a storage buffer, and words in a texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gstex.errors import GraphicsError
+from gstex.gl import Program, WordBuffer, draw_program, join_words, surfaceless, word_texture
+from gstex.gl.context import import_gl
+
+SHADERS = Path(__file__).parent / "glsl"
+LIMIT = 1 / 1024
+_WIDTH = 256  # of the targets, and of the texture of words; small, so that words wrap into rows
+_FETCH, _SAMPLE, _BILINEAR, _GRAD = "CALL_FETCH", "CALL_SAMPLE", "CALL_BILINEAR", "CALL_GRAD"
+
+
+@contextmanager
+def context_or_skip(*, es: bool = False) -> Iterator[None]:
+    """A context without a window; the test is skipped where there is none, and fails if it leaves a GL error."""
+    opened = surfaceless(es=es)
+    try:
+        opened.__enter__()
+    except GraphicsError as error:
+        pytest.skip(f"no OpenGL without a window here: {error}")
+    try:
+        yield
+        assert import_gl().glGetError() == 0
+    finally:
+        opened.__exit__(None, None, None)
+
+
+class Runner:
+    """Programs for one context, compiled when they are first called; uploads materials and reads them at points."""
+
+    def __init__(self, *, es: bool = False):
+        self.gl = import_gl()
+        self.es = es
+        self._programs: dict[tuple[str, int], Program] = {}
+        self._words: Any = None
+        self.bases: list[int] = []
+        self.gl.glBindVertexArray(self.gl.glGenVertexArrays(1))
+        self.gl.glBindFramebuffer(self.gl.GL_FRAMEBUFFER, self.gl.glGenFramebuffers(1))
+
+    def upload(self, *materials: np.ndarray) -> None:
+        """Replace the words by those of these materials; their base words are in `bases`."""
+        if self.es:
+            if self._words is not None:
+                self.gl.glDeleteTextures(1, [self._words])
+            joined, self.bases = join_words(materials)
+            self._words = word_texture(joined, width=_WIDTH, unit=0)
+            return
+        if self._words is not None:
+            self._words.delete()
+        self._words = WordBuffer(materials)
+        self.bases = self._words.bases
+
+    def fetch(self, columns: np.ndarray, rows: np.ndarray, mip: int, *, vec4s: int = 4, base: int = 0) -> np.ndarray:
+        """gstex_fetch of texels -> float32 [M, 4 vec4s]."""
+        points = np.stack([columns, rows, np.full(len(columns), mip), np.zeros(len(columns))], axis=1)
+        return self._run(_FETCH, points, None, vec4s, base)
+
+    def sample(self, uv: np.ndarray, lod: Any = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0) -> Any:
+        """gstex_sample or gstex_sample_bilinear at uv [M, 2] and lod (a number or [M]) -> float32 [M, 4 vec4s]."""
+        lod = np.broadcast_to(lod, (len(uv),))
+        points = np.concatenate([uv, lod[:, None], np.zeros((len(uv), 1))], axis=1)
+        return self._run(_BILINEAR if bilinear else _SAMPLE, points, None, vec4s, base)
+
+    def sample_grad(self, uv: np.ndarray, duv: np.ndarray, *, vec4s: int = 4, base: int = 0) -> np.ndarray:
+        """gstex_sample_grad at uv [M, 2] with the steps duv [M, 2, 2] -> float32 [M, 4 vec4s]."""
+        points = np.concatenate([uv, np.zeros((len(uv), 2))], axis=1)
+        return self._run(_GRAD, points, duv.reshape(-1, 4), vec4s, base)
+
+    def _run(self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int) -> np.ndarray:
+        gl, key = self.gl, (call, vec4s)
+        if key not in self._programs:
+            defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, call: 1}
+            if self.es:
+                defines["GSTEX_WIDTH"] = _WIDTH
+            self._programs[key] = draw_program(SHADERS / "screen.vert", SHADERS / "points.frag", defines)
+        rows = -(-len(points) // _WIDTH)
+        textures = [self._texture(1, _pixels(points, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT)]
+        if steps is not None:
+            textures.append(self._texture(2, _pixels(steps, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT))
+        empty = np.zeros((rows, _WIDTH, 4), np.uint32)
+        for layer in range(vec4s):
+            target = self._texture(3, empty, gl.GL_RGBA32UI, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT)
+            gl.glFramebufferTexture2D(
+                gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0 + layer, gl.GL_TEXTURE_2D, target, 0
+            )
+            textures.append(target)
+        for layer in range(vec4s, 4):
+            gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0 + layer, gl.GL_TEXTURE_2D, 0, 0)
+        attachments = [gl.GL_COLOR_ATTACHMENT0 + layer for layer in range(vec4s)]
+        gl.glDrawBuffers(vec4s, np.array(attachments, np.uint32))
+        assert gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) == gl.GL_FRAMEBUFFER_COMPLETE
+        gl.glViewport(0, 0, _WIDTH, rows)
+        self._programs[key].set(gstex_words=0, point_texels=1, step_texels=2, base=base)
+        gl.glDrawArrays(gl.GL_TRIANGLES, 0, 3)
+        layers = []
+        for attachment in attachments:
+            gl.glReadBuffer(attachment)
+            pixels = np.empty((rows, _WIDTH, 4), np.uint32)
+            gl.glReadPixels(0, 0, _WIDTH, rows, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT, pixels)
+            layers.append(pixels.view(np.float32).reshape(-1, 4)[: len(points)])
+        gl.glDeleteTextures(len(textures), textures)
+        return np.concatenate(layers, axis=1)
+
+    def _texture(self, unit: int, pixels: np.ndarray, internal: Any, layout: Any, kind: Any) -> Any:
+        gl = self.gl
+        handle = gl.glGenTextures(1)
+        gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, handle)
+        for name in (gl.GL_TEXTURE_MIN_FILTER, gl.GL_TEXTURE_MAG_FILTER):
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, name, gl.GL_NEAREST)
+        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, internal, _WIDTH, len(pixels), 0, layout, kind, pixels)
+        return handle
+
+
+def _pixels(values: np.ndarray, rows: int) -> np.ndarray:
+    padded = np.zeros((rows * _WIDTH, 4), np.float32)
+    padded[: len(values)] = values
+    return padded.reshape(rows, _WIDTH, 4)

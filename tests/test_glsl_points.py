@@ -1,0 +1,154 @@
+"""The functions of shaders/gstex.glsl at any texel and point, in both readings of its text: GLSL with a storage
+buffer, and GLSL ES 3.00 with a texture of words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from glsl_materials import material_of, random_texture, tied_points
+from glsl_runner import LIMIT, Runner, context_or_skip
+from make_golden import DATA, GOLDEN
+
+import gstex
+from gstex.sampling import footprints
+from gstex.texture import Texture
+
+POINTS = 700
+
+
+@pytest.fixture(scope="module", params=["gl", "es"])
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    with context_or_skip(es=request.param == "es"):
+        yield Runner(es=request.param == "es")
+
+
+def texels(texture: Texture, mip: int) -> tuple[np.ndarray, np.ndarray]:
+    """(columns, rows) of all texels of a mip, row by row."""
+    height, width = texture.decode(mip).shape[:2]
+    rows, columns = np.divmod(np.arange(height * width), width)
+    return columns, rows
+
+
+def points(rng: np.random.Generator) -> np.ndarray:
+    """uv in -2 .. 3, some of them on the borders of the texture: float32 [M, 2]."""
+    uv = rng.uniform(-2, 3, (POINTS, 2)).astype(np.float32)
+    uv[:9] = [(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1)]
+    return uv
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_files(name: str, runner: Runner) -> None:
+    texture, expected = gstex.load(DATA / f"golden_v0_{name}.gstex"), np.load(DATA / f"golden_v0_{name}.npz")
+    runner.upload(texture.words)
+    for mip in range(texture.mip_count):
+        found = runner.fetch(*texels(texture, mip), mip)
+        reference = expected[f"mip{mip}"].reshape(-1, texture.channels)
+        np.testing.assert_allclose(found[:, : texture.channels], reference, atol=LIMIT)
+
+
+@pytest.mark.parametrize("channels", range(1, 17))
+def test_texels_and_points_of_any_number_of_channels(channels: int, runner: Runner) -> None:
+    """Mips of all kinds; wrap rule, filtering and size depend on the number. Channels that do not exist are 0."""
+    texture, rng = random_texture(channels), np.random.default_rng(channels)
+    runner.upload(texture.words)
+    for mip in range(texture.mip_count):
+        found = runner.fetch(*texels(texture, mip), mip)
+        np.testing.assert_allclose(found[:, :channels], texture.decode(mip).reshape(-1, channels), atol=LIMIT)
+        assert not found[:, channels:].any()
+    uv, lod = points(rng), rng.uniform(-1, texture.mip_count + 1, POINTS).astype(np.float32)
+    lod[:20] = np.arange(20) % texture.mip_count
+    own, fetched = runner.sample(uv, lod), runner.sample(uv, lod, bilinear=True)
+    np.testing.assert_allclose(own[:, :channels], texture.sample(uv, lod), atol=LIMIT)
+    np.testing.assert_allclose(fetched[:, :channels], texture.sample(uv, lod, filter="bilinear"), atol=LIMIT)
+    assert not own[:, channels:].any() and not fetched[:, channels:].any()
+
+
+@pytest.mark.parametrize("channels", [1, 6, 10, 13])
+def test_footprints(channels: int, runner: Runner) -> None:
+    texture, rng = random_texture(channels), np.random.default_rng(channels)
+    runner.upload(texture.words)
+    uv = points(rng)
+    # Round and long ones, up to larger than the texture, any way round; and those without width or size.
+    size = np.exp2(rng.uniform(-9, 1, (POINTS, 1, 2)))
+    duv = (rng.normal(size=(POINTS, 2, 2)) * size).astype(np.float32)
+    duv[0], duv[1:40, 1], duv[40:80, 0] = 0, 0, 0
+    duv[80:120, 1] = duv[80:120, 0]
+    # No more channels than needed: llvmpipe ends the loops of a pixel after 65535 rounds of all of them together.
+    found = runner.sample_grad(uv, duv, vec4s=-(-channels // 4))[:, :channels]
+    counted = stable(texture, duv)
+    np.testing.assert_allclose(found[counted], texture.sample(uv, duv=duv)[counted], atol=LIMIT)
+
+
+def stable(texture: Texture, duv: np.ndarray) -> np.ndarray:
+    """bool [M]: where the number of taps does not hang on rounding. Of these points at most a hundredth are lost."""
+    taps = [
+        footprints(duv * np.array([[[x], [y]]]), texture.width, texture.height)[1]
+        for x in (1 - 1e-5, 1, 1 + 1e-5)
+        for y in (1 - 1e-5, 1, 1 + 1e-5)
+    ]
+    same = np.ptp(taps, axis=0) == 0
+    assert same.mean() > 0.99 and len(set(taps[4][same])) == 8
+    return same
+
+
+@pytest.mark.parametrize("top_k", [1, 10])
+def test_points_with_a_top_k(top_k: int, runner: Runner) -> None:
+    texture = random_texture(4, top_k=top_k)
+    uv = np.random.default_rng(top_k).uniform(0, 1, (POINTS, 2)).astype(np.float32)
+    runner.upload(texture.words)
+    for mip in (0, 1, 3):
+        counted = ~tied_points(material_of(texture), mip, uv)
+        assert counted.mean() > 0.99
+        found = runner.sample(uv, mip)[:, :4]
+        np.testing.assert_allclose(found[counted], texture.sample(uv, mip)[counted], atol=LIMIT)
+
+
+def test_five_materials_in_one_buffer(runner: Runner) -> None:
+    textures = [random_texture(channels, seed=7) for channels in (3, 16, 1, 9, 8)]
+    runner.upload(*(texture.words for texture in textures))
+    assert runner.bases[0] == 0 and len(set(runner.bases)) == 5
+    rng = np.random.default_rng(5)
+    uv, lod = points(rng), rng.uniform(0, 5, POINTS).astype(np.float32)
+    for texture, base in zip(textures, runner.bases, strict=True):
+        found = runner.sample(uv, lod, base=base)[:, : texture.channels]
+        np.testing.assert_allclose(found, texture.sample(uv, lod), atol=LIMIT)
+        found = runner.fetch(*texels(texture, 1), 1, base=base)[:, : texture.channels]
+        np.testing.assert_allclose(found, texture.decode(1).reshape(-1, texture.channels), atol=LIMIT)
+
+
+@pytest.mark.parametrize("vec4s", [1, 2, 3, 4])
+def test_channels_beyond_those_asked_for_are_left_out(vec4s: int, runner: Runner) -> None:
+    texture = random_texture(11)
+    runner.upload(texture.words)
+    found = runner.fetch(*texels(texture, 0), 0, vec4s=vec4s)
+    kept = min(11, 4 * vec4s)
+    assert found.shape[1] == 4 * vec4s
+    np.testing.assert_allclose(found[:, :kept], texture.decode(0).reshape(-1, 11)[:, :kept], atol=LIMIT)
+
+
+@pytest.mark.parametrize("channels", [1, 2])  # clamp, repeat
+def test_texels_beyond_the_borders(channels: int, runner: Runner) -> None:
+    texture = random_texture(channels)
+    runner.upload(texture.words)
+    for mip in range(texture.mip_count):
+        expected = texture.decode(mip)
+        height, width = expected.shape[:2]
+        rows, columns = (a.ravel() for a in np.mgrid[-height : 2 * height, -width : 2 * width])
+        found = runner.fetch(columns, rows, mip)[:, :channels]
+        if texture.wrap == "repeat":
+            np.testing.assert_allclose(found, expected[rows % height, columns % width], atol=LIMIT)
+        else:
+            inside = expected[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+            np.testing.assert_allclose(found, inside, atol=LIMIT)
+
+
+def test_mips_beyond_the_last_are_the_last(runner: Runner) -> None:
+    texture = random_texture(5)
+    runner.upload(texture.words)
+    last = texture.mip_count - 1
+    columns, rows = texels(texture, last)
+    np.testing.assert_array_equal(runner.fetch(columns, rows, 200), runner.fetch(columns, rows, last))
+    columns, rows = texels(texture, 0)
+    np.testing.assert_array_equal(runner.fetch(columns, rows, -3), runner.fetch(columns, rows, 0))
