@@ -1,0 +1,252 @@
+"""Draw crops as gstex and the best ASTC mix keep them in the same bytes, with the differences magnified.
+
+    python tools/compare_picture.py                     benchmarks/results/compare-win.png and compare-loss.png
+    python tools/compare_picture.py moss steel=corrugated_steel007b      compare-moss.png and compare-steel.png
+
+A crop is one of the 256x256 ones of `bench.py rd --quick`. The mix is the first corner of the hull of all mixes that
+takes --bpp or more, and gstex gets at most its bytes. All figures are of the whole crop; the pictures show the part of
+it with the most edges in all maps, twice as large: albedo, and the material lit by daylight (`gstex.shading`). The
+encoders' results are kept in the cache of `gstex compare`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench_cases import Case, quick_cases  # noqa: E402
+from bench_run import choose_cases, endings  # noqa: E402
+
+import gstex  # noqa: E402
+from gstex import metrics  # noqa: E402
+from gstex.compare.baselines import encode_baselines  # noqa: E402
+from gstex.compare.cache import Cache  # noqa: E402
+from gstex.compare.codecs import CODECS, choose_codecs  # noqa: E402
+from gstex.compare.hull import Option  # noqa: E402
+from gstex.compare.run import gpu_section  # noqa: E402
+from gstex.compare.stored import assemble  # noqa: E402
+from gstex.material import Material  # noqa: E402
+from gstex.shading import VIEWS, is_lit, render_plane_views  # noqa: E402
+
+PICTURES = ("win=trim_misc_1", "loss=fabric_pattern_07")
+SHOWN, STEP = 128, 32  # texels of side, and of the grid of parts to choose from
+ZOOM = 2
+CELL, GAP, MARGIN = SHOWN * ZOOM, 8, 10
+HEAD, TITLE, BETWEEN, LINE = 96, 24, 20, 18  # heights of text and the space below differences
+GAINS = (1, 2, 4, 8, 16, 32)
+LEVELS = 32  # colours of the differences
+# The report's ramp: from no error to one at the end of the range.
+RAMP = ((0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164))
+PAPER, INK, FAINT = (255, 255, 255), (24, 24, 24), (105, 105, 105)
+BETTER = (20, 110, 40)
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One way to keep a crop. title: for people; stack: what it decodes to; bytes: of mip 0."""
+
+    title: str
+    stack: np.ndarray
+    bytes: int
+    quality: metrics.Quality
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One thing to look at. pictures: [H, W, 3] sRGB in 0..1, the original first; psnr: of the others, in dB."""
+
+    title: str
+    pictures: list[np.ndarray]
+    psnr: list[float]
+
+
+@click.command()
+@click.argument("pictures", metavar="[NAME=]MATERIAL...", nargs=-1)
+@click.option("--bpp", type=float, default=1.0, show_default=True, help="Bits a texel at least; the next mix decides.")
+@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where pictures go, as compare-NAME.png.  [default: benchmarks/results]")
+@click.pass_context
+def main(
+    context: click.Context, pictures: tuple[str, ...], bpp: float, effort: str, data: Path, results: Path
+) -> None:
+    """Draw crops: original, gstex, and the best ASTC mix of the same bytes."""
+    asked = [(name, material or name) for name, _, material in (p.partition("=") for p in pictures or PICTURES)]
+    choose_cases(data, "quick", [material for _, material in asked])
+    cases: dict[str, Case] = {case.name: case for case in quick_cases(data)}
+    with endings(context, results, keeps=False):
+        results.mkdir(parents=True, exist_ok=True)
+        for name, key in asked:
+            material = cases[key].load()
+            path = results / f"compare-{name}.png"
+            draw(material, keep(material, bpp, effort)).save(path, optimize=True)
+            click.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def keep(material: Material, bpp: float, effort: str) -> tuple[Way, Way, Option]:
+    """The crop in gstex and in ASTC, and what the latter is made of."""
+    codecs, notes = choose_codecs(["astc"])
+    if notes:
+        raise gstex.GstexError(notes[0])
+    texels = material.width * material.height
+    hull = encode_baselines(material, codecs, cache=Cache()).hulls["astc"]
+    corner = next((option for option in hull if 8 * option.bytes / texels >= bpp), hull[-1])
+    texture = gstex.compress(material, bpp=8 * corner.bytes / texels, effort=effort)
+    ours, theirs = texture.decode(), assemble(corner.choice.values(), material)
+    return (
+        Way("gstex", ours, len(gpu_section(texture)), metrics.measure_quality(ours, material, flip=False)),
+        Way("ASTC, best mix", theirs, corner.bytes, metrics.measure_quality(theirs, material, flip=False)),
+        corner,
+    )
+
+
+def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
+    """The picture: a column for the original and each way, a row and its differences for each thing to look at."""
+    *ways, corner = kept
+    rows = _rows(material, ways)
+    lines = _wrapped(_recipe(corner), _font(12), 3 * CELL + 2 * GAP)
+    height = MARGIN + HEAD + len(rows) * (TITLE + 2 * CELL + GAP + BETWEEN) + LINE * len(lines) + MARGIN
+    sheet = Image.new("RGB", (2 * MARGIN + 3 * CELL + 2 * GAP, height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    columns = [MARGIN + i * (CELL + GAP) for i in range(3)]
+
+    pen.text((MARGIN, MARGIN), _verdict(material, ways), INK, _font(20))
+    texels = material.width * material.height
+    raw = 8 * sum(c.constant is None for c in material.channels)
+    heads: list[tuple[str, str, float | None]] = [("original", f"{raw} bits a texel", None)]
+    for way in ways:
+        heads.append((way.title, f"{8 * way.bytes / texels:.2f} bits a texel, PSNR", way.quality.psnr))
+    for x, (title, rate, _), text in zip(columns, heads, _marked([h[2] for h in heads[1:]]), strict=True):
+        pen.text((x, MARGIN + 42), title, INK, _font(16))
+        pen.text((x, MARGIN + 64), rate, FAINT, _font(13))
+        _figure(pen, (x + pen.textlength(rate + " ", _font(13)), MARGIN + 64), text)
+
+    top = MARGIN + HEAD
+    for row in rows:
+        pen.text((columns[0], top), row.title, INK, _font(14))
+        for x, text in zip(columns, _marked(row.psnr), strict=True):
+            _figure(pen, (x, top + 1), text)
+        top += TITLE
+        differences = [np.abs(p - row.pictures[0]).max(axis=2) for p in row.pictures[1:]]
+        gain = _gain(differences)
+        for x, picture in zip(columns, row.pictures, strict=True):
+            sheet.paste(_enlarged(np.rint(picture * 255).astype(np.uint8)), (x, top))
+        top += CELL + GAP
+        _explain(sheet, (columns[0], top), gain)
+        for x, difference in zip(columns[1:], differences, strict=True):
+            sheet.paste(_enlarged(_ramp(difference * gain)), (x, top))
+        top += CELL + BETWEEN
+    for number, line in enumerate(lines):
+        pen.text((MARGIN, top + LINE * number), line, FAINT, _font(12))
+    return sheet
+
+
+def _rows(material: Material, ways: Sequence[Way]) -> list[Row]:
+    channels = material.to_metadata()["channels"]
+    stacks = [material.pixels, *(way.stack for way in ways)]
+    albedo = [i for i, c in enumerate(material.channels) if c.role == "albedo"][:3]
+    looks: list[tuple[str, list[np.ndarray]]] = []
+    if len(albedo) == 3:
+        looks.append(("albedo", [np.clip(stack[:, :, albedo], 0, 1) for stack in stacks]))
+    if is_lit(channels):
+        lit = [render_plane_views(s, channels, material.normal_convention, VIEWS[:1])[0] for s in stacks]
+        looks.append(("all maps, lit by daylight", lit))
+    part = _part(material.pixels)
+    return [Row(title, [p[part] for p in pictures], [metrics.psnr(p, pictures[0]) for p in pictures[1:]])
+            for title, pictures in looks]  # fmt: skip
+
+
+def _verdict(material: Material, ways: Sequence[Way]) -> str:
+    ours, theirs = (np.inf if way.quality.psnr is None else way.quality.psnr for way in ways)
+    ahead, gain = ("gstex", ours - theirs) if ours >= theirs else ("ASTC", theirs - ours)
+    return f"{material.name}: {ahead} is closer, by {gain:.1f} dB over all {len(material.channels)} channels"
+
+
+def _recipe(corner: Option) -> str:
+    """What the mix is made of, and how to read the figures."""
+    parts = []
+    for stored in corner.choice.values():
+        size = "" if stored.scale == 1 else f" at 1/{stored.scale} resolution"
+        parts.append(f"{stored.image} {CODECS[stored.codec].label.removeprefix('ASTC ')}{size}")
+    return ("ASTC, best mix: the block sizes and resolutions with the least error for their bytes, here "
+            f"{', '.join(parts)}. All figures are of the whole crop of 256x256 texels, of which a part "
+            "is shown, twice as large.")  # fmt: skip
+
+
+def _marked(values: Sequence[float | None]) -> list[tuple[str, bool]]:
+    """Text for each column, nothing for the original, and whether it is the best."""
+    finite = [float("inf") if value is None else value for value in values]
+    return [("", False), *((f"{value:.1f} dB", value == max(finite)) for value in finite)]
+
+
+def _figure(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: tuple[str, bool]) -> None:
+    pen.text(at, text[0], BETTER if text[1] else INK, _font(13))
+
+
+def _explain(sheet: Image.Image, at: tuple[int, int], gain: int) -> None:
+    """What the row of differences shows, in the place where the original has none."""
+    x, y = at
+    pen = ImageDraw.Draw(sheet)
+    for number, line in enumerate(("difference from", f"the original, x {gain}")):
+        pen.text((x, y + 60 + 20 * number), line, INK, _font(14))
+    bar = np.broadcast_to(np.linspace(0, 1, 160, dtype=np.float32), (12, 160))
+    sheet.paste(Image.fromarray(_ramp(bar)), (x, y + 112))
+    pen.text((x, y + 128), "same", FAINT, _font(12))
+    label = f"{100 // gain} % off"
+    pen.text((x + 160 - pen.textlength(label, _font(12)), y + 128), label, FAINT, _font(12))
+
+
+def _part(stack: np.ndarray) -> tuple[slice, slice]:
+    """The part that is shown: of all on a grid, the one where a stack [H, W, C] has the most edges."""
+    edges = np.abs(np.gradient(stack, axis=(0, 1))).sum(axis=(0, 3))
+    rows, columns = (range(0, max(n - SHOWN, 0) + 1, STEP) for n in stack.shape[:2])
+    parts = [(slice(y, y + SHOWN), slice(x, x + SHOWN)) for y in rows for x in columns]
+    return max(parts, key=lambda part: float(edges[part].sum()))
+
+
+def _enlarged(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1))
+
+
+def _ramp(values: np.ndarray) -> np.ndarray:
+    """Values from 0 to 1, more is 1 -> uint8 [..., 3]."""
+    steps = np.rint(np.clip(values, 0, 1) * (LEVELS - 1)) / (LEVELS - 1) * (len(RAMP) - 1)
+    colors = np.array(RAMP, np.float64)
+    return np.rint(np.stack([np.interp(steps, range(len(RAMP)), c) for c in colors.T], axis=-1)).astype(np.uint8)
+
+
+def _gain(differences: Sequence[np.ndarray]) -> int:
+    """The largest gain that leaves 98 % of all differences in range."""
+    high = max(float(np.quantile(d, 0.98)) for d in differences)
+    return max((g for g in GAINS if g * high <= 1), default=1)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Lines that are at most so many pixels wide."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getbbox(longer)[2] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+if __name__ == "__main__":
+    main()
