@@ -135,20 +135,26 @@ ivec2 gstex_wrap(ivec2 p, ivec2 size) {
 // 16 cells of the index. begin: number of Gaussians before them. low, high: 8 counts of 4 bits each.
 struct GstexGroup { int number; uint begin, low, high; };
 
-// Number of Gaussians before a cell. The group is kept for the next one, which mostly lies in it too.
-int gstex_start(int index, int cell, inout GstexGroup group) {
-    if (group.number != cell >> 4) {
-        int at = index + 3 * (cell >> 4);
+// (first, count): the Gaussians of a cell. The group is kept for the next cell, which mostly lies in it too.
+ivec2 gstex_cell(int index, int cell, inout GstexGroup group) {
+    int at = index + 3 * (cell >> 4), inside = cell & 15;
+    if (group.number != cell >> 4)
         group = GstexGroup(cell >> 4, GSTEX_LOAD(at), GSTEX_LOAD(at + 1), GSTEX_LOAD(at + 2));
+    int begin = gstex_bits(group.begin, 0, 31);
+    if (group.begin >> 31 == 1u) { // crowded: counts above 15. The sums up to each cell are written out, two a word.
+        int sums = index + int(group.low), next = inside + 1;
+        int before = gstex_bits(GSTEX_LOAD(sums + (inside >> 1)), 16 * (inside & 1), 16);
+        int up_to = next < 16 ? gstex_bits(GSTEX_LOAD(sums + (next >> 1)), 16 * (next & 1), 16)
+                              : gstex_bits(GSTEX_LOAD(at + 3), 0, 31) - begin;
+        return ivec2(begin + before, up_to - before);
     }
-    int inside = cell & 15, begin = gstex_bits(group.begin, 0, 31);
-    if (begin != int(group.begin)) // crowded: counts above 15. The sums are written out, 16 bits each.
-        return begin + gstex_bits(GSTEX_LOAD(index + int(group.low) + (inside >> 1)), 16 * (inside & 1), 16);
-    // The counts of the cells before this one, added up in four bytes at once and then by one multiplication.
-    uint low = inside < 8 ? group.low & (1u << 4 * inside) - 1u : group.low;
-    uint high = inside > 8 ? group.high & (1u << 4 * inside - 32) - 1u : 0u;
-    uint sums = (low & 0x0F0F0F0Fu) + (low >> 4 & 0x0F0F0F0Fu) + (high & 0x0F0F0F0Fu) + (high >> 4 & 0x0F0F0F0Fu);
-    return begin + int(sums * 0x01010101u >> 24);
+    // The counts of the cells before this one are added up in four bytes at once, and these by a multiplication.
+    const uint nibbles = 0x0F0F0F0Fu;
+    uint own = inside < 8 ? group.low : group.high, others = inside < 8 ? 0u : group.low;
+    int shift = 4 * (inside & 7);
+    uint before = own & (1u << shift) - 1u;
+    uint sums = (before & nibbles) + (before >> 4 & nibbles) + (others & nibbles) + (others >> 4 & nibbles);
+    return ivec2(begin + int(sums * 0x01010101u >> 24), gstex_bits(own, shift, 4));
 }
 
 // The Gaussians of three cells in a row as one run, so that a warp goes through one loop and not three, whether they
@@ -164,9 +170,9 @@ GstexRow gstex_row(GstexHeader h, GstexLevel level, ivec2 middle) {
         ivec2 cell = middle + ivec2(i - 1, 0);
         if (h.repeat) cell = gstex_wrap(cell, level.cells);
         if (cell == clamp(cell, ivec2(0), level.cells - 1)) { // else there is no such cell
-            int number = cell.y * level.cells.x + cell.x, start = gstex_start(level.index, number, group);
-            row.skip[i] = start - end;
-            end += max(gstex_start(level.index, number + 1, group) - start, 0);
+            ivec2 run = gstex_cell(level.index, cell.y * level.cells.x + cell.x, group);
+            row.skip[i] = run.x - end;
+            end += max(run.y, 0);
         }
         row.end[i] = end;
     }
@@ -216,12 +222,10 @@ float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 
 // Features are linear in their codes: only codes are summed, and their ranges applied to the sum.
 struct GstexSum { float weight; vec4 codes[GSTEX_VEC4S]; };
 
-// bits: of all channels that are not constant; 0: as the header says.
-void gstex_add(GstexHeader h, GstexStream s, int bits, float weight, inout GstexSum sum) {
+void gstex_add(GstexHeader h, GstexStream s, float weight, inout GstexSum sum) {
     sum.weight += weight;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
         int count = gstex_feature_bits(h, c);
-        if (count > 0 && bits > 0) count = bits;
         if (s.left < count) { // so few are left that another word fits behind them
             uint word = GSTEX_LOAD(s.next);
             s.window = uvec2(s.window.x | word << s.left, (word >> 1) >> (31 - s.left));
@@ -260,11 +264,13 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
     for (int i = 0; i < GSTEX_VEC4S; ++i) sum.codes[i] = vec4(0);
     int kept = 0, budget = h.candidates_max;
 
-    if (mip.raw) { // texels are records with 8 bits a channel, and whole words
-        int varying_channels = 0;
-        for (int c = 0; c < 16; ++c) varying_channels += min(gstex_feature_bits(h, c), 1);
+    if (mip.raw) { // texels are records of whole words, with 8 bits for each channel that varies
+        uvec2 bits = h.feature_bits;
+        h.feature_bits = 8u * ((bits | bits >> 1 | bits >> 2 | bits >> 3) & 0x11111111u);
+        int bits_of_texel = 0;
+        for (int c = 0; c < 16; ++c) bits_of_texel += gstex_feature_bits(h, c);
         int number = texel.y * mip.size.x + texel.x;
-        gstex_add(h, gstex_open(mip.background + number * ((varying_channels + 3) / 4), 0), 8, 1.0, sum);
+        gstex_add(h, gstex_open(mip.background + number * ((bits_of_texel + 31) / 32), 0), 1.0, sum);
     }
     for (int l = 0; l < mip.levels; ++l) {
         GstexLevel level = gstex_level(h, mip, l);
@@ -288,13 +294,13 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
                 if (h.top_k > 0)
                     kept = gstex_keep(weight, uint(32 * (s.next - h.base) - s.left), kept, h.top_k);
                 else if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 smaller ones still change nothing
-                    gstex_add(h, s, 0, weight, sum);
+                    gstex_add(h, s, weight, sum);
             }
         }
     }
     for (int k = 0; k < kept; ++k) {
         uint at = gstex_kept_at[k];
-        gstex_add(h, gstex_open(h.base + int(at >> 5), int(at & 31u)), 0, gstex_kept_weight[k], sum);
+        gstex_add(h, gstex_open(h.base + int(at >> 5), int(at & 31u)), gstex_kept_weight[k], sum);
     }
 
     GstexValue value;

@@ -1,0 +1,21 @@
+// Decodes a mip as shaders/decode.comp does and counts: words loaded, Gaussians looked at, Gaussians added.
+// The counts show as well how GSTEX_LOAD is replaced. tools/glsl_cost.py puts ++added in front of the one gstex_add.
+layout(local_size_x = 8, local_size_y = 8) in;
+
+layout(std430, binding = 0) readonly buffer Words { uint words[]; };
+layout(rgba32ui, binding = 0) uniform writeonly highp uimage2D counts;
+uniform uint base;
+uniform int mip;
+
+uint loads = 0u, added = 0u;
+uint load_and_count(int i) { ++loads; return words[i]; }
+#define GSTEX_LOAD(i) load_and_count(i)
+#include "gstex.glsl"
+
+void main() {
+    ivec2 texel = ivec2(gl_GlobalInvocationID.xy);
+    if (any(greaterThanEqual(texel, imageSize(counts)))) return;
+    vec4 first = gstex_fetch(base, texel, mip).v[0];
+    uint loaded = loads; // before gstex_candidates loads too
+    imageStore(counts, texel, uvec4(loaded, gstex_candidates(base, texel, mip), added, floatBitsToUint(first.x)));
+}
