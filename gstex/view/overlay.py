@@ -116,6 +116,8 @@ def _messages(viewer: Viewer, x: float, y: float) -> None:
         figures = f" {100 * now.step // max(now.steps, 1)} %" if now.steps > 1 else ""
         quality = f", {now.psnr:.1f} dB" if now.psnr is not None else ""
         texts.append((f"{job.title}: {now.stage}{figures}{quality}", (0.95, 0.8, 0.5)))
+    if viewer.preparing:
+        texts.append(("preparing the shaders", (0.95, 0.8, 0.5)))
     if session.notice:
         texts.append((session.notice, (1.0, 0.6, 0.4) if session.is_error else (0.8, 0.9, 0.8)))
     room = viewer.size[0] / viewer.scale - 12.0

@@ -92,8 +92,10 @@ class Scene:
             self._draw_ellipses(state, placement, frame, content_scale)
 
     def delete(self) -> None:
-        """Free everything."""
+        """Free everything. What is current would live on, and who restores it later would find it gone."""
         gl = self._gl
+        gl.glUseProgram(0)
+        gl.glBindVertexArray(0)
         self._words.delete()
         self._programs.delete()
         self._ellipses.delete()

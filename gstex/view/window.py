@@ -104,11 +104,13 @@ class _Loop:
         from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
         from gstex.gl import current_context
+        from gstex.gl.context import import_gl
         from gstex.view.style import apply_style
         from gstex.view.target import Target
         from gstex.view.viewer import Viewer
 
         context = current_context()
+        self._gl = import_gl()
         self._glfw, self._window, self._session, self._imgui = glfw, window, session, imgui
         imgui.create_context()
         imgui.get_io().set_ini_filename("")
@@ -138,7 +140,7 @@ class _Loop:
             else:
                 glfw.wait_events_timeout(_IDLE_SECONDS)
             started = time.perf_counter()
-            if self._session.poll() or self._inputs() != before or frames <= 0:
+            if self._session.poll() or self._inputs() != before or frames <= 0 or viewer.preparing:
                 frames = 3  # the interface settles in a few
             frames -= 1
             self._frame()
@@ -151,13 +153,11 @@ class _Loop:
         return (*self._glfw.get_cursor_pos(self._window), self._glfw.get_framebuffer_size(self._window))
 
     def _frame(self) -> None:
-        from OpenGL import GL as gl
-
         from gstex.view import overlay, panel, popups
         from gstex.view.keys import run_keys
         from gstex.view.mouse import run_mouse
 
-        imgui, viewer = self._imgui, self._viewer
+        imgui, viewer, gl = self._imgui, self._viewer, self._gl
         viewer.scale = self._pixel_scale()
         self._renderer.process_inputs()
         imgui.new_frame()
@@ -184,7 +184,7 @@ class _Loop:
         gl.glViewport(0, 0, *framebuffer)
         gl.glClearColor(0.1, 0.1, 0.1, 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        if self._scene is not None:
+        if self._target.size != (0, 0):
             self._target.show(viewer.left, framebuffer[1] - viewer.top - viewer.size[1], viewer.size)
         self._renderer.render(imgui.get_draw_data())
 
@@ -207,6 +207,8 @@ class _Loop:
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
         if now == self._drawn and not (self._coarse and not moving):
             return
+        if not self._prepare():
+            return
         coarse = moving and self._drawn is not None and viewer.decode_ms > _SLOW_MS
         factor = min(4, 2 if viewer.decode_ms < 6 * _SLOW_MS else 4) if coarse else 1
         self._draw_at(factor)
@@ -214,28 +216,39 @@ class _Loop:
         if viewer.picture_wanted is not None:
             self._write_picture(viewer.picture_wanted)
 
+    def _prepare(self) -> bool:
+        """Compile the shaders of what comes next, after a frame that says so; times of drawing are then without it."""
+        viewer, state = self._viewer, self._session.state
+        kind = (id(self._scene), state.view, state.sampling)
+        if kind in self._warm:
+            return True
+        if viewer.preparing < 2:
+            viewer.preparing += 1
+            return False
+        viewer.preparing = 0
+        self._warm.add(kind)
+        self._try_draw(state, (4, 4), 1.0)
+        return True
+
     def _draw_at(self, factor: int) -> None:
         """Draw with pixels of `factor` times the size."""
-        from OpenGL import GL as gl
-
-        viewer, state = self._viewer, self._session.state
+        viewer, state, gl = self._viewer, self._session.state, self._gl
         size = (max(1, viewer.size[0] // factor), max(1, viewer.size[1] // factor))
         placement = viewer.placement()
         if factor > 1 and placement is not None:
             state = replace(state, zoom=placement.zoom / factor, lod=placement.lod)
-        kind = (id(self._scene), state.view, state.sampling)
-        if kind not in self._warm:  # compile its shaders, so that the time below is that of drawing
-            self._warm.add(kind)
-            self._scene.draw(state, self._target, (4, 4))
         gl.glFinish()
         started = time.perf_counter()
-        try:
-            self._scene.draw(state, self._target, size, viewer.content_scale / factor)
-        except GraphicsError as error:
-            self._session.say(str(error).splitlines()[0], error=True)
+        self._try_draw(state, size, viewer.content_scale / factor)
         gl.glFinish()
         if factor == 1:
             viewer.decode_ms = 1e3 * (time.perf_counter() - started)
+
+    def _try_draw(self, state: ViewState, size: tuple[int, int], content_scale: float) -> None:
+        try:
+            self._scene.draw(state, self._target, size, content_scale)
+        except GraphicsError as error:
+            self._session.say(str(error).splitlines()[0], error=True)
 
     def _new_scene(self, document: Document) -> None:
         from gstex.view.scene import Scene

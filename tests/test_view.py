@@ -1,0 +1,367 @@
+"""The viewer without a picture: maps, pan and zoom, the inspector, stacks, jobs, the session, the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_samples import crop_sample
+from view_samples import SIZE, make_sample, need_gl, to_bytes
+
+from gstex.errors import MismatchError, UsageError
+from gstex.texture import Texture
+from gstex.view import pan
+from gstex.view.commands import COMMANDS, listed
+from gstex.view.document import Document, open_document
+from gstex.view.inspect import explain_texel
+from gstex.view.jobs import Job, Report
+from gstex.view.maps import find_map, list_maps, shown
+from gstex.view.screenshot import wanted_of
+from gstex.view.session import Session
+from gstex.view.stacks import encode_stack, load_reference, to_codes
+from gstex.view.state import OTHERS, ViewState, label_of
+from gstex.view.viewer import Viewer
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "viewer.md"
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    return make_sample(tmp_path_factory.mktemp("view"))
+
+
+@pytest.fixture
+def document(sample):
+    return open_document(sample.file)
+
+
+def wait_for(session: Session, done) -> None:
+    for _ in range(1200):
+        session.poll()
+        if done():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"never came: {session.notice} {session.failed}")
+
+
+def test_maps_are_groups_of_channels_and_survive_any_metadata():
+    rows = [("albedo", "a.png", c, "srgb") for c in "rgb"]
+    rows += [("normal", "n.png", c, "linear") for c in "xy"] + [("mask", "m.png", "v", "linear")]
+    rows += [("mask", "o.png", "v", "linear")]
+    keys = ("role", "file", "component", "color_space")
+    maps = list_maps({"channels": [dict(zip(keys, row, strict=True)) for row in rows]}, 8)
+    assert [one.name for one in maps] == ["albedo", "normal", "mask (m.png)", "mask (o.png)", "channel 7"]
+    assert [one.look for one in maps] == ["color", "normal", "grey", "grey", "grey"]
+    assert maps[0].pick(2).channels == (2,) and maps[1].pick(None) is maps[1]
+    assert find_map(maps, "NORMAL") == find_map(maps, "n.png") == find_map(maps, "1") == 1
+    with pytest.raises(UsageError, match="got 'height', expected one of albedo, normal"):
+        find_map(maps, "height")
+    for broken in ({}, {"channels": 3}, {"channels": [None, {"role": 5}]}):
+        assert sum(len(one.channels) for one in list_maps(broken, 2)) == 2
+
+
+def test_a_normal_is_shown_with_its_z_and_linear_colour_encoded():
+    normal, color = (list_maps({"channels": [{"role": "x", "component": c, "color_space": "linear"} for c in cs]},
+                               len(cs))[0] for cs in ("xy", "rgb"))  # fmt: skip
+    assert np.allclose(shown(np.array([0.5, 0.5]), normal), [0.5, 0.5, 1.0])
+    assert np.allclose(shown(np.full(3, 0.2140), color), 0.5, atol=1e-3)
+
+
+def test_zoom_keeps_what_is_under_the_pointer_and_fit_shows_all():
+    state, size = ViewState(), (640, 400)
+    placement = pan.place(state, 256, 128, 5, size)
+    assert placement.zoom == 2 and (placement.left, placement.top) == (64, 72)
+    before = placement.uv_at(500, 150)
+    pan.zoom_at(state, placement, 4.0, 500, 150, size)
+    after = pan.place(state, 256, 128, 5, size)
+    assert after.zoom == 8 and np.allclose(after.uv_at(500, 150), before, atol=1 / (8 * 128))
+    pan.move(state, after, 80, 0)
+    moved = pan.place(state, 256, 128, 5, size)
+    assert moved.left == after.left + 80
+    for _ in range(100):
+        pan.zoom_at(state, pan.place(state, 256, 128, 5, size), 2.0, 0, 0, size)
+    assert state.zoom == pan.MOST_ZOOM
+    assert pan.place(ViewState(zoom=0.25), 256, 128, 9, size).lod == 2
+    assert pan.place(ViewState(zoom=0.001), 256, 128, 3, size).lod == 2
+    assert pan.place(ViewState(lod=1.5), 256, 128, 5, size).lod == 1.5
+
+
+@pytest.mark.parametrize("mip", [0, 1, 2])
+def test_the_inspector_explains_what_the_decoder_gives(document, mip):
+    stack = document.texture.decode(mip)
+    gaussians = document.gaussians(mip)
+    rng = np.random.default_rng(mip)
+    height, width, _ = stack.shape
+    for column, row in [(0, 0), (width - 1, height - 1), *rng.integers(0, [width, height], (20, 2))]:
+        texel = explain_texel(gaussians, int(column), int(row))
+        assert np.abs(texel.value - stack[row, column]).max() < 1e-5
+        shares = [part.share for part in texel.strongest]
+        assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1 + 1e-9
+
+
+def test_the_reference_has_the_values_of_its_files(sample, document):
+    stack = load_reference(sample.source, wanted_of(document))
+    assert len(stack.levels) == document.texture.mip_count
+    pixels = np.asarray(Image.open(sample.source / "vine_leaves_albedo.png").convert("RGB"))
+    assert np.array_equal(np.rint(stack.values(0, 7, 9)[:3] * 255), pixels[9, 7])
+
+
+def test_a_folder_that_does_not_fit_is_refused(sample, document, tmp_path):
+    wanted = wanted_of(document)
+    with pytest.raises(MismatchError, match="is 40x40, the file 80x40"):
+        load_reference(sample.source, type(wanted)(**{**wanted.__dict__, "width": 80}))
+    Image.new("RGB", (SIZE, SIZE), (9, 200, 30)).save(tmp_path / "x_albedo.png")
+    with pytest.raises(MismatchError, match="its maps are not those of the file"):
+        load_reference(tmp_path, wanted)
+
+
+def test_a_codec_stack_is_near_the_reference_and_counts_its_bits(sample, document, monkeypatch, tmp_path):
+    pytest.importorskip("astc_encoder")
+    pytest.importorskip("texture2ddecoder")
+    monkeypatch.setenv("GSTEX_CACHE", str(tmp_path))
+    steps = []
+    stack = encode_stack(sample.source, wanted_of(document), "astc-8x8", lambda *at: steps.append(at), processes=1)
+    reference = load_reference(sample.source, wanted_of(document))
+    assert [a.shape for a in stack.levels] == [a.shape for a in reference.levels]
+    assert stack.psnr > 25 and steps[-1][1] == steps[-1][2]
+    apart = np.abs(stack.levels[1].astype(float) - reference.levels[1]) / 65535
+    assert 0 < apart.mean() < 0.1
+    images = 8 * stack.bpp * SIZE * SIZE / 8 / 8 / (16 * 25)  # 25 blocks an image
+    assert images == round(images) >= 3
+
+
+def test_stacks_pack_four_channels_a_layer():
+    pixels = np.arange(2 * 3 * 6).reshape(2, 3, 6) / 40
+    codes = to_codes(pixels)
+    assert codes.shape == (2, 2, 3, 4)
+    assert codes[1, 1, 2, 1] == round(pixels[1, 2, 5] * 65535) and (codes[1, :, :, 2:] == 0).all()
+    assert [label_of(name) for name in OTHERS[:4]] == ["Reference", "BC1", "BC7", "ASTC 4x4"]
+
+
+def test_a_job_reports_gives_its_result_and_its_error_in_one_line():
+    good, bad, dead = Job("a", double, 21), Job("b", fail), Job("c", vanish)
+    for job in (good, bad, dead):
+        while not job.poll():
+            time.sleep(0.02)
+    assert good.result == 42 and good.error is None and good.report.stage == "doubling"
+    assert bad.error == "bad: no such thing"
+    assert dead.error.startswith("c: its process ended without a result")
+
+
+def double(number, report):
+    report(Report("doubling", 1, 2))
+    return 2 * number
+
+
+def fail(report):
+    raise UsageError("bad: no such thing")
+
+
+def vanish(report):
+    os._exit(3)
+
+
+def test_a_session_reads_a_changed_file_again_and_outlives_its_loss(sample, tmp_path):
+    file = tmp_path / "a.gstex"
+    file.write_bytes(sample.file.read_bytes())
+    session = Session(lambda document: ViewState(map=2))
+    session.open(file, sample.source)
+    first = session.document
+    assert session.state.map == 2 and first.name == "a.gstex"
+    session._looked = -1e9
+    session.poll()
+    assert session.document is first
+
+    Texture(first.texture.words, {**first.texture.metadata, "generator": "new"}).save(file)
+    session._looked = -1e9
+    session.poll()
+    assert session.document.info["generator"] == "new" and session.state.map == 2
+    assert session.notice == "a.gstex: read again"
+
+    shown_before = session.document
+    file.write_bytes(b"nonsense")
+    session._looked = -1e9
+    session.poll()
+    assert session.document is shown_before and session.is_error and "a.gstex" in session.notice
+    file.unlink()
+    session._looked = -1e9
+    session.poll()
+    assert session.notice == "a.gstex: is not there any more; this is what it was"
+    session.close()
+
+
+def test_a_session_finds_the_source_beside_the_file_and_gets_its_stacks(sample):
+    session = Session(lambda document: ViewState())
+    session.open(sample.file)
+    assert session.source == sample.source
+    assert not session.want("reference")
+    wait_for(session, lambda: session.want("reference"))
+    assert session.stacks["reference"].values(0, 0, 0).shape == (8,)
+    session.set_source(sample.source.parent / "nowhere")
+    assert not session.want("reference")
+    wait_for(session, lambda: "reference" in session.failed)
+    assert "nowhere" in session.failed["reference"]
+    session.close()
+
+
+def test_without_the_encoders_a_codec_says_what_to_install(sample, document, monkeypatch):
+    import gstex.compare.codecs as codecs
+    from gstex.errors import ExtraError
+
+    monkeypatch.setattr(codecs, "_has", lambda name: False)
+    with pytest.raises(ExtraError, match=r"pip install gstex\[compare\]"):
+        encode_stack(sample.source, wanted_of(document), "bc7")
+
+
+def test_a_dropped_folder_is_compressed_and_shown_with_its_source(tmp_path):
+    source = crop_sample("rusted_steel", tmp_path / "steel", 80)
+    session = Session(lambda document: ViewState())
+    session.drop(source)
+    wait_for(session, lambda: session.document is not None or session.is_error)
+    assert session.document is not None, session.notice
+    assert session.source == source and "Ctrl+S" in session.notice
+    session.save(tmp_path / "saved.gstex")
+    assert open_document(tmp_path / "saved.gstex").texture.width == 80
+    own = session.document.path.parent
+    session.close()
+    assert not own.exists()
+
+
+def viewer_of(document: Document) -> Viewer:
+    session = Session(lambda document: ViewState())
+    session.document = document
+    return Viewer(session, size=(640, 400))
+
+
+def press(viewer: Viewer, *keys: str) -> None:
+    for key in keys:
+        next(command for command in COMMANDS if key in command.keys).run(viewer)
+
+
+def test_every_command_runs_with_and_without_a_file(document, monkeypatch):
+    monkeypatch.setattr(Session, "reload", lambda self: None)
+    empty = Viewer(Session(lambda document: ViewState()))
+    for view in ("map", "lit", "gaussians"):
+        viewer = viewer_of(document)
+        viewer.state.view = view
+        for command in COMMANDS:
+            command.run(viewer)
+            command.run(empty)
+        assert viewer.closing and viewer.state.view in ("map", "lit", "split", "heat", "cells", "diff", "gaussians")
+
+
+def test_keys_do_what_they_say(document):
+    viewer = viewer_of(document)
+    state = viewer.state
+    press(viewer, "2", "X")
+    assert (state.map, state.channel) == (1, None)  # the opacity has one channel
+    press(viewer, "1", "X", "X", "X")
+    assert (state.map, state.channel) == (0, 2)
+    press(viewer, "X", ",")
+    assert (state.map, state.channel) == (len(document.maps) - 1, None)
+    press(viewer, "Z", "=", "=")
+    assert state.zoom == pytest.approx(2)
+    press(viewer, "PageDown", "PageDown")
+    assert state.lod == 0.5
+    press(viewer, "A", "I", "S", "O", "]", "E")
+    assert (state.lod, state.sampling, state.view, state.other) == (None, "bilinear", "split", "bc1")
+    assert (state.split, state.gain) == (0.52, 16.0)
+    press(viewer, "Z", "K", "Ctrl+Right", "Ctrl+Up")
+    assert state.pinned == (SIZE // 2 + 1, SIZE // 2 - 1)
+    press(viewer, "G", "V", "V")
+    assert state.level == 1
+    press(viewer, "B", "Shift+Left", "T")
+    assert (state.view, state.lit.shape, state.lit.light_yaw, state.lit.tiling) == ("lit", "plane", -39.0, 3.0)
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_manual_lists_every_key():
+    text = DOCS.read_text(encoding="utf-8")
+    for rows in listed().values():
+        for keys, what in rows:
+            assert f"| {keys} | {what} |" in text, keys
+
+
+def test_a_screenshot_from_the_command_line(sample, command, tmp_path):
+    need_gl()
+    target = tmp_path / "map.png"
+    ran = command("view", sample.file, "--screenshot", target, "--size", "60x50", "--zoom", "1", "--map", "normal",
+                  "--json")  # fmt: skip
+    assert ran.code == 0, ran.err
+    facts = json.loads(ran.out)
+    assert facts["map"] == "normal" and facts["corner"] == [10, 5] and facts["lod"] == 0
+    picture = np.asarray(Image.open(target)).astype(int)
+    document = open_document(sample.file)
+    expected = to_bytes(shown(document.texture.decode(), document.maps[find_map(document.maps, "normal")]))
+    assert picture.shape == (50, 60, 3)
+    assert np.abs(picture[5:45, 10:50] - expected).max() <= 1
+
+
+def test_a_screenshot_of_differences_finds_its_reference(sample, command, tmp_path, monkeypatch):
+    need_gl()
+    ran = command("view", sample.file, "--screenshot", tmp_path / "a.png", "--view", "diff", "--size", "40x40",
+                  "--zoom", "1", "--gain", "1", "--json")  # fmt: skip
+    assert ran.code == 0 and json.loads(ran.out)["other"] == "reference"
+    alone = tmp_path / "alone.gstex"
+    alone.write_bytes(sample.file.read_bytes())
+    ran = command("view", alone, "--screenshot", tmp_path / "b.png", "--view", "diff")
+    assert ran.error() == "--view diff: needs what the file was made from: give --reference FOLDER" and ran.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["nope.gstex"], "nope.gstex: cannot be read", 1),
+        (["nope.gstex", "--screenshot", "a.png"], "nope.gstex: cannot be read", 1),
+        (["bad.gstex", "--screenshot", "a.png"], "bad.gstex", 1),
+        (["bad.gstex"], "bad.gstex", 1),
+        (["--screenshot", "a.png"], "--screenshot: needs a FILE", 2),
+        (["good.gstex", "--json"], "--json: goes with --screenshot", 2),
+        (["good.gstex", "--screenshot", "a.png", "--map", "nope"], "map: got 'nope', expected one of albedo", 2),
+        (["good.gstex", "--screenshot", "a.png", "--size", "9"], "got '9', expected WIDTHxHEIGHT", 2),
+        (["good.gstex", "--screenshot", "a.png", "--center", "9"], "got '9', expected two numbers", 2),
+        (["good.gstex", "--screenshot", "no/a.png"], "its folder no does not exist", 1),
+    ],
+)
+def test_errors_are_one_line(sample, command, arguments, message, code):
+    Path("bad.gstex").write_bytes(b"\x89GSTEX\r\n nonsense")
+    Path("good.gstex").write_bytes(sample.file.read_bytes())
+    ran = command("view", *arguments)
+    assert message in ran.error() and ran.code == code
+
+
+def test_without_the_extra_the_error_names_it(sample, command, monkeypatch):
+    for name in ("OpenGL", "OpenGL.GL"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ran = command("view", sample.file, "--screenshot", "a.png")
+    assert "pip install gstex[view]" in ran.error().replace('"', "") and ran.code == 1
+    monkeypatch.setitem(sys.modules, "glfw", None)
+    ran = command("view", sample.file)
+    assert 'pip install "gstex[view]"' in ran.error() and ran.code == 1
+
+
+def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    kept = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+                          env={**kept, **environment})  # fmt: skip
+
+
+def test_without_a_display_the_window_is_refused_in_one_line(sample):
+    pytest.importorskip("glfw")
+    pytest.importorskip("imgui_bundle")
+    pytest.importorskip("OpenGL")
+    ran = run_python("-m", "gstex", "view", str(sample.file))
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.startswith("gstex: error: no display to open a window on") and ran.stderr.count("\n") == 1
+
+
+def test_importing_gstex_and_its_commands_imports_no_graphics():
+    code = ("import sys, gstex, gstex.cli, gstex.view.state, gstex.view.commands, gstex.view.session;"
+            "print([m for m in ('OpenGL', 'glfw', 'imgui_bundle') if m in sys.modules])")  # fmt: skip
+    assert run_python("-c", code).stdout.strip() == "[]"

@@ -1,0 +1,107 @@
+"""One session with the window, as a user has it: keys and mouse in, screenshots out."""
+
+import numpy as np
+import pytest
+from view_samples import SIZE, make_sample, need_gl, to_bytes
+from xvfb import need_xvfb, window
+
+from gstex.texture import Texture
+from gstex.view.document import open_document
+from gstex.view.maps import shown
+from gstex.view.screenshot import wanted_of
+from gstex.view.stacks import load_reference
+
+WINDOW = (640, 400)
+
+
+def find(picture: np.ndarray, part: np.ndarray) -> tuple[int, int] | None:
+    """(left, top) of where a part lies in a picture within a level; None if it does not."""
+    height, width = part.shape[:2]
+    corners = picture[: picture.shape[0] - height + 1, : picture.shape[1] - width + 1]
+    last = picture[height - 1 :, width - 1 :]
+    alike = (np.abs(corners - part[0, 0]).max(axis=2) <= 1) & (np.abs(last - part[-1, -1]).max(axis=2) <= 1)
+    for top, left in np.argwhere(alike):
+        if np.abs(picture[top : top + height, left : left + width] - part).max() <= 1:
+            return int(left), int(top)
+    return None
+
+
+@pytest.fixture
+def sample(tmp_path):
+    need_gl()
+    need_xvfb()
+    for package in ("glfw", "imgui_bundle"):
+        pytest.importorskip(package)
+    return make_sample(tmp_path)
+
+
+def test_a_session_with_the_window(sample, tmp_path):
+    document = open_document(sample.file)
+    stack = document.texture.decode()
+    maps = [to_bytes(shown(stack, one)) for one in document.maps]
+    normal = [one.name for one in document.maps].index("normal")
+    codes = np.moveaxis(load_reference(sample.source, wanted_of(document)).levels[0], 0, 2)
+    reference = to_bytes(shown(codes.reshape(SIZE, SIZE, -1)[:, :, :8] / 65535, document.maps[normal]))
+
+    with window(["view", str(sample.file), "--size", "640x400", "--zoom", "1"], WINDOW, tmp_path) as screen:
+        screen.find_window("gstex view")
+        first = screen.wait_for(lambda p: find(p, maps[0]) is not None, "the first map, a pixel a texel")
+        left, top = find(first, maps[0])
+
+        screen.press(str(normal + 1))
+        picture = screen.wait_for(lambda p: find(p, maps[normal]) is not None, "the normals")
+        assert find(picture, maps[normal]) == (left, top)
+
+        # The split: its line starts in the middle of the picture and goes where it is dragged.
+        def has_line(at: int):
+            columns = slice(left, left + SIZE)
+            def check(p):
+                here = p[top : top + SIZE, columns]
+                inside = np.abs(np.arange(SIZE) - at) > 2
+                expected = np.where((np.arange(SIZE) < at)[None, :, None], maps[normal], reference)
+                return np.abs(here - expected)[:, inside].max() <= 1
+            return check
+
+        screen.press("s")
+        screen.wait_for(has_line(SIZE // 2), "the split in the middle")
+        middle = left + SIZE // 2
+        screen.point(middle, top + 10)
+        screen.do("mousedown", "1")
+        for x in range(1, 13):
+            screen.point(middle + x, top + 10)
+        screen.do("mouseup", "1")
+        screen.wait_for(has_line(SIZE // 2 + 12), "the split where it was dragged")
+
+        # Nearer: a texel becomes a square of pixels; a click explains one in the panel.
+        screen.press("m", "i", "i", "i", "z")  # nearest texels
+        screen.wait_for(lambda p: find(p, maps[normal]) == (left, top), "the map again")
+        screen.point(middle, top + SIZE // 2)
+        before = screen.picture()
+        screen.press("equal", "equal", "equal", "equal", "equal", "equal")  # 2^3
+        large = maps[normal].repeat(8, axis=0).repeat(8, axis=1)
+        screen.wait_for(lambda p: find(p, large[80:240, 80:240]) is not None, "eight pixels a texel")
+        panel = (slice(40, 380), slice(-220, -20))
+        unpinned = screen.picture()[panel]
+        assert (before[panel] != unpinned).mean() < 0.05
+        screen.do("click", "1")
+        screen.wait_for(lambda p: (p[panel] != unpinned).mean() > 0.05, "the inspector")
+
+        # The file changes, then is lost: the picture is read again, then stays with a message.
+        screen.press("Escape", "z")
+        screen.wait_for(lambda p: find(p, maps[normal]) == (left, top), "the whole map again")
+        other = Texture(document.texture.words.copy(), document.texture.metadata)
+        other.words[10 + document.texture.mip_count + 2 * 4] ^= 1 << 20  # lo of the normals' X
+        other.save(sample.file)
+        changed = to_bytes(shown(other.decode(), document.maps[normal]))
+        assert np.abs(changed - maps[normal]).max() > 2
+        screen.wait_for(lambda p: find(p, changed) == (left, top), "the changed file")
+        quiet = screen.picture()
+        sample.file.unlink()
+        message = (slice(330, 380), slice(0, 300))
+        screen.wait_for(lambda p: (p[message] != quiet[message]).any(axis=2).sum() > 500, "the message")
+        assert find(screen.picture(), changed) == (left, top)
+
+        screen.do("key", "ctrl+q")
+        screen.process.wait(timeout=60)
+        assert screen.process.returncode == 0
+    assert (tmp_path / "stderr.txt").read_text() == ""
