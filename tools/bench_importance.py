@@ -36,7 +36,7 @@ COLUMNS = (
     "map_psnr_in", "map_in_gain", "auto_in_gain", "psnr_out", "map_psnr_out", "map_out_gain", "auto_out_gain",
 )  # fmt: skip
 WAYS = ("", "map", "auto")  # without importance, and with either kind
-TIMES = 3  # pixels of a texel in the picture
+TIMES = 2  # pixels of a texel in the picture
 
 
 @dataclass(frozen=True)
@@ -180,14 +180,12 @@ def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, np.ndarray]]:
-    """Original, without, and with a map, around the region."""
-    mask = region.mask(material.height, material.width)
-    without, with_map = (f"{fit['psnr_in']:.1f} dB" for fit in fits[:2])
-    return [
-        (f"{region.what}: original", _shown(material.pixels, material, mask)),
-        (f"without: {without}", from_text(fits[0]["picture"])),
-        (f"with a map: {with_map}", from_text(fits[1]["picture"])),
-    ]
+    """Original, without, with a map and with the estimate, around the region."""
+    original = _shown(material.pixels, material, region.mask(material.height, material.width))
+    labels = (f"{name}: {fit['psnr_in']:.1f} dB"
+              for name, fit in zip(("without", "painted map", "estimate"), fits, strict=True))  # fmt: skip
+    return [(f"{region.what}: original", original),
+            *((label, from_text(fit["picture"])) for label, fit in zip(labels, fits, strict=True))]  # fmt: skip
 
 
 def _shown(stack: np.ndarray, material: Material, mask: np.ndarray) -> np.ndarray:
