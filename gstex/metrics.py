@@ -24,6 +24,7 @@ __all__ = [
     "ssim", "to_psnr",
 ]  # fmt: skip
 
+FLIP_SIDE = 1024  # texels: `measure_quality` takes FLIP of at most so many in both directions, about 2 s a picture
 PIXELS_PER_DEGREE = 67.0  # FLIP's own default: a 0.7 m wide 4K monitor seen from 0.7 m
 
 
@@ -83,25 +84,31 @@ def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = 
     total = total_weight = 0.0
     for c in range(image.shape[2]):
         x, y = image[:, :, c].astype(np.float64), reference[:, :, c].astype(np.float64)
-        w = np.ones_like(x) if weights is None else weights[:, :, c].astype(np.float64)
+        w = None if weights is None else weights[:, :, c].astype(np.float64)
         similarity = _ssim_plane(x, y, w)
-        total += float((similarity * w)[inner].sum())
-        total_weight += float(w[inner].sum())
+        total += float((similarity if w is None else similarity * w)[inner].sum())
+        total_weight += float(similarity[inner].size if w is None else w[inner].sum())
     return total / total_weight if total_weight > 0 else 1.0
 
 
-def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """SSIM of every texel, all float64 [H, W]; without meaning where w is 0."""
-    inverse = 1 / np.maximum(windowed(w), np.finfo(np.float64).tiny)
+def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """SSIM of every texel, all float64 [H, W]; without meaning where w is 0. None means all ones."""
+    inverse = _share(x.shape) if w is None else 1 / np.maximum(windowed(w), np.finfo(np.float64).tiny)
 
     def mean(a: np.ndarray) -> np.ndarray:
-        return windowed(w * a) * inverse
+        return windowed(a if w is None else w * a) * inverse
 
     mean_x, mean_y = mean(x), mean(y)
     covariance = mean(x * y) - mean_x * mean_y
     variances = mean(x * x) - mean_x**2 + mean(y * y) - mean_y**2
     luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     return luminance * (2 * covariance + C2) / (variances + C2)
+
+
+@lru_cache(maxsize=1)
+def _share(shape: tuple[int, ...]) -> np.ndarray:
+    """1 / the part of the window of each texel that lies inside the picture."""
+    return 1 / windowed(np.ones(shape))
 
 
 def flip(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -157,7 +164,7 @@ class Quality:
     psnr, psnr_by_map: dB at texel centres, over all channels that vary or those of a role. psnr_sampled: dB
     between texel centres. ssim_by_map: 1 is equal. flip_albedo: of 'albedo', else of 'color'. normal_angle_mean,
     normal_angle_p99: degrees. shaded_psnr, shaded_flip: over the pictures of `shading.render_plane_views`
-    together; materials only. notes: what could not be measured and why.
+    together; materials only. notes: what was not measured, or of a part only, and why.
     """
 
     psnr: float | None
@@ -189,7 +196,8 @@ def measure_quality(
         stack: float32 [H, W, C], encoded as `material.pixels`.
         material: the original; its `wrap` is that of filtering.
         filter_sampled: uv float32 [M, 2] -> values [M, C] for psnr_sampled; None filters the stack bilinearly.
-        flip: False leaves FLIP out, which takes most of the time: about 3 s for four pictures of 512x512.
+        flip: False leaves FLIP out, which takes most of the time: about 2 s for each of up to four pictures. Of larger
+            materials it is taken of the middle FLIP_SIDE x FLIP_SIDE texels, with a note.
     """
     original = _prepare(material)
     roles = [material.channels[i].role for i in original.varying]
@@ -266,19 +274,31 @@ def _flips(
     references: Sequence[np.ndarray],
 ) -> tuple[tuple[float | None, float | None], tuple[str, ...]]:
     """FLIP of the albedo and of the views, and notes. roles: of the channels that vary."""
+    middle, notes = _middle(material)
     role = "albedo" if "albedo" in roles else "color"
     of_albedo = of_views = None
     try:
         if role in roles:
             picked = [i for i, c in enumerate(material.channels) if c.role == role][:3]
-            weights = None if material.weights is None else material.weights[:, :, picked[0]]
-            picture, reference = (_as_picture(a, picked, material) for a in (stack, material.pixels))
+            weights = None if material.weights is None else material.weights[middle][:, :, picked[0]]
+            picture, reference = (_as_picture(a[middle], picked, material) for a in (stack, material.pixels))
             of_albedo = flip(picture, reference, weights)
         if views:
-            of_views = float(np.mean([flip(a, b) for a, b in zip(views, references, strict=True)]))
+            of_views = float(np.mean([flip(a[middle], b[middle]) for a, b in zip(views, references, strict=True)]))
     except ExtraError as error:
         return (None, None), (str(error),)
-    return (of_albedo, of_views), ()
+    return (of_albedo, of_views), notes
+
+
+def _middle(material: Material) -> tuple[tuple[slice, slice], tuple[str, ...]]:
+    """The part that FLIP is taken of, and a note if it is not the whole."""
+    sizes = material.height, material.width
+    starts = [max(0, (size - FLIP_SIDE) // 2) for size in sizes]
+    y, x = (slice(start, start + min(size, FLIP_SIDE)) for start, size in zip(starts, sizes, strict=True))
+    if max(sizes) <= FLIP_SIDE:
+        return (y, x), ()
+    part = f"{x.stop - x.start} x {y.stop - y.start}"
+    return (y, x), (f"FLIP is that of the middle {part} texels, for the time it takes",)
 
 
 def _as_picture(stack: np.ndarray, picked: Sequence[int], material: Material) -> np.ndarray:

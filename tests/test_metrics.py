@@ -102,6 +102,12 @@ def test_ssim_is_that_of_scikit_image() -> None:
     assert ssim(image[:, :, None], reference[:, :, None]) == pytest.approx(0.8692617962082986, abs=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(24, 32, 2), (7, 40, 1)])
+def test_ssim_without_weights_is_that_with_ones(shape) -> None:
+    image, reference = np.random.default_rng(8).random((2, *shape), np.float32)
+    assert ssim(image, reference) == ssim(image, reference, np.ones(shape, np.float32))
+
+
 def test_hidden_texels_do_not_touch_ssim() -> None:
     reference, weights = noise(20, 20, 1), np.ones((20, 20, 1), np.float32)
     weights[6:12, 8:] = 0
@@ -240,6 +246,23 @@ def test_shaded_figures_are_over_all_views(monkeypatch) -> None:
     found = measure_quality(stack, replace(material))
     assert found.shaded_psnr == pytest.approx(-10 * math.log10(0.02), abs=1e-4)
     assert found.shaded_flip == pytest.approx((0.1 + math.sqrt(0.03)) / 2, abs=1e-6)
+
+
+def test_flip_is_of_the_middle_of_large_materials(monkeypatch) -> None:
+    pytest.importorskip("flip_evaluator")
+    material = make_wall()  # 32 x 24
+    stack = material.pixels.copy()
+    stack[:2] = 1 - stack[:2]
+    assert measure_quality(stack, material).flip_albedo > 0.01
+    monkeypatch.setattr(metrics, "FLIP_SIDE", 20)  # rows 2 to 21, columns 6 to 25
+    found = measure_quality(stack, material)
+    assert (found.flip_albedo, found.shaded_flip) == (0, 0) and found.psnr < 30
+    assert found.notes == ("FLIP is that of the middle 20 x 20 texels, for the time it takes",)
+    stack[2, 6, :3] = 1 - stack[2, 6, :3]
+    assert measure_quality(stack, material).flip_albedo > 0
+    monkeypatch.setattr(metrics, "FLIP_SIDE", 28)
+    found = measure_quality(stack, material)
+    assert found.notes == ("FLIP is that of the middle 28 x 24 texels, for the time it takes",)
 
 
 def test_a_sampler_can_be_given() -> None:

@@ -30,7 +30,7 @@ from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.hull import Option, thin_out
 from gstex.compare.image_gs import STEPS
-from gstex.compare.measuring import measure_qualities
+from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.run import gpu_section
 from gstex.compare.stored import count_texels, mse_by_role
 from gstex.errors import BudgetError
@@ -206,7 +206,7 @@ def _baseline_row(material: Material, names: list[str], exhaustive: bool, label:
     usual = [c for c in found.usual if c.label in QUALITIES]
     full = [o for hull in found.hulls.values() for o in thin_out(hull)] + [c.option for c in usual]
     qualities: dict[int, dict[str, Any]] = {}
-    tasks = [(tuple(option.choice.values()), False) for option in full]
+    tasks = [Task(parts=tuple(option.choice.values())) for option in full]
     for number, quality in measure_qualities(tasks, material):
         qualities[id(full[number])] = quality.to_json()
         draw(f"measure {len(qualities)}/{len(full)}")

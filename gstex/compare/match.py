@@ -16,13 +16,16 @@ _TOLERANCE = 0.01  # dB
 _ADVICE = "compress the folder again, or give the folder and the --map that it was made from"
 
 
-def check_match(texture: Texture, material: Material, name: str) -> None:
+def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
     """Refuse a file that was not made from a material.
 
     Args:
         texture: the file. Its metadata may hold anything.
         material: the folder, as it was read.
         name: of the file, for the message.
+
+    Returns:
+        What the file decodes to, `texture.decode()`, for who needs it too.
 
     Raises:
         MismatchError: maps, sizes or roles differ; or the file's quality, measured against this folder, is not the one
@@ -32,12 +35,14 @@ def check_match(texture: Texture, material: Material, name: str) -> None:
     if differences:
         more = f", and {len(differences) - 2} more" if len(differences) > 2 else ""
         raise MismatchError(f"{name}: not made from {material.name}: {'; '.join(differences[:2])}{more}; {_ADVICE}")
-    stated, found = texture.report.get("psnr", np.nan), _psnr(texture, material)
+    stack = texture.decode()
+    stated, found = texture.report.get("psnr", np.nan), _psnr(stack, material)
     if not _equal(stated, found):
         raise MismatchError(
             f"{name}: not made from these pictures of {material.name}: the file states {_decibels(stated)}, "
             f"against them it has {_decibels(found)}; {_ADVICE}"
         )
+    return stack
 
 
 def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
@@ -75,10 +80,10 @@ def _size(source: dict[str, Any]) -> str:
             f"{source.get('bit_depth')}-bit{kind}")  # fmt: skip
 
 
-def _psnr(texture: Texture, material: Material) -> float | None:
+def _psnr(stack: np.ndarray, material: Material) -> float | None:
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     weights = None if material.weights is None else material.weights[:, :, varying]
-    value = metrics.psnr(texture.decode()[:, :, varying], material.pixels[:, :, varying], weights)
+    value = metrics.psnr(stack[:, :, varying], material.pixels[:, :, varying], weights)
     return value if np.isfinite(value) else None
 
 

@@ -1,18 +1,34 @@
-"""Measuring what block codecs stored, in processes that are given the material once."""
+"""Measuring stacks, and what block codecs stored, in processes that are given the material once."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from gstex import metrics
 from gstex.compare.pool import run_all
 from gstex.compare.stored import Stored, assemble, squared_errors
 from gstex.material import Material
 
-__all__ = ["measure_errors", "measure_qualities"]
+__all__ = ["Task", "measure_errors", "measure_qualities"]
 
 # Below this many texels in all, measuring is done before processes have started.
 _SMALL_WORK = 1 << 21
 
 _material: Material | None = None  # of this process
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A stack to measure: its images, or itself. flip: whether to take FLIP, which is slow.
+
+    sampled: its values at `metrics.sample_points()`, [M, C]; None filters the stack bilinearly.
+    """
+
+    parts: Sequence[Stored] = ()
+    stack: np.ndarray | None = None
+    sampled: np.ndarray | None = None
+    flip: bool = False
 
 
 def measure_errors(
@@ -23,10 +39,10 @@ def measure_errors(
 
 
 def measure_qualities(
-    stacks: Sequence[tuple[Sequence[Stored], bool]], material: Material, *, processes: int | None = None
+    tasks: Sequence[Task], material: Material, *, processes: int | None = None
 ) -> Iterator[tuple[int, metrics.Quality]]:
-    """(number of the stack, its quality), as they are done. stacks: all images of each, and whether to take FLIP."""
-    return _run(_quality, stacks, material, processes)
+    """(number of the task, its quality), as they are done."""
+    return _run(_quality, tasks, material, processes)
 
 
 def _run(function, items, material: Material, processes: int | None):
@@ -45,7 +61,9 @@ def _errors(stored: Stored) -> tuple[float, ...]:
     return squared_errors(stored, _material)
 
 
-def _quality(task: tuple[Sequence[Stored], bool]) -> metrics.Quality:
+def _quality(task: Task) -> metrics.Quality:
     assert _material
-    parts, flip = task
-    return metrics.measure_quality(assemble(parts, _material), _material, flip=flip)
+    stack = assemble(task.parts, _material) if task.stack is None else task.stack
+    sampled = task.sampled
+    return metrics.measure_quality(stack, _material, flip=task.flip,
+                                   filter_sampled=None if sampled is None else lambda uv: sampled)  # fmt: skip

@@ -17,7 +17,7 @@ from gstex.compare.encoding import zip_bytes
 from gstex.compare.hull import Option, lower_hull, thin_out
 from gstex.compare.image_gs import STEPS, ImageGs, fit_image_gs
 from gstex.compare.match import check_match
-from gstex.compare.measuring import measure_qualities
+from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.result import Comparison, Point
 from gstex.compare.stored import Stored, assemble
 from gstex.errors import BudgetError, UsageError
@@ -61,11 +61,16 @@ class _Draft:
     corner: bool = False
     shown: bool = False
     quality: metrics.Quality | None = None
+    decoded: np.ndarray | None = None
 
     def stack(self, material: Material) -> np.ndarray:
-        if self.texture:
-            return self.texture.decode()
-        return self.image_gs.stack if self.image_gs else assemble(self.parts, material)
+        """What it decodes to, found out once."""
+        if self.decoded is None:
+            if self.texture:
+                self.decoded = self.texture.decode()
+            else:
+                self.decoded = self.image_gs.stack if self.image_gs else assemble(self.parts, material)
+        return self.decoded
 
 
 def compare(
@@ -112,10 +117,10 @@ def compare(
         if not 0 < rate <= _MAX_RATE:
             raise UsageError(f"rates: got {rate:g}, expected numbers above 0 and up to {_MAX_RATE:g}")
     material = source if isinstance(source, Material) else load_material(source, overrides=maps)
-    texture = None
+    texture = decoded = None
     if file is not None:
         texture = file if isinstance(file, Texture) else gstex.load(file)
-        check_match(texture, material, "the texture" if isinstance(file, Texture) else str(file))
+        decoded = check_match(texture, material, "the texture" if isinstance(file, Texture) else str(file))
         material = replace(material, wrap=texture.wrap)
     if rates or texture is not None:
         curve = [_fit(material, rate, effort, progress) for rate in sorted(rates or ())]
@@ -130,6 +135,7 @@ def compare(
 
     drafts = [_gstex_draft(t) for t in (curve if texture in curve else [*curve, texture])]
     here = next(d for d in drafts if d.texture is texture)
+    here.decoded = decoded
     drafts += _codec_drafts(baselines)
     if image_gs:
         drafts += _image_gs_drafts(material, here.bytes, image_gs_steps, progress)
@@ -247,16 +253,18 @@ def _measure(
         draft.quality = quality
         progress(Step("measure", done, len(drafts)))
 
-    for draft in drafts:
-        if draft.texture:
-            keep(draft, metrics.measure_quality(draft.stack(material), material, filter_sampled=draft.texture.sample,
-                                                flip=draft.shown))  # fmt: skip
-        elif draft.image_gs:
-            keep(draft, metrics.measure_quality(draft.stack(material), material, flip=draft.shown))
-    others = [d for d in drafts if not d.texture and not d.image_gs]
-    tasks = [(d.parts, d.shown) for d in others]
+    progress(Step("measure", 0, len(drafts)))
+    tasks = [_task(draft, material) for draft in drafts]
     for number, quality in measure_qualities(tasks, material, processes=processes):
-        keep(others[number], quality)
+        keep(drafts[number], quality)
+
+
+def _task(draft: _Draft, material: Material) -> Task:
+    """What the processes are given: images, which they decode themselves, or a stack that is drawn here."""
+    if draft.parts:
+        return Task(parts=draft.parts, flip=draft.shown)
+    sampled = draft.texture.sample(metrics.sample_points()) if draft.texture else None
+    return Task(stack=draft.stack(material), sampled=sampled, flip=draft.shown)
 
 
 def _point(draft: _Draft, material: Material) -> Point:
