@@ -45,7 +45,7 @@ class Runner:
     def __init__(self, *, es: bool = False):
         self.gl = import_gl()
         self.es = es
-        self._programs: dict[tuple[str, int], Program] = {}
+        self._programs: dict[tuple, Program] = {}
         self._words: Any = None
         self.bases: list[int] = []
         self.gl.glBindVertexArray(self.gl.glGenVertexArrays(1))
@@ -80,40 +80,49 @@ class Runner:
         points = np.concatenate([uv, np.zeros((len(uv), 2))], axis=1)
         return self._run(_GRAD, points, duv.reshape(-1, 4), vec4s, base)
 
-    def _run(self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int) -> np.ndarray:
-        gl, key = self.gl, (call, vec4s)
+    def draw(self, fragment: str, defines: dict[str, int | str], size: tuple[int, int], layers: int, **uniforms: Any):
+        """Run a shader of tests/glsl once a pixel of `layers` targets of size (width, height).
+
+        Returns the floats whose bits it wrote: float32 [H, W, 4 layers].
+        """
+        gl, key = self.gl, (fragment, *sorted(defines.items()))
         if key not in self._programs:
-            defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, call: 1}
-            if self.es:
-                defines["GSTEX_WIDTH"] = _WIDTH
-            self._programs[key] = draw_program(SHADERS / "screen.vert", SHADERS / "points.frag", defines)
-        rows = -(-len(points) // _WIDTH)
-        textures = [self._texture(1, _pixels(points, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT)]
-        if steps is not None:
-            textures.append(self._texture(2, _pixels(steps, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT))
-        empty = np.zeros((rows, _WIDTH, 4), np.uint32)
-        for layer in range(vec4s):
-            target = self._texture(3, empty, gl.GL_RGBA32UI, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT)
-            gl.glFramebufferTexture2D(
-                gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0 + layer, gl.GL_TEXTURE_2D, target, 0
-            )
-            textures.append(target)
-        for layer in range(vec4s, 4):
-            gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0 + layer, gl.GL_TEXTURE_2D, 0, 0)
-        attachments = [gl.GL_COLOR_ATTACHMENT0 + layer for layer in range(vec4s)]
-        gl.glDrawBuffers(vec4s, np.array(attachments, np.uint32))
+            width = {"GSTEX_WIDTH": _WIDTH} if self.es else {}
+            self._programs[key] = draw_program(SHADERS / "screen.vert", SHADERS / fragment, {**defines, **width})
+        targets = []
+        for layer in range(4):
+            target = 0
+            if layer < layers:
+                empty = np.zeros((size[1], size[0], 4), np.uint32)
+                target = self._texture(3, empty, gl.GL_RGBA32UI, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT)
+                targets.append(target)
+            attachment = gl.GL_COLOR_ATTACHMENT0 + layer
+            gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, attachment, gl.GL_TEXTURE_2D, target, 0)
+        attachments = [gl.GL_COLOR_ATTACHMENT0 + layer for layer in range(layers)]
+        gl.glDrawBuffers(layers, np.array(attachments, np.uint32))
         assert gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) == gl.GL_FRAMEBUFFER_COMPLETE
-        gl.glViewport(0, 0, _WIDTH, rows)
-        self._programs[key].set(gstex_words=0, point_texels=1, step_texels=2, base=base)
+        gl.glViewport(0, 0, *size)
+        self._programs[key].set(gstex_words=0, **uniforms)
         gl.glDrawArrays(gl.GL_TRIANGLES, 0, 3)
-        layers = []
-        for attachment in attachments:
+        pixels = np.empty((layers, size[1], size[0], 4), np.uint32)
+        for layer, attachment in enumerate(attachments):
             gl.glReadBuffer(attachment)
-            pixels = np.empty((rows, _WIDTH, 4), np.uint32)
-            gl.glReadPixels(0, 0, _WIDTH, rows, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT, pixels)
-            layers.append(pixels.view(np.float32).reshape(-1, 4)[: len(points)])
-        gl.glDeleteTextures(len(textures), textures)
-        return np.concatenate(layers, axis=1)
+            gl.glReadPixels(0, 0, *size, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT, pixels[layer])
+        gl.glDeleteTextures(layers, targets)
+        return np.moveaxis(pixels.view(np.float32), 0, 2).reshape(size[1], size[0], 4 * layers)
+
+    def _run(self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int) -> np.ndarray:
+        gl, rows = self.gl, -(-len(points) // _WIDTH)
+        inputs = [
+            self._texture(unit, _pixels(values, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT)
+            for unit, values in ((1, points), (2, steps))
+            if values is not None
+        ]
+        defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, call: 1}
+        uniforms = {"point_texels": 1, "step_texels": 2, "base": base}
+        found = self.draw("points.frag", defines, (_WIDTH, rows), vec4s, **uniforms)
+        gl.glDeleteTextures(len(inputs), inputs)
+        return found.reshape(-1, 4 * vec4s)[: len(points)]
 
     def _texture(self, unit: int, pixels: np.ndarray, internal: Any, layout: Any, kind: Any) -> Any:
         gl = self.gl
@@ -122,7 +131,7 @@ class Runner:
         gl.glBindTexture(gl.GL_TEXTURE_2D, handle)
         for name in (gl.GL_TEXTURE_MIN_FILTER, gl.GL_TEXTURE_MAG_FILTER):
             gl.glTexParameteri(gl.GL_TEXTURE_2D, name, gl.GL_NEAREST)
-        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, internal, _WIDTH, len(pixels), 0, layout, kind, pixels)
+        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, internal, pixels.shape[1], len(pixels), 0, layout, kind, pixels)
         return handle
 
 

@@ -146,7 +146,7 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "glsl_cost.comp"
         source.write_text(text, encoding="utf-8")
-        program = compute_program(source, {"GSTEX_VEC4S": -(-(int(words[3]) & 0xFF) // 4)})
+        program = compute_program(source, {"GSTEX_VEC4S": min(-(-(int(words[3]) & 0xFF) // 4), 4)})
     buffer, target = WordBuffer([words]), gl.glGenTextures(1)
     gl.glBindTexture(gl.GL_TEXTURE_2D, target)
     gl.glTexStorage2D(gl.GL_TEXTURE_2D, 1, gl.GL_RGBA32UI, width, height)

@@ -1,0 +1,19 @@
+// The surface that a stack describes, one pixel a texel, for the comparison with gstex.shading.
+#include "gstex.glsl"
+
+uniform uint base;
+uniform GstexChannels channels;
+
+layout(location = 0) out highp uvec4 albedo_roughness;
+layout(location = 1) out highp uvec4 normal_metallic;
+layout(location = 2) out highp uvec4 emissive_ao;
+layout(location = 3) out highp uvec4 opacity;
+
+void main() {
+    GstexValue value = gstex_fetch(base, ivec2(gl_FragCoord.xy), 0);
+    GstexSurface surface = gstex_surface(base, value, channels);
+    albedo_roughness = floatBitsToUint(vec4(surface.albedo, surface.roughness));
+    normal_metallic = floatBitsToUint(vec4(surface.normal, surface.metallic));
+    emissive_ao = floatBitsToUint(vec4(surface.emissive, surface.ao));
+    opacity = floatBitsToUint(vec4(surface.opacity));
+}

@@ -1,0 +1,73 @@
+"""Buffers that no encoder writes: every loop of the decoder ends, and soon."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from glsl_materials import random_texture
+from glsl_runner import context_or_skip
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from glsl_cost import count
+
+MOST_CANDIDATES = 4096
+LEVELS = 16
+# Words that a texel may load: 2 for each candidate and 6 more for its features, and for each level the entry, nine
+# cells of up to 6 words, and a little for header and mip.
+MOST_LOADS = 8 * MOST_CANDIDATES + LEVELS * (7 + 9 * 6) + 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def context() -> Iterator[None]:
+    with context_or_skip():
+        yield
+
+
+def test_counts_beyond_the_limit_are_cut() -> None:
+    """A level of 16x16 cells whose groups all use one block of prefixes, by which each cell holds 1000 Gaussians; the
+    header allows any number."""
+    words = random_texture(4).words.copy()
+    entry = int(words[10]) + 2 + 4
+    words[entry] = 16 | 16 << 16
+    index, groups = int(words[entry + 1]), 17
+    for group in range(groups):
+        words[index + 3 * group : index + 3 * group + 3] = 1 << 31 | 16000 * group, 3 * groups, 0
+    even = np.arange(8, dtype=np.uint32) * 2000
+    words[index + 3 * groups : index + 3 * groups + 8] = even | (even + 1000) << 16
+    words[7] = 0xFFFFFFFF
+    counts = count(words, (2, 2))
+    assert (counts.candidates == MOST_CANDIDATES).all()
+    assert (counts.loads > MOST_CANDIDATES).all() and (counts.loads <= MOST_LOADS).all()
+
+
+def test_the_header_bounds_the_candidates() -> None:
+    words = random_texture(4).words.copy()
+    assert count(words).candidates.max() > 9
+    words[7] = 9
+    assert count(words).candidates.max() == 9
+    assert count(words).loads.max() < 9 * 8 + 3 * (7 + 9 * 6) + 64
+
+
+@pytest.mark.parametrize("fill", [0xFFFFFFFF, 0x7FFFFFFF, 0x01010101])
+def test_any_words_end(fill: int) -> None:
+    """Everything behind the first words is nonsense: levels, counts, K, widths and offsets at their largest."""
+    words = np.full(4096, fill, np.uint32)
+    words[2] = 64 | 64 << 16
+    assert (count(words, (8, 8)).loads <= MOST_LOADS).all()
+    words[3] = fill & 0xFFFF00FF | 4 << 8
+    words[10:14] = 100
+    words[100] = 16  # a mip of Gaussians with all the levels there may be
+    assert (count(words, (8, 8)).loads <= MOST_LOADS).all()
+
+
+def test_random_words_end() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        words = random_texture(3).words.copy()
+        at = rng.integers(3, len(words), 40)
+        words[at] = rng.integers(0, 2**32, 40, dtype=np.uint32)
+        assert (count(words, (8, 8)).loads <= MOST_LOADS).all()
