@@ -23,10 +23,10 @@ class CpuBackend:
 
     def __init__(self, pyramid: Pyramid):
         self._pyramid = pyramid
-        self._across, self._down = tile_counts(pyramid.width, pyramid.height)
-        self._tiles = self._across * self._down
-        self._extent = np.array([pyramid.width, pyramid.height], np.float32)
-        self._entries: Entries  # set by place
+        self.across, self._down = tile_counts(pyramid.width, pyramid.height)
+        self._tiles = self.across * self._down
+        self.extent = np.array([pyramid.width, pyramid.height], np.float32)
+        self.entries: Entries  # set by place
         self._jitter: np.ndarray | None = None
 
     def set_target(self, image: np.ndarray, importance: np.ndarray) -> None:
@@ -48,22 +48,27 @@ class CpuBackend:
         kernels.to_tiles(self._image, jitter, repeat, self._target)
         kernels.to_tiles(self._importance_image, jitter, repeat, self._importance)
         # Texels of the last tiles that lie outside the texture count for nothing.
-        spare_x = self._across * 8 - self._pyramid.width
+        spare_x = self.across * 8 - self._pyramid.width
         spare_y = self._down * 8 - self._pyramid.height
-        grid = self._importance.reshape(self._down, self._across, -1, 8, 8)
+        grid = self._importance.reshape(self._down, self.across, -1, 8, 8)
         if spare_x:
             grid[:, -1, :, :, -spare_x:] = 0
         if spare_y:
             grid[-1, :, :, -spare_y:, :] = 0
 
+    def targets(self, jitter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(target, importance), [T, C, 64] each, at the jittered texel centres; valid until the next call."""
+        self._set_jitter(jitter)
+        return self._target, self._importance
+
     def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = 14.0) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians and list what every tile has to evaluate."""
-        self._entries = find_entries(self._pyramid, placement, geometry, margin=margin)
+        self.entries = find_entries(self._pyramid, placement, geometry, margin=margin)
         size = self._pyramid.cell_size[placement[:, 0]]
-        self._where = np.concatenate([placement[:, 1:] + 0.5, size], axis=1).astype(np.float32)
+        self.where = np.concatenate([placement[:, 1:] + 0.5, size], axis=1).astype(np.float32)
         channels = self._target.shape[1]
         self._derived = np.empty((len(placement), 8), np.float32)
-        self._v_entry = np.empty((len(self._entries.gaussian), 6 + channels), np.float32)
+        self._v_entry = np.empty((len(self.entries.gaussian), 6 + channels), np.float32)
         self._v_background = np.empty((self._tiles, channels), np.float32)
         self._v_geometry = np.empty((len(placement), 6), np.float32)
         self._v_features = np.empty((len(placement), channels), np.float32)
@@ -71,9 +76,9 @@ class CpuBackend:
 
     def _scene(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> tuple[Any, ...]:
         kernels.derive(geometry, self._derived)
-        e = self._entries
-        return (e.start, e.gaussian, e.image, e.faded, self._derived, self._where, features, background,
-                self._extent, self._across, self._jitter)  # fmt: skip
+        e = self.entries
+        return (e.start, e.gaussian, e.image, e.faded, self._derived, self.where, features, background,
+                self.extent, self.across, self._jitter)  # fmt: skip
 
     def step(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray):
         """Squared error at the jittered texel centres and its gradients.
@@ -98,13 +103,13 @@ class CpuBackend:
 
     def _inside(self) -> np.ndarray:
         inside = np.ones((self._pyramid.height, self._pyramid.width), np.float32)
-        padded = np.zeros((self._down * 8, self._across * 8), np.float32)
+        padded = np.zeros((self._down * 8, self.across * 8), np.float32)
         padded[: inside.shape[0], : inside.shape[1]] = inside
-        grid = padded.reshape(self._down, 8, self._across, 8).transpose(0, 2, 1, 3)
+        grid = padded.reshape(self._down, 8, self.across, 8).transpose(0, 2, 1, 3)
         return grid.reshape(self._tiles, 1, TEXELS)
 
     def _gather(self, geometry: np.ndarray):
-        e = self._entries
+        e = self.entries
         kernels.gather(e.by_gaussian_start, e.by_gaussian, self._v_entry, geometry, self._derived,
                        self._v_geometry, self._v_features)  # fmt: skip
         return self._v_geometry, self._v_features, self._v_background.sum(axis=0, dtype=np.float64)
@@ -125,7 +130,7 @@ class CpuBackend:
         the squared error of each texel summed over channels).
         """
         self._set_jitter(np.zeros(2, np.float32))
-        e = self._entries
+        e = self.entries
         entry_cost = np.empty(len(e.gaussian), np.float32)
         texel_error = np.empty((self._tiles, TEXELS), np.float32)
         scene = self._scene(geometry, features, background)

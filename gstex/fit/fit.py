@@ -13,8 +13,11 @@ import numpy as np
 from ..cells import CUT, keep_inside, make_pyramid, place, thin_out
 from . import kernels
 from .cpu import CpuBackend
+from .features import improve_features
 from .loss import perceptual
 from .quantise import Coding, Quantiser, make_coding, words_needed
+from .samples import LEAST_SHARE, Blend, collect
+from .search import improve_geometry
 from .settings import Settings, choose_precision
 from .shared import WEIGHT, SharedView
 from .start import gaussians_at, start_gaussians
@@ -22,6 +25,8 @@ from .start import gaussians_at, start_gaussians
 NO_JITTER = np.zeros(2, np.float32)
 # Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
 CELL_SPACING = 1.2
+# Least and largest share of the steps that sample between texels, for a fit that samples there at all.
+JITTER_LEAST, JITTER_MOST = 0.1, 0.6
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class _Fit:
         self.task, self.settings, self.rng, self.progress = task, settings, rng, progress
         self.step_count = 0
         self.mse = 0.0004  # a guess, until the first step
+        self.jitter = settings.jitter
+        self.losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
         self.samples = float(task.importance.sum()) or 1.0
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
         s = settings
@@ -123,6 +130,7 @@ class _Fit:
         self._quantise(quantiser)
         quantiser.keep_inside(self.parameters.geometry)
         geometry, features, _ = quantiser.encode(self.parameters.geometry, self.parameters.features)
+        geometry, features = self._polish(quantiser, geometry, features)
         words = words_needed(coding, self.placement, self.task.stack_channels)
         return Result(coding, self.placement, geometry, features, self.background, words, self.mse)
 
@@ -266,6 +274,30 @@ class _Fit:
             self._descend(geometry, features)
             self.progress("quantise", self.step_count, self.mse)
 
+    def _polish(
+        self, quantiser: Quantiser, geometry: np.ndarray, features: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Move the codes themselves to where the squared error is least; training only came near."""
+        s, coding = self.settings, quantiser.coding
+        if s.loss != "l2" or not s.polish:
+            return geometry, features
+        geometry, features = geometry.astype(np.int64), features.astype(np.int64)
+        self._list_entries(quantiser.decode(geometry, features)[0])
+        samples = collect(self.pyramid, self.backend, self.shared, self.jitter, self.samples)
+
+        def blend() -> Blend:
+            return samples.blend(*quantiser.decode(geometry, features), self.background)
+
+        near = samples.only(blend().share > LEAST_SHARE)
+        last = 2**coding.channel_bits - 1
+        for _ in range(s.polish):
+            self.progress("polish", self.step_count, self.mse)
+            improve_features(near, blend(), features, coding.channel_step, last)
+            now = quantiser.decode(geometry, features)[1]
+            improve_geometry(near, blend(), quantiser, geometry, now, s.sigma_min)
+        improve_features(near, blend(), features, coding.channel_step, last)
+        return geometry.astype(np.uint32), features.astype(np.uint32)
+
     # -- steps
 
     def _place(self) -> None:
@@ -285,8 +317,8 @@ class _Fit:
     def _descend(self, geometry: np.ndarray, features: np.ndarray) -> None:
         """One Adam step of the parameters with the gradient at (geometry, features)."""
         s, p = self.settings, self.parameters
-        jitter = NO_JITTER
-        if self.rng.random() < s.jitter:
+        jitter, between = NO_JITTER, self.rng.random() < self.jitter
+        if between:
             jitter = (self.rng.random(2) - 0.5).astype(np.float32)
         if s.loss == "l2":
             loss, v_geometry, v_features, _ = self.backend.step(geometry, features, self.background, jitter)
@@ -303,6 +335,8 @@ class _Fit:
             v_geometry += weight * more[0]
             v_features += weight * more[1]
         self.mse += (0.1 if self.step_count else 1.0) * (loss / self.samples - self.mse)
+        if s.jitter:
+            self._balance(loss, between)
 
         self.step_count += 1
         late = max(0.0, self.step_count / s.steps - (1 - s.decay_share)) / s.decay_share
@@ -312,6 +346,18 @@ class _Fit:
         n = np.int64(self.step_count)
         kernels.adam(p.geometry, v_geometry, m, v, self.geometry_rate * rate, *betas, n)
         kernels.adam(p.features, v_features, feature_m, feature_v, self.feature_rate * rate, *betas, n)
+
+    def _balance(self, loss: float, between: bool) -> None:
+        """Let as many steps sample between texels as keep what is there `jitter_gap` dB below the texel centres.
+
+        Where a bilinear picture is easy to follow, hardly any; where Gaussians are small and sharp, more than half.
+        """
+        kind = int(between)
+        self.losses[kind] += (0.1 if self.losses[kind] else 1.0) * (loss - self.losses[kind])
+        if self.losses.all():
+            gap = 10 * np.log10(self.losses[1] / self.losses[0])
+            self.jitter *= 1.01 if gap > self.settings.jitter_gap else 0.99
+            self.jitter = min(max(self.jitter, JITTER_LEAST), JITTER_MOST)
 
     def _relocate(self, share: float) -> None:
         """Move the Gaussians whose removal costs least to texels drawn by their error.

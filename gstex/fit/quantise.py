@@ -193,7 +193,7 @@ class Quantiser:
         def of_level(value) -> np.ndarray:
             return np.array([0 if layout is None else value(layout) for layout in coding.levels])[level]
 
-        self._coding = coding
+        self.coding = coding
         self._cell = placement[:, 1:].astype(np.float64)
         self._size = coding.pyramid.cell_size[level]
         self._position_last = np.stack(
@@ -213,7 +213,7 @@ class Quantiser:
         int64 [N] quarter turns: by how many the ellipse was turned to bring its rotation into -45..45 degrees;
         an odd number swaps its scales).
         """
-        coding = self._coding
+        coding = self.coding
         codes = np.empty((len(geometry), 6), np.uint32)
         inside = geometry[:, :2] / self._size - self._cell
         codes[:, :2] = np.clip(np.floor(inside * self._position_last), 0, self._position_last - 1)
@@ -247,7 +247,7 @@ class Quantiser:
 
         turns: as `encode` returned them, to get rotations and scales in the order of the ideal parameters.
         """
-        coding = self._coding
+        coding = self.coding
         geometry = np.empty(codes.shape, np.float32)
         geometry[:, :2] = (self._cell + (codes[:, :2] + 0.5) / self._position_last) * self._size
         half_angle = (codes[:, 2] - self._rotation_half) * (TAN_22_5 / self._rotation_half)
@@ -259,6 +259,20 @@ class Quantiser:
         geometry[:, 5] = coding.amplitude_lo + codes[:, 5] * coding.amplitude_step
         features = coding.channel_lo + feature_codes.astype(np.float32) * coding.channel_step
         return geometry, features.astype(np.float32)
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What one Gaussian's geometry codes mean, for kernels that move them.
+
+        Returns (int64 [N, 6] the largest codes; float64 [N, 2] the cell; [N, 2] its size in texels; [N, 7] codes of x
+        and y in a cell, half the codes of rotation, scale_lo, scale_step, amplitude_lo, amplitude_step).
+        """
+        half = self._rotation_half[:, None]
+        scale, amplitude = self._scale_last[:, None], self._amplitude_last[:, None]
+        lasts = np.concatenate([self._position_last - 1, 2 * half - 1, scale, scale, amplitude], axis=1)
+        coding, one = self.coding, np.ones_like(half)
+        grids = [self._position_last, half, self._scale_lo[:, None], self._scale_step[:, None],
+                 coding.amplitude_lo * one, coding.amplitude_step * one]  # fmt: skip
+        return lasts.astype(np.int64), self._cell, self._size, np.concatenate(grids, axis=1)
 
     def keep_inside(self, geometry: np.ndarray) -> None:
         """Clamp centres, in place, to the cells they are stored in."""

@@ -13,11 +13,14 @@ class Settings:
         training sees the quantised values.
     relocations: how often the least useful Gaussians move to where the error is, in the first `relocate_until`
         of the steps; relocate_share: share of the Gaussians moved the first time, falling to a quarter of it.
-    jitter: share of the steps that sample between the texel centres against the bilinearly filtered original.
+    jitter: share of the first steps that sample between the texel centres against the bilinearly filtered original;
+        0 for none at all. From then on the share follows the error there, which may be jitter_gap dB above that of
+        the centres.
     sigma_min: smallest sigma in texels. start_sigma: sigma of new Gaussians in texels.
     loss: 'l2' or 'perceptual'.
     fineness: factor of the root mean square error by which the precision of what is stored is chosen.
     excess: Gaussians beyond the budget until the freeze, as a factor.
+    polish: how often all codes are improved after training (fit/features.py, fit/search.py); 0 leaves them.
     replace_every: steps between two updates of levels, cells and tile lists.
     """
 
@@ -33,6 +36,8 @@ class Settings:
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
+    polish: int = 1
+    jitter_gap: float = 0.8
     excess: float = 1.04
 
     # Adam. Rates: texels, radians, log sigma, log amplitude, feature; they fall by `decay` over the last
@@ -73,7 +78,7 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
     return Settings(
         steps=steps,
         relocations=relocations,
-        jitter=0.5 if direct else 0.0,
+        jitter=0.25 if direct else 0.0,
         sigma_min=0.4 if direct else 0.25,
         loss="l2" if restore else loss,
         fineness=RESTORE_FINENESS if restore else 1.0,

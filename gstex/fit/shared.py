@@ -35,8 +35,8 @@ class SharedView:
         self.samples = float(importance.sum()) or 1.0
         self.backend = CpuBackend(replace(whole, width=width, height=height))
         self.backend.set_target(image, importance)
-        self._scale = np.array([width / whole.width, height / whole.height], np.float32)
-        self._filter = filter_sigma(mip)
+        self.scale = np.array([width / whole.width, height / whole.height], np.float32)
+        self.filter = filter_sigma(mip)
 
     def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
@@ -45,12 +45,12 @@ class SharedView:
     def _seen(self, geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(geometry in texels of this mip, d log sigma seen / d log sigma [N, 2])."""
         seen = geometry.copy()
-        seen[:, :2] *= self._scale
+        seen[:, :2] *= self.scale
         variance = np.exp(2 * geometry[:, 3:5])
-        enlarged = variance + np.float32(self._filter**2)
+        enlarged = variance + np.float32(self.filter**2)
         # One scale for both axes: those of a Gaussian are turned against those of the texture. They differ only
         # where an odd size was halved.
-        seen[:, 3:5] = np.log(enlarged) / 2 + np.log(self._scale.mean())
+        seen[:, 3:5] = np.log(enlarged) / 2 + np.log(self.scale.mean())
         return seen, variance / enlarged
 
     def gradient(
@@ -64,6 +64,6 @@ class SharedView:
             image, target, importance = self.backend.render(seen, features, background, jitter)
             _, v_image = perceptual(image, target, importance)
             v_geometry, v_features, _ = self.backend.backward(seen, features, background, v_image)
-        v_geometry[:, :2] *= self._scale
+        v_geometry[:, :2] *= self.scale
         v_geometry[:, 3:5] *= part
         return v_geometry, v_features
