@@ -369,6 +369,11 @@ def test_an_overview_surrounds_what_was_kept(driver: Any, tmp_path: Path, monkey
     report = opened(driver, (tmp_path / "report.html").as_uri())
     x, y, width, height = report.run("return gallery.crop")
     assert width < WIDTH and report.run("return gallery.overview") >= 2
+    report.settle()
+    opening = report.run("return [gallery.crop[2] / canvas.width, gallery.crop[3] / canvas.height]")
+    assert max(opening) * report.run("return view.zoom") <= 1.6
+    assert report.run("return [view.x, view.y]") == [x + width / 2, y + height / 2]
+    report.press("0")
     zoom = report.run("return view.zoom")
     seen, wanted = report.pixels(), report.expected(GSTEX[:, :, :3], ASTC[:, :, :3], 500)
     canvas_height, canvas_width = seen.shape[:2]
@@ -376,6 +381,9 @@ def test_an_overview_surrounds_what_was_kept(driver: Any, tmp_path: Path, monkey
     top = round(canvas_height / 2 + (y - HEIGHT / 2) * zoom)
     inside = np.s_[top + 60 : top + height * zoom - 60, left + 3 : canvas_width // 2 - 20]
     assert np.array_equal(seen[inside], wanted[inside])
-    assert tuple(seen[canvas_height // 2, left - 3 * zoom // 2]) != SURROUND  # the overview
+    beside = canvas_height // 2, left - 3 * zoom // 2
+    assert tuple(seen[beside]) != SURROUND  # the overview
+    report.click("#error")
+    assert tuple(report.pixels()[beside]) == NOT_MEASURED
     report.mouse().move_to_element_with_offset(report.find("#canvas"), -WIDTH // 2 * zoom + 3, 0).perform()
     assert "overview only" in report.find("#readout").text

@@ -11,7 +11,7 @@ const texelCount = numbers.material.width * numbers.material.height;
 // Family -> name for people and shape of its mark. Colours are in the style sheet, as --gstex and so on.
 const FAMILIES = {
   gstex: { name: "gstex", shape: "circle" },
-  bc: { name: "BCn", shape: "square" },
+  bc: { name: "BC", shape: "square" },
   astc: { name: "ASTC", shape: "triangle" },
   "image-gs": { name: "Image-GS", shape: "diamond" },
 };

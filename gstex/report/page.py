@@ -113,7 +113,7 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
 def _notes(comparison: Comparison) -> list[str]:
     """What was left out, of the comparison and of its points, once each."""
     of_points = (note for point in comparison.points for note in point.quality.get("notes", ()))
-    return list(dict.fromkeys([*comparison.notes, *of_points]))
+    return [note.rstrip(".") + "." for note in dict.fromkeys([*comparison.notes, *of_points])]
 
 
 def _items(lines: Iterable[str]) -> str:

@@ -161,7 +161,7 @@ function startSpheres() {
   const source = (stack) => `data:image/png;base64,${byId(`sphere-${stack}`).textContent}`;
   gallery.stacks.forEach((_, stack) => {
     const point = stackPoint(stack);
-    const facts = point ? `${bytesText(point.bytes)} · shaded ${measuredText(METRICS[2], point)}` : "what all are measured against";
+    const facts = point ? `${bytesText(point.bytes)} · shaded ${measuredText(METRICS[2], point)}` : "not compressed";
     const image = element("img", { src: source(stack), alt: `${stackLabel(stack)} on a sphere`, draggable: "false" });
     const button = element("button", { class: "sphere" }, image, element("b", {}, stackLabel(stack)), element("span", {}, facts));
     holdable(button, (held) => {

@@ -5,6 +5,8 @@ const GAINS = [1, 2, 4, 8, 16, 32, 64];
 const FLICKER = 500; // milliseconds a picture
 const HINT = 1600;
 const SURROUND = "#2b2b2b"; // behind the material, in light and dark alike: eyes adapt to it
+const VEIL = "rgba(43, 43, 43, 0.6)"; // over what is an overview only
+const NEAR_BYTES = Math.log(1.5); // two pictures of about the same bytes
 const WHEEL_STEP = 50; // pixels of a wheel's turn for one step of zoom
 
 const view = {
@@ -44,11 +46,15 @@ function startViewer() {
   setInterval(() => view.flicker && change({ flickered: !view.flickered }), FLICKER);
 }
 
-/** The picture to put beside another: of a different family, nearest to it in bytes; else the original. */
+/** The picture to put beside another: of a different family, the best of about its bytes, else the nearest to them;
+ * without any, the original. */
 function rival(stack) {
   const point = stackPoint(stack);
   const distance = (s) => Math.abs(Math.log(stackPoint(s).bytes / point.bytes));
+  const psnr = (s) => stackPoint(s).quality.psnr ?? Infinity; // null is an exact match
   const others = [...gallery.stacks.keys()].filter((s) => s > 0 && point && stackPoint(s).family !== point.family);
+  const near = others.filter((s) => distance(s) <= NEAR_BYTES);
+  if (near.length) return near.reduce((best, s) => (psnr(s) > psnr(best) ? s : best));
   return others.reduce((best, s) => (best === 0 || distance(s) < distance(best) ? s : best), 0);
 }
 
@@ -58,7 +64,7 @@ function observeSize() {
     const exact = entry.devicePixelContentBoxSize?.[0];
     canvas.width = Math.max(1, exact?.inlineSize ?? Math.round(entry.contentRect.width * devicePixelRatio));
     canvas.height = Math.max(1, exact?.blockSize ?? Math.round(entry.contentRect.height * devicePixelRatio));
-    if (first) showAll(1);
+    if (first) showFirst();
     first = false;
     draw();
   };
@@ -85,7 +91,7 @@ async function refresh() {
   const stacks = { left: sideStack("left"), right: sideStack("right") };
   refresh.latest = wanted;
   for (const [side, stack] of Object.entries(stacks)) {
-    wanted[side] = { texels: await picture(stack, "texels"), overview: gallery.overview ? await picture(stack, "overview") : null };
+    wanted[side] = { texels: await picture(stack, "texels"), overview: gallery.overview && !view.error ? await picture(stack, "overview") : null };
   }
   wanted.codes = {};
   for (const [name, stack] of [["Original", 0], ["Left", stacks.left], ["Right", stacks.right]]) {
@@ -138,6 +144,14 @@ function showAll(least = 0) {
   moveTo(fullWidth / 2, fullHeight / 2, Math.max(least, fits.at(-1) ?? ZOOMS[0]));
 }
 
+/** What opens: everything; or, with an overview around it, the texels that are kept, cut off a little at most. */
+function showFirst() {
+  if (!gallery.overview) return showAll(1);
+  const [x, y, width, height] = gallery.crop;
+  const fits = ZOOMS.filter((z) => z * width <= 1.6 * canvas.width && z * height <= 1.6 * canvas.height);
+  moveTo(x + width / 2, y + height / 2, Math.max(1, fits.at(-1) ?? 1));
+}
+
 /** Screen position of texel (0, 0): whole pixels, so that every texel covers the same number of them. */
 const origin = () => [Math.round(canvas.width / 2 - view.x * view.zoom), Math.round(canvas.height / 2 - view.y * view.zoom)];
 
@@ -171,13 +185,16 @@ function drawSide({ texels, overview }, x0, x1) {
   context.beginPath();
   context.rect(x0, 0, x1 - x0, canvas.height);
   context.clip();
-  if (overview) {
+  if (gallery.overview) {
     context.beginPath(); // the last blocks reach over the border
     context.rect(left, top, fullWidth * z, fullHeight * z);
     context.clip();
     const block = gallery.overview * z;
     context.imageSmoothingEnabled = true;
-    context.drawImage(overview, left, top, overview.width * block, overview.height * block);
+    if (overview) context.drawImage(overview, left, top, overview.width * block, overview.height * block);
+    // The error of means is smaller than that of texels: none is shown.
+    context.fillStyle = overview ? VEIL : `rgb(${HIDDEN} ${HIDDEN} ${HIDDEN})`;
+    context.fillRect(left, top, fullWidth * z, fullHeight * z);
   }
   const [x, y] = gallery.crop;
   context.imageSmoothingEnabled = z < 1;
@@ -192,6 +209,9 @@ function drawFrame() {
   context.strokeStyle = "rgba(255, 255, 255, 0.6)";
   context.lineWidth = Math.max(1, Math.round(devicePixelRatio));
   context.strokeRect(left + x - 0.5, top + y - 0.5, width + 1, height + 1);
+  context.fillStyle = "rgba(255, 255, 255, 0.8)";
+  context.font = `${12 * devicePixelRatio}px sans-serif`;
+  context.fillText("outside: a coarse overview only", left + x, top + y + height + 16 * devicePixelRatio);
 }
 
 function drawControls() {
