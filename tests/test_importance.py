@@ -194,6 +194,8 @@ def test_files_that_cannot_be_used(picture, tmp_path):
 def test_nothing_stands_out_of_a_flat_picture():
     flat = np.full((32, 40, 2), 0.4, np.float32)
     assert (estimate_saliency(flat, np.ones_like(flat), repeat=False) == 1).all()
+    flat[10:20, 10:20] += 0.3 / 255  # less than can be seen
+    assert (estimate_saliency(flat, np.ones_like(flat), repeat=False) == 1).all()
     none = np.empty((8, 8, 0), np.float32)
     assert (estimate_saliency(none, none, repeat=False) == 1).all()
 
@@ -211,14 +213,17 @@ def test_a_spot_stands_out(repeat):
 
 
 def test_detail_amid_plain_stands_out_and_detail_everywhere_does_not():
-    y, x = np.mgrid[0:64, 0:64]
+    y, x = np.mgrid[0:256, 0:256]
     stripes = (0.5 + 0.3 * np.sin(np.pi * (x + y) / 2)).astype(np.float32)[:, :, None]
-    everywhere = estimate_saliency(stripes, np.ones_like(stripes), repeat=True)
-    assert everywhere.min() > 0.6 * everywhere.max()
+    weights = np.ones_like(stripes)
+    assert (estimate_saliency(stripes, weights, repeat=True) == 1).all()  # their mean is that of any neighbourhood
     patch = np.full_like(stripes, 0.5)
-    patch[8:24, 40:56] = stripes[8:24, 40:56]
-    found = estimate_saliency(patch, np.ones_like(patch), repeat=False)
-    assert found[10:22, 42:54].mean() > 8 * found[36:, :32].mean()
+    patch[32:64, 160:192] = stripes[32:64, 160:192]
+    found = estimate_saliency(patch, weights, repeat=False)
+    assert found[32:64, 160:192].min() > 0.4 and found[128:].max() < 0.1
+    patch[:, 64:] = stripes[:, 64:]
+    found = estimate_saliency(patch, weights, repeat=False)
+    assert found[:, 64:72].min() > 4 * found[:, 200:240].mean()
 
 
 def test_what_repeats_stands_out_across_the_border():
@@ -227,6 +232,9 @@ def test_what_repeats_stands_out_across_the_border():
     weights = np.ones_like(image)
     tiling, alone = (estimate_saliency(image, weights, repeat=repeat)[28:36, 61:].max() for repeat in (True, False))
     assert tiling > 0.3 and alone < 0.05
+    image = np.random.default_rng(0).random((64, 64, 1), np.float32)
+    moved = estimate_saliency(np.roll(image, 32, 1), weights, repeat=True)
+    assert moved == pytest.approx(np.roll(estimate_saliency(image, weights, repeat=True), 32, 1))
 
 
 def test_auto_is_the_estimate(monkeypatch):
