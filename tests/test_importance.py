@@ -224,6 +224,9 @@ def test_detail_amid_plain_stands_out_and_detail_everywhere_does_not():
     patch[:, 64:] = stripes[:, 64:]
     found = estimate_saliency(patch, weights, repeat=False)
     assert found[:, 64:72].min() > 4 * found[:, 200:240].mean()
+    hole = stripes.copy()
+    hole[32:64, 160:192] = 0.5
+    assert estimate_saliency(hole, weights, repeat=True)[40:56, 168:184].max() < 0.2
 
 
 def test_what_repeats_stands_out_across_the_border():
