@@ -11,6 +11,7 @@ demo: .venv/installed
 
 test: .venv-test/installed
 	tools/install_browser.sh
+	tools/install_gl.sh
 	.venv-test/bin/python -m pytest -q $(ARGS)
 
 lint: .venv-test/lint-installed

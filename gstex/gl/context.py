@@ -43,7 +43,7 @@ def import_gl() -> Any:
         ExtraError: PyOpenGL is not installed. GraphicsError: it finds no OpenGL library.
     """
     try:
-        from OpenGL import GL
+        from OpenGL import GL  # type: ignore[import-untyped]
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "OpenGL":
             raise ExtraError("OpenGL needs PyOpenGL: pip install gstex[view]") from error
@@ -94,7 +94,8 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
         display = _display(EGL)
         context = _create(EGL, display, es)
     except Exception as error:
-        raise GraphicsError(f"EGL: found no context without a window ({error}), expected {needed}; {_ADVICE}") from error
+        found = f"no context without a window ({getattr(error, 'err', error)})"  # an EGLError has many lines
+        raise GraphicsError(f"EGL: found {found}, expected {needed}; {_ADVICE}") from error
     try:
         yield current_context()
     finally:
@@ -103,23 +104,28 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
 
 
 def _display(egl: Any) -> Any:
-    """An initialised display: Mesa's without a surface, else the first device (NVIDIA)."""
-    get = egl.eglGetPlatformDisplayEXT
-    display = get(_PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY, None)
-    if display and egl.eglInitialize(display, None, None):
-        return display
-    from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
+    """An initialised display: Mesa's without a surface, else the first device that has one (NVIDIA)."""
+    from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT  # type: ignore[import-untyped]
 
-    devices, count = (egl.EGLDeviceEXT * 1)(), egl.EGLint()
-    if eglQueryDevicesEXT(1, devices, count) and count.value:
-        display = get(_PLATFORM_DEVICE_EXT, devices[0], None)
-        if display and egl.eglInitialize(display, None, None):
-            return display
-    raise RuntimeError("no display")
+    def devices() -> list[Any]:
+        found, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
+        eglQueryDevicesEXT(len(found), found, count)
+        return [(_PLATFORM_DEVICE_EXT, found[i]) for i in range(count.value)]
+
+    failure = None
+    for pick in (lambda: [(_PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY)], devices):
+        try:
+            for platform, native in pick():
+                display = egl.eglGetPlatformDisplayEXT(platform, native, None)
+                egl.eglInitialize(display, None, None)
+                return display
+        except egl.EGLError as error:
+            failure = error
+    raise failure or RuntimeError("no display")
 
 
 def _create(egl: Any, display: Any, es: bool) -> Any:
-    """A context, made current."""
+    """A context, made current; of an older version if there is none of the needed one, so that it can be named."""
     renderable = egl.EGL_OPENGL_ES3_BIT if es else egl.EGL_OPENGL_BIT
     wanted = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]
     config, count = (egl.EGLConfig * 1)(), egl.EGLint()
@@ -129,8 +135,12 @@ def _create(egl: Any, display: Any, es: bool) -> Any:
     asked = [egl.EGL_CONTEXT_MAJOR_VERSION, major, egl.EGL_CONTEXT_MINOR_VERSION, minor]
     if not es:
         asked += [egl.EGL_CONTEXT_OPENGL_PROFILE_MASK, egl.EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT]
-    asked += [egl.EGL_NONE]
-    context = egl.eglCreateContext(display, config[0], egl.EGL_NO_CONTEXT, (egl.EGLint * len(asked))(*asked))
-    if not context or not egl.eglMakeCurrent(display, egl.EGL_NO_SURFACE, egl.EGL_NO_SURFACE, context):
-        raise RuntimeError("no context")
-    return context
+    for attributes in ([*asked, egl.EGL_NONE], [egl.EGL_NONE]):
+        try:
+            array = (egl.EGLint * len(attributes))(*attributes)
+            context = egl.eglCreateContext(display, config[0], egl.EGL_NO_CONTEXT, array)
+            egl.eglMakeCurrent(display, egl.EGL_NO_SURFACE, egl.EGL_NO_SURFACE, context)
+            return context
+        except egl.EGLError as error:
+            failure = error
+    raise failure

@@ -1,0 +1,84 @@
+"""The text of the shaders: what compilers say to it, and what its readers were promised."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gstex.gl import read_shader
+from gstex.resources import source_path
+
+ROOT = Path(__file__).resolve().parent.parent
+DECODER = source_path("shaders/gstex.glsl").read_text()
+STAGES = {"300 es": "frag", "430 core": "frag", "450 core": "comp"}
+
+
+def check(text: str, stage: str, folder: Path) -> None:
+    """Compile with the reference compiler; skip where it is missing."""
+    if shutil.which("glslangValidator") is None:
+        pytest.skip("glslangValidator is not installed (Debian: glslang-tools)")
+    source = folder / f"shader.{stage}"
+    source.write_text(text)
+    done = subprocess.run(["glslangValidator", source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("vec4s", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", STAGES)
+def test_reference_compiler_takes_every_variant(version: str, vec4s: int, tmp_path: Path) -> None:
+    """glslangValidator checks functions that are not called, too."""
+    name = "decode.comp" if STAGES[version] == "comp" else Path(__file__).parent / "glsl" / "points.frag"
+    check(read_shader(name, {"GSTEX_VEC4S": vec4s}, version=version), STAGES[version], tmp_path)
+
+
+@pytest.mark.parametrize("version", STAGES)
+def test_example_of_the_document_compiles(version: str, tmp_path: Path) -> None:
+    [example] = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / "shaders.md").read_text(), re.DOTALL)
+    head, rest = example.split("\n", 1)
+    assert head == "#version 430 core"
+    (tmp_path / "example.frag").write_text(rest)
+    check(read_shader(tmp_path / "example.frag", version=version), "frag", tmp_path)
+
+
+def test_document_names_what_the_decoder_has() -> None:
+    document = (ROOT / "docs" / "shaders.md").read_text()
+    for name in set(re.findall(r"\bgstex_\w+(?=[(`])", document)) - {"gstex_words"}:
+        assert re.search(rf"\b{name}\(", DECODER), name
+    for name in set(re.findall(r"\bGSTEX_[A-Z0-9_]+", document)):
+        assert f"#ifndef {name}" in DECODER or f"!defined({name})" in DECODER, name
+    public = DECODER.split("==== Functions to call ====")[1]
+    for name in re.findall(r"^\w+ (gstex_\w+)\(", public, re.MULTILINE):
+        assert name in document, name
+
+
+def test_all_loads_go_through_one_macro() -> None:
+    for name in ("gstex_words[", "texelFetch("):
+        lines = [line for line in DECODER.splitlines() if name in line]
+        assert all(line.startswith(("#define GSTEX_LOAD", "layout(std430")) for line in lines) and lines
+    arguments = re.findall(r"GSTEX_LOAD\(([^()]*(?:\([^()]*\)[^()]*)*)\)", DECODER.split("struct GstexValue")[1])
+    assert arguments and not [a for a in arguments if "++" in a or "=" in a]  # evaluated twice in the ES macro
+
+
+def test_header_is_read_in_one_place() -> None:
+    """Words of the header by number, but for the table of mips."""
+    body = DECODER.split("GstexHeader gstex_header(uint base)")[1].split("\n}\n", 1)[1]
+    assert set(re.findall(r"base \+ (\d+)", body)) == {"10"}
+
+
+def test_nothing_that_es_lacks() -> None:
+    for name in ("bitfieldExtract", "bitCount", "unpackUnorm4x8", "fma("):
+        assert name not in DECODER
+
+
+def test_lines_of_an_include_keep_their_numbers(tmp_path: Path) -> None:
+    source = tmp_path / "a.frag"
+    source.write_text('// one\n#include "gstex.glsl"\n// three\n')
+    lines = read_shader(source, {"GSTEX_VEC4S": 3}, version="300 es").splitlines()
+    assert lines[:2] == ["#version 300 es", "#define GSTEX_VEC4S 3"]
+    assert lines[lines.index("#line 1 0") + 1] == "// one"
+    assert lines[lines.index("#line 1 1") + 1] == DECODER.splitlines()[0]
+    assert lines[lines.index("#line 3 0") + 1] == "// three"
