@@ -10,7 +10,7 @@ from small_samples import crop_sample
 import gstex.compare
 import gstex.report
 from gstex import metrics
-from gstex.compare import compare
+from gstex.compare import compare, measuring
 from gstex.compare.advice import advise
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
@@ -120,6 +120,17 @@ def test_points_are_sorted_and_json_holds_all(result):
     data = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert data["points"][data["file"]]["label"] == result.points[result.file].label
     assert data["material"]["name"] == "leaves" and len(data["advice"]) >= 3
+
+
+def test_stacks_are_measured_in_processes(file, material, monkeypatch):
+    texture = gstex.load(file)
+    stack = texture.decode()
+    tasks = [measuring.Task(stack=stack, sampled=texture.sample(metrics.sample_points())),
+             measuring.Task(stack=1 - stack)]  # fmt: skip
+    monkeypatch.setattr(measuring, "_SMALL_WORK", 0)
+    found = dict(measuring.measure_qualities(tasks, material, processes=2))
+    assert found[0] == metrics.measure_quality(stack, material, filter_sampled=texture.sample, flip=False)
+    assert found[1] == metrics.measure_quality(1 - stack, material, flip=False)
 
 
 def test_without_a_file_the_middle_rate_is_compared(folder, cache):
