@@ -3,6 +3,7 @@
     python tools/bench.py rd --quick    256x256 crops against the prototype's floor
     python tools/bench.py rd            the bench set: the centre 512x512 of every material
     python tools/bench.py rd --full     whole materials
+    python tools/bench.py rd --trial W  rows of an experiment, added to rd-trials.csv
     python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
     python tools/bench.py images        single pictures at low rates, against JPEG and AVIF
     python tools/bench.py importance    regions that matter, with and without an importance map
@@ -37,6 +38,7 @@ from bench_restore import restore  # noqa: E402
 from bench_run import choose_cases, endings  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
+from bench_trials import add_trial, changed_settings, parse_changes  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
@@ -84,6 +86,11 @@ bench.add_command(restore)
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits a texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
+@click.option("--no-mips", is_flag=True, help="Mip 0 alone.")
+@click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, callback=parse_changes,
+              help="Change a field of gstex.fit.settings.Settings; may be given many times. Only with --trial.")
+@click.option("--trial", metavar="WHAT",
+              help="Add the rows to rd-trials.csv under this name and leave the table as it is.")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this material; may be given many times.")
 @click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
@@ -94,18 +101,30 @@ bench.add_command(restore)
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
-    rates: list[float] | None, names: tuple[str, ...], data: Path, results: Path,
+    rates: list[float] | None, no_mips: bool, changes: dict[str, Any], trial: str | None, names: tuple[str, ...],
+    data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Quality at given rates: PSNR, bytes, candidates and seconds of every material."""
+    if changes and not trial:
+        raise click.UsageError("--set changes what is measured, so its rows belong to a trial; add --trial WHAT")
     quick = mode == "quick"
-    options = {
+    options: dict[str, Any] = {
         "effort": effort or ("thorough" if quick else "normal"),
         "sampling": sampling or ("bilinear" if quick else "direct"),
         "loss": loss,
         "seed": SEED,
     }
+    if no_mips:
+        options["mips"] = False
     rates = rates or ([1.0, 2.0] if quick else [0.5, 1.0, 2.0, 4.0])
     cases = choose_cases(data, mode, names)
+    if trial:
+        with endings(context, results), changed_settings(changes), tempfile.TemporaryDirectory() as folder:
+            rows = measure_all(cases, rates, options, Store(Path(folder) / STORE_NAME))
+            part = {"quick": "quick crops", "full": "whole", None: "bench set"}[mode]
+            words = [part, *(f"{name} {value}" for name, value in {**options, **changes}.items())]
+            click.echo(add_trial(results, trial, ", ".join(words), rows))
+        return
     with endings(context, results):
         rows = measure_all(cases, rates, options, Store(results / STORE_NAME))
         if quick:
