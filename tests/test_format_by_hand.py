@@ -1,0 +1,295 @@
+"""What the independent reader decodes and samples, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import format_builder
+import independent_reader
+import numpy as np
+import pytest
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, SharedMipSpec, build
+from format_specs import BACKGROUND, SPECS, WIDE, built, material, tie_across_the_border, wide
+from independent_reader import candidates, fetch, read, sample
+from make_golden import GOLDEN
+
+
+@pytest.mark.parametrize("crowd", [15, 16, 300])
+def test_crowded_cell_decodes(crowd: int) -> None:
+    """Gaussians as wide as the texture give the mean of their features wherever their cell is seen."""
+    level = LevelSpec(5, 4, [wide(7, r % 16) for r in range(crowd)] + [wide(19, 9)], **WIDE)
+    got = read(build(material(5, 4, level)))
+    assert list(got.mips[0].levels[0].start[7:10]) == [0, crowd, crowd]
+    assert list(got.mips[0].levels[0].codes["position_x"]) == [0] * (crowd + 1)
+    mean = np.mean([r % 16 / 15 for r in range(crowd)])
+    assert fetch(got, 0)[1, 2, 0] == pytest.approx(mean, abs=1e-6)
+    assert fetch(got, 0)[3, 4, 0] == pytest.approx(9 / 15, abs=1e-6)
+    assert got.header["candidates_max"] == crowd + 1
+    assert candidates(got, 0).tolist() == [
+        [0, crowd, crowd, crowd, 0],
+        [0, crowd, crowd, crowd, 0],
+        [0, crowd, crowd, crowd + 1, 1],
+        [0, 0, 0, 1, 1],
+    ]
+
+
+def test_one_gaussian_is_its_feature() -> None:
+    """Wherever it is seen: normalised, a single Gaussian is flat but for the share of the background (0.25).
+
+    6x4 texels, 2x2 cells of 3x2 texels. Its centre is (3.5 / 16 * 3, 8.5 / 16 * 2); h = -11/16 tan(pi/8).
+    """
+    level = LevelSpec(2, 2, [Gaussian(0, 3, 8, 5, 2, 9, 1, (11,))])
+    got = fetch(read(build(material(6, 4, level))), 0)
+    assert got.shape == (4, 6, 1)
+    y, x = np.mgrid[:4, :6] + 0.5
+    dx, dy, t = x - 0.65625, y - 1.0625, -2 * math.atan(11 / 16 * math.tan(math.pi / 8))
+    along, across = math.cos(t) * dx + math.sin(t) * dy, math.cos(t) * dy - math.sin(t) * dx
+    weight = np.exp(0.5 - (along**2 * 2**-1.0 + across**2 * 2**-4.5) / 2)
+    # The block ends at x = 6 and y = 4; the last half cell fades.
+    f = [np.clip(2 * (2 - x / 3), 0, 1), np.clip(2 * (2 - y / 2), 0, 1)]
+    weight *= (f[0] ** 2 * (3 - 2 * f[0])) * (f[1] ** 2 * (3 - 2 * f[1]))
+    share = BACKGROUND / (BACKGROUND + weight)
+    assert share.max() < 1e-6
+    assert np.abs(got[..., 0] - 11 * float(np.float32(1 / 15)) * (1 - share) - 0.25 * share).max() < 1e-14
+
+
+def test_two_gaussians_by_hand() -> None:
+    """8x4 texels, 2x2 cells of 4x2 texels, the texel (3, 0): its centre is (3.5, 0.5)."""
+    bits: dict[str, Any] = {"position_x_bits": 2, "position_y_bits": 3, "rotation_bits": 3}
+    first = Gaussian(0, 1, 2, 6, 1, 0, 3, (15,))
+    second = Gaussian(3, 0, 7, 1, 0, 2, 6, (0,))
+    level = LevelSpec(2, 2, [first, second], **bits, scale_lo=-1.0, scale_step=0.5)
+    spec = material(8, 4, level, amplitude_lo=-1.0)
+
+    # first: centre (0 + 1.5 / 4 * 4, 0 + 2.5 / 8 * 2) = (1.5, 0.625), h = 2/4 tan(pi/8), fades 1
+    t = 2 * math.atan(0.5 * math.tan(math.pi / 8))
+    along, across = math.cos(t) * 2.0 + math.sin(t) * -0.125, math.cos(t) * -0.125 - math.sin(t) * 2.0
+    weight_1 = math.exp(0.5 - (0.5 * along**2 + 0.25 * across**2) / 2)
+    # second: centre (4 + 0.5 / 4 * 4, 2 + 7.5 / 8 * 2) = (4.5, 3.875), h = -3/4 tan(pi/8), log-amplitude 2;
+    # the cell to the lower right: d = 0.875 - 1 fades by 1, d = 0.25 - 1 by 0.5
+    t = -2 * math.atan(0.75 * math.tan(math.pi / 8))
+    along, across = math.cos(t) * -1.0 + math.sin(t) * -3.375, math.cos(t) * -3.375 - math.sin(t) * -1.0
+    weight_2 = 0.5 * math.exp(2.0 - (0.25 * along**2 + 1.0 * across**2) / 2)
+
+    value = fetch(read(build(spec)), 0)[0, 3, 0]
+    assert 0.1 < weight_1 / weight_2 < 1e3
+    assert value == pytest.approx(weight_1 / (weight_1 + weight_2), rel=1e-7)
+
+
+def test_background_where_nothing_is_seen() -> None:
+    level = LevelSpec(4, 4, [wide(0, 15)], **WIDE)
+    got = fetch(read(build(material(8, 8, level))), 0)[..., 0]
+    assert np.abs(got[:4, :4] - 1).max() < 1e-6
+    assert (got[4:] == 0.25).all() and (got[:, 4:] == 0.25).all()
+
+
+def test_background_balances_a_weight_of_its_size() -> None:
+    """A Gaussian of scale sqrt(2) that is sqrt(20) texels away weighs e^-20, as the background does."""
+    level = LevelSpec(1, 1, [Gaussian(0, 0, 0, 8, 0, 0, 0, (15,))], position_x_bits=1, position_y_bits=1,
+                      rotation_bits=4, scale_lo=0.5, scale_step=0.0)  # fmt: skip
+    uv = np.array([[(8 + math.sqrt(20)) / 32, 8 / 32]])  # the centre is (8, 8)
+    got = sample(read(build(material(32, 32, level))), uv, 0)
+    assert got[0, 0] == pytest.approx((1 + 0.25) / 2, rel=1e-6)
+
+
+def test_fade_at_the_edge_of_the_block() -> None:
+    """A wide Gaussian of a 1x1 level (feature 1) against one of cell 2 of 4 (feature 0) that fades in."""
+    spec = material(16, 4, LevelSpec(4, 1, [wide(2, 0)], **WIDE), LevelSpec(1, 1, [wide(0, 15)], **WIDE))
+    # Cell 2 is 8 .. 12, its block 4 .. 16; between 4 and 6 it fades in: f = 0, 1/4, 1/2, 3/4, 1
+    x = np.array([3.9, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0, 12.0, 14.0, 15.0, 15.5])
+    f = np.array([0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.5, 0.25])
+    fade = f**2 * (3 - 2 * f)
+    uv = np.stack([x / 16, np.full(len(x), 0.3)], axis=1)
+    got = read(build(spec))
+    assert np.abs(sample(got, uv, 0)[:, 0] - 1 / (1 + fade)).max() < 1e-6
+    turned = material(4, 16, LevelSpec(1, 4, [wide(2, 0)], **WIDE), LevelSpec(1, 1, [wide(0, 15)], **WIDE))
+    assert np.abs(sample(read(build(turned)), uv[:, ::-1], 0)[:, 0] - 1 / (1 + fade)).max() < 1e-6
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_repeat_and_clamp_at_the_border(axis: str) -> None:
+    """12x12 texels, 4x4 cells of 3; one Gaussian in the first cell, one in the last of its row or column.
+
+    The texel (11, 0) has its centre at (11.5, 0.5). The first Gaussian, seen through the border, stands at
+    about (13.5, 1.5), the other at (10.5, 1.5); both have scale 1.
+    """
+    other = 3 if axis == "x" else 12
+    bits: dict[str, Any] = {"position_x_bits": 9, "position_y_bits": 9, "rotation_bits": 4}
+    gaussians = [Gaussian(0, 255, 255, 8, 0, 0, 0, (15,)), Gaussian(other, 255, 255, 8, 0, 0, 0, (0,))]
+    level = LevelSpec(4, 4, gaussians, **bits)
+    centre = 255.5 / 512 * 3
+    dy = 0.5 - centre
+    first = math.exp(-((11.5 - 12 - centre) ** 2 + dy**2) / 2)
+    second = math.exp(-((11.5 - 9 - centre) ** 2 + dy**2) / 2)
+    texel = (0, 11, 0) if axis == "x" else (11, 0, 0)
+    repeated, clamped = (fetch(read(build(material(12, 12, level, repeat=r))), 0) for r in (True, False))
+    assert repeated[texel] == pytest.approx(first / (first + second), rel=1e-6)
+    assert clamped[texel] == pytest.approx(0.25 * BACKGROUND / (BACKGROUND + second), rel=1e-6)
+
+
+def test_repeat_at_the_corner() -> None:
+    spec = material(9, 9, LevelSpec(3, 3, [wide(0, 15)], **WIDE), repeat=True)
+    assert np.abs(fetch(read(build(spec)), 0) - 1).max() < 1e-6  # three cells: every cell sees every cell
+    spec = material(16, 16, LevelSpec(4, 4, [wide(0, 15)], **WIDE), repeat=True)
+    seen = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1], bool)
+    got = read(build(spec))
+    assert ((fetch(got, 0)[..., 0] > 0.99) == seen & seen[:, None]).all()
+    assert (candidates(got, 0) == seen & seen[:, None]).all()
+
+
+def test_top_k_keeps_the_heaviest() -> None:
+    """Weights 1, e, e^2 with features 3/15, 15/15, 6/15, everywhere."""
+    gaussians = [wide(0, 3, 0), wide(0, 6, 4), wide(0, 15, 2)]
+    level = LevelSpec(1, 1, gaussians, **WIDE)
+    value = {k: fetch(read(build(material(4, 4, level, top_k=k))), 0) for k in (0, 1, 2, 3, 32)}
+    e, a, b, c = math.e, 3 / 15, 15 / 15, 6 / 15
+    assert np.abs(value[1] - c).max() < 1e-6
+    assert np.abs(value[2] - (e * b + e**2 * c) / (e + e**2)).max() < 1e-6
+    assert np.abs(value[0] - (a + e * b + e**2 * c) / (1 + e + e**2)).max() < 1e-6
+    assert np.abs(value[3] - value[0]).max() < 1e-12 and np.abs(value[32] - value[0]).max() < 1e-12
+
+
+def test_top_k_ties_go_to_the_earlier() -> None:
+    same_cell = LevelSpec(1, 1, [wide(0, 4), wide(0, 8), wide(0, 12)], **WIDE)
+    assert np.abs(fetch(read(build(material(4, 4, same_cell, top_k=1))), 0) - 4 / 15).max() < 1e-6
+    # Two levels, both Gaussians at (6, 6) of 24 texels and in float arithmetic the same distance from 7.5:
+    bits: dict[str, Any] = {"position_x_bits": 1, "position_y_bits": 1}
+    fine = LevelSpec(3, 3, [Gaussian(0, 1, 1, 0, 0, 0, 0, (4,))], **bits)
+    coarse = LevelSpec(1, 1, [Gaussian(0, 0, 0, 0, 0, 0, 0, (8,))], **bits)
+    got = fetch(read(build(material(24, 24, fine, coarse, top_k=1))), 0)[7, 7, 0]
+    assert got == pytest.approx(4 / 15, abs=1e-6)
+
+
+def test_top_k_ties_across_the_border() -> None:
+    data, expected = tie_across_the_border()
+    assert np.abs(fetch(read(data), 0)[:, :3, 0] - expected).max() < 1e-6
+
+
+def test_one_texel() -> None:
+    level = LevelSpec(3, 3, [wide(cell, cell) for cell in range(9)], **WIDE)
+    got = read(build(material(1, 1, level, repeat=True)))
+    # The centre is the middle of cell 4; the Gaussians of all nine cells are seen without fading.
+    assert fetch(got, 0).shape == (1, 1, 1) and candidates(got, 0).tolist() == [[9]]
+    assert fetch(got, 0)[0, 0, 0] == pytest.approx(4 / 15, abs=1e-6)
+
+
+def test_mip_sizes_and_constants() -> None:
+    got = read(built("channels"))
+    assert [fetch(got, m).shape for m in range(3)] == [(7, 16, 16), (3, 8, 16), (1, 4, 16)]
+    for m in range(3):
+        assert (fetch(got, m)[..., got.channel_bits == 0] == got.channel_lo[got.channel_bits == 0]).all()
+    assert (fetch(got, 2)[..., got.channel_bits > 0] == 0.5).all()
+
+
+def test_values_are_clamped() -> None:
+    """Two channels of one bit: -0.5 or 0.5, and 1 or 2; and a background outside 0 .. 1."""
+    gaussians = [replace(wide(0, 0), features=(0, 1)), replace(wide(2, 0), features=(1, 0))]
+    level = LevelSpec(6, 1, gaussians, **WIDE)
+    spec = MaterialSpec(6, 1, [(-0.5, 1.0, 1), (1.0, 1.0, 1)], [MipSpec((1.5, -0.5), [level])])
+    got = fetch(read(build(spec)), 0)[0]
+    assert (got[0] == (0.0, 1.0)).all()  # -0.5 and 2
+    assert np.abs(got[3] - (0.5, 1.0)).max() < 1e-6
+    assert (got[5] == (1.0, 0.0)).all()
+
+
+def test_raw_texels_by_hand() -> None:
+    """Five channels take two words a texel; the fourth of six is constant."""
+    spec = GOLDEN["raw"]()
+    words = format_builder.build_words(spec)
+    block = words[11]
+    r, g, b, x, y = spec.mips[1].texels[1]
+    assert words[block : block + 2] == [256, 0]
+    assert words[block + 4 : block + 6] == [r | g << 8 | b << 16 | x << 24, y]
+    assert words[9] == 0b10001
+    got = read(build(spec))
+    texels = fetch(got, 1)
+    assert texels.shape == (3, 5, 6)
+    assert np.allclose(texels[0, 1] * 255, [r, g, b, 0.75 * 255, x, y])
+    # Half way between texels (0, 0) and (1, 0), both ways of filtering.
+    for bilinear in (False, True):
+        value = sample(got, np.array([[0.2, 0.5 / 3]]), 1, bilinear)
+        assert np.allclose(value, texels[0, :2].mean(axis=0))
+
+
+def test_shared_mip_by_hand() -> None:
+    """A round Gaussian of sigma 1 at (1, 1) and a filter of sqrt(3): at half the size its sigma is 2, in texels of
+    mip 0. With a log-amplitude of -16 it is about as heavy as the background, whose value is 0."""
+    level = LevelSpec(1, 1, [Gaussian(0, 0, 0, 1, 0, 0, 0, (15,))], position_x_bits=1, position_y_bits=1,
+                      rotation_bits=1, scale_step=0.0)  # fmt: skip
+    spec = MaterialSpec(4, 4, [(0.0, 1 / 16, 4)], (MipSpec((0.0,), (level,)), SharedMipSpec(math.sqrt(3.0))),
+                        amplitude_lo=-16.0, amplitude_step=0.0)  # fmt: skip
+    got = read(build(spec))
+
+    def expected(square: float) -> float:
+        weight = math.exp(-16 - square / 2)
+        return 15 / 16 * weight / (weight + BACKGROUND)
+
+    # Texel (0, 0) of mip 1 lies on the Gaussian; its neighbours are 2 texels of mip 0 away along an axis.
+    assert np.allclose(fetch(got, 1)[:, :, 0], [[expected(0), expected(4 / 4)], [expected(4 / 4), expected(8 / 4)]])
+    assert np.allclose(fetch(got, 0)[0, 3, 0], expected(2.5**2 + 0.5**2))
+    assert np.allclose(sample(got, np.array([[0.75, 0.25]]), 1), expected(4 / 4))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_sample_at_texel_centres_is_fetch(name: str) -> None:
+    got = read(built(name))
+    for m, mip in enumerate(got.mips):
+        y, x = np.mgrid[: mip.height, : mip.width] + 0.5
+        uv = np.stack([x.ravel() / mip.width, y.ravel() / mip.height], axis=1)
+        texels = fetch(got, m).reshape(-1, len(got.channel_lo))
+        assert np.abs(sample(got, uv, m) - texels).max() < 1e-9
+        assert np.abs(sample(got, uv, m, bilinear=True) - texels).max() < 1e-9
+        assert (
+            np.abs(sample(got, uv + np.array([1.0, -2.0]), m) - texels).max() < 1e-9
+            or not got.header["repeat"]
+        )
+
+
+def test_bilinear_by_hand() -> None:
+    got = read(built("clamp_k10"))
+    texels = fetch(got, 0)
+    uv = np.array([[3 / 13, 2.5 / 9], [0.0, 0.0], [6.75 / 13, 1.0], [2.0, 1.0]])
+    expected = [(texels[2, 2] + texels[2, 3]) / 2, texels[0, 0]]
+    expected += [0.75 * texels[8, 6] + 0.25 * texels[8, 7], texels[8, 12]]
+    assert np.abs(sample(got, uv, 0, bilinear=True) - expected).max() < 1e-12
+    got = read(built("repeat"))
+    texels = fetch(got, 0)
+    corners = (texels[0, 0] + texels[-1, 0] + texels[0, -1] + texels[-1, -1]) / 4
+    assert np.abs(sample(got, np.array([[0.0, 1.0]]), 0, bilinear=True) - corners).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["clamp_k10", "repeat", "more cells than texels", "many levels"])
+def test_sample_beyond_the_border(name: str) -> None:
+    got = read(built(name))
+    for bilinear in (False, True):
+        inside = np.array([[0.0, 1.0], [1.0, 0.25], [1.0, 0.0], [0.375, 1.0]])
+        outside = np.array([[-0.5, 1.5], [7.0, 0.25], [1.25, -2.0], [0.375, 3.0]])
+        if got.header["repeat"]:
+            inside, outside = inside % 1.0, np.array([[-4.0, 2.0], [1.0, -1.75], [3.0, 0.0], [-0.625, 1.0]])
+        difference = sample(got, inside, 0, bilinear) - sample(got, outside, 0, bilinear)
+        assert np.abs(difference).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_candidates_max_is_reached_and_not_passed(name: str) -> None:
+    """The builder counts patch by patch, the reader at points: texel centres, and a fine grid of points."""
+    got = read(built(name))
+    largest = 0
+    for m, mip in enumerate(got.mips):
+        grid = (np.arange(200) + 0.5) / 200
+        axes = [
+            tuple(
+                independent_reader._axis(grid * size, size, level.entry[f"cells_{axis}"], got)
+                for axis, size in (("x", mip.width), ("y", mip.height))
+            )
+            for level in mip.levels
+        ]
+        total = np.zeros((200, 200), np.int64)
+        for level, ((x, _), (y, _)) in zip(mip.levels, axes, strict=True):
+            for _, _, cell, exists in independent_reader._neighbours(x[None], y[:, None], level, got):
+                total += np.where(exists, np.diff(level.start)[cell], 0)
+        assert candidates(got, m).max() <= got.header["candidates_max"]
+        largest = max(largest, total.max())
+    assert largest == got.header["candidates_max"]
