@@ -86,6 +86,13 @@ def test_a_session_with_the_window(sample, tmp_path):
         screen.do("click", "1")
         screen.wait_for(lambda p: (p[panel] != unpinned).mean() > 0.05, "the inspector")
 
+        # Keys over the picture, and away again.
+        colorful = (slice(100, 300), slice(200, 350))
+        screen.do("key", "question")
+        screen.wait_for(lambda p: p[colorful][..., 2].mean() < 100, "the list of keys")
+        screen.press("Escape")
+        screen.wait_for(lambda p: p[colorful][..., 2].mean() > 150, "the normals without it")
+
         # The file changes, then is lost: the picture is read again, then stays with a message.
         screen.press("Escape", "z")
         screen.wait_for(lambda p: find(p, maps[normal]) == (left, top), "the whole map again")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ImageGrab
+from PIL import Image, ImageGrab
 
 WAIT_SECONDS = 90.0
 _ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +66,9 @@ class Screen:
         end = time.monotonic() + WAIT_SECONDS
         while not is_so():
             assert self.process.poll() is None, f"ended while waiting for: {what}\n{self.errors.read_text()}"
-            assert time.monotonic() < end, f"never came: {what}"
+            if time.monotonic() > end:
+                Image.fromarray(self.picture().astype(np.uint8)).save(self.errors.with_name("window.png"))
+                raise AssertionError(f"never came: {what}; see {self.errors.with_name('window.png')}")
             time.sleep(0.1)
 
     def wait_for(self, is_right: Callable[[np.ndarray], bool], what: str) -> np.ndarray:

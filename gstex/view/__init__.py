@@ -2,17 +2,20 @@
 
     state       what is shown, as plain data
     maps        the maps of a file and how people see them
-    pan         pan and zoom of the flat views; orbit: camera and light of the lit view
+    pan         pan and zoom of the flat views; orbit: camera and light of the lit view; surface: its channels
     document    a loaded file; stacks: the pictures to compare it with
     gaussians   a mip's Gaussians in texels, for ellipses and for the inspector
     inspect     one texel: its values, and the Gaussians that make them
-    programs    shaders and uniforms; stack_texture: a stack on the GPU
-    scene       draws a state; screenshot: into a file, without a window
+    colors      of levels and of the heat map
+    programs    shaders and uniforms; target: what is drawn into, and stacks on the GPU; ellipses: their buffer
+    scene       draws a state; screenshot: without a window
     jobs        work in a process beside the window; tasks: what is done there
-    commands    what can be done, with its keys
-    panel, overlay, popups   what stands around the picture
     session     what the window works on: file, pictures to compare with, jobs, messages
-    window      GLFW: the loop, drops, reloads
+    viewer      ... and what of its interface is open
+    commands    what can be done, with its keys; actions: how
+    keys, mouse what comes in
+    panel, inspector, overlay, popups, style   what stands around the picture
+    window      GLFW: the loop, drops, when to draw
 
 Nothing is imported here: all but the first few need packages of the extra `gstex[view]`.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gstex.format import PackedMaterial, PackedMip, PackedSharedMip, mip_size, unpack
+from gstex.format import PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip, mip_size, unpack
 
 __all__ = ["MipGaussians", "read_gaussians"]
 
@@ -21,6 +21,7 @@ class MipGaussians:
     row by row. first: int [L], number of a level's first Gaussian. center: [N, 2], from the corner of the texture.
     inside: [N, 2], the centre inside its cell, in cells. direction: [N, 2], (cos, sin) of the first axis.
     sigma: [N, 2], with the filter of a shared mip. amplitude: [N], log. features: [N, C]. background: [C].
+    texels: [height, width, C], of a mip that has no Gaussians.
     """
 
     width: int
@@ -40,6 +41,7 @@ class MipGaussians:
     amplitude: np.ndarray
     features: np.ndarray
     background: np.ndarray
+    texels: np.ndarray | None = None
 
     @property
     def count(self) -> int:
@@ -69,7 +71,16 @@ def read_gaussians(words: np.ndarray, mip: int) -> MipGaussians:
         center=center, inside=inside, direction=direction, sigma=sigma, amplitude=amplitude,
         features=features.reshape(len(features), -1) if len(features) else np.empty((0, len(packed.channel_bits))),
         background=block.background if isinstance(block, PackedMip) else np.zeros(len(packed.channel_bits)),
+        texels=_texels(packed, block) if isinstance(block, PackedRawMip) else None,
     )  # fmt: skip
+
+
+def _texels(packed: PackedMaterial, block: PackedRawMip) -> np.ndarray:
+    """Values [H, W, C] of a raw mip; a constant channel has its one value."""
+    values = np.empty((*block.texels.shape[:2], len(packed.channel_bits)))
+    values[:] = packed.channel_lo
+    values[:, :, packed.channel_bits > 0] = block.texels / 255
+    return values
 
 
 _NOTHING = [np.empty((0, n)) if n else np.empty(0) for n in (2, 2, 2, 2, 0, 1)]

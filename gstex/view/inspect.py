@@ -32,7 +32,9 @@ class Texel:
 
 
 def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) -> Texel:
-    """A texel of a mip that is made of Gaussians. column, row: in texels of the mip shown. most: of `strongest`."""
+    """A texel of a mip, of Gaussians or plain. column, row: in texels of the mip shown. most: of `strongest`."""
+    if mip.texels is not None:
+        return Texel(np.clip(mip.texels[row, column], 0, 1), 0, ())
     found: list[np.ndarray] = []
     weights: list[np.ndarray] = []
     for level in range(len(mip.cells)):

@@ -11,10 +11,9 @@ from gstex.view.viewer import Viewer
 __all__ = ["draw_inspector", "texel_facts"]
 
 
-def texel_facts(document: Document, mip: int, texel: tuple[int, int]) -> Texel | None:
-    """A texel of a mip explained; None in a mip of plain texels."""
-    gaussians = document.gaussians(mip)
-    return explain_texel(gaussians, *texel) if gaussians.count else None
+def texel_facts(document: Document, mip: int, texel: tuple[int, int]) -> Texel:
+    """A texel of a mip explained."""
+    return explain_texel(document.gaussians(mip), *texel)
 
 
 def draw_inspector(viewer: Viewer) -> None:
@@ -29,14 +28,13 @@ def draw_inspector(viewer: Viewer) -> None:
         imgui.text_wrapped("Click a texel, or K, to inspect it." if state.flat else "Inspect in a flat view.")
         return
     facts = texel_facts(document, mip, texel)
-    imgui.text(f"{texel[0]}, {texel[1]} of mip {mip}" + (f": {facts.candidates} candidates" if facts else ""))
-    if facts is None:
-        imgui.text_disabled("a mip of plain texels")
-        return
+    kind = f"{facts.candidates} candidates" if document.gaussians(mip).count else "plain texels"
+    imgui.text(f"{texel[0]}, {texel[1]} of mip {mip}: {kind}")
     viewer.session.want("reference")
     stack = viewer.session.stacks.get("reference")
     _draw_channels(document, facts.value, None if stack is None else stack.values(mip, *texel))
-    _draw_gaussians(document, mip, facts)
+    if facts.strongest:
+        _draw_gaussians(document, mip, facts)
 
 
 def _draw_channels(document: Document, value: np.ndarray, reference: np.ndarray | None) -> None:

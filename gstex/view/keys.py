@@ -1,41 +1,67 @@
-"""Keys: from their names in `commands` to those of Dear ImGui."""
+"""Keys: from GLFW's events to the names in `commands`.
 
-from functools import cache
+An event carries the modifiers of its own moment: asked in the next frame, Shift may be up again. Letters are those of
+the user's layout, and signs such as ? and [ are taken as characters, wherever they lie on the keyboard.
+"""
 
-from imgui_bundle import imgui
+from typing import Any
 
 from gstex.view.commands import COMMANDS
 from gstex.view.viewer import Viewer
 
-__all__ = ["run_keys"]
+__all__ = ["Keys"]
 
-_NAMES = {
-    "=": "equal", "-": "minus", "[": "left_bracket", "]": "right_bracket", ";": "semicolon", "'": "apostrophe",
-    ",": "comma", ".": "period", "Left": "left_arrow", "Right": "right_arrow", "Up": "up_arrow", "Down": "down_arrow",
-    "PageUp": "page_up", "PageDown": "page_down", "Esc": "escape", "Keypad+": "keypad_add",
-    "Keypad-": "keypad_subtract",
+_BY_NAME = {name: command for command in COMMANDS for name in command.keys}
+_SIGNS = {name for name in _BY_NAME if len(name) == 1 and not name.isalnum()}
+_NAMED = {
+    "LEFT": "Left", "RIGHT": "Right", "UP": "Up", "DOWN": "Down", "PAGE_UP": "PageUp", "PAGE_DOWN": "PageDown",
+    "TAB": "Tab", "ESCAPE": "Esc", "KP_ADD": "Keypad+", "KP_SUBTRACT": "Keypad-",
+    **{f"F{number}": f"F{number}" for number in range(1, 13)},
 }  # fmt: skip
 
 
-@cache
-def _parse(keys: str) -> tuple[imgui.Key, bool, bool]:
-    """'Shift+E' -> (key, with Ctrl, with Shift)."""
-    if keys == "?":
-        return imgui.Key.slash, False, True
-    *modifiers, name = keys.split("+") if len(keys) > 1 and not keys.endswith("+") else [keys]
-    plain = _NAMES.get(name) or (f"_{name}" if name.isdigit() else name.lower())
-    return getattr(imgui.Key, plain), "Ctrl" in modifiers, "Shift" in modifiers
+class Keys:
+    """What was pressed since the last frame."""
 
+    def __init__(self, glfw: Any):
+        self._glfw = glfw
+        self._named = {getattr(glfw, f"KEY_{key}"): name for key, name in _NAMED.items()}
+        self._pressed: list[tuple[str, bool]] = []
+        self._repeats = False
 
-def run_keys(viewer: Viewer) -> None:
-    """Do what the keys of this frame ask for. While text is typed, Esc alone counts."""
-    io = imgui.get_io()
-    for command in COMMANDS:
-        for keys in command.keys:
-            key, ctrl, shift = _parse(keys)
-            if io.want_text_input and keys != "Esc":
+    def on_key(self, key: int, scancode: int, action: int, modifiers: int) -> None:
+        """GLFW's key event."""
+        glfw = self._glfw
+        self._repeats = action == glfw.REPEAT
+        name = self._name(key, scancode)
+        if action == glfw.RELEASE or name is None or modifiers & (glfw.MOD_ALT | glfw.MOD_SUPER):
+            return
+        control, shift = modifiers & glfw.MOD_CONTROL, modifiers & glfw.MOD_SHIFT
+        self._pressed.append((f"{'Ctrl+' if control else ''}{'Shift+' if shift else ''}{name}", self._repeats))
+
+    def on_character(self, code: int) -> None:
+        """GLFW's character event, which comes after that of its key."""
+        sign = "=" if chr(code) == "+" else chr(code)
+        if sign in _SIGNS:
+            self._pressed.append((sign, self._repeats))
+
+    def run(self, viewer: Viewer, *, typing: bool) -> None:
+        """Do what the keys since the last call ask for. typing: text goes elsewhere, and Esc alone counts."""
+        pressed, self._pressed = self._pressed, []
+        for name, repeats in pressed:
+            command = _BY_NAME.get(name)
+            if command is None or (repeats and not command.repeat):
                 continue
-            if io.key_ctrl != ctrl or io.key_shift != shift or io.key_alt:
-                continue
-            if imgui.is_key_pressed(key, command.repeat):
+            if name == "Esc" or not (typing or viewer.dialog):
                 command.run(viewer)
+
+    def _name(self, key: int, scancode: int) -> str | None:
+        """The key's name without modifiers; None of those that are taken as characters, or that do nothing."""
+        if key in self._named:
+            return self._named[key]
+        if self._glfw.KEY_0 <= key <= self._glfw.KEY_9:
+            return chr(key)
+        local = self._glfw.get_key_name(key, scancode)
+        if isinstance(local, bytes):
+            local = local.decode(errors="replace")
+        return local.upper() if local and len(local) == 1 and local.isalpha() else None

@@ -33,14 +33,19 @@ def _label(x: float, y: float, text: str, *, right: bool = False, color: Sequenc
 
 def draw_overlay(viewer: Viewer) -> None:
     """Over the picture."""
-    if viewer.document is None:
-        return
     left, top = viewer.left / viewer.scale, viewer.top / viewer.scale
     width, height = viewer.size[0] / viewer.scale, viewer.size[1] / viewer.scale
+    gap = 6.0
+    if viewer.document is None:
+        hint = "" if viewer.session.jobs else "Drop a .gstex file or a folder of maps here"
+        size = imgui.calc_text_size(hint)
+        place = ImVec2(left + (width - size.x) / 2, top + (height - size.y) / 2)
+        imgui.get_background_draw_list().add_text(place, _rgb((0.6, 0.6, 0.6)), hint)
+        _messages(viewer, left + gap, top + height - gap)
+        return
     draw = imgui.get_background_draw_list()
     draw.push_clip_rect((left, top), (left + width, top + height))
     state = viewer.state
-    gap = 6.0
     split = left + state.split * width
     ready = viewer.other_ready()
     if ready and (state.view == "split" or (state.view == "lit" and state.lit.split)):
@@ -107,7 +112,7 @@ def _messages(viewer: Viewer, x: float, y: float) -> None:
     session, line = viewer.session, imgui.get_text_line_height() + imgui.get_style().frame_padding.y + 2
     texts = []
     state = viewer.state
-    wanted = ["reference"] * state.compares()[0] + [state.other] * state.compares()[1]
+    wanted = ["reference"] * (state.compares()[0] or state.pinned is not None) + [state.other] * state.compares()[1]
     for name in dict.fromkeys(wanted):
         if name in session.failed:
             texts.append((f"{label_of(name)}: {session.failed[name]}", (1.0, 0.6, 0.4)))
@@ -170,5 +175,5 @@ def _under_pointer(viewer: Viewer) -> str:
     size = document.mip_size(mip)
     at = min(texel[0] >> mip, size[0] - 1), min(texel[1] >> mip, size[1] - 1)
     facts = texel_facts(document, mip, at)
-    values = "" if facts is None else "  ".join(f"{255 * facts.value[c]:.0f}" for c in one.channels)
+    values = "  ".join(f"{255 * facts.value[c]:.0f}" for c in one.channels)
     return f"{at[0]}, {at[1]}   {one.name} {values}"

@@ -105,6 +105,7 @@ class _Loop:
 
         from gstex.gl import current_context
         from gstex.gl.context import import_gl
+        from gstex.view.keys import Keys
         from gstex.view.style import apply_style
         from gstex.view.target import Target
         from gstex.view.viewer import Viewer
@@ -127,7 +128,10 @@ class _Loop:
         self._coarse = False
         self._moved = 0.0
         self._warm: set[tuple[Any, ...]] = set()
+        self._keys = Keys(glfw)
         glfw.set_drop_callback(window, self._drop)
+        glfw.set_key_callback(window, self._key)
+        glfw.set_char_callback(window, self._character)
 
     def run(self) -> None:
         """Until the window is closed."""
@@ -154,7 +158,6 @@ class _Loop:
 
     def _frame(self) -> None:
         from gstex.view import overlay, panel, popups
-        from gstex.view.keys import run_keys
         from gstex.view.mouse import run_mouse
 
         imgui, viewer, gl = self._imgui, self._viewer, self._gl
@@ -166,13 +169,13 @@ class _Loop:
         bottom = imgui.get_text_line_height() + 6
         unit = imgui.get_font_size() / 15
         beside = min(panel.PANEL_WIDTH * unit, 0.5 * width) if viewer.panel else 0.0
-        if viewer.panel:
-            panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
         viewer.left, viewer.top = 0, round(top * viewer.scale)
         viewer.size = (max(1, round((width - beside) * viewer.scale)),
                        max(1, round((height - bottom) * viewer.scale) - viewer.top))  # fmt: skip
+        if viewer.panel:
+            panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
         run_mouse(viewer)
-        run_keys(viewer)
+        self._keys.run(viewer, typing=imgui.get_io().want_text_input)
         popups.draw_popups(viewer, width, height)
         overlay.draw_overlay(viewer)
         overlay.draw_status(viewer, height - bottom, width, bottom)
@@ -274,6 +277,16 @@ class _Loop:
 
         for path in paths[:1]:
             open_path(self._viewer, Path(path))
+
+    def _key(self, window: Any, *event: int) -> None:
+        """GLFW's callback."""
+        self._renderer.keyboard_callback(window, *event)
+        self._keys.on_key(*event)
+
+    def _character(self, window: Any, code: int) -> None:
+        """GLFW's callback."""
+        self._renderer.char_callback(window, code)
+        self._keys.on_character(code)
 
     def _pixel_scale(self) -> float:
         """Pixels of the framebuffer a unit of the pointer."""
