@@ -80,7 +80,7 @@ GstexHeader gstex_header(uint base) {
     h.bilinear = gstex_bits(kind, 25, 1) == 1;
     h.amplitude_lo = gstex_float(h.base + 5);
     h.amplitude_step = gstex_float(h.base + 6);
-    h.candidates_max = int(min(GSTEX_LOAD(h.base + 7), 4096u)); // here as in the format: no buffer makes a loop run on
+    h.candidates_max = int(min(GSTEX_LOAD(h.base + 7), 4096u)); // the format's limit: no buffer makes a loop run on
     h.srgb = GSTEX_LOAD(h.base + 9);
     h.ranges = h.base + 10 + h.mips;
     int widths = h.ranges + 2 * h.channels;
@@ -293,7 +293,7 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
                 float weight = gstex_weight(h, level, mip.filter_variance, from_cell, s) * fade_x[i] * fade_y[j];
                 if (h.top_k > 0)
                     kept = gstex_keep(weight, uint(32 * (s.next - h.base) - s.left), kept, h.top_k);
-                else if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 smaller ones still change nothing
+                else if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 lighter ones shift a value by 1/4096
                     gstex_add(h, s, weight, sum);
             }
         }

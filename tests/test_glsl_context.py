@@ -61,7 +61,8 @@ def test_no_egl_display_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     monkeypatch.setattr("gstex.gl.context._PLATFORM_SURFACELESS_MESA", 0x1234)
     monkeypatch.setattr("gstex.gl.context._PLATFORM_DEVICE_EXT", 0x1234)
-    with pytest.raises(GraphicsError, match=r"\AEGL: found no context .*, expected OpenGL 4\.3; install .*\Z"), surfaceless():
+    line = r"\AEGL: found no context .*, expected OpenGL 4\.3; install .*\Z"
+    with pytest.raises(GraphicsError, match=line), surfaceless():
         pass
 
 
