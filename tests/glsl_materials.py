@@ -57,7 +57,7 @@ def stride_for(bits: np.ndarray) -> int:
 
 def quick_fit(monkeypatch: pytest.MonkeyPatch, folder: Path, gaussians: int) -> Texture:
     """A folder of maps compressed with a dozen steps: not sharp, but a file of the encoder in every other way."""
-    monkeypatch.setitem(EFFORTS, "fast", (12, 1))
+    monkeypatch.setitem(EFFORTS, "fast", (12, 1, 0))
     return gstex.compress(folder, effort="fast", gaussians=gaussians)
 
 

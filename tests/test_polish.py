@@ -41,7 +41,7 @@ def case(request):
     geometry, features, _ = quantiser.encode(fit.parameters.geometry, fit.parameters.features)
     geometry, features = geometry.astype(np.int64), features.astype(np.int64)
     fit._list_entries(quantiser.decode(geometry, features)[0])
-    samples = collect(fit.pyramid, fit.backend, fit.shared, 0.4, fit.samples)
+    samples = collect(fit.backend, fit.shared, 0.4, fit.samples, 1.0)
     return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, features=features, samples=samples,
                            last=2**coding.channel_bits - 1, step=coding.channel_step)  # fmt: skip
 

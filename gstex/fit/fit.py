@@ -19,7 +19,7 @@ from .quantise import Coding, Quantiser, make_coding, words_needed
 from .samples import LEAST_SHARE, Blend, collect
 from .search import improve_geometry
 from .settings import Settings, choose_precision
-from .shared import WEIGHT, SharedView
+from .shared import SharedView
 from .start import gaussians_at, start_gaussians
 
 NO_JITTER = np.zeros(2, np.float32)
@@ -283,7 +283,7 @@ class _Fit:
             return geometry, features
         geometry, features = geometry.astype(np.int64), features.astype(np.int64)
         self._list_entries(quantiser.decode(geometry, features)[0])
-        samples = collect(self.pyramid, self.backend, self.shared, self.jitter, self.samples)
+        samples = collect(self.backend, self.shared, self.jitter, self.samples, self.mse)
 
         def blend() -> Blend:
             return samples.blend(*quantiser.decode(geometry, features), self.background)
@@ -330,7 +330,7 @@ class _Fit:
         if self.shared:
             # One of them a step, in turn, with the weight of all.
             view = self.shared[self.step_count % len(self.shared)]
-            weight = np.float32(WEIGHT * len(self.shared) * self.samples / view.samples)
+            weight = np.float32(view.weight(self.mse) * len(self.shared) * self.samples / view.samples)
             more = view.gradient(geometry, features, self.background, jitter, s.loss)
             v_geometry += weight * more[0]
             v_features += weight * more[1]

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit, prange
 
-from ..cells import Pyramid
 from . import kernels
 from .cpu import CpuBackend
-from .shared import WEIGHT, SharedView
+from .shared import SharedView
 from .tiles import TEXELS, TILE
 
 F = np.float32
@@ -91,15 +90,15 @@ class Blend:
     share: np.ndarray
 
 
-def collect(pyramid: Pyramid, backend: CpuBackend, shared: list[SharedView], jitter: float, samples: float) -> Samples:
+def collect(backend: CpuBackend, shared: list[SharedView], jitter: float, samples: float, mse: float) -> Samples:
     """The points of a fit, as the backends have them placed.
 
-    jitter: share of the steps that sampled between texels. samples: sum of the importance of mip 0.
+    jitter: share of the steps that sample between texels. samples: sum of the importance of mip 0. mse: its error.
     """
     parts = [_part(backend, None, np.float32(1 - jitter))]
     if jitter:
         parts.append(_part(backend, BETWEEN, np.float32(jitter)))
-    parts += [_part(view.backend, None, np.float32(WEIGHT * samples / view.samples)) for view in shared]
+    parts += [_part(view.backend, None, np.float32(view.weight(mse) * samples / view.samples)) for view in shared]
     backends = [backend] * (len(parts) - len(shared)) + [view.backend for view in shared]
     starts = np.concatenate([np.diff(b.entries.start) for b in backends])
     here = np.array([[1, 1]] * (len(parts) - len(shared)) + [view.scale for view in shared], np.float32)

@@ -32,7 +32,7 @@ class Settings:
     fineness: float = 1.0
     freeze_at: float = 0.6
     relocate_until: float = 0.5
-    relocate_share: float = 0.08
+    relocate_share: float = 0.15
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
@@ -53,17 +53,18 @@ class Settings:
     beta2: float = 0.99
 
 
-# steps and relocations. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
-EFFORTS = {"fast": (250, 6), "normal": (1000, 16), "thorough": (3000, 16)}
+# steps, relocations and rounds of polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
+EFFORTS = {"fast": (250, 6, 1), "normal": (1000, 16, 2), "thorough": (2500, 16, 4)}
 
 # bits per texel per channel that varies.
 QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
 
 # To restore a damaged picture is to fit it before the damage is fitted too: few steps, whatever the effort (4 times
 # as many are up to 0.8 dB worse), at a rate that has room for the picture and not for its noise. Most of the error
-# that is left is damage, so the precision suits a quarter of it (up to 0.6 dB better).
+# that is left is damage, so the precision suits a fraction of it (up to 0.6 dB better).
+# And codes are not polished: that would fit what is to be lost.
 RESTORE_EFFORT = "fast"
-RESTORE_FINENESS = 0.25
+RESTORE_FINENESS = 0.15
 RESTORE_RATE = 8.0  # bits by those of QUALITIES
 
 
@@ -73,11 +74,12 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
     loss: 'l2', 'perceptual' or 'restore', which is 'l2' with settings of its own.
     """
     restore = loss == "restore"
-    steps, relocations = EFFORTS[RESTORE_EFFORT if restore else effort]
+    steps, relocations, polish = EFFORTS[RESTORE_EFFORT if restore else effort]
     direct = sampling == "direct"
     return Settings(
         steps=steps,
         relocations=relocations,
+        polish=0 if restore else polish,
         jitter=0.25 if direct else 0.0,
         sigma_min=0.4 if direct else 0.25,
         loss="l2" if restore else loss,
@@ -97,5 +99,5 @@ def choose_precision(rmse: float) -> Precision:
         rotation_bits=7 if rmse < 0.012 else 6,
         scale_bits=6,
         amplitude_bits=4,
-        feature_step=min(max(0.8 * rmse, 1 / 512), 1 / 24),
+        feature_step=min(max(1.3 * rmse, 1 / 512), 1 / 20),
     )

@@ -17,7 +17,7 @@ from .loss import perceptual
 SHARED_MIPS = 4
 # Sigma of the filter in texels of the mip.
 FILTER = 0.25
-# Weight of each such mip in the loss of mip 0.
+# Most weight of such a mip in the loss of mip 0; one that is worse than mip 0 pulls with no more than mip 0's error.
 WEIGHT = 0.02
 
 
@@ -33,10 +33,15 @@ class SharedView:
         """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
         height, width = image.shape[:2]
         self.samples = float(importance.sum()) or 1.0
+        self.mse = 0.0  # of the last steps, 0 before the first
         self.backend = CpuBackend(replace(whole, width=width, height=height))
         self.backend.set_target(image, importance)
         self.scale = np.array([width / whole.width, height / whole.height], np.float32)
         self.filter = filter_sigma(mip)
+
+    def weight(self, mse: float) -> float:
+        """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
+        return WEIGHT * min(1.0, mse / self.mse) if self.mse else WEIGHT
 
     def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
@@ -59,11 +64,13 @@ class SharedView:
         """Gradient of this mip's loss by mip 0's (geometry [N, 6], features [N, C]); the arrays are reused."""
         seen, part = self._seen(geometry)
         if loss == "l2":
-            _, v_geometry, v_features, _ = self.backend.step(seen, features, background, jitter)
+            error, v_geometry, v_features, _ = self.backend.step(seen, features, background, jitter)
         else:
             image, target, importance = self.backend.render(seen, features, background, jitter)
+            error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
             _, v_image = perceptual(image, target, importance)
             v_geometry, v_features, _ = self.backend.backward(seen, features, background, v_image)
+        self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)
         v_geometry[:, :2] *= self.scale
         v_geometry[:, 3:5] *= part
         return v_geometry, v_features
