@@ -14,11 +14,14 @@ from glsl_runner import context_or_skip
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from glsl_cost import count
 
+from gstex.gl import decode_mips
+
 MOST_CANDIDATES = 4096
 LEVELS = 16
-# Words that a texel may load: 2 for each candidate and 6 more for its features, and for each level the entry, nine
-# cells of up to 6 words, and a little for header and mip.
-MOST_LOADS = 8 * MOST_CANDIDATES + LEVELS * (7 + 9 * 6) + 64
+# Words that a texel may load: for each level the entry and nine cells of up to 6 words, and a little for header and
+# mip; 2 for each candidate, and up to 6 more for its features.
+MOST_FIXED = LEVELS * (7 + 9 * 6) + 64
+MOST_LOADS = 8 * MOST_CANDIDATES + MOST_FIXED
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,15 +44,34 @@ def test_counts_beyond_the_limit_are_cut() -> None:
     words[7] = 0xFFFFFFFF
     counts = count(words, (2, 2))
     assert (counts.candidates == MOST_CANDIDATES).all()
-    assert (counts.loads > MOST_CANDIDATES).all() and (counts.loads <= MOST_LOADS).all()
+    scored = counts.loads - 4 * counts.added
+    assert (counts.loads > 2 * MOST_CANDIDATES).all() and (scored <= 2 * MOST_CANDIDATES + MOST_FIXED).all()
 
 
 def test_the_header_bounds_the_candidates() -> None:
     words = random_texture(4).words.copy()
-    assert count(words).candidates.max() > 9
+    assert count(words).candidates.max() > 9 and count(words).added.max() > 9
     words[7] = 9
-    assert count(words).candidates.max() == 9
-    assert count(words).loads.max() < 9 * 8 + 3 * (7 + 9 * 6) + 64
+    assert count(words).candidates.max() == 9 and count(words).added.max() <= 9
+
+
+def test_levels_are_bounded() -> None:
+    words = random_texture(4).words.copy()
+    words[int(words[10])] = 255
+    words[7] = 0  # no candidates, whatever the other levels are
+    assert count(words, (8, 8)).loads.max() <= MOST_FIXED
+
+
+def test_k_is_bounded() -> None:
+    """The list of the heaviest has room for 32."""
+    words = random_texture(4).words.copy()
+    assert count(words).candidates.max() > 33
+    decoded = []
+    for top_k in (32, 33, 255):
+        words[3] = int(words[3]) & 0xFF00FFFF | top_k << 16
+        decoded.append(decode_mips(words, [0])[0])
+    np.testing.assert_array_equal(decoded[1], decoded[0])
+    np.testing.assert_array_equal(decoded[2], decoded[0])
 
 
 @pytest.mark.parametrize("fill", [0xFFFFFFFF, 0x7FFFFFFF, 0x01010101])
