@@ -91,7 +91,7 @@ def test_zoom_keeps_what_is_under_the_pointer_and_fit_shows_all():
     assert pan.place(ViewState(lod=1.5), 256, 128, 5, size).lod == 1.5
 
 
-@pytest.mark.parametrize("mip", [0, 1, 4])
+@pytest.mark.parametrize("mip", [0, 1, 5])
 def test_the_inspector_explains_what_the_decoder_gives(document, mip):
     stack = document.texture.decode(mip)
     gaussians = document.gaussians(mip)

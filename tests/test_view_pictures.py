@@ -237,7 +237,7 @@ def test_without_its_stack_a_view_shows_the_file_alone(draw):
     ("roles", "expected"),
     [
         ([("albedo", "r"), ("albedo", "g"), ("albedo", "b")], {"base_channels": [0, 1, 2], "roughness_channel": -1}),
-        ([("color", "v")], {"base_channels": [0, 0, 0], "normal_channels": [-1, -1]}),
+        ([("color", "v"), ("color", "v")], {"base_channels": [0, 0, 0], "normal_channels": [-1, -1]}),
         ([("gloss", "v"), ("normal", "x"), ("normal", "y")], {"is_gloss": True, "normal_channels": [1, 2]}),
     ],
 )
