@@ -18,7 +18,7 @@ from gstex.material.resample import resample
 __all__ = ["AUTO", "LEAST", "Importance", "load_importance"]
 
 AUTO = "auto"
-# Weight of black where white has 1. With 1/4 the crops of `tools/bench.py importance` gain half as much.
+# Weight of black where white has 1. A white tenth of a picture gains about 3 dB (docs/benchmarks.md, "Importance").
 LEAST = 1 / 16
 # How far the sides of a map may be from those of the material: one texel of a 20 texel thumbnail.
 _ASPECT = 1.05
