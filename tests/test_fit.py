@@ -10,6 +10,8 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics
 from gstex.errors import BudgetError, UsageError
+from gstex.fit.fit import Task, _Fit
+from gstex.fit.settings import make_settings
 from gstex.material import Channel, Material, load_material
 
 
@@ -218,3 +220,16 @@ def test_sample_at_texel_centres_is_decode(filter):
     y, x = np.mgrid[0:24, 0:40]
     uv = np.stack([(x.ravel() + 0.5) / 40, (y.ravel() + 0.5) / 24], axis=1)
     np.testing.assert_allclose(texture.sample(uv, filter=filter), texture.decode().reshape(-1, 3), atol=1e-4)
+
+
+def test_relocation_where_hardly_any_gaussian_is_left():
+    """The count may fall below the number that was to move."""
+    image = waves(16, 16).astype(np.float32)
+    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+                stack_channels=3, budget_words=400)  # fmt: skip
+    fit = _Fit(task, make_settings("fast", "direct", "l2"), np.random.default_rng(0), lambda *state: None)
+    fit._start()
+    fit._optimise(2)
+    fit.task = replace(task, budget_words=40)
+    fit._relocate(0.9)
+    assert 1 <= len(fit.parameters.geometry) < 10

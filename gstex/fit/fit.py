@@ -370,8 +370,8 @@ class _Fit:
         if not error.any():
             return
         order = np.argsort(cost, kind="stable")
-        moved = round(len(cost) * share)
         change = self._affordable() - len(cost)
+        moved = min(round(len(cost) * share), len(cost) + min(change, 0))
         p.keep(np.sort(order[max(0, -change) :]))
         if change < 0:
             order = np.argsort(cost[np.sort(order[-change:])], kind="stable")
