@@ -43,7 +43,7 @@ def import_gl() -> Any:
         ExtraError: PyOpenGL is not installed. GraphicsError: it finds no OpenGL library.
     """
     try:
-        from OpenGL import GL  # type: ignore[import-untyped]
+        from OpenGL import GL
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "OpenGL":
             raise ExtraError("OpenGL needs PyOpenGL: pip install gstex[view]") from error
@@ -105,7 +105,7 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
 
 def _display(egl: Any) -> Any:
     """An initialised display: Mesa's without a surface, else the first device that has one (NVIDIA)."""
-    from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT  # type: ignore[import-untyped]
+    from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
 
     def devices() -> list[Any]:
         found, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
