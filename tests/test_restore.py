@@ -56,7 +56,7 @@ def test_noise_is_left_out(restored):
 def test_traces_of_jpeg_are_left_out():
     damaged = stored_as_jpeg(10)
     texture = gstex.compress(material_of(damaged), loss="restore", mips=False)
-    assert metrics.psnr(texture.decode(), clean_picture()) > metrics.psnr(damaged, clean_picture()) + 0.3
+    assert metrics.psnr(texture.decode(), clean_picture()) > metrics.psnr(damaged, clean_picture()) + 0.2
 
 
 def test_the_file_says_how_it_was_made_and_equal_fits_are_equal(restored, tmp_path):
