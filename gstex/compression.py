@@ -26,6 +26,10 @@ from .packing import pack_mips
 from .texture import Texture
 from .version import __version__
 
+# What a squared error counts in the fit, by map; 1 for others. The normals decide how a lit surface looks: on crops at
+# 1.4 bits a texel a weight of 4 costs 0.2 dB over all maps and gives 1 dB of the lit picture and a quarter less of
+# the angle between normals.
+ROLE_WEIGHTS = {"normal": 4.0}
 MAX_BPP = 64.0
 MAX_GAUSSIANS = 2**24
 
@@ -249,13 +253,16 @@ def tasks_of(
     material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool
 ) -> list[Task]:
     """What to fit for every mip: colour under zero opacity goes on from the visible."""
+    weight = np.array([ROLE_WEIGHTS.get(material.channels[i].role, 1.0) for i in varying], np.float32)
+    weight /= weight.mean()
     pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
     lows = np.min([pixels.min(axis=(0, 1)) for pixels, _ in pictures], axis=0)
     highs = np.max([pixels.max(axis=(0, 1)) for pixels, _ in pictures], axis=0)
     return [
         Task(
             image=np.ascontiguousarray(pixels[:, :, varying]),
-            importance=np.ascontiguousarray(weights[:, :, varying]),
+            importance=np.ascontiguousarray(weights[:, :, varying] * weight),
+            weight=weight,
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,

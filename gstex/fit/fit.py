@@ -39,6 +39,7 @@ class Task:
     repeat: wrap rule.
     stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
+    weight: float32 [C], what a channel counts in `importance` apart from where; None for all the same.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
     shared: (image, importance) of mips 1, 2 .. that are drawn with the Gaussians of this one.
     """
@@ -52,6 +53,7 @@ class Task:
     budget_words: int
     count: int | None = None
     above: "Result | None" = None
+    weight: np.ndarray | None = None
     shared: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
@@ -397,7 +399,9 @@ class _Fit:
         task, p = self.task, self.parameters
         precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)))
         shared = task.above.coding if task.above else None
-        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared)
+        coding = make_coding(
+            self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared, task.weight
+        )
         return coding, words_needed(coding, self.placement, task.stack_channels)
 
 

@@ -78,6 +78,7 @@ def make_coding(
     ranges: list[tuple[float, float]],
     neutral: list[tuple[float, ...]],
     shared: Coding | None = None,
+    weight: np.ndarray | None = None,
 ) -> Coding:
     """Choose widths and ranges for Gaussians that are placed for good.
 
@@ -85,6 +86,7 @@ def make_coding(
     ranges: for every channel the lowest and highest value of the picture, within 0..1; features keep to it.
     neutral: for every channel the values that must decode exactly.
     shared: of mip 0, for the mips below it: amplitudes and channels have one coding for the whole file.
+    weight: [C], what the squared error of a channel counts; None for all the same.
     """
     level = placement[:, 0]
     counts = np.bincount(level, minlength=len(pyramid.cells))
@@ -93,7 +95,10 @@ def make_coding(
     if shared:
         bits = shared.channel_bits
     else:
-        bits = _feature_bits(ranges, precision.feature_step, sum(widths[counts.argmax()]) + other)
+        # A step may be as coarse as what its error counts.
+        finer = np.sqrt(np.ones(len(ranges)) if weight is None else weight)
+        extents = np.array([hi - lo for lo, hi in ranges]) * finer
+        bits = _feature_bits(extents, precision.feature_step, sum(widths[counts.argmax()]) + other)
 
     layouts: list[LevelLayout | None] = []
     for i, (x_bits, y_bits) in enumerate(widths):
@@ -139,19 +144,19 @@ def _step_below(extent: float, count: int) -> float:
     return float(np.nextafter(np.float32(extent / count), np.float32(-np.inf))) if extent > 0 else 0.0
 
 
-def _feature_bits(ranges: list[tuple[float, float]], step: float, geometry_bits: int) -> np.ndarray:
-    """Bits of every channel (int64 [C], 1..12) for steps of about `step`.
+def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.ndarray:
+    """Bits of every channel (int64 [C], 1..12) for steps of about `step`; extents: of the channels' values.
 
     The record of geometry and features takes the multiple of 8 bits nearest to what the steps ask for, and its
     bits go one by one to the channel with the coarsest step: for a squared error and steps that are small
     against the channels' detail, equal steps are the best use of bits (reverse water-filling).
     """
-    wanted = sum(max(1.0, np.log2((hi - lo) / step + 1)) for lo, hi in ranges)
-    least = geometry_bits + len(ranges)
+    wanted = sum(max(1.0, np.log2(extent / step + 1)) for extent in extents)
+    least = geometry_bits + len(extents)
     stride = max(round((geometry_bits + wanted) / 8), -(-least // 8)) * 8
-    bits = np.ones(len(ranges), np.int64)
+    bits = np.ones(len(extents), np.int64)
     for _ in range(stride - least):
-        steps = [(hi - lo) / (2.0**b - 1) if b < 12 else -1.0 for (lo, hi), b in zip(ranges, bits, strict=True)]
+        steps = [extent / (2.0**b - 1) if b < 12 else -1.0 for extent, b in zip(extents, bits, strict=True)]
         if max(steps) < 0:
             break
         bits[int(np.argmax(steps))] += 1
