@@ -279,9 +279,12 @@ class _Fit:
     def _polish(
         self, quantiser: Quantiser, geometry: np.ndarray, features: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Move the codes themselves to where the squared error is least; training only came near."""
+        """Move the codes themselves to where the squared error is least; training only came near.
+
+        With another loss too: what is gained is mostly noise of the last steps, which no loss wants.
+        """
         s, coding = self.settings, quantiser.coding
-        if s.loss != "l2" or not s.polish:
+        if not s.polish:
             return geometry, features
         geometry, features = geometry.astype(np.int64), features.astype(np.int64)
         self._list_entries(quantiser.decode(geometry, features)[0])

@@ -17,7 +17,7 @@ from .loss import perceptual
 SHARED_MIPS = 4
 # Sigma of the filter in texels of the mip.
 FILTER = 0.25
-# Most weight of such a mip in the loss of mip 0; one that is worse than mip 0 pulls with no more than mip 0's error.
+# Most weight of such a mip in the loss of mip 0; one that is far worse than mip 0 pulls with less.
 WEIGHT = 0.02
 
 
@@ -41,7 +41,10 @@ class SharedView:
 
     def weight(self, mse: float) -> float:
         """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
-        return WEIGHT * min(1.0, mse / self.mse) if self.mse else WEIGHT
+        if not self.mse:
+            return WEIGHT
+        # Less from 3 dB below mip 0 on.
+        return WEIGHT * min(1.0, 2 * mse / self.mse) ** 2
 
     def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
