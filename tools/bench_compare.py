@@ -289,7 +289,7 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
 def _search(measured: _Measured, criterion: str, target: float, astc_bytes: float, most_bytes: float) -> Needed:
     """What gstex needs: fit at rates up and down from a guess until two that are neighbours have the target between.
 
-    Rates above twice the usual stack's are not tried: a ratio below a half is bad news enough.
+    Rates above the usual stack's are not tried: they say no more than that gstex is no choice there, and take long.
     """
 
     def step_of(byte_count: float) -> int:
@@ -300,7 +300,7 @@ def _search(measured: _Measured, criterion: str, target: float, astc_bytes: floa
         dot = measured.fit(step)
         return math.inf if dot is None else target - dot.qualities.get(criterion, math.inf)
 
-    highest = min(_HIGHEST, step_of(2 * most_bytes))
+    highest = min(_HIGHEST, step_of(most_bytes))
     step = min(max(step_of(astc_bytes / 2), _LOWEST), highest)
     while (lack := missing(step)) > 0 and step < highest:
         step = min(step + int(min(max(lack / _GAIN, 1), 4)), highest)
