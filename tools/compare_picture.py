@@ -37,7 +37,7 @@ from gstex.compare.stored import assemble  # noqa: E402
 from gstex.material import Material  # noqa: E402
 from gstex.shading import VIEWS, is_lit, render_plane_views  # noqa: E402
 
-PICTURES = ("win=trim_misc_1", "loss=fabric_pattern_07")
+PICTURES = ("win=trim_misc_1", "loss=texture_rock")
 SHOWN, STEP = 128, 32  # texels of side, and of the grid of parts to choose from
 ZOOM = 2
 CELL, GAP, MARGIN = SHOWN * ZOOM, 8, 10
