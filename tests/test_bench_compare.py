@@ -115,7 +115,7 @@ def test_the_search_brackets_the_target():
 )
 def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
     line = Line(smallest)
-    line.usual = {"ASTC 6x6": Dot(4000, {"psnr": quality}, {"ao": quality})}
+    line.usual = {"ASTC 6x6": Dot(8000, {"psnr": quality}, {"ao": quality})}
     assert bench_compare.compare_material(line)[0]["gstex_bpp"] == expected
     assert line.asked == asked
 
