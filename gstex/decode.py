@@ -5,11 +5,20 @@ lists, and is the model for every other decoder. `words` must have been validate
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
 
 from .exp2 import exp2_f32
+from .format.layout import (
+    HEADER_FIXED_WORDS,
+    LEVEL_ENTRY_WORDS,
+    MAX_CHANNELS,
+    MAX_PALETTES,
+    RAW_BIT,
+    SHARED_BIT,
+)
 
 F = np.float32
 U = np.uint32
@@ -18,9 +27,21 @@ HALF_LOG2E = F(0.5 * 1.4426950408889634)
 BACKGROUND_WEIGHT = F(np.exp(-20.0))
 TAN_22_5 = F(math.tan(math.pi / 8))
 
-_HEADER_FIXED = 10
-_LEVEL_WORDS = 7
-_RAW_BIT, _SHARED_BIT = 1 << 8, 1 << 9
+
+class _Header(NamedTuple):
+    """What the header says about channels and palettes, as integers: read once for a position.
+
+    varying: a bit for every channel. own_bits: channel_bits, 4 bits each. ranges: word of channel_lo[0].
+    palettes: word of the first palette. palette_bits: 4 bits each. entry_words: of an entry, or a texel of a raw mip.
+    """
+
+    channels: int
+    varying: int
+    own_bits: int
+    ranges: int
+    palettes: int
+    palette_bits: int
+    entry_words: int
 
 
 @njit(cache=True, inline="always")
@@ -30,15 +51,37 @@ def _bits(word, first, count):
 
 @njit(cache=True, inline="always")
 def _field(words, bit, count):
-    """`count` (at most 15) bits from bit position `bit`; the guard word makes the second load safe."""
+    """`count` (at most 15) bits from bit position `bit`; the guard word makes the second load safe.
+
+    A field of 0 bits may stand behind the last record, where nothing may be loaded.
+    """
+    if count == 0:
+        return 0
     at, shift = bit >> 5, bit & 31
     both = np.uint64(words[at]) | (np.uint64(words[at + 1]) << np.uint64(32))
     return np.int64(both >> np.uint64(shift)) & ((1 << count) - 1)
 
 
 @njit(cache=True, inline="always")
-def _cell_start(words, index, cell):
+def _read_header(words):
+    channels = _bits(words[3], 0, 8)
+    ranges = HEADER_FIXED_WORDS + _bits(words[3], 8, 8)
+    own_bits = np.int64(words[ranges + 2 * channels])
+    if channels > 8:
+        own_bits |= np.int64(words[ranges + 2 * channels + 1]) << 32
+    varying = _bits(words[9], 16, 16)
+    varying_count = 0
+    for c in range(channels):
+        varying_count += _bits(varying, c, 1)
+    entry_words = (varying_count + 3) >> 2
+    return _Header(channels, varying, own_bits, ranges, np.int64(words[8]), _bits(words[10], 0, 16), entry_words)
+
+
+@njit(cache=True, inline="always")
+def _cell_start(words, regular, index, cell):
     """Number of Gaussians of the level before `cell`, from the groups of 16 cells at word `index`."""
+    if regular:
+        return cell
     group = index + 3 * (cell >> 4)
     inside = cell & 15
     base = np.int64(words[group])
@@ -67,15 +110,8 @@ def _inside(i, size, repeat):
 @njit(cache=True)
 def _evaluate_raw(words, floats, mip, width, height, texel, x, y, value):
     """A texel of a raw mip, or the four around a point blended bilinearly, into value [C]."""
-    channels, repeat = _bits(words[3], 0, 8), _bits(words[3], 24, 1)
-    channel = _HEADER_FIXED + _bits(words[3], 8, 8)
-    channel_bits = channel + 2 * channels
-    varying = 0
-    for c in range(channels):
-        if _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4):
-            varying += 1
-    texel_words = (varying + 3) >> 2
-    texels = np.int64(words[_HEADER_FIXED + mip]) + 2
+    header, repeat = _read_header(words), _bits(words[3], 24, 1)
+    texels = np.int64(words[HEADER_FIXED_WORDS + mip]) + 2
     if texel:
         left, top, fraction_x, fraction_y = np.int64(x), np.int64(y), F(0), F(0)
     else:
@@ -84,46 +120,44 @@ def _evaluate_raw(words, floats, mip, width, height, texel, x, y, value):
     column = _inside(left, width, repeat), _inside(left + 1, width, repeat)
     row = _inside(top, height, repeat), _inside(top + 1, height, repeat)
     k = 0
-    for c in range(channels):
-        if not _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4):
-            value[c] = min(max(floats[channel + 2 * c], F(0)), F(1))
+    for c in range(header.channels):
+        if not _bits(header.varying, c, 1):
+            value[c] = min(max(floats[header.ranges + 2 * c], F(0)), F(1))
             continue
         value[c] = F(0)
         for j in range(2):
             for i in range(2):
-                at = texels + (row[j] * width + column[i]) * texel_words + (k >> 2)
+                at = texels + (row[j] * width + column[i]) * header.entry_words + (k >> 2)
                 weight = (fraction_x if i else F(1) - fraction_x) * (fraction_y if j else F(1) - fraction_y)
                 value[c] += weight * F(_bits(words[at], 8 * (k & 3), 8)) / F(255)
         k += 1
 
 
 @njit(cache=True)
-def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight, best_bit):
+def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight, best_bit, codes):
     """Blend at one position into value [C]; returns the number of candidates.
 
     texel: True if (x, y) are integer texel coordinates (fetch), False if they are a point in texels (sample).
-    best_weight, best_bit: scratch of top_k entries.
+    best_weight, best_bit, codes: scratch of top_k, top_k and 16 entries.
     """
-    channels, mips = _bits(words[3], 0, 8), _bits(words[3], 8, 8)
+    header = _read_header(words)
     top_k, repeat = _bits(words[3], 16, 8), _bits(words[3], 24, 1)
     amplitude_lo, amplitude_step = floats[5], floats[6]
-    channel = _HEADER_FIXED + mips
-    channel_bits = channel + 2 * channels
-    block = np.int64(words[_HEADER_FIXED + mip])
-    if np.int64(words[block]) & _RAW_BIT:
+    block = np.int64(words[HEADER_FIXED_WORDS + mip])
+    if np.int64(words[block]) & RAW_BIT:
         _evaluate_raw(words, floats, mip, width, height, texel, x, y, value)
         return 0
     # Cell sizes are in texels of the mip whose Gaussians these are.
     own_width, own_height, widened = F(width), F(height), F(0)
-    if np.int64(words[block]) & _SHARED_BIT:
+    if np.int64(words[block]) & SHARED_BIT:
         own_width, own_height = F(_bits(words[2], 0, 16)), F(_bits(words[2], 16, 16))
         widened = floats[block + 1] * floats[block + 1]
-        block = np.int64(words[_HEADER_FIXED])
+        block = np.int64(words[HEADER_FIXED_WORDS])
     background = block + 2
-    entry = background + channels
+    entry = background + header.channels
 
     total = BACKGROUND_WEIGHT
-    for c in range(channels):
+    for c in range(header.channels):
         value[c] = BACKGROUND_WEIGHT * floats[background + c]
     if not texel:
         if repeat:
@@ -137,8 +171,9 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
         widths = words[entry + 4]
         stride, x_bits, y_bits = _bits(widths, 0, 9), _bits(widths, 9, 4), _bits(widths, 13, 4)
         rotation_bits, scale_bits, amplitude_bits = _bits(widths, 17, 4), _bits(widths, 21, 4), _bits(widths, 25, 4)
+        regular = _bits(widths, 29, 1)
         scale_lo, scale_step = floats[entry + 5], floats[entry + 6]
-        entry += _LEVEL_WORDS
+        entry += LEVEL_ENTRY_WORDS
         if texel:
             kx, ky = (2 * np.int64(x) + 1) * nx, (2 * np.int64(y) + 1) * ny
             cell_x, cell_y = kx // (2 * width), ky // (2 * height)
@@ -162,7 +197,8 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
                 elif column < 0 or column >= nx:
                     continue
                 cell = row * nx + column
-                first, last = _cell_start(words, index, cell), _cell_start(words, index, cell + 1)
+                first = _cell_start(words, regular, index, cell)
+                last = _cell_start(words, regular, index, cell + 1)
                 if first == last:
                     continue
                 candidates += last - first
@@ -173,8 +209,10 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
                     bit += x_bits
                     py = (F(_field(words, bit, y_bits)) + F(0.5)) / F(1 << y_bits)
                     bit += y_bits
-                    half = F(1 << (rotation_bits - 1))
-                    h = (F(_field(words, bit, rotation_bits)) - half) * (TAN_22_5 / half)
+                    h = F(0)
+                    if rotation_bits:
+                        half = F(1 << (rotation_bits - 1))
+                        h = (F(_field(words, bit, rotation_bits)) - half) * (TAN_22_5 / half)
                     bit += rotation_bits
                     norm = F(1) / (F(1) + h * h)
                     cos, sin = (F(1) - h * h) * norm, F(2) * h * norm
@@ -193,28 +231,41 @@ def _evaluate(words, floats, mip, width, height, texel, x, y, value, best_weight
                     weight = exp2_f32(amplitude * LOG2E - HALF_LOG2E * (u * u + v * v)) * fade
                     if top_k == 0:
                         total += weight
-                        _add(words, floats, channel, channel_bits, channels, bit, weight, value)
+                        _add(words, floats, header, bit, weight, value, codes)
                     else:
                         kept = _insert(weight, bit, kept, top_k, best_weight, best_bit)
     for k in range(kept):
         total += best_weight[k]
-        _add(words, floats, channel, channel_bits, channels, best_bit[k], best_weight[k], value)
-    for c in range(channels):
-        value[c] = min(max(value[c] / total, F(0)), F(1))
-        if _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4) == 0:
-            value[c] = min(max(floats[channel + 2 * c], F(0)), F(1))
+        _add(words, floats, header, best_bit[k], best_weight[k], value, codes)
+    for c in range(header.channels):
+        value[c] = value[c] / total if _bits(header.varying, c, 1) else floats[header.ranges + 2 * c]
+        value[c] = min(max(value[c], F(0)), F(1))
     return candidates
 
 
 @njit(cache=True, inline="always")
-def _add(words, floats, channel, channel_bits, channels, bit, weight, value):
-    """Add weight * features of the record whose features start at `bit`."""
-    for c in range(channels):
-        count = _bits(words[channel_bits + (c >> 3)], 4 * (c & 7), 4)
-        if count:
-            code = F(_field(words, bit, count))
-            value[c] += weight * (floats[channel + 2 * c] + code * floats[channel + 2 * c + 1])
+def _add(words, floats, header, bit, weight, value, codes):
+    """Add weight * features of the record whose palette entries start at `bit`. codes: scratch."""
+    for k in range(4 * header.entry_words):
+        codes[k] = 0
+    palette = header.palettes
+    for p in range(MAX_PALETTES):
+        count = _bits(header.palette_bits, 4 * p, 4)
+        if count == 0:
+            break
+        entry = palette + _field(words, bit, count) * header.entry_words
+        for k in range(4 * header.entry_words):
+            codes[k] += _bits(words[entry + (k >> 2)], 8 * (k & 3), 8)
+        palette += header.entry_words << count
+        bit += count
+    k = 0
+    for c in range(header.channels):
+        if _bits(header.varying, c, 1):
+            count = _bits(header.own_bits, 4 * c, 4)
+            code = codes[k] + _field(words, bit, count)
+            value[c] += weight * (floats[header.ranges + 2 * c] + F(code) * floats[header.ranges + 2 * c + 1])
             bit += count
+            k += 1
 
 
 @njit(cache=True, inline="always")
@@ -239,9 +290,10 @@ def _insert(weight, bit, kept, top_k, best_weight, best_bit):
 def _decode_mip(words, floats, mip, width, height, out, candidates):
     for j in prange(height):
         best_weight, best_bit = np.empty(33, np.float32), np.empty(33, np.int64)
+        codes = np.empty(MAX_CHANNELS, np.int64)
         for i in range(width):
             candidates[j, i] = _evaluate(
-                words, floats, mip, width, height, True, F(i), F(j), out[j, i], best_weight, best_bit
+                words, floats, mip, width, height, True, F(i), F(j), out[j, i], best_weight, best_bit, codes
             )
 
 
@@ -249,8 +301,9 @@ def _decode_mip(words, floats, mip, width, height, out, candidates):
 def _sample_mip(words, floats, mip, width, height, uv, out):
     for m in prange(len(uv)):
         best_weight, best_bit = np.empty(33, np.float32), np.empty(33, np.int64)
+        codes = np.empty(MAX_CHANNELS, np.int64)
         x, y = uv[m, 0] * F(width), uv[m, 1] * F(height)
-        _evaluate(words, floats, mip, width, height, False, x, y, out[m], best_weight, best_bit)
+        _evaluate(words, floats, mip, width, height, False, x, y, out[m], best_weight, best_bit, codes)
 
 
 def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:

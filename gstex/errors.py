@@ -10,6 +10,7 @@
     ├── BudgetError             the byte budget cannot be met
     ├── ExtraError              an optional package is missing; the message says what to install
     ├── GraphicsError           no OpenGL that can run the shaders; the message says what was found
+    ├── DeviceError             no GPU that can run the CUDA kernels; the message says why
     └── MismatchError           a .gstex file was not made from the folder it is compared with
 
 A message is one line: what was found, what is allowed, what to do.
@@ -18,6 +19,7 @@ A message is one line: what was found, what is allowed, what to do.
 __all__ = [
     "AmbiguousError",
     "BudgetError",
+    "DeviceError",
     "ExtraError",
     "FormatError",
     "GraphicsError",
@@ -72,6 +74,10 @@ class ExtraError(GstexError):
 
 class GraphicsError(GstexError):
     """There is no OpenGL that can run the shaders, or a shader is refused; the message says what was found."""
+
+
+class DeviceError(GstexError):
+    """There is no GPU that can run the CUDA kernels, or it failed; the message says why and what to do."""
 
 
 class MismatchError(GstexError):

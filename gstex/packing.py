@@ -27,13 +27,14 @@ def pack_mips(material: Material, mips: Sequence[Mip], *, repeat: bool, bilinear
     for i, channel in enumerate(material.channels):
         if channel.constant is not None:
             lo[i] = background[i] = channel.constant
+    palettes: tuple[np.ndarray, ...] = ()
     amplitude_lo = amplitude_step = 0.0
     first = mips[0]
     if isinstance(first, Result):
         # One coding for the whole file, chosen by mip 0.
         coding = first.coding
         lo[varying], step[varying], bits[varying] = coding.channel_lo, coding.channel_step, coding.channel_bits
-        background[varying] = first.background
+        background[varying], palettes = first.background, coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
     packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
     for number, mip in enumerate(mips):
@@ -60,6 +61,8 @@ def pack_mips(material: Material, mips: Sequence[Mip], *, repeat: bool, bilinear
         channel_bits=bits,
         srgb=np.array([c.color_space == "srgb" for c in material.channels], bool),
         mips=tuple(packed),
+        varying=np.array([c.constant is None for c in material.channels], bool),
+        palettes=palettes,
     )
 
 
@@ -74,5 +77,6 @@ def _levels(mip: Result, varying: list[int], channels: int) -> tuple[PackedLevel
         order = np.argsort(cell, kind="stable")
         features = np.zeros((len(here), channels), np.uint32)
         features[:, varying] = mip.features[here]
-        levels.append(PackedLevel(layout, cell[order], mip.geometry[here][order], features[order]))
+        entries = mip.entries[here][order]
+        levels.append(PackedLevel(layout, cell[order], mip.geometry[here][order], features[order], entries))
     return tuple(levels)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from . import decode
 from .errors import GstexError, UsageError
-from .format import PackedLevel, PackedMip, PackedSharedMip, candidate_stats, unpack
+from .format import PackedLevel, PackedMip, PackedSharedMip, candidate_stats, palette_words, unpack
 from .format.container import read_file, write_file
 from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
 from .material import write_maps
@@ -184,6 +184,8 @@ class Texture:
             "height": packed.height,
             "channels": self.channels,
             "channel_bits": [int(b) for b in packed.channel_bits],
+            "varying": [bool(v) for v in packed.varying],
+            "palettes": [self._palette_info(palette) for palette in packed.palettes],
             "wrap": self.wrap,
             "sampling": self.sampling,
             "top_k": packed.top_k,
@@ -195,6 +197,12 @@ class Texture:
             "report": self._object("report"),
             "maps": self.material.get("channels", []),
         }
+
+    def _palette_info(self, palette: np.ndarray) -> dict[str, int]:
+        """One entry of info()["palettes"]."""
+        entries, varying = palette.shape
+        bits = entries.bit_length() - 1
+        return {"entries": entries, "bits": bits, "bytes": 4 * palette_words([bits], varying)}
 
     def _mip_info(self, number: int) -> dict[str, Any]:
         """One entry of info()["mips"]. bytes: of its block, index and records or texels."""
@@ -221,6 +229,7 @@ class Texture:
             {
                 "cells": [level.layout.cells_x, level.layout.cells_y],
                 "gaussians": len(level.cell),
+                "regular": level.layout.regular,
                 "record_bits": level.layout.stride,
                 "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
                 "rotation_bits": level.layout.rotation_bits,

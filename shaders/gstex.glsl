@@ -5,15 +5,20 @@
 //
 // A mip is a few levels, each a grid of cells, from fine to coarse. A Gaussian lies in one cell of one level, a large
 // one in a coarse level. A texel looks at the 3x3 cells around it in every level and blends the features f of the
-// Gaussians it finds there by their weights w at the texel: value = sum(w f) / sum(w).
+// Gaussians it finds there by their weights w at the texel: value = sum(w f) / sum(w). Features are codes: a Gaussian
+// names entries of palettes, and adds codes of its own.
 //
 // Define before the #include, where the default does not fit:
 //   GSTEX_VEC4S    decoded channels in groups of 4, 1 .. 4 (default). Channels of the file beyond them are left out.
+//   GSTEX_MAX_K    the largest K that files have, 0 .. 32 (default): the list of a K takes two registers for each.
 //   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
 //   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, default 2048.
 
 #ifndef GSTEX_VEC4S
 #define GSTEX_VEC4S 4
+#endif
+#ifndef GSTEX_MAX_K
+#define GSTEX_MAX_K 32
 #endif
 #if !defined(GSTEX_LOAD) && defined(GL_ES)
 #ifndef GSTEX_WIDTH
@@ -36,6 +41,10 @@ struct GstexValue { vec4 v[GSTEX_VEC4S]; };
 
 // ---- What is the same for all Gaussians of a texel: header, mip and level ------------------------------------------
 
+// Where the own codes of four channels are: shift and mask are for a window of 32 bits, which begins at bit at.x (at.y
+// for channels 2 and 3) behind the numbers of a record's entries. -1: the window that was read last has them as well.
+struct GstexFields { ivec2 at; uvec4 shift, mask; };
+
 struct GstexHeader {
     int base;              // the material's first word; positions in the file are relative to it
     ivec2 size;            // of mip 0, texels
@@ -43,29 +52,49 @@ struct GstexHeader {
     int top_k;             // how many Gaussians are blended; 0: all in reach
     int candidates_max;
     bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
-    float amplitude_lo, amplitude_step;
-    uint srgb;             // a bit a channel
+    float amplitude_lo, amplitude_step; // log2
+    uint srgb, constant;   // a bit a channel; the value of a constant one is channel_lo
     int ranges;            // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
-    uvec2 feature_bits;    // of every channel, 4 bits each
+    // Palettes, records and raw texels hold the other channels, those that vary, alone.
+    int palettes;          // word of the first one
+    uint palette_bits;     // of the number of an entry, 4 bits for each palette
+    int entry_words;       // of an entry, and of a raw texel
+    bool own_codes;        // channels have bits of their own
+    GstexFields fields[GSTEX_VEC4S];
 };
 
 struct GstexMip {
     ivec2 size;            // texels
     vec2 extent;           // the same in the texels that its Gaussians are measured in
-    float filter_variance; // added to that of its Gaussians
+    float filter_variance; // added to that of its Gaussians; gstex_variance_unit texels^2
     bool raw;              // holds texels, not Gaussians
     int background, levels;
 };
 
 struct GstexLevel {
     ivec2 cells;
-    vec2 cell_size, position_step; // texels
-    int index, records, stride;    // word, word, bytes of a record
-    int x_bits, y_bits, rotation_bits, scale_bits, amplitude_bits;
-    float variance_lo, variance_step; // log2 of texels^2
+    vec2 cell_size;        // texels
+    int index, records;    // words
+    int stride;            // of a record, in units of 4 bits
+    int position_bits, shape_bits, geometry_bits; // of x and y; of the rotation and the first scale; of all
+    // Fields stay where they are in a word, they are masked and not shifted down. A step is for a bit of that word.
+    uvec2 position_mask, scale_mask;
+    uint rotation_mask, amplitude_mask;
+    vec2 position_step, half_position; // texels; half of what a code stands for
+    float rotation_step, scale_lo, amplitude_step; // of tangent, log2(variance), log2(weight)
+    vec2 scale_step;
 };
 
-int gstex_bits(uint word, int first, int count) { return int(word >> first & (1u << count) - 1u); }
+const float gstex_log2e = 1.44269504;
+const float gstex_tan_22_5 = 0.41421356;
+const float gstex_variance_unit = 1.38629436; // 2 ln 2: with variances in this unit a weight is exp2(-d^2 / variance)
+
+uint gstex_mask(int count) { return (1u << count) - 1u; }
+int gstex_bits(uint word, int first, int count) { return int(word >> first & gstex_mask(count)); }
+// 32 bits of two words, from a bit of the first one, 0 .. 31. high << (32 - bit) would be undefined for bit 0.
+uint gstex_join(uint low, uint high, int bit) { return low >> bit | (high << 1) << (31 - bit); }
+// 2^-bits, exactly.
+float gstex_unit(int bits) { return uintBitsToFloat(uint(127 - bits) << 23); }
 float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
 
 GstexHeader gstex_header(uint base) {
@@ -75,31 +104,56 @@ GstexHeader gstex_header(uint base) {
     h.size = ivec2(gstex_bits(size, 0, 16), gstex_bits(size, 16, 16));
     h.channels = gstex_bits(kind, 0, 8);
     h.mips = gstex_bits(kind, 8, 8);
-    h.top_k = min(gstex_bits(kind, 16, 8), 32);
+    h.top_k = min(gstex_bits(kind, 16, 8), GSTEX_MAX_K);
     h.repeat = gstex_bits(kind, 24, 1) == 1;
     h.bilinear = gstex_bits(kind, 25, 1) == 1;
-    h.amplitude_lo = gstex_float(h.base + 5);
-    h.amplitude_step = gstex_float(h.base + 6);
+    h.amplitude_lo = gstex_log2e * gstex_float(h.base + 5);
+    h.amplitude_step = gstex_log2e * gstex_float(h.base + 6);
     h.candidates_max = int(min(GSTEX_LOAD(h.base + 7), 4096u)); // the format's limit: no buffer makes a loop run on
-    h.srgb = GSTEX_LOAD(h.base + 9);
-    h.ranges = h.base + 10 + h.mips;
-    int widths = h.ranges + 2 * h.channels;
-    h.feature_bits = uvec2(GSTEX_LOAD(widths), h.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
+    h.palettes = h.base + int(GSTEX_LOAD(h.base + 8));
+    uint masks = GSTEX_LOAD(h.base + 9);
+    h.srgb = masks & 0xFFFFu;
+    int count = min(h.channels, 16);
+    h.constant = ~(masks >> 16) & gstex_mask(count);
+    h.palette_bits = GSTEX_LOAD(h.base + 10) & 0xFFFFu;
+    h.ranges = h.base + 11 + h.mips;
+    // Bits of the channels' own codes, 4 bits for each channel; those of constant channels are taken out.
+    int widths = h.ranges + 2 * h.channels, taken = 0;
+    uvec2 bits = uvec2(GSTEX_LOAD(widths), h.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
+    for (int c = count - 1; c >= 0 && h.constant != 0u; --c)
+        if ((h.constant >> c & 1u) == 1u) {
+            uvec2 below = c < 8 ? uvec2(gstex_mask(4 * c), 0) : uvec2(0xFFFFFFFFu, gstex_mask(4 * (c - 8)));
+            bits = (bits & below) | (uvec2(bits.x >> 4 | bits.y << 28, bits.y >> 4) & ~below);
+            ++taken;
+        }
+    h.entry_words = (count - taken + 3) >> 2;
+    h.own_codes = (bits.x | bits.y) != 0u;
+    // Two channels at a time, the codes are put into as few windows of 32 bits as hold them. The first may be that of the
+    // last two palettes' numbers: it began before bit 0, and these are shifted out of it.
+    uint last = h.palette_bits > 0xFFu ? h.palette_bits >> 8 : h.palette_bits;
+    int bit = 0, window = h.palette_bits == 0u ? -32 : -int((last & 15u) + (last >> 4));
+    for (int i = 0; i < GSTEX_VEC4S; ++i) {
+        uvec4 own = (uvec4(bits[i >> 1] >> 16 * (i & 1)) >> uvec4(0, 4, 8, 12)) & 15u;
+        ivec2 two = ivec2(own.xz + own.yw), at = ivec2(-1), shift;
+        for (int j = 0; j < 2; ++j) {
+            if (bit + two[j] > window + 32) window = at[j] = bit;
+            shift[j] = bit - max(window, 0);
+            bit += two[j];
+        }
+        h.fields[i] = GstexFields(at, min(uvec4(shift.xxyy) + uvec4(0, own.x, 0, own.z), 31u), (uvec4(1) << own) - 1u);
+    }
     return h;
 }
 
-// Bits of a channel's code; 0: the channel is constant, or there is none.
-int gstex_feature_bits(GstexHeader h, int c) { return gstex_bits(h.feature_bits[c >> 3], 4 * (c & 7), 4); }
-
 GstexMip gstex_mip(GstexHeader h, int number) {
-    int block = h.base + int(GSTEX_LOAD(h.base + 10 + number));
+    int block = h.base + int(GSTEX_LOAD(h.base + 11 + number));
     uint kind = GSTEX_LOAD(block);
     ivec2 size = max(h.size >> number, 1);
     GstexMip mip = GstexMip(size, vec2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8));
     if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
-        float sigma = gstex_float(block + 1);
-        block = h.base + int(GSTEX_LOAD(h.base + 10));
-        mip = GstexMip(size, vec2(h.size), sigma * sigma, false, block + 2, gstex_bits(GSTEX_LOAD(block), 0, 8));
+        float sigma = gstex_float(block + 1), variance = gstex_variance_unit * sigma * sigma;
+        block = h.base + int(GSTEX_LOAD(h.base + 11));
+        mip = GstexMip(size, vec2(h.size), variance, false, block + 2, gstex_bits(GSTEX_LOAD(block), 0, 8));
     }
     mip.levels = min(mip.levels, 16);
     return mip;
@@ -112,16 +166,23 @@ GstexLevel gstex_level(GstexHeader h, GstexMip mip, int number) {
     level.cells = ivec2(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
     level.index = h.base + int(GSTEX_LOAD(entry + 1));
     level.records = h.base + int(GSTEX_LOAD(entry + 2));
-    level.stride = gstex_bits(widths, 0, 9) / 8;
-    level.x_bits = gstex_bits(widths, 9, 4);
-    level.y_bits = gstex_bits(widths, 13, 4);
-    level.rotation_bits = gstex_bits(widths, 17, 4);
-    level.scale_bits = gstex_bits(widths, 21, 4);
-    level.amplitude_bits = gstex_bits(widths, 25, 4);
-    level.variance_lo = -2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
-    level.variance_step = -2.0 * gstex_float(entry + 6);
+    level.stride = gstex_bits(widths, 0, 9) / 4;
+    int x = gstex_bits(widths, 9, 4), y = gstex_bits(widths, 13, 4), rotation = gstex_bits(widths, 17, 4);
+    int scale = gstex_bits(widths, 21, 4), amplitude = gstex_bits(widths, 25, 4);
+    level.position_bits = x + y;
+    level.shape_bits = rotation + scale;
+    level.geometry_bits = x + y + rotation + 2 * scale + amplitude;
     level.cell_size = mip.extent / vec2(level.cells);
-    level.position_step = level.cell_size / vec2(1 << level.x_bits, 1 << level.y_bits);
+    level.position_mask = uvec2(gstex_mask(x), gstex_mask(y) << x);
+    level.position_step = level.cell_size * vec2(gstex_unit(x), gstex_unit(x + y));
+    level.half_position = 0.5 * level.cell_size * vec2(gstex_unit(x), gstex_unit(y));
+    level.rotation_mask = gstex_mask(rotation);
+    level.rotation_step = 2.0 * gstex_tan_22_5 * gstex_unit(rotation);
+    level.scale_mask = uvec2(gstex_mask(scale) << rotation, gstex_mask(scale));
+    level.scale_lo = log2(gstex_variance_unit) - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
+    level.scale_step = -2.0 * gstex_float(entry + 6) * vec2(gstex_unit(rotation), 1);
+    level.amplitude_mask = gstex_mask(amplitude) << scale;
+    level.amplitude_step = h.amplitude_step * gstex_unit(scale);
     return level;
 }
 
@@ -132,114 +193,154 @@ ivec2 gstex_wrap(ivec2 p, ivec2 size) {
     return p + size * (ivec2(lessThan(p, ivec2(0))) - ivec2(greaterThanEqual(p, size)));
 }
 
-// 16 cells of the index. begin: number of Gaussians before them. low, high: 8 counts of 4 bits each.
-struct GstexGroup { int number; uint begin, low, high; };
-
-// (first, count): the Gaussians of a cell. The group is kept for the next cell, which mostly lies in it too.
-ivec2 gstex_cell(int index, int cell, inout GstexGroup group) {
-    int at = index + 3 * (cell >> 4), inside = cell & 15;
-    if (group.number != cell >> 4)
-        group = GstexGroup(cell >> 4, GSTEX_LOAD(at), GSTEX_LOAD(at + 1), GSTEX_LOAD(at + 2));
-    int begin = gstex_bits(group.begin, 0, 31);
-    if (group.begin >> 31 == 1u) { // crowded: counts above 15. The sums up to each cell are written out, two a word.
-        int sums = index + int(group.low), next = inside + 1;
-        int before = gstex_bits(GSTEX_LOAD(sums + (inside >> 1)), 16 * (inside & 1), 16);
-        int up_to = next < 16 ? gstex_bits(GSTEX_LOAD(sums + (next >> 1)), 16 * (next & 1), 16)
-                              : gstex_bits(GSTEX_LOAD(at + 3), 0, 31) - begin;
-        return ivec2(begin + before, up_to - before);
-    }
-    // The counts of the cells before this one are added up in four bytes at once, and these by a multiplication.
+// The index has three words for a group of 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
+// This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
+int gstex_before(uint low, uint high, int inside) {
     const uint nibbles = 0x0F0F0F0Fu;
-    uint own = inside < 8 ? group.low : group.high, others = inside < 8 ? 0u : group.low;
-    int shift = 4 * (inside & 7);
-    uint before = own & (1u << shift) - 1u;
-    uint sums = (before & nibbles) + (before >> 4 & nibbles) + (others & nibbles) + (others >> 4 & nibbles);
-    return ivec2(begin + int(sums * 0x01010101u >> 24), gstex_bits(own, shift, 4));
+    uint part = (inside < 8 ? low : high) & gstex_mask(4 * (inside & 7)), all = inside < 8 ? 0u : low;
+    uint sums = (part & nibbles) + (part >> 4 & nibbles) + (all & nibbles) + (all >> 4 & nibbles);
+    return int(sums * 0x01010101u >> 24);
 }
 
-// The Gaussians of three cells in a row as one run, so that a warp goes through one loop and not three, whether they
-// are neighbours in the file or apart at a wrap. Candidate t lies in cell (t >= end.x) + (t >= end.y) of the three,
-// and is record t + skip[cell] of the level.
+// (first, count): the Gaussians of a cell.
+ivec2 gstex_cell(int index, int cell) {
+    int at = index + 3 * (cell >> 4), inside = cell & 15, next = inside + 1;
+    uint start = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1);
+    int first = gstex_bits(start, 0, 31);
+    if (start >> 31 == 1u) { // crowded: counts above 15. The sums up to each cell are written out, two a word.
+        int sums = index + int(low);
+        int before = gstex_bits(GSTEX_LOAD(sums + (inside >> 1)), 16 * (inside & 1), 16);
+        int up_to = next < 16 ? gstex_bits(GSTEX_LOAD(sums + (next >> 1)), 16 * (next & 1), 16)
+                              : gstex_bits(GSTEX_LOAD(at + 3), 0, 31) - first;
+        return ivec2(first + before, up_to - before);
+    }
+    uint high = GSTEX_LOAD(at + 2);
+    return ivec2(first + gstex_before(low, high, inside), gstex_bits(inside < 8 ? low : high, 4 * (inside & 7), 4));
+}
+
+// The Gaussians of three cells in a row of the grid as one run, so that a warp goes through one loop and not three,
+// whether they are neighbours in the file or apart at a wrap. Candidate t lies in cell (t >= end.x) + (t >= end.y) of
+// the three, and is record t + skip[cell] of the level.
 struct GstexRow { ivec3 end, skip; };
 
-GstexRow gstex_row(GstexHeader h, GstexLevel level, ivec2 middle) {
-    GstexRow row = GstexRow(ivec3(0), ivec3(0));
-    GstexGroup group = GstexGroup(-1, 0u, 0u, 0u);
-    int end = 0;
-    for (int i = 0; i < 3; ++i) {
-        ivec2 cell = middle + ivec2(i - 1, 0);
-        if (h.repeat) cell = gstex_wrap(cell, level.cells);
-        if (cell == clamp(cell, ivec2(0), level.cells - 1)) { // else there is no such cell
-            ivec2 run = gstex_cell(level.index, cell.y * level.cells.x + cell.x, group);
-            row.skip[i] = run.x - end;
-            end += max(run.y, 0);
-        }
-        row.end[i] = end;
+// Of the cells x - 1, x and x + 1 in row y; x lies in the grid, y may lie a row beside it.
+GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
+    ivec2 cells = level.cells;
+    if (h.repeat) y += y < 0 ? cells.y : y >= cells.y ? -cells.y : 0;
+    if (y < 0 || y >= cells.y) return GstexRow(ivec3(0), ivec3(0));
+    bool leftmost = x == 0, rightmost = x == cells.x - 1;
+    int row = y * cells.x, cell = leftmost ? row : row + x - 1;
+
+    // The counts of `cell` and the next two, from the 16 of its group and the first 8 of the next.
+    int at = level.index + 3 * (cell >> 4), inside = cell & 15;
+    uint start = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1), high = GSTEX_LOAD(at + 2), next = 0u, crowded = start >> 31;
+    if (inside > 13) {
+        crowded |= GSTEX_LOAD(at + 3) >> 31;
+        next = GSTEX_LOAD(at + 4);
     }
-    return row;
+    uint counts = gstex_join(inside < 8 ? low : high, inside < 8 ? high : next, 4 * (inside & 7));
+    ivec3 count = ivec3(uvec3(counts, counts >> 4, counts >> 8) & 15u);
+    ivec3 first = int(start) + gstex_before(low, high, inside) + ivec3(0, count.x, count.x + count.y);
+    if (leftmost) { // there is none before `cell`
+        count = ivec3(0, count.xy);
+        first = first.xxy;
+    }
+    if (rightmost) count.z = 0;
+
+    // One by one: the cell from the other end of the row, and all where there is a crowd.
+    if (crowded == 1u || (h.repeat && (leftmost || rightmost)))
+        for (int i = 0; i < 3; ++i) {
+            int column = x + i - 1, wrap = column < 0 ? cells.x : column >= cells.x ? -cells.x : 0;
+            if (wrap == 0 ? crowded == 0u : !h.repeat) continue;
+            ivec2 run = gstex_cell(level.index, row + column + wrap);
+            first[i] = run.x;
+            count[i] = run.y;
+        }
+    ivec3 end = ivec3(count.x, count.x + count.y, count.x + count.y + count.z);
+    return GstexRow(end, first - ivec3(0, end.xy));
 }
 
 // By column (or row) of the 3x3 cells: 1 near their middle and 0 at their edge, so that what gets out of reach leaves
-// without a step.
-vec3 gstex_fade(float fraction) { return smoothstep(0.0, 1.0, 3.0 - abs(2.0 * (fraction - vec3(-1, 0, 1)) - 1.0)); }
+// without a step. fraction: 0 .. 1, inside the cell in the middle.
+vec3 gstex_fade(float fraction) {
+    vec2 edges = smoothstep(0.0, 1.0, vec2(2.0 - 2.0 * fraction, 2.0 * fraction));
+    return vec3(edges.x, 1.0, edges.y);
+}
 
 // ---- What a Gaussian weighs and adds: its record -------------------------------------------------------------------
 
-// A reader of bit fields. window: the next `left` bits, lowest first. next: the word after them.
-struct GstexStream { uvec2 window; int left, next; };
-
-GstexStream gstex_open(int word, int bit) { // bit: 0 .. 31
+// exp(amplitude - r^2 / 2), r being the distance from the centre in standard deviations. to_cell: texels from the point
+// to position 0 in the Gaussian's cell. Its record begins at a bit, 0 .. 31, of a word; two words hold the geometry.
+float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 to_cell, int word, int bit) {
     uint low = GSTEX_LOAD(word), high = GSTEX_LOAD(word + 1);
-    uint carried = (high << 1) << (31 - bit); // high << (32 - bit), which is undefined for bit 0
-    return GstexStream(uvec2(low >> bit | carried, high >> bit), 64 - bit, word + 2);
-}
+    // 32 bits each, from x, from the rotation and from the second scale on: each field is whole in one of them.
+    uint position = gstex_join(low, high, bit), above = high >> bit;
+    uint shape = position >> level.position_bits | above << (32 - level.position_bits);
+    uint rest = shape >> level.shape_bits | (above >> level.position_bits) << (32 - level.shape_bits);
 
-float gstex_take(inout GstexStream s, int count) { // 0 .. 15 of the bits left
-    int field = gstex_bits(s.window.x, 0, count);
-    s.window = uvec2(s.window.x >> count | (s.window.y << 1) << (31 - count), s.window.y >> count);
-    s.left -= count;
-    return float(field);
-}
-
-// exp(amplitude - r^2 / 2), r being the distance from the centre in standard deviations. from_cell: texels from the
-// corner of the Gaussian's cell. The two words of gstex_open are all it needs; s is left at the features.
-float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 from_cell, inout GstexStream s) {
-    vec2 position, log_variance;
-    position.x = gstex_take(s, level.x_bits) + 0.5;
-    position.y = gstex_take(s, level.y_bits) + 0.5;
-    vec2 d = from_cell - position * level.position_step;
-    // t is the tangent of half the angle, within tan(pi / 8) of 0: cosine and sine are rational in it.
-    float t = 0.41421356 * (gstex_take(s, level.rotation_bits) * exp2(1.0 - float(level.rotation_bits)) - 1.0);
-    vec2 axis = vec2(1.0 - t * t, 2.0 * t) / (1.0 + t * t);
+    vec2 d = to_cell + vec2(uvec2(position) & level.position_mask) * level.position_step;
+    // t is the tangent of half the angle, within tan(pi / 8) of 0: cosine and sine are rational in it. The axis is
+    // 1 + t^2 long, so that one division at the end is enough.
+    float t = float(shape & level.rotation_mask) * level.rotation_step - gstex_tan_22_5;
+    float t2 = t * t, longer = 1.0 + t2;
+    vec2 axis = vec2(1.0 - t2, t + t);
     vec2 along = vec2(axis.x * d.x + axis.y * d.y, axis.x * d.y - axis.y * d.x);
-    log_variance.x = level.variance_lo + level.variance_step * gstex_take(s, level.scale_bits);
-    log_variance.y = level.variance_lo + level.variance_step * gstex_take(s, level.scale_bits);
-    vec2 r2 = along * along / (exp2(log_variance) + filter_variance);
-    float amplitude = h.amplitude_lo + h.amplitude_step * gstex_take(s, level.amplitude_bits);
-    return exp2(1.44269504 * (amplitude - 0.5 * (r2.x + r2.y)));
+    vec2 scales = vec2(uvec2(shape, rest) & level.scale_mask) * level.scale_step + level.scale_lo;
+    vec2 variance = exp2(scales) + filter_variance;
+    vec2 parts = along * along * variance.yx;
+    float distance2 = (parts.x + parts.y) / (variance.x * variance.y * (longer * longer));
+    return exp2(h.amplitude_lo + float(rest & level.amplitude_mask) * level.amplitude_step - distance2);
 }
 
-// Features are linear in their codes: only codes are summed, and their ranges applied to the sum.
+// 32 bits from a bit on, counted from a word.
+uint gstex_window(int word, int bit) {
+    word += bit >> 5;
+    return gstex_join(GSTEX_LOAD(word), GSTEX_LOAD(word + 1), bit & 31);
+}
+
+// The codes of four channels are added up in two words, 16 bits each: channels 0 and 2 in x, 1 and 3 in y.
+uvec2 gstex_pairs(uint bytes) { return uvec2(bytes, bytes >> 8) & 0x00FF00FFu; }
+uvec4 gstex_unpack(uvec2 pairs) { return uvec4(pairs & 0xFFFFu, pairs >> 16); }
+
+// Features are linear in their codes: only codes are summed, and their ranges applied to the sum. Channels that vary.
 struct GstexSum { float weight; vec4 codes[GSTEX_VEC4S]; };
 
-void gstex_add(GstexHeader h, GstexStream s, float weight, inout GstexSum sum) {
+// What follows a record's geometry, at a bit counted from a word: of every palette the number of an entry, whose bytes
+// are codes, and of every channel that has one a code of its own.
+void gstex_add(GstexHeader h, int word, int bit, float weight, inout GstexSum sum) {
+    uvec2 pairs[GSTEX_VEC4S];
+    for (int i = 0; i < GSTEX_VEC4S; ++i) pairs[i] = uvec2(0);
+    int palette = h.palettes;
+    uint window = 0u;
+    for (int p = 0; h.palette_bits >> 4 * p != 0u; ++p) {
+        if ((p & 1) == 0) window = gstex_window(word, bit); // two numbers, 12 bits at most each
+        int count = gstex_bits(h.palette_bits, 4 * p, 4);
+        int entry = palette + gstex_bits(window, 0, count) * h.entry_words;
+        for (int i = 0; i < GSTEX_VEC4S; ++i)
+            if (i < h.entry_words) pairs[i] += gstex_pairs(GSTEX_LOAD(entry + i));
+        palette += h.entry_words << count;
+        window >>= count;
+        bit += count;
+    }
     sum.weight += weight;
-    for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
-        int count = gstex_feature_bits(h, c);
-        if (s.left < count) { // so few are left that another word fits behind them
-            uint word = GSTEX_LOAD(s.next);
-            s.window = uvec2(s.window.x | word << s.left, (word >> 1) >> (31 - s.left));
-            s.left += 32;
-            s.next += 1;
+    for (int i = 0; i < GSTEX_VEC4S; ++i) {
+        uvec4 codes = gstex_unpack(pairs[i]);
+        if (h.own_codes) {
+            GstexFields fields = h.fields[i];
+            if (fields.at.x >= 0) window = gstex_window(word, bit + fields.at.x);
+            codes.xy += (uvec2(window) >> fields.shift.xy) & fields.mask.xy;
+            if (fields.at.y >= 0) window = gstex_window(word, bit + fields.at.y);
+            codes.zw += (uvec2(window) >> fields.shift.zw) & fields.mask.zw;
         }
-        sum.codes[c >> 2][c & 3] += weight * gstex_take(s, count);
+        sum.codes[i] += weight * vec4(codes);
     }
 }
 
+#if GSTEX_MAX_K > 0
 // For files with a K: the heaviest candidates so far, in falling order, and where their features are (bits from the
 // base). Globals, because compilers would copy arrays that are arguments.
-float gstex_kept_weight[32];
-uint gstex_kept_at[32];
+float gstex_kept_weight[GSTEX_MAX_K];
+uint gstex_kept_at[GSTEX_MAX_K];
 
 // Puts a candidate in its place among `count`; of equal ones the first in the file comes first. Returns the new count.
 int gstex_keep(float weight, uint at, int count, int top_k) {
@@ -253,8 +354,20 @@ int gstex_keep(float weight, uint at, int count, int top_k) {
     if (place < top_k) { gstex_kept_weight[place] = weight; gstex_kept_at[place] = at; }
     return min(count + 1, top_k);
 }
+#endif
 
 // ---- One evaluation ------------------------------------------------------------------------------------------------
+
+// From the channels that vary to all of them: a gap opens for every constant one. Nothing is indexed by what the header
+// says, or compilers would keep the sums in memory and not in registers.
+void gstex_spread(GstexHeader h, inout GstexSum sum) {
+    for (int c = 0; h.constant >> c != 0u; ++c)
+        if ((h.constant >> c & 1u) == 1u)
+            for (int i = GSTEX_VEC4S - 1; i >= 0; --i) {
+                vec4 later = vec4(sum.codes[max(i - 1, 0)].w, sum.codes[i].xyz);
+                sum.codes[i] = mix(sum.codes[i], later, greaterThanEqual(4 * i + ivec4(0, 1, 2, 3), ivec4(c)));
+            }
+}
 
 // The value at `inside` (0 .. 1) of a texel; (0.5, 0.5) is its centre.
 GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside) {
@@ -262,54 +375,70 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
     GstexSum sum;
     sum.weight = background_weight;
     for (int i = 0; i < GSTEX_VEC4S; ++i) sum.codes[i] = vec4(0);
-    int kept = 0, budget = h.candidates_max;
+    int budget = h.candidates_max;
+#if GSTEX_MAX_K > 0
+    int kept = 0;
+#endif
 
-    if (mip.raw) { // texels are records of whole words, with 8 bits for each channel that varies
-        uvec2 bits = h.feature_bits;
-        h.feature_bits = 8u * ((bits | bits >> 1 | bits >> 2 | bits >> 3) & 0x11111111u);
-        int bits_of_texel = 0;
-        for (int c = 0; c < 16; ++c) bits_of_texel += gstex_feature_bits(h, c);
-        int number = texel.y * mip.size.x + texel.x;
-        gstex_add(h, gstex_open(mip.background + number * ((bits_of_texel + 31) / 32), 0), 1.0, sum);
-    }
     for (int l = 0; l < mip.levels; ++l) {
         GstexLevel level = gstex_level(h, mip, l);
         // (texel + inside) cells / size as cell and fraction. Integers, as float32 is too coarse for many cells.
-        ivec2 scaled = texel * level.cells, whole = scaled / mip.size;
+        ivec2 scaled = texel * level.cells, whole = ivec2(uvec2(scaled) / uvec2(mip.size)); // unsigned is cheaper
         vec2 rest = (vec2(scaled - whole * mip.size) + inside * vec2(level.cells)) / vec2(mip.size);
         ivec2 cell = min(whole + ivec2(rest), level.cells - 1);
         vec2 fraction = rest - vec2(cell - whole);
         vec3 fade_x = gstex_fade(fraction.x), fade_y = gstex_fade(fraction.y);
+        vec3 to_x = (vec3(-1, 0, 1) - fraction.x) * level.cell_size.x + level.half_position.x;
 
         for (int j = 0; j < 3; ++j) {
-            GstexRow row = gstex_row(h, level, cell + ivec2(0, j - 1));
-            int count = min(row.end.z, budget);
+            GstexRow row = gstex_row(h, level, cell.x, cell.y + j - 1);
+            vec3 fade = fade_x * fade_y[j];
+            float to_y = (float(j - 1) - fraction.y) * level.cell_size.y + level.half_position.y;
+            int count = clamp(row.end.z, 0, budget);
             budget -= count;
             for (int t = 0; t < count; ++t) {
-                int i = int(t >= row.end.x) + int(t >= row.end.y);
-                int start = (t + row.skip[i]) * level.stride; // in bytes
-                GstexStream s = gstex_open(level.records + start / 4, 8 * (start & 3));
-                vec2 from_cell = (fraction - vec2(i - 1, j - 1)) * level.cell_size;
-                float weight = gstex_weight(h, level, mip.filter_variance, from_cell, s) * fade_x[i] * fade_y[j];
-                if (h.top_k > 0)
-                    kept = gstex_keep(weight, uint(32 * (s.next - h.base) - s.left), kept, h.top_k);
-                else if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 lighter ones shift a value by 1/4096
-                    gstex_add(h, s, weight, sum);
+                bool right = t >= row.end.y, left = t < row.end.x;
+                int start = (t + (right ? row.skip.z : left ? row.skip.x : row.skip.y)) * level.stride;
+                int word = level.records + (start >> 3), bit = 4 * (start & 7);
+                vec2 to_cell = vec2(right ? to_x.z : left ? to_x.x : to_x.y, to_y);
+                float weight = gstex_weight(h, level, mip.filter_variance, to_cell, word, bit)
+                             * (right ? fade.z : left ? fade.x : fade.y);
+                bit += level.geometry_bits;
+#if GSTEX_MAX_K > 0
+                if (h.top_k > 0) {
+                    kept = gstex_keep(weight, uint(32 * (word - h.base) + bit), kept, h.top_k);
+                    continue;
+                }
+#endif
+                if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 lighter ones shift a value by 1/4096
+                    gstex_add(h, word, bit, weight, sum);
             }
         }
     }
+#if GSTEX_MAX_K > 0
     for (int k = 0; k < kept; ++k) {
         uint at = gstex_kept_at[k];
-        gstex_add(h, gstex_open(h.base + int(at >> 5), int(at & 31u)), gstex_kept_weight[k], sum);
+        gstex_add(h, h.base + int(at >> 5), int(at & 31u), gstex_kept_weight[k], sum);
     }
+#endif
+    if (mip.raw) {
+        int at = mip.background + (texel.y * mip.size.x + texel.x) * h.entry_words;
+        for (int i = 0; i < GSTEX_VEC4S; ++i)
+            if (i < h.entry_words) sum.codes[i] = vec4(gstex_unpack(gstex_pairs(GSTEX_LOAD(at + i))));
+    }
+    gstex_spread(h, sum);
 
+    float share = 1.0 / sum.weight, background_share = background_weight * share;
     GstexValue value;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
-        float lo = c < h.channels ? gstex_float(h.ranges + 2 * c) : 0.0, x = lo, codes = sum.codes[c >> 2][c & 3];
-        if (gstex_feature_bits(h, c) > 0)
-            x = mip.raw ? codes / 255.0
-                        : lo + (gstex_float(h.ranges + 2 * c + 1) * codes
-                                + background_weight * (gstex_float(mip.background + c) - lo)) / sum.weight;
+        float x = 0.0;
+        if (c < h.channels) {
+            float lo = gstex_float(h.ranges + 2 * c), codes = sum.codes[c >> 2][c & 3];
+            if ((h.constant >> c & 1u) == 1u) x = lo;
+            else if (mip.raw) x = codes / 255.0;
+            else x = lo + gstex_float(h.ranges + 2 * c + 1) * (codes * share)
+                   + background_share * (gstex_float(mip.background + c) - lo);
+        }
         value.v[c >> 2][c & 3] = clamp(x, 0.0, 1.0);
     }
     return value;
@@ -417,7 +546,7 @@ int gstex_candidates(uint base, ivec2 texel, int mip) {
     for (int l = 0; l < of.levels; ++l) {
         GstexLevel level = gstex_level(h, of, l);
         ivec2 cell = (2 * gstex_texel(h, texel, of.size) + 1) * level.cells / (2 * of.size);
-        for (int j = -1; j <= 1; ++j) count += gstex_row(h, level, cell + ivec2(0, j)).end.z;
+        for (int j = -1; j <= 1; ++j) count += max(gstex_row(h, level, cell.x, cell.y + j).end.z, 0);
     }
     return min(count, h.candidates_max);
 }

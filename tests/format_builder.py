@@ -18,7 +18,8 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Codes of one Gaussian; `features` holds one code per channel, 0 for constant channels."""
+    """Codes of one Gaussian; `features` holds one code per channel, 0 for those without bits of their own, and
+    `entries` one number per palette."""
 
     cell: int  # row-major number of its cell
     position_x: int
@@ -28,11 +29,12 @@ class Gaussian:
     scale_v: int
     amplitude: int
     features: tuple[int, ...]
+    entries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class LevelSpec:
-    """One level; Gaussians in any order, those of one cell keep theirs in the file."""
+    """One level; Gaussians in any order, those of one cell keep theirs in the file. A regular one has no index."""
 
     cells_x: int
     cells_y: int
@@ -45,6 +47,7 @@ class LevelSpec:
     scale_lo: float = 0.0  # log2 of 1/texel
     scale_step: float = -0.25
     stride: int | None = None  # bits of a record; None = the smallest that the rules allow
+    regular: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class MipSpec:
 
 @dataclass(frozen=True)
 class RawMipSpec:
-    """One raw mip: for every texel, row by row, the bytes of its channels that are not constant."""
+    """One raw mip: for every texel, row by row, the bytes of its channels that vary."""
 
     texels: Sequence[Sequence[int]]
 
@@ -83,6 +86,8 @@ class MaterialSpec:
     amplitude_lo: float = 0.0
     amplitude_step: float = 0.5
     srgb: int = 0  # a bit a channel
+    varying: int | None = None  # likewise; None = the channels with bits
+    palettes: Sequence[Sequence[Sequence[int]]] = ()  # for every entry the bytes of the channels that vary
 
 
 def build(spec: MaterialSpec, metadata: Mapping[str, object] | None = None) -> bytes:
@@ -93,7 +98,7 @@ def build(spec: MaterialSpec, metadata: Mapping[str, object] | None = None) -> b
 
 def build_file(words: Sequence[int], metadata: bytes) -> bytes:
     """The table "File": header, GPU section, metadata."""
-    magic, version, flags, padding = b"\x89GSTEX\r\n", 0, 0, bytes(212)
+    magic, version, flags, padding = b"\x89GSTEX\r\n", 1, 0, bytes(212)
     gpu = struct.pack(f"<{len(words)}I", *words)
     gpu_offset, gpu_bytes = 256, len(gpu)
     json_offset, json_bytes = gpu_offset + gpu_bytes, len(metadata)
@@ -104,11 +109,20 @@ def build_file(words: Sequence[int], metadata: bytes) -> bytes:
 
 
 def build_words(spec: MaterialSpec) -> list[int]:
-    """The GPU section: header, mip blocks, guard word, zeros up to a multiple of 64 words."""
+    """The GPU section: header, palettes, mip blocks, guard word, zeros up to a multiple of 64 words."""
     channel_count, mip_count = len(spec.channels), len(spec.mips)
-    header_words = 10 + mip_count + 2 * channel_count + math.ceil(channel_count / 8)
+    header_words = 11 + mip_count + 2 * channel_count + math.ceil(channel_count / 8)
     mip_offset: list[int] = []
     body: list[int] = []
+    palette_offset, palette_bits = 0, 0
+    for p, palette in enumerate(spec.palettes):
+        palette_offset = header_words
+        palette_bits |= _palette_bits(palette) << (4 * p)
+        body += _byte_words(palette)
+    varying = 0
+    for c, (_, _, bits) in enumerate(spec.channels):
+        varying |= (bits > 0) << c
+    varying = varying if spec.varying is None else spec.varying
     for mip in spec.mips:
         mip_offset.append(header_words + len(body))
         if isinstance(mip, RawMipSpec):
@@ -118,7 +132,7 @@ def build_words(spec: MaterialSpec) -> list[int]:
             body += [shared, _f32(mip.filter)]
         else:
             body += _mip_words(spec, mip, mip_offset[-1])
-    magic, version, transform, guard = 0x4D545347, 0, 0, 0
+    magic, version, guard = 0x4D545347, 1, 0
     words = header_words + len(body) + 1
     of_mips = [_candidates_max(spec.repeat, mip) for mip in spec.mips if isinstance(mip, MipSpec)]
     candidates_max = max(of_mips, default=0)
@@ -136,8 +150,9 @@ def build_words(spec: MaterialSpec) -> list[int]:
         _f32(spec.amplitude_lo),
         _f32(spec.amplitude_step),
         candidates_max,
-        transform,
-        spec.srgb,
+        palette_offset,
+        spec.srgb | varying << 16,
+        palette_bits,
         *mip_offset,
         *ranges,
         *channel_bits,
@@ -164,24 +179,20 @@ def index_words(counts: Sequence[int]) -> list[int]:
 
 
 def record_stride(spec: MaterialSpec, level: LevelSpec) -> int:
-    """The stride of a level: its own, or the smallest multiple of 8 that holds the fields and keeps a
+    """The stride of a level: its own, or the smallest multiple of 4 that holds the fields and keeps a
     record's geometry within two words."""
     if level.stride is not None:
         return level.stride
     geometry = sum(_geometry_widths(level))
-    stride = 8 * math.ceil((geometry + sum(bits for _, _, bits in spec.channels)) / 8)
+    stride = max(4, 4 * math.ceil((geometry + sum(_value_widths(spec))) / 4))
     while geometry > 32 + math.gcd(stride, 32):
-        stride += 8
+        stride += 4
     return stride
 
 
 def _raw_words(mip: RawMipSpec) -> list[int]:
     raw, gaussian_count = 1 << 8, 0
-    words = [raw, gaussian_count]
-    for texel in mip.texels:
-        padded = bytes(texel) + bytes(-len(texel) % 4)
-        words += struct.unpack(f"<{len(padded) // 4}I", padded)
-    return words
+    return [raw, gaussian_count, *_byte_words(mip.texels)]
 
 
 def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
@@ -191,7 +202,8 @@ def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
     index_offset = offset + 2 + len(background) + 7 * level_count
     for level in mip.levels:
         stride = record_stride(spec, level)
-        index, records = index_words(_cell_counts(level)), _record_words(spec, level, stride)
+        index = [] if level.regular else index_words(_cell_counts(level))
+        records = _record_words(spec, level, stride)
         record_offset = index_offset + len(index)
         entries += [
             level.cells_x | level.cells_y << 16,
@@ -203,7 +215,8 @@ def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
             | level.position_y_bits << 13
             | level.rotation_bits << 17
             | level.scale_bits << 21
-            | level.amplitude_bits << 25,
+            | level.amplitude_bits << 25
+            | level.regular << 29,
             _f32(level.scale_lo),
             _f32(level.scale_step),
         ]
@@ -214,11 +227,11 @@ def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
 
 def _record_words(spec: MaterialSpec, level: LevelSpec, stride: int) -> list[int]:
     """The bit stream of a level's records, as one large integer cut into words."""
-    widths = _geometry_widths(level) + [bits for _, _, bits in spec.channels]
+    widths = _geometry_widths(level) + _value_widths(spec)
     stream = 0
     for r, gaussian in enumerate(sorted(level.gaussians, key=lambda gaussian: gaussian.cell)):
         codes = [gaussian.position_x, gaussian.position_y, gaussian.rotation, gaussian.scale_u]
-        codes += [gaussian.scale_v, gaussian.amplitude, *gaussian.features]
+        codes += [gaussian.scale_v, gaussian.amplitude, *gaussian.entries, *gaussian.features]
         bit = r * stride
         for code, width in zip(codes, widths, strict=True):
             if not 0 <= code < 1 << width:
@@ -262,6 +275,23 @@ def _cell_counts(level: LevelSpec) -> list[int]:
 def _geometry_widths(level: LevelSpec) -> list[int]:
     widths = [level.position_x_bits, level.position_y_bits, level.rotation_bits]
     return [*widths, level.scale_bits, level.scale_bits, level.amplitude_bits]
+
+
+def _value_widths(spec: MaterialSpec) -> list[int]:
+    return [_palette_bits(palette) for palette in spec.palettes] + [bits for _, _, bits in spec.channels]
+
+
+def _palette_bits(palette: Sequence[Sequence[int]]) -> int:
+    return round(math.log2(len(palette)))
+
+
+def _byte_words(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Rows of bytes, each filled up with zeros to whole words."""
+    words: list[int] = []
+    for row in rows:
+        padded = bytes(row) + bytes(-len(row) % 4)
+        words += struct.unpack(f"<{len(padded) // 4}I", padded)
+    return words
 
 
 def _nibbles(counts: Sequence[int]) -> int:

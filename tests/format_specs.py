@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build
-from make_golden import GOLDEN, random_level
+from make_golden import GOLDEN, random_level, random_palette
 
 ONE = ((0.0, 1 / 15, 4),)  # one channel, codes 0 .. 15 for 0 .. 1
 BACKGROUND = math.exp(-20)  # its weight
@@ -17,8 +17,14 @@ BACKGROUND = math.exp(-20)  # its weight
 WIDE: dict[str, Any] = {"scale_lo": -16.0, "scale_step": 0.0}
 
 
+# A record without geometry.
+BARE: dict[str, Any] = {
+    "position_x_bits": 0, "position_y_bits": 0, "rotation_bits": 0, "scale_bits": 0, "amplitude_bits": 0,
+}  # fmt: skip
+
+
 def material(width: int, height: int, *levels: LevelSpec, channels=ONE, **options) -> MaterialSpec:
-    background = [lo if bits == 0 else 0.25 for lo, _, bits in channels]
+    background = [lo if bits == 0 else 0.25 for lo, _, bits in channels]  # also if the channel varies
     return MaterialSpec(width, height, channels, (MipSpec(background, levels),), **options)
 
 
@@ -51,7 +57,57 @@ def random_specs() -> dict[str, MaterialSpec]:
     specs["many levels"] = material(
         16, 12, *[random_level(rng, (16, 12), (n, n), (1, 0), rgb) for n in range(18, 2, -1)], channels=rgb
     )
+    tables = [random_palette(rng, 12, 1), random_palette(rng, 1, 1)]
+    specs["a palette of 4096 entries"] = material(
+        7, 5, random_level(rng, (7, 5), (3, 3), (2, 1), ONE, palettes=tables), channels=ONE, palettes=tables
+    )
+    tables = [random_palette(rng, 2, 16)] * 4
+    many = [(0.0, 1 / 1100, 5 * (c % 2)) for c in range(16)]
+    specs["16 channels, half of them without codes"] = material(
+        5, 7, random_level(rng, (5, 7), (4, 3), (2, 1), many, palettes=tables, amplitude_bits=0),
+        channels=many, palettes=tables, varying=0xFFFF, bilinear=True, repeat=True,
+    )  # fmt: skip
+    add_regular_specs(specs, rng)
     return specs
+
+
+def add_regular_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
+    """Levels without an index, and records that lack some fields or all."""
+    rgb = ((0.0, 1 / 255, 8), (0.5, 0.0, 0), (-1.0, 0.75, 2))
+    specs["a picture of 4 bits a Gaussian"] = material(
+        16, 13, random_level(rng, (16, 13), (9, 7), (1,), ONE, **BARE, regular=True), repeat=True, bilinear=True
+    )
+    specs["regular levels between others"] = material(
+        23, 14,
+        random_level(rng, (23, 14), (8, 6), (0, 2, 1), rgb),
+        random_level(rng, (23, 14), (8, 5), (1,), rgb, regular=True),
+        random_level(rng, (23, 14), (5, 5), (1,), rgb),  # one a cell too, and an index all the same
+        random_level(rng, (23, 14), (3, 5), (1,), rgb, **BARE, stride=20, regular=True),
+        random_level(rng, (23, 14), (3, 3), (17, 0), rgb),
+        channels=rgb, repeat=True, amplitude_lo=-2.0,
+    )  # fmt: skip
+    lacking = [random_level(rng, (12, 9), (4, 4), (2, 1), rgb, **{name: 0}) for name in BARE]
+    specs["every field of geometry missing once"] = material(12, 9, *lacking, channels=rgb, amplitude_lo=-1.0)
+    having = [random_level(rng, (12, 9), (4, 4), (2, 1), rgb, **BARE | {name: 4}) for name in BARE]
+    specs["every field of geometry alone"] = material(12, 9, *having, channels=rgb, repeat=True, amplitude_lo=-1.0)
+    constant = [(0.75, 0.0, 0)]
+    specs["records of no field"] = material(
+        5, 4,
+        random_level(rng, (5, 4), (4, 3), (1,), constant, **BARE, regular=True),
+        random_level(rng, (5, 4), (3, 3), (2, 0), constant, **BARE),
+        channels=constant,
+    )  # fmt: skip
+    # 64 words with the guard word, and fields of 0 bits that would begin at it.
+    table = [random_palette(rng, 4, 1)]
+    channel = [(0.0, 1 / 255, 0)]
+    specs["a section without padding, entries alone"] = material(
+        6, 5, random_level(rng, (6, 5), (16, 11), (1,), channel, palettes=table, **BARE, regular=True),
+        channels=channel, palettes=table, varying=1,
+    )  # fmt: skip
+    specs["a section without padding, rotations alone"] = material(
+        6, 5, random_level(rng, (6, 5), (19, 16), (1,), constant, **BARE | {"rotation_bits": 4}, regular=True),
+        channels=constant,
+    )  # fmt: skip
 
 
 SPECS = random_specs()

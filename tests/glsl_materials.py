@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import independent_reader
 import numpy as np
 import pytest
-from format_builder import build_file
+from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build_file, build_words
 from random_material import make_layout, make_material
 
 import gstex
@@ -19,40 +20,67 @@ from gstex.texture import Texture
 NEAR = 1e-5  # relative difference of two weights that float32 decoders may put in either order
 
 
-def random_texture(channels: int, *, top_k: int = 0, seed: int = 0) -> Texture:
+def random_texture(
+    channels: int,
+    *,
+    top_k: int = 0,
+    seed: int = 0,
+    palette_bits: Sequence[int] = (),
+    own_codes: bool = True,
+    constant: Sequence[int] = (),
+) -> Texture:
     """Random Gaussians, sharp and blurred ones, with `channels` channels of any width, some of them constant.
 
     The size, mostly odd, the wrap rule, direct or bilinear filtering and the bits follow from `channels`. Mips: one
     of Gaussians, two that share them, a second of Gaussians, and raw ones.
+
+    palette_bits: of the numbers of entries, for up to four palettes. own_codes: whether channels have codes beside
+    them; with palettes half of those that vary. constant: channels that do not vary, others may not either.
     """
     rng = np.random.default_rng([channels, seed])
     width, height = (int(n) for n in rng.integers(32, 60, 2))
     bits = rng.integers(0, 13, channels)
     bits[rng.integers(channels)] = 8
+    bits[list(constant)] = 0
+    varying = bits > 0
+    if palette_bits:
+        bits = bits * rng.integers(0, 2, channels) if own_codes else 0 * bits
+    stride = stride_for(sum(palette_bits) + int(bits.sum()))
+    # More than 15 in a cell of the second group of 16; the row of that cell begins in the first group.
+    crowd = np.sort(np.append(rng.integers(0, 20, 40), [17] * 20))
     levels = [
-        (make_layout(9, 7, stride_for(bits), (6, 5, 5, 5, 4), (-2.0, 0.09)), 300),
-        (make_layout(5, 4, stride_for(bits) + 8, (4, 6, 6, 5, 3), (-4.0, 0.12)), 40),
-        (make_layout(3, 3, stride_for(bits), (5, 5, 4, 4, 4), (-5.0, 0.2)), 6),
+        (make_layout(9, 7, stride, (8, 6, 6, 6, 4), (-2.0, 0.045)), 300),
+        (make_layout(5, 4, stride + 4, (4, 6, 6, 5, 3), (-4.0, 0.12)), crowd),
+        (make_layout(3, 3, stride + 8, (5, 5, 4, 4, 4), (-5.0, 0.2)), 6),
     ]
-    crowd = np.repeat([1, 5, 6, 10], [40, 16, 1, 15])  # cells of a level that has counts above 15
-    second = [(make_layout(4, 3, stride_for(bits), (6, 5, 5, 5, 4), (-3.0, 0.1)), crowd)]
+    counts = np.repeat([1, 5, 6, 10], [40, 16, 1, 15])
+    second = [(make_layout(4, 3, stride, (6, 5, 5, 5, 4), (-3.0, 0.1)), counts)]
     material = make_material(
         rng, width=width, height=height, repeat=channels % 2 == 0, bilinear=channels % 3 == 0, top_k=top_k,
-        channel_bits=bits, mips=[levels, 0.6, 1.7, second, None, None],
+        channel_bits=bits, varying=varying, palette_bits=palette_bits, mips=[levels, 0.6, 1.7, second, None, None],
     )  # fmt: skip
-    lo = np.where(bits == 0, rng.uniform(0, 1, channels), -0.02).astype(np.float32)
-    step = np.minimum(1.04 / np.maximum(2.0**bits - 1, 1), 1).astype(np.float32)
+    lo = np.where(varying, -0.02, rng.uniform(0, 1, channels)).astype(np.float32)
+    most = np.maximum(2.0**bits - 1 + 255 * len(palette_bits), 1)
+    step = np.minimum(1.04 / most, 1).astype(np.float32)
     mips = tuple(
-        replace(mip, background=np.where(bits == 0, lo, mip.background)) if hasattr(mip, "background") else mip
+        replace(mip, background=np.where(varying, mip.background, lo)) if hasattr(mip, "background") else mip
         for mip in material.mips
     )
     return Texture(pack(replace(material, channel_lo=lo, channel_step=step, mips=mips)), {})
 
 
-def stride_for(bits: np.ndarray) -> int:
-    """Bits of a record with 30 bits of geometry: never whole words, so that records begin anywhere in one."""
-    stride = 8 * -(-(30 + int(bits.sum())) // 8)
-    return stride + 8 if stride % 32 == 0 else stride
+def stride_for(bits: int) -> int:
+    """Bits of a record with 36 bits of geometry and `bits` others: an odd number of 4s, so that records begin at any of
+    the 8 places in a word, and 36 bits are all that may be read from two words."""
+    return 4 * (-(-(36 + bits) // 4) | 1)
+
+
+def tie_texture(top_k: int) -> Texture:
+    """3x3 cells that repeat, over as many texels; one Gaussian in each, and all of them weigh the same everywhere."""
+    gaussians = [Gaussian(cell, 0, 0, 0, 0, 0, 0, (cell,)) for cell in range(9)]
+    level = LevelSpec(3, 3, gaussians, scale_lo=-16.0, scale_step=0.0)  # wide: they weigh the same everywhere
+    spec = MaterialSpec(3, 3, [(0.0, 1 / 15, 4)], [MipSpec((0.5,), [level])], repeat=True, top_k=top_k)
+    return Texture(np.array(build_words(spec), np.uint32), {})
 
 
 def quick_fit(monkeypatch: pytest.MonkeyPatch, folder: Path, gaussians: int) -> Texture:

@@ -64,10 +64,12 @@ class Runner:
         self._words = WordBuffer(materials)
         self.bases = self._words.bases
 
-    def fetch(self, columns: np.ndarray, rows: np.ndarray, mip: int, *, vec4s: int = 4, base: int = 0) -> np.ndarray:
+    def fetch(
+        self, columns: np.ndarray, rows: np.ndarray, mip: int, *, vec4s: int = 4, base: int = 0, max_k: int = 32
+    ) -> np.ndarray:
         """gstex_fetch of texels -> float32 [M, 4 vec4s]."""
         points = np.stack([columns, rows, np.full(len(columns), mip), np.zeros(len(columns))], axis=1)
-        return self._run(_FETCH, points, None, vec4s, base)
+        return self._run(_FETCH, points, None, vec4s, base, max_k)
 
     def sample(self, uv: np.ndarray, lod: Any = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0) -> Any:
         """gstex_sample or gstex_sample_bilinear at uv [M, 2] and lod (a number or [M]) -> float32 [M, 4 vec4s]."""
@@ -111,14 +113,16 @@ class Runner:
         gl.glDeleteTextures(layers, targets)
         return np.moveaxis(pixels.view(np.float32), 0, 2).reshape(size[1], size[0], 4 * layers)
 
-    def _run(self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int) -> np.ndarray:
+    def _run(
+        self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int, max_k: int = 32
+    ) -> np.ndarray:
         gl, rows = self.gl, -(-len(points) // _WIDTH)
         inputs = [
             self._texture(unit, _pixels(values, rows), gl.GL_RGBA32F, gl.GL_RGBA, gl.GL_FLOAT)
             for unit, values in ((1, points), (2, steps))
             if values is not None
         ]
-        defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, call: 1}
+        defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": max_k, call: 1}
         uniforms = {"point_texels": 1, "step_texels": 2, "base": base}
         found = self.draw("points.frag", defines, (_WIDTH, rows), vec4s, **uniforms)
         gl.glDeleteTextures(len(inputs), inputs)

@@ -26,12 +26,13 @@ HEADER_FIELDS = {  # name: (word, first bit, last bit) from the base word
     "magic": (0, 0, 31), "version": (1, 0, 15), "header_words": (1, 16, 31), "width": (2, 0, 15),
     "height": (2, 16, 31), "channel_count": (3, 0, 7), "mip_count": (3, 8, 15), "top_k": (3, 16, 23),
     "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "words": (4, 0, 31), "candidates_max": (7, 0, 31),
-    "transform": (8, 0, 31), "srgb": (9, 0, 15),
+    "palette_offset": (8, 0, 31), "srgb": (9, 0, 15), "varying": (9, 16, 31), "palette_bits": (10, 0, 15),
 }  # fmt: skip
 LEVEL_FIELDS = {  # the same, from the first word of a level entry
     "cells_x": (0, 0, 15), "cells_y": (0, 16, 31), "index_offset": (1, 0, 31), "record_offset": (2, 0, 31),
     "count": (3, 0, 31), "stride": (4, 0, 8), "position_x_bits": (4, 9, 12), "position_y_bits": (4, 13, 16),
     "rotation_bits": (4, 17, 20), "scale_bits": (4, 21, 24), "amplitude_bits": (4, 25, 28),
+    "regular": (4, 29, 29),
 }  # fmt: skip
 GEOMETRY_FIELDS = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
 CHUNK = 1 << 15  # points evaluated at once
@@ -39,14 +40,16 @@ CHUNK = 1 << 15  # points evaluated at once
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a mip: its entry, its index and its codes."""
+    """One level of a mip: its entry, its index (made up where it is regular) and its codes."""
 
     entry: dict[str, int]  # LEVEL_FIELDS
     scale_lo: float  # log2 of 1/texel
     scale_step: float
     start: np.ndarray  # int64 [cells + 1]: first Gaussian of each cell, and the count
     codes: dict[str, np.ndarray]  # GEOMETRY_FIELDS: int64 [N]
-    features: np.ndarray  # int64 [N, C], 0 for constant channels
+    entries: np.ndarray  # int64 [N, P]: the named entry of every palette
+    features: np.ndarray  # int64 [N, C]: own codes, 0 for channels without bits
+    summed: np.ndarray  # int64 [N, C]: own codes and the bytes of the named entries
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Material:
     channel_lo: np.ndarray  # float64 [C]
     channel_step: np.ndarray  # float64 [C]
     channel_bits: np.ndarray  # int64 [C]
+    varying: np.ndarray  # bool [C]
+    palettes: tuple[np.ndarray, ...]  # int64 [2^bits, V] each
     mips: tuple[Mip, ...]
     metadata: dict
 
@@ -85,7 +90,7 @@ def read(source: str | Path | bytes) -> Material:
     _check(len(data) >= 256 and data[:8] == FILE_MAGIC, "file magic")
     file = dict(zip(FILE_FIELDS, struct.unpack_from("<9I", data, 8), strict=True))
     padding = data[44:256]
-    _check(file["version"] == 0 and file["flags"] == 0 and not any(padding), "file header")
+    _check(file["version"] == 1 and file["flags"] == 0 and not any(padding), "file header")
     _check(file["gpu_offset"] == 256 and file["file_bytes"] == len(data), "file size")
     _check(file["json_offset"] == 256 + file["gpu_bytes"], "json_offset")
     _check(file["json_offset"] + file["json_bytes"] == len(data), "json_bytes")
@@ -96,17 +101,18 @@ def read(source: str | Path | bytes) -> Material:
     header = {name: _bits(words[word], a, b) for name, (word, a, b) in HEADER_FIELDS.items()}
     channels, mip_count = header["channel_count"], header["mip_count"]
     _check(header["magic"] == 0x4D545347 and header["version"] == file["version"], "material magic, version")
-    _check(header["header_words"] == 10 + mip_count + 2 * channels + -(-channels // 8), "header_words")
-    ranges = 10 + mip_count
+    _check(header["header_words"] == 11 + mip_count + 2 * channels + -(-channels // 8), "header_words")
+    ranges = 11 + mip_count
     nibbles = ranges + 2 * channels
     channel_bits = [_bits(words[nibbles + c // 8], 4 * (c % 8), 4 * (c % 8) + 3) for c in range(channels)]
-    mip_offset = tuple(words[10:ranges])
-    _check(mip_offset[0] == header["header_words"], "mip_offset[0]")
+    varying = np.array([header["varying"] >> c & 1 for c in range(channels)], bool)
+    palettes, end = _read_palettes(words, header, int(varying.sum()))
+    mip_offset = tuple(words[11:ranges])
 
-    mips, end = [], mip_offset[0]
+    mips: list[Mip] = []
     for m in range(mip_count):
         _check(mip_offset[m] == end, f"mip_offset[{m}]")
-        mip, end = _read_mip(words, end, header, m, channel_bits)
+        mip, end = _read_mip(words, end, header, m, channel_bits, palettes, varying)
         if mip.extent is not None:
             mip = replace(mip, background=mips[0].background, levels=mips[0].levels)
         mips.append(mip)
@@ -121,6 +127,8 @@ def read(source: str | Path | bytes) -> Material:
         channel_lo=np.array([_f32(words[ranges + 2 * c]) for c in range(channels)]),
         channel_step=np.array([_f32(words[ranges + 2 * c + 1]) for c in range(channels)]),
         channel_bits=np.array(channel_bits),
+        varying=varying,
+        palettes=palettes,
         mips=tuple(mips),
         metadata=json.loads(text.decode("utf-8")),
     )
@@ -208,8 +216,43 @@ def texel_axes(material: Material, mip: int, columns: np.ndarray, rows: np.ndarr
     ]
 
 
+def _read_palettes(words: list[int], header: dict[str, int], varying: int) -> tuple[tuple[np.ndarray, ...], int]:
+    """The palettes, and the word after them."""
+    end, palettes = header["header_words"], []
+    palette_bits = [_bits(header["palette_bits"], 4 * p, 4 * p + 3) for p in range(4)]
+    while palette_bits and palette_bits[-1] == 0:
+        palette_bits.pop()
+    _check(header["palette_offset"] == (end if palette_bits else 0), "palette_offset")
+    for bits in palette_bits:
+        _check(1 <= bits <= 12 and varying > 0, "palette_bits")
+        palette, end = _read_bytes(words, end, 2**bits, varying)
+        palettes.append(palette)
+    return tuple(palettes), end
+
+
+def _read_bytes(words: list[int], first: int, rows: int, varying: int) -> tuple[np.ndarray, int]:
+    """Rows of whole words with a byte for every channel that varies: int64 [rows, V], and the word after them."""
+    size = -(-varying // 4)
+    end = first + rows * size
+    table = np.zeros((rows, varying), np.int64)
+    for row in range(rows):
+        for k in range(4 * size):
+            byte = _bits(words[first + row * size + k // 4], 8 * (k % 4), 8 * (k % 4) + 7)
+            if k < varying:
+                table[row, k] = byte
+            else:
+                _check(byte == 0, "spare bytes")
+    return table, end
+
+
 def _read_mip(
-    words: list[int], block: int, header: dict[str, int], m: int, channel_bits: list[int]
+    words: list[int],
+    block: int,
+    header: dict[str, int],
+    m: int,
+    channel_bits: list[int],
+    palettes: tuple[np.ndarray, ...],
+    varying: np.ndarray,
 ) -> tuple[Mip, int]:
     channels = header["channel_count"]
     width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
@@ -218,12 +261,9 @@ def _read_mip(
         extent, filter = (header["width"], header["height"]), _f32(words[block + 1])
         return Mip(width, height, 0, np.zeros(channels), (), filter=filter, extent=extent), block + 2
     if words[block] == raw:
-        varying = sum(bits > 0 for bits in channel_bits)
-        size = -(-varying // 4)
-        end = block + 2 + width * height * size
-        texels = np.array(words[block + 2 : end], "<u4").view(np.uint8).reshape(height, width, 4 * size)
-        _check(words[block + 1] == 0 and varying > 0 and not texels[:, :, varying:].any(), "raw mip")
-        return Mip(width, height, 0, np.zeros(channels), (), texels[:, :, :varying] / 255), end
+        _check(words[block + 1] == 0 and varying.any(), "raw mip")
+        texels, end = _read_bytes(words, block + 2, width * height, int(varying.sum()))
+        return Mip(width, height, 0, np.zeros(channels), (), texels.reshape(height, width, -1) / 255), end
     level_count, gaussian_count = words[block], words[block + 1]
     entries = block + 2 + channels
     end, levels = entries + 7 * level_count, []
@@ -231,17 +271,26 @@ def _read_mip(
         entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in LEVEL_FIELDS.items()}
         cells, stride, count = entry["cells_x"] * entry["cells_y"], entry["stride"], entry["count"]
         _check(entry["index_offset"] == end, "index_offset")
-        start, end = _read_index(words, entry["index_offset"], cells)
+        if entry["regular"]:
+            start = np.arange(cells + 1)
+        else:
+            start, end = _read_index(words, entry["index_offset"], cells)
         _check(entry["record_offset"] == end and start[cells] == count, "record_offset, count")
         end += -(-count * stride // 32)
         stream = np.array(words[entry["record_offset"] : end], "<u4").view(np.uint8)
         records = np.unpackbits(stream, bitorder="little")[: count * stride].reshape(count, stride)
         widths = [entry[f"{axis}_bits"] for axis in ("position_x", "position_y", "rotation")]
-        widths += [entry["scale_bits"], entry["scale_bits"], entry["amplitude_bits"], *channel_bits]
+        widths += [entry["scale_bits"], entry["scale_bits"], entry["amplitude_bits"]]
+        widths += [round(math.log2(len(palette))) for palette in palettes] + channel_bits
         bit, codes = 0, []
         for bits in widths:
             codes.append(records[:, bit : bit + bits].astype(np.int64) @ (1 << np.arange(bits)))
             bit += bits
+        entries_of = codes[6 : 6 + len(palettes)]
+        features = np.stack(codes[6 + len(palettes) :], axis=1)
+        summed = features.copy()
+        for palette, numbers in zip(palettes, entries_of, strict=True):
+            summed[:, varying] += palette[numbers]
         levels.append(
             Level(
                 entry=entry,
@@ -249,7 +298,9 @@ def _read_mip(
                 scale_step=_f32(words[first + 6]),
                 start=start,
                 codes=dict(zip(GEOMETRY_FIELDS, codes, strict=False)),
-                features=np.stack(codes[6:], axis=1),
+                entries=np.stack([np.zeros(count, np.int64), *entries_of], axis=1)[:, 1:],
+                features=features,
+                summed=summed,
             )
         )
     _check(gaussian_count == sum(level.entry["count"] for level in levels), "gaussian_count")
@@ -280,7 +331,7 @@ def _fetch_texels(material: Material, mip: int, columns: np.ndarray, rows: np.nd
     if texels is None:
         return _evaluate(material, mip, texel_axes(material, mip, columns, rows), len(rows))
     value = np.repeat(np.clip(material.channel_lo, 0.0, 1.0)[None], len(rows), axis=0)
-    value[:, material.channel_bits > 0] = texels[rows, columns]
+    value[:, material.varying] = texels[rows, columns]
     return value
 
 
@@ -302,14 +353,14 @@ def _blend(material: Material, mip: int, axes: list, points: int) -> np.ndarray:
         rank = np.arange(len(point)) - np.searchsorted(point, point)
         kept = rank < material.header["top_k"]
         point, place, weight = point[kept], place[kept], weight[kept]
-    codes = [level.features for level in material.mips[mip].levels]
+    codes = [level.summed for level in material.mips[mip].levels]
     feature = np.concatenate([np.zeros((0, len(material.channel_lo)), np.int64), *codes])[place]
     feature = material.channel_lo + feature * material.channel_step
     background = math.exp(-20.0)
     below = background + np.bincount(point, weight, points)
     above = [np.bincount(point, weight * column, points) for column in feature.T]
     value = (background * material.mips[mip].background + np.stack(above, axis=1)) / below[:, None]
-    value = np.where(material.channel_bits == 0, material.channel_lo, value)
+    value = np.where(material.varying, value, material.channel_lo)
     return np.clip(value, 0.0, 1.0)
 
 
@@ -322,8 +373,10 @@ def _weight(
     width, height = mip.extent or (mip.width, mip.height)
     ex = (dx - (code["position_x"] + 0.5) / 2 ** entry["position_x_bits"]) * (width / entry["cells_x"])
     ey = (dy - (code["position_y"] + 0.5) / 2 ** entry["position_y_bits"]) * (height / entry["cells_y"])
-    half = 2 ** (entry["rotation_bits"] - 1)
-    h = (code["rotation"] - half) * math.tan(math.pi / 8) / half
+    h = np.zeros(len(g))
+    if entry["rotation_bits"] > 0:
+        half = 2 ** (entry["rotation_bits"] - 1)
+        h = (code["rotation"] - half) * math.tan(math.pi / 8) / half
     cos, sin = (1 - h**2) / (1 + h**2), 2 * h / (1 + h**2)
     a = np.exp2(level.scale_lo + code["scale_u"] * level.scale_step)
     b = np.exp2(level.scale_lo + code["scale_v"] * level.scale_step)

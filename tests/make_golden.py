@@ -1,4 +1,4 @@
-"""Makes the golden files of the tests: data/golden_v0_*.gstex and the texels they decode to (.npz).
+"""Makes the golden files of the tests: data/golden_v1_*.gstex and the texels they decode to (.npz).
 
     python tests/make_golden.py
 
@@ -22,6 +22,7 @@ from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, RawMipSpe
 
 DATA = Path(__file__).parent / "data"
 Channels = Sequence[tuple[float, float, int]]
+Palettes = Sequence[Sequence[Sequence[int]]]
 
 
 def random_level(
@@ -30,6 +31,8 @@ def random_level(
     cells: tuple[int, int],
     counts: Sequence[int],
     channels: Channels,
+    *,
+    palettes: Palettes = (),
     **options: Any,
 ) -> LevelSpec:
     """A level of cells (x, y) with random codes; cell k holds counts[k mod len(counts)] Gaussians.
@@ -46,8 +49,14 @@ def random_level(
         for _ in range(counts[cell % len(counts)]):
             geometry = [int(rng.random() * 2**width) for width in bits]
             features = tuple(int(rng.random() * 2**width) for _, _, width in channels)
-            gaussians.append(Gaussian(cell, *geometry, features=features))
+            entries = tuple(int(rng.random() * len(palette)) for palette in palettes)
+            gaussians.append(Gaussian(cell, *geometry, features=features, entries=entries))
     return replace(level, gaussians=gaussians, scale_step=2.0 / 2**level.scale_bits)
+
+
+def random_palette(rng: random.Random, bits: int, varying: int) -> list[list[int]]:
+    """2^bits entries with a byte for each of the channels that vary."""
+    return [[int(rng.random() * 256) for _ in range(varying)] for _ in range(2**bits)]
 
 
 def repeat() -> MaterialSpec:
@@ -127,8 +136,61 @@ def shared() -> MaterialSpec:
     return MaterialSpec(*size, channels, mips, repeat=True, amplitude_lo=-2.0)
 
 
+def palettes() -> MaterialSpec:
+    """Three palettes and no codes of channels; 52 bits a record; five of six channels vary, two words an entry."""
+    rng, size = random.Random(7), (14, 11)
+    channels = [(-0.1, 1 / 640, 0), (0.0, 1 / 765, 0), (0.25, 0.0, 0)] + [(0.0, 1 / 600, 0)] * 3
+    tables = [random_palette(rng, bits, 5) for bits in (8, 6, 5)]
+    wide = {"position_x_bits": 7, "position_y_bits": 6, "rotation_bits": 6, "scale_bits": 5, "amplitude_bits": 4}
+    levels = (
+        random_level(rng, size, (5, 4), (2, 1, 3), channels, palettes=tables, stride=52, **wide),
+        random_level(rng, size, (3, 3), (1, 2), channels, palettes=tables, stride=60),
+    )
+    mips = (MipSpec((0.5, 0.5, 0.25, 0.5, 0.5, 0.5), levels), SharedMipSpec(0.75))
+    return MaterialSpec(*size, channels, mips, repeat=True, amplitude_lo=-2.0, varying=0b111011, palettes=tables)
+
+
+def palettes_and_codes() -> MaterialSpec:
+    """Four palettes, of 1 to 4 bits, beside the codes of some channels; K = 6; 13 channels, two of them constant."""
+    rng, size, bits = random.Random(8), (10, 9), (3, 0, 0, 5, 0, 12, 0, 2, 0, 6, 0, 1, 4)
+    channels = [(0.5, 0.0, 0) if c in (4, 8) else (-0.2, 1 / (900 + 2**b), b) for c, b in enumerate(bits)]
+    tables = [random_palette(rng, number, 11) for number in (4, 1, 3, 2)]
+    fine = random_level(rng, size, (4, 4), (2, 0, 3), channels, palettes=tables)
+    coarse = random_level(rng, size, (2, 3), (1, 2), channels, palettes=tables, position_x_bits=6, stride=84)
+    below = random_level(rng, (5, 4), (2, 2), (2, 1), channels, palettes=tables, amplitude_bits=0)
+    texels = [[int(rng.random() * 256) for _ in range(11)] for _ in range(2 * 2)]
+    mips = (MipSpec([0.5] * 13, (fine, coarse)), MipSpec([0.5] * 13, (below,)), RawMipSpec(texels))
+    return MaterialSpec(*size, channels, mips, top_k=6, amplitude_lo=-2.0, srgb=0b1001, varying=0b1111011101111,
+                        palettes=tables)  # fmt: skip
+
+
+def regular() -> MaterialSpec:
+    """Regular levels of records of 12 bits without geometry, and of more with some; ordinary levels beside them, one
+    with nothing but positions across. Clamps; two palettes, one channel with bits of its own, one constant; a shared
+    mip and one that is a regular level alone."""
+    rng, size = random.Random(9), (17, 12)
+    channels = [(-0.1, 1 / 480, 0), (0.0, 1 / 520, 4), (0.5, 0.0, 0), (0.2, 1 / 700, 0)]
+    tables = [random_palette(rng, bits, 3) for bits in (5, 3)]
+    bare = {"position_x_bits": 0, "position_y_bits": 0, "rotation_bits": 0, "scale_bits": 0, "amplitude_bits": 0}
+    options: dict[str, Any] = {"palettes": tables}
+    upright = {**bare, "position_y_bits": 3, "scale_bits": 4, "amplitude_bits": 2}
+    levels = (
+        random_level(rng, size, (9, 7), (1,), channels, **options, **bare, regular=True),
+        random_level(rng, size, (6, 5), (2, 0, 1), channels, **options),
+        random_level(rng, size, (4, 4), (1,), channels, **options, **upright, regular=True),
+        random_level(rng, size, (2, 3), (0, 3), channels, **options, **{**bare, "position_x_bits": 5}),
+    )
+    below = random_level(rng, (4, 3), (3, 2), (1,), channels, **options, **bare, stride=16, regular=True)
+    mips = (MipSpec([0.5] * 4, levels), SharedMipSpec(0.75), MipSpec([0.5] * 4, (below,)))
+    return MaterialSpec(*size, channels, mips, amplitude_lo=-1.0, varying=0b1011, palettes=tables)
+
+
 GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowded": crowded, "raw": raw,
-          "shared": shared}
+          "shared": shared, "palettes": palettes, "palettes_and_codes": palettes_and_codes, "regular": regular}
+
+
+def golden_file(name: str) -> Path:
+    return DATA / f"golden_v1_{name}.gstex"
 
 
 def main() -> None:
@@ -136,12 +198,12 @@ def main() -> None:
     for name, spec in GOLDEN.items():
         data = build(spec())
         material = independent_reader.read(data)
-        (DATA / f"golden_v0_{name}.gstex").write_bytes(data)
+        golden_file(name).write_bytes(data)
         texels = {
             f"mip{m}": independent_reader.fetch(material, m).astype(np.float32)
             for m in range(len(material.mips))
         }
-        np.savez_compressed(DATA / f"golden_v0_{name}.npz", **texels)  # type: ignore[arg-type]
+        np.savez_compressed(golden_file(name).with_suffix(".npz"), **texels)  # type: ignore[arg-type]
         print(f"{name}: {len(data)} bytes, candidates_max {material.header['candidates_max']}")
 
 

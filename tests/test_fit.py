@@ -10,7 +10,7 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics
 from gstex.errors import BudgetError, UsageError
-from gstex.fit.fit import Task, _Fit
+from gstex.fit.fit import Fit, Task
 from gstex.fit.settings import make_settings
 from gstex.material import Channel, Material, load_material
 
@@ -227,7 +227,7 @@ def test_relocation_where_hardly_any_gaussian_is_left():
     image = waves(16, 16).astype(np.float32)
     task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
                 stack_channels=3, budget_words=400)  # fmt: skip
-    fit = _Fit(task, make_settings("fast", "direct", "l2"), np.random.default_rng(0), lambda *state: None)
+    fit = Fit(task, make_settings("fast", "direct", "l2"), np.random.default_rng(0), lambda *state: None)
     fit._start()
     fit._optimise(2)
     fit.task = replace(task, budget_words=40)

@@ -1,7 +1,7 @@
 """Codes to words to bytes and back, the index, the candidates and the atomic write."""
 
 import os
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,20 +13,21 @@ from gstex.format.bits import read_records, spare_bits_are_zero, write_records
 from gstex.format.index import build_index, read_index
 
 
-def assert_equal(found, expected):
-    """Dataclasses of arrays, tuples and numbers are equal, bit for bit."""
-    assert type(found) is type(expected)
-    for field in fields(expected):
-        a, b = getattr(found, field.name), getattr(expected, field.name)
-        if isinstance(b, tuple):
-            assert len(a) == len(b), field.name
-            for x, y in zip(a, b, strict=True):
-                assert_equal(x, y)
-        elif isinstance(b, np.ndarray):
-            assert a.dtype == b.dtype and a.shape == b.shape, field.name
-            np.testing.assert_array_equal(a, b, err_msg=field.name)
-        else:
-            assert a == b, field.name
+def assert_equal(found, expected, name="material"):
+    """Dataclasses and tuples of arrays and numbers are equal, bit for bit."""
+    assert type(found) is type(expected), name
+    if is_dataclass(expected):
+        for field in fields(expected):
+            assert_equal(getattr(found, field.name), getattr(expected, field.name), field.name)
+    elif isinstance(expected, tuple):
+        assert len(found) == len(expected), name
+        for a, b in zip(found, expected, strict=True):
+            assert_equal(a, b, name)
+    elif isinstance(expected, np.ndarray):
+        assert found.dtype == expected.dtype and found.shape == expected.shape, name
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+    else:
+        assert found == expected, name
 
 
 # Round trips
@@ -51,6 +52,73 @@ def test_round_trip_of_the_smallest_texture():
         assert_equal(fmt.unpack(fmt.pack(material)), material)
 
 
+@pytest.mark.parametrize("palette_bits", [(12,), (1, 1, 1, 1), (12, 12, 12, 12), (3, 9)])
+def test_round_trip_of_palettes(palette_bits):
+    """Channels with bits of their own and without, V a multiple of 4 or not, records of an odd number of nibbles."""
+    for varying in ((1, 0, 1, 1, 1, 1, 0), (1, 0, 1, 1, 1, 0, 0)):
+        channel_bits = (0, 0, 3, 0, 0, 5 * varying[5], 0)
+        stride = 36 + 4 * (-(-(sum(palette_bits) + sum(channel_bits)) // 8) * 2)
+        layout = make_layout(4, 3, stride, (7, 5, 5, 5, 4))
+        assert stride // 4 % 2 == 1
+        material = make_material(np.random.default_rng(1), channel_bits=channel_bits, varying=varying,
+                                 palette_bits=palette_bits, mips=[[(layout, 77)], None, 2.5])
+        words = fmt.pack(material)
+        assert_equal(fmt.unpack(words), material)
+        assert words[11] - words[8] == fmt.palette_words(palette_bits, sum(varying))
+
+
+NO_GEOMETRY = (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_round_trip_of_regular_levels(repeat):
+    """Alone in a mip, beside others, and after one that has one Gaussian a cell and an index all the same."""
+    picture = make_layout(9, 8, 16, NO_GEOMETRY, regular=True)
+    moved = make_layout(5, 5, 28, (3, 2, 0, 4, 0), regular=True)
+    mips = [[(picture, None), (make_layout(9, 8), 50), (make_layout(5, 5), range(25)), (moved, None)],
+            [(picture, None)], [(make_layout(3, 3, 16, NO_GEOMETRY), [4, 4, 7])]]
+    material = make_material(np.random.default_rng(1), repeat=repeat, mips=mips)
+    words = fmt.pack(material)
+    assert_equal(fmt.unpack(words), material)
+    levels = fmt.validate(words).mips[0].levels
+    assert [level.layout.regular for level in levels] == [True, False, False, True]
+    for level in levels:
+        cells_x, cells_y = level.layout.cells_x, level.layout.cells_y
+        index = fmt.index_words(cells_x, cells_y, level.cell_counts, regular=level.layout.regular)
+        assert index == level.record_offset - level.index_offset == (0 if level.layout.regular else 3 * (
+            cells_x * cells_y // 16 + 1))
+        assert level.cell_counts.shape == (cells_y, cells_x)
+    assert (levels[3].cell_counts == 1).all()
+
+
+def test_round_trip_of_the_smallest_records():
+    """A nibble each, whether it holds something or not."""
+    for regular, channel_bits in ((True, (4,)), (False, (4,)), (True, (0, 0)), (False, (0,))):
+        layout = make_layout(5, 3, 4, NO_GEOMETRY, regular=regular)
+        material = make_material(np.random.default_rng(1), channel_bits=channel_bits, mips=[[(layout, range(15))]])
+        words = fmt.pack(material)
+        assert_equal(fmt.unpack(words), material)
+        level = fmt.validate(words).mips[0].levels[0]
+        assert words[4] == level.record_offset + 2 + 1
+
+
+def test_a_material_of_raw_mips_may_have_palettes():
+    material = make_material(np.random.default_rng(1), width=4, height=2, palette_bits=(2,), mips=[None, None])
+    assert_equal(fmt.unpack(fmt.pack(material)), material)
+
+
+def test_without_palettes_they_need_not_be_named():
+    """Records name none, and the channels with bits are those that vary."""
+    level = fmt.PackedLevel(make_layout(), np.array([3, 5]), np.zeros((2, 6), np.uint32), np.zeros((2, 3), np.uint32))
+    zeros = np.zeros(3, np.float32)
+    material = fmt.PackedMaterial(8, 8, True, False, 0, 0.0, 0.0, zeros, zeros, np.array([8, 0, 5]),
+                                  np.zeros(3, bool), (fmt.PackedMip(zeros, (level,)),))
+    back = fmt.unpack(fmt.pack(material))
+    assert back.varying.tolist() == [True, False, True] and back.palettes == ()
+    assert_equal(back, material)
+    assert level.entries.shape == (2, 0)
+
+
 def test_round_trip_of_the_largest_grid_along_one_axis():
     layout = make_layout(8192, 1)
     material = make_material(np.random.default_rng(0), width=16384, height=1, repeat=False,
@@ -68,20 +136,22 @@ def test_sizes_add_up_to_the_words_in_use():
     for seed in range(10):
         material = random_material(np.random.default_rng(seed))
         channels = len(material.channel_bits)
-        used = fmt.header_words(channels, len(material.mips)) + 1
+        varying = int(material.varying.sum())
+        palette_bits = [len(palette).bit_length() - 1 for palette in material.palettes]
+        used = fmt.header_words(channels, len(material.mips)) + fmt.palette_words(palette_bits, varying) + 1
         for mip in material.mips:
             if isinstance(mip, fmt.PackedSharedMip):
                 used += 2
                 continue
             if isinstance(mip, fmt.PackedRawMip):
                 height, width, _ = mip.texels.shape
-                used += fmt.raw_words(width, height, fmt.raw_texel_words(material.channel_bits))
+                used += fmt.raw_words(width, height, fmt.raw_texel_words(varying))
                 continue
             used += fmt.mip_block_words(channels, len(mip.levels))
             for level in mip.levels:
                 layout = level.layout
                 counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
-                used += fmt.index_words(layout.cells_x, layout.cells_y, counts)
+                used += fmt.index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
                 used += fmt.record_words(len(level.cell), layout.stride)
         words = fmt.pack(material)
         assert words[4] == used
@@ -93,11 +163,11 @@ def test_sizes_add_up_to_the_words_in_use():
 
 def test_records_match_one_big_integer():
     rng = np.random.default_rng(1)
-    for stride in range(8, 321, 8):
+    for stride in range(4, 321, 4):
         cuts = np.sort(rng.choice(np.arange(1, stride + 1), size=min(stride, 12), replace=False))
         widths = [int(w) for w in np.diff(np.concatenate([[0], cuts])) if w <= 32]
         widths.insert(1, 0)
-        for count in (1, 2, 3, 4, 9):
+        for count in (1, 2, 3, 4, 9, 17):
             codes = [rng.integers(0, 2**width, count, dtype=np.uint32) for width in widths]
             stream = 0
             for record in range(count):
@@ -112,7 +182,7 @@ def test_records_match_one_big_integer():
             assert spare_bits_are_zero(words, count, sum(widths), stride)
 
 
-@pytest.mark.parametrize("stride, count", [(8, 3), (24, 5), (40, 4), (96, 2), (320, 3)])
+@pytest.mark.parametrize("stride, count", [(8, 3), (12, 9), (24, 5), (40, 4), (52, 9), (96, 2), (320, 3)])
 def test_every_spare_bit_is_seen(stride, count):
     used = stride - 5
     size = fmt.record_words(count, stride)
@@ -235,7 +305,7 @@ def _with_level(material, **changes):
     (lambda m, lv: replace(m, mips=()), "mip_count: got 0, expected 1 .. 7"),
     (lambda m, lv: replace(m, channel_bits=np.array([8, 13, 0])), r"channel_bits\[1\]: got 13"),
     (lambda m, lv: replace(m, channel_bits=np.zeros(17, int), channel_lo=np.zeros(17), srgb=np.zeros(17, bool),
-                           channel_step=np.zeros(17)), "channel_count: got 17, expected 1 .. 16"),
+                           channel_step=np.zeros(17), varying=None), "channel_count: got 17, expected 1 .. 16"),
     (lambda m, lv: replace(m, mips=(replace(m.mips[0], levels=(lv,) * 17),)),
      "mip 0 level_count: got 17, expected 0 .. 16"),
     (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo[:2]),)),
@@ -251,12 +321,24 @@ def _with_level(material, **changes):
     (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedSharedMip(-1.0))), "mip 1 filter: got -1.0, expected 0 .."),
     (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 2), np.uint8)), fmt.PackedSharedMip(1.0))),
      "mip 1 shared: got 1, expected 0: only mips below a mip 0 of Gaussians"),
-    (lambda m, lv: replace(m, channel_bits=np.zeros(3, int), mips=(fmt.PackedRawMip(np.zeros((32, 64, 0), np.uint8)),)),
+    (lambda m, lv: replace(m, channel_bits=np.zeros(3, int), varying=None,
+                           mips=(fmt.PackedRawMip(np.zeros((32, 64, 0), np.uint8)),)),
      "mip 0: got texels of a material whose channels are all constant"),
     (lambda m, lv: replace(m, channel_lo=m.channel_lo[:2]), r"shape of channel_lo: got \(2,\), expected"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=1.0)), "log2 of the inverse scale"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=328)), "stride: got 328, expected"),
     (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=10**9)), "cells_x: got 1000000000"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_x_bits=-1)),
+     "position_x_bits: got -1, expected 0 .. 15"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_x_bits=16)),
+     "position_x_bits: got 16, expected 0 .. 15"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_y_bits=16)),
+     "position_y_bits: got 16, expected 0 .. 15"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, rotation_bits=0)),
+     "level 0 rotation code: got .*, expected 0 .. 0"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_bits=-1)), "scale_bits: got -1, expected 0 .. 12"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, regular=True)),
+     "mip 0 level 0 count: got 50, expected 12, one for every cell of a regular level"),
     (lambda m, lv: _with_level(m, cell=lv.cell[:0], geometry=lv.geometry[:0], features=lv.features[:0]),
      "mip 0 level 0 count: got 0, expected 1"),
     (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
@@ -272,11 +354,84 @@ def _with_level(material, **changes):
      r"feature\[1\] code: got 1, expected 0 .. 0"),
     (lambda m, lv: _with_level(m, geometry=lv.geometry.astype(np.int64)), "dtype of geometry: got int64"),
     (lambda m, lv: _with_level(m, cell=np.full(5000, 3), geometry=np.zeros((5000, 6), np.uint32),
-                               features=np.zeros((5000, 3), np.uint32)),
+                               features=np.zeros((5000, 3), np.uint32), entries=None),
      "candidates of a position: got 5000, expected at most 4096; use finer cells"),
 ])
 def test_pack_refuses(change, message):
     material = make_material(np.random.default_rng(0), mips=[[(make_layout(), 50)]])
+    fmt.pack(material)
+    with pytest.raises(FormatError, match=message):
+        fmt.pack(change(material, material.mips[0].levels[0]))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda m, lv: replace(m, palettes=m.palettes * 3), "number of palettes: got 6, expected 0 .. 4"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0][:3], m.palettes[1])),
+     r"shape of palette 0: got \(3, 2\), expected \(a power of 2, 2\): a byte for every channel that varies"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][:0])), r"shape of palette 1: got \(0, 2\)"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][:, :1])),
+     r"shape of palette 1: got \(8, 1\), expected \(a power of 2, 2\)"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][0])), r"shape of palette 1: got \(2,\)"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1].astype(int))),
+     "dtype of palette 1: got int64, expected uint8"),
+    (lambda m, lv: replace(m, palettes=(m.palettes[0][:1], m.palettes[1])),
+     r"palette_bits\[0\]: got 0, expected 1 .. 12"),
+    (lambda m, lv: replace(m, palettes=(np.zeros((8192, 2), np.uint8),)),
+     r"palette_bits\[0\]: got 13, expected 1 .. 12"),
+    (lambda m, lv: replace(m, palettes=()),
+     r"channel_bits\[1\]: got 0, expected 1 .. 12: the channel varies and there are no palettes"),
+    (lambda m, lv: replace(m, palettes=m.palettes[:1]), r"level 0 shape of entries: got \(50, 2\), expected \(50, 1\)"),
+    (lambda m, lv: replace(m, varying=m.varying[:2]), r"shape of varying: got \(2,\), expected \(3,\)"),
+    (lambda m, lv: replace(m, varying=np.array([False, True, True])),
+     r"channel_bits\[0\]: got 8, expected 0: the channel does not vary"),
+    (lambda m, lv: replace(m, varying=np.zeros(3, bool), channel_bits=np.zeros(3, int),
+                           palettes=(np.zeros((2, 0), np.uint8),)),
+     "number of palettes: got 1, expected 0: all channels of this material are constant"),
+    (lambda m, lv: _with_level(m, entries=lv.entries | np.uint32([0, 8])),
+     "level 0 entry of palette 1: got .*, expected 0 .. 7"),
+    (lambda m, lv: _with_level(m, entries=lv.entries[:, :1]), r"shape of entries: got \(50, 1\), expected \(50, 2\)"),
+    (lambda m, lv: _with_level(m, entries=lv.entries.astype(np.int64)), "dtype of entries: got int64, expected uint32"),
+    (lambda m, lv: _with_level(m, features=lv.features | np.uint32([0, 1, 0])),
+     r"feature\[1\] code: got 1, expected 0 .. 0"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=40)),
+     "stride: got 40, expected a multiple of 4 in 43 .. 320"),
+    (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo + np.float32([0, 0, 0.125])),)),
+     r"mip 0 background\[2\]: got .*, expected channel_lo = .* because the channel is constant"),
+    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 3), np.uint8)),)),
+     r"mip 0 shape of texels: got \(32, 64, 3\), expected \(32, 64, 2\)"),
+])
+def test_pack_refuses_palettes(change, message):
+    material = make_material(np.random.default_rng(0), channel_bits=(8, 0, 0), varying=(1, 1, 0), palette_bits=(2, 3),
+                             mips=[[(make_layout(stride=44), 50)]])
+    material = replace(material, channel_lo=np.clip(material.channel_lo, -1, 1))
+    material = replace(material, mips=(replace(material.mips[0], background=material.channel_lo),))
+    fmt.pack(material)
+    with pytest.raises(FormatError, match=message):
+        fmt.pack(change(material, material.mips[0].levels[0]))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda m, lv: _with_level(m, cell=np.array([0, 1, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11])),
+     "mip 0 level 0 cell: got an empty cell, expected one Gaussian in every cell of a regular level"),
+    (lambda m, lv: _with_level(m, cell=lv.cell[:-1], geometry=lv.geometry[:-1], features=lv.features[:-1],
+                               entries=None),
+     "mip 0 level 0 count: got 11, expected 12, one for every cell of a regular level"),
+    (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=5)),
+     "mip 0 level 0 count: got 12, expected 15, one for every cell of a regular level"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=0)),
+     "mip 0 level 0 stride: got 0, expected a multiple of 4 in 4 .. 320"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=5.0)),
+     "mip 0 level 0 scale_step: got 5.0, expected -4 .. 4"),
+    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_lo=8.5)),
+     "mip 0 level 0 scale_lo: got 8.5, expected -16 .. 8"),
+    (lambda m, lv: _with_level(m, geometry=lv.geometry + np.uint32([1, 0, 0, 0, 0, 0])),
+     "mip 0 level 0 position_x code: got 1, expected 0 .. 0"),
+])
+def test_pack_refuses_regular_levels(change, message):
+    """Of records that hold nothing at all."""
+    layout = make_layout(4, 3, 4, NO_GEOMETRY, regular=True)
+    material = make_material(np.random.default_rng(0), channel_bits=(0,), mips=[[(layout, None)]])
     fmt.pack(material)
     with pytest.raises(FormatError, match=message):
         fmt.pack(change(material, material.mips[0].levels[0]))

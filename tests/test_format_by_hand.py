@@ -11,7 +11,7 @@ import independent_reader
 import numpy as np
 import pytest
 from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, SharedMipSpec, build
-from format_specs import BACKGROUND, SPECS, WIDE, built, material, tie_across_the_border, wide
+from format_specs import BACKGROUND, BARE, SPECS, WIDE, built, material, tie_across_the_border, wide
 from independent_reader import candidates, fetch, read, sample
 from make_golden import GOLDEN
 
@@ -76,6 +76,34 @@ def test_two_gaussians_by_hand() -> None:
     value = fetch(read(build(spec)), 0)[0, 3, 0]
     assert 0.1 < weight_1 / weight_2 < 1e3
     assert value == pytest.approx(weight_1 / (weight_1 + weight_2), rel=1e-7)
+
+
+def test_a_regular_level_by_hand() -> None:
+    """4x1 texels, 2x1 cells of 2x1 texels, records of 4 bits: both Gaussians stand in the middle of their cells, are
+    round, of scale 1 and amplitude 0, and have the features 1 and 0."""
+    features = [15, 0]
+    level = LevelSpec(2, 1, [Gaussian(k, 0, 0, 0, 0, 0, 0, (features[k],)) for k in (0, 1)], **BARE, regular=True)
+    got = read(build(material(4, 1, level)))
+    # Texel 0 is half a texel from the one in the middle of its cell; 2.5 from the other, whose fade is
+    # f = 2 (1.5 - |0.25 - 1 - 0.5|) = 0.5, so 0.5. Texel 1 is half and 1.5 texels away, and nothing fades.
+    near, far, between = math.exp(-0.125), 0.5 * math.exp(-3.125), math.exp(-1.125)
+    pairs = [(near, far), (near, between), (between, near), (far, near)]
+    expected = [(one + 0.25 * BACKGROUND) / (one + zero + BACKGROUND) for one, zero in pairs]
+    assert np.abs(fetch(got, 0)[0, :, 0] - expected).max() < 1e-7  # 1 / 15 is rounded to float32
+    assert candidates(got, 0).tolist() == [[2, 2, 2, 2]]
+    assert (got.header["words"], got.mips[0].levels[0].entry["stride"]) == (15 + 10 + 1 + 1, 4)
+
+
+def test_fields_that_are_missing_by_hand() -> None:
+    """Without rotation an ellipse stands upright; without a position it is in the middle of its cell; without scales it
+    is round, without amplitude bits its amplitude is amplitude_lo. Two of them, seen from (2.5, 0.5) of 8x1 texels."""
+    upright = LevelSpec(2, 1, [Gaussian(0, 0, 1, 0, 3, 1, 0, (15,))], 0, 1, 0, 2, 0, scale_lo=-1.0, scale_step=-0.5)
+    round_one = LevelSpec(2, 1, [Gaussian(1, 1, 0, 3, 0, 0, 1, (0,))], 2, 0, 3, 0, 1, scale_lo=-1.5)
+    got = fetch(read(build(material(8, 1, upright, round_one, amplitude_lo=0.25))), 0)[0, 2, 0]
+    # Centres: (2, 0.75), and (4 + 1.5 / 4 * 4, 0.5) = (5.5, 0.5). The fade of the second: f = 2 (1.5 - 0.875) > 1.
+    one = math.exp(0.25 - ((0.5 * 2**-2.5) ** 2 + (-0.25 * 2**-1.5) ** 2) / 2)
+    zero = math.exp(0.75 - (3.0 * 2**-1.5) ** 2 / 2)
+    assert got == pytest.approx((one + 0.25 * BACKGROUND) / (one + zero + BACKGROUND), abs=1e-7)
 
 
 def test_background_where_nothing_is_seen() -> None:
@@ -179,8 +207,8 @@ def test_mip_sizes_and_constants() -> None:
     got = read(built("channels"))
     assert [fetch(got, m).shape for m in range(3)] == [(7, 16, 16), (3, 8, 16), (1, 4, 16)]
     for m in range(3):
-        assert (fetch(got, m)[..., got.channel_bits == 0] == got.channel_lo[got.channel_bits == 0]).all()
-    assert (fetch(got, 2)[..., got.channel_bits > 0] == 0.5).all()
+        assert (fetch(got, m)[..., ~got.varying] == got.channel_lo[~got.varying]).all()
+    assert (fetch(got, 2)[..., got.varying] == 0.5).all()
 
 
 def test_values_are_clamped() -> None:
@@ -198,11 +226,11 @@ def test_raw_texels_by_hand() -> None:
     """Five channels take two words a texel; the fourth of six is constant."""
     spec = GOLDEN["raw"]()
     words = format_builder.build_words(spec)
-    block = words[11]
+    block = words[12]
     r, g, b, x, y = spec.mips[1].texels[1]
     assert words[block : block + 2] == [256, 0]
     assert words[block + 4 : block + 6] == [r | g << 8 | b << 16 | x << 24, y]
-    assert words[9] == 0b10001
+    assert words[9] == 0b10001 | 0b110111 << 16
     got = read(build(spec))
     texels = fetch(got, 1)
     assert texels.shape == (3, 5, 6)
@@ -211,6 +239,17 @@ def test_raw_texels_by_hand() -> None:
     for bilinear in (False, True):
         value = sample(got, np.array([[0.2, 0.5 / 3]]), 1, bilinear)
         assert np.allclose(value, texels[0, :2].mean(axis=0))
+
+
+def test_palettes_by_hand() -> None:
+    """One wide Gaussian: a channel of palettes alone, a constant, and one with a code of its own."""
+    palettes = [[[10, 1], [20, 2]], [[200, 7], [255, 6], [100, 5], [0, 4]]]
+    channels = [(0.125, 1 / 512, 0), (0.5, 0.25, 0), (0.0, 1 / 64, 4)]
+    for entries, first, third in (((0, 1), 10 + 255, 1 + 6), ((1, 2), 20 + 100, 2 + 5), ((1, 3), 20 + 0, 2 + 4)):
+        gaussian = replace(wide(0, 0), features=(0, 0, 9), entries=entries)
+        spec = material(3, 2, LevelSpec(1, 1, [gaussian], **WIDE), channels=channels, varying=0b101, palettes=palettes)
+        expected = [0.125 + first / 512, 0.5, (third + 9) / 64]
+        assert np.abs(fetch(read(build(spec)), 0) - expected).max() < 1e-8
 
 
 def test_shared_mip_by_hand() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build_words
-from glsl_materials import material_of, quick_fit, random_texture, tied_texels
+from format_specs import SPECS, built, tie_across_the_border
+from glsl_materials import material_of, quick_fit, random_texture, tie_texture, tied_texels
 from glsl_runner import LIMIT, Runner, context_or_skip
 from make_golden import DATA, GOLDEN
 from small_samples import SAMPLES, crop_sample
@@ -69,12 +69,21 @@ def test_real_materials(name: str, runner: Runner, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, runner: Runner) -> None:
-    texture, expected = gstex.load(DATA / f"golden_v0_{name}.gstex"), np.load(DATA / f"golden_v0_{name}.npz")
+    texture, expected = gstex.load(DATA / f"golden_v1_{name}.gstex"), np.load(DATA / f"golden_v1_{name}.npz")
     ties = tied_texels(material_of(texture), 0)
     assert ties.mean() < 0.01
     for mip, found in enumerate(decode_mips(texture.words)):
         counted = ~ties if mip == 0 else np.ones(found.shape[:2], bool)
         np.testing.assert_allclose(found[counted], expected[f"mip{mip}"][counted], atol=LIMIT)
+
+
+@pytest.mark.parametrize("name", sorted(SPECS.keys() - GOLDEN.keys()))
+def test_files_at_the_limits_of_the_format(name: str, runner: Runner, tmp_path: Path) -> None:
+    """The widest fields, the smallest sizes, the most levels, entries and channels."""
+    (tmp_path / "any.gstex").write_bytes(built(name))
+    texture = gstex.load(tmp_path / "any.gstex")
+    for mip, found in enumerate(decode_mips(texture.words)):
+        np.testing.assert_allclose(found, texture.decode(mip), atol=LIMIT)
 
 
 @pytest.mark.parametrize("top_k", [1, 10, 32])
@@ -97,8 +106,8 @@ def test_of_equal_weights_the_first_in_the_file_counts(runner: Runner) -> None:
     assert abs(float(texture.decode(0)[1, 1, 0]) - 1 / 15) < 1e-3  # features 0, 1 and 2 of 15
 
 
-def tie_texture(top_k: int) -> Texture:
-    gaussians = [Gaussian(cell, 0, 0, 0, 0, 0, 0, (cell,)) for cell in range(9)]
-    level = LevelSpec(3, 3, gaussians, scale_lo=-16.0, scale_step=0.0)  # wide: they weigh the same everywhere
-    spec = MaterialSpec(3, 3, [(0.0, 1 / 15, 4)], [MipSpec((0.5,), [level])], repeat=True, top_k=top_k)
-    return Texture(np.array(build_words(spec), np.uint32), {})
+def test_of_equal_weights_the_first_counts_across_the_border(runner: Runner, tmp_path: Path) -> None:
+    data, columns = tie_across_the_border()
+    (tmp_path / "tie.gstex").write_bytes(data)
+    found = decode_mips(gstex.load(tmp_path / "tie.gstex").words, [0])[0]
+    np.testing.assert_allclose(found[:, :3, 0], np.tile(columns, (9, 1)), atol=LIMIT)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from glsl_materials import random_texture
+from glsl_materials import random_texture, tie_texture
 from glsl_runner import context_or_skip
 
 from gstex.decode import decode_mip
@@ -32,10 +32,32 @@ def test_counts(channels: int, context: None) -> None:
     counts = glsl_cost.count(texture.words)
     np.testing.assert_array_equal(counts.candidates, decode_mip(texture.words)[1])
     assert (counts.added <= counts.candidates).all() and (counts.added > 0).any()
-    # Of a candidate two words, and of its features at most one for each channel; once a texel the rest: header and
-    # ranges, and in each of three levels the entry and nine cells of at most six words.
+    # Of a candidate two words, and of its features two or, where four channels have more than 32 bits, four for every
+    # four channels; once a texel the rest: header and ranges, and in each of three levels the entry, three rows of at
+    # most five words of the index, and three more for each cell that is looked up alone.
     assert (counts.loads >= 2 * counts.candidates).all()
-    assert (counts.loads <= 2 * counts.candidates + channels * counts.added + 20 + 3 * channels + 3 * 61).all()
+    rest = 4 * -(-channels // 4) * counts.added + 3 * counts.looked_up + 20 + 3 * channels + 3 * (6 + 3 * 5)
+    assert (counts.loads <= 2 * counts.candidates + rest).all()
+
+
+def test_counts_of_palettes(context: None) -> None:
+    """Of a Gaussian that is added: a word for four channels of an entry, and two or less for the numbers of two."""
+    texture = random_texture(9, palette_bits=(4, 5, 6), own_codes=False)
+    shape, counts = glsl_cost.shape_of(texture.words), glsl_cost.count(texture.words)
+    assert (shape.palettes, shape.varying, shape.coded) == (3, 9, 0)
+    rest = counts.loads - 2 * counts.candidates - 3 * 3 * counts.added
+    assert (rest >= 0).all() and (rest <= 2 * 2 * counts.added + 3 * counts.looked_up + 20 + 3 * 9 + 3 * 21).all()
+
+
+def test_cells_that_are_looked_up_alone(context: None) -> None:
+    """At a wrap one cell of each row; in a crowd all three, or two at a border."""
+    texture = tie_texture(0)  # 3x3 cells, 3x3 texels
+    np.testing.assert_array_equal(glsl_cost.count(texture.words).looked_up, [[3, 0, 3]] * 3)
+    looked_up = glsl_cost.count(random_texture(5).words).looked_up  # clamped; one crowded row, the last of four
+    height, width = looked_up.shape
+    row, column = ((2 * np.arange(size) + 1) * cells // (2 * size) for size, cells in ((height, 4), (width, 5)))
+    expected = np.where(row[:, None] >= 2, np.where((column == 0) | (column == 4), 2, 3), 0)
+    np.testing.assert_array_equal(looked_up, expected)
 
 
 def test_table(tmp_path: Path) -> None:
@@ -50,10 +72,10 @@ def test_table(tmp_path: Path) -> None:
     done = CliRunner().invoke(glsl_cost.main, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     rows = list(csv.DictReader((tmp_path / "glsl-cost.csv").open()))
-    parts = glsl_cost.parts_of(1)
+    parts, shape = glsl_cost.parts_of(), glsl_cost.shape_of(texture.words)
     most = int(texture.words[7])
     assert rows[0]["material"] == "three" and rows[0]["candidates"] == f"at most {most}"
-    assert int(rows[0]["arithmetic_worst"]) == parts.total(3, most, most, 4)
+    assert int(rows[0]["arithmetic_worst"]) == parts.total(shape, most, most, 3)  # 3: the crowded row
     assert sum(int(row["texels"]) for row in rows[1:]) == texture.width * texture.height
-    assert min(vars(parts).values()) > 0 and parts.candidate > parts.channel
+    assert min(vars(parts).values()) > 0 and parts.candidate > parts.four_codes > parts.palette_word
     assert all(part in (tmp_path / "glsl-cost.md").read_text() for part in ("renderer", "per candidate"))

@@ -16,6 +16,7 @@ from gstex.sampling import footprints
 from gstex.texture import Texture
 
 POINTS = 700
+CLOSE = 2.0**-16  # at the centres of texels; half of the smallest step of a code in these tests is 1e-4. llvmpipe: 5e-7
 
 
 @pytest.fixture(scope="module", params=["gl", "es"])
@@ -40,7 +41,7 @@ def points(rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, runner: Runner) -> None:
-    texture, expected = gstex.load(DATA / f"golden_v0_{name}.gstex"), np.load(DATA / f"golden_v0_{name}.npz")
+    texture, expected = gstex.load(DATA / f"golden_v1_{name}.gstex"), np.load(DATA / f"golden_v1_{name}.npz")
     runner.upload(texture.words)
     for mip in range(texture.mip_count):
         found = runner.fetch(*texels(texture, mip), mip)
@@ -55,7 +56,7 @@ def test_texels_and_points_of_any_number_of_channels(channels: int, runner: Runn
     runner.upload(texture.words)
     for mip in range(texture.mip_count):
         found = runner.fetch(*texels(texture, mip), mip)
-        np.testing.assert_allclose(found[:, :channels], texture.decode(mip).reshape(-1, channels), atol=LIMIT)
+        np.testing.assert_allclose(found[:, :channels], texture.decode(mip).reshape(-1, channels), rtol=0, atol=CLOSE)
         assert not found[:, channels:].any()
     uv, lod = points(rng), rng.uniform(-1, texture.mip_count + 1, POINTS).astype(np.float32)
     lod[:20] = np.arange(20) % texture.mip_count
@@ -80,6 +81,48 @@ def test_footprints(channels: int, runner: Runner) -> None:
     found = runner.sample_grad(uv, duv, vec4s=-(-channels // 4))[:, :channels]
     counted = stable(texture, duv)
     np.testing.assert_allclose(found[counted], texture.sample(uv, duv=duv)[counted], atol=LIMIT)
+
+
+@pytest.mark.parametrize("own_codes", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "palette_bits", "constant"),
+    [
+        (1, (5,), ()),
+        (3, (4, 6), ()),
+        (4, (3, 5, 2), (1,)),
+        (5, (8,), (0, 4)),
+        (8, (6, 4), ()),
+        (8, (12, 9, 1, 11), (2,)),
+        (16, (9, 9), ()),
+        (16, (2, 3, 4, 5), (0, 5, 6, 15)),
+    ],
+)
+def test_palettes(
+    channels: int, palette_bits: tuple[int, ...], constant: tuple[int, ...], own_codes: bool, runner: Runner
+) -> None:
+    """One to four of them, alone and with codes of channels, in mips of all kinds, at texels and between."""
+    texture = random_texture(channels, palette_bits=palette_bits, constant=constant, own_codes=own_codes)
+    runner.upload(texture.words)
+    vec4s, rng = -(-channels // 4), np.random.default_rng(channels)
+    for mip in range(texture.mip_count):
+        found = runner.fetch(*texels(texture, mip), mip, vec4s=vec4s)
+        np.testing.assert_allclose(found[:, :channels], texture.decode(mip).reshape(-1, channels), rtol=0, atol=CLOSE)
+        assert not found[:, channels:].any()
+    uv, lod = points(rng), rng.uniform(0, texture.mip_count, POINTS).astype(np.float32)
+    found = runner.sample(uv, lod, vec4s=vec4s)[:, :channels]
+    np.testing.assert_allclose(found, texture.sample(uv, lod), atol=LIMIT)
+
+
+@pytest.mark.parametrize("own_codes", [False, True])
+def test_palettes_with_a_top_k(own_codes: bool, runner: Runner) -> None:
+    texture = random_texture(5, top_k=10, palette_bits=(4, 7, 1), own_codes=own_codes, constant=(2,))
+    uv = np.random.default_rng(3).uniform(0, 1, (POINTS, 2)).astype(np.float32)
+    runner.upload(texture.words)
+    for mip in (0, 1, 3):
+        counted = ~tied_points(material_of(texture), mip, uv)
+        assert counted.mean() > 0.99
+        found = runner.sample(uv, mip)[:, :5]
+        np.testing.assert_allclose(found[counted], texture.sample(uv, mip)[counted], atol=LIMIT)
 
 
 def stable(texture: Texture, duv: np.ndarray) -> np.ndarray:
@@ -107,7 +150,11 @@ def test_points_with_a_top_k(top_k: int, runner: Runner) -> None:
 
 
 def test_five_materials_in_one_buffer(runner: Runner) -> None:
-    textures = [random_texture(channels, seed=7) for channels in (3, 16, 1, 9, 8)]
+    palettes = [(), (3, 4), (), (6,), ()]
+    textures = [
+        random_texture(channels, seed=7, palette_bits=bits)
+        for channels, bits in zip((3, 16, 1, 9, 8), palettes, strict=True)
+    ]
     runner.upload(*(texture.words for texture in textures))
     assert runner.bases[0] == 0 and len(set(runner.bases)) == 5
     rng = np.random.default_rng(5)
@@ -121,7 +168,7 @@ def test_five_materials_in_one_buffer(runner: Runner) -> None:
 
 @pytest.mark.parametrize("vec4s", [1, 2, 3, 4])
 def test_channels_beyond_those_asked_for_are_left_out(vec4s: int, runner: Runner) -> None:
-    texture = random_texture(11)
+    texture = random_texture(11, palette_bits=(5, 3), constant=(1, 6))
     runner.upload(texture.words)
     found = runner.fetch(*texels(texture, 0), 0, vec4s=vec4s)
     kept = min(11, 4 * vec4s)
@@ -143,6 +190,19 @@ def test_texels_beyond_the_borders(channels: int, runner: Runner) -> None:
         else:
             inside = expected[rows.clip(0, height - 1), columns.clip(0, width - 1)]
             np.testing.assert_allclose(found, inside, atol=LIMIT)
+
+
+@pytest.mark.parametrize("top_k", [0, 3])
+def test_no_more_than_the_largest_k_is_kept(top_k: int, runner: Runner) -> None:
+    """GSTEX_MAX_K: a file with a smaller K, or none, is the same; of a larger K that many are blended."""
+    texture = random_texture(3, top_k=top_k)
+    runner.upload(texture.words)
+    columns, rows = texels(texture, 0)
+    expected = runner.fetch(columns, rows, 0)
+    np.testing.assert_array_equal(runner.fetch(columns, rows, 0, max_k=3), expected)
+    if top_k:
+        runner.upload(random_texture(3, top_k=9).words)
+        np.testing.assert_array_equal(runner.fetch(columns, rows, 0, max_k=3), expected)
 
 
 def test_mips_beyond_the_last_are_the_last(runner: Runner) -> None:

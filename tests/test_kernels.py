@@ -274,7 +274,7 @@ def test_removal_cost_is_that_of_removing_it(width, height, repeat):
         image = blend(*parameters, scene.pyramid, placement, torch.tensor(sample_points(scene, STILL)))
         after = squared_error(image.reshape(scene.target.shape), reference.target, reference.importance)
         expected.append(after.item() - before)
-    cost, error = backend_for(scene).removal_cost(*scene.parameters)
+    cost, _, error = backend_for(scene).removal_cost(*scene.parameters)
     scale = np.abs(expected).max()
     assert np.abs(cost - expected).max() < 5e-5 * scale  # measured 6e-6
     texel_error = (reference.importance * (reference.image - reference.target) ** 2).sum(dim=2)
@@ -284,8 +284,32 @@ def test_removal_cost_is_that_of_removing_it(width, height, repeat):
 def test_removal_cost_of_the_only_gaussian_is_clamped():
     """Its share is 1 where it is seen; the kernel counts it as 0.999, and value and feature are the same."""
     scene = random_scene(11, 6, 6, 1, 1, repeat=False, sigma=(2.0, 3.0))
-    cost, _ = backend_for(scene).removal_cost(*scene.parameters)
+    cost, _, _ = backend_for(scene).removal_cost(*scene.parameters)
     assert np.isfinite(cost).all() and abs(cost[0]) < 1e-3
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("width, height", [(1, 1), (5, 7), (17, 12)])
+def test_share_is_what_the_square_of_an_error_counts(width, height, repeat):
+    """An error d of all features of a Gaussian, to both sides: the squared error rises by d^2 times its share."""
+    scene = random_scene(12, width, height, 30, 3, repeat=repeat)
+    reference = Reference(scene, STILL)
+    placement, points = torch.tensor(scene.placement, dtype=torch.int64), torch.tensor(sample_points(scene, STILL))
+
+    def loss_with(features) -> float:
+        image = blend(reference.parameters[0], features, reference.parameters[2], scene.pyramid, placement, points)
+        return squared_error(image.reshape(scene.target.shape), reference.target, reference.importance).item()
+
+    expected, before = np.empty(30), reference.loss().item()
+    with torch.no_grad():
+        for i in range(30):
+            more, less = reference.parameters[1].clone(), reference.parameters[1].clone()
+            more[i] += 1
+            less[i] -= 1
+            expected[i] = (loss_with(more) + loss_with(less) - 2 * before) / 2 / 3
+    _, share, _ = backend_for(scene).removal_cost(*scene.parameters)
+    assert share.shape == (30,) and expected.max() > 1e-3
+    np.testing.assert_allclose(share, expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
 # Threads

@@ -1,5 +1,6 @@
-"""After training the stored codes themselves are improved: features in closed form, geometry by trying neighbours."""
+"""After training what is stored is improved itself: features in closed form, geometry by trying neighbours."""
 
+from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,8 +10,8 @@ import pytest
 from test_fit import material_of, waves
 
 import gstex
-from gstex.fit.features import improve_features
-from gstex.fit.fit import Task, _Fit
+from gstex.fit.features import improve_features, store
+from gstex.fit.fit import Fit, Task
 from gstex.fit.quantise import Quantiser
 from gstex.fit.samples import BETWEEN, LEAST_SHARE, collect
 from gstex.fit.search import improve_geometry
@@ -19,40 +20,45 @@ from gstex.fit.settings import make_settings
 SIGMA_MIN = 0.4
 
 
-@pytest.fixture(scope="module", params=["repeat", "clamp"])
+@pytest.fixture(scope="module", params=["repeat", "clamp", "palettes"])
 def case(request):
     """A fit that was trained for a few steps, with two mips that share its Gaussians and a channel that counts in half
     of the picture only."""
+    palette_bits = (4, 3) if request.param == "palettes" else ()
     image = waves(40, 56, 4, seed=3).astype(np.float32)
     importance = np.ones_like(image)
     importance[:, 20:, 3] = 0
     small = [image.reshape(40 // n, n, 56 // n, n, 4).mean(axis=(1, 3)) for n in (2, 4)]
     task = Task(image=image, importance=importance, ranges=[(0.0, 1.0)] * 4, neutral=[()] * 4,
-                repeat=request.param == "repeat", stack_channels=4, budget_words=10**6, count=60,
+                repeat=request.param != "clamp", stack_channels=4, budget_words=10**6, count=60,
                 shared=tuple((picture, np.ones_like(picture)) for picture in small))  # fmt: skip
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2)
-    fit = _Fit(task, settings, np.random.default_rng(0), lambda *state: None)
-    fit._start()
-    fit._optimise(40)
-    coding = fit._freeze()
+    fit = Fit(task, settings, np.random.default_rng(0), lambda *state: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gstex.fit.fit.choose_bits", lambda *measured: palette_bits)
+        fit._start()
+        fit._optimise(40)
+        coding = fit._freeze()
     quantiser = Quantiser(coding, fit.placement)
     fit._quantise(quantiser)
     quantiser.keep_inside(fit.parameters.geometry)
-    geometry, features, _ = quantiser.encode(fit.parameters.geometry, fit.parameters.features)
-    geometry, features = geometry.astype(np.int64), features.astype(np.int64)
-    fit._list_entries(quantiser.decode(geometry, features)[0])
+    geometry = quantiser.encode(fit.parameters.geometry)[0]
+    coding = fit._make_palettes(quantiser, geometry)
+    assert coding.palette_bits == palette_bits == tuple(len(p).bit_length() - 1 for p in coding.palettes)
+    stored = store(coding, fit.parameters.features)
+    geometry = geometry.astype(np.int64)
+    fit._list_entries(quantiser.decode(geometry))
     samples = collect(fit.backend, fit.shared, 0.4, fit.samples, 1.0)
-    return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, features=features, samples=samples,
-                           last=2**coding.channel_bits - 1, step=coding.channel_step)  # fmt: skip
+    return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, stored=stored, samples=samples)
 
 
-def blend_of(case, geometry=None, features=None):
-    codes = (case.geometry if geometry is None else geometry), (case.features if features is None else features)
-    return case.samples.blend(*case.quantiser.decode(*codes), case.fit.background)
+def blend_of(case, geometry=None, stored=None):
+    geometry = case.quantiser.decode(case.geometry if geometry is None else geometry)
+    return case.samples.blend(geometry, (stored or case.stored).values(), case.fit.background)
 
 
-def error_of(case, geometry=None, features=None) -> float:
-    return case.samples.error(blend_of(case, geometry, features).out)
+def error_of(case, geometry=None, stored=None) -> float:
+    return case.samples.error(blend_of(case, geometry, stored).out)
 
 
 def test_samples_are_the_points_of_every_view(case):
@@ -64,7 +70,7 @@ def test_samples_are_the_points_of_every_view(case):
         (2, fit.shared[0].backend, np.zeros((1, 2), np.float32), 0.02 * fit.samples / fit.shared[0].samples),
     ]:
         mine = np.flatnonzero(samples.view == view)
-        geometry, features = case.quantiser.decode(case.geometry, case.features)
+        geometry, features = case.quantiser.decode(case.geometry), case.stored.values()
         if view == 2:
             geometry = fit.shared[0]._seen(geometry)[0]
         found = 0
@@ -85,36 +91,49 @@ def test_samples_are_the_points_of_every_view(case):
         assert found == len(mine)
 
 
-def test_features_end_where_no_single_code_lowers_the_error(case):
-    features = case.features.copy()
+@pytest.mark.parametrize("palettes_too", [False, True])
+def test_features_end_where_no_single_code_lowers_the_error(case, palettes_too):
+    """A code is one of a channel's own, or the entry of a palette; given all others."""
+    stored = deepcopy(case.stored)
     before = error_of(case)
-    improve_features(case.samples, blend_of(case), features, case.step, case.last)
-    after = error_of(case, features=features)
+    improve_features(case.samples, blend_of(case), stored, palettes_too=palettes_too)
+    # Once more: in the last sweep entries were chosen before the last palette had its last change.
+    improve_features(case.samples, blend_of(case, stored=stored), stored, palettes_too=False)
+    after = error_of(case, stored=stored)
     assert after < 0.99 * before
-    assert (features >= 0).all() and (features <= case.last).all()
-    for g in range(0, len(features), 7):
+    assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
+    sizes = np.diff(stored.start)
+    assert (stored.entries >= 0).all() and (stored.entries < sizes).all()
+
+    def assert_no_better(field: str, at: tuple[int, int], value: int) -> None:
+        trial = deepcopy(stored)
+        getattr(trial, field)[at] = value
+        assert error_of(case, stored=trial) >= after * (1 - 1e-5)
+
+    for g in range(0, len(stored.codes), 7):
         for c in range(4):
-            for move in (-1, 1):
-                trial = features.copy()
-                trial[g, c] += move
-                if 0 <= trial[g, c] <= case.last[c]:
-                    assert error_of(case, features=trial) >= after * (1 - 1e-5)
+            for code in (stored.codes[g, c] - 1, stored.codes[g, c] + 1):
+                if 0 <= code <= stored.last[c]:
+                    assert_no_better("codes", (g, c), code)
+        for p, size in enumerate(sizes):
+            for entry in range(size):
+                assert_no_better("entries", (g, p), entry)
 
 
 def test_leaving_out_what_hardly_matters_costs_hardly_anything(case):
-    everything, near = case.features.copy(), case.features.copy()
+    everything, near = deepcopy(case.stored), deepcopy(case.stored)
     blend = blend_of(case)
-    improve_features(case.samples, blend, everything, case.step, case.last)
+    improve_features(case.samples, blend, everything, palettes_too=True)
     part = case.samples.only(blend.share > LEAST_SHARE)
     assert len(part.gaussian) < len(case.samples.gaussian)
-    improve_features(part, blend, near, case.step, case.last)
-    gain = error_of(case) - error_of(case, features=everything)
-    assert error_of(case) - error_of(case, features=near) > 0.98 * gain
+    improve_features(part, blend, near, palettes_too=True)
+    gain = error_of(case) - error_of(case, stored=everything)
+    assert error_of(case) - error_of(case, stored=near) > 0.98 * gain
 
 
 def test_geometry_moves_lower_the_error_and_the_sums_follow(case):
     geometry, blend = case.geometry.copy(), blend_of(case)
-    features = case.quantiser.decode(case.geometry, case.features)[1]
+    features = case.stored.values()
     improve_geometry(case.samples, blend, case.quantiser, geometry, features, SIGMA_MIN)
     assert error_of(case, geometry=geometry) < 0.995 * error_of(case)
     again = blend_of(case, geometry=geometry)
@@ -123,14 +142,14 @@ def test_geometry_moves_lower_the_error_and_the_sums_follow(case):
     lasts = case.quantiser.tables()[0]
     assert (geometry >= 0).all() and (geometry <= lasts).all()
     assert (np.abs(geometry - case.geometry).sum(axis=1) <= 1).all()
-    sigma = np.exp(case.quantiser.decode(geometry, case.features)[0][:, 3:5].min(axis=1))
-    before = np.exp(case.quantiser.decode(case.geometry, case.features)[0][:, 3:5].min(axis=1))
+    sigma = np.exp(case.quantiser.decode(geometry)[:, 3:5].min(axis=1))
+    before = np.exp(case.quantiser.decode(case.geometry)[:, 3:5].min(axis=1))
     assert (sigma >= np.minimum(before, SIGMA_MIN) * 0.999).all()
 
 
 def test_each_move_is_the_best_of_its_gaussian(case):
     """One Gaussian alone: the codes it ends with are those of the least error among all twelve neighbours."""
-    features = case.quantiser.decode(case.geometry, case.features)[1]
+    features = case.stored.values()
     lasts = case.quantiser.tables()[0]
     moved = 0
     for g in range(0, len(case.geometry), 11):
@@ -139,7 +158,7 @@ def test_each_move_is_the_best_of_its_gaussian(case):
             for move in (-1, 1):
                 trial = case.geometry.copy()
                 trial[g, field] += move
-                sigma = np.exp(case.quantiser.decode(trial, case.features)[0][g, 3:5].min())
+                sigma = np.exp(case.quantiser.decode(trial)[g, 3:5].min())
                 if 0 <= trial[g, field] <= lasts[g, field] and sigma >= SIGMA_MIN:
                     errors[tuple(trial[g])] = error_of(case, geometry=trial)
         alone = case.samples.only(case.samples.gaussian == g)
@@ -153,7 +172,7 @@ def test_each_move_is_the_best_of_its_gaussian(case):
 
 
 def test_batches_do_not_depend_on_threads(case):
-    features = case.quantiser.decode(case.geometry, case.features)[1]
+    features = case.stored.values()
     results = []
     threads = numba.get_num_threads()
     try:
@@ -190,7 +209,7 @@ def test_steps_between_texels_follow_the_error_there(monkeypatch):
     shares = {}
     for name, pixels in (("sharp", picture), ("smooth", waves(48, 48, 2) / 8)):
         fits = []
-        monkeypatch.setattr(_Fit, "_polish", lambda fit, quantiser, *codes, fits=fits: fits.append(fit) or codes)
+        monkeypatch.setattr(Fit, "_polish", lambda fit, quantiser, codes, stored, fits=fits: fits.append(fit) or codes)
         gstex.compress(material_of(pixels, wrap="clamp"), gaussians=150, effort="fast", mips=False)
         shares[name] = fits[0].jitter
     assert shares["sharp"] > 0.3 > 0.15 > shares["smooth"]

@@ -1,5 +1,8 @@
 """Codes: what is encoded, what it means, and what it costs."""
 
+from dataclasses import replace
+from math import gcd
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,10 @@ from random_gaussians import random_geometry
 
 from gstex.cells import keep_inside, make_pyramid, place
 from gstex.decode import decode_mip, sample_mip
+from gstex.fit.features import store
+from gstex.fit.palettes import table_words, to_grid, train
 from gstex.fit.quantise import Precision, Quantiser, channel_grid, make_coding, words_needed
-from gstex.format import PackedLevel, PackedMaterial, PackedMip, pack
+from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack
 from gstex.ref.blend import blend
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
@@ -16,7 +21,7 @@ NEUTRAL = [(0.0, 1.0), (128 / 255,), (0.0, 1.0)]
 
 
 class Scene:
-    def __init__(self, width, height, count, *, repeat, seed=0, precision=PRECISION):
+    def __init__(self, width, height, count, *, repeat, seed=0, precision=PRECISION, palette_bits=()):
         rng = np.random.default_rng(seed)
         self.pyramid = make_pyramid(width, height, repeat=repeat, cell=7.0)
         self.geometry = random_geometry(rng, count, width, height, sigma=(0.4, 12.0))
@@ -26,11 +31,18 @@ class Scene:
         keep_inside(self.pyramid, self.geometry, sigma_min=0.3)
         self.placement = place(self.pyramid, self.geometry)
         ranges = [(float(f.min()), float(f.max())) for f in self.features.T]
-        self.coding = make_coding(self.pyramid, self.placement, self.geometry, precision, ranges, NEUTRAL)
+        self.coding = make_coding(self.pyramid, self.placement, self.geometry, precision, ranges, NEUTRAL,
+                                  palette_bits=palette_bits)  # fmt: skip
+        if palette_bits:
+            trained, _ = train(self.features, np.ones(count), palette_bits, rng, rounds=3, turns=1)
+            lo, step, palettes = to_grid(trained, NEUTRAL)
+            self.coding = replace(self.coding, channel_lo=lo, channel_step=step, palettes=palettes)
         self.quantiser = Quantiser(self.coding, self.placement)
+        self.stored = store(self.coding, self.features)
 
     def packed(self) -> np.ndarray:
-        codes, feature_codes, _ = self.quantiser.encode(self.geometry, self.features)
+        codes, _ = self.quantiser.encode(self.geometry)
+        feature_codes, entries = self.stored.codes.astype(np.uint32), self.stored.entries.astype(np.uint32)
         levels = []
         for i, layout in enumerate(self.coding.levels):
             here = np.flatnonzero(self.placement[:, 0] == i)
@@ -38,38 +50,40 @@ class Scene:
                 continue
             cell = self.placement[here, 2].astype(np.int64) * layout.cells_x + self.placement[here, 1]
             order = np.argsort(cell, kind="stable")
-            levels.append(PackedLevel(layout, cell[order], codes[here][order], feature_codes[here][order]))
+            here = here[order]
+            levels.append(PackedLevel(layout, cell[order], codes[here], feature_codes[here], entries[here]))
         coding = self.coding
         return pack(
             PackedMaterial(
                 self.pyramid.width, self.pyramid.height, self.pyramid.repeat, False, 0, coding.amplitude_lo,
                 coding.amplitude_step, coding.channel_lo, coding.channel_step, coding.channel_bits,
                 np.zeros(len(coding.channel_bits), bool), (PackedMip(self.background, tuple(levels)),),
+                np.ones(len(coding.channel_bits), bool), coding.palettes,
             )
         )  # fmt: skip
 
 
 def mip_words(words: np.ndarray) -> int:
-    """Words of the only mip of a section: what stands between header and guard word."""
-    return int(words[4]) - int(words[10]) - 1
+    """Words of the only mip of a section: what stands between header or palettes and guard word."""
+    return int(words[4]) - int(words[11]) - 1
 
 
 SCENES = [(64, 64, 200, True), (37, 90, 150, False), (8, 8, 1, True), (1, 1, 3, False), (300, 20, 40, True)]
+PALETTE_BITS = [(), (4,), (5, 3, 2)]
 
 
 @pytest.mark.parametrize("width, height, count, repeat", SCENES)
 def test_encoding_what_was_decoded_changes_nothing(width, height, count, repeat):
     scene = Scene(width, height, count, repeat=repeat)
-    codes, feature_codes, turns = scene.quantiser.encode(scene.geometry, scene.features)
-    geometry, features = scene.quantiser.decode(codes, feature_codes, turns)
-    again, features_again, _ = scene.quantiser.encode(geometry, features)
+    codes, turns = scene.quantiser.encode(scene.geometry)
+    again, _ = scene.quantiser.encode(scene.quantiser.decode(codes, turns))
     np.testing.assert_array_equal(again, codes)
-    np.testing.assert_array_equal(features_again, feature_codes)
+    np.testing.assert_array_equal(store(scene.coding, scene.stored.values()).codes, scene.stored.codes)
 
 
 def test_errors_stay_within_half_a_step():
     scene = Scene(64, 64, 300, repeat=True)
-    geometry, features = scene.quantiser.decode(*scene.quantiser.encode(scene.geometry, scene.features))
+    geometry, features = scene.quantiser.decode(*scene.quantiser.encode(scene.geometry)), scene.stored.values()
     assert np.abs(geometry[:, :2] - scene.geometry[:, :2]).max() <= 0.1 + 1e-4
     turn = np.angle(np.exp(2j * (geometry[:, 2] - scene.geometry[:, 2]))) / 2  # ellipses repeat after 180 degrees
     assert np.abs(turn).max() <= 0.5 * 2 * np.tan(np.pi / 8) / 32 + 1e-6
@@ -84,25 +98,26 @@ def test_errors_stay_within_half_a_step():
 def test_a_quarter_turn_swaps_the_scales():
     scene = Scene(64, 64, 50, repeat=True)
     scene.geometry[:, 2] = np.linspace(-7, 7, 50)
-    codes, _, turns = scene.quantiser.encode(scene.geometry, scene.features)
+    codes, turns = scene.quantiser.encode(scene.geometry)
     turned = scene.geometry.copy()
     turned[:, 2] += np.float32(np.pi / 2)
     turned[:, [3, 4]] = turned[:, [4, 3]]
-    turned_codes, _, turned_turns = scene.quantiser.encode(turned, scene.features)
+    turned_codes, turned_turns = scene.quantiser.encode(turned)
     clear = np.abs(((scene.geometry[:, 2] / (np.pi / 2)) % 1) - 0.5) > 0.02  # away from 45 degrees
     np.testing.assert_array_equal(turned_codes[clear], codes[clear])
     np.testing.assert_array_equal(turned_turns[clear] - turns[clear], 1)
 
 
+@pytest.mark.parametrize("palette_bits", PALETTE_BITS)
 @pytest.mark.parametrize("width, height, count, repeat", SCENES)
-def test_packed_words_decode_to_the_reference(width, height, count, repeat):
+def test_packed_words_decode_to_the_reference(width, height, count, repeat, palette_bits):
     """The random-access decoder on packed words against the torch reference on the quantised values.
 
     Worst measured: 2e-5; the reference works in float64 on codes, the decoder in float32 on bits.
     """
-    scene = Scene(width, height, count, repeat=repeat)
+    scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
     words = scene.packed()
-    geometry, features = scene.quantiser.decode(*scene.quantiser.encode(scene.geometry, scene.features))
+    geometry, features = scene.quantiser.decode(*scene.quantiser.encode(scene.geometry)), scene.stored.values()
     parameters = [torch.tensor(a, dtype=torch.float64) for a in (geometry, features, scene.background)]
     column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     points = torch.tensor(np.stack([column.ravel(), row.ravel()], axis=1))
@@ -118,10 +133,13 @@ def test_packed_words_decode_to_the_reference(width, height, count, repeat):
     assert np.abs(sample_mip(words, uv) - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("palette_bits", PALETTE_BITS)
 @pytest.mark.parametrize("width, height, count, repeat", SCENES)
-def test_words_are_counted_before_they_are_packed(width, height, count, repeat):
-    scene = Scene(width, height, count, repeat=repeat)
-    assert words_needed(scene.coding, scene.placement, 3) == mip_words(scene.packed())
+def test_words_are_counted_before_they_are_packed(width, height, count, repeat, palette_bits):
+    scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
+    words, needed = scene.packed(), words_needed(scene.coding, scene.placement, 3)
+    assert needed == mip_words(words)
+    assert header_words(3, 1) + table_words(palette_bits, 3) + needed + 1 == int(words[4])
 
 
 def test_crowded_cells_are_counted_too():
@@ -143,13 +161,44 @@ def test_neutral_values_lie_on_the_grid(lo, hi, neutral, bits):
 
 
 @pytest.mark.parametrize("feature_step", [1.0, 1 / 30, 1e-5])
-def test_records_fill_whole_bytes_and_use_every_bit(feature_step):
+def test_records_fill_whole_nibbles_and_use_every_bit(feature_step):
     """No spare bits in the fullest level, at most 12 bits a channel, geometry within two words."""
     precision = Precision(0.1, 6, 6, 4, feature_step)
     scene = Scene(64, 64, 300, repeat=True, precision=precision)
     fullest = scene.coding.levels[np.bincount(scene.placement[:, 0]).argmax()]
     used = fullest.geometry_bits + int(scene.coding.channel_bits.sum())
-    assert fullest.stride % 8 == 0
     assert used == fullest.stride or (scene.coding.channel_bits == 12).all()
     assert scene.coding.channel_bits.min() >= 1 and scene.coding.channel_bits.max() <= 12
-    assert all(layout.geometry_bits <= 40 for layout in scene.coding.levels if layout)
+    for layout in filter(None, scene.coding.levels):
+        assert layout.stride % 4 == 0 and layout.geometry_bits <= 32 + gcd(layout.stride, 32)
+
+
+def test_records_with_palettes_hold_entries_in_place_of_codes():
+    """The stride is the smallest that holds the fields, with the geometry in two words."""
+    strides = set()
+    for palette_bits in [(1,), (6, 6), (7, 6), (9, 9), (8, 8, 8), (6, 6, 6, 5)]:
+        for rotation_bits, scale_bits in [(4, 4), (5, 5), (6, 5), (6, 6), (7, 6)]:
+            precision = Precision(0.08, rotation_bits, scale_bits, 4, 1 / 40)
+            scene = Scene(64, 64, 100, repeat=True, precision=precision, palette_bits=palette_bits)
+            assert not scene.coding.channel_bits.any() and scene.coding.palette_bits == palette_bits
+            assert not scene.stored.codes.any()
+            for layout in filter(None, scene.coding.levels):
+                used, less = layout.geometry_bits + sum(palette_bits), layout.stride - 4
+                assert layout.stride % 4 == 0 and layout.geometry_bits <= 32 + gcd(layout.stride, 32)
+                assert layout.stride >= used and (less < used or layout.geometry_bits > 32 + gcd(less, 32))
+                strides.add(layout.stride % 8)
+    assert strides == {0, 4}
+
+
+def test_mips_below_keep_codes_and_palettes_of_mip_0():
+    above = Scene(64, 64, 150, repeat=True, palette_bits=(5, 4)).coding
+    below = Scene(32, 32, 60, repeat=True, seed=1)
+    ranges = [(0.0, 1.0)] * 3
+    coding = make_coding(below.pyramid, below.placement, below.geometry, PRECISION, ranges, NEUTRAL, above)
+    assert coding.palette_bits == (5, 4) and coding.palettes is above.palettes
+    for name in ("channel_lo", "channel_step", "channel_bits"):
+        assert getattr(coding, name) is getattr(above, name)
+    assert (coding.amplitude_lo, coding.amplitude_step) == (above.amplitude_lo, above.amplitude_step)
+    assert coding.pyramid is below.pyramid
+    for layout in filter(None, coding.levels):
+        assert layout.geometry_bits + 9 <= layout.stride

@@ -1,5 +1,6 @@
-// Decodes a mip as shaders/decode.comp does and counts: words loaded, Gaussians looked at, Gaussians added.
-// The counts show as well how GSTEX_LOAD is replaced. tools/glsl_cost.py puts ++added in front of the one gstex_add.
+// Decodes a mip as shaders/decode.comp does and counts: words loaded, Gaussians looked at, Gaussians added, cells looked
+// up alone. The counts show as well how GSTEX_LOAD is replaced. tools/glsl_cost.py puts the other counters into the
+// decoder.
 layout(local_size_x = 8, local_size_y = 8) in;
 
 layout(std430, binding = 0) readonly buffer Words { uint words[]; };
@@ -7,7 +8,7 @@ layout(rgba32ui, binding = 0) uniform writeonly highp uimage2D counts;
 uniform uint base;
 uniform int mip;
 
-uint loads = 0u, added = 0u;
+uint loads = 0u, added = 0u, looked_up = 0u;
 uint load_and_count(int i) { ++loads; return words[i]; }
 #define GSTEX_LOAD(i) load_and_count(i)
 #include "gstex.glsl"
@@ -15,7 +16,7 @@ uint load_and_count(int i) { ++loads; return words[i]; }
 void main() {
     ivec2 texel = ivec2(gl_GlobalInvocationID.xy);
     if (any(greaterThanEqual(texel, imageSize(counts)))) return;
-    vec4 first = gstex_fetch(base, texel, mip).v[0];
-    uint loaded = loads; // before gstex_candidates loads too
-    imageStore(counts, texel, uvec4(loaded, gstex_candidates(base, texel, mip), added, floatBitsToUint(first.x)));
+    gstex_fetch(base, texel, mip);
+    uvec3 counted = uvec3(loads, added, looked_up); // before gstex_candidates counts too
+    imageStore(counts, texel, uvec4(counted.x, gstex_candidates(base, texel, mip), counted.yz));
 }

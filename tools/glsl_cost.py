@@ -4,8 +4,9 @@
 
 Writes benchmarks/results/glsl-cost.{md,csv,json}. Without files the sample materials are compressed first. Loads are
 counted while mip 0 is decoded; arithmetic is counted in the optimised SPIR-V of shaders/decode.comp, a vector
-operation as one for each component, by part of the decoder, and multiplied by how often each part ran. Needs
-glslangValidator and spirv-opt (Debian: glslang-tools, spirv-tools). Times are measured on a GPU alone.
+operation as one for each component, by part of the decoder, and multiplied by how often each part ran. A part is a
+loop, or a branch that depends on the file; of other branches in it all sides count. Needs glslangValidator and
+spirv-opt (Debian: glslang-tools, spirv-tools). Times are measured on a GPU alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,37 +33,76 @@ from gstex.gl.context import import_gl
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = ("material", "candidates", "texels", "levels", "candidates_mean", "added_mean", "loads_mean", "loads_max",
-           "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
-ADD = "gstex_add(h, s, weight, sum);"
+COLUMNS = ("material", "candidates", "texels", "levels", "palettes", "candidates_mean", "added_mean", "loads_mean",
+           "loads_max", "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
+# What is counted while it runs, with the counter that tools/glsl_cost.comp declares: text of the decoder.
+COUNTED = {
+    "gstex_add(h, word, bit, weight, sum);": "{ ++added; gstex_add(h, word, bit, weight, sum); }",
+    "ivec2 gstex_cell(int index, int cell) {": "ivec2 gstex_cell(int index, int cell) { ++looked_up;",
+}
 BIN = 10  # candidates
 RUNS = 5
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of every texel of mip 0, int64 [H, W] each: words loaded, Gaussians looked at and Gaussians added."""
+    """Of every texel of mip 0, int64 [H, W] each: words loaded, Gaussians looked at, Gaussians added, and cells that
+    were looked up in the index one by one (at a wrap, or where there is a crowd)."""
 
     loads: np.ndarray
     candidates: np.ndarray
     added: np.ndarray
+    looked_up: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the header says of the work: levels of mip 0, channels, those that vary, palettes, and how many groups of
+    four channels that vary have own codes."""
+
+    levels: int
+    channels: int
+    varying: int
+    palettes: int
+    coded: int
+
+    @property
+    def vec4s(self) -> int:
+        """GSTEX_VEC4S that decodes all channels."""
+        return -(-self.channels // 4)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Arithmetic operations: once a texel, once a level, once a row of cells, once a cell, once a Gaussian that is
-    looked at, and once a channel of a Gaussian that is added; all channels of the GSTEX_VEC4S count."""
+    """Arithmetic operations: once a texel, and on top of it for each channel that is decoded and each four of them, and
+    if channels are constant for each channel, alone and with each four; once a level; once a row of cells; for each
+    cell that is looked up alone; for each Gaussian that is looked at; and for each that is added, of every palette,
+    of every word of its entry, of four channels, and of their own codes."""
 
     texel: int
+    channel: int
+    channels_four: int
+    constant: int
+    constant_four: int
     level: int
     row: int
     cell: int
     candidate: int
-    channel: int
+    palette: int
+    palette_word: int
+    four_channels: int
+    four_codes: int
 
-    def total(self, levels: int, candidates: Any, added: Any, channels: int) -> Any:
-        fixed = self.texel + levels * (self.level + 3 * self.row + 9 * self.cell)
-        return fixed + self.candidate * candidates + self.channel * channels * added
+    def total(self, shape: Shape, candidates: Any, added: Any, looked_up: Any) -> Any:
+        """Operations of texels with these counts."""
+        fours = shape.vec4s
+        fixed = self.texel + self.channel * 4 * fours + self.channels_four * fours
+        if shape.varying < shape.channels:
+            fixed += (self.constant + self.constant_four * fours) * shape.channels
+        fixed += shape.levels * (self.level + 3 * self.row)
+        palette = self.palette + self.palette_word * -(-shape.varying // 4)
+        features = shape.palettes * palette + self.four_channels * fours + self.four_codes * shape.coded
+        return fixed + self.cell * looked_up + self.candidate * candidates + features * added
 
 
 @click.command()
@@ -84,7 +124,7 @@ def main(files: tuple[Path, ...], results: Path) -> None:
         "counted": "mip 0 decoded texel by texel; arithmetic of optimised SPIR-V, vectors by component; worst: "
                    "candidates_max of the header, all of them added",
     }  # fmt: skip
-    for part, number in vars(parts_of(2)).items():
+    for part, number in vars(parts_of()).items():
         about[f"arithmetic per {part}"] = str(number)
     for path in write_table(results, "glsl-cost", "Cost of a texel in GLSL", about, COLUMNS, rows):
         click.echo(path)
@@ -98,22 +138,20 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
 
 def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[dict[str, Any]]:
     """A row for every material, then one for every ten candidates over all materials."""
-    measured = []
+    measured, parts = [], parts_of()
     for name, texture in textures:
-        counts, levels = count(texture.words), len(texture.info()["mips"][0]["levels"])
-        vec4s = -(-texture.channels // 4)
-        parts = parts_of(vec4s)
-        arithmetic = parts.total(levels, counts.candidates, counts.added, 4 * vec4s)
-        measured.append((counts, levels, arithmetic))
+        counts, shape = count(texture.words), shape_of(texture.words)
+        arithmetic = parts.total(shape, counts.candidates, counts.added, counts.looked_up)
+        measured.append((counts, arithmetic))
         most = int(texture.words[7])
-        worst = int(parts.total(levels, most, most, 4 * vec4s))
+        worst = int(parts.total(shape, most, most, counts.looked_up.max()))
         time = None if context.is_software else _nanoseconds(texture)
         every = np.ones(counts.loads.shape, bool)
-        yield {"material": name, "candidates": f"at most {most}", "levels": levels, "arithmetic_worst": worst,
-               "ns_texel": time, **_means(counts, arithmetic, every)}  # fmt: skip
-    joined = Counts(*(np.concatenate([getattr(c, field).ravel() for c, _, _ in measured])
-                      for field in ("loads", "candidates", "added")))  # fmt: skip
-    arithmetic = np.concatenate([a.ravel() for _, _, a in measured])
+        yield {"material": name, "candidates": f"at most {most}", "levels": shape.levels, "palettes": shape.palettes,
+               "arithmetic_worst": worst, "ns_texel": time, **_means(counts, arithmetic, every)}  # fmt: skip
+    joined = Counts(*(np.concatenate([getattr(c, field.name).ravel() for c, _ in measured])
+                      for field in fields(Counts)))  # fmt: skip
+    arithmetic = np.concatenate([a.ravel() for _, a in measured])
     for first in range(0, int(joined.candidates.max()) + 1, BIN):
         inside = (joined.candidates >= first) & (joined.candidates < first + BIN)
         if inside.any():
@@ -140,9 +178,11 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
     gl = import_gl()
     width, height = size or (int(words[2]) & 0xFFFF, int(words[2]) >> 16)
     decoder = source_path("shaders/gstex.glsl").read_text(encoding="utf-8")
-    assert decoder.count(ADD) == 1, "the place where Gaussians are added has changed"
+    for place, counting in COUNTED.items():
+        assert decoder.count(place) == 1, f"the decoder has changed, there is no {place}"
+        decoder = decoder.replace(place, counting)
     text = (ROOT / "tools" / "glsl_cost.comp").read_text(encoding="utf-8")
-    text = text.replace('#include "gstex.glsl"', decoder.replace(ADD, "{ ++added; " + ADD + " }"))
+    text = text.replace('#include "gstex.glsl"', decoder)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "glsl_cost.comp"
         source.write_text(text, encoding="utf-8")
@@ -159,7 +199,23 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
     gl.glDeleteTextures(1, [target])
     buffer.delete()
     program.delete()
-    return Counts(*(pixels[:, :, i].astype(np.int64) for i in range(3)))
+    return Counts(*(pixels[:, :, i].astype(np.int64) for i in range(4)))
+
+
+def shape_of(words: np.ndarray) -> Shape:
+    """The shape of a material, from its GPU section (docs/format.md)."""
+    channels, mips = int(words[3]) & 0xFF, int(words[3]) >> 8 & 0xFF
+    varying, palette_bits = int(words[9]) >> 16, int(words[10])
+    widths = words[11 + mips + 2 * channels :]
+    own = [int(widths[c >> 3]) >> 4 * (c & 7) & 15 for c in range(channels) if varying >> c & 1]
+    block = int(words[int(words[11])])
+    return Shape(
+        levels=block & 0xFF if block < 256 else 0,
+        channels=channels,
+        varying=len(own),
+        palettes=sum(palette_bits >> 4 * p & 15 > 0 for p in range(4)),
+        coded=sum(any(own[i : i + 4]) for i in range(0, len(own), 4)),
+    )
 
 
 def _nanoseconds(texture: gstex.Texture) -> float:
@@ -188,40 +244,60 @@ def _nanoseconds(texture: gstex.Texture) -> float:
 
 # ---- Arithmetic, from the text of the SPIR-V
 
+Range = tuple[int, int]  # first line, line after the last
+
 _ARITHMETIC = re.compile(
     r"Op([FISU](Add|Sub|Mul|Div|Rem|Mod|Negate|Ord\w+|Unord\w+|\w*Equal|\w*LessThan\w*|\w*GreaterThan\w*)"
     r"|SRem|SMod|UMod|Dot|VectorTimesScalar|Shift\w+|Bitwise\w+|Not|Select|Logical\w+|Convert\w+|ExtInst|Any|All)$"
 )
 
 
-def parts_of(vec4s: int) -> Parts:
-    """Arithmetic of every part of the decoder of `vec4s` groups of channels."""
-    lines = _assembly(vec4s)
+def parts_of() -> Parts:
+    """Arithmetic of every part of the decoder; the same for any number of channels, as loops are not unrolled."""
+    lines = _assembly(2)
     loops = _loops(lines)
-    exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line]
-    # Innermost loop with exp2: the Gaussians. Around it the rows, around them the levels. Loops inside the rows:
-    # the three cells, with those of the Gaussians; inside the Gaussians: the channels, and the list of a top K.
-    around = sorted((loop for loop in loops if loop[0] < exp2[-1] < loop[1]), key=lambda loop: loop[1] - loop[0])
-    candidate, row, level = around[:3]
 
-    def within(loop: tuple[int, int]) -> list[tuple[int, int]]:
-        inner = [other for other in loops if loop[0] < other[0] and other[1] < loop[1]]
+    def within(range_: Range, of: list[Range]) -> list[Range]:
+        """Those in a range that are not in another of it."""
+        inner = [other for other in of if range_[0] < other[0] and other[1] < range_[1]]
         return [a for a in inner if not any(b != a and b[0] <= a[0] and a[1] <= b[1] for b in inner)]
 
-    def own(loop: tuple[int, int]) -> int:
-        return _arithmetic(lines, *loop) - sum(_arithmetic(lines, *inner) for inner in within(loop))
+    def own(*range_: int) -> int:
+        first, last = range_
+        return _arithmetic(lines, first, last) - sum(_arithmetic(lines, *loop) for loop in within((first, last), loops))
 
-    cells = [loop for loop in within(row) if loop != candidate]
-    # Codes become floats in the one; the list of a top K has none.
-    channels = [loop for loop in within(candidate) if any("OpConvertSToF" in line for line in lines[slice(*loop)])]
+    # Innermost loop with exp2: the Gaussians. Around it the rows, around them the levels. All the others by their
+    # order in shaders/gstex.glsl; unpacking fails if there is one more or less.
+    exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line]
+    around = sorted((loop for loop in loops if loop[0] < exp2[-1] < loop[1]), key=lambda loop: loop[1] - loop[0])
+    candidate, row, level = around[:3]
     whole = 0, len(lines)
-    fixed = own(whole) + sum(_arithmetic(lines, *loop) for loop in within(whole) if loop != level)
-    return Parts(fixed, own(level), own(row), own(cells[0]), own(candidate), own(channels[0]))
+    taken, fields_, sums, _level, _raw, spread, values, stores = within(whole, loops)
+    [two_fields], [gap] = within(fields_, loops), within(spread, loops)
+    cells, _candidate = within(row, loops)
+    pairs, palettes, fours = within(candidate, loops)
+    [palette_words] = within(palettes, loops)
+    codes = within(fours, _selections(lines))[0]
+    return Parts(
+        texel=own(*whole),
+        channel=own(*values),
+        channels_four=own(*fields_) + 2 * own(*two_fields) + own(*sums) + own(*stores),
+        constant=own(*taken) + own(*spread),
+        constant_four=own(*gap),
+        level=own(*level),
+        row=own(*row),
+        cell=own(*cells),
+        candidate=own(*candidate),
+        palette=own(*palettes),
+        palette_word=own(*palette_words),
+        four_channels=own(*pairs) + own(*fours) - own(*codes),
+        four_codes=own(*codes),
+    )
 
 
 def _assembly(vec4s: int) -> list[str]:
-    """shaders/decode.comp as optimised SPIR-V, functions inlined: lines of text."""
-    text = read_shader("decode.comp", {"GSTEX_VEC4S": vec4s}, version="450 core")
+    """shaders/decode.comp, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
+    text = read_shader("decode.comp", {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0}, version="450 core")
     with tempfile.TemporaryDirectory() as folder:
         source, binary, smaller = (str(Path(folder) / name) for name in ("a.comp", "a.spv", "b.spv"))
         Path(source).write_text(text, encoding="utf-8")
@@ -234,8 +310,8 @@ def _assembly(vec4s: int) -> list[str]:
     return done.stdout.splitlines()
 
 
-def _loops(lines: list[str]) -> list[tuple[int, int]]:
-    """(first line, line after the last) of every loop: from its header to the block behind it."""
+def _loops(lines: list[str]) -> list[Range]:
+    """Every loop: from its header to the block behind it."""
     labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
     loops, header = [], 0
     for i, line in enumerate(lines):
@@ -244,6 +320,12 @@ def _loops(lines: list[str]) -> list[tuple[int, int]]:
         elif "OpLoopMerge" in line:
             loops.append((header, labels[line.split()[1]]))
     return loops
+
+
+def _selections(lines: list[str]) -> list[Range]:
+    """What is between a branch and the block behind it, where both ways meet again."""
+    labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
+    return [(i, labels[line.split()[1]]) for i, line in enumerate(lines) if "OpSelectionMerge" in line]
 
 
 def _arithmetic(lines: list[str], first: int, last: int) -> int:

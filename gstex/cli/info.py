@@ -50,22 +50,34 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         f"{count(len(facts['mips']), 'mip')}, {wrap}, fitted for {facts['sampling']} sampling",
         f"  size        {size(facts['file_bytes'])}, {size(facts['gpu_bytes'])} on the GPU",
     ]
+    if facts["palettes"]:
+        tables = (f"{p['entries']} entries in {size(p['bytes'])}" for p in facts["palettes"])
+        lines.append(f"  palettes    {', '.join(tables)}")
     lines += _measured(facts["report"])
     if facts["generator"] is not None:
         lines.append(f"  made by     {printable(facts['generator'])[:80]}")
     named = facts["maps"] if isinstance(facts["maps"], list) else []
     rows = [
-        {**(row if isinstance(row, dict) else {}), "number": number, "bits": bits or "constant"}
-        for number, (bits, row) in enumerate(zip_longest(facts["channel_bits"], named[: facts["channels"]]))
+        {**(row if isinstance(row, dict) else {}), "number": number, "bits": bits}
+        for number, (bits, row) in enumerate(zip_longest(_own_bits(facts), named[: facts["channels"]]))
     ]
     lines += ["", *format_table(rows, _CHANNELS), ""]
     lines += [*format_table(_chain(facts), _MIPS), ""]
     rows = [
         {**level, "mip": mip_number, "level": level_number, "cells": "x".join(map(str, level["cells"])),
+         "gaussians": "one a cell" if level["regular"] else level["gaussians"],
          "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
         for mip_number, mip in enumerate(facts["mips"]) for level_number, level in enumerate(mip["levels"])
     ]
     return lines + format_table(rows, _LEVELS)
+
+
+def _own_bits(facts: Mapping[str, Any]) -> list[int | str]:
+    """For every channel the bits of its own in a record, or where its values come from without any."""
+    return [
+        bits or ("palettes" if varies else "constant")
+        for bits, varies in zip(facts["channel_bits"], facts["varying"], strict=True)
+    ]
 
 
 def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

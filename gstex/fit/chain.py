@@ -13,6 +13,7 @@ import numpy as np
 
 from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from .fit import BudgetTooSmall, Result, Task, fit_mip
+from .lattice import fit_lattice
 from .settings import Settings
 from .shared import SHARED_MIPS
 
@@ -69,7 +70,11 @@ def fit_chain(
         )
 
     shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
-    first = fit_mip(replace(tasks[0], shared=shared), settings, seed=seed, progress=report(0))
+    task = replace(tasks[0], shared=shared)
+    first = fit_mip(task, settings, seed=seed, progress=report(0))
+    if not task.count:
+        rng = np.random.default_rng(seed)
+        first = fit_lattice(task, settings, first.error, rng=rng, progress=report(0)) or first
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))

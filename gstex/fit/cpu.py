@@ -126,17 +126,19 @@ class CpuBackend:
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray):
         """What each Gaussian is worth and where the error is, at the texel centres.
 
-        Returns (cost float64 [N], the rise of the squared error without the Gaussian; error float32 [H, W],
-        the squared error of each texel summed over channels).
+        Returns (cost float64 [N], the rise of the squared error without the Gaussian; share float64 [N], what the
+        square of an error of its features counts, mean over channels; error float32 [H, W], the squared error of each
+        texel summed over channels).
         """
         self._set_jitter(np.zeros(2, np.float32))
         e = self.entries
-        entry_cost = np.empty(len(e.gaussian), np.float32)
+        entry_cost, entry_share = (np.empty(len(e.gaussian), np.float32) for _ in range(2))
         texel_error = np.empty((self._tiles, TEXELS), np.float32)
         scene = self._scene(geometry, features, background)
-        kernels.removal(*scene, self._target, self._importance, entry_cost, texel_error)
-        cost = np.empty(len(geometry))
+        kernels.removal(*scene, self._target, self._importance, entry_cost, entry_share, texel_error)
+        cost, share = np.empty(len(geometry)), np.empty(len(geometry))
         kernels.sum_by_gaussian(e.by_gaussian_start, e.by_gaussian, entry_cost, cost)
+        kernels.sum_by_gaussian(e.by_gaussian_start, e.by_gaussian, entry_share, share)
         error = np.empty((self._pyramid.height, self._pyramid.width, 1), np.float32)
         kernels.from_tiles(texel_error[:, None, :], error)
-        return cost, error[:, :, 0]
+        return cost, share / features.shape[1], error[:, :, 0]

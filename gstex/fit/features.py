@@ -1,15 +1,19 @@
-"""The best feature codes for fixed shapes, in closed form.
+"""What is stored of the features, and the best of it for fixed shapes.
 
 With w_ti the share of Gaussian i in point t, the squared error is a quadratic in the features:
 E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i d_j, with A_ij = sum over t of
-importance_t w_ti w_tj. A is sparse and the same for all channels that count in the same points. Codes are whole
-numbers, so what is minimised is E over whole steps, one code at a time, until none of them lowers it.
+importance_t w_ti w_tj. A is sparse and the same for all channels that count in the same points. What is stored are
+whole numbers: entries of palettes, the bytes in them, and codes. So what is minimised is E over whole steps, one
+Gaussian or one entry at a time, until none of them lowers it.
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit, prange
 
 from . import kernels
+from .quantise import Coding
 from .samples import Blend, Samples
 from .tiles import TEXELS
 
@@ -20,12 +24,58 @@ CHUNK = 2048
 MOST_SWEEPS = 30
 
 
-def improve_features(samples: Samples, blend: Blend, codes: np.ndarray, step: np.ndarray, last: np.ndarray) -> None:
-    """Lower the error by moving feature codes [N, C], in place.
+@dataclass
+class StoredFeatures:
+    """Features as a file has them: lo + step * (the bytes of an entry of every palette + code).
 
-    blend: of the samples at these codes. step: float32 [C], a code's value. last: int64 [C], the largest code.
+    lo, step: float32 [C]. last: int64 [C], the largest codes. palettes: int64 [K, C], all of them one after the other,
+    palette p from start[p] to start[p + 1]. entries: int64 [N, P]. codes: int64 [N, C].
     """
-    count, channels = codes.shape
+
+    lo: np.ndarray
+    step: np.ndarray
+    last: np.ndarray
+    palettes: np.ndarray
+    start: np.ndarray
+    entries: np.ndarray
+    codes: np.ndarray
+
+    def whole(self) -> np.ndarray:
+        """The numbers of steps, int64 [N, C]."""
+        return self.codes + self.palettes[self.start[:-1] + self.entries].sum(axis=1)
+
+    def values(self) -> np.ndarray:
+        """The features, float32 [N, C]."""
+        return self.lo + self.whole().astype(np.float32) * self.step
+
+    def into(self, coding: Coding) -> Coding:
+        """The coding with these palettes."""
+        if not coding.palettes:
+            return coding
+        tables = np.split(self.palettes, self.start[1:-1])
+        return replace(coding, palettes=tuple(table.astype(np.uint8) for table in tables))
+
+
+def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
+    """The nearest to features float32 [N, C] that a coding, with its palettes, can store."""
+    channels = features.shape[1]
+    start = np.concatenate([[0], np.cumsum([len(p) for p in coding.palettes])]).astype(np.int64)
+    palettes = np.concatenate([np.zeros((0, channels)), *coding.palettes]).astype(np.int64)
+    stored = StoredFeatures(coding.channel_lo, coding.channel_step, 2**coding.channel_bits - 1, palettes, start,
+                            np.zeros((len(features), len(coding.palettes)), np.int64),
+                            np.zeros(features.shape, np.int64))  # fmt: skip
+    step = np.where(stored.step == 0, 1, stored.step).astype(np.float64)
+    _choose_all((features - stored.lo) / step, stored.step.astype(np.float64) ** 2, palettes, start, stored.last,
+                stored.entries, stored.codes)  # fmt: skip
+    return stored
+
+
+def improve_features(samples: Samples, blend: Blend, stored: StoredFeatures, *, palettes_too: bool) -> None:
+    """Lower the error by other entries and codes, in place.
+
+    blend: of the samples at these features. palettes_too: the entries of the palettes change as well.
+    """
+    count, channels = stored.codes.shape
     group, firsts = _equal_channels(samples.importance)
     row, column = _neighbours(samples, count)
     value = np.zeros((len(firsts), len(column)))
@@ -41,7 +91,21 @@ def improve_features(samples: Samples, blend: Blend, codes: np.ndarray, step: np
                   blend.derived, samples.where, samples.extent, samples.importance, samples.target, blend.total,
                   blend.out, firsts, squares, gram, slope)  # fmt: skip
         _add(tiles, samples.start, samples.gaussian, squares, gram, slope, row, column, value, gradient)
-    _descend(row, column, value, gradient, codes, group, step.astype(np.float64), last)
+    # In steps from here on: E = sum of gradient * steps + sum of A steps^2, channel by channel.
+    step = stored.step.astype(np.float64)
+    own = np.zeros((len(firsts), count))
+    _diagonal(row, column, value, own)
+    whole = stored.whole()
+    for _ in range(MOST_SWEEPS):
+        moved = _sweep(row, column, value, own, gradient, group, step, stored.palettes, stored.start, stored.last,
+                       stored.entries, stored.codes, whole)  # fmt: skip
+        if palettes_too:
+            for p in range(len(stored.start) - 1):
+                order = np.argsort(stored.entries[:, p], kind="stable")
+                _sweep_palette(row, column, value, gradient, group, step, stored.palettes[stored.start[p] : stored.start[p + 1]],
+                               stored.entries[:, p], order, whole)  # fmt: skip
+        if moved * 1000 <= whole.size:
+            break
 
 
 def _equal_channels(importance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -146,26 +210,123 @@ def _add(tiles, start, gaussian, squares, gram, slope, row, column, value, gradi
 
 
 @njit(cache=True)
-def _descend(row, column, value, gradient, codes, group, step, last):
-    own = np.empty((len(value), len(codes)))
-    for g in range(len(codes)):
+def _diagonal(row, column, value, own):
+    for g in range(own.shape[1]):
         for i in range(row[g], row[g + 1]):
             if column[i] == g:
                 own[:, g] = value[:, i]
-    for _ in range(MOST_SWEEPS):
-        moved = 0
-        for g in range(len(codes)):
-            for c in range(codes.shape[1]):
-                curvature = own[group[c], g]
-                if curvature <= 1e-9 or step[c] == 0:
-                    continue
-                best = np.rint(codes[g, c] - gradient[g, c] / (2 * curvature * step[c]))
-                new = np.int64(min(max(best, 0), last[c]))
-                if new != codes[g, c]:
-                    moved += 1
-                    difference = (new - codes[g, c]) * step[c]
-                    codes[g, c] = new
-                    for i in range(row[g], row[g + 1]):
-                        gradient[column[i], c] += 2 * difference * value[group[c], i]
-        if moved * 1000 <= codes.size:
+
+
+@njit(cache=True)
+def _choose(wanted, scale, palettes, start, last, entries, codes):
+    """The entries [P] and codes [C] whose sum is nearest to wanted [C], by scale [C] * squared distance: each palette
+    in turn, given the others, from the entries that are there."""
+    palette_count, channels = len(start) - 1, len(wanted)
+    rest = np.empty(channels)
+    for c in range(channels):
+        rest[c] = wanted[c]
+    for p in range(palette_count):
+        for c in range(channels):
+            rest[c] -= palettes[start[p] + entries[p], c]
+    for _ in range(4):
+        changed = False
+        for p in range(palette_count):
+            old = start[p] + entries[p]
+            for c in range(channels):
+                rest[c] += palettes[old, c]
+            best, at = np.inf, old
+            for k in range(start[p], start[p + 1]):
+                distance = 0.0
+                for c in range(channels):
+                    e = rest[c] - palettes[k, c]
+                    if last[c]:
+                        e -= min(max(np.rint(e), 0), last[c])
+                    distance += scale[c] * e * e
+                if distance < best:
+                    best, at = distance, k
+            if at != old:
+                entries[p] = at - start[p]
+                changed = True
+            for c in range(channels):
+                rest[c] -= palettes[at, c]
+        if not changed:
             break
+    for c in range(channels):
+        codes[c] = np.int64(min(max(np.rint(rest[c]), 0), last[c]))
+
+
+@njit(cache=True, parallel=True)
+def _choose_all(wanted, scale, palettes, start, last, entries, codes):
+    for g in prange(len(wanted)):
+        _choose(wanted[g], scale, palettes, start, last, entries[g], codes[g])
+
+
+@njit(cache=True)
+def _sweep(row, column, value, own, gradient, group, step, palettes, start, last, entries, codes, whole):
+    """Every Gaussian in turn takes what is best for it, given the others. Returns how many channels changed."""
+    channels = whole.shape[1]
+    wanted, scale = np.empty(channels), np.empty(channels)
+    new_entries, new_codes = np.empty(len(start) - 1, np.int64), np.empty(channels, np.int64)
+    moved = 0
+    for g in range(len(whole)):
+        for c in range(channels):
+            curvature = own[group[c], g]
+            wanted[c], scale[c] = whole[g, c], 0.0
+            if curvature > 1e-9 and step[c] > 0:
+                wanted[c] -= gradient[g, c] / (2 * curvature * step[c])
+                scale[c] = curvature * step[c] * step[c]
+        new_entries[:], new_codes[:] = entries[g], codes[g]
+        _choose(wanted, scale, palettes, start, last, new_entries, new_codes)
+        gain = 0.0
+        for c in range(channels):
+            new = new_codes[c]
+            for p in range(len(new_entries)):
+                new += palettes[start[p] + new_entries[p], c]
+            gain += scale[c] * ((wanted[c] - whole[g, c]) ** 2 - (wanted[c] - new) ** 2)
+        if gain <= 0:
+            continue
+        entries[g], codes[g] = new_entries, new_codes
+        for c in range(channels):
+            new = new_codes[c]
+            for p in range(len(new_entries)):
+                new += palettes[start[p] + new_entries[p], c]
+            if new != whole[g, c]:
+                moved += 1
+                difference = (new - whole[g, c]) * step[c]
+                whole[g, c] = new
+                for i in range(row[g], row[g + 1]):
+                    gradient[column[i], c] += 2 * difference * value[group[c], i]
+    return moved
+
+
+@njit(cache=True)
+def _sweep_palette(row, column, value, gradient, group, step, palette, entry, order, whole):
+    """Every byte of a palette in turn takes its best value, given all others. order: Gaussians by their entry."""
+    channels = palette.shape[1]
+    curvature = np.zeros((len(value), len(palette)))
+    for g in range(len(entry)):
+        for i in range(row[g], row[g + 1]):
+            if entry[column[i]] == entry[g]:
+                curvature[:, entry[g]] += value[:, i]
+    last = 0
+    for k in range(len(palette)):
+        first = last
+        while last < len(order) and entry[order[last]] == k:
+            last += 1
+        for c in range(channels):
+            if curvature[group[c], k] <= 1e-9 or step[c] == 0:
+                continue
+            slope = 0.0
+            for j in range(first, last):
+                slope += gradient[order[j], c]
+            new = palette[k, c] + np.rint(-slope / (2 * curvature[group[c], k] * step[c]))
+            new = np.int64(min(max(new, 0), 255))
+            if new == palette[k, c]:
+                continue
+            difference = (new - palette[k, c]) * step[c]
+            for j in range(first, last):
+                g = order[j]
+                whole[g, c] += new - palette[k, c]
+                for i in range(row[g], row[g + 1]):
+                    gradient[column[i], c] += 2 * difference * value[group[c], i]
+            palette[k, c] = new

@@ -6,17 +6,18 @@ the codes stand for). The backend does the heavy work; this file is the schedule
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..cells import CUT, keep_inside, make_pyramid, place, thin_out
+from ..cells import CUT, Pyramid, keep_inside, make_pyramid, place, thin_out
 from . import kernels
 from .cpu import CpuBackend
-from .features import improve_features
+from .features import StoredFeatures, improve_features, store
 from .loss import perceptual
+from .palettes import choose_bits, table_words, to_grid, train
 from .quantise import Coding, Quantiser, make_coding, words_needed
-from .samples import LEAST_SHARE, Blend, collect
+from .samples import LEAST_SHARE, Blend, Samples, collect
 from .search import improve_geometry
 from .settings import Settings, choose_precision
 from .shared import SharedView
@@ -27,6 +28,8 @@ NO_JITTER = np.zeros(2, np.float32)
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
+# Relocations from one choice of palettes to the next.
+CHOOSE_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,19 @@ class Task:
 class Result:
     """Codes of a fitted mip, in no particular order; see Quantiser for their meaning.
 
-    words: of the mip in the file. mse: of the last steps, values 0..1.
+    words: of the mip in the file, and of the palettes with mip 0. mse: of the last steps, values 0..1.
+    error: the weighted squared error of what is stored, at the texel centres.
     """
 
     coding: Coding
     placement: np.ndarray
     geometry: np.ndarray
+    entries: np.ndarray
     features: np.ndarray
     background: np.ndarray
     words: int
     mse: float
+    error: float
 
 
 class BudgetTooSmall(Exception):
@@ -81,7 +87,7 @@ class BudgetTooSmall(Exception):
         self.words = words
 
 
-class _Parameters:
+class Parameters:
     """Trainable parameters with their Adam state; rows can be dropped or restarted."""
 
     def __init__(self, geometry: np.ndarray, features: np.ndarray):
@@ -96,7 +102,7 @@ class _Parameters:
             moment[rows] = 0
 
     def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        new = _Parameters(geometry, features)
+        new = Parameters(geometry, features)
         self.geometry = np.concatenate([self.geometry, geometry])
         self.features = np.concatenate([self.features, features])
         self.level = np.concatenate([self.level, new.level])
@@ -107,7 +113,7 @@ class _Parameters:
         self.moments = [moment[rows] for moment in self.moments]
 
 
-class _Fit:
+class Fit:
     def __init__(self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable):
         self.task, self.settings, self.rng, self.progress = task, settings, rng, progress
         self.step_count = 0
@@ -115,6 +121,8 @@ class _Fit:
         self.jitter = settings.jitter
         self.losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
         self.samples = float(task.importance.sum()) or 1.0
+        self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
+        self.palette_bits: tuple[int, ...] = task.above.coding.palette_bits if task.above else ()
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
         s = settings
         self.geometry_rate = np.array(
@@ -131,10 +139,13 @@ class _Fit:
         quantiser = Quantiser(coding, self.placement)
         self._quantise(quantiser)
         quantiser.keep_inside(self.parameters.geometry)
-        geometry, features, _ = quantiser.encode(self.parameters.geometry, self.parameters.features)
-        geometry, features = self._polish(quantiser, geometry, features)
-        words = words_needed(coding, self.placement, self.task.stack_channels)
-        return Result(coding, self.placement, geometry, features, self.background, words, self.mse)
+        geometry, _ = quantiser.encode(self.parameters.geometry)
+        coding = self._make_palettes(quantiser, geometry)
+        stored = store(coding, self.parameters.features)
+        geometry = self._polish(quantiser, geometry, stored)
+        return Result(stored.into(coding), self.placement, geometry, stored.entries.astype(np.uint32),
+                      stored.codes.astype(np.uint32), self.background, self._words(coding), self.mse,
+                      self._error(quantiser.decode(geometry), stored.values()))  # fmt: skip
 
     # -- stages
 
@@ -152,19 +163,20 @@ class _Fit:
         """Start from the fit of the mip above: its Gaussians at this mip's size, thinned to those that matter."""
         task, (height, width) = self.task, self.task.image.shape[:2]
         self.mse = above.mse
-        geometry, features = Quantiser(above.coding, above.placement).decode(above.geometry, above.features)
+        geometry = Quantiser(above.coding, above.placement).decode(above.geometry)
+        features = stored_features(above).values()
         scale = np.array([width / above.coding.pyramid.width, height / above.coding.pyramid.height], np.float32)
         geometry[:, :2] *= scale
         geometry[:, 3:5] += np.log(scale.mean())
         bits = max(layout.stride for layout in above.coding.levels if layout) + 4
         count = task.count or max(1, round(task.budget_words * 32 / bits * self.settings.excess))
         self._set_grid(count)
-        self.parameters = _Parameters(geometry, features)
+        self.parameters = Parameters(geometry, features)
         self._place()
         while len(self.parameters.geometry) > count:
             # In steps: what a Gaussian is worth depends on the others that are there.
             left = max(count, len(self.parameters.geometry) // 2)
-            cost, _ = self.backend.removal_cost(self.parameters.geometry, self.parameters.features, self.background)
+            cost, _, _ = self.backend.removal_cost(self.parameters.geometry, self.parameters.features, self.background)
             self.parameters.keep(np.sort(np.argsort(cost, kind="stable")[len(cost) - left :]))
             self._place()
 
@@ -172,7 +184,10 @@ class _Fit:
         """Choose the pyramid for about `count` Gaussians."""
         task, (height, width) = self.task, self.task.image.shape[:2]
         spacing = np.sqrt(width * height / count)
-        self.pyramid = make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0))
+        self._set_pyramid(make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0)))
+
+    def _set_pyramid(self, pyramid: Pyramid) -> None:
+        task, self.pyramid = self.task, pyramid
         self.backend = CpuBackend(self.pyramid)
         self.backend.set_target(task.image, task.importance)
         self.shared = [SharedView(self.pyramid, mip, *views) for mip, views in enumerate(task.shared, start=1)]
@@ -183,7 +198,7 @@ class _Fit:
         start = start_gaussians(
             task.image, task.importance, count, self.settings.start_sigma, self.rng, repeat=task.repeat
         )
-        self.parameters = _Parameters(*start)
+        self.parameters = Parameters(*start)
         self._place()
 
     def _optimise(self, until: int) -> None:
@@ -194,6 +209,8 @@ class _Fit:
         while self.step_count < until:
             if self.step_count in relocations:
                 self._relocate(relocations[self.step_count])
+                if list(relocations).index(self.step_count) % CHOOSE_EVERY == 1:
+                    self._choose_palettes()
             if self.step_count % s.replace_every == 0:
                 self._place()
             p = self.parameters
@@ -203,6 +220,7 @@ class _Fit:
     def _freeze(self) -> Coding:
         """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""
         self._place()
+        self._choose_palettes()
         coding = self._meet_budget()
         for _ in range(3):
             if not self._cover_holes():
@@ -236,7 +254,7 @@ class _Fit:
         geometry[:, 3:5] = np.log(max(0.9 * size.min() / CUT, self.settings.sigma_min))
         features = np.stack([mean(plane[row, column]) for plane in self.task.image.transpose(2, 0, 1)], axis=1)
 
-        cost, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        cost, _, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
         p.keep(np.sort(np.argsort(cost, kind="stable")[len(chosen) :]))
         p.append(geometry, features.astype(np.float32))
         self._place()
@@ -256,8 +274,11 @@ class _Fit:
             if spare == 0 or (spare > 0 and full):
                 return coding
             if -spare >= len(p.geometry):
+                if self.palette_bits and not task.above:
+                    self.palette_bits = ()
+                    continue
                 raise BudgetTooSmall(words_needed(coding, self.placement[:1], task.stack_channels))
-            cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
+            cost, _, error = self.backend.removal_cost(p.geometry, p.features, self.background)
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
             elif error.any():
@@ -270,38 +291,62 @@ class _Fit:
         p = self.parameters
         while self.step_count < self.settings.steps:
             quantiser.keep_inside(p.geometry)
-            geometry, features = quantiser.decode(*quantiser.encode(p.geometry, p.features))
+            geometry = quantiser.decode(*quantiser.encode(p.geometry))
+            # Entries of palettes are chosen after training; rounding to them here cost 1 to 3 dB.
+            features = p.features if self.palette_bits else store(quantiser.coding, p.features).values()
             if self.step_count % self.settings.replace_every == 0:
                 self._list_entries(geometry)
             self._descend(geometry, features)
             self.progress("quantise", self.step_count, self.mse)
 
-    def _polish(
-        self, quantiser: Quantiser, geometry: np.ndarray, features: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Move the codes themselves to where the squared error is least; training only came near.
+    def _make_palettes(self, quantiser: Quantiser, geometry: np.ndarray) -> Coding:
+        """The coding with its palettes; geometry: codes."""
+        p, coding = self.parameters, quantiser.coding
+        if not coding.palette_bits or coding.palettes:
+            return coding
+        _, share, _ = self.backend.removal_cost(quantiser.decode(geometry), p.features, self.background)
+        scale = np.sqrt(self.channel_weight).astype(np.float32)
+        palettes, _ = train(p.features * scale, share, coding.palette_bits, self.rng)
+        lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
+        return replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
+
+    def _polish(self, quantiser: Quantiser, geometry: np.ndarray, stored: StoredFeatures) -> np.ndarray:
+        """Move what is stored to where the squared error is least; training only came near. Returns the geometry codes.
 
         With another loss too: what is gained is mostly noise of the last steps, which no loss wants.
         """
-        s, coding = self.settings, quantiser.coding
+        s = self.settings
         if not s.polish:
-            return geometry, features
-        geometry, features = geometry.astype(np.int64), features.astype(np.int64)
-        self._list_entries(quantiser.decode(geometry, features)[0])
-        samples = collect(self.backend, self.shared, self.jitter, self.samples, self.mse)
-
-        def blend() -> Blend:
-            return samples.blend(*quantiser.decode(geometry, features), self.background)
-
-        near = samples.only(blend().share > LEAST_SHARE)
-        last = 2**coding.channel_bits - 1
+            return geometry
+        geometry = geometry.astype(np.int64)
+        near, blend = self._points(lambda: quantiser.decode(geometry), stored)
+        palettes_too = not self.task.above
         for _ in range(s.polish):
             self.progress("polish", self.step_count, self.mse)
-            improve_features(near, blend(), features, coding.channel_step, last)
-            now = quantiser.decode(geometry, features)[1]
-            improve_geometry(near, blend(), quantiser, geometry, now, s.sigma_min)
-        improve_features(near, blend(), features, coding.channel_step, last)
-        return geometry.astype(np.uint32), features.astype(np.uint32)
+            improve_features(near, blend(), stored, palettes_too=palettes_too)
+            improve_geometry(near, blend(), quantiser, geometry, stored.values(), s.sigma_min)
+        improve_features(near, blend(), stored, palettes_too=palettes_too)
+        return geometry.astype(np.uint32)
+
+    def _improve(self, geometry: np.ndarray, stored: StoredFeatures) -> None:
+        """Move the stored features alone, for geometry that stays."""
+        near, blend = self._points(lambda: geometry, stored)
+        for _ in range(2):
+            improve_features(near, blend(), stored, palettes_too=not self.task.above)
+
+    def _points(
+        self, geometry: Callable[[], np.ndarray], stored: StoredFeatures
+    ) -> tuple[Samples, Callable[[], Blend]]:
+        """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
+        self._list_entries(geometry())
+        samples = collect(self.backend, self.shared, self.jitter, self.samples, self.mse)
+        first = samples.blend(geometry(), stored.values(), self.background)
+        near = samples.only(first.share > LEAST_SHARE)
+        return near, lambda: samples.blend(geometry(), stored.values(), self.background)
+
+    def _error(self, geometry: np.ndarray, features: np.ndarray) -> float:
+        """The weighted squared error at the texel centres."""
+        return float(self.backend.removal_cost(geometry, features, self.background)[2].sum(dtype=np.float64))
 
     # -- steps
 
@@ -371,7 +416,7 @@ class _Fit:
         """
         self._place()
         p = self.parameters
-        cost, error = self.backend.removal_cost(p.geometry, p.features, self.background)
+        cost, _, error = self.backend.removal_cost(p.geometry, p.features, self.background)
         if not error.any():
             return
         order = np.argsort(cost, kind="stable")
@@ -400,12 +445,44 @@ class _Fit:
     def _coding(self) -> tuple[Coding, int]:
         """The coding that suits the present Gaussians and the words of the section with it."""
         task, p = self.task, self.parameters
-        precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)))
+        # The error still falls until the freeze, by a third from where relocation begins.
+        left = max(0.0, 1 - self.step_count / (self.settings.freeze_at * self.settings.steps))
+        precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)) * (1 - left / 3))
         shared = task.above.coding if task.above else None
-        coding = make_coding(
-            self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared, task.weight
-        )
-        return coding, words_needed(coding, self.placement, task.stack_channels)
+        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared,
+                             task.weight, self.palette_bits)  # fmt: skip
+        return coding, self._words(coding)
+
+    def _words(self, coding: Coding) -> int:
+        """Words of the mip with this coding, and of the palettes if it is the one that has to pay for them."""
+        tables = 0 if self.task.above else table_words(coding.palette_bits, self.task.image.shape[2])
+        return words_needed(coding, self.placement, self.task.stack_channels) + tables
+
+    def _choose_palettes(self) -> None:
+        """Choose the bits of the palettes that suit the present Gaussians."""
+        task, p = self.task, self.parameters
+        if task.above:
+            return
+        self.palette_bits = ()
+        coding, words = self._coding()
+        levels = [layout for layout in coding.levels if layout]
+        counts = np.bincount(self.placement[:, 0], minlength=len(coding.levels))
+        geometry_bits = [layout.geometry_bits for layout in levels][int(np.argmax(counts[counts > 0]))]
+        scalar_bits = int(coding.channel_bits.sum())
+        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        added = float(share.sum() * (self.channel_weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
+        records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
+        budget = records if task.count else task.budget_words - (words - records)
+        self.palette_bits = choose_bits(p.features, self.channel_weight, share, self.mse * self.samples, added,
+                                        scalar_bits, geometry_bits, budget, self.rng)  # fmt: skip
+
+
+def stored_features(mip: Result) -> StoredFeatures:
+    """The features of a fitted mip, as they are stored."""
+    start = np.concatenate([[0], np.cumsum([len(p) for p in mip.coding.palettes])]).astype(np.int64)
+    tables = np.concatenate([np.zeros((0, mip.features.shape[1])), *mip.coding.palettes]).astype(np.int64)
+    return StoredFeatures(mip.coding.channel_lo, mip.coding.channel_step, 2**mip.coding.channel_bits - 1, tables, start,
+                          mip.entries.astype(np.int64), mip.features.astype(np.int64))  # fmt: skip
 
 
 def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[str, int, float], None]) -> Result:
@@ -420,6 +497,6 @@ def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[st
     Raises:
         BudgetTooSmall: the budget does not hold a single Gaussian.
     """
-    return _Fit(task, settings, np.random.default_rng(seed), progress).run()
+    return Fit(task, settings, np.random.default_rng(seed), progress).run()
 
 

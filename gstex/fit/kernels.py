@@ -60,6 +60,19 @@ def _removal_cost(weight, feature, out, target, importance):
     return total
 
 
+@njit(cache=True, forceinline=True)
+def _squared_share(weight, importance):
+    """Sum over [C, 64] of importance * weight^2 of the entry of normalised weight [64]."""
+    share = np.zeros(TEXELS, np.float32)
+    for c in range(len(importance)):
+        for k in range(TEXELS):
+            share[k] += importance[c, k] * weight[k] * weight[k]
+    total = F(0)
+    for k in range(TEXELS):
+        total += share[k]
+    return total
+
+
 @njit(cache=True, parallel=True)
 def derive(geometry, derived):
     """Fill `derived` [N, 8] from `geometry` [N, 6] (x, y, rotation, log sigma u, log sigma v, amplitude)."""
@@ -274,12 +287,13 @@ def gather(by_gaussian_start, by_gaussian, v_entry, geometry, derived, v_geometr
 
 @njit(cache=True, fastmath=MATH, parallel=True)
 def removal(start, gaussian, image, faded, derived, where, features, background, extent, across, jitter,
-            target, importance, entry_cost, texel_error):  # fmt: skip
+            target, importance, entry_cost, entry_share, texel_error):  # fmt: skip
     """The rise of the squared error if a Gaussian were removed, per entry, and the error of every texel.
 
     With w the normalised weight, r = w / (1 - w) and d = out - feature, removing it moves the texel's value by
     r d, so the rise is sum over c of importance * (r^2 d^2 + 2 r d (out - target)).
-    entry_cost: [E]. texel_error: [T, 64], the squared error summed over channels.
+    entry_cost: [E]. entry_share: [E], the sum over texels and channels of importance * w^2: what the square of an error
+    of the entry's features counts. texel_error: [T, 64], the squared error summed over channels.
     """
     for tile in prange(len(start) - 1):
         first, last = start[tile], start[tile + 1]
@@ -299,6 +313,7 @@ def removal(start, gaussian, image, faded, derived, where, features, background,
             entry_cost[e] = _removal_cost(
                 weight[e - first], features[gaussian[e]], out, target[tile], importance[tile]
             )
+            entry_share[e] = _squared_share(weight[e - first], importance[tile])
 
 
 @njit(cache=True)

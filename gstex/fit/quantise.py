@@ -2,10 +2,11 @@
 
 A `Coding` holds every width and range of one fit. `encode` gives the codes that go into the file, `decode`
 what those codes mean; quantisation-aware training evaluates `decode(encode(x))` and passes its gradient
-straight through to x.
+straight through to x. What is stored of the features: fit/features.py.
 """
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class Coding:
 
     levels: for every level of the pyramid its layout, or None if no Gaussian lies there.
     channel_lo, channel_step: float32 [C]; channel_bits: int64 [C].
+    palette_bits: of every palette. palettes: uint8 [2^bits, C] each; () until they are made, after training, when
+    channel_lo and channel_step are set too.
     """
 
     pyramid: Pyramid
@@ -37,6 +40,8 @@ class Coding:
     channel_lo: np.ndarray
     channel_step: np.ndarray
     channel_bits: np.ndarray
+    palette_bits: tuple[int, ...] = ()
+    palettes: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def make_coding(
     neutral: list[tuple[float, ...]],
     shared: Coding | None = None,
     weight: np.ndarray | None = None,
+    palette_bits: tuple[int, ...] = (),
 ) -> Coding:
     """Choose widths and ranges for Gaussians that are placed for good.
 
@@ -87,13 +93,16 @@ def make_coding(
     neutral: for every channel the values that must decode exactly.
     shared: of mip 0, for the mips below it: amplitudes and channels have one coding for the whole file.
     weight: [C], what the squared error of a channel counts; None for all the same.
+    palette_bits: of the palettes that features are entries of; without any, every channel has codes of its own.
     """
     level = placement[:, 0]
     counts = np.bincount(level, minlength=len(pyramid.cells))
     widths = [_position_bits(size, precision) for size in pyramid.cell_size]
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
     if shared:
-        bits = shared.channel_bits
+        bits, palette_bits = shared.channel_bits, shared.palette_bits
+    elif palette_bits:
+        bits = np.zeros(len(ranges), np.int64)
     else:
         # A step may be as coarse as what its error counts.
         finer = np.sqrt(np.ones(len(ranges)) if weight is None else weight)
@@ -107,9 +116,13 @@ def make_coding(
             continue
         inverse = -geometry[level == i][:, 3:5].astype(np.float64) / LN2
         scale_lo, scale_hi = float(np.float32(inverse.min())), float(inverse.max())
-        stride = -(-(x_bits + y_bits + other + int(bits.sum())) // 8) * 8
-        spare = stride - (x_bits + y_bits + other + int(bits.sum()))
-        spare = min(spare, 40 - other - x_bits - y_bits)
+        geometry_bits = x_bits + y_bits + other
+        field_bits = geometry_bits + sum(palette_bits) + int(bits.sum())
+        # A record is a whole number of 4 bits, and its geometry lies in two words wherever it starts.
+        stride = -(-field_bits // 4) * 4
+        if geometry_bits > 32 + gcd(stride, 32):
+            stride = -(-field_bits // 8) * 8
+        spare = min(stride - field_bits, 32 + min(gcd(stride, 32), 8) - geometry_bits)
         layouts.append(
             LevelLayout(
                 cells_x=int(pyramid.cells[i, 0]),
@@ -127,7 +140,7 @@ def make_coding(
     if shared:
         return replace(shared, pyramid=pyramid, levels=tuple(layouts))
     amplitude_lo, amplitude_hi = geometry[:, 5].min(), geometry[:, 5].max()
-    grids = [channel_grid(lo, hi, int(b), n) for (lo, hi), b, n in zip(ranges, bits, neutral, strict=True)]
+    grids = [channel_grid(lo, hi, max(int(b), 1), n) for (lo, hi), b, n in zip(ranges, bits, neutral, strict=True)]
     return Coding(
         pyramid=pyramid,
         levels=tuple(layouts),
@@ -136,6 +149,7 @@ def make_coding(
         channel_lo=np.array([lo for lo, _ in grids], np.float32),
         channel_step=np.array([step for _, step in grids], np.float32),
         channel_bits=bits,
+        palette_bits=palette_bits,
     )
 
 
@@ -147,13 +161,13 @@ def _step_below(extent: float, count: int) -> float:
 def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.ndarray:
     """Bits of every channel (int64 [C], 1..12) for steps of about `step`; extents: of the channels' values.
 
-    The record of geometry and features takes the multiple of 8 bits nearest to what the steps ask for, and its
+    The record of geometry and features takes the multiple of 4 bits nearest to what the steps ask for, and its
     bits go one by one to the channel with the coarsest step: for a squared error and steps that are small
     against the channels' detail, equal steps are the best use of bits (reverse water-filling).
     """
     wanted = sum(max(1.0, np.log2(extent / step + 1)) for extent in extents)
     least = geometry_bits + len(extents)
-    stride = max(round((geometry_bits + wanted) / 8), -(-least // 8)) * 8
+    stride = max(round((geometry_bits + wanted) / 4), -(-least // 4)) * 4
     bits = np.ones(len(extents), np.int64)
     for _ in range(stride - least):
         steps = [extent / (2.0**b - 1) if b < 12 else -1.0 for extent, b in zip(extents, bits, strict=True)]
@@ -209,14 +223,12 @@ class Quantiser:
         self._scale_lo = of_level(lambda x: x.scale_lo)
         self._scale_step = of_level(lambda x: x.scale_step)
         self._amplitude_last = 2 ** of_level(lambda x: x.amplitude_bits) - 1
-        self._feature_last = 2**coding.channel_bits - 1
 
-    def encode(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Nearest codes.
 
-        Returns (uint32 [N, 6] geometry codes in the order of the record, uint32 [N, C] feature codes,
-        int64 [N] quarter turns: by how many the ellipse was turned to bring its rotation into -45..45 degrees;
-        an odd number swaps its scales).
+        Returns (uint32 [N, 6] geometry codes in the order of the record, int64 [N] quarter turns: by how many the
+        ellipse was turned to bring its rotation into -45..45 degrees; an odd number swaps its scales).
         """
         coding = self.coding
         codes = np.empty((len(geometry), 6), np.uint32)
@@ -240,30 +252,24 @@ class Quantiser:
         codes[:, 4] = np.where(odd, scale[:, 0], scale[:, 1])
         amplitude = (geometry[:, 5] - coding.amplitude_lo) / (coding.amplitude_step or 1.0)
         codes[:, 5] = np.clip(np.round(amplitude), 0, self._amplitude_last)
+        return codes, turns
 
-        step = np.where(coding.channel_step == 0, 1.0, coding.channel_step)
-        value = np.round((features - coding.channel_lo) / step)
-        return codes, np.clip(value, 0, self._feature_last).astype(np.uint32), turns
-
-    def decode(
-        self, codes: np.ndarray, feature_codes: np.ndarray, turns: np.ndarray | int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """What codes mean: (geometry float32 [N, 6], features float32 [N, C]).
+    def decode(self, codes: np.ndarray, turns: np.ndarray | int = 0) -> np.ndarray:
+        """What codes mean: geometry float32 [N, 6].
 
         turns: as `encode` returned them, to get rotations and scales in the order of the ideal parameters.
         """
         coding = self.coding
         geometry = np.empty(codes.shape, np.float32)
         geometry[:, :2] = (self._cell + (codes[:, :2] + 0.5) / self._position_last) * self._size
-        half_angle = (codes[:, 2] - self._rotation_half) * (TAN_22_5 / self._rotation_half)
+        half_angle = (codes[:, 2] - self._rotation_half) * (TAN_22_5 / self._rotation_half) * (self._rotation_half >= 1)
         geometry[:, 2] = 2 * np.arctan(half_angle) + turns * (np.pi / 2)
         log_sigma = -LN2 * (self._scale_lo[:, None] + codes[:, 3:5] * self._scale_step[:, None])
         odd = np.asarray(turns) % 2 == 1
         geometry[:, 3] = np.where(odd, log_sigma[:, 1], log_sigma[:, 0])
         geometry[:, 4] = np.where(odd, log_sigma[:, 0], log_sigma[:, 1])
         geometry[:, 5] = coding.amplitude_lo + codes[:, 5] * coding.amplitude_step
-        features = coding.channel_lo + feature_codes.astype(np.float32) * coding.channel_step
-        return geometry, features.astype(np.float32)
+        return geometry
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What one Gaussian's geometry codes mean, for kernels that move them.

@@ -96,9 +96,9 @@ def rate_of(quality: str, loss: str) -> float:
 def choose_precision(rmse: float) -> Precision:
     """Precision that suits a fit with this root mean square error (values 0..1)."""
     return Precision(
-        position_step=min(max(4.0 * rmse + 0.06, 0.08), 0.19),
-        rotation_bits=7 if rmse < 0.012 else 6,
-        scale_bits=6,
+        position_step=min(max(4.0 * rmse + 0.06, 0.08), 0.22),
+        rotation_bits=7 if rmse < 0.012 else 6 if rmse < 0.033 else 5,
+        scale_bits=6 if rmse < 0.033 else 5,
         amplitude_bits=4,
         feature_step=min(max(1.3 * rmse, 1 / 512), 1 / 20),
     )

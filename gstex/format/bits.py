@@ -1,6 +1,6 @@
 """Records as a bit stream: fields of any width, which may straddle two words.
 
-A stride is a multiple of 8 bits, so every 1, 2 or 4 records the fields stand at the same places in the words
+A stride is a multiple of 4 bits, so every 1, 2, 4 or 8 records the fields stand at the same places in the words
 again. Records that share a place are one column of a 2D view of the stream, and each field of a column is
 one shift for all of them: no loop over records.
 """
@@ -21,7 +21,7 @@ def write_records(fields: Sequence[np.ndarray], widths: Sequence[int], stride: i
     Args:
         fields: uint32 [N] codes of each field, lowest bits first; every code fits its width.
         widths: bits of each field, 1..32; their sum is at most `stride`.
-        stride: bits of a record, a multiple of 8.
+        stride: bits of a record, a multiple of 4.
 
     Returns:
         uint32 words, the last one filled up with zeros.

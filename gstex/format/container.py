@@ -52,7 +52,7 @@ def read_bytes(data: bytes) -> tuple[np.ndarray, dict]:
     """Read and check the bytes of a .gstex file: (read-only uint32 words, metadata).
 
     Raises:
-        VersionError: the file is of a newer version.
+        VersionError: the file is of another version.
         FormatError: a rule of docs/format.md is broken.
     """
     gpu_bytes, gpu_crc, json_crc = _check_header(data[:_HEADER_BYTES], len(data))
@@ -99,7 +99,7 @@ def read_file(path: str | Path) -> tuple[np.ndarray, dict]:
     Nothing is read into memory before the header has been found to agree with the size of the file.
 
     Raises:
-        VersionError: the file is of a newer version.
+        VersionError: the file is of another version.
         FormatError: the file cannot be read or breaks a rule of docs/format.md.
     """
     path = Path(path)

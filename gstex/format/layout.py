@@ -4,6 +4,7 @@ Data and sizes only: the rules are in rules.py, the words are made in words.py. 
 docs/format.md, where each number has its reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,12 @@ __all__ = [
     "MAX_CHANNELS",
     "MAX_GROUP",
     "MAX_LEVELS",
+    "MAX_PALETTES",
+    "MAX_PALETTE_BITS",
     "MAX_SIZE",
     "MAX_STRIDE",
     "MAX_TOP_K",
+    "MIN_STRIDE",
     "RAW_BIT",
     "SHARED_BIT",
     "VERSION",
@@ -35,25 +39,28 @@ __all__ = [
     "index_words",
     "mip_block_words",
     "mip_size",
+    "palette_words",
     "raw_texel_words",
     "raw_words",
     "record_words",
 ]
 
-VERSION = 0
+VERSION = 1
 MAGIC = 0x4D545347  # "GSTM"
 
 RAW_BIT, SHARED_BIT = 1 << 8, 1 << 9  # in word 0 of a mip block
 
-HEADER_FIXED_WORDS = 10
+HEADER_FIXED_WORDS = 11
 LEVEL_ENTRY_WORDS = 7
 ALIGN_WORDS = 64  # 256 bytes
 
 MAX_SIZE = 16384  # texels along an axis
 MAX_CHANNELS = 16
+MAX_PALETTES = 4
+MAX_PALETTE_BITS = 12
 MAX_LEVELS = 16
 MAX_CELLS = 8192  # cells along an axis
-MAX_STRIDE = 320  # bits
+MIN_STRIDE, MAX_STRIDE = 4, 320  # bits
 MAX_TOP_K = 32
 MAX_CANDIDATES = 4096
 
@@ -66,7 +73,7 @@ class LevelLayout:
     """Grid and record layout of one level: what its entry in the mip block says, without offsets.
 
     `stride` and the `*_bits` are in bits. `scale_lo` and `scale_step` give the log2 of an inverse scale in
-    1/texel; they are stored as float32.
+    1/texel; they are stored as float32. A `regular` level holds one Gaussian in every cell and needs no index.
     """
 
     cells_x: int
@@ -79,6 +86,7 @@ class LevelLayout:
     amplitude_bits: int
     scale_lo: float
     scale_step: float
+    regular: bool = False
 
     @property
     def geometry_widths(self) -> tuple[int, ...]:
@@ -88,7 +96,7 @@ class LevelLayout:
 
     @property
     def geometry_bits(self) -> int:
-        """Bits of a record before its features."""
+        """Bits of a record before its palette entries and features."""
         return sum(self.geometry_widths)
 
 
@@ -98,13 +106,19 @@ class PackedLevel:
 
     cell: int64 [N], row-major cell number, non-decreasing.
     geometry: uint32 [N, 6], codes of position_x, position_y, rotation, scale_u, scale_v, amplitude.
-    features: uint32 [N, C], codes; 0 where the channel is constant (channel_bits == 0).
+    features: uint32 [N, C], codes; 0 where channel_bits is 0.
+    entries: uint32 [N, P], the entry of every palette; None for a material without palettes, kept as [N, 0].
     """
 
     layout: LevelLayout
     cell: np.ndarray
     geometry: np.ndarray
     features: np.ndarray
+    entries: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.entries is None:
+            object.__setattr__(self, "entries", np.zeros((len(self.cell), 0), np.uint32))
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,9 @@ class PackedMaterial:
 
     width, height: texels of mip 0. channel_lo, channel_step: float32 [C]. channel_bits: int64 [C], 0..12.
     srgb: bool [C], channels whose values are sRGB-encoded.
+    varying: bool [C], channels that vary; None for those with bits of their own, which is all of them where there
+    are no palettes. palettes: at most 4, each uint8 [2^bits, V] with bits 1..12: what an entry adds to the codes of
+    the V channels that vary, in channel order.
     """
 
     width: int
@@ -149,6 +166,12 @@ class PackedMaterial:
     channel_bits: np.ndarray
     srgb: np.ndarray
     mips: tuple[PackedMip | PackedRawMip | PackedSharedMip, ...]
+    varying: np.ndarray = None  # type: ignore[assignment]
+    palettes: tuple[np.ndarray, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.varying is None:
+            object.__setattr__(self, "varying", np.asarray(self.channel_bits) > 0)
 
 
 def mip_size(size: int, mip: int) -> int:
@@ -166,9 +189,14 @@ def mip_block_words(channels: int, levels: int) -> int:
     return 2 + channels + LEVEL_ENTRY_WORDS * levels
 
 
-def raw_texel_words(channel_bits: np.ndarray) -> int:
-    """Words of one texel of a raw mip: a byte for every channel that varies (int [C], 0 = constant)."""
-    return -(-int(np.count_nonzero(channel_bits)) // 4)
+def raw_texel_words(varying: int) -> int:
+    """Words of one texel of a raw mip, or of an entry of a palette: a byte for each of the channels that vary."""
+    return -(-varying // 4)
+
+
+def palette_words(palette_bits: Sequence[int], varying: int) -> int:
+    """Words of palettes of 2^bits entries each, for a number of channels that vary."""
+    return sum(1 << bits for bits in palette_bits) * raw_texel_words(varying)
 
 
 def raw_words(width: int, height: int, texel_words: int) -> int:
@@ -176,12 +204,14 @@ def raw_words(width: int, height: int, texel_words: int) -> int:
     return 2 + width * height * texel_words
 
 
-def index_words(cells_x: int, cells_y: int, counts: np.ndarray) -> int:
-    """Words of a level's cell index.
+def index_words(cells_x: int, cells_y: int, counts: np.ndarray, *, regular: bool = False) -> int:
+    """Words of a level's cell index: 0 if the level is regular.
 
     Args:
         counts: integer array of cells_x * cells_y entries, Gaussians of each cell in row-major order.
     """
+    if regular:
+        return 0
     cells = cells_x * cells_y
     crowded_cells = np.flatnonzero(np.reshape(counts, -1) > 15)
     crowded_groups = np.unique(crowded_cells // GROUP_CELLS).size

@@ -15,14 +15,17 @@ from .layout import (
     MAX_CELLS,
     MAX_CHANNELS,
     MAX_LEVELS,
+    MAX_PALETTE_BITS,
+    MAX_PALETTES,
     MAX_SIZE,
     MAX_STRIDE,
     MAX_TOP_K,
+    MIN_STRIDE,
     LevelLayout,
 )
 
 __all__ = ["Header", "check_background", "check_candidates", "check_grids", "check_header", "check_level",
-           "check_shared", "require"]
+           "check_regular", "check_shared", "require"]
 
 MAX_CHANNEL_BITS = 12
 LOG_AMPLITUDE_RANGE = (-16, 8)
@@ -32,7 +35,7 @@ CHANNEL_RANGE = (-1, 2)
 
 @dataclass(frozen=True)
 class Header:
-    """The numbers of the material header that are not offsets. Channel arrays are [C]; srgb is bool."""
+    """The numbers of the material header that are not offsets. Channel arrays are [C]; srgb and varying are bool."""
 
     width: int
     height: int
@@ -46,6 +49,18 @@ class Header:
     channel_step: np.ndarray
     channel_bits: np.ndarray
     srgb: np.ndarray
+    varying: np.ndarray
+    palette_bits: tuple[int, ...]
+
+    @property
+    def varying_count(self) -> int:
+        """V, the number of channels that vary."""
+        return int(np.count_nonzero(self.varying))
+
+    @property
+    def value_widths(self) -> tuple[int, ...]:
+        """Bits of the fields of a record behind its geometry: palette entries, then channels."""
+        return (*self.palette_bits, *self.channel_bits.tolist())
 
 
 def require(ok: bool, name: str, got: object, expected: str) -> None:
@@ -71,7 +86,18 @@ def check_header(header: Header) -> None:
     for channel in range(len(header.channel_bits)):
         require_range(f"channel_lo[{channel}]", float(header.channel_lo[channel]), *CHANNEL_RANGE)
         require_range(f"channel_step[{channel}]", float(header.channel_step[channel]), 0, 1)
-        require_range(f"channel_bits[{channel}]", int(header.channel_bits[channel]), 0, MAX_CHANNEL_BITS)
+        bits = int(header.channel_bits[channel])
+        require_range(f"channel_bits[{channel}]", bits, 0, MAX_CHANNEL_BITS)
+        require(bits == 0 or header.varying[channel], f"channel_bits[{channel}]", bits,
+                "0: the channel does not vary")
+        require(bits > 0 or not header.varying[channel] or len(header.palette_bits) > 0,
+                f"channel_bits[{channel}]", bits,
+                f"1 .. {MAX_CHANNEL_BITS}: the channel varies and there are no palettes")
+    require_range("number of palettes", len(header.palette_bits), 0, MAX_PALETTES)
+    require(not header.palette_bits or header.varying_count > 0, "number of palettes", len(header.palette_bits),
+            "0: all channels of this material are constant")
+    for palette, bits in enumerate(header.palette_bits):
+        require_range(f"palette_bits[{palette}]", bits, 1, MAX_PALETTE_BITS)
 
 
 def check_background(background: np.ndarray, header: Header, *, where: str) -> None:
@@ -79,7 +105,7 @@ def check_background(background: np.ndarray, header: Header, *, where: str) -> N
     for channel, value in enumerate(background):
         name = f"{where} background[{channel}]"
         require_range(name, float(value), *CHANNEL_RANGE)
-        if header.channel_bits[channel] == 0:
+        if not header.varying[channel]:
             require(value == header.channel_lo[channel], name, value,
                     f"channel_lo = {header.channel_lo[channel]} because the channel is constant")
 
@@ -89,15 +115,16 @@ def check_level(layout: LevelLayout, header: Header, *, where: str) -> None:
     least_cells = 3 if header.repeat else 1
     require_range(f"{where} cells_x", layout.cells_x, least_cells, MAX_CELLS)
     require_range(f"{where} cells_y", layout.cells_y, least_cells, MAX_CELLS)
-    require_range(f"{where} position_x_bits", layout.position_x_bits, 1, 15)
-    require_range(f"{where} position_y_bits", layout.position_y_bits, 1, 15)
-    require_range(f"{where} rotation_bits", layout.rotation_bits, 1, 12)
-    require_range(f"{where} scale_bits", layout.scale_bits, 1, 12)
+    require_range(f"{where} position_x_bits", layout.position_x_bits, 0, 15)
+    require_range(f"{where} position_y_bits", layout.position_y_bits, 0, 15)
+    require_range(f"{where} rotation_bits", layout.rotation_bits, 0, 12)
+    require_range(f"{where} scale_bits", layout.scale_bits, 0, 12)
     require_range(f"{where} amplitude_bits", layout.amplitude_bits, 0, 12)
 
-    field_bits = layout.geometry_bits + int(np.sum(header.channel_bits))
-    require(layout.stride % 8 == 0 and field_bits <= layout.stride <= MAX_STRIDE, f"{where} stride",
-            layout.stride, f"a multiple of 8 in {field_bits} .. {MAX_STRIDE}")
+    field_bits = layout.geometry_bits + sum(header.value_widths)
+    least_stride = max(field_bits, MIN_STRIDE)
+    require(layout.stride % 4 == 0 and least_stride <= layout.stride <= MAX_STRIDE, f"{where} stride",
+            layout.stride, f"a multiple of 4 in {least_stride} .. {MAX_STRIDE}")
     two_words = 32 + gcd(layout.stride, 32)
     require(layout.geometry_bits <= two_words, f"{where} geometry bits", layout.geometry_bits,
             f"at most {two_words} with a stride of {layout.stride} bits")
@@ -109,6 +136,13 @@ def check_level(layout: LevelLayout, header: Header, *, where: str) -> None:
     require_range(f"{where} log-amplitude of the last code",
                   header.amplitude_lo + header.amplitude_step * (2**layout.amplitude_bits - 1),
                   *LOG_AMPLITUDE_RANGE)
+
+
+def check_regular(layout: LevelLayout, count: int, *, where: str) -> None:
+    """Check the number of Gaussians of a regular level."""
+    cells = layout.cells_x * layout.cells_y
+    require(not layout.regular or count == cells, f"{where} count", count,
+            f"{cells}, one for every cell of a regular level")
 
 
 def check_grids(layouts: list[LevelLayout], *, where: str) -> None:

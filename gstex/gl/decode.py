@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..decode import shape
+from ..format.layout import MAX_TOP_K
 from .buffer import WordBuffer
 from .context import import_gl
 from .program import compute_program
@@ -29,7 +30,8 @@ def decode_mips(words: np.ndarray, mips: Sequence[int] | None = None) -> list[np
     gl = import_gl()
     channels = shape(words, 0)[2]
     layers = -(-channels // 4)
-    program = compute_program("decode.comp", {"GSTEX_VEC4S": layers})
+    top_k = min(int(words[3]) >> 16 & 0xFF, MAX_TOP_K)
+    program = compute_program("decode.comp", {"GSTEX_VEC4S": layers, "GSTEX_MAX_K": top_k})
     buffer = WordBuffer([words])
     decoded = []
     for mip in range(int(words[3]) >> 8 & 0xFF) if mips is None else mips:

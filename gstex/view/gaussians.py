@@ -79,7 +79,7 @@ def _texels(packed: PackedMaterial, block: PackedRawMip) -> np.ndarray:
     """Values [H, W, C] of a raw mip; a constant channel has its one value."""
     values = np.empty((*block.texels.shape[:2], len(packed.channel_bits)))
     values[:] = packed.channel_lo
-    values[:, :, packed.channel_bits > 0] = block.texels / 255
+    values[:, :, packed.varying] = block.texels / 255
     return values
 
 
@@ -92,10 +92,15 @@ def _read_level(packed: PackedMaterial, level, size: np.ndarray, widened: float)
     cells = np.array([layout.cells_x, layout.cells_y])
     inside = (codes[:, :2] + 0.5) / np.exp2([layout.position_x_bits, layout.position_y_bits])
     corner = np.stack([level.cell % layout.cells_x, level.cell // layout.cells_x], axis=1)
-    half = 2.0 ** (layout.rotation_bits - 1)
-    h = (codes[:, 2] - half) * (np.tan(np.pi / 8) / half)
+    h = np.zeros(len(codes))
+    if layout.rotation_bits:
+        half = 2.0 ** (layout.rotation_bits - 1)
+        h = (codes[:, 2] - half) * (np.tan(np.pi / 8) / half)
     direction = np.stack([1 - h * h, 2 * h], axis=1) / (1 + h * h)[:, None]
     sigma = np.hypot(np.exp2(-(layout.scale_lo + codes[:, 3:5] * layout.scale_step)), widened)
     amplitude = packed.amplitude_lo + codes[:, 5] * packed.amplitude_step
-    features = packed.channel_lo + level.features * packed.channel_step.astype(np.float64)
+    values = level.features.astype(np.float64)
+    for palette, entries in zip(packed.palettes, level.entries.T, strict=True):
+        values[:, packed.varying] += palette[entries]
+    features = packed.channel_lo + values * packed.channel_step.astype(np.float64)
     return inside, (corner + inside) * (size / cells), direction, sigma, amplitude, features

@@ -19,10 +19,10 @@ _NAMES = {
 
 
 class Programs:
-    """Programs for files with up to `vec4s` groups of four channels."""
+    """Programs for files with up to `vec4s` groups of four channels and a K of up to `top_k` (0: all are blended)."""
 
-    def __init__(self, vec4s: int):
-        self._vec4s = vec4s
+    def __init__(self, vec4s: int, top_k: int):
+        self._of_file = {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": top_k}
         self._made: dict[tuple[Any, ...], Program] = {}
 
     def get(self, vertex: str, fragment: str, **defines: int | str) -> Program:
@@ -31,7 +31,7 @@ class Programs:
         if key not in self._made:
             named = {k: f"{k}_{v.upper()}" if isinstance(v, str) else v for k, v in defines.items()}
             self._made[key] = draw_program(
-                f"view/{vertex}", f"view/{fragment}", {**_NAMES, "GSTEX_VEC4S": self._vec4s, **named}
+                f"view/{vertex}", f"view/{fragment}", {**_NAMES, **self._of_file, **named}
             )
         return self._made[key]
 

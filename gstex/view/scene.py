@@ -35,7 +35,7 @@ class Scene:
         texture = document.texture
         self._gl = gl = import_gl()
         self._words = WordBuffer([texture.words])
-        self._programs = Programs(-(-texture.channels // 4))
+        self._programs = Programs(-(-texture.channels // 4), int(texture.words[3]) >> 16 & 0xFF)
         self._nothing = gl.glGenVertexArrays(1)  # the core profile draws with no other
         self._stacks: dict[str, int] = {}
         self._ellipses = Ellipses()

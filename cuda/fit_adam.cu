@@ -1,0 +1,30 @@
+// The optimiser: Adam, and the numbers of a step that change from one to the next.
+
+// A row of a schedule, float [FIT_KNOBS]: jitter x, jitter y, factor of the rates, 1 / (1 - beta1^n) and the same with
+// beta2.
+#define FIT_KNOBS 5
+
+// One step (Kingma and Ba 2015, algorithm 1) of values [rows, columns]; a thread a value.
+//
+// rate: [columns]. knobs: [FIT_KNOBS], of this step.
+extern "C" __global__ void fit_adam(float *values, const float *gradient, float *first_moment, float *second_moment,
+                                    const float *rate, const float *knobs, float beta1, float beta2, int columns,
+                                    int count) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    const float d = gradient[i];
+    const float m = beta1 * first_moment[i] + (1.0f - beta1) * d;
+    const float v = beta2 * second_moment[i] + (1.0f - beta2) * d * d;
+    first_moment[i] = m;
+    second_moment[i] = v;
+    values[i] -= rate[i % columns] * knobs[2] * m * knobs[3] / (sqrtf(v * knobs[4]) + 1e-12f);
+}
+
+// Takes the next row of a schedule [rows, FIT_KNOBS], the last one again when there is none left.
+//
+// now: [FIT_KNOBS]. done: [1], how many have been taken, which this counts up. One thread.
+extern "C" __global__ void fit_advance(const float *schedule, int rows, float *now, int *done) {
+    const int row = min(done[0], rows - 1);
+    for (int i = 0; i < FIT_KNOBS; ++i) now[i] = schedule[FIT_KNOBS * row + i];
+    done[0] += 1;
+}

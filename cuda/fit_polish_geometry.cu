@@ -1,0 +1,178 @@
+// Better geometry codes: every Gaussian tries each of its codes one up and one down. gstex/fit/search.py on the GPU.
+
+#include "fit_levels.cuh"
+#include "fit_polish.cuh"
+
+#define CODES 6
+#define MOVES (2 * CODES)
+#define THREADS 128
+#define WARPS (THREADS / 32)
+#define VIEWS 8        // at most
+#define UNIT 0.84932180028801904 // sqrt(log2(e) / 2), see fit_gather.cu
+
+struct Codes {
+    int code[CODES];
+};
+
+// The codes after a move; move MOVES is none.
+static __device__ __forceinline__ Codes moved_codes(const unsigned *codes, int move) {
+    Codes result;
+#pragma unroll
+    for (int i = 0; i < CODES; ++i) result.code[i] = int(codes[i]) + (i == move / 2 ? 2 * (move % 2) - 1 : 0);
+    return result;
+}
+
+// The smaller log sigma of codes.
+static __device__ __forceinline__ double least_sigma(const Codes &codes, const double *level) {
+    const int finest = max(codes.code[3], codes.code[4]);
+    return -LN2 * (level[LEVEL_SCALE_LO] + double(finest) * level[LEVEL_SCALE_STEP]);
+}
+
+// Row of `derived` (FitScene) of codes in a view.
+static __device__ __forceinline__ void derive(const Codes &codes, const int *place, const double *level,
+                                              double amplitude_lo, double amplitude_step, double tan_22_5,
+                                              float scale_x, float scale_y, float filter, float *derived) {
+    double at[2], inverse[2];
+    for (int axis = 0; axis < 2; ++axis) {
+        const double inside = (double(codes.code[axis]) + 0.5) / level[LEVEL_POSITIONS + axis];
+        at[axis] = (double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis];
+        const double log_sigma =
+            -LN2 * (level[LEVEL_SCALE_LO] + double(codes.code[3 + axis]) * level[LEVEL_SCALE_STEP]);
+        const double mean = 0.5 * (double(scale_x) + double(scale_y));
+        inverse[axis] = UNIT / (mean * sqrt(exp(2.0 * log_sigma) + double(filter) * double(filter)));
+    }
+    const double half = level[LEVEL_ROTATION_HALF], h = (double(codes.code[2]) - half) * (tan_22_5 / half);
+    const double c = (1.0 - h * h) / (1.0 + h * h), s = 2.0 * h / (1.0 + h * h);
+    derived[0] = float(at[0] * scale_x);
+    derived[1] = float(at[1] * scale_y);
+    derived[2] = float(inverse[0] * c);
+    derived[3] = float(inverse[0] * s);
+    derived[4] = float(inverse[1] * s);
+    derived[5] = float(inverse[1] * c);
+    derived[6] = float((amplitude_lo + double(codes.code[5]) * amplitude_step) * GSTEX_LOG2E);
+}
+
+// A lane's point of an entry: offset from the view's origin, in which a derived row gives its position, and the fade.
+struct Place {
+    float x, y, fade;
+};
+
+static __device__ __forceinline__ Place place_of(const FitSamples &samples, int tile, int entry, int g, int k) {
+    const int view = samples.view[tile], column = k % GSTEX_TILE, row = k / GSTEX_TILE;
+    Place place;
+    place.x = samples.origin[2 * tile] + float(column) - float(samples.image[2 * entry]) * samples.extent[2 * view];
+    place.y =
+        samples.origin[2 * tile + 1] + float(row) - float(samples.image[2 * entry + 1]) * samples.extent[2 * view + 1];
+    place.fade = 1.0f;
+    if (samples.faded[entry]) {
+        const float4 cell = ((const float4 *)samples.where)[(long long)view * samples.count + g];
+        place.fade = fit_fade(place.x / cell.z - cell.x) * fit_fade(place.y / cell.w - cell.y);
+    }
+    return place;
+}
+
+static __device__ __forceinline__ float weight_of(const float *derived, const Place &place) {
+    const float dx = place.x - derived[0], dy = place.y - derived[1];
+    const float u = derived[2] * dx + derived[3] * dy, v = derived[5] * dy - derived[4] * dx;
+    return gstex_exp2(derived[6] - u * u - v * v) * place.fade;
+}
+
+// The Gaussians of a batch, no two of which share a tile, make the best of their moves if it lowers the error.
+//
+// batch: one a block of THREADS. by_start, by_gaussian: entries of a Gaussian, tile by tile. tile_of: [E]. scale: [V, 2]
+// and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see fit_codes.cu. least: no move makes a log sigma
+// smaller than that. target, importance: [T, C, 64]. features: [N, C]. codes: [N, 6]; total [T, 64] and out [T, C, 64]
+// follow.
+extern "C" __global__ void __launch_bounds__(THREADS)
+fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, const long long *by_gaussian,
+               const int *tile_of, int views, const float *scale, const float *filter, const int *placement,
+               const double *levels, double amplitude_lo, double amplitude_step, double tan_22_5, double least,
+               const float *target, const float *importance, const float *features, unsigned *codes, float *total,
+               float *out) {
+    __shared__ float rows[VIEWS][MOVES + 1][8]; // derived; the last is that of no move
+    __shared__ int allowed[MOVES];
+    __shared__ double rises[WARPS][MOVES];
+    const FitSamples samples = FIT_SAMPLES;
+    const int g = batch[blockIdx.x], lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    const int *place = placement + 3 * g;
+    const double *level = levels + LEVEL_FIELDS * place[0];
+    for (int i = threadIdx.x; i < views * (MOVES + 1); i += THREADS) {
+        const int v = i / (MOVES + 1), move = i % (MOVES + 1);
+        const Codes trial = moved_codes(codes + CODES * g, move);
+        derive(trial, place, level, amplitude_lo, amplitude_step, tan_22_5, scale[2 * v], scale[2 * v + 1], filter[v],
+               rows[v][move]);
+        if (v || move == MOVES) continue;
+        const double lasts[CODES] = {level[LEVEL_POSITIONS] - 1.0,  level[LEVEL_POSITIONS + 1] - 1.0,
+                                     2.0 * level[LEVEL_ROTATION_HALF] - 1.0, level[LEVEL_SCALE_LAST],
+                                     level[LEVEL_SCALE_LAST], level[LEVEL_AMPLITUDE_LAST]};
+        const double now = least_sigma(moved_codes(codes + CODES * g, MOVES), level);
+        allowed[move] = trial.code[move / 2] >= 0 && double(trial.code[move / 2]) <= lasts[move / 2] &&
+                        least_sigma(trial, level) >= fmin(least, now);
+    }
+    __syncthreads();
+
+    double rise[MOVES] = {};
+    for (int i = by_start[g] + warp; i < by_start[g + 1]; i += WARPS) {
+        const int entry = int(by_gaussian[i]), tile = tile_of[entry];
+        const float(*derived)[8] = rows[view[tile]];
+        float sums[MOVES] = {};
+        for (int k = lane; k < FIT_POINTS; k += 32) {
+            // A move of the weight by d moves the value by m (feature - value), m = d / (total + d), and the error by
+            // m^2 square + 2 m product.
+            float square = 0.0f, product = 0.0f;
+#pragma unroll
+            for (int c = 0; c < FIT_CHANNELS; ++c) {
+                const long long at = ((long long)tile * FIT_CHANNELS + c) * FIT_POINTS + k;
+                const float value = out[at], apart = features[g * FIT_CHANNELS + c] - value;
+                square += importance[at] * apart * apart;
+                product += importance[at] * apart * (value - target[at]);
+            }
+            const Place here = place_of(samples, tile, entry, g, k);
+            const float sum = total[(long long)tile * FIT_POINTS + k], old = weight_of(derived[MOVES], here);
+#pragma unroll
+            for (int m = 0; m < MOVES; ++m) {
+                const float difference = weight_of(derived[m], here) - old;
+                const float moved = difference / fmaxf(sum + difference, 1e-12f);
+                sums[m] += moved * (moved * square + product + product);
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < MOVES; ++m) rise[m] += double(sums[m]);
+    }
+#pragma unroll
+    for (int m = 0; m < MOVES; ++m) {
+        const double sum = fit_warp_sum_double(rise[m]);
+        if (lane == 0) rises[warp][m] = sum;
+    }
+    __syncthreads();
+    int best = -1;
+    double least_rise = 0.0;
+    for (int m = 0; m < MOVES; ++m) {
+        double sum = 0.0;
+        for (int w = 0; w < WARPS; ++w) sum += rises[w][m];
+        if (allowed[m] && sum < least_rise) least_rise = sum, best = m;
+    }
+    if (best < 0) return;
+
+    if (threadIdx.x == 0) codes[CODES * g + best / 2] += unsigned(2 * (best % 2) - 1);
+    for (int i = by_start[g] + warp; i < by_start[g + 1]; i += WARPS) {
+        // One warp for all images of the Gaussian in a tile.
+        const int tile = tile_of[by_gaussian[i]];
+        if (i > by_start[g] && tile_of[by_gaussian[i - 1]] == tile) continue;
+        const float(*derived)[8] = rows[view[tile]];
+        for (int j = i; j < by_start[g + 1] && tile_of[by_gaussian[j]] == tile; ++j) {
+            for (int k = lane; k < FIT_POINTS; k += 32) {
+                const Place here = place_of(samples, tile, int(by_gaussian[j]), g, k);
+                const float difference = weight_of(derived[best], here) - weight_of(derived[MOVES], here);
+                float *sum = total + (long long)tile * FIT_POINTS + k;
+                const float now = fmaxf(*sum + difference, 1e-12f), moved = difference / now;
+                *sum = now;
+#pragma unroll
+                for (int c = 0; c < FIT_CHANNELS; ++c) {
+                    float *value = out + ((long long)tile * FIT_CHANNELS + c) * FIT_POINTS + k;
+                    *value += moved * (features[g * FIT_CHANNELS + c] - *value);
+                }
+            }
+        }
+    }
+}

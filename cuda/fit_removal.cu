@@ -1,0 +1,77 @@
+// What each Gaussian is worth, and where the error is: `removal` of gstex/fit/kernels.py.
+//
+// Block: 32 REMOVAL_WARPS, a warp a tile. Grid: tiles / REMOVAL_WARPS, rounded up.
+
+#include "fit.cuh"
+
+#define REMOVAL_WARPS 2
+// A point in shared memory, in units of 16 bytes: value [C], importance [C], error [C], 1 / sum of weights.
+#define POINT_QUADS ((3 * FIT_CHANNELS + 1 + 3) / 4)
+#define WARP_QUADS (32 * FIT_STAGED > FIT_POINTS * POINT_QUADS ? 32 * FIT_STAGED : FIT_POINTS * POINT_QUADS)
+
+// The rise of the squared error at the texel centres without a Gaussian, tile by tile.
+//
+// With w the normalised weight, r = w / (1 - w) and d = value - feature, removing it moves a value by r d, so the rise
+// is the sum over c of importance (r^2 d^2 + 2 r d error). A Gaussian that makes up all of a point counts as 0.999.
+//
+// entry_sums: [E, 2], row slot[entry]: that rise, and the sum over points and channels of importance w^2.
+// error: [H, W], the squared error of a texel, summed over channels.
+extern "C" __global__ void __launch_bounds__(32 * REMOVAL_WARPS)
+fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int repeat, float *entry_sums,
+            float *error) {
+    __shared__ float4 memory[REMOVAL_WARPS][WARP_QUADS];
+    const FitScene scene = FIT_SCENE;
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, number = blockIdx.x * REMOVAL_WARPS + warp;
+    if (number >= tiles) return;
+    const FitTile tile = fit_tile(scene, number);
+    float value[2][FIT_CHANNELS], inverse[2];
+    fit_blend(scene, tile, lane, memory[warp], value, inverse);
+    float *points = (float *)memory[warp];
+#pragma unroll
+    for (int t = 0; t < 2; ++t) {
+        const int column = tile.column + (lane & 7), row = tile.row + (lane >> 3) + 4 * t;
+        const bool inside = column < width && row < height;
+        const FitCorners corners = fit_corners(column, row, jitter, width, height, repeat);
+        float wanted[FIT_CHANNELS], counts[FIT_CHANNELS];
+        fit_sample(target, corners, wanted);
+        fit_sample(importance, corners, counts);
+        float *point = points + (lane + 32 * t) * 4 * POINT_QUADS;
+        float sum = 0.0f;
+#pragma unroll
+        for (int c = 0; c < FIT_CHANNELS; ++c) {
+            const float difference = value[t][c] - wanted[c];
+            sum += counts[c] * difference * difference;
+            point[c] = value[t][c];
+            point[FIT_CHANNELS + c] = inside ? counts[c] : 0.0f;
+            point[2 * FIT_CHANNELS + c] = difference;
+        }
+        point[3 * FIT_CHANNELS] = inverse[t];
+        if (inside) error[(long long)row * width + column] = sum;
+    }
+    __syncwarp();
+    for (int from = tile.first; from < tile.last; from += 32) {
+        const FitShare share = fit_share(from, tile.last, lane);
+        const FitGaussian g = fit_gaussian(scene, tile, share.entry);
+        float features[FIT_CHANNELS], sums[2] = {0.0f, 0.0f};
+        fit_read(scene.features + g.index * FIT_CHANNELS, features);
+        for (int j = share.row; j < share.row + share.rows; ++j) {
+            const float dy = float(j) - g.y, fade_row = fit_fade(g.fade_y + float(j) * g.step_y);
+            const float u0 = g.as * dy - g.ac * g.x, v0 = g.bc * dy + g.bs * g.x;
+            for (int i = 0; i < GSTEX_TILE; ++i) {
+                const float *point = points + (j * GSTEX_TILE + i) * 4 * POINT_QUADS;
+                const float u = u0 + g.ac * float(i), v = v0 - g.bs * float(i);
+                const float weight = gstex_exp2(g.amplitude - u * u - v * v) *
+                                     (fit_fade(g.fade_x + float(i) * g.step_x) * fade_row) * point[3 * FIT_CHANNELS];
+                const float most = fminf(weight, 0.999f), ratio = most / (1.0f - most);
+#pragma unroll
+                for (int c = 0; c < FIT_CHANNELS; ++c) {
+                    const float moved = ratio * (point[c] - features[c]), off = point[2 * FIT_CHANNELS + c];
+                    sums[0] += point[FIT_CHANNELS + c] * moved * (moved + off + off);
+                    sums[1] += point[FIT_CHANNELS + c] * weight * weight;
+                }
+            }
+        }
+        fit_add_parts(share, sums);
+        if (share.counts) ((float2 *)entry_sums)[scene.slot[share.entry]] = make_float2(sums[0], sums[1]);
+    }
+}

@@ -1,0 +1,263 @@
+// Reads a GPU section: docs/format.md, in the order of shaders/gstex.glsl.
+//
+// The host has proved that the words are sound (gstex.format.validate), so nothing is checked here. `words` is the
+// first word of the material. VARYING, the number of channels that vary, is known when a kernel is compiled: what is
+// summed for them stays in registers. Channels that do not vary are no concern of most of this. Divisions are
+// __fdividef, which is within 2 units of the last place and a fifth of the work.
+
+#include "gstex.cuh"
+
+#ifndef VARYING
+#define VARYING 8
+#endif
+
+// ---- What is the same for all Gaussians of a texel: header, mip and level ------------------------------------------
+
+struct GstexHeader {
+    int width, height;  // of mip 0, texels
+    int channels, mips;
+    int top_k;          // how many Gaussians are blended; 0: all in reach
+    int candidates_max;
+    bool repeat, bilinear;
+    float amplitude_lo, amplitude_step;
+    gstex_word srgb, varying;     // a bit a channel
+    int ranges;                   // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
+    unsigned long long own_bits;  // of every channel, 4 bits each
+    int palettes;                 // word of the first entry
+    gstex_word palette_bits;      // 4 bits each
+};
+
+struct GstexMip {
+    int width, height;             // texels
+    float own_width, own_height;   // the same in the texels that its Gaussians are measured in
+    float filter;                  // variance added to that of its Gaussians
+    bool raw;                      // holds texels, not Gaussians
+    int background, level_count;   // word of the background, or of the first texel
+};
+
+struct GstexLevel {
+    int cells_x, cells_y;
+    float cell_width, cell_height; // texels
+    int index, records, stride;    // word, word, bits of a record
+    int x_bits, y_bits, rotation_bits, scale_bits, amplitude_bits;
+    float x_step, y_step;          // cells
+    float rotation_step;           // tangent of the half angle
+    float scale_lo, scale_step;    // log2 of 1/texel
+};
+
+__device__ __forceinline__ float gstex_float(const gstex_word *words, int i) { return __uint_as_float(words[i]); }
+
+__device__ __forceinline__ float gstex_power_of_2(int exponent) { return __int_as_float((exponent + 127) << 23); }
+
+__device__ __forceinline__ GstexHeader gstex_header(const gstex_word *words) {
+    GstexHeader h;
+    h.width = gstex_bits(words[2], 0, 16);
+    h.height = gstex_bits(words[2], 16, 16);
+    h.channels = gstex_bits(words[3], 0, 8);
+    h.mips = gstex_bits(words[3], 8, 8);
+    h.top_k = min(gstex_bits(words[3], 16, 8), GSTEX_MAX_TOP_K);
+    h.repeat = gstex_bits(words[3], 24, 1);
+    h.bilinear = gstex_bits(words[3], 25, 1);
+    h.amplitude_lo = gstex_float(words, 5);
+    h.amplitude_step = gstex_float(words, 6);
+    h.candidates_max = int(min(words[7], gstex_word(GSTEX_MAX_CANDIDATES)));
+    h.palettes = int(words[8]);
+    h.srgb = words[9] & 0xFFFFu;
+    h.varying = words[9] >> 16;
+    h.palette_bits = words[10] & 0xFFFFu;
+    h.ranges = GSTEX_HEADER_FIXED_WORDS + h.mips;
+    int widths = h.ranges + 2 * h.channels;
+    h.own_bits = words[widths];
+    if (h.channels > 8) h.own_bits |= (unsigned long long)words[widths + 1] << 32;
+    return h;
+}
+
+__device__ __forceinline__ GstexMip gstex_mip(const gstex_word *words, const GstexHeader &h, int number) {
+    GstexMip mip;
+    int block = int(words[GSTEX_HEADER_FIXED_WORDS + number]);
+    gstex_word kind = words[block];
+    mip.width = max(h.width >> number, 1);
+    mip.height = max(h.height >> number, 1);
+    mip.own_width = float(mip.width);
+    mip.own_height = float(mip.height);
+    mip.filter = 0.0f;
+    mip.raw = kind & GSTEX_RAW_BIT;
+    if (kind & GSTEX_SHARED_BIT) { // the Gaussians of mip 0 are drawn smaller, so they are blurred first
+        float sigma = gstex_float(words, block + 1);
+        mip.filter = sigma * sigma;
+        mip.own_width = float(h.width);
+        mip.own_height = float(h.height);
+        block = int(words[GSTEX_HEADER_FIXED_WORDS]);
+        kind = words[block];
+    }
+    mip.background = block + 2;
+    mip.level_count = min(gstex_bits(kind, 0, 8), GSTEX_MAX_LEVELS);
+    return mip;
+}
+
+__device__ __forceinline__ GstexLevel gstex_level(const gstex_word *words, const GstexHeader &h, const GstexMip &mip,
+                                                  int number) {
+    const gstex_word *entry = words + mip.background + h.channels + GSTEX_LEVEL_ENTRY_WORDS * number;
+    GstexLevel level;
+    level.cells_x = gstex_bits(entry[0], 0, 16);
+    level.cells_y = gstex_bits(entry[0], 16, 16);
+    level.index = int(entry[1]);
+    level.records = int(entry[2]);
+    level.stride = gstex_bits(entry[4], 0, 9);
+    level.x_bits = gstex_bits(entry[4], 9, 4);
+    level.y_bits = gstex_bits(entry[4], 13, 4);
+    level.rotation_bits = gstex_bits(entry[4], 17, 4);
+    level.scale_bits = gstex_bits(entry[4], 21, 4);
+    level.amplitude_bits = gstex_bits(entry[4], 25, 4);
+    level.x_step = gstex_power_of_2(-level.x_bits);
+    level.y_step = gstex_power_of_2(-level.y_bits);
+    level.rotation_step = GSTEX_TAN_22_5 * gstex_power_of_2(1 - level.rotation_bits);
+    level.scale_lo = __uint_as_float(entry[5]);
+    level.scale_step = __uint_as_float(entry[6]);
+    level.cell_width = __fdividef(mip.own_width, float(level.cells_x));
+    level.cell_height = __fdividef(mip.own_height, float(level.cells_y));
+    return level;
+}
+
+// ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
+
+// (first, count): the Gaussians of a cell, as numbers of records of the level.
+__device__ __forceinline__ int2 gstex_cell(const gstex_word *words, const GstexLevel &level, int cell) {
+    const gstex_word *index = words + level.index, *group = index + 3 * (cell >> 4);
+    int inside = cell & 15;
+    gstex_word base = group[0], low = group[1], high = group[2];
+    int begin = gstex_bits(base, 0, 31);
+    if (base >> 31) { // crowded: counts above 15. The sums up to each cell are written out, two a word.
+        const gstex_word *sums = index + low;
+        int next = inside + 1;
+        int before = gstex_bits(sums[inside >> 1], 16 * (inside & 1), 16);
+        int up_to = next < 16 ? gstex_bits(sums[next >> 1], 16 * (next & 1), 16) : gstex_bits(group[3], 0, 31) - begin;
+        return make_int2(begin + before, up_to - before);
+    }
+    // The counts of the cells before this one are added up in four bytes at once, and these by a multiplication.
+    const gstex_word nibbles = 0x0F0F0F0Fu;
+    gstex_word own = inside < 8 ? low : high, others = inside < 8 ? 0u : low;
+    int shift = 4 * (inside & 7);
+    gstex_word before = own & ((1u << shift) - 1u);
+    gstex_word sums = (before & nibbles) + (before >> 4 & nibbles) + (others & nibbles) + (others >> 4 & nibbles);
+    return make_int2(begin + int(sums * 0x01010101u >> 24), gstex_bits(own, shift, 4));
+}
+
+// ---- What a Gaussian weighs and holds: its record ------------------------------------------------------------------
+
+// A reader of bit fields. window: the next `left` bits, lowest first. next: the word after them.
+struct GstexStream {
+    unsigned long long window;
+    int left;
+    const gstex_word *next;
+};
+
+// From a bit of the words on. The two words that are loaded hold the geometry of a record at least; after the last
+// record the guard word may be loaded in vain.
+__device__ __forceinline__ GstexStream gstex_open(const gstex_word *words, unsigned long long bit) {
+    const gstex_word *at = words + (bit >> 5);
+    int skipped = int(bit & 31);
+    GstexStream s;
+    s.window = (at[0] | (unsigned long long)at[1] << 32) >> skipped;
+    s.left = 64 - skipped;
+    s.next = at + 2;
+    return s;
+}
+
+__device__ __forceinline__ int gstex_take(GstexStream &s, int count) { // 0 .. 15 of the bits left
+    int field = gstex_bits(gstex_word(s.window), 0, count);
+    s.window >>= count;
+    s.left -= count;
+    return field;
+}
+
+__device__ __forceinline__ int gstex_take_more(GstexStream &s, int count) { // 0 .. 15 bits
+    if (s.left < count) {
+        s.window |= (unsigned long long)*s.next++ << s.left;
+        s.left += 32;
+    }
+    return gstex_take(s, count);
+}
+
+__device__ __forceinline__ unsigned long long gstex_record_bit(const GstexLevel &level, int record) {
+    return 32ull * (unsigned)level.records + (unsigned long long)(unsigned)record * (unsigned)level.stride;
+}
+
+// The weight of a Gaussian without its fade is 2^(peak - U^2 - V^2) with
+// U = along_x dx + along_y dy, V = across_x dx + across_y dy.
+struct GstexShape {
+    float x, y; // of the centre inside its cell, in cells
+    float along_x, along_y, across_x, across_y, peak;
+};
+
+// The geometry of a record; the stream is left at the first palette's entry.
+__device__ __forceinline__ GstexShape gstex_shape(const GstexHeader &h, const GstexLevel &level, float filter,
+                                                  GstexStream &s) {
+    const float to_log2 = 0.8493218f; // sqrt(log2(e) / 2): e^(-r^2 / 2) as a power of 2
+    GstexShape shape;
+    shape.x = (float(gstex_take(s, level.x_bits)) + 0.5f) * level.x_step;
+    shape.y = (float(gstex_take(s, level.y_bits)) + 0.5f) * level.y_step;
+    int turn = gstex_take(s, level.rotation_bits) - (1 << (level.rotation_bits - 1));
+    float2 axis = gstex_rotation(float(turn) * level.rotation_step);
+    float a = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);
+    float b = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);
+    if (filter > 0.0f) {
+        a *= rsqrtf(1.0f + a * a * filter);
+        b *= rsqrtf(1.0f + b * b * filter);
+    }
+    a *= to_log2;
+    b *= to_log2;
+    shape.along_x = a * axis.x;
+    shape.along_y = a * axis.y;
+    shape.across_x = -b * axis.y;
+    shape.across_y = b * axis.x;
+    shape.peak = GSTEX_LOG2E * (h.amplitude_lo + float(gstex_take(s, level.amplitude_bits)) * h.amplitude_step);
+    return shape;
+}
+
+#if VARYING > 0
+
+// For every channel that varies, the integer that its range is applied to: its own code and what the palettes add.
+struct GstexCodes { int of[VARYING]; };
+
+__device__ __forceinline__ GstexCodes gstex_codes(const gstex_word *words, const GstexHeader &h, GstexStream s) {
+    // Bytes of the entries are added up in pairs of 16 bits: four palettes can not overflow them.
+    gstex_word even[(VARYING + 3) / 4], odd[(VARYING + 3) / 4];
+#pragma unroll
+    for (int w = 0; w < (VARYING + 3) / 4; ++w) even[w] = odd[w] = 0u;
+    const gstex_word *palette = words + h.palettes;
+    for (int p = 0; p < GSTEX_MAX_PALETTES; ++p) {
+        int bits = gstex_bits(h.palette_bits, 4 * p, 4);
+        if (bits == 0) break;
+        const gstex_word *entry = palette + (VARYING + 3) / 4 * gstex_take_more(s, bits);
+        palette += (VARYING + 3) / 4 << bits;
+#pragma unroll
+        for (int w = 0; w < (VARYING + 3) / 4; ++w) {
+            gstex_word bytes = entry[w];
+            even[w] += bytes & 0x00FF00FFu;
+            odd[w] += bytes >> 8 & 0x00FF00FFu;
+        }
+    }
+    GstexCodes codes;
+    gstex_word rest = h.varying; // channels not yet read
+#pragma unroll
+    for (int k = 0; k < VARYING; ++k) {
+        int channel = __ffs(int(rest)) - 1, bits = int(h.own_bits >> 4 * channel & 15);
+        rest &= rest - 1;
+        gstex_word pair = k & 1 ? odd[k / 4] : even[k / 4];
+        codes.of[k] = gstex_bits(pair, 16 * (k / 2 & 1), 16) + gstex_take_more(s, bits);
+    }
+    return codes;
+}
+
+// The value of the k-th varying channel, which is channel `c`: sum of weights times codes, and sum of weights, both
+// with the background's share in the second alone.
+__device__ __forceinline__ float gstex_value(const gstex_word *words, const GstexHeader &h, const GstexMip &mip, int c,
+                                             float codes, float weight) {
+    float lo = gstex_float(words, h.ranges + 2 * c), step = gstex_float(words, h.ranges + 2 * c + 1);
+    float apart = gstex_float(words, mip.background + c) - lo;
+    float value = lo + __fdividef(step * codes + GSTEX_BACKGROUND_WEIGHT * apart, weight);
+    return fminf(fmaxf(value, 0.0f), 1.0f);
+}
+
+#endif

@@ -1,0 +1,64 @@
+"""Numbers that every decoder and fit must share, whatever language it is written in.
+
+Their one owner. docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines; GLSL
+files stay plain text, and a test reads theirs. Limits of the format itself stand in `gstex.format.layout`.
+"""
+
+import math
+
+from .format.layout import (
+    HEADER_FIXED_WORDS,
+    LEVEL_ENTRY_WORDS,
+    MAX_CANDIDATES,
+    MAX_CHANNELS,
+    MAX_LEVELS,
+    MAX_PALETTES,
+    MAX_TOP_K,
+    RAW_BIT,
+    SHARED_BIT,
+)
+
+__all__ = [
+    "BACKGROUND_WEIGHT",
+    "LOG2E",
+    "MAX_TAPS",
+    "NEGLIGIBLE_WEIGHT",
+    "TAN_22_5",
+    "TAP_SLACK",
+    "TILE",
+    "shared_constants",
+]
+
+BACKGROUND_WEIGHT = math.exp(-20)  # of a mip's background in the blend
+TAN_22_5 = math.tan(math.pi / 8)  # of half the largest rotation
+LOG2E = math.log2(math.e)  # weights are computed with exp2
+
+# A weight below this share of the sum so far may be left out: 4096 of them shift a value by 1/4096 at most.
+NEGLIGIBLE_WEIGHT = 2.0**-24
+
+MAX_TAPS = 8  # along the long axis of a footprint
+TAP_SLACK = 1 / 64  # a footprint this little longer than n of its widths takes n taps
+
+TILE = 8  # texels along an edge of what a block of threads decodes or fits at once
+
+
+def shared_constants() -> dict[str, int | float]:
+    """Name in CUDA (without its GSTEX_) -> value, in a fixed order."""
+    return {
+        "BACKGROUND_WEIGHT": BACKGROUND_WEIGHT,
+        "TAN_22_5": TAN_22_5,
+        "LOG2E": LOG2E,
+        "NEGLIGIBLE_WEIGHT": NEGLIGIBLE_WEIGHT,
+        "MAX_TAPS": MAX_TAPS,
+        "TAP_SLACK": TAP_SLACK,
+        "TILE": TILE,
+        "MAX_PALETTES": MAX_PALETTES,
+        "MAX_CANDIDATES": MAX_CANDIDATES,
+        "MAX_CHANNELS": MAX_CHANNELS,
+        "MAX_LEVELS": MAX_LEVELS,
+        "MAX_TOP_K": MAX_TOP_K,
+        "HEADER_FIXED_WORDS": HEADER_FIXED_WORDS,
+        "LEVEL_ENTRY_WORDS": LEVEL_ENTRY_WORDS,
+        "RAW_BIT": RAW_BIT,
+        "SHARED_BIT": SHARED_BIT,
+    }

@@ -1,0 +1,11 @@
+"""What runs on an NVIDIA GPU. Needs CuPy (the `cuda` extra) when it is used, not when it is imported.
+
+    texture = gstex.cuda.GpuTexture(gstex.load("material.gstex"))
+    values = texture.sample(uv)  # uv [M, 2], an array of CuPy or a tensor of torch on the GPU
+"""
+
+from .decode import GpuTexture
+from .device import CupyDevice, Device, Kernel, open_device
+from .source import kernel_source
+
+__all__ = ["CupyDevice", "Device", "GpuTexture", "Kernel", "kernel_source", "open_device"]

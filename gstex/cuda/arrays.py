@@ -1,0 +1,91 @@
+"""Arrays of NumPy and CuPy and tensors of torch, as kernels want them and as callers get them back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from .device import Device
+
+__all__ = ["Arrays"]
+
+
+class Arrays:
+    """What goes to a device and comes from it. What is there already is not copied."""
+
+    def __init__(self, device: Device):
+        self._device = device
+
+    def floats(self, name: str, values: Any, shape: tuple[int | None, ...]) -> Any:
+        """Numbers as contiguous float32 on the device: a tensor if they are one there, else an array of CuPy.
+
+        Args:
+            name: for messages.
+            values: of any kind. Those that are not on the device yet must be finite.
+            shape: what it must be; None stands for any number.
+
+        Raises:
+            UsageError: another shape, or NaN or infinity.
+        """
+        if self._is_tensor_here(values):
+            found = values.detach().to(dtype=sys.modules["torch"].float32).contiguous()
+        elif self._is_array_here(values):
+            found = self._device.xp.ascontiguousarray(self._device.xp.asarray(values), np.float32)
+        else:
+            numbers = np.asarray(values.detach().cpu() if _is_tensor(values) else values, np.float64)
+            if not (np.abs(numbers) <= np.finfo(np.float32).max).all():
+                raise UsageError(f"{name}: got NaN or infinity, expected finite numbers")
+            found = self._device.xp.asarray(np.ascontiguousarray(numbers, np.float32))
+        _check_shape(name, tuple(found.shape), shape)
+        return found
+
+    def empty_like(self, example: Any, shape: tuple[int, ...]) -> Any:
+        """A new float32 array of the kind of `example`, which `floats` made."""
+        if _is_tensor(example):
+            return example.new_empty(shape)
+        return self._device.xp.empty(shape, np.float32)
+
+    def back(self, result: Any, like: Any) -> Any:
+        """A result of the device in the kind, and in the place, of what the caller gave."""
+        if self._is_tensor_here(like) or self._is_array_here(like):
+            return result
+        on_host = self._device.to_host(result)
+        return sys.modules["torch"].from_numpy(on_host).to(like.device) if _is_tensor(like) else on_host
+
+    def check_out(self, out: Any, shape: tuple[int, ...]) -> Any:
+        """`out`, if a kernel can write it.
+
+        Raises:
+            UsageError: it is not on the device, or not contiguous float32 of this shape.
+        """
+        if not (self._is_tensor_here(out) or self._is_array_here(out)):
+            raise UsageError(f"out: got {type(out).__name__}, expected an array or a tensor on {self._device.name}")
+        _check_shape("out", tuple(out.shape), shape)
+        contiguous = out.is_contiguous() if _is_tensor(out) else out.flags.c_contiguous
+        if not contiguous or str(out.dtype).removeprefix("torch.") != "float32":
+            gaps = "" if contiguous else " with gaps"
+            raise UsageError(f"out: got {out.dtype}{gaps}, expected contiguous float32")
+        return out
+
+    def _is_tensor_here(self, values: Any) -> bool:
+        return _is_tensor(values) and str(values.device) == self._device.torch_device
+
+    def _is_array_here(self, values: Any) -> bool:
+        """Arrays of other libraries are told by the interface that CuPy reads without a copy."""
+        if _is_tensor(values):
+            return False
+        return isinstance(values, self._device.xp.ndarray) or hasattr(values, "__cuda_array_interface__")
+
+
+def _is_tensor(values: Any) -> bool:
+    torch = sys.modules.get("torch")  # whoever has tensors has loaded it
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _check_shape(name: str, found: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
+    if len(found) != len(shape) or any(e not in (None, n) for e, n in zip(shape, found, strict=True)):
+        sizes = ", ".join("M" if size is None else str(size) for size in shape)
+        raise UsageError(f"{name}: got an array of shape {list(found)}, expected numbers of shape [{sizes}]")

@@ -1,0 +1,139 @@
+"""Decodes and samples on an NVIDIA GPU what `gstex.Texture` decodes and samples on the CPU, with the same results.
+
+Arrays stay where they are: tensors of torch and arrays of CuPy on the GPU are read and written without a copy, in
+torch's or CuPy's current stream. Nothing here is differentiable; tensors that come back have no gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..constants import TILE
+from ..errors import UsageError
+from ..format.layout import mip_size
+from ..format.validate import MipTable, validate
+from ..texture import Texture
+from .arrays import Arrays
+from .device import Device, open_device
+
+__all__ = ["GpuTexture"]
+
+_TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode.cu
+_THREADS = 128  # sample.cu
+_BLOCK = (32, 4)  # fetch.cu
+
+
+class GpuTexture:
+    """One material on the GPU.
+
+    texture: a `Texture`, or uint32 [n], the words of a GPU section.
+    device: where to run; by default the GPU that `open_device` finds.
+
+    Raises:
+        DeviceError: no GPU that works. FormatError: the words break a rule of docs/format.md.
+    """
+
+    def __init__(self, texture: Texture | np.ndarray, device: Device | None = None):
+        words = texture.words if isinstance(texture, Texture) else texture
+        self._table = validate(words)  # kernels check nothing
+        self.device = device or open_device("cuda")
+        self._arrays = Arrays(self.device)
+        self._words = self.device.xp.asarray(words)
+        self.device.synchronize()  # kernels may run in other streams than this copy
+        header = self._table.header
+        self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
+        self.channels = len(header.channel_bits)
+        self._defines = {"VARYING": int(np.count_nonzero(header.varying)), "TOP_K": int(header.top_k > 0)}
+
+    def decode(self, mip: int = 0, *, out: Any = None) -> Any:
+        """Fetch all texels.
+
+        Args:
+            mip: level of detail, 0 .. mip_count - 1.
+            out: where to write: float32 [H, W, C], contiguous, an array of the device or a tensor of torch there.
+
+        Returns:
+            `out`, or a new array of the device (CuPy): float32 [H, W, C] in 0..1, row 0 = top, in the encoding of the
+            source maps, channels as in `Texture.decode`.
+
+        Raises:
+            UsageError: no such mip, or an `out` of another shape or kind.
+        """
+        height, width = self._mip_shape(mip)
+        shape = height, width, self.channels
+        out = self.device.xp.empty(shape, np.float32) if out is None else self._arrays.check_out(out, shape)
+        if self._in_tiles(mip, width, height):
+            tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
+            kernel = self.device.kernel("decode.cu", "decode_mip", {"VARYING": self._defines["VARYING"]})
+            kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(mip), out)
+        else:
+            self._launch_texels("fetch", mip, width, height, out)
+        return out
+
+    def candidates(self, mip: int = 0) -> Any:
+        """How many Gaussians each texel looks at: int32 [H, W], an array of the device; zeros for a mip of texels."""
+        height, width = self._mip_shape(mip)
+        out = self.device.xp.empty((height, width), np.int32)
+        self._launch_texels("count_candidates", mip, width, height, out)
+        return out
+
+    def sample(self, uv: Any, lod: Any = None, *, duv: Any = None, filter: str | None = None) -> Any:
+        """Evaluate at arbitrary points: docs/format.md, "Sampling". In float32, like a shader.
+
+        Args:
+            uv, lod, duv, filter: as of `Texture.sample`; uv [M, 2], lod a number or [M], duv [M, 2, 2]. They may be
+                arrays of NumPy or CuPy or tensors of torch. On the GPU numbers are not looked at: a point that is not
+                finite gives some value of the texture.
+
+        Returns:
+            float32 [M, C] in 0..1 of the same kind as uv: CuPy for CuPy, a tensor on its device for a tensor, NumPy
+            for NumPy and lists.
+
+        Raises:
+            UsageError: an array has another shape or, in NumPy, holds NaN or infinity; both lod and duv are given; or
+                the filter is unknown.
+        """
+        if lod is not None and duv is not None:
+            raise UsageError("lod and duv: got both, expected one of them; drop one")
+        if filter not in (None, "direct", "bilinear"):
+            raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
+        bilinear = self._table.header.bilinear if filter is None else filter == "bilinear"
+        arrays = self._arrays
+        with self.device.on_stream_of(uv):
+            points = arrays.floats("uv", uv, (None, 2))
+            count = points.shape[0]
+            mode, detail = 0, points  # of mode 0 nothing is read
+            if duv is not None:
+                mode, detail = 2, arrays.floats("duv", duv, (count, 2, 2))
+            elif lod is not None:
+                lod = np.full(count, lod, np.float64) if np.ndim(lod) == 0 else lod
+                mode, detail = 1, arrays.floats("lod", lod, (count,))
+            out = arrays.empty_like(points, (count, self.channels))
+            if count:
+                kernel = self.device.kernel("sample.cu", "sample", {**self._defines, "MODE": mode})
+                kernel((-(-count // _THREADS),), (_THREADS,), self._words, points, detail, np.int32(bilinear),
+                       np.int64(count), out)  # fmt: skip
+            return arrays.back(out, uv)
+
+    # ---- Kernels ----------------------------------------------------------------------------------------------------
+
+    def _mip_shape(self, mip: int) -> tuple[int, int]:
+        if not 0 <= mip < self.mip_count:
+            allowed = "only 0" if self.mip_count == 1 else f"0..{self.mip_count - 1}"
+            raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
+        return mip_size(self.height, mip), mip_size(self.width, mip)
+
+    def _in_tiles(self, mip: int, width: int, height: int) -> bool:
+        """Whether decode.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
+        seen: MipTable = self._table.mips[mip]
+        if seen.raw or not self._defines["VARYING"] or self._defines["TOP_K"]:
+            return False
+        levels = seen.levels if seen.filter is None else self._table.mips[0].levels
+        return all(level.layout.cells_x <= width and level.layout.cells_y <= height for level in levels)
+
+    def _launch_texels(self, name: str, mip: int, width: int, height: int, out: Any) -> None:
+        kernel = self.device.kernel("fetch.cu", name, self._defines)
+        grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
+        kernel(grid, _BLOCK, self._words, np.int32(mip), out)

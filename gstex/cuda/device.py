@@ -1,0 +1,221 @@
+"""Where kernels run: a GPU through CuPy, or anything else with the same few methods.
+
+`Device` is all that the code around a kernel may use. Tests run the same code on a host in place of a GPU
+(tests/cuda_host), so there is one path and not two.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import DeviceError, UsageError
+from .source import kernel_source
+
+__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "open_device"]
+
+LEAST_CAPABILITY = (7, 5)
+_DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that takes more dynamic shared memory has to ask for it
+_INSTALL = "pip install gstex[cuda]"
+_OPTIONS = ("--std=c++14",)
+
+
+class Kernel(Protocol):
+    """A compiled kernel.
+
+    grid, block: blocks of the grid and threads of a block, 1 to 3 numbers each. shared: bytes of dynamic shared
+    memory. args: contiguous arrays of the device's `xp`, and scalars that say their type (np.int32(3), never 3).
+    Returns before the kernel has run to its end; whatever is done with its arrays through `xp` comes after it.
+    """
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None: ...
+
+
+class Device(Protocol):
+    """A GPU, or what stands for one.
+
+    name: for people. torch_device: where torch keeps tensors that kernels can use, as torch names it. xp: the module
+    of its arrays, which has the functions of NumPy.
+    """
+
+    name: str
+    torch_device: str
+    xp: Any
+
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
+        """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
+        ...
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """A copy in NumPy, once all kernels before have run."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything has run. Raises: DeviceError if something of it failed."""
+        ...
+
+    def on_stream_of(self, *arrays: Any) -> Any:
+        """A context in which `xp` and kernels run in the stream of the arrays: torch's current one for tensors."""
+        ...
+
+
+def open_device(preference: str = "auto") -> CupyDevice:
+    """The GPU to use: the one that is current in CuPy, which CUDA_VISIBLE_DEVICES can change.
+
+    Runs a small kernel, so that a driver that cannot is found here and not in the middle of a fit.
+
+    Args:
+        preference: 'auto' or 'cuda'. The same GPU; only the advice in the message differs.
+
+    Raises:
+        DeviceError: there is none; one line that says why and what to do.
+    """
+    if preference not in ("auto", "cuda"):
+        raise UsageError(f"device: got {preference!r}, expected 'auto' or 'cuda'")
+    instead = "; or use the CPU: --device cpu" if preference == "cuda" else ""
+    try:
+        cupy = import_module("cupy")
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "cupy":
+            raise DeviceError(f"CUDA: CuPy is not installed; {_INSTALL}{instead}") from error
+        found = f"CuPy cannot be loaded ({_one_line(error)})"
+        raise DeviceError(f"CUDA: {found}; reinstall it: {_INSTALL}{instead}") from error
+    try:
+        device = CupyDevice(cupy)
+        device.check()
+    except DeviceError as error:
+        raise DeviceError(f"{error}{instead}") from error
+    except Exception as error:  # CuPy has many kinds, from several modules
+        raise DeviceError(f"CUDA: {_explained(error)}{instead}") from error
+    return device
+
+
+class CupyDevice:
+    """The current GPU of CuPy. `open_device` makes one that is known to work."""
+
+    def __init__(self, cupy: Any):
+        self.xp = cupy
+        number = cupy.cuda.runtime.getDevice() if cupy.cuda.runtime.getDeviceCount() else -1
+        if number < 0:
+            raise DeviceError("CUDA: the driver finds no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES")
+        facts = cupy.cuda.runtime.getDeviceProperties(number)
+        self.name = facts["name"].decode()
+        self.capability = facts["major"], facts["minor"]
+        if self.capability < LEAST_CAPABILITY:
+            found, least = (".".join(map(str, numbers)) for numbers in (self.capability, LEAST_CAPABILITY))
+            raise DeviceError(
+                f"CUDA: {self.name} has compute capability {found}, expected {least} or newer; use a newer GPU"
+            )
+        self.torch_device = f"cuda:{number}"
+        self._number = number
+        self._modules: dict[tuple, Any] = {}
+
+    def check(self) -> None:
+        """Run a small kernel and look at its result.
+
+        Raises:
+            DeviceError: it does not run, or computes something else.
+        """
+        count = 64
+        numbers = self.xp.arange(count, dtype=np.int32)
+        out = self.xp.zeros(count, np.int32)
+        self.kernel("check.cu", "check")((2,), (32,), numbers, out, np.int32(count))
+        if not np.array_equal(self.to_host(out), 3 * np.arange(count) + 1):
+            raise DeviceError(f"CUDA: {self.name} computed something wrong in a first test; check the driver")
+
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
+        key = (file, *sorted((defines or {}).items()))
+        if key not in self._modules:
+            # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
+            self._modules[key] = self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
+        compiled = self._modules[key].get_function(name)
+
+        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
+            check_arguments(name, args)
+            if shared > _DEFAULT_SHARED_BYTES and compiled.max_dynamic_shared_size_bytes < shared:
+                compiled.max_dynamic_shared_size_bytes = shared
+            with self.on_stream_of(*args):
+                passed = tuple(a if isinstance(a, np.generic) else self.xp.asarray(a) for a in args)
+                compiled(grid, block, passed, shared_mem=shared)
+
+        return launch
+
+    def to_host(self, array: Any) -> np.ndarray:
+        with self._failures(), self.on_stream_of(array):
+            return self.xp.asnumpy(array)
+
+    def synchronize(self) -> None:
+        with self._failures(), self.xp.cuda.Device(self._number):
+            self.xp.cuda.runtime.deviceSynchronize()
+
+    @contextmanager
+    def on_stream_of(self, *arrays: Any) -> Iterator[None]:
+        torch = sys.modules.get("torch")  # whoever has tensors has loaded it
+        with self.xp.cuda.Device(self._number):
+            if torch is None or not any(isinstance(array, torch.Tensor) and array.is_cuda for array in arrays):
+                yield
+                return
+            with _cupy_stream(self.xp.cuda, torch.cuda.current_stream(self._number).cuda_stream):
+                yield
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except self.xp.cuda.runtime.CUDARuntimeError as error:
+            raise DeviceError(f"CUDA: {_explained(error)}") from error
+
+
+class _StreamAddress:
+    """What Stream.from_external wants; torch's own streams say it only from some version on."""
+
+    def __init__(self, address: int):
+        self._address = address
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._address
+
+
+def _cupy_stream(cuda: Any, address: int) -> Any:
+    """CuPy's view of a stream that another library owns."""
+    if address == 0:
+        return cuda.Stream.null
+    if hasattr(cuda.Stream, "from_external"):  # CuPy 14; ExternalStream is deprecated there
+        return cuda.Stream.from_external(_StreamAddress(address))
+    return cuda.ExternalStream(address)
+
+
+def check_arguments(name: str, args: tuple[Any, ...]) -> None:
+    """Refuse what a kernel would misread: scalars without a type, and arrays with gaps. Asserts: our own mistakes."""
+    for position, arg in enumerate(args):
+        if isinstance(arg, np.generic):
+            continue
+        flags = getattr(arg, "flags", None)
+        contiguous = arg.is_contiguous() if hasattr(arg, "is_contiguous") else flags and flags.c_contiguous
+        assert contiguous, (
+            f"{name}, argument {position}: {type(arg).__name__}, expected a NumPy scalar or a contiguous array"
+        )
+
+
+def _explained(error: BaseException) -> str:
+    """What failed and what to do, from an exception of CuPy."""
+    text = _one_line(error)
+    if "OutOfMemory" in type(error).__name__ or "MemoryAllocation" in text or "out of memory" in text:
+        return f"not enough GPU memory ({text}); close other programs that use the GPU"
+    if "NoDevice" in text:
+        return f"the driver finds no GPU ({text}); check nvidia-smi and CUDA_VISIBLE_DEVICES"
+    if "InsufficientDriver" in text:
+        return f"no driver, or one that is too old for CuPy ({text}); install or update the NVIDIA driver"
+    if "compil" in type(error).__name__.lower() or "nvrtc" in text.lower():
+        return f"a kernel does not compile ({text}); update CuPy: {_INSTALL}"
+    return f"the GPU does not work ({text}); check nvidia-smi, and that CuPy is made for your version of CUDA"
+
+
+def _one_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]

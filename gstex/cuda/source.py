@@ -1,0 +1,54 @@
+"""The text of a CUDA source as compilers get it: constants, defines, and headers spliced in.
+
+One text without #include, because CuPy's cache of compiled kernels looks at the text and not at the headers it
+includes. Compilers still name the right file and line.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..constants import shared_constants
+from ..resources import source_path
+
+__all__ = ["kernel_source"]
+
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([\w./]+)"[^\n]*$', re.MULTILINE)
+
+
+def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> str:
+    """A source of `cuda/`, complete.
+
+    Args:
+        file: name in the folder: "decode.cu".
+        defines: macros that a kernel is specialised with; they stand before everything else.
+
+    Raises:
+        FileNotFoundError: there is no such source, or it includes one that does not exist.
+    """
+    macros = {f"GSTEX_{name}": _literal(value) for name, value in shared_constants().items()}
+    macros.update((name, str(value)) for name, value in (defines or {}).items())
+    lines = [f"#define {name} {value}" for name, value in macros.items()]
+    return "\n".join([*lines, _spliced(file, set())])
+
+
+def _spliced(file: str, seen: set[str]) -> str:
+    """The text of a file with every header of the folder in the place where it is first included."""
+    seen.add(file)
+    text = source_path(f"cuda/{file}").read_text(encoding="utf-8")
+    parts, position = [f'#line 1 "{file}"\n'], 0
+    for include in _INCLUDE.finditer(text):
+        header = include[1]
+        line_after = text.count("\n", 0, include.end()) + 2
+        parts.append(text[position : include.start()])
+        if header not in seen:
+            parts.append(f"{_spliced(header, seen)}\n")
+        parts.append(f'#line {line_after} "{file}"')
+        position = include.end()
+    return "".join([*parts, text[position:]])
+
+
+def _literal(value: int | float) -> str:
+    """A C literal; floats are rounded to float32, and read back as the same float32."""
+    return str(value) if isinstance(value, int) else f"{np.float32(value)!s}f"

@@ -1,0 +1,132 @@
+"""A fit without geometry: one Gaussian in every cell of one grid, an entry of every palette and nothing else a record.
+
+Where a picture is as fine everywhere as a grid can be (woven cloth), places and shapes are bytes for nothing: seven
+times as many Gaussians without them come nearer. docs/format.md calls that a regular level. Whether it pays is tried
+after every fit of a mip 0, and soon given up where the grid alone cannot follow the picture.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..cells import Pyramid
+from ..format.layout import LEVEL_ENTRY_WORDS, LevelLayout, mip_block_words, record_words
+from .features import store
+from .fit import Fit, Parameters, Result, Task
+from .palettes import MOST_TABLES, rounding_error, table_words, to_grid, train
+from .quantise import LN2, Coding
+from .settings import Settings
+
+# Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value.
+SIGMA = 0.65
+# Bits of the palettes that are tried, all together a multiple of 4.
+CHOICES: tuple[tuple[int, ...], ...] = ((8,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
+# The error by the number of cells, both in logarithms: 3.6 dB for twice as many.
+SLOPE = 1.2
+# Steps of a trial, and of the fit itself. There is only a quadratic to descend.
+TRIAL_STEPS, STEPS = 60, 250
+# Part of the error of k-means that is left when entries and choices have been improved against the picture.
+LEFT = 0.5
+
+
+class LatticeFit(Fit):
+    """The fit of a grid with palettes of given bits."""
+
+    def __init__(self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable):
+        super().__init__(task, replace(settings, steps=STEPS), rng, progress)
+        self.geometry_rate[:] = 0
+
+    def room(self, bits: tuple[int, ...]) -> int:
+        """How many records the budget pays for."""
+        tables = table_words(bits, self.task.image.shape[2])
+        words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
+        return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
+
+    def start(self, bits: tuple[int, ...]) -> None:
+        """Set up the largest grid that the budget pays for with palettes of these bits."""
+        height, width = self.task.image.shape[:2]
+        spacing = np.sqrt(width * height / self.room(bits))
+        cells = np.maximum([int(width / spacing), int(height / spacing)], 3 if self.task.repeat else 1)
+        while cells.prod() > self.room(bits):
+            cells[int(np.argmax(cells))] -= 1
+        self.palette_bits = bits
+        self._set_pyramid(Pyramid(width, height, self.task.repeat, cells[None].astype(np.int32)))
+        row, column = np.divmod(np.arange(cells.prod()), cells[0])
+        self.placement = np.stack([0 * row, column, row], axis=1).astype(np.int32)
+        size = self.pyramid.cell_size[0]
+        geometry = np.zeros((len(row), 6), np.float32)
+        geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
+        self.log_inverse = float(np.float32(-np.log2(SIGMA * np.sqrt(size.prod()))))
+        geometry[:, 3:5] = -LN2 * self.log_inverse
+        texel = np.floor(geometry[:, :2]).astype(np.int64)
+        self.parameters = Parameters(geometry, self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32))
+        self._list_entries(geometry)
+        self.step_count = 0
+
+    def descend(self, until: int) -> None:
+        """Train the features, the only parameters there are."""
+        while self.step_count < until:
+            self._descend(self.parameters.geometry, self.parameters.features)
+            self.progress("lattice", self.settings.steps, self.mse)
+
+    def better_bits(self) -> tuple[int, ...]:
+        """The bits that promise the least error, from what the present grid reaches."""
+        p = self.parameters
+        error = self._error(p.geometry, p.features)
+        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        scaled = p.features * np.sqrt(self.channel_weight).astype(np.float32)
+
+        def promised(bits: tuple[int, ...]) -> float:
+            if self.room(bits) < 2 * 2 ** max(bits):
+                return np.inf
+            by_count = self.room(bits) / len(scaled)
+            return error * by_count**-SLOPE + LEFT * rounding_error(scaled, share, bits, self.rng)
+
+        return min(CHOICES, key=promised)
+
+    def finish(self) -> Result:
+        """Make the palettes and improve what is stored."""
+        p, cells = self.parameters, self.pyramid.cells[0]
+        layout = LevelLayout(int(cells[0]), int(cells[1]), sum(self.palette_bits), 0, 0, 0, 0, 0, self.log_inverse, 0.0,
+                             regular=True)  # fmt: skip
+        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        scale = np.sqrt(self.channel_weight).astype(np.float32)
+        palettes, _ = train(p.features * scale, share, self.palette_bits, self.rng)
+        lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
+        channels = len(lo)
+        coding = Coding(self.pyramid, (layout,), 0.0, 0.0, lo, step, np.zeros(channels, np.int64), self.palette_bits, stored)
+        features = store(coding, p.features)
+        self._improve(p.geometry, features)
+        words = mip_block_words(self.task.stack_channels, 1) + record_words(len(p.geometry), layout.stride)
+        assert mip_block_words(0, 1) - mip_block_words(0, 0) == LEVEL_ENTRY_WORDS
+        return Result(features.into(coding), self.placement, np.zeros((len(p.geometry), 6), np.uint32),
+                      features.entries.astype(np.uint32), features.codes.astype(np.uint32), self.background,
+                      words + table_words(self.palette_bits, channels), self.mse,
+                      self._error(p.geometry, features.values()))  # fmt: skip
+
+
+def fit_lattice(
+    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Callable
+) -> Result | None:
+    """Fit a regular grid to mip 0.
+
+    Args:
+        best: the squared error that another fit with the same budget has.
+
+    Returns:
+        A fit with less error, or None.
+    """
+    fit = LatticeFit(task, settings, rng, progress)
+    bits = next((bits for bits in CHOICES if fit.room(bits) >= 2 * 2 ** max(bits)), None)
+    if bits is None or task.above:
+        return None
+    fit.start(bits)
+    fit.descend(TRIAL_STEPS)
+    if fit._error(fit.parameters.geometry, fit.parameters.features) > best:
+        return None
+    if (chosen := fit.better_bits()) != bits:
+        fit.start(chosen)
+    fit.descend(STEPS)
+    result = fit.finish()
+    return result if result.error < best else None

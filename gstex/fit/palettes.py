@@ -1,0 +1,178 @@
+"""Palettes: tables of combinations of channel values that Gaussians share (docs/format.md, "Palettes").
+
+The features of a Gaussian are the sum of one entry of every palette. Training is residual vector quantisation (each
+palette refines what those before it leave), by k-means in which a Gaussian counts by the share it has in the picture.
+fit/features.py then improves entries and choices against the picture itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit, prange
+
+# Bits of the palettes that are tried. The more Gaussians, the more entries pay.
+CHOICES: tuple[tuple[int, ...], ...] = (
+    (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
+)  # fmt: skip
+# Most words of the tables by those of the whole mip.
+MOST_TABLES = 0.25
+# Part of the error of k-means that is left when entries and choices have been improved against the picture.
+LEFT = 0.6
+# Slope of the squared error over the number of Gaussians, both in logarithms: 2.7 dB for twice as many.
+SLOPE = 0.9
+# Rounds of k-means for a palette, then of all palettes in turn, each given the others.
+ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
+# Gaussians that are looked at to choose bits: that many, and that many for each entry.
+TRIED, TRIED_ENTRY = 4096, 16
+# Entries after the first palette are corrections, and keep to that.
+MOST_CORRECTION = 0.33
+
+
+def entry_words(channels: int) -> int:
+    """Words of an entry of a palette for `channels` channels that vary."""
+    return -(-channels // 4)
+
+
+def table_words(bits: Sequence[int], channels: int) -> int:
+    """Words of palettes of these bits."""
+    return sum(2**b for b in bits) * entry_words(channels)
+
+
+def choose_bits(
+    features: np.ndarray,
+    weight: np.ndarray,
+    share: np.ndarray,
+    error: float,
+    scalar_error: float,
+    scalar_bits: int,
+    geometry_bits: int,
+    budget_words: int,
+    rng: np.random.Generator,
+) -> tuple[int, ...]:
+    """The bits of palettes that serve a fit best; () for codes of its own for every channel.
+
+    Args:
+        features: float32 [N, C]. weight: [C], what the squared error of a channel counts. share: [N], what the square
+            of a Gaussian's error counts.
+        error: squared error of the fit. scalar_error: what own codes of together scalar_bits bits add to it.
+        geometry_bits: of a record. budget_words: for tables and records.
+    """
+    count, channels = features.shape
+
+    def value(added: float, bits: int, tables: int) -> float:
+        stride = -(-(geometry_bits + bits) // 4) * 4
+        gaussians = (budget_words - tables) * 32 / stride
+        return np.log(error + LEFT * added) - SLOPE * np.log(max(gaussians, 1e-9))
+
+    best: tuple[int, ...] = ()
+    best_value = value(scalar_error, scalar_bits, 0)
+    scaled = (features * np.sqrt(weight)).astype(np.float32)
+    for bits in CHOICES:
+        tables = table_words(bits, channels)
+        if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
+            continue
+        added = rounding_error(scaled, share, bits, rng)
+        if (this := value(added, sum(bits), tables)) < best_value:
+            best, best_value = bits, this
+    return best
+
+
+def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> float:
+    """About the weighted squared error of values [N, C] as entries of palettes of these bits, from some of them."""
+    some = np.arange(len(values))
+    if len(values) > (tried := max(TRIED, TRIED_ENTRY * 2 ** max(bits))):
+        some = rng.choice(len(values), tried, replace=False)
+    palettes, entries = train(values[some], weight[some], bits, rng, rounds=6, turns=1)
+    left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
+    found = float((weight[some] * (left**2).sum(axis=1)).sum())
+    return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+
+
+def train(
+    values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator, *,
+    rounds: int = ROUNDS, turns: int = TURNS,
+) -> tuple[list[np.ndarray], np.ndarray]:  # fmt: skip
+    """Palettes for values.
+
+    Args:
+        values: float32 [N, C], scaled so that squared distances count alike in all channels.
+        weight: float [N], what a Gaussian's error counts.
+        bits: of every palette.
+
+    Returns:
+        (float32 [2^bits, C] for every palette, int64 [N, P] the entries that sum up to nearly the values).
+    """
+    weight = weight.astype(np.float64) + 1e-12
+    rest = values.astype(np.float32).copy()
+    palettes, entries = [], np.zeros((len(values), len(bits)), np.int64)
+    for p, b in enumerate(bits):
+        palette = _seed(rest, weight, 2**b, rng)
+        _refine(rest, weight, palette, entries[:, p], rounds)
+        rest -= palette[entries[:, p]]
+        palettes.append(palette)
+    for _ in range(turns if len(bits) > 1 else 0):
+        for p, palette in enumerate(palettes):
+            rest += palette[entries[:, p]]
+            _refine(rest, weight, palette, entries[:, p], ROUNDS_AGAIN)
+            rest -= palette[entries[:, p]]
+    return palettes, entries
+
+
+def to_grid(
+    palettes: Sequence[np.ndarray], neutral: Sequence[tuple[float, ...]]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Palettes as they are stored: (channel_lo float32 [C], channel_step float32 [C], uint8 [K, C] for each).
+
+    neutral: for every channel the values that some sum of entries must give exactly; at most two of them are kept to.
+    """
+    clipped = [palettes[0], *(np.clip(p, -MOST_CORRECTION, MOST_CORRECTION) for p in palettes[1:])]
+    low = np.stack([p.min(axis=0) for p in clipped]).astype(np.float64)
+    high = np.stack([p.max(axis=0) for p in clipped]).astype(np.float64)
+    step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # an entry is left for the shift below
+    lo = low.sum(axis=0)
+    for c, values in enumerate(neutral):
+        inside = [n for n in sorted(values) if low[0, c] - 1e-6 <= n <= high[0, c] + 1e-6]
+        if len(inside) > 1 and (extent := inside[-1] - inside[0]) > step[c]:
+            step[c] = extent / np.floor(extent / step[c])
+        if inside:
+            lo[c] = inside[0] - step[c] * np.round((inside[0] - lo[c]) / step[c])
+    shift = low.sum(axis=0) - lo
+    stored = [np.rint((p - base + (shift if i == 0 else 0)) / step) for i, (p, base) in enumerate(zip(clipped, low, strict=True))]
+    return lo.astype(np.float32), step.astype(np.float32), tuple(np.clip(p, 0, 255).astype(np.uint8) for p in stored)
+
+
+def _seed(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Entries to start from: values drawn by their weight; with few values all of them, some twice."""
+    few = bool(np.count_nonzero(weight) <= count)
+    chosen = rng.choice(len(values), count, replace=few, p=weight / weight.sum())
+    return values[chosen].copy()
+
+
+def _refine(values: np.ndarray, weight: np.ndarray, palette: np.ndarray, entry: np.ndarray, rounds: int) -> None:
+    """Rounds of k-means: entries become the weighted means of their values, those of none go where the error is."""
+    _assign(values, palette, entry)
+    for _ in range(rounds):
+        count = np.bincount(entry, weights=weight, minlength=len(palette))
+        used = count > 0
+        for c in range(values.shape[1]):
+            sums = np.bincount(entry, weights=weight * values[:, c], minlength=len(palette))
+            palette[used, c] = sums[used] / count[used]
+        if not used.all():
+            error = weight * ((values - palette[entry]) ** 2).sum(axis=1)
+            worst = np.argsort(-error, kind="stable")[: int((~used).sum())]
+            palette[np.flatnonzero(~used)[: len(worst)]] = values[worst]
+        _assign(values, palette, entry)
+
+
+@njit(cache=True, parallel=True)
+def _assign(values, palette, entry):
+    for i in prange(len(values)):
+        best, at = np.float32(np.inf), 0
+        for k in range(len(palette)):
+            d = np.float32(0)
+            for c in range(values.shape[1]):
+                x = values[i, c] - palette[k, c]
+                d += x * x
+            if d < best:
+                best, at = d, k
+        entry[i] = at

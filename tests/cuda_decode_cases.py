@@ -1,0 +1,127 @@
+"""Materials for the tests of the CUDA decoder, and what runs of them under the sanitizers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from cuda_host import HostDevice
+from random_material import make_layout, make_material
+
+from gstex.cuda import GpuTexture
+from gstex.format import pack
+
+
+def words_of(
+    channels: int,
+    *,
+    size: tuple[int, int] = (53, 37),
+    repeat: bool = False,
+    top_k: int = 0,
+    palette_bits: Sequence[int] = (),
+    constants: Sequence[int] = (),
+) -> np.ndarray:
+    """The words of a material with sharp and blurred Gaussians in three levels.
+
+    Channels have 1 to 9 bits, or with palettes 0 to 9; those in `constants` do not vary. Mips: Gaussians, two that
+    share them, other Gaussians, some of them in crowded cells, and raw ones.
+    """
+    rng = np.random.default_rng([channels, *size, top_k, *palette_bits])
+    varying = ~np.isin(np.arange(channels), constants)
+    bits = np.where(varying, rng.integers(0 if palette_bits else 1, 10, channels), 0)
+    other = sum(palette_bits) + int(bits.sum())
+    levels = [
+        (layout_for((9, 7), (6, 5, 5, 5, 4), (-2.0, 0.09), other), 300),
+        (layout_for((5, 4), (4, 6, 6, 5, 3), (-4.0, 0.12), other + 4), 40),
+        (layout_for((3, 3), (5, 5, 4, 4, 4), (-5.0, 0.2), other), 6),
+    ]
+    crowd = np.repeat([1, 5, 6, 10], [40, 16, 1, 15])
+    second = [(layout_for((4, 3), (6, 5, 5, 5, 4), (-3.0, 0.1), other), crowd)]
+    raw = [None, None] if varying.any() else []
+    mips: list = [levels, 0.6, 1.7, second, *raw][: max(size).bit_length()]
+    material = make_material(
+        rng, width=size[0], height=size[1], repeat=repeat, bilinear=channels % 2 == 0, top_k=top_k,
+        channel_bits=bits, varying=varying, palette_bits=palette_bits, mips=mips,
+    )  # fmt: skip
+    return pack(within_0_and_1(material))
+
+
+def layout_for(cells: tuple[int, int], widths: Sequence[int], scale: tuple[float, float], other_bits: int):
+    """A layout whose records begin at any nibble of a word."""
+    geometry = widths[0] + widths[1] + widths[2] + 2 * widths[3] + widths[4]
+    stride = 4 * (math.ceil((geometry + other_bits) / 4) | 1)
+    while geometry > 32 + math.gcd(stride, 32):
+        stride += 4
+    return make_layout(*cells, stride, widths, scale)
+
+
+def within_0_and_1(material):
+    """The material with ranges that reach from a little below 0 to a little above 1, and constants of 0.3."""
+    varying = material.varying
+    most = np.maximum(2.0**material.channel_bits - 1 + 255 * len(material.palettes), 1)
+    mips = tuple(
+        replace(mip, background=np.where(varying, mip.background, np.float32(0.3))) if hasattr(mip, "levels") else mip
+        for mip in material.mips
+    )
+    lo = np.where(varying, -0.02, 0.3).astype(np.float32)
+    return replace(material, channel_lo=lo, channel_step=np.minimum(1.04 / most, 1).astype(np.float32), mips=mips)
+
+
+def crowded_words(count: int, *, channels: int = 4) -> np.ndarray:
+    """`count` Gaussians in one cell of 2x2, and a texture around it that sees them all."""
+    rng = np.random.default_rng(count)
+    bits = np.full(channels, 7)
+    layout = layout_for((2, 2), (7, 7, 5, 5, 4), (-3.0, 0.12), int(bits.sum()))
+    material = make_material(rng, width=21, height=17, repeat=False, channel_bits=bits,
+                             mips=[[(layout, np.full(count, 3))]])  # fmt: skip
+    return pack(within_0_and_1(material))
+
+
+def points(rng: np.random.Generator, count: int) -> np.ndarray:
+    """uv in -2 .. 3, some of them on the borders of the texture: float32 [count, 2]."""
+    uv = rng.uniform(-2, 3, (count, 2)).astype(np.float32)
+    uv[:9] = [(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1)]
+    return uv
+
+
+def steps(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Footprints: round and long ones, up to larger than the texture, any way round; some without width or size."""
+    size = np.exp2(rng.uniform(-9, 1, (count, 1, 2)))
+    duv = (rng.normal(size=(count, 2, 2)) * size).astype(np.float32)
+    duv[0], duv[1:10, 1], duv[10:20, 0] = 0, 0, 0
+    duv[20:30, 1] = duv[20:30, 0]
+    duv[30:40, :, 0] = 0  # straight down, where the direction of the axis must not cancel
+    return duv
+
+
+def run_sanitized_cases() -> None:
+    """Every kernel of the decoder, with few files, because g++ takes long; and with points that are no numbers."""
+    rng = np.random.default_rng(1)
+    uv, lod = points(rng, 150), np.linspace(-3, 20, 150, dtype=np.float32)
+    uv[100:108] = [(x, y) for x in (np.nan, np.inf, -np.inf, 1e30) for y in (np.nan, 0.5)]
+    lod[90:93] = np.nan, np.inf, -np.inf
+    files = [
+        words_of(8, repeat=True, palette_bits=(5, 3), constants=(2,)),
+        words_of(8, size=(1, 1), constants=(2,)),
+        words_of(7, top_k=10),
+        crowded_words(700, channels=7),
+    ]
+    for words in files:
+        texture = GpuTexture(words, HostDevice())
+        for mip in range(texture.mip_count):
+            assert np.isfinite(texture.decode(mip)).all()
+            texture.candidates(mip)
+        for filter in ("direct", "bilinear"):
+            values = sample_unchecked(texture, uv, lod, bilinear=filter == "bilinear")
+            assert ((values >= 0) & (values <= 1)).all()
+        if not texture._defines["TOP_K"]:
+            texture.sample(uv[:60], duv=steps(rng, 60), filter="bilinear")
+    print("done")
+
+
+def sample_unchecked(texture: GpuTexture, uv: np.ndarray, lod: np.ndarray, *, bilinear: bool) -> np.ndarray:
+    """`texture.sample` as for arrays that are on the GPU, whose numbers nobody looks at."""
+    kernel = texture.device.kernel("sample.cu", "sample", {**texture._defines, "MODE": 1})
+    out = np.full((len(uv), texture.channels), -1, np.float32)
+    kernel((-(-len(uv) // 128),), (128,), texture._words, uv, lod, np.int32(bilinear), np.int64(len(uv)), out)
+    return out

@@ -1,0 +1,66 @@
+"""Every kernel of the fit on small odd cases, for a process in which the sanitizers watch.
+
+It runs nothing of numba or torch, which they do not expect.
+"""
+
+import numpy as np
+from cuda_host.device import HostDevice
+from random_gaussians import random_scene
+
+from gstex.cells import Pyramid
+from gstex.cuda.adam import Schedule, adam
+from gstex.cuda.backend import GpuBackend
+from gstex.cuda.cells import keep_inside, place, thin_out
+from gstex.cuda.codes import GpuQuantiser
+from gstex.cuda.loss import Perceptual
+from gstex.cuda.palettes import train
+from gstex.cuda.sums import Follower
+from gstex.fit.quantise import Coding
+from gstex.format.layout import LevelLayout
+
+JITTER = np.array([0.3, -0.4], np.float32)
+
+
+def run() -> None:
+    device = HostDevice()
+    for width, height, count, channels, repeat in [(9, 12, 60, 5, True), (17, 3, 40, 8, False), (1, 1, 3, 1, True)]:
+        scene = random_scene(1, width, height, count, channels, repeat=repeat, sigma=(0.3, 20.0))
+        backend = GpuBackend(scene.pyramid, device, scale=(1.0, 0.9), filter_sigma=0.5)
+        backend.set_target(scene.target, scene.importance)
+        backend.place(scene.placement, scene.geometry)
+        loss, v_geometry, _, _ = backend.step(*scene.parameters, JITTER)
+        picture = backend.render(*scene.parameters, JITTER)
+        backend.backward(*scene.parameters, picture[0])
+        backend.removal_cost(*scene.parameters)
+        backend.targets(JITTER)
+        Follower(device).update(loss, 0.5)
+        Perceptual(device, height, width, channels)(*picture)
+        train(device, scene.features, np.arange(count), (2, 1), np.random.default_rng(3))
+
+        geometry = scene.geometry.copy()
+        keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
+        placement = place(device, scene.pyramid, geometry)
+        thin_out(device, scene.pyramid, geometry, placement)
+        schedule = Schedule(device, 0.9, 0.99, most=2)
+        schedule.plan(np.zeros((1, 2)), np.ones(1), 1)
+        for _ in range(2):
+            schedule.advance()
+            moments = np.zeros_like(geometry), np.zeros_like(geometry)
+            adam(device, schedule, geometry, v_geometry, *moments, np.ones(6, np.float32))
+        keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
+        _codes(device, scene.pyramid, place(device, scene.pyramid, geometry), geometry, scene.features)
+    print("done")
+
+
+def _codes(device: HostDevice, pyramid: Pyramid, placement: np.ndarray, geometry: np.ndarray, features: np.ndarray):
+    layouts = tuple(LevelLayout(x, y, 64, 5, 6, 6, 5, 4, -6.0, 0.25) for x, y in pyramid.cells.tolist())
+    channels = features.shape[1]
+    palettes = tuple(np.random.default_rng(2).integers(0, 150, (k, channels)).astype(np.uint8) for k in (256, 2))
+    coding = Coding(pyramid, layouts, -3.0, 0.4, np.zeros(channels, np.float32), np.full(channels, 1 / 300, np.float32),
+                    np.arange(channels) % 3, (8, 1), palettes)  # fmt: skip
+    quantiser = GpuQuantiser(device, coding, placement)
+    quantiser.round(geometry, np.empty_like(geometry))
+    quantiser.decode(*quantiser.encode(geometry))
+    entries = quantiser.choose_entries(features)
+    codes, _ = quantiser.round_features(features, entries)
+    quantiser.decode_features(codes, entries)

@@ -1,0 +1,117 @@
+"""A stand-in for CuPy that runs kernels on the host, for tests of `CupyDevice` where there is no GPU.
+
+It knows what CupyDevice calls and nothing else. Its own mistakes about CuPy it cannot show: names and arguments were
+compared with CuPy 14.2.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from cuda_host import HostDevice
+
+
+class CUDARuntimeError(RuntimeError):
+    """As CuPy's."""
+
+
+class OutOfMemoryError(MemoryError):
+    """As CuPy's."""
+
+
+class FakeStream:
+    """A stream by its address; `current` while it is entered."""
+
+    current = 0
+    null: FakeStream
+
+    def __init__(self, address: int):
+        self.address = address
+
+    def __enter__(self) -> FakeStream:
+        self.before, FakeStream.current = FakeStream.current, self.address
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        FakeStream.current = self.before
+
+
+FakeStream.null = FakeStream(0)
+
+
+class NewStream(FakeStream):
+    """Of CuPy 14, which takes objects that name their stream."""
+
+    @classmethod
+    def from_external(cls, stream: Any) -> FakeStream:
+        version, address = stream.__cuda_stream__()
+        assert version == 0
+        return cls(address)
+
+
+class FakeCupy:
+    """Put it in place of the module. name, capability, count: of the GPUs. error: what is raised for an allocation."""
+
+    ndarray = np.ndarray
+    asarray, ascontiguousarray = staticmethod(np.asarray), staticmethod(np.ascontiguousarray)
+    arange, empty = staticmethod(np.arange), staticmethod(np.empty)
+
+    def __init__(self, *, name: str = "Fake", capability: tuple[int, int] = (9, 0), count: int = 1, old: bool = False):
+        self._host = HostDevice()
+        self.modules: list[SimpleNamespace] = []
+        self.streams: list[int] = []
+        self.error: Exception | None = None
+        self.wrong = 0
+        runtime = SimpleNamespace(
+            getDeviceCount=lambda: count,
+            getDevice=lambda: 0,
+            getDeviceProperties=lambda _: {"name": name.encode(), "major": capability[0], "minor": capability[1]},
+            deviceSynchronize=self._synchronize,
+            CUDARuntimeError=CUDARuntimeError,
+        )
+        streams = {"Stream": FakeStream, "ExternalStream": FakeStream} if old else {"Stream": NewStream}
+        self.cuda = SimpleNamespace(runtime=runtime, Device=_device, **streams)
+
+    def zeros(self, *args: Any) -> np.ndarray:
+        if self.error:
+            raise self.error
+        return np.zeros(*args)
+
+    def asnumpy(self, array: np.ndarray) -> np.ndarray:
+        return np.array(array) + self.wrong
+
+    def RawModule(self, *, code: str, options: tuple[str, ...]) -> SimpleNamespace:
+        kernels: list[Any] = []
+
+        def get_function(name: str) -> Any:
+            kernels.append(_Kernel(self, code, name))
+            return kernels[-1]
+
+        module = SimpleNamespace(get_function=get_function, options=options, kernels=kernels)
+        self.modules.append(module)
+        return module
+
+    def _synchronize(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class _Kernel:
+    max_dynamic_shared_size_bytes = 48 << 10
+
+    def __init__(self, cupy: FakeCupy, code: str, name: str):
+        self._cupy, self._run = cupy, cupy._host.kernel_of_text(code, name)
+
+    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int) -> None:
+        assert shared_mem <= self.max_dynamic_shared_size_bytes
+        self._cupy.streams.append(FakeStream.current)
+        self._run(grid, block, *args, shared=shared_mem)
+
+
+@contextmanager
+def _device(number: int) -> Any:
+    assert number == 0
+    yield

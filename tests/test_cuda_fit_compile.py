@@ -1,0 +1,29 @@
+"""The kernels of the fit compile for numbers of channels of every kind, and keep what they hold in registers."""
+
+import shutil
+
+import pytest
+from cuda_compilers import find_compiler, kernel_usage
+
+from gstex.cuda import kernel_source
+
+COMPILER = find_compiler()
+FILES = ["fit_blend.cu", "fit_gather.cu", "fit_kmeans.cu", "fit_palettes.cu", "fit_removal.cu", "fit_target.cu"]
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no nvcc on the path and no wheel of NVRTC")
+@pytest.mark.parametrize("channels", [1, 3, 8, 16])
+@pytest.mark.parametrize("file", FILES)
+def test_compiles_for_a_number_of_channels(file, channels, tmp_path):
+    assert COMPILER is not None
+    COMPILER[1](kernel_source(file, {"CHANNELS": channels}), "sm_75", tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on the path, whose ptxas counts registers")
+@pytest.mark.parametrize("channels", [3, 8])
+def test_a_step_fits_into_registers(channels, tmp_path):
+    """Two warps of every scheduler at the least, and nothing of a point's sums in memory."""
+    usage = kernel_usage(kernel_source("fit_blend.cu", {"CHANNELS": channels}), "sm_80", tmp_path)
+    for name in ("fit_step", "fit_backward", "fit_render"):
+        assert usage[name].spills == 0 and usage[name].registers <= 96, (name, vars(usage[name]))
+        assert usage[name].shared < 24 << 10

@@ -1,0 +1,258 @@
+"""What is stored of the features: the nearest to given ones, and better ones for fixed shapes.
+
+Errors are measured by a blend made afresh: the one of the kernels, and the float64 reference in torch.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from random_gaussians import random_scene
+
+from gstex.fit.cpu import CpuBackend
+from gstex.fit.features import StoredFeatures, improve_features, store
+from gstex.fit.palettes import to_grid, train
+from gstex.fit.quantise import Precision, make_coding
+from gstex.fit.samples import collect
+from gstex.ref.blend import blend
+
+PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
+
+
+def coding_of(scene, *, palette_bits=(), channel_bits=None):
+    """A coding of features in 0..1; channel_bits: of every channel's own codes, None for what make_coding gives."""
+    channels = scene.features.shape[1]
+    coding = make_coding(scene.pyramid, scene.placement, scene.geometry, PRECISION, [(0.0, 1.0)] * channels,
+                         [(0.0, 1.0)] * channels, palette_bits=palette_bits)  # fmt: skip
+    if palette_bits:
+        trained, _ = train(scene.features, np.ones(len(scene.features)), palette_bits, np.random.default_rng(0))
+        lo, step, palettes = to_grid(trained, [(0.0, 1.0)] * channels)
+        coding = replace(coding, channel_lo=lo, channel_step=step, palettes=palettes)
+    if channel_bits is not None:
+        bits = np.full(channels, channel_bits)
+        step = coding.channel_step if palette_bits else np.full(channels, 1 / (2**channel_bits - 1), np.float32)
+        coding = replace(coding, channel_bits=bits, channel_step=step)
+    return coding
+
+
+class Case:
+    """A random scene with what is stored of its features, at the texel centres."""
+
+    def __init__(self, seed=0, *, count=40, channels=3, size=(20, 14), repeat=True, palette_bits=(), channel_bits=None):
+        scene = random_scene(seed, *size, count, channels, repeat=repeat, sigma=(1.0, 6.0))
+        backend = CpuBackend(scene.pyramid)
+        backend.set_target(scene.target, scene.importance)
+        backend.place(scene.placement, scene.geometry)
+        # A picture that such Gaussians can show, and features that are near to its.
+        picture = backend.render(*scene.parameters, np.zeros(2, np.float32))[0]
+        noise = np.random.default_rng(seed).normal(0, 0.1, scene.features.shape)
+        features = np.clip(scene.features + noise, 0, 1).astype(np.float32)
+        self.scene = replace(scene, target=picture, features=features)
+        backend.set_target(picture, scene.importance)
+        self.coding = coding_of(self.scene, palette_bits=palette_bits, channel_bits=channel_bits)
+        self.stored = store(self.coding, self.scene.features)
+        self.samples = collect(backend, [], 0.0, float(self.scene.importance.sum()), 1.0)
+
+    def blend(self, stored: StoredFeatures):
+        return self.samples.blend(self.scene.geometry, stored.values(), self.scene.background)
+
+    def error(self, stored: StoredFeatures) -> float:
+        return self.samples.error(self.blend(stored).out)
+
+    def true_error(self, stored: StoredFeatures) -> float:
+        """By the reference, in float64 and without tiles."""
+        scene, pyramid = self.scene, self.scene.pyramid
+        y, x = np.mgrid[: pyramid.height, : pyramid.width] + 0.5
+        parameters = [torch.tensor(a, dtype=torch.float64) for a in (scene.geometry, stored.values(), scene.background)]
+        placement = torch.tensor(scene.placement, dtype=torch.int64)
+        image = blend(*parameters, pyramid, placement, torch.tensor(np.stack([x.ravel(), y.ravel()], axis=1)))
+        return float((scene.importance * (image.numpy().reshape(scene.target.shape) - scene.target) ** 2).sum())
+
+    def improved(self, *, palettes_too: bool, times: int = 1) -> StoredFeatures:
+        stored = deepcopy(self.stored)
+        for _ in range(times):
+            improve_features(self.samples, self.blend(stored), stored, palettes_too=palettes_too)
+        return stored
+
+
+PALETTES = [{"palette_bits": (4,)}, {"palette_bits": (3, 3)}, {"palette_bits": (3, 2, 2)},
+            {"palette_bits": (3,), "channel_bits": 2}]  # fmt: skip
+
+
+# Storing
+
+
+def distance(stored: StoredFeatures, wanted: np.ndarray) -> np.ndarray:
+    """Squared distances float64 [N]."""
+    return ((stored.lo + stored.whole() * stored.step.astype(np.float64) - wanted) ** 2).sum(axis=1)
+
+
+@pytest.mark.parametrize("channel_bits", [1, 3, 12])
+def test_own_codes_are_the_nearest(channel_bits):
+    case = Case(count=200, channel_bits=channel_bits)
+    wanted = case.scene.features * 1.4 - 0.2  # beyond the ends too
+    stored = store(case.coding, wanted)
+    steps = (wanted - stored.lo) / stored.step.astype(np.float64)
+    assert stored.codes.min() == 0 and stored.codes.max() == 2**channel_bits - 1 == stored.last[0]
+    assert (np.abs(stored.codes - steps.clip(0, stored.last)) <= 0.5 + 1e-6).all()
+    assert stored.entries.shape == (200, 0)
+    np.testing.assert_allclose(stored.values(), stored.lo + stored.codes * stored.step, atol=1e-6)
+
+
+def test_a_channel_of_one_value_has_code_0():
+    case = Case(channel_bits=3)
+    step = case.coding.channel_step * np.float32([1, 0, 1])
+    stored = store(replace(case.coding, channel_step=step), case.scene.features)
+    assert np.isfinite(stored.values()).all() and (stored.values()[:, 1] == stored.lo[1]).all()
+
+
+@pytest.mark.parametrize("channel_bits", [None, 1, 4])
+def test_with_one_palette_entry_and_codes_are_the_nearest(channel_bits):
+    case = Case(count=120, palette_bits=(4,), channel_bits=channel_bits)
+    wanted = np.random.default_rng(1).uniform(-0.2, 1.2, (120, 3)).astype(np.float32)
+    stored = store(case.coding, wanted)
+    assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
+    best = np.full(120, np.inf)
+    for entry in stored.palettes:
+        rest = (wanted - stored.lo) / stored.step.astype(np.float64) - entry
+        rest -= np.clip(np.rint(rest), 0, stored.last)
+        best = np.minimum(best, ((rest * stored.step) ** 2).sum(axis=1))
+    np.testing.assert_allclose(distance(stored, wanted), best, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("palette_bits", [(3, 3), (3, 3, 2), (2, 2, 2, 2)])
+def test_with_more_palettes_no_other_entry_of_one_is_nearer(palette_bits):
+    """The best of all combinations is not searched for."""
+    case = Case(count=150, palette_bits=palette_bits)
+    wanted = case.scene.features
+    stored = store(case.coding, wanted)
+    now = distance(stored, wanted)
+    for p, bits in enumerate(palette_bits):
+        for entry in range(2**bits):
+            trial = deepcopy(stored)
+            trial.entries[:, p] = entry
+            assert (distance(trial, wanted) >= now - 1e-6).all()
+
+
+def test_what_was_stored_is_stored_again():
+    for kind in [{}, *PALETTES[:1]]:
+        case = Case(**kind)
+        np.testing.assert_array_equal(store(case.coding, case.stored.values()).values(), case.stored.values())
+
+
+# Improving
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
+    """Few Gaussians over each other: every code is tried, given all others."""
+    case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
+    for palettes_too in (False, True):
+        stored = case.improved(palettes_too=palettes_too)
+        assert case.true_error(stored) < case.true_error(case.stored)
+        for g, c in product(range(6), range(2)):
+            errors = []
+            for code in range(8):
+                trial = deepcopy(stored)
+                trial.codes[g, c] = code
+                errors.append(case.true_error(trial))
+            assert errors[stored.codes[g, c]] <= min(errors) * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("channel_bits", [1, 3])
+def test_one_gaussian_takes_the_best_code_there_is(channel_bits):
+    case = Case(3, count=1, channels=2, size=(6, 5), channel_bits=channel_bits)
+    stored = case.improved(palettes_too=False)
+    errors = {}
+    for codes in product(range(2**channel_bits), repeat=2):
+        trial = deepcopy(case.stored)
+        trial.codes[0] = codes
+        errors[codes] = case.true_error(trial)
+    assert errors[tuple(stored.codes[0])] <= min(errors.values()) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("kind", PALETTES)
+@pytest.mark.parametrize("repeat", [False, True])
+def test_entries_and_bytes_lower_the_true_error(kind, repeat):
+    for seed in range(3):
+        case = Case(seed, repeat=repeat, **kind)
+        before = case.true_error(case.stored)
+        assert before == pytest.approx(case.error(case.stored), rel=1e-4)
+        entries_alone = case.true_error(case.improved(palettes_too=False))
+        both = case.true_error(case.improved(palettes_too=True))
+        assert both < 0.9 * entries_alone < 0.9 * 0.9 * before
+
+
+@pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
+@pytest.mark.parametrize("palettes_too", [False, True])
+def test_no_sweep_raises_the_error(kind, palettes_too):
+    """From what is random, and from what is good already."""
+    case = Case(5, **kind)
+    rng = np.random.default_rng(6)
+    case.stored.codes[:] = rng.integers(0, case.stored.last + 1, case.stored.codes.shape)
+    case.stored.entries[:] = rng.integers(0, np.diff(case.stored.start), case.stored.entries.shape)
+    errors = [case.true_error(case.stored)]
+    for times in range(1, 5):
+        errors.append(case.true_error(case.improved(palettes_too=palettes_too, times=times)))
+    assert all(after <= before * (1 + 1e-5) for before, after in pairwise(errors))
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("kind", PALETTES)
+def test_palettes_stay_unless_they_are_asked_for(kind):
+    case = Case(7, **kind)
+    left = case.improved(palettes_too=False)
+    np.testing.assert_array_equal(left.palettes, case.stored.palettes)
+    assert (left.entries != case.stored.entries).any()
+    moved = case.improved(palettes_too=True)
+    assert (moved.palettes != case.stored.palettes).any()
+    for stored in (left, moved):
+        assert stored.palettes.min() >= 0 and stored.palettes.max() <= 255
+        assert (stored.entries >= 0).all() and (stored.entries < np.diff(stored.start)).all()
+        assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
+        for name in ("lo", "step", "last", "start"):
+            np.testing.assert_array_equal(getattr(stored, name), getattr(case.stored, name))
+
+
+def test_each_byte_ends_as_the_best_of_all():
+    """Of the last palette's last entry in use: nothing changes after it."""
+    case = Case(8, count=12, channels=2, size=(9, 7), palette_bits=(2, 2))
+    stored = case.improved(palettes_too=True, times=3)
+    row = stored.start[1] + stored.entries[:, 1].max()
+    for c in range(2):
+        errors = []
+        for byte in range(256):
+            trial = deepcopy(stored)
+            trial.palettes[row, c] = byte
+            errors.append(case.true_error(trial))
+        assert errors[stored.palettes[row, c]] <= min(errors) * (1 + 1e-5)
+
+
+def test_what_does_not_count_does_not_move():
+    """A channel without importance, one without a step, and Gaussians that are seen nowhere."""
+    case = Case(9, channels=3, palette_bits=(3, 2))
+    case.samples.importance[:, 1] = 0
+    case.stored.step[2] = 0
+    stored = case.improved(palettes_too=True)
+    np.testing.assert_array_equal(stored.palettes[:, 1:], case.stored.palettes[:, 1:])
+    assert (stored.palettes[:, 0] != case.stored.palettes[:, 0]).any()
+
+    case = Case(9, palette_bits=(3, 2))
+    hidden = np.arange(len(case.stored.entries)) % 4 == 0
+    case.samples = case.samples.only(~hidden[case.samples.gaussian])
+    stored = case.improved(palettes_too=True)
+    np.testing.assert_array_equal(stored.entries[hidden], case.stored.entries[hidden])
+
+
+def test_channels_that_count_alike_and_not_alike():
+    """The products of shares are shared among channels of equal importance: the result is the same without that."""
+    case = Case(10, channels=4, palette_bits=(3, 3))
+    case.samples.importance[:, 2] = case.samples.importance[:, 0]
+    together = case.improved(palettes_too=True)
+    case.samples.importance[:, 2] *= np.float32(1 + 1e-6)
+    apart = case.improved(palettes_too=True)
+    assert case.error(together) == pytest.approx(case.error(apart), rel=1e-3)
+    assert (together.palettes == apart.palettes).mean() > 0.9

@@ -1,0 +1,162 @@
+"""A fit with palettes as a whole: what it costs, what its file holds, and what the mips below make of it."""
+
+from dataclasses import dataclass, replace
+
+import numba
+import numpy as np
+import pytest
+from test_fit import material_of
+
+import gstex
+import gstex.compression
+from gstex.fit.chain import CHAIN_COST_OWN
+from gstex.fit.cpu import CpuBackend
+from gstex.fit.fit import NO_JITTER, Result, Task, fit_mip, stored_features
+from gstex.fit.palettes import table_words
+from gstex.fit.quantise import Quantiser, words_needed
+from gstex.fit.settings import make_settings
+from gstex.format import header_words, palette_words, unpack
+from gstex.material import Material
+
+SIZE, BPP = 64, 16
+# The channels of the stack that vary: one of them, 3, is constant.
+VARYING = [0, 1, 2, 4, 5, 6, 7, 8]
+
+
+def patches(size: int, channels: int, colours: int, seed: int = 0) -> np.ndarray:
+    """float32 [size, size, channels]: patches with hard edges in a few colours, all channels together; it tiles."""
+    rng = np.random.default_rng(seed)
+    apart = np.abs(np.stack(np.mgrid[:size, :size], axis=2)[:, :, None] - rng.random((60, 2)) * size)
+    nearest = (np.minimum(apart, size - apart) ** 2).sum(axis=3).argmin(axis=2)
+    return rng.random((colours, channels))[rng.integers(0, colours, 60)[nearest]].astype(np.float32)
+
+
+def material() -> Material:
+    """Few colours, a constant channel, and a mip 1 of its own, so that no mip shares the Gaussians of mip 0."""
+    pixels = patches(SIZE, 9, 6)
+    pixels[:, :, 3] = 0.25
+    own = pixels.reshape(SIZE // 2, 2, SIZE // 2, 2, 9).mean(axis=(1, 3))
+    return replace(material_of(pixels), own_mips=(own,))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What compress() gives, and the fits of its mips."""
+
+    texture: gstex.Texture
+    mips: list
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    fits: list = []
+    chain = gstex.compression.fit_chain
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gstex.compression, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
+        return Fitted(gstex.compress(material(), bpp=BPP, effort="fast"), fits[0])
+
+
+def picture_of(mip: Result) -> np.ndarray:
+    """What the fit itself shows, float32 [H, W, V] in 0..1."""
+    pyramid = mip.coding.pyramid
+    geometry, features = Quantiser(mip.coding, mip.placement).decode(mip.geometry), stored_features(mip).values()
+    backend = CpuBackend(pyramid)
+    nothing = np.zeros((pyramid.height, pyramid.width, features.shape[1]), np.float32)
+    backend.set_target(nothing, nothing)
+    backend.place(mip.placement, geometry)
+    return backend.render(geometry, features, mip.background, NO_JITTER)[0].clip(0, 1)
+
+
+def test_few_colours_have_palettes(fitted):
+    info, coding = fitted.texture.info(), fitted.mips[0].coding
+    assert not any(layout.regular for layout in filter(None, coding.levels))
+    assert [p["bits"] for p in info["palettes"]] == list(coding.palette_bits) != []
+    assert info["channel_bits"] == [0] * 9 and info["varying"] == [c in VARYING for c in range(9)]
+    for stored, mine in zip(unpack(fitted.texture.words).palettes, coding.palettes, strict=True):
+        np.testing.assert_array_equal(stored, mine)
+    assert fitted.mips[0].entries.shape == (len(fitted.mips[0].geometry), len(coding.palettes))
+    assert all(len(np.unique(e)) > 1 for e in fitted.mips[0].entries.T)
+
+
+def test_tables_and_records_cost_what_was_counted(fitted):
+    """Words 8, 11 and 12 of the header: where palettes, mip 0 and mip 1 begin."""
+    words, first = fitted.texture.words, fitted.mips[0]
+    header, palettes, mip_0, mip_1 = header_words(9, fitted.texture.mip_count), *(int(words[i]) for i in (8, 11, 12))
+    tables = table_words(first.coding.palette_bits, len(VARYING))
+    assert palettes == header and mip_0 == header + tables
+    assert tables == palette_words(first.coding.palette_bits, len(VARYING))
+    assert mip_1 - mip_0 == words_needed(first.coding, first.placement, 9)
+    assert first.words == mip_1 - header
+
+
+def test_the_budget_holds_the_tables_too(fitted):
+    report, mip_1 = fitted.texture.report, int(fitted.texture.words[12])
+    assert report["bpp"] == 32 * mip_1 / SIZE**2
+    assert 0.97 * BPP <= report["bpp"] <= BPP
+    assert report["gpu_bytes"] <= CHAIN_COST_OWN * 4 * mip_1
+
+
+def test_the_file_decodes_to_the_picture_of_the_fit(fitted, tmp_path):
+    fitted.texture.save(tmp_path / "a.gstex")
+    loaded = gstex.load(tmp_path / "a.gstex")
+    of_gaussians = [number for number, mip in enumerate(fitted.mips) if isinstance(mip, Result)]
+    assert of_gaussians[:2] == [0, 1]
+    for number in of_gaussians:
+        decoded = loaded.decode(number)
+        assert np.abs(decoded[:, :, VARYING] - picture_of(fitted.mips[number])).max() < 1e-4
+        assert (decoded[:, :, 3] == np.float32(0.25)).all()
+
+
+def test_the_picture_is_that_of_the_material(fitted):
+    pixels = material().pixels
+    assert gstex.metrics.psnr(fitted.texture.decode()[:, :, VARYING], pixels[:, :, VARYING]) > 31  # 33.3 measured
+
+
+def test_mips_below_have_the_palettes_of_mip_0(fitted):
+    first, *below = [mip for mip in fitted.mips if isinstance(mip, Result)]
+    assert below
+    for mip in below:
+        assert mip.coding.palette_bits == first.coding.palette_bits
+        assert mip.coding.palettes is first.coding.palettes
+        assert (mip.entries < [len(p) for p in first.coding.palettes]).all() and not mip.features.any()
+        # They do not pay for them.
+        assert mip.words == words_needed(mip.coding, mip.placement, 9)
+    assert gstex.metrics.psnr(picture_of(below[0]), material().own_mips[0][:, :, VARYING]) > 25
+
+
+def test_same_bytes_for_any_number_of_threads(tmp_path):
+    threads, files = numba.get_num_threads(), []
+    try:
+        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+            numba.set_num_threads(count)
+            gstex.compress(material(), bpp=BPP, effort="fast").save(tmp_path / "a.gstex")
+            files.append((tmp_path / "a.gstex").read_bytes())
+    finally:
+        numba.set_num_threads(threads)
+    assert files[0] == files[1]
+
+
+def test_a_flat_half_decodes_to_its_codes():
+    """Neutral normals, black and white come back as their 8-bit codes away from the busy half, but for a few texels."""
+    pixels = patches(SIZE, 8, 6)
+    flat = np.array([128 / 255, 128 / 255, 0, 1, 0, 1, 128 / 255, 0], np.float32)
+    pixels[:, : SIZE // 2] = flat
+    plain = material_of(pixels, wrap="clamp")
+    neutral = [(128 / 255,) if 0 < v < 1 else (0.0, 1.0) for v in flat]
+    channels = tuple(replace(c, neutral=n) for c, n in zip(plain.channels, neutral, strict=True))
+    texture = gstex.compress(replace(plain, channels=channels), bpp=BPP, effort="normal", mips=False)
+    assert texture.info()["palettes"]
+    off = np.abs(np.round(texture.decode()[:, : SIZE // 4] * 255) - np.round(flat * 255))
+    assert off.max() <= 1 and (off > 0).mean() < 0.02  # 0 measured
+
+
+def test_palettes_that_a_budget_does_not_hold_are_dropped(monkeypatch):
+    """They are chosen again and again while the number of Gaussians settles; own codes are left in the end."""
+    image = patches(16, 3, 4)
+    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+                stack_channels=3, budget_words=200)  # fmt: skip
+    monkeypatch.setattr("gstex.fit.fit.choose_bits", lambda *measured: (7, 7))
+    settings = replace(make_settings("fast", "direct", "l2"), steps=40, relocations=2)
+    result = fit_mip(task, settings, seed=0, progress=lambda *state: None)
+    assert result.coding.palette_bits == () == result.coding.palettes and result.words <= 200
+    assert result.entries.shape == (len(result.geometry), 0) and len(result.geometry) > 10
