@@ -1,6 +1,6 @@
 // The optimiser: Adam, and the numbers of a step that change from one to the next.
 
-// A row of a schedule, float [FIT_KNOBS]: jitter x, jitter y, factor of the rates, 1 / (1 - beta1^n) and the same with
+// The numbers of a step, float [FIT_KNOBS]: jitter x, jitter y, factor of the rates, 1 / (1 - beta1^n) and the same with
 // beta2.
 #define FIT_KNOBS 5
 
@@ -20,11 +20,9 @@ extern "C" __global__ void fit_adam(float *values, const float *gradient, float 
     values[i] -= rate[i % columns] * knobs[2] * m * knobs[3] / (sqrtf(v * knobs[4]) + 1e-12f);
 }
 
-// Takes the next row of a schedule [rows, FIT_KNOBS], the last one again when there is none left.
-//
-// now: [FIT_KNOBS]. done: [1], how many have been taken, which this counts up. One thread.
-extern "C" __global__ void fit_advance(const float *schedule, int rows, float *now, int *done) {
-    const int row = min(done[0], rows - 1);
-    for (int i = 0; i < FIT_KNOBS; ++i) now[i] = schedule[FIT_KNOBS * row + i];
-    done[0] += 1;
+// now: [FIT_KNOBS]. One thread.
+extern "C" __global__ void fit_set_knobs(float jitter_x, float jitter_y, float factor, float correct1, float correct2,
+                                         float *now) {
+    const float knobs[FIT_KNOBS] = {jitter_x, jitter_y, factor, correct1, correct2};
+    for (int i = 0; i < FIT_KNOBS; ++i) now[i] = knobs[i];
 }

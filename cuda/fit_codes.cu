@@ -1,8 +1,8 @@
 // From ideal parameters to the codes of a record and back: `Quantiser` of gstex/fit/quantise.py, step by step in its
 // precisions, so that the codes are the same.
 //
-// placement: [N, 3], level and cell. levels: double [L, LEVEL_FIELDS], what the codes of a level mean. tan_22_5: of half the
-// largest rotation. A thread a Gaussian.
+// placement: [N, 3], level and cell. levels: see fit_levels.cuh. tan_22_5: of half the largest rotation. A thread a
+// Gaussian.
 
 #include "fit_levels.cuh"
 
@@ -53,7 +53,8 @@ static __device__ __forceinline__ void decode(const Codes &codes, const int *pla
         const double inside = (double(codes.code[axis]) + 0.5) / level[LEVEL_POSITIONS + axis];
         geometry[axis] = float((double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis]);
     }
-    const double half = level[LEVEL_ROTATION_HALF], half_angle = (double(codes.code[2]) - half) * (tan_22_5 / half);
+    const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
+    const double half_angle = half < 1.0 ? 0.0 : (double(codes.code[2]) - half) * (tan_22_5 / half);
     geometry[2] = float(2.0 * atan(half_angle) + double(codes.turns) * HALF_PI);
     const int odd = codes.turns & 1;
     for (int axis = 0; axis < 2; ++axis)

@@ -41,7 +41,8 @@ static __device__ __forceinline__ void derive(const Codes &codes, const int *pla
         const double mean = 0.5 * (double(scale_x) + double(scale_y));
         inverse[axis] = UNIT / (mean * sqrt(exp(2.0 * log_sigma) + double(filter) * double(filter)));
     }
-    const double half = level[LEVEL_ROTATION_HALF], h = (double(codes.code[2]) - half) * (tan_22_5 / half);
+    const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
+    const double h = half < 1.0 ? 0.0 : (double(codes.code[2]) - half) * (tan_22_5 / half);
     const double c = (1.0 - h * h) / (1.0 + h * h), s = 2.0 * h / (1.0 + h * h);
     derived[0] = float(at[0] * scale_x);
     derived[1] = float(at[1] * scale_y);

@@ -38,6 +38,7 @@ struct GstexMip {
 struct GstexLevel {
     int cells_x, cells_y;
     float cell_width, cell_height; // texels
+    bool regular;                  // one Gaussian in every cell, and no index
     int index, records, stride;    // word, word, bits of a record
     int x_bits, y_bits, rotation_bits, scale_bits, amplitude_bits;
     float x_step, y_step;          // cells
@@ -109,6 +110,7 @@ __device__ __forceinline__ GstexLevel gstex_level(const gstex_word *words, const
     level.rotation_bits = gstex_bits(entry[4], 17, 4);
     level.scale_bits = gstex_bits(entry[4], 21, 4);
     level.amplitude_bits = gstex_bits(entry[4], 25, 4);
+    level.regular = gstex_bits(entry[4], 29, 1);
     level.x_step = gstex_power_of_2(-level.x_bits);
     level.y_step = gstex_power_of_2(-level.y_bits);
     level.rotation_step = GSTEX_TAN_22_5 * gstex_power_of_2(1 - level.rotation_bits);
@@ -123,6 +125,7 @@ __device__ __forceinline__ GstexLevel gstex_level(const gstex_word *words, const
 
 // (first, count): the Gaussians of a cell, as numbers of records of the level.
 __device__ __forceinline__ int2 gstex_cell(const gstex_word *words, const GstexLevel &level, int cell) {
+    if (level.regular) return make_int2(cell, 1);
     const gstex_word *index = words + level.index, *group = index + 3 * (cell >> 4);
     int inside = cell & 15;
     gstex_word base = group[0], low = group[1], high = group[2];
@@ -197,7 +200,7 @@ __device__ __forceinline__ GstexShape gstex_shape(const GstexHeader &h, const Gs
     GstexShape shape;
     shape.x = (float(gstex_take(s, level.x_bits)) + 0.5f) * level.x_step;
     shape.y = (float(gstex_take(s, level.y_bits)) + 0.5f) * level.y_step;
-    int turn = gstex_take(s, level.rotation_bits) - (1 << (level.rotation_bits - 1));
+    int turn = gstex_take(s, level.rotation_bits) - (1 << level.rotation_bits >> 1); // 0 without bits
     float2 axis = gstex_rotation(float(turn) * level.rotation_step);
     float a = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);
     float b = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);

@@ -74,6 +74,7 @@ struct GstexMip {
 struct GstexLevel {
     ivec2 cells;
     vec2 cell_size;        // texels
+    bool regular;          // a Gaussian in every cell, and no index
     int index, records;    // words
     int stride;            // of a record, in units of 4 bits
     int position_bits, shape_bits, geometry_bits; // of x and y; of the rotation and the first scale; of all
@@ -81,7 +82,8 @@ struct GstexLevel {
     uvec2 position_mask, scale_mask;
     uint rotation_mask, amplitude_mask;
     vec2 position_step, half_position; // texels; half of what a code stands for
-    float rotation_step, scale_lo, amplitude_step; // of tangent, log2(variance), log2(weight)
+    float rotation_lo, rotation_step, amplitude_step; // tangent, tangent, log2(weight)
+    float scale_lo;                    // log2(variance)
     vec2 scale_step;
 };
 
@@ -128,8 +130,8 @@ GstexHeader gstex_header(uint base) {
         }
     h.entry_words = (count - taken + 3) >> 2;
     h.own_codes = (bits.x | bits.y) != 0u;
-    // Two channels at a time, the codes are put into as few windows of 32 bits as hold them. The first may be that of the
-    // last two palettes' numbers: it began before bit 0, and these are shifted out of it.
+    // Two channels at a time, the codes are put into as few windows of 32 bits as hold them. The first may be that of
+    // the last palettes' numbers: it began before bit 0, and these are shifted out of it.
     uint last = h.palette_bits > 0xFFu ? h.palette_bits >> 8 : h.palette_bits;
     int bit = 0, window = h.palette_bits == 0u ? -32 : -int((last & 15u) + (last >> 4));
     for (int i = 0; i < GSTEX_VEC4S; ++i) {
@@ -176,7 +178,9 @@ GstexLevel gstex_level(GstexHeader h, GstexMip mip, int number) {
     level.position_mask = uvec2(gstex_mask(x), gstex_mask(y) << x);
     level.position_step = level.cell_size * vec2(gstex_unit(x), gstex_unit(x + y));
     level.half_position = 0.5 * level.cell_size * vec2(gstex_unit(x), gstex_unit(y));
+    level.regular = gstex_bits(widths, 29, 1) == 1;
     level.rotation_mask = gstex_mask(rotation);
+    level.rotation_lo = rotation == 0 ? 0.0 : -gstex_tan_22_5;
     level.rotation_step = 2.0 * gstex_tan_22_5 * gstex_unit(rotation);
     level.scale_mask = uvec2(gstex_mask(scale) << rotation, gstex_mask(scale));
     level.scale_lo = log2(gstex_variance_unit) - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
@@ -203,12 +207,13 @@ int gstex_before(uint low, uint high, int inside) {
 }
 
 // (first, count): the Gaussians of a cell.
-ivec2 gstex_cell(int index, int cell) {
-    int at = index + 3 * (cell >> 4), inside = cell & 15, next = inside + 1;
+ivec2 gstex_cell(GstexLevel level, int cell) {
+    if (level.regular) return ivec2(cell, 1);
+    int at = level.index + 3 * (cell >> 4), inside = cell & 15, next = inside + 1;
     uint start = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1);
     int first = gstex_bits(start, 0, 31);
     if (start >> 31 == 1u) { // crowded: counts above 15. The sums up to each cell are written out, two a word.
-        int sums = index + int(low);
+        int sums = level.index + int(low);
         int before = gstex_bits(GSTEX_LOAD(sums + (inside >> 1)), 16 * (inside & 1), 16);
         int up_to = next < 16 ? gstex_bits(GSTEX_LOAD(sums + (next >> 1)), 16 * (next & 1), 16)
                               : gstex_bits(GSTEX_LOAD(at + 3), 0, 31) - first;
@@ -229,18 +234,21 @@ GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
     if (h.repeat) y += y < 0 ? cells.y : y >= cells.y ? -cells.y : 0;
     if (y < 0 || y >= cells.y) return GstexRow(ivec3(0), ivec3(0));
     bool leftmost = x == 0, rightmost = x == cells.x - 1;
-    int row = y * cells.x, cell = leftmost ? row : row + x - 1;
-
-    // The counts of `cell` and the next two, from the 16 of its group and the first 8 of the next.
-    int at = level.index + 3 * (cell >> 4), inside = cell & 15;
-    uint start = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1), high = GSTEX_LOAD(at + 2), next = 0u, crowded = start >> 31;
-    if (inside > 13) {
-        crowded |= GSTEX_LOAD(at + 3) >> 31;
-        next = GSTEX_LOAD(at + 4);
+    int row = y * cells.x, cell = leftmost ? row : row + x - 1, start = cell;
+    uint counts = 0x111u, crowded = 0u; // of a regular level
+    if (!level.regular) { // of `cell` and the next two, from the 16 counts of its group and the first 8 of the next
+        int at = level.index + 3 * (cell >> 4), inside = cell & 15;
+        uint begin = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1), high = GSTEX_LOAD(at + 2), next = 0u;
+        crowded = begin >> 31;
+        if (inside > 13) {
+            crowded |= GSTEX_LOAD(at + 3) >> 31;
+            next = GSTEX_LOAD(at + 4);
+        }
+        counts = gstex_join(inside < 8 ? low : high, inside < 8 ? high : next, 4 * (inside & 7));
+        start = int(begin) + gstex_before(low, high, inside);
     }
-    uint counts = gstex_join(inside < 8 ? low : high, inside < 8 ? high : next, 4 * (inside & 7));
     ivec3 count = ivec3(uvec3(counts, counts >> 4, counts >> 8) & 15u);
-    ivec3 first = int(start) + gstex_before(low, high, inside) + ivec3(0, count.x, count.x + count.y);
+    ivec3 first = start + ivec3(0, count.x, count.x + count.y);
     if (leftmost) { // there is none before `cell`
         count = ivec3(0, count.xy);
         first = first.xxy;
@@ -252,7 +260,7 @@ GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
         for (int i = 0; i < 3; ++i) {
             int column = x + i - 1, wrap = column < 0 ? cells.x : column >= cells.x ? -cells.x : 0;
             if (wrap == 0 ? crowded == 0u : !h.repeat) continue;
-            ivec2 run = gstex_cell(level.index, row + column + wrap);
+            ivec2 run = gstex_cell(level, row + column + wrap);
             first[i] = run.x;
             count[i] = run.y;
         }
@@ -275,13 +283,13 @@ float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 
     uint low = GSTEX_LOAD(word), high = GSTEX_LOAD(word + 1);
     // 32 bits each, from x, from the rotation and from the second scale on: each field is whole in one of them.
     uint position = gstex_join(low, high, bit), above = high >> bit;
-    uint shape = position >> level.position_bits | above << (32 - level.position_bits);
-    uint rest = shape >> level.shape_bits | (above >> level.position_bits) << (32 - level.shape_bits);
+    uint shape = gstex_join(position, above, level.position_bits);
+    uint rest = gstex_join(shape, above >> level.position_bits, level.shape_bits);
 
     vec2 d = to_cell + vec2(uvec2(position) & level.position_mask) * level.position_step;
     // t is the tangent of half the angle, within tan(pi / 8) of 0: cosine and sine are rational in it. The axis is
     // 1 + t^2 long, so that one division at the end is enough.
-    float t = float(shape & level.rotation_mask) * level.rotation_step - gstex_tan_22_5;
+    float t = float(shape & level.rotation_mask) * level.rotation_step + level.rotation_lo;
     float t2 = t * t, longer = 1.0 + t2;
     vec2 axis = vec2(1.0 - t2, t + t);
     vec2 along = vec2(axis.x * d.x + axis.y * d.y, axis.x * d.y - axis.y * d.x);

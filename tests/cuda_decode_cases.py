@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 from cuda_host import HostDevice
-from random_material import make_layout, make_material
+from random_material import make_layout, make_material, random_material
 
 from gstex.cuda import GpuTexture
 from gstex.format import pack
+from gstex.format.layout import LevelLayout
 
 
 def words_of(
@@ -21,7 +22,7 @@ def words_of(
     palette_bits: Sequence[int] = (),
     constants: Sequence[int] = (),
 ) -> np.ndarray:
-    """The words of a material with sharp and blurred Gaussians in three levels.
+    """The words of a material with sharp and blurred Gaussians in levels with an index and without.
 
     Channels have 1 to 9 bits, or with palettes 0 to 9; those in `constants` do not vary. Mips: Gaussians, two that
     share them, other Gaussians, some of them in crowded cells, and raw ones.
@@ -32,11 +33,15 @@ def words_of(
     other = sum(palette_bits) + int(bits.sum())
     levels = [
         (layout_for((9, 7), (6, 5, 5, 5, 4), (-2.0, 0.09), other), 300),
+        (layout_for((7, 5), (5, 0, 0, 4, 6), (-1.5, 0.1), other, regular=True), 0),
         (layout_for((5, 4), (4, 6, 6, 5, 3), (-4.0, 0.12), other + 4), 40),
         (layout_for((3, 3), (5, 5, 4, 4, 4), (-5.0, 0.2), other), 6),
     ]
     crowd = np.repeat([1, 5, 6, 10], [40, 16, 1, 15])
-    second = [(layout_for((4, 3), (6, 5, 5, 5, 4), (-3.0, 0.1), other), crowd)]
+    second = [
+        (layout_for((4, 3), (6, 5, 5, 5, 4), (-3.0, 0.1), other), crowd),
+        (layout_for((4, 3), (0, 0, 0, 0, 0), (-2.0, 0.0), other, regular=True), 0),
+    ]
     raw = [None, None] if varying.any() else []
     mips: list = [levels, 0.6, 1.7, second, *raw][: max(size).bit_length()]
     material = make_material(
@@ -46,13 +51,39 @@ def words_of(
     return pack(within_0_and_1(material))
 
 
-def layout_for(cells: tuple[int, int], widths: Sequence[int], scale: tuple[float, float], other_bits: int):
+def layout_for(
+    cells: tuple[int, int], widths: Sequence[int], scale: tuple[float, float], other_bits: int, *, regular: bool = False
+) -> LevelLayout:
     """A layout whose records begin at any nibble of a word."""
     geometry = widths[0] + widths[1] + widths[2] + 2 * widths[3] + widths[4]
     stride = 4 * (math.ceil((geometry + other_bits) / 4) | 1)
     while geometry > 32 + math.gcd(stride, 32):
         stride += 4
-    return make_layout(*cells, stride, widths, scale)
+    return make_layout(*cells, stride, widths, scale, regular=regular)
+
+
+def picture_words(size: tuple[int, int], *, repeat: bool, palette_bits: Sequence[int] = ()) -> np.ndarray:
+    """One level with a Gaussian a texel and no geometry, then one of ordinary Gaussians, at most as fine."""
+    rng = np.random.default_rng([*size, repeat])
+    bits = np.array([0, 3, 4] if palette_bits else [2, 3, 4])
+    other = sum(palette_bits) + int(bits.sum())
+    least = 3 if repeat else 1
+    coarse = max(least, size[0] // 5), max(least, size[1] // 4)
+    levels = [
+        (layout_for(size, (0, 0, 0, 0, 0), (0.5, 0.0), other, regular=True), 0),
+        (layout_for(coarse, (0, 5, 4, 0, 3), (-2.5, 0.0), other), 25),
+    ]
+    material = make_material(
+        rng, width=size[0], height=size[1], repeat=repeat, channel_bits=bits, varying=[True] * 3,
+        palette_bits=palette_bits, mips=[levels, 0.8][: max(size).bit_length()],
+    )  # fmt: skip
+    return pack(within_0_and_1(material))
+
+
+def random_words(seed: int) -> np.ndarray:
+    """Any small material, its values mostly inside 0 .. 1. K = 0: of random weights two may be too close to order."""
+    material = random_material(np.random.default_rng(seed))
+    return pack(within_0_and_1(replace(material, top_k=0)))
 
 
 def within_0_and_1(material):
@@ -104,6 +135,7 @@ def run_sanitized_cases() -> None:
         words_of(8, repeat=True, palette_bits=(5, 3), constants=(2,)),
         words_of(8, size=(1, 1), constants=(2,)),
         words_of(7, top_k=10),
+        picture_words((19, 17), repeat=False),
         crowded_words(700, channels=7),
     ]
     for words in files:

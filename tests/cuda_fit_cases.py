@@ -8,7 +8,7 @@ from cuda_host.device import HostDevice
 from random_gaussians import random_scene
 
 from gstex.cells import Pyramid
-from gstex.cuda.adam import Schedule, adam
+from gstex.cuda.adam import Knobs, adam
 from gstex.cuda.backend import GpuBackend
 from gstex.cuda.cells import keep_inside, place, thin_out
 from gstex.cuda.codes import GpuQuantiser
@@ -41,12 +41,11 @@ def run() -> None:
         keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
         placement = place(device, scene.pyramid, geometry)
         thin_out(device, scene.pyramid, geometry, placement)
-        schedule = Schedule(device, 0.9, 0.99, most=2)
-        schedule.plan(np.zeros((1, 2)), np.ones(1), 1)
-        for _ in range(2):
-            schedule.advance()
+        knobs = Knobs(device, 0.9, 0.99)
+        for step in (1, 2):
+            knobs.set(JITTER, 1.0, step)
             moments = np.zeros_like(geometry), np.zeros_like(geometry)
-            adam(device, schedule, geometry, v_geometry, *moments, np.ones(6, np.float32))
+            adam(device, knobs, geometry, v_geometry, *moments, np.ones(6, np.float32))
         keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
         _codes(device, scene.pyramid, place(device, scene.pyramid, geometry), geometry, scene.features)
     print("done")

@@ -57,7 +57,7 @@ class FakeCupy:
 
     ndarray = np.ndarray
     asarray, ascontiguousarray = staticmethod(np.asarray), staticmethod(np.ascontiguousarray)
-    arange, empty = staticmethod(np.arange), staticmethod(np.empty)
+    array, arange, empty = staticmethod(np.array), staticmethod(np.arange), staticmethod(np.empty)
 
     def __init__(self, *, name: str = "Fake", capability: tuple[int, int] = (9, 0), count: int = 1, old: bool = False):
         self._host = HostDevice()

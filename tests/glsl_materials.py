@@ -29,7 +29,8 @@ def random_texture(
     own_codes: bool = True,
     constant: Sequence[int] = (),
 ) -> Texture:
-    """Random Gaussians, sharp and blurred ones, with `channels` channels of any width, some of them constant.
+    """Random Gaussians, sharp and blurred ones, with `channels` channels of any width, some of them constant, in levels
+    with an index and without.
 
     The size, mostly odd, the wrap rule, direct or bilinear filtering and the bits follow from `channels`. Mips: one
     of Gaussians, two that share them, a second of Gaussians, and raw ones.
@@ -50,11 +51,15 @@ def random_texture(
     crowd = np.sort(np.append(rng.integers(0, 20, 40), [17] * 20))
     levels = [
         (make_layout(9, 7, stride, (8, 6, 6, 6, 4), (-2.0, 0.045)), 300),
+        (make_layout(7, 5, stride + 12, (5, 0, 0, 4, 6), (-1.5, 0.1), regular=True), 0),
         (make_layout(5, 4, stride + 4, (4, 6, 6, 5, 3), (-4.0, 0.12)), crowd),
         (make_layout(3, 3, stride + 8, (5, 5, 4, 4, 4), (-5.0, 0.2)), 6),
     ]
     counts = np.repeat([1, 5, 6, 10], [40, 16, 1, 15])
-    second = [(make_layout(4, 3, stride, (6, 5, 5, 5, 4), (-3.0, 0.1)), counts)]
+    second = [
+        (make_layout(6, 5, stride - 24, (0, 0, 0, 0, 9), (-1.0, 0.0), regular=True), 0),
+        (make_layout(4, 3, stride, (6, 5, 5, 5, 4), (-3.0, 0.1)), counts),
+    ]
     material = make_material(
         rng, width=width, height=height, repeat=channels % 2 == 0, bilinear=channels % 3 == 0, top_k=top_k,
         channel_bits=bits, varying=varying, palette_bits=palette_bits, mips=[levels, 0.6, 1.7, second, None, None],

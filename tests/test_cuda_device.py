@@ -9,6 +9,7 @@ import cuda_host_cases
 import numpy as np
 import pytest
 from cuda_decode_cases import words_of
+from cuda_devices import CopyingDevice
 from fake_cupy import CUDARuntimeError, FakeCupy, OutOfMemoryError
 
 from gstex import decode
@@ -157,3 +158,39 @@ def test_a_texture_on_it() -> None:
     expected = decode.decode_mip(words, 0)[0]
     np.testing.assert_allclose(texture.decode(), expected, rtol=0, atol=1e-5)
     np.testing.assert_array_equal(texture.sample([[0.25, 0.5]]), texture.sample(np.array([[0.25, 0.5]])))
+
+
+# ---- Arrays of the host, kernels on a GPU: how the other tests use one (cuda_devices.py) ---------------------------
+
+
+def copying() -> CopyingDevice:
+    return CopyingDevice(CupyDevice(FakeCupy()))
+
+
+def test_copied_arrays_come_back() -> None:
+    device, numbers, out = copying(), np.arange(8, dtype=np.int32), np.zeros(8, np.int32)
+    device.kernel("check.cu", "check")((1,), (8,), numbers, out, np.int32(8))
+    np.testing.assert_array_equal(out, 3 * np.arange(8) + 1)
+    np.testing.assert_array_equal(numbers, np.arange(8))
+    assert device.launches == {"check": 1}
+
+
+@pytest.mark.parametrize("first", [0, 3, 8])
+def test_arrays_with_memory_in_common_stay_one(first: int) -> None:
+    """A kernel reads what it has written, through another argument; what is beside it comes back as it was."""
+    memory = np.arange(100, 124, dtype=np.int32)
+    numbers, out = memory[:8], memory[first : first + 8]
+    expected = memory.copy()
+    for i in range(8):  # threads run one after the other on the host
+        expected[first + i] = 3 * expected[i] + 1
+    copying().kernel("check.cu", "check")((1,), (8,), numbers, out, np.int32(8))
+    np.testing.assert_array_equal(memory, expected)
+
+
+def test_arrays_that_are_read_only_or_empty_are_passed() -> None:
+    numbers, out = np.arange(8, dtype=np.int32), np.zeros(8, np.int32)
+    numbers.flags.writeable = False
+    kernel = copying().kernel("check.cu", "check")
+    kernel((1,), (8,), numbers, out, np.int32(8))
+    assert out[7] == 22
+    kernel((1,), (8,), numbers[:0], out, np.int32(0))

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from cuda_host.sanitized import run_sanitized
 from random_gaussians import random_geometry, random_scene, scene_of
@@ -23,7 +24,6 @@ from gstex.cuda.views import GpuSharedView
 from gstex.errors import DeviceError
 from gstex.fit.shared import SharedView, filter_sigma
 
-DEVICE = HostDevice()
 SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (64, 40)]
 CHANNELS = [1, 2, 4, 9, 16]
 ENTRIES = ["start", "gaussian", "image", "faded", "by_gaussian", "by_gaussian_start"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cuda_host.device import HostDevice
+from cuda_devices import DEVICE, each_device  # noqa: F401
 from random_gaussians import random_geometry
 
 from gstex.cells import keep_inside, make_pyramid, place
@@ -14,7 +14,6 @@ from gstex.fit import palettes
 from gstex.fit.features import store
 from gstex.fit.quantise import Precision, Quantiser, make_coding
 
-DEVICE = HostDevice()
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 SCENES = [(64, 64, 3000, True), (37, 90, 1000, False), (1, 1, 30, False), (300, 20, 1000, True)]
 

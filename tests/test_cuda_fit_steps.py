@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from random_gaussians import random_geometry, random_scene
 from test_ref import double, perceptual_case
@@ -10,7 +11,7 @@ from test_ref import double, perceptual_case
 from gstex import cells
 from gstex.cells import make_pyramid
 from gstex.cuda import cells as gpu_cells
-from gstex.cuda.adam import Schedule, adam
+from gstex.cuda.adam import Knobs, adam
 from gstex.cuda.backend import GpuBackend
 from gstex.cuda.codes import GpuQuantiser
 from gstex.cuda.graph import Replayed
@@ -23,7 +24,6 @@ from gstex.fit.features import store
 from gstex.fit.quantise import Precision, Quantiser, make_coding
 from gstex.ref import loss as ref_loss
 
-DEVICE = HostDevice()
 GRIDS = [(1, 1, 2.0), (64, 40, 6.0), (300, 20, 7.0), (33, 18, 1.5)]
 
 
@@ -85,33 +85,25 @@ def test_adam_is_that_of_the_cpu():
     moments = [np.zeros_like(values) for _ in range(4)]
     expected, rate = values.copy(), np.array([0.7, 0.7, 0.06, 0.05, 0.05, 0.04], np.float32)
     factors = 0.9 ** np.arange(8)
-    schedule = Schedule(DEVICE, 0.9, 0.99, most=5)
+    knobs = Knobs(DEVICE, 0.9, 0.99)
     for step, factor in enumerate(factors, start=1):
-        if step in (1, 6):  # planned in two parts
-            ahead = factors[step - 1 :][:5]
-            schedule.plan(rng.uniform(-0.5, 0.5, (len(ahead), 2)), ahead, step)
         gradient = rng.normal(size=values.shape).astype(np.float32)
-        schedule.advance()
-        adam(DEVICE, schedule, values, gradient, moments[0], moments[1], rate)
+        knobs.set(rng.uniform(-0.5, 0.5, 2), factor, step)
+        adam(DEVICE, knobs, values, gradient, moments[0], moments[1], rate)
         kernels.adam(expected, gradient, moments[2], moments[3], rate * np.float32(factor), np.float32(0.9),
                      np.float32(0.99), np.int64(step))  # fmt: skip
         np.testing.assert_allclose(values, expected, rtol=2e-6, atol=2e-6)
     np.testing.assert_allclose(moments[0], moments[2], rtol=1e-6, atol=1e-7)
 
 
-def test_a_schedule_gives_one_row_a_step():
-    schedule = Schedule(DEVICE, 0.9, 0.99, most=4)
-    jitter = schedule.jitter
-    schedule.plan(np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([1.0, 0.5]), 3)
-    rows = []
-    for _ in range(5):
-        schedule.advance()
-        rows.append(schedule.now.copy())
-        np.testing.assert_array_equal(jitter, rows[-1][:2])
-    np.testing.assert_allclose(rows[0], [0.1, 0.2, 1.0, 1 / (1 - 0.9**3), 1 / (1 - 0.99**3)], rtol=1e-6)
-    np.testing.assert_allclose(rows[1], [0.3, 0.4, 0.5, 1 / (1 - 0.9**4), 1 / (1 - 0.99**4)], rtol=1e-6)
-    for row in rows[2:]:  # none left
-        np.testing.assert_array_equal(row, rows[1])
+def test_knobs_stay_where_they_are():
+    knobs = Knobs(DEVICE, 0.9, 0.99)
+    now, jitter = knobs.now, knobs.jitter
+    knobs.set(np.array([0.1, 0.2]), 1.0, 1)
+    knobs.set(np.array([0.3, 0.4]), 0.5, 4)
+    np.testing.assert_allclose(now, [0.3, 0.4, 0.5, 1 / (1 - 0.9**4), 1 / (1 - 0.99**4)], rtol=1e-6)
+    np.testing.assert_array_equal(jitter, now[:2])
+    assert now is knobs.now
 
 
 # Perceptual loss
@@ -238,7 +230,7 @@ def fit_on_the_gpu(case) -> list[float]:
     pyramid, background = case.scene.pyramid, case.scene.background
     backend = GpuBackend(pyramid, DEVICE)
     backend.set_target(case.image, np.ones_like(case.image))
-    schedule = Schedule(DEVICE, 0.9, 0.99, most=REPLACE)
+    knobs = Knobs(DEVICE, 0.9, 0.99)
     losses, placement, quantiser, rounded = [], None, None, np.empty_like(geometry)
     for step in range(STEPS):
         if step < FROZEN and step % REPLACE == 0:
@@ -250,13 +242,12 @@ def fit_on_the_gpu(case) -> list[float]:
             quantiser.round(geometry, rounded)
             seen = rounded, quantiser.round_features(features)[1]
         if step % REPLACE == 0:
-            schedule.plan(case.jitters[step : step + REPLACE], case.factors[step : step + REPLACE], step + 1)
             backend.place(placement, seen[0])
-        schedule.advance()
-        loss, v_geometry, v_features, _ = backend.step(*seen, background, schedule.jitter)
+        knobs.set(case.jitters[step], case.factors[step], step + 1)
+        loss, v_geometry, v_features, _ = backend.step(*seen, background, knobs.jitter)
         losses.append(float(loss))
-        adam(DEVICE, schedule, geometry, v_geometry, *moments[0], RATES[0])
-        adam(DEVICE, schedule, features, v_features, *moments[1], RATES[1])
+        adam(DEVICE, knobs, geometry, v_geometry, *moments[0], RATES[0])
+        adam(DEVICE, knobs, features, v_features, *moments[1], RATES[1])
     return losses
 
 

@@ -157,7 +157,7 @@ def test_no_holes_in_flat_parts():
 def test_constant_channels_cost_nothing_and_come_back_exactly():
     pixels = np.concatenate([waves(32, 32, 1), np.full((32, 32, 2), (128 / 255, 1.0))], axis=2)
     texture = gstex.compress(material_of(pixels), gaussians=20, effort="fast", mips=False)
-    assert texture.info()["channel_bits"][1:] == [0, 0]
+    assert texture.info()["channel_bits"][1:] == [0, 0] and texture.info()["varying"] == [True, False, False]
     assert (texture.decode()[:, :, 1:] == np.float32([128 / 255, 1.0])).all()
     alone = gstex.compress(material_of(pixels[:, :, :1]), gaussians=20, effort="fast", mips=False)
     # Ranges and background in the header, nothing in the records.

@@ -38,7 +38,7 @@ COLUMNS = ("material", "candidates", "texels", "levels", "palettes", "candidates
 # What is counted while it runs, with the counter that tools/glsl_cost.comp declares: text of the decoder.
 COUNTED = {
     "gstex_add(h, word, bit, weight, sum);": "{ ++added; gstex_add(h, word, bit, weight, sum); }",
-    "ivec2 gstex_cell(int index, int cell) {": "ivec2 gstex_cell(int index, int cell) { ++looked_up;",
+    "ivec2 gstex_cell(GstexLevel level, int cell) {": "ivec2 gstex_cell(GstexLevel level, int cell) { ++looked_up;",
 }
 BIN = 10  # candidates
 RUNS = 5

@@ -23,7 +23,7 @@ class GpuQuantiser:
     def __init__(self, device: Device, coding: Coding, placement: Any):
         """placement: int32 [N, 3]."""
         xp = device.xp
-        self._device, self.coding, self._placement = device, coding, placement
+        self.device, self.coding, self.placement = device, coding, placement
         self._count = np.int32(len(placement))
         self._grid = (max(1, -(-len(placement) // _THREADS)),), (_THREADS,)
         levels = np.zeros((len(coding.levels), 9), np.float64)
@@ -32,41 +32,45 @@ class GpuQuantiser:
                 row[:] = (*size, 2**layout.position_x_bits, 2**layout.position_y_bits, 2 ** (layout.rotation_bits - 1),
                           2**layout.scale_bits - 1, layout.scale_lo, layout.scale_step,
                           2**layout.amplitude_bits - 1)  # fmt: skip
-        self._meaning = (xp.asarray(levels), np.float64(coding.amplitude_lo), np.float64(coding.amplitude_step),
+        self.meaning = (xp.asarray(levels), np.float64(coding.amplitude_lo), np.float64(coding.amplitude_step),
                          np.float64(TAN_22_5), self._count)  # fmt: skip
-        self._ranges = xp.asarray(coding.channel_lo), xp.asarray(coding.channel_step)
-        self._last = xp.asarray((2**coding.channel_bits - 1).astype(np.int32))
+        self.ranges = xp.asarray(coding.channel_lo), xp.asarray(coding.channel_step)
+        self.last = xp.asarray((2**coding.channel_bits - 1).astype(np.int32))
         self._channels = {"CHANNELS": len(coding.channel_lo)}
         palettes = [np.asarray(palette) for palette in coding.palettes]
         self._palettes = np.int32(len(palettes))
         empty = np.zeros((0, len(coding.channel_lo)), np.uint8)
-        self._bytes = xp.asarray(np.concatenate([empty, *palettes]))
-        self._first = xp.asarray(np.cumsum([0, *map(len, palettes)]).astype(np.int32))
+        self.bytes = xp.asarray(np.concatenate([empty, *palettes]))
+        self.first = xp.asarray(np.cumsum([0, *map(len, palettes)]).astype(np.int32))
         self._no_entries = xp.zeros((len(placement), 0), np.uint32)
 
     # -- geometry
 
     def encode(self, geometry: Any) -> tuple[Any, Any]:
         """(uint32 [N, 6] nearest codes in the order of the record, int32 [N] quarter turns), see Quantiser.encode."""
-        xp = self._device.xp
+        xp = self.device.xp
         codes, turns = xp.empty((len(geometry), 6), np.uint32), xp.empty(len(geometry), np.int32)
-        self._codes("fit_encode")(*self._grid, geometry, self._placement, *self._meaning, codes, turns)
+        self._codes("fit_encode")(*self._grid, geometry, self.placement, *self.meaning, codes, turns)
         return codes, turns
+
+    def keep_inside(self, geometry: Any) -> None:
+        """Clamp centres, in place, to the cells they are stored in."""
+        self.round(geometry, self.device.xp.empty_like(geometry))
 
     def decode(self, codes: Any, turns: Any = None) -> Any:
         """What geometry codes uint32 [N, 6] mean, float32 [N, 6]; see Quantiser.decode."""
-        xp = self._device.xp
+        xp = self.device.xp
         turns = xp.zeros(len(codes), np.int32) if turns is None else turns
         geometry = xp.empty((len(codes), 6), np.float32)
-        self._codes("fit_decode")(*self._grid, codes, turns, self._placement, *self._meaning, geometry)
+        self._codes("fit_decode")(*self._grid, codes, turns, self.placement, *self.meaning, geometry)
         return geometry
 
     def round(self, ideal: Any, out: Any) -> None:
         """out float32 [N, 6] = what the nearest codes of `ideal` mean, whose centres are clamped to their cells."""
-        self._codes("fit_round")(*self._grid, ideal, self._placement, *self._meaning, out)
+        self._codes("fit_round")(*self._grid, ideal, self.placement, *self.meaning, out)
 
     def _codes(self, name: str) -> Any:
-        return self._device.kernel("fit_codes.cu", name)
+        return self.device.kernel("fit_codes.cu", name)
 
     # -- features
 
@@ -77,14 +81,14 @@ class GpuQuantiser:
 
         entries: where to start; None for the first entry of every palette.
         """
-        xp = self._device.xp
-        lo, step = self._ranges
+        xp = self.device.xp
+        lo, step = self.ranges
         shape = len(features), int(self._palettes)
         entries = xp.zeros(shape, np.uint32) if entries is None else entries.astype(np.uint32)
         if self._palettes:
             wanted = (features - lo) / xp.where(step == 0, np.float32(1), step)
             self._features("fit_choose_entries")(
-                *self._grid, wanted, step * step, self._last, self._bytes, self._first, self._palettes,
+                *self._grid, wanted, step * step, self.last, self.bytes, self.first, self._palettes,
                 np.int32(ROUNDS), self._count, entries,
             )  # fmt: skip
         return entries
@@ -96,22 +100,22 @@ class GpuQuantiser:
 
         out: where to write them, for steps that must not take memory.
         """
-        xp = self._device.xp
+        xp = self.device.xp
         codes, rounded = out or (xp.empty(features.shape, np.uint32), xp.empty(features.shape, np.float32))
         self._features("fit_round_features")(
-            *self._grid, features, self._no_entries if entries is None else entries, *self._ranges, self._last,
-            self._bytes, self._first, self._palettes, self._count, codes, rounded,
+            *self._grid, features, self._no_entries if entries is None else entries, *self.ranges, self.last,
+            self.bytes, self.first, self._palettes, self._count, codes, rounded,
         )  # fmt: skip
         return codes, rounded
 
     def decode_features(self, codes: Any, entries: Any = None) -> Any:
         """The features float32 [N, V] of codes uint32 [N, V] and entries uint32 [N, P]."""
-        features = self._device.xp.empty(codes.shape, np.float32)
+        features = self.device.xp.empty(codes.shape, np.float32)
         self._features("fit_decode_features")(
-            *self._grid, codes, self._no_entries if entries is None else entries, *self._ranges, self._bytes,
-            self._first, self._palettes, self._count, features,
+            *self._grid, codes, self._no_entries if entries is None else entries, *self.ranges, self.bytes,
+            self.first, self._palettes, self._count, features,
         )  # fmt: skip
         return features
 
     def _features(self, name: str) -> Any:
-        return self._device.kernel("fit_palettes.cu", name, self._channels)
+        return self.device.kernel("fit_palettes.cu", name, self._channels)

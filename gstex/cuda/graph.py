@@ -15,7 +15,7 @@ class Replayed:
     """Calls `launches` and, from its third call on, what a CUDA graph recorded of it.
 
     `launches` must launch the same kernels with the same arguments every time, neither taking memory nor waiting for
-    the GPU: steps between two placements of the Gaussians, with their numbers in GPU memory (adam.Schedule). The first
+    the GPU: steps between two placements of the Gaussians, with their numbers in GPU memory (adam.Knobs). The first
     call compiles and lets buffers be made; the second records. On a device without graphs every call is a plain one.
     """
 

@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..cells import Pyramid
-from ..fit.shared import WEIGHT, filter_sigma
+from ..fit.shared import LIMIT, WEIGHT, filter_sigma
 from .backend import GpuBackend
 from .device import Device
 from .loss import Perceptual
 from .sums import Follower
 
 __all__ = ["GpuSharedView"]
-
-# A view counts less from 3 dB below mip 0 on.
-_LIMIT = 2.0
 
 
 class GpuSharedView:
@@ -55,7 +52,7 @@ class GpuSharedView:
             factor: of that weight.
         """
         self._device.kernel("fit_sums.cu", "fit_view_weight")(
-            (1,), (1,), mse.state, self.mse.state, np.float64(_LIMIT), np.float64(WEIGHT * factor), self._weight
+            (1,), (1,), mse.state, self.mse.state, np.float64(LIMIT), np.float64(WEIGHT * factor), self._weight
         )
         scene = geometry, features, background
         if loss == "l2":

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
+from .engine import CpuEngine, MakeEngine
 from .fit import BudgetTooSmall, Result, Task, fit_mip
 from .lattice import fit_lattice
 from .settings import Settings
@@ -45,6 +46,7 @@ def fit_chain(
     sharing: int = SHARED_MIPS,
     seed: int,
     progress: Callable[[str, float, float], None],
+    make_engine: MakeEngine = CpuEngine,
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
@@ -52,6 +54,7 @@ def fit_chain(
         tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
+        make_engine: what every fit runs on.
 
     Returns:
         For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
@@ -71,10 +74,11 @@ def fit_chain(
 
     shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
-    first = fit_mip(task, settings, seed=seed, progress=report(0))
+    first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
     if not task.count:
         rng = np.random.default_rng(seed)
-        first = fit_lattice(task, settings, first.error, rng=rng, progress=report(0)) or first
+        other = fit_lattice(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
+        first = other or first
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))
@@ -92,7 +96,9 @@ def fit_chain(
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
             try:
-                mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index))
+                mip = above = fit_mip(
+                    task, settings, seed=seed + index, progress=report(index), make_engine=make_engine
+                )
             except BudgetTooSmall:
                 mip = None
         mips.append(mip)

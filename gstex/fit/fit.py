@@ -2,28 +2,24 @@
 
 Stages: start (gradient-guided), optimise (Adam, with relocation of the least useful Gaussians), freeze (levels,
 cells, widths and ranges are chosen and the count is cut to the budget), quantise (training on the values that
-the codes stand for). The backend does the heavy work; this file is the schedule.
+the codes stand for). An engine does the heavy work (fit/engine.py); this file is the schedule, the same for all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from ..cells import CUT, Pyramid, keep_inside, make_pyramid, place, thin_out
-from . import kernels
-from .cpu import CpuBackend
-from .features import StoredFeatures, improve_features, store
-from .loss import perceptual
-from .palettes import choose_bits, table_words, to_grid, train
+from ..cells import CUT, Pyramid, make_pyramid
+from .engine import NO_JITTER, CpuEngine, Engine, MakeEngine
+from .features import StoredFeatures
+from .palettes import choose_bits, table_words, to_grid
 from .quantise import Coding, Quantiser, make_coding, words_needed
-from .samples import LEAST_SHARE, Blend, Samples, collect
-from .search import improve_geometry
+from .samples import LEAST_SHARE
 from .settings import Settings, choose_precision
-from .shared import SharedView
 from .start import gaussians_at, start_gaussians
 
-NO_JITTER = np.zeros(2, np.float32)
 # Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
@@ -88,33 +84,43 @@ class BudgetTooSmall(Exception):
 
 
 class Parameters:
-    """Trainable parameters with their Adam state; rows can be dropped or restarted."""
+    """Trainable parameters with their Adam state, in arrays of an engine; rows can be dropped or restarted.
 
-    def __init__(self, geometry: np.ndarray, features: np.ndarray):
-        self.geometry, self.features = geometry, features
-        self.moments = [np.zeros_like(a) for a in (geometry, geometry, features, features)]
-        self.level = np.zeros(len(geometry), np.int32)
+    What the methods take are arrays of NumPy.
+    """
+
+    def __init__(self, engine: Engine, geometry: np.ndarray, features: np.ndarray):
+        self._engine, xp = engine, engine.xp
+        self.geometry, self.features = engine.array(geometry), engine.array(features)
+        self.moments = [xp.zeros_like(a) for a in (self.geometry, self.geometry, self.features, self.features)]
+        self.level = xp.zeros(len(geometry), np.int32)
 
     def restart(self, rows: np.ndarray, geometry: np.ndarray, features: np.ndarray) -> None:
-        self.geometry[rows], self.features[rows] = geometry, features
-        self.level[rows] = 0
+        array = self._engine.array
+        which = array(rows)
+        self.geometry[which], self.features[which] = array(geometry), array(features)
+        self.level[which] = 0
         for moment in self.moments:
-            moment[rows] = 0
+            moment[which] = 0
 
     def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        new = Parameters(geometry, features)
-        self.geometry = np.concatenate([self.geometry, geometry])
-        self.features = np.concatenate([self.features, features])
-        self.level = np.concatenate([self.level, new.level])
-        self.moments = [np.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
+        xp, new = self._engine.xp, Parameters(self._engine, geometry, features)
+        self.geometry = xp.concatenate([self.geometry, new.geometry])
+        self.features = xp.concatenate([self.features, new.features])
+        self.level = xp.concatenate([self.level, new.level])
+        self.moments = [xp.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
 
     def keep(self, rows: np.ndarray) -> None:
-        self.geometry, self.features, self.level = self.geometry[rows], self.features[rows], self.level[rows]
-        self.moments = [moment[rows] for moment in self.moments]
+        which = self._engine.array(rows)
+        self.geometry, self.features, self.level = self.geometry[which], self.features[which], self.level[which]
+        self.moments = [moment[which] for moment in self.moments]
 
 
 class Fit:
-    def __init__(self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable):
+    def __init__(
+        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable,
+        make_engine: MakeEngine = CpuEngine,
+    ):  # fmt: skip
         self.task, self.settings, self.rng, self.progress = task, settings, rng, progress
         self.step_count = 0
         self.mse = 0.0004  # a guess, until the first step
@@ -124,28 +130,29 @@ class Fit:
         self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
         self.palette_bits: tuple[int, ...] = task.above.coding.palette_bits if task.above else ()
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
-        s = settings
-        self.geometry_rate = np.array(
-            [s.position_rate, s.position_rate, s.rotation_rate, s.scale_rate, s.scale_rate, s.amplitude_rate],
-            np.float32,
-        )
-        self.feature_rate = np.full(task.image.shape[2], s.feature_rate, np.float32)
+        self.engine = make_engine(task, settings, self.background)
 
     def run(self) -> Result:
         self._start()
         freeze = round(self.settings.steps * self.settings.freeze_at)
         self._optimise(freeze)
         coding = self._freeze()
-        quantiser = Quantiser(coding, self.placement)
+        engine, p = self.engine, self.parameters
+        quantiser = engine.quantiser(coding, self.placement)
         self._quantise(quantiser)
-        quantiser.keep_inside(self.parameters.geometry)
-        geometry, _ = quantiser.encode(self.parameters.geometry)
+        geometry = engine.codes(quantiser, p.geometry)
         coding = self._make_palettes(quantiser, geometry)
-        stored = store(coding, self.parameters.features)
-        geometry = self._polish(quantiser, geometry, stored)
-        return Result(stored.into(coding), self.placement, geometry, stored.entries.astype(np.uint32),
-                      stored.codes.astype(np.uint32), self.background, self._words(coding), self.mse,
-                      self._error(quantiser.decode(geometry), stored.values()))  # fmt: skip
+        stored = engine.store(coding, self.placement, p.features)
+        self._polish(quantiser, geometry, stored)
+        self._follow(wait=True)
+        return self._result(coding, engine.host(geometry), stored, self._words(coding),
+                            self._error(quantiser.decode(geometry), stored.values()))  # fmt: skip
+
+    def _result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
+        """geometry: codes."""
+        entries, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))
+        return Result(stored.into(coding), self.engine.host(self.placement), geometry.astype(np.uint32), entries, codes,
+                      self.background, words, self.mse, error)  # fmt: skip
 
     # -- stages
 
@@ -171,12 +178,12 @@ class Fit:
         bits = max(layout.stride for layout in above.coding.levels if layout) + 4
         count = task.count or max(1, round(task.budget_words * 32 / bits * self.settings.excess))
         self._set_grid(count)
-        self.parameters = Parameters(geometry, features)
+        self.parameters = Parameters(self.engine, geometry, features)
         self._place()
         while len(self.parameters.geometry) > count:
             # In steps: what a Gaussian is worth depends on the others that are there.
             left = max(count, len(self.parameters.geometry) // 2)
-            cost, _, _ = self.backend.removal_cost(self.parameters.geometry, self.parameters.features, self.background)
+            cost, _, _ = self.engine.removal_cost(self.parameters.geometry, self.parameters.features)
             self.parameters.keep(np.sort(np.argsort(cost, kind="stable")[len(cost) - left :]))
             self._place()
 
@@ -187,10 +194,8 @@ class Fit:
         self._set_pyramid(make_pyramid(width, height, repeat=task.repeat, cell=max(CELL_SPACING * spacing, 2.0)))
 
     def _set_pyramid(self, pyramid: Pyramid) -> None:
-        task, self.pyramid = self.task, pyramid
-        self.backend = CpuBackend(self.pyramid)
-        self.backend.set_target(task.image, task.importance)
-        self.shared = [SharedView(self.pyramid, mip, *views) for mip, views in enumerate(task.shared, start=1)]
+        self.pyramid = pyramid
+        self.engine.set_pyramid(pyramid)
 
     def _start_with(self, count: int) -> None:
         task = self.task
@@ -198,7 +203,7 @@ class Fit:
         start = start_gaussians(
             task.image, task.importance, count, self.settings.start_sigma, self.rng, repeat=task.repeat
         )
-        self.parameters = Parameters(*start)
+        self.parameters = Parameters(self.engine, *start)
         self._place()
 
     def _optimise(self, until: int) -> None:
@@ -234,8 +239,7 @@ class Fit:
         Returns whether there were any such texels that count.
         """
         p = self.parameters
-        nothing, one = np.zeros_like(p.features), np.ones_like(self.background)
-        share = self.backend.render(p.geometry, nothing, one, NO_JITTER)[0][:, :, 0]
+        share = self.engine.background_share(p.geometry)
         row, column = np.nonzero((share > 0.5) & self.task.importance.any(axis=2))
         if not len(row):
             return False
@@ -254,7 +258,7 @@ class Fit:
         geometry[:, 3:5] = np.log(max(0.9 * size.min() / CUT, self.settings.sigma_min))
         features = np.stack([mean(plane[row, column]) for plane in self.task.image.transpose(2, 0, 1)], axis=1)
 
-        cost, _, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        cost, _, _ = self.engine.removal_cost(p.geometry, p.features)
         p.keep(np.sort(np.argsort(cost, kind="stable")[len(chosen) :]))
         p.append(geometry, features.astype(np.float32))
         self._place()
@@ -277,8 +281,9 @@ class Fit:
                 if self.palette_bits and not task.above:
                     self.palette_bits = ()
                     continue
-                raise BudgetTooSmall(words_needed(coding, self.placement[:1], task.stack_channels))
-            cost, _, error = self.backend.removal_cost(p.geometry, p.features, self.background)
+                one = self.engine.host(self.placement[:1])
+                raise BudgetTooSmall(words_needed(coding, one, task.stack_channels))
+            cost, _, error = self.engine.removal_cost(p.geometry, p.features)
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
             elif error.any():
@@ -287,115 +292,95 @@ class Fit:
             attempts += 1
             self._place()
 
-    def _quantise(self, quantiser: Quantiser) -> None:
-        p = self.parameters
+    def _quantise(self, quantiser: Any) -> None:
         while self.step_count < self.settings.steps:
-            quantiser.keep_inside(p.geometry)
-            geometry = quantiser.decode(*quantiser.encode(p.geometry))
-            # Entries of palettes are chosen after training; rounding to them here cost 1 to 3 dB.
-            features = p.features if self.palette_bits else store(quantiser.coding, p.features).values()
+            geometry, features = self.engine.rounded(quantiser, self.parameters)
             if self.step_count % self.settings.replace_every == 0:
                 self._list_entries(geometry)
             self._descend(geometry, features)
             self.progress("quantise", self.step_count, self.mse)
 
-    def _make_palettes(self, quantiser: Quantiser, geometry: np.ndarray) -> Coding:
+    def _make_palettes(self, quantiser: Any, geometry: Any) -> Coding:
         """The coding with its palettes; geometry: codes."""
         p, coding = self.parameters, quantiser.coding
         if not coding.palette_bits or coding.palettes:
             return coding
-        _, share, _ = self.backend.removal_cost(quantiser.decode(geometry), p.features, self.background)
+        _, share, _ = self.engine.removal_cost(quantiser.decode(geometry), p.features)
+        return self._with_palettes(coding, share)
+
+    def _with_palettes(self, coding: Coding, share: np.ndarray) -> Coding:
+        """The coding with palettes for the present features; share: of the Gaussians, see CpuBackend.removal_cost."""
         scale = np.sqrt(self.channel_weight).astype(np.float32)
-        palettes, _ = train(p.features * scale, share, coding.palette_bits, self.rng)
+        scaled = self.parameters.features * self.engine.array(scale)
+        palettes = self.engine.train(scaled, share, coding.palette_bits, self.rng)
         lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
         return replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
 
-    def _polish(self, quantiser: Quantiser, geometry: np.ndarray, stored: StoredFeatures) -> np.ndarray:
-        """Move what is stored to where the squared error is least; training only came near. Returns the geometry codes.
+    def _polish(self, quantiser: Any, geometry: Any, stored: Any) -> None:
+        """Move what is stored to where the squared error is least, in place; training only came near.
 
-        With another loss too: what is gained is mostly noise of the last steps, which no loss wants.
+        With another loss too: what is gained is mostly noise of the last steps, which no loss wants. geometry: codes.
         """
-        s = self.settings
+        s, engine = self.settings, self.engine
         if not s.polish:
-            return geometry
-        geometry = geometry.astype(np.int64)
+            return
         near, blend = self._points(lambda: quantiser.decode(geometry), stored)
         palettes_too = not self.task.above
         for _ in range(s.polish):
             self.progress("polish", self.step_count, self.mse)
-            improve_features(near, blend(), stored, palettes_too=palettes_too)
-            improve_geometry(near, blend(), quantiser, geometry, stored.values(), s.sigma_min)
-        improve_features(near, blend(), stored, palettes_too=palettes_too)
-        return geometry.astype(np.uint32)
+            engine.improve_features(near, blend(), stored, palettes_too=palettes_too)
+            engine.improve_geometry(near, blend(), quantiser, geometry, stored.values())
+        engine.improve_features(near, blend(), stored, palettes_too=palettes_too)
 
-    def _improve(self, geometry: np.ndarray, stored: StoredFeatures) -> None:
+    def _improve(self, geometry: Any, stored: Any) -> None:
         """Move the stored features alone, for geometry that stays."""
         near, blend = self._points(lambda: geometry, stored)
         for _ in range(2):
-            improve_features(near, blend(), stored, palettes_too=not self.task.above)
+            self.engine.improve_features(near, blend(), stored, palettes_too=not self.task.above)
 
-    def _points(
-        self, geometry: Callable[[], np.ndarray], stored: StoredFeatures
-    ) -> tuple[Samples, Callable[[], Blend]]:
+    def _points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
         """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
         self._list_entries(geometry())
-        samples = collect(self.backend, self.shared, self.jitter, self.samples, self.mse)
-        first = samples.blend(geometry(), stored.values(), self.background)
+        samples = self.engine.collect(self.jitter, self.mse)
+        background = self.engine.array(self.background)
+        first = samples.blend(geometry(), stored.values(), background)
         near = samples.only(first.share > LEAST_SHARE)
-        return near, lambda: samples.blend(geometry(), stored.values(), self.background)
+        return near, lambda: samples.blend(geometry(), stored.values(), background)
 
-    def _error(self, geometry: np.ndarray, features: np.ndarray) -> float:
+    def _error(self, geometry: Any, features: Any) -> float:
         """The weighted squared error at the texel centres."""
-        return float(self.backend.removal_cost(geometry, features, self.background)[2].sum(dtype=np.float64))
+        return float(self.engine.removal_cost(geometry, features)[2].sum(dtype=np.float64))
 
     # -- steps
 
     def _place(self) -> None:
         p = self.parameters
-        keep_inside(self.pyramid, p.geometry, sigma_min=self.settings.sigma_min)
-        self.placement = place(self.pyramid, p.geometry, p.level)
-        if thin_out(self.pyramid, p.geometry, self.placement):
-            self.placement = place(self.pyramid, p.geometry, self.placement[:, 0])
+        self.placement = self.engine.place(p.geometry, p.level)
         p.level = self.placement[:, 0].copy()
         self._list_entries(p.geometry)
 
-    def _list_entries(self, geometry: np.ndarray) -> None:
-        self.backend.place(self.placement, geometry)
-        for view in self.shared:
-            view.place(self.placement, geometry)
+    def _list_entries(self, geometry: Any) -> None:
+        self._follow(wait=True)
+        self.engine.list_entries(self.placement, geometry)
 
-    def _descend(self, geometry: np.ndarray, features: np.ndarray) -> None:
+    def _descend(self, geometry: Any, features: Any) -> None:
         """One Adam step of the parameters with the gradient at (geometry, features)."""
-        s, p = self.settings, self.parameters
-        jitter, between = NO_JITTER, self.rng.random() < self.jitter
+        s = self.settings
+        jitter, between = NO_JITTER, bool(self.rng.random() < self.jitter)
         if between:
             jitter = (self.rng.random(2) - 0.5).astype(np.float32)
-        if s.loss == "l2":
-            loss, v_geometry, v_features, _ = self.backend.step(geometry, features, self.background, jitter)
-        else:
-            image, target, importance = self.backend.render(geometry, features, self.background, jitter)
-            loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, importance)
-            v_geometry, v_features, _ = self.backend.backward(geometry, features, self.background, v_image)
-        if self.shared:
-            # One of them a step, in turn, with the weight of all.
-            view = self.shared[self.step_count % len(self.shared)]
-            weight = np.float32(view.weight(self.mse) * len(self.shared) * self.samples / view.samples)
-            more = view.gradient(geometry, features, self.background, jitter, s.loss)
-            v_geometry += weight * more[0]
-            v_features += weight * more[1]
-        self.mse += (0.1 if self.step_count else 1.0) * (loss / self.samples - self.mse)
-        if s.jitter:
-            self._balance(loss, between)
-
+        late = max(0.0, (self.step_count + 1) / s.steps - (1 - s.decay_share)) / s.decay_share
+        self.engine.descend(self.parameters, geometry, features, jitter, between, self.step_count, s.decay**late,
+                            self.mse)  # fmt: skip
         self.step_count += 1
-        late = max(0.0, self.step_count / s.steps - (1 - s.decay_share)) / s.decay_share
-        rate = np.float32(s.decay**late)
-        betas = np.float32(s.beta1), np.float32(s.beta2)
-        m, v, feature_m, feature_v = p.moments
-        n = np.int64(self.step_count)
-        kernels.adam(p.geometry, v_geometry, m, v, self.geometry_rate * rate, *betas, n)
-        kernels.adam(p.features, v_features, feature_m, feature_v, self.feature_rate * rate, *betas, n)
+        self._follow()
+
+    def _follow(self, *, wait: bool = False) -> None:
+        """Follow the errors of the steps that the engine tells of; with `wait`, of all."""
+        for step, loss, between in self.engine.losses(wait=wait):
+            self.mse += (0.1 if step else 1.0) * (loss / self.samples - self.mse)
+            if self.settings.jitter:
+                self._balance(loss, between)
 
     def _balance(self, loss: float, between: bool) -> None:
         """Let as many steps sample between texels as keep what is there `jitter_gap` dB below the texel centres.
@@ -416,7 +401,7 @@ class Fit:
         """
         self._place()
         p = self.parameters
-        cost, _, error = self.backend.removal_cost(p.geometry, p.features, self.background)
+        cost, _, error = self.engine.removal_cost(p.geometry, p.features)
         if not error.any():
             return
         order = np.argsort(cost, kind="stable")
@@ -449,14 +434,15 @@ class Fit:
         left = max(0.0, 1 - self.step_count / (self.settings.freeze_at * self.settings.steps))
         precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)) * (1 - left / 3))
         shared = task.above.coding if task.above else None
-        coding = make_coding(self.pyramid, self.placement, p.geometry, precision, task.ranges, task.neutral, shared,
-                             task.weight, self.palette_bits)  # fmt: skip
+        host = self.engine.host
+        coding = make_coding(self.pyramid, host(self.placement), host(p.geometry), precision, task.ranges, task.neutral,
+                             shared, task.weight, self.palette_bits)  # fmt: skip
         return coding, self._words(coding)
 
     def _words(self, coding: Coding) -> int:
         """Words of the mip with this coding, and of the palettes if it is the one that has to pay for them."""
         tables = 0 if self.task.above else table_words(coding.palette_bits, self.task.image.shape[2])
-        return words_needed(coding, self.placement, self.task.stack_channels) + tables
+        return words_needed(coding, self.engine.host(self.placement), self.task.stack_channels) + tables
 
     def _choose_palettes(self) -> None:
         """Choose the bits of the palettes that suit the present Gaussians."""
@@ -466,14 +452,14 @@ class Fit:
         self.palette_bits = ()
         coding, words = self._coding()
         levels = [layout for layout in coding.levels if layout]
-        counts = np.bincount(self.placement[:, 0], minlength=len(coding.levels))
+        counts = np.bincount(self.engine.host(self.placement)[:, 0], minlength=len(coding.levels))
         geometry_bits = [layout.geometry_bits for layout in levels][int(np.argmax(counts[counts > 0]))]
         scalar_bits = int(coding.channel_bits.sum())
-        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
+        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
         added = float(share.sum() * (self.channel_weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
-        self.palette_bits = choose_bits(p.features, self.channel_weight, share, self.mse * self.samples, added,
+        self.palette_bits = choose_bits(self.engine.host(p.features), self.channel_weight, share, self.mse * self.samples, added,
                                         scalar_bits, geometry_bits, budget, self.rng)  # fmt: skip
 
 
@@ -485,7 +471,14 @@ def stored_features(mip: Result) -> StoredFeatures:
                           mip.entries.astype(np.int64), mip.features.astype(np.int64))  # fmt: skip
 
 
-def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[str, int, float], None]) -> Result:
+def fit_mip(
+    task: Task,
+    settings: Settings,
+    *,
+    seed: int,
+    progress: Callable[[str, int, float], None],
+    make_engine: MakeEngine = CpuEngine,
+) -> Result:
     """Fit Gaussians to one mip.
 
     Args:
@@ -497,6 +490,4 @@ def fit_mip(task: Task, settings: Settings, *, seed: int, progress: Callable[[st
     Raises:
         BudgetTooSmall: the budget does not hold a single Gaussian.
     """
-    return Fit(task, settings, np.random.default_rng(seed), progress).run()
-
-
+    return Fit(task, settings, np.random.default_rng(seed), progress, make_engine).run()

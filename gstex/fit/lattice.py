@@ -12,9 +12,9 @@ import numpy as np
 
 from ..cells import Pyramid
 from ..format.layout import LEVEL_ENTRY_WORDS, LevelLayout, mip_block_words, record_words
-from .features import store
+from .engine import CpuEngine, MakeEngine
 from .fit import Fit, Parameters, Result, Task
-from .palettes import MOST_TABLES, rounding_error, table_words, to_grid, train
+from .palettes import MOST_TABLES, rounding_error, table_words
 from .quantise import LN2, Coding
 from .settings import Settings
 
@@ -33,9 +33,11 @@ LEFT = 0.5
 class LatticeFit(Fit):
     """The fit of a grid with palettes of given bits."""
 
-    def __init__(self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable):
-        super().__init__(task, replace(settings, steps=STEPS), rng, progress)
-        self.geometry_rate[:] = 0
+    def __init__(
+        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
+    ):
+        still = dict.fromkeys(("position_rate", "rotation_rate", "scale_rate", "amplitude_rate"), 0.0)
+        super().__init__(task, replace(settings, steps=STEPS, **still), rng, progress, make_engine)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
@@ -53,15 +55,16 @@ class LatticeFit(Fit):
         self.palette_bits = bits
         self._set_pyramid(Pyramid(width, height, self.task.repeat, cells[None].astype(np.int32)))
         row, column = np.divmod(np.arange(cells.prod()), cells[0])
-        self.placement = np.stack([0 * row, column, row], axis=1).astype(np.int32)
+        self.placement = self.engine.array(np.stack([0 * row, column, row], axis=1).astype(np.int32))
         size = self.pyramid.cell_size[0]
         geometry = np.zeros((len(row), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
         self.log_inverse = float(np.float32(-np.log2(SIGMA * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
-        self.parameters = Parameters(geometry, self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32))
-        self._list_entries(geometry)
+        features = self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32)
+        self.parameters = Parameters(self.engine, geometry, features)
+        self._list_entries(self.parameters.geometry)
         self.step_count = 0
 
     def descend(self, until: int) -> None:
@@ -69,13 +72,14 @@ class LatticeFit(Fit):
         while self.step_count < until:
             self._descend(self.parameters.geometry, self.parameters.features)
             self.progress("lattice", self.settings.steps, self.mse)
+        self._follow(wait=True)
 
     def better_bits(self) -> tuple[int, ...]:
         """The bits that promise the least error, from what the present grid reaches."""
         p = self.parameters
         error = self._error(p.geometry, p.features)
-        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
-        scaled = p.features * np.sqrt(self.channel_weight).astype(np.float32)
+        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
+        scaled = self.engine.host(p.features) * np.sqrt(self.channel_weight).astype(np.float32)
 
         def promised(bits: tuple[int, ...]) -> float:
             if self.room(bits) < 2 * 2 ** max(bits):
@@ -90,25 +94,24 @@ class LatticeFit(Fit):
         p, cells = self.parameters, self.pyramid.cells[0]
         layout = LevelLayout(int(cells[0]), int(cells[1]), sum(self.palette_bits), 0, 0, 0, 0, 0, self.log_inverse, 0.0,
                              regular=True)  # fmt: skip
-        _, share, _ = self.backend.removal_cost(p.geometry, p.features, self.background)
-        scale = np.sqrt(self.channel_weight).astype(np.float32)
-        palettes, _ = train(p.features * scale, share, self.palette_bits, self.rng)
-        lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
-        channels = len(lo)
-        coding = Coding(self.pyramid, (layout,), 0.0, 0.0, lo, step, np.zeros(channels, np.int64), self.palette_bits, stored)
-        features = store(coding, p.features)
-        self._improve(p.geometry, features)
+        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
+        zeros = np.zeros(len(self.background))
+        coding = Coding(self.pyramid, (layout,), 0.0, 0.0, zeros.astype(np.float32), zeros.astype(np.float32),
+                        zeros.astype(np.int64), self.palette_bits)  # fmt: skip
+        coding = self._with_palettes(coding, share)
+        stored = self.engine.store(coding, self.placement, p.features)
+        self._improve(p.geometry, stored)
         words = mip_block_words(self.task.stack_channels, 1) + record_words(len(p.geometry), layout.stride)
         assert mip_block_words(0, 1) - mip_block_words(0, 0) == LEVEL_ENTRY_WORDS
-        return Result(features.into(coding), self.placement, np.zeros((len(p.geometry), 6), np.uint32),
-                      features.entries.astype(np.uint32), features.codes.astype(np.uint32), self.background,
-                      words + table_words(self.palette_bits, channels), self.mse,
-                      self._error(p.geometry, features.values()))  # fmt: skip
+        no_codes = np.zeros((len(p.geometry), 6), np.uint32)
+        return self._result(coding, no_codes, stored, words + table_words(self.palette_bits, len(zeros)),
+                            self._error(p.geometry, stored.values()))  # fmt: skip
 
 
 def fit_lattice(
-    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Callable
-) -> Result | None:
+    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Callable,
+    make_engine: MakeEngine = CpuEngine,
+) -> Result | None:  # fmt: skip
     """Fit a regular grid to mip 0.
 
     Args:
@@ -117,7 +120,7 @@ def fit_lattice(
     Returns:
         A fit with less error, or None.
     """
-    fit = LatticeFit(task, settings, rng, progress)
+    fit = LatticeFit(task, settings, rng, progress, make_engine)
     bits = next((bits for bits in CHOICES if fit.room(bits) >= 2 * 2 ** max(bits)), None)
     if bits is None or task.above:
         return None

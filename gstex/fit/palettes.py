@@ -24,8 +24,9 @@ SLOPE = 0.9
 ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
 # Gaussians that are looked at to choose bits: that many, and that many for each entry.
 TRIED, TRIED_ENTRY = 4096, 16
-# Entries after the first palette are corrections, and keep to that.
-MOST_CORRECTION = 0.33
+# How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
+# lowest value is at least -1 in the format.
+OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
 
 
 def entry_words(channels: int) -> int:
@@ -125,7 +126,8 @@ def to_grid(
 
     neutral: for every channel the values that some sum of entries must give exactly; at most two of them are kept to.
     """
-    clipped = [palettes[0], *(np.clip(p, -MOST_CORRECTION, MOST_CORRECTION) for p in palettes[1:])]
+    most = MOST_CORRECTIONS / max(1, len(palettes) - 1)
+    clipped = [np.clip(palettes[0], -OUTSIDE, 1 + OUTSIDE), *(np.clip(p, -most, most) for p in palettes[1:])]
     low = np.stack([p.min(axis=0) for p in clipped]).astype(np.float64)
     high = np.stack([p.max(axis=0) for p in clipped]).astype(np.float64)
     step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # an entry is left for the shift below

@@ -19,11 +19,21 @@ SHARED_MIPS = 4
 FILTER = 0.25
 # Most weight of such a mip in the loss of mip 0; one that is far worse than mip 0 pulls with less.
 WEIGHT = 0.02
+# Mean squared error, by that of mip 0, up to which it has that weight: 3 dB.
+LIMIT = 2.0
 
 
 def filter_sigma(mip: int) -> float:
     """Sigma of the filter of a shared mip in texels of mip 0, exact in float32."""
     return float(np.float32(FILTER * 2**mip))
+
+
+def view_weight(mse: float, own: float) -> float:
+    """What the squared error of such a mip counts beside that of mip 0, point for point.
+
+    mse: mean of mip 0. own: that of the mip, 0 before its first step.
+    """
+    return WEIGHT * min(1.0, LIMIT * mse / own) ** 2 if own else WEIGHT
 
 
 class SharedView:
@@ -41,10 +51,7 @@ class SharedView:
 
     def weight(self, mse: float) -> float:
         """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
-        if not self.mse:
-            return WEIGHT
-        # Less from 3 dB below mip 0 on.
-        return WEIGHT * min(1.0, 2 * mse / self.mse) ** 2
+        return view_weight(mse, self.mse)
 
     def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
