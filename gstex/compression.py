@@ -3,16 +3,19 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import metrics
-from .errors import BudgetError, UsageError
+from .cuda.device import Device, device_errors, open_device
+from .cuda.engine import GpuEngine
+from .errors import BudgetError, DeviceError, UsageError
 from .fit.chain import Mip, fit_chain
 from .fit.fit import BudgetTooSmall, Task
-from .fit.settings import EFFORTS, QUALITIES, make_settings, rate_of
+from .fit.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
 from .fit.shared import SHARED_MIPS
 from .format import header_words, pack
 from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
@@ -64,6 +67,7 @@ def compress(
     maps: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    notes: Callable[[str], None] | None = None,
 ) -> Texture:
     """Compress a material.
 
@@ -74,7 +78,8 @@ def compress(
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
             loss 'restore'; used when neither bpp nor gaussians is given.
         effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
-        device: 'auto' or 'cpu'.
+        device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
+            otherwise the CPU.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
         mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
@@ -89,20 +94,21 @@ def compress(
             gstex.material.importance.load_importance), or 'auto' for an estimate. A white texel counts 16 times as
             much as a black one, in all maps and mips.
         maps: overrides 'role=file[:channels]' (see gstex.material.load_material).
-        seed: the same seed gives the same bytes, whatever the number of threads.
+        seed: the same seed gives the same bytes, whatever the number of threads; a GPU gives others than the CPU.
         progress: called after every step.
+        notes: called with a line for people on where the fit runs, if `device` is not 'cpu'.
 
     Returns:
         Texture, not yet saved; its `report` holds the measurements.
 
     Raises:
         UsageError: an option is out of range. MaterialError: the input cannot be used. BudgetError: bpp is too
-        small for a single Gaussian.
+        small for a single Gaussian. DeviceError: device is 'cuda', and there is no GPU that can do it.
     """
     started = time.perf_counter()
     _check_choice("quality", quality, QUALITIES)
     _check_choice("effort", effort, EFFORTS)
-    _check_choice("device", device, ("auto", "cpu"))
+    _check_choice("device", device, ("auto", "cpu", "cuda"))
     _check_choice("sampling", sampling, ("direct", "bilinear"))
     _check_choice("loss", loss, ("l2", "perceptual", "restore"))
     _check_choice("mip_filter", mip_filter, FILTERS)
@@ -119,6 +125,8 @@ def compress(
     if not 0 <= seed < 2**63:
         raise UsageError(f"seed: got {seed}, expected 0..2^63-1")
 
+    note = notes or (lambda line: None)
+    gpu = _open_gpu(device, note)
     material = source if isinstance(source, Material) else load_material(source, overrides=maps)
     repeat = (wrap or material.wrap) == "repeat"
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
@@ -144,7 +152,8 @@ def compress(
         tasks = [replace(t, importance=t.importance * w) for t, w in zip(tasks, weights, strict=True)]
     if varying:
         try:
-            fitted = fit_chain(tasks, settings, sharing=_sharing(material), seed=seed, progress=report_step)
+            how = {"sharing": _sharing(material), "seed": seed, "progress": report_step}
+            fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
         except BudgetTooSmall as error:
             least = error.words + header_words(len(material.channels), len(levels)) + 1
             needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
@@ -155,22 +164,53 @@ def compress(
     words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     words.flags.writeable = False
 
+    backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
         "material": material.to_metadata(),
         "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
                 "sampling": sampling, "mip_filter": mip_filter if mips else None,
                 "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
-                "importance": matters.name if matters else None, "seed": seed, "backend": "cpu"},
+                "importance": matters.name if matters else None, "seed": seed, "backend": backend},
     }  # fmt: skip
     if progress:
         progress(Progress("measure", settings.steps, settings.steps, None))
     values = matters.values if matters else None
     metadata["report"] = measure(Texture(words, metadata), material, levels, values)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
-    run = {"seconds": time.perf_counter() - started, "device": "cpu", "backend": "cpu", "seed": seed,
+    run = {"seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
+
+
+def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:
+    """The GPU to fit on; None for the CPU."""
+    if device == "cpu":
+        return None
+    try:
+        gpu = open_device(device)
+    except DeviceError as error:
+        if device == "cuda":
+            raise
+        note(f"fits on the CPU; {error}")
+        return None
+    note(f"fits on {gpu.name}")
+    return gpu
+
+
+def _fit(
+    tasks: Sequence[Task], settings: Settings, gpu: Device | None, device: str, note: Callable[[str], None], **how: Any
+) -> tuple[list[Mip], Device | None]:
+    """The fits of all mips, and the GPU that made them, None for the CPU. how: of fit_chain."""
+    if gpu:
+        try:
+            with device_errors(device):
+                return fit_chain(tasks, settings, make_engine=partial(GpuEngine, device=gpu), **how), gpu
+        except DeviceError as error:
+            if device == "cuda":
+                raise
+            note(f"goes on from the start on the CPU; {error}")
+    return fit_chain(tasks, settings, **how), None
 
 
 def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:

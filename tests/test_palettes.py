@@ -187,17 +187,20 @@ def test_entries_are_stored_to_half_a_step(palette_count):
 # Choosing
 
 
-def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float = 0.01, seed: int = 0):
-    """Bits chosen where own codes are as good as the format's precision has them: as large an error as the fit's."""
-    share = np.full(len(features), 1.0)
-    return choose_bits(features, np.ones(features.shape[1]), share, error * len(features), error * len(features) / 4,
-                       scalar_bits, 36, budget, np.random.default_rng(seed))  # fmt: skip
+def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float = 0.01, added: float | None = None):
+    """Bits chosen for records with a geometry of 36 bits. error: of the fit, a Gaussian. added: what own codes of
+    scalar_bits bits add to it, None for a quarter."""
+    count, channels = features.shape
+    added = error / 4 if added is None else added
+    return choose_bits(features, np.ones(channels), np.ones(count), error * count, added * count, scalar_bits, 36, budget,
+                       np.random.default_rng(0))  # fmt: skip
 
 
-def test_few_gaussians_have_no_palettes():
-    """Even of a single colour: tables cost more than they save."""
-    features = clustered(50, 8, 1)
-    assert choice(features, budget=50 * 84 // 32, scalar_bits=48) == ()
+@pytest.mark.parametrize("count", [1, 50, 100, 250])
+def test_few_gaussians_have_no_palettes(count):
+    """Even of a single colour: tables would take most of what there is."""
+    features = clustered(count, 8, 1)
+    assert choice(features, budget=count * 84 // 32, scalar_bits=48) == ()
 
 
 def test_many_clustered_gaussians_have_palettes():
@@ -209,10 +212,19 @@ def test_many_clustered_gaussians_have_palettes():
     assert bits == choice(features, budget=budget, scalar_bits=48)
 
 
-def test_values_that_have_nothing_in_common_have_no_palettes():
-    """16 channels at random, of which own codes of 3 bits tell as much as a fit needs."""
-    features = np.random.default_rng(11).random((3000, 16)).astype(np.float32)
-    assert choice(features, budget=3000 * 84 // 32, scalar_bits=48, error=0.005) == ()
+@pytest.mark.parametrize("channels, error", [(8, 0.02), (16, 0.005)])
+def test_values_that_have_nothing_in_common_have_no_palettes(channels, error):
+    """Channels at random, of which own codes of 3 bits tell as much as a fit needs."""
+    features = np.random.default_rng(11).random((3000, channels)).astype(np.float32)
+    bits = 3 * channels
+    assert choice(features, budget=3000 * (36 + bits) // 32, scalar_bits=bits, error=error) == ()
+
+
+def test_more_gaussians_outweigh_a_little_more_error():
+    """Own codes without any error of their own, for 1.6 times the bits a Gaussian."""
+    features = clustered(3000, 8, 40, spread=0.01)
+    assert choice(features, budget=3000 * 84 // 32, scalar_bits=48, added=0.0)
+    assert choice(features, budget=3000 * 84 // 32, scalar_bits=48, error=1e-5, added=0.0) == ()
 
 
 def test_own_codes_that_are_cheaper_stay():

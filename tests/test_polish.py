@@ -48,7 +48,7 @@ def case(request):
     stored = store(coding, fit.parameters.features)
     geometry = geometry.astype(np.int64)
     fit._list_entries(quantiser.decode(geometry))
-    samples = collect(fit.backend, fit.shared, 0.4, fit.samples, 1.0)
+    samples = collect(fit.engine.view, fit.engine.shared, 0.4, fit.samples, 1.0)
     return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, stored=stored, samples=samples)
 
 
@@ -63,16 +63,17 @@ def error_of(case, geometry=None, stored=None) -> float:
 
 def test_samples_are_the_points_of_every_view(case):
     fit, samples, out = case.fit, case.samples, blend_of(case).out
+    small = fit.engine.shared[0]
     assert len(samples.scale) == 4  # centres, between, two mips
     for view, backend, jitters, weight in [
-        (0, fit.backend, np.zeros((1, 2), np.float32), 0.6),
-        (1, fit.backend, BETWEEN, 0.4),
-        (2, fit.shared[0].backend, np.zeros((1, 2), np.float32), 0.02 * fit.samples / fit.shared[0].samples),
+        (0, fit.engine.view, np.zeros((1, 2), np.float32), 0.6),
+        (1, fit.engine.view, BETWEEN, 0.4),
+        (2, small.backend, np.zeros((1, 2), np.float32), 0.02 * fit.samples / small.samples),
     ]:
         mine = np.flatnonzero(samples.view == view)
         geometry, features = case.quantiser.decode(case.geometry), case.stored.values()
         if view == 2:
-            geometry = fit.shared[0]._seen(geometry)[0]
+            geometry = small._seen(geometry)[0]
         found = 0
         for jitter in jitters:
             image, target, importance = backend.render(geometry, features, fit.background, jitter)

@@ -174,7 +174,7 @@ def test_records_fill_whole_nibbles_and_use_every_bit(feature_step):
 
 
 def test_records_with_palettes_hold_entries_in_place_of_codes():
-    """The stride is the smallest that holds the fields, with the geometry in two words."""
+    """The stride is the smallest that holds the fields, with the geometry in two words; centres take what is left."""
     strides = set()
     for palette_bits in [(1,), (6, 6), (7, 6), (9, 9), (8, 8, 8), (6, 6, 6, 5)]:
         for rotation_bits, scale_bits in [(4, 4), (5, 5), (6, 5), (6, 6), (7, 6)]:
@@ -186,6 +186,7 @@ def test_records_with_palettes_hold_entries_in_place_of_codes():
                 used, less = layout.geometry_bits + sum(palette_bits), layout.stride - 4
                 assert layout.stride % 4 == 0 and layout.geometry_bits <= 32 + gcd(layout.stride, 32)
                 assert layout.stride >= used and (less < used or layout.geometry_bits > 32 + gcd(less, 32))
+                assert used == layout.stride or layout.geometry_bits == 32 + min(gcd(layout.stride, 32), 8)
                 strides.add(layout.stride % 8)
     assert strides == {0, 4}
 

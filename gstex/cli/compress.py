@@ -32,7 +32,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal",
               show_default=True, help="How long to search; the size of the file stays the same.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-              help="Where to fit. This version fits on the CPU only.")
+              help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda]).")
 @click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
               help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
                    "clamp for one image]")
@@ -83,7 +83,7 @@ def compress(
     click.echo("\n".join(_choice(material, options["wrap"])), err=True)
     with ProgressReporter() as progress:
         texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
-                                 importance=importance, progress=progress, **options)
+                                 importance=importance, progress=progress, notes=progress.note, **options)
     texture.save(output)
     if as_json:
         click.echo(json.dumps({"output": str(output), **texture.report, "maps": table(material)},

@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from gstex.cli.text import printable
+
 __all__ = ["ProgressReporter"]
 
 _REDRAW_SECONDS = 0.1
@@ -77,6 +79,14 @@ class ProgressReporter:
                              figures=figures, refresh=True)
         else:
             print(f"gstex: {now.stage}: {figures}", file=sys.stderr, flush=True)
+
+    def note(self, line: str) -> None:
+        """Print a line that stays."""
+        line = f"gstex: {printable(line)}"
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
     def _figures(self, now: Step, moment: float) -> str:
         """'45 %, 31.2 dB, 0:42 left'; the time is guessed from all steps since the first report."""

@@ -45,7 +45,9 @@ class GpuTexture:
         header = self._table.header
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channel_bits)
-        self._defines = {"VARYING": int(np.count_nonzero(header.varying)), "TOP_K": int(header.top_k > 0)}
+        self.varying_count = int(np.count_nonzero(header.varying))
+        self.gpu_bytes = self._words.nbytes
+        self._defines = {"VARYING": self.varying_count, "TOP_K": int(header.top_k > 0)}
 
     def decode(self, mip: int = 0, *, out: Any = None) -> Any:
         """Fetch all texels.

@@ -17,11 +17,12 @@ import numpy as np
 from ..errors import DeviceError, UsageError
 from .source import kernel_source
 
-__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "open_device"]
+__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "open_device"]
 
 LEAST_CAPABILITY = (7, 5)
 _DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that takes more dynamic shared memory has to ask for it
 _INSTALL = "pip install gstex[cuda]"
+_INSTEAD = "; or use the CPU: --device cpu"  # where somebody has asked for the GPU
 _OPTIONS = ("--std=c++14",)
 
 
@@ -77,7 +78,7 @@ def open_device(preference: str = "auto") -> CupyDevice:
     """
     if preference not in ("auto", "cuda"):
         raise UsageError(f"device: got {preference!r}, expected 'auto' or 'cuda'")
-    instead = "; or use the CPU: --device cpu" if preference == "cuda" else ""
+    instead = _INSTEAD if preference == "cuda" else ""
     try:
         cupy = import_module("cupy")
     except ImportError as error:
@@ -93,6 +94,18 @@ def open_device(preference: str = "auto") -> CupyDevice:
     except Exception as error:  # CuPy has many kinds, from several modules
         raise DeviceError(f"CUDA: {_explained(error)}{instead}") from error
     return device
+
+
+@contextmanager
+def device_errors(preference: str) -> Iterator[None]:
+    """Turns what CuPy raises inside into a DeviceError of one line; preference: as for open_device."""
+    try:
+        yield
+    except Exception as error:  # CuPy has many kinds, from several modules
+        of_cupy = type(error).__module__.partition(".")[0] in ("cupy", "cupy_backends")
+        if not (of_cupy or isinstance(error, MemoryError)):
+            raise
+        raise DeviceError(f"CUDA: {_explained(error)}{_INSTEAD if preference == 'cuda' else ''}") from error
 
 
 class CupyDevice:

@@ -142,9 +142,7 @@ class GpuEngine:
         quantiser.keep_inside(geometry)
         return quantiser.encode(geometry)[0]
 
-    def train(
-        self, values: Any, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator
-    ) -> list[np.ndarray]:
+    def train(self, values: Any, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
         return [self.host(palette) for palette in train(self._device, values, self.array(share), bits, rng)[0]]
 
     def store(self, coding: Coding, placement: Any, features: Any) -> GpuStored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,4 +83,4 @@ def _batches(device: Device, row: Any, column: Any, count: int) -> list[Any]:
     order = xp.argsort(colour, kind="stable").astype(np.int32)
     colours = int(colour.max()) + 1
     ends = device.to_host(bounds_of(device, colour[order], colours)).tolist()
-    return [order[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [order[a:b] for a, b in pairwise(ends)]

@@ -64,7 +64,8 @@ def store(quantiser: GpuQuantiser, features: Any) -> GpuStored:
     entries = quantiser.choose_entries(features)
     codes, _ = quantiser.round_features(features, entries)
     sizes = tuple(len(palette) for palette in quantiser.coding.palettes)
-    return GpuStored(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(), quantiser.first, entries, codes)
+    return GpuStored(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(),
+                     quantiser.first, entries, codes)  # fmt: skip
 
 
 def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, palettes_too: bool) -> None:

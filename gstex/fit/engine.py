@@ -75,7 +75,8 @@ class MakeEngine(Protocol):
 class CpuEngine:
     """The engine of the CPU."""
 
-    backend, device, xp = "cpu", "cpu", np
+    backend = device = "cpu"
+    xp: Any = np
 
     def __init__(self, task: Task, settings: Settings, background: np.ndarray):
         """background: float32 [C]."""
@@ -103,7 +104,7 @@ class CpuEngine:
         self.shared = [SharedView(pyramid, mip, *views) for mip, views in enumerate(self._task.shared, start=1)]
 
     def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid can hold.
+        """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
 
         level: int32 [N], of the last time.
         """

@@ -44,6 +44,10 @@ class StoredFeatures:
         """The numbers of steps, int64 [N, C]."""
         return self.codes + self.palettes[self.start[:-1] + self.entries].sum(axis=1)
 
+    def columns(self) -> np.ndarray:
+        """The palettes by channels, float64 [C, K], for loops over entries."""
+        return np.ascontiguousarray(self.palettes.T, np.float64)
+
     def values(self) -> np.ndarray:
         """The features, float32 [N, C]."""
         return self.lo + self.whole().astype(np.float32) * self.step
@@ -65,7 +69,7 @@ def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
                             np.zeros((len(features), len(coding.palettes)), np.int64),
                             np.zeros(features.shape, np.int64))  # fmt: skip
     step = np.where(stored.step == 0, 1, stored.step).astype(np.float64)
-    _choose_all((features - stored.lo) / step, stored.step.astype(np.float64) ** 2, palettes, start, stored.last,
+    _choose_all((features - stored.lo) / step, stored.step.astype(np.float64) ** 2, stored.columns(), start, stored.last,
                 stored.entries, stored.codes)  # fmt: skip
     return stored
 
@@ -97,13 +101,14 @@ def improve_features(samples: Samples, blend: Blend, stored: StoredFeatures, *, 
     _diagonal(row, column, value, own)
     whole = stored.whole()
     for _ in range(MOST_SWEEPS):
-        moved = _sweep(row, column, value, own, gradient, group, step, stored.palettes, stored.start, stored.last,
+        moved = _sweep(row, column, value, own, gradient, group, step, stored.columns(), stored.start, stored.last,
                        stored.entries, stored.codes, whole)  # fmt: skip
         if palettes_too:
             for p in range(len(stored.start) - 1):
                 order = np.argsort(stored.entries[:, p], kind="stable")
-                _sweep_palette(row, column, value, gradient, group, step, stored.palettes[stored.start[p] : stored.start[p + 1]],
-                               stored.entries[:, p], order, whole)  # fmt: skip
+                palette = stored.palettes[stored.start[p] : stored.start[p + 1]]
+                _sweep_palette(row, column, value, gradient, group, step, palette, stored.entries[:, p], order,
+                               whole)  # fmt: skip
         if moved * 1000 <= whole.size:
             break
 
@@ -218,37 +223,39 @@ def _diagonal(row, column, value, own):
 
 
 @njit(cache=True)
-def _choose(wanted, scale, palettes, start, last, entries, codes):
+def _choose(wanted, scale, columns, start, last, entries, codes):
     """The entries [P] and codes [C] whose sum is nearest to wanted [C], by scale [C] * squared distance: each palette
-    in turn, given the others, from the entries that are there."""
+    in turn, given the others, from the entries that are there. columns: of StoredFeatures."""
     palette_count, channels = len(start) - 1, len(wanted)
     rest = np.empty(channels)
     for c in range(channels):
         rest[c] = wanted[c]
     for p in range(palette_count):
         for c in range(channels):
-            rest[c] -= palettes[start[p] + entries[p], c]
+            rest[c] -= columns[c, start[p] + entries[p]]
     for _ in range(4):
         changed = False
         for p in range(palette_count):
             old = start[p] + entries[p]
+            distance = np.zeros(start[p + 1] - start[p])
             for c in range(channels):
-                rest[c] += palettes[old, c]
-            best, at = np.inf, old
-            for k in range(start[p], start[p + 1]):
-                distance = 0.0
-                for c in range(channels):
-                    e = rest[c] - palettes[k, c]
-                    if last[c]:
-                        e -= min(max(np.rint(e), 0), last[c])
-                    distance += scale[c] * e * e
-                if distance < best:
-                    best, at = distance, k
+                rest[c] += columns[c, old]
+                here, most, weight, table = rest[c], last[c], scale[c], columns[c, start[p] : start[p + 1]]
+                if most:
+                    for k in range(len(distance)):
+                        e = here - table[k]
+                        e -= min(max(np.rint(e), 0), most)
+                        distance[k] += weight * e * e
+                else:
+                    for k in range(len(distance)):
+                        e = here - table[k]
+                        distance[k] += weight * e * e
+            at = start[p] + np.argmin(distance)
             if at != old:
                 entries[p] = at - start[p]
                 changed = True
             for c in range(channels):
-                rest[c] -= palettes[at, c]
+                rest[c] -= columns[c, at]
         if not changed:
             break
     for c in range(channels):
@@ -256,13 +263,13 @@ def _choose(wanted, scale, palettes, start, last, entries, codes):
 
 
 @njit(cache=True, parallel=True)
-def _choose_all(wanted, scale, palettes, start, last, entries, codes):
+def _choose_all(wanted, scale, columns, start, last, entries, codes):
     for g in prange(len(wanted)):
-        _choose(wanted[g], scale, palettes, start, last, entries[g], codes[g])
+        _choose(wanted[g], scale, columns, start, last, entries[g], codes[g])
 
 
 @njit(cache=True)
-def _sweep(row, column, value, own, gradient, group, step, palettes, start, last, entries, codes, whole):
+def _sweep(row, column, value, own, gradient, group, step, columns, start, last, entries, codes, whole):
     """Every Gaussian in turn takes what is best for it, given the others. Returns how many channels changed."""
     channels = whole.shape[1]
     wanted, scale = np.empty(channels), np.empty(channels)
@@ -276,12 +283,12 @@ def _sweep(row, column, value, own, gradient, group, step, palettes, start, last
                 wanted[c] -= gradient[g, c] / (2 * curvature * step[c])
                 scale[c] = curvature * step[c] * step[c]
         new_entries[:], new_codes[:] = entries[g], codes[g]
-        _choose(wanted, scale, palettes, start, last, new_entries, new_codes)
+        _choose(wanted, scale, columns, start, last, new_entries, new_codes)
         gain = 0.0
         for c in range(channels):
             new = new_codes[c]
             for p in range(len(new_entries)):
-                new += palettes[start[p] + new_entries[p], c]
+                new += np.int64(columns[c, start[p] + new_entries[p]])
             gain += scale[c] * ((wanted[c] - whole[g, c]) ** 2 - (wanted[c] - new) ** 2)
         if gain <= 0:
             continue
@@ -289,7 +296,7 @@ def _sweep(row, column, value, own, gradient, group, step, palettes, start, last
         for c in range(channels):
             new = new_codes[c]
             for p in range(len(new_entries)):
-                new += palettes[start[p] + new_entries[p], c]
+                new += np.int64(columns[c, start[p] + new_entries[p]])
             if new != whole[g, c]:
                 moved += 1
                 difference = (new - whole[g, c]) * step[c]

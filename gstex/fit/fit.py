@@ -459,8 +459,9 @@ class Fit:
         added = float(share.sum() * (self.channel_weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
-        self.palette_bits = choose_bits(self.engine.host(p.features), self.channel_weight, share, self.mse * self.samples, added,
-                                        scalar_bits, geometry_bits, budget, self.rng)  # fmt: skip
+        self.palette_bits = choose_bits(self.engine.host(p.features), self.channel_weight, share,
+                                        self.mse * self.samples, added, scalar_bits, geometry_bits, budget,
+                                        self.rng)  # fmt: skip
 
 
 def stored_features(mip: Result) -> StoredFeatures:

@@ -36,8 +36,9 @@ class LatticeFit(Fit):
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
     ):
-        still = dict.fromkeys(("position_rate", "rotation_rate", "scale_rate", "amplitude_rate"), 0.0)
-        super().__init__(task, replace(settings, steps=STEPS, **still), rng, progress, make_engine)
+        settings = replace(settings, steps=STEPS, position_rate=0.0, rotation_rate=0.0, scale_rate=0.0,
+                           amplitude_rate=0.0)  # fmt: skip
+        super().__init__(task, settings, rng, progress, make_engine)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""

@@ -139,7 +139,10 @@ def to_grid(
         if inside:
             lo[c] = inside[0] - step[c] * np.round((inside[0] - lo[c]) / step[c])
     shift = low.sum(axis=0) - lo
-    stored = [np.rint((p - base + (shift if i == 0 else 0)) / step) for i, (p, base) in enumerate(zip(clipped, low, strict=True))]
+    stored = [
+        np.rint((p - base + (shift if i == 0 else 0)) / step)
+        for i, (p, base) in enumerate(zip(clipped, low, strict=True))
+    ]
     return lo.astype(np.float32), step.astype(np.float32), tuple(np.clip(p, 0, 255).astype(np.uint8) for p in stored)
 
 
@@ -166,15 +169,19 @@ def _refine(values: np.ndarray, weight: np.ndarray, palette: np.ndarray, entry: 
         _assign(values, palette, entry)
 
 
+def _assign(values: np.ndarray, palette: np.ndarray, entry: np.ndarray) -> None:
+    """The nearest entry of every value."""
+    _find_nearest(values, np.ascontiguousarray(palette.T), entry)
+
+
 @njit(cache=True, parallel=True)
-def _assign(values, palette, entry):
+def _find_nearest(values, columns, entry):
+    """columns: the palette by channels, [C, K], so that the inner loop runs over entries."""
     for i in prange(len(values)):
-        best, at = np.float32(np.inf), 0
-        for k in range(len(palette)):
-            d = np.float32(0)
-            for c in range(values.shape[1]):
-                x = values[i, c] - palette[k, c]
-                d += x * x
-            if d < best:
-                best, at = d, k
-        entry[i] = at
+        distance = np.zeros(columns.shape[1], np.float32)
+        for c in range(len(columns)):
+            value, column = values[i, c], columns[c]
+            for k in range(len(distance)):
+                difference = value - column[k]
+                distance[k] += difference * difference
+        entry[i] = np.argmin(distance)

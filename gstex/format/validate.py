@@ -291,7 +291,8 @@ def _read_level(words: np.ndarray, entry: int, position: int, layout: LevelLayou
         cell_counts, index_size = read_index(words[position:], layout.cells_x, layout.cells_y, count, where=where)
     position += index_size
     require(record_offset == position, f"{where} record_offset", record_offset,
-            f"{position}, " + ("index_offset: a regular level has no index" if layout.regular else "right after the index"))
+            f"{position}, "
+            + ("index_offset: a regular level has no index" if layout.regular else "right after the index"))
     size = record_words(count, layout.stride)
     _require_room(words, position, size, f"{where} count: {count} records")
     field_bits = layout.geometry_bits + sum(header.value_widths)

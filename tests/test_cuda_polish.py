@@ -1,0 +1,424 @@
+"""Polishing on the GPU, run on the CPU: as good as on the CPU, each change for the better, and the same every time.
+
+Errors are measured by a blend of the CPU, made afresh.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from cuda_host.device import HostDevice
+from random_gaussians import random_scene
+from test_features import PALETTES, coding_of
+
+import gstex.cuda.pairs
+import gstex.cuda.polish
+from gstex.cuda.backend import GpuBackend
+from gstex.cuda.codes import GpuQuantiser
+from gstex.cuda.polish import improve_features, improve_geometry, store
+from gstex.cuda.samples import collect
+from gstex.cuda.views import GpuSharedView
+from gstex.fit import features as cpu_features
+from gstex.fit import samples as cpu_samples
+from gstex.fit.cpu import CpuBackend
+from gstex.fit.quantise import Quantiser
+from gstex.fit.search import improve_geometry as cpu_improve_geometry
+from gstex.fit.shared import SharedView
+
+DEVICE = HostDevice()
+JITTER, WEIGHTS = 0.4, (0.5, 0.7)
+SIGMA_MIN = 0.3
+LISTS = ("view", "origin", "start", "gaussian", "image", "faded")
+PICTURES = ("target", "importance", "extent", "where", "scale", "filter")
+
+
+class Case:
+    """A random scene with two shared mips, and its stored features; the same on both sides."""
+
+    def __init__(self, seed=0, *, count=60, channels=3, size=(28, 20), repeat=True, palette_bits=(), channel_bits=4,
+                 device=DEVICE, **kind):  # fmt: skip
+        scene = self.scene = random_scene(seed, *size, count, channels, repeat=repeat, **(kind or {"sigma": (1, 6)}))
+        self.coding = coding_of(scene, palette_bits=palette_bits, channel_bits=channel_bits)
+        self.quantiser = Quantiser(self.coding, scene.placement)
+        self.codes = self.quantiser.encode(scene.geometry)[0]
+        self.geometry = self.quantiser.decode(self.codes)
+        rng = np.random.default_rng(seed)
+        views = [tuple(rng.uniform(0, 1, (2, -(-size[1] // n), -(-size[0] // n), channels)).astype(np.float32))
+                 for n in (2, 4)]  # fmt: skip
+        backend, gpu = CpuBackend(scene.pyramid), GpuBackend(scene.pyramid, device)
+        shared = [SharedView(scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
+        gpu_shared = [GpuSharedView(device, scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
+        for one in (backend, gpu):
+            one.set_target(scene.target, scene.importance)
+        for one in (backend, gpu, *shared, *gpu_shared):
+            one.place(scene.placement, self.geometry)
+        # What `collect` of the CPU multiplies: samples / view.samples * view.weight(mse).
+        samples = float(scene.importance.sum())
+        for view, weight in zip(shared, WEIGHTS, strict=True):
+            view.weight = lambda mse, view=view, weight=weight: weight * view.samples / samples
+        self.samples = cpu_samples.collect(backend, shared, JITTER, samples, 1.0)
+        self.gpu_samples = collect(gpu, gpu_shared, JITTER, WEIGHTS)
+        self.gpu_quantiser = GpuQuantiser(device, self.coding, scene.placement)
+        self.stored = cpu_features.store(self.coding, scene.features)
+        self.gpu_stored = store(self.gpu_quantiser, scene.features)
+
+    def gpu_blend(self, samples=None, *, codes=None, stored=None):
+        geometry = self.geometry if codes is None else self.quantiser.decode(codes)
+        samples = samples or self.gpu_samples
+        return samples.blend(geometry, (stored or self.gpu_stored).values(), self.scene.background)
+
+    def blend(self, samples=None, *, codes=None, stored=None):
+        geometry = self.geometry if codes is None else self.quantiser.decode(codes)
+        return (samples or self.samples).blend(geometry, (stored or self.stored).values(), self.scene.background)
+
+    def error(self, *, codes=None, stored=None) -> float:
+        return self.samples.error(self.blend(codes=codes, stored=stored).out)
+
+    def improved(self, *, palettes_too: bool, times: int = 1):
+        """(stored of the CPU, of the GPU)."""
+        stored, gpu_stored = deepcopy(self.stored), copied(self.gpu_stored)
+        for _ in range(times):
+            cpu_features.improve_features(self.samples, self.blend(stored=stored), stored, palettes_too=palettes_too)
+            improve_features(self.gpu_samples, self.gpu_blend(stored=gpu_stored), gpu_stored, palettes_too=palettes_too)
+        return stored, gpu_stored
+
+
+def copied(stored):
+    return replace(stored, palettes=stored.palettes.copy(), entries=stored.entries.copy(), codes=stored.codes.copy())
+
+
+# Points
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("size", [(28, 20), (9, 33), (3, 2)])
+def test_points_and_their_blend_are_those_of_the_cpu(size, repeat):
+    case = Case(1, size=size, repeat=repeat)
+    for name in LISTS:
+        np.testing.assert_array_equal(getattr(case.gpu_samples, name), getattr(case.samples, name), err_msg=name)
+    for name in PICTURES:
+        np.testing.assert_allclose(getattr(case.gpu_samples, name), getattr(case.samples, name), atol=2e-7)
+    found, expected = case.gpu_blend(), case.blend()
+    np.testing.assert_allclose(found.out, expected.out, atol=5e-6)  # measured 9e-7
+    np.testing.assert_allclose(found.total, expected.total, rtol=5e-5)  # measured 8e-6
+    np.testing.assert_allclose(found.share, expected.share, atol=5e-6)  # measured 7e-7
+    some = expected.share > 0.02
+    near, expected_near = case.gpu_samples.only(some), case.samples.only(some)
+    assert len(near.gaussian) < len(case.gpu_samples.gaussian)
+    for name in LISTS:
+        np.testing.assert_array_equal(getattr(near, name), getattr(expected_near, name), err_msg=name)
+
+
+# Pairs
+
+
+@pytest.mark.parametrize("at_a_time", [2**25, 50])
+def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
+    monkeypatch.setattr(gstex.cuda.pairs, "_AT_A_TIME", at_a_time)
+    case = Case(2, count=80, size=(50, 40))
+    # One is seen nowhere.
+    samples = case.gpu_samples.only((case.gpu_blend().share > 0.05) & (case.gpu_samples.gaussian != 7))
+    row, column = cpu_features._neighbours(samples, 80)
+    pairs = samples.pairs
+    np.testing.assert_array_equal(pairs.row, row)
+    np.testing.assert_array_equal(pairs.column, column)
+    assert pairs.row[7] == pairs.row[8]
+    tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
+    np.testing.assert_array_equal(pairs.tile_of, tiles)
+
+
+def test_batches_hold_everybody_once_and_no_neighbours():
+    case = Case(2, count=80, size=(50, 40))
+    pairs = case.gpu_samples.only(case.gpu_blend().share > 0.05).pairs
+    np.testing.assert_array_equal(np.sort(np.concatenate(pairs.batches)), np.arange(80))
+    for batch in pairs.batches:
+        for g in batch:
+            others = pairs.column[pairs.row[g] : pairs.row[g + 1]]
+            assert set(np.intersect1d(others, batch)) <= {g}
+    # As few as a greedy choice needs: at most one more than the most neighbours.
+    assert 1 < len(pairs.batches) <= np.diff(pairs.row).max()
+
+
+def test_more_colours_than_a_look_holds():
+    """Over a thousand Gaussians in one tile."""
+    case = Case(3, count=1100, size=(8, 8), channels=1, sigma=(2, 3))
+    samples = case.gpu_samples
+    samples = samples.only(samples.view[samples.pairs.tile_of] == 0)
+    assert np.diff(samples.pairs.row).max() == 1100
+    assert [len(batch) for batch in samples.pairs.batches] == [1] * 1100
+
+
+# Features
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind", [{"channel_bits": 3}, *PALETTES])
+@pytest.mark.parametrize("palettes_too", [False, True])
+def test_features_become_as_good_as_on_the_cpu(kind, palettes_too, repeat):
+    """Other orders end elsewhere, not worse on average; measured: within 2 % of each gain."""
+    gains = []
+    for seed in range(3):
+        case = Case(seed, repeat=repeat, **kind)
+        before = case.error()
+        expected, found = case.improved(palettes_too=palettes_too)
+        gains.append([before - case.error(stored=stored) for stored in (expected, found)])
+    assert min(gains)[1] > 0
+    expected, found = np.sum(gains, axis=0)
+    assert found > 0.95 * expected
+
+
+@pytest.mark.parametrize("palettes_too", [False, True])
+@pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
+def test_no_sweep_raises_the_error(kind, palettes_too):
+    """Again and again, from what is random and from what is good already; it comes to rest."""
+    case = Case(5, **kind)
+    rng = np.random.default_rng(6)
+    stored = case.gpu_stored
+    stored.codes[:] = rng.integers(0, stored.last + 1, stored.codes.shape)
+    stored.entries[:] = rng.integers(0, stored.sizes, stored.entries.shape)
+    errors = [case.error(stored=stored)]
+    for _ in range(4):
+        improve_features(case.gpu_samples, case.gpu_blend(stored=stored), stored, palettes_too=palettes_too)
+        errors.append(case.error(stored=stored))
+        assert (stored.codes <= stored.last).all() and (stored.entries < stored.sizes).all()
+    assert all(b <= a * (1 + 1e-6) for a, b in pairwise(errors))
+    assert errors[1] < 0.9 * errors[0] and errors[4] > 0.97 * errors[2]
+
+
+@pytest.mark.parametrize("kind", [{"channel_bits": 3}, *PALETTES])
+def test_features_end_where_no_single_code_lowers_the_error(kind):
+    case = Case(4, count=24, **kind)
+    _, stored = case.improved(palettes_too=True)
+    improve_features(case.gpu_samples, case.gpu_blend(stored=stored), stored, palettes_too=False)
+    after = case.error(stored=stored)
+
+    def assert_no_better(field, at, value):
+        trial = copied(stored)
+        getattr(trial, field)[at] = value
+        assert case.error(stored=trial) >= after * (1 - 1e-5)
+
+    for g in range(24):
+        for c in range(3):
+            for code in (int(stored.codes[g, c]) - 1, int(stored.codes[g, c]) + 1):
+                if 0 <= code <= stored.last[c]:
+                    assert_no_better("codes", (g, c), code)
+        for p, size in enumerate(stored.sizes):
+            for entry in range(size):
+                assert_no_better("entries", (g, p), entry)
+
+
+def test_bytes_of_palettes_end_as_those_of_the_cpu():
+    """Given the same entries the bytes are found in the same order, so they are the same."""
+    case = Case(7, palette_bits=(3, 2))
+    quadratic, group, unit = _quadratic(case)
+    row, column, value, gradient, step, whole = _cpu_quadratic(case)
+    for p, size in enumerate(case.gpu_stored.sizes):
+        first = int(case.stored.start[p])
+        palette = case.stored.palettes[first : first + size]
+        order = np.argsort(case.stored.entries[:, p], kind="stable")
+        gpu_gradient = gradient.copy()
+        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, case.stored.entries[:, p], order,
+                                    whole)  # fmt: skip
+        before = case.gpu_stored.palettes.copy()
+        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, len(value), group, step, unit, gpu_gradient,
+                                      case.gpu_stored, p, size)  # fmt: skip
+        assert (case.gpu_stored.palettes != before).any()
+        np.testing.assert_array_equal(case.gpu_stored.palettes, case.stored.palettes)
+
+
+def _quadratic(case):
+    group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+    value, _ = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    pairs = case.gpu_samples.pairs
+    unit = np.full(1, 2.0**40)
+    return (pairs.row, pairs.column, value, np.int64(len(pairs.column))), group, unit
+
+
+def _cpu_quadratic(case):
+    """What improve_features of the CPU has before its first sweep, by the products of the GPU."""
+    (row, column, value, _), _, _ = _quadratic(case)
+    _, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+    _, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    step = case.stored.step.astype(np.float64)
+    return row.astype(np.int64), column.astype(np.int64), value, gradient, step, case.stored.whole()
+
+
+@pytest.mark.parametrize("chunk", [2**14, 3])
+def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
+    """Against the blend itself: the error is a quadratic in the features, known by its values. With tiny textures, in
+    which a tile sees several images of a Gaussian."""
+    monkeypatch.setattr(gstex.cuda.polish, "_CHUNK", chunk)
+    for size, repeat in [((28, 20), False), ((5, 3), True)]:
+        case = Case(8, count=12, size=size, repeat=repeat)
+        samples, features = case.samples, case.stored.values()
+        group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+        value, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, 12)
+        if repeat:
+            tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
+            assert len(np.unique(np.stack([tiles, samples.gaussian]), axis=1).T) < len(tiles)
+        background = case.scene.background
+
+        def error(moved, samples=samples, case=case, background=background):
+            out = samples.blend(case.geometry, moved, background).out.astype(np.float64)
+            return (samples.importance * (out - samples.target) ** 2).sum()
+
+        pairs = case.gpu_samples.pairs
+        rng = np.random.default_rng(9)
+        for _ in range(4):
+            move = rng.normal(0, 0.3, features.shape)
+            expected = error((features + move).astype(np.float32)) - error(features)
+            rows = np.repeat(np.arange(12), np.diff(pairs.row))
+            quadratic = sum(
+                (value[group[c]] * move[rows, c] * move[pairs.column, c]).sum() + (gradient[:, c] * move[:, c]).sum()
+                for c in range(features.shape[1])
+            )
+            assert quadratic == pytest.approx(expected, rel=1e-4)
+
+
+def test_channels_that_count_alike_share_products():
+    case = Case(10, channels=4)
+    assert gstex.cuda.polish._equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
+    for samples in (case.samples, case.gpu_samples):
+        samples.importance[:, 2] = samples.importance[:, 0]
+    group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+    assert (group.tolist(), firsts.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
+    before = case.error()
+    expected, found = (before - case.error(stored=stored) for stored in case.improved(palettes_too=True))
+    assert found > 0.95 * expected > 0
+
+
+def test_what_does_not_count_does_not_move():
+    """A channel without importance, one without a step, and Gaussians that are seen nowhere."""
+    case = Case(9, palette_bits=(3, 2), channel_bits=None)
+    case.gpu_samples.importance[:, 1] = 0
+    case.gpu_stored.step[2] = 0
+    stored = copied(case.gpu_stored)
+    improve_features(case.gpu_samples, case.gpu_blend(), stored, palettes_too=True)
+    np.testing.assert_array_equal(stored.palettes[:, 1:], case.gpu_stored.palettes[:, 1:])
+    assert (stored.palettes[:, 0] != case.gpu_stored.palettes[:, 0]).any()
+
+    case = Case(9, palette_bits=(3, 2), channel_bits=None)
+    hidden = np.arange(len(case.codes)) % 4 == 0
+    samples = case.gpu_samples.only(~hidden[case.gpu_samples.gaussian])
+    stored = copied(case.gpu_stored)
+    improve_features(samples, case.gpu_blend(), stored, palettes_too=True)
+    np.testing.assert_array_equal(stored.entries[hidden], case.gpu_stored.entries[hidden])
+    assert (stored.entries != case.gpu_stored.entries).any()
+
+
+def test_stored_features_are_those_of_the_cpu():
+    case = Case(11, palette_bits=(3, 3), channel_bits=2)
+    np.testing.assert_array_equal(case.gpu_stored.entries, case.stored.entries)
+    np.testing.assert_array_equal(case.gpu_stored.codes, case.stored.codes)
+    np.testing.assert_array_equal(case.gpu_stored.whole(), case.stored.whole())
+    assert case.gpu_stored.values().tobytes() == case.stored.values().tobytes()
+    case.gpu_stored.palettes[9, 1] += 3
+    coding = case.gpu_stored.into(case.coding)
+    np.testing.assert_array_equal(np.concatenate(coding.palettes), case.gpu_stored.palettes)
+    assert [p.dtype for p in coding.palettes] == [np.uint8] * 2 and coding.palettes[1][1, 1] == case.coding.palettes[1][1, 1] + 3
+
+
+# Geometry
+
+
+def moved_codes(case, samples, quantiser=None):
+    """(codes after improve_geometry, the blend that followed)."""
+    codes, blend = case.codes.copy(), case.gpu_blend()
+    improve_geometry(samples, blend, case.gpu_quantiser, codes, case.gpu_stored.values(), SIGMA_MIN)
+    return codes, blend
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_geometry_becomes_as_good_as_on_the_cpu_and_the_sums_follow(repeat):
+    gains = []
+    for seed in range(3):
+        case = Case(seed, repeat=repeat)
+        before = case.error()
+        codes, blend = moved_codes(case, case.gpu_samples)
+        expected = case.codes.astype(np.int64)
+        cpu_improve_geometry(case.samples, case.blend(), case.quantiser, expected, case.stored.values(), SIGMA_MIN)
+        gains.append([before - case.error(codes=c) for c in (expected, codes)])
+        again = case.gpu_blend(codes=codes)
+        np.testing.assert_allclose(blend.out, again.out, atol=1e-4)
+        np.testing.assert_allclose(blend.total, again.total, rtol=2e-3, atol=1e-6)
+        apart = np.abs(codes.astype(int) - case.codes.astype(int)).sum(axis=1)
+        assert set(apart) == {0, 1}
+        assert (codes <= case.quantiser.tables()[0]).all()
+        sigma, old = (np.exp(case.quantiser.decode(c)[:, 3:5].min(axis=1)) for c in (codes, case.codes))
+        assert (sigma >= np.minimum(old, SIGMA_MIN) * 0.999).all()
+    assert min(gains)[1] > 0
+    expected, found = np.sum(gains, axis=0)
+    assert found > 0.95 * expected
+
+
+def test_images_of_a_gaussian_in_one_tile_move_together():
+    """A texture smaller than a tile, which sees every Gaussian many times."""
+    case = Case(12, count=9, size=(5, 3), sigma=(0.5, 1.5))
+    entries = np.stack([case.gpu_samples.pairs.tile_of, case.gpu_samples.gaussian])
+    assert len(np.unique(entries, axis=1).T) < len(entries.T)
+    codes, blend = moved_codes(case, case.gpu_samples)
+    assert (codes != case.codes).any()
+    again = case.gpu_blend(codes=codes)
+    np.testing.assert_allclose(blend.out, again.out, atol=1e-4)
+    np.testing.assert_allclose(blend.total, again.total, rtol=2e-3, atol=1e-6)
+
+
+def test_each_move_is_the_best_of_its_gaussian():
+    """One Gaussian alone: the codes it ends with are those of the least error among all twelve neighbours."""
+    case = Case(13)
+    lasts = case.quantiser.tables()[0]
+    moved, now = 0, case.error()
+    for g in range(0, len(case.codes), 9):
+        errors = {}
+        for field in range(6):
+            for move in (-1, 1):
+                trial = case.codes.astype(np.int64)
+                trial[g, field] += move
+                sigma = np.exp(case.quantiser.decode(trial)[g, 3:5].min())
+                if 0 <= trial[g, field] <= lasts[g, field] and sigma >= SIGMA_MIN:
+                    errors[tuple(trial[g])] = case.error(codes=trial)
+        codes, _ = moved_codes(case, case.gpu_samples.only(case.gpu_samples.gaussian == g))
+        least = min(errors.values())
+        if least < now * (1 - 1e-5):
+            moved += 1
+            assert errors[tuple(codes[g])] == pytest.approx(least, rel=1e-5)
+        else:
+            np.testing.assert_array_equal(codes[g], case.codes[g])
+    assert moved > 3
+
+
+def test_what_the_geometry_codes_mean_is_what_the_quantiser_says():
+    """Every code of a move is derived as decode has it: alone in the picture, the sums follow exactly."""
+    case = Case(14, count=30)
+    codes, blend = moved_codes(case, case.gpu_samples)
+    expected = case.gpu_blend(codes=codes)
+    for g in np.flatnonzero((codes != case.codes).any(axis=1)):
+        np.testing.assert_array_equal(blend.derived[0, g], case.gpu_blend().derived[0, g])  # it is not touched
+    np.testing.assert_allclose(blend.out, expected.out, atol=2e-5)
+
+
+# Order
+
+
+def test_results_do_not_depend_on_the_order_of_threads():
+    results = []
+    for order in (0, 1, 5):
+        case = Case(15, palette_bits=(3, 2), channel_bits=2, device=HostDevice(order=order))
+        stored = case.gpu_stored
+        improve_features(case.gpu_samples, case.gpu_blend(), stored, palettes_too=True)
+        codes, blend = moved_codes(case, case.gpu_samples)
+        pairs = case.gpu_samples.pairs
+        arrays = stored.palettes, stored.entries, stored.codes, codes, blend.out, blend.total, *pairs.batches
+        results.append([a.tobytes() for a in arrays])
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 9, 16])
+def test_any_number_of_channels(channels):
+    case = Case(16, channels=channels, count=30, palette_bits=(3,), channel_bits=2)
+    before = case.error()
+    _, stored = case.improved(palettes_too=True)
+    codes, _ = moved_codes(case, case.gpu_samples)
+    assert case.error(stored=stored) < before and case.error(codes=codes) < before

@@ -1,0 +1,257 @@
+"""Try everything that needs an NVIDIA GPU on this one, in less than 8 minutes, and write down what came out.
+
+    python tools/gpu_check.py                   all parts -> benchmarks/results/gpu-<name>.json
+    python tools/gpu_check.py --only decoding   some of them; may be given many times
+    python tools/gpu_check.py --seconds 200     less time: what does not fit is left out and named
+
+The parts (tools/gpu_parts.py) run in processes of their own. One that fails or hangs is recorded and does not stop the
+others. Exit status: 0 if all went well, 1 if a part failed, or, with nothing written, if there is no GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+from bench_table import describe_run
+from gpu_parts import PARTS, Context
+
+from gstex.cuda import CupyDevice, open_device
+from gstex.errors import DeviceError
+
+__all__ = ["check", "check_all", "machine", "run_alone", "table"]
+
+_RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+_SECONDS = 450.0
+_DISTRIBUTIONS = ("numpy", "numba", "torch")
+_CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
+_HIDDEN = ("small",)  # what other parts run
+
+# Runs a part for so many seconds at most -> {"result": ..., "error": ..., both where both are}.
+Runner = Callable[[str, float], dict[str, Any]]
+
+
+@click.command()
+@click.option("--only", multiple=True, type=click.Choice([name for name in PARTS if name not in _HIDDEN]),
+              help="Parts to run, instead of all.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=_SECONDS, show_default=True,
+              help="Time for everything.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.json",
+              help="File to write.  [default: benchmarks/results/gpu-NAME.json]")
+@click.option("--part", type=click.Choice(list(PARTS)), hidden=True)
+@click.option("--folder", type=click.Path(path_type=Path), hidden=True)
+def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | None, folder: Path | None) -> None:
+    """Try everything that needs an NVIDIA GPU on this one and write down what came out."""
+    try:
+        device = open_device()
+    except DeviceError as error:
+        click.echo(f"gpu_check: {error}", err=True)
+        sys.exit(1)
+    if part is not None:
+        assert folder is not None
+        _run_here(part, Context(device, folder, time.monotonic() + seconds, lambda result: None))
+        return
+    about = machine(device)
+    slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
+    out = out or _RESULTS / f"gpu-{slug}.json"
+    names = [name for name in PARTS if name in only or not only and name not in _HIDDEN]
+    with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
+        found = check_all(names, seconds, lambda name, limit: run_alone(_command_of(name, Path(shared), limit), limit,
+                                                                        _result_file(Path(shared), name)))  # fmt: skip
+    command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
+    whole = {"title": f"gstex on {device.name}", "command": command, **about, **found}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(whole, indent=2, default=float) + "\n")
+    click.echo("\n".join(table(whole)))
+    click.echo(f"-> {out}")
+    sys.exit(any("error" in part for part in whole["parts"].values()))
+
+
+def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str, Any]:
+    """Run parts: first those that may run side by side, then those that measure, one by one.
+
+    Returns {"seconds": of all, "parts": {name: {"seconds", "result" and "error" where there are}}}.
+    """
+    started = time.monotonic()
+    parts: dict[str, dict[str, Any]] = {name: {} for name in names}  # in this order
+
+    def run(name: str) -> None:
+        begun = time.monotonic()
+        limit = min(PARTS[name][1], seconds - (begun - started))
+        if limit < 5 < seconds:
+            found: dict[str, Any] = {"error": "no time was left"}
+        else:
+            try:
+                found = runner(name, limit)
+            except Exception as error:  # whatever it is, the others go on
+                found = {"error": _one_line(error)}
+        parts[name] = {"seconds": round(time.monotonic() - begun, 1), **found}
+        click.echo(f"{name}: {parts[name].get('error', 'done')}, {parts[name]['seconds']:.0f} s", err=True)
+
+    beside = [name for name in names if PARTS[name][2]]
+    with ThreadPoolExecutor(max(1, min(len(beside), (os.cpu_count() or 1) // 2))) as pool:
+        list(pool.map(run, beside))
+    for name in names:
+        if name not in beside:
+            run(name)
+    return {"seconds": round(time.monotonic() - started, 1), "parts": parts}
+
+
+# ---- A part in a process of its own ---------------------------------------------------------------------------------
+
+
+def run_alone(command: Sequence[str], seconds: float, file: Path) -> dict[str, Any]:
+    """Run a command that writes the JSON of `_run_here`; what it had written counts if it crashes or hangs.
+
+    It is told to end a little before it is stopped.
+    """
+    log = file.with_suffix(".log")
+    with log.open("w") as stream:
+        child = subprocess.Popen(list(command), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+            _stop(child)
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    if code is None:
+        found["error"] = f"stopped after {seconds:.0f} s"
+    elif code and "error" not in found:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        found["error"] = f"ends with {code}: {lines[-1].strip()[:300] if lines else 'no output'}"
+    return found
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
+    if hasattr(os, "killpg"):
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait()
+
+
+def _command_of(name: str, folder: Path, seconds: float) -> list[str]:
+    own = str(max(1.0, 0.95 * seconds - 2))
+    return [sys.executable, str(Path(__file__).resolve()), "--part", name, "--folder", str(folder), "--seconds", own]
+
+
+def _result_file(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace(' ', '-')}.json"
+
+
+def _run_here(name: str, context: Context) -> None:
+    """Run a part in this process and write what it finds, step by step, into the shared folder."""
+    file, kept = _result_file(context.folder, name), {}
+
+    def write(**found: Any) -> None:
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps(found, default=float))
+        beside.replace(file)  # whole, whenever this process ends
+
+    def keep(result: dict[str, Any]) -> None:
+        kept.update(result)
+        write(result=kept)
+
+    context.keep = keep
+    try:
+        keep(PARTS[name][0](context))
+    except Exception as error:
+        write(**({"result": kept} if kept else {}), error=_one_line(error))
+        raise
+
+
+def _one_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:400]
+
+
+# ---- What is written ------------------------------------------------------------------------------------------------
+
+
+def machine(device: CupyDevice) -> dict[str, dict[str, Any]]:
+    """The machine and the versions, without anything that is private to it."""
+    run = describe_run("")
+    runtime = device.xp.cuda.runtime
+    facts = runtime.getDeviceProperties(runtime.getDevice())
+    return {
+        "machine": {
+            "gpu": device.name,
+            "compute_capability": ".".join(map(str, device.capability)),
+            "multiprocessors": facts.get("multiProcessorCount"),
+            "memory_bytes": facts.get("totalGlobalMem"),
+            "driver": _driver(),
+            "cuda_of_driver": _cuda(runtime.driverGetVersion()),
+            "cuda_of_cupy": _cuda(runtime.runtimeGetVersion()),
+            "cpu": run["machine"],
+            "system": run["system"],
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "cupy": next((found for found in map(_version, _CUPY) if found), None),
+            **{name: _version(name) for name in _DISTRIBUTIONS},
+            "gstex": run["gstex"],
+        },
+    }
+
+
+def _cuda(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _driver() -> str | None:
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def table(whole: Mapping[str, Any]) -> list[str]:
+    """The figures for people, a line each: parts, and the rows of those that have rows."""
+    gpu, versions = whole["machine"], whole["versions"]
+    lines = [
+        f"{gpu['gpu']}, driver {gpu['driver']}, CUDA {gpu['cuda_of_driver']}, CuPy {versions['cupy']}, "
+        f"gstex {versions['gstex']}; {whole['seconds']:.0f} s"
+    ]
+    for name, part in whole["parts"].items():
+        result = part.get("result", {})
+        flat = [f"{key} {_shown(value)}" for key, value in result.items() if not isinstance(value, (dict, list))]
+        lines.append(f"{name:<18} {part.get('error', 'done')}")
+        lines += [f"    {text}" for text in flat]
+        lines += [f"    {key}: {_pairs(value)}" for key, value in result.items() if isinstance(value, dict)]
+        lines += [f"    {_pairs(row) if isinstance(row, dict) else row}"
+                  for value in result.values() if isinstance(value, list) for row in value]  # fmt: skip
+    return lines
+
+
+def _pairs(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_shown(value)}" for key, value in row.items())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    check()

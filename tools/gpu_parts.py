@@ -1,0 +1,344 @@
+"""The parts of tools/gpu_check.py. Each runs in a process of its own, so that none can spoil another."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gpu_material import write_material
+from gpu_timing import decode_times, roofs, sample_times
+
+import gstex
+from gstex import Texture
+from gstex.cuda import Device, GpuTexture
+from gstex.errors import ExtraError, GraphicsError
+from gstex.fit.settings import EFFORTS
+from gstex.gl import surfaceless
+from gstex.material import Material, load_material
+
+__all__ = ["LARGE", "PARTS", "Context", "Sizes"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_GOLDEN = _ROOT / "tests" / "data"
+_NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
+_COMPRESSED = "compressed.gstex"  # in the folder that the parts share
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much the parts do. material: texels along an edge of what is compressed whole. fits: the same of the timed
+    fits. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a measurement."""
+
+    material: int = 2048
+    fits: tuple[int, ...] = (1024, 2048)
+    efforts: tuple[str, ...] = ("fast", "normal", "thorough")
+    points: int = 2048 * 2048
+    copied: int = 1 << 29
+    turns: int = 4096
+    threads: int = 1 << 18
+    least: float = 0.2
+
+
+LARGE = Sizes()
+
+
+@dataclass
+class Context:
+    """What a part gets. device: to run on; 'cuda' is what `gstex.compress` is told. folder: shared by all parts.
+    deadline: of time.monotonic. keep: takes the result so far, which stays if the part fails later."""
+
+    device: Device
+    folder: Path
+    deadline: float
+    keep: Callable[[dict[str, Any]], None]
+    sizes: Sizes = field(default_factory=Sizes)
+    fit_device: str = "cuda"
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+
+def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
+    """Run pytest in tests/ -> counts, and the tests that fail, with a line each."""
+    report = context.folder / f"{name}.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
+    done = _run(command, context.left)
+    if not report.exists():
+        raise RuntimeError(f"pytest ends with {done.returncode} and without a report: {_last_line(done.stdout)}")
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    failures, reasons = [], set()
+    for case in ElementTree.parse(report).iter("testcase"):
+        outcome = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
+        kind = "passed" if outcome is None else "skipped" if outcome.tag == "skipped" else "failed"
+        counts[kind] += 1
+        if outcome is not None:
+            line = _first_line(outcome.get("message") or "")
+            reasons.update([line] if kind == "skipped" else [])
+            failures += [f"{case.get('classname')}::{case.get('name')}: {line}"] if kind == "failed" else []
+    result = {**counts, "failures": failures, "skipped_because": sorted(reasons)}
+    context.keep(result)
+    if failures or not counts["passed"]:
+        raise RuntimeError(f"{counts['failed']} tests fail" if failures else "no test has run")
+    return result
+
+
+# Tests of the host alone are of no use here.
+_ON_GPU = ("-m", "gpu", "-k", "not sanitizers and not outside and not order")
+
+
+def tests_of_decode(context: Context) -> dict[str, Any]:
+    """The decoder's tests, with its kernels on the GPU."""
+    return run_tests(context, "decode", *_ON_GPU, "tests/test_cuda_decode.py", "tests/test_cuda_gpu.py")
+
+
+def tests_of_fit(context: Context) -> dict[str, Any]:
+    """The fit's tests, with its kernels on the GPU."""
+    files = sorted(path for path in (_ROOT / "tests").glob("test_cuda_*.py") if "each_device" in path.read_text())
+    names = [str(path.relative_to(_ROOT)) for path in files if path.name != "test_cuda_decode.py"]
+    return run_tests(context, "fit", *_ON_GPU, *names)
+
+
+def tests_of_shaders(context: Context) -> dict[str, Any]:
+    """The GLSL decoder's tests on the GPU, if its driver has OpenGL without a window (EGL)."""
+    if _NVIDIA_EGL.exists():  # or Mesa may come first, which draws on the CPU
+        os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(_NVIDIA_EGL))
+    try:
+        with surfaceless() as opened:
+            found = {"renderer": opened.renderer, "version": "{}.{}".format(*opened.version)}
+            is_software = opened.is_software
+    except (ExtraError, GraphicsError) as error:
+        return {"renderer": None, "not_run": str(error)}
+    context.keep(found)
+    if is_software:
+        return {**found, "not_run": "this OpenGL draws on the CPU, which other tests do"}
+    result = run_tests(context, "shaders", "tests/test_glsl.py", "tests/test_glsl_points.py")
+    return {**found, **result}
+
+
+# ---- Under the tools of CUDA ----------------------------------------------------------------------------------------
+
+
+def sanitizers(context: Context) -> dict[str, Any]:
+    """A small fit and decoding under compute-sanitizer: memory, then races. Where CUDA's toolkit has it."""
+    tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
+    if tool is None:
+        return {"not_run": "compute-sanitizer is not on the path; it comes with the CUDA toolkit"}
+    result: dict[str, Any] = {}
+    for check in ("memcheck", "racecheck"):
+        child = [sys.executable, str(_ROOT / "tools/gpu_check.py"), "--part", "small", "--folder", str(context.folder)]
+        command = [tool, "--tool", check, "--error-exitcode", "9", *child, "--seconds", str(int(context.left))]
+        started = time.monotonic()
+        done = _run(command, context.left)
+        found = re.findall(r"ERROR SUMMARY: (\d+)|RACECHECK SUMMARY: (\d+)", done.stdout)
+        result[check] = {
+            "exit": done.returncode,
+            "findings": sum(int(a or b) for a, b in found) if found else None,
+            "seconds": time.monotonic() - started,
+            "first": next((line for line in done.stdout.splitlines() if line.startswith("=========  ")), None),
+        }
+        context.keep(result)
+        if done.returncode:
+            raise RuntimeError(f"{check} ends with {done.returncode}: {result[check]['first'] or _last_line(done.stdout)}")
+    return result
+
+
+def small(context: Context) -> dict[str, Any]:
+    """What the sanitizers watch: files of the tests decoded and sampled, and a fit of 64x64 texels."""
+    pool = getattr(getattr(context.device.xp, "cuda", None), "set_allocator", None)
+    if pool:
+        pool(None)  # every array is memory of its own, or no tool sees where it ends
+    result: dict[str, Any] = {"files": 0}
+    uv = np.random.default_rng(1).random((500, 2), np.float32)
+    for file in sorted(_GOLDEN.glob("golden_v1_*.gstex")):
+        texture = GpuTexture(gstex.load(file), context.device)
+        for mip in range(texture.mip_count):
+            texture.decode(mip)
+        texture.sample(uv, 0.7)
+        result["files"] += 1
+        context.keep(result)
+    fitted = gstex.compress(_material(context, 64), effort="fast", device=context.fit_device)
+    return {**result, "psnr": fitted.report["psnr"]}
+
+
+# ---- Values ---------------------------------------------------------------------------------------------------------
+
+
+def parity(context: Context) -> dict[str, Any]:
+    """The files of the tests: the largest difference to what the decoder of the CPU reads."""
+    rng, worst = np.random.default_rng(2), {"decode": 0.0, "sample": 0.0}
+    files = sorted(_GOLDEN.glob("golden_v1_*.gstex"))
+    for file in files:
+        texture = gstex.load(file)
+        on_gpu = GpuTexture(texture, context.device)
+        for mip in range(texture.mip_count):
+            worst["decode"] = max(worst["decode"], _difference(context, on_gpu.decode(mip), texture.decode(mip)))
+        uv, lod = rng.random((2000, 2)), rng.uniform(0, texture.mip_count, 2000)
+        worst["sample"] = max(worst["sample"], _difference(context, on_gpu.sample(uv, lod), texture.sample(uv, lod)))
+    result = {"files": len(files), **{f"worst_{name}": value for name, value in worst.items()}}
+    context.keep(result)
+    if max(worst.values()) > 1 / 1024:
+        raise RuntimeError(f"values differ from those of the CPU by {max(worst.values()):.2g}")
+    return result
+
+
+def compress(context: Context) -> dict[str, Any]:
+    """A whole `gstex.compress` of a large material, with mips; the file is what the timings read."""
+    size = context.sizes.material
+    material = _material(context, size)
+    _free(context.device)
+    texture = gstex.compress(material, device=context.fit_device)
+    texture.save(context.folder / _COMPRESSED)
+    report = texture.report
+    names = ("psnr", "psnr_sampled", "bpp", "gaussians", "candidates_mean", "candidates_max", "file_bytes", "seconds")
+    result = {"size": size, "channels": texture.channels, "mips": texture.mip_count, "backend": report["backend"],
+              **{name: report[name] for name in names}, **_memory(context.device)}  # fmt: skip
+    context.keep(result)
+    again = gstex.load(context.folder / _COMPRESSED)
+    decoded = GpuTexture(again, context.device).decode()
+    return {**result, "worst_decode": _difference(context, decoded, again.decode())}
+
+
+# ---- Times ----------------------------------------------------------------------------------------------------------
+
+
+def decoding(context: Context) -> dict[str, Any]:
+    """Nanoseconds a texel and a point, and what the GPU could do at most."""
+    sizes = context.sizes
+    limits = roofs(context.device, copied=sizes.copied, turns=sizes.turns, threads=sizes.threads, least=sizes.least)
+    result: dict[str, Any] = {**limits, "rows": []}
+    context.keep(result)
+    texture, of = _texture_to_read(context)
+    result["file"] = of
+    on_gpu = GpuTexture(texture, context.device)
+    for rows in (decode_times(on_gpu, limits, mips=3, least=sizes.least),
+                 sample_times(on_gpu, points=sizes.points, least=sizes.least)):  # fmt: skip
+        for row in rows:
+            result["rows"].append(row)
+            context.keep(result)
+    return result
+
+
+def _texture_to_read(context: Context) -> tuple[Texture, str]:
+    """The file of `compress`; without it one that is fitted on the CPU, smaller."""
+    path, size = context.folder / _COMPRESSED, context.sizes.material
+    if path.exists():
+        return gstex.load(path), f"{size}x{size}, fitted on {context.fit_device}"
+    size //= 2
+    return gstex.compress(_material(context, size), effort="fast", device="cpu"), f"{size}x{size}, fitted on the CPU"
+
+
+def fits(context: Context) -> dict[str, Any]:
+    """Seconds and PSNR of the fit of mip 0 by size and effort; what would not fit in the time is left out."""
+    sizes = context.sizes
+    result: dict[str, Any] = {"rows": []}
+    started = time.monotonic()
+    gstex.compress(_material(context, 128), effort="fast", mips=False, device=context.fit_device)
+    result["first_seconds"] = time.monotonic() - started  # with all that is compiled
+    context.keep(result)
+    known: float | None = None  # seconds of a step and a texel
+    for effort in sizes.efforts:
+        for size in sizes.fits:
+            row: dict[str, Any] = {"size": size, "effort": effort}
+            work = EFFORTS[effort][0] * size * size
+            if known is not None and known * work > context.left:
+                row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
+            else:
+                row.update(_timed_fit(context, size, effort))
+                known = row["seconds"] / work
+            result["rows"].append(row)
+            context.keep(result)
+    return result
+
+
+def _timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
+    material = _material(context, size)
+    stages: dict[str, float] = {}
+
+    def note(progress: gstex.Progress) -> None:
+        stages.setdefault(progress.stage, time.monotonic())
+
+    _free(context.device)
+    started = time.monotonic()
+    texture = gstex.compress(material, effort=effort, mips=False, device=context.fit_device, progress=note)
+    report = texture.report
+    return {
+        "channels": texture.channels,
+        "steps": EFFORTS[effort][0],
+        "seconds": time.monotonic() - started,
+        "fit_seconds": stages["measure"] - started,  # without measuring, which the CPU does
+        "psnr": report["psnr"],
+        "bpp": report["bpp"],
+        "gaussians": report["gaussians"],
+        **_memory(context.device),
+    }
+
+
+# ---- Shared ---------------------------------------------------------------------------------------------------------
+
+
+def _material(context: Context, size: int) -> Material:
+    return load_material(write_material(context.folder / f"mosaic-{size}", size))
+
+
+def _difference(context: Context, found: Any, expected: np.ndarray) -> float:
+    on_host = found if isinstance(found, np.ndarray) else context.device.to_host(found)
+    return float(np.abs(on_host - expected).max())
+
+
+def _free(device: Device) -> None:
+    """Give unused memory back, so that what is held later is what was needed at most."""
+    if hasattr(device.xp, "get_default_memory_pool"):
+        device.xp.get_default_memory_pool().free_all_blocks()
+
+
+def _memory(device: Device) -> dict[str, int]:
+    """CuPy keeps what it once took: the bytes it holds are the most it needed since `_free`."""
+    if not hasattr(device.xp, "get_default_memory_pool"):
+        return {}
+    return {"gpu_bytes_held": int(device.xp.get_default_memory_pool().total_bytes())}
+
+
+def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command in the checkout; stdout and stderr together. Raises RuntimeError if it takes longer."""
+    try:
+        return subprocess.run(command, cwd=_ROOT, timeout=max(seconds, 1), text=True, errors="replace",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"not done after {error.timeout:.0f} s: {' '.join(command[:4])} ..") from error
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
+
+
+def _last_line(text: str) -> str:
+    return _first_line("\n".join(reversed(text.splitlines())))
+
+
+# Name -> (what runs, seconds it may take at most, whether it may run beside others).
+PARTS: dict[str, tuple[Callable[[Context], dict[str, Any]], float, bool]] = {
+    "tests of decode": (tests_of_decode, 170, True),
+    "tests of fit": (tests_of_fit, 170, True),
+    "tests of shaders": (tests_of_shaders, 100, True),
+    "sanitizers": (sanitizers, 170, True),
+    "parity": (parity, 60, True),
+    "compress": (compress, 120, False),
+    "decoding": (decoding, 90, False),
+    "fits": (fits, 300, False),
+    "small": (small, 150, False),
+}
