@@ -5,7 +5,7 @@ It runs nothing of numba or torch, which they do not expect.
 
 import numpy as np
 from cuda_host.device import HostDevice
-from random_gaussians import random_scene
+from random_gaussians import Scene, random_scene
 
 from gstex.cells import Pyramid
 from gstex.cuda.adam import Knobs, adam
@@ -14,7 +14,10 @@ from gstex.cuda.cells import keep_inside, place, thin_out
 from gstex.cuda.codes import GpuQuantiser
 from gstex.cuda.loss import Perceptual
 from gstex.cuda.palettes import train
+from gstex.cuda.polish import improve_features, improve_geometry, store
+from gstex.cuda.samples import collect
 from gstex.cuda.sums import Follower
+from gstex.cuda.views import GpuSharedView
 from gstex.fit.quantise import Coding
 from gstex.format.layout import LevelLayout
 
@@ -48,18 +51,39 @@ def run() -> None:
             adam(device, knobs, geometry, v_geometry, *moments, np.ones(6, np.float32))
         keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
         _codes(device, scene.pyramid, place(device, scene.pyramid, geometry), geometry, scene.features)
+        _polish(device, scene)
     print("done")
 
 
+def _polish(device: HostDevice, scene: Scene):
+    backend = GpuBackend(scene.pyramid, device)
+    backend.set_target(scene.target, scene.importance)
+    half = scene.target[::2, ::2].copy()
+    view = GpuSharedView(device, scene.pyramid, 1, half, half)
+    quantiser = GpuQuantiser(device, _coding(scene.pyramid, scene.features.shape[1]), scene.placement)
+    stored, (codes, _) = store(quantiser, scene.features), quantiser.encode(scene.geometry)
+    geometry = quantiser.decode(codes)
+    for one in (backend, view):
+        one.place(scene.placement, geometry)
+    samples = collect(backend, [view], 0.3, [0.1])
+    blend = samples.blend(geometry, stored.values(), scene.background)
+    near = samples.only(blend.share > 1e-3)
+    improve_features(near, blend, stored, palettes_too=True)
+    blend = samples.blend(geometry, stored.values(), scene.background)
+    improve_geometry(near, blend, quantiser, codes, stored.values(), 0.3)
+
+
 def _codes(device: HostDevice, pyramid: Pyramid, placement: np.ndarray, geometry: np.ndarray, features: np.ndarray):
-    layouts = tuple(LevelLayout(x, y, 64, 5, 6, 6, 5, 4, -6.0, 0.25) for x, y in pyramid.cells.tolist())
-    channels = features.shape[1]
-    palettes = tuple(np.random.default_rng(2).integers(0, 150, (k, channels)).astype(np.uint8) for k in (256, 2))
-    coding = Coding(pyramid, layouts, -3.0, 0.4, np.zeros(channels, np.float32), np.full(channels, 1 / 300, np.float32),
-                    np.arange(channels) % 3, (8, 1), palettes)  # fmt: skip
-    quantiser = GpuQuantiser(device, coding, placement)
+    quantiser = GpuQuantiser(device, _coding(pyramid, features.shape[1]), placement)
     quantiser.round(geometry, np.empty_like(geometry))
     quantiser.decode(*quantiser.encode(geometry))
     entries = quantiser.choose_entries(features)
     codes, _ = quantiser.round_features(features, entries)
     quantiser.decode_features(codes, entries)
+
+
+def _coding(pyramid: Pyramid, channels: int) -> Coding:
+    layouts = tuple(LevelLayout(x, y, 64, 5, 6, 6, 5, 4, -6.0, 0.25) for x, y in pyramid.cells.tolist())
+    palettes = tuple(np.random.default_rng(2).integers(0, 150, (k, channels)).astype(np.uint8) for k in (256, 2))
+    return Coding(pyramid, layouts, -3.0, 0.4, np.zeros(channels, np.float32), np.full(channels, 1 / 300, np.float32),
+                    np.arange(channels) % 3, (8, 1), palettes)  # fmt: skip

@@ -1,7 +1,7 @@
 """A stand-in for CuPy that runs kernels on the host, for tests of `CupyDevice` where there is no GPU.
 
-It knows what CupyDevice calls and nothing else. Its own mistakes about CuPy it cannot show: names and arguments were
-compared with CuPy 14.2.
+It knows what CupyDevice calls; all else is NumPy's. Its own mistakes about CuPy it cannot show: names and arguments
+were compared with CuPy 14.2.
 """
 
 from __future__ import annotations
@@ -55,10 +55,6 @@ class NewStream(FakeStream):
 class FakeCupy:
     """Put it in place of the module. name, capability, count: of the GPUs. error: what is raised for an allocation."""
 
-    ndarray = np.ndarray
-    asarray, ascontiguousarray = staticmethod(np.asarray), staticmethod(np.ascontiguousarray)
-    array, arange, empty = staticmethod(np.array), staticmethod(np.arange), staticmethod(np.empty)
-
     def __init__(self, *, name: str = "Fake", capability: tuple[int, int] = (9, 0), count: int = 1, old: bool = False):
         self._host = HostDevice()
         self.modules: list[SimpleNamespace] = []
@@ -69,11 +65,16 @@ class FakeCupy:
             getDeviceCount=lambda: count,
             getDevice=lambda: 0,
             getDeviceProperties=lambda _: {"name": name.encode(), "major": capability[0], "minor": capability[1]},
+            driverGetVersion=lambda: 12040,
+            runtimeGetVersion=lambda: 12020,
             deviceSynchronize=self._synchronize,
             CUDARuntimeError=CUDARuntimeError,
         )
         streams = {"Stream": FakeStream, "ExternalStream": FakeStream} if old else {"Stream": NewStream}
         self.cuda = SimpleNamespace(runtime=runtime, Device=_device, **streams)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
 
     def zeros(self, *args: Any) -> np.ndarray:
         if self.error:

@@ -8,7 +8,8 @@ from cuda_compilers import find_compiler, kernel_usage
 from gstex.cuda import kernel_source
 
 COMPILER = find_compiler()
-FILES = ["fit_blend.cu", "fit_gather.cu", "fit_kmeans.cu", "fit_palettes.cu", "fit_removal.cu", "fit_target.cu"]
+FILES = ["fit_blend.cu", "fit_gather.cu", "fit_kmeans.cu", "fit_palettes.cu", "fit_polish_blend.cu",
+         "fit_polish_features.cu", "fit_polish_geometry.cu", "fit_removal.cu", "fit_target.cu"]  # fmt: skip
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no nvcc on the path and no wheel of NVRTC")

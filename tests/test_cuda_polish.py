@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from random_gaussians import random_scene
 from test_features import PALETTES, coding_of
@@ -27,7 +28,6 @@ from gstex.fit.quantise import Quantiser
 from gstex.fit.search import improve_geometry as cpu_improve_geometry
 from gstex.fit.shared import SharedView
 
-DEVICE = HostDevice()
 JITTER, WEIGHTS = 0.4, (0.5, 0.7)
 SIGMA_MIN = 0.3
 LISTS = ("view", "origin", "start", "gaussian", "image", "faded")
@@ -142,12 +142,21 @@ def test_batches_hold_everybody_once_and_no_neighbours():
 
 
 def test_more_colours_than_a_look_holds():
-    """Over a thousand Gaussians in one tile."""
-    case = Case(3, count=1100, size=(8, 8), channels=1, sigma=(2, 3))
-    samples = case.gpu_samples
-    samples = samples.only(samples.view[samples.pairs.tile_of] == 0)
-    assert np.diff(samples.pairs.row).max() == 1100
-    assert [len(batch) for batch in samples.pairs.batches] == [1] * 1100
+    """Over a thousand neighbours that have their colours already: the last of them in rank takes the next."""
+    count = 1100
+    row = (np.arange(count + 1) * count).astype(np.int32)
+    column = np.tile(np.arange(count), count).astype(np.int32)
+    hashed = (np.arange(count, dtype=np.uint64) * 2654435761 % 2**32).astype(np.uint32)  # rank_of
+    hashed = (hashed ^ hashed >> 15) * np.uint32(2246822519)
+    last = int(np.argmin(hashed ^ hashed >> 13))
+    colour = np.arange(count, dtype=np.int32)
+    colour[last] = -1
+    DEVICE.kernel("fit_polish_pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
+    assert colour[last] == last  # the only one that is free
+    colour[colour > last] -= 1
+    colour[last] = -1
+    DEVICE.kernel("fit_polish_pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
+    assert colour[last] == count - 1
 
 
 # Features
@@ -219,8 +228,8 @@ def test_bytes_of_palettes_end_as_those_of_the_cpu():
         palette = case.stored.palettes[first : first + size]
         order = np.argsort(case.stored.entries[:, p], kind="stable")
         gpu_gradient = gradient.copy()
-        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, case.stored.entries[:, p], order,
-                                    whole)  # fmt: skip
+        entries = case.stored.entries[:, p]
+        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, entries, order, whole)
         before = case.gpu_stored.palettes.copy()
         gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, len(value), group, step, unit, gpu_gradient,
                                       case.gpu_stored, p, size)  # fmt: skip
@@ -228,7 +237,7 @@ def test_bytes_of_palettes_end_as_those_of_the_cpu():
         np.testing.assert_array_equal(case.gpu_stored.palettes, case.stored.palettes)
 
 
-def _quadratic(case):
+def _quadratic(case: Case):
     group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
     value, _ = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     pairs = case.gpu_samples.pairs
@@ -317,7 +326,8 @@ def test_stored_features_are_those_of_the_cpu():
     case.gpu_stored.palettes[9, 1] += 3
     coding = case.gpu_stored.into(case.coding)
     np.testing.assert_array_equal(np.concatenate(coding.palettes), case.gpu_stored.palettes)
-    assert [p.dtype for p in coding.palettes] == [np.uint8] * 2 and coding.palettes[1][1, 1] == case.coding.palettes[1][1, 1] + 3
+    assert [p.dtype for p in coding.palettes] == [np.uint8] * 2
+    assert coding.palettes[1][1, 1] == case.coding.palettes[1][1, 1] + 3
 
 
 # Geometry
@@ -344,7 +354,7 @@ def test_geometry_becomes_as_good_as_on_the_cpu_and_the_sums_follow(repeat):
         np.testing.assert_allclose(blend.out, again.out, atol=1e-4)
         np.testing.assert_allclose(blend.total, again.total, rtol=2e-3, atol=1e-6)
         apart = np.abs(codes.astype(int) - case.codes.astype(int)).sum(axis=1)
-        assert set(apart) == {0, 1}
+        assert set(apart) <= {0, 1}
         assert (codes <= case.quantiser.tables()[0]).all()
         sigma, old = (np.exp(case.quantiser.decode(c)[:, 3:5].min(axis=1)) for c in (codes, case.codes))
         assert (sigma >= np.minimum(old, SIGMA_MIN) * 0.999).all()
@@ -387,16 +397,6 @@ def test_each_move_is_the_best_of_its_gaussian():
         else:
             np.testing.assert_array_equal(codes[g], case.codes[g])
     assert moved > 3
-
-
-def test_what_the_geometry_codes_mean_is_what_the_quantiser_says():
-    """Every code of a move is derived as decode has it: alone in the picture, the sums follow exactly."""
-    case = Case(14, count=30)
-    codes, blend = moved_codes(case, case.gpu_samples)
-    expected = case.gpu_blend(codes=codes)
-    for g in np.flatnonzero((codes != case.codes).any(axis=1)):
-        np.testing.assert_array_equal(blend.derived[0, g], case.gpu_blend().derived[0, g])  # it is not touched
-    np.testing.assert_allclose(blend.out, expected.out, atol=2e-5)
 
 
 # Order

@@ -210,3 +210,9 @@ def test_sound_kernels_pass_the_sanitizers() -> None:
 def test_the_sanitizers_find(name: str, finding: str) -> None:
     with pytest.raises(AssertionError, match=finding):
         run_sanitized("cuda_host_cases", "wrong", name)
+
+
+def test_the_readme_names_every_file_of_the_folder() -> None:
+    folder = source_path("cuda/README.md").parent
+    named = re.findall(r"^\| `([\w.]+)` \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(file.name for file in folder.glob("*.cu*"))

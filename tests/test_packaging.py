@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from small_samples import SAMPLES, crop_sample
 
+from gstex.cuda import kernel_source
 from gstex.resources import source_path
 
 ROOT = SAMPLES.parent
@@ -63,6 +64,16 @@ def test_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> None:
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert found == expected
     assert {"gstex/_cuda/README.md", "gstex/_shaders/README.md", "gstex/cli/app.py"} <= found
+    assert {"gstex/_cuda/decode.cu", "gstex/_cuda/format.cuh", "gstex/_cuda/fit_blend.cu"} <= found
+
+
+def test_extras_for_gpus_are_cupy_of_one_version_of_cuda_each(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    wanted = re.findall(r"^Requires-Dist: (.+); .*extra == \"(cuda\w*)\"", archive.read(name).decode(), re.MULTILINE)
+    assert sorted((extra, requirement) for requirement, extra in wanted) == [
+        ("cuda", "cuda-toolkit[cudart,nvrtc]==12.*"), ("cuda", "cupy-cuda12x>=14"),
+        ("cuda13", "cuda-toolkit[cudart,nvrtc]==13.*"), ("cuda13", "cupy-cuda13x>=14")]  # fmt: skip
 
 
 def test_base_install_is_small(empty_venv: Path) -> None:
@@ -85,6 +96,8 @@ def test_sources_are_found_in_the_checkout_and_in_the_wheel(empty_venv: Path) ->
         assert source_path(name) == ROOT / name
         code = f"from gstex.resources import source_path; print(source_path({name!r}).read_text())"
         assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == (ROOT / name).read_text() + "\n"
+    code = "from gstex.cuda import kernel_source; print(kernel_source('decode.cu'))"
+    assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == f"{kernel_source('decode.cu')}\n"
     for name in ("cuda/missing.cu", "gstex/cells.py", "shaders"):
         with pytest.raises(FileNotFoundError, match=name):
             source_path(name)

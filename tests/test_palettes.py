@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gstex.fit.palettes import MOST_TABLES, choose_bits, entry_words, table_words, to_grid, train
+from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, entry_words, table_words, to_grid, train
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
 
@@ -127,7 +127,7 @@ def residual_palettes(rng, count: int, channels: int, first: tuple[float, float]
 @pytest.mark.parametrize("palette_count", [1, 2, 3, 4])
 @pytest.mark.parametrize("neutral, first", [
     ((128 / 255,), (0.1, 0.9)), ((0.0,), (0.0, 0.7)), ((1.0,), (0.3, 1.0)), ((0.0, 1.0), (0.0, 1.0)),
-    ((0.0, 1.0), (0.4, 1.0)),
+    ((0.0, 1.0), (0.4, 1.0)), ((0.0, 1.0), (-0.13, 1.2)),
 ])
 def test_neutral_values_come_back_exactly(neutral, first, palette_count):
     """An entry at a neutral value with corrections of 0 decodes to it; neutral values outside are nobody's."""
@@ -144,7 +144,7 @@ def test_neutral_values_come_back_exactly(neutral, first, palette_count):
 @pytest.mark.parametrize("palette_count", [1, 2, 3, 4])
 def test_neutral_values_lie_on_the_grid(palette_count):
     for seed in range(20):
-        palettes = residual_palettes(np.random.default_rng(seed), palette_count, 3, (0.0, 1.0))
+        palettes = residual_palettes(np.random.default_rng(seed), palette_count, 3, (-0.1, 1.17))
         palettes[0][:2] = np.array([[0.0], [1.0]])
         lo, step, _ = to_grid(palettes, [(0.0, 1.0), (128 / 255,), ()])
         for channel, value in ((0, 0.0), (0, 1.0), (1, 128 / 255)):
@@ -172,9 +172,10 @@ def test_what_is_stored_keeps_to_the_format(first, correction, palette_count):
 
 @pytest.mark.parametrize("palette_count", [1, 2, 3])
 def test_entries_are_stored_to_half_a_step(palette_count):
-    """Half a step a palette, and half for the shift of a grid with a neutral value."""
+    """Half a step a palette, and half for the shift of a grid with a neutral value; but for corrections too large."""
     palettes = residual_palettes(np.random.default_rng(9), palette_count, 3, (0.0, 1.0))
-    palettes = [palettes[0], *(np.clip(p, -0.3, 0.3) for p in palettes[1:])]
+    most = MOST_CORRECTIONS / max(1, palette_count - 1)
+    palettes = [palettes[0], *(np.clip(p, -most, most) for p in palettes[1:])]
     lo, step, stored = to_grid(palettes, [(), (0.0, 1.0), (128 / 255,)])
     rng = np.random.default_rng(10)
     for _ in range(200):
@@ -188,11 +189,13 @@ def test_entries_are_stored_to_half_a_step(palette_count):
 
 
 def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float = 0.01, added: float | None = None):
-    """Bits chosen for records with a geometry of 36 bits. error: of the fit, a Gaussian. added: what own codes of
-    scalar_bits bits add to it, None for a quarter."""
+    """Bits chosen for records with a geometry of 36 bits.
+
+    error: of the fit, a Gaussian. added: what own codes of scalar_bits bits add to it; None for a quarter.
+    """
     count, channels = features.shape
-    added = error / 4 if added is None else added
-    return choose_bits(features, np.ones(channels), np.ones(count), error * count, added * count, scalar_bits, 36, budget,
+    own = (error / 4 if added is None else added) * count
+    return choose_bits(features, np.ones(channels), np.ones(count), error * count, own, scalar_bits, 36, budget,
                        np.random.default_rng(0))  # fmt: skip
 
 

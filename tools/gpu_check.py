@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,9 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
     about = machine(device)
     slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
     out = out or _RESULTS / f"gpu-{slug}.json"
-    names = [name for name in PARTS if name in only or not only and name not in _HIDDEN]
+    names = [name for name in PARTS if name in only or (not only and name not in _HIDDEN)]
     with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
-        found = check_all(names, seconds, lambda name, limit: run_alone(_command_of(name, Path(shared), limit), limit,
-                                                                        _result_file(Path(shared), name)))  # fmt: skip
+        found = check_all(names, seconds, partial(_run_part, Path(shared)))
     command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
     whole = {"title": f"gstex on {device.name}", "command": command, **about, **found}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
     def run(name: str) -> None:
         begun = time.monotonic()
         limit = min(PARTS[name][1], seconds - (begun - started))
-        if limit < 5 < seconds:
+        if limit < 1:
             found: dict[str, Any] = {"error": "no time was left"}
         else:
             try:
@@ -144,9 +144,11 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _command_of(name: str, folder: Path, seconds: float) -> list[str]:
-    own = str(max(1.0, 0.95 * seconds - 2))
-    return [sys.executable, str(Path(__file__).resolve()), "--part", name, "--folder", str(folder), "--seconds", own]
+def _run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
+    own = str(max(1.0, 0.93 * seconds - 3))  # to end by itself
+    program = [sys.executable, str(Path(__file__).resolve())]
+    command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
+    return run_alone(command, seconds, _result_file(folder, name))
 
 
 def _result_file(folder: Path, name: str) -> Path:

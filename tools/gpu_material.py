@@ -13,7 +13,7 @@ from pathlib import Path
 import make_samples
 import numpy as np
 import OpenImageIO as oiio
-from make_samples import Codes
+from numpy.typing import NDArray
 
 __all__ = ["draw", "write_material"]
 
@@ -21,19 +21,17 @@ _TILE = 256
 
 
 @cache
-def _stacks() -> list[Codes]:
+def _stacks() -> list[NDArray[np.uint8]]:
     """uint8 [256, 256, 9] each: colour, normal, then occlusion, roughness and what the material has besides."""
     steel, bricks = make_samples.rusted_steel(), make_samples.weathered_bricks()
     names = ("albedo", "normal", "ao", "roughness")
     maps = [bricks[f"weathered_bricks_{name}.png"] for name in names]
     height = (bricks["weathered_bricks_height.png"] >> 8).astype(np.uint8)
-    return [
-        np.dstack([steel[f"RustedSteel_{name}.png"] for name in ("baseColor", "normal", "orm")]),
-        np.dstack([*maps, height]),
-    ]
+    stacks = [steel[f"RustedSteel_{name}.png"] for name in ("baseColor", "normal", "orm")], [*maps, height]
+    return [np.dstack(stack).astype(np.uint8) for stack in stacks]
 
 
-def draw(size: int) -> dict[str, Codes]:
+def draw(size: int) -> dict[str, NDArray[np.uint8]]:
     """The maps by file name, uint8 [size, size, 3] each. The same pixels every time."""
     rng, count = np.random.default_rng(7), -(-size // _TILE)
     rows = []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,7 @@ __all__ = ["LARGE", "PARTS", "Context", "Sizes"]
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
 _NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
+_GRACE = 8.0  # seconds for an interrupted command to end
 _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
 
@@ -77,9 +81,13 @@ def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
     """Run pytest in tests/ -> counts, and the tests that fail, with a line each."""
     report = context.folder / f"{name}.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
-    done = _run(command, context.left)
+    late: RuntimeError | None = None
+    try:
+        done = _run(command, context.left)
+    except RuntimeError as error:
+        late = error
     if not report.exists():
-        raise RuntimeError(f"pytest ends with {done.returncode} and without a report: {_last_line(done.stdout)}")
+        raise late or RuntimeError(f"pytest ends with {done.returncode}, no report: {_last_line(done.stdout)}")
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     failures, reasons = [], set()
     for case in ElementTree.parse(report).iter("testcase"):
@@ -90,8 +98,12 @@ def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
             line = _first_line(outcome.get("message") or "")
             reasons.update([line] if kind == "skipped" else [])
             failures += [f"{case.get('classname')}::{case.get('name')}: {line}"] if kind == "failed" else []
+    if late:  # the test that was interrupted has no outcome either
+        counts["passed"] = max(0, counts["passed"] - 1)
     result = {**counts, "failures": failures, "skipped_because": sorted(reasons)}
     context.keep(result)
+    if late:
+        raise RuntimeError(f"{late}; {counts['passed']} tests passed, {counts['failed']} failed until then")
     if failures or not counts["passed"]:
         raise RuntimeError(f"{counts['failed']} tests fail" if failures else "no test has run")
     return result
@@ -153,7 +165,8 @@ def sanitizers(context: Context) -> dict[str, Any]:
         }
         context.keep(result)
         if done.returncode:
-            raise RuntimeError(f"{check} ends with {done.returncode}: {result[check]['first'] or _last_line(done.stdout)}")
+            why = result[check]["first"] or _last_line(done.stdout)
+            raise RuntimeError(f"{check} ends with {done.returncode}: {why}")
     return result
 
 
@@ -314,12 +327,24 @@ def _memory(device: Device) -> dict[str, int]:
 
 
 def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command in the checkout; stdout and stderr together. Raises RuntimeError if it takes longer."""
-    try:
-        return subprocess.run(command, cwd=_ROOT, timeout=max(seconds, 1), text=True, errors="replace",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"not done after {error.timeout:.0f} s: {' '.join(command[:4])} ..") from error
+    """Run a command in the checkout; stdout and stderr together.
+
+    Raises:
+        RuntimeError: it takes longer. It is interrupted first, so that it can write what it has.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would wait for what the command started
+        child = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            code = child.wait(max(seconds, 1))
+        except subprocess.TimeoutExpired as error:
+            child.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_GRACE)
+            child.kill()
+            child.wait()
+            raise RuntimeError(f"not done after {error.timeout:.0f} s") from error
+        output.seek(0)
+        return subprocess.CompletedProcess(command, code, output.read(), None)
 
 
 def _first_line(text: str) -> str:
@@ -332,11 +357,11 @@ def _last_line(text: str) -> str:
 
 # Name -> (what runs, seconds it may take at most, whether it may run beside others).
 PARTS: dict[str, tuple[Callable[[Context], dict[str, Any]], float, bool]] = {
+    "parity": (parity, 60, True),
     "tests of decode": (tests_of_decode, 170, True),
     "tests of fit": (tests_of_fit, 170, True),
     "tests of shaders": (tests_of_shaders, 100, True),
     "sanitizers": (sanitizers, 170, True),
-    "parity": (parity, 60, True),
     "compress": (compress, 120, False),
     "decoding": (decoding, 90, False),
     "fits": (fits, 300, False),

@@ -1,0 +1,337 @@
+"""tools/gpu_check.py without a GPU: what it writes, at tiny sizes and with kernels on the host; and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from cuda_host import HostDevice
+from fake_cupy import FakeCupy
+
+from gstex.cuda import CupyDevice, GpuTexture
+from gstex.errors import DeviceError, GraphicsError
+from gstex.fit.settings import EFFORTS
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import gpu_check  # noqa: E402
+import gpu_material  # noqa: E402
+import gpu_parts  # noqa: E402
+import gpu_timing  # noqa: E402
+
+TINY = gpu_parts.Sizes(material=128, fits=(64, 80), efforts=("fast", "normal"), points=400, copied=1 << 12, turns=8,
+                       threads=512, least=0.0)  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that are not drawn, and efforts of a dozen steps."""
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 256, (2, 16, 16, 9), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+    monkeypatch.setattr(gpu_material, "_stacks", lambda: list(coarse))
+    for effort in EFFORTS:
+        monkeypatch.setitem(EFFORTS, effort, (12, 1, 0))
+
+
+def context_for(folder: Path, *, seconds: float = 600.0, device: Any = None) -> gpu_parts.Context:
+    """A part's context; what it keeps is in `context.kept`."""
+    kept: dict[str, Any] = {}
+    context = gpu_parts.Context(device or HostDevice(), folder, time.monotonic() + seconds, kept.update, TINY, "cpu")
+    context.kept = kept  # type: ignore[attr-defined]
+    return context
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(gpu_check.check, arguments)
+
+
+# ---- The whole ------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_gpu_it_says_why_and_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise DeviceError("CUDA: the driver finds no GPU; check nvidia-smi")
+
+    monkeypatch.setattr(gpu_check, "open_device", refuse)
+    monkeypatch.setattr(gpu_check, "_RESULTS", tmp_path / "results")
+    result = invoke()
+    assert result.exit_code == 1 and result.output == "gpu_check: CUDA: the driver finds no GPU; check nvidia-smi\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> tuple[Any, dict[str, Any]]:
+    """The command, each part in this process on the host: (its result, what it wrote)."""
+
+    def run_here(folder: Path, name: str, seconds: float) -> dict[str, Any]:
+        file = gpu_check._result_file(folder, name)
+        try:
+            gpu_check._run_here(name, context_for(folder, seconds=seconds))
+        except Exception:
+            assert "error" in json.loads(file.read_text())
+        return json.loads(file.read_text())
+
+    monkeypatch.setattr(gpu_check, "_run_part", run_here)
+    monkeypatch.setattr(gpu_check, "open_device", lambda: CupyDevice(FakeCupy(name="Fake RTX 5000")))
+    monkeypatch.setattr(gpu_check, "_RESULTS", tmp_path / "results")
+    result = invoke(*arguments)
+    written = list((tmp_path / "results").iterdir())
+    assert [file.name for file in written] == ["gpu-fake-rtx-5000.json"], result.output
+    return result, json.loads(written[0].read_text())
+
+
+def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quick: None) -> None:
+    names = ["parity", "compress", "decoding", "fits"]
+    only = [word for name in names for word in ("--only", name)]
+    result, whole = run_whole(monkeypatch, tmp_path, *only)
+    assert result.exit_code == 0, result.output
+    assert set(whole) == {"title", "command", "machine", "versions", "seconds", "parts"}
+    assert whole["machine"]["gpu"] == "Fake RTX 5000" and whole["machine"]["compute_capability"] == "9.0"
+    assert (whole["machine"]["cuda_of_driver"], whole["machine"]["cuda_of_cupy"]) == ("12.4", "12.2")
+    assert {"driver", "cpu", "system"} <= set(whole["machine"])
+    assert set(whole["versions"]) == {"python", "cupy", "numpy", "numba", "torch", "gstex"}
+    assert list(whole["parts"]) == names and not any("error" in part for part in whole["parts"].values())
+    found = {name: part["result"] for name, part in whole["parts"].items()}
+
+    assert found["parity"]["files"] >= 3 and 0 < found["parity"]["worst_decode"] < 1e-5
+    assert found["compress"]["channels"] == 8 and found["compress"]["mips"] == 8
+    assert found["compress"]["psnr"] > 5 and found["compress"]["worst_decode"] < 1e-5
+    rows = found["decoding"]["rows"]
+    assert [row["what"] for row in rows[:3]] == [f"mip {mip}, all texels" for mip in range(3)]
+    assert [row["count"] for row in rows] == [128 * 128, 64 * 64, 32 * 32, *[400] * 5]
+    assert all(row["ns"] > 0 for row in rows) and found["decoding"]["copy_gb_s"] > 0
+    assert found["decoding"]["file"] == "128x128, fitted on cpu"
+    fits = [(row["effort"], row["size"]) for row in found["fits"]["rows"]]
+    assert fits == [("fast", 64), ("fast", 80), ("normal", 64), ("normal", 80)]
+    assert all(row["psnr"] > 5 and 0 < row["fit_seconds"] < row["seconds"] for row in found["fits"]["rows"])
+    assert "fits" in result.output and "effort normal, channels 8" in result.output
+    assert str(tmp_path) not in json.dumps(whole)
+
+
+def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quick: None) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DeviceError("CUDA: not enough GPU memory\nmore")
+
+    monkeypatch.setattr(gpu_parts, "_timed_fit", fail)
+    result, whole = run_whole(monkeypatch, tmp_path, "--only", "fits", "--only", "parity")
+    assert result.exit_code == 1
+    assert whole["parts"]["parity"]["result"]["files"] >= 3
+    failed = whole["parts"]["fits"]
+    assert failed["error"] == "DeviceError: CUDA: not enough GPU memory"
+    assert failed["result"]["first_seconds"] > 0  # what was found before stays
+
+
+def test_parts_that_time_is_up_for_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(name: str, limit: float) -> dict[str, Any]:
+        time.sleep(0.4)
+        return {"result": {"limit": limit}}
+
+    found = gpu_check.check_all(["compress", "decoding", "fits"], 1.2, slow)["parts"]
+    assert found["compress"]["result"]["limit"] <= 1.2
+    assert found["fits"]["error"] == "no time was left"
+
+
+def test_a_runner_that_raises_is_recorded() -> None:
+    def runner(name: str, limit: float) -> dict[str, Any]:
+        if name == "compress":
+            raise OSError("disk full")
+        return {"result": {}}
+
+    parts = gpu_check.check_all(["parity", "compress", "fits"], 60, runner)["parts"]
+    assert parts["compress"]["error"] == "OSError: disk full"
+    assert list(parts) == ["parity", "compress", "fits"] and "error" not in parts["fits"]
+
+
+def test_only_known_parts_and_no_hidden_ones() -> None:
+    assert "Invalid value for '--only'" in invoke("--only", "small").output
+    assert invoke("--seconds", "0").exit_code == 2
+
+
+# ---- A process of its own -------------------------------------------------------------------------------------------
+
+
+def alone(tmp_path: Path, script: str, seconds: float = 30.0) -> dict[str, Any]:
+    (tmp_path / "part.py").write_text(textwrap.dedent(script))
+    return gpu_check.run_alone([sys.executable, "part.py"], seconds, tmp_path / "part.json")
+
+
+def test_what_a_process_wrote_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert alone(tmp_path, """open("part.json", "w").write('{"result": {"a": 1}}')""") == {"result": {"a": 1}}
+
+
+def test_a_crash_keeps_what_was_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = """
+        import os
+        open("part.json", "w").write('{"result": {"a": 1}}')
+        print("illegal address", flush=True)
+        os.abort()
+    """
+    found = alone(tmp_path, script)
+    assert found["result"] == {"a": 1} and found["error"] == "ends with -6: illegal address"
+
+
+def test_what_hangs_is_stopped_with_all_that_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = """
+        import subprocess, sys
+        open("part.json", "w").write('{"result": {"a": 1}}')
+        later = "import time; time.sleep(4); open('late', 'w')"
+        subprocess.run([sys.executable, "-c", later])
+    """
+    found = alone(tmp_path, script, 2.0)
+    assert found == {"result": {"a": 1}, "error": "stopped after 2 s"}
+    time.sleep(3)
+    assert not (tmp_path / "late").exists()
+
+
+# ---- Parts ----------------------------------------------------------------------------------------------------------
+
+
+def test_counts_and_failures_of_tests(tmp_path: Path) -> None:
+    tests = tmp_path / "test_some.py"
+    tests.write_text("import pytest\ndef test_good(): pass\ndef test_bad(): assert 1 == 2\n"
+                     "@pytest.mark.skip(reason='no such thing')\ndef test_skipped(): pass\n")  # fmt: skip
+    context = context_for(tmp_path)
+    with pytest.raises(RuntimeError, match="1 tests fail"):
+        gpu_parts.run_tests(context, "some", str(tests))
+    found = context.kept  # type: ignore[attr-defined]
+    assert (found["passed"], found["failed"], found["skipped"]) == (1, 1, 1)
+    assert len(found["failures"]) == 1 and "test_bad: assert 1 == 2" in found["failures"][0]
+    assert found["skipped_because"] == ["no such thing"]
+    with pytest.raises(RuntimeError, match="no test has run"):
+        gpu_parts.run_tests(context, "some", str(tests), "-k", "skipped")
+
+
+def test_tests_that_take_too_long_leave_their_counts(tmp_path: Path) -> None:
+    tests = tmp_path / "test_some.py"
+    tests.write_text("import time\ndef test_good(): pass\ndef test_long(): time.sleep(60)\n")
+    context = context_for(tmp_path, seconds=4.0)
+    with pytest.raises(RuntimeError, match="not done after 4 s; 1 tests passed, 0 failed until then"):
+        gpu_parts.run_tests(context, "some", str(tests))
+
+
+def test_the_tests_that_run_on_a_gpu_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(gpu_parts, "run_tests", lambda context, name, *arguments: asked.append(arguments) or {})
+    gpu_parts.tests_of_decode(context_for(tmp_path))
+    gpu_parts.tests_of_fit(context_for(tmp_path))
+    files = [word for arguments in asked for word in arguments if word.endswith(".py")]
+    assert {"tests/test_cuda_decode.py", "tests/test_cuda_gpu.py", "tests/test_cuda_fit.py"} <= set(files)
+    assert len(files) == len(set(files)) and all((ROOT / file).exists() for file in files)
+
+
+def test_fits_that_time_is_too_short_for_are_left_out_and_named(tmp_path: Path, quick: None) -> None:
+    context = context_for(tmp_path, seconds=0.0)
+    rows = gpu_parts.fits(context)["rows"]
+    assert "psnr" in rows[0]  # nothing is known before the first
+    assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 4
+
+
+def test_timings_without_a_compressed_file_make_one(tmp_path: Path, quick: None) -> None:
+    found = gpu_parts.decoding(context_for(tmp_path))
+    assert found["file"] == "64x64, fitted on the CPU" and len(found["rows"]) == 8
+
+
+def fake_tool(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    tool = folder / "compute-sanitizer"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_sanitizers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    context = context_for(tmp_path)
+    fake_tool(tmp_path, monkeypatch, 'echo "========= ERROR SUMMARY: 0 errors"')
+    found = gpu_parts.sanitizers(context)
+    assert {name: (check["exit"], check["findings"]) for name, check in found.items()} == {
+        "memcheck": (0, 0), "racecheck": (0, 0)}  # fmt: skip
+    fake_tool(tmp_path, monkeypatch, 'echo "=========  Invalid read"; echo "========= ERROR SUMMARY: 3 errors"; exit 9')
+    with pytest.raises(RuntimeError, match="memcheck ends with 9: =========  Invalid read"):
+        gpu_parts.sanitizers(context)
+    assert context.kept["memcheck"]["findings"] == 3  # type: ignore[attr-defined]
+    (tmp_path / "compute-sanitizer").unlink()
+    monkeypatch.setattr(gpu_parts.shutil, "which", lambda *_, **__: None)
+    assert "not on the path" in gpu_parts.sanitizers(context)["not_run"]
+
+
+def test_what_the_sanitizers_watch(tmp_path: Path, quick: None) -> None:
+    found = gpu_parts.small(context_for(tmp_path))
+    assert found["files"] >= 3 and found["psnr"] > 5
+
+
+def test_shaders_are_tested_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none() -> None:
+        raise GraphicsError("EGL: found no context")
+
+    class Opened(SimpleNamespace):
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(gpu_parts, "_NVIDIA_EGL", tmp_path / "missing")
+    monkeypatch.setattr(gpu_parts, "run_tests", lambda *_: {"passed": 5})
+    monkeypatch.setattr(gpu_parts, "surfaceless", none)
+    assert gpu_parts.tests_of_shaders(context_for(tmp_path)) == {"renderer": None, "not_run": "EGL: found no context"}
+    for is_software, name, outcome in ((True, "llvmpipe", "not_run"), (False, "Fake RTX", "passed")):
+        opened = Opened(renderer=name, version=(4, 6), is_software=is_software)
+        monkeypatch.setattr(gpu_parts, "surfaceless", lambda opened=opened: opened)
+        found = gpu_parts.tests_of_shaders(context_for(tmp_path))
+        assert found["renderer"] == name and found["version"] == "4.6" and outcome in found
+
+
+def test_values_that_differ_fail_the_parity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    decode = GpuTexture.decode
+    monkeypatch.setattr(GpuTexture, "decode", lambda self, mip=0, **more: decode(self, mip, **more) + 0.01)
+    context = context_for(tmp_path)
+    with pytest.raises(RuntimeError, match=r"differ from those of the CPU by 0\.01"):
+        gpu_parts.parity(context)
+    assert context.kept["worst_decode"] == pytest.approx(0.01, abs=1e-4)  # type: ignore[attr-defined]
+
+
+# ---- Kernels and pictures -------------------------------------------------------------------------------------------
+
+
+def test_the_kernels_of_the_limits_do_what_is_counted() -> None:
+    device = HostDevice()
+    source, target = np.arange(40, dtype=np.float32), np.zeros(40, np.float32)
+    device.kernel("measure.cu", "copy")((1,), (4,), source, target, np.int64(9))
+    np.testing.assert_array_equal(target[:36], source[:36])
+    assert (target[36:] == 0).all()
+    sums = np.zeros(64, np.float32)
+    device.kernel("measure.cu", "multiply_add")((2,), (32,), np.float32(1), np.float32(2), np.int32(5), sums)
+    chains = gpu_timing._CHAINS
+    expected = [sum(thread % 7 + k + 5 * 2 for k in range(chains)) for thread in range(64)]
+    np.testing.assert_array_equal(sums, expected)
+
+
+def test_seconds_are_those_of_one_call() -> None:
+    calls: list[int] = []
+    device = SimpleNamespace(synchronize=lambda: None)
+    seconds = gpu_timing.seconds_of(device, lambda: (calls.append(1), time.sleep(0.002)), least=0.02)  # type: ignore[arg-type]
+    assert 0.002 <= seconds < 0.02 and len(calls) > 10
+
+
+def test_the_material_is_a_mosaic_of_the_samples(tmp_path: Path) -> None:
+    whole = gpu_material.draw(600)
+    assert [(name, maps.shape) for name, maps in whole.items()] == [
+        (f"mosaic_{name}.png", (600, 600, 3)) for name in ("basecolor", "normal", "orm")]  # fmt: skip
+    first, again = (gpu_material.draw(300)["mosaic_normal.png"] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    tiles = [whole["mosaic_basecolor.png"][y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256)]
+    steel = gpu_material._stacks()[0][:, :, :3]
+    assert sorted(tiles[0].ravel()) == sorted(steel.ravel()) and (tiles[0] != tiles[3]).any()
+    material = gpu_parts._material(context_for(tmp_path), 32)
+    roles = [channel.role for channel in material.channels]
+    assert len(roles) == 8 and material.width == 32 and {"albedo", "normal", "roughness", "ao"} <= set(roles)
