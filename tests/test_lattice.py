@@ -139,7 +139,7 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     assert table_words(bits, 2) <= MOST_TABLES * 2000
     assert min(cells) >= (3 if repeat else 1)
     assert records <= room and (records > 0.85 * room or min(cells) <= 3)
-    geometry = fit.parameters.geometry
+    geometry = fit.parameters.geometry.copy()
     np.testing.assert_allclose(geometry[-1, :2], [width, height] - fit.pyramid.cell_size[0] / 2, rtol=1e-5)
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
     fit.descend(5)

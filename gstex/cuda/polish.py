@@ -99,7 +99,8 @@ def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *,
             for p, size in enumerate(stored.sizes):
                 follow((-(-count // _WARPS),), (32 * _WARPS,), *quadratic, group, step, base, whole, np.int32(count),
                        gradient)  # fmt: skip
-                    _move_bytes(samples, quadratic, groups, group, step, unit, gradient, stored, p, size)
+                base[...] = whole
+                _move_bytes(samples, quadratic, groups, group, step, unit, gradient, stored, p, size)
                 whole[...] = stored.whole()
         if int(moved[0]) * 1000 <= count * channels:
             break
