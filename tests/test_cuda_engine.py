@@ -131,8 +131,8 @@ def engine_of(device: Device) -> Any:
 
 def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Fit:
     image = waves(24, 32, 3, seed=3).astype(np.float32)
-    half = image.reshape(12, 2, 16, 2, 3).mean(axis=(1, 3))
-    task = task or task_of(image, shared=((half, np.ones_like(half)),))
+    small = [image.reshape(24 // n, n, 32 // n, n, 3).mean(axis=(1, 3)) for n in (2, 4)]
+    task = task or task_of(image, shared=tuple((view, np.ones_like(view)) for view in small))
     return Fit(task, settings_of(**options), np.random.default_rng(1), lambda *state: None, make_engine)
 
 
@@ -192,6 +192,21 @@ def test_steps_do_not_wait_for_the_gpu(loss: str, waits: list[str]) -> None:
     for _ in range(4):
         fit._descend(*fit.engine.rounded(quantiser, fit.parameters))
     assert waits == []
+
+
+@pytest.mark.parametrize("loss", ["l2", "perceptual"])
+def test_a_step_has_the_gradient_of_the_cpu(loss: str) -> None:
+    """Of mip 0 and of a shared mip with the weight of both; Adam's first moment is a tenth of it."""
+    fits = [fit_of(make_engine, jitter=0.0, loss=loss) for make_engine in (CpuEngine, engine_of(HOST))]
+    for fit in fits:
+        fit._start()
+        fit.parameters.features += np.float32(0.07)  # off the picture, where L1 has two slopes
+        fit._descend(fit.parameters.geometry, fit.parameters.features)
+    expected, found = (fit.parameters for fit in fits)
+    for i in (0, 2):
+        largest = np.abs(expected.moments[i]).max()
+        np.testing.assert_allclose(found.moments[i], expected.moments[i], atol=1e-4 * largest)
+    np.testing.assert_allclose(found.features, expected.features, atol=1e-4)
 
 
 def test_the_schedule_learns_of_every_step_in_turn() -> None:

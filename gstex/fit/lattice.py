@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..cells import Pyramid
-from ..format.layout import LEVEL_ENTRY_WORDS, LevelLayout, mip_block_words, record_words
+from ..format.layout import LEVEL_ENTRY_WORDS, MAX_CELLS, LevelLayout, mip_block_words, record_words
 from .engine import CpuEngine, MakeEngine
 from .fit import Fit, Parameters, Result, Task
 from .palettes import MOST_TABLES, rounding_error, table_words
@@ -50,7 +50,10 @@ class LatticeFit(Fit):
         """Set up the largest grid that the budget pays for with palettes of these bits."""
         height, width = self.task.image.shape[:2]
         spacing = np.sqrt(width * height / self.room(bits))
-        cells = np.maximum([int(width / spacing), int(height / spacing)], 3 if self.task.repeat else 1)
+        least = 3 if self.task.repeat else 1
+        # Not finer than the texels: what is left of the budget then stays unused.
+        most = np.maximum(np.minimum([width, height], MAX_CELLS), least)
+        cells = np.clip([int(width / spacing), int(height / spacing)], least, most)
         while cells.prod() > self.room(bits):
             cells[int(np.argmax(cells))] -= 1
         self.palette_bits = bits

@@ -131,13 +131,18 @@ def to_grid(
     low = np.stack([p.min(axis=0) for p in clipped]).astype(np.float64)
     high = np.stack([p.max(axis=0) for p in clipped]).astype(np.float64)
     step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # an entry is left for the shift below
-    lo = low.sum(axis=0)
-    for c, values in enumerate(neutral):
-        inside = [n for n in sorted(values) if low[0, c] - 1e-6 <= n <= high[0, c] + 1e-6]
-        if len(inside) > 1 and (extent := inside[-1] - inside[0]) > step[c]:
+    inside = [
+        [n for n in sorted(values) if low[0, c] - 1e-6 <= n <= high[0, c] + 1e-6] for c, values in enumerate(neutral)
+    ]
+    for c, values in enumerate(inside):
+        if len(values) > 1 and (extent := values[-1] - values[0]) > step[c]:
             step[c] = extent / np.floor(extent / step[c])
-        if inside:
-            lo[c] = inside[0] - step[c] * np.round((inside[0] - lo[c]) / step[c])
+    # A correction of 0 is a whole number of steps in every palette, so that neutral values stay sums of entries.
+    low[1:] = np.floor(low[1:] / step) * step
+    lo = low.sum(axis=0)
+    for c, values in enumerate(inside):
+        if values:
+            lo[c] = values[0] - step[c] * np.round((values[0] - lo[c]) / step[c])
     shift = low.sum(axis=0) - lo
     stored = [
         np.rint((p - base + (shift if i == 0 else 0)) / step)
