@@ -254,7 +254,7 @@ def test_newer_version(command: Command, tmp_path: Path, packed: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "value", "name"),
     [(2, 0, "width"), (2, 0xFFFF_FFFF, "width"), (3, 0, "channel_count"), (3, 17 | 1 << 8, "channel_count"),
-     (4, 0xFFFF_FFFF, "words"), (7, 0, "candidates_max"), (10, 0xFFFF_FFF0, "mip_offset")],
+     (4, 0xFFFF_FFFF, "words"), (7, 0, "candidates_max"), (11, 0xFFFF_FFF0, "mip_offset")],
 )  # fmt: skip
 def test_header_field_out_of_range(
     command: Command, tmp_path: Path, packed: Path, word: int, value: int, name: str

@@ -69,8 +69,9 @@ def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
                             np.zeros((len(features), len(coding.palettes)), np.int64),
                             np.zeros(features.shape, np.int64))  # fmt: skip
     step = np.where(stored.step == 0, 1, stored.step).astype(np.float64)
-    _choose_all((features - stored.lo) / step, stored.step.astype(np.float64) ** 2, stored.columns(), start, stored.last,
-                stored.entries, stored.codes)  # fmt: skip
+    scale = stored.step.astype(np.float64) ** 2
+    _choose_all((features - stored.lo) / step, scale, stored.columns(), start, stored.last, stored.entries,
+                stored.codes)  # fmt: skip
     return stored
 
 
