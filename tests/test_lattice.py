@@ -144,3 +144,16 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
     fit.descend(5)
     np.testing.assert_array_equal(fit.parameters.geometry, geometry)
+
+
+def test_progress_never_falls_back() -> None:
+    """The grid is tried when the steps of the fit are done, whatever its own number of steps."""
+    height, width = 32, 40
+    rows, columns = np.mgrid[0:height, 0:width]
+    image = np.stack([0.5 + 0.4 * np.sin(columns), 0.5 + 0.4 * np.cos(rows)], axis=2).astype(np.float32)
+    task = Task(image, np.ones_like(image), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
+    settings = make_settings("normal", "direct", "l2")
+    steps: list[int] = []
+    fit_lattice(task, settings, np.inf, rng=np.random.default_rng(0),
+                progress=lambda stage, step, mse: steps.append(step))  # fmt: skip
+    assert steps and set(steps) == {settings.steps}

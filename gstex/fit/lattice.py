@@ -36,6 +36,7 @@ class LatticeFit(Fit):
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
     ):
+        self._reported = settings.steps  # the work that came before; a grid adds little to it
         settings = replace(settings, steps=STEPS, position_rate=0.0, rotation_rate=0.0, scale_rate=0.0,
                            amplitude_rate=0.0)  # fmt: skip
         super().__init__(task, settings, rng, progress, make_engine)
@@ -75,7 +76,7 @@ class LatticeFit(Fit):
         """Train the features, the only parameters there are."""
         while self.step_count < until:
             self._descend(self.parameters.geometry, self.parameters.features)
-            self.progress("lattice", self.settings.steps, self.mse)
+            self.progress("lattice", self._reported, self.mse)
         self._follow(wait=True)
 
     def better_bits(self) -> tuple[int, ...]:
