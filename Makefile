@@ -12,6 +12,7 @@ demo: .venv/installed
 test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
+	tools/install_compiler.sh
 	.venv-test/bin/python -m pytest -q $(ARGS)
 
 lint: .venv-test/lint-installed

@@ -6,9 +6,12 @@ import ctypes
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+import pytest
 
 HEADER = Path(__file__).with_name("cuda_host.h")
 CACHE = Path(tempfile.gettempdir()) / f"gstex-cuda-host-{os.getuid() if hasattr(os, 'getuid') else 0}"
@@ -24,8 +27,15 @@ _OPTIONS = ("-std=c++14", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-Wall
             "-Wno-sign-compare", "-Wno-stringop-overflow")  # fmt: skip
 
 
+def require_compiler() -> None:
+    """Skip the test, or the module that is being read, where there is no g++."""
+    if not shutil.which("g++"):
+        pytest.skip("no g++, with which the CUDA kernels run on the CPU", allow_module_level=True)
+
+
 def build(source: str, *, sanitize: bool = False) -> ctypes.CDLL:
     """Load the library of a source from `gstex.cuda.kernel_source`; made once for each text and options."""
+    require_compiler()
     text = host_text(source)
     options = (*_OPTIONS, *(SANITIZE if sanitize else ()))
     key = hashlib.sha256("\0".join([HEADER.read_text(), text, *options]).encode()).hexdigest()[:24]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .build import require_compiler
 from .device import SANITIZE_VARIABLE
 
 TESTS = Path(__file__).parent.parent
@@ -18,6 +19,7 @@ def run_sanitized(module: str, function: str, *args: str) -> str:
     The address sanitizer guards what malloc gives, so NumPy arrays that are read or written beyond their ends are
     found. The function must not load numba or torch, which the sanitizers do not expect.
     """
+    require_compiler()
     libraries = [_runtime(name) for name in ("libasan.so", "libubsan.so")]
     environment = {
         **os.environ,
