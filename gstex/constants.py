@@ -37,7 +37,9 @@ LOG2E = math.log2(math.e)  # weights are computed with exp2
 NEGLIGIBLE_WEIGHT = 2.0**-24
 
 MAX_TAPS = 8  # along the long axis of a footprint
-TAP_SLACK = 1 / 64  # a footprint this little longer than n of its widths takes n taps
+# A footprint this little longer than n of its widths takes n taps: by a rounding error equal axes would become 2 taps
+# of half the size.
+TAP_SLACK = 1 / 64
 
 TILE = 8  # texels along an edge of what a block of threads decodes or fits at once
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from . import constants
 from .exp2 import exp2_f32
 from .format.layout import (
     HEADER_FIXED_WORDS,
@@ -22,10 +23,10 @@ from .format.layout import (
 
 F = np.float32
 U = np.uint32
-LOG2E = F(1.4426950408889634)
-HALF_LOG2E = F(0.5 * 1.4426950408889634)
-BACKGROUND_WEIGHT = F(np.exp(-20.0))
-TAN_22_5 = F(math.tan(math.pi / 8))
+LOG2E = F(constants.LOG2E)
+HALF_LOG2E = F(0.5 * constants.LOG2E)
+BACKGROUND_WEIGHT = F(constants.BACKGROUND_WEIGHT)
+TAN_22_5 = F(constants.TAN_22_5)
 
 
 class _Header(NamedTuple):

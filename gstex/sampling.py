@@ -10,15 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from . import decode
+from .constants import MAX_TAPS, TAP_SLACK
 from .filtering import bilinear
 from .srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["MAX_TAPS", "FileLevels", "Levels", "footprints", "sample_at", "sample_grid"]
 
-MAX_TAPS = 8
-# A footprint this little longer than a whole number of its widths takes that number of taps: by a rounding error
-# equal axes would become 2 taps of half the size.
-TAP_SLACK = 1 / 64
 _POINTS_AT_ONCE = 1 << 16
 
 

@@ -14,7 +14,6 @@ from gstex.cuda import cells as gpu_cells
 from gstex.cuda.adam import Knobs, adam
 from gstex.cuda.backend import GpuBackend
 from gstex.cuda.codes import GpuQuantiser
-from gstex.cuda.graph import Replayed
 from gstex.cuda.loss import Perceptual
 from gstex.cuda.sums import ColumnSums, Follower
 from gstex.fit import kernels
@@ -261,57 +260,3 @@ def test_a_fit_goes_as_on_the_cpu(repeat):
     expected, found = fit_on_the_cpu(Case(repeat)), fit_on_the_gpu(Case(repeat))
     assert expected[9] < 0.5 * expected[0] and expected[39] < expected[9]
     np.testing.assert_allclose(found, expected, rtol=1e-4)  # measured 1.1e-6
-
-
-# Replaying
-
-
-class FakeCuda:
-    """What Replayed uses of cupy.cuda; says in which order."""
-
-    def __init__(self):
-        self.said = []
-
-    def Stream(self, non_blocking):
-        self.said.append(f"stream {non_blocking}")
-        return self
-
-    def __enter__(self):
-        self.said.append("enter")
-
-    def __exit__(self, *_):
-        self.said.append("exit")
-
-    def begin_capture(self):
-        self.said.append("begin")
-
-    def end_capture(self):
-        self.said.append("end")
-        return self
-
-    def launch(self, stream):
-        assert stream is self
-        self.said.append("graph")
-
-
-def test_launches_are_recorded_once_and_then_replayed():
-    class Device:
-        class xp:
-            cuda = FakeCuda()
-
-    said = Device.xp.cuda.said
-    replayed = Replayed(Device, lambda: said.append("launches"))
-    replayed()
-    assert said == ["launches"]
-    replayed()
-    assert said[1:] == ["stream False", "enter", "begin", "launches", "end", "exit", "graph"]
-    replayed()
-    assert said[8:] == ["graph"]
-
-
-def test_without_graphs_every_call_is_a_plain_one():
-    calls = []
-    replayed = Replayed(DEVICE, lambda: calls.append(1))
-    for _ in range(3):
-        replayed()
-    assert len(calls) == 3

@@ -1,6 +1,5 @@
 """The text that CUDA compilers get, the constants in it, and the host that stands in for a GPU in tests."""
 
-import ast
 import math
 import re
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 from cuda_host import HostDevice, HostError, run_sanitized
 
 import gstex
-from gstex import constants, resources, sampling
+from gstex import constants, resources
 from gstex.cuda import kernel_source
 from gstex.cuda import source as cuda_source
-from gstex.fit import tiles
 from gstex.format import layout
 from gstex.resources import source_path
 
@@ -116,21 +114,6 @@ def test_the_shader_has_the_same_limits() -> None:
     assert 1 / glsl_number(r"- 1\.0 / ([\d.]+)\), 1\.0") == constants.TAP_SLACK
     assert 1 << int(glsl_number(r"gstex_bits\(kind, (\d+), 1\) == 1, block")) == layout.RAW_BIT
     assert 1 << int(glsl_number(r"gstex_bits\(kind, (\d+), 1\) == 1\) \{ // shared")) == layout.SHARED_BIT
-
-
-def test_the_decoder_on_the_cpu_has_the_same_constants() -> None:
-    assert sampling.MAX_TAPS == constants.MAX_TAPS
-    assert sampling.TAP_SLACK == constants.TAP_SLACK
-    assert tiles.TILE == constants.TILE
-    names = {}
-    for node in ast.parse(DECODER).body:  # its text, so that numba has nothing to compile
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            names[node.targets[0].id] = ast.unparse(node.value)
-    known = {"np": np, "math": math, "F": np.float32}
-    expected = {"LOG2E": constants.LOG2E, "BACKGROUND_WEIGHT": constants.BACKGROUND_WEIGHT,
-                "TAN_22_5": constants.TAN_22_5}  # fmt: skip
-    for name, value in expected.items():
-        assert eval(names[name], known) == np.float32(value), name
 
 
 # ---- The host in place of a GPU -------------------------------------------------------------------------------------

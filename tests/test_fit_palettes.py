@@ -12,7 +12,6 @@ import gstex.compression
 from gstex.fit.chain import CHAIN_COST_OWN
 from gstex.fit.cpu import CpuBackend
 from gstex.fit.fit import NO_JITTER, Result, Task, fit_mip, stored_features
-from gstex.fit.palettes import table_words
 from gstex.fit.quantise import Quantiser, words_needed
 from gstex.fit.settings import make_settings
 from gstex.format import header_words, palette_words, unpack
@@ -82,7 +81,7 @@ def test_tables_and_records_cost_what_was_counted(fitted):
     """Words 8, 11 and 12 of the header: where palettes, mip 0 and mip 1 begin."""
     words, first = fitted.texture.words, fitted.mips[0]
     header, palettes, mip_0, mip_1 = header_words(9, fitted.texture.mip_count), *(int(words[i]) for i in (8, 11, 12))
-    tables = table_words(first.coding.palette_bits, len(VARYING))
+    tables = palette_words(first.coding.palette_bits, len(VARYING))
     assert palettes == header and mip_0 == header + tables
     assert tables == palette_words(first.coding.palette_bits, len(VARYING))
     assert mip_1 - mip_0 == words_needed(first.coding, first.placement, 9)

@@ -14,9 +14,9 @@ from gstex.fit.chain import SHARED
 from gstex.fit.engine import CpuEngine
 from gstex.fit.fit import Result, Task
 from gstex.fit.lattice import CHOICES, LatticeFit, fit_lattice
-from gstex.fit.palettes import MOST_TABLES, table_words
+from gstex.fit.palettes import MOST_TABLES
 from gstex.fit.settings import make_settings
-from gstex.format import header_words, unpack
+from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
 SIZE, BPP = 96, 4.5
@@ -136,7 +136,7 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     fit.start(bits)
     (cells,) = fit.pyramid.cells.tolist()
     records, room = cells[0] * cells[1], fit.room(bits)
-    assert table_words(bits, 2) <= MOST_TABLES * 2000
+    assert palette_words(bits, 2) <= MOST_TABLES * 2000
     assert min(cells) >= (3 if repeat else 1)
     assert records <= room and (records > 0.85 * room or min(cells) <= 3)
     geometry = fit.parameters.geometry.copy()

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, entry_words, table_words, to_grid, train
+from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid, train
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
 
@@ -211,7 +211,7 @@ def test_many_clustered_gaussians_have_palettes():
     budget = 3000 * 84 // 32
     bits = choice(features, budget=budget, scalar_bits=48)
     assert bits and sum(bits) < 48 and max(bits) <= 12 and len(bits) <= 4
-    assert table_words(bits, 8) <= MOST_TABLES * budget
+    assert palette_words(bits, 8) <= MOST_TABLES * budget
     assert bits == choice(features, budget=budget, scalar_bits=48)
 
 
@@ -235,11 +235,3 @@ def test_own_codes_that_are_cheaper_stay():
     assert choice(features, budget=3000 * 48 // 32, scalar_bits=12) == ()
 
 
-# Sizes
-
-
-@pytest.mark.parametrize("channels", [1, 4, 5, 8, 16])
-def test_tables_cost_what_the_format_says(channels):
-    for bits in [(), (1,), (6, 6), (9, 8, 7, 6)]:
-        assert table_words(bits, channels) == palette_words(bits, channels)
-    assert entry_words(channels) == palette_words([1], channels) // 2

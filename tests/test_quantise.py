@@ -11,9 +11,9 @@ from random_gaussians import random_geometry
 from gstex.cells import keep_inside, make_pyramid, place
 from gstex.decode import decode_mip, sample_mip
 from gstex.fit.features import store
-from gstex.fit.palettes import table_words, to_grid, train
+from gstex.fit.palettes import to_grid, train
 from gstex.fit.quantise import Precision, Quantiser, channel_grid, make_coding, words_needed
-from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack
+from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack, palette_words
 from gstex.ref.blend import blend
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
@@ -139,7 +139,7 @@ def test_words_are_counted_before_they_are_packed(width, height, count, repeat, 
     scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
     words, needed = scene.packed(), words_needed(scene.coding, scene.placement, 3)
     assert needed == mip_words(words)
-    assert header_words(3, 1) + table_words(palette_bits, 3) + needed + 1 == int(words[4])
+    assert header_words(3, 1) + palette_words(palette_bits, 3) + needed + 1 == int(words[4])
 
 
 def test_crowded_cells_are_counted_too():

@@ -1,7 +1,7 @@
 """The GPU backend of the fit: the interface of fit/cpu.py with arrays of a device.
 
 Between two calls of `place` all buffers stay where they are and `step` is the same few launches, without waiting for
-the GPU and without taking memory, so that it can be recorded (gstex/cuda/graph.py).
+the GPU and without taking memory.
 """
 
 from collections.abc import Sequence

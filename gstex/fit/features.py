@@ -40,6 +40,14 @@ class StoredFeatures:
     entries: np.ndarray
     codes: np.ndarray
 
+    @staticmethod
+    def of(coding: Coding, entries: np.ndarray, codes: np.ndarray) -> "StoredFeatures":
+        """These entries and codes of a coding."""
+        start = np.concatenate([[0], np.cumsum([len(p) for p in coding.palettes])]).astype(np.int64)
+        palettes = np.concatenate([np.zeros((0, codes.shape[1])), *coding.palettes]).astype(np.int64)
+        last = 2**coding.channel_bits - 1
+        return StoredFeatures(coding.channel_lo, coding.channel_step, last, palettes, start, entries, codes)
+
     def whole(self) -> np.ndarray:
         """The numbers of steps, int64 [N, C]."""
         return self.codes + self.palettes[self.start[:-1] + self.entries].sum(axis=1)
@@ -62,16 +70,12 @@ class StoredFeatures:
 
 def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
     """The nearest to features float32 [N, C] that a coding, with its palettes, can store."""
-    channels = features.shape[1]
-    start = np.concatenate([[0], np.cumsum([len(p) for p in coding.palettes])]).astype(np.int64)
-    palettes = np.concatenate([np.zeros((0, channels)), *coding.palettes]).astype(np.int64)
-    stored = StoredFeatures(coding.channel_lo, coding.channel_step, 2**coding.channel_bits - 1, palettes, start,
-                            np.zeros((len(features), len(coding.palettes)), np.int64),
-                            np.zeros(features.shape, np.int64))  # fmt: skip
+    stored = StoredFeatures.of(coding, np.zeros((len(features), len(coding.palettes)), np.int64),
+                               np.zeros(features.shape, np.int64))  # fmt: skip
     step = np.where(stored.step == 0, 1, stored.step).astype(np.float64)
     scale = stored.step.astype(np.float64) ** 2
-    _choose_all((features - stored.lo) / step, scale, stored.columns(), start, stored.last, stored.entries,
-                stored.codes)  # fmt: skip
+    _choose_all((features - stored.lo) / step, scale, stored.columns(), stored.start, stored.last,
+                stored.entries, stored.codes)  # fmt: skip
     return stored
 
 

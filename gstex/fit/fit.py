@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..cells import CUT, Pyramid, make_pyramid
+from ..format.layout import palette_words
 from .engine import NO_JITTER, CpuEngine, Engine, MakeEngine
 from .features import StoredFeatures
-from .palettes import choose_bits, table_words, to_grid
+from .palettes import choose_bits, to_grid
 from .quantise import Coding, Quantiser, make_coding, words_needed
 from .samples import LEAST_SHARE
 from .settings import Settings, choose_precision
@@ -441,7 +442,7 @@ class Fit:
 
     def _words(self, coding: Coding) -> int:
         """Words of the mip with this coding, and of the palettes if it is the one that has to pay for them."""
-        tables = 0 if self.task.above else table_words(coding.palette_bits, self.task.image.shape[2])
+        tables = 0 if self.task.above else palette_words(coding.palette_bits, self.task.image.shape[2])
         return words_needed(coding, self.engine.host(self.placement), self.task.stack_channels) + tables
 
     def _choose_palettes(self) -> None:
@@ -466,10 +467,7 @@ class Fit:
 
 def stored_features(mip: Result) -> StoredFeatures:
     """The features of a fitted mip, as they are stored."""
-    start = np.concatenate([[0], np.cumsum([len(p) for p in mip.coding.palettes])]).astype(np.int64)
-    tables = np.concatenate([np.zeros((0, mip.features.shape[1])), *mip.coding.palettes]).astype(np.int64)
-    return StoredFeatures(mip.coding.channel_lo, mip.coding.channel_step, 2**mip.coding.channel_bits - 1, tables, start,
-                          mip.entries.astype(np.int64), mip.features.astype(np.int64))  # fmt: skip
+    return StoredFeatures.of(mip.coding, mip.entries.astype(np.int64), mip.features.astype(np.int64))
 
 
 def fit_mip(

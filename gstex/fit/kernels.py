@@ -13,14 +13,15 @@ texels. `extent` is (width, height) in texels, `jitter` the offset of all sample
 import numpy as np
 from numba import njit, prange
 
+from .. import constants
 from ..exp2 import exp2_f32
 from .tiles import TEXELS, TILE
 
 F = np.float32
-LOG2E = F(1.4426950408889634)
-HALF_LOG2E = F(0.5 * 1.4426950408889634)
+LOG2E = F(constants.LOG2E)
+HALF_LOG2E = F(0.5 * constants.LOG2E)
 # exp(-20), the weight of the background term (docs/format.md, "Blend").
-BACKGROUND_WEIGHT = F(np.exp(-20.0))
+BACKGROUND_WEIGHT = F(constants.BACKGROUND_WEIGHT)
 
 # Sums may be reordered and contracted for SIMD; NaN and infinity keep their meaning. Helpers are inlined by force:
 # as functions they exist twice, optimised differently, in a kernel just compiled and in one loaded from the cache,

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..cells import Pyramid
-from ..format.layout import LEVEL_ENTRY_WORDS, MAX_CELLS, LevelLayout, mip_block_words, record_words
+from ..format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from .engine import CpuEngine, MakeEngine
 from .fit import Fit, Parameters, Result, Task
-from .palettes import MOST_TABLES, rounding_error, table_words
+from .palettes import MOST_TABLES, rounding_error
 from .quantise import LN2, Coding
 from .settings import Settings
 
@@ -43,7 +43,7 @@ class LatticeFit(Fit):
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
-        tables = table_words(bits, self.task.image.shape[2])
+        tables = palette_words(bits, self.task.image.shape[2])
         words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
 
@@ -106,10 +106,8 @@ class LatticeFit(Fit):
         coding = self._with_palettes(coding, share)
         stored = self.engine.store(coding, self.placement, p.features)
         self._improve(p.geometry, stored)
-        words = mip_block_words(self.task.stack_channels, 1) + record_words(len(p.geometry), layout.stride)
-        assert mip_block_words(0, 1) - mip_block_words(0, 0) == LEVEL_ENTRY_WORDS
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)
-        return self._result(coding, no_codes, stored, words + table_words(self.palette_bits, len(zeros)),
+        return self._result(coding, no_codes, stored, self._words(coding),
                             self._error(p.geometry, stored.values()))  # fmt: skip
 
 

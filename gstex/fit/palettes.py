@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit, prange
 
+from ..format.layout import palette_words
+
 # Bits of the palettes that are tried. The more Gaussians, the more entries pay.
 CHOICES: tuple[tuple[int, ...], ...] = (
     (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
@@ -27,16 +29,6 @@ TRIED, TRIED_ENTRY = 4096, 16
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
 # lowest value is at least -1 in the format.
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
-
-
-def entry_words(channels: int) -> int:
-    """Words of an entry of a palette for `channels` channels that vary."""
-    return -(-channels // 4)
-
-
-def table_words(bits: Sequence[int], channels: int) -> int:
-    """Words of palettes of these bits."""
-    return sum(2**b for b in bits) * entry_words(channels)
 
 
 def choose_bits(
@@ -69,7 +61,7 @@ def choose_bits(
     best_value = value(scalar_error, scalar_bits, 0)
     scaled = (features * np.sqrt(weight)).astype(np.float32)
     for bits in CHOICES:
-        tables = table_words(bits, channels)
+        tables = palette_words(bits, channels)
         if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
             continue
         added = rounding_error(scaled, share, bits, rng)

@@ -11,6 +11,7 @@ from math import gcd
 import numpy as np
 
 from ..cells import Pyramid
+from ..constants import TAN_22_5
 from ..format.layout import (
     LEVEL_ENTRY_WORDS,
     LevelLayout,
@@ -19,7 +20,6 @@ from ..format.layout import (
     record_words,
 )
 
-TAN_22_5 = np.tan(np.pi / 8)
 LN2 = np.log(2.0)
 
 
@@ -198,7 +198,7 @@ def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
             continue
         cell = cell_y[here] * layout.cells_x + cell_x[here]
         counts = np.bincount(cell, minlength=layout.cells_x * layout.cells_y)
-        total += LEVEL_ENTRY_WORDS + index_words(layout.cells_x, layout.cells_y, counts)
+        total += LEVEL_ENTRY_WORDS + index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
         total += record_words(int(here.sum()), layout.stride)
     return total
 

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange
 
 from ..cells import Pyramid
+from ..constants import TILE
 
-TILE = 8
 TEXELS = TILE * TILE
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.constants import TAN_22_5
 from gstex.format import PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip, mip_size, unpack
 
 __all__ = ["MipGaussians", "read_gaussians"]
@@ -95,7 +96,7 @@ def _read_level(packed: PackedMaterial, level, size: np.ndarray, widened: float)
     h = np.zeros(len(codes))
     if layout.rotation_bits:
         half = 2.0 ** (layout.rotation_bits - 1)
-        h = (codes[:, 2] - half) * (np.tan(np.pi / 8) / half)
+        h = (codes[:, 2] - half) * (TAN_22_5 / half)
     direction = np.stack([1 - h * h, 2 * h], axis=1) / (1 + h * h)[:, None]
     sigma = np.hypot(np.exp2(-(layout.scale_lo + codes[:, 3:5] * layout.scale_step)), widened)
     amplitude = packed.amplitude_lo + codes[:, 5] * packed.amplitude_step

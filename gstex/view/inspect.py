@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.constants import BACKGROUND_WEIGHT
 from gstex.view.gaussians import MipGaussians
 
 __all__ = ["Contribution", "Texel", "explain_texel"]
 
-_BACKGROUND = float(np.exp(-20))
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     if mip.top_k:
         order = order[: mip.top_k]
     numbers, weight = numbers[order], weight[order]
-    total = weight.sum() + _BACKGROUND
-    value = (weight @ mip.features[numbers] + _BACKGROUND * mip.background) / total
+    total = weight.sum() + BACKGROUND_WEIGHT
+    value = (weight @ mip.features[numbers] + BACKGROUND_WEIGHT * mip.background) / total
     strongest = tuple(
         Contribution(int(n), float(w / total), int(mip.level[n])) for n, w in zip(numbers[:most], weight, strict=False)
     )
