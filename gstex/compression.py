@@ -295,6 +295,8 @@ def tasks_of(
     """What to fit for every mip: colour under zero opacity goes on from the visible."""
     weight = np.array([ROLE_WEIGHTS.get(material.channels[i].role, 1.0) for i in varying], np.float32)
     weight *= len(varying) / max(weight.sum(), 1.0)
+    roles = [material.channels[i].role for i in varying]
+    maps = np.array([roles.index(role) for role in roles])
     pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
     lows = np.min([pixels.min(axis=(0, 1)) for pixels, _ in pictures], axis=0)
     highs = np.max([pixels.max(axis=(0, 1)) for pixels, _ in pictures], axis=0)
@@ -303,6 +305,7 @@ def tasks_of(
             image=np.ascontiguousarray(pixels[:, :, varying]),
             importance=np.ascontiguousarray(weights[:, :, varying] * weight),
             weight=weight,
+            maps=maps,
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,

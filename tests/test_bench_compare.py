@@ -4,6 +4,7 @@ import csv
 import math
 import sys
 import xml.dom.minidom
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from gstex.compare.codecs import CODECS, choose_codecs
+from gstex.compare.stored import Stored
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -37,6 +39,17 @@ def test_between_dots_bytes_grow_evenly():
 def test_a_larger_dot_that_is_no_better_does_not_count():
     found = needed(curve((100, 30.0), (200, 29.0), (300, 30.0), (400, 32.0)), "psnr", 31.0)
     assert found.bytes == pytest.approx(200)
+
+
+def test_bytes_with_mips_follow_those_without():
+    dots = [replace(dot, chain=1.25 * dot.bytes) for dot in curve((100, 30.0), (400, 36.0))]
+    assert [needed(dots, "psnr", target).chain for target in (29.0, 33.0, 99.0)] == pytest.approx([125, 250, 500])
+
+
+def test_mips_of_block_codecs_are_whole_blocks():
+    """A 16x8 image as ASTC 6x6: 3x2 blocks, then 2x1 of 8x4 texels and one each of 4x2, 2x1 and 1x1."""
+    image = Stored("albedo", (0, 1, 2), "astc-6x6", 1, height=8, width=16, zipped=b"")
+    assert bench_compare.chain_bytes([image, image]) == 2 * 16 * (6 + 2 + 1 + 1 + 1)
 
 
 def test_ends_of_a_curve_are_bounds():
@@ -75,6 +88,7 @@ class Line:
     """A material whose gstex curve is a straight line: 6 dB for each doubling, 30 dB at 1 bit a texel."""
 
     texels = 8000
+    chain = 0.0  # bytes with mips by those without, where that is known
 
     def __init__(self, smallest=-6):
         self.asked, self.smallest, self.dots, self.others = [], smallest, {}, []
@@ -87,7 +101,8 @@ class Line:
             self.asked.append(step)
         if step < self.smallest:
             return None
-        self.dots[step] = Dot(1000 * 2 ** (step / 2), {"psnr": 30.0 + 3 * step}, {"ao": 30.0 + 3 * step})
+        size, quality = 1000 * 2 ** (step / 2), 30.0 + 3 * step
+        self.dots[step] = Dot(size, {"psnr": quality}, {"ao": quality}, chain=self.chain * size)
         return self.dots[step]
 
     @property
@@ -102,6 +117,16 @@ def test_the_search_brackets_the_target():
     assert line.asked == [1, 2] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
     assert row["astc_ratio"] == pytest.approx(3000 / (1000 * 2 ** (5 / 6))) and row["counted"] == "yes"
     assert row["astc_usual_bpp"] == 4.0 and row["worst_map"] == "ao"
+
+
+def test_the_ratio_with_mips():
+    line = Line()
+    assert "astc_ratio_mips" not in bench_compare.compare_material(line)[0]
+    line = Line()
+    line.chain = 1.1
+    line.hulls = {"astc": [replace(dot, chain=4 / 3 * dot.bytes) for dot in line.hulls["astc"]]}
+    row = bench_compare.compare_material(line)[0]
+    assert row["astc_ratio_mips"] == pytest.approx(row["astc_ratio"] * 4 / 3 / 1.1)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +148,13 @@ def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
 def test_summary():
     def row(ratio, counted, bpp="1.0"):
         return {"quality": "ASTC 8x8", "criterion": "psnr", "astc_ratio": ratio, "bc_ratio": 2 * ratio,
-                "counted": counted, "gstex_bpp": bpp}  # fmt: skip
+                "astc_ratio_mips": 1.2 * ratio, "counted": counted, "gstex_bpp": bpp}  # fmt: skip
 
     rows = [row(4.0, "yes"), row(1.0, "yes", ">2.0"), row(100.0, "no")]
     assert bench_compare.summarise(rows) == [{
         "quality": "ASTC 8x8", "criterion": "psnr", "materials": 3, "counted": 2, "bounds": 1,
         "astc_ratio": pytest.approx(2.0), "astc_ratio_least": 1.0, "bc_ratio": pytest.approx(4.0),
+        "astc_ratio_mips": pytest.approx(2.4),
     }]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ import gstex
 from gstex import metrics
 from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache
-from gstex.compare.codecs import choose_codecs
+from gstex.compare.codecs import CODECS, choose_codecs
 from gstex.compare.hull import Option, thin_out
 from gstex.compare.image_gs import STEPS
 from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.run import gpu_section
-from gstex.compare.stored import count_texels, mse_by_role
+from gstex.compare.stored import Stored, count_texels, mse_by_role
 from gstex.errors import BudgetError
 from gstex.material import Material
 
@@ -52,10 +52,11 @@ _LOWEST, _HIGHEST = -6, 12
 _GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
 COLUMNS = (
     "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
-    "bc_ratio", "worst_map", "worst_map_db", "counted",
+    "bc_ratio", "astc_ratio_mips", "worst_map", "worst_map_db", "counted",
 )  # fmt: skip
 SUMMARY = (
     "quality", "criterion", "materials", "counted", "bounds", "astc_ratio", "astc_ratio_least", "bc_ratio",
+    "astc_ratio_mips",
 )  # fmt: skip
 TABLES = {
     "quick": ("compare-quick", "256x256 crops"),
@@ -131,7 +132,7 @@ class _Measured:
         self.material, self.label = material, label
         self._store, self._effort = store, effort
         self._code = code_version((*SOURCES, "compare/run.py"))
-        settings = {"codecs": codecs, "exhaustive": exhaustive}
+        settings = {"codecs": codecs, "exhaustive": exhaustive, "chain": True}
         row = self._kept("baselines", settings, code_version(BASELINE_SOURCES),
                          lambda: _baseline_row(material, codecs, exhaustive, label))  # fmt: skip
         self.hulls: dict[str, Curve] = {family: [Dot(**dot) for dot in dots] for family, dots in row["hulls"].items()}
@@ -187,10 +188,23 @@ class _Measured:
         return row
 
 
-def _dot(byte_count: int, maps: dict[str, float | None], quality: dict[str, Any]) -> dict[str, Any]:
+def _dot(
+    byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0
+) -> dict[str, Any]:
     """A Dot as JSON. quality: a Quality.to_json(), or psnr alone."""
     found = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
-    return {"bytes": byte_count, "qualities": found, "maps": {k: 99.0 if v is None else v for k, v in maps.items()}}
+    maps = {k: 99.0 if v is None else v for k, v in maps.items()}
+    return {"bytes": byte_count, "qualities": found, "maps": maps, "chain": chain}
+
+
+def chain_bytes(stored: Iterable[Stored]) -> int:
+    """Bytes of images of block codecs with all their mips."""
+    total = 0
+    for image in stored:
+        sizes = [(max(1, image.height >> mip), max(1, image.width >> mip))
+                 for mip in range(max(image.height, image.width).bit_length())]  # fmt: skip
+        total += sum(CODECS[image.codec].size(*size) for size in sizes)
+    return total
 
 
 def _applies(criterion: str, quality: dict[str, Any]) -> bool:
@@ -220,7 +234,7 @@ def _baseline_row(material: Material, names: list[str], exhaustive: bool, label:
         finite = {role: value if math.isfinite(value) else None for role, value in maps.items()}
         return _dot(option.bytes, finite, {
             **qualities.get(id(option), {}), "psnr": psnr if math.isfinite(psnr) else None,
-        })  # fmt: skip
+        }, chain_bytes(option.choice.values()))  # fmt: skip
 
     return {
         "hulls": {family: [dot(option) for option in hull] for family, hull in found.hulls.items()},
@@ -244,7 +258,8 @@ def _fit_row(material: Material, settings: dict[str, Any], label: str) -> dict[s
         texture = gstex.load(Path(folder) / "bench.gstex")
     quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
     click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
-    return {"dot": _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality)}
+    dot = _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality, texture.words.nbytes)
+    return {"dot": dot}
 
 
 def _line(label: str) -> Callable[[str], None]:
@@ -286,6 +301,8 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     }
     for family, found in theirs.items():
         row |= {f"{family}_bpp": bpp(found), f"{family}_ratio": found.bytes / ours.bytes}
+    if ours.chain and theirs["astc"].chain:
+        row["astc_ratio_mips"] = theirs["astc"].chain / ours.chain
     return row
 
 
@@ -340,6 +357,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "bounds": sum(row["gstex_bpp"].startswith(">") for row in counted),
                 "astc_ratio": geometric_mean(ratios), "astc_ratio_least": min(ratios, default=None),
                 "bc_ratio": geometric_mean([row["bc_ratio"] for row in counted if "bc_ratio" in row]),
+                "astc_ratio_mips": geometric_mean([r["astc_ratio_mips"] for r in counted if "astc_ratio_mips" in r]),
             })  # fmt: skip
     return result
 

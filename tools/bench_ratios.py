@@ -20,11 +20,13 @@ _MAX_DEFICIT = 2.0  # dB by which a map may be below the baseline's for a ratio 
 
 @dataclass(frozen=True)
 class Dot:
-    """One way to store a material. qualities: dB by criterion, what was not measured missing; maps: PSNR by map."""
+    """One way to store a material. qualities: dB by criterion, what was not measured missing; maps: PSNR by map.
+    chain: bytes with all mips, 0 where that is not known."""
 
     bytes: float
     qualities: dict[str, float]
     maps: dict[str, float]
+    chain: float = 0.0
 
 
 Curve = Sequence[Dot]  # sorted by bytes
@@ -49,11 +51,12 @@ CRITERIA: dict[str, Callable[[dict], float]] = {
 @dataclass(frozen=True)
 class Needed:
     """What a curve needs. bytes: for the quality; maps: PSNR by map there. bound: None; 'most' if even the smallest
-    dot of the curve is better, which is given then; 'least' if the largest one is worse."""
+    dot of the curve is better, which is given then; 'least' if the largest one is worse. chain: bytes with all mips."""
 
     bytes: float
     maps: dict[str, float]
     bound: str | None = None
+    chain: float = 0.0
 
 
 def needed(curve: Curve, criterion: str, target: float) -> Needed:
@@ -68,15 +71,17 @@ def needed(curve: Curve, criterion: str, target: float) -> Needed:
     if not rising:
         raise ValueError(f"no dot of the curve has the quality {criterion!r}")
     if rising[0].qualities[criterion] >= target:
-        return Needed(rising[0].bytes, rising[0].maps, "most")
+        return Needed(rising[0].bytes, rising[0].maps, "most", rising[0].chain)
     for before, after in pairwise(rising):
         low, high = before.qualities[criterion], after.qualities[criterion]
         if high >= target:
             part = (target - low) / (high - low)
             size = before.bytes * (after.bytes / before.bytes) ** part
             maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
-            return Needed(size, maps)
-    return Needed(rising[-1].bytes, rising[-1].maps, "least")
+            # Mips add a part to the bytes that hardly differs between neighbours.
+            parts = [dot.chain / dot.bytes for dot in (before, after)]
+            return Needed(size, maps, chain=size * ((1 - part) * parts[0] + part * parts[1]))
+    return Needed(rising[-1].bytes, rising[-1].maps, "least", rising[-1].chain)
 
 
 def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:

@@ -85,10 +85,8 @@ class GpuEngine:
         cost, share, error = map(self.host, self.view.removal_cost(geometry, features, self._background))
         return cost, share, error
 
-    def background_share(self, geometry: Any) -> np.ndarray:
-        channels = len(self._background)
-        nothing, one = self.xp.zeros((len(geometry), channels), np.float32), self.xp.ones(channels, np.float32)
-        return self.host(self.view.render(geometry, nothing, one, NO_JITTER)[0][:, :, 0])
+    def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
+        return self.host(self.view.render(geometry, features, self.array(background), NO_JITTER)[0])
 
     # -- steps
 

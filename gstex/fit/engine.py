@@ -48,7 +48,7 @@ class Engine(Protocol):
     def place(self, geometry: Any, level: Any) -> Any: ...
     def list_entries(self, placement: Any, geometry: Any) -> None: ...
     def removal_cost(self, geometry: Any, features: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
-    def background_share(self, geometry: Any) -> np.ndarray: ...
+    def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray: ...
     def descend(
         self, p: Parameters, geometry: Any, features: Any, jitter: np.ndarray, between: bool, step: int, rate: float,
         mse: float,
@@ -126,11 +126,9 @@ class CpuEngine:
         """(cost [N], share [N], error [H, W]), see CpuBackend.removal_cost."""
         return self.view.removal_cost(geometry, features, self.background)
 
-    def background_share(self, geometry: np.ndarray) -> np.ndarray:
-        """The share of the background in every texel, float32 [H, W]."""
-        channels = len(self.background)
-        nothing, one = np.zeros((len(geometry), channels), np.float32), np.ones(channels, np.float32)
-        return self.view.render(geometry, nothing, one, NO_JITTER)[0][:, :, 0]
+    def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """The picture at the texel centres, float32 [H, W, C], over a background float32 [C]."""
+        return self.view.render(geometry, features, background, NO_JITTER)[0]
 
     # -- steps
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..cells import CUT, Pyramid, make_pyramid
 from ..format.layout import palette_words
+from .balance import coefficients, map_weights
 from .engine import NO_JITTER, CpuEngine, Engine, MakeEngine
 from .features import StoredFeatures
 from .palettes import choose_bits, to_grid
@@ -40,6 +41,7 @@ class Task:
     stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
     weight: float32 [C], what a channel counts in `importance` apart from where; None for all the same.
+    maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
     shared: (image, importance) of mips 1, 2 .. that are drawn with the Gaussians of this one.
     """
@@ -54,6 +56,7 @@ class Task:
     count: int | None = None
     above: "Result | None" = None
     weight: np.ndarray | None = None
+    maps: np.ndarray | None = None
     shared: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
@@ -91,13 +94,13 @@ class Parameters:
     """
 
     def __init__(self, engine: Engine, geometry: np.ndarray, features: np.ndarray):
-        self._engine, xp = engine, engine.xp
+        self.engine, xp = engine, engine.xp
         self.geometry, self.features = engine.array(geometry), engine.array(features)
         self.moments = [xp.zeros_like(a) for a in (self.geometry, self.geometry, self.features, self.features)]
         self.level = xp.zeros(len(geometry), np.int32)
 
     def restart(self, rows: np.ndarray, geometry: np.ndarray, features: np.ndarray) -> None:
-        array = self._engine.array
+        array = self.engine.array
         which = array(rows)
         self.geometry[which], self.features[which] = array(geometry), array(features)
         self.level[which] = 0
@@ -105,14 +108,14 @@ class Parameters:
             moment[which] = 0
 
     def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        xp, new = self._engine.xp, Parameters(self._engine, geometry, features)
+        xp, new = self.engine.xp, Parameters(self.engine, geometry, features)
         self.geometry = xp.concatenate([self.geometry, new.geometry])
         self.features = xp.concatenate([self.features, new.features])
         self.level = xp.concatenate([self.level, new.level])
         self.moments = [xp.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
 
     def keep(self, rows: np.ndarray) -> None:
-        which = self._engine.array(rows)
+        which = self.engine.array(rows)
         self.geometry, self.features, self.level = self.geometry[which], self.features[which], self.level[which]
         self.moments = [moment[which] for moment in self.moments]
 
@@ -127,10 +130,12 @@ class Fit:
         self.mse = 0.0004  # a guess, until the first step
         self.jitter = settings.jitter
         self.losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
+        self.plain = task  # `task` has the weights of maps as the fit goes on
         self.samples = float(task.importance.sum()) or 1.0
         self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
         self.palette_bits: tuple[int, ...] = task.above.coding.palette_bits if task.above else ()
         self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
+        self.make_engine = make_engine
         self.engine = make_engine(task, settings, self.background)
 
     def run(self) -> Result:
@@ -216,6 +221,7 @@ class Fit:
             if self.step_count in relocations:
                 self._relocate(relocations[self.step_count])
                 if list(relocations).index(self.step_count) % CHOOSE_EVERY == 1:
+                    self._balance_maps()
                     self._choose_palettes()
             if self.step_count % s.replace_every == 0:
                 self._place()
@@ -240,7 +246,9 @@ class Fit:
         Returns whether there were any such texels that count.
         """
         p = self.parameters
-        share = self.engine.background_share(p.geometry)
+        channels = len(self.background)
+        nothing, one = np.zeros((len(p.geometry), channels), np.float32), np.ones(channels, np.float32)
+        share = self.engine.render(p.geometry, self.engine.array(nothing), one)[:, :, 0]
         row, column = np.nonzero((share > 0.5) & self.task.importance.any(axis=2))
         if not len(row):
             return False
@@ -349,8 +357,31 @@ class Fit:
         return near, lambda: samples.blend(geometry(), stored.values(), background)
 
     def _error(self, geometry: Any, features: Any) -> float:
-        """The weighted squared error at the texel centres."""
-        return float(self.engine.removal_cost(geometry, features)[2].sum(dtype=np.float64))
+        """The weighted squared error at the texel centres, with the weights of the task as it was given."""
+        return float(self._errors(geometry, features).sum())
+
+    def _errors(self, geometry: Any, features: Any) -> np.ndarray:
+        """The same by channel, float64 [C]."""
+        difference = self.engine.render(geometry, features, self.background) - self.plain.image
+        return np.einsum("hwc,hwc,hwc->c", self.plain.importance, difference, difference, dtype=np.float64)
+
+    def _balance_maps(self) -> None:
+        """Let maps count by how far they are from what is fair (fit/balance.py)."""
+        plain, p = self.plain, self.parameters
+        if plain.maps is None or plain.above:
+            return
+        counts = plain.importance.sum(axis=(0, 1), dtype=np.float64)
+        errors = self._errors(p.geometry, p.features) / np.maximum(counts, 1e-9)
+        factor = map_weights(errors, coefficients(plain.image), plain.maps).astype(np.float32)
+        weight = factor * (1 if plain.weight is None else plain.weight)
+        shared = tuple((image, importance * factor) for image, importance in plain.shared)
+        self.task = replace(plain, importance=plain.importance * factor, weight=weight, shared=shared)
+        self.channel_weight = weight.astype(np.float64)
+        self._follow(wait=True)
+        self.samples = float(self.task.importance.sum()) or 1.0
+        self.engine = p.engine = self.make_engine(self.task, self.settings, self.background)
+        self.engine.set_pyramid(self.pyramid)
+        self._place()
 
     # -- steps
 
@@ -431,14 +462,17 @@ class Fit:
     def _coding(self) -> tuple[Coding, int]:
         """The coding that suits the present Gaussians and the words of the section with it."""
         task, p = self.task, self.parameters
-        # The error still falls until the freeze, by a third from where relocation begins.
-        left = max(0.0, 1 - self.step_count / (self.settings.freeze_at * self.settings.steps))
-        precision = choose_precision(self.settings.fineness * float(np.sqrt(self.mse)) * (1 - left / 3))
+        precision = choose_precision(self.settings.fineness * self._expected_rmse())
         shared = task.above.coding if task.above else None
         host = self.engine.host
         coding = make_coding(self.pyramid, host(self.placement), host(p.geometry), precision, task.ranges, task.neutral,
                              shared, task.weight, self.palette_bits)  # fmt: skip
         return coding, self._words(coding)
+
+    def _expected_rmse(self) -> float:
+        """The root mean square error at the freeze: it falls by a third from where relocation begins."""
+        left = max(0.0, 1 - self.step_count / (self.settings.freeze_at * self.settings.steps))
+        return float(np.sqrt(self.mse)) * (1 - left / 3)
 
     def _words(self, coding: Coding) -> int:
         """Words of the mip with this coding, and of the palettes if it is the one that has to pay for them."""
@@ -460,9 +494,9 @@ class Fit:
         added = float(share.sum() * (self.channel_weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
-        self.palette_bits = choose_bits(self.engine.host(p.features), self.channel_weight, share,
-                                        self.mse * self.samples, added, scalar_bits, geometry_bits, budget,
-                                        self.rng)  # fmt: skip
+        error = self._expected_rmse() ** 2 * self.samples
+        self.palette_bits = choose_bits(self.engine.host(p.features), self.channel_weight, share, error, added,
+                                        scalar_bits, geometry_bits, budget, self.rng)  # fmt: skip
 
 
 def stored_features(mip: Result) -> StoredFeatures:

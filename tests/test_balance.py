@@ -1,0 +1,92 @@
+"""gstex/fit/balance.py: what is fair to each map, against the closed form; and that a fit leaves no map behind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gstex.fit.balance import LEAST, MOST, coefficients, fair_errors, map_weights
+from gstex.fit.fit import Fit, Task
+from gstex.fit.settings import make_settings
+
+
+@pytest.mark.parametrize("height, width", [(16, 24), (5, 8), (1, 1)])
+def test_coefficients_keep_the_energy(height, width):
+    image = np.random.default_rng(0).random((height, width, 3), np.float32)
+    squares = coefficients(image)
+    assert squares.shape == (3, height * width)
+    np.testing.assert_allclose(squares.sum(axis=1), (image**2).sum(axis=(0, 1)), rtol=1e-5)
+
+
+def test_a_flat_block_has_one_coefficient():
+    squares = coefficients(np.full((8, 8, 1), 0.5, np.float32))
+    assert squares[0, 0] == pytest.approx(0.25 * 64) and squares[0, 1:].max() < 1e-10
+
+
+def test_coefficients_of_a_large_picture_are_of_some_blocks():
+    image = np.random.default_rng(0).random((2048, 2048, 1), np.float32)
+    assert coefficients(image).shape == (1, 64 * 64 * 64)
+
+
+def test_water_filling_by_hand():
+    """Half of the first channel's coefficients are 1 and half 0; all of the second's are 4. At level 1/2 the first has
+    1/4 of error and the second 1/2; at level 2 (more than there is in the first) 1/2 and 2."""
+    squares = np.array([[1, 0] * 8, [4, 4] * 8], np.float32)
+    np.testing.assert_allclose(fair_errors(squares, 0.375), [0.25, 0.5], rtol=1e-4)
+    np.testing.assert_allclose(fair_errors(squares, 1.25), [0.5, 2.0], rtol=1e-4)
+    np.testing.assert_allclose(fair_errors(squares, 99.0), [0.5, 4.0], rtol=1e-4)
+
+
+def test_weights_follow_what_is_fair():
+    squares = np.full((3, 64), 1.0, np.float32)  # the same is fair to all
+    maps = np.array([0, 0, 2])  # numbers need not be dense
+    even = map_weights(np.full(3, 0.01), squares, maps)
+    np.testing.assert_allclose(even, 1.0, rtol=1e-3)
+    behind = map_weights(np.array([0.01, 0.01, 0.04]), squares, maps)
+    assert behind[0] == behind[1] < 1 < behind[2] and behind.mean() == pytest.approx(1)
+    # Of a map the mean counts: one channel of it may be worse than another.
+    np.testing.assert_allclose(map_weights(np.array([0.015, 0.005, 0.01]), squares, maps), 1.0, rtol=1e-3)
+    extreme = map_weights(np.array([0.0] * 15 + [0.5]), np.full((16, 64), 1.0, np.float32), np.arange(16))
+    assert extreme[15] / extreme[0] == pytest.approx(MOST / LEAST)
+
+
+def test_nothing_is_divided_by_nothing():
+    weights = map_weights(np.zeros(2), np.zeros((2, 64), np.float32), np.array([0, 1]))
+    np.testing.assert_allclose(weights, 1.0)
+
+
+def unequal_task() -> Task:
+    """A map with edges that bring Gaussians in, and one that is smooth elsewhere: it lags behind what is fair to it."""
+    height = width = 64
+    y, x = np.mgrid[:height, :width].astype(np.float32) / 64
+    edges = ((x * 4) % 1 > 0.5).astype(np.float32)
+    image = np.stack([edges, 0.5 + 0.4 * np.sin(9 * y) * np.sin(7 * x)], axis=2).astype(np.float32)
+    return Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 2, neutral=[()] * 2, repeat=False,
+                stack_channels=2, budget_words=10**6, count=60, weight=np.ones(2, np.float32))  # fmt: skip
+
+
+def fit_of(task: Task) -> Fit:
+    settings = replace(make_settings("fast", "direct", "l2"), polish=0)
+    fit = Fit(task, settings, np.random.default_rng(0), lambda *now: None)
+    fit.run()
+    return fit
+
+
+def test_a_fit_favours_the_map_that_is_behind():
+    task = unequal_task()
+    plain, balanced = fit_of(task), fit_of(replace(task, maps=np.arange(2)))
+    before, after = (fit._errors(fit.parameters.geometry, fit.parameters.features) for fit in (plain, balanced))
+    fair = fair_errors(coefficients(task.image), float(before.mean()) / 4096)
+    worst = int(np.argmax(before / fair))
+    weight = balanced.task.weight
+    assert plain.task is task and weight is not None and weight[worst] > 1 > weight[1 - worst]
+    np.testing.assert_allclose(balanced.task.importance, np.broadcast_to(weight, task.image.shape))
+    assert after[worst] / after[1 - worst] < before[worst] / before[1 - worst]
+
+
+def test_the_error_of_a_result_has_the_weights_that_were_given():
+    """Or it could not be set beside that of another way to fit (fit/lattice.py)."""
+    fit = fit_of(replace(unequal_task(), maps=np.arange(2)))
+    p = fit.parameters
+    difference = fit.engine.render(p.geometry, p.features, fit.background) - fit.plain.image
+    assert fit._error(p.geometry, p.features) == pytest.approx(float((difference.astype(np.float64) ** 2).sum()))
