@@ -73,8 +73,9 @@ def test_a_file_of_the_gpu_is_as_good_as_one_of_the_cpu(name: str, short, monkey
     on(monkeypatch, HOST)
     found = gstex.compress(material, gaussians=50, effort="fast", device="cuda", **options)
     assert found.report["gaussians"] == 50
+    # Roundings part them. Of the case without mips eight seeds differ by -0.01 dB on average, and scatter by 0.05.
     for figure in ("psnr", "psnr_sampled"):
-        assert found.report[figure] == pytest.approx(expected.report[figure], abs=0.1)
+        assert found.report[figure] == pytest.approx(expected.report[figure], abs=0.2)
     for mip, expected_mip in zip(found.report["mips"][:3], expected.report["mips"][:3], strict=True):
         assert mip["psnr"] == pytest.approx(expected_mip["psnr"], abs=0.3)
     assert (found.words != expected.words[: len(found.words)]).any()  # it is another fit

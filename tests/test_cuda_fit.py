@@ -23,6 +23,7 @@ from gstex.cuda.sums import Follower
 from gstex.cuda.views import GpuSharedView
 from gstex.errors import DeviceError
 from gstex.fit.shared import SharedView, filter_sigma
+from gstex.fit.tiles import MARGIN
 
 SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (64, 40)]
 CHANNELS = [1, 2, 4, 9, 16]
@@ -81,7 +82,7 @@ def test_default_margin_is_that_of_the_cpu():
     backend = GpuBackend(scene.pyramid, DEVICE)
     backend.set_target(scene.target, scene.importance)
     backend.place(scene.placement, scene.geometry)
-    np.testing.assert_array_equal(backend.entries.start, backend_for(scene, margin=14.0).entries.start)
+    np.testing.assert_array_equal(backend.entries.start, backend_for(scene, margin=MARGIN).entries.start)
 
 
 def test_more_entries_than_have_numbers_are_refused(monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..cells import Pyramid
 from ..constants import TILE
+from ..fit.tiles import MARGIN
 from .device import Device
 from .entries import Entries, find_entries, tile_counts
 from .sums import ColumnSums
@@ -100,7 +101,7 @@ class GpuBackend:
 
     # -- placement
 
-    def place(self, placement: Any, geometry: Any, *, margin: float = 14.0) -> None:
+    def place(self, placement: Any, geometry: Any, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate.
 
         The host waits for the GPU here.

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..cells import Pyramid
 from . import kernels
-from .tiles import TEXELS, Entries, find_entries, tile_counts
+from .tiles import MARGIN, TEXELS, Entries, find_entries, tile_counts
 
 
 class CpuBackend:
@@ -61,7 +61,7 @@ class CpuBackend:
         self._set_jitter(jitter)
         return self._target, self._importance
 
-    def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = 14.0) -> None:
+    def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells [N, 3] of the Gaussians and list what every tile has to evaluate."""
         self.entries = find_entries(self._pyramid, placement, geometry, margin=margin)
         size = self._pyramid.cell_size[placement[:, 0]]
