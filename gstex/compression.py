@@ -14,9 +14,9 @@ from .cuda.device import Device, device_errors, open_device
 from .cuda.engine import GpuEngine
 from .errors import BudgetError, DeviceError, UsageError
 from .fit.chain import Mip, fit_chain
-from .fit.fit import BudgetTooSmall, Task
 from .fit.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
 from .fit.shared import SHARED_MIPS
+from .fit.task import BudgetTooSmall, Task
 from .format import header_words, pack
 from .format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
 from .material import Material, load_material

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .fit.chain import Mip
-from .fit.fit import Result
 from .fit.shared import filter_sigma
+from .fit.task import Result
 from .format import PackedLevel, PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip
 from .material import Material
 

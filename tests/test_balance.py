@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gstex.fit.balance import LEAST, MOST, coefficients, fair_errors, map_weights
-from gstex.fit.fit import Fit, Task
+from gstex.fit.fit import Fit
 from gstex.fit.settings import make_settings
+from gstex.fit.task import Task
 
 
 @pytest.mark.parametrize("height, width", [(16, 24), (5, 8), (1, 1)])
@@ -56,32 +57,34 @@ def test_nothing_is_divided_by_nothing():
 
 
 def unequal_task() -> Task:
-    """A map with edges that bring Gaussians in, and one that is smooth elsewhere: it lags behind what is fair to it."""
-    height = width = 64
-    y, x = np.mgrid[:height, :width].astype(np.float32) / 64
-    edges = ((x * 4) % 1 > 0.5).astype(np.float32)
-    image = np.stack([edges, 0.5 + 0.4 * np.sin(9 * y) * np.sin(7 * x)], axis=2).astype(np.float32)
-    return Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 2, neutral=[()] * 2, repeat=False,
-                stack_channels=2, budget_words=10**6, count=60, weight=np.ones(2, np.float32))  # fmt: skip
+    """Of two maps that are alike one counts 19 times as much; the other lags behind what is fair to it."""
+    y, x = np.mgrid[:64, :64].astype(np.float32) / 64
+    first, second = np.sin(23 * y) * np.sin(21 * x), np.sin(19 * y + 1) * np.sin(27 * x)
+    image = 0.5 + 0.4 * np.stack([first, second], axis=2).astype(np.float32)
+    weight = np.array([1.9, 0.1], np.float32)
+    return Task(image=image, importance=np.broadcast_to(weight, image.shape).copy(), ranges=[(0.0, 1.0)] * 2,
+                neutral=[()] * 2, repeat=False, stack_channels=2, budget_words=10**6, count=60,
+                weight=weight)  # fmt: skip
 
 
 def fit_of(task: Task) -> Fit:
-    settings = replace(make_settings("fast", "direct", "l2"), polish=0)
+    """A fit at its freeze."""
+    settings = make_settings("fast", "direct", "l2")
     fit = Fit(task, settings, np.random.default_rng(0), lambda *now: None)
-    fit.run()
+    fit._start()
+    fit._optimise(round(settings.steps * settings.freeze_at))
     return fit
 
 
 def test_a_fit_favours_the_map_that_is_behind():
     task = unequal_task()
     plain, balanced = fit_of(task), fit_of(replace(task, maps=np.arange(2)))
-    before, after = (fit._errors(fit.parameters.geometry, fit.parameters.features) for fit in (plain, balanced))
-    fair = fair_errors(coefficients(task.image), float(before.mean()) / 4096)
-    worst = int(np.argmax(before / fair))
     weight = balanced.task.weight
-    assert plain.task is task and weight is not None and weight[worst] > 1 > weight[1 - worst]
+    assert plain.task is task and weight is not None
+    assert weight[1] / weight[0] > 1.5 * 0.1 / 1.9
     np.testing.assert_allclose(balanced.task.importance, np.broadcast_to(weight, task.image.shape))
-    assert after[worst] / after[1 - worst] < before[worst] / before[1 - worst]
+    before, after = (fit._errors(fit.parameters.geometry, fit.parameters.features) for fit in (plain, balanced))
+    assert after[1] < 0.8 * before[1]  # measured 0.62, other seeds 0.53 and 0.49
 
 
 def test_the_error_of_a_result_has_the_weights_that_were_given():
@@ -89,4 +92,5 @@ def test_the_error_of_a_result_has_the_weights_that_were_given():
     fit = fit_of(replace(unequal_task(), maps=np.arange(2)))
     p = fit.parameters
     difference = fit.engine.render(p.geometry, p.features, fit.background) - fit.plain.image
-    assert fit._error(p.geometry, p.features) == pytest.approx(float((difference.astype(np.float64) ** 2).sum()))
+    expected = float((difference.astype(np.float64) ** 2 * [1.9, 0.1]).sum())
+    assert fit._error(p.geometry, p.features) == pytest.approx(expected)

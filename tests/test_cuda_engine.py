@@ -23,9 +23,10 @@ from gstex.cuda import device as cuda_device
 from gstex.cuda.engine import GpuEngine
 from gstex.errors import DeviceError
 from gstex.fit.engine import CpuEngine
-from gstex.fit.fit import Fit, Task
+from gstex.fit.fit import Fit
 from gstex.fit.lattice import fit_lattice
 from gstex.fit.settings import Settings, make_settings
+from gstex.fit.task import Task
 from gstex.material import Material
 
 HOST = HostDevice()

@@ -10,8 +10,9 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics
 from gstex.errors import BudgetError, UsageError
-from gstex.fit.fit import Fit, Task
+from gstex.fit.fit import Fit
 from gstex.fit.settings import make_settings
+from gstex.fit.task import Task
 from gstex.material import Channel, Material, load_material
 
 

@@ -1,5 +1,6 @@
 """A fit with palettes as a whole: what it costs, what its file holds, and what the mips below make of it."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numba
@@ -11,9 +12,11 @@ import gstex
 import gstex.compression
 from gstex.fit.chain import CHAIN_COST_OWN
 from gstex.fit.cpu import CpuBackend
-from gstex.fit.fit import NO_JITTER, Result, Task, fit_mip, stored_features
+from gstex.fit.engine import NO_JITTER
+from gstex.fit.fit import fit_mip, stored_features
 from gstex.fit.quantise import Quantiser, words_needed
 from gstex.fit.settings import make_settings
+from gstex.fit.task import Result, Task
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -56,13 +59,13 @@ def fitted() -> Fitted:
 
 
 def picture_of(mip: Result) -> np.ndarray:
-    """What the fit itself shows, float32 [H, W, V], not clamped."""
+    """What the fit itself shows with all Gaussians that are visible, float32 [H, W, V], not clamped."""
     pyramid = mip.coding.pyramid
     geometry, features = Quantiser(mip.coding, mip.placement).decode(mip.geometry), stored_features(mip).values()
     backend = CpuBackend(pyramid)
     nothing = np.zeros((pyramid.height, pyramid.width, features.shape[1]), np.float32)
     backend.set_target(nothing, nothing)
-    backend.place(mip.placement, geometry)
+    backend.place(mip.placement, geometry, margin=math.inf)
     return backend.render(geometry, features, mip.background, NO_JITTER)[0]
 
 

@@ -10,8 +10,8 @@ import pytest
 from gstex.cells import Pyramid
 from gstex.errors import FormatError
 from gstex.fit.chain import SHARED
-from gstex.fit.fit import Result
 from gstex.fit.quantise import Coding
+from gstex.fit.task import Result
 from gstex.format import LevelLayout, pack, unpack
 from gstex.material import Channel, Material
 from gstex.packing import pack_mips

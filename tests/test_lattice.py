@@ -12,10 +12,10 @@ import gstex.compression
 from gstex import metrics
 from gstex.fit.chain import SHARED
 from gstex.fit.engine import CpuEngine
-from gstex.fit.fit import Result, Task
 from gstex.fit.lattice import CHOICES, LatticeFit, fit_lattice
 from gstex.fit.palettes import MOST_TABLES
 from gstex.fit.settings import make_settings
+from gstex.fit.task import Result, Task
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 

@@ -11,11 +11,12 @@ from test_fit import material_of, waves
 
 import gstex
 from gstex.fit.features import improve_features, store
-from gstex.fit.fit import Fit, Task
+from gstex.fit.fit import Fit
 from gstex.fit.quantise import Quantiser
 from gstex.fit.samples import BETWEEN, LEAST_SHARE, collect
 from gstex.fit.search import improve_geometry
 from gstex.fit.settings import make_settings
+from gstex.fit.task import Task
 
 SIGMA_MIN = 0.4
 

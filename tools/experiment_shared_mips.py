@@ -26,9 +26,10 @@ from gstex.compression import tasks_of  # noqa: E402
 from gstex.fit import kernels  # noqa: E402
 from gstex.fit.chain import fit_chain  # noqa: E402
 from gstex.fit.cpu import CpuBackend  # noqa: E402
-from gstex.fit.fit import NO_JITTER, Result, Task  # noqa: E402
+from gstex.fit.engine import NO_JITTER  # noqa: E402
 from gstex.fit.quantise import Quantiser  # noqa: E402
 from gstex.fit.settings import make_settings  # noqa: E402
+from gstex.fit.task import Result, Task  # noqa: E402
 from gstex.format import pack  # noqa: E402
 from gstex.material.mips import make_mips  # noqa: E402
 from gstex.packing import pack_mips  # noqa: E402

@@ -12,10 +12,11 @@ import numpy as np
 
 from ..cells import Pyramid
 from ..fit.engine import NO_JITTER, rates
-from ..fit.fit import Parameters, Task
+from ..fit.parameters import Parameters
 from ..fit.quantise import Coding
 from ..fit.settings import Settings
 from ..fit.shared import view_weight
+from ..fit.task import Task
 from . import cells
 from .adam import Knobs, adam
 from .backend import GpuBackend

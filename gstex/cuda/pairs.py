@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .device import Device
 from .entries import bounds_of
-
-if TYPE_CHECKING:
-    from .samples import GpuSamples
 
 __all__ = ["Pairs", "find_pairs"]
 
@@ -41,15 +38,17 @@ class Pairs:
     batches: list[Any]
 
 
-def find_pairs(samples: GpuSamples) -> Pairs:
-    """The pairs of all Gaussians. The host waits for the GPU, to learn how many there are."""
-    device, xp = samples.device, samples.device.xp
-    count, entries = samples.where.shape[1], len(samples.gaussian)
-    tile_of = xp.searchsorted(samples.start[1:], xp.arange(entries, dtype=np.int32), side="right").astype(np.int32)
-    by_gaussian = xp.argsort(samples.gaussian, kind="stable")
-    by_start = bounds_of(device, samples.gaussian[by_gaussian], count)
+def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
+    """The pairs of `count` Gaussians. The host waits for the GPU, to learn how many there are.
+
+    start: int32 [T + 1], gaussian: int32 [E], the Gaussians of every tile.
+    """
+    xp, entries = device.xp, len(gaussian)
+    tile_of = xp.searchsorted(start[1:], xp.arange(entries, dtype=np.int32), side="right").astype(np.int32)
+    by_gaussian = xp.argsort(gaussian, kind="stable")
+    by_start = bounds_of(device, gaussian[by_gaussian], count)
     offset = xp.zeros(entries + 1, np.int64)
-    offset[1:] = xp.cumsum((samples.start[1:] - samples.start[:-1])[tile_of[by_gaussian]], dtype=np.int64)
+    offset[1:] = xp.cumsum((start[1:] - start[:-1])[tile_of[by_gaussian]], dtype=np.int64)
 
     first_entry = device.to_host(by_start)
     first_pair = device.to_host(offset[by_start])
@@ -61,7 +60,7 @@ def find_pairs(samples: GpuSamples) -> Pairs:
         keys = xp.empty(int(first_pair[end] - first_pair[begin]), np.int64)
         if here := int(first_entry[end] - first_entry[begin]):
             device.kernel("fit_polish_pairs.cu", "fit_list_pairs")(
-                (-(-here // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, samples.start, samples.gaussian, offset,
+                (-(-here // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, start, gaussian, offset,
                 np.int32(first_entry[begin]), np.int32(here), np.int32(count), keys,
             )  # fmt: skip
             listed.append(xp.unique(keys))

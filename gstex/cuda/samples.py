@@ -65,7 +65,7 @@ class GpuSamples:
     @cached_property
     def pairs(self) -> Pairs:
         """Which Gaussians share a tile; found when it is first asked for."""
-        return find_pairs(self)
+        return find_pairs(self.device, self.start, self.gaussian, self.where.shape[1])
 
     def kernel(self, file: str, name: str) -> Any:
         return self.device.kernel(file, name, {"CHANNELS": self.channels})

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from .engine import CpuEngine, MakeEngine
-from .fit import BudgetTooSmall, Result, Task, fit_mip
+from .fit import fit_mip
 from .lattice import fit_lattice
 from .settings import Settings
 from .shared import SHARED_MIPS
+from .task import BudgetTooSmall, Result, Task
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40

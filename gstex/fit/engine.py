@@ -8,7 +8,7 @@ gstex.cuda.engine.GpuEngine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,14 +18,13 @@ from .cpu import CpuBackend
 from .features import StoredFeatures, improve_features, store
 from .loss import perceptual
 from .palettes import train
+from .parameters import Parameters
 from .quantise import Coding, Quantiser
 from .samples import Blend, Samples, collect
 from .search import improve_geometry
 from .settings import Settings
 from .shared import SharedView
-
-if TYPE_CHECKING:
-    from .fit import Parameters, Task
+from .task import Task
 
 __all__ = ["CpuEngine", "Engine", "MakeEngine"]
 

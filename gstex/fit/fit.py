@@ -6,7 +6,7 @@ the codes stand for). An engine does the heavy work (fit/engine.py); this file i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,15 @@ import numpy as np
 from ..cells import CUT, Pyramid, make_pyramid
 from ..format.layout import palette_words
 from .balance import coefficients, map_weights
-from .engine import NO_JITTER, CpuEngine, Engine, MakeEngine
+from .engine import NO_JITTER, CpuEngine, MakeEngine
 from .features import StoredFeatures
 from .palettes import choose_bits, to_grid
+from .parameters import Parameters
 from .quantise import Coding, Quantiser, make_coding, words_needed
 from .samples import LEAST_SHARE
 from .settings import Settings, choose_precision
 from .start import gaussians_at, start_gaussians
+from .task import BudgetTooSmall, Result, Task
 
 # Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
 CELL_SPACING = 1.2
@@ -28,96 +30,6 @@ CELL_SPACING = 1.2
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
 # Relocations from one choice of palettes to the next.
 CHOOSE_EVERY = 4
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to fit.
-
-    image, importance: float32 [H, W, C], the channels that vary.
-    ranges: for every channel the lowest and highest value, within 0..1, of all mips.
-    neutral: for every channel the values that must decode exactly.
-    repeat: wrap rule.
-    stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
-    budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
-    weight: float32 [C], what a channel counts in `importance` apart from where; None for all the same.
-    maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
-    above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
-    shared: (image, importance) of mips 1, 2 .. that are drawn with the Gaussians of this one.
-    """
-
-    image: np.ndarray
-    importance: np.ndarray
-    ranges: list[tuple[float, float]]
-    neutral: list[tuple[float, ...]]
-    repeat: bool
-    stack_channels: int
-    budget_words: int
-    count: int | None = None
-    above: "Result | None" = None
-    weight: np.ndarray | None = None
-    maps: np.ndarray | None = None
-    shared: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """Codes of a fitted mip, in no particular order; see Quantiser for their meaning.
-
-    words: of the mip in the file, and of the palettes with mip 0. mse: of the last steps, values 0..1.
-    error: the weighted squared error of what is stored, at the texel centres.
-    """
-
-    coding: Coding
-    placement: np.ndarray
-    geometry: np.ndarray
-    entries: np.ndarray
-    features: np.ndarray
-    background: np.ndarray
-    words: int
-    mse: float
-    error: float
-
-
-class BudgetTooSmall(Exception):
-    """The budget does not hold a single Gaussian. words: what one takes with its tables."""
-
-    def __init__(self, words: int):
-        super().__init__(f"a Gaussian with its tables takes {words} words")
-        self.words = words
-
-
-class Parameters:
-    """Trainable parameters with their Adam state, in arrays of an engine; rows can be dropped or restarted.
-
-    What the methods take are arrays of NumPy.
-    """
-
-    def __init__(self, engine: Engine, geometry: np.ndarray, features: np.ndarray):
-        self.engine, xp = engine, engine.xp
-        self.geometry, self.features = engine.array(geometry), engine.array(features)
-        self.moments = [xp.zeros_like(a) for a in (self.geometry, self.geometry, self.features, self.features)]
-        self.level = xp.zeros(len(geometry), np.int32)
-
-    def restart(self, rows: np.ndarray, geometry: np.ndarray, features: np.ndarray) -> None:
-        array = self.engine.array
-        which = array(rows)
-        self.geometry[which], self.features[which] = array(geometry), array(features)
-        self.level[which] = 0
-        for moment in self.moments:
-            moment[which] = 0
-
-    def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        xp, new = self.engine.xp, Parameters(self.engine, geometry, features)
-        self.geometry = xp.concatenate([self.geometry, new.geometry])
-        self.features = xp.concatenate([self.features, new.features])
-        self.level = xp.concatenate([self.level, new.level])
-        self.moments = [xp.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
-
-    def keep(self, rows: np.ndarray) -> None:
-        which = self.engine.array(rows)
-        self.geometry, self.features, self.level = self.geometry[which], self.features[which], self.level[which]
-        self.moments = [moment[which] for moment in self.moments]
 
 
 class Fit:

@@ -13,10 +13,12 @@ import numpy as np
 from ..cells import Pyramid
 from ..format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from .engine import CpuEngine, MakeEngine
-from .fit import Fit, Parameters, Result, Task
+from .fit import Fit
 from .palettes import MOST_TABLES, rounding_error
+from .parameters import Parameters
 from .quantise import LN2, Coding
 from .settings import Settings
+from .task import Result, Task
 
 # Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value.
 SIGMA = 0.65
