@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid, train
+from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, draw_seeds, to_grid, train
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
 
@@ -38,7 +38,25 @@ def error_of(values: np.ndarray, weight: np.ndarray, palettes: list[np.ndarray],
 # Training
 
 
-@pytest.mark.parametrize("clusters, spread, bits", [(40, 0.05, 4), (300, 0.05, 6), (120, 0.0, 7)])
+def test_what_is_rare_and_far_off_has_a_seed():
+    """Where values are drawn by their weight alone, seven of a thousand are mostly left out, and cost the most."""
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 0.01, (993, 3)), rng.normal((1, 0, 0), 0.01, (7, 3))])
+    for number in range(20):
+        entries = draw_seeds(values.astype(np.float32), np.ones(1000), 4, np.random.default_rng(number))
+        assert (entries[:, 0] > 0.5).any()
+
+
+def test_seeds_are_different_values_as_long_as_there_are_some():
+    values = np.repeat(np.arange(6, dtype=np.float32)[:, None], 3, axis=0)
+    weight = np.where(values[:, 0] == 5, 0.0, 1.0)  # what counts for nothing is not drawn
+    entries = draw_seeds(values, weight, 4, np.random.default_rng(0))
+    assert len(np.unique(entries)) == 4
+    entries = draw_seeds(values, weight, 8, np.random.default_rng(0))
+    assert entries.shape == (8, 1) and set(np.unique(entries)) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("clusters, spread, bits", [(40, 0.05, 4), (300, 0.05, 6), (300, 0.0, 7)])
 def test_no_round_raises_the_error(clusters, spread, bits):
     """With more entries than different values some entries have none; those move to where the error is."""
     values, weight = clustered(300, 5, clusters, spread=spread), weights(300)

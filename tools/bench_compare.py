@@ -72,6 +72,8 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
 @click.option("--quality", "qualities", type=click.Choice([q.removeprefix("ASTC ") for q in QUALITIES]), multiple=True,
               help="Only that of this block size (may be repeated); the finest takes most of the time.")
+@click.option("--criterion", "criteria", type=click.Choice(list(CRITERIA)), multiple=True,
+              help="Only what is equal by this (may be repeated).")
 @click.option("--codecs", metavar="C,C,...", default="bc,astc", show_default=True, help="As for gstex compare.")
 @click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest.")
 @click.option("--image-gs/--no-image-gs", default=True, show_default=True, help="Fit Image-GS too, as published.")
@@ -85,8 +87,9 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
               help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
 @click.pass_context
 def compare(
-    context: click.Context, mode: str | None, effort: str, qualities: tuple[str, ...], codecs: str, exhaustive: bool,
-    image_gs: bool, image_gs_steps: int, names: tuple[str, ...], data: Path, results: Path,
+    context: click.Context, mode: str | None, effort: str, qualities: tuple[str, ...], criteria: tuple[str, ...],
+    codecs: str, exhaustive: bool, image_gs: bool, image_gs_steps: int, names: tuple[str, ...], data: Path,
+    results: Path,
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
     cases = choose_cases(data, mode, names)
@@ -99,7 +102,8 @@ def compare(
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
             measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label)
-            rows += [{"material": case.name, **row} for row in compare_material(measured, asked)]
+            found = compare_material(measured, asked, criteria or tuple(CRITERIA))
+            rows += [{"material": case.name, **row} for row in found]
             if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
                 image_gs_rows.append({"material": case.name, **row})
             curves[case.name] = {criterion: _series(measured, criterion) for criterion in _PLOTS}
@@ -269,12 +273,14 @@ def _line(label: str) -> Callable[[str], None]:
     return lambda text: click.echo(f"\r{label}: {text}\033[K\r", err=True, nl=False)
 
 
-def compare_material(measured: _Measured, qualities: Sequence[str] = QUALITIES) -> list[dict[str, Any]]:
+def compare_material(
+    measured: _Measured, qualities: Sequence[str] = QUALITIES, criteria: Sequence[str] = tuple(CRITERIA)
+) -> list[dict[str, Any]]:
     """A row for every quality and criterion of a material."""
     rows = []
     for quality in qualities:
         usual = measured.usual.get(quality)
-        for criterion in CRITERIA:
+        for criterion in criteria:
             if usual and criterion in usual.qualities:
                 rows.append({"quality": quality, **_row(measured, usual, criterion)})
     return rows

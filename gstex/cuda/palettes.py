@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fit.palettes import ROUNDS, ROUNDS_AGAIN, TURNS
+from ..fit.palettes import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
 from .device import Device
 from .entries import bounds_of
 
@@ -32,10 +32,7 @@ def train(
     rest = values.astype(np.float32)
     palettes, entries = [], []
     for b in bits:
-        # With few values all of them, some twice.
-        few = bool(np.count_nonzero(chance) <= 2**b)
-        chosen = rng.choice(len(chance), 2**b, replace=few, p=chance / chance.sum())
-        palette = rest[xp.asarray(chosen)]
+        palette = xp.asarray(draw_seeds(device.to_host(rest), chance, 2**b, rng))
         entry = _refine(device, rest, weight, palette, rounds)
         rest = rest - palette[entry]
         palettes.append(palette)

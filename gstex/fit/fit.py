@@ -28,6 +28,8 @@ from .task import BudgetTooSmall, Result, Task
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
+# Palettes that are trained, from different beginnings; the best are taken.
+PALETTE_TRIES = 3
 # Relocations from one choice of palettes to the next.
 CHOOSE_EVERY = 4
 
@@ -227,15 +229,24 @@ class Fit:
         if not coding.palette_bits or coding.palettes:
             return coding
         _, share, _ = self.engine.removal_cost(quantiser.decode(geometry), p.features)
-        return self._with_palettes(coding, share)
+        return self._with_palettes(coding, share, quantiser.decode(geometry))
 
-    def _with_palettes(self, coding: Coding, share: np.ndarray) -> Coding:
-        """The coding with palettes for the present features; share: of the Gaussians, see CpuBackend.removal_cost."""
+    def _with_palettes(self, coding: Coding, share: np.ndarray, geometry: Any) -> Coding:
+        """The coding with the best of some palettes for the present features.
+
+        share: of the Gaussians, see CpuBackend.removal_cost. geometry: as it will be stored.
+        """
+        features = self.parameters.features
         scale = np.sqrt(self.channel_weight).astype(np.float32)
-        scaled = self.parameters.features * self.engine.array(scale)
-        palettes = self.engine.train(scaled, share, coding.palette_bits, self.rng)
-        lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
-        return replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
+        scaled = features * self.engine.array(scale)
+        found: list[tuple[float, Coding]] = []
+        for _ in range(PALETTE_TRIES):
+            palettes = self.engine.train(scaled, share, coding.palette_bits, self.rng)
+            lo, step, stored = to_grid([palette / scale for palette in palettes], self.task.neutral)
+            tried = replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
+            values = self.engine.store(tried, self.placement, features).values()
+            found.append((self._error(geometry, values), tried))
+        return min(found, key=lambda one: one[0])[1]
 
     def _polish(self, quantiser: Any, geometry: Any, stored: Any) -> None:
         """Move what is stored to where the squared error is least, in place; training only came near.

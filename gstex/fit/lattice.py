@@ -105,7 +105,7 @@ class LatticeFit(Fit):
         zeros = np.zeros(len(self.background))
         coding = Coding(self.pyramid, (layout,), 0.0, 0.0, zeros.astype(np.float32), zeros.astype(np.float32),
                         zeros.astype(np.int64), self.palette_bits)  # fmt: skip
-        coding = self._with_palettes(coding, share)
+        coding = self._with_palettes(coding, share, p.geometry)
         stored = self.engine.store(coding, self.placement, p.features)
         self._improve(p.geometry, stored)
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)

@@ -99,7 +99,7 @@ def train(
     rest = values.astype(np.float32).copy()
     palettes, entries = [], np.zeros((len(values), len(bits)), np.int64)
     for p, b in enumerate(bits):
-        palette = _seed(rest, weight, 2**b, rng)
+        palette = draw_seeds(rest, weight, 2**b, rng)
         _refine(rest, weight, palette, entries[:, p], rounds)
         rest -= palette[entries[:, p]]
         palettes.append(palette)
@@ -143,11 +143,36 @@ def to_grid(
     return lo.astype(np.float32), step.astype(np.float32), tuple(np.clip(p, 0, 255).astype(np.uint8) for p in stored)
 
 
-def _seed(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Entries to start from: values drawn by their weight; with few values all of them, some twice."""
-    few = bool(np.count_nonzero(weight) <= count)
-    chosen = rng.choice(len(values), count, replace=few, p=weight / weight.sum())
-    return values[chosen].copy()
+def draw_seeds(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Entries to start from, float32 [count, C]: values drawn one after the other by their weight and the square of the
+    distance to the nearest that was drawn (k-means++, Arthur and Vassilvitskii 2007). With few values some twice."""
+    chosen = np.zeros(count, np.int64)
+    _draw(values, weight, rng.random(count), chosen)
+    return values[chosen]
+
+
+@njit(cache=True)
+def _draw(values, weight, draws, chosen):
+    nearest = np.ones(len(values))
+    for k in range(len(draws)):
+        left = draws[k] * (weight * nearest).sum()
+        last = -1
+        for i in range(len(values)):
+            chance = weight[i] * nearest[i]
+            if chance > 0:
+                last = i
+                left -= chance
+                if left < 0:
+                    break
+        if last < 0:
+            break  # every value has been drawn
+        chosen[k] = last
+        for i in range(len(values)):
+            distance = 0.0
+            for c in range(values.shape[1]):
+                difference = np.float64(values[i, c] - values[last, c])
+                distance += difference * difference
+            nearest[i] = min(nearest[i], distance) if k else distance
 
 
 def _refine(values: np.ndarray, weight: np.ndarray, palette: np.ndarray, entry: np.ndarray, rounds: int) -> None:
