@@ -217,7 +217,7 @@ def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float 
                        np.random.default_rng(0))  # fmt: skip
 
 
-@pytest.mark.parametrize("count", [1, 50, 100, 250])
+@pytest.mark.parametrize("count", [1, 15, 30])
 def test_few_gaussians_have_no_palettes(count):
     """Even of a single colour: tables would take most of what there is."""
     features = clustered(count, 8, 1)
@@ -250,6 +250,6 @@ def test_more_gaussians_outweigh_a_little_more_error():
 
 def test_own_codes_that_are_cheaper_stay():
     features = clustered(3000, 2, 500, spread=0.1)
-    assert choice(features, budget=3000 * 48 // 32, scalar_bits=12) == ()
+    assert choice(features, budget=3000 * 48 // 32, scalar_bits=4) == ()
 
 

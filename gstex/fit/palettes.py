@@ -14,7 +14,8 @@ from ..format.layout import palette_words
 
 # Bits of the palettes that are tried. The more Gaussians, the more entries pay.
 CHOICES: tuple[tuple[int, ...], ...] = (
-    (4,), (8,), (4, 4), (5, 5), (4, 4, 4), (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
+    (4,), (8,), (4, 4), (5, 5), (4, 4, 4),
+    (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
 )  # fmt: skip
 # Most words of the tables by those of the whole mip.
 MOST_TABLES = 0.25
