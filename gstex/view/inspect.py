@@ -12,7 +12,6 @@ from gstex.view.gaussians import MipGaussians
 __all__ = ["Contribution", "Texel", "explain_texel"]
 
 
-
 @dataclass(frozen=True)
 class Contribution:
     """A Gaussian in a texel. gaussian: its number. share: of the texel, 0..1. level: in the pyramid."""
