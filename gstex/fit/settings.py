@@ -31,8 +31,8 @@ class Settings:
     loss: str = "l2"
     fineness: float = 1.0
     freeze_at: float = 0.6
-    relocate_until: float = 0.5
-    relocate_share: float = 0.15
+    relocate_until: float = 0.55
+    relocate_share: float = 0.18
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
@@ -44,17 +44,17 @@ class Settings:
     # `decay_share` of the steps (geometric).
     position_rate: float = 0.7
     rotation_rate: float = 0.06
-    scale_rate: float = 0.06
-    amplitude_rate: float = 0.05
-    feature_rate: float = 0.04
-    decay: float = 0.01
+    scale_rate: float = 0.08
+    amplitude_rate: float = 0.03
+    feature_rate: float = 0.016
+    decay: float = 0.03
     decay_share: float = 0.55
     beta1: float = 0.9
-    beta2: float = 0.99
+    beta2: float = 0.97
 
 
 # steps, relocations and rounds of polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
-EFFORTS = {"fast": (250, 6, 1), "normal": (1000, 16, 2), "thorough": (2500, 16, 4)}
+EFFORTS = {"fast": (250, 6, 1), "normal": (1000, 28, 2), "thorough": (2500, 28, 4)}
 
 # bits per texel per channel that varies.
 QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
