@@ -20,14 +20,16 @@ from .quantise import LN2, Coding
 from .settings import Settings
 from .task import Result, Task
 
-# Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value.
-SIGMA = 0.65
+# Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value:
+# the second is for records of 4 bits.
+SIGMA, SIGMA_COARSE = 0.58, 0.5
 # Bits of the palettes that are tried, all together a multiple of 4.
-CHOICES: tuple[tuple[int, ...], ...] = ((8,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
+CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
 # The error by the number of cells, both in logarithms: 3.6 dB for twice as many.
 SLOPE = 1.2
 # Steps of a trial, and of the fit itself. There is only a quadratic to descend.
 TRIAL_STEPS, STEPS = 60, 250
+FEATURE_RATE = 0.04
 # Part of the error of k-means that is left when entries and choices have been improved against the picture.
 LEFT = 0.5
 
@@ -39,8 +41,8 @@ class LatticeFit(Fit):
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
     ):
         self._reported = settings.steps  # the work that came before; a grid adds little to it
-        settings = replace(settings, steps=STEPS, position_rate=0.0, rotation_rate=0.0, scale_rate=0.0,
-                           amplitude_rate=0.0)  # fmt: skip
+        settings = replace(settings, steps=STEPS, feature_rate=FEATURE_RATE, position_rate=0.0, rotation_rate=0.0,
+                           scale_rate=0.0, amplitude_rate=0.0)  # fmt: skip
         super().__init__(task, settings, rng, progress, make_engine)
 
     def room(self, bits: tuple[int, ...]) -> int:
@@ -66,7 +68,8 @@ class LatticeFit(Fit):
         size = self.pyramid.cell_size[0]
         geometry = np.zeros((len(row), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
-        self.log_inverse = float(np.float32(-np.log2(SIGMA * np.sqrt(size.prod()))))
+        sigma = SIGMA if sum(bits) > 4 else SIGMA_COARSE
+        self.log_inverse = float(np.float32(-np.log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
         features = self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32)
