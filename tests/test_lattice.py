@@ -19,7 +19,7 @@ from gstex.fit.task import Result, Task
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
-SIZE, BPP = 96, 4.5
+SIZE, BPP = 96, 3.0
 SETTINGS = make_settings("fast", "direct", "l2")
 
 
@@ -75,7 +75,7 @@ def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch)
     monkeypatch.setattr("gstex.fit.chain.fit_lattice", lambda *a, **k: None)
     free = gstex.compress(fitted.material, bpp=BPP, effort="fast").report
     report = fitted.texture.report
-    assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 0.2  # 0.45 measured
+    assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.5 measured
     assert report["gaussians"] > 2 * free["gaussians"]
 
 
@@ -123,7 +123,7 @@ def test_another_fit_that_is_better_stays():
 
 
 def test_a_budget_without_room_for_tables_has_no_grid():
-    task = task_of(cloth(32, 32, 3), 300)
+    task = task_of(cloth(32, 32, 3), 60)
     assert all(lattice(task).room(bits) == 0 for bits in CHOICES)
     assert fit_lattice(task, SETTINGS, np.inf, rng=np.random.default_rng(0), progress=lambda *state: None) is None
 

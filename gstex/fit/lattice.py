@@ -84,20 +84,21 @@ class LatticeFit(Fit):
             self.progress("lattice", self._reported, self.mse)
         self._follow(wait=True)
 
-    def better_bits(self) -> tuple[int, ...]:
-        """The bits that promise the least error, from what the present grid reaches."""
+    def better_bits(self) -> tuple[tuple[int, ...], float]:
+        """The bits that promise the least error, from what the present grid reaches, and that error."""
         p = self.parameters
         error = self._error(p.geometry, p.features)
         _, share, _ = self.engine.removal_cost(p.geometry, p.features)
         scaled = self.engine.host(p.features) * np.sqrt(self.channel_weight).astype(np.float32)
+        height, width = self.task.image.shape[:2]
 
         def promised(bits: tuple[int, ...]) -> float:
-            if self.room(bits) < 2 * 2 ** max(bits):
+            room = min(self.room(bits), height * width)
+            if room < 2 * 2 ** max(bits):
                 return np.inf
-            by_count = self.room(bits) / len(scaled)
-            return error * by_count**-SLOPE + LEFT * rounding_error(scaled, share, bits, self.rng)
+            return error * (room / len(scaled)) ** -SLOPE + LEFT * rounding_error(scaled, share, bits, self.rng)
 
-        return min(CHOICES, key=promised)
+        return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
 
     def finish(self) -> Result:
         """Make the palettes and improve what is stored."""
@@ -134,9 +135,10 @@ def fit_lattice(
         return None
     fit.start(bits)
     fit.descend(TRIAL_STEPS)
-    if fit._error(fit.parameters.geometry, fit.parameters.features) > best:
+    chosen, promised = fit.better_bits()
+    if promised > best:
         return None
-    if (chosen := fit.better_bits()) != bits:
+    if chosen != bits:
         fit.start(chosen)
     fit.descend(STEPS)
     result = fit.finish()
