@@ -75,7 +75,7 @@ def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch)
     monkeypatch.setattr("gstex.fit.chain.fit_lattice", lambda *a, **k: None)
     free = gstex.compress(fitted.material, bpp=BPP, effort="fast").report
     report = fitted.texture.report
-    assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.5 measured
+    assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.3 measured
     assert report["gaussians"] > 2 * free["gaussians"]
 
 
