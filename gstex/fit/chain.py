@@ -76,7 +76,7 @@ def fit_chain(
     shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
     first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
-    if not task.count:
+    if settings.grid and not task.count:
         rng = np.random.default_rng(seed)
         other = fit_lattice(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
         first = other or first

@@ -22,6 +22,7 @@ class Settings:
     excess: Gaussians beyond the budget until the freeze, as a factor.
     polish: how often all codes are improved after training (fit/features.py, fit/search.py); 0 leaves them.
     replace_every: steps between two updates of levels, cells and tile lists.
+    grid: whether a regular grid is tried too (fit/lattice.py).
     """
 
     steps: int
@@ -39,6 +40,7 @@ class Settings:
     polish: int = 1
     jitter_gap: float = 0.8
     excess: float = 1.04
+    grid: bool = True
 
     # Adam. Rates: texels, radians, log sigma, log amplitude, feature; they fall by `decay` over the last
     # `decay_share` of the steps (geometric).
@@ -85,6 +87,7 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
         sigma_min=0.4 if direct else 0.25,
         loss="l2" if restore else loss,
         fineness=RESTORE_FINENESS if restore else 1.0,
+        grid=not restore,  # it is as fine everywhere as the noise
     )
 
 
