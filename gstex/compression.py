@@ -148,6 +148,8 @@ def compress(
     tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
     matters = None if importance is None else _importance_of(importance, tasks[0])
     if matters:
+        if np.ptp(matters.values):
+            settings = replace(settings, grid=False)  # as fine everywhere, so nothing would go where the map is white
         weights = matters.weights([task.image.shape[:2] for task in tasks], repeat=repeat)
         tasks = [replace(t, importance=t.importance * w) for t, w in zip(tasks, weights, strict=True)]
     if varying:
