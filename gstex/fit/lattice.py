@@ -93,9 +93,9 @@ class LatticeFit(Fit):
         height, width = self.task.image.shape[:2]
 
         def promised(bits: tuple[int, ...]) -> float:
-            room = min(self.room(bits), height * width)
-            if room < 2 * 2 ** max(bits):
-                return np.inf
+            room = self.room(bits)
+            if not 2 * 2 ** max(bits) <= room <= height * width:
+                return np.inf  # too few for the entries, or not enough texels to use the budget
             return error * (room / len(scaled)) ** -SLOPE + LEFT * rounding_error(scaled, share, bits, self.rng)
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
