@@ -99,6 +99,12 @@ def test_mips_share_a_regular_grid_too(fitted):
     assert metrics.psnr(fitted.texture.decode(1), small) > fitted.texture.report["psnr"] - 3
 
 
+@pytest.mark.parametrize("options", [{"importance": np.eye(SIZE, dtype=np.float32)}, {"loss": "restore"}])
+def test_there_is_no_grid_where_some_places_matter_or_noise_is_to_go(fitted, options):
+    texture = gstex.compress(fitted.material, bpp=BPP, effort="fast", mips=False, **options)
+    assert not any(level.layout.regular for level in unpack(texture.words).mips[0].levels)
+
+
 def test_a_count_that_is_asked_for_is_kept(fitted):
     assert gstex.compress(fitted.material, gaussians=400, effort="fast", mips=False).report["gaussians"] == 400
 

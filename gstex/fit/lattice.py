@@ -29,6 +29,7 @@ CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 
 SLOPE = 1.2
 # Steps of a trial, and of the fit itself. There is only a quadratic to descend.
 TRIAL_STEPS, STEPS = 60, 250
+# More than for free Gaussians: a trial has few steps. After all of them the rates end within 0.01 dB.
 FEATURE_RATE = 0.04
 # Part of the error of k-means that is left when entries and choices have been improved against the picture.
 LEFT = 0.5
