@@ -7,6 +7,7 @@ the codes stand for). An engine does the heavy work (fit/engine.py); this file i
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -293,18 +294,31 @@ class Fit:
         plain, p = self.plain, self.parameters
         if plain.maps is None or plain.above:
             return
-        counts = plain.importance.sum(axis=(0, 1), dtype=np.float64)
-        errors = self._errors(p.geometry, p.features) / np.maximum(counts, 1e-9)
-        factor = map_weights(errors, coefficients(plain.image), plain.maps).astype(np.float32)
+        factor = self._map_weights(self._errors(p.geometry, p.features))
+        self._weigh_maps(factor)
+
+    def _map_weights(self, errors: np.ndarray) -> np.ndarray:
+        """What the channels should count, float64 [C] of mean 1, for the errors of `_errors`; there are maps."""
+        counts = self.plain.importance.sum(axis=(0, 1), dtype=np.float64)
+        return map_weights(errors / np.maximum(counts, 1e-9), self.coefficients, self.plain.maps)
+
+    def _weigh_maps(self, factors: np.ndarray) -> None:
+        """Let every channel count this many times what it counts in the task as it was given. factors: [C]."""
+        plain, factor = self.plain, factors.astype(np.float32)
         weight = factor * (1 if plain.weight is None else plain.weight)
         shared = tuple((image, importance * factor) for image, importance in plain.shared)
         self.task = replace(plain, importance=plain.importance * factor, weight=weight, shared=shared)
         self.channel_weight = weight.astype(np.float64)
         self._follow(wait=True)
         self.samples = float(self.task.importance.sum()) or 1.0
-        self.engine = p.engine = self.make_engine(self.task, self.settings, self.background)
+        self.engine = self.parameters.engine = self.make_engine(self.task, self.settings, self.background)
         self.engine.set_pyramid(self.pyramid)
         self._place()
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Of the picture, see fit/balance.py."""
+        return coefficients(self.plain.image)
 
     # -- steps
 
