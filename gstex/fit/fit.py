@@ -300,7 +300,7 @@ class Fit:
     def _map_weights(self, errors: np.ndarray) -> np.ndarray:
         """What the channels should count, float64 [C] of mean 1, for the errors of `_errors`; there are maps."""
         counts = self.plain.importance.sum(axis=(0, 1), dtype=np.float64)
-        return map_weights(errors / np.maximum(counts, 1e-9), self.coefficients, self.plain.maps)
+        return map_weights(errors / np.maximum(counts, 1e-9), self._coefficients, self.plain.maps)
 
     def _weigh_maps(self, factors: np.ndarray) -> None:
         """Let every channel count this many times what it counts in the task as it was given. factors: [C]."""
@@ -316,7 +316,7 @@ class Fit:
         self._place()
 
     @cached_property
-    def coefficients(self) -> np.ndarray:
+    def _coefficients(self) -> np.ndarray:
         """Of the picture, see fit/balance.py."""
         return coefficients(self.plain.image)
 

@@ -115,23 +115,23 @@ class LatticeFit(Fit):
         Few entries go to maps of much detail, and a smooth one is left with noise that it need not have. So palettes
         are made again with weights that follow what the last ones left of each map (fit/balance.py).
         """
-        best = self._store()
+        result, errors = self._store()
         if self.plain.maps is None:
-            return best[0]
+            return result
         weights = np.ones(len(self.background))
-        first = best[1].sum()
+        most = MOST_LOSS * result.error
         for _ in range(BALANCES):
-            factor = self._map_weights(best[1])
+            factor = self._map_weights(errors)
             if factor.max() < EVEN * factor.min():
                 break
             weights *= factor
             weights /= weights.mean()
             self._weigh_maps(weights)
-            tried = self._store()
-            if tried[1].sum() > MOST_LOSS * first:
+            tried, left = self._store()
+            if tried.error > most:
                 break
-            best = tried
-        return best[0]
+            result, errors = tried, left
+        return result
 
     def _store(self) -> tuple[Result, np.ndarray]:
         """The fit with palettes for the present weights of the maps, and its errors by channel."""
