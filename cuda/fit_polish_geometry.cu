@@ -1,10 +1,10 @@
-// Better geometry codes: every Gaussian tries each of its codes one up and one down. gstex/fit/search.py on the GPU.
+// Better geometry codes: every Gaussian tries the neighbours of its codes. gstex/fit/search.py on the GPU.
 
 #include "fit_levels.cuh"
 #include "fit_polish.cuh"
 
 #define CODES 6
-#define MOVES (2 * CODES)
+#define MOVES 30 // of gstex/fit/search.py
 #define THREADS 128
 #define WARPS (THREADS / 32)
 #define VIEWS 8        // at most
@@ -14,11 +14,11 @@ struct Codes {
     int code[CODES];
 };
 
-// The codes after a move; move MOVES is none.
-static __device__ __forceinline__ Codes moved_codes(const unsigned *codes, int move) {
+// The codes after a move of `moves` [MOVES, 6]; move MOVES is none.
+static __device__ __forceinline__ Codes moved_codes(const unsigned *codes, const int *moves, int move) {
     Codes result;
 #pragma unroll
-    for (int i = 0; i < CODES; ++i) result.code[i] = int(codes[i]) + (i == move / 2 ? 2 * (move % 2) - 1 : 0);
+    for (int i = 0; i < CODES; ++i) result.code[i] = int(codes[i]) + (move < MOVES ? moves[CODES * move + i] : 0);
     return result;
 }
 
@@ -80,16 +80,16 @@ static __device__ __forceinline__ float weight_of(const float *derived, const Pl
 
 // The Gaussians of a batch, no two of which share a tile, make the best of their moves if it lowers the error.
 //
-// batch: one a block of THREADS. by_start, by_gaussian: entries of a Gaussian, tile by tile. tile_of: [E]. scale: [V, 2]
-// and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see fit_codes.cu. least: no move makes a log sigma
-// smaller than that. target, importance: [T, C, 64]. features: [N, C]. codes: [N, 6]; total [T, 64] and out [T, C, 64]
-// follow.
+// batch: one a block of THREADS. by_start, by_gaussian: entries of a Gaussian, tile by tile. tile_of: [E].
+// moves: [MOVES, 6]. scale: [V, 2] and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see fit_codes.cu.
+// least: no move makes a log sigma smaller than that. target, importance: [T, C, 64]. features: [N, C]. codes: [N, 6];
+// total [T, 64] and out [T, C, 64] follow.
 extern "C" __global__ void __launch_bounds__(THREADS)
 fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, const long long *by_gaussian,
-               const int *tile_of, int views, const float *scale, const float *filter, const int *placement,
-               const double *levels, double amplitude_lo, double amplitude_step, double tan_22_5, double least,
-               const float *target, const float *importance, const float *features, unsigned *codes, float *total,
-               float *out) {
+               const int *tile_of, const int *moves, int views, const float *scale, const float *filter,
+               const int *placement, const double *levels, double amplitude_lo, double amplitude_step, double tan_22_5,
+               double least, const float *target, const float *importance, const float *features, unsigned *codes,
+               float *total, float *out) {
     __shared__ float rows[VIEWS][MOVES + 1][8]; // derived; the last is that of no move
     __shared__ int allowed[MOVES];
     __shared__ double rises[WARPS][MOVES];
@@ -99,16 +99,18 @@ fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, co
     const double *level = levels + LEVEL_FIELDS * place[0];
     for (int i = threadIdx.x; i < views * (MOVES + 1); i += THREADS) {
         const int v = i / (MOVES + 1), move = i % (MOVES + 1);
-        const Codes trial = moved_codes(codes + CODES * g, move);
+        const Codes trial = moved_codes(codes + CODES * g, moves, move);
         derive(trial, place, level, amplitude_lo, amplitude_step, tan_22_5, scale[2 * v], scale[2 * v + 1], filter[v],
                rows[v][move]);
         if (v || move == MOVES) continue;
         const double lasts[CODES] = {level[LEVEL_POSITIONS] - 1.0,  level[LEVEL_POSITIONS + 1] - 1.0,
                                      2.0 * level[LEVEL_ROTATION_HALF] - 1.0, level[LEVEL_SCALE_LAST],
                                      level[LEVEL_SCALE_LAST], level[LEVEL_AMPLITUDE_LAST]};
-        const double now = least_sigma(moved_codes(codes + CODES * g, MOVES), level);
-        allowed[move] = trial.code[move / 2] >= 0 && double(trial.code[move / 2]) <= lasts[move / 2] &&
-                        least_sigma(trial, level) >= fmin(least, now);
+        const double now = least_sigma(moved_codes(codes + CODES * g, moves, MOVES), level);
+        bool inside = least_sigma(trial, level) >= fmin(least, now);
+#pragma unroll
+        for (int i = 0; i < CODES; ++i) inside = inside && trial.code[i] >= 0 && double(trial.code[i]) <= lasts[i];
+        allowed[move] = inside;
     }
     __syncthreads();
 
@@ -155,7 +157,7 @@ fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, co
     }
     if (best < 0) return;
 
-    if (threadIdx.x == 0) codes[CODES * g + best / 2] += unsigned(2 * (best % 2) - 1);
+    if (threadIdx.x < CODES) codes[CODES * g + threadIdx.x] += unsigned(moves[CODES * best + threadIdx.x]);
     for (int i = by_start[g] + warp; i < by_start[g + 1]; i += WARPS) {
         // One warp for all images of the Gaussian in a tile.
         const int tile = tile_of[by_gaussian[i]];

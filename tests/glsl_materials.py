@@ -90,7 +90,7 @@ def tie_texture(top_k: int) -> Texture:
 
 def quick_fit(monkeypatch: pytest.MonkeyPatch, folder: Path, gaussians: int) -> Texture:
     """A folder of maps compressed with a dozen steps: not sharp, but a file of the encoder in every other way."""
-    monkeypatch.setitem(EFFORTS, "fast", (12, 1, 0))
+    monkeypatch.setitem(EFFORTS, "fast", (12, 1, 0, 0))
     return gstex.compress(folder, effort="fast", gaussians=gaussians)
 
 

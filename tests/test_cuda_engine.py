@@ -211,6 +211,16 @@ def test_a_step_has_the_gradient_of_the_cpu(loss: str) -> None:
     np.testing.assert_allclose(found.features, expected.features, atol=1e-4)
 
 
+@pytest.mark.parametrize("make_engine", [CpuEngine, engine_of(HOST)], ids=["cpu", "cuda"])
+def test_a_step_of_the_geometry_alone(make_engine: Any) -> None:
+    fit = fit_of(make_engine)
+    fit._start()
+    p = fit.parameters
+    geometry, features = p.geometry.copy(), p.features.copy()
+    fit._descend(p.geometry, p.features, fixed_features=True)
+    assert (p.geometry != geometry).any() and np.array_equal(p.features, features)
+
+
 def test_the_schedule_learns_of_every_step_in_turn() -> None:
     """The errors are those of the CPU, which tells of each step at once."""
     followed: dict[str, list] = {}

@@ -25,6 +25,7 @@ from gstex.fit import features as cpu_features
 from gstex.fit import samples as cpu_samples
 from gstex.fit.cpu import CpuBackend
 from gstex.fit.quantise import Quantiser
+from gstex.fit.search import MOVES
 from gstex.fit.search import improve_geometry as cpu_improve_geometry
 from gstex.fit.shared import SharedView
 

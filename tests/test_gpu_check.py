@@ -39,7 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     coarse = rng.integers(0, 256, (2, 16, 16, 9), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
     monkeypatch.setattr(gpu_material, "_stacks", lambda: list(coarse))
     for effort in EFFORTS:
-        monkeypatch.setitem(EFFORTS, effort, (12, 1, 0))
+        monkeypatch.setitem(EFFORTS, effort, (12, 1, 0, 0))
 
 
 def context_for(folder: Path, *, seconds: float = 600.0, device: Any = None) -> gpu_parts.Context:

@@ -93,7 +93,7 @@ class GpuEngine:
 
     def descend(
         self, p: Parameters, geometry: Any, features: Any, jitter: np.ndarray, between: bool, step: int, rate: float,
-        mse: float,
+        mse: float, *, fixed_features: bool = False,
     ) -> None:  # fmt: skip
         if self._mse is None:
             self._mse = Follower(self._device, mse)
@@ -117,7 +117,8 @@ class GpuEngine:
         self._held.append((step, between))
         m, v, feature_m, feature_v = p.moments
         adam(self._device, self._knobs, p.geometry, v_geometry, m, v, self._rates[0])
-        adam(self._device, self._knobs, p.features, v_features, feature_m, feature_v, self._rates[1])
+        if not fixed_features:
+            adam(self._device, self._knobs, p.features, v_features, feature_m, feature_v, self._rates[1])
 
     def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:
         if not self._held or not (wait or len(self._held) == len(self._losses)):

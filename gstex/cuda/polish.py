@@ -12,6 +12,7 @@ import numpy as np
 
 from ..fit.features import MOST_SWEEPS
 from ..fit.quantise import Coding
+from ..fit.search import MOVES
 from .codes import GpuQuantiser
 from .device import Device
 from .entries import bounds_of
@@ -172,8 +173,9 @@ def improve_geometry(
     blend: of the samples at these codes and features [N, C]; its sums follow the moves.
     """
     move, pairs = samples.kernel("fit_polish_geometry.cu", "fit_move_codes"), samples.pairs
+    moves = samples.device.xp.asarray(MOVES.astype(np.int32))
     for batch in pairs.batches:
         move((len(batch),), (_MOVE_THREADS,), batch, *samples.arguments(blend.derived), pairs.by_start,
-             pairs.by_gaussian, pairs.tile_of, np.int32(len(samples.seen)), samples.scale, samples.filter,
+             pairs.by_gaussian, pairs.tile_of, moves, np.int32(len(samples.seen)), samples.scale, samples.filter,
              quantiser.placement, *quantiser.meaning[:-1], np.float64(np.log(sigma_min) - 1e-6), samples.target,
              samples.importance, features, codes, blend.total, blend.out)  # fmt: skip

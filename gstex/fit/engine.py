@@ -50,7 +50,7 @@ class Engine(Protocol):
     def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray: ...
     def descend(
         self, p: Parameters, geometry: Any, features: Any, jitter: np.ndarray, between: bool, step: int, rate: float,
-        mse: float,
+        mse: float, *, fixed_features: bool = False,
     ) -> None: ...  # fmt: skip
     def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]: ...
     def quantiser(self, coding: Coding, placement: Any) -> Any: ...
@@ -133,12 +133,12 @@ class CpuEngine:
 
     def descend(
         self, p: Parameters, geometry: np.ndarray, features: np.ndarray, jitter: np.ndarray, between: bool, step: int,
-        rate: float, mse: float,
+        rate: float, mse: float, *, fixed_features: bool = False,
     ) -> None:  # fmt: skip
         """One Adam step of the parameters with the gradient at (geometry, features).
 
         jitter: float32 [2]. between: whether the points lie between texels. step: 0 for the first. rate: factor of all
-        rates. mse: of mip 0, in the last steps.
+        rates. mse: of mip 0, in the last steps. fixed_features: those of the parameters stay.
         """
         s = self.settings
         if s.loss == "l2":
@@ -159,7 +159,8 @@ class CpuEngine:
         m, v, feature_m, feature_v = p.moments
         n, factor = np.int64(step + 1), np.float32(rate)
         kernels.adam(p.geometry, v_geometry, m, v, self._geometry_rate * factor, *betas, n)
-        kernels.adam(p.features, v_features, feature_m, feature_v, self._feature_rate * factor, *betas, n)
+        if not fixed_features:
+            kernels.adam(p.features, v_features, feature_m, feature_v, self._feature_rate * factor, *betas, n)
         self._done.append((step, loss, between))
 
     def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:

@@ -2,7 +2,8 @@
 
 Stages: start (gradient-guided), optimise (Adam, with relocation of the least useful Gaussians), freeze (levels,
 cells, widths and ranges are chosen and the count is cut to the budget), quantise (training on the values that
-the codes stand for). An engine does the heavy work (fit/engine.py); this file is the schedule, the same for all.
+the codes stand for), settle (palettes are made; geometry is trained for the features that are stored), polish (codes
+are searched). An engine does the heavy work (fit/engine.py); this file is the schedule, the same for all.
 """
 
 from collections.abc import Callable
@@ -64,6 +65,7 @@ class Fit:
         geometry = engine.codes(quantiser, p.geometry)
         coding = self._make_palettes(quantiser, geometry)
         stored = engine.store(coding, self.placement, p.features)
+        geometry = self._settle(quantiser, geometry, stored)
         self._polish(quantiser, geometry, stored)
         self._follow(wait=True)
         return self._result(coding, engine.host(geometry), stored, self._words(coding),
@@ -217,11 +219,31 @@ class Fit:
             self._place()
 
     def _quantise(self, quantiser: Any) -> None:
-        while self.step_count < self.settings.steps:
-            geometry, features = self.engine.rounded(quantiser, self.parameters)
+        s = self.settings
+        self._descend_rounded(quantiser, round(s.steps * s.settle_at) if s.settle else s.steps)
+
+    def _settle(self, quantiser: Any, geometry: Any, stored: Any) -> Any:
+        """Train the geometry for the features that are stored, which follow it, in place, from time to time.
+
+        geometry: codes. Returns the new ones.
+        """
+        first, rounds = self.step_count, self.settings.settle
+        for n in range(1, rounds + 1):
+            near, blend = self._points(lambda codes=geometry: quantiser.decode(codes), stored)
+            self.engine.improve_features(near, blend(), stored, palettes_too=not self.task.above)
+            until = first + (self.settings.steps - first) * n // rounds
+            self._descend_rounded(quantiser, until, features=stored.values())
+            geometry = self.engine.codes(quantiser, self.parameters.geometry)
+        return geometry
+
+    def _descend_rounded(self, quantiser: Any, until: int, *, features: Any = None) -> None:
+        """Steps on the values that codes stand for; of the geometry alone, where the features are given."""
+        fixed = features is not None
+        while self.step_count < until:
+            geometry, rounded = self.engine.rounded(quantiser, self.parameters)
             if self.step_count % self.settings.replace_every == 0:
                 self._list_entries(geometry)
-            self._descend(geometry, features)
+            self._descend(geometry, features if fixed else rounded, fixed_features=fixed)
             self.progress("quantise", self.step_count, self.mse)
 
     def _make_palettes(self, quantiser: Any, geometry: Any) -> Coding:
@@ -332,15 +354,15 @@ class Fit:
         self._follow(wait=True)
         self.engine.list_entries(self.placement, geometry)
 
-    def _descend(self, geometry: Any, features: Any) -> None:
-        """One Adam step of the parameters with the gradient at (geometry, features)."""
+    def _descend(self, geometry: Any, features: Any, *, fixed_features: bool = False) -> None:
+        """One Adam step of the parameters, or those of the geometry, with the gradient at (geometry, features)."""
         s = self.settings
         jitter, between = NO_JITTER, bool(self.rng.random() < self.jitter)
         if between:
             jitter = (self.rng.random(2) - 0.5).astype(np.float32)
         late = max(0.0, (self.step_count + 1) / s.steps - (1 - s.decay_share)) / s.decay_share
         self.engine.descend(self.parameters, geometry, features, jitter, between, self.step_count, s.decay**late,
-                            self.mse)  # fmt: skip
+                            self.mse, fixed_features=fixed_features)  # fmt: skip
         self.step_count += 1
         self._follow()
 

@@ -1,4 +1,4 @@
-"""Better codes for positions, shapes and amplitudes: every Gaussian tries each of its codes one up and one down.
+"""Better codes for positions, shapes and amplitudes: every Gaussian tries the neighbours of its codes.
 
 Training rounds its parameters to codes; this works on the codes themselves. A move changes one Gaussian's weight w at
 a point to w', and with the sum of weights S and the blend `out` there the new blend is out + (w' - w) / (S + w' - w)
@@ -19,7 +19,23 @@ from .tiles import TEXELS, TILE
 
 F = np.float32
 CODES = 6
-MOVES = 2 * CODES
+
+
+def _moves() -> np.ndarray:
+    """What a Gaussian tries to add to its codes (position x and y, rotation, scale u and v, amplitude), int64 [M, 6].
+
+    Every code alone, and those together that make up for each other, so that one alone would not be better.
+    """
+    signs = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+    alone = [[sign * (i == code) for i in range(CODES)] for code in range(CODES) for sign in (-1, 1)]
+    far = [[2 * sign * (i == code) for i in range(CODES)] for code in range(3) for sign in (-1, 1)]
+    slanting = [[a, b, 0, 0, 0, 0] for a, b in signs]
+    size = [[0, 0, 0, a, b, 0] for a, b in signs]
+    size_and_amplitude = [[0, 0, 0, a, a, b] for a, b in signs]
+    return np.array(alone + far + slanting + size + size_and_amplitude)
+
+
+MOVES = _moves()
 
 
 def improve_geometry(
@@ -140,15 +156,14 @@ def _move(batch, by_start, by_gaussian, tile_of, image, view, origin, extent, wh
         fade = np.empty((2, TILE), np.float32)
         derived = np.empty(8, np.float32)
         before = np.empty(8, np.float32)
-        rise = np.zeros(MOVES)
+        rise = np.zeros(len(MOVES))
         now = codes[g].copy()
         trial = np.empty(CODES, np.int64)
         smallest = _derive(now, cell[g], size[g], grids[g], scale[0], F(0), derived)
-        for m in range(MOVES):
-            trial[:] = now
-            trial[m // 2] += 2 * (m % 2) - 1
+        for m in range(len(MOVES)):
+            trial[:] = now + MOVES[m]
             sigma_now = _derive(trial, cell[g], size[g], grids[g], scale[0], F(0), derived)
-            if trial[m // 2] < 0 or trial[m // 2] > lasts[g, m // 2] or sigma_now < min(log_sigma_min, smallest):
+            if (trial < 0).any() or (trial > lasts[g]).any() or sigma_now < min(log_sigma_min, smallest):
                 rise[m] = np.inf
         for i in range(by_start[g], by_start[g + 1]):
             tile, e = tile_of[i], by_gaussian[i]
@@ -158,19 +173,17 @@ def _move(batch, by_start, by_gaussian, tile_of, image, view, origin, extent, wh
             _fades(ox, oy, where[v, g], fade)
             _derive(now, cell[g], size[g], grids[g], scale[v], sigma[v], before)
             _weigh(before, ox, oy, fade, old)
-            for m in range(MOVES):
+            for m in range(len(MOVES)):
                 if rise[m] == np.inf:
                     continue
-                trial[:] = now
-                trial[m // 2] += 2 * (m % 2) - 1
+                trial[:] = now + MOVES[m]
                 _derive(trial, cell[g], size[g], grids[g], scale[v], sigma[v], derived)
                 _weigh(derived, ox, oy, fade, new)
                 rise[m] += _rise(old, new, features[g], total[tile], out[tile], target[tile], importance[tile], move)
         best = np.argmin(rise)
         if not rise[best] < 0:
             continue
-        trial[:] = now
-        trial[best // 2] += 2 * (best % 2) - 1
+        trial[:] = now + MOVES[best]
         codes[g] = trial
         for i in range(by_start[g], by_start[g + 1]):
             tile, e = tile_of[i], by_gaussian[i]

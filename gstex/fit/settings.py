@@ -20,6 +20,8 @@ class Settings:
     loss: 'l2' or 'perceptual'.
     fineness: factor of the root mean square error by which the precision of what is stored is chosen.
     excess: Gaussians beyond the budget until the freeze, as a factor.
+    settle: how often, in the steps after settle_at (a share of all), features are solved in what is stored of them,
+        while the geometry is trained for those; 0 for no such steps.
     polish: how often all codes are improved after training (fit/features.py, fit/search.py); 0 leaves them.
     replace_every: steps between two updates of levels, cells and tile lists.
     grid: whether a regular grid is tried too (fit/lattice.py).
@@ -37,6 +39,8 @@ class Settings:
     start_sigma: float = 3.0
     relocated_sigma: float = 1.5
     replace_every: int = 10
+    settle: int = 0
+    settle_at: float = 0.8
     polish: int = 1
     jitter_gap: float = 0.8
     excess: float = 1.04
@@ -55,8 +59,8 @@ class Settings:
     beta2: float = 0.97
 
 
-# steps, relocations and rounds of polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
-EFFORTS = {"fast": (250, 6, 1), "normal": (1000, 28, 2), "thorough": (2500, 28, 4)}
+# steps, relocations, rounds of settling and of polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
+EFFORTS = {"fast": (250, 6, 5, 3), "normal": (1000, 28, 40, 6), "thorough": (2500, 28, 60, 12)}
 
 # bits per texel per channel that varies.
 QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
@@ -67,7 +71,7 @@ QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
 # sampling mostly between the texels, where filtering has averaged the noise (1 dB better where noise is strong and the
 # picture plain, up to 1 dB worse on fine detail), and the perceptual loss, which keeps the noise (2 dB worse).
 RESTORE_EFFORT = "fast"
-RESTORE_FINENESS = 0.15
+RESTORE_FINENESS = 0.09
 RESTORE_RATE = 8.0  # bits by those of QUALITIES
 
 
@@ -77,11 +81,12 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
     loss: 'l2', 'perceptual' or 'restore', which is 'l2' with settings of its own.
     """
     restore = loss == "restore"
-    steps, relocations, polish = EFFORTS[RESTORE_EFFORT if restore else effort]
+    steps, relocations, settle, polish = EFFORTS[RESTORE_EFFORT if restore else effort]
     direct = sampling == "direct"
     return Settings(
         steps=steps,
         relocations=relocations,
+        settle=settle if loss != "perceptual" else 0,  # they are solved for the squared error
         polish=polish,
         jitter=0.25 if direct else 0.0,
         sigma_min=0.4 if direct else 0.25,
@@ -99,9 +104,9 @@ def rate_of(quality: str, loss: str) -> float:
 def choose_precision(rmse: float) -> Precision:
     """Precision that suits a fit with this root mean square error (values 0..1)."""
     return Precision(
-        position_step=min(max(4.0 * rmse + 0.06, 0.08), 0.22),
-        rotation_bits=7 if rmse < 0.012 else 6 if rmse < 0.033 else 5,
-        scale_bits=6 if rmse < 0.033 else 5,
+        position_step=min(max(6.8 * rmse + 0.06, 0.08), 0.22),
+        rotation_bits=7 if rmse < 0.002 else 6 if rmse < 0.02 else 5,
+        scale_bits=6 if rmse < 0.02 else 5,
         amplitude_bits=4,
-        feature_step=min(max(1.3 * rmse, 1 / 512), 1 / 20),
+        feature_step=min(max(2.2 * rmse, 1 / 512), 1 / 20),
     )
