@@ -105,7 +105,7 @@ def choose_precision(rmse: float) -> Precision:
     """Precision that suits a fit with this root mean square error (values 0..1)."""
     return Precision(
         position_step=min(max(6.8 * rmse + 0.06, 0.08), 0.22),
-        rotation_bits=7 if rmse < 0.002 else 6 if rmse < 0.02 else 5,
+        rotation_bits=6,
         scale_bits=6 if rmse < 0.02 else 5,
         amplitude_bits=4,
         feature_step=min(max(2.2 * rmse, 1 / 512), 1 / 20),
