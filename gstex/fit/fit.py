@@ -279,12 +279,13 @@ class Fit:
         s, engine = self.settings, self.engine
         if not s.polish:
             return
-        near, blend = self._points(lambda: quantiser.decode(geometry), stored)
         palettes_too = not self.task.above
         for _ in range(s.polish):
             self.progress("polish", self.step_count, self.mse)
+            near, blend = self._points(lambda: quantiser.decode(geometry), stored)
             engine.improve_features(near, blend(), stored, palettes_too=palettes_too)
             engine.improve_geometry(near, blend(), quantiser, geometry, stored.values())
+        near, blend = self._points(lambda: quantiser.decode(geometry), stored)
         engine.improve_features(near, blend(), stored, palettes_too=palettes_too)
 
     def _improve(self, geometry: Any, stored: Any) -> None:
