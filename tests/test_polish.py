@@ -34,7 +34,7 @@ def case(request):
     task = Task(image=image, importance=importance, ranges=[(0.0, 1.0)] * 4, neutral=[()] * 4,
                 repeat=request.param != "clamp", stack_channels=4, budget_words=10**6, count=60,
                 shared=tuple((picture, np.ones_like(picture)) for picture in small))  # fmt: skip
-    settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2)
+    settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
     fit = Fit(task, settings, np.random.default_rng(0), lambda *state: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gstex.fit.fit.choose_bits", lambda *measured: palette_bits)
