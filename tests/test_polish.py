@@ -162,7 +162,7 @@ def test_each_move_is_the_best_of_its_gaussian(case):
         for move in MOVES:
             trial = case.geometry.copy()
             trial[g] += move
-            if (0 > trial[g]).any() or (trial[g] > lasts[g]).any():
+            if (trial[g] < 0).any() or (trial[g] > lasts[g]).any():
                 continue
             if np.exp(case.quantiser.decode(trial)[g, 3:5].min()) >= SIGMA_MIN:
                 errors[tuple(trial[g])] = error_of(case, geometry=trial)
