@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gstex.fit.balance import LEAST, MOST, coefficients, fair_errors, map_weights
+from gstex.fit.balance import (
+    LEAST,
+    MOST,
+    MOST_PUSHED,
+    SLACK,
+    coefficients,
+    decorrelated,
+    fair_errors,
+    map_weights,
+    pushed,
+)
 from gstex.fit.fit import Fit
 from gstex.fit.settings import make_settings
 from gstex.fit.task import Task
@@ -51,6 +61,43 @@ def test_weights_follow_what_is_fair():
     assert extreme[15] / extreme[0] == pytest.approx(MOST / LEAST)
 
 
+def test_grey_in_three_channels_is_one_channel_of_detail():
+    """What is fair to it then is less than for a map of three channels that have nothing in common."""
+    rng = np.random.default_rng(0)
+    grey, other = rng.random((32, 32, 1), np.float32), rng.random((32, 32, 3), np.float32)
+    image = np.concatenate([np.repeat(grey, 3, axis=2), other], axis=2)
+    maps = np.array([0, 0, 0, 3, 3, 3])
+    turned = decorrelated(image, maps)
+    for first in (0, 3):
+        before, after = (picture[:, :, first : first + 3] for picture in (image, turned))
+        np.testing.assert_allclose((after**2).sum(axis=2), (before**2).sum(axis=2), rtol=1e-4)
+    spread = np.sort(turned[:, :, :3].std(axis=(0, 1)))
+    assert spread[1] < 1e-3 and spread[2] == pytest.approx(np.sqrt(3) * grey.std(), rel=1e-3)
+    fair = fair_errors(coefficients(turned), 0.01)
+    assert fair[:3].mean() < 0.5 * fair[3:].mean()
+    assert np.array_equal(decorrelated(image, np.arange(6)), image)  # six maps of a channel each
+
+
+def test_a_push_adds_to_the_map_that_is_far_behind():
+    squares, maps = np.full((3, 64), 1.0, np.float32), np.arange(3)  # the same is fair to all
+
+    def push(pushes: np.ndarray, errors: list[float], turned: np.ndarray = squares) -> np.ndarray:
+        return pushed(pushes, np.array(errors), squares, turned, maps)
+
+    np.testing.assert_allclose(push(np.ones(3), [0.01, 0.01, 0.01 * 0.97 * SLACK]), 1.0)
+    behind = [0.005, 0.005, 0.02]
+    once = push(np.ones(3), behind)
+    np.testing.assert_allclose(once, [1, 1, np.sqrt(2 / SLACK)], rtol=1e-2)
+    np.testing.assert_allclose(push(once, behind), [1, 1, 2 / SLACK], rtol=1e-2)
+    # A codec that finds it as hard as the fit does is reason enough to leave it.
+    np.testing.assert_allclose(push(np.ones(3), behind, np.array([[0.005], [0.005], [1]], np.float32)), 1.0)
+    # Once it is ahead it counts less again.
+    assert 1 < push(3 * np.ones(3), [0.01, 0.01, 0.01])[2] < 3
+    for _ in range(50):
+        once = push(once, behind)
+    np.testing.assert_allclose(once, [1, 1, MOST_PUSHED])
+
+
 def test_nothing_is_divided_by_nothing():
     weights = map_weights(np.zeros(2), np.zeros((2, 64), np.float32), np.array([0, 1]))
     np.testing.assert_allclose(weights, 1.0)
@@ -94,3 +141,25 @@ def test_the_error_of_a_result_has_the_weights_that_were_given():
     difference = fit.engine.render(p.geometry, p.features, fit.background) - fit.plain.image
     expected = float((difference.astype(np.float64) ** 2 * [1.9, 0.1]).sum())
     assert fit._error(p.geometry, p.features) == pytest.approx(expected)
+
+
+def test_settling_pushes_the_map_that_is_behind():
+    """By shapes that are trained for it, with all that was there before: what it counted, and the levels."""
+    task = replace(unequal_task(), maps=np.arange(2))
+    settings = replace(make_settings("fast", "direct", "l2"), settle=6)
+    before = None
+
+    class Watched(Fit):
+        def _settle(self, quantiser, geometry, stored):
+            nonlocal before
+            before = self.map_factors, self.placement.copy(), self._errors(quantiser.decode(geometry), stored.values())
+            settled = super()._settle(quantiser, geometry, stored)
+            self.after = self._errors(quantiser.decode(settled), stored.values())
+            return settled
+
+    fit = Watched(task, settings, np.random.default_rng(0), lambda *now: None)
+    fit.run()
+    factors, placement, errors = before
+    assert fit.map_factors[1] / fit.map_factors[0] > 1.3 * factors[1] / factors[0]
+    np.testing.assert_array_equal(fit.placement, placement)
+    assert fit.after[1] / fit.after[0] < 0.8 * errors[1] / errors[0]

@@ -14,6 +14,9 @@ BLOCK, MOST_BLOCKS = 8, 4096
 # The weight of a map is its error by the fair one, to this power, within these limits.
 POWER = 0.5
 LEAST, MOST = 0.4, 2.5
+# Once features settle to what is stored a map is pushed while its error is more than SLACK times the fair one (0.3 dB):
+# by the square root of what it is above that, up to as many times as MOST_PUSHED.
+SLACK, MOST_PUSHED = 10**0.03, 8.0
 # Mean squared error of rounding to 8 bits: below it no map is better than another.
 ROUNDING = 1 / (12 * 255**2)
 _BISECTIONS = 40
@@ -44,6 +47,23 @@ def _cosines(size: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
+def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """A picture float32 [H, W, C] with the channels of every map turned to their principal axes.
+
+    Grey that is stored three times is then one channel of detail and two of nothing, as a codec of colours sees it.
+    maps: number of each channel's map.
+    """
+    turned = image.astype(np.float64)
+    for number in np.unique(maps):
+        channels = np.flatnonzero(maps == number)
+        if len(channels) > 1:
+            values = turned[:, :, channels].reshape(-1, len(channels))
+            away = values - values.mean(axis=0)
+            _, axes = np.linalg.eigh(away.T @ away)
+            turned[:, :, channels] = (values @ axes).reshape(*image.shape[:2], -1)
+    return turned.astype(np.float32)
+
+
 def fair_errors(squares: np.ndarray, mean: float) -> np.ndarray:
     """The mean squared error of every channel, float64 [C], whose mean over channels is `mean`, or all there is if that
     is less, by reverse water-filling. squares: of `coefficients`."""
@@ -65,8 +85,30 @@ def map_weights(errors: np.ndarray, squares: np.ndarray, maps: np.ndarray) -> np
         squares: of `coefficients` of the picture, [C, K].
         maps: number of the map of every channel, int [C].
     """
-    fair = fair_errors(squares, float(errors.mean()))
-    count = np.bincount(maps)
-    here, expected = (np.bincount(maps, e) / np.maximum(count, 1) + ROUNDING for e in (errors, fair))
-    weight = np.clip((here / expected) ** POWER, LEAST, MOST)[maps]
+    weight = np.clip(_above_fair(errors, squares, maps) ** POWER, LEAST, MOST)[maps]
     return weight / weight.mean()
+
+
+def pushed(
+    pushes: np.ndarray, errors: np.ndarray, squares: np.ndarray, turned: np.ndarray, maps: np.ndarray
+) -> np.ndarray:
+    """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is far
+    above what is fair: the step of the multiplier of a constraint (dual ascent, in logarithms).
+
+    Fair is the larger error of two codecs: one stores every channel alone, one the principal axes of every map.
+
+    Args:
+        pushes: of the step before, float [C]; 1 in the beginning.
+        errors, squares, maps: see `map_weights`.
+        turned: as `squares`, of the `decorrelated` picture.
+    """
+    above = np.minimum(_above_fair(errors, squares, maps), _above_fair(errors, turned, maps))
+    return np.clip(pushes * np.sqrt(above / SLACK)[maps], 1, MOST_PUSHED)
+
+
+def _above_fair(errors: np.ndarray, squares: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The error of every map by the fair one, float64 [maps.max() + 1]."""
+    fair = fair_errors(squares, float(errors.mean()))
+    count = np.maximum(np.bincount(maps), 1)
+    here, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
+    return here / expected

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..cells import CUT, Pyramid, make_pyramid
 from ..format.layout import palette_words
-from .balance import coefficients, map_weights
+from .balance import coefficients, decorrelated, map_weights, pushed
 from .engine import NO_JITTER, CpuEngine, MakeEngine
 from .features import StoredFeatures
 from .palettes import choose_bits, to_grid
@@ -32,6 +32,8 @@ CELL_SPACING = 1.2
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
 # Palettes that are trained, from different beginnings; the best are taken.
 PALETTE_TRIES = 3
+# Rounds of settling from one push of the maps that lag to the next.
+PUSH_EVERY = 2
 # Relocations from one choice of palettes to the next.
 CHOOSE_EVERY = 4
 
@@ -47,6 +49,7 @@ class Fit:
         self.jitter = settings.jitter
         self.losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
         self.plain = task  # `task` has the weights of maps as the fit goes on
+        self.map_factors = self.pushes = np.ones(task.image.shape[2])
         self.samples = float(task.importance.sum()) or 1.0
         self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
         self.palette_bits: tuple[int, ...] = task.above.coding.palette_bits if task.above else ()
@@ -231,6 +234,8 @@ class Fit:
         for n in range(1, rounds + 1):
             near, blend = self._points(lambda codes=geometry: quantiser.decode(codes), stored)
             self.engine.improve_features(near, blend(), stored, palettes_too=not self.task.above)
+            if n % PUSH_EVERY == 1:
+                self._push_maps(self._errors(quantiser.decode(geometry), stored.values()))
             until = first + (self.settings.steps - first) * n // rounds
             self._descend_rounded(quantiser, until, features=stored.values())
             geometry = self.engine.codes(quantiser, self.parameters.geometry)
@@ -317,16 +322,36 @@ class Fit:
         plain, p = self.plain, self.parameters
         if plain.maps is None or plain.above:
             return
-        factor = self._map_weights(self._errors(p.geometry, p.features))
-        self._weigh_maps(factor)
+        self._weigh_maps(self._map_weights(self._errors(p.geometry, p.features)))
+        self._place()
+
+    def _push_maps(self, errors: np.ndarray) -> None:
+        """Let maps that are far behind what is fair count more. errors: of `_errors`."""
+        plain = self.plain
+        if plain.maps is None or plain.above:
+            return
+        found = self._per_texel(errors)
+        pushes = pushed(self.pushes, found, self._coefficients, self._turned_coefficients, plain.maps)
+        if not np.array_equal(pushes, self.pushes):
+            factors = self.map_factors / self.pushes * pushes
+            self._weigh_maps(factors / factors.mean())
+            self._list_entries(self.parameters.geometry)
+            self.pushes = pushes
 
     def _map_weights(self, errors: np.ndarray) -> np.ndarray:
         """What the channels should count, float64 [C] of mean 1, for the errors of `_errors`; there are maps."""
-        counts = self.plain.importance.sum(axis=(0, 1), dtype=np.float64)
-        return map_weights(errors / np.maximum(counts, 1e-9), self._coefficients, self.plain.maps)
+        return map_weights(self._per_texel(errors), self._coefficients, self.plain.maps)
+
+    def _per_texel(self, errors: np.ndarray) -> np.ndarray:
+        """Mean squared errors by channel of the sums of `_errors`."""
+        return errors / np.maximum(self.plain.importance.sum(axis=(0, 1), dtype=np.float64), 1e-9)
 
     def _weigh_maps(self, factors: np.ndarray) -> None:
-        """Let every channel count this many times what it counts in the task as it was given. factors: [C]."""
+        """Let every channel count this many times what it counts in the task as it was given; nothing is listed then.
+
+        factors: [C].
+        """
+        self.map_factors = factors
         plain, factor = self.plain, factors.astype(np.float32)
         weight = factor * (1 if plain.weight is None else plain.weight)
         shared = tuple((image, importance * factor) for image, importance in plain.shared)
@@ -336,12 +361,16 @@ class Fit:
         self.samples = float(self.task.importance.sum()) or 1.0
         self.engine = self.parameters.engine = self.make_engine(self.task, self.settings, self.background)
         self.engine.set_pyramid(self.pyramid)
-        self._place()
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
         """Of the picture, see fit/balance.py."""
         return coefficients(self.plain.image)
+
+    @cached_property
+    def _turned_coefficients(self) -> np.ndarray:
+        """Of the picture with every map's channels decorrelated."""
+        return coefficients(decorrelated(self.plain.image, self.plain.maps))
 
     # -- steps
 

@@ -127,6 +127,7 @@ class LatticeFit(Fit):
             weights *= factor
             weights /= weights.mean()
             self._weigh_maps(weights)
+            self._place()
             tried, left = self._store()
             if tried.error > most:
                 break

@@ -105,9 +105,9 @@ def rate_of(quality: str, loss: str) -> float:
 def choose_precision(rmse: float) -> Precision:
     """Precision that suits a fit with this root mean square error (values 0..1)."""
     return Precision(
-        position_step=min(max(6.8 * rmse + 0.06, 0.08), 0.22),
-        rotation_bits=6,
-        scale_bits=6 if rmse < 0.02 else 5,
+        position_step=min(max(6.8 * rmse + 0.06, 0.08), 0.5),
+        rotation_bits=6 if rmse < 0.06 else 4,
+        scale_bits=6 if rmse < 0.02 else 5 if rmse < 0.06 else 4,
         amplitude_bits=4,
         feature_step=min(max(2.2 * rmse, 1 / 512), 1 / 20),
     )
