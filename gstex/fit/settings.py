@@ -59,7 +59,7 @@ class Settings:
     beta2: float = 0.97
 
 
-# steps, relocations, rounds of settling and of polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
+# steps, relocations, rounds of settling and polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
 EFFORTS = {"fast": (250, 6, 2, 1), "normal": (1000, 28, 40, 6), "thorough": (2500, 28, 60, 12)}
 
 # bits per texel per channel that varies.
