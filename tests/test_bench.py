@@ -24,11 +24,11 @@ import bench_run  # noqa: E402
 import bench_store  # noqa: E402
 
 
-def draw(path, rng, width, height, channels):
+def draw(path, rng, width, height, channels, noise=20):
     path.parent.mkdir(parents=True, exist_ok=True)
     blocks = rng.integers(20, 236, (height // 8 + 1, width // 8 + 1, channels))
     pixels = blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
-    pixels = (pixels + rng.integers(-20, 20, pixels.shape)).astype(np.uint8)
+    pixels = (pixels + rng.integers(-noise, noise, pixels.shape)).astype(np.uint8)
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)
 
 
@@ -37,7 +37,7 @@ def data(tmp_path):
     """Two materials and one single image, 24 to 40 texels wide."""
     rng = np.random.default_rng(5)
     draw(tmp_path / "data/brick/brick_albedo.png", rng, 40, 24, 3)
-    draw(tmp_path / "data/brick/brick_roughness.png", rng, 40, 24, 1)
+    draw(tmp_path / "data/brick/brick_roughness.png", rng, 40, 24, 1, noise=6)
     draw(tmp_path / "data/tile/tile_ao.png", rng, 32, 32, 1)
     draw(tmp_path / "data/images/a picture.png", rng, 24, 24, 3)
     return tmp_path / "data"
