@@ -22,7 +22,7 @@ import bench  # noqa: E402
 import bench_compare  # noqa: E402
 import bench_image_gs  # noqa: E402
 from bench_plot import plot  # noqa: E402
-from bench_ratios import CRITERIA, Dot, Needed, geometric_mean, needed, worst_map  # noqa: E402
+from bench_ratios import CRITERIA, Dot, Needed, geometric_mean, lead, needed, worst_map  # noqa: E402
 
 
 def curve(*pairs, criterion="psnr"):
@@ -80,6 +80,16 @@ def test_the_worst_map_decides_whether_a_ratio_counts():
     assert worst_map({"albedo": 57.9}, {"albedo": 99.0}) == ("albedo", pytest.approx(1.0), True)
 
 
+def test_bytes_at_which_no_map_is_too_far_below():
+    """ao is a dB below the whole, and theirs 4 above: 33 dB of both together take 36 dB, which a dot has exactly."""
+    dots, theirs = curve((100, 30.0), (400, 36.0), (900, 40.0)), {"albedo": 30.0, "ao": 37.0}
+    assert needed(dots, "psnr", 33.0, theirs).bytes == pytest.approx(400)
+    assert needed(dots, "psnr", 36.5, theirs) == needed(dots, "psnr", 36.5)
+    assert needed(dots, "psnr", 33.0, {"albedo": 60.0, "ao": 0.0}) == Needed(900, dots[2].maps, "least")
+    assert lead(dots[0], "psnr", 33.0, theirs) == -6.0 and lead(dots[2], "psnr", 33.0, theirs) == 4.0
+    assert lead(dots[0], "shaded", 33.0) == -math.inf
+
+
 def test_geometric_mean():
     assert geometric_mean([1.0, 4.0]) == pytest.approx(2.0) and geometric_mean([]) is None
 
@@ -119,6 +129,18 @@ def test_the_search_brackets_the_target():
     assert row["astc_usual_bpp"] == 4.0 and row["worst_map"] == "ao"
 
 
+def test_the_search_goes_on_until_no_map_is_too_far_below():
+    """A map of the mix that has 41 dB is reached, within two, at 39 dB: three halves of a doubling over 1000 bytes."""
+    line = Line()
+    assert bench_compare.compare_material(line)[0]["gstex_bpp_within"] == "1.782"
+    line = Line()
+    line.hulls = {"astc": [replace(dot, maps={"ao": dot.maps["ao"] + 6}) for dot in line.hulls["astc"]]}
+    line.usual["ASTC 12x12"] = replace(line.usual["ASTC 12x12"], bytes=8000)
+    row = bench_compare.compare_material(line)[0]
+    assert row["counted"] == "no" and row["gstex_bpp"] == "1.782" and line.asked == [1, 2, 3]
+    assert row["gstex_bpp_within"] == "2.828" and row["astc_ratio_within"] == pytest.approx(3 / 2**1.5)
+
+
 def test_the_ratio_with_mips():
     line = Line()
     assert "astc_ratio_mips" not in bench_compare.compare_material(line)[0]
@@ -148,13 +170,14 @@ def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
 def test_summary():
     def row(ratio, counted, bpp="1.0"):
         return {"quality": "ASTC 8x8", "criterion": "psnr", "astc_ratio": ratio, "bc_ratio": 2 * ratio,
-                "astc_ratio_mips": 1.2 * ratio, "counted": counted, "gstex_bpp": bpp}  # fmt: skip
+                "astc_ratio_mips": 1.2 * ratio, "counted": counted, "gstex_bpp": bpp,
+                "astc_ratio_within": ratio if counted == "yes" else ratio / 50}  # fmt: skip
 
     rows = [row(4.0, "yes"), row(1.0, "yes", ">2.0"), row(100.0, "no")]
     assert bench_compare.summarise(rows) == [{
         "quality": "ASTC 8x8", "criterion": "psnr", "materials": 3, "counted": 2, "bounds": 1,
         "astc_ratio": pytest.approx(2.0), "astc_ratio_least": 1.0, "bc_ratio": pytest.approx(4.0),
-        "astc_ratio_mips": pytest.approx(2.4),
+        "astc_ratio_mips": pytest.approx(2.4), "astc_ratio_within": pytest.approx(2.0),
     }]  # fmt: skip
 
 

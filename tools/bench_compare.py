@@ -18,7 +18,7 @@ import click
 from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
 from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
-from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, needed, worst_map
+from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, lead, needed, worst_map
 from bench_run import choose_cases, endings
 from bench_store import SOURCES, Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
@@ -52,11 +52,11 @@ _LOWEST, _HIGHEST = -6, 12
 _GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
 COLUMNS = (
     "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
-    "bc_ratio", "astc_ratio_mips", "worst_map", "worst_map_db", "counted",
+    "bc_ratio", "astc_ratio_mips", "worst_map", "worst_map_db", "counted", "gstex_bpp_within", "astc_ratio_within",
 )  # fmt: skip
 SUMMARY = (
     "quality", "criterion", "materials", "counted", "bounds", "astc_ratio", "astc_ratio_least", "bc_ratio",
-    "astc_ratio_mips",
+    "astc_ratio_mips", "astc_ratio_within",
 )  # fmt: skip
 TABLES = {
     "quick": ("compare-quick", "256x256 crops"),
@@ -289,8 +289,10 @@ def compare_material(
 def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     target = usual.qualities[criterion]
     theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
-    ours = _search(measured, criterion, target, theirs["astc"].bytes, usual.bytes)
-    name, deficit, counts = worst_map(ours.maps, theirs["astc"].maps)
+    maps = theirs["astc"].maps
+    ours = _search(measured, criterion, target, theirs["astc"].bytes / 2, usual.bytes)
+    name, deficit, counts = worst_map(ours.maps, maps)
+    within = ours if counts else _search(measured, criterion, target, ours.bytes, usual.bytes, maps)
 
     def bpp(found: Needed) -> str:
         sign = {"most": "<=", "least": ">"}.get(found.bound or "", "")
@@ -304,6 +306,8 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
         "worst_map": name,
         "worst_map_db": deficit,
         "counted": "yes" if counts else "no",
+        "gstex_bpp_within": bpp(within),
+        "astc_ratio_within": theirs["astc"].bytes / within.bytes,
     }
     for family, found in theirs.items():
         row |= {f"{family}_bpp": bpp(found), f"{family}_ratio": found.bytes / ours.bytes}
@@ -312,10 +316,14 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     return row
 
 
-def _search(measured: _Measured, criterion: str, target: float, astc_bytes: float, most_bytes: float) -> Needed:
+def _search(
+    measured: _Measured, criterion: str, target: float, guess_bytes: float, most_bytes: float,
+    theirs: dict[str, float] | None = None,
+) -> Needed:  # fmt: skip
     """What gstex needs: fit at rates up and down from a guess until two that are neighbours have the target between.
 
     Rates above the usual stack's are not tried: they say no more than that gstex is no choice there, and take long.
+    theirs: see `lead`.
     """
 
     def step_of(byte_count: float) -> int:
@@ -324,15 +332,15 @@ def _search(measured: _Measured, criterion: str, target: float, astc_bytes: floa
     def missing(step: int) -> float:
         """dB to the target at a rate."""
         dot = measured.fit(step)
-        return math.inf if dot is None else target - dot.qualities.get(criterion, math.inf)
+        return math.inf if dot is None else -lead(dot, criterion, target, theirs)
 
     highest = min(_HIGHEST, step_of(most_bytes))
-    step = min(max(step_of(astc_bytes / 2), _LOWEST), highest)
+    step = min(max(step_of(guess_bytes), _LOWEST), highest)
     while (lack := missing(step)) > 0 and step < highest:
         step = min(step + int(min(max(lack / _GAIN, 1), 4)), highest)
     while step > _LOWEST and missing(step - 1) <= 0:
         step -= 1
-    return needed(measured.fits, criterion, target)
+    return needed(measured.fits, criterion, target, theirs)
 
 
 def _image_gs_row(measured: _Measured, steps: int) -> dict[str, Any] | None:
@@ -364,6 +372,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "astc_ratio": geometric_mean(ratios), "astc_ratio_least": min(ratios, default=None),
                 "bc_ratio": geometric_mean([row["bc_ratio"] for row in counted if "bc_ratio" in row]),
                 "astc_ratio_mips": geometric_mean([r["astc_ratio_mips"] for r in counted if "astc_ratio_mips" in r]),
+                "astc_ratio_within": geometric_mean([row["astc_ratio_within"] for row in every]),
             })  # fmt: skip
     return result
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "needed", "worst_map"]
+__all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "lead", "needed", "worst_map"]
 
 _EXACT = 99.0  # dB that stand for no error at all
 _ROUNDING = 58.9  # dB of rounding to 8 bits, 10 log10(12 x 255^2): above it no map is better than another
@@ -59,29 +59,41 @@ class Needed:
     chain: float = 0.0
 
 
-def needed(curve: Curve, criterion: str, target: float) -> Needed:
+def lead(dot: Dot, criterion: str, target: float, theirs: dict[str, float] | None = None) -> float:
+    """dB by which a dot is above a quality; -inf where it has no such quality.
+
+    theirs: the PSNR of another's maps; then the least of that and of what every map is above the lowest that counts
+    beside them.
+    """
+    above = dot.qualities.get(criterion, -math.inf) - target
+    return above if theirs is None else min(above, _MAX_DEFICIT - worst_map(dot.maps, theirs)[1])
+
+
+def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float] | None = None) -> Needed:
     """Bytes at which a curve reaches a quality, for good: between dots, along a line of dB over the logarithm of bytes.
 
-    A dot that is larger than another and no better does not count.
+    A dot that is larger than another and no better does not count. theirs: see `lead`.
     """
-    rising: list[Dot] = []
+    rising: list[tuple[Dot, float]] = []
     for dot in curve:
-        if criterion in dot.qualities and (not rising or dot.qualities[criterion] > rising[-1].qualities[criterion]):
-            rising.append(dot)
+        above = lead(dot, criterion, target, theirs)
+        if above > (rising[-1][1] if rising else -math.inf):
+            rising.append((dot, above))
     if not rising:
         raise ValueError(f"no dot of the curve has the quality {criterion!r}")
-    if rising[0].qualities[criterion] >= target:
-        return Needed(rising[0].bytes, rising[0].maps, "most", rising[0].chain)
-    for before, after in pairwise(rising):
-        low, high = before.qualities[criterion], after.qualities[criterion]
-        if high >= target:
-            part = (target - low) / (high - low)
+    first, above = rising[0]
+    if above >= 0:
+        return Needed(first.bytes, first.maps, "most", first.chain)
+    for (before, low), (after, high) in pairwise(rising):
+        if high >= 0:
+            part = -low / (high - low)
             size = before.bytes * (after.bytes / before.bytes) ** part
             maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
             # Mips add a part to the bytes that hardly differs between neighbours.
             parts = [dot.chain / dot.bytes for dot in (before, after)]
             return Needed(size, maps, chain=size * ((1 - part) * parts[0] + part * parts[1]))
-    return Needed(rising[-1].bytes, rising[-1].maps, "least", rising[-1].chain)
+    last, _ = rising[-1]
+    return Needed(last.bytes, last.maps, "least", last.chain)
 
 
 def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:
