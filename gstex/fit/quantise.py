@@ -21,6 +21,8 @@ from ..format.layout import (
 )
 
 LN2 = np.log(2.0)
+# Bits that both coordinates of a centre together may have less than asked for, where the record is shorter for it.
+POSITIONS_SHORT = 2
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Coding:
 class Precision:
     """How finely a fit is stored; every field is a trade of bytes per Gaussian against Gaussians.
 
-    position_step: largest step of a centre in texels. rotation_bits, scale_bits, amplitude_bits: of a record.
+    position_step: largest step of a centre that is asked for, in texels (see POSITIONS_SHORT).
+    rotation_bits, scale_bits, amplitude_bits: of a record.
     feature_step: largest step of a feature, in values of 0..1.
     """
 
@@ -116,13 +119,10 @@ def make_coding(
             continue
         inverse = -geometry[level == i][:, 3:5].astype(np.float64) / LN2
         scale_lo, scale_hi = float(np.float32(inverse.min())), float(inverse.max())
-        geometry_bits = x_bits + y_bits + other
-        field_bits = geometry_bits + sum(palette_bits) + int(bits.sum())
-        # A record is a whole number of 4 bits, and its geometry lies in two words wherever it starts.
-        stride = -(-field_bits // 4) * 4
-        if geometry_bits > 32 + gcd(stride, 32):
-            stride = -(-field_bits // 8) * 8
-        spare = min(stride - field_bits, 32 + min(gcd(stride, 32), 8) - geometry_bits)
+        feature_bits = sum(palette_bits) + int(bits.sum())
+        stride = _record_bits(x_bits + y_bits - POSITIONS_SHORT + other, feature_bits)
+        # Centres take what is left; they have at least two bits each, so that is no less than none.
+        spare = min(stride - feature_bits, 32 + min(gcd(stride, 32), 8)) - (x_bits + y_bits + other)
         layouts.append(
             LevelLayout(
                 cells_x=int(pyramid.cells[i, 0]),
@@ -151,6 +151,14 @@ def make_coding(
         channel_bits=bits,
         palette_bits=palette_bits,
     )
+
+
+def _record_bits(geometry_bits: int, feature_bits: int) -> int:
+    """Bits of a record: a whole number of 4, and its geometry lies in two words wherever it starts."""
+    stride = -(-(geometry_bits + feature_bits) // 4) * 4
+    if geometry_bits > 32 + gcd(stride, 32):
+        stride = -(-stride // 8) * 8
+    return stride
 
 
 def _step_below(extent: float, count: int) -> float:
