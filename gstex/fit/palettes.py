@@ -11,16 +11,17 @@ import numpy as np
 from numba import njit, prange
 
 from ..format.layout import palette_words
+from .quantise import record_bits
 
 # Bits of the palettes that are tried. The more Gaussians, the more entries pay.
 CHOICES: tuple[tuple[int, ...], ...] = (
-    (4,), (8,), (4, 4), (5, 5), (4, 4, 4),
+    (4,), (8,), (4, 4), (5, 5), (4, 4, 4), (5, 5, 5), (4, 4, 4, 4), (5, 5, 5, 5),
     (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
 )  # fmt: skip
 # Most words of the tables by those of the whole mip.
 MOST_TABLES = 0.25
-# Part of the error of k-means that is left when entries and choices have been improved against the picture.
-LEFT = 0.6
+# Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
+LEFT = 0.4
 # Slope of the squared error over the number of Gaussians, both in logarithms: 2.7 dB for twice as many.
 SLOPE = 0.9
 # Rounds of k-means for a palette, then of all palettes in turn, each given the others.
@@ -54,9 +55,8 @@ def choose_bits(
     count, channels = features.shape
 
     def value(added: float, bits: int, tables: int) -> float:
-        stride = -(-(geometry_bits + bits) // 4) * 4
-        gaussians = (budget_words - tables) * 32 / stride
-        return np.log(error + LEFT * added) - SLOPE * np.log(max(gaussians, 1e-9))
+        gaussians = (budget_words - tables) * 32 / record_bits(geometry_bits, bits)
+        return np.log(error + added) - SLOPE * np.log(max(gaussians, 1e-9))
 
     best: tuple[int, ...] = ()
     best_value = value(scalar_error, scalar_bits, 0)
@@ -65,7 +65,7 @@ def choose_bits(
         tables = palette_words(bits, channels)
         if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
             continue
-        added = rounding_error(scaled, share, bits, rng)
+        added = LEFT * rounding_error(scaled, share, bits, rng)
         if (this := value(added, sum(bits), tables)) < best_value:
             best, best_value = bits, this
     return best

@@ -120,7 +120,7 @@ def make_coding(
         inverse = -geometry[level == i][:, 3:5].astype(np.float64) / LN2
         scale_lo, scale_hi = float(np.float32(inverse.min())), float(inverse.max())
         feature_bits = sum(palette_bits) + int(bits.sum())
-        stride = _record_bits(x_bits + y_bits - POSITIONS_SHORT + other, feature_bits)
+        stride = record_bits(x_bits + y_bits + other, feature_bits)
         # Centres take what is left; they have at least two bits each, so that is no less than none.
         spare = min(stride - feature_bits, 32 + min(gcd(stride, 32), 8)) - (x_bits + y_bits + other)
         layouts.append(
@@ -153,12 +153,14 @@ def make_coding(
     )
 
 
-def _record_bits(geometry_bits: int, feature_bits: int) -> int:
-    """Bits of a record: a whole number of 4, and its geometry lies in two words wherever it starts."""
-    stride = -(-(geometry_bits + feature_bits) // 4) * 4
-    if geometry_bits > 32 + gcd(stride, 32):
-        stride = -(-stride // 8) * 8
-    return stride
+def record_bits(geometry_bits: int, feature_bits: int) -> int:
+    """Bits of a record: a whole number of 4, and its geometry lies in two words wherever it starts.
+
+    geometry_bits: what is asked for, of which positions may have POSITIONS_SHORT less.
+    """
+    least = geometry_bits - POSITIONS_SHORT
+    stride = -(-(least + feature_bits) // 4) * 4
+    return stride if least <= 32 + gcd(stride, 32) else -(-stride // 8) * 8
 
 
 def _step_below(extent: float, count: int) -> float:
