@@ -123,8 +123,8 @@ class Line:
 def test_the_search_brackets_the_target():
     line = Line()
     row = bench_compare.compare_material(line)[0]
-    # 35 dB is 5/6 of a doubling over 1000 bytes: 1782 bytes; from a guess of 1500 bytes, step 1.
-    assert line.asked == [1, 2] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
+    # 35 dB is 5/6 of a doubling over 1000 bytes: 1782 bytes; from a guess of 750 bytes, step -1.
+    assert line.asked == [-1, 2, 1] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
     assert row["astc_ratio"] == pytest.approx(3000 / (1000 * 2 ** (5 / 6))) and row["counted"] == "yes"
     assert row["astc_usual_bpp"] == 4.0 and row["worst_map"] == "ao"
 
@@ -137,7 +137,7 @@ def test_the_search_goes_on_until_no_map_is_too_far_below():
     line.hulls = {"astc": [replace(dot, maps={"ao": dot.maps["ao"] + 6}) for dot in line.hulls["astc"]]}
     line.usual["ASTC 12x12"] = replace(line.usual["ASTC 12x12"], bytes=8000)
     row = bench_compare.compare_material(line)[0]
-    assert row["counted"] == "no" and row["gstex_bpp"] == "1.782" and line.asked == [1, 2, 3]
+    assert row["counted"] == "no" and row["gstex_bpp"] == "1.782" and line.asked == [-1, 2, 1, 3]
     assert row["gstex_bpp_within"] == "2.828" and row["astc_ratio_within"] == pytest.approx(3 / 2**1.5)
 
 
@@ -154,8 +154,8 @@ def test_the_ratio_with_mips():
 @pytest.mark.parametrize(
     "quality, smallest, asked, expected",
     [
-        (45.0, -6, [1, 5, 4], "5.657"),  # lacks 12 dB: a jump of four steps, then back to the neighbour
-        (99.0, -6, [1, 5, 6], ">8.000"),  # never
+        (45.0, -6, [-1, 3, 5, 4], "5.657"),  # lacks 18 dB: a jump of four steps, one of two, then back to the neighbour
+        (99.0, -6, [-1, 3, 6, 5], ">8.000"),  # never
         (20.0, -6, [-1, -2, -3, -4], "0.315"),
         (20.0, -2, [-1, -2, -3], "<=0.500"),  # the budget holds no Gaussian below
     ],

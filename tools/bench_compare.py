@@ -290,7 +290,7 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     target = usual.qualities[criterion]
     theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
     maps = theirs["astc"].maps
-    ours = _search(measured, criterion, target, theirs["astc"].bytes / 2, usual.bytes)
+    ours = _search(measured, criterion, target, theirs["astc"].bytes / 4, usual.bytes)
     name, deficit, counts = worst_map(ours.maps, maps)
     within = ours if counts else _search(measured, criterion, target, ours.bytes, usual.bytes, maps)
 
