@@ -156,8 +156,8 @@ def test_the_ratio_with_mips():
     [
         (45.0, -6, [-1, 3, 5, 4], "5.657"),  # lacks 18 dB: a jump of four steps, one of two, then back to the neighbour
         (99.0, -6, [-1, 3, 6, 5], ">8.000"),  # never
-        (20.0, -6, [-1, -2, -3, -4], "0.315"),
-        (20.0, -2, [-1, -2, -3], "<=0.500"),  # the budget holds no Gaussian below
+        (20.0, -6, [-3, -4, -1, -2], "0.315"),  # then up to 27 dB, where no map is more than 2 below the mix
+        (20.0, -2, [-3, 1, 0, -1, -2], "<=0.500"),  # the budget holds no Gaussian below
     ],
 )
 def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
