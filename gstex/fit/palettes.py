@@ -21,7 +21,7 @@ CHOICES: tuple[tuple[int, ...], ...] = (
 # Most words of the tables by those of the whole mip.
 MOST_TABLES = 0.25
 # Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
-LEFT = 0.4
+LEFT = 0.5
 # Slope of the squared error over the number of Gaussians, both in logarithms: 2.7 dB for twice as many.
 SLOPE = 0.9
 # Rounds of k-means for a palette, then of all palettes in turn, each given the others.
