@@ -8,7 +8,7 @@ are searched). An engine does the heavy work (fit/engine.py); this file is the s
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -232,7 +232,7 @@ class Fit:
         """
         first, rounds = self.step_count, self.settings.settle
         for n in range(1, rounds + 1):
-            near, blend = self._points(lambda codes=geometry: quantiser.decode(codes), stored)
+            near, blend = self._points(partial(quantiser.decode, geometry), stored)
             self.engine.improve_features(near, blend(), stored, palettes_too=not self.task.above)
             if n % PUSH_EVERY == 1:
                 self._push_maps(self._errors(quantiser.decode(geometry), stored.values()))
@@ -340,7 +340,7 @@ class Fit:
 
     def _map_weights(self, errors: np.ndarray) -> np.ndarray:
         """What the channels should count, float64 [C] of mean 1, for the errors of `_errors`; there are maps."""
-        return map_weights(self._per_texel(errors), self._coefficients, self.plain.maps)
+        return map_weights(self._per_texel(errors), self._coefficients, self._maps)
 
     def _per_texel(self, errors: np.ndarray) -> np.ndarray:
         """Mean squared errors by channel of the sums of `_errors`."""
@@ -362,6 +362,12 @@ class Fit:
         self.engine = self.parameters.engine = self.make_engine(self.task, self.settings, self.background)
         self.engine.set_pyramid(self.pyramid)
 
+    @property
+    def _maps(self) -> np.ndarray:
+        """Of the task; there are maps."""
+        assert self.plain.maps is not None
+        return self.plain.maps
+
     @cached_property
     def _coefficients(self) -> np.ndarray:
         """Of the picture, see fit/balance.py."""
@@ -370,7 +376,7 @@ class Fit:
     @cached_property
     def _turned_coefficients(self) -> np.ndarray:
         """Of the picture with every map's channels decorrelated."""
-        return coefficients(decorrelated(self.plain.image, self.plain.maps))
+        return coefficients(decorrelated(self.plain.image, self._maps))
 
     # -- steps
 
