@@ -234,4 +234,4 @@ def test_relocation_where_hardly_any_gaussian_is_left():
     before = len(fit.parameters.geometry)
     fit.task = replace(task, budget_words=34)
     fit._relocate(0.9)
-    assert 1 <= len(fit.parameters.geometry) < 0.5 * 0.9 * before
+    assert 1 <= len(fit.parameters.geometry) < 0.9 * before
