@@ -15,7 +15,7 @@ MAX_LEVELS = 16
 # Log-amplitudes stay within -7..7; the format allows up to 8.
 AMPLITUDE_MOST = 7.0
 # Gaussians of one level that a texel may see on average, for all levels but the finest.
-MOST_VISIBLE = 16
+MOST_VISIBLE = 14
 
 
 @dataclass(frozen=True)

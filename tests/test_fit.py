@@ -10,8 +10,8 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics
 from gstex.errors import BudgetError, UsageError
-from gstex.fit.fit import Fit
-from gstex.fit.settings import make_settings
+from gstex.fit.fit import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
+from gstex.fit.settings import Settings, make_settings
 from gstex.fit.task import Task
 from gstex.material import Channel, Material, load_material
 
@@ -223,15 +223,56 @@ def test_sample_at_texel_centres_is_decode(filter):
     np.testing.assert_allclose(texture.sample(uv, filter=filter), texture.decode().reshape(-1, 3), atol=1e-4)
 
 
+def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Fit:
+    """The fit of an image [H, W, 3] that repeats."""
+    image = image.astype(np.float32)
+    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+                stack_channels=3, budget_words=400, count=count)  # fmt: skip
+    return Fit(task, settings, np.random.default_rng(0), lambda *state: None)
+
+
+def smooth(size: int) -> np.ndarray:
+    """Waves without edges, [size, size, 3]."""
+    y, x = np.mgrid[0:size, 0:size] * 2 * np.pi / size
+    return 0.5 + np.stack([np.sin(x) * np.cos(2 * y), np.sin(x + y), np.cos(2 * x - y)], axis=2) / 4
+
+
+NOISE = np.random.default_rng(3).random((48, 48, 3))
+
+
+@pytest.mark.parametrize("image, low, high", [(smooth(48), 1.2, SLOPE_MOST), (NOISE, SLOPE_LEAST, 0.7)])
+def test_slope_is_steep_for_what_is_smooth_and_flat_for_noise(image, low, high):
+    """What more Gaussians gain is measured by another fit, which leaves this one as it is."""
+    settings = replace(make_settings("fast", "direct", "l2"), steps=200)
+    fits = [fit_of(image, settings, count=40), fit_of(image, settings, count=40)]
+    for fit in fits:
+        fit._start()
+        fit._optimise(30)
+    assert fits[0].slope == SLOPE
+    slope = fits[0]._measure_slope()
+    assert low <= slope <= high
+    assert slope == fits[1]._measure_slope()
+    for fit in fits:
+        fit._optimise(40)
+    for name in ("geometry", "features"):
+        np.testing.assert_array_equal(getattr(fits[0].parameters, name), getattr(fits[1].parameters, name))
+
+
+@pytest.mark.parametrize("count, importance", [(1, 1), (20, 0)])
+def test_slope_that_cannot_be_measured(count, importance):
+    """Of a single Gaussian, and of a picture of which nothing counts."""
+    fit = fit_of(waves(16, 16), make_settings("fast", "direct", "l2"), count=count)
+    fit.plain = fit.task = replace(fit.task, importance=fit.task.importance * importance)
+    fit._start()
+    assert fit._measure_slope() == SLOPE
+
+
 def test_relocation_where_hardly_any_gaussian_is_left():
     """The count may fall below the number that was to move."""
-    image = waves(16, 16).astype(np.float32)
-    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
-                stack_channels=3, budget_words=400)  # fmt: skip
-    fit = Fit(task, make_settings("fast", "direct", "l2"), np.random.default_rng(0), lambda *state: None)
+    fit = fit_of(waves(16, 16), make_settings("fast", "direct", "l2"))
     fit._start()
     fit._optimise(2)
     before = len(fit.parameters.geometry)
-    fit.task = replace(task, budget_words=34)
+    fit.task = replace(fit.task, budget_words=34)
     fit._relocate(0.9)
     assert 1 <= len(fit.parameters.geometry) < 0.9 * before

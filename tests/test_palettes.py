@@ -206,7 +206,8 @@ def test_entries_are_stored_to_half_a_step(palette_count):
 # Choosing
 
 
-def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float = 0.01, added: float | None = None):
+def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float = 0.01, added: float | None = None,
+           slope: float = 0.9):  # fmt: skip
     """Bits chosen for records with a geometry of 36 bits.
 
     error: of the fit, a Gaussian. added: what own codes of scalar_bits bits add to it; None for a quarter.
@@ -214,7 +215,7 @@ def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float 
     count, channels = features.shape
     own = (error / 4 if added is None else added) * count
     return choose_bits(features, np.ones(channels), np.ones(count), error * count, own, scalar_bits, 36, budget,
-                       np.random.default_rng(0))  # fmt: skip
+                       slope, np.random.default_rng(0))  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 15, 30])
@@ -246,6 +247,13 @@ def test_more_gaussians_outweigh_a_little_more_error():
     features = clustered(3000, 8, 40, spread=0.01)
     assert choice(features, budget=3000 * 84 // 32, scalar_bits=48, added=0.0)
     assert choice(features, budget=3000 * 84 // 32, scalar_bits=48, error=1e-5, added=0.0) == ()
+
+
+def test_fewer_bits_where_gaussians_lower_the_error_fast():
+    """Where twice as many Gaussians gain hardly anything, each may as well be exact."""
+    features = clustered(3000, 8, 1000, spread=0.01)
+    bits = [sum(choice(features, budget=3000 * 84 // 32, scalar_bits=96, added=0.0, slope=s)) for s in (2.0, 0.9, 0.1)]
+    assert 0 < bits[0] < bits[1] and bits[2] == 0  # own codes
 
 
 def test_own_codes_that_are_cheaper_stay():

@@ -22,8 +22,6 @@ CHOICES: tuple[tuple[int, ...], ...] = (
 MOST_TABLES = 0.25
 # Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
 LEFT = 0.5
-# Slope of the squared error over the number of Gaussians, both in logarithms: 2.7 dB for twice as many.
-SLOPE = 0.9
 # Rounds of k-means for a palette, then of all palettes in turn, each given the others.
 ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
 # Gaussians that are looked at to choose bits: that many, and that many for each entry.
@@ -42,6 +40,7 @@ def choose_bits(
     scalar_bits: int,
     geometry_bits: int,
     budget_words: int,
+    slope: float,
     rng: np.random.Generator,
 ) -> tuple[int, ...]:
     """The bits of palettes that serve a fit best; () for codes of its own for every channel.
@@ -51,12 +50,13 @@ def choose_bits(
             of a Gaussian's error counts.
         error: squared error of the fit. scalar_error: what own codes of together scalar_bits bits add to it.
         geometry_bits: of a record. budget_words: for tables and records.
+        slope: how the squared error falls with more Gaussians, both in logarithms: 0.9 is 2.7 dB for twice as many.
     """
     count, channels = features.shape
 
     def value(added: float, bits: int, tables: int) -> float:
         gaussians = (budget_words - tables) * 32 / record_bits(geometry_bits, bits)
-        return np.log(error + added) - SLOPE * np.log(max(gaussians, 1e-9))
+        return np.log(error + added) - slope * np.log(max(gaussians, 1e-9))
 
     best: tuple[int, ...] = ()
     best_value = value(scalar_error, scalar_bits, 0)
