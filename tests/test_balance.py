@@ -87,6 +87,10 @@ def test_a_push_adds_to_the_map_that_is_far_behind():
     # Level maps stay level, though all are behind what is asked of them; and so do maps that are ahead.
     np.testing.assert_allclose(push(np.ones(3), [0.01, 0.01, 0.01]), 1.0)
     np.testing.assert_allclose(push(np.ones(3), [0.9 * SLACK, 0.5 * SLACK, 3 - 1.4 * SLACK])[:2], 1.0)
+    # One that is a little behind is left alone, unless it was pushed before.
+    close = [0.0099, 0.0099, 0.0102]
+    np.testing.assert_allclose(push(np.ones(3), close), 1.0)
+    assert push(np.array([1, 1, 1.5]), close)[2] > 1.5
     behind = [0.005, 0.005, 0.02]
     once = push(np.ones(3), behind)
     np.testing.assert_allclose(once, [1, 1, np.sqrt(2 / SLACK)], rtol=1e-2)

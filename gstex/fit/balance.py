@@ -14,9 +14,10 @@ BLOCK, MOST_BLOCKS = 8, 4096
 # The weight of a map is its error by the fair one, to this power, within these limits.
 POWER = 0.5
 LEAST, MOST = 0.4, 2.5
-# Once features settle to what is stored a map is pushed while its error is more than SLACK times the fair one (0.3 dB
-# below it): by the square root of what it is above that, up to as many times as MOST_PUSHED.
-SLACK, MOST_PUSHED = 10**-0.03, 8.0
+# Once features settle to what is stored a map whose error is more than BEHIND times the fair one (0.3 dB above it) is
+# pushed until it is SLACK times that (0.3 dB below): by the square root of what it is above that, up to as many times
+# as MOST_PUSHED.
+BEHIND, SLACK, MOST_PUSHED = 10**0.03, 10**-0.03, 8.0
 # Mean squared error of rounding to 8 bits: below it no map is better than another.
 ROUNDING = 1 / (12 * 255**2)
 _BISECTIONS = 40
@@ -94,7 +95,7 @@ def pushed(
 ) -> np.ndarray:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
     above what is fair: the step of the multiplier of a constraint (dual ascent, in logarithms). One map at least is
-    not pushed.
+    not pushed, and none that was never more than BEHIND: where all are noise nothing would be gained by it.
 
     Fair is the larger error of two codecs: one stores every channel alone, one the principal axes of every map.
 
@@ -104,7 +105,8 @@ def pushed(
         turned: as `squares`, of the `decorrelated` picture.
     """
     above = np.minimum(_above_fair(errors, squares, maps), _above_fair(errors, turned, maps))
-    pushes = np.maximum(pushes * np.sqrt(above / SLACK)[maps], 1)
+    factors = np.where((above[maps] > BEHIND) | (pushes > 1), np.sqrt(above / SLACK)[maps], 1)
+    pushes = np.maximum(pushes * factors, 1)
     return np.minimum(pushes / pushes.min(), MOST_PUSHED)
 
 
