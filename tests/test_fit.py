@@ -244,7 +244,7 @@ NOISE = np.random.default_rng(3).random((48, 48, 3))
 def test_slope_is_steep_for_what_is_smooth_and_flat_for_noise(image, low, high):
     """What more Gaussians gain is measured by another fit, which leaves this one as it is."""
     settings = replace(make_settings("fast", "direct", "l2"), steps=200)
-    fits = [fit_of(image, settings, count=40), fit_of(image, settings, count=40)]
+    fits = [fit_of(image, settings, count=40) for _ in range(3)]
     for fit in fits:
         fit._start()
         fit._optimise(30)
@@ -252,10 +252,19 @@ def test_slope_is_steep_for_what_is_smooth_and_flat_for_noise(image, low, high):
     slope = fits[0]._measure_slope()
     assert low <= slope <= high
     assert slope == fits[1]._measure_slope()
-    for fit in fits:
-        fit._optimise(40)
+    for fit in fits[1:]:  # of which the last has measured nothing
+        fit._optimise(36)
     for name in ("geometry", "features"):
-        np.testing.assert_array_equal(getattr(fits[0].parameters, name), getattr(fits[1].parameters, name))
+        np.testing.assert_array_equal(getattr(fits[1].parameters, name), getattr(fits[2].parameters, name))
+
+
+def test_palettes_are_chosen_by_the_slope_that_was_measured(monkeypatch):
+    slopes = []
+    monkeypatch.setattr("gstex.fit.fit.choose_bits", lambda *measured: slopes.append(measured[-2]) or ())
+    fit = fit_of(smooth(48), make_settings("fast", "direct", "l2"), count=40)
+    fit._start()
+    fit._optimise(60)
+    assert slopes and set(slopes) == {fit.slope} and fit.slope != SLOPE
 
 
 @pytest.mark.parametrize("count, importance", [(1, 1), (20, 0)])

@@ -484,7 +484,8 @@ class Fit:
     def _measure_slope(self) -> float:
         """How the error falls with more Gaussians: from 5 dB for twice as many on smooth maps to 0.2 dB on noise.
 
-        From another fit of half as many, as far as this one is; it tells the slope of finished fits within a decibel.
+        From another fit of half as many, as far as this one is; it tells the slope of finished fits within a decibel,
+        unless the error of a fit swings by more than that from step to step.
         """
         half = Fit(replace(self.plain, count=max(1, len(self.parameters.geometry) // 2)), self.settings,
                    self.rng.spawn(1)[0], lambda *state: None, self.make_engine)  # fmt: skip
