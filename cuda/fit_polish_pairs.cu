@@ -30,26 +30,29 @@ static __device__ __forceinline__ unsigned long long rank_of(int g) {
 //
 // row: [N + 1], column: neighbours in CSR form. colour: [N], -1 for none yet. A warp a Gaussian.
 extern "C" __global__ void fit_colour(const int *row, const int *column, int count, int *colour) {
+    __shared__ unsigned used_of[WARPS][32];
     const int g = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x & 31;
     if (g >= count || colour[g] >= 0) return;
+    unsigned *used = used_of[threadIdx.x / 32];
     const unsigned long long rank = rank_of(g);
     for (int base = 0;; base += 1024) {
-        unsigned used = 0; // of colours base + 32 lane and up
+        used[lane] = 0; // of colours base + 32 lane and up
+        __syncwarp();
         for (int from = row[g]; from < row[g + 1]; from += 32) {
             const int other = from + lane < row[g + 1] ? column[from + lane] : g;
             const bool above = rank_of(other) > rank;
-            const int taken = above ? ((volatile const int *)colour)[other] : base;
-            if (__any_sync(FULL, above && taken < 0)) return; // in a later round
-            for (unsigned there = __ballot_sync(FULL, above); there; there &= there - 1) {
-                const int at = __shfl_sync(FULL, taken, __ffs(int(there)) - 1) - base;
-                if (at >= 0 && at / 32 == lane) used |= 1u << (at & 31);
-            }
+            const int at = (above ? ((volatile const int *)colour)[other] : base) - base;
+            if (__any_sync(FULL, above && at + base < 0)) return; // in a later round
+            if (above && at >= 0 && at < 1024) atomicOr(used + at / 32, 1u << (at & 31));
         }
-        const unsigned free = __ballot_sync(FULL, used != FULL);
-        if (!free) continue; // all of 1024
+        __syncwarp();
+        const unsigned free = __ballot_sync(FULL, used[lane] != FULL);
+        if (!free) {
+            __syncwarp();
+            continue; // all of 1024
+        }
         const int word = __ffs(int(free)) - 1;
-        const unsigned bits = ~__shfl_sync(FULL, used, word);
-        if (lane == 0) colour[g] = base + 32 * word + __ffs(int(bits)) - 1;
+        if (lane == 0) colour[g] = base + 32 * word + __ffs(int(~used[word])) - 1;
         return;
     }
 }

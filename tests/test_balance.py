@@ -10,6 +10,7 @@ from gstex.fit.balance import (
     MOST,
     MOST_PUSHED,
     SLACK,
+    Spectrum,
     coefficients,
     decorrelated,
     fair_errors,
@@ -43,21 +44,21 @@ def test_water_filling_by_hand():
     """Half of the first channel's coefficients are 1 and half 0; all of the second's are 4. At level 1/2 the first has
     1/4 of error and the second 1/2; at level 2 (more than there is in the first) 1/2 and 2."""
     squares = np.array([[1, 0] * 8, [4, 4] * 8], np.float32)
-    np.testing.assert_allclose(fair_errors(squares, 0.375), [0.25, 0.5], rtol=1e-4)
-    np.testing.assert_allclose(fair_errors(squares, 1.25), [0.5, 2.0], rtol=1e-4)
-    np.testing.assert_allclose(fair_errors(squares, 99.0), [0.5, 4.0], rtol=1e-4)
+    np.testing.assert_allclose(fair_errors(Spectrum.of(squares), 0.375), [0.25, 0.5], rtol=1e-4)
+    np.testing.assert_allclose(fair_errors(Spectrum.of(squares), 1.25), [0.5, 2.0], rtol=1e-4)
+    np.testing.assert_allclose(fair_errors(Spectrum.of(squares), 99.0), [0.5, 4.0], rtol=1e-4)
 
 
 def test_weights_follow_what_is_fair():
-    squares = np.full((3, 64), 1.0, np.float32)  # the same is fair to all
+    spectrum = Spectrum.of(np.full((3, 64), 1.0, np.float32))  # the same is fair to all
     maps = np.array([0, 0, 2])  # numbers need not be dense
-    even = map_weights(np.full(3, 0.01), squares, maps)
+    even = map_weights(np.full(3, 0.01), spectrum, maps)
     np.testing.assert_allclose(even, 1.0, rtol=1e-3)
-    behind = map_weights(np.array([0.01, 0.01, 0.04]), squares, maps)
+    behind = map_weights(np.array([0.01, 0.01, 0.04]), spectrum, maps)
     assert behind[0] == behind[1] < 1 < behind[2] and behind.mean() == pytest.approx(1)
     # Of a map the mean counts: one channel of it may be worse than another.
-    np.testing.assert_allclose(map_weights(np.array([0.015, 0.005, 0.01]), squares, maps), 1.0, rtol=1e-3)
-    extreme = map_weights(np.array([0.0] * 15 + [0.5]), np.full((16, 64), 1.0, np.float32), np.arange(16))
+    np.testing.assert_allclose(map_weights(np.array([0.015, 0.005, 0.01]), spectrum, maps), 1.0, rtol=1e-3)
+    extreme = map_weights(np.array([0.0] * 15 + [0.5]), Spectrum.of(np.ones((16, 64), np.float32)), np.arange(16))
     assert extreme[15] / extreme[0] == pytest.approx(MOST / LEAST)
 
 
@@ -73,7 +74,7 @@ def test_grey_in_three_channels_is_one_channel_of_detail():
         np.testing.assert_allclose((after**2).sum(axis=2), (before**2).sum(axis=2), rtol=1e-4)
     spread = np.sort(turned[:, :, :3].std(axis=(0, 1)))
     assert spread[1] < 1e-3 and spread[2] == pytest.approx(np.sqrt(3) * grey.std(), rel=1e-3)
-    fair = fair_errors(coefficients(turned), 0.01)
+    fair = fair_errors(Spectrum.of(coefficients(turned)), 0.01)
     assert fair[:3].mean() < 0.5 * fair[3:].mean()
     assert np.array_equal(decorrelated(image, np.arange(6)), image)  # six maps of a channel each
 
@@ -82,7 +83,7 @@ def test_a_push_adds_to_the_map_that_is_far_behind():
     squares, maps = np.full((3, 64), 1.0, np.float32), np.arange(3)  # the same is fair to all
 
     def push(pushes: np.ndarray, errors: list[float], turned: np.ndarray = squares) -> np.ndarray:
-        return pushed(pushes, np.array(errors), squares, turned, maps)
+        return pushed(pushes, np.array(errors), Spectrum.of(squares), Spectrum.of(turned), maps)
 
     # Level maps stay level, though all are behind what is asked of them; and so do maps that are ahead.
     np.testing.assert_allclose(push(np.ones(3), [0.01, 0.01, 0.01]), 1.0)
@@ -105,7 +106,7 @@ def test_a_push_adds_to_the_map_that_is_far_behind():
 
 
 def test_nothing_is_divided_by_nothing():
-    weights = map_weights(np.zeros(2), np.zeros((2, 64), np.float32), np.array([0, 1]))
+    weights = map_weights(np.zeros(2), Spectrum.of(np.zeros((2, 64), np.float32)), np.array([0, 1]))
     np.testing.assert_allclose(weights, 1.0)
 
 

@@ -128,7 +128,7 @@ def test_identical_pictures_lose_nothing():
     _, target, importance = perceptual_case(3, 20, 30, 3)
     loss, v_image, squared = Perceptual(DEVICE, 20, 30, 3)(target, target, importance)
     assert float(loss) == 0 and float(squared) == 0
-    assert np.abs(v_image).max() < 1e-5
+    assert np.abs(v_image).max() < 5e-5  # rounding: it is about 5 where pictures differ
 
 
 def test_values_without_importance_do_not_matter():

@@ -28,8 +28,8 @@ import gpu_material  # noqa: E402
 import gpu_parts  # noqa: E402
 import gpu_timing  # noqa: E402
 
-TINY = gpu_parts.Sizes(material=128, fits=(64, 80), efforts=("fast", "normal"), points=400, copied=1 << 12, turns=8,
-                       threads=512, least=0.0)  # fmt: skip
+TINY = gpu_parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "fast")), points=400, copied=1 << 12,
+                       turns=8, threads=512, least=0.0)  # fmt: skip
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatc
     assert all(row["ns"] > 0 for row in rows) and found["decoding"]["copy_gb_s"] > 0
     assert found["decoding"]["file"] == "128x128, fitted on cpu"
     fits = [(row["effort"], row["size"]) for row in found["fits"]["rows"]]
-    assert fits == [("fast", 64), ("fast", 80), ("normal", 64), ("normal", 80)]
+    assert fits == [("fast", 64), ("normal", 80), ("fast", 80)]
     assert all(row["psnr"] > 5 and 0 < row["fit_seconds"] < row["seconds"] for row in found["fits"]["rows"])
     assert "fits" in result.output and "effort normal, channels 8" in result.output
     assert str(tmp_path) not in json.dumps(whole)
@@ -166,6 +166,21 @@ def alone(tmp_path: Path, script: str, seconds: float = 30.0) -> dict[str, Any]:
 def test_what_a_process_wrote_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert alone(tmp_path, """open("part.json", "w").write('{"result": {"a": 1}}')""") == {"result": {"a": 1}}
+
+
+def test_what_a_process_leaves_running_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = """
+        import subprocess, sys, time
+        beat = "import time\\nwhile True: open('beats', 'a').write('.'); time.sleep(0.05)"
+        subprocess.Popen([sys.executable, "-c", beat])
+        while not __import__("os").path.exists("beats"): time.sleep(0.05)
+        open("part.json", "w").write('{"result": {"a": 1}}')
+    """
+    assert alone(tmp_path, script) == {"result": {"a": 1}}
+    beats = (tmp_path / "beats").stat().st_size
+    time.sleep(0.5)
+    assert (tmp_path / "beats").stat().st_size == beats > 0
 
 
 def test_a_crash_keeps_what_was_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -235,7 +250,7 @@ def test_fits_that_time_is_too_short_for_are_left_out_and_named(tmp_path: Path, 
     context = context_for(tmp_path, seconds=0.0)
     rows = gpu_parts.fits(context)["rows"]
     assert "psnr" in rows[0]  # nothing is known before the first
-    assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 4
+    assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 3
 
 
 def test_timings_without_a_compressed_file_make_one(tmp_path: Path, quick: None) -> None:
@@ -260,6 +275,12 @@ def test_sanitizers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="memcheck ends with 9: =========  Invalid read"):
         gpu_parts.sanitizers(context)
     assert context.kept["memcheck"]["findings"] == 3  # type: ignore[attr-defined]
+    script = 'case "$2" in racecheck) sleep 60;; *) echo "========= ERROR SUMMARY: 0 errors"; esac'
+    fake_tool(tmp_path, monkeypatch, script)
+    context = context_for(tmp_path, seconds=2.0)
+    with pytest.raises(RuntimeError, match="racecheck not done after 2 s"):
+        gpu_parts.sanitizers(context)
+    assert context.kept["memcheck"]["findings"] == 0  # type: ignore[attr-defined]
     (tmp_path / "compute-sanitizer").unlink()
     monkeypatch.setattr(gpu_parts.shutil, "which", lambda *_, **__: None)
     assert "not on the path" in gpu_parts.sanitizers(context)["not_run"]

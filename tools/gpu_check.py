@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -125,7 +126,8 @@ def run_alone(command: Sequence[str], seconds: float, file: Path) -> dict[str, A
             code = child.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
-            _stop(child)
+        finally:
+            _sweep(child)
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     if code is None:
         found["error"] = f"stopped after {seconds:.0f} s"
@@ -135,10 +137,11 @@ def run_alone(command: Sequence[str], seconds: float, file: Path) -> dict[str, A
     return found
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
+def _sweep(child: subprocess.Popen[bytes]) -> None:
+    """End a process, and all that it started: what it left running would use the GPU while the next part measures."""
     if hasattr(os, "killpg"):
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # nothing is left
+            os.killpg(child.pid, signal.SIGKILL)
     else:
         child.kill()
     child.wait()

@@ -12,8 +12,11 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ __all__ = ["LARGE", "PARTS", "Context", "Sizes"]
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
 _NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
+_WORKERS = 3  # of each part that runs tests, where pytest-xdist is installed and there are cores enough
 _GRACE = 8.0  # seconds for an interrupted command to end
 _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
@@ -41,11 +45,14 @@ _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 @dataclass(frozen=True)
 class Sizes:
     """How much the parts do. material: texels along an edge of what is compressed whole. fits: the same of the timed
-    fits. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a measurement."""
+    fits, and their effort. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a
+    measurement."""
 
-    material: int = 2048
-    fits: tuple[int, ...] = (1024, 2048)
-    efforts: tuple[str, ...] = ("fast", "normal", "thorough")
+    material: int = 1024
+    fits: tuple[tuple[int, str], ...] = (
+        (512, "fast"), (512, "normal"), (1024, "fast"), (512, "thorough"), (2048, "fast"), (1024, "normal"),
+        (1024, "thorough"), (2048, "normal"),
+    )  # fmt: skip
     points: int = 2048 * 2048
     copied: int = 1 << 29
     turns: int = 4096
@@ -80,7 +87,9 @@ class Context:
 def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
     """Run pytest in tests/ -> counts, and the tests that fail, with a line each."""
     report = context.folder / f"{name}.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
+    workers = ["-n", str(_WORKERS)] if find_spec("xdist") and (os.cpu_count() or 1) >= 4 * _WORKERS else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *workers]
+    command += arguments
     late: RuntimeError | None = None
     try:
         done = _run(command, context.left)
@@ -150,24 +159,33 @@ def sanitizers(context: Context) -> dict[str, Any]:
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
     if tool is None:
         return {"not_run": "compute-sanitizer is not on the path; it comes with the CUDA toolkit"}
-    result: dict[str, Any] = {}
-    for check in ("memcheck", "racecheck"):
-        child = [sys.executable, str(_ROOT / "tools/gpu_check.py"), "--part", "small", "--folder", str(context.folder)]
-        command = [tool, "--tool", check, "--error-exitcode", "9", *child, "--seconds", str(int(context.left))]
-        started = time.monotonic()
-        done = _run(command, context.left)
-        found = re.findall(r"ERROR SUMMARY: (\d+)|RACECHECK SUMMARY: (\d+)", done.stdout)
-        result[check] = {
-            "exit": done.returncode,
-            "findings": sum(int(a or b) for a, b in found) if found else None,
-            "seconds": time.monotonic() - started,
-            "first": next((line for line in done.stdout.splitlines() if line.startswith("=========  ")), None),
-        }
-        context.keep(result)
-        if done.returncode:
-            why = result[check]["first"] or _last_line(done.stdout)
-            raise RuntimeError(f"{check} ends with {done.returncode}: {why}")
+    checks = ("memcheck", "racecheck")
+    with ThreadPoolExecutor(len(checks)) as pool:
+        result = dict(zip(checks, pool.map(partial(_sanitize, context, tool), checks), strict=True))
+    context.keep(result)
+    for check, found in result.items():
+        if found["exit"]:
+            raise RuntimeError(f"{check} {found['failed']}")
     return result
+
+
+def _sanitize(context: Context, tool: str, check: str) -> dict[str, Any]:
+    """What one of the tools finds; exit: 0 if it ends well and finds nothing."""
+    child = [sys.executable, str(_ROOT / "tools/gpu_check.py"), "--part", "small", "--folder", str(context.folder)]
+    command = [tool, "--tool", check, "--error-exitcode", "9", *child, "--seconds", str(int(context.left))]
+    started = time.monotonic()
+    try:
+        done = _run(command, context.left)
+    except RuntimeError as error:
+        return {"exit": 1, "findings": None, "seconds": time.monotonic() - started, "failed": str(error)}
+    summary = re.findall(r"ERROR SUMMARY: (\d+)|RACECHECK SUMMARY: (\d+)", done.stdout)
+    first = next((line for line in done.stdout.splitlines() if line.startswith("=========  ")), None)
+    return {
+        "exit": done.returncode,
+        "findings": sum(int(a or b) for a, b in summary) if summary else None,
+        "seconds": time.monotonic() - started,
+        "failed": f"ends with {done.returncode}: {first or _last_line(done.stdout)}" if done.returncode else None,
+    }
 
 
 def small(context: Context) -> dict[str, Any]:
@@ -212,14 +230,16 @@ def parity(context: Context) -> dict[str, Any]:
 def compress(context: Context) -> dict[str, Any]:
     """A whole `gstex.compress` of a large material, with mips; the file is what the timings read."""
     size = context.sizes.material
+    first = _first_fit(context)
     material = _material(context, size)
     _free(context.device)
     texture = gstex.compress(material, device=context.fit_device)
     texture.save(context.folder / _COMPRESSED)
     report = texture.report
     names = ("psnr", "psnr_sampled", "bpp", "gaussians", "candidates_mean", "candidates_max", "file_bytes", "seconds")
-    result = {"size": size, "channels": texture.channels, "mips": texture.mip_count, "backend": report["backend"],
-              **{name: report[name] for name in names}, **_memory(context.device)}  # fmt: skip
+    result = {**first, "size": size, "channels": texture.channels, "mips": texture.mip_count,
+              "backend": report["backend"], **{name: report[name] for name in names},
+              **_memory(context.device)}  # fmt: skip
     context.keep(result)
     again = gstex.load(context.folder / _COMPRESSED)
     decoded = GpuTexture(again, context.device).decode()
@@ -258,42 +278,48 @@ def _texture_to_read(context: Context) -> tuple[Texture, str]:
 def fits(context: Context) -> dict[str, Any]:
     """Seconds and PSNR of the fit of mip 0 by size and effort; what would not fit in the time is left out."""
     sizes = context.sizes
-    result: dict[str, Any] = {"rows": []}
-    started = time.monotonic()
-    gstex.compress(_material(context, 128), effort="fast", mips=False, device=context.fit_device)
-    result["first_seconds"] = time.monotonic() - started  # with all that is compiled
+    result: dict[str, Any] = {**_first_fit(context), "rows": []}
     context.keep(result)
     known: float | None = None  # seconds of a step and a texel
-    for effort in sizes.efforts:
-        for size in sizes.fits:
-            row: dict[str, Any] = {"size": size, "effort": effort}
-            work = EFFORTS[effort][0] * size * size
-            if known is not None and known * work > context.left:
-                row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
-            else:
-                row.update(_timed_fit(context, size, effort))
-                known = row["seconds"] / work
-            result["rows"].append(row)
-            context.keep(result)
+    for size, effort in sizes.fits:
+        row: dict[str, Any] = {"size": size, "effort": effort}
+        work = EFFORTS[effort][0] * size * size
+        if known is not None and known * work > context.left:
+            row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
+        else:
+            row.update(_timed_fit(context, size, effort))
+            known = row["seconds"] / work
+        result["rows"].append(row)
+        context.keep(result)
     return result
+
+
+def _first_fit(context: Context) -> dict[str, float]:
+    """A small fit, for all that is compiled then: no part of what is measured."""
+    started = time.monotonic()
+    gstex.compress(_material(context, 128), effort="fast", device=context.fit_device)
+    return {"first_seconds": time.monotonic() - started}
 
 
 def _timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
     material = _material(context, size)
-    stages: dict[str, float] = {}
+    begun: dict[str, float] = {}
 
     def note(progress: gstex.Progress) -> None:
-        stages.setdefault(progress.stage, time.monotonic())
+        begun.setdefault(progress.stage, time.monotonic())
 
     _free(context.device)
     started = time.monotonic()
     texture = gstex.compress(material, effort=effort, mips=False, device=context.fit_device, progress=note)
-    report = texture.report
+    ended, report = time.monotonic(), texture.report
+    ends = [*list(begun.values())[1:], ended]
     return {
         "channels": texture.channels,
         "steps": EFFORTS[effort][0],
-        "seconds": time.monotonic() - started,
-        "fit_seconds": stages["measure"] - started,  # without measuring, which the CPU does
+        "seconds": ended - started,
+        "fit_seconds": begun["measure"] - started,  # without measuring, which the CPU does
+        **{f"{stage}_seconds": end - begin for (stage, begin), end in zip(begun.items(), ends, strict=True)
+           if stage not in ("fit", "measure")},
         "psnr": report["psnr"],
         "bpp": report["bpp"],
         "gaussians": report["gaussians"],
@@ -361,9 +387,9 @@ PARTS: dict[str, tuple[Callable[[Context], dict[str, Any]], float, bool]] = {
     "tests of decode": (tests_of_decode, 170, True),
     "tests of fit": (tests_of_fit, 170, True),
     "tests of shaders": (tests_of_shaders, 100, True),
-    "sanitizers": (sanitizers, 170, True),
-    "compress": (compress, 120, False),
+    "compress": (compress, 170, False),
     "decoding": (decoding, 90, False),
+    "sanitizers": (sanitizers, 100, False),
     "fits": (fits, 300, False),
     "small": (small, 150, False),
 }

@@ -153,7 +153,7 @@ class CupyDevice:
             if shared > _DEFAULT_SHARED_BYTES and compiled.max_dynamic_shared_size_bytes < shared:
                 compiled.max_dynamic_shared_size_bytes = shared
             with self.on_stream_of(*args):
-                passed = tuple(a if isinstance(a, np.generic) else self.xp.asarray(a) for a in args)
+                passed = tuple(a if isinstance(a, (np.generic, self.xp.ndarray)) else self.xp.asarray(a) for a in args)
                 compiled(grid, block, passed, shared_mem=shared)
 
         return launch

@@ -7,6 +7,8 @@ coefficient of every channel an error of at most one level, the same for all. Fo
 the error of the fit, a map that is worse in the fit counts more, and one that is better counts less.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 # Side of the blocks whose coefficients are taken, and about how many of them say enough of a picture.
@@ -65,33 +67,56 @@ def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
     return turned.astype(np.float32)
 
 
-def fair_errors(squares: np.ndarray, mean: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Spectrum:
+    """Squares of the coefficients of a picture in ascending order, float32 [C, K], and the sums of the first 0 .. K of
+    them, float64 [C, K + 1]: a fit asks what is fair some hundred times."""
+
+    ordered: np.ndarray
+    sums: np.ndarray
+
+    @staticmethod
+    def of(squares: np.ndarray) -> "Spectrum":
+        """squares: of `coefficients`."""
+        ordered = np.sort(squares, axis=1)
+        sums = np.zeros((len(ordered), ordered.shape[1] + 1))
+        np.cumsum(ordered, axis=1, dtype=np.float64, out=sums[:, 1:])
+        return Spectrum(ordered, sums)
+
+    def errors(self, level: float) -> np.ndarray:
+        """Mean squared error of every channel whose coefficients have an error of at most `level`, float64 [C]."""
+        below = np.array([np.searchsorted(row, np.float32(level)) for row in self.ordered])
+        count = self.ordered.shape[1]
+        return (self.sums[np.arange(len(below)), below] + (count - below) * level) / count
+
+
+def fair_errors(spectrum: Spectrum, mean: float) -> np.ndarray:
     """The mean squared error of every channel, float64 [C], whose mean over channels is `mean`, or all there is if that
-    is less, by reverse water-filling. squares: of `coefficients`."""
-    low, high = 1e-12, float(squares.max(initial=0.0)) + 1e-12
+    is less, by reverse water-filling."""
+    low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
     for _ in range(_BISECTIONS):
         level = np.sqrt(low * high)
-        if np.minimum(squares, np.float32(level)).mean(dtype=np.float64) < mean:
+        if spectrum.errors(level).mean() < mean:
             low = level
         else:
             high = level
-    return np.minimum(squares, np.float32(high)).mean(axis=1, dtype=np.float64)
+    return spectrum.errors(high)
 
 
-def map_weights(errors: np.ndarray, squares: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def map_weights(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray) -> np.ndarray:
     """What the channels of every map should count, float64 [C] of mean 1.
 
     Args:
         errors: mean squared error of every channel in the fit, float64 [C].
-        squares: of `coefficients` of the picture, [C, K].
+        spectrum: of the picture.
         maps: number of the map of every channel, int [C].
     """
-    weight = np.clip(_above_fair(errors, squares, maps) ** POWER, LEAST, MOST)[maps]
+    weight = np.clip(_above_fair(errors, spectrum, maps) ** POWER, LEAST, MOST)[maps]
     return weight / weight.mean()
 
 
 def pushed(
-    pushes: np.ndarray, errors: np.ndarray, squares: np.ndarray, turned: np.ndarray, maps: np.ndarray
+    pushes: np.ndarray, errors: np.ndarray, spectrum: Spectrum, turned: Spectrum, maps: np.ndarray
 ) -> np.ndarray:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
     above what is fair: the step of the multiplier of a constraint (dual ascent, in logarithms). One map at least is
@@ -101,18 +126,18 @@ def pushed(
 
     Args:
         pushes: of the step before, float [C]; 1 in the beginning.
-        errors, squares, maps: see `map_weights`.
-        turned: as `squares`, of the `decorrelated` picture.
+        errors, spectrum, maps: see `map_weights`.
+        turned: as `spectrum`, of the `decorrelated` picture.
     """
-    above = np.minimum(_above_fair(errors, squares, maps), _above_fair(errors, turned, maps))
+    above = np.minimum(_above_fair(errors, spectrum, maps), _above_fair(errors, turned, maps))
     factors = np.where((above[maps] > BEHIND) | (pushes > 1), np.sqrt(above / SLACK)[maps], 1)
     pushes = np.maximum(pushes * factors, 1)
     return np.minimum(pushes / pushes.min(), MOST_PUSHED)
 
 
-def _above_fair(errors: np.ndarray, squares: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def _above_fair(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray) -> np.ndarray:
     """The error of every map by the fair one, float64 [maps.max() + 1]."""
-    fair = fair_errors(squares, float(errors.mean()))
+    fair = fair_errors(spectrum, float(errors.mean()))
     count = np.maximum(np.bincount(maps), 1)
     here, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
     return here / expected

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..cells import CUT, Pyramid, make_pyramid
 from ..format.layout import palette_words
-from .balance import coefficients, decorrelated, map_weights, pushed
+from .balance import Spectrum, coefficients, decorrelated, map_weights, pushed
 from .engine import NO_JITTER, CpuEngine, MakeEngine
 from .features import StoredFeatures
 from .palettes import choose_bits, to_grid
@@ -338,7 +338,7 @@ class Fit:
         if plain.maps is None or plain.above:
             return
         found = self._per_texel(errors)
-        pushes = pushed(self.pushes, found, self._coefficients, self._turned_coefficients, plain.maps)
+        pushes = pushed(self.pushes, found, self._spectrum, self._turned_spectrum, plain.maps)
         if not np.array_equal(pushes, self.pushes):
             factors = self.map_factors / self.pushes * pushes
             self._weigh_maps(factors / factors.mean())
@@ -347,7 +347,7 @@ class Fit:
 
     def _map_weights(self, errors: np.ndarray) -> np.ndarray:
         """What the channels should count, float64 [C] of mean 1, for the errors of `_errors`; there are maps."""
-        return map_weights(self._per_texel(errors), self._coefficients, self._maps)
+        return map_weights(self._per_texel(errors), self._spectrum, self._maps)
 
     def _per_texel(self, errors: np.ndarray) -> np.ndarray:
         """Mean squared errors by channel of the sums of `_errors`."""
@@ -376,14 +376,14 @@ class Fit:
         return self.plain.maps
 
     @cached_property
-    def _coefficients(self) -> np.ndarray:
+    def _spectrum(self) -> Spectrum:
         """Of the picture, see fit/balance.py."""
-        return coefficients(self.plain.image)
+        return Spectrum.of(coefficients(self.plain.image))
 
     @cached_property
-    def _turned_coefficients(self) -> np.ndarray:
+    def _turned_spectrum(self) -> Spectrum:
         """Of the picture with every map's channels decorrelated."""
-        return coefficients(decorrelated(self.plain.image, self._maps))
+        return Spectrum.of(coefficients(decorrelated(self.plain.image, self._maps)))
 
     # -- steps
 
