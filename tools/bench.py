@@ -5,6 +5,7 @@
     python tools/bench.py rd --full     whole materials
     python tools/bench.py rd --trial W  rows of an experiment, added to rd-trials.csv
     python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
+    python tools/bench.py fits          the files that compare measures, many at a time, on a GPU perhaps
     python tools/bench.py images        single pictures at low rates, against JPEG and AVIF
     python tools/bench.py importance    regions that matter, with and without an importance map
     python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
@@ -31,6 +32,7 @@ sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
 from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
+from bench_fits import fits  # noqa: E402
 from bench_images import images  # noqa: E402
 from bench_importance import importance  # noqa: E402
 from bench_mips import mips  # noqa: E402
@@ -70,6 +72,7 @@ def bench() -> None:
 
 bench.add_command(compare)
 bench.add_command(filtering)
+bench.add_command(fits)
 bench.add_command(images)
 bench.add_command(importance)
 bench.add_command(mips)

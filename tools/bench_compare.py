@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from bench_fits import Fitted, sha256
 from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
 from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
@@ -79,6 +80,8 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.option("--image-gs/--no-image-gs", default=True, show_default=True, help="Fit Image-GS too, as published.")
 @click.option("--image-gs-steps", type=click.IntRange(min=1), default=STEPS, show_default=True,
               help="The most steps of that; fewer are less than its authors take.")
+@click.option("--fits", "fits_folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of 'bench.py fits'; what it lacks is fitted here.")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this material; may be given many times.")
 @click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
@@ -88,20 +91,21 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.pass_context
 def compare(
     context: click.Context, mode: str | None, effort: str, qualities: tuple[str, ...], criteria: tuple[str, ...],
-    codecs: str, exhaustive: bool, image_gs: bool, image_gs_steps: int, names: tuple[str, ...], data: Path,
-    results: Path,
+    codecs: str, exhaustive: bool, image_gs: bool, image_gs_steps: int, fits_folder: Path | None,
+    names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
     cases = choose_cases(data, mode, names)
     asked = [q for q in QUALITIES if not qualities or q.removeprefix("ASTC ") in qualities]
     store = Store(results / STORE_NAME)
+    fitted = Fitted(fits_folder, mode=mode, effort=effort) if fits_folder else None
     with endings(context, results):
         rows: list[dict[str, Any]] = []
         image_gs_rows: list[dict[str, Any]] = []
         curves: dict[str, dict[str, Any]] = {}
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
-            measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label)
+            measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label, case.name, fitted)
             found = compare_material(measured, asked, criteria or tuple(CRITERIA))
             rows += [{"material": case.name, **row} for row in found]
             if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
@@ -111,6 +115,7 @@ def compare(
         settings = f"effort {effort}, sampling direct, seed {SEED}, codecs {codecs}"
         about = {**describe_run(typed_command(context)),
                  "settings": settings + (", exhaustive" if exhaustive else "")}  # fmt: skip
+        about |= {"fits": fitted.describe()} if fitted else {}
         written = write_table(results, name, f"Bytes at equal quality, {part}", about, COLUMNS, rows)
         written += write_table(results, f"{name}-summary", f"Bytes at equal quality, {part}: geometric means of the "
                                "ratios that count", about, SUMMARY, summarise(rows))  # fmt: skip
@@ -131,9 +136,11 @@ class _Measured:
     """What is known of one material; figures come from the store, or are found out and kept there."""
 
     def __init__(
-        self, material: Material, store: Store, effort: str, codecs: list[str], exhaustive: bool, label: str
-    ):
+        self, material: Material, store: Store, effort: str, codecs: list[str], exhaustive: bool, label: str,
+        case: str = "", fitted: Fitted | None = None,
+    ):  # fmt: skip
         self.material, self.label = material, label
+        self._case, self._fitted = case, fitted
         self._store, self._effort = store, effort
         self._code = code_version((*SOURCES, "compare/run.py"))
         settings = {"codecs": codecs, "exhaustive": exhaustive, "chain": True}
@@ -157,7 +164,9 @@ class _Measured:
         """gstex at 2^(step / 2) bits a texel; None if that does not hold a Gaussian."""
         if step not in self._fits:
             settings = {"bpp": 2.0 ** (step / 2), "effort": self._effort, "seed": SEED}
-            row = self._kept("gstex", settings, self._code, lambda: _fit_row(self.material, settings, self.label))
+            file = self._fitted.file(self._case, settings["bpp"]) if self._fitted else None
+            keyed = {**settings, "file": sha256(file)} if file else settings
+            row = self._kept("gstex", keyed, self._code, lambda: _fit_row(self.material, settings, self.label, file))
             self._fits[step] = Dot(**row["dot"]) if row["dot"] else None
         return self._fits[step]
 
@@ -246,20 +255,23 @@ def _baseline_row(material: Material, names: list[str], exhaustive: bool, label:
     }
 
 
-def _fit_row(material: Material, settings: dict[str, Any], label: str) -> dict[str, Any]:
+def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Path | None = None) -> dict[str, Any]:
+    """file: what was fitted with these settings before, else it is done now."""
     label = f"{label}: gstex at {settings['bpp']:.3g} bpp"
     draw = _line(label)
 
     def report(now: gstex.Progress) -> None:
         draw(f"{now.stage} {now.step}/{now.steps}")
 
-    try:
-        texture = gstex.compress(material, progress=report, **settings)
-    except BudgetError:
-        return {"dot": None}
-    with tempfile.TemporaryDirectory() as folder:  # what is measured is what a file holds
-        texture.save(Path(folder) / "bench.gstex")
-        texture = gstex.load(Path(folder) / "bench.gstex")
+    with tempfile.TemporaryDirectory() as folder:
+        if file is None:
+            try:
+                texture = gstex.compress(material, progress=report, **settings)
+            except BudgetError:
+                return {"dot": None}
+            file = Path(folder) / "bench.gstex"
+            texture.save(file)
+        texture = gstex.load(file)  # what is measured is what a file holds
     quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
     click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
     dot = _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality, texture.words.nbytes)

@@ -30,10 +30,10 @@ SOURCES = (
 )
 
 
-def code_version(sources: Sequence[str] = SOURCES) -> str:
+def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
     """Hash of the sources of the imported gstex that matter, and of the libraries that compute."""
     package = Path(gstex.__file__).parent
-    digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode())
+    digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode() if libraries else b"")
     for name in sources:
         path = package / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
