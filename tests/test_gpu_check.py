@@ -139,6 +139,42 @@ def test_parts_that_time_is_up_for_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert found["fits"]["error"] == "no time was left"
 
 
+def test_phases_come_one_after_the_other_and_what_measures_runs_alone() -> None:
+    running: set[str] = set()
+    seen: list[set[str]] = []
+
+    def runner(name: str, limit: float) -> dict[str, Any]:
+        running.add(name)
+        time.sleep(0.1)
+        seen.append(set(running))
+        running.remove(name)
+        return {}
+
+    names = ["compilation", "parity", "tests of fit", "sanitizers", "compress", "fits"]
+    gpu_check.check_all(names, 60, runner)
+    assert set().union(*seen[:2]) == {"compilation", "parity"}
+    assert set().union(*seen[2:4]) == {"tests of fit", "sanitizers"}
+    assert seen[4:] == [{"compress"}, {"fits"}]
+
+
+def test_compilation_is_a_fit_on_both(tmp_path: Path, quick: None) -> None:
+    assert gpu_parts.compile_all(context_for(tmp_path))["seconds"] > 0
+
+
+def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_alone(command: Any, seconds: float, file: Path, environment: dict[str, str]) -> dict[str, Any]:
+        asked[command[command.index("--part") + 1]] = environment
+        return {}
+
+    monkeypatch.setattr(gpu_check, "run_alone", run_alone)
+    monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 16)
+    for name in ("tests of fit", "fits"):
+        gpu_check._run_part(tmp_path, name, 10.0)
+    assert asked == {"tests of fit": {"NUMBA_NUM_THREADS": "4"}, "fits": {}}
+
+
 def test_a_runner_that_raises_is_recorded() -> None:
     def runner(name: str, limit: float) -> dict[str, Any]:
         if name == "compress":
@@ -166,6 +202,14 @@ def alone(tmp_path: Path, script: str, seconds: float = 30.0) -> dict[str, Any]:
 def test_what_a_process_wrote_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert alone(tmp_path, """open("part.json", "w").write('{"result": {"a": 1}}')""") == {"result": {"a": 1}}
+
+
+def test_a_process_gets_variables_besides_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = """import os; open("part.json", "w").write('{"result": ' + os.environ["COUNT"] + '}')"""
+    (tmp_path / "part.py").write_text(script)
+    found = gpu_check.run_alone([sys.executable, "part.py"], 30, tmp_path / "part.json", {"COUNT": "3"})
+    assert found == {"result": 3}
 
 
 def test_what_a_process_leaves_running_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,14 +40,14 @@ _RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 _SECONDS = 450.0
 _DISTRIBUTIONS = ("numpy", "numba", "torch")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
-_HIDDEN = ("small",)  # what other parts run
 
 # Runs a part for so many seconds at most -> {"result": ..., "error": ..., both where both are}.
 Runner = Callable[[str, float], dict[str, Any]]
+_COMPANY = 4  # processes that parts beside each other are, about; each takes its share of the cores
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice([name for name in PARTS if name not in _HIDDEN]),
+@click.option("--only", multiple=True, type=click.Choice([name for name, part in PARTS.items() if not part.hidden]),
               help="Parts to run, instead of all.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=_SECONDS, show_default=True,
               help="Time for everything.")
@@ -69,7 +69,7 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
     about = machine(device)
     slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
     out = out or _RESULTS / f"gpu-{slug}.json"
-    names = [name for name in PARTS if name in only or (not only and name not in _HIDDEN)]
+    names = [name for name, part in PARTS.items() if name in only or not (only or part.hidden)]
     with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
         found = check_all(names, seconds, partial(_run_part, Path(shared)))
     command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
@@ -82,7 +82,7 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
 
 
 def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str, Any]:
-    """Run parts: first those that may run side by side, then those that measure, one by one.
+    """Run parts: phase by phase those that may run side by side, then those that measure, one by one.
 
     Returns {"seconds": of all, "parts": {name: {"seconds", "result" and "error" where there are}}}.
     """
@@ -91,7 +91,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
 
     def run(name: str) -> None:
         begun = time.monotonic()
-        limit = min(PARTS[name][1], seconds - (begun - started))
+        limit = min(PARTS[name].seconds, seconds - (begun - started))
         if limit < 1:
             found: dict[str, Any] = {"error": "no time was left"}
         else:
@@ -102,11 +102,13 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
         parts[name] = {"seconds": round(time.monotonic() - begun, 1), **found}
         click.echo(f"{name}: {parts[name].get('error', 'done')}, {parts[name]['seconds']:.0f} s", err=True)
 
-    beside = [name for name in names if PARTS[name][2]]
-    with ThreadPoolExecutor(max(1, min(len(beside), (os.cpu_count() or 1) // 2))) as pool:
-        list(pool.map(run, beside))
+    phases = {name: phase for name in names if (phase := PARTS[name].phase) is not None}
+    for now in sorted(set(phases.values())):
+        beside = [name for name, phase in phases.items() if phase == now]
+        with ThreadPoolExecutor(max(1, min(len(beside), (os.cpu_count() or 1) // 2))) as pool:
+            list(pool.map(run, beside))
     for name in names:
-        if name not in beside:
+        if name not in phases:
             run(name)
     return {"seconds": round(time.monotonic() - started, 1), "parts": parts}
 
@@ -114,14 +116,17 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
 # ---- A part in a process of its own ---------------------------------------------------------------------------------
 
 
-def run_alone(command: Sequence[str], seconds: float, file: Path) -> dict[str, Any]:
+def run_alone(
+    command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Run a command that writes the JSON of `_run_here`; what it had written counts if it crashes or hangs.
 
-    It is told to end a little before it is stopped.
+    It is told to end a little before it is stopped. environment: variables that are added.
     """
     log = file.with_suffix(".log")
     with log.open("w") as stream:
-        child = subprocess.Popen(list(command), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(list(command), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+                                 env={**os.environ, **(environment or {})})  # fmt: skip
         try:
             code = child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -151,7 +156,9 @@ def _run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
     own = str(max(1.0, 0.93 * seconds - 3))  # to end by itself
     program = [sys.executable, str(Path(__file__).resolve())]
     command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
-    return run_alone(command, seconds, _result_file(folder, name))
+    threads = max(1, (os.cpu_count() or 1) // _COMPANY)
+    more = {} if PARTS[name].phase is None else {"NUMBA_NUM_THREADS": str(threads)}
+    return run_alone(command, seconds, _result_file(folder, name), more)
 
 
 def _result_file(folder: Path, name: str) -> Path:
@@ -173,7 +180,7 @@ def _run_here(name: str, context: Context) -> None:
 
     context.keep = keep
     try:
-        keep(PARTS[name][0](context))
+        keep(PARTS[name].run(context))
     except Exception as error:
         write(**({"result": kept} if kept else {}), error=_one_line(error))
         raise

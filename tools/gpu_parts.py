@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,11 @@ from gstex.fit.settings import EFFORTS
 from gstex.gl import surfaceless
 from gstex.material import Material, load_material
 
-__all__ = ["LARGE", "PARTS", "Context", "Sizes"]
+__all__ = ["LARGE", "PARTS", "Context", "Part", "Sizes"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
 _NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
-_WORKERS = 3  # of each part that runs tests, where pytest-xdist is installed and there are cores enough
 _GRACE = 8.0  # seconds for an interrupted command to end
 _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
@@ -87,9 +85,7 @@ class Context:
 def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
     """Run pytest in tests/ -> counts, and the tests that fail, with a line each."""
     report = context.folder / f"{name}.xml"
-    workers = ["-n", str(_WORKERS)] if find_spec("xdist") and (os.cpu_count() or 1) >= 4 * _WORKERS else []
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *workers]
-    command += arguments
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
     late: RuntimeError | None = None
     try:
         done = _run(command, context.left)
@@ -381,15 +377,35 @@ def _last_line(text: str) -> str:
     return _first_line("\n".join(reversed(text.splitlines())))
 
 
-# Name -> (what runs, seconds it may take at most, whether it may run beside others).
-PARTS: dict[str, tuple[Callable[[Context], dict[str, Any]], float, bool]] = {
-    "parity": (parity, 60, True),
-    "tests of decode": (tests_of_decode, 170, True),
-    "tests of fit": (tests_of_fit, 170, True),
-    "tests of shaders": (tests_of_shaders, 100, True),
-    "compress": (compress, 170, False),
-    "decoding": (decoding, 90, False),
-    "sanitizers": (sanitizers, 100, False),
-    "fits": (fits, 300, False),
-    "small": (small, 150, False),
+def compile_all(context: Context) -> dict[str, Any]:
+    """A small fit on the CPU and one on the GPU: what they compile is kept on the disk and is there for the others."""
+    started = time.monotonic()
+    for device in ("cpu", context.fit_device):
+        gstex.compress(_material(context, 128), effort="fast", device=device)
+    return {"seconds": time.monotonic() - started}
+
+
+@dataclass(frozen=True)
+class Part:
+    """run: what it does. seconds: that it may take at most. phase: parts of a phase run side by side, each with its
+    share of the cores, and phases one after the other; parts without one run last, each alone, and may measure.
+    hidden: what other parts run."""
+
+    run: Callable[[Context], dict[str, Any]]
+    seconds: float
+    phase: int | None = None
+    hidden: bool = False
+
+
+PARTS = {
+    "compilation": Part(compile_all, 150, phase=0),  # of what the tests would all compile at the same time
+    "parity": Part(parity, 60, phase=0),
+    "tests of shaders": Part(tests_of_shaders, 170, phase=0),
+    "tests of decode": Part(tests_of_decode, 170, phase=1),
+    "tests of fit": Part(tests_of_fit, 170, phase=1),
+    "sanitizers": Part(sanitizers, 170, phase=1),
+    "compress": Part(compress, 170),
+    "decoding": Part(decoding, 90),
+    "fits": Part(fits, 300),
+    "small": Part(small, 150, hidden=True),
 }
