@@ -14,7 +14,7 @@ __all__ = ["ProgressReporter"]
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
-_PREPARING = "preparing (the first run after an installation compiles, for about a minute)"
+_PREPARING = "preparing (the first run after an installation compiles, for a minute or two)"
 
 
 class Step(Protocol):
