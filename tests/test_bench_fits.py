@@ -20,6 +20,7 @@ import bench_fits  # noqa: E402
 from bench_store import Store  # noqa: E402
 
 RATES = (2.0, 4.0)
+SETTINGS = {"mode": None, "effort": "fast", "sampling": "direct", "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_a_file_for_every_material_and_rate(folder: Path) -> None:
     low, high = (gstex.load(folder / f"waves@{rate:g}.gstex").words.nbytes for rate in RATES)
     assert 1.6 * low < high < 2 * low
     about = json.loads((folder / "fits.json").read_text())
-    assert about["devices"] == ["cpu"] and about["settings"] == {"mode": None, "effort": "fast", "seed": 0}
+    assert about["devices"] == ["cpu"] and about["settings"] == SETTINGS
 
 
 def test_files_that_are_there_stay(folder: Path, data: Path, tmp_path: Path) -> None:
@@ -75,9 +76,9 @@ def test_compare_measures_the_files(folder: Path, data: Path, tmp_path: Path, mo
     monkeypatch.setattr(bench_compare.gstex, "compress", None)  # nothing is fitted
     monkeypatch.setattr(bench_compare, "_baseline_row", lambda *_: {"hulls": {}, "usual": {}})
     (case,) = bench_compare.choose_cases(data, None, ["waves"])
-    fitted = bench_fits.Fitted(folder, mode=None, effort="fast")
+    fitted = bench_fits.Fitted(folder, SETTINGS)
     measured = bench_compare._Measured(
-        case.load(), Store(tmp_path / "store"), "fast", ["astc"], False, "", case.name, fitted)
+        case.load(), Store(tmp_path / "store"), {"effort": "fast"}, ["astc"], False, "", case.name, fitted)
     dots = [measured.fit(step) for step in (2, 4)]
     assert [dot.chain for dot in dots] == [
         gstex.load(folder / f"waves@{rate:g}.gstex").words.nbytes for rate in RATES]  # fmt: skip
@@ -94,7 +95,8 @@ def test_files_of_other_settings_or_code_are_refused(folder: Path, data: Path, t
         assert result.exit_code == 1
         return result.output
 
-    assert "'effort': 'fast', 'seed': 0}, expected" in refused(folder, "--effort", "normal")
+    assert "'effort': 'fast', 'sampling': 'direct', 'seed': 0}, expected" in refused(folder, "--effort", "normal")
+    assert "'sampling': 'bilinear'" in refused(folder, "--effort", "fast", "--sampling", "bilinear")
     (tmp_path / "empty").mkdir()
     assert "empty: holds no fits.json of 'bench.py fits'; make one first" in refused(tmp_path / "empty")
     about = json.loads((folder / "fits.json").read_text())

@@ -71,6 +71,8 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+              help="What gstex is fitted for; bilinear takes four fetches, as block codecs do in hardware.")
 @click.option("--quality", "qualities", type=click.Choice([q.removeprefix("ASTC ") for q in QUALITIES]), multiple=True,
               help="Only that of this block size (may be repeated); the finest takes most of the time.")
 @click.option("--criterion", "criteria", type=click.Choice(list(CRITERIA)), multiple=True,
@@ -90,29 +92,32 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
               help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
 @click.pass_context
 def compare(
-    context: click.Context, mode: str | None, effort: str, qualities: tuple[str, ...], criteria: tuple[str, ...],
-    codecs: str, exhaustive: bool, image_gs: bool, image_gs_steps: int, fits_folder: Path | None,
-    names: tuple[str, ...], data: Path, results: Path,
+    context: click.Context, mode: str | None, effort: str, sampling: str, qualities: tuple[str, ...],
+    criteria: tuple[str, ...], codecs: str, exhaustive: bool, image_gs: bool, image_gs_steps: int,
+    fits_folder: Path | None, names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
     cases = choose_cases(data, mode, names)
     asked = [q for q in QUALITIES if not qualities or q.removeprefix("ASTC ") in qualities]
     store = Store(results / STORE_NAME)
-    fitted = Fitted(fits_folder, mode=mode, effort=effort) if fits_folder else None
+    how = {"effort": effort, "sampling": sampling}
+    fitted = Fitted(fits_folder, {"mode": mode, **how, "seed": SEED}) if fits_folder else None
     with endings(context, results):
         rows: list[dict[str, Any]] = []
         image_gs_rows: list[dict[str, Any]] = []
         curves: dict[str, dict[str, Any]] = {}
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
-            measured = _Measured(case.load(), store, effort, codecs.split(","), exhaustive, label, case.name, fitted)
+            measured = _Measured(case.load(), store, how, codecs.split(","), exhaustive, label, case.name, fitted)
             found = compare_material(measured, asked, criteria or tuple(CRITERIA))
             rows += [{"material": case.name, **row} for row in found]
             if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
                 image_gs_rows.append({"material": case.name, **row})
             curves[case.name] = {criterion: _series(measured, criterion) for criterion in _PLOTS}
         name, part = TABLES[mode]
-        settings = f"effort {effort}, sampling direct, seed {SEED}, codecs {codecs}"
+        if sampling == "bilinear":
+            name, part = f"{name}-bilinear", f"{part}, gstex fitted for bilinear sampling"
+        settings = f"effort {effort}, sampling {sampling}, seed {SEED}, codecs {codecs}"
         about = {**describe_run(typed_command(context)),
                  "settings": settings + (", exhaustive" if exhaustive else "")}  # fmt: skip
         about |= {"fits": fitted.describe()} if fitted else {}
@@ -136,12 +141,13 @@ class _Measured:
     """What is known of one material; figures come from the store, or are found out and kept there."""
 
     def __init__(
-        self, material: Material, store: Store, effort: str, codecs: list[str], exhaustive: bool, label: str,
+        self, material: Material, store: Store, how: dict[str, str], codecs: list[str], exhaustive: bool, label: str,
         case: str = "", fitted: Fitted | None = None,
     ):  # fmt: skip
+        """how: effort and sampling."""
         self.material, self.label = material, label
         self._case, self._fitted = case, fitted
-        self._store, self._effort = store, effort
+        self._store, self._how = store, {k: v for k, v in how.items() if v != "direct"}
         self._code = code_version((*SOURCES, "compare/run.py"))
         settings = {"codecs": codecs, "exhaustive": exhaustive, "chain": True}
         row = self._kept("baselines", settings, code_version(BASELINE_SOURCES),
@@ -163,7 +169,7 @@ class _Measured:
     def fit(self, step: int) -> Dot | None:
         """gstex at 2^(step / 2) bits a texel; None if that does not hold a Gaussian."""
         if step not in self._fits:
-            settings = {"bpp": 2.0 ** (step / 2), "effort": self._effort, "seed": SEED}
+            settings = {"bpp": 2.0 ** (step / 2), **self._how, "seed": SEED}
             file = self._fitted.file(self._case, settings["bpp"]) if self._fitted else None
             keyed = {**settings, "file": sha256(file)} if file else settings
             row = self._kept("gstex", keyed, self._code, lambda: _fit_row(self.material, settings, self.label, file))

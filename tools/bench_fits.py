@@ -21,7 +21,7 @@ import click
 from bench_cases import Case
 from bench_run import choose_cases, endings
 from bench_store import SOURCES, code_version
-from bench_table import describe_run
+from bench_table import describe_run, typed_command
 
 import gstex
 from gstex.cli.options import parse_rates
@@ -41,7 +41,8 @@ class Fitted:
     Raises click's errors if it is none, or if other settings or other code made its files.
     """
 
-    def __init__(self, folder: Path, *, mode: str | None, effort: str):
+    def __init__(self, folder: Path, expected: dict[str, Any]):
+        """expected: mode, effort, sampling and seed."""
         self.folder = folder
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -49,7 +50,6 @@ class Fitted:
             self.devices, self.commit = list(map(str, about["devices"])), str(about["about"]["gstex"])
         except (OSError, ValueError, KeyError, TypeError):
             raise click.ClickException(f"{folder}: holds no {ABOUT} of 'bench.py fits'; make one first") from None
-        expected = {"mode": mode, "effort": effort, "seed": SEED}
         if settings != expected:
             raise click.ClickException(f"{folder}: fitted with {settings}, expected {expected}")
         if code != code_version(SOURCES, libraries=False):
@@ -78,6 +78,7 @@ class _Job:
     case: Case
     rate: float
     effort: str
+    sampling: str
     device: str
     path: Path
 
@@ -85,7 +86,8 @@ class _Job:
         """Fit and write the file; returns its name, seconds and device, or why there is no file."""
         started = time.monotonic()
         try:
-            texture = gstex.compress(self.case.load(), bpp=self.rate, effort=self.effort, seed=SEED, device=self.device)
+            texture = gstex.compress(self.case.load(), bpp=self.rate, effort=self.effort, sampling=self.sampling,
+                                     seed=SEED, device=self.device)  # fmt: skip
         except BudgetError as error:
             return {"file": self.path.name, "error": str(error)}
         texture.save(self.path)
@@ -96,6 +98,7 @@ class _Job:
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits a texel.  [default: 2^(n / 2) from 0.125 to 11.3, those that compare looks at]")
@@ -109,23 +112,24 @@ class _Job:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
 @click.pass_context
 def fits(
-    context: click.Context, mode: str | None, effort: str, device: str, rates: list[float] | None,
+    context: click.Context, mode: str | None, effort: str, sampling: str, device: str, rates: list[float] | None,
     names: tuple[str, ...], jobs: int, seconds: float | None, data: Path, out: Path,
 ) -> None:  # fmt: skip
     """Fit what `compare --fits` reads; files that are there already are left as they are."""
     ends = time.monotonic() + (seconds or float("inf"))
     cases = choose_cases(data, mode, names)
+    settings = {"mode": mode, "effort": effort, "sampling": sampling, "seed": SEED}
     rates = rates or [2.0 ** (n / 2) for n in _STEPS]
     with endings(context, out):
         out.mkdir(parents=True, exist_ok=True)
-        devices = set(Fitted(out, mode=mode, effort=effort).devices if (out / ABOUT).exists() else ())
+        devices = set(Fitted(out, settings).devices if (out / ABOUT).exists() else ())
         jobs_left = [
-            _Job(case, rate, effort, device, out / file_name(case.name, rate)) for rate in rates for case in cases
-            if not (out / file_name(case.name, rate)).exists()
+            _Job(case, rate, effort, sampling, device, path) for rate in rates for case in cases
+            if not (path := out / file_name(case.name, rate)).exists()
         ]  # fmt: skip
         about = {
-            "about": describe_run(f"python tools/bench.py fits --effort {effort} --device {device}"),
-            "settings": {"mode": mode, "effort": effort, "seed": SEED},
+            "about": describe_run(typed_command(context)),
+            "settings": settings,
             "code": code_version(SOURCES, libraries=False),
         }
         rows = []
