@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -67,14 +68,26 @@ class Screen:
         while not is_so():
             assert self.process.poll() is None, f"ended while waiting for: {what}\n{self.errors.read_text()}"
             if time.monotonic() > end:
-                Image.fromarray(self.picture().astype(np.uint8)).save(self.errors.with_name("window.png"))
-                raise AssertionError(f"never came: {what}; see {self.errors.with_name('window.png')}")
+                last = self.picture()
+                Image.fromarray(last.astype(np.uint8)).save(self.errors.with_name("window.png"))
+                self.process.send_signal(signal.SIGABRT)  # faulthandler writes where it was
+                self.process.wait()
+                raise AssertionError(f"never came: {what}; see {self.errors.with_name('window.png')}, in short\n"
+                                     f"{sketch(last)}\nThe program was at\n{self.errors.read_text()}")  # fmt: skip
             time.sleep(0.1)
 
     def wait_for(self, is_right: Callable[[np.ndarray], bool], what: str) -> np.ndarray:
         """Wait until the window looks right; the picture of it."""
         self.wait_until(lambda: is_right(self.picture()), what)
         return self.picture()
+
+
+def sketch(picture: np.ndarray) -> str:
+    """The picture's light as characters, for a log that carries no pictures."""
+    signs = np.array(list(" .:-=+*#%@"))
+    cells = picture[: len(picture) // 16 * 16, : picture.shape[1] // 8 * 8].mean(axis=2)
+    light = cells.reshape(len(picture) // 16, 16, -1, 8).mean(axis=(1, 3))
+    return "\n".join("".join(row) for row in signs[(light / 25.6).astype(int)])
 
 
 @contextlib.contextmanager
@@ -91,8 +104,8 @@ def window(arguments: list[str], size: tuple[int, int], folder: Path) -> Iterato
         environment = {**os.environ, "DISPLAY": display, "NUMBA_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)}
         environment.pop("WAYLAND_DISPLAY", None)
         with (folder / "stderr.txt").open("w") as errors:
-            process = subprocess.Popen([sys.executable, "-m", "gstex", *arguments], env=environment, cwd=folder,
-                                       stderr=errors)  # fmt: skip
+            program = [sys.executable, "-X", "faulthandler", "-m", "gstex", *arguments]
+            process = subprocess.Popen(program, env=environment, cwd=folder, stderr=errors)
         yield Screen(display, process, size, folder / "stderr.txt")
     finally:
         for one in (process, server):

@@ -29,11 +29,13 @@ BACKGROUND_WEIGHT = F(constants.BACKGROUND_WEIGHT)
 MATH = {"reassoc", "contract", "nsz", "arcp"}
 
 
-# The two figures that decide by comparison (how finely to store, which Gaussians to move) are computed in the order
-# written, without fast maths: their last bits would differ between a kernel just compiled and one from the cache.
+# What decides by comparison (how finely to store, which Gaussians to move) is computed in the order written: numba
+# optimises a kernel once more when it stores it, and with fast maths sums may end in another order there, so that the
+# first run of a new installation gave other bits than the next. `fastmath=False` has to be said: a function without it
+# takes the flags of the function that calls it first.
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True, fastmath=False, forceinline=True)
 def _squared_error(out, target, importance, error, v_out):
     """Fill error [64] with the sum over channels of importance * (out - target)^2, and its gradient v_out [C, 64]."""
     error[:] = F(0)
@@ -45,7 +47,7 @@ def _squared_error(out, target, importance, error, v_out):
             v_out[c, k] = scaled + scaled
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True, fastmath=False, forceinline=True)
 def _removal_cost(weight, feature, out, target, importance):
     """Rise of the squared error over [C, 64] without the entry of normalised weight [64] and feature [C]."""
     cost = np.zeros(TEXELS, np.float32)
@@ -61,7 +63,7 @@ def _removal_cost(weight, feature, out, target, importance):
     return total
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True, fastmath=False, forceinline=True)
 def _squared_share(weight, importance):
     """Sum over [C, 64] of importance * weight^2 of the entry of normalised weight [64]."""
     share = np.zeros(TEXELS, np.float32)
