@@ -121,7 +121,7 @@ def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
     case = Case(2, count=80, size=(50, 40))
     # One is seen nowhere.
     samples = case.gpu_samples.only((case.gpu_blend().share > 0.05) & (case.gpu_samples.gaussian != 7))
-    row, column = cpu_features._neighbours(samples, 80)
+    row, column = cpu_features._neighbours(samples, cpu_features._Lists.of(samples, 80))
     pairs = samples.pairs
     np.testing.assert_array_equal(pairs.row, row)
     np.testing.assert_array_equal(pairs.column, column)
@@ -232,7 +232,7 @@ def test_bytes_of_palettes_end_as_those_of_the_cpu():
         entries = case.stored.entries[:, p]
         cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, entries, order, whole)
         before = case.gpu_stored.palettes.copy()
-        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, len(value), group, step, unit, gpu_gradient,
+        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, value.shape[1], group, step, unit, gpu_gradient,
                                       case.gpu_stored, p, size)  # fmt: skip
         assert (case.gpu_stored.palettes != before).any()
         np.testing.assert_array_equal(case.gpu_stored.palettes, case.stored.palettes)
@@ -252,7 +252,7 @@ def _cpu_quadratic(case):
     _, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
     _, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     step = case.stored.step.astype(np.float64)
-    return row.astype(np.int64), column.astype(np.int64), value, gradient, step, case.stored.whole()
+    return row.astype(np.int64), column, np.ascontiguousarray(value.T), gradient, step, case.stored.whole()
 
 
 @pytest.mark.parametrize("chunk", [2**14, 3])

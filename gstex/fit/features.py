@@ -19,7 +19,11 @@ from .tiles import TEXELS
 
 F = np.float32
 # Tiles whose products of shares are held at a time.
-CHUNK = 2048
+CHUNK = 512
+# Pairs whose common share in a tile, by their own, is below this are left out of the quadratic.
+SMALL = F(1e-4)
+# Gaussians that a thread takes at a time.
+PART = 256
 # The error falls by a thousandth of what the first sweep gains long before this many.
 MOST_SWEEPS = 30
 
@@ -84,36 +88,22 @@ def improve_features(samples: Samples, blend: Blend, stored: StoredFeatures, *, 
 
     blend: of the samples at these features. palettes_too: the entries of the palettes change as well.
     """
-    count, channels = stored.codes.shape
     group, firsts = _equal_channels(samples.importance)
-    row, column = _neighbours(samples, count)
-    value = np.zeros((len(firsts), len(column)))
-    gradient = np.zeros((count, channels))
-    entries = np.diff(samples.start)
-    for begin in range(0, len(entries), CHUNK):
-        tiles = np.arange(begin, min(begin + CHUNK, len(entries)))
-        squares = np.concatenate([[0], np.cumsum(entries[tiles] ** 2)])
-        gram = np.empty((len(firsts), squares[-1]), np.float32)
-        first = samples.start[begin]
-        slope = np.empty((samples.start[tiles[-1] + 1] - first, channels), np.float32)
-        _products(tiles, samples.view, samples.origin, samples.start, samples.gaussian, samples.image, samples.faded,
-                  blend.derived, samples.where, samples.extent, samples.importance, samples.target, blend.total,
-                  blend.out, firsts, squares, gram, slope)  # fmt: skip
-        _add(tiles, samples.start, samples.gaussian, squares, gram, slope, row, column, value, gradient)
+    row, column, value, gradient = _quadratic(samples, blend, firsts, len(stored.codes))
+    own = np.zeros((len(stored.codes), len(firsts)))
+    _diagonal(row, column, value, own)
     # In steps from here on: E = sum of gradient * steps + sum of A steps^2, channel by channel.
     step = stored.step.astype(np.float64)
-    own = np.zeros((len(firsts), count))
-    _diagonal(row, column, value, own)
     whole = stored.whole()
     for _ in range(MOST_SWEEPS):
         moved = _sweep(row, column, value, own, gradient, group, step, stored.columns(), stored.start, stored.last,
                        stored.entries, stored.codes, whole)  # fmt: skip
         if palettes_too:
             for p in range(len(stored.start) - 1):
-                order = np.argsort(stored.entries[:, p], kind="stable")
+                entry = np.ascontiguousarray(stored.entries[:, p])
                 palette = stored.palettes[stored.start[p] : stored.start[p + 1]]
-                _sweep_palette(row, column, value, gradient, group, step, palette, stored.entries[:, p], order,
-                               whole)  # fmt: skip
+                _sweep_palette(row, column, value, gradient, group, step, palette, entry,
+                               np.argsort(entry, kind="stable"), whole)  # fmt: skip
         if moved * 1000 <= whole.size:
             break
 
@@ -129,45 +119,51 @@ def _equal_channels(importance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return group, np.array(firsts)
 
 
-def _neighbours(samples: Samples, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The Gaussians that share a tile with each, in CSR form, sorted; each is its own neighbour."""
-    tile_of = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
+def _quadratic(
+    samples: Samples, blend: Blend, firsts: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A of the groups whose first channels are given, in CSR form, and dE / d feature.
+
+    Returns:
+        row int64 [N + 1] and column int32 [pairs], sorted, each Gaussian with itself among them; value float32
+        [pairs, G]; gradient float64 [N, C].
+    """
+    entries, channels = np.diff(samples.start), samples.target.shape[1]
+    slope = np.empty((samples.start[-1], channels), np.float32)
+    near_count, near, product = np.empty(samples.start[-1], np.int64), [], []
+    largest = np.add.reduceat(entries**2, np.arange(0, len(entries), CHUNK)).max()
+    gram = np.empty((len(firsts), largest), np.float32)
+    for begin in range(0, len(entries), CHUNK):
+        tiles = np.arange(begin, min(begin + CHUNK, len(entries)))
+        mine = slice(samples.start[begin], samples.start[tiles[-1] + 1])
+        squares = np.concatenate([[0], np.cumsum(entries[tiles] ** 2)])
+        _products(tiles, samples.view, samples.origin, samples.start, samples.gaussian, samples.image, samples.faded,
+                  blend.derived, samples.where, samples.extent, samples.importance, samples.target, blend.total,
+                  blend.out, firsts, squares, gram, slope[mine], near_count[mine])  # fmt: skip
+        at = np.concatenate([[0], np.cumsum(near_count[mine])])
+        near.append(np.empty(at[-1], np.int32))
+        product.append(np.empty((at[-1], len(firsts)), np.float32))
+        _list_near(tiles, samples.start, samples.gaussian, squares, gram, at, near[-1], product[-1])
     by_gaussian = np.argsort(samples.gaussian, kind="stable")
-    by_start = np.searchsorted(samples.gaussian[by_gaussian], np.arange(count + 1))
+    by_start = np.concatenate([[0], np.cumsum(np.bincount(samples.gaussian, minlength=count))])
+    lists = by_start, by_gaussian, np.concatenate([[0], np.cumsum(near_count)]), np.concatenate(near)
     row = np.zeros(count + 1, np.int64)
-    arguments = (samples.start, samples.gaussian, by_start, tile_of[by_gaussian], row)
-    _list_neighbours(*arguments, np.empty(0, np.int64))
-    column = np.empty(row[-1], np.int64)
-    _list_neighbours(*arguments, column)
-    return row, column
-
-
-@njit(cache=True)
-def _list_neighbours(start, gaussian, by_start, tile_of, row, column):
-    """Fill row, and column if it has room."""
-    seen = np.full(len(by_start) - 1, -1, np.int64)
-    count = 0
-    for g in range(len(by_start) - 1):
-        first = count
-        for i in range(by_start[g], by_start[g + 1]):
-            for e in range(start[tile_of[i]], start[tile_of[i] + 1]):
-                other = gaussian[e]
-                if seen[other] != g:
-                    seen[other] = g
-                    if len(column):
-                        column[count] = other
-                    count += 1
-        if len(column):
-            column[first:count] = np.sort(column[first:count])
-        row[g + 1] = count
+    gradient = np.zeros((count, channels))
+    _count_pairs(*lists, slope, row, gradient)
+    row = np.cumsum(row)
+    column, value = np.empty(row[-1], np.int32), np.zeros((row[-1], len(firsts)), np.float32)
+    _add_pairs(*lists, np.concatenate(product), row, column, value)
+    return row, column, value, gradient
 
 
 @njit(cache=True, fastmath=kernels.MATH, parallel=True)
 def _products(tiles, view, origin, start, gaussian, image, faded, derived, where, extent, importance, target, total,
-              out, firsts, squares, gram, slope):  # fmt: skip
-    """gram [G, ..]: for every tile the products of the shares of its entries, summed over its points.
+              out, firsts, squares, gram, slope, near_count):  # fmt: skip
+    """gram [G, ..]: for every tile the products of the shares of its entries, summed over its points; those of pairs
+    that hardly overlap are set to a negative number. As the sums over tiles keep Cauchy's inequality, all that is left
+    out of a pair is below SMALL of the root of what both have with themselves.
 
-    slope [E, C]: dE / d feature of an entry.
+    slope [E, C]: dE / d feature of an entry. near_count [E]: how many it overlaps with.
     """
     for i in prange(len(tiles)):
         tile = tiles[i]
@@ -197,34 +193,90 @@ def _products(tiles, view, origin, start, gaussian, image, faded, derived, where
                     for k in range(TEXELS):
                         s += scratch[k] * weight[b, k]
                     gram[n, squares[i] + a * count + b] = s
-                    gram[n, squares[i] + b * count + a] = s
-
-
-@njit(cache=True)
-def _add(tiles, start, gaussian, squares, gram, slope, row, column, value, gradient):
-    for i in range(len(tiles)):
-        first, count = start[tiles[i]], start[tiles[i] + 1] - start[tiles[i]]
+        near_count[offset : offset + count] = 1
         for a in range(count):
-            g = gaussian[first + a]
-            gradient[g] += slope[first - start[tiles[0]] + a]
+            for b in range(a):
+                counts = False
+                for n in range(len(firsts)):
+                    own = gram[n, squares[i] + a * (count + 1)] * gram[n, squares[i] + b * (count + 1)]
+                    product = gram[n, squares[i] + a * count + b]
+                    counts |= product * product > SMALL * SMALL * own
+                if counts:
+                    near_count[offset + a] += 1
+                    near_count[offset + b] += 1
+                for n in range(len(firsts)):
+                    product = gram[n, squares[i] + a * count + b] if counts else F(-1)
+                    gram[n, squares[i] + a * count + b] = product
+                    gram[n, squares[i] + b * count + a] = product
+
+
+@njit(cache=True, parallel=True)
+def _list_near(tiles, start, gaussian, squares, gram, at, near, product):
+    """The pairs of every entry that overlap: near [P], the other Gaussian, and product [P, G]."""
+    for i in prange(len(tiles)):
+        first = start[tiles[i]]
+        count = start[tiles[i] + 1] - first
+        for a in range(count):
+            to, offset = at[first - start[tiles[0]] + a], squares[i] + a * count
             for b in range(count):
-                low, high = row[g], row[g + 1] - 1
-                while low < high:
-                    middle = (low + high) // 2
-                    if column[middle] < gaussian[first + b]:
-                        low = middle + 1
-                    else:
-                        high = middle
-                for n in range(len(value)):
-                    value[n, low] += gram[n, squares[i] + a * count + b]
+                if gram[0, offset + b] >= 0:
+                    near[to] = gaussian[first + b]
+                    for n in range(len(gram)):
+                        product[to, n] = gram[n, offset + b]
+                    to += 1
+
+
+@njit(cache=True, parallel=True)
+def _count_pairs(by_start, by_gaussian, near_start, near, slope, row, gradient):
+    """How many neighbours each Gaussian has, to row[1:], and the sum of the slopes of its entries."""
+    count = len(by_start) - 1
+    for part in prange(-(-count // PART)):
+        seen = np.full(count, -1, np.int32)
+        for g in range(part * PART, min((part + 1) * PART, count)):
+            found = 0
+            for i in range(by_start[g], by_start[g + 1]):
+                e = by_gaussian[i]
+                for c in range(gradient.shape[1]):
+                    gradient[g, c] += slope[e, c]
+                for j in range(near_start[e], near_start[e + 1]):
+                    if seen[near[j]] != g:
+                        seen[near[j]] = g
+                        found += 1
+            row[g + 1] = found
+
+
+@njit(cache=True, parallel=True)
+def _add_pairs(by_start, by_gaussian, near_start, near, product, row, column, value):
+    """The neighbours of each Gaussian, sorted, and the sums of their products."""
+    count = len(by_start) - 1
+    for part in prange(-(-count // PART)):
+        place = np.full(count, -1, np.int64)  # of a neighbour in the lists
+        for g in range(part * PART, min((part + 1) * PART, count)):
+            first = row[g]
+            to = first
+            for i in range(by_start[g], by_start[g + 1]):
+                e = by_gaussian[i]
+                for j in range(near_start[e], near_start[e + 1]):
+                    if place[near[j]] < first:
+                        place[near[j]] = first
+                        column[to] = near[j]
+                        to += 1
+            column[first:to].sort()
+            for i in range(first, to):
+                place[column[i]] = i
+            for i in range(by_start[g], by_start[g + 1]):
+                e = by_gaussian[i]
+                for j in range(near_start[e], near_start[e + 1]):
+                    for n in range(value.shape[1]):
+                        value[place[near[j]], n] += product[j, n]
 
 
 @njit(cache=True)
 def _diagonal(row, column, value, own):
-    for g in range(own.shape[1]):
+    for g in range(len(own)):
         for i in range(row[g], row[g + 1]):
             if column[i] == g:
-                own[:, g] = value[:, i]
+                own[g] = value[i]
 
 
 @njit(cache=True)
@@ -279,10 +331,11 @@ def _sweep(row, column, value, own, gradient, group, step, columns, start, last,
     channels = whole.shape[1]
     wanted, scale = np.empty(channels), np.empty(channels)
     new_entries, new_codes = np.empty(len(start) - 1, np.int64), np.empty(channels, np.int64)
+    moved_channel, difference = np.empty(channels, np.int64), np.empty(channels)
     moved = 0
     for g in range(len(whole)):
         for c in range(channels):
-            curvature = own[group[c], g]
+            curvature = own[g, group[c]]
             wanted[c], scale[c] = whole[g, c], 0.0
             if curvature > 1e-9 and step[c] > 0:
                 wanted[c] -= gradient[g, c] / (2 * curvature * step[c])
@@ -298,47 +351,64 @@ def _sweep(row, column, value, own, gradient, group, step, columns, start, last,
         if gain <= 0:
             continue
         entries[g], codes[g] = new_entries, new_codes
+        count = 0
         for c in range(channels):
             new = new_codes[c]
             for p in range(len(new_entries)):
                 new += np.int64(columns[c, start[p] + new_entries[p]])
             if new != whole[g, c]:
-                moved += 1
-                difference = (new - whole[g, c]) * step[c]
+                moved_channel[count], difference[count] = c, 2 * ((new - whole[g, c]) * step[c])
                 whole[g, c] = new
-                for i in range(row[g], row[g + 1]):
-                    gradient[column[i], c] += 2 * difference * value[group[c], i]
+                count += 1
+        moved += count
+        _follow(g, row, column, value, group, moved_channel[:count], difference, gradient)
     return moved
+
+
+@njit(cache=True)
+def _follow(g, row, column, value, group, moved_channel, difference, gradient):
+    """The gradient once Gaussian g has moved by half of `difference` in some channels."""
+    for i in range(row[g], row[g + 1]):
+        for m in range(len(moved_channel)):
+            c = moved_channel[m]
+            gradient[column[i], c] += difference[m] * value[i, group[c]]
 
 
 @njit(cache=True)
 def _sweep_palette(row, column, value, gradient, group, step, palette, entry, order, whole):
     """Every byte of a palette in turn takes its best value, given all others. order: Gaussians by their entry."""
     channels = palette.shape[1]
-    curvature = np.zeros((len(value), len(palette)))
-    for g in range(len(entry)):
-        for i in range(row[g], row[g + 1]):
-            if entry[column[i]] == entry[g]:
-                curvature[:, entry[g]] += value[:, i]
-    last = 0
+    start = np.searchsorted(entry[order], np.arange(len(palette) + 1))
+    curvature = np.zeros((len(palette), value.shape[1]))
+    _add_curvature(row, column, value, entry, order, start, curvature)
+    moved_channel, difference = np.empty(channels, np.int64), np.empty(channels)
     for k in range(len(palette)):
-        first = last
-        while last < len(order) and entry[order[last]] == k:
-            last += 1
+        count = 0
         for c in range(channels):
-            if curvature[group[c], k] <= 1e-9 or step[c] == 0:
+            if curvature[k, group[c]] <= 1e-9 or step[c] == 0:
                 continue
             slope = 0.0
-            for j in range(first, last):
+            for j in range(start[k], start[k + 1]):
                 slope += gradient[order[j], c]
-            new = palette[k, c] + np.rint(-slope / (2 * curvature[group[c], k] * step[c]))
+            new = palette[k, c] + np.rint(-slope / (2 * curvature[k, group[c]] * step[c]))
             new = np.int64(min(max(new, 0), 255))
-            if new == palette[k, c]:
-                continue
-            difference = (new - palette[k, c]) * step[c]
-            for j in range(first, last):
-                g = order[j]
-                whole[g, c] += new - palette[k, c]
-                for i in range(row[g], row[g + 1]):
-                    gradient[column[i], c] += 2 * difference * value[group[c], i]
-            palette[k, c] = new
+            if new != palette[k, c]:
+                moved_channel[count], difference[count] = c, 2 * ((new - palette[k, c]) * step[c])
+                for j in range(start[k], start[k + 1]):
+                    whole[order[j], c] += new - palette[k, c]
+                palette[k, c] = new
+                count += 1
+        for j in range(start[k], start[k + 1]):
+            _follow(order[j], row, column, value, group, moved_channel[:count], difference, gradient)
+
+
+@njit(cache=True, parallel=True)
+def _add_curvature(row, column, value, entry, order, start, curvature):
+    """To [K, G] the sums of A_ij over the pairs whose Gaussians both have an entry."""
+    for k in prange(len(curvature)):
+        for j in range(start[k], start[k + 1]):
+            g = order[j]
+            for i in range(row[g], row[g + 1]):
+                if entry[column[i]] == k:
+                    for n in range(curvature.shape[1]):
+                        curvature[k, n] += value[i, n]
