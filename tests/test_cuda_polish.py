@@ -28,6 +28,7 @@ from gstex.fit.quantise import Quantiser
 from gstex.fit.search import MOVES
 from gstex.fit.search import improve_geometry as cpu_improve_geometry
 from gstex.fit.shared import SharedView
+from gstex.fit.tiles import group_by
 
 JITTER, WEIGHTS = 0.4, (0.5, 0.7)
 SIGMA_MIN = 0.3
@@ -121,10 +122,12 @@ def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
     case = Case(2, count=80, size=(50, 40))
     # One is seen nowhere.
     samples = case.gpu_samples.only((case.gpu_blend().share > 0.05) & (case.gpu_samples.gaussian != 7))
-    row, column = cpu_features._neighbours(samples, cpu_features._Lists.of(samples, 80))
+    together = np.zeros((80, 80), bool)
+    for first, last in pairwise(samples.start):
+        together[np.ix_(samples.gaussian[first:last], samples.gaussian[first:last])] = True
     pairs = samples.pairs
-    np.testing.assert_array_equal(pairs.row, row)
-    np.testing.assert_array_equal(pairs.column, column)
+    np.testing.assert_array_equal(pairs.row, np.concatenate([[0], np.cumsum(together.sum(axis=1))]))
+    np.testing.assert_array_equal(pairs.column, np.nonzero(together)[1])
     assert pairs.row[7] == pairs.row[8]
     tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
     np.testing.assert_array_equal(pairs.tile_of, tiles)
@@ -227,10 +230,10 @@ def test_bytes_of_palettes_end_as_those_of_the_cpu():
     for p, size in enumerate(case.gpu_stored.sizes):
         first = int(case.stored.start[p])
         palette = case.stored.palettes[first : first + size]
-        order = np.argsort(case.stored.entries[:, p], kind="stable")
         gpu_gradient = gradient.copy()
         entries = case.stored.entries[:, p]
-        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, entries, order, whole)
+        lists = group_by(entries, size)
+        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, entries, *lists, whole)
         before = case.gpu_stored.palettes.copy()
         gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, value.shape[1], group, step, unit, gpu_gradient,
                                       case.gpu_stored, p, size)  # fmt: skip

@@ -13,7 +13,7 @@ import torch
 from random_gaussians import random_scene
 
 from gstex.fit.cpu import CpuBackend
-from gstex.fit.features import StoredFeatures, improve_features, store
+from gstex.fit.features import SMALL, StoredFeatures, _quadratic, improve_features, store
 from gstex.fit.palettes import to_grid, train
 from gstex.fit.quantise import Precision, make_coding
 from gstex.fit.samples import collect
@@ -245,6 +245,37 @@ def test_what_does_not_count_does_not_move():
     case.samples = case.samples.only(~hidden[case.samples.gaussian])
     stored = case.improved(palettes_too=True)
     np.testing.assert_array_equal(stored.entries[hidden], case.stored.entries[hidden])
+
+
+@pytest.mark.parametrize("size, repeat", [((60, 50), False), ((60, 50), True), ((5, 3), True)])
+def test_quadratic_is_that_of_the_shares(size, repeat):
+    """Against all products of all shares. Pairs may be missing that hardly overlap, no others."""
+    scene = random_scene(11, *size, 60, 2, repeat=repeat, sigma=(0.4, 2.0))
+    backend = CpuBackend(scene.pyramid)
+    backend.set_target(scene.target, scene.importance)
+    backend.place(scene.placement, scene.geometry)
+    samples = collect(backend, [], 0.0, float(scene.importance.sum()), 1.0)
+    row, column, value, gradient = _quadratic(
+        samples, samples.blend(scene.geometry, scene.features, scene.background), np.array([0, 1]), 60
+    )
+
+    of_each = replace(samples, target=np.zeros((len(samples.view), 60, 64), np.float32))
+    share = of_each.blend(scene.geometry, np.eye(60, dtype=np.float32), np.zeros(60, np.float32)).out.astype(np.float64)
+    expected = np.einsum("tik,tjk,tnk->ijn", share, share, samples.importance.astype(np.float64))
+    own = np.sqrt(np.einsum("iin->in", expected))
+    dense = np.zeros_like(expected)
+    dense[np.repeat(np.arange(60), np.diff(row)), column] = value
+    np.testing.assert_allclose(dense, expected, rtol=1e-4, atol=1.01 * float(SMALL) * (own[:, None] * own).max())
+    assert (np.abs(dense - expected) <= 1.01 * float(SMALL) * own[:, None] * own + 1e-4 * expected).all()
+    if max(size) > 8:
+        tiles = np.zeros((60, len(samples.view)), bool)
+        tiles[samples.gaussian, np.repeat(np.arange(len(samples.view)), np.diff(samples.start))] = True
+        together = (tiles[:, None] & tiles).any(axis=2)
+        assert len(column) < 0.9 * together.sum()
+
+    difference = samples.blend(scene.geometry, scene.features, scene.background).out - samples.target
+    slope = 2 * np.einsum("tik,tnk,tnk->in", share, samples.importance, difference)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
 
 
 def test_channels_that_count_alike_and_not_alike():

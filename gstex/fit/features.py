@@ -15,7 +15,7 @@ from numba import njit, prange
 from . import kernels
 from .quantise import Coding
 from .samples import Blend, Samples
-from .tiles import TEXELS
+from .tiles import TEXELS, group_by
 
 F = np.float32
 # Tiles whose products of shares are held at a time.
@@ -100,10 +100,10 @@ def improve_features(samples: Samples, blend: Blend, stored: StoredFeatures, *, 
                        stored.entries, stored.codes, whole)  # fmt: skip
         if palettes_too:
             for p in range(len(stored.start) - 1):
-                entry = np.ascontiguousarray(stored.entries[:, p])
                 palette = stored.palettes[stored.start[p] : stored.start[p + 1]]
+                entry = np.ascontiguousarray(stored.entries[:, p])
                 _sweep_palette(row, column, value, gradient, group, step, palette, entry,
-                               np.argsort(entry, kind="stable"), whole)  # fmt: skip
+                               *group_by(entry, len(palette)), whole)  # fmt: skip
         if moved * 1000 <= whole.size:
             break
 
@@ -144,8 +144,7 @@ def _quadratic(
         near.append(np.empty(at[-1], np.int32))
         product.append(np.empty((at[-1], len(firsts)), np.float32))
         _list_near(tiles, samples.start, samples.gaussian, squares, gram, at, near[-1], product[-1])
-    by_gaussian = np.argsort(samples.gaussian, kind="stable")
-    by_start = np.concatenate([[0], np.cumsum(np.bincount(samples.gaussian, minlength=count))])
+    by_gaussian, by_start = group_by(samples.gaussian, count)
     lists = by_start, by_gaussian, np.concatenate([[0], np.cumsum(near_count)]), np.concatenate(near)
     row = np.zeros(count + 1, np.int64)
     gradient = np.zeros((count, channels))
@@ -375,10 +374,9 @@ def _follow(g, row, column, value, group, moved_channel, difference, gradient):
 
 
 @njit(cache=True)
-def _sweep_palette(row, column, value, gradient, group, step, palette, entry, order, whole):
-    """Every byte of a palette in turn takes its best value, given all others. order: Gaussians by their entry."""
+def _sweep_palette(row, column, value, gradient, group, step, palette, entry, order, start, whole):
+    """Every byte of a palette in turn takes its best value, given all others. order, start: group_by of the entries."""
     channels = palette.shape[1]
-    start = np.searchsorted(entry[order], np.arange(len(palette) + 1))
     curvature = np.zeros((len(palette), value.shape[1]))
     _add_curvature(row, column, value, entry, order, start, curvature)
     moved_channel, difference = np.empty(channels, np.int64), np.empty(channels)

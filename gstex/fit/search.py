@@ -15,7 +15,7 @@ from . import kernels
 from .kernels import HALF_LOG2E, LOG2E
 from .quantise import LN2, TAN_22_5, Quantiser
 from .samples import Blend, Samples
-from .tiles import TEXELS, TILE
+from .tiles import TEXELS, TILE, group_by
 
 F = np.float32
 CODES = 6
@@ -47,12 +47,10 @@ def improve_geometry(
     makes a sigma, in texels, smaller than that.
     """
     tile_of = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
-    by_gaussian = np.argsort(samples.gaussian, kind="stable")
-    by_start = np.searchsorted(samples.gaussian[by_gaussian], np.arange(len(codes) + 1))
+    by_gaussian, by_start = group_by(samples.gaussian, len(codes))
     batch = np.empty(len(codes), np.int64)
     batches = _choose_batches(by_start, tile_of[by_gaussian], len(samples.view), batch)
-    order = np.argsort(batch, kind="stable")
-    ends = np.searchsorted(batch[order], np.arange(batches + 1))
+    order, ends = group_by(batch, batches)
     lasts, cell, size, grids = quantiser.tables()
     for i in range(batches):
         _move(order[ends[i] : ends[i + 1]], by_start, by_gaussian, tile_of[by_gaussian], samples.image, samples.view,

@@ -53,8 +53,7 @@ def find_entries(pyramid: Pyramid, placement: np.ndarray, geometry: np.ndarray, 
     first_cell = np.concatenate([[0], np.cumsum(cells[:, 0] * cells[:, 1])])
     level = placement[:, 0]
     cell = first_cell[level] + placement[:, 2] * cells[level, 0] + placement[:, 1]
-    order = np.argsort(cell, kind="stable").astype(np.int32)
-    cell_start = np.searchsorted(cell[order], np.arange(first_cell[-1] + 1)).astype(np.int64)
+    order, cell_start = group_by(cell, int(first_cell[-1]))
 
     across, down = tile_counts(pyramid.width, pyramid.height)
     size = pyramid.cell_size.astype(np.float32)
@@ -70,9 +69,30 @@ def find_entries(pyramid: Pyramid, placement: np.ndarray, geometry: np.ndarray, 
                   visible_start, gaussian, image, state, counts[1:])  # fmt: skip
     keep = state > 0
     gaussian, image, faded = gaussian[keep], image[keep], state[keep] == 2
-    by_gaussian = np.argsort(gaussian, kind="stable")
-    by_start = np.searchsorted(gaussian[by_gaussian], np.arange(count + 1))
-    return Entries(np.cumsum(counts), gaussian, image, faded, by_gaussian, by_start)
+    return Entries(np.cumsum(counts), gaussian, image, faded, *group_by(gaussian, count))
+
+
+def group_by(number: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sort whole numbers below `count`, in the time of a pass.
+
+    Returns:
+        order int64 [len(number)], as argsort(kind="stable") has it, and start int64 [count + 1] of every number there.
+    """
+    order, start = np.empty(len(number), np.int64), np.zeros(count + 1, np.int64)
+    _group_by(number, order, start)
+    return order, start
+
+
+@njit(cache=True)
+def _group_by(number, order, start):
+    for n in number:
+        start[n + 1] += 1
+    for n in range(len(start) - 1):
+        start[n + 1] += start[n]
+    at = start[:-1].copy()
+    for i in range(len(number)):
+        order[at[number[i]]] = i
+        at[number[i]] += 1
 
 
 @njit(cache=True, inline="always")
@@ -105,6 +125,10 @@ def _count_visible(across, width, height, repeat, cells, first_cell, cell_start,
 @njit(cache=True, parallel=True)
 def _list_visible(across, width, height, repeat, cells, first_cell, cell_start, size, order, placement, geometry,
                   margin, visible_start, gaussian, image, state, kept):  # fmt: skip
+    shape = np.empty((len(geometry), 4), np.float32)
+    for g in prange(len(geometry)):
+        shape[g, 0], shape[g, 1] = np.cos(geometry[g, 2]), np.sin(geometry[g, 2])
+        shape[g, 2], shape[g, 3] = np.exp(-geometry[g, 3]), np.exp(-geometry[g, 4])
     for tile in prange(len(kept)):
         tile_x, tile_y = (tile % across) * TILE, (tile // across) * TILE
         at = visible_start[tile]
@@ -128,13 +152,12 @@ def _list_visible(across, width, height, repeat, cells, first_cell, cell_start, 
         fade = np.empty((2, TILE), np.float32)
         for e in range(count):
             g = gaussian[first + e]
-            x, y, t, lu, lv, amplitude = geometry[g]
-            c, s, a, b = np.cos(t), np.sin(t), np.exp(-lu), np.exp(-lv)
+            x, y, amplitude = geometry[g, 0], geometry[g, 1], geometry[g, 5]
+            c, s, a, b = shape[g]
             # Distance of the cell's middle from the tile's corner, in cells; then the fade over the tile,
             # widened by the half texel of jitter.
             level = placement[g, 0]
             low = np.float32(1.0)
-            high = np.float32(0.0)
             for axis in range(2):
                 n = cells[level, axis]
                 middle = placement[g, 1 + axis] + np.float32(0.5) + np.float32(image[first + e, axis] * n)
@@ -152,18 +175,25 @@ def _list_visible(across, width, height, repeat, cells, first_cell, cell_start, 
             state[first + e] = 1 if low >= 1 else 2
             x += np.float32(image[first + e, 0] * width) - np.float32(tile_x) - np.float32(0.5)
             y += np.float32(image[first + e, 1] * height) - np.float32(tile_y) - np.float32(0.5)
-            for k in range(TEXELS):
-                dx, dy = np.float32(k % TILE) - x, np.float32(k // TILE) - y
-                u, v = a * (c * dx + s * dy), b * (c * dy - s * dx)
-                score[e, k] = amplitude - np.float32(0.5) * (u * u + v * v)
-                if min(fade[0, k % TILE], fade[1, k // TILE]) > np.float32(1.0):
-                    best[k] = max(best[k], score[e, k])
+            for j in range(TILE):
+                dy = np.float32(j) - y
+                for i in range(TILE):
+                    dx = np.float32(i) - x
+                    u, v = a * (c * dx + s * dy), b * (c * dy - s * dx)
+                    score[e, j * TILE + i] = amplitude - np.float32(0.5) * (u * u + v * v)
+            for j in range(TILE):
+                for i in range(TILE):
+                    k = j * TILE + i
+                    is_whole = (fade[0, i] > np.float32(1.0)) & (fade[1, j] > np.float32(1.0))
+                    best[k] = score[e, k] if is_whole & (score[e, k] > best[k]) else best[k]
+        for k in range(TEXELS):
+            best[k] -= margin
         total = 0
         for e in range(count):
             if state[first + e]:
-                matters = False
+                matters = np.uint8(0)
                 for k in range(TEXELS):
-                    matters |= score[e, k] >= best[k] - margin
+                    matters |= np.uint8(score[e, k] >= best[k])
                 if not matters:
                     state[first + e] = 0
                 else:
