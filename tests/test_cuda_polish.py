@@ -18,6 +18,7 @@ import gstex.cuda.pairs
 import gstex.cuda.polish
 from gstex.cuda.backend import GpuBackend
 from gstex.cuda.codes import GpuQuantiser
+from gstex.cuda.pairs import find_batches
 from gstex.cuda.polish import improve_features, improve_geometry, store
 from gstex.cuda.samples import collect
 from gstex.cuda.views import GpuSharedView
@@ -136,13 +137,31 @@ def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
 def test_batches_hold_everybody_once_and_no_neighbours():
     case = Case(2, count=80, size=(50, 40))
     pairs = case.gpu_samples.only(case.gpu_blend().share > 0.05).pairs
-    np.testing.assert_array_equal(np.sort(np.concatenate(pairs.batches)), np.arange(80))
-    for batch in pairs.batches:
+    batches = find_batches(DEVICE, pairs.row, pairs.column)
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(80))
+    for batch in batches:
         for g in batch:
             others = pairs.column[pairs.row[g] : pairs.row[g + 1]]
             assert set(np.intersect1d(others, batch)) <= {g}
     # As few as a greedy choice needs: at most one more than the most neighbours.
-    assert 1 < len(pairs.batches) <= np.diff(pairs.row).max()
+    assert 1 < len(batches) <= np.diff(pairs.row).max()
+
+
+def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
+    case = Case(17, count=80, size=(50, 40), sigma=(0.4, 2.0))
+    pairs, (_, firsts) = case.gpu_samples.pairs, gstex.cuda.polish._equal_channels(case.gpu_samples)
+    value, _ = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, 80)
+    row, column, near = gstex.cuda.polish._without_small(DEVICE, pairs.row, pairs.column, value)
+    assert near.shape == (len(firsts), len(column))
+    dense, kept = np.zeros((len(firsts), 80, 80)), np.zeros((80, 80), bool)
+    dense[:, np.repeat(np.arange(80), np.diff(pairs.row)), pairs.column] = value
+    kept[np.repeat(np.arange(80), np.diff(row)), column] = True
+    np.testing.assert_array_equal(dense[:, kept], near)
+    assert (kept == kept.T).all() and kept.diagonal().all()
+    own = np.sqrt(np.einsum("nii->ni", dense))
+    large = (dense > float(cpu_features.SMALL) * own[:, :, None] * own[:, None]).any(axis=0)
+    assert (kept == large | large.T).all()
+    assert len(column) < 0.9 * len(pairs.column)
 
 
 def test_more_colours_than_a_look_holds():
@@ -414,7 +433,8 @@ def test_results_do_not_depend_on_the_order_of_threads():
         improve_features(case.gpu_samples, case.gpu_blend(), stored, palettes_too=True)
         codes, blend = moved_codes(case, case.gpu_samples)
         pairs = case.gpu_samples.pairs
-        arrays = stored.palettes, stored.entries, stored.codes, codes, blend.out, blend.total, *pairs.batches
+        batches = find_batches(case.gpu_samples.device, pairs.row, pairs.column)
+        arrays = stored.palettes, stored.entries, stored.codes, codes, blend.out, blend.total, *batches
         results.append([a.tobytes() for a in arrays])
     assert results[0] == results[1] == results[2]
 

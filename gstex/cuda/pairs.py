@@ -1,4 +1,4 @@
-"""Which Gaussians share a tile, and batches of Gaussians of which no two do."""
+"""Which Gaussians share a tile, and batches of Gaussians of which no two are neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from .device import Device
 from .entries import bounds_of
 
-__all__ = ["Pairs", "find_pairs"]
+__all__ = ["Pairs", "find_batches", "find_pairs"]
 
 _WARPS = 4  # of a block of fit_polish_pairs.cu
 # Most pairs with repetitions that are listed at a time.
@@ -27,7 +27,6 @@ class Pairs:
     by_gaussian: int64 [E], by_start: int32 [N + 1], the entries of a Gaussian, tile by tile. tile_of: int32 [E].
     row: int32 [N + 1], column: int32 [pairs], the Gaussians that share a tile with each, sorted, in CSR form; each is
     its own neighbour.
-    batches: int32 arrays; Gaussians of one are no neighbours.
     """
 
     by_gaussian: Any
@@ -35,7 +34,6 @@ class Pairs:
     tile_of: Any
     row: Any
     column: Any
-    batches: list[Any]
 
 
 def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
@@ -68,11 +66,12 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
     keys = xp.concatenate(listed) if listed else xp.empty(0, np.int64)
     row = bounds_of(device, (keys // count).astype(np.int32), count)
     column = (keys % count).astype(np.int32)
-    return Pairs(by_gaussian, by_start, tile_of, row, column, _batches(device, row, column, count))
+    return Pairs(by_gaussian, by_start, tile_of, row, column)
 
 
-def _batches(device: Device, row: Any, column: Any, count: int) -> list[Any]:
-    xp = device.xp
+def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
+    """int32 arrays with every Gaussian once; those of one are no neighbours by lists as in Pairs. The host waits."""
+    xp, count = device.xp, len(row) - 1
     colour = xp.full(count, -1, np.int32)
     while bool((colour < 0).any()):
         for _ in range(_ROUNDS):

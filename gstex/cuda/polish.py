@@ -1,7 +1,7 @@
 """Better codes for what a fit has trained, on the GPU: fit/features.py and fit/search.py.
 
-What the CPU does one Gaussian after the other is done in batches of Gaussians that share no tile, so that the results
-are as good, and the same every time.
+What the CPU does one Gaussian after the other is done in batches of Gaussians that have nothing to do with each other,
+so that the results are as good, and the same every time.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..fit.features import MOST_SWEEPS
+from ..fit.features import MOST_SWEEPS, SMALL
 from ..fit.quantise import Coding
 from ..fit.search import MOVES
 from .codes import GpuQuantiser
 from .device import Device
 from .entries import bounds_of
+from .pairs import find_batches
 from .samples import GpuBlend, GpuSamples
 
 __all__ = ["GpuStored", "improve_features", "improve_geometry", "store"]
@@ -77,13 +78,15 @@ def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *,
     xp, pairs = samples.device.xp, samples.pairs
     count, channels = stored.codes.shape
     group, firsts = _equal_channels(samples)
-    groups, all_pairs = len(firsts), len(pairs.column)
+    groups = len(firsts)
     value, gradient = _products(samples, blend, firsts, count)
+    row, column, value = _without_small(samples.device, pairs.row, pairs.column, value)
+    batches = find_batches(samples.device, row, column)
     group = xp.asarray(group)
     step = stored.step.astype(np.float64)
     whole = stored.whole()
     base = whole.copy()
-    quadratic = pairs.row, pairs.column, value, np.int64(all_pairs)
+    quadratic = row, column, value, np.int64(len(column))
     sweep, follow = (samples.kernel("fit_polish_features.cu", name)
                      for name in ("fit_sweep_features", "fit_follow_gradient"))  # fmt: skip
     moved = xp.zeros(1, np.int32)
@@ -92,7 +95,7 @@ def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *,
     unit = xp.full(1, 2.0 ** np.floor(62 - np.log2(most)), np.float64)
     for _ in range(MOST_SWEEPS):
         moved.fill(0)
-        for batch in pairs.batches:
+        for batch in batches:
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *quadratic, group, step,
                   gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
                   stored.entries, stored.codes, whole, moved)  # fmt: skip
@@ -143,6 +146,22 @@ def _products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: i
     return value, gradient
 
 
+def _without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[Any, Any, Any]:
+    """(row, column, value) without pairs that hardly overlap, as the CPU leaves them out."""
+    xp, count = device.xp, len(row) - 1
+    mine = xp.searchsorted(row[1:], xp.arange(len(column), dtype=np.int32), side="right").astype(np.int32)
+    kept = mine == column
+    alone = xp.flatnonzero(kept)
+    for products in value:
+        root = xp.zeros(count, np.float64)
+        root[mine[alone]] = xp.sqrt(products[alone])
+        kept |= products > float(SMALL) * root[mine] * root[column]
+    # Both sums of a pair are rounded in ways of their own. It stays whole, or two of a batch would see each other.
+    kept |= kept[xp.argsort(column.astype(np.int64) * count + mine)]
+    near = xp.flatnonzero(kept)
+    return bounds_of(device, mine[near], count), column[near], xp.stack([products[near] for products in value])
+
+
 def _move_bytes(
     samples: GpuSamples, quadratic: Sequence[Any], groups: int, group: Any, step: Any, unit: Any, gradient: Any,
     stored: GpuStored, p: int, size: int,
@@ -174,7 +193,7 @@ def improve_geometry(
     """
     move, pairs = samples.kernel("fit_polish_geometry.cu", "fit_move_codes"), samples.pairs
     moves = samples.device.xp.asarray(MOVES.astype(np.int32))
-    for batch in pairs.batches:
+    for batch in find_batches(samples.device, pairs.row, pairs.column):
         move((len(batch),), (_MOVE_THREADS,), batch, *samples.arguments(blend.derived), pairs.by_start,
              pairs.by_gaussian, pairs.tile_of, moves, np.int32(len(samples.seen)), samples.scale, samples.filter,
              quantiser.placement, *quantiser.meaning[:-1], np.float64(np.log(sigma_min) - 1e-6), samples.target,
