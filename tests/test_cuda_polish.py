@@ -25,6 +25,7 @@ from gstex.cuda.views import GpuSharedView
 from gstex.fit import features as cpu_features
 from gstex.fit import samples as cpu_samples
 from gstex.fit.cpu import CpuBackend
+from gstex.fit.quadratic import SMALL
 from gstex.fit.quantise import Quantiser
 from gstex.fit.search import MOVES
 from gstex.fit.search import improve_geometry as cpu_improve_geometry
@@ -159,7 +160,7 @@ def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
     np.testing.assert_array_equal(dense[:, kept], near)
     assert (kept == kept.T).all() and kept.diagonal().all()
     own = np.sqrt(np.einsum("nii->ni", dense))
-    large = (dense > float(cpu_features.SMALL) * own[:, :, None] * own[:, None]).any(axis=0)
+    large = (dense > float(SMALL) * own[:, :, None] * own[:, None]).any(axis=0)
     assert (kept == large | large.T).all()
     assert len(column) < 0.9 * len(pairs.column)
 

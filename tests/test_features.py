@@ -13,8 +13,9 @@ import torch
 from random_gaussians import random_scene
 
 from gstex.fit.cpu import CpuBackend
-from gstex.fit.features import SMALL, StoredFeatures, _quadratic, improve_features, store
+from gstex.fit.features import StoredFeatures, improve_features, store
 from gstex.fit.palettes import to_grid, train
+from gstex.fit.quadratic import SMALL, make_quadratic
 from gstex.fit.quantise import Precision, make_coding
 from gstex.fit.samples import collect
 from gstex.ref.blend import blend
@@ -255,7 +256,7 @@ def test_quadratic_is_that_of_the_shares(size, repeat):
     backend.set_target(scene.target, scene.importance)
     backend.place(scene.placement, scene.geometry)
     samples = collect(backend, [], 0.0, float(scene.importance.sum()), 1.0)
-    row, column, value, gradient = _quadratic(
+    row, column, value, gradient = make_quadratic(
         samples, samples.blend(scene.geometry, scene.features, scene.background), np.array([0, 1]), 60
     )
 

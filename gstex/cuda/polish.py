@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..fit.features import MOST_SWEEPS, SMALL
+from ..fit.features import MOST_SWEEPS
+from ..fit.quadratic import SMALL
 from ..fit.quantise import Coding
 from ..fit.search import MOVES
 from .codes import GpuQuantiser
