@@ -46,14 +46,14 @@ def improve_geometry(
     blend: of the samples at these codes and features float32 [N, C]; its sums follow the moves. sigma_min: no move
     makes a sigma, in texels, smaller than that.
     """
-    tile_of = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
     by_gaussian, by_start = group_by(samples.gaussian, len(codes))
+    tile_of = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))[by_gaussian]
     batch = np.empty(len(codes), np.int64)
-    batches = _choose_batches(by_start, tile_of[by_gaussian], len(samples.view), batch)
+    batches = _choose_batches(by_start, tile_of, len(samples.view), batch)
     order, ends = group_by(batch, batches)
     lasts, cell, size, grids = quantiser.tables()
     for i in range(batches):
-        _move(order[ends[i] : ends[i + 1]], by_start, by_gaussian, tile_of[by_gaussian], samples.image, samples.view,
+        _move(order[ends[i] : ends[i + 1]], by_start, by_gaussian, tile_of, samples.image, samples.view,
               samples.origin, samples.extent, samples.where, samples.scale, samples.filter, samples.target,
               samples.importance, blend.total, blend.out, features, codes, lasts, cell, size, grids,
               float(np.log(sigma_min)) - 1e-6)  # fmt: skip
