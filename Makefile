@@ -2,7 +2,7 @@
 # make test   install what the tests need into .venv-test and run them
 # make lint   style and types
 
-SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml setup.py README.md
+SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
 
 .PHONY: demo test lint clean
 
@@ -27,7 +27,7 @@ lint: .venv-test/lint-installed
 	touch $@
 
 # The checkout itself, so that an edit needs no new installation.
-.venv-test/installed: pyproject.toml setup.py tests/constraints.txt
+.venv-test/installed: pyproject.toml tests/constraints.txt
 	tools/make_venv.sh .venv-test
 	.venv-test/bin/python -m pip install -q --disable-pip-version-check -c tests/constraints.txt -e ".[test]"
 	touch $@

@@ -1,10 +1,12 @@
 """Numbers that every decoder and fit must share, whatever language it is written in.
 
-Their one owner. docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines; GLSL
-files stay plain text, and a test reads theirs. Limits of the format itself stand in `gstex.format.layout`.
+Their one owner. docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines, and
+tools/write_headers.py writes the header for C and C++; GLSL files stay plain text, and a test reads theirs. Limits of the format itself stand in `gstex.format.layout`.
 """
 
 import math
+
+import numpy as np
 
 from .format.layout import (
     HEADER_FIXED_WORDS,
@@ -25,13 +27,20 @@ __all__ = [
     "NEGLIGIBLE_WEIGHT",
     "TAN_22_5",
     "TAP_SLACK",
+    "MOST_SHARE",
     "TILE",
+    "UNIT",
+    "c_literal",
     "shared_constants",
 ]
 
 BACKGROUND_WEIGHT = math.exp(-20)  # of a mip's background in the blend
 TAN_22_5 = math.tan(math.pi / 8)  # of half the largest rotation
 LOG2E = math.log2(math.e)  # weights are computed with exp2
+# By this a distance in sigmas is multiplied, so that a weight is 2^(amplitude - u^2 - v^2).
+UNIT = math.sqrt(LOG2E / 2)
+# The largest share of a Gaussian in a texel that its removal reckons with: alone, it would leave nothing.
+MOST_SHARE = 0.999
 
 # A weight below this share of the sum so far may be left out: 4096 of them shift a value by 1/4096 at most.
 NEGLIGIBLE_WEIGHT = 2.0**-24
@@ -50,6 +59,8 @@ def shared_constants() -> dict[str, int | float]:
         "BACKGROUND_WEIGHT": BACKGROUND_WEIGHT,
         "TAN_22_5": TAN_22_5,
         "LOG2E": LOG2E,
+        "UNIT": UNIT,
+        "MOST_SHARE": MOST_SHARE,
         "NEGLIGIBLE_WEIGHT": NEGLIGIBLE_WEIGHT,
         "MAX_TAPS": MAX_TAPS,
         "TAP_SLACK": TAP_SLACK,
@@ -64,3 +75,8 @@ def shared_constants() -> dict[str, int | float]:
         "RAW_BIT": RAW_BIT,
         "SHARED_BIT": SHARED_BIT,
     }
+
+
+def c_literal(value: int | float) -> str:
+    """A literal of C: a float as the nearest float32, which is read back as the same."""
+    return str(value) if isinstance(value, int) else f"{np.float32(value)!s}f"

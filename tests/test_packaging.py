@@ -17,7 +17,7 @@ from gstex.cuda import kernel_source
 from gstex.resources import source_path
 
 ROOT = SAMPLES.parent
-BUILT_FROM = ("gstex", "cuda", "shaders", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+BUILT_FROM = ("gstex", "cuda", "shaders", "pyproject.toml", "README.md", "LICENSE")
 
 
 def run(*command: str | Path, cwd: Path) -> str:

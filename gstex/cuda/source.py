@@ -7,9 +7,7 @@ includes. Compilers still name the right file and line.
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
-from ..constants import shared_constants
+from ..constants import c_literal, shared_constants
 from ..resources import source_path
 
 __all__ = ["kernel_source"]
@@ -27,7 +25,7 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
     Raises:
         FileNotFoundError: there is no such source, or it includes one that does not exist.
     """
-    macros = {f"GSTEX_{name}": _literal(value) for name, value in shared_constants().items()}
+    macros = {f"GSTEX_{name}": c_literal(value) for name, value in shared_constants().items()}
     macros.update((name, str(value)) for name, value in (defines or {}).items())
     lines = [f"#define {name} {value}" for name, value in macros.items()]
     return "\n".join([*lines, _spliced(file, set())])
@@ -48,7 +46,3 @@ def _spliced(file: str, seen: set[str]) -> str:
         position = include.end()
     return "".join([*parts, text[position:]])
 
-
-def _literal(value: int | float) -> str:
-    """A C literal; floats are rounded to float32, and read back as the same float32."""
-    return str(value) if isinstance(value, int) else f"{np.float32(value)!s}f"

@@ -1,0 +1,71 @@
+// Arrays of NumPy as kernels take them: checked once, and kept alive while a kernel runs without the GIL.
+
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+namespace gstex {
+
+namespace nb = nanobind;
+
+template <class T> using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+
+constexpr int64_t ANY = -1;
+
+// The arrays of one call.
+class Arrays {
+  public:
+    // The first element of an array that has this type and shape, of which ANY is any number. Raises TypeError or
+    // ValueError, which names it.
+    template <class T> T *of(nb::handle value, const char *name, std::initializer_list<int64_t> shape) {
+        Array<T> array;
+        if (!nb::try_cast(value, array)) {
+            const std::string type = nb::cast<std::string>(nb::str(value.type()));
+            throw nb::type_error((std::string(name) + ": " + type + " is no contiguous array of the type that is wanted").c_str());
+        }
+        bool fits = array.ndim() == shape.size();
+        size_t axis = 0;
+        for (int64_t size : shape) {
+            if (fits && size != ANY) fits = int64_t(array.shape(axis)) == size;
+            ++axis;
+        }
+        if (!fits) throw nb::value_error((std::string(name) + ": " + text_of(array) + ", wanted " + text_of(shape)).c_str());
+        T *data = array.data();
+        held_.push_back(nb::borrow(value));
+        return data;
+    }
+
+    // The same of an attribute.
+    template <class T> T *of(nb::handle object, const char *name, std::initializer_list<int64_t> shape, int64_t *first) {
+        nb::object value = object.attr(name);
+        if (first) *first = int64_t(nb::len(value));
+        return of<T>(value, name, shape);
+    }
+
+  private:
+    template <class T> static std::string text_of(const Array<T> &array) {
+        std::string text = "shape (";
+        for (size_t i = 0; i < array.ndim(); ++i) text += std::to_string(array.shape(i)) + ",";
+        return text + ")";
+    }
+    static std::string text_of(std::initializer_list<int64_t> shape) {
+        std::string text = "(";
+        for (int64_t size : shape) text += (size == ANY ? std::string("any") : std::to_string(size)) + ",";
+        return text + ")";
+    }
+
+    std::vector<nb::object> held_;
+};
+
+// Parts of the module, one file each.
+void bind_runtime(nb::module_ &m);
+void bind_maths(nb::module_ &m);
+void bind_blend(nb::module_ &m);
+
+} // namespace gstex

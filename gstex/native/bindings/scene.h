@@ -1,0 +1,64 @@
+// The structs that several kernels take, from the dataclasses of gstex.encode.ops.cpu.
+
+#pragma once
+
+#include "arrays.h"
+#include "ops/ops.h"
+
+namespace gstex {
+
+inline std::vector<int64_t> shape_of(nb::handle array, size_t axes) {
+    const nb::object shape = array.attr("shape");
+    if (nb::len(shape) != axes) throw nb::value_error(("an array of " + std::to_string(axes) + " axes is wanted").c_str());
+    std::vector<int64_t> sizes;
+    for (nb::handle size : shape) sizes.push_back(nb::cast<int64_t>(size));
+    return sizes;
+}
+
+inline TileLists lists_of(Arrays &arrays, nb::handle lists, int64_t *tiles) {
+    TileLists a{};
+    int64_t starts;
+    a.start = arrays.of<const int64_t>(lists, "start", {ANY}, &starts);
+    *tiles = starts - 1;
+    const int64_t entries = a.start[*tiles];
+    a.gaussian = arrays.of<const int32_t>(lists, "gaussian", {entries}, nullptr);
+    a.image = arrays.of<const int8_t>(lists, "image", {entries, 2}, nullptr);
+    a.faded = arrays.of<const uint8_t>(lists, "faded", {entries}, nullptr);
+    return a;
+}
+
+inline Scene scene_of(Arrays &arrays, nb::handle scene) {
+    Scene a{};
+    const nb::object lists = scene.attr("lists");
+    a.lists = lists_of(arrays, lists, &a.tiles);
+    a.slot = arrays.of<const int32_t>(lists, "slot", {a.lists.start[a.tiles]}, nullptr);
+    int64_t gaussians, channels;
+    a.view.derived = arrays.of<const float>(scene, "derived", {ANY, 8}, &gaussians);
+    a.view.where = arrays.of<const float>(scene, "where", {gaussians, 4}, nullptr);
+    a.background = arrays.of<const float>(scene, "background", {ANY}, &channels);
+    a.features = arrays.of<const float>(scene, "features", {gaussians, channels}, nullptr);
+    a.channels = int(channels);
+    if (channels < 1 || channels > MAX_CHANNELS) throw nb::value_error("background: 1 to 16 channels are wanted");
+    a.width = nb::cast<int>(scene.attr("width"));
+    a.height = nb::cast<int>(scene.attr("height"));
+    a.across = (a.width + TILE - 1) / TILE;
+    if (a.tiles != int64_t(a.across) * ((a.height + TILE - 1) / TILE)) throw nb::value_error("lists: not of this size");
+    a.view.extent[0] = float(a.width);
+    a.view.extent[1] = float(a.height);
+    const float *jitter = arrays.of<const float>(scene, "jitter", {2}, nullptr);
+    a.jitter[0] = jitter[0], a.jitter[1] = jitter[1];
+    return a;
+}
+
+inline Picture picture_of(Arrays &arrays, nb::handle planes, const Scene &scene) {
+    const auto shape = shape_of(planes, 3);
+    const int64_t rows = TILE * ((scene.height + TILE - 1) / TILE) + 2;
+    Picture a{};
+    a.planes = arrays.of<const float>(planes, "planes", {scene.channels, rows, ANY});
+    a.stride = shape[2];
+    a.plane = rows * a.stride;
+    if (a.stride < TILE * scene.across + 2) throw nb::value_error("planes: too narrow");
+    return a;
+}
+
+} // namespace gstex

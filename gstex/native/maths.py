@@ -1,0 +1,73 @@
+"""exp, log, sin and their like for whatever decides what is stored: the same bits everywhere.
+
+NumPy's functions and those of C libraries differ in their last bits from one CPU, version or system to the next;
+so do its sums of products (einsum, dot), which is why some of them are here too. What NumPy may be used for: sums of
+one array, cumulative sums, sorts, roots, and arithmetic element by element, which are the same everywhere.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+
+__all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "sin", "tan"]
+
+
+def _elementwise(kernel: Callable[..., None], values: npt.ArrayLike, *arguments: float) -> np.ndarray:
+    """float64, of the shape of the values; a NumPy scalar for a number."""
+    array = np.ascontiguousarray(values, np.float64)
+    out = np.empty(array.size)
+    kernel(array.reshape(-1), *arguments, out)
+    return out.reshape(np.shape(values))[()]
+
+
+def exp(x: npt.ArrayLike) -> np.ndarray:
+    """e^x; 0 below -708."""
+    return _elementwise(_core.exp, x)
+
+
+def exp2(x: npt.ArrayLike) -> np.ndarray:
+    """2^x; 0 below -1021."""
+    return _elementwise(_core.exp2, x)
+
+
+def log(x: npt.ArrayLike) -> np.ndarray:
+    """The natural logarithm; -inf of 0, NaN below."""
+    return _elementwise(_core.log, x)
+
+
+def log2(x: npt.ArrayLike) -> np.ndarray:
+    """The logarithm to base 2; see `log`."""
+    return _elementwise(_core.log2, x)
+
+
+def log10(x: npt.ArrayLike) -> np.ndarray:
+    """The logarithm to base 10; see `log`."""
+    return _elementwise(_core.log10, x)
+
+
+def power(x: npt.ArrayLike, exponent: float) -> np.ndarray:
+    """x^exponent of x not below 0."""
+    return _elementwise(_core.power, x, exponent)
+
+
+def sin(x: npt.ArrayLike) -> np.ndarray:
+    """The sine of radians up to some 10^5."""
+    return _elementwise(_core.sin, x)
+
+
+def cos(x: npt.ArrayLike) -> np.ndarray:
+    """The cosine of radians up to some 10^5."""
+    return _elementwise(_core.cos, x)
+
+
+def tan(x: npt.ArrayLike) -> np.ndarray:
+    """The tangent of radians up to some 10^5."""
+    return _elementwise(_core.tan, x)
+
+
+def atan(x: npt.ArrayLike) -> np.ndarray:
+    """The arc tangent, in radians."""
+    return _elementwise(_core.atan, x)
