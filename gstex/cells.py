@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .native import _core
+from .native.maths import log
+
 # A Gaussian fits a level if its half extent at CUT sigma is at most one cell. Measured in the design: 1.2
 # halves the candidates for 0.3 dB, 2.2 doubles them for 0.15 dB.
 CUT = 1.6
@@ -16,6 +19,9 @@ MAX_LEVELS = 16
 AMPLITUDE_MOST = 7.0
 # Gaussians of one level that a texel may see on average, for all levels but the finest.
 MOST_VISIBLE = 14
+# How much too large or too small a Gaussian must be for its level before it leaves it, so that it does not flicker
+# between two during a fit.
+SLACK = 1.15
 
 
 @dataclass(frozen=True)
@@ -51,56 +57,38 @@ def make_pyramid(width: int, height: int, *, repeat: bool, cell: float) -> Pyram
 
 
 def half_extents(geometry: np.ndarray) -> np.ndarray:
-    """Half width and height in texels of the CUT-sigma ellipses of `geometry` [N, 6] -> float64 [N, 2]."""
-    cos2, sin2 = np.cos(geometry[:, 2]) ** 2, np.sin(geometry[:, 2]) ** 2
-    u2, v2 = np.exp(2.0 * geometry[:, 3]), np.exp(2.0 * geometry[:, 4])
-    return CUT * np.sqrt(np.stack([u2 * cos2 + v2 * sin2, u2 * sin2 + v2 * cos2], axis=1))
+    """Half width and height in texels of the CUT-sigma ellipses of `geometry` float32 [N, 6] -> float64 [N, 2]."""
+    extents = np.empty((len(geometry), 2))
+    _core.half_extents(geometry, CUT, extents)
+    return extents
 
 
 def place(pyramid: Pyramid, geometry: np.ndarray, previous: np.ndarray | None = None) -> np.ndarray:
     """The level and cell of every Gaussian.
 
-    geometry: float [N, 6] (x, y in texels inside the texture, rotation, log sigma u, log sigma v, amplitude).
-    previous: int32 [N], levels of an earlier call; a Gaussian leaves its level only when it is clearly too
-        large (15 %) or small (15 %) for it, so that it does not flicker between two during a fit.
+    geometry: float32 [N, 6] (x, y in texels inside the texture, rotation, log sigma u, log sigma v, amplitude).
+    previous: int32 [N], levels of an earlier call; a Gaussian leaves its level only when it is clearly too large or
+        small for it (SLACK).
     Returns int32 [N, 3]: level, cell_x, cell_y.
     """
-    extent = half_extents(geometry)
-    size = pyramid.cell_size
-
-    def smallest_level(scale: float) -> np.ndarray:
-        fits = np.all(extent[:, None, :] * scale <= size[None], axis=2)  # [N, L]
-        fits[:, -1] = True
-        return fits.argmax(axis=1)
-
-    if previous is None:
-        level = smallest_level(1.0)
-    else:
-        level = np.clip(previous, smallest_level(1 / 1.15), smallest_level(1.15))
-    count = pyramid.cells[level]
-    cell = np.floor(geometry[:, :2] / size[level]).astype(np.int32)
-    cell = np.clip(cell, 0, count - 1)
-    return np.concatenate([level[:, None], cell], axis=1).astype(np.int32)
+    placement = np.empty((len(geometry), 3), np.int32)
+    previous = None if previous is None else np.ascontiguousarray(previous, np.int32)
+    _core.place(geometry, previous, pyramid.cell_size, pyramid.cells, CUT, SLACK, placement)
+    return placement
 
 
 def keep_inside(pyramid: Pyramid, geometry: np.ndarray, *, sigma_min: float) -> None:
-    """Bring `geometry` [N, 6] back, in place, to what the pyramid can hold.
+    """Bring `geometry` float32 [N, 6] back, in place, to what the pyramid can hold.
 
     Positions wrap (repeat) or are clamped to the texture; sigmas are at least sigma_min texels, and an ellipse
     is at most as large as the top level holds (sigma_min wins); amplitudes stay within what the format stores.
     """
-    extent = np.array([pyramid.width, pyramid.height], geometry.dtype)
-    if pyramid.repeat:
-        geometry[:, :2] -= np.floor(geometry[:, :2] / extent) * extent
-    np.clip(geometry[:, :2], 0, np.nextafter(extent, 0, dtype=geometry.dtype), out=geometry[:, :2])
-    np.clip(geometry[:, 5], -AMPLITUDE_MOST, AMPLITUDE_MOST, out=geometry[:, 5])
-    largest = np.log(pyramid.cell_size[-1].max() * 1.15 / CUT)
-    np.minimum(geometry[:, 3:5], largest, out=geometry[:, 3:5])
+    top = pyramid.cell_size[-1]
+    last = np.nextafter(np.array([pyramid.width, pyramid.height], np.float32), np.float32(0))
     # A texture of a row or two has cells below sigma_min; there the smallest ellipse is allowed all the same.
-    room = np.maximum(pyramid.cell_size[-1] * 1.15, 2 * CUT * sigma_min)
-    too_large = (half_extents(geometry) / room).max(axis=1)
-    geometry[:, 3:5] -= np.log(np.maximum(too_large, 1.0)).astype(geometry.dtype)[:, None]
-    np.maximum(geometry[:, 3:5], np.log(sigma_min), out=geometry[:, 3:5])
+    room = np.maximum(top * SLACK, 2 * CUT * sigma_min)
+    _core.keep_inside(geometry, pyramid.width, pyramid.height, pyramid.repeat, CUT, last, AMPLITUDE_MOST,
+                      float(log(top.max() * SLACK / CUT)), room, float(log(sigma_min)))  # fmt: skip
 
 
 def thin_out(pyramid: Pyramid, geometry: np.ndarray, placement: np.ndarray) -> bool:
@@ -117,8 +105,8 @@ def thin_out(pyramid: Pyramid, geometry: np.ndarray, placement: np.ndarray) -> b
             continue
         ratio = (extent[rows] / pyramid.cell_size[level - 1]).max(axis=1)
         excess = rows[np.argsort(ratio, kind="stable")[: len(rows) - allowed]]
-        ratio = (extent[excess] / pyramid.cell_size[level - 1]).max(axis=1) * 1.16  # past the hysteresis
-        geometry[excess, 3:5] -= np.log(np.maximum(ratio, 1.0)).astype(geometry.dtype)[:, None]
+        ratio = (extent[excess] / pyramid.cell_size[level - 1]).max(axis=1) * (SLACK + 0.01)  # past the hysteresis
+        geometry[excess, 3:5] -= log(np.maximum(ratio, 1.0)).astype(geometry.dtype)[:, None]
         placement[excess, 0] = level - 1
         extent = half_extents(geometry)
         shrunk = True

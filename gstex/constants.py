@@ -30,6 +30,7 @@ __all__ = [
     "MOST_SHARE",
     "TILE",
     "UNIT",
+    "UNIT_SQUARED",
     "c_literal",
     "shared_constants",
 ]
@@ -38,7 +39,8 @@ BACKGROUND_WEIGHT = math.exp(-20)  # of a mip's background in the blend
 TAN_22_5 = math.tan(math.pi / 8)  # of half the largest rotation
 LOG2E = math.log2(math.e)  # weights are computed with exp2
 # By this a distance in sigmas is multiplied, so that a weight is 2^(amplitude - u^2 - v^2).
-UNIT = math.sqrt(LOG2E / 2)
+UNIT_SQUARED = LOG2E / 2
+UNIT = math.sqrt(UNIT_SQUARED)
 # The largest share of a Gaussian in a texel that its removal reckons with: alone, it would leave nothing.
 MOST_SHARE = 0.999
 
@@ -60,6 +62,7 @@ def shared_constants() -> dict[str, int | float]:
         "TAN_22_5": TAN_22_5,
         "LOG2E": LOG2E,
         "UNIT": UNIT,
+        "UNIT_SQUARED": UNIT_SQUARED,
         "MOST_SHARE": MOST_SHARE,
         "NEGLIGIBLE_WEIGHT": NEGLIGIBLE_WEIGHT,
         "MAX_TAPS": MAX_TAPS,

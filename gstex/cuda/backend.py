@@ -11,7 +11,7 @@ import numpy as np
 
 from ..cells import Pyramid
 from ..constants import TILE
-from ..fit.tiles import MARGIN
+from ..encode.ops.cpu.tile_lists import MARGIN
 from .device import Device
 from .entries import Entries, find_entries, tile_counts
 from .sums import ColumnSums

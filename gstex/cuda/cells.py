@@ -4,14 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import AMPLITUDE_MOST, CUT, MOST_VISIBLE, Pyramid
+from ..cells import AMPLITUDE_MOST, CUT, MOST_VISIBLE, SLACK, Pyramid
 from .device import Device
 
 __all__ = ["half_extents", "keep_inside", "place", "thin_out"]
 
 _THREADS = 128
-# How much too large or too small a Gaussian must be for its level before it leaves it.
-_SLACK = 1.15
 
 
 def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
@@ -38,7 +36,7 @@ def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None)
     device.kernel("fit_cells.cu", "fit_place")(
         *_grid(count), geometry, placement if previous is None else previous, np.int32(previous is not None),
         xp.asarray(pyramid.cell_size), xp.asarray(pyramid.cells), np.int32(len(pyramid.cells)), np.float32(CUT),
-        np.float32(_SLACK), np.int32(count), placement,
+        np.float32(SLACK), np.int32(count), placement,
     )  # fmt: skip
     return placement
 
@@ -46,8 +44,8 @@ def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None)
 def keep_inside(device: Device, pyramid: Pyramid, geometry: Any, *, sigma_min: float) -> None:
     """Bring `geometry` float32 [N, 6] back, in place, to what the pyramid can hold; see gstex.cells.keep_inside."""
     top = pyramid.cell_size[-1]
-    largest = np.log(top.max() * _SLACK / CUT)
-    room = np.maximum(top * _SLACK, 2 * CUT * sigma_min)
+    largest = np.log(top.max() * SLACK / CUT)
+    room = np.maximum(top * SLACK, 2 * CUT * sigma_min)
     device.kernel("fit_cells.cu", "fit_keep_inside")(
         *_grid(len(geometry)), geometry, np.int32(pyramid.width), np.int32(pyramid.height), np.int32(pyramid.repeat),
         np.float32(CUT), np.float32(AMPLITUDE_MOST), np.float64(largest), np.float64(room[0]), np.float64(room[1]),
@@ -76,7 +74,7 @@ def thin_out(device: Device, pyramid: Pyramid, geometry: Any, placement: Any) ->
         ratio = (half_extents(device, geometry)[rows] / below).max(axis=1)
         smallest = xp.argsort(ratio, kind="stable")[:excess_count]
         excess = rows[smallest]
-        past = ratio[smallest] * (_SLACK + 0.01)  # the hysteresis
+        past = ratio[smallest] * (SLACK + 0.01)  # the hysteresis
         geometry[excess, 3:5] -= xp.log(xp.maximum(past, 1.0)).astype(np.float32)[:, None]
         placement[excess, 0] = level - 1
         counts[level - 1] += excess_count

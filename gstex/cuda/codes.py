@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..fit.quantise import TAN_22_5, Coding
+from ..constants import TAN_22_5
+from ..encode.ops.cpu.quantisation import level_table
+from ..fit.quantise import Coding
 from .device import Device
 
 __all__ = ["GpuQuantiser"]
@@ -26,14 +28,8 @@ class GpuQuantiser:
         self.device, self.coding, self.placement = device, coding, placement
         self._count = np.int32(len(placement))
         self._grid = (max(1, -(-len(placement) // _THREADS)),), (_THREADS,)
-        levels = np.zeros((len(coding.levels), 9), np.float64)
-        for row, size, layout in zip(levels, coding.pyramid.cell_size, coding.levels, strict=True):
-            if layout is not None:
-                row[:] = (*size, 2**layout.position_x_bits, 2**layout.position_y_bits, 2 ** (layout.rotation_bits - 1),
-                          2**layout.scale_bits - 1, layout.scale_lo, layout.scale_step,
-                          2**layout.amplitude_bits - 1)  # fmt: skip
-        self.meaning = (xp.asarray(levels), np.float64(coding.amplitude_lo), np.float64(coding.amplitude_step),
-                         np.float64(TAN_22_5), self._count)  # fmt: skip
+        self.meaning = (xp.asarray(level_table(coding)), np.float64(coding.amplitude_lo), np.float64(coding.amplitude_step),
+                         np.float64(np.float32(TAN_22_5)), self._count)  # fmt: skip
         self.ranges = xp.asarray(coding.channel_lo), xp.asarray(coding.channel_step)
         self.last = xp.asarray((2**coding.channel_bits - 1).astype(np.int32))
         self._channels = {"CHANNELS": len(coding.channel_lo)}

@@ -1,11 +1,11 @@
-"""Palettes trained on the GPU: `train` of fit/palettes.py for arrays of a device."""
+"""Palettes trained on the GPU: `train` of gstex/encode/ops/cpu/codebooks.py for arrays of a device."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..fit.palettes import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
+from ..encode.ops.cpu.codebooks import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
 from .device import Device
 from .entries import bounds_of
 
@@ -18,7 +18,7 @@ def train(
     device: Device, values: Any, weight: Any, bits: Sequence[int], rng: np.random.Generator, *,
     rounds: int = ROUNDS, turns: int = TURNS,
 ) -> tuple[list[Any], Any]:  # fmt: skip
-    """Palettes for values, by residual k-means; see fit.palettes.train.
+    """Palettes for values, by residual k-means; see encode.ops.cpu.codebooks.train.
 
     Args:
         values: float32 [N, C]. weight: float [N].

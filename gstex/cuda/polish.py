@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..fit.features import MOST_SWEEPS
-from ..fit.quadratic import SMALL
+from ..encode.ops.cpu.refine_features import MOST_SWEEPS, SMALL
+from ..encode.ops.cpu.refine_geometry import MOVES
 from ..fit.quantise import Coding
-from ..fit.search import MOVES
 from .codes import GpuQuantiser
 from .device import Device
 from .entries import bounds_of
@@ -156,7 +155,7 @@ def _without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[A
     for products in value:
         root = xp.zeros(count, np.float64)
         root[mine[alone]] = xp.sqrt(products[alone])
-        kept |= products > float(SMALL) * root[mine] * root[column]
+        kept |= products > SMALL * root[mine] * root[column]
     # Both sums of a pair are rounded in ways of their own. It stays whole, or two of a batch would see each other.
     kept |= kept[xp.argsort(column.astype(np.int64) * count + mine)]
     near = xp.flatnonzero(kept)
@@ -193,7 +192,7 @@ def improve_geometry(
     blend: of the samples at these codes and features [N, C]; its sums follow the moves.
     """
     move, pairs = samples.kernel("fit_polish_geometry.cu", "fit_move_codes"), samples.pairs
-    moves = samples.device.xp.asarray(MOVES.astype(np.int32))
+    moves = samples.device.xp.asarray(MOVES)
     for batch in find_batches(samples.device, pairs.row, pairs.column):
         move((len(batch),), (_MOVE_THREADS,), batch, *samples.arguments(blend.derived), pairs.by_start,
              pairs.by_gaussian, pairs.tile_of, moves, np.int32(len(samples.seen)), samples.scale, samples.filter,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..constants import TILE
+from ..encode.ops.cpu.sample_points import BETWEEN
 from ..errors import DeviceError
-from ..fit.samples import BETWEEN
 from .backend import GpuBackend
 from .device import Device
 from .pairs import Pairs, find_pairs

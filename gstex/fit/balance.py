@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..native import _core
+from ..native.maths import cos, power
+
 # Side of the blocks whose coefficients are taken, and about how many of them say enough of a picture.
 BLOCK, MOST_BLOCKS = 8, 4096
 # The weight of a map is its error by the fair one, to this power, within these limits.
@@ -19,10 +22,12 @@ LEAST, MOST = 0.4, 2.5
 # Once features settle to what is stored a map whose error is more than BEHIND times the fair one (0.3 dB above it) is
 # pushed until it is SLACK times that (0.3 dB below): by the square root of what it is above that, up to as many times
 # as MOST_PUSHED.
-BEHIND, SLACK, MOST_PUSHED = 10**0.03, 10**-0.03, 8.0
+BEHIND, SLACK, MOST_PUSHED = float(power(10.0, 0.03)), float(power(10.0, -0.03)), 8.0
 # Mean squared error of rounding to 8 bits: below it no map is better than another.
 ROUNDING = 1 / (12 * 255**2)
 _BISECTIONS = 40
+# Rounds of rotations of principal_axes: each squares what is left off the diagonal.
+_TURNS = 12
 
 
 def coefficients(image: np.ndarray) -> np.ndarray:
@@ -33,21 +38,19 @@ def coefficients(image: np.ndarray) -> np.ndarray:
     """
     height, width, channels = image.shape
     rows, columns = min(BLOCK, height), min(BLOCK, width)
-    whole = image[: height // rows * rows, : width // columns * columns]
-    blocks = whole.reshape(height // rows, rows, width // columns, columns, channels)
-    step = max(1, int(np.sqrt(blocks.shape[0] * blocks.shape[2] / MOST_BLOCKS)))
-    blocks = blocks[::step, :, ::step]
-    along = np.einsum("ka,iajbc->ikjbc", _cosines(rows), blocks, optimize=True)
-    both = np.einsum("lb,ikjbc->cikjl", _cosines(columns), along, optimize=True)
-    return (both * both).reshape(channels, -1)
+    down, across = height // rows, width // columns
+    step = max(1, int(np.sqrt(down * across / MOST_BLOCKS)))
+    squares = np.empty((channels, -(-down // step) * -(-across // step), rows, columns), np.float32)
+    _core.block_spectrum(image, step, _cosines(rows), _cosines(columns), squares)
+    return squares.reshape(channels, -1)
 
 
 def _cosines(size: int) -> np.ndarray:
-    """The orthonormal DCT-II, float32 [size, size], a basis function a row."""
+    """The orthonormal DCT-II, float64 [size, size], a basis function a row."""
     k = np.arange(size)
-    basis = np.sqrt(2 / size) * np.cos(np.pi * (k + 0.5) * k[:, None] / size)
+    basis = np.sqrt(2 / size) * cos(np.pi * (k + 0.5) * k[:, None] / size)
     basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return basis
 
 
 def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -60,11 +63,33 @@ def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
     for number in np.unique(maps):
         channels = np.flatnonzero(maps == number)
         if len(channels) > 1:
-            values = turned[:, :, channels].reshape(-1, len(channels))
-            away = values - values.mean(axis=0)
-            _, axes = np.linalg.eigh(away.T @ away)
-            turned[:, :, channels] = (values @ axes).reshape(*image.shape[:2], -1)
+            values = [turned[:, :, c].copy() for c in channels]
+            away = [v - v.mean() for v in values]
+            axes = principal_axes(np.array([[(a * b).sum() for b in away] for a in away]))
+            for i, c in enumerate(channels):
+                turned[:, :, c] = sum(axes[k, i] * v for k, v in enumerate(values))
     return turned.astype(np.float32)
+
+
+def principal_axes(matrix: np.ndarray) -> np.ndarray:
+    """The eigenvectors of a symmetric matrix float64 [n, n] of a few rows, as columns, in no particular order.
+
+    By Jacobi's rotations in a fixed order, with nothing but arithmetic and roots: the same bits everywhere, which a
+    library for linear algebra does not promise.
+    """
+    a, axes = matrix.copy(), np.eye(len(matrix))
+    for _ in range(_TURNS):
+        for p in range(len(a)):
+            for q in range(p + 1, len(a)):
+                if a[p, q] == 0:
+                    continue
+                half = (a[q, q] - a[p, p]) / (2 * a[p, q])
+                tangent = (1.0 if half >= 0 else -1.0) / (abs(half) + np.sqrt(half * half + 1))
+                cosine = 1 / np.sqrt(tangent * tangent + 1)
+                sine = tangent * cosine
+                for m in (a, a.T, axes):  # columns, rows, and the columns of the axes
+                    m[:, p], m[:, q] = cosine * m[:, p] - sine * m[:, q], sine * m[:, p] + cosine * m[:, q]
+    return axes
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
+from ..native.maths import whole_power
 from .engine import CpuEngine, MakeEngine
 from .fit import fit_mip
 from .lattice import fit_lattice
@@ -134,7 +135,7 @@ def share_words(
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []
         for mip in range(1 + sharing, len(sizes)):
-            records = scale * first_words * GROWTH**mip * texels[mip] / texels[0]
+            records = scale * first_words * whole_power(GROWTH, mip) * texels[mip] / texels[0]
             words = tables + int(records)
             if mip >= small or raw[mip] <= words:
                 rows.append((raw[mip], RAW))

@@ -13,15 +13,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..cells import Pyramid, keep_inside, place, thin_out
-from . import kernels
-from .cpu import CpuBackend
-from .features import StoredFeatures, improve_features, store
+from ..encode.ops.cpu.adam import adam
+from ..encode.ops.cpu.codebooks import StoredFeatures, store, train
+from ..encode.ops.cpu.quantisation import Quantiser
+from ..encode.ops.cpu.refine_features import refine_features
+from ..encode.ops.cpu.refine_geometry import refine_geometry
+from ..encode.ops.cpu.sample_points import Blend, SamplePoints, collect
+from ..encode.ops.cpu.view import CpuView
 from .loss import perceptual
-from .palettes import train
 from .parameters import Parameters
-from .quantise import Coding, Quantiser
-from .samples import Blend, Samples, collect
-from .search import improve_geometry
+from .quantise import Coding
 from .settings import Settings
 from .shared import SharedView
 from .task import Task
@@ -81,7 +82,7 @@ class CpuEngine:
         """background: float32 [C]."""
         self.settings, self.background = settings, background
         self._task = task
-        self._samples = float(task.importance.sum()) or 1.0
+        self._samples = float(task.importance.sum(dtype=np.float64)) or 1.0
         self._done: list[tuple[int, float, bool]] = []
         self._geometry_rate, self._feature_rate = rates(settings, task.image.shape[2])
 
@@ -98,7 +99,7 @@ class CpuEngine:
     def set_pyramid(self, pyramid: Pyramid) -> None:
         """Begin with other cells; nothing is placed."""
         self.pyramid = pyramid
-        self.view = CpuBackend(pyramid)
+        self.view = CpuView(pyramid)
         self.view.set_target(self._task.image, self._task.importance)
         self.shared = [SharedView(pyramid, mip, *views) for mip, views in enumerate(self._task.shared, start=1)]
 
@@ -122,7 +123,7 @@ class CpuEngine:
     # -- what they show, as arrays of NumPy
 
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(cost [N], share [N], error [H, W]), see CpuBackend.removal_cost."""
+        """(cost [N], share [N], error [H, W]), see CpuView.removal_cost."""
         return self.view.removal_cost(geometry, features, self.background)
 
     def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -141,26 +142,25 @@ class CpuEngine:
         rates. mse: of mip 0, in the last steps. fixed_features: those of the parameters stay.
         """
         s = self.settings
+        scene = geometry, features, self.background, jitter
         if s.loss == "l2":
-            loss, v_geometry, v_features, _ = self.view.step(geometry, features, self.background, jitter)
+            loss, *gradients = self.view.step(*scene)
         else:
-            image, target, importance = self.view.render(geometry, features, self.background, jitter)
+            image, target, importance = self.view.render(*scene)
             loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
             _, v_image = perceptual(image, target, importance)
-            v_geometry, v_features, _ = self.view.backward(geometry, features, self.background, v_image)
+            gradients = list(self.view.backward(*scene, v_image))
+        v_geometry, v_features = gradients
         if self.shared:
             # One of them a step, in turn, with the weight of all.
             view = self.shared[step % len(self.shared)]
-            weight = np.float32(view.weight(mse) * len(self.shared) * self._samples / view.samples)
-            more = view.gradient(geometry, features, self.background, jitter, s.loss)
-            v_geometry += weight * more[0]
-            v_features += weight * more[1]
-        betas = np.float32(s.beta1), np.float32(s.beta2)
+            weight = view.weight(mse) * len(self.shared) * self._samples / view.samples
+            view.add_gradient(*scene, s.loss, to=(v_geometry, v_features), weight=weight)
         m, v, feature_m, feature_v = p.moments
-        n, factor = np.int64(step + 1), np.float32(rate)
-        kernels.adam(p.geometry, v_geometry, m, v, self._geometry_rate * factor, *betas, n)
+        betas = s.beta1, s.beta2
+        adam(p.geometry, v_geometry, m, v, self._geometry_rate, rate, betas, step + 1)
         if not fixed_features:
-            kernels.adam(p.features, v_features, feature_m, feature_v, self._feature_rate * factor, *betas, n)
+            adam(p.features, v_features, feature_m, feature_v, self._feature_rate, rate, betas, step + 1)
         self._done.append((step, loss, between))
 
     def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:
@@ -178,8 +178,7 @@ class CpuEngine:
     def rounded(self, quantiser: Quantiser, p: Parameters) -> tuple[np.ndarray, np.ndarray]:
         """(geometry, features) that the nearest codes of the parameters mean, whose centres are first brought back into
         their cells."""
-        quantiser.keep_inside(p.geometry)
-        geometry = quantiser.decode(*quantiser.encode(p.geometry))
+        geometry = quantiser.round(p.geometry)
         # Entries of palettes are chosen after training; rounding to them here cost 1 to 3 dB.
         features = p.features if quantiser.coding.palette_bits else store(quantiser.coding, p.features).values()
         return geometry, features
@@ -187,31 +186,33 @@ class CpuEngine:
     def codes(self, quantiser: Quantiser, geometry: np.ndarray) -> np.ndarray:
         """The nearest geometry codes [N, 6], which quantiser.decode and improve_geometry take."""
         quantiser.keep_inside(geometry)
-        return quantiser.encode(geometry)[0].astype(np.int64)
+        return quantiser.encode(geometry)[0]
 
     def train(
         self, values: np.ndarray, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator
     ) -> list[np.ndarray]:
-        """Palettes float32 [2^bits, C] for values [N, C], see palettes.train."""
+        """Palettes float32 [2^bits, C] for values [N, C], see codebooks.train."""
         return train(values, share, bits, rng)[0]
 
     def store(self, coding: Coding, placement: np.ndarray, features: np.ndarray) -> StoredFeatures:
         """The nearest to the features that the coding can store."""
         return store(coding, features)
 
-    def collect(self, jitter: float, mse: float) -> Samples:
-        """All points of the fit, as Gaussians are placed; see samples.collect."""
-        return collect(self.view, self.shared, jitter, self._samples, mse)
+    def collect(self, jitter: float, mse: float) -> SamplePoints:
+        """All points of the fit, as Gaussians are placed; see sample_points.collect."""
+        return collect(self.view, self.shared, jitter, [v.weight(mse) * self._samples / v.samples for v in self.shared])
 
-    def improve_features(self, samples: Samples, blend: Blend, stored: StoredFeatures, *, palettes_too: bool) -> None:
+    def improve_features(
+        self, samples: SamplePoints, blend: Blend, stored: StoredFeatures, *, palettes_too: bool
+    ) -> None:
         """Lower the error by other entries, codes and palettes, in place."""
-        improve_features(samples, blend, stored, palettes_too=palettes_too)
+        refine_features(samples, blend, stored, books_too=palettes_too)
 
     def improve_geometry(
-        self, samples: Samples, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
+        self, samples: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
     ) -> None:
         """Lower the error by other geometry codes, in place."""
-        improve_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)
+        refine_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)
 
 
 def rates(settings: Settings, channels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..cells import CUT, Pyramid, make_pyramid
+from ..encode.ops.cpu.codebooks import StoredFeatures
+from ..encode.ops.cpu.errors import squared_errors
+from ..encode.ops.cpu.quantisation import Quantiser
+from ..encode.ops.cpu.sample_points import LEAST_SHARE
 from ..format.layout import palette_words
+from ..native.maths import exp, log, log10, power
 from .balance import Spectrum, coefficients, decorrelated, map_weights, pushed
 from .engine import NO_JITTER, CpuEngine, MakeEngine
-from .features import StoredFeatures
 from .palettes import choose_bits, to_grid
 from .parameters import Parameters
-from .quantise import Coding, Quantiser, make_coding, words_needed
-from .samples import LEAST_SHARE
+from .quantise import Coding, make_coding, words_needed
 from .settings import Settings, choose_precision
 from .start import gaussians_at, start_gaussians
 from .task import BudgetTooSmall, Result, Task
@@ -53,11 +56,11 @@ class Fit:
         self.losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
         self.plain = task  # `task` has the weights of maps as the fit goes on
         self.map_factors = self.pushes = np.ones(task.image.shape[2])
-        self.samples = float(task.importance.sum()) or 1.0
+        self.samples = float(task.importance.sum(dtype=np.float64)) or 1.0
         self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
         self.palette_bits: tuple[int, ...] = task.above.coding.palette_bits if task.above else ()
         self.slope = SLOPE
-        self.background = task.image.mean(axis=(0, 1)).astype(np.float32)
+        self.background = task.image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         self.make_engine = make_engine
         self.engine = make_engine(task, settings, self.background)
 
@@ -104,7 +107,7 @@ class Fit:
         features = stored_features(above).values()
         scale = np.array([width / above.coding.pyramid.width, height / above.coding.pyramid.height], np.float32)
         geometry[:, :2] *= scale
-        geometry[:, 3:5] += np.log(scale.mean())
+        geometry[:, 3:5] += np.float32(log(float(scale.mean())))
         bits = max(layout.stride for layout in above.coding.levels if layout) + 4
         count = task.count or max(1, round(task.budget_words * 32 / bits * self.settings.excess))
         self._set_grid(count)
@@ -139,7 +142,8 @@ class Fit:
     def _optimise(self, until: int) -> None:
         s = self.settings
         when = np.linspace(0.06 * s.steps, s.relocate_until * s.steps, s.relocations).astype(int)
-        shares = np.geomspace(1.0, 0.25, len(when)) * s.relocate_share
+        # Falling to a quarter, by the same factor each time.
+        shares = exp(log(0.25) * np.linspace(0, 1, len(when))) * s.relocate_share
         relocations = dict(zip(when.tolist(), shares, strict=True))
         while self.step_count < until:
             if self.step_count in relocations:
@@ -191,7 +195,7 @@ class Fit:
 
         geometry = np.zeros((len(chosen), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = mean(column + 0.5), mean(row + 0.5)
-        geometry[:, 3:5] = np.log(max(0.9 * size.min() / CUT, self.settings.sigma_min))
+        geometry[:, 3:5] = log(max(0.9 * size.min() / CUT, self.settings.sigma_min))
         features = np.stack([mean(plane[row, column]) for plane in self.task.image.transpose(2, 0, 1)], axis=1)
 
         cost, _, _ = self.engine.removal_cost(p.geometry, p.features)
@@ -269,7 +273,7 @@ class Fit:
     def _with_palettes(self, coding: Coding, share: np.ndarray, geometry: Any) -> Coding:
         """The coding with the best of some palettes for the present features.
 
-        share: of the Gaussians, see CpuBackend.removal_cost. geometry: as it will be stored.
+        share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored.
         """
         features = self.parameters.features
         scale = np.sqrt(self.channel_weight).astype(np.float32)
@@ -321,8 +325,8 @@ class Fit:
 
     def _errors(self, geometry: Any, features: Any) -> np.ndarray:
         """The same by channel, float64 [C]."""
-        difference = self.engine.render(geometry, features, self.background) - self.plain.image
-        return np.einsum("hwc,hwc,hwc->c", self.plain.importance, difference, difference, dtype=np.float64)
+        image = self.engine.render(geometry, features, self.background)
+        return squared_errors(image, self.plain.image, self.plain.importance)
 
     def _balance_maps(self) -> None:
         """Let maps count by how far they are from what is fair (fit/balance.py)."""
@@ -365,7 +369,7 @@ class Fit:
         self.task = replace(plain, importance=plain.importance * factor, weight=weight, shared=shared)
         self.channel_weight = weight.astype(np.float64)
         self._follow(wait=True)
-        self.samples = float(self.task.importance.sum()) or 1.0
+        self.samples = float(self.task.importance.sum(dtype=np.float64)) or 1.0
         self.engine = self.parameters.engine = self.make_engine(self.task, self.settings, self.background)
         self.engine.set_pyramid(self.pyramid)
 
@@ -404,7 +408,8 @@ class Fit:
         if between:
             jitter = (self.rng.random(2) - 0.5).astype(np.float32)
         late = max(0.0, (self.step_count + 1) / s.steps - (1 - s.decay_share)) / s.decay_share
-        self.engine.descend(self.parameters, geometry, features, jitter, between, self.step_count, s.decay**late,
+        self.engine.descend(self.parameters, geometry, features, jitter, between, self.step_count,
+                            float(power(s.decay, late)),
                             self.mse, fixed_features=fixed_features)  # fmt: skip
         self.step_count += 1
         self._follow()
@@ -424,7 +429,7 @@ class Fit:
         kind = int(between)
         self.losses[kind] += (0.1 if self.losses[kind] else 1.0) * (loss - self.losses[kind])
         if self.losses.all():
-            gap = 10 * np.log10(self.losses[1] / self.losses[0])
+            gap = 10 * log10(self.losses[1] / self.losses[0])
             self.jitter *= 1.01 if gap > self.settings.jitter_gap else 0.99
             self.jitter = min(max(self.jitter, JITTER_LEAST), JITTER_MOST)
 
@@ -498,7 +503,7 @@ class Fit:
             counts[i] = len(fit.parameters.geometry)
         if not errors.all() or counts[0] == counts[1]:
             return SLOPE
-        slope = np.log(errors[0] / errors[1]) / np.log(counts[1] / counts[0])
+        slope = log(errors[0] / errors[1]) / log(counts[1] / counts[0])
         return float(np.clip(slope, SLOPE_LEAST, SLOPE_MOST))
 
     def _choose_palettes(self) -> None:
@@ -523,7 +528,7 @@ class Fit:
 
 def stored_features(mip: Result) -> StoredFeatures:
     """The features of a fitted mip, as they are stored."""
-    return StoredFeatures.of(mip.coding, mip.entries.astype(np.int64), mip.features.astype(np.int64))
+    return StoredFeatures.of(mip.coding, mip.entries, mip.features)
 
 
 def fit_mip(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..cells import Pyramid
 from ..format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
+from ..native.maths import log2, power
 from .engine import CpuEngine, MakeEngine
 from .fit import Fit
 from .palettes import MOST_TABLES, rounding_error
@@ -74,7 +75,7 @@ class LatticeFit(Fit):
         geometry = np.zeros((len(row), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
         sigma = SIGMA if sum(bits) > 4 else SIGMA_COARSE
-        self.log_inverse = float(np.float32(-np.log2(sigma * np.sqrt(size.prod()))))
+        self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
         features = self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32)
@@ -105,7 +106,7 @@ class LatticeFit(Fit):
             room = self.room(bits)
             if not 2 * 2 ** max(bits) <= room <= height * width:
                 return np.inf  # too few for the entries, or not enough texels to use the budget
-            return error * (room / len(scaled)) ** -SLOPE + LEFT * rounding_error(scaled, share, bits, self.rng)
+            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding_error(scaled, share, bits, self.rng)
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
 

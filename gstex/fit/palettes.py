@@ -2,15 +2,16 @@
 
 The features of a Gaussian are the sum of one entry of every palette. Training is residual vector quantisation (each
 palette refines what those before it leave), by k-means in which a Gaussian counts by the share it has in the picture.
-fit/features.py then improves entries and choices against the picture itself.
+Then entries and choices are refined against the picture itself.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit, prange
 
+from ..encode.ops.cpu.codebooks import train
 from ..format.layout import palette_words
+from ..native.maths import log
 from .quantise import record_bits
 
 # Bits of the palettes that are tried. The more Gaussians, the more entries pay.
@@ -22,8 +23,6 @@ CHOICES: tuple[tuple[int, ...], ...] = (
 MOST_TABLES = 0.25
 # Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
 LEFT = 0.5
-# Rounds of k-means for a palette, then of all palettes in turn, each given the others.
-ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
 # Gaussians that are looked at to choose bits: that many, and that many for each entry.
 TRIED, TRIED_ENTRY = 4096, 16
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
@@ -56,7 +55,7 @@ def choose_bits(
 
     def value(added: float, bits: int, tables: int) -> float:
         gaussians = (budget_words - tables) * 32 / record_bits(geometry_bits, bits)
-        return np.log(error + added) - slope * np.log(max(gaussians, 1e-9))
+        return float(log(error + added) - slope * log(max(gaussians, 1e-9)))
 
     best: tuple[int, ...] = ()
     best_value = value(scalar_error, scalar_bits, 0)
@@ -80,36 +79,6 @@ def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], 
     left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
     found = float((weight[some] * (left**2).sum(axis=1)).sum())
     return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
-
-
-def train(
-    values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator, *,
-    rounds: int = ROUNDS, turns: int = TURNS,
-) -> tuple[list[np.ndarray], np.ndarray]:  # fmt: skip
-    """Palettes for values.
-
-    Args:
-        values: float32 [N, C], scaled so that squared distances count alike in all channels.
-        weight: float [N], what a Gaussian's error counts.
-        bits: of every palette.
-
-    Returns:
-        (float32 [2^bits, C] for every palette, int64 [N, P] the entries that sum up to nearly the values).
-    """
-    weight = weight.astype(np.float64) + 1e-12
-    rest = values.astype(np.float32).copy()
-    palettes, entries = [], np.zeros((len(values), len(bits)), np.int64)
-    for p, b in enumerate(bits):
-        palette = draw_seeds(rest, weight, 2**b, rng)
-        _refine(rest, weight, palette, entries[:, p], rounds)
-        rest -= palette[entries[:, p]]
-        palettes.append(palette)
-    for _ in range(turns if len(bits) > 1 else 0):
-        for p, palette in enumerate(palettes):
-            rest += palette[entries[:, p]]
-            _refine(rest, weight, palette, entries[:, p], ROUNDS_AGAIN)
-            rest -= palette[entries[:, p]]
-    return palettes, entries
 
 
 def to_grid(
@@ -142,69 +111,3 @@ def to_grid(
         for i, (p, base) in enumerate(zip(clipped, low, strict=True))
     ]
     return lo.astype(np.float32), step.astype(np.float32), tuple(np.clip(p, 0, 255).astype(np.uint8) for p in stored)
-
-
-def draw_seeds(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Entries to start from, float32 [count, C]: values drawn one after the other by their weight and the square of the
-    distance to the nearest that was drawn (k-means++, Arthur and Vassilvitskii 2007). With few values some twice."""
-    chosen = np.zeros(count, np.int64)
-    _draw(values, weight, rng.random(count), chosen)
-    return values[chosen]
-
-
-@njit(cache=True)
-def _draw(values, weight, draws, chosen):
-    nearest = np.ones(len(values))
-    for k in range(len(draws)):
-        left = draws[k] * (weight * nearest).sum()
-        last = -1
-        for i in range(len(values)):
-            chance = weight[i] * nearest[i]
-            if chance > 0:
-                last = i
-                left -= chance
-                if left < 0:
-                    break
-        if last < 0:
-            break  # every value has been drawn
-        chosen[k] = last
-        for i in range(len(values)):
-            distance = 0.0
-            for c in range(values.shape[1]):
-                difference = np.float64(values[i, c] - values[last, c])
-                distance += difference * difference
-            nearest[i] = min(nearest[i], distance) if k else distance
-
-
-def _refine(values: np.ndarray, weight: np.ndarray, palette: np.ndarray, entry: np.ndarray, rounds: int) -> None:
-    """Rounds of k-means: entries become the weighted means of their values, those of none go where the error is."""
-    _assign(values, palette, entry)
-    for _ in range(rounds):
-        count = np.bincount(entry, weights=weight, minlength=len(palette))
-        used = count > 0
-        for c in range(values.shape[1]):
-            sums = np.bincount(entry, weights=weight * values[:, c], minlength=len(palette))
-            palette[used, c] = sums[used] / count[used]
-        if not used.all():
-            error = weight * ((values - palette[entry]) ** 2).sum(axis=1)
-            worst = np.argsort(-error, kind="stable")[: int((~used).sum())]
-            palette[np.flatnonzero(~used)[: len(worst)]] = values[worst]
-        _assign(values, palette, entry)
-
-
-def _assign(values: np.ndarray, palette: np.ndarray, entry: np.ndarray) -> None:
-    """The nearest entry of every value."""
-    _find_nearest(values, np.ascontiguousarray(palette.T), entry)
-
-
-@njit(cache=True, parallel=True)
-def _find_nearest(values, columns, entry):
-    """columns: the palette by channels, [C, K], so that the inner loop runs over entries."""
-    for i in prange(len(values)):
-        distance = np.zeros(columns.shape[1], np.float32)
-        for c in range(len(columns)):
-            value, column = values[i, c], columns[c]
-            for k in range(len(distance)):
-                difference = value - column[k]
-                distance[k] += difference * difference
-        entry[i] = np.argmin(distance)

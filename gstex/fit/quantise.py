@@ -1,8 +1,6 @@
-"""From ideal parameters to the codes of a record and back (docs/format.md, "Record").
+"""How finely a fit is stored: the widths and ranges of the codes of a record (docs/format.md, "Record").
 
-A `Coding` holds every width and range of one fit. `encode` gives the codes that go into the file, `decode`
-what those codes mean; quantisation-aware training evaluates `decode(encode(x))` and passes its gradient
-straight through to x. What is stored of the features: fit/features.py.
+A `Coding` holds every width and range of one fit. What codes mean: gstex/encode/ops/cpu/quantisation.py and codebooks.py.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +9,6 @@ from math import gcd
 import numpy as np
 
 from ..cells import Pyramid
-from ..constants import TAN_22_5
 from ..format.layout import (
     LEVEL_ENTRY_WORDS,
     LevelLayout,
@@ -19,8 +16,9 @@ from ..format.layout import (
     mip_block_words,
     record_words,
 )
+from ..native.maths import log, log2
 
-LN2 = np.log(2.0)
+LN2 = float(log(2.0))
 # Bits that both coordinates of a centre together may have less than asked for, where the record is shorter for it.
 POSITIONS_SHORT = 2
 
@@ -175,7 +173,7 @@ def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.nd
     bits go one by one to the channel with the coarsest step: for a squared error and steps that are small
     against the channels' detail, equal steps are the best use of bits (reverse water-filling).
     """
-    wanted = sum(max(1.0, np.log2(extent / step + 1)) for extent in extents)
+    wanted = sum(max(1.0, float(log2(extent / step + 1))) for extent in extents)
     least = geometry_bits + len(extents)
     stride = max(round((geometry_bits + wanted) / 4), -(-least // 4)) * 4
     bits = np.ones(len(extents), np.int64)
@@ -189,7 +187,7 @@ def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.nd
 
 def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
     """Bits of x and y in a level of this cell size, so that geometry stays within 40 bits."""
-    wanted = np.ceil(np.log2(cell / precision.position_step))
+    wanted = np.ceil(log2(cell / precision.position_step))
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
     x_bits, y_bits = np.clip(wanted, 2, (40 - other) // 2).astype(int)
     return int(x_bits), int(y_bits)
@@ -211,91 +209,3 @@ def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
         total += LEVEL_ENTRY_WORDS + index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
         total += record_words(int(here.sum()), layout.stride)
     return total
-
-
-class Quantiser:
-    """Encodes and decodes Gaussians whose level and cell do not change any more."""
-
-    def __init__(self, coding: Coding, placement: np.ndarray):
-        level = placement[:, 0]
-
-        def of_level(value) -> np.ndarray:
-            return np.array([0 if layout is None else value(layout) for layout in coding.levels])[level]
-
-        self.coding = coding
-        self._cell = placement[:, 1:].astype(np.float64)
-        self._size = coding.pyramid.cell_size[level]
-        self._position_last = np.stack(
-            [2.0 ** of_level(lambda x: x.position_x_bits), 2.0 ** of_level(lambda x: x.position_y_bits)], axis=1
-        )
-        self._rotation_half = 2.0 ** (of_level(lambda x: x.rotation_bits) - 1)
-        self._scale_last = 2 ** of_level(lambda x: x.scale_bits) - 1
-        self._scale_lo = of_level(lambda x: x.scale_lo)
-        self._scale_step = of_level(lambda x: x.scale_step)
-        self._amplitude_last = 2 ** of_level(lambda x: x.amplitude_bits) - 1
-
-    def encode(self, geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest codes.
-
-        Returns (uint32 [N, 6] geometry codes in the order of the record, int64 [N] quarter turns: by how many the
-        ellipse was turned to bring its rotation into -45..45 degrees; an odd number swaps its scales).
-        """
-        coding = self.coding
-        codes = np.empty((len(geometry), 6), np.uint32)
-        inside = geometry[:, :2] / self._size - self._cell
-        codes[:, :2] = np.clip(np.floor(inside * self._position_last), 0, self._position_last - 1)
-
-        turns = np.round(geometry[:, 2] / (np.pi / 2)).astype(np.int64)
-        half_angle = np.tan((geometry[:, 2] - turns * (np.pi / 2)) / 2)
-        rotation = np.round(half_angle / TAN_22_5 * self._rotation_half) + self._rotation_half
-        # 45 degrees is -45 degrees with the scales swapped.
-        over = rotation >= 2 * self._rotation_half
-        rotation[over] = 0
-        turns[over] += 1
-        codes[:, 2] = rotation
-
-        inverse = -geometry[:, 3:5] / LN2
-        step = np.where(self._scale_step == 0, 1.0, self._scale_step)[:, None]
-        scale = np.clip(np.round((inverse - self._scale_lo[:, None]) / step), 0, self._scale_last[:, None])
-        odd = turns % 2 == 1
-        codes[:, 3] = np.where(odd, scale[:, 1], scale[:, 0])
-        codes[:, 4] = np.where(odd, scale[:, 0], scale[:, 1])
-        amplitude = (geometry[:, 5] - coding.amplitude_lo) / (coding.amplitude_step or 1.0)
-        codes[:, 5] = np.clip(np.round(amplitude), 0, self._amplitude_last)
-        return codes, turns
-
-    def decode(self, codes: np.ndarray, turns: np.ndarray | int = 0) -> np.ndarray:
-        """What codes mean: geometry float32 [N, 6].
-
-        turns: as `encode` returned them, to get rotations and scales in the order of the ideal parameters.
-        """
-        coding = self.coding
-        geometry = np.empty(codes.shape, np.float32)
-        geometry[:, :2] = (self._cell + (codes[:, :2] + 0.5) / self._position_last) * self._size
-        half_angle = (codes[:, 2] - self._rotation_half) * (TAN_22_5 / self._rotation_half) * (self._rotation_half >= 1)
-        geometry[:, 2] = 2 * np.arctan(half_angle) + turns * (np.pi / 2)
-        log_sigma = -LN2 * (self._scale_lo[:, None] + codes[:, 3:5] * self._scale_step[:, None])
-        odd = np.asarray(turns) % 2 == 1
-        geometry[:, 3] = np.where(odd, log_sigma[:, 1], log_sigma[:, 0])
-        geometry[:, 4] = np.where(odd, log_sigma[:, 0], log_sigma[:, 1])
-        geometry[:, 5] = coding.amplitude_lo + codes[:, 5] * coding.amplitude_step
-        return geometry
-
-    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What one Gaussian's geometry codes mean, for kernels that move them.
-
-        Returns (int64 [N, 6] the largest codes; float64 [N, 2] the cell; [N, 2] its size in texels; [N, 7] codes of x
-        and y in a cell, half the codes of rotation, scale_lo, scale_step, amplitude_lo, amplitude_step).
-        """
-        half = self._rotation_half[:, None]
-        scale, amplitude = self._scale_last[:, None], self._amplitude_last[:, None]
-        lasts = np.concatenate([self._position_last - 1, 2 * half - 1, scale, scale, amplitude], axis=1)
-        coding, one = self.coding, np.ones_like(half)
-        grids = [self._position_last, half, self._scale_lo[:, None], self._scale_step[:, None],
-                 coding.amplitude_lo * one, coding.amplitude_step * one]  # fmt: skip
-        return lasts.astype(np.int64), self._cell, self._size, np.concatenate(grids, axis=1)
-
-    def keep_inside(self, geometry: np.ndarray) -> None:
-        """Clamp centres, in place, to the cells they are stored in."""
-        low = self._cell * self._size
-        np.clip(geometry[:, :2], low, low + self._size * (1 - 1e-6), out=geometry[:, :2])

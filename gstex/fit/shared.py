@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..cells import Pyramid
-from .cpu import CpuBackend
+from ..encode.ops.cpu.view import CpuView
 from .loss import perceptual
 
 # How many mips below mip 0 are drawn with its Gaussians.
@@ -36,51 +36,41 @@ def view_weight(mse: float, own: float) -> float:
     return WEIGHT * min(1.0, LIMIT * mse / own) ** 2 if own else WEIGHT
 
 
-class SharedView:
-    """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter."""
+class SharedView(CpuView):
+    """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter.
+
+    samples: sum of its importance. mse: the mean squared error of the last steps, 0 before the first.
+    """
 
     def __init__(self, whole: Pyramid, mip: int, image: np.ndarray, importance: np.ndarray):
         """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
         height, width = image.shape[:2]
-        self.samples = float(importance.sum()) or 1.0
-        self.mse = 0.0  # of the last steps, 0 before the first
-        self.backend = CpuBackend(replace(whole, width=width, height=height))
-        self.backend.set_target(image, importance)
-        self.scale = np.array([width / whole.width, height / whole.height], np.float32)
-        self.filter = filter_sigma(mip)
+        scale = np.array([width / whole.width, height / whole.height], np.float32)
+        super().__init__(
+            replace(whole, width=width, height=height), scale=scale.tolist(), filter_sigma=filter_sigma(mip)
+        )
+        self.set_target(image, importance)
+        self.samples = float(importance.sum(dtype=np.float64)) or 1.0
+        self.mse = 0.0
 
     def weight(self, mse: float) -> float:
         """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
         return view_weight(mse, self.mse)
 
-    def place(self, placement: np.ndarray, geometry: np.ndarray) -> None:
-        """Take over the levels and cells [N, 3] of the Gaussians; geometry as mip 0 has it."""
-        self.backend.place(placement, self._seen(geometry)[0])
+    def add_gradient(
+        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, loss: str, *,
+        to: tuple[np.ndarray, np.ndarray], weight: float,
+    ) -> None:  # fmt: skip
+        """Add the gradient of this mip's loss by mip 0's Gaussians to (v_geometry [N, 6], v_features [N, C]).
 
-    def _seen(self, geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(geometry in texels of this mip, d log sigma seen / d log sigma [N, 2])."""
-        seen = geometry.copy()
-        seen[:, :2] *= self.scale
-        variance = np.exp(2 * geometry[:, 3:5])
-        enlarged = variance + np.float32(self.filter**2)
-        # One scale for both axes: those of a Gaussian are turned against those of the texture. They differ only
-        # where an odd size was halved.
-        seen[:, 3:5] = np.log(enlarged) / 2 + np.log(self.scale.mean())
-        return seen, variance / enlarged
-
-    def gradient(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, loss: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient of this mip's loss by mip 0's (geometry [N, 6], features [N, C]); the arrays are reused."""
-        seen, part = self._seen(geometry)
+        loss: 'l2' or 'perceptual'. weight: a factor.
+        """
+        scene = geometry, features, background, jitter
         if loss == "l2":
-            error, v_geometry, v_features, _ = self.backend.step(seen, features, background, jitter)
+            error, _, _ = self.step(*scene, add_to=to, weight=weight)
         else:
-            image, target, importance = self.backend.render(seen, features, background, jitter)
+            image, target, importance = self.render(*scene)
             error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
             _, v_image = perceptual(image, target, importance)
-            v_geometry, v_features, _ = self.backend.backward(seen, features, background, v_image)
+            self.backward(*scene, v_image, add_to=to, weight=weight)
         self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)
-        v_geometry[:, :2] *= self.scale
-        v_geometry[:, 3:5] *= part
-        return v_geometry, v_features

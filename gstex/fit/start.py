@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..native.maths import log
+
 # Share of the Gaussians that start anywhere, so that flat areas are covered too; the rest follow the image's
 # gradient (Image-GS, section 3.2: content-adaptive initialisation, the same 0.3).
 UNIFORM_SHARE = 0.3
@@ -47,5 +49,5 @@ def gaussians_at(
     geometry = np.zeros((count, 6), np.float32)
     geometry[:, 0] = column + rng.random(count)
     geometry[:, 1] = row + rng.random(count)
-    geometry[:, 3:5] = np.log(sigma)
+    geometry[:, 3:5] = log(sigma)
     return geometry, image[row, column].astype(np.float32)

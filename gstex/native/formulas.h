@@ -44,6 +44,33 @@ GSTEX_FORMULA REAL gstex_fade(REAL from_middle) {
     return f * f * gstex_fma(f, (REAL)-2.0f, (REAL)3.0f);
 }
 
+// ---- How a mip sees the Gaussians of another one, and gradients ----------------------------------------------------
+
+// The variance of a Gaussian, of which the mip sees more by a filter: 1 / sigma there, in the mip's own texels. scale:
+// texels of the mip by texels of the Gaussian.
+GSTEX_FORMULA REAL gstex_seen(REAL variance, REAL scale, REAL filter_variance) {
+    return (REAL)1.0f / (scale * gstex_sqrt(variance + filter_variance));
+}
+
+// d log of that sigma / d log sigma.
+GSTEX_FORMULA REAL gstex_seen_slope(REAL variance, REAL filter_variance) {
+    return variance / (variance + filter_variance);
+}
+
+// With s = amplitude - (u^2 + v^2) / 2, u = a (cos dx + sin dy), v = b (cos dy - sin dx) the derivatives of the score s
+// are: ds/dx = a cos u - b sin v, ds/dy = a sin u + b cos v, ds/drotation = (b/a - a/b) u v, ds/dlog sigma_u = u^2,
+// ds/dlog sigma_v = v^2. Below they are given sums of dL/ds times u, v, u v, in the unit of gstex_weight.
+GSTEX_FORMULA REAL gstex_v_x(REAL a_cos, REAL b_sin, REAL u, REAL v) {
+    return (a_cos * u - b_sin * v) / (REAL)GSTEX_UNIT_SQUARED;
+}
+GSTEX_FORMULA REAL gstex_v_y(REAL a_sin, REAL b_cos, REAL u, REAL v) {
+    return (a_sin * u + b_cos * v) / (REAL)GSTEX_UNIT_SQUARED;
+}
+GSTEX_FORMULA REAL gstex_v_rotation(REAL b_by_a, REAL uv) {
+    return (b_by_a - (REAL)1.0f / b_by_a) * uv / (REAL)GSTEX_UNIT_SQUARED;
+}
+GSTEX_FORMULA REAL gstex_v_log_sigma(REAL slope, REAL uu) { return slope * uu / (REAL)GSTEX_UNIT_SQUARED; }
+
 // ---- What a fit adds up --------------------------------------------------------------------------------------------
 
 // What the squared error of a value rises by if a Gaussian's weight changes: it moves the value by `moved` times what

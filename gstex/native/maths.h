@@ -65,17 +65,21 @@ GSTEX_MATHS double exp2(double x) {
     return exp((x - k) * LN2) * power_of_2(int(k));
 }
 
-// The natural logarithm of a normal number above 0; -infinity of 0, and no number of what is below.
-GSTEX_MATHS double log(double x) {
-    if (!(x > 0.0)) return x == 0.0 ? of_bits(0xFFF0000000000000u) : of_bits(0x7FF8000000000000u);
+// x = 2^exponent m, m in sqrt(1/2) .. sqrt(2), of a number above 0 that is not infinite.
+struct Split {
+    double exponent, m;
+};
+
+GSTEX_MATHS Split split(double x) {
     const bool tiny = x < 0x1p-1022;
     const uint64_t bits = bits_of(tiny ? x * 0x1p54 : x);
-    if (bits >= 0x7FF0000000000000u) return x;
-    // x = 2^k m, m in sqrt(1/2) .. sqrt(2); log m = 2 artanh f, f = (m - 1) / (m + 1).
-    const uint64_t shifted = bits - 0x3FE6A09E667F3BCDu;
-    const int64_t exponent = int64_t(shifted) >> 52;
-    const double m = of_bits(bits - (uint64_t(exponent) << 52)), k = double(exponent - (tiny ? 54 : 0));
-    const double f = (m - 1.0) / (m + 1.0), s = f * f;
+    const int64_t exponent = int64_t(bits - 0x3FE6A09E667F3BCDu) >> 52;
+    return {double(exponent - (tiny ? 54 : 0)), of_bits(bits - (uint64_t(exponent) << 52))};
+}
+
+// log m less 2 f, f = (m - 1) / (m + 1): 2 f (f^2 / 3 + f^4 / 5 + ..), from log m = 2 artanh f.
+GSTEX_MATHS double log_rest(double f) {
+    const double s = f * f;
     double p = 1.0 / 23.0;
     p = p * s + 1.0 / 21.0;
     p = p * s + 1.0 / 19.0;
@@ -87,11 +91,32 @@ GSTEX_MATHS double log(double x) {
     p = p * s + 1.0 / 7.0;
     p = p * s + 1.0 / 5.0;
     p = p * s + 1.0 / 3.0;
-    const double high = 2.0 * f, low = high * (s * p) + k * LN2_LOW;
-    return k * LN2_HIGH + (high + low);
+    return 2.0 * f * (s * p);
 }
 
-GSTEX_MATHS double log2(double x) { return log(x) * LOG2E; }
+// What has no logarithm, or one that is known: -infinity of 0, infinity of itself, and no number of what is below 0.
+GSTEX_MATHS double log_special(double x) {
+    return x == 0.0 ? of_bits(0xFFF0000000000000u) : x > 0.0 ? x : of_bits(0x7FF8000000000000u);
+}
+
+GSTEX_MATHS bool has_log(double x) { return x > 0.0 && x < of_bits(0x7FF0000000000000u); }
+
+// The natural logarithm.
+GSTEX_MATHS double log(double x) {
+    if (!has_log(x)) return log_special(x);
+    const Split s = split(x);
+    const double f = (s.m - 1.0) / (s.m + 1.0);
+    return s.exponent * LN2_HIGH + (2.0 * f + (log_rest(f) + s.exponent * LN2_LOW));
+}
+
+// The logarithm to base 2; exact for powers of 2.
+GSTEX_MATHS double log2(double x) {
+    if (!has_log(x)) return log_special(x);
+    const Split s = split(x);
+    const double f = (s.m - 1.0) / (s.m + 1.0);
+    return s.exponent + (2.0 * f + log_rest(f)) * LOG2E;
+}
+
 GSTEX_MATHS double log10(double x) { return log(x) * LOG10E; }
 
 // x^y of x not below 0; 0^y is 0 for y above 0.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import _core
 
-__all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "sin", "tan"]
+__all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "sin", "tan", "whole_power"]
 
 
 def _elementwise(kernel: Callable[..., None], values: npt.ArrayLike, *arguments: float) -> np.ndarray:
@@ -39,7 +39,7 @@ def log(x: npt.ArrayLike) -> np.ndarray:
 
 
 def log2(x: npt.ArrayLike) -> np.ndarray:
-    """The logarithm to base 2; see `log`."""
+    """The logarithm to base 2, exact for powers of 2; see `log`."""
     return _elementwise(_core.log2, x)
 
 
@@ -71,3 +71,14 @@ def tan(x: npt.ArrayLike) -> np.ndarray:
 def atan(x: npt.ArrayLike) -> np.ndarray:
     """The arc tangent, in radians."""
     return _elementwise(_core.atan, x)
+
+
+def whole_power(base: float, exponent: int) -> float:
+    """base^exponent, by multiplications; exponent: a whole number, not below 0."""
+    result = 1.0
+    while exponent:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result

@@ -189,6 +189,8 @@ struct Loop {
     }
 };
 
+// Workers look for an open loop. The caller closes it when no part is left and waits for those that are inside, never for
+// one that the system has not let run meanwhile.
 class Pool {
   public:
     explicit Pool(int workers) {
@@ -207,21 +209,22 @@ class Pool {
     int workers() const { return int(threads_.size()); }
 
     void run(Loop &loop) {
-        loop_ = &loop;
-        busy_ = int(threads_.size());
         {
             std::lock_guard<std::mutex> lock(mutex_);
+            loop_ = &loop;
+            is_open_ = true;
             ++round_;
         }
-        wake_.notify_all();
+        if (sleeping_.load()) wake_.notify_all();
         run_here(loop);
-        for (int spin = 0; busy_.load(std::memory_order_acquire); ++spin) {
+        is_open_ = false;
+        for (int spin = 0; inside_.load(); ++spin) {
             if (spin < SPINS) {
                 relax();
                 continue;
             }
             std::unique_lock<std::mutex> lock(mutex_);
-            const auto done = [this] { return busy_.load(std::memory_order_acquire) == 0; };
+            const auto done = [this] { return inside_.load() == 0; };
             if (!done_.wait_for(lock, CHECK_EVERY, done)) {
                 lock.unlock();
                 if (!loop.stop && is_interrupted()) stop(loop);
@@ -255,16 +258,22 @@ class Pool {
         Scratch scratch;
         const StandardFloats standard;
         for (uint64_t seen = 0;;) {
-            for (int spin = 0; spin < SPINS && round_.load(std::memory_order_acquire) == seen; ++spin) relax();
-            if (round_.load(std::memory_order_acquire) == seen) {
+            for (int spin = 0; spin < SPINS && round_.load() == seen; ++spin) relax();
+            if (round_.load() == seen) {
                 std::unique_lock<std::mutex> lock(mutex_);
-                wake_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
+                ++sleeping_;
+                wake_.wait(lock, [&] { return round_.load() != seen; });
+                --sleeping_;
             }
-            seen = round_.load(std::memory_order_acquire);
+            seen = round_.load();
             if (ending_) return;
-            while (loop_->take(scratch)) {
+            // First inside, then a look at whether it is open: the caller closes first and then looks who is inside.
+            ++inside_;
+            if (is_open_.load()) {
+                while (loop_.load()->take(scratch)) {
+                }
             }
-            if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            if (--inside_ == 0) {
                 std::lock_guard<std::mutex> lock(mutex_); // the caller is either before its test or asleep
                 done_.notify_one();
             }
@@ -275,9 +284,9 @@ class Pool {
     std::mutex mutex_;
     std::condition_variable wake_, done_;
     std::atomic<uint64_t> round_{0};
-    std::atomic<int> busy_{0};
-    bool ending_ = false;
-    Loop *loop_ = nullptr;
+    std::atomic<int> inside_{0}, sleeping_{0};
+    std::atomic<bool> is_open_{false}, ending_{false};
+    std::atomic<Loop *> loop_{nullptr};
 };
 
 std::mutex pool_mutex; // held by the thread whose loop the pool runs

@@ -63,9 +63,47 @@ class Arrays {
     std::vector<nb::object> held_;
 };
 
+// A new array, which Python gets in the end; it may be made without the GIL.
+template <class T> class New {
+  public:
+    New() = default;
+    explicit New(int64_t count) { make(count); }
+    New(const New &) = delete;
+    New &operator=(const New &) = delete;
+    ~New() { delete[] data_; }
+    void make(int64_t count) {
+        delete[] data_;
+        data_ = nullptr;
+        data_ = new T[static_cast<size_t>(count)];
+        count_ = count;
+    }
+    T *data() { return data_; }
+    T &operator[](int64_t i) { return data_[i]; }
+
+    // As an array of NumPy of this shape, in which one size may be -1: what the others leave.
+    nb::ndarray<nb::numpy, T> array(std::initializer_list<int64_t> shape) {
+        int64_t known = 1;
+        for (int64_t size : shape) known *= size < 0 ? 1 : size;
+        std::vector<size_t> sizes;
+        for (int64_t size : shape) sizes.push_back(size_t(size < 0 ? (known ? count_ / known : 0) : size));
+        nb::capsule owner(data_, [](void *data) noexcept { delete[] static_cast<T *>(data); });
+        T *data = data_;
+        data_ = nullptr;
+        return nb::ndarray<nb::numpy, T>(data, sizes.size(), sizes.data(), owner);
+    }
+
+  private:
+    T *data_ = nullptr;
+    int64_t count_ = 0;
+};
+
 // Parts of the module, one file each.
 void bind_runtime(nb::module_ &m);
 void bind_maths(nb::module_ &m);
 void bind_blend(nb::module_ &m);
+void bind_lists(nb::module_ &m);
+void bind_codebooks(nb::module_ &m);
+void bind_refine(nb::module_ &m);
+void bind_measures(nb::module_ &m);
 
 } // namespace gstex

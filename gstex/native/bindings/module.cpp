@@ -41,4 +41,8 @@ NB_MODULE(_core, m) {
     bind_runtime(m);
     bind_maths(m);
     bind_blend(m);
+    bind_lists(m);
+    bind_codebooks(m);
+    bind_refine(m);
+    bind_measures(m);
 }

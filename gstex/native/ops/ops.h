@@ -60,6 +60,14 @@ struct MakePicture {
     int64_t stride;
 };
 
+// image: [H, W, C], the picture at the texel centres and this far from them.
+struct SamplePicture {
+    Picture picture;
+    int width, height, channels;
+    float jitter[2];
+    float *image;
+};
+
 // rows: floats from one row of sums to the next, at least 6 + C. sums: [E, rows]. loss: [T].
 struct BlendStep {
     Scene scene;
@@ -83,12 +91,385 @@ struct BlendRender {
     float *image;
 };
 
+// geometry: [N, 6], x, y, rotation, log sigma u, log sigma v, amplitude (natural log). scale: texels of the view by texels
+// of mip 0, in x and y. filter: sigma in texels of mip 0. derived: [N, 8], see View.
+struct Derive {
+    const float *geometry;
+    int64_t count;
+    float scale[2], filter;
+    float *derived;
+};
+
+// The gradients of Gaussians from the sums of their entries. by_gaussian_start: [N + 1]. sums: [E, rows], of
+// BlendStep, with whole vectors of 8 in a row. weight: a factor of the result, which is added to v_geometry [N, 6] and
+// v_features [N, C] if `add`, or takes their place.
+struct Gather {
+    const int64_t *by_gaussian_start;
+    const float *sums, *geometry, *derived;
+    int64_t count, rows;
+    int channels;
+    float scale[2], filter, weight;
+    bool add;
+    float *v_geometry, *v_features;
+};
+
+// sums [N, 2] = sums over the pairs [E, 2] of each Gaussian.
+struct SumPairs {
+    const int64_t *by_gaussian_start;
+    const float *pairs;
+    int64_t count;
+    double *sums;
+};
+
+// pairs: [E, 2], row slot[entry]: the rise of the squared error without the Gaussian, and the sum over points and
+// channels of importance times its squared share. error: [H, W], the squared error of a texel, summed over channels.
+struct RemovalCost {
+    Scene scene;
+    Picture target, importance;
+    float *pairs, *error;
+};
+
+// values, gradient, moments: [rows, columns]. rate: [columns]. correct1, correct2: 1 / (1 - beta^step).
+struct Adam {
+    float *values;
+    const float *gradient;
+    float *first_moment, *second_moment;
+    const float *rate;
+    float factor, beta1, beta2, correct1, correct2;
+    int64_t rows;
+    int columns;
+};
+
+// A pyramid of cells over a picture of `tiles` tiles, `across` in a row. grids: [levels, 4], columns, rows, number of the
+// first cell, 0. cell_start: [cells of all levels + 1], where a cell's Gaussians begin in the order of the cells.
+struct CellPyramid {
+    int64_t tiles;
+    int across, width, height, levels;
+    bool repeat;
+    const int32_t *grids;
+    const int64_t *cell_start;
+};
+
+// counts: [T], how many Gaussians are visible in a tile.
+struct CountVisible {
+    CellPyramid cells;
+    int64_t *counts;
+};
+
+// order: [N], the Gaussians in the order of their cells. derived: [N, 8]; where: [N, 4]; see View. margin: distance in
+// log2 of the largest weight at a point from which on a Gaussian does not matter there. visible_start: [T + 1], sums of
+// CountVisible; gaussian, image, faded: as in TileLists, but those of a tile begin at its visible_start. kept: [T], how
+// many there are.
+struct MarkEntries {
+    CellPyramid cells;
+    const int32_t *order;
+    const float *derived, *where;
+    float margin;
+    const int64_t *visible_start;
+    int32_t *gaussian;
+    int8_t *image;
+    uint8_t *faded;
+    int64_t *kept;
+};
+
+// geometry: [N, 6]. extents: [N, 2], half width and height in texels of the ellipse of `cut` sigma.
+struct HalfExtents {
+    const float *geometry;
+    int64_t count;
+    double cut;
+    double *extents;
+};
+
+// Brings geometry [N, 6] back to what a pyramid can hold. last: the largest x and y. largest, least: log sigma. room:
+// most half extent in x and y. amplitude_most: largest size of an amplitude.
+struct KeepInside {
+    float *geometry;
+    int64_t count;
+    int width, height;
+    bool repeat;
+    double cut;
+    float last[2], amplitude_most;
+    double largest, room[2], least;
+};
+
+// placement: [N, 3], level, cell_x, cell_y. previous: [N], levels of an earlier call, or null: a Gaussian leaves its
+// level only when it is too large or too small for it by the factor `slack`. sizes: [levels, 2], of cells in texels;
+// cells: [levels, 2], how many.
+struct Place {
+    const float *geometry;
+    const int32_t *previous;
+    int64_t count;
+    const double *sizes;
+    const int32_t *cells;
+    int levels;
+    double cut, slack;
+    int32_t *placement;
+};
+
+// What the codes of a fit mean. placement: [N, 3]. levels: see levels.h.
+struct Coding {
+    const int32_t *placement;
+    const double *levels;
+    double amplitude_lo, amplitude_step;
+    int64_t count;
+};
+
+// codes: [N, 6], in the order of the record. turns: [N].
+struct EncodeGeometry {
+    Coding coding;
+    const float *geometry;
+    uint32_t *codes;
+    int32_t *turns;
+};
+
+// With the turns of EncodeGeometry, geometry [N, 6] is in the order of the ideal parameters.
+struct DecodeGeometry {
+    Coding coding;
+    const uint32_t *codes;
+    const int32_t *turns;
+    float *geometry;
+};
+
+// What the nearest codes of `ideal` [N, 6] mean; centres are first brought back, in place, into the cells they are
+// stored in. geometry: [N, 6], or null for that alone.
+struct RoundGeometry {
+    Coding coding;
+    float *ideal, *geometry;
+};
+
+// All points at which a fit is judged: tiles of views. view: [T]. corner: [T, 2], a tile's first texel, and offset: [T, 2],
+// of its points from the texel centres. weight: of a view's points.
+struct SamplePoints {
+    TileLists lists;
+    int64_t tiles;
+    const int32_t *view, *corner;
+    const float *offset;
+    View views[MAX_VIEWS];
+    Picture target[MAX_VIEWS], importance[MAX_VIEWS];
+    float weight[MAX_VIEWS];
+    int view_count, channels;
+};
+
+// total: [T, 64], sums of weights with the background's. out: [T, C, 64]. share: [E], the largest share of an entry in a
+// point of its tile.
+struct BlendPoints {
+    SamplePoints points;
+    const float *features, *background;
+    float *total, *out, *share;
+};
+
+// errors: [T], weighted sums of squares.
+struct PointErrors {
+    SamplePoints points;
+    const float *out;
+    double *errors;
+};
+
+// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. firsts: [groups], the first channel of every group of
+// channels that count in the same points. square_start: [tiles], where a tile's products begin in gram, by groups.
+// gram: for every tile [groups, entries, entries], negative for pairs that are left out. slope: [E, C], dE / d feature.
+// near_count: [E], how many are not left out of an entry's pairs; both from the first entry of these tiles on.
+struct TileProducts {
+    SamplePoints points;
+    int64_t first_tile, last_tile;
+    const float *total, *out;
+    const int32_t *firsts;
+    int groups;
+    float small;
+    const int64_t *square_start;
+    float *gram, *slope;
+    int64_t *near_count;
+};
+
+// near: the Gaussians of the pairs of every entry that are not left out, from near_start[entry] on; product: [pairs,
+// groups].
+struct ListNear {
+    const int64_t *start;
+    const int32_t *gaussian;
+    int64_t first_tile, last_tile;
+    int groups;
+    const int64_t *square_start, *near_start;
+    const float *gram;
+    int32_t *near;
+    float *product;
+};
+
+// Codebooks by channels: columns[p] [C, stride[p]] holds size[p] entries, then numbers that are far from all values. last:
+// [C], the largest code of a channel, 0 if it has none.
+struct Codebooks {
+    int count, channels;
+    const float *columns[4];
+    int64_t stride[4];
+    int size[4];
+    const int32_t *last;
+};
+
+// entries: [N, books], where to start, and the result. codes: [N, C]. lo, step: [C].
+struct StoreFeatures {
+    Codebooks books;
+    const float *features, *lo, *step;
+    int64_t count;
+    uint32_t *entries, *codes;
+};
+
+// entry: [N], the nearest of a codebook by channels [C, stride] to every value [N, C].
+struct Assign {
+    const float *values, *columns;
+    int64_t count, stride;
+    int channels, size;
+    int32_t *entry;
+};
+
+// book: [size, C], every entry the weighted mean of its values; entries of no value stay. order: [N], the values by their
+// entry; start: [size + 1], where an entry's begin in it.
+struct Means {
+    const float *values;
+    const double *weight;
+    const int64_t *order, *start;
+    int channels;
+    int64_t size;
+    float *book;
+};
+
+// chosen: [draws_count], of values [count, C]. draws: numbers of 0 .. 1. nearest: [count] and sums: [parts of `part` values],
+// scratch.
+struct DrawSeeds {
+    const float *values;
+    const double *weight, *draws;
+    int64_t count, draws_count, part;
+    int channels;
+    double *nearest, *sums;
+    int64_t *chosen;
+};
+
+// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, groups], A.
+// group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps.
+struct NormalEquations {
+    int channels, groups;
+    const int64_t *row;
+    const int32_t *column, *group;
+    const float *value;
+    const double *step;
+    double *gradient;
+    int32_t *base, *whole;
+};
+
+// batch: [members], no two of them neighbours. own: [N, groups], A of a Gaussian with itself. stale: [N], whether a
+// Gaussian is worth another look; it is once a neighbour has moved. moved: how many channels have changed, added up.
+struct SweepFeatures {
+    NormalEquations equations;
+    Codebooks books;
+    const int32_t *batch;
+    int64_t members;
+    const float *own;
+    uint8_t *stale;
+    uint32_t *entries, *codes;
+    int64_t *moved;
+};
+
+// The gradient at `whole`, once `base` is made that too.
+struct FollowGradient {
+    NormalEquations equations;
+    int64_t count;
+};
+
+// sums: [size, groups, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient summed
+// likewise. order: [N], the Gaussians by their entry; start: [size + 1].
+struct SumByEntry {
+    NormalEquations equations;
+    const uint32_t *entries;
+    const int64_t *order, *start;
+    int64_t books, book, size;
+    double *sums, *slopes;
+};
+
+// bytes: [size, C] of a codebook.
+struct MoveBytes {
+    const double *sums, *slopes, *step;
+    const int32_t *group;
+    int channels, groups;
+    int64_t size;
+    uint8_t *bytes;
+};
+
+// What the moves of the Gaussians of a batch make of them. table: [moves, 6], what a move adds to the codes [N, 6], scales
+// by 1 at most. scale: [views, 2], texels of a view by texels of mip 0; filter: [views], sigma in texels of mip 0. least:
+// no move makes a log sigma smaller. rows: [members, views, moves + 1, 8], see View::derived; the last is of no move.
+// allowed: [members, moves].
+struct MoveRows {
+    Coding coding;
+    const int32_t *batch, *table;
+    int64_t members;
+    int moves, views;
+    const float *scale, *filter;
+    double least;
+    const uint32_t *codes;
+    float *rows;
+    uint8_t *allowed;
+};
+
+// The rises of the squared error by all moves, by parts of the entries of a Gaussian. item_member: [items], a place in
+// the batch; item_first, item_last: [items], places in by_gaussian [E], the entries Gaussian by Gaussian. tile_of: [E].
+// rises: [items, moves].
+struct MoveRises {
+    SamplePoints points;
+    const int32_t *batch;
+    int64_t items;
+    int moves, views;
+    const int64_t *item_member, *item_first, *item_last, *by_gaussian;
+    const int32_t *tile_of;
+    const float *rows, *features, *total, *out;
+    const uint8_t *allowed;
+    double *rises;
+};
+
+// total and out follow the best moves: best [members], -1 for none.
+struct MoveApply {
+    SamplePoints points;
+    const int32_t *batch;
+    int64_t items;
+    int moves, views;
+    const int64_t *item_member, *item_first, *item_last, *by_gaussian;
+    const int32_t *tile_of, *best;
+    const float *rows, *features;
+    float *total, *out;
+};
+
 // Every kernel: its name and its struct.
 #define GSTEX_FOR_EACH_OP(OP)                                                                                          \
     OP(make_picture, MakePicture)                                                                                      \
+    OP(sample_picture, SamplePicture)                                                                                  \
     OP(blend_step, BlendStep)                                                                                          \
     OP(blend_backward, BlendBackward)                                                                                  \
-    OP(blend_render, BlendRender)
+    OP(blend_render, BlendRender)                                                                                      \
+    OP(derive, Derive)                                                                                                 \
+    OP(gather, Gather)                                                                                                 \
+    OP(sum_pairs, SumPairs)                                                                                            \
+    OP(removal_cost, RemovalCost)                                                                                      \
+    OP(adam, Adam)                                                                                                     \
+    OP(count_visible, CountVisible)                                                                                    \
+    OP(mark_entries, MarkEntries)                                                                                      \
+    OP(half_extents, HalfExtents)                                                                                      \
+    OP(keep_inside, KeepInside)                                                                                        \
+    OP(place, Place)                                                                                                   \
+    OP(encode_geometry, EncodeGeometry)                                                                                \
+    OP(decode_geometry, DecodeGeometry)                                                                                \
+    OP(round_geometry, RoundGeometry)                                                                                  \
+    OP(blend_points, BlendPoints)                                                                                      \
+    OP(point_errors, PointErrors)                                                                                      \
+    OP(tile_products, TileProducts)                                                                                    \
+    OP(list_near, ListNear)                                                                                            \
+    OP(store_features, StoreFeatures)                                                                                  \
+    OP(assign, Assign)                                                                                                 \
+    OP(means, Means)                                                                                                   \
+    OP(draw_seeds, DrawSeeds)                                                                                          \
+    OP(sweep_features, SweepFeatures)                                                                                  \
+    OP(follow_gradient, FollowGradient)                                                                                \
+    OP(sum_by_entry, SumByEntry)                                                                                       \
+    OP(move_bytes, MoveBytes)                                                                                          \
+    OP(move_rows, MoveRows)                                                                                            \
+    OP(move_rises, MoveRises)                                                                                          \
+    OP(move_apply, MoveApply)
 
 struct Ops {
 #define GSTEX_OP(NAME, ARGUMENT) void (*NAME)(const ARGUMENT &);

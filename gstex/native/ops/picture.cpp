@@ -29,5 +29,25 @@ void make_picture(const MakePicture &a) {
     });
 }
 
+void sample_picture(const SamplePicture &a) {
+    const int across = (a.width + TILE - 1) / TILE;
+    const int64_t tiles = int64_t(across) * ((a.height + TILE - 1) / TILE);
+    parallel_for(tiles, 64, [&](int64_t begin, int64_t end, Scratch &) {
+        for (int64_t tile = begin; tile < end; ++tile) {
+            const int column = tile_column(tile, across), row = tile_row(tile, across);
+            const Filter filter = filter_of(a.picture, column, row, a.jitter);
+            for (int c = 0; c < a.channels; ++c) {
+                float values[POINTS];
+                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
+                    store(values + pair * LANES, sample(a.picture, filter, c, pair));
+                for (int k = 0; k < POINTS; ++k) {
+                    const int x = column + k % TILE, y = row + k / TILE;
+                    if (x < a.width && y < a.height) a.image[(int64_t(y) * a.width + x) * a.channels + c] = values[k];
+                }
+            }
+        }
+    });
+}
+
 } // namespace GSTEX_SET
 } // namespace gstex

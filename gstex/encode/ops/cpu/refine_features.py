@@ -1,0 +1,25 @@
+"""The best of what is stored of the features, for fixed shapes.
+
+For fixed shapes the squared error is a quadratic of the features (gstex/native/ops/normal_equations.cpp). What is stored
+are whole numbers: entries of codebooks, the bytes in them, and codes. So what is minimised is that error over whole steps,
+until no Gaussian and no entry lowers it. Gaussians that do not overlap move at the same time.
+"""
+
+from ....native import _core
+from .codebooks import StoredFeatures
+from .sample_points import Blend, SamplePoints
+
+__all__ = ["MOST_SWEEPS", "SMALL", "refine_features"]
+
+# The error falls by a thousandth of what the first sweep gains long before this many.
+MOST_SWEEPS = 30
+# Pairs whose common share in a tile, by their own, is below this are left out of the normal equations.
+SMALL = 1e-4
+
+
+def refine_features(points: SamplePoints, blend: Blend, stored: StoredFeatures, *, books_too: bool) -> None:
+    """Lower the error by other entries and codes, in place.
+
+    blend: of the points at these features. books_too: the bytes of the codebooks change as well.
+    """
+    _core.refine_features(points, blend, stored, books_too, MOST_SWEEPS, SMALL)

@@ -1,0 +1,116 @@
+#include "graphs.h"
+
+#include <algorithm>
+
+#include "threads.h"
+
+namespace gstex {
+
+// From the number of every Gaussian's batch.
+static Batches sorted(const std::vector<int32_t> &batch) {
+    int64_t count = 0;
+    for (int32_t number : batch) count = std::max<int64_t>(count, number + 1);
+    Batches result;
+    std::vector<int64_t> order(batch.size());
+    result.start.resize(size_t(count) + 1);
+    group_by(batch.data(), int64_t(batch.size()), count, order.data(), result.start.data());
+    result.members.assign(order.begin(), order.end());
+    return result;
+}
+
+Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, const int64_t *by_gaussian,
+                        const int32_t *tile_of) {
+    // A bit for every tile and batch, 64 batches at a time.
+    std::vector<int32_t> batch(size_t(count), -1);
+    std::vector<uint64_t> used;
+    int64_t left = count;
+    for (int32_t base = 0; left; base += 64) {
+        used.assign(size_t(tiles), 0);
+        for (int64_t g = 0; g < count; ++g) {
+            if (batch[g] >= 0) continue;
+            uint64_t taken = 0;
+            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) taken |= used[tile_of[by_gaussian[i]]];
+            if (taken == ~uint64_t(0)) continue;
+            int bit = 0;
+            while (taken >> bit & 1) ++bit;
+            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) used[tile_of[by_gaussian[i]]] |= uint64_t(1) << bit;
+            batch[g] = base + bit;
+            --left;
+        }
+        check_interrupt();
+    }
+    return sorted(batch);
+}
+
+Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column) {
+    std::vector<int32_t> batch(size_t(count), -1);
+    std::vector<int64_t> seen; // by which Gaussian a batch was last found to be taken
+    for (int64_t g = 0; g < count; ++g) {
+        for (int64_t i = row[g]; i < row[g + 1]; ++i) {
+            const int32_t number = batch[column[i]];
+            if (number < 0) continue;
+            if (size_t(number) >= seen.size()) seen.resize(size_t(number) + 1, -1);
+            seen[number] = g;
+        }
+        int32_t number = 0;
+        while (size_t(number) < seen.size() && seen[number] == g) ++number;
+        batch[g] = number;
+    }
+    return sorted(batch);
+}
+
+PairSums sum_pairs_of_entries(int64_t count, int channels, int groups, const int64_t *by_start,
+                              const int64_t *by_gaussian, const int64_t *near_start, const int32_t *near,
+                              const float *product, const float *slope) {
+    const int64_t part = std::max<int64_t>(256, count / 64); // Gaussians that share a scratch of the size of all
+    PairSums result;
+    result.row.assign(size_t(count) + 1, 0);
+    result.gradient.assign(size_t(count) * channels, 0.0);
+    parallel_for((count + part - 1) / part, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+        int32_t *seen = scratch.take<int32_t>(count);
+        std::fill(seen, seen + count, -1);
+        for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
+            int64_t found = 0;
+            double *gradient = result.gradient.data() + g * channels;
+            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
+                const int64_t entry = by_gaussian[i];
+                for (int c = 0; c < channels; ++c) gradient[c] += double(slope[entry * channels + c]);
+                for (int64_t j = near_start[entry]; j < near_start[entry + 1]; ++j) {
+                    if (seen[near[j]] == int32_t(g)) continue;
+                    seen[near[j]] = int32_t(g);
+                    ++found;
+                }
+            }
+            result.row[g + 1] = found;
+        }
+    });
+    for (int64_t g = 0; g < count; ++g) result.row[g + 1] += result.row[g];
+    result.column.resize(size_t(result.row[count]));
+    result.value.assign(size_t(result.row[count]) * groups, 0.0f);
+    parallel_for((count + part - 1) / part, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+        int64_t *place = scratch.take<int64_t>(count); // of a neighbour in the lists
+        std::fill(place, place + count, -1);
+        for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
+            const int64_t first = result.row[g], last = result.row[g + 1];
+            int64_t to = first;
+            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
+                for (int64_t j = near_start[by_gaussian[i]]; j < near_start[by_gaussian[i] + 1]; ++j) {
+                    if (place[near[j]] >= first) continue;
+                    place[near[j]] = first;
+                    result.column[to++] = near[j];
+                }
+            }
+            std::sort(result.column.begin() + first, result.column.begin() + last);
+            for (int64_t i = first; i < last; ++i) place[result.column[i]] = i;
+            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
+                for (int64_t j = near_start[by_gaussian[i]]; j < near_start[by_gaussian[i] + 1]; ++j) {
+                    float *value = result.value.data() + place[near[j]] * groups;
+                    for (int n = 0; n < groups; ++n) value[n] += product[j * groups + n];
+                }
+            }
+        }
+    });
+    return result;
+}
+
+} // namespace gstex

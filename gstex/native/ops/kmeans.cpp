@@ -1,0 +1,93 @@
+// Rounds of k-means with weights, for codebooks. Twin: cuda/fit_kmeans.cu.
+
+#include "codebooks.h"
+
+#include "threads.h"
+
+namespace gstex {
+namespace GSTEX_SET {
+
+void assign(const Assign &a) {
+    parallel_for(a.count, 128, [&](int64_t begin, int64_t end, Scratch &) {
+        for (int64_t i = begin; i < end; ++i) {
+            const float *value = a.values + i * a.channels;
+            a.entry[i] = nearest(a.size, [&](int k) __attribute__((always_inline)) {
+                F16 distance = F16(0.0f);
+                for (int c = 0; c < a.channels; ++c) {
+                    const F16 apart = F16(value[c]) - load(a.columns + c * a.stride + k);
+                    distance = fma(apart, apart, distance);
+                }
+                return distance;
+            });
+        }
+    });
+}
+
+void means(const Means &a) {
+    parallel_for(a.size, 4, [&](int64_t begin, int64_t end, Scratch &) {
+        for (int64_t entry = begin; entry < end; ++entry) {
+            const int64_t first = a.start[entry], last = a.start[entry + 1];
+            if (first == last) continue;
+            double total = 0.0, sums[MAX_CHANNELS] = {};
+            for (int64_t k = first; k < last; ++k) {
+                const int64_t i = a.order[k];
+                total += a.weight[i];
+                for (int c = 0; c < a.channels; ++c) sums[c] += a.weight[i] * double(a.values[i * a.channels + c]);
+            }
+            for (int c = 0; c < a.channels; ++c) a.book[entry * a.channels + c] = float(sums[c] / total);
+        }
+    });
+}
+
+// k-means++ (Arthur and Vassilvitskii 2007): values drawn one after the other by their weight and the square of the
+// distance to the nearest that was drawn.
+void draw_seeds(const DrawSeeds &a) {
+    const int64_t parts = (a.count + a.part - 1) / a.part;
+    for (int64_t k = 0; k < a.draws_count; ++k) {
+        // Chances of a part, by the distance to the seed before, which is noted on the way.
+        const float *seed = k ? a.values + a.chosen[k - 1] * a.channels : nullptr;
+        parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &) {
+            for (int64_t part = begin; part < end; ++part) {
+                double sum = 0.0;
+                const int64_t last = (part + 1) * a.part < a.count ? (part + 1) * a.part : a.count;
+                for (int64_t i = part * a.part; i < last; ++i) {
+                    if (seed) {
+                        double distance = 0.0;
+                        for (int c = 0; c < a.channels; ++c) {
+                            const double apart = double(a.values[i * a.channels + c] - seed[c]);
+                            distance += apart * apart;
+                        }
+                        a.nearest[i] = k == 1 || distance < a.nearest[i] ? distance : a.nearest[i];
+                    } else {
+                        a.nearest[i] = 1.0;
+                    }
+                    sum += a.weight[i] * a.nearest[i];
+                }
+                a.sums[part] = sum;
+            }
+        });
+        double total = 0.0;
+        for (int64_t part = 0; part < parts; ++part) total += a.sums[part];
+        double left = a.draws[k] * total;
+        int64_t found = -1, part = 0;
+        while (part < parts - 1 && left >= a.sums[part]) left -= a.sums[part++];
+        // From the part on, to the next value with a chance; if rounding leaves none, back to the last one that has.
+        for (int64_t i = part * a.part; i < a.count; ++i) {
+            const double chance = a.weight[i] * a.nearest[i];
+            if (!(chance > 0.0)) continue;
+            found = i;
+            left -= chance;
+            if (left < 0.0) break;
+        }
+        for (int64_t i = part * a.part - 1; found < 0 && i >= 0; --i)
+            if (a.weight[i] * a.nearest[i] > 0.0) found = i;
+        if (found < 0) { // every value has been drawn
+            for (; k < a.draws_count; ++k) a.chosen[k] = 0;
+            return;
+        }
+        a.chosen[k] = found;
+    }
+}
+
+} // namespace GSTEX_SET
+} // namespace gstex

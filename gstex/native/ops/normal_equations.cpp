@@ -1,0 +1,109 @@
+// The squared error as a quadratic of the features, for fixed shapes: the products of shares of a tile. Twin:
+// fit_add_products of cuda/fit_polish_features.cu.
+//
+// With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i d_j,
+// with A_ij = sum over t of importance_t w_ti w_tj. A is the same for all channels that count in the same points.
+
+#include "points.h"
+
+namespace gstex {
+namespace GSTEX_SET {
+
+// Of pairs that are left out.
+constexpr float LEFT_OUT = -1.0f;
+
+GSTEX_INLINE float product_sum(const float *a, const float *b) {
+    F16 s = load(a) * load(b);
+    GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair) s = fma(load(a + pair * LANES), load(b + pair * LANES), s);
+    return sum(s);
+}
+
+void tile_products(const TileProducts &a) {
+    const SamplePoints &points = a.points;
+    const int channels = points.channels;
+    parallel_for(a.last_tile - a.first_tile, 4, [&](int64_t begin, int64_t end, Scratch &scratch) {
+        for (int64_t i = begin; i < end; ++i) {
+            scratch.reset();
+            const int64_t number = a.first_tile + i;
+            const Tile tile = tile_of(points, number);
+            const int64_t count = tile.last - tile.first, offset = tile.first - points.lists.start[a.first_tile];
+            float *shares = scratch.take<float>(count * POINTS);
+            float *row = scratch.take<float>(POINTS);
+            F16 total[PAIRS];
+            weigh_all(points.views[points.view[number]], points.lists, tile, shares, total);
+            GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
+                const F16 inverse = F16(1.0f) / load(a.total + number * POINTS + pair * LANES);
+                for (int64_t e = 0; e < count; ++e) {
+                    float *at = shares + e * POINTS + pair * LANES;
+                    store(at, load(at) * inverse);
+                }
+            }
+            const Wanted wanted = wanted_of(points, number);
+            for (int c = 0; c < channels; ++c) {
+                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
+                    const F16 value = load(a.out + (number * channels + c) * POINTS + pair * LANES);
+                    const F16 slope = importance_of(wanted, c, pair) * (value - target_of(wanted, c, pair));
+                    store(row + pair * LANES, slope + slope);
+                }
+                for (int64_t e = 0; e < count; ++e) a.slope[(offset + e) * channels + c] = product_sum(row, shares + e * POINTS);
+            }
+            float *gram = a.gram + a.square_start[i] * a.groups; // [groups, count, count]
+            for (int n = 0; n < a.groups; ++n) {
+                float *of_group = gram + n * count * count;
+                F16 counts[PAIRS];
+                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
+                    counts[pair] = importance_of(wanted, a.firsts[n], pair);
+                for (int64_t e = 0; e < count; ++e) {
+                    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
+                        store(row + pair * LANES, load(shares + e * POINTS + pair * LANES) * counts[pair]);
+                    for (int64_t f = 0; f <= e; ++f) of_group[e * count + f] = product_sum(row, shares + f * POINTS);
+                }
+            }
+            // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's inequality,
+            // all that is left out of a pair is below a.small of the root of what both have with themselves.
+            int64_t *near_count = a.near_count + offset;
+            for (int64_t e = 0; e < count; ++e) near_count[e] = 1;
+            for (int64_t e = 0; e < count; ++e) {
+                for (int64_t f = 0; f < e; ++f) {
+                    bool counts = false;
+                    for (int n = 0; n < a.groups; ++n) {
+                        const float *of_group = gram + n * count * count;
+                        const float own = of_group[e * (count + 1)] * of_group[f * (count + 1)];
+                        const float product = of_group[e * count + f];
+                        counts |= product * product > a.small * a.small * own;
+                    }
+                    near_count[e] += counts;
+                    near_count[f] += counts;
+                    for (int n = 0; n < a.groups; ++n) {
+                        float *of_group = gram + n * count * count;
+                        const float product = counts ? of_group[e * count + f] : LEFT_OUT;
+                        of_group[e * count + f] = product;
+                        of_group[f * count + e] = product;
+                    }
+                }
+            }
+        }
+    });
+}
+
+void list_near(const ListNear &a) {
+    parallel_for(a.last_tile - a.first_tile, 16, [&](int64_t begin, int64_t end, Scratch &) {
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t first = a.start[a.first_tile + i], count = a.start[a.first_tile + i + 1] - first;
+            const float *gram = a.gram + a.square_start[i] * a.groups;
+            for (int64_t e = 0; e < count; ++e) {
+                int64_t to = a.near_start[first + e];
+                for (int64_t f = 0; f < count; ++f) {
+                    if (gram[e * count + f] < 0.0f) continue;
+                    a.near[to] = a.gaussian[first + f];
+                    for (int n = 0; n < a.groups; ++n)
+                        a.product[to * a.groups + n] = gram[(n * count + e) * count + f];
+                    ++to;
+                }
+            }
+        }
+    });
+}
+
+} // namespace GSTEX_SET
+} // namespace gstex
