@@ -85,27 +85,13 @@ static __device__ __forceinline__ void backward_tile(const FitScene &scene, cons
     }
 }
 
-// tile_sums: [T, 1 + C], the loss of a tile and its dL/dbackground.
-static __device__ __forceinline__ void finish_tile(const FitTile &tile, int lane, float loss,
-                                                   const float (&v_value)[2][FIT_CHANNELS], const float (&inverse)[2],
-                                                   float *tile_sums) {
-    float *row = tile_sums + (long long)tile.number * (1 + FIT_CHANNELS);
-    loss = fit_warp_sum(loss);
-    if (lane == 0) row[0] = loss;
-#pragma unroll
-    for (int c = 0; c < FIT_CHANNELS; ++c) {
-        const float sum = fit_warp_sum(v_value[0][c] * inverse[0] + v_value[1][c] * inverse[1]);
-        if (lane == 0) row[1 + c] = GSTEX_BACKGROUND_WEIGHT * sum;
-    }
-}
-
 // Squared error and its gradients.
 //
 // target, importance: pictures [H, W, C]; the loss is the sum of importance (value - target)^2 at the points.
-// entry_sums, tile_sums: see above.
+// entry_sums: see above. tile_loss: [T].
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
 fit_step(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int repeat, float *entry_sums,
-         float *tile_sums) {
+         float *tile_loss) {
     __shared__ float4 memory[FIT_WARPS][WARP_QUADS];
     const FitScene scene = FIT_SCENE;
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, number = blockIdx.x * FIT_WARPS + warp;
@@ -128,14 +114,15 @@ fit_step(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int
             v_value[t][c] = scaled + scaled;
         }
     }
-    finish_tile(tile, lane, loss, v_value, inverse, tile_sums);
+    loss = fit_warp_sum(loss);
+    if (lane == 0) tile_loss[number] = loss;
     share_points(lane, value, v_value, inverse, memory[warp]);
     backward_tile(scene, tile, lane, memory[warp], entry_sums);
 }
 
-// Gradients for a given dL/dvalue: v_picture [H, W, C], at the points. The losses in tile_sums are 0.
+// Gradients for a given dL/dvalue: v_picture [H, W, C], at the points.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
-fit_backward(FIT_SCENE_PARAMETERS, const float *v_picture, float *entry_sums, float *tile_sums) {
+fit_backward(FIT_SCENE_PARAMETERS, const float *v_picture, float *entry_sums) {
     __shared__ float4 memory[FIT_WARPS][WARP_QUADS];
     const FitScene scene = FIT_SCENE;
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, number = blockIdx.x * FIT_WARPS + warp;
@@ -153,7 +140,6 @@ fit_backward(FIT_SCENE_PARAMETERS, const float *v_picture, float *entry_sums, fl
             for (int c = 0; c < FIT_CHANNELS; ++c) v_value[t][c] = 0.0f;
         }
     }
-    finish_tile(tile, lane, 0.0f, v_value, inverse, tile_sums);
     share_points(lane, value, v_value, inverse, memory[warp]);
     backward_tile(scene, tile, lane, memory[warp], entry_sums);
 }

@@ -12,12 +12,13 @@ import pytest
 import torch
 from random_gaussians import random_scene
 
-from gstex.fit.cpu import CpuBackend
-from gstex.fit.features import StoredFeatures, improve_features, store
-from gstex.fit.palettes import to_grid, train
-from gstex.fit.quadratic import SMALL, make_quadratic
+from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
+from gstex.encode.ops.cpu.refine_features import SMALL, refine_features
+from gstex.encode.ops.cpu.sample_points import collect
+from gstex.encode.ops.cpu.view import CpuView, make_picture
+from gstex.fit.palettes import to_grid
 from gstex.fit.quantise import Precision, make_coding
-from gstex.fit.samples import collect
+from gstex.native import _core
 from gstex.ref.blend import blend
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
@@ -44,7 +45,7 @@ class Case:
 
     def __init__(self, seed=0, *, count=40, channels=3, size=(20, 14), repeat=True, palette_bits=(), channel_bits=None):
         scene = random_scene(seed, *size, count, channels, repeat=repeat, sigma=(1.0, 6.0))
-        backend = CpuBackend(scene.pyramid)
+        backend = CpuView(scene.pyramid)
         backend.set_target(scene.target, scene.importance)
         backend.place(scene.placement, scene.geometry)
         # A picture that such Gaussians can show, and features that are near to its.
@@ -55,13 +56,13 @@ class Case:
         backend.set_target(picture, scene.importance)
         self.coding = coding_of(self.scene, palette_bits=palette_bits, channel_bits=channel_bits)
         self.stored = store(self.coding, self.scene.features)
-        self.samples = collect(backend, [], 0.0, float(self.scene.importance.sum()), 1.0)
+        self.points = collect(backend, [], 0.0, [])
 
     def blend(self, stored: StoredFeatures):
-        return self.samples.blend(self.scene.geometry, stored.values(), self.scene.background)
+        return self.points.blend(self.scene.geometry, stored.values(), self.scene.background)
 
     def error(self, stored: StoredFeatures) -> float:
-        return self.samples.error(self.blend(stored).out)
+        return self.points.error(self.blend(stored))
 
     def true_error(self, stored: StoredFeatures) -> float:
         """By the reference, in float64 and without tiles."""
@@ -72,10 +73,10 @@ class Case:
         image = blend(*parameters, pyramid, placement, torch.tensor(np.stack([x.ravel(), y.ravel()], axis=1)))
         return float((scene.importance * (image.numpy().reshape(scene.target.shape) - scene.target) ** 2).sum())
 
-    def improved(self, *, palettes_too: bool, times: int = 1) -> StoredFeatures:
+    def improved(self, *, books_too: bool, times: int = 1) -> StoredFeatures:
         stored = deepcopy(self.stored)
         for _ in range(times):
-            improve_features(self.samples, self.blend(stored), stored, palettes_too=palettes_too)
+            refine_features(self.points, self.blend(stored), stored, books_too=books_too)
         return stored
 
 
@@ -117,8 +118,8 @@ def test_with_one_palette_entry_and_codes_are_the_nearest(channel_bits):
     stored = store(case.coding, wanted)
     assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
     best = np.full(120, np.inf)
-    for entry in stored.palettes:
-        rest = (wanted - stored.lo) / stored.step.astype(np.float64) - entry
+    for entry in stored.codebooks:
+        rest = (wanted - stored.lo) / stored.step.astype(np.float64) - entry.astype(np.float64)
         rest -= np.clip(np.rint(rest), 0, stored.last)
         best = np.minimum(best, ((rest * stored.step) ** 2).sum(axis=1))
     np.testing.assert_allclose(distance(stored, wanted), best, rtol=1e-5, atol=1e-8)
@@ -151,8 +152,8 @@ def test_what_was_stored_is_stored_again():
 def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
     """Few Gaussians over each other: every code is tried, given all others."""
     case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
-    for palettes_too in (False, True):
-        stored = case.improved(palettes_too=palettes_too)
+    for books_too in (False, True):
+        stored = case.improved(books_too=books_too)
         assert case.true_error(stored) < case.true_error(case.stored)
         for g, c in product(range(6), range(2)):
             errors = []
@@ -166,7 +167,7 @@ def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
 @pytest.mark.parametrize("channel_bits", [1, 3])
 def test_one_gaussian_takes_the_best_code_there_is(channel_bits):
     case = Case(3, count=1, channels=2, size=(6, 5), channel_bits=channel_bits)
-    stored = case.improved(palettes_too=False)
+    stored = case.improved(books_too=False)
     errors = {}
     for codes in product(range(2**channel_bits), repeat=2):
         trial = deepcopy(case.stored)
@@ -182,14 +183,14 @@ def test_entries_and_bytes_lower_the_true_error(kind, repeat):
         case = Case(seed, repeat=repeat, **kind)
         before = case.true_error(case.stored)
         assert before == pytest.approx(case.error(case.stored), rel=1e-4)
-        entries_alone = case.true_error(case.improved(palettes_too=False))
-        both = case.true_error(case.improved(palettes_too=True))
+        entries_alone = case.true_error(case.improved(books_too=False))
+        both = case.true_error(case.improved(books_too=True))
         assert both < 0.9 * entries_alone < 0.9 * 0.9 * before
 
 
 @pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
-@pytest.mark.parametrize("palettes_too", [False, True])
-def test_no_sweep_raises_the_error(kind, palettes_too):
+@pytest.mark.parametrize("books_too", [False, True])
+def test_no_sweep_raises_the_error(kind, books_too):
     """From what is random, and from what is good already."""
     case = Case(5, **kind)
     rng = np.random.default_rng(6)
@@ -197,7 +198,7 @@ def test_no_sweep_raises_the_error(kind, palettes_too):
     case.stored.entries[:] = rng.integers(0, np.diff(case.stored.start), case.stored.entries.shape)
     errors = [case.true_error(case.stored)]
     for times in range(1, 5):
-        errors.append(case.true_error(case.improved(palettes_too=palettes_too, times=times)))
+        errors.append(case.true_error(case.improved(books_too=books_too, times=times)))
     assert all(after <= before * (1 + 1e-5) for before, after in pairwise(errors))
     assert errors[1] < 0.5 * errors[0]
 
@@ -205,13 +206,13 @@ def test_no_sweep_raises_the_error(kind, palettes_too):
 @pytest.mark.parametrize("kind", PALETTES)
 def test_palettes_stay_unless_they_are_asked_for(kind):
     case = Case(7, **kind)
-    left = case.improved(palettes_too=False)
-    np.testing.assert_array_equal(left.palettes, case.stored.palettes)
+    left = case.improved(books_too=False)
+    np.testing.assert_array_equal(left.codebooks, case.stored.codebooks)
     assert (left.entries != case.stored.entries).any()
-    moved = case.improved(palettes_too=True)
-    assert (moved.palettes != case.stored.palettes).any()
+    moved = case.improved(books_too=True)
+    assert (moved.codebooks != case.stored.codebooks).any()
     for stored in (left, moved):
-        assert stored.palettes.min() >= 0 and stored.palettes.max() <= 255
+        assert stored.codebooks.min() >= 0 and stored.codebooks.max() <= 255
         assert (stored.entries >= 0).all() and (stored.entries < np.diff(stored.start)).all()
         assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
         for name in ("lo", "step", "last", "start"):
@@ -221,30 +222,30 @@ def test_palettes_stay_unless_they_are_asked_for(kind):
 def test_each_byte_ends_as_the_best_of_all():
     """Of the last palette's last entry in use: nothing changes after it."""
     case = Case(8, count=12, channels=2, size=(9, 7), palette_bits=(2, 2))
-    stored = case.improved(palettes_too=True, times=3)
+    stored = case.improved(books_too=True, times=3)
     row = stored.start[1] + stored.entries[:, 1].max()
     for c in range(2):
         errors = []
         for byte in range(256):
             trial = deepcopy(stored)
-            trial.palettes[row, c] = byte
+            trial.codebooks[row, c] = byte
             errors.append(case.true_error(trial))
-        assert errors[stored.palettes[row, c]] <= min(errors) * (1 + 1e-5)
+        assert errors[stored.codebooks[row, c]] <= min(errors) * (1 + 1e-5)
 
 
 def test_what_does_not_count_does_not_move():
     """A channel without importance, one without a step, and Gaussians that are seen nowhere."""
     case = Case(9, channels=3, palette_bits=(3, 2))
-    case.samples.importance[:, 1] = 0
+    case.points.importance[0][1] = 0
     case.stored.step[2] = 0
-    stored = case.improved(palettes_too=True)
-    np.testing.assert_array_equal(stored.palettes[:, 1:], case.stored.palettes[:, 1:])
-    assert (stored.palettes[:, 0] != case.stored.palettes[:, 0]).any()
+    stored = case.improved(books_too=True)
+    np.testing.assert_array_equal(stored.codebooks[:, 1:], case.stored.codebooks[:, 1:])
+    assert (stored.codebooks[:, 0] != case.stored.codebooks[:, 0]).any()
 
     case = Case(9, palette_bits=(3, 2))
     hidden = np.arange(len(case.stored.entries)) % 4 == 0
-    case.samples = case.samples.only(~hidden[case.samples.gaussian])
-    stored = case.improved(palettes_too=True)
+    case.points = case.points.only(~hidden[case.points.lists.gaussian])
+    stored = case.improved(books_too=True)
     np.testing.assert_array_equal(stored.entries[hidden], case.stored.entries[hidden])
 
 
@@ -252,38 +253,61 @@ def test_what_does_not_count_does_not_move():
 def test_quadratic_is_that_of_the_shares(size, repeat):
     """Against all products of all shares. Pairs may be missing that hardly overlap, no others."""
     scene = random_scene(11, *size, 60, 2, repeat=repeat, sigma=(0.4, 2.0))
-    backend = CpuBackend(scene.pyramid)
+    backend = CpuView(scene.pyramid)
     backend.set_target(scene.target, scene.importance)
     backend.place(scene.placement, scene.geometry)
-    samples = collect(backend, [], 0.0, float(scene.importance.sum()), 1.0)
-    row, column, value, gradient = make_quadratic(
-        samples, samples.blend(scene.geometry, scene.features, scene.background), np.array([0, 1]), 60
+    points = collect(backend, [], 0.0, [])
+    row, column, value, gradient = _core.normal_equations(
+        points, points.blend(scene.geometry, scene.features, scene.background), SMALL
     )
 
-    of_each = replace(samples, target=np.zeros((len(samples.view), 60, 64), np.float32))
-    share = of_each.blend(scene.geometry, np.eye(60, dtype=np.float32), np.zeros(60, np.float32)).out.astype(np.float64)
-    expected = np.einsum("tik,tjk,tnk->ijn", share, share, samples.importance.astype(np.float64))
+    share = shares_of(points, scene)
+    target, importance = (tiles_of(picture, points) for picture in (scene.target, scene.importance))
+    expected = np.einsum("tik,tjk,tnk->ijn", share, share, importance)
     own = np.sqrt(np.einsum("iin->in", expected))
     dense = np.zeros_like(expected)
     dense[np.repeat(np.arange(60), np.diff(row)), column] = value
-    assert (np.abs(dense - expected) <= 1.01 * float(SMALL) * own[:, None] * own + 1e-4 * expected).all()
+    assert (np.abs(dense - expected) <= 1.01 * SMALL * own[:, None] * own + 1e-4 * expected).all()
     if max(size) > 8:
-        tiles = np.zeros((60, len(samples.view)), bool)
-        tiles[samples.gaussian, np.repeat(np.arange(len(samples.view)), np.diff(samples.start))] = True
+        tiles = np.zeros((60, len(points.view)), bool)
+        tiles[points.lists.gaussian, np.repeat(np.arange(len(points.view)), np.diff(points.lists.start))] = True
         together = (tiles[:, None] & tiles).any(axis=2)
         assert len(column) < 0.9 * together.sum()
 
-    difference = samples.blend(scene.geometry, scene.features, scene.background).out - samples.target
-    slope = 2 * np.einsum("tik,tnk,tnk->in", share, samples.importance, difference)
+    difference = points.blend(scene.geometry, scene.features, scene.background).out - target
+    slope = 2 * np.einsum("tik,tnk,tnk->in", share, importance, difference)
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
+
+
+def tiles_of(picture: np.ndarray, points) -> np.ndarray:
+    """A picture [H, W, C] by tiles, float64 [T, C, 64]; 0 beyond its borders."""
+    height, width, channels = picture.shape
+    tiles = np.zeros((len(points.corner), channels, 8, 8))
+    for tile, (x, y) in enumerate(points.corner):
+        part = picture[y : y + 8, x : x + 8]
+        tiles[tile, :, : min(8, height - y), : min(8, width - x)] = part.transpose(2, 0, 1)
+    return tiles.reshape(len(tiles), channels, 64)
+
+
+def shares_of(points, scene) -> np.ndarray:
+    """The share of every Gaussian in every point, float64 [T, N, 64]: pictures in which one of them has the value 1."""
+    count = len(scene.geometry)
+    shares = np.empty((len(points.view), count, 64))
+    for first in range(0, count, 16):
+        here = slice(first, min(first + 16, count))
+        features = np.eye(count, dtype=np.float32)[:, here].copy()
+        nothing = make_picture(np.zeros((*scene.target.shape[:2], features.shape[1]), np.float32), repeat=True)
+        of_these = replace(points, target=(nothing,), importance=(nothing,))
+        shares[:, here] = of_these.blend(scene.geometry, features, np.zeros(features.shape[1], np.float32)).out
+    return shares
 
 
 def test_channels_that_count_alike_and_not_alike():
     """The products of shares are shared among channels of equal importance: the result is the same without that."""
     case = Case(10, channels=4, palette_bits=(3, 3))
-    case.samples.importance[:, 2] = case.samples.importance[:, 0]
-    together = case.improved(palettes_too=True)
-    case.samples.importance[:, 2] *= np.float32(1 + 1e-6)
-    apart = case.improved(palettes_too=True)
+    case.points.importance[0][2] = case.points.importance[0][0]
+    together = case.improved(books_too=True)
+    case.points.importance[0][2] *= np.float32(1 + 1e-6)
+    apart = case.improved(books_too=True)
     assert case.error(together) == pytest.approx(case.error(apart), rel=1e-3)
-    assert (together.palettes == apart.palettes).mean() > 0.9
+    assert (together.codebooks == apart.codebooks).mean() > 0.9

@@ -3,18 +3,19 @@
 import math
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 import pytest
+from same_bits import each_thread_count
 from test_fit import material_of
 
 import gstex
 import gstex.compression
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.encode.ops.cpu.view import CpuView
 from gstex.fit.chain import CHAIN_COST_OWN
-from gstex.fit.cpu import CpuBackend
 from gstex.fit.engine import NO_JITTER
 from gstex.fit.fit import fit_mip, stored_features
-from gstex.fit.quantise import Quantiser, words_needed
+from gstex.fit.quantise import words_needed
 from gstex.fit.settings import make_settings
 from gstex.fit.task import Result, Task
 from gstex.format import header_words, palette_words, unpack
@@ -62,7 +63,7 @@ def picture_of(mip: Result) -> np.ndarray:
     """What the fit itself shows with all Gaussians that are visible, float32 [H, W, V], not clamped."""
     pyramid = mip.coding.pyramid
     geometry, features = Quantiser(mip.coding, mip.placement).decode(mip.geometry), stored_features(mip).values()
-    backend = CpuBackend(pyramid)
+    backend = CpuView(pyramid)
     nothing = np.zeros((pyramid.height, pyramid.width, features.shape[1]), np.float32)
     backend.set_target(nothing, nothing)
     backend.place(mip.placement, geometry, margin=math.inf)
@@ -132,13 +133,9 @@ def test_mips_below_have_the_palettes_of_mip_0(fitted):
 
 
 def test_same_words_for_any_number_of_threads(fitted):
-    threads = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1 if threads > 1 else min(2, numba.config.NUMBA_NUM_THREADS))
+    for _ in each_thread_count(1, 3):
         again = gstex.compress(material(), bpp=BPP, effort="fast")
-    finally:
-        numba.set_num_threads(threads)
-    np.testing.assert_array_equal(again.words, fitted.texture.words)
+        np.testing.assert_array_equal(again.words, fitted.texture.words)
 
 
 def test_a_flat_half_decodes_to_its_codes():

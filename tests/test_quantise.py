@@ -10,9 +10,10 @@ from random_gaussians import random_geometry
 
 from gstex.cells import keep_inside, make_pyramid, place
 from gstex.decode import decode_mip, sample_mip
-from gstex.fit.features import store
-from gstex.fit.palettes import to_grid, train
-from gstex.fit.quantise import Precision, Quantiser, channel_grid, make_coding, words_needed
+from gstex.encode.ops.cpu.codebooks import store, train
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.fit.palettes import to_grid
+from gstex.fit.quantise import Precision, channel_grid, make_coding, words_needed
 from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack, palette_words
 from gstex.ref.blend import blend
 
@@ -42,7 +43,7 @@ class Scene:
 
     def packed(self) -> np.ndarray:
         codes, _ = self.quantiser.encode(self.geometry)
-        feature_codes, entries = self.stored.codes.astype(np.uint32), self.stored.entries.astype(np.uint32)
+        feature_codes, entries = self.stored.codes, self.stored.entries
         levels = []
         for i, layout in enumerate(self.coding.levels):
             here = np.flatnonzero(self.placement[:, 0] == i)

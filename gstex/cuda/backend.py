@@ -1,4 +1,4 @@
-"""The GPU backend of the fit: the interface of fit/cpu.py with arrays of a device.
+"""The GPU backend of the fit: the interface of encode/ops/cpu/view.py with arrays of a device.
 
 Between two calls of `place` all buffers stay where they are and `step` is the same few launches, without waiting for
 the GPU and without taking memory.
@@ -29,7 +29,7 @@ _LONG = 1024
 class GpuBackend:
     """Evaluates a set of Gaussians against a target image, with gradients.
 
-    As fit.cpu.CpuBackend, call by call; every array that goes in or comes out is one of `device.xp`. What comes out is
+    As encode.ops.cpu.view.CpuView, call by call; every array that goes in or comes out is one of `device.xp`. What comes out is
     overwritten by the next call.
 
     Geometry is float32 [N, 6]: x, y (texels), rotation (radians), log sigma u, log sigma v (of texels), amplitude
@@ -71,8 +71,8 @@ class GpuBackend:
         self.channels = self._image.shape[2]
         self._kernels: dict[str, Any] = {}  # specialised for that number
         self._row = -(-(6 + self.channels) // 8) * 8  # FIT_ROW
-        self._tile_sums = xp.empty((self._tiles, 1 + self.channels), np.float32)
-        self._sum = ColumnSums(self.device, self._tiles, 1 + self.channels)
+        self._tile_loss = xp.empty((self._tiles, 1), np.float32)
+        self._sum = ColumnSums(self.device, self._tiles, 1)
         self._picture = xp.empty_like(self._image)
         self._sampled = xp.empty_like(self._image), xp.empty_like(self._image)
         self._error = xp.empty(self._image.shape[:2], np.float32)
@@ -133,7 +133,7 @@ class GpuBackend:
     def step(
         self, geometry: Any, features: Any, background: Any, jitter: Any, *, add_to: tuple[Any, Any] | None = None,
         weight: Any = None,
-    ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
         """Squared error at the jittered texel centres and its gradients.
 
         Args:
@@ -142,25 +142,25 @@ class GpuBackend:
             weight: float32 [1], a factor of the gradients; None for 1.
 
         Returns:
-            (loss, v_geometry [N, 6], v_features [N, C], v_background [C]). loss: float64, of no dimension, on the
-            device: the weighted sum of squares over texels and channels, without the factor.
+            (loss, v_geometry [N, 6], v_features [N, C]). loss: float64, of no dimension, on the device: the weighted
+            sum of squares over texels and channels, without the factor.
         """
         self._jitter = self._jittered(jitter)
         self._derive(geometry)
         self._blend("fit_step")(
             *self._scene(features, background), self._image, self._importance, self._repeat, self._entry_sums,
-            self._tile_sums,
+            self._tile_loss,
         )  # fmt: skip
-        return self._gather(geometry, add_to, weight)
+        return self._sum(self._tile_loss)[0, ...], *self._gather(geometry, add_to, weight)
 
     def backward(
         self, geometry: Any, features: Any, background: Any, v_image: Any, *, add_to: tuple[Any, Any] | None = None,
         weight: Any = None,
-    ) -> tuple[Any, Any, Any]:  # fmt: skip
+    ) -> tuple[Any, Any]:  # fmt: skip
         """Gradients for a given dL/dimage float32 [H, W, C] at the points of the last `render`; see `step`."""
         self._derive(geometry)
-        self._blend("fit_backward")(*self._scene(features, background), v_image, self._entry_sums, self._tile_sums)
-        return self._gather(geometry, add_to, weight)[1:]
+        self._blend("fit_backward")(*self._scene(features, background), v_image, self._entry_sums)
+        return self._gather(geometry, add_to, weight)
 
     def render(self, geometry: Any, features: Any, background: Any, jitter: Any) -> tuple[Any, Any, Any]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
@@ -203,7 +203,7 @@ class GpuBackend:
         return (e.start, e.gaussian, e.image, e.faded, e.slot, self._derived, self.where, features, background,
                 self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
 
-    def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any, Any, Any]:
+    def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any]:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
         weight = self._one if weight is None else weight
         start, add = self.entries.by_gaussian_start, np.int32(add_to is not None)
@@ -215,8 +215,7 @@ class GpuBackend:
             self._kernel("fit_gather.cu", "fit_gather_long")(
                 (len(self._long),), (_LONG_THREADS,), self._long, *common, v_geometry, v_features
             )
-        sums = self._sum(self._tile_sums)
-        return sums[0, ...], v_geometry, v_features, sums[1:]
+        return v_geometry, v_features
 
     def _kernel(self, file: str, name: str) -> Any:
         if name not in self._kernels:

@@ -100,12 +100,12 @@ class GpuEngine:
         self._knobs.set(jitter, rate, step + 1)
         scene, at = (geometry, features, self._background), self._knobs.jitter
         if self.settings.loss == "l2":
-            loss, *gradients, _ = self.view.step(*scene, at)
+            loss, *gradients = self.view.step(*scene, at)
         else:
             pictures = self.view.render(*scene, at)
             self._perceptual = self._perceptual or Perceptual(self._device, *pictures[0].shape)
             _, v_image, loss = self._perceptual(*pictures)
-            *gradients, _ = self.view.backward(*scene, v_image)
+            gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
         if self.shared:
             # One of them a step, in turn, with the weight of all.

@@ -1,5 +1,7 @@
 // ops/blend.cpp and ops/picture.cpp for Python.
 
+#include <algorithm>
+
 #include "arrays.h"
 #include "dispatch.h"
 #include "scene.h"
@@ -58,6 +60,16 @@ void bind_blend(nb::module_ &m) {
         if (a.rows < 6 + a.scene.channels) throw nb::value_error("sums: too narrow");
         nb::gil_scoped_release released;
         ops().blend_backward(a);
+    });
+    m.def("exp2_of_kernels", [](nb::object values, nb::object out) {
+        Arrays arrays;
+        const int64_t count = int64_t(nb::len(values)), whole = (count + 15) / 16 * 16;
+        const float *from = arrays.of<const float>(values, "values", {count});
+        float *to = arrays.of<float>(out, "out", {count});
+        std::vector<float> padded(from, from + count), results(static_cast<size_t>(whole));
+        padded.resize(size_t(whole), 0.0f);
+        ops().exp2_of_kernels(Exp2{padded.data(), whole, results.data()});
+        std::copy_n(results.begin(), count, to);
     });
     m.def("derive", [](nb::object geometry, float scale_x, float scale_y, float filter, nb::object derived) {
         Arrays arrays;

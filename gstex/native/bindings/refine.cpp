@@ -303,6 +303,26 @@ void bind_refine(nb::module_ &m) {
         nb::gil_scoped_release released;
         ops().point_errors(a);
     });
+    // (row, column, value, gradient), for tests.
+    m.def("normal_equations", [](nb::object points, nb::object blend, float small) {
+        Arrays arrays;
+        int64_t count;
+        const SamplePoints a = points_of(arrays, points, blend.attr("derived"), &count);
+        const float *total = arrays.of<const float>(blend, "total", {a.tiles, POINTS}, nullptr);
+        const float *out = arrays.of<const float>(blend, "out", {a.tiles, a.channels, POINTS}, nullptr);
+        const Entries lists(a, count);
+        std::vector<int32_t> group, firsts;
+        equal_channels(a, group, firsts);
+        const PairSums sums = normal_equations(a, lists, count, total, out, firsts, small);
+        const auto array_of = [](const auto &values, std::initializer_list<int64_t> shape) {
+            New<std::decay_t<decltype(values[0])>> result(int64_t(values.size()));
+            std::copy(values.begin(), values.end(), result.data());
+            return result.array(shape);
+        };
+        return nb::make_tuple(array_of(sums.row, {-1}), array_of(sums.column, {-1}),
+                              array_of(sums.value, {-1, int64_t(firsts.size())}),
+                              array_of(sums.gradient, {count, a.channels}));
+    });
     m.def("refine_features", &refine_features);
     m.def("refine_geometry", &refine_geometry);
 }

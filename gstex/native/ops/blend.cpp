@@ -6,25 +6,32 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-// Sums over the points of a tile for one entry, by 16 lanes.
+// Sums over the points of a tile for one entry, by 16 lanes: of dL/dscore times 1, y, y^2.
 struct Moments {
-    F16 one, row, row_row; // of dL/dscore times 1, y, y^2; y counts from the middle of the tile
+    F16 one, row, row_row;
 };
+
+// Where the coordinates of the points of a tile count from: the place of the tile that is nearest to a Gaussian, since u and
+// v are smallest there, so that little is lost by cancelling.
+struct Origin {
+    float x, y;
+};
+
+GSTEX_INLINE float within(float x, float most) { return gstex_min(gstex_max(x, 0.0f), most); }
 
 // The sums of an entry over the tile, to row[0 .. 5]: dL/dscore times 1, u, v, u^2, v^2, u v.
 //
-// They are made of sums with the coordinates of the points, which count from the middle of the tile: there u and v are
-// smallest, so that nothing is lost by cancelling.
-GSTEX_INLINE void finish_moments(const Gaussian &g, const Moments &sums, float *row) {
-    const F16 column = lane_columns() - F16(3.5f);
+// They are made of sums with the coordinates of the points.
+GSTEX_INLINE void finish_moments(const Gaussian &g, const Origin &origin, const Moments &sums, float *row) {
+    const F16 column = lane_columns() - F16(origin.x);
     float a[4], b[4];
     const F16 by_column = sums.one * column;
     sum4(sums.one, by_column, by_column * column, sums.row, a);
     sum4(sums.row * column, sums.row_row, sums.row_row, sums.row_row, b);
     const float d = a[0], dx = a[1], dxx = a[2], dy = a[3], dxy = b[0], dyy = b[1];
-    const float x = 3.5f - g.x, y = 3.5f - g.y;
+    const float x = origin.x - g.x, y = origin.y - g.y;
     const float u = g.ac * x + g.as * y, v = g.bc * y - g.bs * x;
-    const float du = g.ac * dx + g.as * dy, dv = g.bc * dy - g.bs * dx; // with u and v less those of the middle
+    const float du = g.ac * dx + g.as * dy, dv = g.bc * dy - g.bs * dx; // with u and v less those of the origin
     const float duu = g.ac * g.ac * dxx + 2.0f * g.ac * g.as * dxy + g.as * g.as * dyy;
     const float dvv = g.bs * g.bs * dxx - 2.0f * g.bs * g.bc * dxy + g.bc * g.bc * dyy;
     const float duv = (g.ac * g.bc - g.as * g.bs) * dxy + g.as * g.bc * dyy - g.ac * g.bs * dxx;
@@ -53,11 +60,15 @@ template <int COUNT> GSTEX_INLINE void feature_sums(const float *weight, const f
 // Sums over the tile's points, for every entry, of dL/dscore times 1, u, v, u^2, v^2, u v, and of dL/dfeature.
 //
 // v_value: [C, 64], dL/dvalue by the sum of the weights. inner: [64], the sum over c of v_value value.
-GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, const float *weights, const float *v_value,
+GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t number, const float *weights, const float *v_value,
                                 const F16 (&inner)[PAIRS], int64_t rows, float *sums) {
     const int channels = scene.channels;
+    const float right = float(scene.width - 1 - tile_column(number, scene.across));
+    const float bottom = float(scene.height - 1 - tile_row(number, scene.across));
+    const float most_x = gstex_min(right, float(TILE - 1)), most_y = gstex_min(bottom, float(TILE - 1));
     for (int64_t entry = tile.first; entry < tile.last; ++entry) {
         const Gaussian g = gaussian_of(scene.view, scene.lists, tile, entry);
+        const Origin origin = {within(g.x, most_x), within(g.y, most_y)};
         const float *feature = scene.features + int64_t(scene.lists.gaussian[entry]) * channels;
         const float *weight = weights + (entry - tile.first) * POINTS;
         float *row = sums + int64_t(scene.slot[entry]) * rows;
@@ -71,12 +82,12 @@ GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, const floa
         Moments moments;
         GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
             const F16 d = v_score[pair] * load(weight + pair * LANES);
-            const F16 y = lane_rows() + F16(float(2 * pair) - 3.5f), dy = d * y;
+            const F16 y = lane_rows() + F16(float(2 * pair) - origin.y), dy = d * y;
             moments.one = pair ? moments.one + d : d;
             moments.row = pair ? moments.row + dy : dy;
             moments.row_row = pair ? fma(dy, y, moments.row_row) : dy * y;
         }
-        finish_moments(g, moments, row);
+        finish_moments(g, origin, moments, row);
         int c = 0;
         for (; c + 4 <= channels; c += 4) feature_sums<4>(weight, v_value + c * POINTS, row + 6 + c);
         for (; c < channels; ++c) feature_sums<1>(weight, v_value + c * POINTS, row + 6 + c);
@@ -115,7 +126,7 @@ void blend_step(const BlendStep &a) {
                 }
             }
             a.loss[number] = double(sum((error[0] + error[1]) + (error[2] + error[3])));
-            backward_tile(scene, tile, weights, out, inner, a.rows, a.sums);
+            backward_tile(scene, tile, number, weights, out, inner, a.rows, a.sums);
         }
     });
 }
@@ -150,7 +161,7 @@ void blend_backward(const BlendBackward &a) {
                     store(given + at, v_value);
                 }
             }
-            backward_tile(scene, tile, weights, given, inner, a.rows, a.sums);
+            backward_tile(scene, tile, number, weights, given, inner, a.rows, a.sums);
         }
     });
 }

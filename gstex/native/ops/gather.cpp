@@ -26,6 +26,10 @@ void derive(const Derive &a) {
     });
 }
 
+void exp2_of_kernels(const Exp2 &a) {
+    for (int64_t i = 0; i < a.count; i += LANES) store(a.out + i, gstex_exp2(load(a.values + i)));
+}
+
 void gather(const Gather &a) {
     const float filter = a.filter * a.filter;
     parallel_for(a.count, 64, [&](int64_t begin, int64_t end, Scratch &) {

@@ -91,6 +91,13 @@ struct BlendRender {
     float *image;
 };
 
+// 2^x of 16 values at a time; for tests. values, out: [count], a multiple of 16.
+struct Exp2 {
+    const float *values;
+    int64_t count;
+    float *out;
+};
+
 // geometry: [N, 6], x, y, rotation, log sigma u, log sigma v, amplitude (natural log). scale: texels of the view by texels
 // of mip 0, in x and y. filter: sigma in texels of mip 0. derived: [N, 8], see View.
 struct Derive {
@@ -442,6 +449,7 @@ struct MoveApply {
     OP(blend_step, BlendStep)                                                                                          \
     OP(blend_backward, BlendBackward)                                                                                  \
     OP(blend_render, BlendRender)                                                                                      \
+    OP(exp2_of_kernels, Exp2)                                                                                          \
     OP(derive, Derive)                                                                                                 \
     OP(gather, Gather)                                                                                                 \
     OP(sum_pairs, SumPairs)                                                                                            \
