@@ -1,7 +1,8 @@
 """Numbers that every decoder and fit must share, whatever language it is written in.
 
 Their one owner. docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines, and
-tools/write_headers.py writes the header for C and C++; GLSL files stay plain text, and a test reads theirs. Limits of the format itself stand in `gstex.format.layout`.
+tools/write_headers.py writes the header for C and C++; GLSL files stay plain text, and a test reads theirs. Limits of
+the format itself stand in `gstex.format.layout`.
 """
 
 import math
@@ -24,10 +25,10 @@ __all__ = [
     "BACKGROUND_WEIGHT",
     "LOG2E",
     "MAX_TAPS",
+    "MOST_SHARE",
     "NEGLIGIBLE_WEIGHT",
     "TAN_22_5",
     "TAP_SLACK",
-    "MOST_SHARE",
     "TILE",
     "UNIT",
     "UNIT_SQUARED",

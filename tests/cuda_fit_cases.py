@@ -31,7 +31,7 @@ def run() -> None:
         backend = GpuBackend(scene.pyramid, device, scale=(1.0, 0.9), filter_sigma=0.5)
         backend.set_target(scene.target, scene.importance)
         backend.place(scene.placement, scene.geometry)
-        loss, v_geometry, _, _ = backend.step(*scene.parameters, JITTER)
+        loss, v_geometry, _ = backend.step(*scene.parameters, JITTER)
         picture = backend.render(*scene.parameters, JITTER)
         backend.backward(*scene.parameters, picture[0])
         backend.removal_cost(*scene.parameters)

@@ -10,9 +10,10 @@ from random_gaussians import random_geometry
 from gstex.cells import keep_inside, make_pyramid, place
 from gstex.cuda import palettes as gpu_palettes
 from gstex.cuda.codes import GpuQuantiser
-from gstex.fit import palettes
-from gstex.fit.features import store
-from gstex.fit.quantise import Precision, Quantiser, make_coding
+from gstex.encode.ops.cpu import codebooks as palettes
+from gstex.encode.ops.cpu.codebooks import store
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.fit.quantise import Precision, make_coding
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 SCENES = [(64, 64, 3000, True), (37, 90, 1000, False), (1, 1, 30, False), (300, 20, 1000, True)]

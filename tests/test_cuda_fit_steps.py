@@ -16,11 +16,12 @@ from gstex.cuda.backend import GpuBackend
 from gstex.cuda.codes import GpuQuantiser
 from gstex.cuda.loss import Perceptual
 from gstex.cuda.sums import ColumnSums, Follower
-from gstex.fit import kernels
+from gstex.encode.ops.cpu.adam import adam as cpu_adam
+from gstex.encode.ops.cpu.codebooks import store
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.encode.ops.cpu.view import CpuView
 from gstex.fit import loss as fit_loss
-from gstex.fit.cpu import CpuBackend
-from gstex.fit.features import store
-from gstex.fit.quantise import Precision, Quantiser, make_coding
+from gstex.fit.quantise import Precision, make_coding
 from gstex.ref import loss as ref_loss
 
 GRIDS = [(1, 1, 2.0), (64, 40, 6.0), (300, 20, 7.0), (33, 18, 1.5)]
@@ -93,8 +94,7 @@ def test_adam_is_that_of_the_cpu():
         gradient = rng.normal(size=values.shape).astype(np.float32)
         knobs.set(rng.uniform(-0.5, 0.5, 2), factor, step)
         adam(DEVICE, knobs, values, gradient, moments[0], moments[1], rate)
-        kernels.adam(expected, gradient, moments[2], moments[3], rate * np.float32(factor), np.float32(0.9),
-                     np.float32(0.99), np.int64(step))  # fmt: skip
+        cpu_adam(expected, gradient, moments[2], moments[3], rate, float(factor), (0.9, 0.99), step)
         np.testing.assert_allclose(values, expected, rtol=2e-6, atol=2e-6)
     np.testing.assert_allclose(moments[0], moments[2], rtol=1e-6, atol=1e-7)
 
@@ -206,7 +206,7 @@ def coding_of(pyramid, placement, geometry):
 def fit_on_the_cpu(case) -> list[float]:
     (geometry, features), moments = case.start()
     pyramid, background = case.scene.pyramid, case.scene.background
-    backend = CpuBackend(pyramid)
+    backend = CpuView(pyramid)
     backend.set_target(case.image, np.ones_like(case.image))
     losses, placement, quantiser = [], None, None
     for step in range(STEPS):
@@ -216,15 +216,14 @@ def fit_on_the_cpu(case) -> list[float]:
         seen = geometry, features
         if step >= FROZEN:
             quantiser = quantiser or Quantiser(coding_of(pyramid, placement, geometry), placement)
-            quantiser.keep_inside(geometry)
-            seen = quantiser.decode(*quantiser.encode(geometry)), store(quantiser.coding, features).values()
+            seen = quantiser.round(geometry), store(quantiser.coding, features).values()
         if step % REPLACE == 0:
             backend.place(placement, seen[0])
-        loss, v_geometry, v_features, _ = backend.step(*seen, background, case.jitters[step])
+        loss, v_geometry, v_features = backend.step(*seen, background, case.jitters[step])
         losses.append(loss)
-        betas = np.float32(0.9), np.float32(0.99), np.int64(step + 1)
-        kernels.adam(geometry, v_geometry, *moments[0], RATES[0] * case.factors[step], *betas)
-        kernels.adam(features, v_features, *moments[1], RATES[1] * case.factors[step], *betas)
+        how = float(case.factors[step]), (0.9, 0.99), step + 1
+        cpu_adam(geometry, v_geometry, *moments[0], RATES[0], *how)
+        cpu_adam(features, v_features, *moments[1], RATES[1], *how)
     return losses
 
 
@@ -247,7 +246,7 @@ def fit_on_the_gpu(case) -> list[float]:
         if step % REPLACE == 0:
             backend.place(placement, seen[0])
         knobs.set(case.jitters[step], case.factors[step], step + 1)
-        loss, v_geometry, v_features, _ = backend.step(*seen, background, knobs.jitter)
+        loss, v_geometry, v_features = backend.step(*seen, background, knobs.jitter)
         losses.append(float(loss))
         adam(DEVICE, knobs, geometry, v_geometry, *moments[0], RATES[0])
         adam(DEVICE, knobs, features, v_features, *moments[1], RATES[1])

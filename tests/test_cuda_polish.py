@@ -13,6 +13,7 @@ from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from random_gaussians import random_scene
 from test_features import PALETTES, coding_of
+from test_polish import lasts_of
 
 import gstex.cuda.pairs
 import gstex.cuda.polish
@@ -22,20 +23,18 @@ from gstex.cuda.pairs import find_batches
 from gstex.cuda.polish import improve_features, improve_geometry, store
 from gstex.cuda.samples import collect
 from gstex.cuda.views import GpuSharedView
-from gstex.fit import features as cpu_features
-from gstex.fit import samples as cpu_samples
-from gstex.fit.cpu import CpuBackend
-from gstex.fit.quadratic import SMALL
-from gstex.fit.quantise import Quantiser
-from gstex.fit.search import MOVES
-from gstex.fit.search import improve_geometry as cpu_improve_geometry
+from gstex.encode.ops.cpu import codebooks, refine_features, sample_points
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.encode.ops.cpu.refine_features import SMALL
+from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
+from gstex.encode.ops.cpu.view import CpuView
 from gstex.fit.shared import SharedView
-from gstex.fit.tiles import group_by
+from gstex.native import _core
 
 JITTER, WEIGHTS = 0.4, (0.5, 0.7)
 SIGMA_MIN = 0.3
-LISTS = ("view", "origin", "start", "gaussian", "image", "faded")
-PICTURES = ("target", "importance", "extent", "where", "scale", "filter")
+LISTS = ("start", "gaussian", "image", "faded")
+PICTURES = ("extent", "where", "scale", "filter")
 
 
 class Case:
@@ -51,21 +50,17 @@ class Case:
         rng = np.random.default_rng(seed)
         views = [tuple(rng.uniform(0, 1, (2, -(-size[1] // n), -(-size[0] // n), channels)).astype(np.float32))
                  for n in (2, 4)]  # fmt: skip
-        backend, gpu = CpuBackend(scene.pyramid), GpuBackend(scene.pyramid, device)
+        backend, gpu = CpuView(scene.pyramid), GpuBackend(scene.pyramid, device)
         shared = [SharedView(scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
         gpu_shared = [GpuSharedView(device, scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
         for one in (backend, gpu):
             one.set_target(scene.target, scene.importance)
         for one in (backend, gpu, *shared, *gpu_shared):
             one.place(scene.placement, self.geometry)
-        # What `collect` of the CPU multiplies: samples / view.samples * view.weight(mse).
-        samples = float(scene.importance.sum())
-        for view, weight in zip(shared, WEIGHTS, strict=True):
-            view.weight = lambda mse, view=view, weight=weight: weight * view.samples / samples
-        self.samples = cpu_samples.collect(backend, shared, JITTER, samples, 1.0)
+        self.points = sample_points.collect(backend, shared, JITTER, WEIGHTS)
         self.gpu_samples = collect(gpu, gpu_shared, JITTER, WEIGHTS)
         self.gpu_quantiser = GpuQuantiser(device, self.coding, scene.placement)
-        self.stored = cpu_features.store(self.coding, scene.features)
+        self.stored = codebooks.store(self.coding, scene.features)
         self.gpu_stored = store(self.gpu_quantiser, scene.features)
 
     def gpu_blend(self, samples=None, *, codes=None, stored=None):
@@ -75,16 +70,16 @@ class Case:
 
     def blend(self, samples=None, *, codes=None, stored=None):
         geometry = self.geometry if codes is None else self.quantiser.decode(codes)
-        return (samples or self.samples).blend(geometry, (stored or self.stored).values(), self.scene.background)
+        return (samples or self.points).blend(geometry, (stored or self.stored).values(), self.scene.background)
 
     def error(self, *, codes=None, stored=None) -> float:
-        return self.samples.error(self.blend(codes=codes, stored=stored).out)
+        return self.points.error(self.blend(codes=codes, stored=stored))
 
     def improved(self, *, palettes_too: bool, times: int = 1):
         """(stored of the CPU, of the GPU)."""
         stored, gpu_stored = deepcopy(self.stored), copied(self.gpu_stored)
         for _ in range(times):
-            cpu_features.improve_features(self.samples, self.blend(stored=stored), stored, palettes_too=palettes_too)
+            refine_features.refine_features(self.points, self.blend(stored=stored), stored, books_too=palettes_too)
             improve_features(self.gpu_samples, self.gpu_blend(stored=gpu_stored), gpu_stored, palettes_too=palettes_too)
         return stored, gpu_stored
 
@@ -100,19 +95,27 @@ def copied(stored):
 @pytest.mark.parametrize("size", [(28, 20), (9, 33), (3, 2)])
 def test_points_and_their_blend_are_those_of_the_cpu(size, repeat):
     case = Case(1, size=size, repeat=repeat)
+    gpu, points = case.gpu_samples, case.points
     for name in LISTS:
-        np.testing.assert_array_equal(getattr(case.gpu_samples, name), getattr(case.samples, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(gpu, name), getattr(points.lists, name), err_msg=name)
+    np.testing.assert_array_equal(gpu.view, points.view)
+    np.testing.assert_allclose(gpu.origin, points.corner + np.float32(0.5) + points.offset, atol=1e-6)
     for name in PICTURES:
-        np.testing.assert_allclose(getattr(case.gpu_samples, name), getattr(case.samples, name), atol=2e-7)
+        np.testing.assert_allclose(getattr(gpu, name), getattr(points, name), atol=2e-7)
     found, expected = case.gpu_blend(), case.blend()
+    # What the pictures count at the points, tile by tile.
+    errors = np.empty(len(points.view))
+    _core.point_errors(points, expected.derived, expected.out, errors)
+    squares = gpu.importance.astype(np.float64) * (expected.out - gpu.target.astype(np.float64)) ** 2
+    np.testing.assert_allclose(errors, squares.sum(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(found.out, expected.out, atol=5e-6)  # measured 9e-7
     np.testing.assert_allclose(found.total, expected.total, rtol=5e-5)  # measured 8e-6
     np.testing.assert_allclose(found.share, expected.share, atol=5e-6)  # measured 7e-7
     some = expected.share > 0.02
-    near, expected_near = case.gpu_samples.only(some), case.samples.only(some)
+    near, expected_near = case.gpu_samples.only(some), case.points.only(some)
     assert len(near.gaussian) < len(case.gpu_samples.gaussian)
     for name in LISTS:
-        np.testing.assert_array_equal(getattr(near, name), getattr(expected_near, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(near, name), getattr(expected_near.lists, name), err_msg=name)
 
 
 # Pairs
@@ -160,7 +163,7 @@ def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
     np.testing.assert_array_equal(dense[:, kept], near)
     assert (kept == kept.T).all() and kept.diagonal().all()
     own = np.sqrt(np.einsum("nii->ni", dense))
-    large = (dense > float(SMALL) * own[:, :, None] * own[:, None]).any(axis=0)
+    large = (dense > SMALL * own[:, :, None] * own[:, None]).any(axis=0)
     assert (kept == large | large.T).all()
     assert len(column) < 0.9 * len(pairs.column)
 
@@ -242,23 +245,33 @@ def test_features_end_where_no_single_code_lowers_the_error(kind):
                 assert_no_better("entries", (g, p), entry)
 
 
-def test_bytes_of_palettes_end_as_those_of_the_cpu():
-    """Given the same entries the bytes are found in the same order, so they are the same."""
+def test_bytes_of_codebooks_are_moved_one_after_the_other():
+    """Against the same by hand, with the whole matrix of the normal equations."""
     case = Case(7, palette_bits=(3, 2))
     quadratic, group, unit = _quadratic(case)
-    row, column, value, gradient, step, whole = _cpu_quadratic(case)
+    row, column, value, _ = quadratic
+    _, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+    _, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    dense = np.zeros((len(firsts), len(case.codes), len(case.codes)))
+    dense[:, np.repeat(np.arange(len(case.codes)), np.diff(row)), column] = value
+    step = case.gpu_stored.step.astype(np.float64)
     for p, size in enumerate(case.gpu_stored.sizes):
-        first = int(case.stored.start[p])
-        palette = case.stored.palettes[first : first + size]
-        gpu_gradient = gradient.copy()
-        entries = case.stored.entries[:, p]
-        lists = group_by(entries, size)
-        cpu_features._sweep_palette(row, column, value, gradient, group, step, palette, entries, *lists, whole)
+        first = int(case.gpu_stored.start[p])
         before = case.gpu_stored.palettes.copy()
-        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, value.shape[1], group, step, unit, gpu_gradient,
+        expected = before[first : first + size].astype(np.int64)
+        member = case.gpu_stored.entries[:, p, None] == np.arange(size)  # [N, size]
+        for c in range(len(step)):
+            matrix, slope = member.T @ dense[group[c]] @ member, member.T @ gradient[:, c]
+            for k in range(size):
+                if matrix[k, k] > 1e-9:
+                    best = np.clip(expected[k, c] + np.rint(-slope[k] / (2 * matrix[k, k] * step[c])), 0, 255)
+                    slope += 2 * (best - expected[k, c]) * step[c] * matrix[k]
+                    expected[k, c] = best
+        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, len(firsts), group, step, unit, gradient,
                                       case.gpu_stored, p, size)  # fmt: skip
         assert (case.gpu_stored.palettes != before).any()
-        np.testing.assert_array_equal(case.gpu_stored.palettes, case.stored.palettes)
+        np.testing.assert_array_equal(case.gpu_stored.palettes[first : first + size], expected)
+        case.gpu_stored.palettes[...] = before
 
 
 def _quadratic(case: Case):
@@ -269,15 +282,6 @@ def _quadratic(case: Case):
     return (pairs.row, pairs.column, value, np.int64(len(pairs.column))), group, unit
 
 
-def _cpu_quadratic(case):
-    """What improve_features of the CPU has before its first sweep, by the products of the GPU."""
-    (row, column, value, _), _, _ = _quadratic(case)
-    _, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
-    _, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
-    step = case.stored.step.astype(np.float64)
-    return row.astype(np.int64), column, np.ascontiguousarray(value.T), gradient, step, case.stored.whole()
-
-
 @pytest.mark.parametrize("chunk", [2**14, 3])
 def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     """Against the blend itself: the error is a quadratic in the features, known by its values. With tiny textures, in
@@ -285,7 +289,7 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     monkeypatch.setattr(gstex.cuda.polish, "_CHUNK", chunk)
     for size, repeat in [((28, 20), False), ((5, 3), True)]:
         case = Case(8, count=12, size=size, repeat=repeat)
-        samples, features = case.samples, case.stored.values()
+        samples, features = case.gpu_samples, case.stored.values()
         group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
         value, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, 12)
         if repeat:
@@ -313,8 +317,9 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
 def test_channels_that_count_alike_share_products():
     case = Case(10, channels=4)
     assert gstex.cuda.polish._equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
-    for samples in (case.samples, case.gpu_samples):
-        samples.importance[:, 2] = samples.importance[:, 0]
+    case.gpu_samples.importance[:, 2] = case.gpu_samples.importance[:, 0]
+    for planes in case.points.importance:
+        planes[2] = planes[0]
     group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
     assert (group.tolist(), firsts.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
     before = case.error()
@@ -372,14 +377,14 @@ def test_geometry_becomes_as_good_as_on_the_cpu_and_the_sums_follow(repeat):
         before = case.error()
         codes, blend = moved_codes(case, case.gpu_samples)
         expected = case.codes.astype(np.int64)
-        cpu_improve_geometry(case.samples, case.blend(), case.quantiser, expected, case.stored.values(), SIGMA_MIN)
+        refine_geometry(case.points, case.blend(), case.quantiser, expected, case.stored.values(), SIGMA_MIN)
         gains.append([before - case.error(codes=c) for c in (expected, codes)])
         again = case.gpu_blend(codes=codes)
         np.testing.assert_allclose(blend.out, again.out, atol=1e-4)
         np.testing.assert_allclose(blend.total, again.total, rtol=2e-3, atol=1e-6)
         apart = codes.astype(int) - case.codes.astype(int)
         assert {tuple(move) for move in apart.tolist()} <= {(0,) * 6, *map(tuple, MOVES.tolist())}
-        assert (codes <= case.quantiser.tables()[0]).all()
+        assert (codes <= lasts_of(case)).all()
         sigma, old = (np.exp(case.quantiser.decode(c)[:, 3:5].min(axis=1)) for c in (codes, case.codes))
         assert (sigma >= np.minimum(old, SIGMA_MIN) * 0.999).all()
     assert min(gains)[1] > 0
@@ -402,15 +407,16 @@ def test_images_of_a_gaussian_in_one_tile_move_together():
 def test_each_move_is_the_best_of_its_gaussian():
     """One Gaussian alone: the codes it ends with are those of the least error among all that it tries."""
     case = Case(13)
-    lasts = case.quantiser.tables()[0]
+    lasts = lasts_of(case)
     moved, now = 0, case.error()
     for g in range(0, len(case.codes), 9):
         errors = {}
         for move in MOVES:
-            trial = case.codes.astype(np.int64)
-            trial[g] += move
-            if (trial[g] < 0).any() or (trial[g] > lasts[g]).any():
+            of_move = case.codes[g].astype(np.int64) + move
+            if (of_move < 0).any() or (of_move > lasts[g]).any():
                 continue
+            trial = case.codes.copy()
+            trial[g] = of_move
             if np.exp(case.quantiser.decode(trial)[g, 3:5].min()) >= SIGMA_MIN:
                 errors[tuple(trial[g])] = case.error(codes=trial)
         codes, _ = moved_codes(case, case.gpu_samples.only(case.gpu_samples.gaussian == g))

@@ -69,7 +69,8 @@ def error_of(case, geometry=None, stored=None) -> float:
 def lasts_of(case) -> np.ndarray:
     """The largest codes of every Gaussian, [N, 6]."""
     level = case.quantiser.levels[case.quantiser.placement[:, 0]]
-    return np.stack([level[:, 2] - 1, level[:, 3] - 1, 2 * level[:, 4] - 1, level[:, 5], level[:, 5], level[:, 8]], axis=1)
+    columns = [level[:, 2] - 1, level[:, 3] - 1, 2 * level[:, 4] - 1, level[:, 5], level[:, 5], level[:, 8]]
+    return np.stack(columns, axis=1)
 
 
 def test_points_are_those_of_every_view(case):

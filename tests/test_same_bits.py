@@ -51,7 +51,8 @@ def results() -> dict[str, list[np.ndarray]]:
     half = CpuView(replace(scene.pyramid, width=20, height=16), scale=(0.5, 16 / 33), filter_sigma=0.5)
     half.set_target(scene.target[:32:2, ::2].copy(), scene.importance[:32:2, ::2].copy())
     half.place(scene.placement, scene.geometry)
-    found["shared mip"] = [np.float64(half.step(*scene.parameters, JITTER)[0]), *half.step(*scene.parameters, JITTER)[1:]]
+    loss, *gradients = half.step(*scene.parameters, JITTER)
+    found["shared mip"] = [np.float64(loss), *gradients]
     for bits in ((), (5, 4)):
         found[f"codebooks {bits}"] = _stored(scene, [view, half], found["removal cost"][1], bits)
     return {name: [np.array(a) for a in arrays] for name, arrays in found.items()}

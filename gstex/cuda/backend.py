@@ -29,8 +29,8 @@ _LONG = 1024
 class GpuBackend:
     """Evaluates a set of Gaussians against a target image, with gradients.
 
-    As encode.ops.cpu.view.CpuView, call by call; every array that goes in or comes out is one of `device.xp`. What comes out is
-    overwritten by the next call.
+    As encode.ops.cpu.view.CpuView, call by call; every array that goes in or comes out is one of `device.xp`. What
+    comes out is overwritten by the next call.
 
     Geometry is float32 [N, 6]: x, y (texels), rotation (radians), log sigma u, log sigma v (of texels), amplitude
     (natural log). Features are float32 [N, C], background float32 [C].

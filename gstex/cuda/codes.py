@@ -28,7 +28,8 @@ class GpuQuantiser:
         self.device, self.coding, self.placement = device, coding, placement
         self._count = np.int32(len(placement))
         self._grid = (max(1, -(-len(placement) // _THREADS)),), (_THREADS,)
-        self.meaning = (xp.asarray(level_table(coding)), np.float64(coding.amplitude_lo), np.float64(coding.amplitude_step),
+        self.meaning = (xp.asarray(level_table(coding)), np.float64(coding.amplitude_lo),
+        np.float64(coding.amplitude_step),
                          np.float64(np.float32(TAN_22_5)), self._count)  # fmt: skip
         self.ranges = xp.asarray(coding.channel_lo), xp.asarray(coding.channel_step)
         self.last = xp.asarray((2**coding.channel_bits - 1).astype(np.int32))

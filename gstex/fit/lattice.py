@@ -106,7 +106,8 @@ class LatticeFit(Fit):
             room = self.room(bits)
             if not 2 * 2 ** max(bits) <= room <= height * width:
                 return np.inf  # too few for the entries, or not enough texels to use the budget
-            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding_error(scaled, share, bits, self.rng)
+            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding_error(scaled, share, bits,
+            self.rng)
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
 

@@ -1,6 +1,7 @@
 """How finely a fit is stored: the widths and ranges of the codes of a record (docs/format.md, "Record").
 
-A `Coding` holds every width and range of one fit. What codes mean: gstex/encode/ops/cpu/quantisation.py and codebooks.py.
+A `Coding` holds every width and range of one fit. What codes mean: gstex/encode/ops/cpu/quantisation.py and
+codebooks.py.
 """
 
 from dataclasses import dataclass, replace

@@ -36,8 +36,8 @@ class Quantiser:
         """Nearest codes of geometry float32 [N, 6].
 
         Returns:
-            (uint32 [N, 6] geometry codes in the order of the record, int32 [N] quarter turns: by how many the ellipse was
-            turned to bring its rotation into -45..45 degrees; an odd number swaps its scales).
+            (uint32 [N, 6] geometry codes in the order of the record, int32 [N] quarter turns: by how many the ellipse
+            was turned to bring its rotation into -45..45 degrees; an odd number swaps its scales).
         """
         codes, turns = np.empty(geometry.shape, np.uint32), np.empty(len(geometry), np.int32)
         _core.encode_geometry(*self._meaning, geometry, codes, turns)

@@ -1,8 +1,8 @@
 """The best of what is stored of the features, for fixed shapes.
 
-For fixed shapes the squared error is a quadratic of the features (gstex/native/ops/normal_equations.cpp). What is stored
-are whole numbers: entries of codebooks, the bytes in them, and codes. So what is minimised is that error over whole steps,
-until no Gaussian and no entry lowers it. Gaussians that do not overlap move at the same time.
+For fixed shapes the squared error is a quadratic of the features (gstex/native/ops/normal_equations.cpp). What is
+stored are whole numbers: entries of codebooks, the bytes in them, and codes. So what is minimised is that error over
+whole steps, until no Gaussian and no entry lowers it. Gaussians that do not overlap move at the same time.
 """
 
 from ....native import _core

@@ -1,8 +1,8 @@
 """Better codes for positions, shapes and amplitudes: every Gaussian tries the neighbours of its codes.
 
-Training rounds its parameters to codes; this works on the codes themselves. The best of the moves of a Gaussian is made if
-it lowers the error (gstex/native/ops/refine_geometry.cpp). Gaussians of one batch share no tile, so that they move at the
-same time and the result does not depend on the number of threads.
+Training rounds its parameters to codes; this works on the codes themselves. The best of the moves of a Gaussian is made
+if it lowers the error (gstex/native/ops/refine_geometry.cpp). Gaussians of one batch share no tile, so that they move
+at the same time and the result does not depend on the number of threads.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def refine_geometry(
 ) -> None:
     """Lower the error by moving geometry codes uint32 [N, 6], in place.
 
-    blend: of the points at these codes and features float32 [N, C]; its sums follow the moves. sigma_min: no move makes a
-    sigma, in texels, smaller than that.
+    blend: of the points at these codes and features float32 [N, C]; its sums follow the moves. sigma_min: no move makes
+    a sigma, in texels, smaller than that.
     """
     _core.refine_geometry(points, blend, quantiser, codes, features, MOVES, float(log(sigma_min)) - 1e-6)

@@ -1,7 +1,8 @@
 """All points at which a fit is judged once its Gaussians have their cells: those of mip 0 and of the mips it shares.
 
 Training sees them one view a step. Refining the stored codes themselves needs all of them at once: the texel centres, a
-point between them for every texel of a tile, and the centres of the shared mips, each with the weight it had in training.
+point between them for every texel of a tile, and the centres of the shared mips, each with the weight it had in
+training.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Which Gaussians each tile of texels has to evaluate.
 
 A tile is 8x8 texels. Its *entries* are the (Gaussian, image of the repeating plane) pairs that are visible somewhere in
-the tile and matter there: one whose weight is below e^-margin of the largest at every texel of the tile is left out. The
-lists are made again every few steps of a fit.
+the tile and matter there: one whose weight is below e^-margin of the largest at every texel of the tile is left out.
+The lists are made again every few steps of a fit.
 """
 
 from dataclasses import dataclass

@@ -14,8 +14,11 @@ __all__ = ["CpuView", "Scene", "make_picture"]
 
 
 def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
-    """A picture float32 [H, W, C] as the kernels read it: planes float32 [C, rows, columns] of whole tiles, with a border
-    of one texel that wraps or goes on."""
+    """A picture float32 [H, W, C] as the kernels read it.
+
+    Returns:
+        planes float32 [C, rows, columns] of whole tiles, with a border of one texel that wraps or goes on.
+    """
     height, width, channels = image.shape
     across, down = tile_counts(width, height)
     planes = np.empty((channels, TILE * down + 2, TILE * across + 2), np.float32)
