@@ -79,15 +79,15 @@ __device__ __forceinline__ void add_staged(const Staged &staged, int count, Texe
         if (__float_as_int(across.w) != slot) { // the same for all lanes
             slot = __float_as_int(across.w);
             float4 place = staged.place[slot];
-            float fade_x = gstex_fade(fmaf(t.x, place.z, place.x));
+            float fade_x = gstex_fade(fmaf(t.x, place.z, place.x - 0.5f));
 #pragma unroll
-            for (int j = 0; j < ROWS; ++j) fade[j] = fade_x * gstex_fade(fmaf(t.y[j], place.w, place.y));
+            for (int j = 0; j < ROWS; ++j) fade[j] = fade_x * gstex_fade(fmaf(t.y[j], place.w, place.y - 0.5f));
         }
         float u = fmaf(along.x, t.x, along.z), v = fmaf(across.x, t.x, across.z), weight[ROWS];
 #pragma unroll
         for (int j = 0; j < ROWS; ++j) {
             float u_j = fmaf(along.y, t.y[j], u), v_j = fmaf(across.y, t.y[j], v);
-            weight[j] = fade[j] * gstex_exp2(fmaf(-u_j, u_j, fmaf(-v_j, v_j, along.w)));
+            weight[j] = fade[j] * gstex_weight(along.w, u_j, v_j);
             t.weight[j] += weight[j];
         }
 #pragma unroll

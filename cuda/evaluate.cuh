@@ -118,15 +118,15 @@ __device__ __forceinline__ Values evaluate(const gstex_word *words, const GstexH
         int cell_x = min(whole_x + int(rest_x), level.cells_x - 1);
         int cell_y = min(whole_y + int(rest_y), level.cells_y - 1);
         float fraction_x = rest_x - float(cell_x - whole_x), fraction_y = rest_y - float(cell_y - whole_y);
-        float fade_0 = gstex_fade(fraction_x + 1.0f), fade_1 = gstex_fade(fraction_x);
-        float fade_2 = gstex_fade(fraction_x - 1.0f);
+        float fade_0 = gstex_fade(fraction_x + 0.5f), fade_1 = gstex_fade(fraction_x - 0.5f);
+        float fade_2 = gstex_fade(fraction_x - 1.5f);
 
 #pragma unroll 1
         for (int j = -1; j <= 1; ++j) {
             Row runs = cells_in_a_row(words, h, level, cell_x, cell_y + j);
             int count = min(runs.end_2, budget);
             budget -= count;
-            float from_row = fraction_y - float(j), fade_y = gstex_fade(from_row);
+            float from_row = fraction_y - float(j), fade_y = gstex_fade(from_row - 0.5f);
 #pragma unroll 1
             for (int t = 0; t < count; ++t) {
                 bool past_0 = t >= runs.end_0, past_1 = t >= runs.end_1;
@@ -138,7 +138,7 @@ __device__ __forceinline__ Values evaluate(const gstex_word *words, const GstexH
                 GstexShape shape = gstex_shape(h, level, mip.filter, s);
                 float dx = (from_column - shape.x) * level.cell_width, dy = (from_row - shape.y) * level.cell_height;
                 float u = shape.along_x * dx + shape.along_y * dy, v = shape.across_x * dx + shape.across_y * dy;
-                float weight = fade * gstex_exp2(shape.peak - u * u - v * v);
+                float weight = fade * gstex_weight(shape.peak, u, v);
 #if TOP_K
                 if (h.top_k > 0) {
                     keep(weight, bit + level.x_bits + level.y_bits + level.rotation_bits + 2 * level.scale_bits

@@ -171,12 +171,6 @@ __device__ __forceinline__ FitGaussian fit_gaussian(const FitScene &scene, const
     return g;
 }
 
-// gstex_fade, by the distance from the middle of the cell.
-__device__ __forceinline__ float fit_fade(float from_middle) {
-    float f = fminf(fmaxf(2.0f * (1.5f - fabsf(from_middle)), 0.0f), 1.0f);
-    return f * f * (3.0f - 2.0f * f);
-}
-
 // ---- The picture of a tile -----------------------------------------------------------------------------------------
 
 // A staged entry, in units of 16 bytes: (x, y, ac, as), (bs, bc, amplitude, 1 if faded), features, 8 fades by column
@@ -197,8 +191,8 @@ __device__ __forceinline__ void fit_stage(const FitScene &scene, const FitTile &
         values += 4 * FIT_FEATURE_QUADS;
 #pragma unroll
         for (int i = 0; i < GSTEX_TILE; ++i) {
-            values[i] = fit_fade(g.fade_x + float(i) * g.step_x);
-            values[GSTEX_TILE + i] = fit_fade(g.fade_y + float(i) * g.step_y);
+            values[i] = gstex_fade(g.fade_x + float(i) * g.step_x);
+            values[GSTEX_TILE + i] = gstex_fade(g.fade_y + float(i) * g.step_y);
         }
     }
 }
@@ -225,7 +219,7 @@ __device__ __forceinline__ void fit_blend(const FitScene &scene, const FitTile &
             for (int t = 0; t < 2; ++t) {
                 const float dy = float(row + 4 * t) - low.y;
                 const float u = low.w * dy + u0, v = high.y * dy - v0;
-                weight[t] = gstex_exp2(high.z - u * u - v * v);
+                weight[t] = gstex_weight(high.z, u, v);
             }
             if (high.w != 0.0f) { // the same for all lanes
                 const float *fades = (const float *)(entry + FIT_STAGED_FADES);

@@ -42,12 +42,12 @@ static __device__ __forceinline__ void backward_tile(const FitScene &scene, cons
         float features[FIT_CHANNELS], fade[GSTEX_TILE], sums[FIT_SUMS];
         fit_read(scene.features + g.index * FIT_CHANNELS, features);
 #pragma unroll
-        for (int i = 0; i < GSTEX_TILE; ++i) fade[i] = fit_fade(g.fade_x + float(i) * g.step_x);
+        for (int i = 0; i < GSTEX_TILE; ++i) fade[i] = gstex_fade(g.fade_x + float(i) * g.step_x);
 #pragma unroll
         for (int i = 0; i < FIT_SUMS; ++i) sums[i] = 0.0f;
 #pragma unroll 1
         for (int j = share.row; j < share.row + share.rows; ++j) {
-            const float dy = float(j) - g.y, fade_row = fit_fade(g.fade_y + float(j) * g.step_y);
+            const float dy = float(j) - g.y, fade_row = gstex_fade(g.fade_y + float(j) * g.step_y);
             const float u0 = g.as * dy - g.ac * g.x, v0 = g.bc * dy + g.bs * g.x;
 #pragma unroll
             for (int i = 0; i < GSTEX_TILE; ++i) {
@@ -60,7 +60,7 @@ static __device__ __forceinline__ void backward_tile(const FitScene &scene, cons
                 }
                 const float u = u0 + g.ac * float(i), v = v0 - g.bs * float(i);
                 const float weight =
-                    gstex_exp2(g.amplitude - u * u - v * v) * (fade[i] * fade_row) * point[FIT_CHANNELS + 1];
+                    gstex_weight(g.amplitude, u, v) * (fade[i] * fade_row) * point[FIT_CHANNELS + 1];
                 float v_score = point[FIT_CHANNELS];
 #pragma unroll
                 for (int c = 0; c < FIT_CHANNELS; ++c) {

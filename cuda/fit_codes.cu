@@ -4,6 +4,7 @@
 // placement: [N, 3], level and cell. levels: see fit_levels.cuh. tan_22_5: of half the largest rotation. A thread a
 // Gaussian.
 
+#include "gstex.cuh"
 #include "fit_levels.cuh"
 
 #define HALF_PI 1.57079632679489661923
@@ -50,17 +51,18 @@ static __device__ __forceinline__ void decode(const Codes &codes, const int *pla
                                               double amplitude_lo, double amplitude_step, double tan_22_5,
                                               float *geometry) {
     for (int axis = 0; axis < 2; ++axis) {
-        const double inside = (double(codes.code[axis]) + 0.5) / level[LEVEL_POSITIONS + axis];
+        const double inside = gstex_position(double(codes.code[axis]), 1.0 / level[LEVEL_POSITIONS + axis]);
         geometry[axis] = float((double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis]);
     }
     const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
-    const double half_angle = half < 1.0 ? 0.0 : (double(codes.code[2]) - half) * (tan_22_5 / half);
+    const double half_angle = half < 1.0 ? 0.0 : gstex_half_angle(double(codes.code[2]), half, tan_22_5 / half);
     geometry[2] = float(2.0 * atan(half_angle) + double(codes.turns) * HALF_PI);
     const int odd = codes.turns & 1;
-    for (int axis = 0; axis < 2; ++axis)
-        geometry[3 + axis] =
-            float(-LN2 * (level[LEVEL_SCALE_LO] + double(codes.code[3 + (axis ^ odd)]) * level[LEVEL_SCALE_STEP]));
-    geometry[5] = float(amplitude_lo + double(codes.code[5]) * amplitude_step);
+    for (int axis = 0; axis < 2; ++axis) {
+        const double code = double(codes.code[3 + (axis ^ odd)]);
+        geometry[3 + axis] = float(-LN2 * gstex_value(level[LEVEL_SCALE_LO], level[LEVEL_SCALE_STEP], code));
+    }
+    geometry[5] = float(gstex_value(amplitude_lo, amplitude_step, double(codes.code[5])));
 }
 
 // codes: [N, 6] in the order of the record. turns: [N].

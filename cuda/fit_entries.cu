@@ -150,7 +150,7 @@ static __device__ __forceinline__ int stage(int g, int image_x, int image_y, int
 static __device__ __forceinline__ float score_of(const Staged &g, int column, int row) {
     const float dx = float(column) - g.x, dy = float(row) - g.y;
     const float u = g.ac * dx + g.as * dy, v = g.bc * dy - g.bs * dx;
-    return g.amplitude - (u * u + v * v);
+    return gstex_score(g.amplitude, u, v);
 }
 
 // state: [E], 0 for a visible entry that does not matter, 1 for one that does, 2 if it fades somewhere in the tile.

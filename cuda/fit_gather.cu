@@ -4,9 +4,6 @@
 
 #include "fit.cuh"
 
-// Of u and v in units in which a weight is exp2(amplitude - u^2 - v^2): by those of one sigma.
-#define UNIT 0.84932180028801904f // sqrt(log2(e) / 2)
-
 // Lanes that a row of sums takes, a power of two.
 #define ROW_LANES (FIT_SUMS <= 8 ? 8 : FIT_SUMS <= 16 ? 16 : 32)
 #define LONG_THREADS 256
@@ -14,12 +11,7 @@
 // A mip that is drawn with the Gaussians of mip 0 sees them scaled, with their variances enlarged by a filter.
 //
 // scale_x, scale_y: texels of the mip by texels of mip 0, 1 for mip 0 itself. filter: sigma in texels of mip 0.
-// Returns (1 / sigma as the mip sees it, d log of that sigma / d log sigma).
-static __device__ __forceinline__ float2 seen(float log_sigma, float scale, float filter) {
-    if (filter == 0.0f) return make_float2(expf(-log_sigma) / scale, 1.0f);
-    const float variance = expf(2.0f * log_sigma), enlarged = variance + filter * filter;
-    return make_float2(1.0f / (scale * sqrtf(enlarged)), variance / enlarged);
-}
+static __device__ __forceinline__ float variance_of(float log_sigma) { return expf(2.0f * log_sigma); }
 
 // geometry: [N, 6], x, y, rotation, log sigma u, log sigma v, amplitude (natural log). derived: [N, 8], see FitScene.
 // A thread a Gaussian.
@@ -29,17 +21,14 @@ extern "C" __global__ void fit_derive(const float *geometry, float scale_x, floa
     if (g >= count) return;
     const float *from = geometry + 6 * g;
     const float scale = 0.5f * (scale_x + scale_y), c = cosf(from[2]), s = sinf(from[2]);
-    const float a = UNIT * seen(from[3], scale, filter).x, b = UNIT * seen(from[4], scale, filter).x;
+    const float a = GSTEX_UNIT * gstex_seen(variance_of(from[3]), scale, filter * filter);
+    const float b = GSTEX_UNIT * gstex_seen(variance_of(from[4]), scale, filter * filter);
     float4 *to = (float4 *)derived + 2 * g;
     to[0] = make_float4(from[0] * scale_x, from[1] * scale_y, a * c, a * s);
     to[1] = make_float4(b * s, b * c, from[5] * GSTEX_LOG2E, 0.0f);
 }
 
-// From the sums of a Gaussian to its gradients; lane i holds sum i. All lanes of a warp come here.
-//
-// With s = amplitude - (u^2 + v^2) / 2, u = a (c dx + s dy), v = b (c dy - s dx):
-// ds/dx = a c u - b s v, ds/dy = a s u + b c v, ds/dlog sigma_u = u^2, ds/dlog sigma_v = v^2,
-// ds/drotation = (b/a - a/b) u v.
+// From the sums of a Gaussian to its gradients (formulas.h); lane i holds sum i. All lanes of a warp come here.
 static __device__ __forceinline__ void finish(int g, int lane, float sum, const float *geometry, const float *derived,
                                               float scale_x, float scale_y, float filter, float weight, bool add,
                                               float *v_geometry, float *v_features) {
@@ -48,16 +37,16 @@ static __device__ __forceinline__ void finish(int g, int lane, float sum, const 
     for (int i = 0; i < 6; ++i) moment[i] = __shfl_sync(FIT_FULL, sum, i);
     if (lane < 6) {
         const float *row = derived + 8 * g;
-        const float scale = 0.5f * (scale_x + scale_y);
-        const float2 u = seen(geometry[6 * g + 3], scale, filter), v = seen(geometry[6 * g + 4], scale, filter);
-        const float ratio = v.x / u.x;
-        float gradient = lane == 0   ? scale_x * (row[2] * moment[1] - row[4] * moment[2])
-                         : lane == 1 ? scale_y * (row[3] * moment[1] + row[5] * moment[2])
-                         : lane == 2 ? (ratio - 1.0f / ratio) * moment[5]
-                         : lane == 3 ? u.y * moment[3]
-                         : lane == 4 ? v.y * moment[4]
-                                     : moment[0];
-        if (lane < 5) gradient /= UNIT * UNIT;
+        const float variance_u = variance_of(geometry[6 * g + 3]), variance_v = variance_of(geometry[6 * g + 4]);
+        const float widened = filter * filter;
+        const float ratio = sqrtf((variance_u + widened) / (variance_v + widened)); // b / a
+        const float gradient =
+            lane == 0   ? scale_x * gstex_v_x(row[2], row[4], moment[1], moment[2])
+            : lane == 1 ? scale_y * gstex_v_y(row[3], row[5], moment[1], moment[2])
+            : lane == 2 ? gstex_v_rotation(ratio, moment[5])
+            : lane == 3 ? gstex_v_log_sigma(gstex_seen_slope(variance_u, widened), moment[3])
+            : lane == 4 ? gstex_v_log_sigma(gstex_seen_slope(variance_v, widened), moment[4])
+                        : moment[0];
         float *to = v_geometry + 6 * g + lane;
         *to = add ? *to + weight * gradient : weight * gradient;
     } else if (lane < FIT_SUMS) {

@@ -47,8 +47,8 @@ __device__ __forceinline__ FitTile fit_sample_tile(const FitSamples &samples, in
 __device__ __forceinline__ float fit_weight(const FitGaussian &g, int column, int row) {
     const float dx = float(column) - g.x, dy = float(row) - g.y;
     const float u = g.ac * dx + g.as * dy, v = g.bc * dy - g.bs * dx;
-    return gstex_exp2(g.amplitude - u * u - v * v) * fit_fade(g.fade_x + float(column) * g.step_x) *
-           fit_fade(g.fade_y + float(row) * g.step_y);
+    return gstex_weight(g.amplitude, u, v) * gstex_fade(g.fade_x + float(column) * g.step_x) *
+           gstex_fade(g.fade_y + float(row) * g.step_y);
 }
 
 // The sum over the warp, in all lanes.

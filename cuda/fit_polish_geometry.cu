@@ -8,7 +8,6 @@
 #define THREADS 128
 #define WARPS (THREADS / 32)
 #define VIEWS 8        // at most
-#define UNIT 0.84932180028801904 // sqrt(log2(e) / 2), see fit_gather.cu
 
 struct Codes {
     int code[CODES];
@@ -34,23 +33,23 @@ static __device__ __forceinline__ void derive(const Codes &codes, const int *pla
                                               float scale_x, float scale_y, float filter, float *derived) {
     double at[2], inverse[2];
     for (int axis = 0; axis < 2; ++axis) {
-        const double inside = (double(codes.code[axis]) + 0.5) / level[LEVEL_POSITIONS + axis];
+        const double inside = gstex_position(double(codes.code[axis]), 1.0 / level[LEVEL_POSITIONS + axis]);
         at[axis] = (double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis];
-        const double log_sigma =
-            -LN2 * (level[LEVEL_SCALE_LO] + double(codes.code[3 + axis]) * level[LEVEL_SCALE_STEP]);
+        const double code = double(codes.code[3 + axis]);
+        const double log_sigma = -LN2 * gstex_value(level[LEVEL_SCALE_LO], level[LEVEL_SCALE_STEP], code);
         const double mean = 0.5 * (double(scale_x) + double(scale_y));
-        inverse[axis] = UNIT / (mean * sqrt(exp(2.0 * log_sigma) + double(filter) * double(filter)));
+        inverse[axis] = GSTEX_UNIT * gstex_seen(exp(2.0 * log_sigma), mean, double(filter) * double(filter));
     }
     const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
-    const double h = half < 1.0 ? 0.0 : (double(codes.code[2]) - half) * (tan_22_5 / half);
-    const double c = (1.0 - h * h) / (1.0 + h * h), s = 2.0 * h / (1.0 + h * h);
+    const double h = half < 1.0 ? 0.0 : gstex_half_angle(double(codes.code[2]), half, tan_22_5 / half);
+    const double norm = 1.0 / (1.0 + h * h), c = gstex_cosine(h, norm), s = gstex_sine(h, norm);
     derived[0] = float(at[0] * scale_x);
     derived[1] = float(at[1] * scale_y);
     derived[2] = float(inverse[0] * c);
     derived[3] = float(inverse[0] * s);
     derived[4] = float(inverse[1] * s);
     derived[5] = float(inverse[1] * c);
-    derived[6] = float((amplitude_lo + double(codes.code[5]) * amplitude_step) * GSTEX_LOG2E);
+    derived[6] = float(gstex_value(amplitude_lo, amplitude_step, double(codes.code[5])) * GSTEX_LOG2E);
 }
 
 // A lane's point of an entry: offset from the view's origin, in which a derived row gives its position, and the fade.
@@ -67,7 +66,7 @@ static __device__ __forceinline__ Place place_of(const FitSamples &samples, int 
     place.fade = 1.0f;
     if (samples.faded[entry]) {
         const float4 cell = ((const float4 *)samples.where)[(long long)view * samples.count + g];
-        place.fade = fit_fade(place.x / cell.z - cell.x) * fit_fade(place.y / cell.w - cell.y);
+        place.fade = gstex_fade(place.x / cell.z - cell.x) * gstex_fade(place.y / cell.w - cell.y);
     }
     return place;
 }
@@ -75,7 +74,7 @@ static __device__ __forceinline__ Place place_of(const FitSamples &samples, int 
 static __device__ __forceinline__ float weight_of(const float *derived, const Place &place) {
     const float dx = place.x - derived[0], dy = place.y - derived[1];
     const float u = derived[2] * dx + derived[3] * dy, v = derived[5] * dy - derived[4] * dx;
-    return gstex_exp2(derived[6] - u * u - v * v) * place.fade;
+    return gstex_weight(derived[6], u, v) * place.fade;
 }
 
 // The Gaussians of a batch, no two of which share a tile, make the best of their moves if it lowers the error.
@@ -120,8 +119,7 @@ fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, co
         const float(*derived)[8] = rows[view[tile]];
         float sums[MOVES] = {};
         for (int k = lane; k < FIT_POINTS; k += 32) {
-            // A move of the weight by d moves the value by m (feature - value), m = d / (total + d), and the error by
-            // m^2 square + 2 m product.
+            // A move of the weight by d moves the value by d / (total + d) times what the feature is away from it.
             float square = 0.0f, product = 0.0f;
 #pragma unroll
             for (int c = 0; c < FIT_CHANNELS; ++c) {
@@ -136,7 +134,7 @@ fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, co
             for (int m = 0; m < MOVES; ++m) {
                 const float difference = weight_of(derived[m], here) - old;
                 const float moved = difference / fmaxf(sum + difference, 1e-12f);
-                sums[m] += moved * (moved * square + product + product);
+                sums[m] += gstex_rise(moved, square, product);
             }
         }
 #pragma unroll

@@ -11,9 +11,6 @@
 
 // The rise of the squared error at the texel centres without a Gaussian, tile by tile.
 //
-// With w the normalised weight, r = w / (1 - w) and d = value - feature, removing it moves a value by r d, so the rise
-// is the sum over c of importance (r^2 d^2 + 2 r d error). A Gaussian that makes up all of a point counts as 0.999.
-//
 // entry_sums: [E, 2], row slot[entry]: that rise, and the sum over points and channels of importance w^2.
 // error: [H, W], the squared error of a texel, summed over channels.
 extern "C" __global__ void __launch_bounds__(32 * REMOVAL_WARPS)
@@ -55,20 +52,23 @@ fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, 
         float features[FIT_CHANNELS], sums[2] = {0.0f, 0.0f};
         fit_read(scene.features + g.index * FIT_CHANNELS, features);
         for (int j = share.row; j < share.row + share.rows; ++j) {
-            const float dy = float(j) - g.y, fade_row = fit_fade(g.fade_y + float(j) * g.step_y);
+            const float dy = float(j) - g.y, fade_row = gstex_fade(g.fade_y + float(j) * g.step_y);
             const float u0 = g.as * dy - g.ac * g.x, v0 = g.bc * dy + g.bs * g.x;
             for (int i = 0; i < GSTEX_TILE; ++i) {
                 const float *point = points + (j * GSTEX_TILE + i) * 4 * POINT_QUADS;
                 const float u = u0 + g.ac * float(i), v = v0 - g.bs * float(i);
-                const float weight = gstex_exp2(g.amplitude - u * u - v * v) *
-                                     (fit_fade(g.fade_x + float(i) * g.step_x) * fade_row) * point[3 * FIT_CHANNELS];
-                const float most = fminf(weight, 0.999f), ratio = most / (1.0f - most);
+                const float weight = gstex_weight(g.amplitude, u, v) *
+                                     (gstex_fade(g.fade_x + float(i) * g.step_x) * fade_row) * point[3 * FIT_CHANNELS];
+                float square = 0.0f, product = 0.0f, counts = 0.0f;
 #pragma unroll
                 for (int c = 0; c < FIT_CHANNELS; ++c) {
-                    const float moved = ratio * (point[c] - features[c]), off = point[2 * FIT_CHANNELS + c];
-                    sums[0] += point[FIT_CHANNELS + c] * moved * (moved + off + off);
-                    sums[1] += point[FIT_CHANNELS + c] * weight * weight;
+                    const float apart = features[c] - point[c], counted = point[FIT_CHANNELS + c] * apart;
+                    square += counted * apart;
+                    product += counted * point[2 * FIT_CHANNELS + c];
+                    counts += point[FIT_CHANNELS + c];
                 }
+                sums[0] += gstex_rise(gstex_removed(weight), square, product);
+                sums[1] += counts * weight * weight;
             }
         }
         fit_add_parts(share, sums);

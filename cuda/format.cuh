@@ -196,25 +196,27 @@ struct GstexShape {
 // The geometry of a record; the stream is left at the first palette's entry.
 __device__ __forceinline__ GstexShape gstex_shape(const GstexHeader &h, const GstexLevel &level, float filter,
                                                   GstexStream &s) {
-    const float to_log2 = 0.8493218f; // sqrt(log2(e) / 2): e^(-r^2 / 2) as a power of 2
     GstexShape shape;
-    shape.x = (float(gstex_take(s, level.x_bits)) + 0.5f) * level.x_step;
-    shape.y = (float(gstex_take(s, level.y_bits)) + 0.5f) * level.y_step;
-    int turn = gstex_take(s, level.rotation_bits) - (1 << level.rotation_bits >> 1); // 0 without bits
-    float2 axis = gstex_rotation(float(turn) * level.rotation_step);
-    float a = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);
-    float b = gstex_exp2(level.scale_lo + float(gstex_take(s, level.scale_bits)) * level.scale_step);
+    shape.x = gstex_position(float(gstex_take(s, level.x_bits)), level.x_step);
+    shape.y = gstex_position(float(gstex_take(s, level.y_bits)), level.y_step);
+    float half = float(1 << level.rotation_bits >> 1); // 0 without bits
+    float turn = gstex_half_angle(float(gstex_take(s, level.rotation_bits)), half, level.rotation_step);
+    float norm = __fdividef(1.0f, 1.0f + turn * turn);
+    float cosine = gstex_cosine(turn, norm), sine = gstex_sine(turn, norm);
+    float a = gstex_exp2(gstex_value(level.scale_lo, level.scale_step, float(gstex_take(s, level.scale_bits))));
+    float b = gstex_exp2(gstex_value(level.scale_lo, level.scale_step, float(gstex_take(s, level.scale_bits))));
     if (filter > 0.0f) {
-        a *= rsqrtf(1.0f + a * a * filter);
-        b *= rsqrtf(1.0f + b * b * filter);
+        a = gstex_widened(a, filter);
+        b = gstex_widened(b, filter);
     }
-    a *= to_log2;
-    b *= to_log2;
-    shape.along_x = a * axis.x;
-    shape.along_y = a * axis.y;
-    shape.across_x = -b * axis.y;
-    shape.across_y = b * axis.x;
-    shape.peak = GSTEX_LOG2E * (h.amplitude_lo + float(gstex_take(s, level.amplitude_bits)) * h.amplitude_step);
+    a *= GSTEX_UNIT;
+    b *= GSTEX_UNIT;
+    shape.along_x = a * cosine;
+    shape.along_y = a * sine;
+    shape.across_x = -b * sine;
+    shape.across_y = b * cosine;
+    shape.peak =
+        GSTEX_LOG2E * gstex_value(h.amplitude_lo, h.amplitude_step, float(gstex_take(s, level.amplitude_bits)));
     return shape;
 }
 

@@ -24,21 +24,20 @@ __device__ __forceinline__ float gstex_exp2(float x) {
 // x^y for x above 0, as 2^(y log2 x): within 1e-6 of the result for what colours need.
 __device__ __forceinline__ float gstex_power(float x, float y) { return gstex_exp2(y * __log2f(x)); }
 
-// e^x, by 2^x.
-__device__ __forceinline__ float gstex_exp(float x) { return gstex_exp2(GSTEX_LOG2E * x); }
+// ---- The formulas that all decoders and fits share -----------------------------------------------------------------
 
-// Per axis, how much of a Gaussian's weight is left: 1 around its own cell, and 0 at the edge of the 3x3 cells and
-// beyond. distance: of the position from the low border of the Gaussian's cell, in cells.
-__device__ __forceinline__ float gstex_fade(float distance) {
-    float f = __saturatef(3.0f - fabsf(fmaf(2.0f, distance, -1.0f))); // 2 instructions: fabsf and saturation are free
-    return f * f * fmaf(-2.0f, f, 3.0f);
-}
+__device__ __forceinline__ float gstex_fma(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ __forceinline__ float gstex_min(float a, float b) { return fminf(a, b); }
+__device__ __forceinline__ float gstex_abs(float a) { return fabsf(a); }
+__device__ __forceinline__ float gstex_saturate(float a) { return __saturatef(a); }
+__device__ __forceinline__ float gstex_inverse_sqrt(float a) { return rsqrtf(a); }
+// Where the CPU computes in double, its sums are not fused either, so that codes are equal.
+__device__ __forceinline__ double gstex_fma(double a, double b, double c) { return __dadd_rn(__dmul_rn(a, b), c); }
+__device__ __forceinline__ double gstex_inverse_sqrt(double a) { return 1.0 / sqrt(a); }
 
-// (cosine, sine) of an angle whose half has the tangent h.
-__device__ __forceinline__ float2 gstex_rotation(float h) {
-    float norm = __fdividef(1.0f, 1.0f + h * h);
-    return make_float2((1.0f - h * h) * norm, 2.0f * h * norm);
-}
+#define GSTEX_FORMULA template <class REAL> static __device__ __forceinline__
+#include "formulas.h"
+#undef GSTEX_FORMULA
 
 // A cell, column or row up to one period outside 0 .. size - 1, brought back.
 __device__ __forceinline__ int gstex_wrapped(int i, int size) { return i < 0 ? i + size : i >= size ? i - size : i; }

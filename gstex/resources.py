@@ -1,4 +1,5 @@
-"""The one loader of GPU sources: `cuda/` and `shaders/` of a checkout, or their copies in a wheel."""
+"""The one loader of sources for GPUs and engines: `cuda/` and `shaders/` of a checkout, or their copies in a wheel, and
+the headers of gstex/native, which they share with the core."""
 
 from pathlib import Path
 
@@ -11,13 +12,15 @@ def source_path(name: str) -> Path:
     """Path of a GPU source.
 
     Args:
-        name: folder and file as in the checkout: "shaders/decode.glsl", "cuda/splat.cu".
+        name: folder and file: "shaders/decode.glsl", "cuda/splat.cu", "native/formulas.h".
 
     Raises:
         FileNotFoundError: there is no such source.
     """
     folder, _, file = name.partition("/")
-    installed = _PACKAGE / f"_{folder}"  # setup.py puts cuda/ into a wheel as gstex/_cuda/
+    if folder == "native" and file.endswith(".h") and (_PACKAGE / folder / file).is_file():
+        return _PACKAGE / folder / file
+    installed = _PACKAGE / f"_{folder}"  # CMakeLists.txt puts cuda/ into a wheel as gstex/_cuda/
     path = (installed if installed.is_dir() else _PACKAGE.parent / folder) / file
     if folder not in ("cuda", "shaders") or not path.is_file():
         raise FileNotFoundError(f"{name}: no such GPU source")

@@ -12,6 +12,8 @@ from ..resources import source_path
 
 __all__ = ["kernel_source"]
 
+# Headers that the core has as well.
+_SHARED = ("formulas.h",)
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([\w./]+)"[^\n]*$', re.MULTILINE)
 
 
@@ -34,7 +36,8 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
 def _spliced(file: str, seen: set[str]) -> str:
     """The text of a file with every header of the folder in the place where it is first included."""
     seen.add(file)
-    text = source_path(f"cuda/{file}").read_text(encoding="utf-8")
+    folder = "native" if file in _SHARED else "cuda"
+    text = source_path(f"{folder}/{file}").read_text(encoding="utf-8")
     parts, position = [f'#line 1 "{file}"\n'], 0
     for include in _INCLUDE.finditer(text):
         header = include[1]

@@ -31,6 +31,10 @@ GSTEX_INLINE F16 gstex_min(F16 a, F16 b) { return min(a, b); }
 GSTEX_INLINE F16 gstex_max(F16 a, F16 b) { return max(a, b); }
 GSTEX_INLINE F16 gstex_abs(F16 a) { return abs(a); }
 GSTEX_INLINE F16 gstex_sqrt(F16 a) { return sqrt(a); }
+GSTEX_INLINE float gstex_saturate(float a) { return gstex_min(gstex_max(a, 0.0f), 1.0f); }
+GSTEX_INLINE F16 gstex_saturate(F16 a) { return min(max(a, F16(0.0f)), F16(1.0f)); }
+GSTEX_INLINE float gstex_inverse_sqrt(float a) { return 1.0f / gstex_sqrt(a); }
+GSTEX_INLINE double gstex_inverse_sqrt(double a) { return 1.0 / gstex_sqrt(a); }
 
 GSTEX_INLINE int32_t gstex_truncate(float a) { return int32_t(a); }
 GSTEX_INLINE float gstex_to_real(int32_t a) { return float(a); }

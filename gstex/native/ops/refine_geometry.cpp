@@ -59,12 +59,13 @@ void move_rows(const MoveRows &a) {
                 if (move < a.moves) a.allowed[member * a.moves + move] = allowed;
                 double at[2];
                 for (int axis = 0; axis < 2; ++axis) {
-                    const double inside = gstex_position(double(code[axis]), level[LEVEL_POSITIONS + axis]);
+                    const double inside = gstex_position(double(code[axis]), 1.0 / level[LEVEL_POSITIONS + axis]);
                     at[axis] = (double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis];
                 }
                 const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
-                const double h = half < 1.0 ? 0.0 : gstex_half_angle(double(code[2]), half);
-                const float c = float(gstex_cosine(h)), s = float(gstex_sine(h));
+                const double h = half < 1.0 ? 0.0 : gstex_half_angle(double(code[2]), half, double(GSTEX_TAN_22_5) / half);
+                const double norm = 1.0 / (1.0 + h * h);
+                const float c = float(gstex_cosine(h, norm)), s = float(gstex_sine(h, norm));
                 const double amplitude = gstex_value(a.coding.amplitude_lo, a.coding.amplitude_step, double(code[5]));
                 for (int view = 0; view < a.views; ++view) {
                     float *row = a.rows + ((member * a.views + view) * rows + move) * 8;

@@ -121,7 +121,7 @@ void mark_entries(const MarkEntries &a) {
                     GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                         const F16 dy = rows + F16(float(2 * pair));
                         const F16 u = fma(F16(derived[3]), dy, u0), v = fma(F16(derived[5]), dy, -v0);
-                        const F16 score = fma(-u, u, fma(-v, v, F16(derived[6])));
+                        const F16 score = gstex_score(F16(derived[6]), u, v);
                         store(scores + listed * POINTS + pair * LANES, score);
                         const F16 whole_row = splat_rows(state.whole_rows[2 * pair], state.whole_rows[2 * pair + 1]);
                         const F16 better = select(min(state.whole_columns, whole_row) > F16(1.0f), score, F16(NOTHING));
