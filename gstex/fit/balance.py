@@ -28,6 +28,8 @@ ROUNDING = 1 / (12 * 255**2)
 _BISECTIONS = 40
 # Rounds of rotations of principal_axes: each squares what is left off the diagonal.
 _TURNS = 12
+# An element off the diagonal that is this much smaller than the difference of those on it is as good as 0.
+_HARDLY_TURNED = 1e18
 
 
 def coefficients(image: np.ndarray) -> np.ndarray:
@@ -84,6 +86,8 @@ def principal_axes(matrix: np.ndarray) -> np.ndarray:
                 if a[p, q] == 0:
                     continue
                 half = (a[q, q] - a[p, p]) / (2 * a[p, q])
+                if abs(half) > _HARDLY_TURNED:
+                    continue
                 tangent = (1.0 if half >= 0 else -1.0) / (abs(half) + np.sqrt(half * half + 1))
                 cosine = 1 / np.sqrt(tangent * tangent + 1)
                 sine = tangent * cosine

@@ -1,5 +1,5 @@
-// 2^x by arithmetic alone, so that it is the same everywhere; for whoever has no instruction for it. Word for word a part
-// of gstex.h, like formulas.h.
+// 2^x by arithmetic alone, so that it is the same everywhere; for whoever has no instruction for it. Word for word a
+// part of gstex.h, like formulas.h.
 //
 // REAL needs, beside what formulas.h says: gstex_truncate(x), towards zero, as a WHOLE; gstex_to_real(i);
 // gstex_power_of_2(i) = 2^(i - 127), by its bits.

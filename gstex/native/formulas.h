@@ -1,5 +1,5 @@
-// The formulas of docs/format.md and of the fit, once for all who compute them: the kernels in ops/ (for floats, doubles
-// and vectors of floats), the CUDA kernels, and, word for word, gstex.h (tools/write_headers.py).
+// The formulas of docs/format.md and of the fit, once for all who compute them: the kernels in ops/ (for floats,
+// doubles and vectors of floats), the CUDA kernels, and, word for word, gstex.h (tools/write_headers.py).
 //
 // Whoever includes this defines REAL, the type of a number (or a template's parameter), and GSTEX_FORMULA, what stands
 // before a function of numbers, and has for REAL: gstex_fma(a, b, c) = a b + c, gstex_abs, gstex_saturate (to 0 .. 1),
@@ -13,8 +13,8 @@
 // A centre inside its cell, in cells. step: 2^-position_bits.
 GSTEX_FORMULA REAL gstex_position(REAL code, REAL step) { return (code + (REAL)0.5f) * step; }
 
-// The tangent h of half the rotation; a record without rotation bits has no rotation. half: 2^(rotation_bits - 1). step:
-// GSTEX_TAN_22_5 / half.
+// The tangent h of half the rotation; a record without rotation bits has no rotation. half: 2^(rotation_bits - 1).
+// step: GSTEX_TAN_22_5 / half.
 GSTEX_FORMULA REAL gstex_half_angle(REAL code, REAL half, REAL step) { return (code - half) * step; }
 
 // The cosine and the sine of the rotation. norm: 1 / (1 + h^2).
@@ -31,11 +31,9 @@ GSTEX_FORMULA REAL gstex_widened(REAL inverse_scale, REAL variance) {
 
 // ---- The weight of a Gaussian ("Decoding a position") --------------------------------------------------------------
 
-// e^(amplitude - (u^2 + v^2) / 2) as a power of 2. amplitude: times log2(e). u, v: times GSTEX_UNIT, the root of half of
-// log2(e), by which inverse scales are multiplied once.
-GSTEX_FORMULA REAL gstex_score(REAL amplitude, REAL u, REAL v) {
-    return gstex_fma(-u, u, gstex_fma(-v, v, amplitude));
-}
+// e^(amplitude - (u^2 + v^2) / 2) as a power of 2. amplitude: times log2(e). u, v: times GSTEX_UNIT, the root of half
+// of log2(e), by which inverse scales are multiplied once.
+GSTEX_FORMULA REAL gstex_score(REAL amplitude, REAL u, REAL v) { return gstex_fma(-u, u, gstex_fma(-v, v, amplitude)); }
 GSTEX_FORMULA REAL gstex_weight(REAL amplitude, REAL u, REAL v) { return gstex_exp2(gstex_score(amplitude, u, v)); }
 
 // How much of a weight is left along an axis: 1 around the Gaussian's own cell, 0 from the edge of the 3x3 cells on.

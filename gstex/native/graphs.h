@@ -7,8 +7,8 @@
 
 namespace gstex {
 
-// Sorts whole numbers 0 .. keys - 1, in the time of two passes. order: [count], the places of the numbers, those of equal
-// ones in their order. start: [keys + 1], where every number begins in it.
+// Sorts whole numbers 0 .. keys - 1, in the time of two passes. order: [count], the places of the numbers, those of
+// equal ones in their order. start: [keys + 1], where every number begins in it.
 template <class KEY> void group_by(const KEY *numbers, int64_t count, int64_t keys, int64_t *order, int64_t *start) {
     for (int64_t k = 0; k <= keys; ++k) start[k] = 0;
     for (int64_t i = 0; i < count; ++i) ++start[numbers[i] + 1];
@@ -24,16 +24,17 @@ struct Batches {
     int64_t count() const { return int64_t(start.size()) - 1; }
 };
 
-// Batches of Gaussians of which no two share a tile: each Gaussian, in their order, goes into the first in which it can.
-// by_start: [N + 1], by_gaussian: [E], the entries of every Gaussian. tile_of: [E].
+// Batches of Gaussians of which no two share a tile: each Gaussian, in their order, goes into the first in which it
+// can. by_start: [N + 1], by_gaussian: [E], the entries of every Gaussian. tile_of: [E].
 Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, const int64_t *by_gaussian,
                         const int32_t *tile_of);
 
 // The same for Gaussians of which no two are neighbours: row [N + 1] and column [pairs], in CSR form.
 Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column);
 
-// The normal equations of all tiles. near_start: [E + 1], near: [pairs of entries], product: [pairs of entries, groups], as
-// ListNear has them. slope: [E, C]. column and value are allocated here: [pairs], [pairs, groups]. gradient: [N, C].
+// The normal equations of all tiles. near_start: [E + 1], near: [pairs of entries], product: [pairs of entries,
+// groups], as ListNear has them. slope: [E, C]. column and value are allocated here: [pairs], [pairs, groups].
+// gradient: [N, C].
 struct PairSums {
     std::vector<int64_t> row;
     std::vector<int32_t> column;

@@ -111,8 +111,8 @@ GSTEX_INLINE VectorF fma_part(VectorF a, VectorF b, VectorF c) {
 #elif defined(__aarch64__)
     return (VectorF)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
-    const __m128 low = _mm_cvtpd_ps(fma_half(_mm_cvtps_pd((__m128)a), _mm_cvtps_pd((__m128)b),
-                                             _mm_cvtps_pd((__m128)c)));
+    const __m128 low =
+        _mm_cvtpd_ps(fma_half(_mm_cvtps_pd((__m128)a), _mm_cvtps_pd((__m128)b), _mm_cvtps_pd((__m128)c)));
     const __m128 high = _mm_cvtpd_ps(fma_half(_mm_cvtps_pd(_mm_movehl_ps((__m128)a, (__m128)a)),
                                               _mm_cvtps_pd(_mm_movehl_ps((__m128)b, (__m128)b)),
                                               _mm_cvtps_pd(_mm_movehl_ps((__m128)c, (__m128)c))));
@@ -198,18 +198,38 @@ GSTEX_INLINE F16 splat_rows(float a, float b) {
     return r;
 }
 
-GSTEX_INLINE F16 operator+(F16 a, F16 b) { return map<F16>(GSTEX_LAMBDA2 { return a + b; }, a, b); }
-GSTEX_INLINE F16 operator-(F16 a, F16 b) { return map<F16>(GSTEX_LAMBDA2 { return a - b; }, a, b); }
-GSTEX_INLINE F16 operator*(F16 a, F16 b) { return map<F16>(GSTEX_LAMBDA2 { return a * b; }, a, b); }
-GSTEX_INLINE F16 operator/(F16 a, F16 b) { return map<F16>(GSTEX_LAMBDA2 { return a / b; }, a, b); }
-GSTEX_INLINE F16 operator-(F16 a) { return map<F16>(GSTEX_LAMBDA1 { return -a; }, a); }
+GSTEX_INLINE F16 operator+(F16 a, F16 b) {
+    return map<F16>(GSTEX_LAMBDA2 { return a + b; }, a, b);
+}
+GSTEX_INLINE F16 operator-(F16 a, F16 b) {
+    return map<F16>(GSTEX_LAMBDA2 { return a - b; }, a, b);
+}
+GSTEX_INLINE F16 operator*(F16 a, F16 b) {
+    return map<F16>(GSTEX_LAMBDA2 { return a * b; }, a, b);
+}
+GSTEX_INLINE F16 operator/(F16 a, F16 b) {
+    return map<F16>(GSTEX_LAMBDA2 { return a / b; }, a, b);
+}
+GSTEX_INLINE F16 operator-(F16 a) {
+    return map<F16>(GSTEX_LAMBDA1 { return -a; }, a);
+}
 GSTEX_INLINE F16 &operator+=(F16 &a, F16 b) { return a = a + b; }
 
-GSTEX_INLINE I16 operator<(F16 a, F16 b) { return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a < b); }, a, b); }
-GSTEX_INLINE I16 operator>(F16 a, F16 b) { return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a > b); }, a, b); }
-GSTEX_INLINE I16 operator>=(F16 a, F16 b) { return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a >= b); }, a, b); }
-GSTEX_INLINE I16 operator&(I16 a, I16 b) { return map<I16>(GSTEX_LAMBDA2I { return a & b; }, a, b); }
-GSTEX_INLINE I16 operator|(I16 a, I16 b) { return map<I16>(GSTEX_LAMBDA2I { return a | b; }, a, b); }
+GSTEX_INLINE I16 operator<(F16 a, F16 b) {
+    return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a < b); }, a, b);
+}
+GSTEX_INLINE I16 operator>(F16 a, F16 b) {
+    return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a > b); }, a, b);
+}
+GSTEX_INLINE I16 operator>=(F16 a, F16 b) {
+    return map<I16>(GSTEX_LAMBDA2 { return (VectorI)(a >= b); }, a, b);
+}
+GSTEX_INLINE I16 operator&(I16 a, I16 b) {
+    return map<I16>(GSTEX_LAMBDA2I { return a & b; }, a, b);
+}
+GSTEX_INLINE I16 operator|(I16 a, I16 b) {
+    return map<I16>(GSTEX_LAMBDA2I { return a | b; }, a, b);
+}
 
 // a b + c, rounded once.
 GSTEX_INLINE F16 fma(F16 a, F16 b, F16 c) { return map<F16>(fma_part, a, b, c); }
@@ -263,7 +283,8 @@ GSTEX_INLINE bool any(I16 mask) {
 // Lanes 8 apart, then 4 apart, of one vector.
 GSTEX_INLINE __m128 sum_to_four(F16 a) {
 #if defined(__AVX512F__)
-    const __m256 eight = _mm256_add_ps(_mm512_extractf32x8_ps((__m512)a.p0, 0), _mm512_extractf32x8_ps((__m512)a.p0, 1));
+    const __m256 eight =
+        _mm256_add_ps(_mm512_extractf32x8_ps((__m512)a.p0, 0), _mm512_extractf32x8_ps((__m512)a.p0, 1));
     return _mm_add_ps(_mm256_extractf128_ps(eight, 0), _mm256_extractf128_ps(eight, 1));
 #elif defined(__AVX2__) && defined(__FMA__)
     const __m256 eight = _mm256_add_ps((__m256)a.p0, (__m256)a.p1);

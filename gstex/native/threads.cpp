@@ -189,8 +189,8 @@ struct Loop {
     }
 };
 
-// Workers look for an open loop. The caller closes it when no part is left and waits for those that are inside, never for
-// one that the system has not let run meanwhile.
+// Workers look for an open loop. The caller closes it when no part is left and waits for those that are inside, never
+// for one that the system has not let run meanwhile.
 class Pool {
   public:
     explicit Pool(int workers) {

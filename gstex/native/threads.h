@@ -12,7 +12,8 @@ namespace gstex {
 // Memory of one thread for the length of one loop; it is kept from loop to loop.
 class Scratch {
   public:
-    // `count` elements, aligned to 64 bytes, uninitialised. Throws std::bad_alloc. Valid until the next call of `reset`.
+    // `count` elements, aligned to 64 bytes, uninitialised. Throws std::bad_alloc. Valid until the next call of
+    // `reset`.
     template <class T> __attribute__((always_inline)) T *take(int64_t count) {
         return static_cast<T *>(bytes(count * int64_t(sizeof(T))));
     }

@@ -27,7 +27,8 @@ class Arrays {
         Array<T> array;
         if (!nb::try_cast(value, array)) {
             const std::string type = nb::cast<std::string>(nb::str(value.type()));
-            throw nb::type_error((std::string(name) + ": " + type + " is no contiguous array of the type that is wanted").c_str());
+            throw nb::type_error(
+                (std::string(name) + ": " + type + " is no contiguous array of the type that is wanted").c_str());
         }
         bool fits = array.ndim() == shape.size();
         size_t axis = 0;
@@ -35,14 +36,16 @@ class Arrays {
             if (fits && size != ANY) fits = int64_t(array.shape(axis)) == size;
             ++axis;
         }
-        if (!fits) throw nb::value_error((std::string(name) + ": " + text_of(array) + ", wanted " + text_of(shape)).c_str());
+        if (!fits)
+            throw nb::value_error((std::string(name) + ": " + text_of(array) + ", wanted " + text_of(shape)).c_str());
         T *data = array.data();
         held_.push_back(nb::borrow(value));
         return data;
     }
 
     // The same of an attribute.
-    template <class T> T *of(nb::handle object, const char *name, std::initializer_list<int64_t> shape, int64_t *first) {
+    template <class T>
+    T *of(nb::handle object, const char *name, std::initializer_list<int64_t> shape, int64_t *first) {
         nb::object value = object.attr(name);
         if (first) *first = int64_t(nb::len(value));
         return of<T>(value, name, shape);

@@ -29,7 +29,8 @@ class Columns {
 // All codebooks of a fit: uint8 [K, C], one after the other, book p from starts[p] to starts[p + 1].
 class Books {
   public:
-    Books(Arrays &arrays, nb::handle codebooks, nb::handle starts, nb::handle last, int channels) : channels_(channels) {
+    Books(Arrays &arrays, nb::handle codebooks, nb::handle starts, nb::handle last, int channels)
+        : channels_(channels) {
         if (channels > MAX_CHANNELS) throw nb::value_error("codebooks: at most 16 channels are wanted");
         count_ = int(nb::len(starts)) - 1;
         if (count_ < 0 || count_ > 4) throw nb::value_error("codebooks: at most 4 are wanted");

@@ -39,7 +39,8 @@ static void kmeans(nb::object values, nb::object weight, nb::object book, nb::ob
         for (int64_t k = 0; k < size; ++k)
             if (start[k] == start[k + 1]) unused.push_back(k);
         if (!unused.empty()) {
-            std::vector<std::pair<double, int64_t>> errors(static_cast<size_t>(count)); // the largest first, then the first
+            std::vector<std::pair<double, int64_t>> errors(
+                static_cast<size_t>(count)); // the largest first, then the first
             for (int64_t i = 0; i < count; ++i) {
                 double error = 0.0;
                 for (int c = 0; c < channels; ++c) {

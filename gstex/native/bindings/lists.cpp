@@ -111,22 +111,25 @@ void bind_lists(nb::module_ &m) {
         nb::gil_scoped_release released;
         ops().keep_inside(a);
     });
-    m.def("place", [](nb::object geometry, nb::object previous, nb::object sizes, nb::object cells, double cut,
-                      double slack, nb::object placement) {
-        Arrays arrays;
-        Place a{};
-        a.count = int64_t(nb::len(geometry));
-        a.geometry = arrays.of<const float>(geometry, "geometry", {a.count, 6});
-        a.previous = previous.is_none() ? nullptr : arrays.of<const int32_t>(previous, "previous", {a.count});
-        a.levels = int(nb::len(cells));
-        a.sizes = arrays.of<const double>(sizes, "sizes", {a.levels, 2});
-        a.cells = arrays.of<const int32_t>(cells, "cells", {a.levels, 2});
-        a.cut = cut, a.slack = slack;
-        a.placement = arrays.of<int32_t>(placement, "placement", {a.count, 3});
-        nb::gil_scoped_release released;
-        ops().place(a);
-    }, nb::arg("geometry"), nb::arg("previous").none(), nb::arg("sizes"), nb::arg("cells"), nb::arg("cut"),
-          nb::arg("slack"), nb::arg("placement"));
+    m.def(
+        "place",
+        [](nb::object geometry, nb::object previous, nb::object sizes, nb::object cells, double cut, double slack,
+           nb::object placement) {
+            Arrays arrays;
+            Place a{};
+            a.count = int64_t(nb::len(geometry));
+            a.geometry = arrays.of<const float>(geometry, "geometry", {a.count, 6});
+            a.previous = previous.is_none() ? nullptr : arrays.of<const int32_t>(previous, "previous", {a.count});
+            a.levels = int(nb::len(cells));
+            a.sizes = arrays.of<const double>(sizes, "sizes", {a.levels, 2});
+            a.cells = arrays.of<const int32_t>(cells, "cells", {a.levels, 2});
+            a.cut = cut, a.slack = slack;
+            a.placement = arrays.of<int32_t>(placement, "placement", {a.count, 3});
+            nb::gil_scoped_release released;
+            ops().place(a);
+        },
+        nb::arg("geometry"), nb::arg("previous").none(), nb::arg("sizes"), nb::arg("cells"), nb::arg("cut"),
+        nb::arg("slack"), nb::arg("placement"));
     m.def("encode_geometry", [](nb::object placement, nb::object levels, double lo, double step, nb::object geometry,
                                 nb::object codes, nb::object turns) {
         Arrays arrays;
@@ -147,17 +150,19 @@ void bind_lists(nb::module_ &m) {
         nb::gil_scoped_release released;
         ops().decode_geometry(a);
     });
-    m.def("round_geometry", [](nb::object placement, nb::object levels, double lo, double step, nb::object ideal,
-                               nb::object geometry) {
-        Arrays arrays;
-        const Coding coding = coding_of(arrays, placement, levels, lo, step);
-        const RoundGeometry a{
-            coding, arrays.of<float>(ideal, "ideal", {coding.count, 6}),
-            geometry.is_none() ? nullptr : arrays.of<float>(geometry, "geometry", {coding.count, 6})};
-        nb::gil_scoped_release released;
-        ops().round_geometry(a);
-    }, nb::arg("placement"), nb::arg("levels"), nb::arg("lo"), nb::arg("step"), nb::arg("ideal"),
-          nb::arg("geometry").none());
+    m.def(
+        "round_geometry",
+        [](nb::object placement, nb::object levels, double lo, double step, nb::object ideal, nb::object geometry) {
+            Arrays arrays;
+            const Coding coding = coding_of(arrays, placement, levels, lo, step);
+            const RoundGeometry a{coding, arrays.of<float>(ideal, "ideal", {coding.count, 6}),
+                                  geometry.is_none() ? nullptr
+                                                     : arrays.of<float>(geometry, "geometry", {coding.count, 6})};
+            nb::gil_scoped_release released;
+            ops().round_geometry(a);
+        },
+        nb::arg("placement"), nb::arg("levels"), nb::arg("lo"), nb::arg("step"), nb::arg("ideal"),
+        nb::arg("geometry").none());
 }
 
 } // namespace gstex

@@ -41,7 +41,8 @@ static void block_spectrum(nb::object image, int step, nb::object along_rows, nb
     const auto shape = shape_of(image, 3);
     const int64_t height = shape[0], width = shape[1], channels = shape[2];
     const int rows = int(nb::len(along_rows)), columns = int(nb::len(along_columns));
-    if (rows < 1 || rows > 8 || columns < 1 || columns > 8 || step < 1) throw nb::value_error("blocks: 1 to 8 texels are wanted");
+    if (rows < 1 || rows > 8 || columns < 1 || columns > 8 || step < 1)
+        throw nb::value_error("blocks: 1 to 8 texels are wanted");
     const float *picture = arrays.of<const float>(image, "image", {height, width, channels});
     const double *by_row = arrays.of<const double>(along_rows, "along_rows", {rows, rows});
     const double *by_column = arrays.of<const double>(along_columns, "along_columns", {columns, columns});
@@ -57,7 +58,8 @@ static void block_spectrum(nb::object image, int step, nb::object along_rows, nb
                     for (int x = 0; x < columns; ++x) {
                         double sum = 0.0;
                         for (int y = 0; y < rows; ++y)
-                            sum += by_row[k * rows + y] * double(picture[((top + y) * width + left + x) * channels + c]);
+                            sum +=
+                                by_row[k * rows + y] * double(picture[((top + y) * width + left + x) * channels + c]);
                         along[k][x] = sum;
                     }
                 }

@@ -62,7 +62,8 @@ struct Entries {
         tile_of.resize(static_cast<size_t>(entries));
         group_by(points.lists.gaussian, entries, count, by_gaussian.data(), by_start.data());
         for (int64_t tile = 0; tile < points.tiles; ++tile)
-            for (int64_t e = points.lists.start[tile]; e < points.lists.start[tile + 1]; ++e) tile_of[e] = int32_t(tile);
+            for (int64_t e = points.lists.start[tile]; e < points.lists.start[tile + 1]; ++e)
+                tile_of[e] = int32_t(tile);
     }
 };
 
@@ -160,8 +161,8 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
     };
     fill_whole();
     base = whole;
-    NormalEquations equations{channels, groups, sums.row.data(), sums.column.data(), group.data(), sums.value.data(),
-                              steps.data(), sums.gradient.data(), base.data(), whole.data()};
+    NormalEquations equations{channels,          groups,       sums.row.data(),      sums.column.data(), group.data(),
+                              sums.value.data(), steps.data(), sums.gradient.data(), base.data(),        whole.data()};
     std::vector<uint8_t> stale(size_t(count), 1);
     for (int sweep = 0; sweep < most_sweeps; ++sweep) {
         int64_t moved = 0;

@@ -9,7 +9,8 @@ namespace gstex {
 
 inline std::vector<int64_t> shape_of(nb::handle array, size_t axes) {
     const nb::object shape = array.attr("shape");
-    if (nb::len(shape) != axes) throw nb::value_error(("an array of " + std::to_string(axes) + " axes is wanted").c_str());
+    if (nb::len(shape) != axes)
+        throw nb::value_error(("an array of " + std::to_string(axes) + " axes is wanted").c_str());
     std::vector<int64_t> sizes;
     for (nb::handle size : shape) sizes.push_back(nb::cast<int64_t>(size));
     return sizes;

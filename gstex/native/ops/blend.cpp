@@ -11,8 +11,8 @@ struct Moments {
     F16 one, row, row_row;
 };
 
-// Where the coordinates of the points of a tile count from: the place of the tile that is nearest to a Gaussian, since u and
-// v are smallest there, so that little is lost by cancelling.
+// Where the coordinates of the points of a tile count from: the place of the tile that is nearest to a Gaussian, since
+// u and v are smallest there, so that little is lost by cancelling.
 struct Origin {
     float x, y;
 };
@@ -49,7 +49,8 @@ template <int COUNT> GSTEX_INLINE void feature_sums(const float *weight, const f
     GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) sums[c] = load(weight) * load(v_value + c * POINTS);
     GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair) {
         const F16 w = load(weight + pair * LANES);
-        GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) sums[c] = fma(w, load(v_value + c * POINTS + pair * LANES), sums[c]);
+        GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) sums[c] =
+            fma(w, load(v_value + c * POINTS + pair * LANES), sums[c]);
     }
     GSTEX_UNROLL for (int c = COUNT; c < 4; ++c) sums[c] = sums[0];
     float four[4];
@@ -60,8 +61,8 @@ template <int COUNT> GSTEX_INLINE void feature_sums(const float *weight, const f
 // Sums over the tile's points, for every entry, of dL/dscore times 1, u, v, u^2, v^2, u v, and of dL/dfeature.
 //
 // v_value: [C, 64], dL/dvalue by the sum of the weights. inner: [64], the sum over c of v_value value.
-GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t number, const float *weights, const float *v_value,
-                                const F16 (&inner)[PAIRS], int64_t rows, float *sums) {
+GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t number, const float *weights,
+                                const float *v_value, const F16 (&inner)[PAIRS], int64_t rows, float *sums) {
     const int channels = scene.channels;
     const float right = float(scene.width - 1 - tile_column(number, scene.across));
     const float bottom = float(scene.height - 1 - tile_row(number, scene.across));
@@ -76,8 +77,8 @@ GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t nu
         GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) v_score[pair] = -inner[pair];
         for (int c = 0; c < channels; ++c) {
             const F16 f = F16(feature[c]);
-            GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
-                v_score[pair] = fma(load(v_value + c * POINTS + pair * LANES), f, v_score[pair]);
+            GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) v_score[pair] =
+                fma(load(v_value + c * POINTS + pair * LANES), f, v_score[pair]);
         }
         Moments moments;
         GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {

@@ -53,8 +53,7 @@ void keep_inside(const KeepInside &a) {
 // The first level whose cells hold an extent, or the last level.
 GSTEX_INLINE int smallest_level(Extent extent, double factor, const double *sizes, int levels) {
     int level = 0;
-    while (level < levels - 1 &&
-           !(extent.x * factor <= sizes[2 * level] && extent.y * factor <= sizes[2 * level + 1]))
+    while (level < levels - 1 && !(extent.x * factor <= sizes[2 * level] && extent.y * factor <= sizes[2 * level + 1]))
         ++level;
     return level;
 }

@@ -11,7 +11,8 @@ namespace GSTEX_SET {
 GSTEX_INLINE float round_to_even(float x) { return (x + 12582912.0f) - 12582912.0f; } // of |x| below 2^22
 GSTEX_INLINE F16 round_to_even(F16 x) { return (x + F16(12582912.0f)) - F16(12582912.0f); }
 
-// The smallest of `count` distances, given 16 at a time by distances(k), k = 0, 16 .. ; the first of those that are equal.
+// The smallest of `count` distances, given 16 at a time by distances(k), k = 0, 16 .. ; the first of those that are
+// equal.
 template <class Distances> GSTEX_INLINE int nearest(int count, Distances &&distances) {
     F16 best = F16(3.0e38f), at = F16(0.0f);
     for (int k = 0; k < count; k += LANES) {
@@ -32,8 +33,8 @@ template <class Distances> GSTEX_INLINE int nearest(int count, Distances &&dista
     return found;
 }
 
-// Changes the entries, and what is left of `rest` for codes: each codebook in turn, given the others, to what is nearest
-// by `scale` times squared distance. rest: [C], what is wanted, in steps.
+// Changes the entries, and what is left of `rest` for codes: each codebook in turn, given the others, to what is
+// nearest by `scale` times squared distance. rest: [C], what is wanted, in steps.
 GSTEX_INLINE void choose_entries(const Codebooks &books, const float *scale, float *rest, uint32_t *entries) {
     const int channels = books.channels;
     for (int p = 0; p < books.count; ++p)

@@ -1,8 +1,8 @@
 // The squared error as a quadratic of the features, for fixed shapes: the products of shares of a tile. Twin:
 // fit_add_products of cuda/fit_polish_features.cu.
 //
-// With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i d_j,
-// with A_ij = sum over t of importance_t w_ti w_tj. A is the same for all channels that count in the same points.
+// With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i
+// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A is the same for all channels that count in the same points.
 
 #include "points.h"
 
@@ -45,22 +45,24 @@ void tile_products(const TileProducts &a) {
                     const F16 slope = importance_of(wanted, c, pair) * (value - target_of(wanted, c, pair));
                     store(row + pair * LANES, slope + slope);
                 }
-                for (int64_t e = 0; e < count; ++e) a.slope[(offset + e) * channels + c] = product_sum(row, shares + e * POINTS);
+                for (int64_t e = 0; e < count; ++e)
+                    a.slope[(offset + e) * channels + c] = product_sum(row, shares + e * POINTS);
             }
             float *gram = a.gram + a.square_start[i] * a.groups; // [groups, count, count]
             for (int n = 0; n < a.groups; ++n) {
                 float *of_group = gram + n * count * count;
                 F16 counts[PAIRS];
-                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
-                    counts[pair] = importance_of(wanted, a.firsts[n], pair);
+                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) counts[pair] =
+                    importance_of(wanted, a.firsts[n], pair);
                 for (int64_t e = 0; e < count; ++e) {
                     GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
                         store(row + pair * LANES, load(shares + e * POINTS + pair * LANES) * counts[pair]);
                     for (int64_t f = 0; f <= e; ++f) of_group[e * count + f] = product_sum(row, shares + f * POINTS);
                 }
             }
-            // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's inequality,
-            // all that is left out of a pair is below a.small of the root of what both have with themselves.
+            // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's
+            // inequality, all that is left out of a pair is below a.small of the root of what both have with
+            // themselves.
             int64_t *near_count = a.near_count + offset;
             for (int64_t e = 0; e < count; ++e) near_count[e] = 1;
             for (int64_t e = 0; e < count; ++e) {
@@ -96,8 +98,7 @@ void list_near(const ListNear &a) {
                 for (int64_t f = 0; f < count; ++f) {
                     if (gram[e * count + f] < 0.0f) continue;
                     a.near[to] = a.gaussian[first + f];
-                    for (int n = 0; n < a.groups; ++n)
-                        a.product[to * a.groups + n] = gram[(n * count + e) * count + f];
+                    for (int n = 0; n < a.groups; ++n) a.product[to * a.groups + n] = gram[(n * count + e) * count + f];
                     ++to;
                 }
             }

@@ -20,9 +20,9 @@ struct Picture {
     int64_t plane, stride; // floats from a channel to the next, and from a row to the next
 };
 
-// What a tile sees of all Gaussians. derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, in texels
-// and in the units of gstex_weight. where: [N, 4], the middle of the Gaussian's cell in cells, and the size of a cell in
-// texels. extent: of the texture in texels.
+// What a tile sees of all Gaussians. derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, in
+// texels and in the units of gstex_weight. where: [N, 4], the middle of the Gaussian's cell in cells, and the size of a
+// cell in texels. extent: of the texture in texels.
 struct View {
     const float *derived, *where;
     float extent[2];
@@ -98,8 +98,8 @@ struct Exp2 {
     float *out;
 };
 
-// geometry: [N, 6], x, y, rotation, log sigma u, log sigma v, amplitude (natural log). scale: texels of the view by texels
-// of mip 0, in x and y. filter: sigma in texels of mip 0. derived: [N, 8], see View.
+// geometry: [N, 6], x, y, rotation, log sigma u, log sigma v, amplitude (natural log). scale: texels of the view by
+// texels of mip 0, in x and y. filter: sigma in texels of mip 0. derived: [N, 8], see View.
 struct Derive {
     const float *geometry;
     int64_t count;
@@ -147,8 +147,8 @@ struct Adam {
     int columns;
 };
 
-// A pyramid of cells over a picture of `tiles` tiles, `across` in a row. grids: [levels, 4], columns, rows, number of the
-// first cell, 0. cell_start: [cells of all levels + 1], where a cell's Gaussians begin in the order of the cells.
+// A pyramid of cells over a picture of `tiles` tiles, `across` in a row. grids: [levels, 4], columns, rows, number of
+// the first cell, 0. cell_start: [cells of all levels + 1], where a cell's Gaussians begin in the order of the cells.
 struct CellPyramid {
     int64_t tiles;
     int across, width, height, levels;
@@ -244,8 +244,8 @@ struct RoundGeometry {
     float *ideal, *geometry;
 };
 
-// All points at which a fit is judged: tiles of views. view: [T]. corner: [T, 2], a tile's first texel, and offset: [T, 2],
-// of its points from the texel centres. weight: of a view's points.
+// All points at which a fit is judged: tiles of views. view: [T]. corner: [T, 2], a tile's first texel, and offset: [T,
+// 2], of its points from the texel centres. weight: of a view's points.
 struct SamplePoints {
     TileLists lists;
     int64_t tiles;
@@ -257,8 +257,8 @@ struct SamplePoints {
     int view_count, channels;
 };
 
-// total: [T, 64], sums of weights with the background's. out: [T, C, 64]. share: [E], the largest share of an entry in a
-// point of its tile.
+// total: [T, 64], sums of weights with the background's. out: [T, C, 64]. share: [E], the largest share of an entry in
+// a point of its tile.
 struct BlendPoints {
     SamplePoints points;
     const float *features, *background;
@@ -272,8 +272,8 @@ struct PointErrors {
     double *errors;
 };
 
-// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. firsts: [groups], the first channel of every group of
-// channels that count in the same points. square_start: [tiles], where a tile's products begin in gram, by groups.
+// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. firsts: [groups], the first channel of every group
+// of channels that count in the same points. square_start: [tiles], where a tile's products begin in gram, by groups.
 // gram: for every tile [groups, entries, entries], negative for pairs that are left out. slope: [E, C], dE / d feature.
 // near_count: [E], how many are not left out of an entry's pairs; both from the first entry of these tiles on.
 struct TileProducts {
@@ -301,8 +301,8 @@ struct ListNear {
     float *product;
 };
 
-// Codebooks by channels: columns[p] [C, stride[p]] holds size[p] entries, then numbers that are far from all values. last:
-// [C], the largest code of a channel, 0 if it has none.
+// Codebooks by channels: columns[p] [C, stride[p]] holds size[p] entries, then numbers that are far from all values.
+// last: [C], the largest code of a channel, 0 if it has none.
 struct Codebooks {
     int count, channels;
     const float *columns[4];
@@ -327,8 +327,8 @@ struct Assign {
     int32_t *entry;
 };
 
-// book: [size, C], every entry the weighted mean of its values; entries of no value stay. order: [N], the values by their
-// entry; start: [size + 1], where an entry's begin in it.
+// book: [size, C], every entry the weighted mean of its values; entries of no value stay. order: [N], the values by
+// their entry; start: [size + 1], where an entry's begin in it.
 struct Means {
     const float *values;
     const double *weight;
@@ -338,8 +338,8 @@ struct Means {
     float *book;
 };
 
-// chosen: [draws_count], of values [count, C]. draws: numbers of 0 .. 1. nearest: [count] and sums: [parts of `part` values],
-// scratch.
+// chosen: [draws_count], of values [count, C]. draws: numbers of 0 .. 1. nearest: [count] and sums: [parts of `part`
+// values], scratch.
 struct DrawSeeds {
     const float *values;
     const double *weight, *draws;
@@ -349,8 +349,8 @@ struct DrawSeeds {
     int64_t *chosen;
 };
 
-// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, groups], A.
-// group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps.
+// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, groups],
+// A. group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps.
 struct NormalEquations {
     int channels, groups;
     const int64_t *row;
@@ -380,8 +380,8 @@ struct FollowGradient {
     int64_t count;
 };
 
-// sums: [size, groups, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient summed
-// likewise. order: [N], the Gaussians by their entry; start: [size + 1].
+// sums: [size, groups, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient
+// summed likewise. order: [N], the Gaussians by their entry; start: [size + 1].
 struct SumByEntry {
     NormalEquations equations;
     const uint32_t *entries;
@@ -399,10 +399,10 @@ struct MoveBytes {
     uint8_t *bytes;
 };
 
-// What the moves of the Gaussians of a batch make of them. table: [moves, 6], what a move adds to the codes [N, 6], scales
-// by 1 at most. scale: [views, 2], texels of a view by texels of mip 0; filter: [views], sigma in texels of mip 0. least:
-// no move makes a log sigma smaller. rows: [members, views, moves + 1, 8], see View::derived; the last is of no move.
-// allowed: [members, moves].
+// What the moves of the Gaussians of a batch make of them. table: [moves, 6], what a move adds to the codes [N, 6],
+// scales by 1 at most. scale: [views, 2], texels of a view by texels of mip 0; filter: [views], sigma in texels of mip
+// 0. least: no move makes a log sigma smaller. rows: [members, views, moves + 1, 8], see View::derived; the last is of
+// no move. allowed: [members, moves].
 struct MoveRows {
     Coding coding;
     const int32_t *batch, *table;

@@ -16,7 +16,8 @@ void make_picture(const MakePicture &a) {
     const int rows = TILE * a.tiles_y + 2, columns = TILE * a.tiles_x + 2;
     parallel_for(rows, 8, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t row = begin; row < end; ++row) {
-            const float *from = a.image + int64_t(brought_back(int(row) - 1, a.height, a.repeat)) * a.width * a.channels;
+            const float *from =
+                a.image + int64_t(brought_back(int(row) - 1, a.height, a.repeat)) * a.width * a.channels;
             for (int c = 0; c < a.channels; ++c) {
                 float *to = a.planes + (c * int64_t(rows) + row) * a.stride;
                 for (int x = 0; x < a.width; ++x) to[x + 1] = from[int64_t(x) * a.channels + c];

@@ -28,8 +28,8 @@ GSTEX_INLINE Wanted wanted_of(const SamplePoints &points, int64_t number) {
     wanted.importance = &points.importance[view];
     wanted.filter = filter_of(points.target[view], column, row, points.offset + 2 * number);
     const int width = int(points.views[view].extent[0]), height = int(points.views[view].extent[1]);
-    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
-        wanted.weight[pair] = inside(column, row, width, height, pair) * F16(points.weight[view]);
+    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) wanted.weight[pair] =
+        inside(column, row, width, height, pair) * F16(points.weight[view]);
     return wanted;
 }
 

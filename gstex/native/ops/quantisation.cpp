@@ -56,7 +56,8 @@ GSTEX_INLINE void decode_one(const Coding &a, const Codes &codes, int64_t g, flo
         geometry[axis] = float((double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis]);
     }
     const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
-    const double half_angle = half < 1.0 ? 0.0 : gstex_half_angle(double(codes.code[2]), half, double(GSTEX_TAN_22_5) / half);
+    const double half_angle =
+        half < 1.0 ? 0.0 : gstex_half_angle(double(codes.code[2]), half, double(GSTEX_TAN_22_5) / half);
     geometry[2] = float(2.0 * maths::atan(half_angle) + double(codes.turns) * maths::HALF_PI);
     const int odd = codes.turns & 1;
     for (int axis = 0; axis < 2; ++axis) {

@@ -1,8 +1,8 @@
 // Better entries, codes and bytes of codebooks for fixed shapes. Twin: cuda/fit_polish_features.cu.
 //
 // E(f + d) = E(f) + sum over i of gradient_i d_i + sum over i, j of A_ij d_i d_j, channel by channel. Whoever changes
-// works out its gradient anew from how far its neighbours have moved since `base`, so that nothing is added up by several
-// threads.
+// works out its gradient anew from how far its neighbours have moved since `base`, so that nothing is added up by
+// several threads.
 
 #include "codebooks.h"
 
@@ -60,7 +60,8 @@ void sweep_features(const SweepFeatures &a) {
             for (int c = 0; c < channels; ++c) {
                 codes[c] = code_of(rest[c], a.books.last[c]);
                 now[c] = int32_t(codes[c]);
-                for (int p = 0; p < count; ++p) now[c] += int32_t(a.books.columns[p][c * a.books.stride[p] + entries[p]]);
+                for (int p = 0; p < count; ++p)
+                    now[c] += int32_t(a.books.columns[p][c * a.books.stride[p] + entries[p]]);
                 const double before = wanted[c] - double(whole[c]), after = wanted[c] - double(now[c]);
                 gain += scale[c] * (before * before - after * after);
             }
@@ -103,7 +104,8 @@ void sum_by_entry(const SumByEntry &a) {
                 for (int c = 0; c < channels; ++c) slopes[c] += equations.gradient[g * channels + c];
                 for (int64_t i = equations.row[g]; i < equations.row[g + 1]; ++i) {
                     const int64_t other = a.entries[int64_t(equations.column[i]) * a.books + a.book];
-                    for (int n = 0; n < groups; ++n) sums[n * a.size + other] += double(equations.value[i * groups + n]);
+                    for (int n = 0; n < groups; ++n)
+                        sums[n * a.size + other] += double(equations.value[i * groups + n]);
                 }
             }
         }

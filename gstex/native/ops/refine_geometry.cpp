@@ -22,9 +22,9 @@ void move_rows(const MoveRows &a) {
             const uint32_t *codes = a.codes + GEOMETRY_CODES * g;
             const int32_t *place = a.coding.placement + 3 * g;
             const double *level = a.coding.levels + LEVEL_FIELDS * place[0];
-            const double lasts[GEOMETRY_CODES] = {level[LEVEL_POSITIONS] - 1.0, level[LEVEL_POSITIONS + 1] - 1.0,
-                                                  2.0 * level[LEVEL_ROTATION_HALF] - 1.0, level[LEVEL_SCALE_LAST],
-                                                  level[LEVEL_SCALE_LAST], level[LEVEL_AMPLITUDE_LAST]};
+            const double lasts[GEOMETRY_CODES] = {
+                level[LEVEL_POSITIONS] - 1.0, level[LEVEL_POSITIONS + 1] - 1.0, 2.0 * level[LEVEL_ROTATION_HALF] - 1.0,
+                level[LEVEL_SCALE_LAST],      level[LEVEL_SCALE_LAST],          level[LEVEL_AMPLITUDE_LAST]};
             // Scales are tried one code up and down: log sigma and variance of each.
             double log_sigma[2][3], variance[2][3];
             for (int axis = 0; axis < 2; ++axis) {
@@ -42,8 +42,7 @@ void move_rows(const MoveRows &a) {
                 const double filter = double(a.filter[view]) * double(a.filter[view]);
                 for (int axis = 0; axis < 2; ++axis)
                     for (int i = 0; i < 3; ++i)
-                        inverse[view][axis][i] =
-                            float(gstex_seen(variance[axis][i], scale, filter)) * GSTEX_UNIT;
+                        inverse[view][axis][i] = float(gstex_seen(variance[axis][i], scale, filter)) * GSTEX_UNIT;
             }
             for (int move = 0; move < rows; ++move) {
                 int64_t code[GEOMETRY_CODES];
@@ -53,7 +52,8 @@ void move_rows(const MoveRows &a) {
                     code[i] = int64_t(codes[i]) + by;
                     allowed = allowed && code[i] >= 0 && double(code[i]) <= lasts[i];
                 }
-                const int scale_u = int(code[3] - int64_t(codes[3])) + 1, scale_v = int(code[4] - int64_t(codes[4])) + 1;
+                const int scale_u = int(code[3] - int64_t(codes[3])) + 1,
+                          scale_v = int(code[4] - int64_t(codes[4])) + 1;
                 const double least = gstex_min(log_sigma[0][scale_u], log_sigma[1][scale_v]);
                 allowed = allowed && least >= gstex_min(a.least, least_now);
                 if (move < a.moves) a.allowed[member * a.moves + move] = allowed;
@@ -63,7 +63,8 @@ void move_rows(const MoveRows &a) {
                     at[axis] = (double(place[1 + axis]) + inside) * level[LEVEL_SIZE + axis];
                 }
                 const double half = level[LEVEL_ROTATION_HALF]; // 0.5 if the record has no rotation
-                const double h = half < 1.0 ? 0.0 : gstex_half_angle(double(code[2]), half, double(GSTEX_TAN_22_5) / half);
+                const double h =
+                    half < 1.0 ? 0.0 : gstex_half_angle(double(code[2]), half, double(GSTEX_TAN_22_5) / half);
                 const double norm = 1.0 / (1.0 + h * h);
                 const float c = float(gstex_cosine(h, norm)), s = float(gstex_sine(h, norm));
                 const double amplitude = gstex_value(a.coding.amplitude_lo, a.coding.amplitude_step, double(code[5]));
@@ -101,8 +102,8 @@ GSTEX_INLINE Place place_of(const SamplePoints &points, int64_t tile, int64_t en
 }
 
 GSTEX_INLINE void weights_of(const float *row, const Place &place, F16 (&weight)[PAIRS]) {
-    weigh(Gaussian{row[0] + place.shift_x - place.tile.x, row[1] + place.shift_y - place.tile.y, row[2], row[3],
-                   row[4], row[5], row[6]},
+    weigh(Gaussian{row[0] + place.shift_x - place.tile.x, row[1] + place.shift_y - place.tile.y, row[2], row[3], row[4],
+                   row[5], row[6]},
           weight);
     if (place.fades) fade(place.fade, weight);
 }

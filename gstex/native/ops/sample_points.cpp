@@ -24,8 +24,8 @@ void blend_points(const BlendPoints &a) {
             for (int64_t entry = tile.first; entry < tile.last; ++entry) {
                 const float *weight = weights + (entry - tile.first) * POINTS;
                 F16 most = load(weight) * inverse[0];
-                GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair)
-                    most = max(most, load(weight + pair * LANES) * inverse[pair]);
+                GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair) most =
+                    max(most, load(weight + pair * LANES) * inverse[pair]);
                 a.share[entry] = largest(most);
             }
         }

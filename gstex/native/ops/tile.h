@@ -1,7 +1,7 @@
 // The points of a tile and the Gaussians there: what the kernels of the fit have in common.
 //
-// The 64 points of a tile are four vectors of 16, two rows each. Weights of its entries stand in memory, 64 floats each;
-// they are not normalised.
+// The 64 points of a tile are four vectors of 16, two rows each. Weights of its entries stand in memory, 64 floats
+// each; they are not normalised.
 
 #pragma once
 
@@ -49,8 +49,13 @@ GSTEX_INLINE Gaussian gaussian_of(const View &view, const TileLists &lists, cons
     const float *derived = view.derived + 8 * int64_t(lists.gaussian[entry]);
     const float shift_x = float(lists.image[2 * entry]) * view.extent[0];
     const float shift_y = float(lists.image[2 * entry + 1]) * view.extent[1];
-    return Gaussian{derived[0] + shift_x - tile.x, derived[1] + shift_y - tile.y, derived[2], derived[3], derived[4],
-                    derived[5], derived[6]};
+    return Gaussian{derived[0] + shift_x - tile.x,
+                    derived[1] + shift_y - tile.y,
+                    derived[2],
+                    derived[3],
+                    derived[4],
+                    derived[5],
+                    derived[6]};
 }
 
 // The fades of a Gaussian by column, twice, and by row of a tile.
@@ -82,8 +87,8 @@ GSTEX_INLINE void weigh(const Gaussian &g, F16 (&weight)[PAIRS]) {
 }
 
 GSTEX_INLINE void fade(const Fades &fades, F16 (&weight)[PAIRS]) {
-    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
-        weight[pair] = weight[pair] * (fades.columns * splat_rows(fades.rows[2 * pair], fades.rows[2 * pair + 1]));
+    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) weight[pair] =
+        weight[pair] * (fades.columns * splat_rows(fades.rows[2 * pair], fades.rows[2 * pair + 1]));
 }
 
 // The weights of all entries of a tile, [last - first, 64], and their sums with that of the background.
@@ -120,7 +125,8 @@ GSTEX_INLINE void blend_some(const TileLists &lists, const Tile &tile, int chann
             const F16 w = load(weight);
             GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) value[c] = fma(w, F16(feature[c]), value[c]);
         }
-        GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) store(out + (channel + c) * POINTS + pair * LANES, value[c] * inverse[pair]);
+        GSTEX_UNROLL for (int c = 0; c < COUNT; ++c)
+            store(out + (channel + c) * POINTS + pair * LANES, value[c] * inverse[pair]);
     }
 }
 

@@ -31,8 +31,8 @@ GSTEX_INLINE Range cell_range(int texel, int extent, int cells, bool repeat) {
 // How often i lies below 0 or above size: the shift in whole textures of an unwrapped cell.
 GSTEX_INLINE int turns(int i, int size) { return (i >= 0 ? i : i - size + 1) / size; }
 
-// Calls visit(first, last, image_x, image_y) for every run of Gaussians, in the order of their cells, that is visible in
-// a tile.
+// Calls visit(first, last, image_x, image_y) for every run of Gaussians, in the order of their cells, that is visible
+// in a tile.
 template <class Visit> GSTEX_INLINE void for_visible(const CellPyramid &cells, int64_t tile, Visit &&visit) {
     for (int level = 0; level < cells.levels; ++level) {
         const int columns = cells.grids[4 * level], rows = cells.grids[4 * level + 1];
@@ -139,8 +139,8 @@ void mark_entries(const MarkEntries &a) {
             for (int64_t e = 0; e < listed; ++e) {
                 const float *score = scores + e * POINTS;
                 I16 matters = load(score) >= best[0];
-                GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair)
-                    matters = matters | (load(score + pair * LANES) >= best[pair]);
+                GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair) matters =
+                    matters | (load(score + pair * LANES) >= best[pair]);
                 if (!any(matters)) continue;
                 const int64_t from = first_entry + e, to = first_entry + kept++;
                 a.gaussian[to] = a.gaussian[from];
