@@ -4,6 +4,8 @@
 
 SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
 
+NATIVE := $(shell find gstex/native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
+
 .PHONY: demo test lint clean
 
 demo: .venv/installed
@@ -12,23 +14,23 @@ demo: .venv/installed
 test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
-	tools/install_compiler.sh
 	.venv-test/bin/python -m pytest -q $(ARGS)
 
 lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/mypy
 
-# What `pip install .` gives its users. setuptools keeps files of older builds in build/, hence the rm.
+# What `pip install .` gives its users.
 .venv/installed: $(SOURCES)
 	tools/make_venv.sh .venv
-	rm -rf build
+	tools/install_compiler.sh .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check .
 	touch $@
 
-# The checkout itself, so that an edit needs no new installation.
-.venv-test/installed: pyproject.toml tests/constraints.txt
-	tools/make_venv.sh .venv-test
+# The checkout itself, so that an edit of Python needs no new installation. One of C++ does.
+.venv-test/installed: pyproject.toml tests/constraints.txt $(NATIVE)
+	[ -x .venv-test/bin/python ] || tools/make_venv.sh .venv-test
+	tools/install_compiler.sh .venv-test
 	.venv-test/bin/python -m pip install -q --disable-pip-version-check -c tests/constraints.txt -e ".[test]"
 	touch $@
 

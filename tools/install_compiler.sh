@@ -1,9 +1,20 @@
 #!/bin/sh
-# install_compiler.sh: on Debian, as root, install g++, with which the tests run the CUDA kernels on the CPU. Anywhere
-# else do nothing: those tests then skip and say so.
+# install_compiler.sh VENV: see that there is what builds the C++ core for the Python of a virtual environment: g++ and
+# the headers of Python. On Debian or Ubuntu, as root, install what is missing.
 set -eu
-command -v g++ >/dev/null && exit 0
-[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && grep -q '^ID=debian' /etc/os-release || exit 0
-echo "installing g++" >&2
-{ apt-get update -q && apt-get install -q -y --no-install-recommends g++ libc6-dev; } >&2 ||
-    echo "could not; the tests of the CUDA kernels will be skipped" >&2
+python=$1/bin/python
+
+missing=
+command -v c++ >/dev/null || command -v clang++ >/dev/null || missing="g++ libc6-dev"
+"$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' || missing="$missing python3-dev"
+[ -n "$missing" ] || exit 0
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "installing $missing" >&2
+    # shellcheck disable=SC2086  # a list of words
+    { apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >&2
+else
+    echo "error: the C++ core cannot be built without $missing; install that (Debian, Ubuntu: sudo apt-get install" \
+        "$missing) and try again" >&2
+    exit 1
+fi
