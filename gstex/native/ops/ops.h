@@ -83,12 +83,20 @@ struct BlendRender {
     float *image;
 };
 
+// image: 8 bits a texel, [height, width], both multiples of 4. blocks: [height / 4 * width / 4, 8], row by row.
+struct EncodeBc4 {
+    const uint8_t *image;
+    int64_t height, width;
+    uint8_t *blocks;
+};
+
 // Every kernel: its name and its struct.
 #define GSTEX_FOR_EACH_OP(OP)                                                                                          \
     OP(make_picture, MakePicture)                                                                                      \
     OP(blend_step, BlendStep)                                                                                          \
     OP(blend_backward, BlendBackward)                                                                                  \
-    OP(blend_render, BlendRender)
+    OP(blend_render, BlendRender)                                                                                      \
+    OP(encode_bc4, EncodeBc4)
 
 struct Ops {
 #define GSTEX_OP(NAME, ARGUMENT) void (*NAME)(const ARGUMENT &);
