@@ -33,8 +33,6 @@ __all__ = ["compare"]
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,
               help="Effort of that compression.")
 @click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest: 0.1-0.4 dB better.")
-@click.option("--image-gs", is_flag=True,
-              help="Fit Image-GS, as published, at the same bytes too: takes as long as all the rest, or longer.")
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
               help="Say which file holds a map, as for compress. May be given many times.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
