@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from .encode.loss import C1, C2, RADIUS
+from .encode.ops.cpu.windowed import windowed
 from .errors import ExtraError
 from .filtering import bilinear
-from .fit.loss import C1, C2, RADIUS, windowed
 from .material import Material
 from .shading import is_lit, render_plane_views
 from .srgb import linear_to_srgb

@@ -15,9 +15,9 @@ import numba
 import numpy as np
 from random_gaussians import random_scene
 
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.fit.cpu import CpuBackend
 from gstex.fit.features import improve_features, store
-from gstex.fit.loss import perceptual
 from gstex.fit.palettes import to_grid, train
 from gstex.fit.quantise import Precision, Quantiser, make_coding
 from gstex.fit.samples import collect
@@ -33,7 +33,7 @@ def fingerprint() -> str:
     loss, *gradients = backend.step(*scene.parameters, jitter)
     results = [np.float64(loss), *(a.copy() for a in gradients)]
     image, target, _ = backend.render(*scene.parameters, jitter)
-    loss, v_image = perceptual(image, target, scene.importance)
+    loss, v_image = perceptual_loss(image, target, scene.importance)
     results += [image, target, np.float64(loss), v_image]
     results += [a.copy() for a in backend.backward(*scene.parameters, v_image)]
     results += backend.removal_cost(*scene.parameters)

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from same_bits import each_instruction_set, each_thread_count
 
-from gstex import native
 from gstex.compare import codecs
 from gstex.compare.bc4 import decode_bc4, encode_bc4
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
@@ -143,17 +143,10 @@ def test_bc4_blocks_are_the_same_bytes_everywhere():
         rng.integers(0, 256, (32, 64)), rng.choice([66, 100, 160, 213], (32, 64)) + rng.integers(0, 4, (32, 64)),
         rng.choice([0, 0, 128, 131, 255], (32, 64)), np.arange(64) * 3 + rng.integers(0, 9, (32, 64)),
     ]).astype(np.uint8)  # fmt: skip
-    sets, threads = native.instruction_sets(), native.thread_count()
-    try:
-        found = set()
-        for name in sets:
-            native.use_instruction_set(name)
-            for count in (1, 3):
-                native.set_thread_count(count)
-                found.add(hashlib.sha256(encode_bc4(image).tobytes()).hexdigest())
-    finally:
-        native.use_instruction_set(sets[-1])
-        native.set_thread_count(threads)
+    found = {
+        hashlib.sha256(encode_bc4(image).tobytes()).hexdigest()
+        for _ in each_instruction_set() for _ in each_thread_count(1, 3)
+    }  # fmt: skip
     assert found == {"efea5797113d29e87c841fbca729158f8e249082e871a9b365d24aee71cbbfe6"}
 
 

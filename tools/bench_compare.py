@@ -45,7 +45,7 @@ SEED = 0
 QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
 # What decides the figures of the block codecs.
 BASELINE_SOURCES = (
-    "compare", "filtering.py", "metrics.py", "shading.py", "srgb.py", "fit/loss.py",
+    "compare", "native", "filtering.py", "metrics.py", "shading.py", "srgb.py", "encode/loss.py",
     "material/bleed.py", "material/halve.py",
 )  # fmt: skip
 # Rates of gstex: 2^(n / 2) bits a texel, so that fits serve several qualities.

@@ -15,7 +15,7 @@ __all__ = ["COLUMNS", "FIT_SOURCES", "IMAGE_GS_SOURCES", "choose_rate", "image_g
 
 # What decides the fit, and what decides the figures.
 FIT_SOURCES = ("../benchmarks/image_gs.py", "../benchmarks/image_gs_torch.py")
-IMAGE_GS_SOURCES = (*FIT_SOURCES, "filtering.py", "fit/loss.py", "metrics.py", "shading.py", "srgb.py")
+IMAGE_GS_SOURCES = (*FIT_SOURCES, "filtering.py", "encode/loss.py", "metrics.py", "shading.py", "srgb.py")
 COLUMNS = (
     "material", "bpp_asked", "gstex_bpp", "image_gs_bpp", "image_gs_bpp_lists", "image_gs_gaussians", "gstex_psnr",
     "image_gs_psnr", "psnr_gain", "gstex_shaded", "image_gs_shaded", "shaded_gain", "gstex_angle", "image_gs_angle",

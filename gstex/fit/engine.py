@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..cells import Pyramid, keep_inside, place, thin_out
+from ..encode.ops.cpu.perceptual_loss import perceptual_loss
 from . import kernels
 from .cpu import CpuBackend
 from .features import StoredFeatures, improve_features, store
-from .loss import perceptual
 from .palettes import train
 from .parameters import Parameters
 from .quantise import Coding, Quantiser
@@ -146,7 +146,7 @@ class CpuEngine:
         else:
             image, target, importance = self.view.render(geometry, features, self.background, jitter)
             loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, importance)
+            _, v_image = perceptual_loss(image, target, importance)
             v_geometry, v_features, _ = self.view.backward(geometry, features, self.background, v_image)
         if self.shared:
             # One of them a step, in turn, with the weight of all.

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..cells import Pyramid
+from ..encode.ops.cpu.perceptual_loss import perceptual_loss
 from .cpu import CpuBackend
-from .loss import perceptual
 
 # How many mips below mip 0 are drawn with its Gaussians.
 SHARED_MIPS = 4
@@ -78,7 +78,7 @@ class SharedView:
         else:
             image, target, importance = self.backend.render(seen, features, background, jitter)
             error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, importance)
+            _, v_image = perceptual_loss(image, target, importance)
             v_geometry, v_features, _ = self.backend.backward(seen, features, background, v_image)
         self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)
         v_geometry[:, :2] *= self.scale

@@ -68,5 +68,6 @@ void bind_runtime(nb::module_ &m);
 void bind_maths(nb::module_ &m);
 void bind_blend(nb::module_ &m);
 void bind_compare(nb::module_ &m);
+void bind_losses(nb::module_ &m);
 
 } // namespace gstex

@@ -42,4 +42,5 @@ NB_MODULE(_core, m) {
     bind_maths(m);
     bind_blend(m);
     bind_compare(m);
+    bind_losses(m);
 }
