@@ -256,7 +256,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_callback_of_c_code_is_not_lost(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling spends much of its time in such callbacks; ctypes drops what they raise."""
+    """Windows spend their time in such callbacks; ctypes drops what they raise."""
 
     def load(path: Path) -> None:
         def callback() -> None:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
 import gstex
@@ -32,9 +31,9 @@ _SUFFIXES = (".py", ".cpp", ".h")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
-    """Hash of the sources of the imported gstex that matter, and of the libraries that compute."""
+    """Hash of the sources of the imported gstex that matter, and of the library that computes."""
     package = Path(gstex.__file__).parent
-    digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode() if libraries else b"")
+    digest = hashlib.sha256(f"numpy {np.__version__}".encode() if libraries else b"")
     for name in sources:
         path = package / name
         files = [file for file in sorted(path.rglob("*")) if file.suffix in _SUFFIXES] if path.is_dir() else [path]

@@ -94,7 +94,7 @@ def main() -> NoReturn:
 
 
 def _repeat_interrupt(unraisable: Any) -> None:
-    """Let a Ctrl-C that fell into a callback of the compiler, which drops it, come once more."""
+    """Let a Ctrl-C that fell into a callback of C code, which drops it, come once more."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         timer = threading.Timer(0.05, _thread.interrupt_main)
         timer.daemon = True
