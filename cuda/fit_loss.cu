@@ -1,4 +1,5 @@
-// The perceptual loss and its gradient: gstex/fit/loss.py, where the formulas stand.
+// The perceptual loss and its gradient: gstex/encode/loss.py, where the formulas stand. Twin:
+// gstex/native/ops/perceptual_loss.cpp.
 //
 // Two kernels with a block of TILE x TILE texels of one channel: means under the window, SSIM and its derivatives by
 // them; then the transpose of the means. Pictures are [H, W, C]. Grid: tiles across, tiles down, channels.

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .encode.loss import C1, C2, RADIUS
+from .encode.ops.cpu.windowed import windowed
 from .errors import ExtraError
 from .filtering import bilinear
-from .fit.loss import C1, C2, RADIUS, windowed
 from .material import Material
+from .native import maths
 from .shading import is_lit, render_plane_views
 from .srgb import linear_to_srgb
 
@@ -43,7 +45,7 @@ def mse(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = N
 
 def to_psnr(error: float) -> float:
     """10 log10(1 / mse) in dB for values in 0..1; infinite for a perfect match."""
-    return float("inf") if error <= 0 else float(-10 * np.log10(error))
+    return float("inf") if error <= 0 else float(-10 * maths.log10(error))
 
 
 def psnr(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -4,9 +4,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
+from gstex import native
 from gstex.cli import main
+from gstex.cli.app import cli
+
+_CONTEXT = click.Context(cli)
+COMMANDS = {name: cli.get_command(_CONTEXT, name) for name in cli.list_commands(_CONTEXT)}
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,9 @@ class Command:
         self._monkeypatch.setattr(sys, "argv", ["gstex", *map(str, arguments)])
         self._monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # main changes it
         self._capfd.readouterr()
+        threads = native.thread_count()  # --threads changes it
         with pytest.raises(SystemExit) as exit:
             main()
+        native.set_thread_count(threads)
         out, err = self._capfd.readouterr()
         return Ran(int(exit.value.code or 0), out, err)

@@ -13,12 +13,12 @@ import click
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from command import Command
+from command import COMMANDS, Command
 from small_samples import SAMPLES, crop_sample
 
 import gstex
+from gstex import native
 from gstex.cli import progress as progress_module
-from gstex.cli.app import cli
 from gstex.cli.progress import ProgressReporter
 
 # The contract of `compress --json`: at least these.
@@ -101,6 +101,17 @@ def test_options_reach_the_fit(command: Command, steel: Path, monkeypatch: pytes
                     "importance": "auto"}
 
 
+@pytest.mark.parametrize("asked, used", [("1", 1), ("1000", native.cores())])
+def test_threads_are_at_most_one_a_core(
+    command: Command, steel: Path, monkeypatch: pytest.MonkeyPatch, asked: str, used: int
+) -> None:
+    def stop(source: object, **options: object) -> None:
+        raise gstex.errors.BudgetError(f"{native.thread_count()} threads")
+
+    monkeypatch.setattr(gstex, "compress", stop)
+    assert command("compress", steel, "--threads", asked).error() == f"{used} threads"
+
+
 def test_threads_do_not_change_the_file(steel: Path, tmp_path: Path) -> None:
     for threads in ("1", "2"):  # in processes of their own: the number of threads is kept for a whole process
         done = subprocess_of("compress", steel, "-o", tmp_path / threads, *FAST, "--threads", threads,
@@ -131,19 +142,19 @@ def test_info_for_people_and_for_programs(command: Command, packed: Path) -> Non
     assert (facts["width"], facts["channels"], facts["file_bytes"]) == (40, 8, packed.stat().st_size)
 
 
-@pytest.mark.parametrize("name", ["", *cli.commands])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help_opens_with_three_examples(command: Command, name: str) -> None:
     ran = command(*name.split(), "--help")
     assert (ran.code, ran.err) == (0, "")
     lines = [line.strip() for line in ran.out.splitlines() if line.strip()]
     assert lines[0].startswith("Usage: gstex")
-    examples = 3 if name else len(cli.commands)
+    examples = 3 if name else len(COMMANDS)
     assert all(line.startswith("gstex ") for line in lines[1 : 1 + examples])
     assert not lines[1 + examples].startswith("gstex ")
 
 
 def test_every_option_explains_itself() -> None:
-    for name, sub in cli.commands.items():
+    for name, sub in COMMANDS.items():
         for option in sub.params:
             assert isinstance(option, click.Argument) or option.help, f"{name} {option.name}"
 
@@ -175,6 +186,35 @@ def read_terminal(master: int) -> bytes:
         return os.read(master, 65536)
     except OSError:  # Linux: the other end is closed
         return b""
+
+
+@pytest.mark.parametrize("arguments", [
+    (), ("--help",), ("--version",), ("--nonsense",), ("nonsense",), ("compress",), ("compress", "--help"),
+    ("compare", "--help"), ("decode", "--help"), ("info", "--help"), ("view", "--help"),
+    ("compress", "a", "--bpp", "1", "--quality", "high"), ("decode", "a"),
+])  # fmt: skip
+def test_help_and_errors_of_usage_import_nothing_large(arguments: tuple[str, ...]) -> None:
+    script = """
+import sys
+from gstex.cli import main
+try:
+    main()
+except SystemExit:
+    print("modules:", *sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("modules: ")]
+    large = {"numpy", "OpenImageIO", "rich", "numba", "torch", "gstex.native", "gstex.material", "gstex.compression"}
+    assert "click" in line.split() and large & set(line.split()) == set()
+
+
+def test_every_command_is_listed_with_its_help(command: Command) -> None:
+    lines = command("--help").out.split("Commands:")[1].splitlines()
+    listed = dict(line.split(maxsplit=1) for line in lines if line.strip())
+    assert list(listed) == ["compare", "compress", "decode", "info", "view"]
+    for name in listed:
+        ran = command(name, "--help")
+        assert (ran.code, ran.err) == (0, "") and ran.out.startswith(f"Usage: gstex {name} ")
 
 
 def test_plain_progress_is_a_line_a_stage_and_one_in_ten_seconds(
@@ -216,7 +256,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_callback_of_c_code_is_not_lost(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling spends much of its time in such callbacks; ctypes drops what they raise."""
+    """Windows spend their time in such callbacks; ctypes drops what they raise."""
 
     def load(path: Path) -> None:
         def callback() -> None:

@@ -147,22 +147,6 @@ def test_the_chain_is_not_counted(folder):
     assert 8 * len(gpu_section(whole)) / 36**2 == pytest.approx(whole.report["bpp"])
 
 
-def test_image_gs_at_the_bytes_of_the_file(folder, file, material, cache):
-    stages = []
-    result = compare(folder, file, codecs=["astc-12x12"], image_gs=True, image_gs_steps=50, cache=cache, processes=1,
-                     progress=lambda now: stages.append(now.stage))  # fmt: skip
-    alone, with_lists = [p for p in result.points if p.family == "image-gs"]
-    budget, each = result.points[result.file].bytes, 2 * (5 + 8)  # 8 channels vary
-    assert alone.bytes == budget // each * each and alone.label == f"Image-GS {8 * alone.bytes / 36**2:.2f} bpp"
-    assert with_lists.bytes > alone.bytes + 9 * 4 and with_lists.label.endswith(" with lists")
-    assert with_lists.quality["psnr"] == alone.quality["psnr"] > 12
-    [shown] = [i for i in result.pictures if result.points[i].family == "image-gs"]
-    assert result.points[shown] is alone and result.hulls["image-gs"] == [shown]
-    picture = metrics.measure_quality(result.pictures[shown], material, flip=False)
-    assert picture.psnr == pytest.approx(alone.quality["psnr"], abs=1e-9)
-    assert "fit Image-GS" in stages
-
-
 def test_rates_and_codecs_out_of_range(folder):
     with pytest.raises(UsageError, match="rates: got 65, expected numbers above 0 and up to 64"):
         compare(folder, rates=[65.0])
@@ -301,7 +285,7 @@ def test_the_table(command, folder, file, result, fast):
     ran = command("compare", folder, file, "--codecs", "bc1, BC7", "--rates", "1,2.5", "--exhaustive", "--threads", 1)
     assert ran.code == 0
     assert fast == {"source": folder, "file": file, "codecs": ["bc1", "bc7"], "rates": [1.0, 2.5], "effort": "normal",
-                    "exhaustive": True, "image_gs": False, "maps": (), "processes": 1}  # fmt: skip
+                    "exhaustive": True, "maps": (), "processes": 1}  # fmt: skip
     lines = ran.out.splitlines()
     assert lines[0].split() == ["STORED", "AS", "BITS/TEXEL", "BYTES", "ZSTD", "PSNR", "SHADED", "ALBEDO", "OPACITY",
                                 "NORMAL", "ROUGHNESS", "AO"]  # fmt: skip

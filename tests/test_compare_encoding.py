@@ -76,7 +76,7 @@ def test_the_key_holds_all_that_matters(image, monkeypatch):
     }  # fmt: skip
     assert len(keys) == 5
     assert Job("bc4", image, exhaustive=True).key == Job("bc4", image).key  # BC4 knows no such setting
-    monkeypatch.setattr(encoding, "versions", lambda codec: {"numba": "0"})
+    monkeypatch.setattr(encoding, "versions", lambda codec: {"bc4": "0"})
     assert Job("bc4", image).key not in keys
 
 

@@ -16,11 +16,11 @@ from gstex.cuda.backend import GpuBackend
 from gstex.cuda.codes import GpuQuantiser
 from gstex.cuda.loss import Perceptual
 from gstex.cuda.sums import ColumnSums, Follower
+from gstex.encode.loss import WINDOW
 from gstex.encode.ops.cpu.adam import adam as cpu_adam
 from gstex.encode.ops.cpu.codebooks import store
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.fit import loss as fit_loss
 from gstex.fit.quantise import Precision, make_coding
 from gstex.ref import loss as ref_loss
 
@@ -152,7 +152,7 @@ def test_the_perceptual_loss_does_not_depend_on_the_order_of_threads():
 
 def test_its_constants_are_those_of_the_cpu():
     """The window's length stands in the source."""
-    assert len(fit_loss.WINDOW) == 11
+    assert len(WINDOW) == 11
 
 
 # Sums and means

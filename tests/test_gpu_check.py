@@ -97,7 +97,7 @@ def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatc
     assert whole["machine"]["gpu"] == "Fake RTX 5000" and whole["machine"]["compute_capability"] == "9.0"
     assert (whole["machine"]["cuda_of_driver"], whole["machine"]["cuda_of_cupy"]) == ("12.4", "12.2")
     assert {"driver", "cpu", "system"} <= set(whole["machine"])
-    assert set(whole["versions"]) == {"python", "cupy", "numpy", "numba", "torch", "gstex"}
+    assert set(whole["versions"]) == {"python", "cupy", "numpy", "torch", "gstex"}
     assert list(whole["parts"]) == names and not any("error" in part for part in whole["parts"].values())
     found = {name: part["result"] for name, part in whole["parts"].items()}
 

@@ -1,18 +1,23 @@
-"""compare/image_gs.py: the kernels against torch in float64, what is counted, the schedule, a fit."""
+"""benchmarks/image_gs.py: the picture texel by texel, SSIM, what is counted, the schedule, a fit."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gstex import metrics
-from gstex.compare import image_gs
-from gstex.compare.image_gs import fit_image_gs
-from gstex.compare.image_gs_kernels import EPSILON, TILE, TOP_K, backward, forward, list_tiles
-from gstex.errors import BudgetError
+from gstex.errors import BudgetError, ExtraError
 from gstex.material import Channel, Material
 
 torch = pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import image_gs  # noqa: E402
+from benchmarks.image_gs import fit_image_gs  # noqa: E402
+from benchmarks.image_gs_torch import EPSILON, TILE, TOP_K, Ssim, draw, list_tiles  # noqa: E402
+from gstex.ref import loss as ref_loss  # noqa: E402
 
 
 def gaussians(count, channels, seed=0):
@@ -28,8 +33,8 @@ def listed(start, gaussian, tile):
     return gaussian[start[tile] : start[tile + 1]].tolist()
 
 
-def draw_in_torch(geometry, features, height, width, visible):
-    """The image of image_gs_kernels, texel by texel; visible bool [T, N]."""
+def draw_by_texel(geometry, features, height, width, visible):
+    """The image from all Gaussians in every texel; visible bool [T, N]."""
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     dx = x[..., None] - geometry[:, 0] * width  # [H, W, N]
     dy = y[..., None] - geometry[:, 1] * height
@@ -41,7 +46,15 @@ def draw_in_torch(geometry, features, height, width, visible):
     return (top[..., None] * features[who]).sum(dim=2) / (EPSILON + top.sum(dim=2, keepdim=True))
 
 
-def test_the_kernels_are_the_formula_and_its_gradient():
+def drawn(geometry, features, v_out):
+    """(image, v_geometry, v_features) of draw."""
+    g, f = (torch.tensor(a, requires_grad=True) for a in (geometry, features))
+    image = draw(g, f, *v_out.shape[:2])
+    image.backward(torch.tensor(v_out))
+    return image.detach().numpy(), g.grad.numpy(), f.grad.numpy()
+
+
+def test_the_picture_is_the_formula_and_so_is_its_gradient():
     height, width, channels = 21, 37, 3  # no multiples of a tile
     geometry, features = gaussians(40, channels)
     start, gaussian = list_tiles(geometry, height, width)
@@ -49,18 +62,23 @@ def test_the_kernels_are_the_formula_and_its_gradient():
     for tile in range(len(start) - 1):
         visible[tile, listed(start, gaussian, tile)] = True
     assert 0.2 < visible.double().mean() < 0.9  # lists and top-K both matter
-    out = np.empty((height, width, channels))
-    chosen, weights = np.empty((height, width, TOP_K), np.int32), np.empty((height, width, TOP_K))
-    forward(start, gaussian, geometry, features, out, chosen, weights)
-    v_out = np.random.default_rng(1).normal(size=out.shape)
-    v_geometry, v_features = backward(start, gaussian, geometry, features, out, chosen, weights, v_out)
+    v_out = np.random.default_rng(1).normal(size=(height, width, channels))
+    out, v_geometry, v_features = drawn(geometry, features, v_out)
 
     g, f = (torch.tensor(a, requires_grad=True) for a in (geometry, features))
-    expected = draw_in_torch(g, f, height, width, visible)
+    expected = draw_by_texel(g, f, height, width, visible)
     (expected * torch.tensor(v_out)).sum().backward()
     np.testing.assert_allclose(out, expected.detach().numpy(), rtol=0, atol=1e-12)
     np.testing.assert_allclose(v_geometry, g.grad.numpy(), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(v_features, f.grad.numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_ssim_is_that_of_the_reference():
+    rng = np.random.default_rng(2)
+    x, y, w = (torch.tensor(rng.random((23, 18, 2))) for _ in range(3))
+    w[:9, :9] = 0  # more than a window
+    counts = w > 0
+    np.testing.assert_allclose(Ssim(y, w)(x)[counts], ref_loss.ssim(x, y, w)[counts], rtol=0, atol=1e-9)
 
 
 def test_tiles_list_what_reaches_them_with_3_sigma():
@@ -71,10 +89,10 @@ def test_tiles_list_what_reaches_them_with_3_sigma():
 
 
 def test_nothing_listed_is_black():
-    out, chosen = np.ones((16, 32, 1), np.float32), np.empty((16, 32, TOP_K), np.int32)
     geometry, features = np.array([[0.1, 0.5, 0, 1, 1]], np.float32), np.ones((1, 1), np.float32)
-    forward(*list_tiles(geometry, 16, 32), geometry, features, out, chosen, np.empty(chosen.shape, np.float32))
-    assert not out[:, 16:].any() and (chosen[:, 16:] == -1).all() and out[8, 3] == pytest.approx(1, abs=2e-4)
+    out, v_geometry, v_features = drawn(geometry, features, np.ones((16, 32, 1), np.float32))
+    assert not out[:, 16:].any() and out[8, 3] == pytest.approx(1, abs=2e-4)
+    assert np.isfinite(v_geometry).all() and v_features[0] == pytest.approx(out.sum())
 
 
 def picture(height=32, width=40):
@@ -146,6 +164,13 @@ def test_hidden_colour_draws_no_gaussians():
     assert len(fit.geometry) == 20 and (fit.geometry[6:, 1] > 0.5).all()  # the first 6 start anywhere
     fit._add(20)
     assert (fit.geometry[20:, 1] > 0.5).all()
+
+
+def test_a_fit_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "benchmarks.image_gs_torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ExtraError, match="Image-GS needs torch: pip install torch"):
+        fit_image_gs(picture(), 1000)
 
 
 def test_too_few_bytes_and_nothing_to_store():

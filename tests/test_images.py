@@ -106,6 +106,12 @@ def test_floats(name: str, kind: oiio.BASETYPE, depth: int, tmp_path: Path) -> N
     assert unit.min() == 0 and unit.max() == 1
 
 
+def test_there_is_no_minus_zero():
+    """Which of 0 and -0 is the least differs between CPUs, and the least is stored."""
+    unit = to_unit(np.array([-0.0, 0.0, 1.0], np.float32), (0.0, 1.0))
+    assert not np.signbit(unit).any()
+
+
 def test_float_ranges() -> None:
     def of(values: list[float], normal: bool = False) -> tuple[float, float]:
         return float_range_of(np.array(values, np.float32), normal=normal)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gstex import metrics
+from gstex.encode.loss import C1, C2
 from gstex.errors import ExtraError
-from gstex.fit.loss import C1, C2
 from gstex.material.material import Channel, Material
 from gstex.metrics import flip, measure_quality, mse, normal_angles, psnr, psnr_by_map, ssim
 

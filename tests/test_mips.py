@@ -11,6 +11,7 @@ from gstex.filtering import bilinear
 from gstex.material import Channel, Material, MipLevel, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.coverage import coverage, keep_coverage
+from gstex.material.windows import bessel_i0, sinc
 
 ROLES = {
     "albedo": ("albedo", "rgb", "srgb"), "emissive": ("emissive", "rgb", "srgb"), "light": ("albedo", "rgb", "linear"),
@@ -47,6 +48,14 @@ def checker(height: int = 8, width: int = 8) -> np.ndarray:
 
 def colours(rows: list[list[tuple]]) -> np.ndarray:
     return np.array(rows, np.float32)
+
+
+# ---- what filters are made of ----
+
+def test_sinc_and_the_bessel_function_are_those_of_numpy() -> None:
+    x = np.arange(-640, 641) / 128
+    np.testing.assert_allclose(sinc(x), np.sinc(x), rtol=0, atol=3e-16)
+    np.testing.assert_allclose(bessel_i0(2 * x), np.i0(2 * x), rtol=2e-15)  # which is good to 1e-15
 
 
 # ---- what is averaged ----

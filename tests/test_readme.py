@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from command import Command
+from command import COMMANDS, Command
 from small_samples import SAMPLES, crop_sample
 
 from gstex.cli.app import cli
@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     """Every gstex command of the README and of the help texts, without its comment."""
-    text = "\n".join([*blocks("sh"), *(c.help or "" for c in (cli, *cli.commands.values()))])
+    text = "\n".join([*blocks("sh"), *(c.help or "" for c in (cli, *COMMANDS.values()))])
     found = re.findall(r"^\s*(gstex .*?)(?:[ ]{2,}.*)?$", text, re.MULTILINE)
     return [shlex.split(line) for line in found]
 
@@ -59,7 +59,7 @@ def test_first_commands(command: Command, samples: Path, monkeypatch: pytest.Mon
 
 
 def test_every_option_exists() -> None:
-    known = {"--help"}.union(*(p.opts for c in cli.commands.values() for p in c.params))
+    known = {"--help"}.union(*(p.opts for c in COMMANDS.values() for p in c.params))
     own = re.sub(r"`python tools/[^`]*`", "", README)  # the tools have options of their own
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", own)) <= known
 
@@ -68,7 +68,7 @@ def test_every_command_parses() -> None:
     assert len(commands()) >= 15
     for _, name, *arguments in commands():
         arguments = arguments[: arguments.index("#")] if "#" in arguments else arguments
-        with cli.commands[name].make_context(name, arguments, parent=click.Context(cli)):
+        with COMMANDS[name].make_context(name, arguments, parent=click.Context(cli)):
             pass
 
 

@@ -1,4 +1,4 @@
-"""The torch reference: against the format's text, gradients, and the numpy twin of the perceptual loss."""
+"""The torch reference: against the format's text, gradients, and the twin of the perceptual loss in C++."""
 
 import math
 
@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 from random_gaussians import random_scene
+from same_bits import each_instruction_set, each_thread_count
 
 from gstex.cells import make_pyramid
-from gstex.fit import loss as fit_loss
+from gstex.encode.loss import WINDOW
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
+from gstex.encode.ops.cpu.windowed import windowed
 from gstex.ref import loss as ref_loss
 from gstex.ref.blend import blend, fade
 
@@ -141,10 +144,10 @@ def perceptual_case(seed, height, width, channels):
     return [a.astype(np.float32) for a in (image, target, importance)]
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 20, 2), (16, 16, 3), (33, 18, 16), (64, 40, 1)])
-def test_perceptual_losses_of_numpy_and_torch_agree(shape):
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 20, 2), (16, 16, 3), (33, 18, 16), (64, 40, 1), (17, 130, 2)])
+def test_perceptual_losses_of_the_core_and_of_torch_agree(shape):
     case = perceptual_case(1, *shape)
-    loss, v_image = fit_loss.perceptual(*case)
+    loss, v_image = perceptual_loss(*case)
     image, target, importance = double(case[0], grad=True), double(case[1]), double(case[2])
     expected = ref_loss.perceptual(image, target, importance)
     (expected_v,) = torch.autograd.grad(expected, image)
@@ -169,7 +172,7 @@ def test_squared_error_by_hand():
 
 def test_identical_images_lose_nothing():
     _, target, importance = perceptual_case(3, 20, 30, 3)
-    loss, v_image = fit_loss.perceptual(target, target, importance)
+    loss, v_image = perceptual_loss(target, target, importance)
     assert loss == 0
     assert np.abs(v_image).max() < 1e-5
     assert ref_loss.perceptual(double(target), double(target), double(importance)).item() == 0
@@ -180,35 +183,45 @@ def test_perceptual_loss_of_constant_images_by_hand():
     image, target = np.full((12, 7, 2), 0.3, np.float32), np.full((12, 7, 2), 0.5, np.float32)
     ssim = (2 * 0.15 + 1e-4) / (0.09 + 0.25 + 1e-4)
     expected = 168 * (0.8 * 0.2 + 0.2 * (1 - ssim))
-    loss, _ = fit_loss.perceptual(image, target, np.ones_like(image))
+    loss, _ = perceptual_loss(image, target, np.ones_like(image))
     assert loss == pytest.approx(expected, rel=1e-4)
     # Twice the importance counts twice.
-    assert fit_loss.perceptual(image, target, np.full_like(image, 2))[0] == pytest.approx(2 * loss, rel=1e-6)
+    assert perceptual_loss(image, target, np.full_like(image, 2))[0] == pytest.approx(2 * loss, rel=1e-6)
 
 
 def test_values_without_importance_do_not_matter():
     image, target, importance = perceptual_case(4, 24, 24, 2)
-    loss, v_image = fit_loss.perceptual(image, target, importance)
+    loss, v_image = perceptual_loss(image, target, importance)
     other = np.where(importance == 0, np.float32(0.9), image)
-    other_loss, other_v = fit_loss.perceptual(other, target, importance)
+    other_loss, other_v = perceptual_loss(other, target, importance)
     assert loss == other_loss
     np.testing.assert_array_equal(v_image[importance == 0], 0)
     np.testing.assert_array_equal(v_image, other_v)
     nothing = np.zeros_like(importance)
-    loss, v_image = fit_loss.perceptual(image, target, nothing)
+    loss, v_image = perceptual_loss(image, target, nothing)
     assert loss == 0 and (v_image == 0).all()
 
 
+def test_the_loss_is_the_same_bits_everywhere():
+    case = perceptual_case(5, 45, 131, 3)  # several blocks, none of them whole
+    found = set()
+    for _ in each_instruction_set():
+        for _ in each_thread_count(1, 3):
+            loss, v_image = perceptual_loss(*case)
+            found.add((loss, v_image.tobytes(), windowed(case[0][:, :, 0].astype(np.float64)).tobytes()))
+    assert len(found) == 1
+
+
 def test_the_window():
-    window = fit_loss.WINDOW
+    window = WINDOW
     assert len(window) == 11 and window.sum() == pytest.approx(1) and window.argmax() == 5
     assert window[5] / window[2] == pytest.approx(math.exp(0.5 * (3 / 1.5) ** 2))
-    impulse = np.zeros((13, 12), np.float32)
+    impulse = np.zeros((13, 12))
     impulse[6, 3] = 1
-    spread = fit_loss.windowed(impulse)
+    spread = windowed(impulse)
     expected = np.zeros_like(impulse)
     expected[1:12, :9] = np.outer(window, window[2:])
-    np.testing.assert_allclose(spread, expected, atol=1e-8)
+    np.testing.assert_allclose(spread, expected, rtol=0, atol=1e-16)
 
 
 def test_a_pyramid_of_one_cell_sees_everything():

@@ -12,13 +12,13 @@ from gstex import native
 from gstex.encode.ops.cpu.adam import adam
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.errors import squared_errors
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import refine_geometry
 from gstex.encode.ops.cpu.sample_points import collect
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.fit.balance import coefficients, decorrelated
-from gstex.fit.loss import perceptual
 from gstex.fit.palettes import to_grid
 from gstex.fit.quantise import Precision, make_coding
 
@@ -41,7 +41,7 @@ def results() -> dict[str, list[np.ndarray]]:
         adam(values, gradients[0], *moments, np.full(6, 0.01, np.float32), 0.5, (0.9, 0.97), step)
     found["adam"] = [values, *moments]
     image, target, importance = view.render(*scene.parameters, JITTER)
-    loss, v_image = perceptual(image, target, importance)
+    loss, v_image = perceptual_loss(image, target, importance)
     found["render"] = [image, target, importance]
     found["perceptual loss"] = [np.float64(loss), v_image]
     found["backward"] = list(view.backward(*scene.parameters, JITTER, v_image))

@@ -25,12 +25,12 @@ from bench_store import SOURCES, Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benchmarks.image_gs import STEPS
 from gstex import metrics
 from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, choose_codecs
 from gstex.compare.hull import Option, thin_out
-from gstex.compare.image_gs import STEPS
 from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.run import gpu_section
 from gstex.compare.stored import Stored, count_texels, mse_by_role
@@ -45,7 +45,7 @@ SEED = 0
 QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
 # What decides the figures of the block codecs.
 BASELINE_SOURCES = (
-    "compare", "filtering.py", "metrics.py", "shading.py", "srgb.py", "fit/loss.py",
+    "compare", "native", "filtering.py", "metrics.py", "shading.py", "srgb.py", "encode/loss.py",
     "material/bleed.py", "material/halve.py",
 )  # fmt: skip
 # Rates of gstex: 2^(n / 2) bits a texel, so that fits serve several qualities.

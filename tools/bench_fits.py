@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -163,6 +162,6 @@ def _run_all(jobs: Sequence[_Job], at_a_time: int, ends: float) -> Iterator[dict
 
 def _set_threads(at_a_time: int) -> None:
     """Let processes share the cores."""
-    import numba
+    from gstex import native
 
-    numba.set_num_threads(max(1, min(numba.config.NUMBA_NUM_THREADS, (os.cpu_count() or 1) // at_a_time)))
+    native.set_thread_count(max(1, native.cores() // at_a_time))

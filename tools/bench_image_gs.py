@@ -7,17 +7,15 @@ from typing import Any
 
 from bench_ratios import Dot
 
+from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
-from gstex.compare.image_gs import fit_image_gs
 from gstex.material import Material
 
-__all__ = ["COLUMNS", "IMAGE_GS_SOURCES", "choose_rate", "image_gs_row", "table_row", "with_means"]
+__all__ = ["COLUMNS", "FIT_SOURCES", "IMAGE_GS_SOURCES", "choose_rate", "image_gs_row", "table_row", "with_means"]
 
-# What decides the figures.
-IMAGE_GS_SOURCES = (
-    "compare/image_gs.py", "compare/image_gs_kernels.py", "filtering.py", "fit/loss.py", "metrics.py", "shading.py",
-    "srgb.py",
-)  # fmt: skip
+# What decides the fit, and what decides the figures.
+FIT_SOURCES = ("../benchmarks/image_gs.py", "../benchmarks/image_gs_torch.py")
+IMAGE_GS_SOURCES = (*FIT_SOURCES, "filtering.py", "encode/loss.py", "metrics.py", "shading.py", "srgb.py")
 COLUMNS = (
     "material", "bpp_asked", "gstex_bpp", "image_gs_bpp", "image_gs_bpp_lists", "image_gs_gaussians", "gstex_psnr",
     "image_gs_psnr", "psnr_gain", "gstex_shaded", "image_gs_shaded", "shaded_gain", "gstex_angle", "image_gs_angle",

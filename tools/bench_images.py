@@ -18,15 +18,16 @@ import click
 import numpy as np
 import PIL
 from bench_cases import list_cases
+from bench_image_gs import FIT_SOURCES
 from bench_run import endings, pick
 from bench_store import Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 from PIL import Image, features
 
 import gstex
+from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
 from gstex.cli.options import parse_rates
-from gstex.compare.image_gs import fit_image_gs
 from gstex.errors import BudgetError
 from gstex.material import Material, load_material
 
@@ -147,7 +148,7 @@ def measure(
             row |= {f"{rival}_bpp": 8 * found["bytes"] / texels, f"{rival}_psnr": found["psnr"],
                     f"{rival}_how": found["how"]}  # fmt: skip
     if image_gs:
-        code = code_version(("compare/image_gs.py", "compare/image_gs_kernels.py", "fit/loss.py"))
+        code = code_version(FIT_SOURCES)
         row |= kept("image-gs", {"budget": budget}, code, lambda: _fit_image_gs(material, budget))
     for rival in RIVALS:
         if f"{rival}_psnr" in row and "gstex_psnr" in row:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
 import gstex
@@ -24,19 +23,21 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "fit", "format", "cuda", "cells.py", "constants.py", "exp2.py", "compression.py", "decode.py", "filtering.py",
-    "metrics.py", "packing.py", "resources.py", "sampling.py", "shading.py", "srgb.py", "texture.py",
+    "encode", "fit", "format", "native", "cuda", "cells.py", "constants.py", "exp2.py", "compression.py", "decode.py",
+    "filtering.py", "metrics.py", "packing.py", "resources.py", "sampling.py", "shading.py", "srgb.py", "texture.py",
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
+_SUFFIXES = (".py", ".cpp", ".h")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
-    """Hash of the sources of the imported gstex that matter, and of the libraries that compute."""
+    """Hash of the sources of the imported gstex that matter, and of the library that computes."""
     package = Path(gstex.__file__).parent
-    digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode() if libraries else b"")
+    digest = hashlib.sha256(f"numpy {np.__version__}".encode() if libraries else b"")
     for name in sources:
         path = package / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        files = [file for file in sorted(path.rglob("*")) if file.suffix in _SUFFIXES] if path.is_dir() else [path]
+        for file in files:
             content = file.read_bytes()
             digest.update(f"\n{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numba
 import numpy as np
 from click.core import ParameterSource
 
 import gstex
+from gstex import native
 
 __all__ = ["describe_run", "typed_command", "write_table"]
 
@@ -38,11 +38,10 @@ def describe_run(command: str) -> dict[str, str]:
     """Where and by what a table was made, without anything that is private to the machine."""
     return {
         "command": command,
-        "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads used",
+        "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {native.thread_count()} threads used",
         "system": _system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "numba": numba.__version__,
         "gstex": f"{gstex.__version__}, commit {_commit()}",
     }
 

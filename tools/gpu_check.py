@@ -38,7 +38,7 @@ __all__ = ["check", "check_all", "machine", "run_alone", "table"]
 
 _RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 _SECONDS = 450.0
-_DISTRIBUTIONS = ("numpy", "numba", "torch")
+_DISTRIBUTIONS = ("numpy", "torch")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 # Runs a part for so many seconds at most -> {"result": ..., "error": ..., both where both are}.

@@ -1,21 +1,21 @@
-"""The command group, and the one place where an error becomes one line on stderr and an exit code."""
+"""The command group, and the one place where an error becomes one line on stderr and an exit code.
+
+Commands are imported when they are called, and their modules import NumPy and the like when they run: what needs
+neither, such as --help and errors of usage, is there at once.
+"""
 
 import _thread
 import os
 import sys
 import threading
 import traceback
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from gstex import __version__
-from gstex.cli.compare import compare
-from gstex.cli.compress import compress
-from gstex.cli.decode import decode
-from gstex.cli.info import info
 from gstex.cli.text import one_line
-from gstex.cli.view import view
 from gstex.errors import GstexError
 
 __all__ = ["cli", "main"]
@@ -23,7 +23,34 @@ __all__ = ["cli", "main"]
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
-@click.group(invoke_without_command=True, context_settings={"max_content_width": 110})
+# Every command is the function of its name in gstex.cli.<name>; its help in a line.
+_COMMANDS = {
+    "compare": "A material beside BC1, BC7 and ASTC.",
+    "compress": "A folder of maps or an image -> one file.",
+    "decode": "A file -> its maps, as images again.",
+    "info": "What is in a file: maps, bytes, quality.",
+    "view": "A file in a window: maps, errors, lit, Gaussians.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"gstex.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"max_content_width": 110})
 @click.version_option(__version__, message="gstex %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -38,10 +65,6 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for _command in (compress, decode, info, compare, view):
-    cli.add_command(_command)
 
 
 def main() -> NoReturn:
@@ -71,7 +94,7 @@ def main() -> NoReturn:
 
 
 def _repeat_interrupt(unraisable: Any) -> None:
-    """Let a Ctrl-C that fell into a callback of the compiler, which drops it, come once more."""
+    """Let a Ctrl-C that fell into a callback of C code, which drops it, come once more."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         timer = threading.Timer(0.05, _thread.interrupt_main)
         timer.daemon = True

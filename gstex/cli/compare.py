@@ -2,24 +2,21 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
-import numba
 
 from gstex.cli.options import debug_option, json_option, parse_rates
 from gstex.cli.output import check_output_file
-from gstex.cli.progress import ProgressReporter
 from gstex.cli.text import format_table, printable, size
 
 if TYPE_CHECKING:
-    from gstex.compare import Comparison, Step
+    from gstex.compare import Comparison
 
 __all__ = ["compare"]
 
 
-@click.command(short_help="A material beside BC1, BC7 and ASTC.")
+@click.command()
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("file", metavar="[FILE.gstex]", required=False, type=click.Path(path_type=Path))
 @click.option("--report", metavar="OUT.html", type=click.Path(path_type=Path),
@@ -33,8 +30,6 @@ __all__ = ["compare"]
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,
               help="Effort of that compression.")
 @click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest: 0.1-0.4 dB better.")
-@click.option("--image-gs", is_flag=True,
-              help="Fit Image-GS, as published, at the same bytes too: takes as long as all the rest, or longer.")
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
               help="Say which file holds a map, as for compress. May be given many times.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
@@ -53,15 +48,17 @@ def compare(
     Store the maps of INPUT with block codecs and compare bytes and quality with FILE, which was made from them. Beside
     the usual stacks stand the best mixes: for each map any block size at full, half or quarter resolution.
     """
-    from gstex import compare as comparing  # needs packages that only this command needs
+    from gstex import compare as comparing
+    from gstex import native
+    from gstex.cli.progress import StagedProgress
 
     if report is not None:
         check_output_file(report, source)
         if file is not None and report.exists() and file.exists() and report.samefile(file):
             raise click.UsageError(f"--report {report}: is FILE itself; give another name")
     if threads is not None:
-        numba.set_num_threads(min(threads, numba.get_num_threads()))
-    with _Progress() as progress:
+        native.set_thread_count(min(threads, native.cores()))
+    with StagedProgress() as progress:
         names = comparing.DEFAULT_CODECS if codecs is None else [c.strip() for c in codecs.lower().split(",")]
         result = comparing.compare(source, file, codecs=names, rates=rates, maps=maps, processes=threads,
                                    progress=progress, **options)  # fmt: skip
@@ -78,31 +75,6 @@ def compare(
         click.echo("\n".join([f"{printable(report)}: {size(report.stat().st_size)}", "", *result.advice]))
     else:
         click.echo("\n".join([*_table(result), "", *result.advice]))
-
-
-class _Progress:
-    """A ProgressReporter for each stage, so that the time left is that of the stage in hand."""
-
-    def __init__(self) -> None:
-        self._reporter = ProgressReporter()
-        self._stage = ""
-
-    def __enter__(self) -> "_Progress":
-        self._reporter.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._reporter.__exit__(kind, error, trace)
-
-    def __call__(self, now: "Step") -> None:
-        if now.stage != self._stage and self._stage:
-            self._reporter.__exit__(None, None, None)
-            self._reporter = ProgressReporter(now.stage)
-            self._reporter.__enter__()
-        self._stage = now.stage
-        self._reporter(now)
 
 
 def _table(result: "Comparison") -> list[str]:

@@ -2,17 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numba
 
 import gstex
 from gstex.cli.options import debug_option, json_option
 from gstex.cli.output import check_output_file, default_output
-from gstex.cli.progress import ProgressReporter
 from gstex.cli.text import count, decibels, format_table, printable, size
-from gstex.material import Material, load_material, table
+
+if TYPE_CHECKING:
+    from gstex.material import Material
+    from gstex.texture import Texture
 
 __all__ = ["compress"]
 
@@ -20,7 +21,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
           "size": "SIZE", "note": "NOTE"}
 
 
-@click.command(short_help="A folder of maps or an image -> one file.")
+@click.command()
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
               help="File to write.  [default: INPUT's name + .gstex, in the current folder]")
@@ -75,12 +76,16 @@ def compress(
              (("bpp", bpp), ("gaussians", gaussians), ("quality", quality)) if value is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
+    from gstex import native
+    from gstex.cli.progress import ProgressReporter
+    from gstex.material import load_material, table
+
     if threads is not None:
-        numba.set_num_threads(min(threads, numba.get_num_threads()))
+        native.set_thread_count(min(threads, native.cores()))
     output = output or default_output(source)
     check_output_file(output, source, *([Path(importance)] if importance not in (None, "auto") else []))
     material = load_material(source, overrides=maps)
-    click.echo("\n".join(_choice(material, options["wrap"])), err=True)
+    click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
     with ProgressReporter() as progress:
         texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
                                  importance=importance, progress=progress, notes=progress.note, **options)
@@ -92,17 +97,17 @@ def compress(
         click.echo("\n".join(_summary(output, texture)))
 
 
-def _choice(material: Material, wrap: str | None) -> list[str]:
+def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:
     """What was found in the input and how it is read, before the work starts."""
     how = f"{wrap}, as given" if wrap else f"{material.wrap}, by its borders; --wrap overrides"
     if wrap is None and len(material.sources) == 1 and material.wrap == "clamp":
         how = "clamp; --wrap repeat if it tiles"
     head = (f"{printable(material.name)}: {material.width}x{material.height}, "
             f"{count(len(material.channels), 'channel')}, wrap {how}")
-    return [head, *format_table(table(material), _TABLE)]
+    return [head, *format_table(maps, _TABLE)]
 
 
-def _summary(output: Path, texture: gstex.Texture) -> list[str]:
+def _summary(output: Path, texture: "Texture") -> list[str]:
     """The figures of the file, for people."""
     report = texture.report
     lines = [

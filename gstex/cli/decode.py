@@ -9,7 +9,6 @@ import gstex
 from gstex.cli.options import debug_option
 from gstex.cli.text import printable
 from gstex.errors import UsageError
-from gstex.material.images import MAX_SIZE
 
 __all__ = ["decode"]
 
@@ -18,6 +17,8 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
     """'640x480' -> (640, 480)."""
     if text is None:
         return None
+    from gstex.material.images import MAX_SIZE
+
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text, re.IGNORECASE)
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(1 <= n <= MAX_SIZE for n in size):
@@ -25,7 +26,7 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
     return size
 
 
-@click.command(short_help="A file -> its maps, as images again.")
+@click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True,
               help="Folder for the maps; made if it is missing. Files of the same names are replaced.")

@@ -23,7 +23,7 @@ _LEVELS = {"mip": "MIP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSS
            "amplitude_bits": "AMPLITUDE"}
 
 
-@click.command(short_help="What is in a file: maps, bytes, quality.")
+@click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @json_option
 @debug_option

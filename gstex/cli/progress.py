@@ -3,18 +3,18 @@
 import sys
 import time
 from types import TracebackType
-from typing import Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from typing import TYPE_CHECKING, Protocol
 
 from gstex.cli.text import printable
 
-__all__ = ["ProgressReporter"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["ProgressReporter", "StagedProgress"]
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
-_PREPARING = "preparing (the first run after an installation compiles, for a minute or two)"
+_PREPARING = "preparing"
 
 
 class Step(Protocol):
@@ -39,13 +39,8 @@ class ProgressReporter:
 
     def __init__(self, opening: str = _PREPARING) -> None:
         self._opening = opening
-        console = Console(stderr=True)
-        self._bar: Progress | None = None
-        if sys.stderr.isatty() and not console.is_dumb_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
-                console=console, auto_refresh=False, transient=True,
-            )
+        self._bar = _make_bar() if sys.stderr.isatty() else None
+        if self._bar is not None:
             self._task = self._bar.add_task(opening, total=None, figures="")
         self._first: tuple[float, int] | None = None  # time and step of the first report
         self._shown = -_LINE_SECONDS
@@ -98,3 +93,42 @@ class ProgressReporter:
             left = round((moment - start) / (now.step - step) * (now.steps - now.step))
             parts.append(f"{left // 60}:{left % 60:02} left")
         return ", ".join(parts)
+
+
+def _make_bar() -> "Progress | None":
+    """A bar on stderr; None on a terminal that can only print lines."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:
+        return None
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"),
+        console=console, auto_refresh=False, transient=True,
+    )  # fmt: skip
+
+
+class StagedProgress:
+    """A ProgressReporter for each stage, so that the time left is that of the stage in hand."""
+
+    def __init__(self) -> None:
+        self._reporter = ProgressReporter()
+        self._stage = ""
+
+    def __enter__(self) -> "StagedProgress":
+        self._reporter.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reporter.__exit__(kind, error, trace)
+
+    def __call__(self, now: Step) -> None:
+        if now.stage != self._stage and self._stage:
+            self._reporter.__exit__(None, None, None)
+            self._reporter = ProgressReporter(now.stage)
+            self._reporter.__enter__()
+        self._stage = now.stage
+        self._reporter(now)

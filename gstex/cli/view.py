@@ -40,7 +40,7 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
     return numbers[0], numbers[1]
 
 
-@click.command(short_help="A file in a window: maps, errors, lit, Gaussians.")
+@click.command()
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("--reference", metavar="FOLDER", type=click.Path(path_type=Path),
               help="What the file was made from.  [default: found beside the file or in the current folder]")

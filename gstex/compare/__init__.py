@@ -6,7 +6,6 @@
     encoding    all images through all codecs, in processes, kept in a cache
     hull        the best combinations
     baselines   these together
-    image_gs    Image-GS, the paper; image_gs_kernels: how it draws
     stored      from encoded images back to a stack; measuring: its errors
     match       whether a file was made from a folder
     advice      sentences

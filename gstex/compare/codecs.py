@@ -41,7 +41,7 @@ ASTC_BLOCKS = (
 # Import name -> name to install.
 _PACKAGES = {
     "texture2ddecoder": "texture2ddecoder", "quicktex": "quicktex", "ispc_texcomp": "ispc_texcomp",
-    "etcpak": "etcpak", "astc_encoder": "astc-encoder-py", "numba": "numba",
+    "etcpak": "etcpak", "astc_encoder": "astc-encoder-py",
 }  # fmt: skip
 _INSTALL = "pip install gstex[compare]"
 
@@ -174,8 +174,7 @@ def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) ->
 
 def versions(codec: Codec) -> dict[str, str]:
     """Versions of the packages that decide the codec's bytes, for the key of a cache; '1' counts our own search."""
-    names = codec.encoders or ("numba",)
-    found = {name: metadata.version(_PACKAGES[name]) for name in names if name == "numba" or _has(name)}
+    found = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if _has(name)}
     return found | ({"bc4": "1"} if codec.name in ("bc3", "bc4", "bc5") else {})
 
 

@@ -42,7 +42,7 @@ def run_all(
         for number, item in enumerate(items):
             yield number, function(item)
         return
-    context = multiprocessing.get_context("spawn")  # fork would copy the threads of numba and of the terminal
+    context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
     try:
@@ -78,12 +78,12 @@ def _interrupts_held() -> Iterator[None]:
 
 def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
     """Ready a process. Ctrl-C reaches it too, but who started it ends it; and it has one core to itself."""
-    import numba
+    from gstex import native
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     atexit.register(os._exit, 0)  # at once: the clean-up of some libraries complains on stderr while a thread waits
-    numba.set_num_threads(1)
+    native.set_thread_count(1)
     if setup:
         setup(*given)
 

@@ -15,7 +15,6 @@ from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.encoding import zip_bytes
 from gstex.compare.hull import Option, lower_hull, thin_out
-from gstex.compare.image_gs import STEPS, ImageGs, fit_image_gs
 from gstex.compare.match import check_match
 from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.result import Comparison, Point
@@ -47,8 +46,8 @@ class Step:
 
 @dataclass
 class _Draft:
-    """A point in the making. texture, parts or image_gs: where its stack comes from; usual: the same codec for all
-    maps; corner: of its family's hull; shown: has a picture."""
+    """A point in the making. texture or parts: where its stack comes from; usual: the same codec for all maps; corner:
+    of its family's hull; shown: has a picture."""
 
     family: str
     label: str
@@ -56,7 +55,6 @@ class _Draft:
     zstd_bytes: int
     texture: Texture | None = None
     parts: tuple[Stored, ...] = ()
-    image_gs: ImageGs | None = None
     usual: bool = False
     corner: bool = False
     shown: bool = False
@@ -66,10 +64,7 @@ class _Draft:
     def stack(self, material: Material) -> np.ndarray:
         """What it decodes to, found out once."""
         if self.decoded is None:
-            if self.texture:
-                self.decoded = self.texture.decode()
-            else:
-                self.decoded = self.image_gs.stack if self.image_gs else assemble(self.parts, material)
+            self.decoded = self.texture.decode() if self.texture else assemble(self.parts, material)
         return self.decoded
 
 
@@ -81,14 +76,12 @@ def compare(
     rates: Sequence[float] | None = None,
     effort: str = "normal",
     exhaustive: bool = False,
-    image_gs: bool = False,
-    image_gs_steps: int = STEPS,
     maps: Sequence[str] = (),
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[Step], None] = lambda step: None,
 ) -> Comparison:
-    """Compare gstex with block codecs, and with Image-GS if asked to, on one material.
+    """Compare gstex with block codecs on one material.
 
     Args:
         source: a folder of maps, one image, or a Material.
@@ -98,8 +91,6 @@ def compare(
             None then takes half, once and twice the rate of `gstex compress`.
         effort: of these fits, see `gstex.compress`.
         exhaustive: astcenc's slowest setting instead of 'thorough'.
-        image_gs: fit Image-GS too, at the bytes of the file; its tile lists are counted in a point of their own.
-        image_gs_steps: at most, see `image_gs.fit_image_gs`.
         maps: overrides, see `gstex.material.load_material`.
         processes: for the encoders, None for one a core; see `pool.run_all`.
         cache: where encoded images are kept; None for the user's cache folder.
@@ -137,8 +128,6 @@ def compare(
     here = next(d for d in drafts if d.texture is texture)
     here.decoded = decoded
     drafts += _codec_drafts(baselines)
-    if image_gs:
-        drafts += _image_gs_drafts(material, here.bytes, image_gs_steps, progress)
     drafts.sort(key=lambda d: d.bytes)
     _choose_shown(drafts, here)
     _measure(drafts, material, processes, progress)
@@ -206,30 +195,10 @@ def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False
     return _Draft(family, label, option.bytes, sum(len(p.zipped) for p in parts), parts=parts, usual=usual)
 
 
-def _image_gs_drafts(
-    material: Material, byte_budget: int, steps: int, progress: Callable[[Step], None]
-) -> list[_Draft]:
-    """Image-GS at these bytes, as the paper counts them and with the tile lists that a decoder reads."""
-
-    def report(step: int, steps: int, psnr: float) -> None:
-        progress(Step("fit Image-GS", step, steps, psnr))
-
-    found = fit_image_gs(material, byte_budget, steps=steps, progress=report)
-    drafts: list[_Draft] = []
-    ways = ((found.parameters, ""), (found.parameters + found.lists, " with lists"))
-    for data, more in ways if found.gaussians else ():
-        bpp = 8 * len(data) / (material.width * material.height)
-        drafts.append(_Draft("image-gs", f"Image-GS {bpp:.2f} bpp{more}", len(data), len(zip_bytes(data)),
-                             image_gs=found))  # fmt: skip
-    return drafts
-
-
 def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
-    """Pictures of the file, of Image-GS, of each family's best mix nearest to its bytes, and of two usual stacks of
-    each family: the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
+    """Pictures of the file, of each family's best mix nearest to its bytes, and of two usual stacks of each family:
+    the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
     here.shown = True
-    for draft in [d for d in drafts if d.image_gs][:1]:  # the other one looks the same
-        draft.shown = True
     for family in FAMILIES:
         mine = [d for d in drafts if d.family == family]
         usual = [d for d in mine if d.usual]
@@ -275,13 +244,11 @@ def _point(draft: _Draft, material: Material) -> Point:
 
 
 def _hulls(drafts: Sequence[_Draft]) -> dict[str, list[int]]:
-    """By family the numbers of its corners. Those of the codecs are known; gstex has a hull like any other, and
-    Image-GS a corner where it is smaller."""
+    """By family the numbers of its corners. Those of the codecs are known; gstex has a hull like any other."""
     hulls = {family: [i for i, d in enumerate(drafts) if d.family == family and d.corner] for family in FAMILIES}
     gstex_options = [
         Option(d.bytes, 10 ** (-d.quality.psnr / 10) if d.quality and d.quality.psnr is not None else 0.0, {"": i})
         for i, d in enumerate(drafts) if d.texture
     ]  # fmt: skip
-    image_gs = [i for i, d in enumerate(drafts) if d.image_gs][:1]
-    found = {"gstex": [o.choice[""] for o in lower_hull(gstex_options)], **hulls, "image-gs": image_gs}
+    found = {"gstex": [o.choice[""] for o in lower_hull(gstex_options)], **hulls}
     return {family: numbers for family, numbers in found.items() if numbers}

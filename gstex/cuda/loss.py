@@ -1,10 +1,10 @@
-"""The perceptual loss of the fit on the GPU: fit/loss.py."""
+"""The perceptual loss of the fit on the GPU: see gstex/encode/loss.py."""
 
 from typing import Any
 
 import numpy as np
 
-from ..fit.loss import C1, C2, SSIM_SHARE, WINDOW
+from ..encode.loss import C1, C2, SSIM_SHARE, WINDOW
 from .device import Device
 from .sums import ColumnSums
 
@@ -32,7 +32,7 @@ class Perceptual:
         """The loss and its gradient.
 
         Args:
-            image, target, importance: float32 [H, W, C], see fit.loss.perceptual.
+            image, target, importance: float32 [H, W, C], see encode.ops.cpu.perceptual_loss.
 
         Returns:
             (loss, v_image [H, W, C], squared error); the errors are float64 of no dimension. All are overwritten by

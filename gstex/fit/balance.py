@@ -140,7 +140,7 @@ def map_weights(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray) -> np.
         spectrum: of the picture.
         maps: number of the map of every channel, int [C].
     """
-    weight = np.clip(_above_fair(errors, spectrum, maps) ** POWER, LEAST, MOST)[maps]
+    weight = np.clip(power(_above_fair(errors, spectrum, maps), POWER), LEAST, MOST)[maps]
     return weight / weight.mean()
 
 

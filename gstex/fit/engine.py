@@ -15,12 +15,12 @@ import numpy as np
 from ..cells import Pyramid, keep_inside, place, thin_out
 from ..encode.ops.cpu.adam import adam
 from ..encode.ops.cpu.codebooks import StoredFeatures, store, train
+from ..encode.ops.cpu.perceptual_loss import perceptual_loss
 from ..encode.ops.cpu.quantisation import Quantiser
 from ..encode.ops.cpu.refine_features import refine_features
 from ..encode.ops.cpu.refine_geometry import refine_geometry
 from ..encode.ops.cpu.sample_points import Blend, SamplePoints, collect
 from ..encode.ops.cpu.view import CpuView
-from .loss import perceptual
 from .parameters import Parameters
 from .quantise import Coding
 from .settings import Settings
@@ -148,7 +148,7 @@ class CpuEngine:
         else:
             image, target, importance = self.view.render(*scene)
             loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, importance)
+            _, v_image = perceptual_loss(image, target, importance)
             gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
         if self.shared:

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..cells import Pyramid
+from ..encode.ops.cpu.perceptual_loss import perceptual_loss
 from ..encode.ops.cpu.view import CpuView
-from .loss import perceptual
 
 # How many mips below mip 0 are drawn with its Gaussians.
 SHARED_MIPS = 4
@@ -71,6 +71,6 @@ class SharedView(CpuView):
         else:
             image, target, importance = self.render(*scene)
             error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
-            _, v_image = perceptual(image, target, importance)
+            _, v_image = perceptual_loss(image, target, importance)
             self.backward(*scene, v_image, add_to=to, weight=weight)
         self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)

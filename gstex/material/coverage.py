@@ -6,6 +6,8 @@ Castano, "Computing Alpha Mipmaps" (2010): scale each level's opacity so that as
 
 import numpy as np
 
+from gstex.native import maths
+
 __all__ = ["coverage", "keep_coverage"]
 
 _SAMPLES = 1024  # along an axis of a square map, at least 2 and at most 64 a texel
@@ -36,14 +38,14 @@ def keep_coverage(opacity: np.ndarray, alpha_test: float, target: float, *, repe
     positive = opacity[opacity > 0]
     if positive.size == 0:
         return opacity
-    low = np.log(alpha_test / positive.max())  # nothing passes below
-    high = np.log(alpha_test / max(float(positive.min()), float(positive.max()) / _WIDEST))
+    low = maths.log(alpha_test / positive.max())  # nothing passes below
+    high = maths.log(alpha_test / max(float(positive.min()), float(positive.max()) / _WIDEST))
     high += 1e-9  # so that rounding does not fail a texel that is meant to pass
     for _ in range(_STEPS):
         if best_error <= _NEAR or low >= high:
             break
         middle = (low + high) / 2
-        scaled = np.minimum(opacity * np.exp(middle), 1.0)
+        scaled = np.minimum(opacity * maths.exp(middle), 1.0)
         found = coverage(scaled, alpha_test, repeat=repeat)
         if abs(found - target) < best_error:
             best, best_error = scaled, abs(found - target)

@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from gstex.material.windows import bessel_i0, sinc
+
 __all__ = ["FILTERS", "halve"]
 
 FILTERS = ("box", "kaiser")
@@ -59,7 +61,7 @@ def _taps(size: int, filter: str) -> tuple[np.ndarray, np.ndarray]:
     else:
         inside = (np.arange(_KAISER_SAMPLES) + 0.5) / _KAISER_SAMPLES
         x = (index[:, :, None] + inside - centre[:, None, None]) / scale
-        window = np.i0(_KAISER_ALPHA * np.sqrt(np.maximum(1 - (x / _KAISER_WIDTH) ** 2, 0)))
-        weight = np.where(np.abs(x) <= _KAISER_WIDTH, np.sinc(x) * window, 0.0).mean(axis=2)
+        window = bessel_i0(_KAISER_ALPHA * np.sqrt(np.maximum(1 - (x / _KAISER_WIDTH) ** 2, 0)))
+        weight = np.where(np.abs(x) <= _KAISER_WIDTH, sinc(x) * window, 0.0).mean(axis=2)
     weight = weight[:, np.abs(weight).max(axis=0) > 0]  # the last column of an even box is empty
     return first, weight / weight.sum(axis=1, keepdims=True)

@@ -211,8 +211,8 @@ def to_unit(pixels: np.ndarray, float_range: tuple[float, float] | None) -> np.n
     if float_range is None:
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     lo, hi = float_range
-    unit = (pixels.astype(np.float64) - lo) / (hi - lo)
-    return np.clip(unit, 0.0, 1.0).astype(np.float32)
+    unit = np.clip((pixels.astype(np.float64) - lo) / (hi - lo), 0.0, 1.0)
+    return (unit + 0.0).astype(np.float32)  # which of 0 and -0 a minimum is depends on the CPU, so there is no -0
 
 
 def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:

@@ -230,7 +230,7 @@ def _lost_variance(length: np.ndarray) -> np.ndarray:
     """
     r = np.clip(length, 0.0, 1.0)
     lost = 1 - r**2
-    variance = 2 * lost / np.maximum(3 * r - r**3, 1e-9)
+    variance = 2 * lost / np.maximum(3 * r - r * r * r, 1e-9)
     return np.where(lost > _NO_LOSS, variance, 0.0)
 
 
@@ -243,5 +243,5 @@ def _widen(roughness: np.ndarray, variance: np.ndarray) -> np.ndarray:
     GGX, alpha 0.05 to 0.4 and slopes of 0.05 to 0.4.
     """
     alpha = np.clip(roughness, 0.0, 1.0) ** 2
-    widened = np.minimum(alpha**2 + variance, 1.0) ** 0.25
+    widened = np.sqrt(np.sqrt(np.minimum(alpha**2 + variance, 1.0)))
     return np.where(variance > 0, widened, roughness)

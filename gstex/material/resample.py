@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gstex.material.windows import sinc
+
 __all__ = ["guess_wrap", "resample", "restore_size"]
 
 _LOBES = 3
@@ -20,7 +22,7 @@ def _taps(source: int, target: int, repeat: bool) -> tuple[np.ndarray, np.ndarra
     first = np.floor(centre - _LOBES * support).astype(np.int64)
     index = first[:, None] + np.arange(2 * int(np.ceil(_LOBES * support)) + 1)  # [target, taps]
     x = (index + 0.5 - centre[:, None]) / support
-    weight = np.where(np.abs(x) < _LOBES, np.sinc(x) * np.sinc(x / _LOBES), 0.0)
+    weight = np.where(np.abs(x) < _LOBES, sinc(x) * sinc(x / _LOBES), 0.0)
     weight /= weight.sum(axis=1, keepdims=True)
     index = index % source if repeat else np.clip(index, 0, source - 1)
     return index, weight.astype(np.float32)

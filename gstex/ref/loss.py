@@ -1,9 +1,9 @@
-"""The losses of the fit in torch: the twin of fit/loss.py and of the squared error in fit/kernels.py."""
+"""The losses of the fit in torch, to read: the twin of ops/perceptual_loss.cpp and of the error of ops/blend.cpp."""
 
 import torch
 from torch.nn.functional import conv2d
 
-from ..fit.loss import C1, C2, SSIM_SHARE, WINDOW
+from ..encode.loss import C1, C2, SSIM_SHARE, WINDOW
 
 
 def squared_error(image: torch.Tensor, target: torch.Tensor, importance: torch.Tensor) -> torch.Tensor:
@@ -38,7 +38,7 @@ def ssim(image: torch.Tensor, target: torch.Tensor, importance: torch.Tensor) ->
 
 
 def perceptual(image: torch.Tensor, target: torch.Tensor, importance: torch.Tensor) -> torch.Tensor:
-    """Weighted sum of L1 and 1 - SSIM over texels and channels; see fit/loss.py."""
+    """Weighted sum of L1 and 1 - SSIM over texels and channels; see gstex/encode/loss.py."""
     difference = (image - target).abs()
     dissimilarity = 1 - ssim(image, target, importance)
     return (importance * ((1 - SSIM_SHARE) * difference + SSIM_SHARE * dissimilarity)).sum()

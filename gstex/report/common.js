@@ -13,7 +13,6 @@ const FAMILIES = {
   gstex: { name: "gstex", shape: "circle" },
   bc: { name: "BC", shape: "square" },
   astc: { name: "ASTC", shape: "triangle" },
-  "image-gs": { name: "Image-GS", shape: "diamond" },
 };
 const familyName = (family) => FAMILIES[family]?.name ?? family;
 const familyColor = (family) => `var(--${family in FAMILIES ? family : "other"})`;

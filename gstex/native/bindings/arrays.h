@@ -108,5 +108,7 @@ void bind_lists(nb::module_ &m);
 void bind_codebooks(nb::module_ &m);
 void bind_refine(nb::module_ &m);
 void bind_measures(nb::module_ &m);
+void bind_compare(nb::module_ &m);
+void bind_losses(nb::module_ &m);
 
 } // namespace gstex

@@ -45,4 +45,6 @@ NB_MODULE(_core, m) {
     bind_codebooks(m);
     bind_refine(m);
     bind_measures(m);
+    bind_compare(m);
+    bind_losses(m);
 }

@@ -442,6 +442,39 @@ struct MoveApply {
     float *total, *out;
 };
 
+// image: 8 bits a texel, [height, width], both multiples of 4. blocks: [height / 4 * width / 4, 8], row by row.
+struct EncodeBc4 {
+    const uint8_t *image;
+    int64_t height, width;
+    uint8_t *blocks;
+};
+
+// image, target, importance: [H, W, C]. taps: of the window along an axis, [11]. share: of the SSIM term. c1, c2: of SSIM.
+// slopes: for the kernel's own use, [3, H, W]. losses: [C, perceptual_blocks]. v_image: dL/dimage [H, W, C].
+struct PerceptualLoss {
+    const float *image, *target, *importance;
+    int height, width, channels;
+    const float *taps;
+    float share, c1, c2;
+    float *slopes;
+    double *losses;
+    float *v_image;
+};
+
+// How many parts of the loss of a channel come back, each of a block of 16x64 texels.
+static inline int64_t perceptual_blocks(int height, int width) {
+    return int64_t((height + 15) / 16) * ((width + 63) / 64);
+}
+
+// plane, sums: [height, width]. taps: along an axis, an odd number.
+struct Windowed {
+    const double *plane;
+    int64_t height, width;
+    const double *taps;
+    int taps_count;
+    double *sums;
+};
+
 // Every kernel: its name and its struct.
 #define GSTEX_FOR_EACH_OP(OP)                                                                                          \
     OP(make_picture, MakePicture)                                                                                      \
@@ -477,7 +510,10 @@ struct MoveApply {
     OP(move_bytes, MoveBytes)                                                                                          \
     OP(move_rows, MoveRows)                                                                                            \
     OP(move_rises, MoveRises)                                                                                          \
-    OP(move_apply, MoveApply)
+    OP(move_apply, MoveApply)                                                                                          \
+    OP(encode_bc4, EncodeBc4)                                                                                          \
+    OP(perceptual_loss, PerceptualLoss)                                                                                \
+    OP(windowed, Windowed)
 
 struct Ops {
 #define GSTEX_OP(NAME, ARGUMENT) void (*NAME)(const ARGUMENT &);

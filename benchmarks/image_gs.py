@@ -1,7 +1,7 @@
 """Image-GS as published (Zhang et al., SIGGRAPH 2025, arXiv 2407.01866), for comparison: what it makes of a material.
 
 Constants and order of steps are those of the authors' code (NYU-ICL/image-gs, cfgs/default.yaml and model.py, in 2025),
-run here by our own kernels: half of the Gaussians start where the gradient is, the others are added in four batches
+run here by torch: half of the Gaussians start where the gradient is, the others are added in four batches
 where the error is, all are drawn by tiles and top-K normalised blending, Adam minimises L1 + 0.1 (1 - SSIM). No
 amplitude, no relocation, no mips, no wrap. All parameters are stored in 16 bits, a range for each kind of parameter
 (one for all channels), and nothing else is counted in `bytes`.
@@ -11,21 +11,26 @@ What differs, all of it for the sake of Image-GS or of no effect:
     - values are rounded to 16 bits once, at the end; the authors' code also rounds in every step (straight-through),
       which at 16 bits is far below what can be seen
     - the rates fall on a plateau as there, but no later than DECAY_AT of the steps, so that any fit ends settled
-    - the SSIM window is cut at the border of the image instead of padded with zeros, in its own window of
-      gstex.fit.loss
+    - the SSIM window is cut at the border of the image instead of padded with zeros
     - up to 16 channels; the authors' kernel is compiled for 12
+
+torch is loaded when a fit begins.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gstex.compare.image_gs_kernels import TOP_K, backward, forward, list_tiles
-from gstex.errors import BudgetError
-from gstex.fit.loss import SSIM_SHARE, perceptual
+from gstex.errors import BudgetError, ExtraError
 from gstex.material import Material
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["STEPS", "ImageGs", "fit_image_gs"]
 
@@ -38,9 +43,8 @@ LEAST_DB, LEAST_SSIM = 0.1, 0.001  # progress is both of these
 FIRST_SHARE = 0.5  # of the Gaussians
 RANDOM_SHARE = 0.3  # of those start anywhere
 START_SIGMA = 5.0  # texels
-# Adam's rates: position (of the image, 0..1), rotation (radians), inverse scale (1 / texel); features.
-GEOMETRY_RATE = np.array([5e-4, 5e-4, 2e-3, 2e-3, 2e-3], np.float32)
-FEATURE_RATE = np.float32(5e-3)
+# Adam's rates: position (of the image, 0..1); rotation (radians) and inverse scales (1 / texel); features.
+RATES = (5e-4, 2e-3, 5e-3)
 SSIM_WEIGHT = 0.1  # L1 has 1
 
 
@@ -81,7 +85,7 @@ def fit_image_gs(
         progress: called now and then with (step, steps, PSNR in dB).
 
     Raises:
-        BudgetError: the budget holds no Gaussian.
+        BudgetError: the budget holds no Gaussian. ExtraError: there is no torch.
     """
     varying = [i for i, channel in enumerate(material.channels) if channel.constant is None]
     stack = np.array(material.pixels)
@@ -95,62 +99,55 @@ def fit_image_gs(
     weights = np.ones_like(image)
     if material.weights is not None:
         weights = np.ascontiguousarray(material.weights[:, :, varying])
+    try:
+        from benchmarks.image_gs_torch import list_tiles
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ExtraError("Image-GS needs torch: pip install torch") from None
     fit = _Fit(image, weights, count, np.random.default_rng(seed))
     fit.run(steps, progress)
     codes, geometry, features = _store(fit.geometry, fit.features)
     start, gaussian = list_tiles(geometry, *image.shape[:2])
     ids = gaussian.astype("<u2" if count <= 1 << 16 else "<u4")
-    canvas = _Canvas(image.shape)
-    canvas.draw(geometry, features)
-    stack[:, :, varying] = np.clip(canvas.out, 0, 1)
+    stack[:, :, varying] = np.clip(_drawn(geometry, features, *image.shape[:2]), 0, 1)
     stack.flags.writeable = False
     return ImageGs(stack, count, codes.tobytes(), start[:-1].astype("<u4").tobytes() + ids.tobytes())
 
 
-class _Canvas:
-    """An image [H, W, C] that Gaussians are drawn on, and what is needed for the gradient."""
+def _drawn(geometry: np.ndarray, features: np.ndarray, height: int, width: int) -> np.ndarray:
+    import torch
 
-    def __init__(self, shape: tuple[int, ...]):
-        self.out = np.zeros(shape, np.float32)
-        self._chosen = np.empty((*shape[:2], TOP_K), np.int32)
-        self._weights = np.empty((*shape[:2], TOP_K), np.float32)
+    from benchmarks.image_gs_torch import draw
 
-    def draw(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        self._scene = (*list_tiles(geometry, *self.out.shape[:2]), geometry, features)
-        forward(*self._scene, self.out, self._chosen, self._weights)
-
-    def gradient(self, v_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return backward(*self._scene, self.out, self._chosen, self._weights, v_out)
-
-
-class _Adam:
-    """Kingma and Ba 2015 with their defaults."""
-
-    def __init__(self, shape: tuple[int, ...]):
-        self._mean, self._square, self._step = np.zeros(shape, np.float32), np.zeros(shape, np.float32), 0
-
-    def update(self, values: np.ndarray, gradient: np.ndarray, rate: np.ndarray | np.float32) -> None:
-        """Change `values` in place."""
-        self._step += 1
-        self._mean += 0.1 * (gradient - self._mean)
-        self._square += 0.001 * (gradient * gradient - self._square)
-        mean = self._mean / (1 - 0.9**self._step)
-        values -= rate * mean / (np.sqrt(self._square / (1 - 0.999**self._step)) + 1e-8)
+    with torch.no_grad():
+        return draw(torch.from_numpy(geometry), torch.from_numpy(features), height, width).numpy()
 
 
 class _Fit:
-    """geometry float32 [N, 5] (see image_gs_kernels), features float32 [N, C]."""
+    """geometry float32 [N, 5] (see image_gs_torch), features float32 [N, C]."""
 
     def __init__(self, image: np.ndarray, weights: np.ndarray, count: int, rng: np.random.Generator):
+        import torch
+
+        from benchmarks.image_gs_torch import Ssim
+
         self._image, self._weights, self._count, self._rng = image, weights, count, rng
         self._texels = max(float(weights.sum(dtype=np.float64)), 1.0)
-        self._canvas = _Canvas(image.shape)
+        self._ssim = Ssim(torch.from_numpy(image), torch.from_numpy(weights))
         first = math.ceil(FIRST_SHARE * count)
         anywhere = round(RANDOM_SHARE * first)
         change = _squared_gradient(image, weights)
         texels = np.concatenate([self._choose(np.ones_like(change), anywhere), self._choose(change, first - anywhere)])
-        self.geometry, self.features = self._at(texels), image.reshape(-1, image.shape[2])[texels]
-        self._start_adam()
+        self._start_adam(self._at(texels), image.reshape(-1, image.shape[2])[texels])
+
+    @property
+    def geometry(self) -> np.ndarray:
+        return np.concatenate([part.detach().numpy() for part in self._parts[:2]], axis=1)
+
+    @property
+    def features(self) -> np.ndarray:
+        return np.array(self._parts[2].detach().numpy())
 
     def run(self, steps: int, progress: Callable[[int, int, float], None]) -> None:
         every = max(1, steps // PARTS)
@@ -176,36 +173,39 @@ class _Fit:
 
     def _step(self, rate: float) -> tuple[float, float]:
         """One step of Adam; (PSNR, SSIM) before it."""
-        self._canvas.draw(self.geometry, self.features)
-        out = self._canvas.out
-        # perceptual() is (1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM); the loss of Image-GS is a sum of it and L1.
-        mixed, v_mixed = perceptual(out, self._image, self._weights)
-        difference = out - self._image
-        more = SSIM_WEIGHT / SSIM_SHARE
-        v_out = np.float32(more) * v_mixed
-        v_out += np.float32(1 - more * (1 - SSIM_SHARE)) * self._weights * np.sign(difference)
-        v_geometry, v_features = self._canvas.gradient(v_out / np.float32(self._texels))
-        self._adam[0].update(self.geometry, v_geometry, rate * GEOMETRY_RATE)
-        self._adam[1].update(self.features, v_features, np.float32(rate * FEATURE_RATE))
+        import torch
 
-        error = self._weights * (np.clip(out, 0, 1) - self._image) ** 2
-        distance = float((self._weights * np.abs(difference)).sum(dtype=np.float64))
-        dissimilarity = (mixed - (1 - SSIM_SHARE) * distance) / SSIM_SHARE
-        mse = max(float(error.sum(dtype=np.float64)) / self._texels, 1e-12)
-        return -10 * math.log10(mse), 1 - dissimilarity / self._texels
+        from benchmarks.image_gs_torch import draw
+
+        image, weights = torch.from_numpy(self._image), torch.from_numpy(self._weights)
+        out = draw(torch.cat(self._parts[:2], dim=1), self._parts[2], *self._image.shape[:2])
+        distance = (weights * (out - image).abs()).sum() / self._texels
+        dissimilarity = (weights * (1 - self._ssim(out))).sum() / self._texels
+        for group, usual in zip(self._adam.param_groups, RATES, strict=True):
+            group["lr"] = rate * usual
+        self._adam.zero_grad()
+        (distance + SSIM_WEIGHT * dissimilarity).backward()
+        self._adam.step()
+        with torch.no_grad():
+            error = (weights * (out.clip(0, 1) - image) ** 2).sum(dtype=torch.float64)
+        return -10 * math.log10(max(error.item() / self._texels, 1e-12)), 1 - dissimilarity.item()
 
     def _add(self, count: int) -> None:
         """More Gaussians where the error is; their features are the error itself. Adam forgets."""
-        self._canvas.draw(self.geometry, self.features)
         height, width, channels = self._image.shape
-        missing = self._weights * (_blurred(self._image, math.sqrt(height * width)) - np.clip(self._canvas.out, 0, 1))
+        out = np.clip(_drawn(self.geometry, self.features, height, width), 0, 1)
+        missing = self._weights * (_blurred(self._image, math.sqrt(height * width)) - out)
         texels = self._choose(np.abs(missing).mean(axis=2) ** 2, count)
-        self.geometry = np.concatenate([self.geometry, self._at(texels)])
-        self.features = np.concatenate([self.features, missing.reshape(-1, channels)[texels]])
-        self._start_adam()
+        self._start_adam(np.concatenate([self.geometry, self._at(texels)]),
+                         np.concatenate([self.features, missing.reshape(-1, channels)[texels]]))  # fmt: skip
 
-    def _start_adam(self) -> None:
-        self._adam = (_Adam(self.geometry.shape), _Adam(self.features.shape))
+    def _start_adam(self, geometry: np.ndarray, features: np.ndarray) -> None:
+        import torch
+
+        parts = (geometry[:, :2], geometry[:, 2:], features)
+        self._parts: list[torch.Tensor] = [torch.tensor(part, requires_grad=True) for part in parts]
+        self._adam = torch.optim.Adam([{"params": [part], "lr": rate} for part, rate in
+                                       zip(self._parts, RATES, strict=True)])  # fmt: skip
 
     def _choose(self, density: np.ndarray, count: int) -> np.ndarray:
         """Texels by their density [H, W], without repetition where there are enough."""

@@ -1,0 +1,15 @@
+"""Sums under the window of SSIM, in float64, for metrics."""
+
+import numpy as np
+
+from ....native import _core
+from ...loss import WINDOW
+
+__all__ = ["windowed"]
+
+
+def windowed(plane: np.ndarray) -> np.ndarray:
+    """Convolve float64 [H, W] with the window; beyond the borders it is 0."""
+    sums = np.empty(plane.shape)
+    _core.windowed(np.ascontiguousarray(plane, np.float64), WINDOW, sums)
+    return sums
