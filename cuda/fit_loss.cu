@@ -4,6 +4,8 @@
 // Two kernels with a block of TILE x TILE texels of one channel: means under the window, SSIM and its derivatives by
 // them; then the transpose of the means. Pictures are [H, W, C]. Grid: tiles across, tiles down, channels.
 
+#include "gstex.cuh"
+
 #define TILE 16
 #define RADIUS 5
 #define TAPS (2 * RADIUS + 1)
@@ -86,17 +88,17 @@ fit_ssim(const float *picture, const float *target, const float *importance, con
         // Two quotients, each exactly 1 for identical pictures: so what is the same has to be computed the same.
         const float product = mean_x * mean_y;
         const float squares = __fadd_rn(__fmul_rn(mean_x, mean_x), __fmul_rn(mean_y, mean_y));
-        const float bottom1 = squares + c1, bottom2 = __fadd_rn(variance_x, variance_y) + c2;
-        const float luminance = (2.0f * product + c1) / bottom1, structure = (2.0f * covariance + c2) / bottom2;
-        const float ssim = luminance * structure;
-        const float by_xy = 2.0f * luminance / bottom2, by_xx = -ssim / bottom2;
-        const float by_x = 2.0f * structure * (mean_y - mean_x * luminance) / bottom1 - mean_y * by_xy -
-                           2.0f * mean_x * by_xx;
+        const float variances = __fadd_rn(variance_x, variance_y);
+        const float luminance = gstex_similarity(2.0f * product, squares, c1);
+        const float structure = gstex_similarity(2.0f * covariance, variances, c2);
+        const float by_xy = gstex_ssim_by_xy(luminance, variances + c2);
+        const float by_xx = gstex_ssim_by_xx(luminance, structure, variances + c2);
+        const float by_x = gstex_ssim_by_x(mean_x, mean_y, luminance, structure, squares + c1, by_xy, by_xx);
         const float factor = w * inverse;
         slopes[at] = by_x * factor;
         slopes[next + at] = by_xx * factor;
         slopes[2 * next + at] = by_xy * factor;
-        loss.x = w * ((1.0f - share) * fabsf(x - y) + share * (1.0f - ssim));
+        loss.x = gstex_perceptual(w, fabsf(x - y), luminance * structure, share);
         loss.y = w * (x - y) * (x - y);
     }
     parts[thread] = loss;
@@ -137,6 +139,6 @@ fit_ssim_gradient(const float *picture, const float *target, const float *import
     const long long at = plane.at(column, row);
     const float x = picture[at], y = target[at], w = importance[at], difference = x - y;
     const float sign = difference > 0.0f ? 1.0f : difference < 0.0f ? -1.0f : 0.0f;
-    const float v_ssim = w * (spread[0] + 2.0f * x * spread[1] + y * spread[2]);
-    v_picture[at] = (1.0f - share) * w * sign - share * v_ssim;
+    const float similar = spread[0] + 2.0f * x * spread[1] + y * spread[2];
+    v_picture[at] = gstex_v_perceptual(w, sign, similar, share);
 }

@@ -68,6 +68,33 @@ GSTEX_FORMULA REAL gstex_v_rotation(REAL b_by_a, REAL uv) {
 }
 GSTEX_FORMULA REAL gstex_v_log_sigma(REAL slope, REAL uu) { return slope * uu / (REAL)GSTEX_UNIT_SQUARED; }
 
+// ---- The perceptual loss (gstex/encode/loss.py) --------------------------------------------------------------------
+
+// A factor of SSIM (Wang et al. 2004, eq. 13), exactly 1 for identical pictures. of_both: twice the product of the
+// means, or twice the covariance. of_each: the sum of the squared means, or of the variances.
+GSTEX_FORMULA REAL gstex_similarity(REAL of_both, REAL of_each, REAL c) { return (of_both + c) / (of_each + c); }
+
+// The derivatives of SSIM by the means of x y, x x and x, each holding the others fixed. luminance, structure: its
+// factors. squares, variances: what stands below them, the constants included.
+GSTEX_FORMULA REAL gstex_ssim_by_xy(REAL luminance, REAL variances) { return (REAL)2.0f * luminance / variances; }
+GSTEX_FORMULA REAL gstex_ssim_by_xx(REAL luminance, REAL structure, REAL variances) {
+    return -(luminance * structure) / variances;
+}
+GSTEX_FORMULA REAL gstex_ssim_by_x(REAL mean_x, REAL mean_y, REAL luminance, REAL structure, REAL squares, REAL by_xy,
+                                   REAL by_xx) {
+    return (REAL)2.0f * structure * (mean_y - mean_x * luminance) / squares - mean_y * by_xy -
+           (REAL)2.0f * mean_x * by_xx;
+}
+
+// The loss of a value, and its derivative. distance: |x - y|. sign: of x - y. similar: the transpose of the window's
+// means of the derivatives of SSIM. share: of the SSIM term.
+GSTEX_FORMULA REAL gstex_perceptual(REAL importance, REAL distance, REAL ssim, REAL share) {
+    return importance * (((REAL)1.0f - share) * distance + share * ((REAL)1.0f - ssim));
+}
+GSTEX_FORMULA REAL gstex_v_perceptual(REAL importance, REAL sign, REAL similar, REAL share) {
+    return importance * (((REAL)1.0f - share) * sign - share * similar);
+}
+
 // ---- What a fit adds up --------------------------------------------------------------------------------------------
 
 // What the squared error of a point rises by when its value moves by `moved` times what a feature is away from it.

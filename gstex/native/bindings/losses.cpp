@@ -9,8 +9,8 @@
 namespace gstex {
 
 void bind_losses(nb::module_ &m) {
-    m.def("perceptual_loss", [](nb::object image, nb::object target, nb::object importance, nb::object taps, float share,
-                                float c1, float c2, nb::object v_image) {
+    m.def("perceptual_loss", [](nb::object image, nb::object target, nb::object importance, nb::object taps,
+                                float share, float c1, float c2, nb::object v_image) {
         Arrays arrays;
         PerceptualLoss a{};
         const auto shape = shape_of(image, 3);

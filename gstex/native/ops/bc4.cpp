@@ -4,8 +4,8 @@
 // texel (0, 0) first, least significant bits first. a > b: a, b and six values between them at sevenths; otherwise
 // a, b, four values at fifths, 0 and 255.
 //
-// In double, 8 pairs of endpoints at a time: of pairs that are equally good but for rounding, rounding decides, and it is
-// that of IEEE 754, so blocks are the same on every CPU.
+// In double, 8 pairs of endpoints at a time: of pairs that are equally good but for rounding, rounding decides, and it
+// is that of IEEE 754, so blocks are the same on every CPU.
 
 #include "ops.h"
 #include "simd.h"
@@ -28,8 +28,8 @@ GSTEX_INLINE D8 splat(double x) {
 
 // The squared errors of a block under the ladders from `first` to each of `last`; where they are not below `limit` they
 // may be too small, for then the other texels do not matter.
-template <int PARTS> GSTEX_INLINE void errors_of(const double *values, double first, const double *last, double limit,
-                                                 double *errors) {
+template <int PARTS>
+GSTEX_INLINE void errors_of(const double *values, double first, const double *last, double limit, double *errors) {
     D8 step;
     memcpy(&step, last, sizeof(step));
     step = map<D8>([=](VectorD a) __attribute__((always_inline)) { return (a - first) / double(PARTS); }, step);
@@ -78,8 +78,8 @@ GSTEX_INLINE int most_of(int a, int b) { return a > b ? a : b; }
 
 // Tries all pairs of endpoints of two ranges, both ends included, first < last; the first of the best stays.
 template <int PARTS>
-GSTEX_INLINE void try_all(const double *values, Ladder &best, int first_low, int first_high, int last_low, int last_high,
-                          int stride) {
+GSTEX_INLINE void try_all(const double *values, Ladder &best, int first_low, int first_high, int last_low,
+                          int last_high, int stride) {
     last_high = least_of(last_high, 255);
     for (int first = most_of(first_low, 0); first <= first_high; first += stride) {
         const int lowest = most_of(last_low, first + 1);
@@ -124,9 +124,7 @@ GSTEX_INLINE Ladder search(const double *values) {
 }
 
 // Index of the value `position` steps of `parts` away from endpoint a: the endpoints themselves are 0 and 1.
-GSTEX_INLINE int on_ladder(int position, int parts) {
-    return position == 0 ? 0 : position == parts ? 1 : position + 1;
-}
+GSTEX_INLINE int on_ladder(int position, int parts) { return position == 0 ? 0 : position == parts ? 1 : position + 1; }
 
 // The index of a texel's value. seven: the ladder is stored from its last value down.
 GSTEX_INLINE int index_of(double v, const Ladder &ladder, bool seven) {

@@ -449,8 +449,8 @@ struct EncodeBc4 {
     uint8_t *blocks;
 };
 
-// image, target, importance: [H, W, C]. taps: of the window along an axis, [11]. share: of the SSIM term. c1, c2: of SSIM.
-// slopes: for the kernel's own use, [3, H, W]. losses: [C, perceptual_blocks]. v_image: dL/dimage [H, W, C].
+// image, target, importance: [H, W, C]. taps: of the window along an axis, [11]. share: of the SSIM term. c1, c2: of
+// SSIM. slopes: for the kernel's own use, [3, H, W]. losses: [C, perceptual_blocks]. v_image: dL/dimage [H, W, C].
 struct PerceptualLoss {
     const float *image, *target, *importance;
     int height, width, channels;

@@ -1,10 +1,10 @@
-// The perceptual loss and its gradient: gstex/encode/loss.py, where the formulas stand. Twin: cuda/fit_loss.cu.
+// The perceptual loss and its gradient: see gstex/encode/loss.py. Twin: cuda/fit_loss.cu.
 //
 // Channel by channel and block by block, in two passes: means under the window, SSIM and its derivatives by them; then
 // the transpose of the means, whose window is the same.
 
 #include "ops.h"
-#include "simd.h"
+#include "reals.h"
 #include "threads.h"
 
 namespace gstex {
@@ -43,7 +43,8 @@ GSTEX_INLINE void load_wide(const Block &block, const float *picture, float *to)
 }
 
 // Sums under the window of COUNT planes [WIDE_ROWS, WIDE_COLUMNS], to [COUNT, ROWS, COLUMNS]: down first, then along.
-// Products are rounded: to fuse them saves nothing, and takes ten times as long on a CPU that has no instruction for it.
+// Products are rounded: to fuse them saves nothing, and takes ten times as long on a CPU that has no instruction for
+// it.
 template <int COUNT> GSTEX_INLINE void windowed(const float *wide, const float *taps, float *sums) {
     for (int plane = 0; plane < COUNT; ++plane, wide += WIDE) {
         for (int row = 0; row < ROWS; ++row, sums += COLUMNS) {
@@ -69,17 +70,16 @@ struct Similarity {
 };
 
 GSTEX_INLINE Similarity similarity(F16 mean_x, F16 mean_y, F16 mean_xx, F16 mean_yy, F16 mean_xy, float c1, float c2) {
-    const F16 two = F16(2.0f);
+    const F16 two = F16(2.0f), product = mean_x * mean_y, covariance = mean_xy - product;
+    const F16 squares = mean_x * mean_x + mean_y * mean_y;
     const F16 variances = (mean_xx - mean_x * mean_x) + (mean_yy - mean_y * mean_y);
-    const F16 product = mean_x * mean_y, covariance = mean_xy - product;
-    // Two quotients, each exactly 1 for identical pictures.
-    const F16 bottom1 = (mean_x * mean_x + mean_y * mean_y) + F16(c1), bottom2 = variances + F16(c2);
-    const F16 luminance = (two * product + F16(c1)) / bottom1, structure = (two * covariance + F16(c2)) / bottom2;
+    const F16 luminance = gstex_similarity(two * product, squares, F16(c1));
+    const F16 structure = gstex_similarity(two * covariance, variances, F16(c2));
     Similarity s;
     s.ssim = luminance * structure;
-    s.by_xy = two * luminance / bottom2;
-    s.by_xx = -s.ssim / bottom2;
-    s.by_x = two * structure * (mean_y - mean_x * luminance) / bottom1 - mean_y * s.by_xy - two * mean_x * s.by_xx;
+    s.by_xy = gstex_ssim_by_xy(luminance, variances + F16(c2));
+    s.by_xx = gstex_ssim_by_xx(luminance, structure, variances + F16(c2));
+    s.by_x = gstex_ssim_by_x(mean_x, mean_y, luminance, structure, squares + F16(c1), s.by_xy, s.by_xx);
     return s;
 }
 
@@ -123,7 +123,7 @@ GSTEX_INLINE double loss_of(const PerceptualLoss &a, const Block &block, Scratch
             }
             // Outside the picture the importance is 0.
             const F16 distance = abs(load(x + inner) - load(y + inner));
-            total += w * (F16(1.0f - a.share) * distance + F16(a.share) * (F16(1.0f) - s.ssim));
+            total += gstex_perceptual(w, distance, s.ssim, F16(a.share));
         }
     }
     return double(sum(total));
@@ -142,7 +142,7 @@ GSTEX_INLINE void gradient_of(const PerceptualLoss &a, const Block &plane, const
             const float x = a.image[at], y = a.target[at], w = a.importance[at];
             const float sign = x > y ? 1.0f : x < y ? -1.0f : 0.0f;
             const float similar = by_x[column] + 2.0f * x * by_xx[column] + y * by_xy[column];
-            a.v_image[at] = w * ((1.0f - a.share) * sign - a.share * similar);
+            a.v_image[at] = gstex_v_perceptual(w, sign, similar, a.share);
         }
     }
 }

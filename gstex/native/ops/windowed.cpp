@@ -1,5 +1,5 @@
-// Sums under a small window of a picture of doubles, beyond whose borders all is 0. For metrics; the perceptual loss has
-// its own (perceptual_loss.cpp).
+// Sums under a small window of a picture of doubles, beyond whose borders all is 0. For metrics; the perceptual loss
+// has its own (perceptual_loss.cpp).
 
 #include "ops.h"
 #include "simd.h"
