@@ -153,7 +153,7 @@ def run_sanitized_cases() -> None:
 
 def sample_unchecked(texture: GpuTexture, uv: np.ndarray, lod: np.ndarray, *, bilinear: bool) -> np.ndarray:
     """`texture.sample` as for arrays that are on the GPU, whose numbers nobody looks at."""
-    kernel = texture.device.kernel("sample.cu", "sample", {**texture._defines, "MODE": 1})
+    kernel = texture.device.kernel("decode/sample.cu", "sample", {**texture._defines, "MODE": 1})
     out = np.full((len(uv), texture.channels), -1, np.float32)
     kernel((-(-len(uv) // 128),), (128,), texture._words, uv, lod, np.int32(bilinear), np.int64(len(uv)), out)
     return out

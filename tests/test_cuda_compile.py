@@ -12,14 +12,14 @@ from gstex.resources import source_path
 COMPILER = find_compiler()
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90")
 FOLDER = source_path("cuda/check.cu").parent
-SOURCES = sorted(file.name for file in FOLDER.glob("*.cu"))
+SOURCES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*.cu"))
 # Of the decoder, what its defaults are not.
 VARIANTS = [
-    *[("decode.cu", {"VARYING": varying}) for varying in (1, 4, 16)],
-    *[("fetch.cu", {"VARYING": varying, "TOP_K": 0}) for varying in (0, 16)],
-    ("sample.cu", {"VARYING": 0, "TOP_K": 1, "MODE": 2}),
-    ("sample.cu", {"VARYING": 4, "TOP_K": 0, "MODE": 1}),
-    ("sample.cu", {"VARYING": 16, "TOP_K": 0, "MODE": 0}),
+    *[("decode/mip.cu", {"VARYING": varying}) for varying in (1, 4, 16)],
+    *[("decode/fetch.cu", {"VARYING": varying, "TOP_K": 0}) for varying in (0, 16)],
+    ("decode/sample.cu", {"VARYING": 0, "TOP_K": 1, "MODE": 2}),
+    ("decode/sample.cu", {"VARYING": 4, "TOP_K": 0, "MODE": 1}),
+    ("decode/sample.cu", {"VARYING": 16, "TOP_K": 0, "MODE": 0}),
 ]
 
 pytestmark = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def test_variants_of_the_decoder_compile_for_the_oldest_gpu(file: str, defines: 
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="only the ptxas of nvcc says what a kernel takes")
-@pytest.mark.parametrize("file", ["decode.cu", "fetch.cu"])
+@pytest.mark.parametrize("file", ["decode/mip.cu", "decode/fetch.cu"])
 def test_sums_stay_in_registers(file: str, tmp_path: Path) -> None:
     """An index that the compiler does not know puts the sums of 16 channels into memory: 64 bytes and more."""
     for name, usage in kernel_usage(kernel_source(file, {"VARYING": 16, "TOP_K": 0}), "sm_90", tmp_path).items():

@@ -118,8 +118,8 @@ def test_modules_are_compiled_once_for_each_set_of_defines() -> None:
     cupy = FakeCupy()
     device = CupyDevice(cupy)
     for defines in ({"VARYING": 2, "TOP_K": 0}, {"TOP_K": 0, "VARYING": 2}, {"VARYING": 3, "TOP_K": 0}):
-        device.kernel("fetch.cu", "fetch", defines)
-        device.kernel("fetch.cu", "count_candidates", defines)
+        device.kernel("decode/fetch.cu", "fetch", defines)
+        device.kernel("decode/fetch.cu", "count_candidates", defines)
     assert len(cupy.modules) == 2
     assert all(module.options == ("--std=c++14",) for module in cupy.modules)
 

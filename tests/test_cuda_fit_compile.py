@@ -8,8 +8,9 @@ from cuda_compilers import find_compiler, kernel_usage
 from gstex.cuda import kernel_source
 
 COMPILER = find_compiler()
-FILES = ["fit_blend.cu", "fit_gather.cu", "fit_kmeans.cu", "fit_palettes.cu", "fit_polish_blend.cu",
-         "fit_polish_features.cu", "fit_polish_geometry.cu", "fit_removal.cu", "fit_target.cu"]  # fmt: skip
+FILES = ["encode/blend.cu", "encode/gather.cu", "encode/kmeans.cu", "encode/codebooks.cu", "encode/sample_points.cu",
+         "encode/refine_features.cu", "encode/refine_geometry.cu", "encode/removal_cost.cu",
+         "encode/picture.cu"]  # fmt: skip
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no nvcc on the path and no wheel of NVRTC")
@@ -24,7 +25,7 @@ def test_compiles_for_a_number_of_channels(file, channels, tmp_path):
 @pytest.mark.parametrize("channels", [3, 8])
 def test_a_step_fits_into_registers(channels, tmp_path):
     """Two warps of every scheduler at the least, and nothing of a point's sums in memory."""
-    usage = kernel_usage(kernel_source("fit_blend.cu", {"CHANNELS": channels}), "sm_80", tmp_path)
+    usage = kernel_usage(kernel_source("encode/blend.cu", {"CHANNELS": channels}), "sm_80", tmp_path)
     for name in ("fit_step", "fit_backward", "fit_render"):
         assert usage[name].spills == 0 and usage[name].registers <= 96, (name, vars(usage[name]))
         assert usage[name].shared < 24 << 10

@@ -178,11 +178,11 @@ def test_more_colours_than_a_look_holds():
     last = int(np.argmin(hashed ^ hashed >> 13))
     colour = np.arange(count, dtype=np.int32)
     colour[last] = -1
-    DEVICE.kernel("fit_polish_pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
+    DEVICE.kernel("encode/pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
     assert colour[last] == last  # the only one that is free
     colour[colour > last] -= 1
     colour[last] = -1
-    DEVICE.kernel("fit_polish_pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
+    DEVICE.kernel("encode/pairs.cu", "fit_colour")((-(-count // 4),), (128,), row, column, np.int32(count), colour)
     assert colour[last] == count - 1
 
 

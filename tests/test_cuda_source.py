@@ -197,5 +197,5 @@ def test_the_sanitizers_find(name: str, finding: str) -> None:
 
 def test_the_readme_names_every_file_of_the_folder() -> None:
     folder = source_path("cuda/README.md").parent
-    named = re.findall(r"^\| `([\w.]+)` \|", (folder / "README.md").read_text(), re.MULTILINE)
-    assert sorted(named) == sorted(file.name for file in folder.glob("*.cu*"))
+    named = re.findall(r"^\| `([\w./]+)` \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.cu*"))

@@ -12,7 +12,7 @@ from .device import Device
 __all__ = ["Knobs", "adam"]
 
 _THREADS = 128
-_KNOBS = 5  # FIT_KNOBS of fit_adam.cu
+_KNOBS = 5  # FIT_KNOBS of encode/adam.cu
 
 
 class Knobs:
@@ -33,7 +33,7 @@ class Knobs:
         # Of the float32 betas that the kernel has: 1 - beta2 of the two differs by more than rounding.
         correct = [1 / (1 - float(np.float32(beta)) ** step) for beta in (self.beta1, self.beta2)]
         numbers = np.array([*jitter, factor, *correct], np.float32)
-        self._device.kernel("fit_adam.cu", "fit_set_knobs")((1,), (1,), *numbers, self.now)
+        self._device.kernel("encode/adam.cu", "fit_set_knobs")((1,), (1,), *numbers, self.now)
 
 
 def adam(
@@ -44,7 +44,7 @@ def adam(
     values, gradient, first_moment, second_moment: float32 [N, P]. rate: float32 [P].
     """
     count = values.size
-    device.kernel("fit_adam.cu", "fit_adam")(
+    device.kernel("encode/adam.cu", "fit_adam")(
         (max(1, -(-count // _THREADS)),), (_THREADS,), values, gradient, first_moment, second_moment, rate,
         knobs.now, np.float32(knobs.beta1), np.float32(knobs.beta2), np.int32(values.shape[1]), np.int32(count),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from .sums import ColumnSums
 __all__ = ["GpuBackend"]
 
 POINTS = TILE * TILE
-# As in the sources: warps of a block of fit_blend.cu and fit_removal.cu, threads of a block for a
+# As in the sources: warps of a block of encode/blend.cu and encode/removal_cost.cu, threads of a block for a
 # Gaussian with many rows.
 _WARPS, _REMOVAL_WARPS, _LONG_THREADS = 4, 2, 256
 # A Gaussian with more rows than this is summed by a block of its own.
@@ -85,7 +85,7 @@ class GpuBackend:
             shape = self._tiles, self.channels, POINTS
             self._tiled = self.device.xp.empty(shape, np.float32), self.device.xp.empty(shape, np.float32)
         for picture, tiled, inside in zip((self._image, self._importance), self._tiled, (0, 1), strict=True):
-            self._kernel("fit_target.cu", "fit_to_tiles")(
+            self._kernel("encode/picture.cu", "fit_to_tiles")(
                 (-(-self._tiles // 4),), (4 * POINTS,), picture, jitter, np.int32(self._tiles), np.int32(self.across),
                 *self._size, self._repeat, np.int32(inside), tiled,
             )  # fmt: skip
@@ -96,7 +96,7 @@ class GpuBackend:
         if not isinstance(jitter, np.ndarray):
             return jitter
         x, y = np.float32(jitter[0]), np.float32(jitter[1])
-        self._kernel("fit_target.cu", "fit_set_jitter")((1,), (1,), x, y, self._uploaded)
+        self._kernel("encode/picture.cu", "fit_set_jitter")((1,), (1,), x, y, self._uploaded)
         return self._uploaded
 
     # -- placement
@@ -124,7 +124,7 @@ class GpuBackend:
         self._v_features = xp.empty((count, self.channels), np.float32)
 
     def _derive(self, geometry: Any) -> None:
-        self._kernel("fit_gather.cu", "fit_derive")(
+        self._kernel("encode/gather.cu", "fit_derive")(
             _blocks(self._count, 128), (128,), geometry, *self._seen, np.int32(self._count), self._derived
         )
 
@@ -169,7 +169,7 @@ class GpuBackend:
         self._blend("fit_render")(*self._scene(features, background), self._picture)
         texels = self._pyramid.width * self._pyramid.height
         for picture, sampled in zip((self._image, self._importance), self._sampled, strict=True):
-            self._kernel("fit_target.cu", "fit_resample")(
+            self._kernel("encode/picture.cu", "fit_resample")(
                 _blocks(texels, 128), (128,), picture, self._jitter, *self._size, self._repeat, sampled
             )
         return self._picture, *self._sampled
@@ -183,18 +183,18 @@ class GpuBackend:
         """
         self._jitter = self._still
         self._derive(geometry)
-        self._kernel("fit_removal.cu", "fit_removal")(
+        self._kernel("encode/removal_cost.cu", "fit_removal")(
             (-(-self._tiles // _REMOVAL_WARPS),), (32 * _REMOVAL_WARPS,), *self._scene(features, background),
             self._image, self._importance, self._repeat, self._entry_pairs, self._error,
         )  # fmt: skip
-        self._kernel("fit_gather.cu", "fit_sum_pairs")(
+        self._kernel("encode/gather.cu", "fit_sum_pairs")(
             _blocks(self._count, 4), (128,), self.entries.by_gaussian_start, self._entry_pairs, np.int32(self._count),
             self._pairs,
         )  # fmt: skip
         return self._pairs[:, 0], self._pairs[:, 1] / self.channels, self._error
 
     def _blend(self, name: str) -> Any:
-        kernel = self._kernel("fit_blend.cu", name)
+        kernel = self._kernel("encode/blend.cu", name)
         grid = (-(-self._tiles // _WARPS),)
         return lambda *args: kernel(grid, (32 * _WARPS,), *args)
 
@@ -208,11 +208,11 @@ class GpuBackend:
         weight = self._one if weight is None else weight
         start, add = self.entries.by_gaussian_start, np.int32(add_to is not None)
         common = start, self._entry_sums, geometry, self._derived, *self._seen, weight, add
-        self._kernel("fit_gather.cu", "fit_gather")(
+        self._kernel("encode/gather.cu", "fit_gather")(
             _blocks(self._count, 4), (128,), *common, np.int32(_LONG), np.int32(self._count), v_geometry, v_features
         )
         if len(self._long):
-            self._kernel("fit_gather.cu", "fit_gather_long")(
+            self._kernel("encode/gather.cu", "fit_gather_long")(
                 (len(self._long),), (_LONG_THREADS,), self._long, *common, v_geometry, v_features
             )
         return v_geometry, v_features

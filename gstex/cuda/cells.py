@@ -19,7 +19,7 @@ def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
 def half_extents(device: Device, geometry: Any) -> Any:
     """Half width and height in texels of the CUT-sigma ellipses of `geometry` [N, 6] -> float32 [N, 2]."""
     extents = device.xp.empty((len(geometry), 2), np.float32)
-    kernel = device.kernel("fit_cells.cu", "fit_half_extents")
+    kernel = device.kernel("encode/cell_pyramid.cu", "fit_half_extents")
     kernel(*_grid(len(geometry)), geometry, np.float32(CUT), np.int32(len(geometry)), extents)
     return extents
 
@@ -33,7 +33,7 @@ def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None)
     placement = xp.empty((count, 3), np.int32)
     if previous is not None:
         previous = xp.asarray(previous, np.int32, order="C")
-    device.kernel("fit_cells.cu", "fit_place")(
+    device.kernel("encode/cell_pyramid.cu", "fit_place")(
         *_grid(count), geometry, placement if previous is None else previous, np.int32(previous is not None),
         xp.asarray(pyramid.cell_size), xp.asarray(pyramid.cells), np.int32(len(pyramid.cells)), np.float32(CUT),
         np.float32(SLACK), np.int32(count), placement,
@@ -46,7 +46,7 @@ def keep_inside(device: Device, pyramid: Pyramid, geometry: Any, *, sigma_min: f
     top = pyramid.cell_size[-1]
     largest = np.log(top.max() * SLACK / CUT)
     room = np.maximum(top * SLACK, 2 * CUT * sigma_min)
-    device.kernel("fit_cells.cu", "fit_keep_inside")(
+    device.kernel("encode/cell_pyramid.cu", "fit_keep_inside")(
         *_grid(len(geometry)), geometry, np.int32(pyramid.width), np.int32(pyramid.height), np.int32(pyramid.repeat),
         np.float32(CUT), np.float32(AMPLITUDE_MOST), np.float64(largest), np.float64(room[0]), np.float64(room[1]),
         np.float64(np.log(sigma_min)), np.int32(len(geometry)),

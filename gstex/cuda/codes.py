@@ -1,4 +1,4 @@
-"""Codes of Gaussians on the GPU: the Quantiser of fit/quantise.py, and palettes."""
+"""Codes of Gaussians on the GPU: encode/ops/cpu/quantisation.py for arrays of a device, and palettes."""
 
 from typing import Any
 
@@ -67,14 +67,14 @@ class GpuQuantiser:
         self._codes("fit_round")(*self._grid, ideal, self.placement, *self.meaning, out)
 
     def _codes(self, name: str) -> Any:
-        return self.device.kernel("fit_codes.cu", name)
+        return self.device.kernel("encode/quantisation.cu", name)
 
     # -- features
 
     def choose_entries(self, features: Any, entries: Any = None) -> Any:
         """Entries uint32 [N, P] of all palettes whose sum, with codes beside it, is nearest to features float32 [N, V].
 
-        As fit.features.store: each palette in turn, given the others, by squared distance in values.
+        Each palette in turn, given the others, by squared distance in values.
 
         entries: where to start; None for the first entry of every palette.
         """
@@ -115,4 +115,4 @@ class GpuQuantiser:
         return features
 
     def _features(self, name: str) -> Any:
-        return self.device.kernel("fit_palettes.cu", name, self._channels)
+        return self.device.kernel("encode/codebooks.cu", name, self._channels)

@@ -20,9 +20,9 @@ from .device import Device, open_device
 
 __all__ = ["GpuTexture"]
 
-_TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode.cu
-_THREADS = 128  # sample.cu
-_BLOCK = (32, 4)  # fetch.cu
+_TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode/mip.cu
+_THREADS = 128  # decode/sample.cu
+_BLOCK = (32, 4)  # decode/fetch.cu
 
 
 class GpuTexture:
@@ -68,7 +68,7 @@ class GpuTexture:
         out = self.device.xp.empty(shape, np.float32) if out is None else self._arrays.check_out(out, shape)
         if self._in_tiles(mip, width, height):
             tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
-            kernel = self.device.kernel("decode.cu", "decode_mip", {"VARYING": self._defines["VARYING"]})
+            kernel = self.device.kernel("decode/mip.cu", "decode_mip", {"VARYING": self._defines["VARYING"]})
             kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(mip), out)
         else:
             self._launch_texels("fetch", mip, width, height, out)
@@ -114,7 +114,7 @@ class GpuTexture:
                 mode, detail = 1, arrays.floats("lod", lod, (count,))
             out = arrays.empty_like(points, (count, self.channels))
             if count:
-                kernel = self.device.kernel("sample.cu", "sample", {**self._defines, "MODE": mode})
+                kernel = self.device.kernel("decode/sample.cu", "sample", {**self._defines, "MODE": mode})
                 kernel((-(-count // _THREADS),), (_THREADS,), self._words, points, detail, np.int32(bilinear),
                        np.int64(count), out)  # fmt: skip
             return arrays.back(out, uv)
@@ -128,7 +128,7 @@ class GpuTexture:
         return mip_size(self.height, mip), mip_size(self.width, mip)
 
     def _in_tiles(self, mip: int, width: int, height: int) -> bool:
-        """Whether decode.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
+        """Whether mip.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
         seen: MipTable = self._table.mips[mip]
         if seen.raw or not self._defines["VARYING"] or self._defines["TOP_K"]:
             return False
@@ -136,6 +136,6 @@ class GpuTexture:
         return all(level.layout.cells_x <= width and level.layout.cells_y <= height for level in levels)
 
     def _launch_texels(self, name: str, mip: int, width: int, height: int, out: Any) -> None:
-        kernel = self.device.kernel("fetch.cu", name, self._defines)
+        kernel = self.device.kernel("decode/fetch.cu", name, self._defines)
         grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
         kernel(grid, _BLOCK, self._words, np.int32(mip), out)

@@ -1,4 +1,4 @@
-"""Which Gaussians each tile of texels has to evaluate, found on the GPU: the entries of fit/tiles.py."""
+"""Which Gaussians each tile of texels has to evaluate, on the GPU: the entries of encode/ops/cpu/tile_lists.py."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from .device import Device
 
 __all__ = ["Entries", "bounds_of", "find_entries", "tile_counts"]
 
-_WARPS = 4  # of a block of fit_entries.cu
+_WARPS = 4  # of a block of encode/tile_lists.cu
 # Entries are numbered in int32.
 _MOST = 2**31 - 1
 
@@ -50,7 +50,7 @@ def find_entries(
 
     Args:
         placement: int32 [N, 3], level, cell_x, cell_y.
-        derived, where: float32 [N, 8] and [N, 4], see cuda/fit.cuh.
+        derived, where: float32 [N, 8] and [N, 4], see cuda/encode/tile.cuh.
         margin: natural-log distance from the largest weight at which a Gaussian stops to matter; inf keeps all.
 
     Raises:
@@ -73,7 +73,7 @@ def find_entries(
     where_seen = (np.int32(tiles), np.int32(across), np.int32(pyramid.width), np.int32(pyramid.height))
     grid = (np.int32(pyramid.repeat), grids, np.int32(len(levels)), cell_start)
     counts = xp.empty(tiles, np.int64)
-    device.kernel("fit_entries.cu", "fit_count_visible")((-(-tiles // 128),), (128,), *where_seen, *grid, counts)
+    device.kernel("encode/tile_lists.cu", "fit_count_visible")((-(-tiles // 128),), (128,), *where_seen, *grid, counts)
     visible_start = _starts(xp, counts, np.int64)
     visible = int(visible_start[-1])
     if visible > _MOST:
@@ -87,10 +87,10 @@ def find_entries(
     state = xp.empty(visible, np.uint8)
     kept = xp.empty(tiles, np.int32)
     shape = (-(-tiles // _WARPS),), (32 * _WARPS,)
-    device.kernel("fit_entries.cu", "fit_list_visible")(
+    device.kernel("encode/tile_lists.cu", "fit_list_visible")(
         *shape, *where_seen, *grid, order, visible_start, gaussian, image
     )
-    device.kernel("fit_entries.cu", "fit_mark_entries")(
+    device.kernel("encode/tile_lists.cu", "fit_mark_entries")(
         *shape, *where_seen, visible_start, gaussian, image, derived, where, np.float32(min(margin * LOG2E, 1e9)),
         state, kept,
     )  # fmt: skip
@@ -113,6 +113,6 @@ def _starts(xp: Any, counts: Any, dtype: type) -> Any:
 def bounds_of(device: Device, ordered: Any, keys: int) -> Any:
     """Where every key 0 .. keys - 1 begins in the sorted int32 array: int32 [keys + 1]."""
     start = device.xp.empty(keys + 1, np.int32)
-    kernel = device.kernel("fit_entries.cu", "fit_bounds")
+    kernel = device.kernel("encode/tile_lists.cu", "fit_bounds")
     kernel((keys // 128 + 1,), (128,), ordered, np.int32(len(ordered)), np.int32(keys), start)
     return start

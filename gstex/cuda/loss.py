@@ -10,7 +10,7 @@ from .sums import ColumnSums
 
 __all__ = ["Perceptual"]
 
-_TILE = 16  # texels along an edge of a block of fit_loss.cu
+_TILE = 16  # texels along an edge of a block of encode/perceptual_loss.cu
 
 
 class Perceptual:
@@ -40,12 +40,12 @@ class Perceptual:
         """
         block = (_TILE, _TILE)
         pictures = image, target, importance
-        self._device.kernel("fit_loss.cu", "fit_ssim")(
+        self._device.kernel("encode/perceptual_loss.cu", "fit_ssim")(
             self._grid, block, *pictures, self._taps, *self._size, np.float32(SSIM_SHARE), np.float32(C1),
             np.float32(C2), self._slopes, self._losses,
         )  # fmt: skip
         sums = self._sum(self._losses)
-        self._device.kernel("fit_loss.cu", "fit_ssim_gradient")(
+        self._device.kernel("encode/perceptual_loss.cu", "fit_ssim_gradient")(
             self._grid, block, *pictures, self._slopes, self._taps, *self._size, np.float32(SSIM_SHARE),
             self._v_picture,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from .entries import bounds_of
 
 __all__ = ["Pairs", "find_batches", "find_pairs"]
 
-_WARPS = 4  # of a block of fit_polish_pairs.cu
+_WARPS = 4  # of a block of encode/pairs.cu
 # Most pairs with repetitions that are listed at a time.
 _AT_A_TIME = 2**25
 # Rounds of colouring from one look at whether all have a colour to the next.
@@ -57,7 +57,7 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
         end = min(max(end, begin + 1), count)
         keys = xp.empty(int(first_pair[end] - first_pair[begin]), np.int64)
         if here := int(first_entry[end] - first_entry[begin]):
-            device.kernel("fit_polish_pairs.cu", "fit_list_pairs")(
+            device.kernel("encode/pairs.cu", "fit_list_pairs")(
                 (-(-here // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, start, gaussian, offset,
                 np.int32(first_entry[begin]), np.int32(here), np.int32(count), keys,
             )  # fmt: skip
@@ -75,7 +75,7 @@ def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
     colour = xp.full(count, -1, np.int32)
     while bool((colour < 0).any()):
         for _ in range(_ROUNDS):
-            device.kernel("fit_polish_pairs.cu", "fit_colour")(
+            device.kernel("encode/pairs.cu", "fit_colour")(
                 (-(-count // _WARPS),), (32 * _WARPS,), row, column, np.int32(count), colour
             )
     order = xp.argsort(colour, kind="stable").astype(np.int32)

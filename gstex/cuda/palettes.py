@@ -52,7 +52,7 @@ def _refine(device: Device, values: Any, weight: Any, palette: Any, rounds: int)
     """
     xp, count, size = device.xp, len(values), len(palette)
     defines = {"CHANNELS": values.shape[1]}
-    assign, means = (device.kernel("fit_kmeans.cu", name, defines) for name in ("fit_assign", "fit_means"))
+    assign, means = (device.kernel("encode/kmeans.cu", name, defines) for name in ("fit_assign", "fit_means"))
     entry = xp.empty(count, np.int32)
     grid = (-(-count // _THREADS),), (_THREADS,)
     assign(*grid, values, palette, np.int32(size), np.int32(count), entry)

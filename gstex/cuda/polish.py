@@ -1,4 +1,4 @@
-"""Better codes for what a fit has trained, on the GPU: fit/features.py and fit/search.py.
+"""Better codes for what a fit has trained, on the GPU.
 
 What the CPU does one Gaussian after the other is done in batches of Gaussians that have nothing to do with each other,
 so that the results are as good, and the same every time.
@@ -21,7 +21,7 @@ from .samples import GpuBlend, GpuSamples
 
 __all__ = ["GpuStored", "improve_features", "improve_geometry", "store"]
 
-_WARPS = 4  # of a block of fit_polish_features.cu
+_WARPS = 4  # of a block of encode/refine_features.cu
 _SLOPE_THREADS, _BYTE_THREADS, _MOVE_THREADS = 128, 256, 128
 # Tiles whose weights are held at a time.
 _CHUNK = 2**14
@@ -29,7 +29,7 @@ _CHUNK = 2**14
 
 @dataclass
 class GpuStored:
-    """Features as a file has them; see fit.features.StoredFeatures.
+    """Features as a file has them; see StoredFeatures of the CPU.
 
     lo, step: float32 [C]. last: int32 [C], the largest codes. sizes: entries of every palette, on the host.
     palettes: uint8 [K, C], all of them one after the other. start: int32 [P + 1]. entries: uint32 [N, P].
@@ -71,7 +71,7 @@ def store(quantiser: GpuQuantiser, features: Any) -> GpuStored:
 
 
 def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, palettes_too: bool) -> None:
-    """Lower the error by other entries and codes, in place; see fit.features.improve_features.
+    """Lower the error by other entries and codes, in place; see refine_features of the CPU.
 
     blend: of the samples at these features.
     """
@@ -87,7 +87,7 @@ def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *,
     whole = stored.whole()
     base = whole.copy()
     quadratic = row, column, value, np.int64(len(column))
-    sweep, follow = (samples.kernel("fit_polish_features.cu", name)
+    sweep, follow = (samples.kernel("encode/refine_features.cu", name)
                      for name in ("fit_sweep_features", "fit_follow_gradient"))  # fmt: skip
     moved = xp.zeros(1, np.int32)
     # Of sums of products of shares, which are below the sum of the importance, in 62 bits.
@@ -133,11 +133,11 @@ def _products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: i
     first_channels = xp.asarray(firsts)
     for i, begin in enumerate(bounds[:-1]):
         end = bounds[i + 1]
-        samples.kernel("fit_polish_features.cu", "fit_share_weights")(
+        samples.kernel("encode/refine_features.cu", "fit_share_weights")(
             (-(-(end - begin) // _WARPS),), (32 * _WARPS,), *samples.arguments(blend.derived), blend.total,
             np.int32(begin), np.int32(end), weight,
         )  # fmt: skip
-        samples.kernel("fit_polish_features.cu", "fit_add_products")(
+        samples.kernel("encode/refine_features.cu", "fit_add_products")(
             (-(-count // _WARPS),), (32 * _WARPS,), samples.start, samples.gaussian, samples.image, pairs.by_start,
             pairs.by_gaussian, pairs.tile_of, weight, np.int32(first_entry[i]), np.int32(first_entry[i + 1]),
             samples.target, samples.importance, blend.out, first_channels, np.int32(len(firsts)), pairs.row,
@@ -174,7 +174,7 @@ def _move_bytes(
     start = bounds_of(device, entry[order], size)
     sums = xp.zeros((groups, size, size), np.uint64)
     slopes = xp.empty((size, channels), np.float64)
-    by_entry, slopes_of, move = (samples.kernel("fit_polish_features.cu", name)
+    by_entry, slopes_of, move = (samples.kernel("encode/refine_features.cu", name)
                                  for name in ("fit_sum_by_entry", "fit_entry_slopes", "fit_move_bytes"))  # fmt: skip
     by_entry((-(-count // _WARPS),), (32 * _WARPS,), *quadratic, np.int32(groups), entry, np.int32(size), unit,
              np.int32(count), sums)  # fmt: skip
@@ -187,11 +187,11 @@ def _move_bytes(
 def improve_geometry(
     samples: GpuSamples, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any, sigma_min: float
 ) -> None:
-    """Lower the error by moving geometry codes uint32 [N, 6], in place; see fit.search.improve_geometry.
+    """Lower the error by moving geometry codes uint32 [N, 6], in place; see refine_geometry of the CPU.
 
     blend: of the samples at these codes and features [N, C]; its sums follow the moves.
     """
-    move, pairs = samples.kernel("fit_polish_geometry.cu", "fit_move_codes"), samples.pairs
+    move, pairs = samples.kernel("encode/refine_geometry.cu", "fit_move_codes"), samples.pairs
     moves = samples.device.xp.asarray(MOVES)
     for batch in find_batches(samples.device, pairs.row, pairs.column):
         move((len(batch),), (_MOVE_THREADS,), batch, *samples.arguments(blend.derived), pairs.by_start,

@@ -1,4 +1,4 @@
-"""All points at which a fit is judged, on the GPU: fit/samples.py for arrays of a device."""
+"""All points at which a fit is judged, on the GPU: encode/ops/cpu/sample_points.py for arrays of a device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from .views import GpuSharedView
 __all__ = ["GpuBlend", "GpuSamples", "collect"]
 
 POINTS = TILE * TILE
-_WARPS = 4  # of a block of fit_polish_blend.cu
+_WARPS = 4  # of a block of encode/sample_points.cu
 _MOST = 2**31 - 1  # entries are numbered in int32
 
 
 @dataclass(frozen=True)
 class GpuBlend:
-    """derived: float32 [V, N, 8], see cuda/fit.cuh. total: [T, 64], sum of weights with the background's.
+    """derived: float32 [V, N, 8], see cuda/encode/tile.cuh. total: [T, 64], sum of weights with the background's.
     out: [T, C, 64]. share: [E], the largest share of an entry in a point of its tile."""
 
     derived: Any
@@ -35,7 +35,7 @@ class GpuBlend:
 
 @dataclass(frozen=True)
 class GpuSamples:
-    """Tiles of 64 points of several views, each with the Gaussians that may matter there; see fit.samples.Samples.
+    """Tiles of 64 points of several views, each with the Gaussians that may matter there; see SamplePoints.
 
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
@@ -71,7 +71,7 @@ class GpuSamples:
         return self.device.kernel(file, name, {"CHANNELS": self.channels})
 
     def arguments(self, derived: Any) -> tuple[Any, ...]:
-        """FIT_SAMPLES_PARAMETERS of cuda/fit_polish.cuh; derived: float32 [V, N, 8]."""
+        """FIT_SAMPLES_PARAMETERS of cuda/encode/points.cuh; derived: float32 [V, N, 8]."""
         return (self.view, self.origin, self.start, self.gaussian, self.image, self.faded, derived, self.where,
                 self.extent, np.int32(self.where.shape[1]), np.int32(len(self.view)))  # fmt: skip
 
@@ -80,13 +80,13 @@ class GpuSamples:
         xp, count = self.device.xp, len(geometry)
         derived = xp.empty((len(self.seen), count, 8), np.float32)
         for view, seen in enumerate(self.seen):
-            self.kernel("fit_gather.cu", "fit_derive")(
+            self.kernel("encode/gather.cu", "fit_derive")(
                 (-(-count // 128),), (128,), geometry, *map(np.float32, seen), np.int32(count), derived[view]
             )
         total = xp.empty((len(self.view), POINTS), np.float32)
         out = xp.empty_like(self.target)
         share = xp.empty(len(self.gaussian), np.float32)
-        self.kernel("fit_polish_blend.cu", "fit_samples_blend")(
+        self.kernel("encode/sample_points.cu", "fit_samples_blend")(
             (-(-len(self.view) // _WARPS),), (32 * _WARPS,), *self.arguments(derived), features, background, total,
             out, share,
         )  # fmt: skip
@@ -144,7 +144,7 @@ def collect(
 
 
 def _part(backend: GpuBackend, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
-    """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as fit.samples has them."""
+    """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as the CPU has them."""
     xp, across = backend.device.xp, backend.across
     number = np.arange(len(backend.entries.start) - 1)
     corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)

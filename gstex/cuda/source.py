@@ -21,7 +21,7 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
     """A source of `cuda/`, complete.
 
     Args:
-        file: name in the folder: "decode.cu".
+        file: name in the folder: "decode/mip.cu".
         defines: macros that a kernel is specialised with; they stand before everything else.
 
     Raises:

@@ -8,7 +8,7 @@ from .device import Device
 
 __all__ = ["ColumnSums", "Follower"]
 
-_THREADS = 256  # of a block of fit_sums.cu
+_THREADS = 256  # of a block of encode/sums.cu
 # Most partial sums of a column.
 _PARTS = 64
 
@@ -25,10 +25,10 @@ class ColumnSums:
 
     def __call__(self, values: Any) -> Any:
         """float64 [columns], overwritten by the next call."""
-        self._device.kernel("fit_sums.cu", "fit_sum_rows")(
+        self._device.kernel("encode/sums.cu", "fit_sum_rows")(
             (self._columns, self._parts), (_THREADS,), values, np.int32(self._rows), self._partial
         )
-        self._device.kernel("fit_sums.cu", "fit_sum_partial")(
+        self._device.kernel("encode/sums.cu", "fit_sum_partial")(
             (self._columns,), (_THREADS,), self._partial, np.int32(self._parts), self._result
         )
         return self._result
@@ -47,7 +47,8 @@ class Follower:
 
     def update(self, value: Any, factor: float) -> None:
         """Follow `value`, a float64 of the device, times `factor`."""
-        self._device.kernel("fit_sums.cu", "fit_follow")((1,), (1,), value, np.float64(factor), self._known, self.state)
+        follow = self._device.kernel("encode/sums.cu", "fit_follow")
+        follow((1,), (1,), value, np.float64(factor), self._known, self.state)
 
     def __float__(self) -> float:
         """The mean, when all that was launched is done."""

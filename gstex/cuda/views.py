@@ -51,7 +51,7 @@ class GpuSharedView:
             mse: of mip 0. The view counts fit.shared.WEIGHT, or less where it is far worse than mip 0.
             factor: of that weight.
         """
-        self._device.kernel("fit_sums.cu", "fit_view_weight")(
+        self._device.kernel("encode/sums.cu", "fit_view_weight")(
             (1,), (1,), mse.state, self.mse.state, np.float64(LIMIT), np.float64(WEIGHT * factor), self._weight
         )
         scene = geometry, features, background

@@ -1,4 +1,4 @@
-// The optimiser. Twin: cuda/fit_adam.cu.
+// The optimiser. Twin: cuda/encode/adam.cu.
 
 #include "reals.h"
 #include "ops.h"

@@ -1,5 +1,5 @@
 // The picture of a set of Gaussians, its squared error against another picture, and the gradient. Twin:
-// cuda/fit_blend.cu.
+// cuda/encode/blend.cu.
 
 #include "tile.h"
 

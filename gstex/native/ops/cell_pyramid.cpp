@@ -1,4 +1,4 @@
-// Where a pyramid of cells holds Gaussians (gstex/cells.py). Twin: cuda/fit_cells.cu.
+// Where a pyramid of cells holds Gaussians (gstex/cells.py). Twin: cuda/encode/cell_pyramid.cu.
 
 #include "maths.h"
 #include "ops.h"

@@ -1,4 +1,4 @@
-// Features as entries of codebooks and codes. Twin: cuda/fit_palettes.cu.
+// Features as entries of codebooks and codes. Twin: cuda/encode/codebooks.cu.
 
 #include "codebooks.h"
 

@@ -1,5 +1,5 @@
 // Before and after the tiles of a step: what tiles need of a Gaussian, and the sums over the rows that tiles wrote.
-// Twin: cuda/fit_gather.cu.
+// Twin: cuda/encode/gather.cu.
 
 #include "maths.h"
 #include "tile.h"

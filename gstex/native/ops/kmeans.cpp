@@ -1,4 +1,4 @@
-// Rounds of k-means with weights, for codebooks. Twin: cuda/fit_kmeans.cu.
+// Rounds of k-means with weights, for codebooks. Twin: cuda/encode/kmeans.cu.
 
 #include "codebooks.h"
 

@@ -1,5 +1,5 @@
 // What the geometry codes of a level mean: a row of `levels` [L, LEVEL_FIELDS], made by gstex/encode/quantisation.
-// Twin: cuda/fit_levels.cuh.
+// Twin: cuda/encode/levels.cuh.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// The perceptual loss and its gradient: see gstex/encode/loss.py. Twin: cuda/fit_loss.cu.
+// The perceptual loss and its gradient: see gstex/encode/loss.py. Twin: cuda/encode/perceptual_loss.cu.
 //
 // Channel by channel and block by block, in two passes: means under the window, SSIM and its derivatives by them; then
 // the transpose of the means, whose window is the same.

@@ -1,4 +1,4 @@
-// Pictures as the kernels read them. Twin: cuda/fit_target.cu, which reads them as they are.
+// Pictures as the kernels read them. Twin: cuda/encode/picture.cu, which reads them as they are.
 
 #include "tile.h"
 

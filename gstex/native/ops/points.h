@@ -1,4 +1,4 @@
-// All points at which a fit is judged (gstex/encode/sample_points): tiles of several views. Twin: cuda/fit_polish.cuh.
+// All points at which a fit is judged (gstex/encode/sample_points): tiles of several views. Twin: cuda/encode/points.cuh.
 
 #pragma once
 

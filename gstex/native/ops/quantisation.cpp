@@ -1,4 +1,4 @@
-// From ideal parameters to the codes of a record and back. Twin: cuda/fit_codes.cu.
+// From ideal parameters to the codes of a record and back. Twin: cuda/encode/quantisation.cu.
 
 #include "levels.h"
 #include "maths.h"

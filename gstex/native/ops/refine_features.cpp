@@ -1,4 +1,4 @@
-// Better entries, codes and bytes of codebooks for fixed shapes. Twin: cuda/fit_polish_features.cu.
+// Better entries, codes and bytes of codebooks for fixed shapes. Twin: cuda/encode/refine_features.cu.
 //
 // E(f + d) = E(f) + sum over i of gradient_i d_i + sum over i, j of A_ij d_i d_j, channel by channel. Whoever changes
 // works out its gradient anew from how far its neighbours have moved since `base`, so that nothing is added up by

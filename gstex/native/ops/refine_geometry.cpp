@@ -1,4 +1,4 @@
-// Better geometry codes: every Gaussian tries the neighbours of its codes. Twin: cuda/fit_polish_geometry.cu.
+// Better geometry codes: every Gaussian tries the neighbours of its codes. Twin: cuda/encode/refine_geometry.cu.
 //
 // A move changes one Gaussian's weight at a point by d. With the sum of weights S the value there moves by d / (S + d)
 // times what the feature is away from it: the rise of the squared error needs nothing of the other Gaussians. The

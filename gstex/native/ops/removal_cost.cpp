@@ -1,4 +1,4 @@
-// What each Gaussian is worth, and where the error is. Twin: cuda/fit_removal.cu.
+// What each Gaussian is worth, and where the error is. Twin: cuda/encode/removal_cost.cu.
 
 #include "tile.h"
 

@@ -1,4 +1,4 @@
-// Which Gaussians the tiles evaluate. Twin: cuda/fit_entries.cu.
+// Which Gaussians the tiles evaluate. Twin: cuda/encode/tile_lists.cu.
 //
 // Count what is visible in every tile, by cells alone; then list it and keep what matters there.
 

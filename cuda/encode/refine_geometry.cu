@@ -1,10 +1,11 @@
-// Better geometry codes: every Gaussian tries the neighbours of its codes. gstex/fit/search.py on the GPU.
+// Better geometry codes: every Gaussian tries the neighbours of its codes. Twin:
+// gstex/native/ops/refine_geometry.cpp.
 
-#include "fit_levels.cuh"
-#include "fit_polish.cuh"
+#include "encode/levels.cuh"
+#include "encode/points.cuh"
 
 #define CODES 6
-#define MOVES 30 // of gstex/fit/search.py
+#define MOVES 30 // of gstex/encode/ops/cpu/refine_geometry.py
 #define THREADS 128
 #define WARPS (THREADS / 32)
 #define VIEWS 8        // at most
@@ -80,7 +81,7 @@ static __device__ __forceinline__ float weight_of(const float *derived, const Pl
 // The Gaussians of a batch, no two of which share a tile, make the best of their moves if it lowers the error.
 //
 // batch: one a block of THREADS. by_start, by_gaussian: entries of a Gaussian, tile by tile. tile_of: [E].
-// moves: [MOVES, 6]. scale: [V, 2] and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see fit_codes.cu.
+// moves: [MOVES, 6]. scale: [V, 2] and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see encode/quantisation.cu.
 // least: no move makes a log sigma smaller than that. target, importance: [T, C, 64]. features: [N, C]. codes: [N, 6];
 // total [T, 64] and out [T, C, 64] follow.
 extern "C" __global__ void __launch_bounds__(THREADS)

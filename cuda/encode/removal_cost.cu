@@ -1,8 +1,9 @@
-// What each Gaussian is worth, and where the error is: `removal` of gstex/fit/kernels.py.
+// What each Gaussian is worth, and where the error is: twin of
+// gstex/native/ops/removal_cost.cpp.
 //
 // Block: 32 REMOVAL_WARPS, a warp a tile. Grid: tiles / REMOVAL_WARPS, rounded up.
 
-#include "fit.cuh"
+#include "encode/tile.cuh"
 
 #define REMOVAL_WARPS 2
 // A point in shared memory, in units of 16 bytes: value [C], importance [C], error [C], 1 / sum of weights.

@@ -1,7 +1,7 @@
-// Fetches all texels of a mip, a thread a texel, whatever the mip holds: where decode.cu does not apply. And counts
+// Fetches all texels of a mip, a thread a texel, whatever the mip holds: where decode/mip.cu does not apply. And counts
 // what a fetch looks at.
 
-#include "evaluate.cuh"
+#include "decode/evaluate.cuh"
 
 #define THREADS 128
 // Blocks that should run on a multiprocessor at once: as many as there are registers for.

@@ -1,8 +1,8 @@
 // Pictures at the points of a step, for what wants them outside of the kernels of the blend.
 
-#include "fit.cuh"
+#include "encode/tile.cuh"
 
-// tiled: [T, C, 64], the picture [H, W, C] at the jittered texel centres, as `to_tiles` of gstex/fit/kernels.py.
+// tiled: [T, C, 64], the picture [H, W, C] at the jittered texel centres, as gstex/native/ops/picture.cpp reads it.
 // only_inside: points of texels outside the picture get 0, otherwise what wrapping or clamping gives. A thread a point.
 extern "C" __global__ void fit_to_tiles(const float *picture, const float *jitter, int tiles, int across, int width,
                                         int height, int repeat, int only_inside, float *tiled) {

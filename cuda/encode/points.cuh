@@ -1,8 +1,8 @@
-// All points at which a fit is judged, at once: gstex/fit/samples.py. What stands in a file is improved there.
+// All points at which a fit is judged, at once: gstex/encode/ops/cpu/sample_points.py. What stands in a file is improved there.
 //
 // T tiles of 64 points, of several views; E entries, tile by tile; V views; N Gaussians; C = CHANNELS.
 
-#include "fit.cuh"
+#include "encode/tile.cuh"
 
 // view: [T]. origin: [T, 2], a tile's first point in texels of its view. start: [T + 1]. gaussian: [E]. image: [E, 2].
 // faded: [E]. derived: [V, N, 8] and where: [V, N, 4], as every view sees the Gaussians (FitScene). extent: [V, 2], in

@@ -2,7 +2,7 @@
 //
 // All sums are made in an order that depends on nothing but the number of rows, so that equal steps are equal bytes.
 
-#include "fit.cuh"
+#include "encode/tile.cuh"
 
 // Lanes that a row of sums takes, a power of two.
 #define ROW_LANES (FIT_SUMS <= 8 ? 8 : FIT_SUMS <= 16 ? 16 : 32)

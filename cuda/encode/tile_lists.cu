@@ -1,4 +1,4 @@
-// Which Gaussians the tiles have to evaluate: gstex/fit/tiles.py in three passes.
+// Which Gaussians the tiles have to evaluate: gstex/native/ops/tile_lists.cpp in three passes.
 //
 // Count what is visible in every tile, by cells alone; list it; mark what matters there. And where the runs of a sorted
 // array begin, which index cells and Gaussians.
@@ -155,7 +155,7 @@ static __device__ __forceinline__ float score_of(const Staged &g, int column, in
 
 // state: [E], 0 for a visible entry that does not matter, 1 for one that does, 2 if it fades somewhere in the tile.
 // kept: [T], how many matter. margin: distance in log2 of the largest weight at a point from which on one does not.
-// derived, where: see fit.cuh. A warp a tile.
+// derived, where: see encode/tile.cuh. A warp a tile.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
 fit_mark_entries(int tiles, int across, int width, int height, const long long *visible_start, const int *gaussian,
                  const signed char *image, const float *derived, const float *where, float margin,

@@ -1,6 +1,6 @@
 // What the kernels of the fit share: the points of a tile, the pictures there, and a Gaussian as a tile sees it.
 //
-// The maths is that of gstex/fit/kernels.py. A warp works on a tile of 8x8 points and needs no other warp. It looks at
+// The maths is that of gstex/native/ops/tile.h. A warp works on a tile of 8x8 points and needs no other warp. It looks at
 // a tile in two ways:
 // - a lane is two points, and all lanes go through the Gaussians together (sums over Gaussians: the picture);
 // - a lane is a Gaussian, and all lanes go through the 64 points together (sums over points: the gradients). So no sum

@@ -2,7 +2,7 @@
 //
 // TOP_K 0: for files with K = 0, without a list of the heaviest.
 
-#include "format.cuh"
+#include "decode/format.cuh"
 
 #ifndef TOP_K
 #define TOP_K 1

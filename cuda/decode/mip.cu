@@ -8,9 +8,9 @@
 // A tile looks at more cells than each of its texels. The fade, which is 0 outside the 3x3 cells around a Gaussian's
 // own, gives every texel exactly those that are its own.
 //
-// The host takes another way (fetch.cu) where a mip has more cells than texels, holds texels, or K > 0.
+// The host takes another way (decode/fetch.cu) where a mip has more cells than texels, holds texels, or K > 0.
 
-#include "format.cuh"
+#include "decode/format.cuh"
 
 #define TILE_WIDTH GSTEX_TILE
 #define LANE_ROWS (32 / TILE_WIDTH) // what the lanes of a warp cover at once

@@ -1,8 +1,9 @@
-// The picture of a set of Gaussians, its squared error against another picture, and the gradient: gstex/fit/kernels.py.
+// The picture of a set of Gaussians, its squared error against another picture, and the gradient. Twin:
+// gstex/native/ops/blend.cpp.
 //
 // Block: FIT_THREADS, a warp a tile. Grid: tiles / FIT_WARPS, rounded up.
 
-#include "fit.cuh"
+#include "encode/tile.cuh"
 
 // A point in shared memory, in units of 16 bytes: dL/dvalue [C], -sum over c of dL/dvalue value, 1 / sum of weights.
 #define POINT_QUADS ((FIT_CHANNELS + 2 + 3) / 4)

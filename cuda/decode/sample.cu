@@ -2,7 +2,7 @@
 //
 // MODE 1: at levels of detail. 2: across footprints. 0: at mip 0.
 
-#include "evaluate.cuh"
+#include "decode/evaluate.cuh"
 
 #ifndef MODE
 #define MODE 2

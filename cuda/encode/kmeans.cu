@@ -1,4 +1,4 @@
-// Rounds of k-means with weights, for palettes: `_refine` of gstex/fit/palettes.py. N values of C = CHANNELS numbers.
+// Rounds of k-means with weights, for palettes: twin of gstex/native/ops/kmeans.cpp. N values of C = CHANNELS numbers.
 
 #ifndef CHANNELS
 #define CHANNELS 4

@@ -1,4 +1,4 @@
-// Better entries, codes and bytes of palettes for fixed shapes: gstex/fit/features.py on the GPU.
+// Better entries, codes and bytes of palettes for fixed shapes. Twin: gstex/native/ops/refine_features.cpp.
 //
 // E(f + d) = E(f) + sum over i of gradient_i d_i + sum over i, j of A_ij d_i d_j, channel by channel. Whoever changes
 // works out its gradient anew from how far its neighbours have moved since `base`, so nothing is added up by several
@@ -8,7 +8,7 @@
 // [pairs], the neighbours of every Gaussian in CSR form, sorted, itself among them. value: [G, pairs], A. group: [C].
 // gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps. step: [C].
 
-#include "fit_polish.cuh"
+#include "encode/points.cuh"
 
 // Normalised weights of the entries of tiles first_tile .. last_tile - 1, weight [entries, 64]. A warp a tile.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)

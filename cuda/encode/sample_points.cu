@@ -1,6 +1,6 @@
 // The picture at all points, and what its entries have of it. A warp a tile; grid: tiles / FIT_WARPS, rounded up.
 
-#include "fit_polish.cuh"
+#include "encode/points.cuh"
 
 // total: [T, 64], sums of weights with the background's. out: [T, C, 64]. share: [E], the largest share of an entry in
 // a point of its tile. features: [N, C]. background: [C].

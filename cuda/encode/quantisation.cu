@@ -1,11 +1,11 @@
-// From ideal parameters to the codes of a record and back: `Quantiser` of gstex/fit/quantise.py, step by step in its
-// precisions, so that the codes are the same.
+// From ideal parameters to the codes of a record and back: gstex/native/ops/quantisation.cpp, step by step in
+// its precisions, so that the codes are the same.
 //
-// placement: [N, 3], level and cell. levels: see fit_levels.cuh. tan_22_5: of half the largest rotation. A thread a
+// placement: [N, 3], level and cell. levels: see encode/levels.cuh. tan_22_5: of half the largest rotation. A thread a
 // Gaussian.
 
 #include "gstex.cuh"
-#include "fit_levels.cuh"
+#include "encode/levels.cuh"
 
 #define HALF_PI 1.57079632679489661923
 
