@@ -24,8 +24,8 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "fit", "format", "cuda", "cells.py", "constants.py", "exp2.py", "compression.py", "decode.py", "filtering.py",
-    "metrics.py", "packing.py", "resources.py", "sampling.py", "shading.py", "srgb.py", "texture.py",
+    "fit", "format", "cuda", "cells.py", "constants.py", "exp2.py", "compression.py", "decode", "filtering.py",
+    "metrics.py", "packing.py", "native", "resources.py", "shading.py", "srgb.py", "texture.py",
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 
@@ -36,7 +36,8 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
     digest = hashlib.sha256(f"numpy {np.__version__} numba {numba.__version__}".encode() if libraries else b"")
     for name in sources:
         path = package / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        files = [f for f in path.rglob("*") if f.suffix in (".py", ".h", ".cpp")] if path.is_dir() else [path]
+        for file in sorted(files):
             content = file.read_bytes()
             digest.update(f"\n{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]

@@ -63,9 +63,18 @@ def shared(first: Result, task: Task, *, own_values: bool) -> tuple[float, float
     image = backend.render(geometry, features, background, NO_JITTER)[0]
     counts = [np.bincount(placement[placement[:, 0] == i, 1] + placement[placement[:, 0] == i, 2] * nx,
                           minlength=nx * ny).reshape(ny, nx) for i, (nx, ny) in enumerate(cells.cells)]  # fmt: skip
-    mean, _ = gstex.format.candidate_stats(width, height, task.repeat, counts)
+    mean = sum(_mean_candidates(width, height, task.repeat, level) for level in counts)
     byte_count = int(first.coding.channel_bits.sum()) * len(geometry) // 8 if own_values else 0
     return metrics.psnr(image.clip(0, 1), task.image, task.importance), mean, byte_count
+
+
+def _mean_candidates(width: int, height: int, repeat: bool, counts: np.ndarray) -> float:
+    """Gaussians of a level in the 3x3 cells around a texel, on average. counts: [cells_y, cells_x]."""
+    padded = np.pad(counts, 1, mode="wrap" if repeat else "constant")
+    sums = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).sum(axis=(2, 3))
+    rows, columns = ((2 * np.arange(size) + 1) * n // (2 * size) for size, n in zip((height, width), counts.shape,
+                                                                                  strict=True))  # fmt: skip
+    return float(sums[np.ix_(rows, columns)].mean())
 
 
 @click.command()

@@ -67,5 +67,6 @@ class Arrays {
 void bind_runtime(nb::module_ &m);
 void bind_maths(nb::module_ &m);
 void bind_blend(nb::module_ &m);
+void bind_decoder(nb::module_ &m);
 
 } // namespace gstex

@@ -41,4 +41,5 @@ NB_MODULE(_core, m) {
     bind_runtime(m);
     bind_maths(m);
     bind_blend(m);
+    bind_decoder(m);
 }
