@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .decode import FileLevels, decode_texels, sample_at, sample_grid
+from .decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
 from .errors import UsageError
 from .format import MaterialTable, open_file, palette_words, validate, write_file
 from .format.layout import MAX_SIZE, mip_size
-from .material import write_maps
+from .material import plan_maps, write_maps
 
 
 class Texture:
@@ -87,7 +87,7 @@ class Texture:
             channels in the order of metadata["material"]["channels"].
 
         Raises:
-            UsageError: no such mip, or too many texels.
+            UsageError: no such mip. LimitError: too many texels.
         """
         self._check_mip(mip)
         return decode_texels(self._table, mip, max_texels=max_texels)
@@ -143,7 +143,7 @@ class Texture:
             float32 [height, width, C], encoded like `decode`.
 
         Raises:
-            UsageError: a size beyond 1..16384, an unknown filter, or too many texels.
+            UsageError: a size beyond 1..16384, or an unknown filter. LimitError: too many texels.
         """
         if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
             raise UsageError(f"size: got {width}x{height}, expected 1..{MAX_SIZE} each")
@@ -159,24 +159,36 @@ class Texture:
         return self.file_bytes
 
     def write_maps(
-        self, out_dir: str | Path, *, mip: int = 0, size: tuple[int, int] | None = None
+        self,
+        out_dir: str | Path,
+        *,
+        mip: int = 0,
+        size: tuple[int, int] | None = None,
+        max_texels: int | None = None,
     ) -> list[Path]:
         """Write every map under its original file name into `out_dir` and return the paths.
 
         Args:
             mip: level of detail; a map that was smaller than others stays smaller than they.
             size: (width, height) of every map instead, see `resized`; not together with a mip.
+            max_texels: as of `decode`; of the stack, and of all maps together.
 
         Raises:
             UsageError: no such mip, a size out of range, or both. FormatError: the metadata does not describe
-            the maps. OutputError: a file cannot be written.
+            the maps. LimitError: too many texels. OutputError: a file cannot be written.
         """
-        if size is None:
-            return write_maps(self.material, self.decode(mip), Path(out_dir), mip=mip)
-        if mip:
+        if size is not None and mip:
             raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
-        width, height = size
-        return write_maps(self.material, self.resized(width, height), Path(out_dir), size=(height, width))
+        self._check_mip(mip)
+        # Before anything is allocated: the sizes of the maps come from the metadata.
+        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        shape = None if size is None else (size[1], size[0])
+        check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
+        if size is None:
+            stack = self.decode(mip, max_texels=max_texels)
+        else:
+            stack = self.resized(*size, max_texels=max_texels)
+        return write_maps(plan, stack, Path(out_dir), mip=mip, size=shape)
 
     @property
     def material(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ much from the same words holds a `gstex.Texture`, or what `gstex.format.validate
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import LimitError
 from ..format import MaterialTable, mip_size, validate
 
 __all__ = ["MOST_TEXELS", "check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
@@ -22,18 +22,18 @@ def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:
     return mip_size(height, mip), mip_size(width, mip), int(words[3]) & 0xFF
 
 
-def check_texels(width: int, height: int, channels: int, max_texels: int | None) -> None:
-    """Raise a UsageError if an image has more texels, counted in every channel, than are allowed.
+def check_texels(count: int, what: str, max_texels: int | None) -> None:
+    """Raise a LimitError if there are more texels, counted in every channel, than may be decoded.
 
     Args:
+        what: whose they are, such as "16x16 in 3 channels".
         max_texels: the most; None for MOST_TEXELS.
     """
     most = MOST_TEXELS if max_texels is None else max_texels
-    count = width * height * channels
     if count > most:
-        raise UsageError(
-            f"texels: got {width}x{height} in {channels} channels, {count} in all, expected at most {most}; if the file is to "
-            "be trusted, raise it with max_texels (--max-texels on the command line)"
+        raise LimitError(
+            f"texels: got {count} ({what}), expected at most {most}; if you trust the file, allow more with "
+            "--max-texels (max_texels in Python)"
         )
 
 
@@ -56,12 +56,12 @@ def decode_texels(
         float32 [height, width, C] in 0..1, row 0 = top.
 
     Raises:
-        FormatError: the words break a rule of docs/format.md. UsageError: too many texels.
+        FormatError: the words break a rule of docs/format.md. LimitError: too many texels.
     """
     table = _table_of(source)
     channels = len(table.header.channel_bits)
     x, y, width, height = rectangle or (0, 0, mip_size(table.header.width, mip), mip_size(table.header.height, mip))
-    check_texels(width, height, channels, max_texels)
+    check_texels(width * height * channels, f"{width}x{height} in {channels} channels", max_texels)
     out = np.empty((height, width, channels), np.float32)
     table.section.decode(mip, x, y, out)
     return out

@@ -124,7 +124,8 @@ def sample_grid(levels: Levels, width: int, height: int, *, max_texels: int | No
     Returns:
         float32 [height, width, C] in 0..1, encoded as stored.
     """
-    check_texels(width, height, levels.channels, max_texels)
+    count = width * height * levels.channels
+    check_texels(count, f"{width}x{height} in {levels.channels} channels", max_texels)
     out = np.empty((height, width, levels.channels), np.float32)
     u = (np.arange(width) + 0.5) / width
     rows = max(1, _POINTS_AT_ONCE // width)
