@@ -184,10 +184,8 @@ class Texture:
         plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
         shape = None if size is None else (size[1], size[0])
         check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
-        if size is None:
-            stack = self.decode(mip, max_texels=max_texels)
-        else:
-            stack = self.resized(*size, max_texels=max_texels)
+        limit = {"max_texels": max_texels}
+        stack = self.decode(mip, **limit) if size is None else self.resized(*size, **limit)
         return write_maps(plan, stack, Path(out_dir), mip=mip, size=shape)
 
     @property
