@@ -166,11 +166,14 @@ static int exercise(const uint8_t *data, size_t size) {
         expect(scratch != 0 && (const uint8_t *)file.json + file.json_bytes == bytes + size, "sections that leave a rest");
         sound = gstex_validate(words, file.word_count, scratch, &material, &error);
         if (sound) {
+            uint32_t *used = (uint32_t *)copy_of(words, 4 * (size_t)material.word_count); // nothing behind the guard word
             expect(error.rule == GSTEX_OK, "an error about a sound file");
             memset(&again, 0, sizeof again); // what is between members, too
-            gstex_open(words, &again);
+            gstex_open(used, &again);
+            material.words = used;
             expect(memcmp(&material, &again, sizeof material) == 0, "a material that opens to another");
-            exercise_material(&material, scratch, error.rule + 17u);
+            exercise_material(&material, scratch, 17);
+            free(used);
         } else {
             check_error(&error);
         }
