@@ -6,6 +6,7 @@
     │   └── AmbiguousError      several readings of a folder; the message shows the --map to type
     ├── FormatError             a .gstex file breaks a rule of docs/format.md
     │   └── VersionError        a .gstex file of a newer version
+    ├── LimitError              a file stands for more texels than may be decoded; the message names the option
     ├── OutputError             the output cannot be written
     ├── BudgetError             the byte budget cannot be met
     ├── ExtraError              an optional package is missing; the message says what to install
@@ -24,6 +25,7 @@ __all__ = [
     "FormatError",
     "GraphicsError",
     "GstexError",
+    "LimitError",
     "MaterialError",
     "MismatchError",
     "OutputError",
@@ -58,6 +60,10 @@ class FormatError(GstexError):
 
 class VersionError(FormatError):
     """A .gstex file was written by a newer version of the format."""
+
+
+class LimitError(GstexError):
+    """A file stands for more texels than may be decoded; the message names the option that raises the limit."""
 
 
 class OutputError(GstexError):

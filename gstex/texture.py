@@ -6,66 +6,67 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import decode
-from .errors import GstexError, UsageError
-from .format import PackedLevel, PackedMip, PackedSharedMip, candidate_stats, palette_words, unpack
-from .format.container import read_file, write_file
-from .format.layout import HEADER_FIXED_WORDS, MAX_SIZE, mip_size
-from .material import write_maps
-from .sampling import FileLevels, sample_at, sample_grid
+from .decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
+from .errors import UsageError
+from .format import MaterialTable, open_file, palette_words, validate, write_file
+from .format.layout import MAX_SIZE, mip_size
+from .material import plan_maps, write_maps
 
 
 class Texture:
     """One material as Gaussians, as `compress` makes it and `load` reads it.
 
-    words: uint32 [n], the GPU section, read-only.
+    words: uint32 [n], the GPU section, read-only; or what `gstex.format.validate` made of it.
     metadata: the JSON part of the file (docs/format.md, "Metadata").
     file_bytes: size on disk, None before it is saved or loaded.
+
+    Raises:
+        FormatError: the words break a rule of docs/format.md.
     """
 
     def __init__(
         self,
-        words: np.ndarray,
+        words: np.ndarray | MaterialTable,
         metadata: dict[str, Any],
         *,
         file_bytes: int | None = None,
         run: dict[str, Any] | None = None,
     ):
-        self.words = words
+        self._table = words if isinstance(words, MaterialTable) else validate(words)
+        self.words = self._table.words
         self.metadata = metadata
         self.file_bytes = file_bytes
         self._run = run or {}
-        self._packed = unpack(words)
 
     @property
     def width(self) -> int:
         """Texels of mip 0 across."""
-        return self._packed.width
+        return self._table.header.width
 
     @property
     def height(self) -> int:
         """Texels of mip 0 down."""
-        return self._packed.height
+        return self._table.header.height
 
     @property
     def channels(self) -> int:
         """Channels of the stack, constant ones included."""
-        return len(self._packed.channel_bits)
+        return len(self._table.header.channel_bits)
 
     @property
     def mip_count(self) -> int:
         """Mips in the file."""
-        return len(self._packed.mips)
+        return self._table.header.mip_count
 
     @property
     def wrap(self) -> str:
         """'repeat' or 'clamp'."""
-        return "repeat" if self._packed.repeat else "clamp"
+        return "repeat" if self._table.header.repeat else "clamp"
 
     @property
     def sampling(self) -> str:
         """'direct' or 'bilinear': the way of sampling the file was fitted for."""
-        return "bilinear" if self._packed.bilinear else "direct"
+        return "bilinear" if self._table.header.bilinear else "direct"
 
     @property
     def report(self) -> dict[str, Any]:
@@ -73,21 +74,23 @@ class Texture:
         `compress` how long it took and where it ran."""
         return {**self._object("report"), "file_bytes": self.file_bytes, **self._run}
 
-    def decode(self, mip: int = 0) -> np.ndarray:
+    def decode(self, mip: int = 0, *, max_texels: int | None = None) -> np.ndarray:
         """Fetch all texels.
 
         Args:
             mip: level of detail, 0 .. mip_count - 1.
+            max_texels: the most texels, counted in every channel, that may be decoded; None for 2^28, which take
+                1 GB. A small file can stand for many more.
 
         Returns:
             float32 [H, W, C] in 0..1, row 0 = top, in the encoding of the source maps (colour stays sRGB);
             channels in the order of metadata["material"]["channels"].
 
         Raises:
-            UsageError: no such mip.
+            UsageError: no such mip. LimitError: too many texels.
         """
         self._check_mip(mip)
-        return decode.decode_mip(self.words, mip)[0]
+        return decode_texels(self._table, mip, max_texels=max_texels)
 
     def sample(
         self,
@@ -127,19 +130,24 @@ class Texture:
             duv = _checked("duv", duv, (count, 2, 2))
         return sample_at(self._levels(filter), points, lod=lod, duv=duv)
 
-    def resized(self, width: int, height: int, filter: str | None = None) -> np.ndarray:
+    def resized(
+        self, width: int, height: int, filter: str | None = None, *, max_texels: int | None = None
+    ) -> np.ndarray:
         """The whole texture at another size, larger or smaller: every texel samples its centre with its own
         area as the footprint.
+
+        Args:
+            max_texels: as of `decode`.
 
         Returns:
             float32 [height, width, C], encoded like `decode`.
 
         Raises:
-            UsageError: a size beyond 1..16384, or an unknown filter.
+            UsageError: a size beyond 1..16384, or an unknown filter. LimitError: too many texels.
         """
         if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
             raise UsageError(f"size: got {width}x{height}, expected 1..{MAX_SIZE} each")
-        return sample_grid(self._levels(filter), width, height)
+        return sample_grid(self._levels(filter), width, height, max_texels=max_texels)
 
     def save(self, path: str | Path) -> int:
         """Write the file (through a temporary one beside it) and return its size in bytes.
@@ -151,24 +159,36 @@ class Texture:
         return self.file_bytes
 
     def write_maps(
-        self, out_dir: str | Path, *, mip: int = 0, size: tuple[int, int] | None = None
+        self,
+        out_dir: str | Path,
+        *,
+        mip: int = 0,
+        size: tuple[int, int] | None = None,
+        max_texels: int | None = None,
     ) -> list[Path]:
         """Write every map under its original file name into `out_dir` and return the paths.
 
         Args:
             mip: level of detail; a map that was smaller than others stays smaller than they.
             size: (width, height) of every map instead, see `resized`; not together with a mip.
+            max_texels: as of `decode`; of the stack, and of all maps together.
 
         Raises:
             UsageError: no such mip, a size out of range, or both. FormatError: the metadata does not describe
-            the maps. OutputError: a file cannot be written.
+            the maps. LimitError: too many texels. OutputError: a file cannot be written.
         """
-        if size is None:
-            return write_maps(self.material, self.decode(mip), Path(out_dir), mip=mip)
-        if mip:
+        if size is not None and mip:
             raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
-        width, height = size
-        return write_maps(self.material, self.resized(width, height), Path(out_dir), size=(height, width))
+        self._check_mip(mip)
+        # Before anything is allocated: the sizes of the maps come from the metadata.
+        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        shape = None if size is None else (size[1], size[0])
+        check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
+        if size is None:
+            stack = self.decode(mip, max_texels=max_texels)
+        else:
+            stack = self.resized(*size, max_texels=max_texels)
+        return write_maps(plan, stack, Path(out_dir), mip=mip, size=shape)
 
     @property
     def material(self) -> dict[str, Any]:
@@ -177,58 +197,37 @@ class Texture:
 
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
-        packed = self._packed
-        mips = [self._mip_info(number) for number in range(self.mip_count)]
+        header = self._table.header
         return {
-            "width": packed.width,
-            "height": packed.height,
+            "width": header.width,
+            "height": header.height,
             "channels": self.channels,
-            "channel_bits": [int(b) for b in packed.channel_bits],
-            "varying": [bool(v) for v in packed.varying],
-            "palettes": [self._palette_info(palette) for palette in packed.palettes],
+            "channel_bits": header.channel_bits.tolist(),
+            "varying": header.varying.tolist(),
+            "palettes": [
+                {"entries": 1 << bits, "bits": bits, "bytes": 4 * palette_words([bits], header.varying_count)}
+                for bits in header.palette_bits
+            ],
             "wrap": self.wrap,
             "sampling": self.sampling,
-            "top_k": packed.top_k,
+            "top_k": header.top_k,
             "file_bytes": self.file_bytes,
             "gpu_bytes": 4 * len(self.words),
-            "mips": mips,
+            "mips": [self._mip_info(number) for number in range(self.mip_count)],
             "generator": self.metadata.get("generator"),
             "fit": self._object("fit"),
             "report": self._object("report"),
             "maps": self.material.get("channels", []),
         }
 
-    def _palette_info(self, palette: np.ndarray) -> dict[str, int]:
-        """One entry of info()["palettes"]."""
-        entries, varying = palette.shape
-        bits = entries.bit_length() - 1
-        return {"entries": entries, "bits": bits, "bytes": 4 * palette_words([bits], varying)}
-
     def _mip_info(self, number: int) -> dict[str, Any]:
         """One entry of info()["mips"]. bytes: of its block, index and records or texels."""
-        packed = self._packed
-        mip = packed.mips[number]
-        width, height = mip_size(packed.width, number), mip_size(packed.height, number)
-        first = HEADER_FIXED_WORDS + number
-        end = int(self.words[first + 1]) if number + 1 < self.mip_count else int(self.words[4]) - 1
-        facts: dict[str, Any] = {"width": width, "height": height, "bytes": 4 * (end - int(self.words[first]))}
-        # The levels whose Gaussians a texel sees, and those that are this mip's own.
-        seen: tuple[PackedLevel, ...] = ()
-        own: tuple[PackedLevel, ...] = ()
-        stored_as = "texels"
-        if isinstance(mip, PackedMip):
-            seen = own = mip.levels
-            stored_as = "gaussians"
-        elif isinstance(mip, PackedSharedMip):
-            first_mip = packed.mips[0]
-            assert isinstance(first_mip, PackedMip)  # or it would have been refused
-            seen = first_mip.levels
-            stored_as = "mip 0"
-        mean, most = candidate_stats(width, height, packed.repeat, [_cell_counts(level) for level in seen])
+        mip = self._table.mips[number]
+        mean, most = self._table.candidate_stats(number)
         levels = [
             {
                 "cells": [level.layout.cells_x, level.layout.cells_y],
-                "gaussians": len(level.cell),
+                "gaussians": level.count,
                 "regular": level.layout.regular,
                 "record_bits": level.layout.stride,
                 "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
@@ -236,12 +235,14 @@ class Texture:
                 "scale_bits": level.layout.scale_bits,
                 "amplitude_bits": level.layout.amplitude_bits,
             }
-            for level in own
+            for level in mip.levels
         ]
         return {
-            **facts,
-            "stored_as": stored_as,
-            "gaussians": sum(len(level.cell) for level in own),
+            "width": mip_size(self.width, number),
+            "height": mip_size(self.height, number),
+            "bytes": 4 * mip.words,
+            "stored_as": "texels" if mip.raw else "gaussians" if mip.filter is None else "mip 0",
+            "gaussians": sum(level.count for level in mip.levels),
             "candidates_mean": mean,
             "candidates_max": most,
             "levels": levels,
@@ -256,7 +257,7 @@ class Texture:
         filter = filter or self.sampling
         if filter not in ("direct", "bilinear"):
             raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
-        return FileLevels(self.words, four_fetches=filter == "bilinear")
+        return FileLevels(self._table, four_fetches=filter == "bilinear")
 
     def _check_mip(self, mip: int) -> None:
         if not 0 <= mip < self.mip_count:
@@ -275,22 +276,12 @@ def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.nda
     return array
 
 
-def _cell_counts(level) -> np.ndarray:
-    layout = level.layout
-    counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
-    return counts.reshape(layout.cells_y, layout.cells_x)
-
-
 def load(path: str | Path) -> Texture:
     """Read a .gstex file.
 
     Raises:
-        FormatError: the file breaks a rule of docs/format.md; VersionError: it is of a newer version.
-        GstexError: it cannot be opened.
+        FormatError: the file cannot be read or breaks a rule of docs/format.md. VersionError: it is of another
+        version.
     """
-    words, metadata = read_file(Path(path))
-    try:
-        size = Path(path).stat().st_size
-    except OSError as error:
-        raise GstexError(f"{path}: cannot be read: {error.strerror}") from error
-    return Texture(words, metadata, file_bytes=size)
+    table, metadata, size = open_file(Path(path))
+    return Texture(table, metadata, file_bytes=size)

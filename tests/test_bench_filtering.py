@@ -12,9 +12,9 @@ from PIL import Image
 from random_material import make_layout, make_material
 
 import gstex
+from gstex.decode import sample_at
 from gstex.format import pack
 from gstex.material import load_material
-from gstex.sampling import sample_at
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 from gstex.texture import Texture
 
@@ -80,7 +80,7 @@ def test_the_truth_averages_light_data_and_directions(tmp_path: Path) -> None:
 
 def test_pictures_are_filtered_in_linear_light() -> None:
     mips = [np.array([[[0.0, 0.0], [1.0, 1.0]]], np.float32), np.array([[[0.5, 0.5]]], np.float32)]
-    levels = bench_filtering.PictureLevels(mips, np.array([True, False]))
+    levels = bench_filtering.light_levels(mips, np.array([True, False]))
     assert (levels.width, levels.height, levels.channels, levels.last) == (2, 1, 2, 1)
     value = sample_at(levels, np.array([[0.5, 0.5]]))
     np.testing.assert_allclose(value, [[0.5, 0.5]], atol=1e-6)  # light: half of it in both

@@ -15,7 +15,7 @@ from format_specs import SPECS, WIDE, built, material, tie_across_the_border, wi
 from make_golden import DATA, GOLDEN
 
 import gstex
-from gstex import decode, sampling
+from gstex import decode
 from gstex.cuda import Device, GpuTexture
 from gstex.errors import FormatError, UsageError
 from gstex.format import PackedMip, unpack
@@ -173,7 +173,7 @@ def test_kernels_pass_the_sanitizers() -> None:
 )
 def test_points(options: dict, filter: str, device: Device) -> None:
     words, rng = words_of(**options), np.random.default_rng(2)
-    texture, levels = GpuTexture(words, device), sampling.FileLevels(words, four_fetches=filter == "bilinear")
+    texture, levels = GpuTexture(words, device), decode.FileLevels(words, four_fetches=filter == "bilinear")
     uv, duv = points(rng, COUNT), steps(rng, COUNT)
     lod = rng.uniform(-1, texture.mip_count + 1, COUNT).astype(np.float32)
     lod[:20] = np.arange(20) % texture.mip_count
@@ -183,13 +183,13 @@ def test_points(options: dict, filter: str, device: Device) -> None:
         # Where the number of taps hangs by a rounding error there are two right answers.
         clear = clear_taps(duv, texture) if "duv" in arguments else np.ones(COUNT, bool)
         found = texture.sample(uv, **arguments, filter=filter)
-        expected = sampling.sample_at(levels, wide, **arguments)
+        expected = decode.sample_at(levels, wide, **arguments)
         np.testing.assert_allclose(found[clear], expected[clear], rtol=0, atol=LIMIT, err_msg=str(list(arguments)))
 
 
 def clear_taps(duv: np.ndarray, texture: GpuTexture) -> np.ndarray:
     """bool [M]: footprints that keep their taps when they grow or shrink by a rounding error."""
-    around = [sampling.footprints(duv * (1 + e), texture.width, texture.height)[1] for e in (-1e-5, 0, 1e-5)]
+    around = [decode.footprints(duv * (1 + e), texture.width, texture.height)[1] for e in (-1e-5, 0, 1e-5)]
     clear = (around[0] == around[1]) & (around[1] == around[2])
     assert clear.mean() > 0.98
     return clear

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from cuda_host import HostDevice, HostError, run_sanitized
 
-import gstex
 from gstex import constants, resources
 from gstex.cuda import kernel_source
 from gstex.cuda import source as cuda_source
@@ -17,7 +16,6 @@ from gstex.format import layout
 from gstex.resources import source_path
 
 GLSL = source_path("shaders/gstex.glsl").read_text()
-DECODER = Path(gstex.__file__).with_name("decode.py").read_text()
 
 
 @pytest.fixture

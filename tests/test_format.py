@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import fields, is_dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from random_material import make_layout, make_material, random_material
 
 from gstex import format as fmt
 from gstex.errors import FormatError, OutputError
-from gstex.format.bits import read_records, spare_bits_are_zero, write_records
-from gstex.format.index import build_index, read_index
+from gstex.format.bits import read_records, write_records
+from gstex.format.index import build_index
 
 
 def assert_equal(found, expected, name="material"):
@@ -80,15 +81,17 @@ def test_round_trip_of_regular_levels(repeat):
     material = make_material(np.random.default_rng(1), repeat=repeat, mips=mips)
     words = fmt.pack(material)
     assert_equal(fmt.unpack(words), material)
-    levels = fmt.validate(words).mips[0].levels
+    table = fmt.validate(words)
+    levels = table.mips[0].levels
     assert [level.layout.regular for level in levels] == [True, False, False, True]
-    for level in levels:
+    for number, level in enumerate(levels):
         cells_x, cells_y = level.layout.cells_x, level.layout.cells_y
-        index = fmt.index_words(cells_x, cells_y, level.cell_counts, regular=level.layout.regular)
+        counts = table.cell_counts(0, number)
+        index = fmt.index_words(cells_x, cells_y, counts, regular=level.layout.regular)
         assert index == level.record_offset - level.index_offset == (0 if level.layout.regular else 3 * (
             cells_x * cells_y // 16 + 1))
-        assert level.cell_counts.shape == (cells_y, cells_x)
-    assert (levels[3].cell_counts == 1).all()
+        assert counts.shape == (cells_y, cells_x) and counts.sum() == level.count
+    assert (table.cell_counts(0, 3) == 1).all()
 
 
 def test_round_trip_of_the_smallest_records():
@@ -179,18 +182,24 @@ def test_records_match_one_big_integer():
             words = write_records(codes, widths, stride)
             assert words.tolist() == expected
             np.testing.assert_array_equal(read_records(words, count, widths, stride), np.stack(codes, 1))
-            assert spare_bits_are_zero(words, count, sum(widths), stride)
 
 
 @pytest.mark.parametrize("stride, count", [(8, 3), (12, 9), (24, 5), (40, 4), (52, 9), (96, 2), (320, 3)])
 def test_every_spare_bit_is_seen(stride, count):
-    used = stride - 5
-    size = fmt.record_words(count, stride)
-    for bit in range(32 * size):
-        words = np.zeros(size, np.uint32)
-        words[bit // 32] = 1 << bit % 32
-        is_spare = bit >= count * stride or bit % stride >= used
-        assert spare_bits_are_zero(words, count, used, stride) != is_spare, bit
+    used = min(stride - 5, 12 * 16)
+    channel_bits = [12] * (used // 12) + [used % 12] * (used % 12 > 0)
+    layout = make_layout(3, 3, stride, NO_GEOMETRY)
+    material = make_material(np.random.default_rng(0), channel_bits=channel_bits, mips=[[(layout, count)]])
+    words = fmt.pack(material)
+    level = fmt.validate(words).mips[0].levels[0]
+    for bit in range(32 * fmt.record_words(count, stride)):
+        changed = words.copy()
+        changed[level.record_offset + bit // 32] ^= np.uint32(1 << bit % 32)
+        if bit >= count * stride or bit % stride >= used:
+            with pytest.raises(FormatError, match="mip 0 level 0 spare bits of the records: got bits that are set"):
+                fmt.validate(changed)
+        else:
+            fmt.validate(changed)
 
 
 # Index
@@ -205,13 +214,22 @@ def test_index_gives_the_start_of_every_cell(cells_x, cells_y, most):
     count = int(counts.sum())
     words = build_index(counts, where="level")
     assert len(words) == fmt.index_words(cells_x, cells_y, counts)
-    back, size = read_index(np.append(words, np.uint32(7)), cells_x, cells_y, count, where="level")
-    assert size == len(words)
-    np.testing.assert_array_equal(back, counts)
+    table = fmt.validate(fmt.pack(_material_of([counts], repeat=False)))
+    level = table.mips[0].levels[0]
+    assert level.count == count and level.record_offset - level.index_offset == len(words)
+    np.testing.assert_array_equal(table.words[level.index_offset : level.record_offset], words)
+    np.testing.assert_array_equal(table.cell_counts(0, 0), counts)
 
     starts = np.concatenate([[0], np.cumsum(counts)])
     for cell in range(cells_x * cells_y + 1):
         assert _start(words.tolist(), cell) == starts[cell], cell
+
+
+def _material_of(level_counts, **options):
+    """A material of one mip with these numbers of Gaussians in the cells of its levels."""
+    layouts = [make_layout(counts.shape[1], counts.shape[0]) for counts in level_counts]
+    cells = [np.repeat(np.arange(counts.size), counts.reshape(-1)) for counts in level_counts]
+    return make_material(np.random.default_rng(0), mips=[list(zip(layouts, cells, strict=True))], **options)
 
 
 def _start(words, cell):
@@ -227,13 +245,11 @@ def _start(words, cell):
 def test_group_limit():
     counts = np.array([[65535 - 100, 100]])
     words = build_index(counts, where="level")
-    np.testing.assert_array_equal(read_index(words, 2, 1, 65535, where="level")[0], counts)
+    assert words[3] == 65435 << 16 and words[4] == 65535 | 65535 << 16  # the prefixes of the crowded group
     counts[0, 1] += 1
     message = "level Gaussians of a group of 16 cells: got 65536, expected at most 65535; use finer cells"
     with pytest.raises(FormatError, match=message):
         build_index(counts, where="level")
-    with pytest.raises(FormatError, match=message):
-        read_index(words, 2, 1, 65536, where="level")
 
 
 # Candidates
@@ -246,17 +262,52 @@ def test_candidates_match_brute_force(repeat):
     positions = np.arange(grid)
     for _ in range(12):
         width, height = (int(size) for size in rng.integers(1, 40, 2))
-        shapes = [tuple(rng.integers(3 if repeat else 1, 9, 2)) for _ in range(rng.integers(1, 4))]
-        levels = [rng.integers(0, 20, shape) for shape in shapes]
+        count = rng.integers(1, 5)
+        rows, columns = (np.sort(rng.integers(3 if repeat else 1, 9, count))[::-1] for _ in range(2))
+        levels = [rng.integers(0, 20, shape) for shape in zip(rows, columns, strict=True)]
         dense, texels = 0, 0
         for counts in levels:
+            counts[0, 0] += 1  # a level without Gaussians is none
             rows, columns = counts.shape
             sums = _brute(counts, repeat)
             dense = dense + sums[np.ix_(positions * rows // grid, positions * columns // grid)]
             texels = texels + sums[np.ix_(_texel_cells(height, rows), _texel_cells(width, columns))]
-        mean, most = fmt.candidate_stats(width, height, repeat, levels)
-        assert most == dense.max()
+        table = fmt.validate(fmt.pack(_material_of(levels, width=width, height=height, repeat=repeat)))
+        mean, most = table.candidate_stats(0)
+        assert most == table.candidates_max == dense.max()
         assert mean == pytest.approx(texels.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [[(8192, 3), (8191, 3), (4096, 3)], [(3, 8192), (3, 8191), (3, 3)], [(90, 91)] * 16])
+def test_candidates_of_grids_of_many_borders(shapes):
+    """Against the same count between all borders, in exact fractions scaled to integers."""
+    rng = np.random.default_rng(5)
+    levels = [rng.integers(0, 3, shape) for shape in shapes]
+    sums = [sum(np.roll(counts, (j, i), (0, 1)) for j in (-1, 0, 1) for i in (-1, 0, 1)) for counts in levels]
+    rows, columns = (
+        sorted({Fraction(k, shape[axis]) for shape in set(shapes) for k in range(shape[axis])}) for axis in (0, 1)
+    )
+    total = 0
+    for counts, (ny, nx) in zip(sums, shapes, strict=True):
+        total = total + counts[np.ix_([int(r * ny) for r in rows], [int(c * nx) for c in columns])]
+    table = fmt.validate(fmt.pack(_material_of(levels)))
+    assert table.candidates_max == total.max()
+
+
+def test_candidates_of_a_shared_mip_are_those_of_mip_0_at_its_texels():
+    layouts = [(make_layout(9, 7), 200), (make_layout(4, 3), 40)]
+    words = fmt.pack(make_material(np.random.default_rng(2), width=64, height=32, mips=[layouts, 1.5, 9.0, None]))
+    table = fmt.validate(words)
+    counts = [table.cell_counts(0, level) for level in range(2)]
+    for mip in range(3):
+        width, height = 64 >> mip, 32 >> mip
+        texels = sum(
+            _brute(c.astype(int), True)[np.ix_(_texel_cells(height, c.shape[0]), _texel_cells(width, c.shape[1]))]
+            for c in counts
+        )
+        mean, most = table.candidate_stats(mip)
+        assert mean == pytest.approx(texels.mean()) and most == table.candidates_max
+    assert table.candidate_stats(3) == (0, 0)
 
 
 def _brute(counts, repeat):
@@ -279,15 +330,8 @@ def _texel_cells(size, cells):
 
 
 def test_candidates_of_no_level():
-    assert fmt.candidate_stats(4, 4, True, []) == (0, 0)
-
-
-def test_candidates_are_counted_in_blocks(monkeypatch):
-    rng = np.random.default_rng(0)
-    levels = [rng.integers(0, 9, (50, 40)), rng.integers(0, 9, (31, 17))]
-    whole = fmt.candidate_stats(100, 100, True, levels)
-    monkeypatch.setattr("gstex.format.candidates._BLOCK_POSITIONS", 100)
-    assert fmt.candidate_stats(100, 100, True, levels) == whole
+    table = fmt.validate(fmt.pack(make_material(np.random.default_rng(0), mips=[[]])))
+    assert table.candidate_stats(0) == (0, 0)
 
 
 # Writing what the format does not hold

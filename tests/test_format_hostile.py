@@ -17,7 +17,6 @@ from random_material import make_layout, make_material
 
 from gstex import format as fmt
 from gstex.errors import FormatError, VersionError
-from gstex.format.index import read_index
 
 # Words of the victim below, by the tables of docs/format.md: 3 channels, 2 mips.
 MIP_OFFSETS, RANGES, CHANNEL_BITS = 11, 13, 19
@@ -358,12 +357,6 @@ def test_every_spare_byte_of_a_palette(victim_with_palettes):
         for bit in range(24, 32):
             with pytest.raises(FormatError, match="spare bytes of the palettes: got bits that are set, expected zeros"):
                 fmt.unpack(put((word, 1, bit, 1))(victim_with_palettes.copy()))
-
-
-def test_crowded_groups_that_the_file_does_not_hold():
-    words = np.array([1 << 31, 3, 0, 0, 0, 0], np.uint32)
-    with pytest.raises(FormatError, match="level crowded groups: got 1, expected at most 0"):
-        read_index(words, 4, 4, 20, where="level")
 
 
 @pytest.mark.parametrize("bad", [np.zeros(0, np.uint32), np.zeros(63, np.uint32), np.zeros(64, np.int32),

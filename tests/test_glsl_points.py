@@ -12,7 +12,7 @@ from glsl_runner import LIMIT, Runner, context_or_skip
 from make_golden import DATA, GOLDEN
 
 import gstex
-from gstex.sampling import footprints
+from gstex.decode import footprints
 from gstex.texture import Texture
 
 POINTS = 700

@@ -12,10 +12,10 @@ from independent_sampling import sample_footprint, sample_lod
 from random_material import random_material
 
 from gstex import decode
+from gstex.decode import FileLevels, decode_texels, footprints
 from gstex.errors import UsageError
 from gstex.filtering import bilinear
-from gstex.format import pack
-from gstex.sampling import footprints
+from gstex.format import MaterialTable, pack, validate
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 from gstex.texture import Texture
 
@@ -68,24 +68,37 @@ def test_lod_is_clamped_and_may_be_one_number() -> None:
     assert texture.sample([[0.1, 0.9]]) == 0.25
 
 
-def test_only_levels_with_a_share_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_mips_with_a_share_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     texture = flat((0.0,), (0.5,), (1.0,), (0.25,))
-    seen: list[tuple[str, int]] = []
+    seen: list[int] = []
 
-    def record(name: str) -> None:
-        original = getattr(decode, name)
-        monkeypatch.setattr(decode, name, lambda *a: seen.append((name, a[-1])) or original(*a))
+    def record(table: MaterialTable, mip: int) -> np.ndarray:
+        seen.append(mip)
+        return decode_texels(table, mip)
 
-    record("decode_mip")
-    record("sample_mip")
-    points = [[0.5, 0.5]] * 3
-    texture.sample(points, [1, 1, 1], filter="bilinear")
-    texture.sample(points, [1.5, 3, 3], filter="bilinear")
-    texture.sample(points, [0, 3, 9], filter="direct")
+    monkeypatch.setattr("gstex.decode.sampling.decode_texels", record)
+    points = np.full((300, 2), 0.5)
+    texture.sample(points, np.ones(300), filter="bilinear")
+    texture.sample(points, np.repeat([1.5, 3, 3], 100), filter="bilinear")
+    assert seen == [1, 1, 2, 3]
+    texture.sample(points, np.repeat([0, 3, 9], 100), filter="direct")
     duv = np.array([[[8 / 16, 0], [0, 1.5 / 16]]])  # 6 taps
-    texture.sample(points[:1], duv=duv, filter="bilinear")
-    assert seen == [("decode_mip", 1), ("decode_mip", 1), ("decode_mip", 2), ("decode_mip", 3),
-                    ("sample_mip", 0), ("sample_mip", 3), ("decode_mip", 0), ("decode_mip", 1)]
+    texture.sample(points, duv=np.repeat(duv, 300, axis=0), filter="bilinear")
+    texture.sample(points[:1], duv=duv, filter="bilinear")  # not worth it
+    assert seen == [1, 1, 2, 3, 0, 1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_few_points_and_many_are_the_same_bits(seed: int) -> None:
+    """Few are fetched one by one, many from mips that are decoded first."""
+    rng = np.random.default_rng(seed)
+    table = validate(pack(random_material(rng)))
+    uv, lod = rng.uniform(-1, 2, (3000, 2)), rng.uniform(0, table.header.mip_count, 3000)
+    duv = rng.normal(0, 0.1, (3000, 2, 2))
+    for how in ({}, {"lod": lod}, {"duv": duv}):
+        many = decode.sample_at(FileLevels(table, four_fetches=True), uv, **how)
+        few = decode.sample_at(FileLevels(table, four_fetches=True), uv[:5], **{k: v[:5] for k, v in how.items()})
+        np.testing.assert_array_equal(many[:5], few)
 
 
 def test_a_single_read_is_the_stored_value_bit_by_bit() -> None:
@@ -248,7 +261,7 @@ def test_half_the_size_is_the_next_mip_and_between_them_is_a_blend() -> None:
 
 @pytest.mark.parametrize("filter", ["direct", "bilinear"])
 def test_larger_is_sampled_between_the_texels(filter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gstex.sampling._POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
+    monkeypatch.setattr("gstex.decode.sampling._POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
     rng = np.random.default_rng(7)
     texture = Texture(pack(random_material(rng)), {})
     width, height = texture.width + 3, texture.height + 4

@@ -24,11 +24,10 @@ from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
-from gstex.filtering import bilinear
+from gstex.decode import MAX_TAPS, FileLevels, Levels, PictureLevels, sample_at
 from gstex.material import Material
 from gstex.material.mips import make_mips
 from gstex.picture import write_picture
-from gstex.sampling import MAX_TAPS, FileLevels, Levels, sample_at
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["filtering"]
@@ -62,18 +61,10 @@ class Contender:
     shown: bool = False
 
 
-class PictureLevels:
-    """Mips as pictures, filtered as a texture unit does it: sRGB texels are decoded before the bilinear filter."""
-
-    def __init__(self, mips: Sequence[np.ndarray], srgb: np.ndarray):
-        self.height, self.width, self.channels = mips[0].shape
-        self.last = len(mips) - 1
-        self.is_srgb = np.zeros(self.channels, bool)  # what `read` returns is light already
-        self._mips = [np.where(srgb, srgb_to_linear(mip), mip).astype(np.float32) for mip in mips]
-
-    def read(self, uv: np.ndarray, level: int) -> np.ndarray:
-        """See gstex.sampling.Levels; the texture repeats."""
-        return bilinear(self._mips[level], uv, repeat=True)
+def light_levels(mips: Sequence[np.ndarray], srgb: np.ndarray) -> PictureLevels:
+    """Pictures that repeat, filtered as a texture unit does it: sRGB texels are decoded before the bilinear filter."""
+    light = [np.where(srgb, srgb_to_linear(mip), mip).astype(np.float32) for mip in mips]
+    return PictureLevels(light, np.zeros(len(srgb), bool), repeat=True)
 
 
 @click.command()
@@ -157,14 +148,14 @@ def _contenders(
 ) -> Iterator[Contender]:
     srgb = np.array([c.color_space == "srgb" for c in material.channels])
     mips = [level.pixels for level in make_mips(material, repeat=True)]
-    exact = PictureLevels(mips, srgb)
+    exact = light_levels(mips, srgb)
     for taps in (1, MAX_TAPS, HARDWARE_TAPS):
         yield Contender(f"uncompressed, {taps} tap{'s' if taps > 1 else ''}", exact, taps, shown=taps == HARDWARE_TAPS)
     texels = material.width * material.height
     for family in families:
         click.echo(f"{material.name}: {family}", err=True)
         stored, size = _through_blocks(material, mips, BLOCKS[family])
-        yield Contender(f"{family}, {HARDWARE_TAPS} taps", PictureLevels(stored, srgb), HARDWARE_TAPS,
+        yield Contender(f"{family}, {HARDWARE_TAPS} taps", light_levels(stored, srgb), HARDWARE_TAPS,
                         8 * size / texels, stored[0], shown=family == "BC7")  # fmt: skip
     for rate in rates:
         click.echo(f"{material.name}: gstex at {rate:g} bpp", err=True)

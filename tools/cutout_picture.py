@@ -18,28 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import gstex  # noqa: E402
-from gstex.filtering import bilinear  # noqa: E402
-from gstex.material import Material, load_material  # noqa: E402
-from gstex.material.mips import MipLevel, make_mips  # noqa: E402
+from gstex.decode import PictureLevels, sample_at  # noqa: E402
+from gstex.material import load_material  # noqa: E402
+from gstex.material.mips import make_mips  # noqa: E402
 from gstex.picture import write_picture  # noqa: E402
-from gstex.sampling import sample_at  # noqa: E402
 from gstex.srgb import linear_to_srgb, srgb_to_linear  # noqa: E402
 
 GROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.0, 1.0))
 SIZE, GAP, RATE = 192, 4, 2.0
-
-
-class Uncompressed:
-    """Reference mips as gstex.sampling.Levels: bilinear filtering of texels."""
-
-    def __init__(self, material: Material, mips: list[MipLevel]):
-        self.width, self.height, self.channels = material.width, material.height, len(material.channels)
-        self.last = len(mips) - 1
-        self.is_srgb = np.array([c.color_space == "srgb" for c in material.channels])
-        self._mips, self._repeat = mips, material.wrap == "repeat"
-
-    def read(self, uv: np.ndarray, level: int) -> np.ndarray:
-        return bilinear(self._mips[level].pixels, uv, repeat=self._repeat)
 
 
 def view(corner: tuple[float, float], extent: float) -> np.ndarray:
@@ -76,13 +62,16 @@ def main(source: str, output: str, bpp: float) -> None:
     albedo = [i for i, c in enumerate(material.channels) if c.role == "albedo"]
     opacity = next(i for i, c in enumerate(material.channels) if c.role == "opacity")
     texture = gstex.compress(material, bpp=bpp, alpha_test=0.5)
-    levels = make_mips(material, repeat=texture.wrap == "repeat", alpha_test=0.5)
+    repeat = texture.wrap == "repeat"
+    levels = make_mips(material, repeat=repeat, alpha_test=0.5)
+    srgb = np.array([c.color_space == "srgb" for c in material.channels])
+    pictures = PictureLevels([level.pixels for level in levels], srgb, repeat=repeat)
     views = [(edge(material.pixels[:, :, opacity]), 0.125, 0)]
     views += [((0.0, 0.0), 1.0, mip) for mip in range(0, texture.mip_count - 3, 2)]
     rows = []
     for corner, extent, mip in views:
         uv = view(corner, extent)
-        original = sample_at(Uncompressed(material, levels), uv, lod=np.full(len(uv), float(mip)))
+        original = sample_at(pictures, uv, lod=np.full(len(uv), float(mip)))
         cells = [over(v, albedo, opacity, g) for g in GROUNDS for v in (original, texture.sample(uv, mip))]
         rows.append(np.concatenate([np.pad(c, ((0, GAP), (0, GAP), (0, 0)), constant_values=0.5) for c in cells], 1))
     write_picture(output, np.rint(np.concatenate(rows).clip(0, 1) * 255).astype(np.uint8))

@@ -4,13 +4,35 @@
     python tools/write_headers.py --check    exit 1, and name the files, if one of them is not what would be written
 """
 
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
-
-from gstex.constants import c_literal, shared_constants
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 NATIVE = ROOT / "gstex" / "native"
+
+
+def owners() -> tuple[ModuleType, ModuleType]:
+    """gstex.constants and gstex.format.layout, without the package around them: it needs what is compiled from here."""
+    packages = {name: ModuleType(name) for name in ("gstex", "gstex.format")}
+    outside = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "gstex"}
+    for name in outside:
+        del sys.modules[name]
+    try:
+        for name, package in packages.items():
+            package.__path__ = [str(ROOT / name.replace(".", "/"))]
+            sys.modules[name] = package
+        return import_module("gstex.constants"), import_module("gstex.format.layout")
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "gstex"]:
+            del sys.modules[name]
+        sys.modules.update(outside)
+
+
+constants, layout = owners()
+c_literal, shared_constants = constants.c_literal, constants.shared_constants
 
 
 def constants_header() -> str:
@@ -29,9 +51,55 @@ def constants_header() -> str:
     return "\n".join(lines)
 
 
+# What the decoder in C needs: names of gstex.format.layout, and of gstex.constants.
+DECODER_LIMITS = (
+    "VERSION", "MAGIC", "FILE_HEADER_BYTES", "MAX_JSON_BYTES", "ALIGN_WORDS", "HEADER_FIXED_WORDS", "LEVEL_ENTRY_WORDS",
+    "RAW_BIT", "SHARED_BIT", "MAX_SIZE", "MAX_MIPS", "MAX_CHANNELS", "MAX_CHANNEL_BITS", "MAX_PALETTES",
+    "MAX_PALETTE_BITS", "MAX_LEVELS", "MAX_CELLS", "GROUP_CELLS", "MAX_GROUP", "MIN_STRIDE", "MAX_STRIDE",
+    "MAX_FIELD_BITS", "MAX_AMPLITUDE_STEP", "MAX_SCALE_STEP", "MAX_TOP_K", "MAX_CANDIDATES",
+)  # fmt: skip
+DECODER_RANGES = ("LOG_AMPLITUDE", "LOG_SCALE", "CHANNEL")
+DECODER_CONSTANTS = ("BACKGROUND_WEIGHT", "TAN_22_5", "LOG2E", "UNIT", "MAX_TAPS", "TAP_SLACK")
+
+
+def decoder_constants() -> str:
+    """The numbers of gstex.h as #define lines."""
+    values = {name: getattr(layout, name) for name in DECODER_LIMITS}
+    for name in DECODER_RANGES:
+        values[f"LEAST_{name}"], values[f"MOST_{name}"] = getattr(layout, f"{name}_RANGE")
+    values |= {name: getattr(constants, name) for name in DECODER_CONSTANTS}
+    literals = {name: f"({c_literal(value)})" if value < 0 else c_literal(value) for name, value in values.items()}
+    return "".join(f"#define GSTEX_{name} {literal}\n" for name, literal in literals.items())
+
+
+def decoder_formulas() -> str:
+    """exp2.h, and of formulas.h what decoding needs, without what keeps a header from being read twice."""
+    parts = []
+    for name in ("exp2.h", "formulas.h"):
+        text = (NATIVE / name).read_text(encoding="utf-8")
+        of_fits = r"(?:// =+ What only fits need =+\n.*)?"
+        body = re.search(rf"#define GSTEX_\w+_H\n\n(.*?)\n{of_fits}#endif\n$", text, re.DOTALL)
+        if not body:
+            raise ValueError(f"{name}: no header as gstex.h wants it")
+        parts.append(body[1])
+    # Weights take a power of 2, so exp2.h comes first.
+    return "\n".join(parts)
+
+
+def decoder_header(text: str) -> str:
+    """gstex/native/gstex.h with what is written in it; the rest stays."""
+    for name, body in (("constants", decoder_constants()), ("formulas", decoder_formulas())):
+        start, end = f"// ---- {name}: written by tools/write_headers.py ----\n", f"// ---- end of {name} ----\n"
+        if text.count(start) != 1 or text.count(end) != 1:
+            raise ValueError(f"gstex.h: expected one part for {name}")
+        text = text[: text.index(start) + len(start)] + body + text[text.index(end) :]
+    return text
+
+
 def written() -> dict[Path, str]:
     """Every file that is written, and its text."""
-    return {NATIVE / "constants.h": constants_header()}
+    decoder = NATIVE / "gstex.h"
+    return {NATIVE / "constants.h": constants_header(), decoder: decoder_header(decoder.read_text(encoding="utf-8"))}
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import click
 import gstex
 from gstex.cli.options import debug_option
 from gstex.cli.text import printable
+from gstex.decode import MOST_TEXELS
 from gstex.errors import UsageError
 
 __all__ = ["decode"]
@@ -34,8 +35,10 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
               help="Level of detail; 0 is full size.")
 @click.option("--size", metavar="WxH", callback=_parse_size,
               help="Size of every map, larger or smaller, whatever its own: filtered as a shader would.")
+@click.option("--max-texels", type=click.IntRange(min=1), default=MOST_TEXELS, show_default=True, metavar="N",
+              help="Refuse a file that stands for more texels, counted in every channel; a small one can.")
 @debug_option
-def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None) -> None:
+def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None, max_texels: int) -> None:
     """\b
     gstex decode wall.gstex -o maps/             every map under its original name, size and bit depth
     gstex decode wall.gstex -o half/ --mip 1     at half the size, if the file holds that mip
@@ -46,5 +49,5 @@ def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None) -> 
     if size and mip:
         raise UsageError("--mip and --size: got both, expected one of them; drop one")
     texture = gstex.load(file)
-    for path in texture.write_maps(output, mip=mip, size=size):
+    for path in texture.write_maps(output, mip=mip, size=size, max_texels=max_texels):
         click.echo(printable(path))

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..constants import TILE
 from ..errors import UsageError
+from ..format import MipTable, validate
 from ..format.layout import mip_size
-from ..format.validate import MipTable, validate
 from ..texture import Texture
 from .arrays import Arrays
 from .device import Device, open_device

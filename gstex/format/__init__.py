@@ -1,17 +1,17 @@
 """The .gstex file format (docs/format.md): codes in memory to bytes on disk and back.
 
     layout      shapes in memory and sizes in words
-    rules       the allowed range of every number
+    rules       the allowed range of every number, for the writer
     bits        records as a bit stream
     index       the cell index
-    candidates  how many Gaussians a decoder looks at
     words       pack and unpack the GPU section
-    validate    proof that a GPU section is sound
+    table       what a proven GPU section says about itself
     container   the file: header, checksums, metadata
+
+What is read is proven, decoded and sampled by gstex/native/gstex.h.
 """
 
-from .candidates import candidate_stats
-from .container import read_bytes, read_file, write_bytes, write_file
+from .container import open_file, read_bytes, read_file, write_bytes, write_file
 from .layout import (
     VERSION,
     LevelLayout,
@@ -29,7 +29,7 @@ from .layout import (
     raw_words,
     record_words,
 )
-from .validate import LevelTable, MaterialTable, MipTable, validate
+from .table import LevelTable, MaterialTable, MipTable, validate
 from .words import pack, unpack
 
 __all__ = [
@@ -43,11 +43,11 @@ __all__ = [
     "PackedMip",
     "PackedRawMip",
     "PackedSharedMip",
-    "candidate_stats",
     "header_words",
     "index_words",
     "mip_block_words",
     "mip_size",
+    "open_file",
     "pack",
     "palette_words",
     "raw_texel_words",

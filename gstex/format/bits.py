@@ -12,7 +12,7 @@ import numpy as np
 
 from .layout import record_words
 
-__all__ = ["read_records", "spare_bits_are_zero", "write_records"]
+__all__ = ["read_records", "write_records"]
 
 
 def write_records(fields: Sequence[np.ndarray], widths: Sequence[int], stride: int) -> np.ndarray:
@@ -58,20 +58,6 @@ def read_records(words: np.ndarray, count: int, widths: Sequence[int], stride: i
             value |= source[:, word + 1] << np.uint32(32 - shift)
         target[:] = value & np.uint32((1 << width) - 1)
     return codes
-
-
-def spare_bits_are_zero(words: np.ndarray, count: int, used_bits: int, stride: int) -> bool:
-    """Whether the bits of each stride beyond `used_bits`, and those after the last record, are zero."""
-    period, row_words = _period(stride)
-    record_mask = ((1 << stride) - 1) ^ ((1 << used_bits) - 1)
-    mask = sum(record_mask << (phase * stride) for phase in range(period))
-    mask_words = np.array([mask >> (32 * word) & 0xFFFFFFFF for word in range(row_words)], np.uint32)
-    rows = _rows(words, count, stride)
-    for word in np.flatnonzero(mask_words):
-        if np.any(rows[:, word] & mask_words[word]):
-            return False
-    bits_in_last_word = count * stride % 32
-    return bits_in_last_word == 0 or int(words[-1]) >> bits_in_last_word == 0
 
 
 def _period(stride: int) -> tuple[int, int]:

@@ -11,17 +11,27 @@ import numpy as np
 
 __all__ = [
     "ALIGN_WORDS",
+    "CHANNEL_RANGE",
+    "FILE_HEADER_BYTES",
     "GROUP_CELLS",
     "HEADER_FIXED_WORDS",
     "LEVEL_ENTRY_WORDS",
+    "LOG_AMPLITUDE_RANGE",
+    "LOG_SCALE_RANGE",
     "MAGIC",
+    "MAX_AMPLITUDE_STEP",
     "MAX_CANDIDATES",
     "MAX_CELLS",
     "MAX_CHANNELS",
+    "MAX_CHANNEL_BITS",
+    "MAX_FIELD_BITS",
     "MAX_GROUP",
+    "MAX_JSON_BYTES",
     "MAX_LEVELS",
+    "MAX_MIPS",
     "MAX_PALETTES",
     "MAX_PALETTE_BITS",
+    "MAX_SCALE_STEP",
     "MAX_SIZE",
     "MAX_STRIDE",
     "MAX_TOP_K",
@@ -50,19 +60,30 @@ MAGIC = 0x4D545347  # "GSTM"
 
 RAW_BIT, SHARED_BIT = 1 << 8, 1 << 9  # in word 0 of a mip block
 
+FILE_HEADER_BYTES = 256
+MAX_JSON_BYTES = 1 << 20
 HEADER_FIXED_WORDS = 11
 LEVEL_ENTRY_WORDS = 7
 ALIGN_WORDS = 64  # 256 bytes
 
 MAX_SIZE = 16384  # texels along an axis
+MAX_MIPS = MAX_SIZE.bit_length()
 MAX_CHANNELS = 16
 MAX_PALETTES = 4
 MAX_PALETTE_BITS = 12
+MAX_CHANNEL_BITS = 12
+MAX_FIELD_BITS = 12  # of rotation, scale and amplitude
 MAX_LEVELS = 16
 MAX_CELLS = 8192  # cells along an axis
 MIN_STRIDE, MAX_STRIDE = 4, 320  # bits
 MAX_TOP_K = 32
 MAX_CANDIDATES = 4096
+
+LOG_AMPLITUDE_RANGE = (-16, 8)
+LOG_SCALE_RANGE = (-16, 8)  # log2 of 1/texel
+CHANNEL_RANGE = (-1, 2)
+MAX_AMPLITUDE_STEP = 8
+MAX_SCALE_STEP = 4  # of either sign
 
 GROUP_CELLS = 16  # cells that share one entry of the cell index
 MAX_GROUP = 65535  # Gaussians in a group: its prefixes have 16 bits

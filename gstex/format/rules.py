@@ -1,7 +1,6 @@
-"""The rules of docs/format.md for single numbers: one owner for writer and reader.
+"""The rules of docs/format.md for what `pack` is given, so that its messages speak of the arguments.
 
-words.py calls them before it packs, validate.py after it has read a header. Rules about offsets, indices and
-records stand where those are read (validate.py, index.py).
+The rules for reading stand in gstex/native/gstex.h, once; `pack` has its result checked by them, too.
 """
 
 from dataclasses import dataclass
@@ -11,12 +10,19 @@ import numpy as np
 
 from ..errors import FormatError
 from .layout import (
+    CHANNEL_RANGE,
+    LOG_AMPLITUDE_RANGE,
+    LOG_SCALE_RANGE,
+    MAX_AMPLITUDE_STEP,
     MAX_CANDIDATES,
     MAX_CELLS,
+    MAX_CHANNEL_BITS,
     MAX_CHANNELS,
+    MAX_FIELD_BITS,
     MAX_LEVELS,
     MAX_PALETTE_BITS,
     MAX_PALETTES,
+    MAX_SCALE_STEP,
     MAX_SIZE,
     MAX_STRIDE,
     MAX_TOP_K,
@@ -26,11 +32,6 @@ from .layout import (
 
 __all__ = ["Header", "check_background", "check_candidates", "check_grids", "check_header", "check_level",
            "check_regular", "check_shared", "require"]
-
-MAX_CHANNEL_BITS = 12
-LOG_AMPLITUDE_RANGE = (-16, 8)
-LOG_SCALE_RANGE = (-16, 8)
-CHANNEL_RANGE = (-1, 2)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def check_header(header: Header) -> None:
     require_range("mip_count", header.mip_count, 1, max(header.width, header.height).bit_length())
     require_range("top_k", header.top_k, 0, MAX_TOP_K)
     require_range("amplitude_lo", header.amplitude_lo, *LOG_AMPLITUDE_RANGE)
-    require_range("amplitude_step", header.amplitude_step, 0, 8)
+    require_range("amplitude_step", header.amplitude_step, 0, MAX_AMPLITUDE_STEP)
     for channel in range(len(header.channel_bits)):
         require_range(f"channel_lo[{channel}]", float(header.channel_lo[channel]), *CHANNEL_RANGE)
         require_range(f"channel_step[{channel}]", float(header.channel_step[channel]), 0, 1)
@@ -117,9 +118,9 @@ def check_level(layout: LevelLayout, header: Header, *, where: str) -> None:
     require_range(f"{where} cells_y", layout.cells_y, least_cells, MAX_CELLS)
     require_range(f"{where} position_x_bits", layout.position_x_bits, 0, 15)
     require_range(f"{where} position_y_bits", layout.position_y_bits, 0, 15)
-    require_range(f"{where} rotation_bits", layout.rotation_bits, 0, 12)
-    require_range(f"{where} scale_bits", layout.scale_bits, 0, 12)
-    require_range(f"{where} amplitude_bits", layout.amplitude_bits, 0, 12)
+    require_range(f"{where} rotation_bits", layout.rotation_bits, 0, MAX_FIELD_BITS)
+    require_range(f"{where} scale_bits", layout.scale_bits, 0, MAX_FIELD_BITS)
+    require_range(f"{where} amplitude_bits", layout.amplitude_bits, 0, MAX_FIELD_BITS)
 
     field_bits = layout.geometry_bits + sum(header.value_widths)
     least_stride = max(field_bits, MIN_STRIDE)
@@ -130,7 +131,7 @@ def check_level(layout: LevelLayout, header: Header, *, where: str) -> None:
             f"at most {two_words} with a stride of {layout.stride} bits")
 
     require_range(f"{where} scale_lo", layout.scale_lo, *LOG_SCALE_RANGE)
-    require_range(f"{where} scale_step", layout.scale_step, -4, 4)
+    require_range(f"{where} scale_step", layout.scale_step, -MAX_SCALE_STEP, MAX_SCALE_STEP)
     require_range(f"{where} log2 of the inverse scale of the last code",
                   layout.scale_lo + layout.scale_step * (2**layout.scale_bits - 1), *LOG_SCALE_RANGE)
     require_range(f"{where} log-amplitude of the last code",

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..native import _core
 from .bits import read_records, write_records
-from .candidates import candidates_max
 from .index import build_index
 from .layout import (
     ALIGN_WORDS,
@@ -39,9 +39,9 @@ from .rules import (
     require,
     require_range,
 )
-from .validate import LevelTable, MipTable, validate
+from .table import LevelTable, MaterialTable, validate
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack", "read_mip", "read_palettes", "unpack"]
 
 _MAX_WORDS = 2**30  # a section is less than 2^32 bytes
 _GEOMETRY_NAMES = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
@@ -63,29 +63,29 @@ def pack(material: PackedMaterial) -> np.ndarray:
     check_header(header)
     parts = [_header_part(header), *map(_byte_words, material.palettes)]
     position = sum(len(part) for part in parts)
-    most_candidates = 0
     for index, mip in enumerate(material.mips):
         parts[0][HEADER_FIXED_WORDS + index] = position
         if isinstance(mip, PackedRawMip):
-            mip_parts, candidates = [_raw_part(mip, header, index)], 0
+            mip_parts = [_raw_part(mip, header, index)]
         elif isinstance(mip, PackedSharedMip):
             filter = np.float32(mip.filter)
             check_shared(float(filter), index, isinstance(material.mips[0], PackedMip))
-            mip_parts, candidates = [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32)], 0
+            mip_parts = [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32)]
         else:
-            mip_parts, candidates = _mip_parts(mip, header, position, where=f"mip {index}")
+            mip_parts = _mip_parts(mip, header, position, where=f"mip {index}")
         parts += mip_parts
         position += sum(len(part) for part in mip_parts)
-        most_candidates = max(most_candidates, candidates)
         require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes",
                 "less than 2^32 bytes")
-    check_candidates(most_candidates)
 
     used = position + 1  # the guard word
     parts[0][4] = used
-    parts[0][7] = most_candidates
     parts.append(np.zeros(-(-used // ALIGN_WORDS) * ALIGN_WORDS - position, np.uint32))
-    return np.concatenate(parts)
+    words = np.concatenate(parts)
+    most_candidates = _core.find_candidates_max(words)
+    check_candidates(most_candidates)
+    words[7] = most_candidates
+    return words
 
 
 def unpack(words: np.ndarray) -> PackedMaterial:
@@ -100,31 +100,34 @@ def unpack(words: np.ndarray) -> PackedMaterial:
     """
     table = validate(words)
     header = table.header
-    mips = tuple(_read_mip(words, mip, header, index) for index, mip in enumerate(table.mips))
+    mips = tuple(read_mip(table, index) for index in range(header.mip_count))
     return PackedMaterial(
         width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
         top_k=header.top_k, amplitude_lo=header.amplitude_lo, amplitude_step=header.amplitude_step,
         channel_lo=header.channel_lo, channel_step=header.channel_step, channel_bits=header.channel_bits,
-        srgb=header.srgb, mips=mips, varying=header.varying, palettes=_read_palettes(words, header))
+        srgb=header.srgb, mips=mips, varying=header.varying, palettes=read_palettes(table))
 
 
-def _read_mip(
-    words: np.ndarray, mip: MipTable, header: Header, number: int
-) -> PackedMip | PackedRawMip | PackedSharedMip:
+def read_mip(table: MaterialTable, number: int) -> PackedMip | PackedRawMip | PackedSharedMip:
+    """The codes of one mip of a proven section."""
+    mip, header, words = table.mips[number], table.header, table.words
     if mip.filter is not None:
         return PackedSharedMip(mip.filter)
     if not mip.raw:
-        return PackedMip(mip.background, tuple(_read_level(words, level, header) for level in mip.levels))
+        levels = [_read_level(words, level, header, table.cell_counts(number, i)) for i, level in enumerate(mip.levels)]
+        return PackedMip(mip.background, tuple(levels))
     width, height = mip_size(header.width, number), mip_size(header.height, number)
     texels = _read_bytes(words, mip.offset + 2, width * height, header.varying_count)
     return PackedRawMip(texels.reshape(height, width, header.varying_count))
 
 
-def _read_palettes(words: np.ndarray, header: Header) -> tuple[np.ndarray, ...]:
+def read_palettes(table: MaterialTable) -> tuple[np.ndarray, ...]:
+    """The palettes of a proven section, uint8 [2^bits, V] each."""
+    header = table.header
     position = header_words(len(header.channel_bits), header.mip_count)
     palettes = []
     for bits in header.palette_bits:
-        palettes.append(_read_bytes(words, position, 1 << bits, header.varying_count))
+        palettes.append(_read_bytes(table.words, position, 1 << bits, header.varying_count))
         position += palette_words([bits], header.varying_count)
     return tuple(palettes)
 
@@ -144,13 +147,13 @@ def _byte_words(rows: np.ndarray) -> np.ndarray:
     return padded.reshape(-1).view("<u4").astype(np.uint32)
 
 
-def _read_level(words: np.ndarray, level: LevelTable, header: Header) -> PackedLevel:
+def _read_level(words: np.ndarray, level: LevelTable, header: Header, cell_counts: np.ndarray) -> PackedLevel:
     layout = level.layout
     size = record_words(level.count, layout.stride)
     widths = (*layout.geometry_widths, *header.value_widths)
     codes = read_records(words[level.record_offset : level.record_offset + size], level.count, widths,
                          layout.stride)
-    counts = level.cell_counts.reshape(-1)
+    counts = cell_counts.reshape(-1)
     cell = np.repeat(np.arange(counts.size, dtype=np.int64), counts)
     features_at = 6 + len(header.palette_bits)
     return PackedLevel(layout, cell, codes[:, :6], codes[:, features_at:], codes[:, 6:features_at])
@@ -216,9 +219,8 @@ def _raw_part(mip: PackedRawMip, header: Header, number: int) -> np.ndarray:
     return np.concatenate([np.array([RAW_BIT, 0], np.uint32), _byte_words(mip.texels.reshape(-1, varying))])
 
 
-def _mip_parts(mip: PackedMip, header: Header, position: int, *,
-               where: str) -> tuple[list[np.ndarray], int]:
-    """The mip at `position`: ([block, then index and records of each level], most candidates)."""
+def _mip_parts(mip: PackedMip, header: Header, position: int, *, where: str) -> list[np.ndarray]:
+    """The mip at `position`: its block, then index and records of each level."""
     channels = len(header.channel_bits)
     background = np.asarray(mip.background, np.float32)
     require(background.shape == (channels,), f"{where} shape of background", background.shape,
@@ -232,7 +234,6 @@ def _mip_parts(mip: PackedMip, header: Header, position: int, *,
     block[2 : 2 + channels] = _float_words(background)
     parts = [block]
     position += len(block)
-    level_counts = []
     for number, level in enumerate(mip.levels):
         level_where = f"{where} level {number}"
         _check_codes(level, header, where=level_where)
@@ -247,8 +248,7 @@ def _mip_parts(mip: PackedMip, header: Header, position: int, *,
         block[entry : entry + LEVEL_ENTRY_WORDS] = _level_entry(level, position, position + len(index))
         parts += [index, records]
         position += len(index) + len(records)
-        level_counts.append(counts)
-    return parts, candidates_max(header.repeat, level_counts)
+    return parts
 
 
 def _level_entry(level: PackedLevel, index_offset: int, record_offset: int) -> np.ndarray:

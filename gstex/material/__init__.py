@@ -5,9 +5,9 @@ from gstex.material.load import load_material
 from gstex.material.material import MAX_CHANNELS, Channel, Material, table
 from gstex.material.mips import MipLevel, make_mips
 from gstex.material.resample import guess_wrap
-from gstex.material.restore import write_maps
+from gstex.material.restore import MapPlan, plan_maps, write_maps
 
 __all__ = [
-    "MAX_CHANNELS", "Channel", "Material", "MipLevel", "SourceMap", "guess_wrap", "load_material", "make_mips",
-    "table", "write_maps",
+    "MAX_CHANNELS", "Channel", "MapPlan", "Material", "MipLevel", "SourceMap", "guess_wrap", "load_material",
+    "make_mips", "plan_maps", "table", "write_maps",
 ]

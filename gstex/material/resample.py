@@ -50,8 +50,14 @@ def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.
     Returns:
         [height, width, C] float32.
     """
-    rows = _resample_rows(image, height, repeat)
-    return _resample_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
+    def columns(rows: np.ndarray) -> np.ndarray:
+        return _resample_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
+
+    # Where one axis grows and the other shrinks by much, what stands between the passes could outgrow both images.
+    between = height * image.shape[1]
+    if between > max(height * width, image.shape[0] * image.shape[1]):
+        return _resample_rows(columns(image), height, repeat)
+    return columns(_resample_rows(image, height, repeat))
 
 
 def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, steps: int = 6) -> np.ndarray:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from gstex.material.images import EXTENSIONS, FORMATS, MAX_SIZE, SourceMap, from
 from gstex.material.material import MAX_CHANNELS
 from gstex.material.resample import restore_size
 
-__all__ = ["write_maps"]
+__all__ = ["MapPlan", "plan_maps", "write_maps"]
 
 _DEPTHS = {
     "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),
@@ -21,8 +22,59 @@ _DEPTHS = {
 }
 
 
+@dataclass(frozen=True)
+class MapPlan:
+    """The files of a material as checked metadata describes them.
+
+    repeat: whether the texture repeats. sources: every file with its planes, see `Material.planes`.
+    """
+
+    repeat: bool
+    sources: list[tuple[SourceMap, list[dict[str, Any]]]]
+
+    def texels(self, *, mip: int = 0, size: tuple[int, int] | None = None) -> int:
+        """Texels of all files, counted in every channel; mip and size as of `write_maps`."""
+        shapes = [(*(size or _mip_size(source, mip)), source.channels) for source, _ in self.sources]
+        return sum(height * width * channels for height, width, channels in shapes)
+
+
+def plan_maps(metadata: Any, channel_count: int, *, size: tuple[int, int] | None = None) -> MapPlan:
+    """Check the description of a material's maps.
+
+    Args:
+        metadata: as `Material.to_metadata` gives it, or anything else; every field that is used is checked.
+        channel_count: of the stack.
+        size: (width, height) of the texture, which the metadata must agree with; None if it is not known.
+
+    Raises:
+        FormatError: the metadata breaks a rule, such as a name with a directory in it, or a source with more texels
+        than the material: the largest map gives the material its size.
+    """
+    if not isinstance(metadata, dict):
+        raise _broken(f"the material is {type(metadata).__name__}, expected an object")
+    found = tuple(_integer(metadata.get(name), name, 1, MAX_SIZE) for name in ("width", "height"))
+    if size is not None and found != size:
+        raise _broken(f"size: {found[0]}x{found[1]}, expected {size[0]}x{size[1]} as in the header of the file")
+    wrap = metadata.get("wrap")
+    if wrap not in ("repeat", "clamp"):
+        raise _broken(f"wrap: {_show(wrap)}, expected 'repeat' or 'clamp'")
+    rows = metadata.get("sources")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CHANNELS:
+        raise _broken(f"sources: expected a list of 1..{MAX_CHANNELS} files")
+    sources = [_source(row, channel_count) for row in rows]
+    seen: set[str] = set()
+    for source, _ in sources:
+        if source.file.lower() in seen:
+            raise _broken(f"file: {source.file!r} stands there twice")
+        seen.add(source.file.lower())
+        if source.width * source.height > found[0] * found[1]:
+            raise _broken(f"{source.file} size: {source.width}x{source.height}, expected at most as many texels as the "
+                          f"material of {found[0]}x{found[1]} has")
+    return MapPlan(wrap == "repeat", sources)
+
+
 def write_maps(
-    metadata: dict[str, Any],
+    metadata: dict[str, Any] | MapPlan,
     stack: np.ndarray,
     out_dir: str | Path,
     *,
@@ -35,7 +87,7 @@ def write_maps(
     Files appear complete or not at all, and only in `out_dir`.
 
     Args:
-        metadata: as `Material.to_metadata` gives it; every field used is checked.
+        metadata: as `Material.to_metadata` gives it, or what `plan_maps` made of it.
         stack: [H, W, C] float32 in 0..1, encoded as the material's pixels.
         out_dir: made if it is missing; existing files of these names are replaced.
         mip: level of detail of the stack: a source of n texels gets max(1, n >> mip) along each axis.
@@ -43,10 +95,10 @@ def write_maps(
     Returns:
         The paths written, in the order of the sources.
     Raises:
-        FormatError: the metadata breaks a rule, such as a name with a directory in it.
-        OutputError: the folder or a file cannot be written.
+        FormatError: see `plan_maps`. OutputError: the folder or a file cannot be written.
     """
-    repeat, sources = _parse(metadata, stack.shape[2])
+    plan = metadata if isinstance(metadata, MapPlan) else plan_maps(metadata, stack.shape[2])
+    repeat, sources = plan.repeat, plan.sources
     out = Path(out_dir)
     made = not out.exists()
     try:
@@ -98,27 +150,6 @@ def _map_pixels(
             x, y = (result[:, :, k].astype(np.float64) * 2 - 1 for k in xy)
             result[:, :, i] = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * 0.5 + 0.5
     return result
-
-
-def _parse(metadata: Any, channel_count: int) -> tuple[bool, list[tuple[SourceMap, list[dict[str, Any]]]]]:
-    """Check the metadata and return (repeat, [(source, planes)])."""
-    if not isinstance(metadata, dict):
-        raise _broken(f"the material is {type(metadata).__name__}, expected an object")
-    _integer(metadata.get("width"), "width", 1, MAX_SIZE)
-    _integer(metadata.get("height"), "height", 1, MAX_SIZE)
-    wrap = metadata.get("wrap")
-    if wrap not in ("repeat", "clamp"):
-        raise _broken(f"wrap: {_show(wrap)}, expected 'repeat' or 'clamp'")
-    rows = metadata.get("sources")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CHANNELS:
-        raise _broken(f"sources: expected a list of 1..{MAX_CHANNELS} files")
-    sources = [_source(row, channel_count) for row in rows]
-    seen: set[str] = set()
-    for source, _ in sources:
-        if source.file.lower() in seen:
-            raise _broken(f"file: {source.file!r} stands there twice")
-        seen.add(source.file.lower())
-    return wrap == "repeat", sources
 
 
 def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any]]]:

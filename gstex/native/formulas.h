@@ -43,6 +43,8 @@ GSTEX_FORMULA REAL gstex_fade(REAL from_middle) {
     return f * f * gstex_fma(f, (REAL)-2.0f, (REAL)3.0f);
 }
 
+// ==== What only fits need ===========================================================================================
+
 // ---- How a mip sees the Gaussians of another one, and gradients ----------------------------------------------------
 
 // 1 / sigma in texels of the mip, for a Gaussian of this variance. scale: texels of the mip by texels of the Gaussian.

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gstex.constants import TAN_22_5
-from gstex.format import PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip, mip_size, unpack
+from gstex.format import MaterialTable, PackedLevel, PackedMip, PackedRawMip, PackedSharedMip, mip_size, validate
+from gstex.format.rules import Header
+from gstex.format.words import read_mip, read_palettes
 
 __all__ = ["MipGaussians", "read_gaussians"]
 
@@ -52,42 +54,45 @@ class MipGaussians:
 
 def read_gaussians(words: np.ndarray, mip: int) -> MipGaussians:
     """docs/format.md, "Record", for all records. A raw mip has none."""
-    packed = unpack(words)
-    block, owner, widened = packed.mips[mip], mip, 0.0
+    table = validate(words)
+    header, block, owner, widened = table.header, read_mip(table, mip), mip, 0.0
     if isinstance(block, PackedSharedMip):
-        owner, widened, block = 0, block.filter, packed.mips[0]
-    size = mip_size(packed.width, owner), mip_size(packed.height, owner)
-    shown = mip_size(packed.width, mip), mip_size(packed.height, mip)
+        owner, widened, block = 0, block.filter, read_mip(table, 0)
+    size = mip_size(header.width, owner), mip_size(header.height, owner)
+    shown = mip_size(header.width, mip), mip_size(header.height, mip)
     levels = block.levels if isinstance(block, PackedMip) else ()
     counts = [len(level.cell) for level in levels]
-    parts = [_read_level(packed, level, np.array(size), widened) for level in levels]
+    parts = [_read_level(table, level, np.array(size), widened) for level in levels]
     joined = [np.concatenate(part) for part in zip(*parts, strict=True)] if parts else _NOTHING
     inside, center, direction, sigma, amplitude, features = joined
     return MipGaussians(
-        *size, *shown, packed.repeat, packed.top_k,
+        *size, *shown, header.repeat, header.top_k,
         cells=np.array([[lv.layout.cells_x, lv.layout.cells_y] for lv in levels], np.int64).reshape(-1, 2),
         level=np.repeat(np.arange(len(levels)), counts),
         cell=np.concatenate([lv.cell for lv in levels]) if levels else np.empty(0, np.int64),
         first=np.cumsum([0, *counts])[:-1],
         center=center, inside=inside, direction=direction, sigma=sigma, amplitude=amplitude,
-        features=features.reshape(len(features), -1) if len(features) else np.empty((0, len(packed.channel_bits))),
-        background=block.background if isinstance(block, PackedMip) else np.zeros(len(packed.channel_bits)),
-        texels=_texels(packed, block) if isinstance(block, PackedRawMip) else None,
+        features=features.reshape(len(features), -1) if len(features) else np.empty((0, len(header.channel_bits))),
+        background=block.background if isinstance(block, PackedMip) else np.zeros(len(header.channel_bits)),
+        texels=_texels(header, block) if isinstance(block, PackedRawMip) else None,
     )  # fmt: skip
 
 
-def _texels(packed: PackedMaterial, block: PackedRawMip) -> np.ndarray:
+def _texels(header: Header, block: PackedRawMip) -> np.ndarray:
     """Values [H, W, C] of a raw mip; a constant channel has its one value."""
-    values = np.empty((*block.texels.shape[:2], len(packed.channel_bits)))
-    values[:] = packed.channel_lo
-    values[:, :, packed.varying] = block.texels / 255
+    values = np.empty((*block.texels.shape[:2], len(header.channel_bits)))
+    values[:] = header.channel_lo
+    values[:, :, header.varying] = block.texels / 255
     return values
 
 
 _NOTHING = [np.empty((0, n)) if n else np.empty(0) for n in (2, 2, 2, 2, 0, 1)]
 
 
-def _read_level(packed: PackedMaterial, level, size: np.ndarray, widened: float) -> tuple[np.ndarray, ...]:
+def _read_level(
+    table: MaterialTable, level: PackedLevel, size: np.ndarray, widened: float
+) -> tuple[np.ndarray, ...]:
+    header = table.header
     layout = level.layout
     codes = level.geometry.astype(np.float64)
     cells = np.array([layout.cells_x, layout.cells_y])
@@ -99,9 +104,9 @@ def _read_level(packed: PackedMaterial, level, size: np.ndarray, widened: float)
         h = (codes[:, 2] - half) * (TAN_22_5 / half)
     direction = np.stack([1 - h * h, 2 * h], axis=1) / (1 + h * h)[:, None]
     sigma = np.hypot(np.exp2(-(layout.scale_lo + codes[:, 3:5] * layout.scale_step)), widened)
-    amplitude = packed.amplitude_lo + codes[:, 5] * packed.amplitude_step
+    amplitude = header.amplitude_lo + codes[:, 5] * header.amplitude_step
     values = level.features.astype(np.float64)
-    for palette, entries in zip(packed.palettes, level.entries.T, strict=True):
-        values[:, packed.varying] += palette[entries]
-    features = packed.channel_lo + values * packed.channel_step.astype(np.float64)
+    for palette, entries in zip(read_palettes(table), level.entries.T, strict=True):
+        values[:, header.varying] += palette[entries]
+    features = header.channel_lo + values * header.channel_step.astype(np.float64)
     return inside, (corner + inside) * (size / cells), direction, sigma, amplitude, features

@@ -110,5 +110,6 @@ void bind_refine(nb::module_ &m);
 void bind_measures(nb::module_ &m);
 void bind_compare(nb::module_ &m);
 void bind_losses(nb::module_ &m);
+void bind_decoder(nb::module_ &m);
 
 } // namespace gstex

@@ -47,4 +47,5 @@ NB_MODULE(_core, m) {
     bind_measures(m);
     bind_compare(m);
     bind_losses(m);
+    bind_decoder(m);
 }

@@ -1,0 +1,95 @@
+"""Whole mips, and points of one mip, from the words of a GPU section.
+
+The decoder in C (gstex/native/gstex.h) does the work; it is docs/format.md, "Decoding a position", line by line, and
+the model for every other decoder. Words are proven again with every call, so that no words can do harm; who decodes
+much from the same words holds a `gstex.Texture`, or what `gstex.format.validate` returns.
+"""
+
+import numpy as np
+
+from ..errors import LimitError
+from ..format import MaterialTable, mip_size, validate
+
+__all__ = ["MOST_TEXELS", "check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
+
+# A file of a few hundred bytes may stand for 2^32 values. This many are 1 GB.
+MOST_TEXELS = 2**28
+
+
+def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:
+    """(height, width, channels) of a mip."""
+    width, height = int(words[2]) & 0xFFFF, int(words[2]) >> 16
+    return mip_size(height, mip), mip_size(width, mip), int(words[3]) & 0xFF
+
+
+def check_texels(count: int, what: str, max_texels: int | None) -> None:
+    """Raise a LimitError if there are more texels, counted in every channel, than may be decoded.
+
+    Args:
+        what: whose they are, such as "16x16 in 3 channels".
+        max_texels: the most; None for MOST_TEXELS.
+    """
+    most = MOST_TEXELS if max_texels is None else max_texels
+    if count > most:
+        raise LimitError(
+            f"texels: got {count} ({what}), expected at most {most}; if you trust the file, allow more with "
+            "--max-texels (max_texels in Python)"
+        )
+
+
+def decode_texels(
+    source: np.ndarray | MaterialTable,
+    mip: int = 0,
+    *,
+    rectangle: tuple[int, int, int, int] | None = None,
+    max_texels: int | None = None,
+) -> np.ndarray:
+    """Fetch every texel of a mip, or of a part of it.
+
+    Args:
+        source: uint32 words of a GPU section, or the table of one.
+        mip: level of detail, 0 .. mip count - 1.
+        rectangle: (x, y, width, height) inside the mip; None for all of it.
+        max_texels: see check_texels.
+
+    Returns:
+        float32 [height, width, C] in 0..1, row 0 = top.
+
+    Raises:
+        FormatError: the words break a rule of docs/format.md. LimitError: too many texels.
+    """
+    table = _table_of(source)
+    channels = len(table.header.channel_bits)
+    x, y, width, height = rectangle or (0, 0, mip_size(table.header.width, mip), mip_size(table.header.height, mip))
+    check_texels(width * height * channels, f"{width}x{height} in {channels} channels", max_texels)
+    out = np.empty((height, width, channels), np.float32)
+    table.section.decode(mip, x, y, out)
+    return out
+
+
+def count_candidates(source: np.ndarray | MaterialTable, mip: int = 0) -> np.ndarray:
+    """How many Gaussians each texel of a mip looks at: int32 [H, W]; zeros for a mip of texels."""
+    table = _table_of(source)
+    out = np.empty((mip_size(table.header.height, mip), mip_size(table.header.width, mip)), np.int32)
+    table.section.count_candidates(mip, out)
+    return out
+
+
+def decode_mip(source: np.ndarray | MaterialTable, mip: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`decode_texels` and `count_candidates` of a whole mip."""
+    table = _table_of(source)
+    return decode_texels(table, mip), count_candidates(table, mip)
+
+
+def sample_mip(source: np.ndarray | MaterialTable, uv: np.ndarray, mip: int = 0) -> np.ndarray:
+    """Evaluate a mip directly at uv [M, 2] (0..1 across the texture, v down) -> float32 [M, C]."""
+    table = _table_of(source)
+    points = np.ascontiguousarray(uv, np.float64)
+    out = np.empty((len(points), len(table.header.channel_bits)), np.float32)
+    lod = np.full(len(points), mip, np.float64)
+    table.section.sample(points, lod, None, bilinear=False, max_taps=1, out=out)
+    return out
+
+
+def _table_of(source: np.ndarray | MaterialTable) -> MaterialTable:
+    return source if isinstance(source, MaterialTable) else validate(source)

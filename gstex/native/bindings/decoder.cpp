@@ -1,0 +1,397 @@
+// gstex.h for Python: sections that have been proven, decoded and sampled by all threads.
+
+#define GSTEX_STATIC
+#define GSTEX_IMPLEMENTATION
+#include "gstex.h"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+#include "arrays.h"
+#include "threads.h"
+
+namespace gstex {
+namespace {
+
+// Raises gstex.errors.FormatError or VersionError.
+[[noreturn]] void refuse(const gstex_error &error) {
+    char text[256];
+    gstex_error_text(&error, text, sizeof text);
+    const bool version = error.rule == GSTEX_RULE_NEWER_VERSION || error.rule == GSTEX_RULE_DRAFT_VERSION;
+    const nb::object errors = nb::module_::import_("gstex.errors");
+    PyErr_SetString(errors.attr(version ? "VersionError" : "FormatError").ptr(), text);
+    throw nb::python_error();
+}
+
+std::unique_ptr<uint32_t[]> make_scratch() {
+    return std::unique_ptr<uint32_t[]>(new uint32_t[GSTEX_SCRATCH_WORDS]); // uninitialised: small files touch little of it
+}
+
+nb::list list_of(const int32_t *values, int count) {
+    nb::list list;
+    for (int i = 0; i < count; ++i) list.append(values[i]);
+    return list;
+}
+
+nb::list list_of(const float *values, int count) {
+    nb::list list;
+    for (int i = 0; i < count; ++i) list.append(double(values[i]));
+    return list;
+}
+
+// A proven GPU section. It keeps the array of its words, which nobody may write to any more.
+class Section {
+  public:
+    explicit Section(nb::object words) : words_(words) {
+        nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> array;
+        if (!nb::try_cast(words, array)) throw nb::type_error("words: no contiguous array of uint32");
+        gstex_error error;
+        bool sound;
+        {
+            nb::gil_scoped_release released;
+            const auto scratch = make_scratch();
+            sound = gstex_validate(array.data(), array.size(), scratch.get(), &material_, &error) != 0;
+        }
+        if (!sound) refuse(error);
+    }
+
+    const gstex_material &material() const { return material_; }
+    nb::object words() const { return words_; }
+
+    int checked_mip(int mip) const {
+        if (mip < 0 || mip >= material_.mip_count) throw nb::index_error("no such mip");
+        return mip;
+    }
+
+    nb::dict header() const {
+        const gstex_material &m = material_;
+        nb::dict all;
+        all["width"] = m.width;
+        all["height"] = m.height;
+        all["mip_count"] = m.mip_count;
+        all["repeat"] = bool(m.repeat);
+        all["bilinear"] = bool(m.bilinear);
+        all["top_k"] = m.top_k;
+        all["amplitude_lo"] = double(m.amplitude_lo);
+        all["amplitude_step"] = double(m.amplitude_step);
+        all["channel_lo"] = list_of(m.channel_lo, m.channel_count);
+        all["channel_step"] = list_of(m.channel_step, m.channel_count);
+        all["channel_bits"] = list_of(m.channel_bits, m.channel_count);
+        all["palette_bits"] = list_of(m.palette_bits, m.palette_count);
+        all["srgb"] = m.srgb;
+        all["varying"] = m.varying;
+        all["used_words"] = m.word_count;
+        all["candidates_max"] = m.candidates_max;
+        return all;
+    }
+
+    nb::dict mip(int number) const {
+        gstex_mip of;
+        gstex_get_mip(&material_, checked_mip(number), &of);
+        nb::dict all;
+        all["offset"] = of.offset;
+        all["words"] = of.words;
+        all["level_count"] = of.level_count;
+        all["raw"] = of.kind == GSTEX_TEXELS;
+        all["filter"] = of.kind == GSTEX_SHARED ? nb::object(nb::float_(double(of.filter))) : nb::none();
+        return all;
+    }
+
+    gstex_level level_of(int mip, int number) const {
+        gstex_mip of;
+        gstex_level level;
+        gstex_get_mip(&material_, checked_mip(mip), &of);
+        if (number < 0 || number >= of.level_count) throw nb::index_error("no such level");
+        gstex_get_level(&material_, mip, number, &level);
+        return level;
+    }
+
+    nb::dict level(int mip, int number) const {
+        const gstex_level of = level_of(mip, number);
+        nb::dict layout, all;
+        layout["cells_x"] = of.cells_x;
+        layout["cells_y"] = of.cells_y;
+        layout["stride"] = of.stride;
+        layout["position_x_bits"] = of.position_x_bits;
+        layout["position_y_bits"] = of.position_y_bits;
+        layout["rotation_bits"] = of.rotation_bits;
+        layout["scale_bits"] = of.scale_bits;
+        layout["amplitude_bits"] = of.amplitude_bits;
+        layout["scale_lo"] = double(of.scale_lo);
+        layout["scale_step"] = double(of.scale_step);
+        layout["regular"] = bool(of.regular);
+        all["layout"] = layout;
+        all["index_offset"] = of.index_offset;
+        all["record_offset"] = of.record_offset;
+        all["count"] = of.gaussian_count;
+        return all;
+    }
+
+    void cell_counts(int mip, int number, nb::object out) const {
+        const gstex_level level = level_of(mip, number);
+        Arrays arrays;
+        gstex_cell_counts(&material_, &level, arrays.of<uint16_t>(out, "out", {level.cells_y, level.cells_x}));
+    }
+
+    nb::tuple candidate_stats(int mip) const {
+        checked_mip(mip);
+        double mean;
+        uint32_t most;
+        {
+            nb::gil_scoped_release released;
+            const auto scratch = make_scratch();
+            most = gstex_count_candidates(&material_, mip, scratch.get(), &mean);
+        }
+        return nb::make_tuple(mean, most);
+    }
+
+    // The rectangle at (x, y) of a mip that has the size of `out`.
+    void decode(int mip, int x, int y, nb::object out) const {
+        Arrays arrays;
+        int64_t height, width;
+        float *to = texels_of<float>(arrays, mip, x, y, out, material_.channel_count, &height, &width);
+        const size_t stride = size_t(width) * size_t(material_.channel_count);
+        each_block(height, width, [&](int32_t left, int32_t top, int32_t across, int32_t down) {
+            gstex_decode(&material_, mip, x + left, y + top, across, down,
+                         to + stride * size_t(top) + size_t(material_.channel_count) * size_t(left), stride);
+        });
+    }
+
+    void count_candidates(int mip, nb::object out) const {
+        Arrays arrays;
+        int64_t height, width;
+        int32_t *to = texels_of<int32_t>(arrays, mip, 0, 0, out, 0, &height, &width);
+        each_block(height, width, [&](int32_t left, int32_t top, int32_t across, int32_t down) {
+            for (int32_t j = top; j < top + down; ++j)
+                for (int32_t i = left; i < left + across; ++i)
+                    to[width * j + i] = int32_t(gstex_candidates(&material_, mip, i, j));
+        });
+    }
+
+  private:
+    template <class T>
+    T *texels_of(Arrays &arrays, int mip, int x, int y, nb::object out, int channels, int64_t *height,
+                 int64_t *width) const {
+        gstex_mip of;
+        gstex_get_mip(&material_, checked_mip(mip), &of);
+        const nb::object shape = out.attr("shape");
+        *height = nb::cast<int64_t>(shape[0]), *width = nb::cast<int64_t>(shape[1]);
+        if (x < 0 || y < 0 || *width > of.width - x || *height > of.height - y)
+            throw nb::value_error("a rectangle that does not lie inside the mip");
+        if (channels) return arrays.of<T>(out, "out", {*height, *width, channels});
+        return arrays.of<T>(out, "out", {*height, *width});
+    }
+
+    // Calls f(left, top, across, down) for blocks of an image, in all threads. The worst block of a hostile file, in which
+    // each texel sees 4096 Gaussians, takes some ten milliseconds.
+    template <class F> static void each_block(int64_t height, int64_t width, F f) {
+        constexpr int64_t ACROSS = 64, DOWN = 8;
+        const int64_t columns = (width + ACROSS - 1) / ACROSS, rows = (height + DOWN - 1) / DOWN;
+        nb::gil_scoped_release released;
+        parallel_for(columns * rows, 1, [&](int64_t begin, int64_t end, Scratch &) {
+            for (int64_t i = begin; i < end; ++i) {
+                const int64_t left = i % columns * ACROSS, top = i / columns * DOWN;
+                f(int32_t(left), int32_t(top), int32_t(std::min(ACROSS, width - left)),
+                  int32_t(std::min(DOWN, height - top)));
+            }
+        });
+    }
+
+    nb::object words_;
+    gstex_material material_;
+};
+
+// Mips as pictures, float32 [H, W, C] each, or None for one that is not there and never read. Filtered bilinearly.
+class Pictures {
+  public:
+    Pictures(nb::list mips, bool repeat) : repeat_(repeat) {
+        for (nb::handle mip : mips) {
+            if (mip.is_none()) {
+                pictures_.push_back({nullptr, 0, 0});
+                continue;
+            }
+            const nb::object shape = mip.attr("shape");
+            if (nb::len(shape) != 3) throw nb::value_error("pictures: arrays of three axes are wanted");
+            const int64_t height = nb::cast<int64_t>(shape[0]), width = nb::cast<int64_t>(shape[1]);
+            const int64_t channels = nb::cast<int64_t>(shape[2]);
+            if (height < 1 || width < 1 || height > GSTEX_MAX_SIZE || width > GSTEX_MAX_SIZE)
+                throw nb::value_error("pictures: 1 to 16384 texels are wanted along an axis");
+            if (channels < 1 || channels > GSTEX_MAX_CHANNELS || (channels_ && channels != channels_))
+                throw nb::value_error("pictures: the same 1 to 16 channels are wanted in all");
+            channels_ = int32_t(channels);
+            const float *texels = arrays_.of<const float>(mip, "pictures", {height, width, channels});
+            pictures_.push_back({texels, int32_t(height), int32_t(width)});
+        }
+    }
+
+    int32_t channels() const { return channels_; }
+    int32_t count() const { return int32_t(pictures_.size()); }
+
+    static void read(const void *data, int mip, double u, double v, float *values) {
+        const Pictures &all = *static_cast<const Pictures *>(data);
+        const Picture &of = all.pictures_[size_t(mip)];
+        if (!of.texels) throw std::logic_error("pictures: one that is read is not there");
+        const int32_t repeat = all.repeat_, channels = all.channels_;
+        int32_t columns[2], rows[2];
+        const float across = gstex__two_texels(gstex__wrap(u, repeat), of.width, repeat, columns);
+        const float down = gstex__two_texels(gstex__wrap(v, repeat), of.height, repeat, rows);
+        float texels[4 * GSTEX_MAX_CHANNELS];
+        for (int i = 0; i < 4; ++i) {
+            const int64_t row = gstex__inside(rows[i >> 1], of.height, repeat);
+            const int64_t column = gstex__inside(columns[i & 1], of.width, repeat);
+            const float *texel = of.texels + (row * of.width + column) * channels;
+            for (int c = 0; c < channels; ++c) texels[channels * i + c] = texel[c];
+        }
+        gstex__filter(texels, channels, across, down, values);
+    }
+
+  private:
+    struct Picture {
+        const float *texels;
+        int32_t height, width;
+    };
+    Arrays arrays_;
+    std::vector<Picture> pictures_;
+    int32_t channels_ = 0;
+    bool repeat_;
+};
+
+// What points are sampled with: nothing but uv, levels of detail [M], or steps [M, 2, 2].
+struct Detail {
+    const double *lod = nullptr;
+    const gstex_steps *steps = nullptr;
+    int32_t width, height, max_taps;
+
+    gstex_footprint of(int64_t point) const {
+        gstex_footprint footprint = gstex__one_tap(lod ? lod[point] : 0.0);
+        if (steps) gstex_find_footprint(steps + point, width, height, max_taps, &footprint);
+        return footprint;
+    }
+};
+
+// Samples `source` at uv [M, 2] into out [M, C].
+void sample(const gstex__source &source, nb::object uv, nb::object lod, nb::object duv, int max_taps, nb::object out) {
+    Arrays arrays;
+    const int64_t count = int64_t(nb::len(uv)), channels = source.channel_count;
+    const double *points = arrays.of<const double>(uv, "uv", {count, 2});
+    Detail detail;
+    detail.width = source.width, detail.height = source.height;
+    detail.max_taps = std::max(1, std::min(max_taps, 64));
+    if (!lod.is_none()) detail.lod = arrays.of<const double>(lod, "lod", {count});
+    if (!duv.is_none())
+        detail.steps = reinterpret_cast<const gstex_steps *>(arrays.of<const double>(duv, "duv", {count, 2, 2}));
+    float *to = arrays.of<float>(out, "out", {count, channels});
+    nb::gil_scoped_release released;
+    // The worst point of a hostile file takes some milliseconds.
+    parallel_for(count, 16, [&](int64_t begin, int64_t end, Scratch &) {
+        for (int64_t i = begin; i < end; ++i) {
+            const gstex_footprint footprint = detail.of(i);
+            gstex__blend_taps(&source, points[2 * i], points[2 * i + 1], &footprint, to + channels * i);
+        }
+    });
+}
+
+// The first `count` bytes of a buffer of bytes.
+const uint8_t *bytes_of(Arrays &arrays, nb::handle buffer, int64_t count) {
+    return arrays.of<const uint8_t>(buffer, "bytes", {count});
+}
+
+} // namespace
+
+void bind_decoder(nb::module_ &m) {
+    // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc)
+    m.def("read_header", [](nb::object head, uint64_t size) {
+        Arrays arrays;
+        const int64_t count = int64_t(nb::len(head));
+        gstex_sections sections;
+        gstex_error error;
+        if (!gstex_read_header(bytes_of(arrays, head, count), size_t(count), size, &sections, &error)) refuse(error);
+        return nb::make_tuple(sections.gpu_bytes, sections.gpu_crc, sections.json_bytes, sections.json_crc);
+    });
+    // sections: what read_header gave. gpu, json: uint8 arrays of these sizes.
+    m.def("check_crcs", [](nb::tuple of, nb::object gpu, nb::object json) {
+        Arrays arrays;
+        gstex_sections sections{};
+        sections.gpu_bytes = nb::cast<uint32_t>(of[0]), sections.gpu_crc = nb::cast<uint32_t>(of[1]);
+        sections.json_bytes = nb::cast<uint32_t>(of[2]), sections.json_crc = nb::cast<uint32_t>(of[3]);
+        const uint8_t *gpu_bytes = bytes_of(arrays, gpu, sections.gpu_bytes);
+        const uint8_t *json_bytes = bytes_of(arrays, json, sections.json_bytes);
+        gstex_error error;
+        bool right;
+        {
+            nb::gil_scoped_release released;
+            right = gstex_check_crcs(&sections, gpu_bytes, json_bytes, &error) != 0;
+        }
+        if (!right) refuse(error);
+    });
+    // What word 7 of a section has to hold, of which all else is right.
+    m.def("find_candidates_max", [](nb::object words) {
+        Arrays arrays;
+        const int64_t count = int64_t(nb::len(words));
+        const uint32_t *from = arrays.of<const uint32_t>(words, "words", {count});
+        gstex_material material;
+        gstex_error error;
+        bool sound;
+        {
+            nb::gil_scoped_release released;
+            const auto scratch = make_scratch();
+            sound = gstex_validate(from, size_t(count), scratch.get(), &material, &error) != 0;
+        }
+        if (!sound && error.rule != GSTEX_RULE_CANDIDATES_MAX) refuse(error);
+        return sound ? uint32_t(material.candidates_max) : uint32_t(error.lo);
+    });
+
+    nb::class_<Section>(m, "Section")
+        .def(nb::init<nb::object>())
+        .def_prop_ro("words", &Section::words)
+        .def("header", &Section::header)
+        .def("mip", &Section::mip)
+        .def("level", &Section::level)
+        .def("cell_counts", &Section::cell_counts)
+        .def("candidate_stats", &Section::candidate_stats)
+        .def("decode", &Section::decode)
+        .def("count_candidates", &Section::count_candidates)
+        .def("sample", [](const Section &section, nb::object uv, nb::object lod, nb::object duv, bool bilinear,
+                          int max_taps, nb::object out) {
+            const gstex_filter filter = bilinear ? GSTEX_BILINEAR : GSTEX_DIRECT;
+            sample(gstex__source_of(&section.material(), filter), uv, lod, duv, max_taps, out);
+        }, nb::arg("uv"), nb::arg("lod").none(), nb::arg("duv").none(), nb::arg("bilinear"), nb::arg("max_taps"), nb::arg("out"));
+
+    nb::class_<Pictures>(m, "Pictures")
+        .def(nb::init<nb::list, bool>())
+        // width, height: of what mip 0 stands for, which need not be there.
+        .def("sample", [](const Pictures &pictures, nb::object uv, nb::object lod, nb::object duv, int32_t width,
+                          int32_t height, uint32_t srgb, int max_taps, nb::object out) {
+            gstex__source source;
+            source.width = width, source.height = height;
+            source.channel_count = pictures.channels();
+            source.mip_count = pictures.count();
+            source.srgb = srgb;
+            source.read = &Pictures::read;
+            source.data = &pictures;
+            sample(source, uv, lod, duv, max_taps, out);
+        }, nb::arg("uv"), nb::arg("lod").none(), nb::arg("duv").none(), nb::arg("width"), nb::arg("height"), nb::arg("srgb"),
+           nb::arg("max_taps"), nb::arg("out"));
+
+    m.def("footprints", [](nb::object duv, int width, int height, int max_taps, nb::object lod, nb::object taps,
+                           nb::object step) {
+        Arrays arrays;
+        const int64_t count = int64_t(nb::len(duv));
+        Detail detail;
+        detail.width = width, detail.height = height, detail.max_taps = max_taps;
+        detail.steps = reinterpret_cast<const gstex_steps *>(arrays.of<const double>(duv, "duv", {count, 2, 2}));
+        double *lods = arrays.of<double>(lod, "lod", {count}), *steps = arrays.of<double>(step, "step", {count, 2});
+        int64_t *numbers = arrays.of<int64_t>(taps, "taps", {count});
+        nb::gil_scoped_release released;
+        parallel_for(count, 1 << 12, [&](int64_t begin, int64_t end, Scratch &) {
+            for (int64_t i = begin; i < end; ++i) {
+                const gstex_footprint footprint = detail.of(i);
+                lods[i] = footprint.lod, numbers[i] = footprint.taps;
+                steps[2 * i] = footprint.step_u, steps[2 * i + 1] = footprint.step_v;
+            }
+        });
+    });
+}
+
+} // namespace gstex

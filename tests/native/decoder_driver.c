@@ -1,0 +1,127 @@
+// gstex.h on files, for tests/test_decoder_c.py:
+//
+//     decoder_driver files FILE..             prints "sound" or the reason for each
+//     decoder_driver prefixes FILE..          all that is cut off from the end; none may be sound
+//     decoder_driver damage COUNT FILE..      random damage, the same each time; prints how many were sound
+//     decoder_driver values FILE              all texels of all mips, then 64 points, as float32 to stdout
+
+#include "exercise.h"
+
+static uint8_t *read_file(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    uint8_t *data;
+    long end;
+    expect(file != 0 && fseek(file, 0, SEEK_END) == 0, path);
+    end = ftell(file);
+    rewind(file);
+    data = (uint8_t *)malloc((size_t)end + 4096); // room for damage that inserts
+    expect(data != 0, "no memory");
+    *size = fread(data, 1, (size_t)end, file);
+    fclose(file);
+    return data;
+}
+
+// One to four changes of bytes, words or sizes.
+static size_t damage(uint8_t *data, size_t size, uint32_t *state) {
+    static const uint32_t special[] = {0, 1, 2, 3, 255, 256, 512, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 0x10000, 0x7FC00000};
+    uint32_t changes = 1 + random_of(state) % 4;
+    while (changes-- > 0) {
+        const size_t words = (size - 256) / 4, near = words < 120 ? words : 120;
+        const size_t word = 256 + 4 * (random_of(state) % (random_of(state) % 4 ? near : words));
+        const uint32_t kind = random_of(state) % 6;
+        const size_t cut = 4 * (random_of(state) % 8);
+        if (kind == 0) {
+            store(data + word, special[random_of(state) % (sizeof special / sizeof *special)]);
+        } else if (kind == 1) {
+            data[word + random_of(state) % 4] ^= (uint8_t)(1u << random_of(state) % 8);
+        } else if (kind == 2) {
+            store(data + word, gstex__load(data + word) + random_of(state) % 7 - 3);
+        } else if (kind == 3) {
+            store(data + word, gstex__load(data + 256 + 4 * (random_of(state) % words)));
+        } else if (kind == 4 && word + cut + 4 < size && size - cut >= 800) {
+            memmove(data + word, data + word + cut, size - word - cut);
+            size -= cut;
+        } else {
+            data[random_of(state) % size] = (uint8_t)random_of(state);
+        }
+    }
+    return size;
+}
+
+static int print_values(const uint8_t *data, size_t size) {
+    gstex_file file;
+    gstex_material material;
+    gstex_error error;
+    uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t)), state = 1;
+    float values[GSTEX_MAX_CHANNELS];
+    int m, i;
+    expect(scratch != 0 && gstex_read(data, size, &file, &error), "no file");
+    expect(gstex_validate(file.words, file.word_count, scratch, &material, &error), "no sound file");
+    for (m = 0; m < material.mip_count; ++m) {
+        gstex_mip mip;
+        size_t stride;
+        float *texels;
+        gstex_get_mip(&material, m, &mip);
+        stride = (size_t)(mip.width * material.channel_count);
+        texels = (float *)malloc(stride * (size_t)mip.height * sizeof(float));
+        expect(texels && gstex_decode(&material, m, 0, 0, mip.width, mip.height, texels, stride), "no texels");
+        fwrite(texels, sizeof(float) * stride, (size_t)mip.height, stdout);
+        free(texels);
+    }
+    for (i = 0; i < 64; ++i) {
+        const double u = random_of(&state) / 4294967296.0 * 3 - 1, v = random_of(&state) / 4294967296.0 * 3 - 1;
+        const double lod = random_of(&state) / 4294967296.0 * material.mip_count;
+        const gstex_filter filter = i & 1 ? GSTEX_BILINEAR : GSTEX_DIRECT;
+        gstex_steps steps;
+        gstex_sample_lod(&material, u, v, lod, filter, values);
+        fwrite(values, sizeof(float), (size_t)material.channel_count, stdout);
+        steps.du_dx = u / 9, steps.dv_dx = v / 50, steps.du_dy = v / 200, steps.dv_dy = lod / 99;
+        gstex_sample_grad(&material, u, v, &steps, filter, values);
+        fwrite(values, sizeof(float), (size_t)material.channel_count, stdout);
+    }
+    free(scratch);
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    const char *mode = count > 1 ? arguments[1] : "";
+    const int damages = strcmp(mode, "damage") == 0, first = damages ? 3 : 2;
+    uint32_t state = 12345;
+    int i, sound = 0, all = 0;
+    for (i = first; i < count; ++i) {
+        size_t size, length;
+        uint8_t *data = read_file(arguments[i], &size);
+        if (strcmp(mode, "values") == 0) {
+            print_values(data, size);
+        } else if (strcmp(mode, "prefixes") == 0) {
+            for (length = 0; length < size; ++length) expect(!exercise(data, length), "a part of a file is sound");
+        } else if (damages) {
+            const int rounds = atoi(arguments[2]) / (count - first);
+            int n;
+            for (n = 0; n < rounds; ++n) {
+                uint8_t *bad = (uint8_t *)copy_of(data, size);
+                length = damage(bad, size, &state);
+                repair(bad, length, random_of(&state));
+                sound += exercise(bad, length);
+                ++all;
+                free(bad);
+            }
+        } else {
+            const int is_sound = exercise(data, size);
+            gstex_file file;
+            gstex_error error;
+            gstex_material material;
+            char text[256] = "sound";
+            uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
+            if (!gstex_read(data, size, &file, &error) ||
+                !gstex_validate(file.words, file.word_count, scratch, &material, &error))
+                gstex_error_text(&error, text, sizeof text);
+            expect(is_sound == (strcmp(text, "sound") == 0), "two answers");
+            printf("%s\n", text);
+            free(scratch);
+        }
+        free(data);
+    }
+    if (damages) printf("%d of %d\n", sound, all);
+    return 0;
+}
