@@ -39,4 +39,4 @@ lint: .venv-test/lint-installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-test build out gstex.egg-info
+	rm -rf .venv .venv-test build out

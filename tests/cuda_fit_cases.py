@@ -1,6 +1,6 @@
 """Every kernel of the fit on small odd cases, for a process in which the sanitizers watch.
 
-It runs nothing of numba or torch, which they do not expect.
+It runs nothing of torch, which they do not expect.
 """
 
 import numpy as np

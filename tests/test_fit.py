@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from small_samples import SAMPLES
 
 import gstex
-from gstex import metrics
+from gstex import metrics, native
 from gstex.errors import BudgetError, UsageError
 from gstex.fit.fit import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
 from gstex.fit.settings import Settings, make_settings
@@ -80,16 +79,16 @@ def test_budget_too_small_names_what_would_do():
 @pytest.mark.parametrize("loss", ["l2", "perceptual"])
 def test_same_seed_same_bytes_for_any_number_of_threads(loss, tmp_path):
     material = material_of(waves(48, 40))
-    threads = numba.get_num_threads()
+    threads = native.thread_count()
     files = []
     try:
-        for index, (count, seed) in enumerate([(1, 0), (min(2, numba.config.NUMBA_NUM_THREADS), 0), (1, 1)]):
-            numba.set_num_threads(count)
+        for index, (count, seed) in enumerate([(1, 0), (min(2, native.cores()), 0), (1, 1)]):
+            native.set_thread_count(count)
             path = tmp_path / f"{index}.gstex"
             gstex.compress(material, bpp=4, effort="fast", loss=loss, seed=seed).save(path)
             files.append(path.read_bytes())
     finally:
-        numba.set_num_threads(threads)
+        native.set_thread_count(threads)
     assert files[0] == files[1]
     assert files[0] != files[2]
 

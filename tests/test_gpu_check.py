@@ -172,7 +172,7 @@ def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 16)
     for name in ("tests of fit", "fits"):
         gpu_check._run_part(tmp_path, name, 10.0)
-    assert asked == {"tests of fit": {"NUMBA_NUM_THREADS": "4"}, "fits": {}}
+    assert asked == {"tests of fit": {"GSTEX_THREADS": "4"}, "fits": {}}
 
 
 def test_a_runner_that_raises_is_recorded() -> None:

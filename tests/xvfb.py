@@ -101,7 +101,7 @@ def window(arguments: list[str], size: tuple[int, int], folder: Path) -> Iterato
     try:
         with os.fdopen(read) as pipe:
             display = f":{pipe.readline().strip()}"
-        environment = {**os.environ, "DISPLAY": display, "NUMBA_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)}
+        environment = {**os.environ, "DISPLAY": display, "GSTEX_THREADS": "1", "PYTHONPATH": str(_ROOT)}
         environment.pop("WAYLAND_DISPLAY", None)
         with (folder / "stderr.txt").open("w") as errors:
             program = [sys.executable, "-X", "faulthandler", "-m", "gstex", *arguments]

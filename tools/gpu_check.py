@@ -157,7 +157,7 @@ def _run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
     program = [sys.executable, str(Path(__file__).resolve())]
     command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
-    more = {} if PARTS[name].phase is None else {"NUMBA_NUM_THREADS": str(threads)}
+    more = {} if PARTS[name].phase is None else {"GSTEX_THREADS": str(threads)}
     return run_alone(command, seconds, _result_file(folder, name), more)
 
 

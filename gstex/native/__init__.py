@@ -5,6 +5,7 @@ Results are the same bits on every CPU, with every instruction set and any numbe
 
 import os
 
+from ..errors import UsageError
 from . import _core
 from ._core import instruction_set, instruction_sets, set_thread_count, thread_count, use_instruction_set
 
@@ -21,4 +22,14 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-_core.set_thread_count(cores())
+def _initial_threads() -> int:
+    """What the environment variable GSTEX_THREADS says, at most one a core; all cores without it."""
+    asked = os.environ.get("GSTEX_THREADS", "")
+    if not asked:
+        return cores()
+    if not (asked.isascii() and asked.isdigit() and int(asked)):
+        raise UsageError(f"GSTEX_THREADS: got {asked!r}, expected a whole number of at least 1; correct or unset it")
+    return min(int(asked), cores())
+
+
+_core.set_thread_count(_initial_threads())

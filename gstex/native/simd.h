@@ -101,6 +101,16 @@ GSTEX_INLINE __m128d fma_half(__m128d a, __m128d b, __m128d c) {
     const __m128i step = _mm_or_si128(opposite, one); // -1 towards zero, 1 away from it
     return _mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, _mm_castpd_si128(inexact))));
 }
+
+// A function of its own: inlined, it makes kernels so long that compilers take minutes.
+__attribute__((noinline)) static VectorF fused(VectorF a, VectorF b, VectorF c) {
+    const __m128 low =
+        _mm_cvtpd_ps(fma_half(_mm_cvtps_pd((__m128)a), _mm_cvtps_pd((__m128)b), _mm_cvtps_pd((__m128)c)));
+    const __m128 high = _mm_cvtpd_ps(fma_half(_mm_cvtps_pd(_mm_movehl_ps((__m128)a, (__m128)a)),
+                                              _mm_cvtps_pd(_mm_movehl_ps((__m128)b, (__m128)b)),
+                                              _mm_cvtps_pd(_mm_movehl_ps((__m128)c, (__m128)c))));
+    return (VectorF)_mm_movelh_ps(low, high);
+}
 #endif
 
 GSTEX_INLINE VectorF fma_part(VectorF a, VectorF b, VectorF c) {
@@ -111,12 +121,7 @@ GSTEX_INLINE VectorF fma_part(VectorF a, VectorF b, VectorF c) {
 #elif defined(__aarch64__)
     return (VectorF)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
-    const __m128 low =
-        _mm_cvtpd_ps(fma_half(_mm_cvtps_pd((__m128)a), _mm_cvtps_pd((__m128)b), _mm_cvtps_pd((__m128)c)));
-    const __m128 high = _mm_cvtpd_ps(fma_half(_mm_cvtps_pd(_mm_movehl_ps((__m128)a, (__m128)a)),
-                                              _mm_cvtps_pd(_mm_movehl_ps((__m128)b, (__m128)b)),
-                                              _mm_cvtps_pd(_mm_movehl_ps((__m128)c, (__m128)c))));
-    return (VectorF)_mm_movelh_ps(low, high);
+    return fused(a, b, c);
 #endif
 }
 

@@ -17,7 +17,7 @@ def run_sanitized(module: str, function: str, *args: str) -> str:
     """Call `function(*args)` of a module of tests/ and return its stdout; a finding of a sanitizer fails.
 
     The address sanitizer guards what malloc gives, so NumPy arrays that are read or written beyond their ends are
-    found. The function must not load numba or torch, which the sanitizers do not expect.
+    found. The function must not load torch, which the sanitizers do not expect.
     """
     require_compiler()
     libraries = [_runtime(name) for name in ("libasan.so", "libubsan.so")]
