@@ -2,6 +2,11 @@
 
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
+
+#if defined(GSTEX_HAS_V2)
+#include <cpuid.h>
+#endif
 
 namespace gstex {
 
@@ -11,11 +16,7 @@ namespace gstex {
     }
 #if defined(GSTEX_HAS_V2)
 GSTEX_DECLARE(v2)
-#endif
-#if defined(GSTEX_HAS_V3)
 GSTEX_DECLARE(v3)
-#endif
-#if defined(GSTEX_HAS_V4)
 GSTEX_DECLARE(v4)
 #endif
 #if defined(GSTEX_HAS_NEON)
@@ -23,6 +24,34 @@ GSTEX_DECLARE(neon)
 #endif
 
 namespace {
+
+#if defined(GSTEX_HAS_V2)
+// What an x86-64 CPU can do, and what the system saves of it when it changes threads. By cpuid itself: not every linker
+// finds what __builtin_cpu_supports calls.
+struct Cpu {
+    bool v2 = false, v3 = false, v4 = false;
+
+    Cpu() {
+        unsigned a, b, c, d, b7 = 0, c_extended = 0;
+        if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+        const unsigned c1 = c;
+        v2 = all(c1, {9, 19, 20, 23});             // SSSE3, SSE4.1, SSE4.2, POPCNT
+        if (!v2 || !all(c1, {12, 27, 28})) return; // FMA, XGETBV, AVX
+        if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) b7 = b;
+        if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) c_extended = c;
+        unsigned saved, above;
+        __asm__ volatile("xgetbv" : "=a"(saved), "=d"(above) : "c"(0));
+        v3 = all(b7, {3, 5, 8}) && all(c_extended, {5}) && all(saved, {1, 2}); // BMI, AVX2, BMI2; LZCNT
+        v4 = v3 && all(b7, {16, 17, 28, 30, 31}) && all(saved, {5, 6, 7});     // AVX-512: F, DQ, CD, BW, VL
+    }
+
+    static bool all(unsigned bits, std::initializer_list<int> wanted) {
+        for (int bit : wanted)
+            if (!(bits >> bit & 1u)) return false;
+        return true;
+    }
+};
+#endif
 
 // The sets that this CPU has, the best last.
 struct Sets {
@@ -37,19 +66,10 @@ struct Sets {
 
     Sets() {
 #if defined(GSTEX_HAS_V2)
-        add("v2", v2::OPS);
-#endif
-#if defined(GSTEX_HAS_V3)
-        __builtin_cpu_init();
-        const bool has_v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-        if (has_v3) add("v3", v3::OPS);
-#endif
-#if defined(GSTEX_HAS_V4)
-        if (has_v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl"))
-            add("v4", v4::OPS);
+        const Cpu cpu;
+        if (cpu.v2) add("v2", v2::OPS);
+        if (cpu.v3) add("v3", v3::OPS);
+        if (cpu.v4) add("v4", v4::OPS);
 #endif
 #if defined(GSTEX_HAS_NEON)
         add("neon", neon::OPS);

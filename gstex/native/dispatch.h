@@ -9,7 +9,8 @@ namespace gstex {
 // The kernels in use.
 const Ops &ops();
 
-// Names of the sets that were compiled and that this CPU has, the best last; `count` of them.
+// Names of the sets that were compiled and that this CPU has, the best last; `count` of them, none on a CPU that is too
+// old.
 const char *const *instruction_sets(int *count);
 const char *instruction_set();
 

@@ -38,6 +38,10 @@ void bind_runtime(nb::module_ &m) {
 
 NB_MODULE(_core, m) {
     using namespace gstex;
+    int sets;
+    instruction_sets(&sets);
+    if (sets == 0)
+        throw std::runtime_error("gstex: this CPU has no SSE4.2 and POPCNT, which x86-64 has had since 2009");
     bind_runtime(m);
     bind_maths(m);
     bind_blend(m);
