@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -17,21 +18,23 @@ from gstex.cuda import kernel_source
 from gstex.resources import source_path
 
 ROOT = SAMPLES.parent
-BUILT_FROM = ("gstex", "cuda", "shaders", "pyproject.toml", "README.md", "LICENSE")
+BUILT_FROM = ("gstex", "cuda", "shaders", "tests", "tools", "pyproject.toml", "README.md", "LICENSE")
+# Of the sources of the core, what others compile: an engine, and the kernels of a GPU.
+HEADERS = {"gstex/native/constants.h", "gstex/native/exp2.h", "gstex/native/formulas.h", "gstex/native/gstex.h"}
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command away from the checkout and return its stdout."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
+    """Run a command away from the checkout and return its stdout. variables: of the environment."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")} | variables
     done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, because setuptools leaves its own files beside the sources."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp("built")
     for name in BUILT_FROM:
         source, target = ROOT / name, folder / "checkout" / name
         target.parent.mkdir(exist_ok=True)
@@ -39,9 +42,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    pip_wheel = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder)
-    run(*pip_wheel, folder / "checkout", cwd=folder)
-    return next(folder.glob("*.whl"))
+    run(sys.executable, "-m", "build", "--outdir", folder, folder / "checkout", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +62,24 @@ def empty_venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> None:
-    expected = {
-        f"{'gstex/_' if folder != 'gstex' else ''}{path.relative_to(ROOT).as_posix()}"
-        for folder in ("gstex", "cuda", "shaders")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    paths = [path.relative_to(ROOT) for folder in ("gstex", "cuda", "shaders") for path in (ROOT / folder).rglob("*")
+             if path.is_file() and "__pycache__" not in path.parts]  # fmt: skip
+    sources = {path.as_posix() for path in paths if path.parts[:2] == ("gstex", "native") and path.suffix != ".py"}
+    assert sources >= HEADERS
+    expected = {f"{'' if path.parts[0] == 'gstex' else 'gstex/_'}{path.as_posix()}" for path in paths} - sources
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert found == expected
+    [core] = [name for name in found if re.fullmatch(r"gstex/native/_core\..*(so|pyd)", name)]
+    assert found == expected | HEADERS | {core}
     assert {"gstex/_cuda/README.md", "gstex/_shaders/README.md", "gstex/cli/app.py"} <= found
     assert {"gstex/_cuda/decode/mip.cu", "gstex/_cuda/decode/format.cuh", "gstex/_cuda/encode/blend.cu"} <= found
+
+
+def test_sdist_holds_what_the_wheel_is_built_from_and_tested_with(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        found = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "README.md", "pyproject.toml", "gstex/native/CMakeLists.txt", "gstex/native/ops/blend.cpp",
+            "cuda/encode/blend.cu", "shaders/gstex.glsl", "tests/test_packaging.py"} <= found  # fmt: skip
+    assert not [name for name in found if Path(name).suffix in (".so", ".pyd", ".pyc")]
 
 
 def test_extras_for_gpus_are_cupy_of_one_version_of_cuda_each(wheel: Path) -> None:
@@ -103,13 +118,27 @@ def test_sources_are_found_in_the_checkout_and_in_the_wheel(empty_venv: Path) ->
             source_path(name)
 
 
-def test_installed_command_compresses_and_decodes(empty_venv: Path, tmp_path: Path) -> None:
+def test_installed_command_compresses_and_decodes_without_a_compiler(empty_venv: Path, tmp_path: Path) -> None:
     steel = crop_sample("rusted_steel", tmp_path / "steel")
-    command = empty_venv / "gstex"
-    options = ("--effort", "fast", "--gaussians", "60", "--json")
-    report = json.loads(run(command, "compress", steel, *options, cwd=tmp_path))
+    programs = {"PATH": str(empty_venv)}
+    assert not [name for name in ("c++", "g++", "gcc", "cc", "clang") if shutil.which(name, path=programs["PATH"])]
+
+    def gstex(*arguments: str | Path) -> str:
+        return run(empty_venv / "gstex", *arguments, cwd=tmp_path, **programs)
+
+    report = json.loads(gstex("compress", steel, "--effort", "fast", "--gaussians", "60", "--json"))
     assert report["gaussians"] == 60 and report["psnr"] > 20
     assert (tmp_path / "steel.gstex").stat().st_size == report["file_bytes"]
-    run(command, "decode", "steel.gstex", "-o", "maps", cwd=tmp_path)
+    gstex("decode", "steel.gstex", "-o", "maps")
     assert sorted(os.listdir(tmp_path / "maps")) == sorted(os.listdir(steel))
-    assert re.search(r"^0 +40x40 +\d+ +gaussians +60 ", run(command, "info", "steel.gstex", cwd=tmp_path), re.M)
+    assert re.search(r"^0 +40x40 +\d+ +gaussians +60 ", gstex("info", "steel.gstex"), re.M)
+
+
+def test_without_a_compiler_one_line_says_what_to_install(built: Path, tmp_path: Path) -> None:
+    [sdist] = built.glob("*.tar.gz")
+    command = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", sdist)
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())  # without the line breaks of CMake
+    assert "gstex: no C++ compiler found. Install one (Debian, Ubuntu: apt-get install g++;" in said

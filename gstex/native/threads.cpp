@@ -194,7 +194,7 @@ struct Loop {
 class Pool {
   public:
     explicit Pool(int workers) {
-        const SignalsHeld held; // signals are for the threads of the program
+        [[maybe_unused]] const SignalsHeld held; // signals are for the threads of the program
         for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
     }
     ~Pool() {
