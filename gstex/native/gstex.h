@@ -378,6 +378,13 @@ GSTEX_API void gstex_find_footprint(const gstex_steps *steps, int32_t width, int
 #define GSTEX__INLINE static inline
 #endif
 
+// Before loops of GSTEX__SIDE that become vectors: GCC at -O3 unrolls the shortest before it gets to that.
+#if defined(__GNUC__) && !defined(__clang__)
+#define GSTEX__LANES _Pragma("GCC unroll 1")
+#else
+#define GSTEX__LANES
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -1415,6 +1422,10 @@ typedef struct gstex__view {
     int32_t level_count;
     uint32_t background, entries;  // words of the first background value and the first level's entry
     uint32_t texels;               // word of the first texel of a raw mip; 0 in others
+    // Of the channels that vary, filled up with zeros to a multiple of four:
+    int32_t lanes;
+    float lo[GSTEX_MAX_CHANNELS], step[GSTEX_MAX_CHANNELS];
+    int32_t own_bits[GSTEX_MAX_CHANNELS], own_channels; // the number of those whose codes records hold
 } gstex__view;
 
 // A level to be decoded.
@@ -1452,6 +1463,7 @@ typedef struct gstex__tile {
     gstex__axis columns, rows;
     float weight[GSTEX__TILE];                     // sums over the Gaussians so far
     float value[GSTEX_MAX_CHANNELS][GSTEX__TILE];  // of the channels that vary
+    float one[GSTEX_MAX_CHANNELS];                 // the same, of a tile of one texel
     // With a K, for tiles of one texel: the heaviest Gaussians so far, and the bits where their palette entries start.
     int32_t kept;
     float kept_weight[GSTEX_MAX_TOP_K];
@@ -1469,6 +1481,7 @@ typedef struct gstex__seen {
 static void gstex__open_view(const gstex_material *material, int mip, gstex__view *view) {
     const uint32_t *words = material->words;
     uint32_t block;
+    int32_t k;
     if (mip < 0) mip = 0;
     if (mip >= material->mip_count) mip = material->mip_count - 1;
     block = gstex__block(material, mip);
@@ -1491,6 +1504,15 @@ static void gstex__open_view(const gstex_material *material, int mip, gstex__vie
     view->level_count = gstex__int_bits(words[block], 0, 8);
     view->background = block + 2;
     view->entries = block + 2 + (uint32_t)material->channel_count;
+    view->lanes = 4 * (int32_t)material->entry_words;
+    view->own_channels = 0;
+    for (k = 0; k < view->lanes; ++k) {
+        const int varies = k < material->varying_count, c = varies ? material->varying_channel[k] : 0;
+        view->lo[k] = varies ? material->channel_lo[c] : 0.0f;
+        view->step[k] = varies ? material->channel_step[c] : 0.0f;
+        view->own_bits[k] = varies ? material->channel_bits[c] : 0;
+        if (view->own_bits[k]) ++view->own_channels;
+    }
 }
 
 static void gstex__open_grid(const gstex__view *view, int level, gstex__grid *grid) {
@@ -1628,32 +1650,39 @@ GSTEX__INLINE void gstex__read_geometry(const gstex__view *view, const gstex__gr
     }
 }
 
-// The features of the channels that vary, of the record whose palette entries start at a bit. Codes of four channels are
-// added up in two words, 16 bits each: channels 0 and 2 in the first, 1 and 3 in the second.
+// The features of the channels that vary, of the record whose palette entries start at a bit.
 GSTEX__INLINE void gstex__read_features(const gstex__view *view, uint64_t bit, float *features) {
     const gstex_material *m = view->material;
-    uint32_t pairs[GSTEX_MAX_CHANNELS / 2] = {0}, w;
-    const uint32_t *palette = view->words + m->palette_offset;
+    const uint32_t *palette = view->words + m->palette_offset, *entries[GSTEX_MAX_PALETTES];
+    int32_t codes[GSTEX_MAX_CHANNELS];
+    uint64_t window = 0;
     int p, k;
     for (p = 0; p < m->palette_count; ++p) {
         const int32_t bits = m->palette_bits[p];
-        const uint32_t number = (uint32_t)gstex__window(view->words, bit) & ((1u << bits) - 1u);
-        const uint32_t *entry = palette + number * m->entry_words;
-        for (w = 0; w < m->entry_words; ++w) {
-            pairs[2 * w] += entry[w] & 0x00FF00FFu;
-            pairs[2 * w + 1] += entry[w] >> 8 & 0x00FF00FFu;
-        }
+        if ((p & 1) == 0) window = gstex__window(view->words, bit); // for two numbers, of 12 bits at most
+        entries[p] = palette + ((uint32_t)window & ((1u << bits) - 1u)) * m->entry_words;
         palette += m->entry_words << bits;
+        window >>= bits;
         bit += (uint32_t)bits;
     }
-    for (k = 0; k < m->varying_count; ++k) {
-        const int c = m->varying_channel[k];
-        const int32_t bits = m->channel_bits[c];
-        uint32_t code = pairs[(k >> 2) * 2 + (k & 1)] >> 8 * (k & 2) & 0xFFFFu;
-        if (bits) code += (uint32_t)gstex__window(view->words, bit) & ((1u << bits) - 1u);
-        bit += (uint32_t)bits;
-        features[k] = gstex_value(m->channel_lo[c], m->channel_step[c], (float)code);
+    for (k = 0; k < view->lanes; k += 4) {
+        uint32_t even = 0, odd = 0; // two codes of 16 bits each
+        for (p = 0; p < m->palette_count; ++p) {
+            const uint32_t bytes = entries[p][k >> 2];
+            even += bytes & 0x00FF00FFu;
+            odd += bytes >> 8 & 0x00FF00FFu;
+        }
+        codes[k] = (int32_t)(even & 0xFFFFu);
+        codes[k + 1] = (int32_t)(odd & 0xFFFFu);
+        codes[k + 2] = (int32_t)(even >> 16);
+        codes[k + 3] = (int32_t)(odd >> 16);
     }
+    for (k = 0; view->own_channels > 0 && k < view->lanes; ++k) {
+        const int32_t bits = view->own_bits[k];
+        if (bits) codes[k] += (int32_t)((uint32_t)gstex__window(view->words, bit) & ((1u << bits) - 1u));
+        bit += (uint32_t)bits;
+    }
+    for (k = 0; k < view->lanes; ++k) features[k] = gstex_value(view->lo[k], view->step[k], (float)codes[k]);
 }
 
 // Puts a Gaussian among the top_k heaviest, of equal ones the first in the file first.
@@ -1704,7 +1733,7 @@ GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *
             }
             gstex__read_features(view, batch->bit[n] + geometry, features);
             tile->weight[0] += weight[n];
-            for (k = 0; k < varying; ++k) tile->value[k][0] += weight[n] * features[k];
+            for (k = 0; k < view->lanes; ++k) tile->one[k] += weight[n] * features[k];
         }
         batch->count = 0;
         return;
@@ -1722,10 +1751,10 @@ GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *
                 const float u = along * (cosine * dx + sine * dy), v = across * (cosine * dy - sine * dx);
                 weight[i] = gstex_weight(amplitude, u, v) * (fade_x[i] * fade);
             }
-            for (i = 0; i < GSTEX__SIDE; ++i) sum[i] += weight[i];
+            GSTEX__LANES for (i = 0; i < GSTEX__SIDE; ++i) sum[i] += weight[i];
             for (k = 0; k < varying; ++k) {
                 float *value = tile->value[k] + GSTEX__SIDE * j;
-                for (i = 0; i < GSTEX__SIDE; ++i) value[i] += weight[i] * features[k];
+                GSTEX__LANES for (i = 0; i < GSTEX__SIDE; ++i) value[i] += weight[i] * features[k];
             }
         }
     }
@@ -1802,9 +1831,11 @@ static void gstex__blend(const gstex__view *view, gstex__tile *tile, float *out,
     int l, c;
     tile->kept = 0;
     for (i = 0; i < GSTEX__SIDE * rows; ++i) tile->weight[i] = GSTEX_BACKGROUND_WEIGHT;
+    for (k = 0; k < view->lanes; ++k) tile->one[k] = 0.0f;
     for (k = 0; k < m->varying_count; ++k) {
         const float background = gstex__to_float(view->words[view->background + (uint32_t)m->varying_channel[k]]);
-        for (i = 0; i < GSTEX__SIDE * rows; ++i) tile->value[k][i] = GSTEX_BACKGROUND_WEIGHT * background;
+        tile->one[k] = GSTEX_BACKGROUND_WEIGHT * background;
+        for (i = 0; columns * rows > 1 && i < GSTEX__SIDE * rows; ++i) tile->value[k][i] = tile->one[k];
     }
     for (l = 0; l < view->level_count; ++l) {
         gstex__open_grid(view, l, &grid);
@@ -1819,15 +1850,17 @@ static void gstex__blend(const gstex__view *view, gstex__tile *tile, float *out,
         float features[GSTEX_MAX_CHANNELS];
         gstex__read_features(view, tile->kept_bit[i], features);
         tile->weight[0] += tile->kept_weight[i];
-        for (k = 0; k < m->varying_count; ++k) tile->value[k][0] += tile->kept_weight[i] * features[k];
+        for (k = 0; k < view->lanes; ++k) tile->one[k] += tile->kept_weight[i] * features[k];
     }
     for (j = 0; j < rows; ++j)
         for (i = 0; i < columns; ++i) {
             float *values = out + step * (size_t)j + (size_t)(m->channel_count * i);
             const int32_t at = GSTEX__SIDE * j + i;
             for (c = 0; c < m->channel_count; ++c) values[c] = gstex_saturate(m->channel_lo[c]);
-            for (k = 0; k < m->varying_count; ++k)
-                values[m->varying_channel[k]] = gstex_saturate(tile->value[k][at] / tile->weight[at]);
+            for (k = 0; k < m->varying_count; ++k) {
+                const float sum = columns * rows > 1 ? tile->value[k][at] : tile->one[k];
+                values[m->varying_channel[k]] = gstex_saturate(sum / tile->weight[at]);
+            }
         }
 }
 
