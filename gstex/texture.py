@@ -9,7 +9,8 @@ import numpy.typing as npt
 from .decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
 from .errors import UsageError
 from .format import MaterialTable, open_file, palette_words, validate, write_file
-from .format.layout import MAX_SIZE, mip_size
+from .format.layout import mip_size
+from .limits import MAX_SIZE
 from .material import plan_maps, write_maps
 
 
@@ -17,6 +18,7 @@ class Texture:
     """One material as Gaussians, as `compress` makes it and `load` reads it.
 
     words: uint32 [n], the GPU section, read-only; or what `gstex.format.validate` made of it.
+    table: what `gstex.format.validate` made of the words: the numbers in them, and the proof that they are sound.
     metadata: the JSON part of the file (docs/format.md, "Metadata").
     file_bytes: size on disk, None before it is saved or loaded.
 
@@ -32,8 +34,8 @@ class Texture:
         file_bytes: int | None = None,
         run: dict[str, Any] | None = None,
     ):
-        self._table = words if isinstance(words, MaterialTable) else validate(words)
-        self.words = self._table.words
+        self.table = words if isinstance(words, MaterialTable) else validate(words)
+        self.words = self.table.words
         self.metadata = metadata
         self.file_bytes = file_bytes
         self._run = run or {}
@@ -41,32 +43,32 @@ class Texture:
     @property
     def width(self) -> int:
         """Texels of mip 0 across."""
-        return self._table.header.width
+        return self.table.header.width
 
     @property
     def height(self) -> int:
         """Texels of mip 0 down."""
-        return self._table.header.height
+        return self.table.header.height
 
     @property
     def channels(self) -> int:
         """Channels of the stack, constant ones included."""
-        return len(self._table.header.channel_bits)
+        return len(self.table.header.channel_bits)
 
     @property
     def mip_count(self) -> int:
         """Mips in the file."""
-        return self._table.header.mip_count
+        return self.table.header.mip_count
 
     @property
     def wrap(self) -> str:
         """'repeat' or 'clamp'."""
-        return "repeat" if self._table.header.repeat else "clamp"
+        return "repeat" if self.table.header.repeat else "clamp"
 
     @property
     def sampling(self) -> str:
         """'direct' or 'bilinear': the way of sampling the file was fitted for."""
-        return "bilinear" if self._table.header.bilinear else "direct"
+        return "bilinear" if self.table.header.bilinear else "direct"
 
     @property
     def report(self) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Texture:
             UsageError: no such mip. LimitError: too many texels.
         """
         self._check_mip(mip)
-        return decode_texels(self._table, mip, max_texels=max_texels)
+        return decode_texels(self.table, mip, max_texels=max_texels)
 
     def sample(
         self,
@@ -184,10 +186,7 @@ class Texture:
         plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
         shape = None if size is None else (size[1], size[0])
         check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
-        if size is None:
-            stack = self.decode(mip, max_texels=max_texels)
-        else:
-            stack = self.resized(*size, max_texels=max_texels)
+        stack = self.decode(mip, max_texels=max_texels) if size is None else self.resized(*size, max_texels=max_texels)
         return write_maps(plan, stack, Path(out_dir), mip=mip, size=shape)
 
     @property
@@ -197,7 +196,7 @@ class Texture:
 
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
-        header = self._table.header
+        header = self.table.header
         return {
             "width": header.width,
             "height": header.height,
@@ -222,8 +221,8 @@ class Texture:
 
     def _mip_info(self, number: int) -> dict[str, Any]:
         """One entry of info()["mips"]. bytes: of its block, index and records or texels."""
-        mip = self._table.mips[number]
-        mean, most = self._table.candidate_stats(number)
+        mip = self.table.mips[number]
+        mean, most = self.table.candidate_stats(number)
         levels = [
             {
                 "cells": [level.layout.cells_x, level.layout.cells_y],
@@ -257,7 +256,7 @@ class Texture:
         filter = filter or self.sampling
         if filter not in ("direct", "bilinear"):
             raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
-        return FileLevels(self._table, four_fetches=filter == "bilinear")
+        return FileLevels(self.table, four_fetches=filter == "bilinear")
 
     def _check_mip(self, mip: int) -> None:
         if not 0 <= mip < self.mip_count:

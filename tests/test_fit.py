@@ -8,6 +8,7 @@ from small_samples import SAMPLES
 
 import gstex
 from gstex import metrics, native
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.errors import BudgetError, UsageError
 from gstex.fit.fit import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
 from gstex.fit.settings import Settings, make_settings
@@ -183,15 +184,14 @@ def test_sampling_direct_is_better_between_texels():
 
 def test_perceptual_loss_is_used():
     material = small_sample("stylised_wood")
-    l2 = gstex.compress(material, bpp=2, effort="fast")
-    perceptual = gstex.compress(material, bpp=2, effort="fast", loss="perceptual")
-    assert (l2.words != perceptual.words[: len(l2.words)]).any()
-    from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss as measure
-
     ones = np.ones_like(material.pixels)
-    lower, _ = measure(perceptual.decode(), material.pixels, ones)
-    higher, _ = measure(l2.decode(), material.pixels, ones)
-    assert lower < higher
+
+    def measured(loss: str) -> float:
+        """Of three seeds together: one alone depends on where Gaussians happen to start."""
+        fits = (gstex.compress(material, bpp=2, effort="fast", loss=loss, seed=seed, mips=False) for seed in range(3))
+        return sum(perceptual_loss(fit.decode(), material.pixels, ones)[0] for fit in fits)
+
+    assert measured("perceptual") < measured("l2")
 
 
 @pytest.mark.parametrize("uv", [np.zeros(2), np.zeros((1, 3)), np.array([[np.nan, 0]])])

@@ -513,6 +513,10 @@ def test_file_round_trip(tmp_path, words):
     data = fmt.write_bytes(words, metadata)
     assert path.read_bytes() == data
     assert not fmt.read_bytes(bytearray(data))[0].flags.writeable
+    for shift in range(4):  # words are aligned wherever the bytes stand
+        moved = fmt.read_bytes(memoryview(bytes(shift) + data)[shift:])[0]
+        assert moved.ctypes.data % 4 == 0
+        np.testing.assert_array_equal(moved, words)
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])

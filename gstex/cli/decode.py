@@ -8,8 +8,8 @@ import click
 import gstex
 from gstex.cli.options import debug_option
 from gstex.cli.text import printable
-from gstex.decode import MOST_TEXELS
 from gstex.errors import UsageError
+from gstex.limits import MAX_SIZE, MOST_TEXELS
 
 __all__ = ["decode"]
 
@@ -18,8 +18,6 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
     """'640x480' -> (640, 480)."""
     if text is None:
         return None
-    from gstex.material.images import MAX_SIZE
-
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text, re.IGNORECASE)
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(1 <= n <= MAX_SIZE for n in size):

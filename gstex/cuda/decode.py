@@ -36,11 +36,11 @@ class GpuTexture:
     """
 
     def __init__(self, texture: Texture | np.ndarray, device: Device | None = None):
-        words = texture.words if isinstance(texture, Texture) else texture
-        self._table = validate(words)  # kernels check nothing
+        # Kernels check nothing.
+        self._table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
-        self._words = self.device.xp.asarray(words)
+        self._words = self.device.xp.asarray(self._table.words)
         self.device.synchronize()  # kernels may run in other streams than this copy
         header = self._table.header
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count

@@ -6,12 +6,11 @@
 The work is done by gstex/native/gstex.h, the decoder in C that engines take along.
 """
 
-from .mips import MOST_TEXELS, check_texels, count_candidates, decode_mip, decode_texels, sample_mip, shape
+from .mips import check_texels, count_candidates, decode_mip, decode_texels, sample_mip, shape
 from .sampling import MAX_TAPS, FileLevels, Levels, PictureLevels, footprints, sample_at, sample_grid
 
 __all__ = [
     "MAX_TAPS",
-    "MOST_TEXELS",
     "FileLevels",
     "Levels",
     "PictureLevels",

@@ -9,11 +9,9 @@ import numpy as np
 
 from ..errors import LimitError
 from ..format import MaterialTable, mip_size, validate
+from ..limits import MOST_TEXELS
 
-__all__ = ["MOST_TEXELS", "check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
-
-# A file of a few hundred bytes may stand for 2^32 values. This many are 1 GB.
-MOST_TEXELS = 2**28
+__all__ = ["check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
 
 
 def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:

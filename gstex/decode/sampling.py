@@ -11,8 +11,9 @@ import numpy as np
 
 from ..constants import MAX_TAPS
 from ..format import MaterialTable, validate
+from ..limits import MOST_TEXELS
 from ..native import _core
-from .mips import MOST_TEXELS, check_texels, decode_texels
+from .mips import check_texels, decode_texels
 
 __all__ = ["MAX_TAPS", "FileLevels", "Levels", "PictureLevels", "footprints", "sample_at", "sample_grid"]
 

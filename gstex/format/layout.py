@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..limits import MAX_SIZE
+
 __all__ = [
     "ALIGN_WORDS",
     "CHANNEL_RANGE",
@@ -32,7 +34,6 @@ __all__ = [
     "MAX_PALETTES",
     "MAX_PALETTE_BITS",
     "MAX_SCALE_STEP",
-    "MAX_SIZE",
     "MAX_STRIDE",
     "MAX_TOP_K",
     "MIN_STRIDE",
@@ -66,7 +67,6 @@ HEADER_FIXED_WORDS = 11
 LEVEL_ENTRY_WORDS = 7
 ALIGN_WORDS = 64  # 256 bytes
 
-MAX_SIZE = 16384  # texels along an axis
 MAX_MIPS = MAX_SIZE.bit_length()
 MAX_CHANNELS = 16
 MAX_PALETTES = 4

@@ -9,6 +9,7 @@ from math import gcd, isfinite
 import numpy as np
 
 from ..errors import FormatError
+from ..limits import MAX_SIZE
 from .layout import (
     CHANNEL_RANGE,
     LOG_AMPLITUDE_RANGE,
@@ -23,7 +24,6 @@ from .layout import (
     MAX_PALETTE_BITS,
     MAX_PALETTES,
     MAX_SCALE_STEP,
-    MAX_SIZE,
     MAX_STRIDE,
     MAX_TOP_K,
     MIN_STRIDE,

@@ -16,13 +16,13 @@ import numpy as np
 import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
+from gstex.limits import MAX_SIZE
 
 __all__ = [
-    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "MAX_SIZE", "SourceMap", "float_range_of", "from_unit",
+    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "SourceMap", "float_range_of", "from_unit",
     "read_info", "read_pixels", "to_unit", "write_image",
 ]
 
-MAX_SIZE = 16384  # texels along an axis; the same limit as in a .gstex file
 MAX_FILE_CHANNELS = 4
 
 # format name -> OpenImageIO's name of the plugin

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gstex.errors import FormatError, OutputError
-from gstex.material.images import EXTENSIONS, FORMATS, MAX_SIZE, SourceMap, from_unit, write_image
+from gstex.limits import MAX_SIZE
+from gstex.material.images import EXTENSIONS, FORMATS, SourceMap, from_unit, write_image
 from gstex.material.material import MAX_CHANNELS
 from gstex.material.resample import restore_size
 

@@ -163,7 +163,14 @@ static int exercise(const uint8_t *data, size_t size) {
     } else {
         uint32_t *words = (uint32_t *)copy_of(file.words, 4 * file.word_count);
         uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
-        expect(scratch != 0 && (const uint8_t *)file.json + file.json_bytes == bytes + size, "sections that leave a rest");
+        uint8_t *shifted = (uint8_t *)malloc(size + 1);
+        gstex_file nowhere;
+        expect(scratch != 0 && shifted != 0, "no memory");
+        expect((const uint8_t *)file.json + file.json_bytes == bytes + size, "sections that leave a rest");
+        memcpy(shifted + 1, bytes, size);
+        expect(!gstex_read(shifted + 1, size, &nowhere, &error) && error.rule == GSTEX_RULE_ALIGNMENT,
+               "words at an address that is no multiple of 4");
+        free(shifted);
         sound = gstex_validate(words, file.word_count, scratch, &material, &error);
         if (sound) {
             uint32_t *used = (uint32_t *)copy_of(words, 4 * (size_t)material.word_count); // nothing behind the guard word
