@@ -14,7 +14,7 @@ demo: .venv/installed
 test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
-	.venv-test/bin/python -m pytest -q $(ARGS)
+	.venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .

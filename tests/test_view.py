@@ -20,6 +20,7 @@ from gstex.view.commands import COMMANDS, listed
 from gstex.view.document import Document, open_document
 from gstex.view.inspect import explain_texel
 from gstex.view.jobs import Job, Report
+from gstex.view.keys import Keys
 from gstex.view.maps import find_map, list_maps, shown
 from gstex.view.screenshot import wanted_of
 from gstex.view.session import Session
@@ -255,6 +256,34 @@ def test_every_command_runs_with_and_without_a_file(document, monkeypatch):
             command.run(viewer)
             command.run(empty)
         assert viewer.closing and viewer.state.view in ("map", "lit", "split", "heat", "cells", "diff", "gaussians")
+
+
+class Pointer:
+    """GLFW, as far as keys ask it: a pointer that is moved."""
+
+    def __init__(self):
+        self._glfw = pytest.importorskip("glfw")
+        self.at = (0.0, 0.0)
+
+    def __getattr__(self, name):
+        return getattr(self._glfw, name)
+
+    def get_cursor_pos(self, window):
+        return self.at
+
+
+def test_a_key_acts_where_the_pointer_was_when_it_was_pressed(document):
+    viewer, glfw = viewer_of(document), Pointer()
+    keys = Keys(glfw, None)
+    viewer.left, viewer.top = 0, 30
+    viewer.pointer = (10.0, 10.0)  # of the last frame
+    for glfw.at in ((400, 230), (5, 5)):
+        keys.on_key(glfw.KEY_KP_ADD, 0, glfw.PRESS, 0)
+    under = viewer.placement().uv_at(400, 200)
+    keys.run(viewer, typing=False, covered=False)
+    # First round its place in the picture; the second time it is over the toolbar, so round the middle.
+    pan.zoom_at(viewer.state, viewer.placement(), 0.5**0.5, 320, 200, viewer.size)
+    assert np.allclose(viewer.placement().uv_at(400, 200), under, atol=1e-3)
 
 
 def test_keys_do_what_they_say(document):

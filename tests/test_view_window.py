@@ -96,8 +96,9 @@ def test_a_session_with_the_window(sample, tmp_path):
         # The file changes, then is lost: the picture is read again, then stays with a message.
         screen.press("Escape", "z")
         screen.wait_for(lambda p: find(p, maps[normal]) == (left, top), "the whole map again")
-        other = Texture(document.texture.words.copy(), document.texture.metadata)
-        other.words[11 + document.texture.mip_count + 2 * 4] ^= 1 << 20  # lo of the normals' X
+        words = document.texture.words.copy()
+        words[11 + document.texture.mip_count + 2 * 4] ^= 1 << 20  # lo of the normals' X
+        other = Texture(words, document.texture.metadata)
         other.save(sample.file)
         changed = to_bytes(shown(other.decode(), document.maps[normal]))
         assert np.abs(changed - maps[normal]).max() > 2

@@ -1,7 +1,8 @@
 """Keys: from GLFW's events to the names in `commands`.
 
-An event carries the modifiers of its own moment: asked in the next frame, Shift may be up again. Letters are those of
-the user's layout, and signs such as ? and [ are taken as characters, wherever they lie on the keyboard.
+An event carries the modifiers and the pointer of its own moment. In the next frame, Shift may be up again and the
+pointer elsewhere; and Dear ImGui hands events out over several frames, so that its pointer may lag behind. Letters are
+those of the user's layout, and signs such as ? and [ are taken as characters, wherever they lie on the keyboard.
 """
 
 from typing import Any
@@ -23,10 +24,10 @@ _NAMED = {
 class Keys:
     """What was pressed since the last frame."""
 
-    def __init__(self, glfw: Any):
-        self._glfw = glfw
+    def __init__(self, glfw: Any, window: Any):
+        self._glfw, self._window = glfw, window
         self._named = {getattr(glfw, f"KEY_{key}"): name for key, name in _NAMED.items()}
-        self._pressed: list[tuple[str, bool]] = []
+        self._pressed: list[tuple[str, bool, tuple[float, float]]] = []
         self._repeats = False
 
     def on_key(self, key: int, scancode: int, action: int, modifiers: int) -> None:
@@ -37,23 +38,30 @@ class Keys:
         if action == glfw.RELEASE or name is None or modifiers & (glfw.MOD_ALT | glfw.MOD_SUPER):
             return
         control, shift = modifiers & glfw.MOD_CONTROL, modifiers & glfw.MOD_SHIFT
-        self._pressed.append((f"{'Ctrl+' if control else ''}{'Shift+' if shift else ''}{name}", self._repeats))
+        self._append(f"{'Ctrl+' if control else ''}{'Shift+' if shift else ''}{name}")
 
     def on_character(self, code: int) -> None:
         """GLFW's character event, which comes after that of its key."""
         sign = "=" if chr(code) == "+" else chr(code)
         if sign in _SIGNS:
-            self._pressed.append((sign, self._repeats))
+            self._append(sign)
 
-    def run(self, viewer: Viewer, *, typing: bool) -> None:
-        """Do what the keys since the last call ask for. typing: text goes elsewhere, and Esc alone counts."""
+    def run(self, viewer: Viewer, *, typing: bool, covered: bool) -> None:
+        """Do what the keys since the last call ask for.
+
+        typing: text goes elsewhere, and Esc alone counts. covered: the pointer is over a part of the interface.
+        """
         pressed, self._pressed = self._pressed, []
-        for name, repeats in pressed:
+        for name, repeats, pointer in pressed:
             command = _BY_NAME.get(name)
             if command is None or (repeats and not command.repeat):
                 continue
             if name == "Esc" or not (typing or viewer.dialog):
+                viewer.pointer = None if covered else viewer.pixel_at(*pointer)
                 command.run(viewer)
+
+    def _append(self, name: str) -> None:
+        self._pressed.append((name, self._repeats, self._glfw.get_cursor_pos(self._window)))
 
     def _name(self, key: int, scancode: int) -> str | None:
         """The key's name without modifiers; None of those that are taken as characters, or that do nothing."""

@@ -17,8 +17,8 @@ def run_mouse(viewer: Viewer) -> None:
     """Do what the mouse does in this frame."""
     io = imgui.get_io()
     x, y = io.mouse_pos.x * viewer.scale - viewer.left, io.mouse_pos.y * viewer.scale - viewer.top
-    inside = 0 <= x < viewer.size[0] and 0 <= y < viewer.size[1] and not io.want_capture_mouse
-    viewer.pointer = (x, y) if inside else None
+    viewer.pointer = None if io.want_capture_mouse else viewer.pixel_at(io.mouse_pos.x, io.mouse_pos.y)
+    inside = viewer.pointer is not None
     if viewer.document is None:
         return
     from_line = abs(x - viewer.state.split * viewer.size[0])

@@ -54,6 +54,11 @@ class Viewer:
         """The file."""
         return self.session.document
 
+    def pixel_at(self, x: float, y: float) -> tuple[float, float] | None:
+        """The pixel of the picture at a place of the window in units of the pointer; None beside the picture."""
+        x, y = x * self.scale - self.left, y * self.scale - self.top
+        return (x, y) if 0 <= x < self.size[0] and 0 <= y < self.size[1] else None
+
     def placement(self) -> Placement | None:
         """Where the texture lies; None if nothing flat is shown."""
         if self.document is None or not self.state.flat:

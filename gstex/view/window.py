@@ -128,7 +128,7 @@ class _Loop:
         self._coarse = False
         self._moved = 0.0
         self._warm: set[tuple[Any, ...]] = set()
-        self._keys = Keys(glfw)
+        self._keys = Keys(glfw, window)
         glfw.set_drop_callback(window, self._drop)
         glfw.set_key_callback(window, self._key)
         glfw.set_char_callback(window, self._character)
@@ -175,7 +175,8 @@ class _Loop:
         if viewer.panel:
             panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
         run_mouse(viewer)
-        self._keys.run(viewer, typing=imgui.get_io().want_text_input)
+        io = imgui.get_io()
+        self._keys.run(viewer, typing=io.want_text_input, covered=io.want_capture_mouse)
         popups.draw_popups(viewer, width, height)
         overlay.draw_overlay(viewer)
         overlay.draw_status(viewer, height - bottom, width, bottom)
