@@ -49,7 +49,7 @@ def long_step(pairs: int) -> tuple[CpuView, Scene]:
 @needs_timer
 @pytest.mark.parametrize("threads", [1, 2])
 def test_signals_are_answered_inside_a_kernel(timer, threads: int) -> None:
-    """A kernel that asks for none is told of them once, when it is over: they do not add up. A step has four kernels."""
+    """A kernel that asks for none is told of them once, after its end; they do not add up. A step has four kernels."""
     calls: list[int] = []
     timer(lambda number, frame: calls.append(number))
     most = 0

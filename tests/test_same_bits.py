@@ -1,7 +1,13 @@
-"""The same bits from every instruction set and any number of threads, operation by operation."""
+"""The same bits from every instruction set and any number of threads, operation by operation, on every CPU.
+
+Digests of what they give stand in data/golden_operations.json. `python tests/test_same_bits.py` writes it anew; whoever
+changes what an operation gives says why.
+"""
 
 import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +28,7 @@ from gstex.fit.balance import coefficients, decorrelated
 from gstex.fit.palettes import to_grid
 from gstex.fit.quantise import Precision, make_coding
 
+GOLDEN = Path(__file__).resolve().parent / "data" / "golden_operations.json"
 JITTER = np.array([0.29, -0.43], np.float32)
 
 
@@ -85,19 +92,27 @@ def digest(arrays: list[np.ndarray]) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
 
 
+def digests() -> dict[str, str]:
+    return {name: digest(arrays) for name, arrays in results().items()}
+
+
 @pytest.fixture(scope="module")
 def expected() -> dict[str, str]:
-    return {name: digest(arrays) for name, arrays in results().items()}
+    return json.loads(GOLDEN.read_text())
 
 
 def test_any_number_of_threads_gives_the_same_bits(expected):
     for _ in each_thread_count(1, 2, 5):
-        assert {name: digest(arrays) for name, arrays in results().items()} == expected
+        assert digests() == expected
 
 
 def test_every_instruction_set_gives_the_same_bits(expected):
     seen = []
     for name in each_instruction_set():
         seen.append(name)
-        assert {op: digest(arrays) for op, arrays in results().items()} == expected
+        assert digests() == expected
     assert seen == list(native.instruction_sets()) and seen
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(digests(), indent=1) + "\n")
