@@ -1,12 +1,13 @@
 # make demo   install gstex into .venv, compress a sample material, draw the result
 # make test   install what the tests need into .venv-test and run them
+# make arm64  the same bytes from a core for arm64, in an emulator: ten minutes
 # make lint   style and types
 
 SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
 
 NATIVE := $(shell find gstex/native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-.PHONY: demo test lint clean
+.PHONY: demo test arm64 lint clean
 
 demo: .venv/installed
 	.venv/bin/python tools/demo.py
@@ -15,6 +16,10 @@ test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
 	.venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# On this machine, the emulated Python cannot start itself again: tests that do are left out.
+arm64: .venv-test/installed
+	tools/arm64.sh -m pytest -q -p no:cacheprovider tests/test_same_bits.py tests/test_golden_fits.py -k "not another_cpu"
 
 lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .

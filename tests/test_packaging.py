@@ -143,3 +143,9 @@ def test_without_a_compiler_one_line_says_what_to_install(built: Path, tmp_path:
     assert done.returncode != 0
     said = " ".join((done.stdout + done.stderr).split())  # without the line breaks of CMake
     assert "gstex: no C++ compiler found. Install one (Debian, Ubuntu: apt-get install g++;" in said
+
+
+def test_sources_without_the_core_say_what_to_do(empty_venv: Path) -> None:
+    script = "try:\n    import gstex.native\nexcept ImportError as error:\n    print(error)"
+    said = run(empty_venv / "python", "-c", script, cwd=ROOT)
+    assert f"{ROOT / 'gstex' / 'native'} holds the sources of gstex and not its compiled core; `pip install .`" in said

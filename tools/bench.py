@@ -10,6 +10,7 @@
     python tools/bench.py importance    regions that matter, with and without an importance map
     python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
+    python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
 """
@@ -27,7 +28,7 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the gstex of this checkout, installed or not
+sys.path.append(str(ROOT))  # for benchmarks/; gstex is the installed one
 
 from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
@@ -40,6 +41,7 @@ from bench_restore import restore  # noqa: E402
 from bench_run import choose_cases, endings  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
+from bench_times import times  # noqa: E402
 from bench_trials import add_trial, changed_settings, parse_changes  # noqa: E402
 
 import gstex  # noqa: E402
@@ -77,6 +79,7 @@ bench.add_command(images)
 bench.add_command(importance)
 bench.add_command(mips)
 bench.add_command(restore)
+bench.add_command(times)
 
 
 @bench.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import click
 from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
@@ -12,6 +13,16 @@ from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
 import gstex
 
 __all__ = ["choose_cases", "endings", "pick"]
+
+
+class HasName(Protocol):
+    """What is picked by its name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Case]:
@@ -34,12 +45,12 @@ def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Cas
     return picked
 
 
-def pick(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
+def pick(cases: Sequence[Named], names: Sequence[str], option: str = "--material") -> list[Named]:
     """Those of the cases with these names, in their order; all without names. BadParameter if a name is none's."""
     known = [case.name for case in cases]
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
-                                 param_hint="--material")  # fmt: skip
+                                 param_hint=option)  # fmt: skip
     return [case for case in cases if not names or case.name in names]
 
 

@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
 _DECIMALS = {
     "bpp": 4, "gstex_bpp": 3, "gstex_file_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "jpeg_bpp": 3,
-    "jpeg_small_bpp": 3, "avif_bpp": 3, "candidates_mean": 1, "seconds": 1,
+    "jpeg_small_bpp": 3, "avif_bpp": 3, "candidates_mean": 1, "seconds": 1, "megabytes_before": 0, "megabytes": 0,
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def typed_command(context: click.Context) -> str:
         name = str(parameter.name)
         value = context.params[name]
         typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not typed or name in ("data", "results", "fits_folder", "out"):
+        if not typed or name in ("data", "results", "fits_folder", "out", "against"):
             continue
         if name == "mode":
             words += [f"--{value}"] if f"--{value}" in parameter.opts else []

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT))
 
 import gstex  # noqa: E402
 from gstex.decode import PictureLevels, sample_at  # noqa: E402

@@ -6,7 +6,17 @@ Results are the same bits on every CPU, with every instruction set and any numbe
 import os
 
 from ..errors import UsageError
-from . import _core
+
+try:
+    from . import _core
+except ImportError as error:
+    if "partially initialized module" not in str(error):  # of a core that is there, and says why it cannot run
+        raise
+    raise ImportError(
+        f"{os.path.dirname(__file__)} holds the sources of gstex and not its compiled core; `pip install .` in the "
+        "checkout compiles it, then run Python elsewhere or with the environment it was installed into"
+    ) from None
+
 from ._core import instruction_set, instruction_sets, set_thread_count, thread_count, use_instruction_set
 
 __all__ = [

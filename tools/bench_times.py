@@ -1,0 +1,116 @@
+"""Time and memory of fits and decodes, beside another gstex: the `times` table of tools/bench.py (docs/benchmarks.md).
+
+Every measurement is a process of its own, first of one gstex and then of the other, so that whatever else the machine
+does meets both. A process fits a small picture first: what it compiles or loads once is not in the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from bench_run import endings, pick
+from bench_table import describe_run, typed_command, write_table
+
+__all__ = ["times"]
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = Path(__file__).with_name("times_worker.py")
+COLUMNS = ("case", "time_before", "time", "times_as_fast", "megabytes_before", "megabytes", "psnr_before", "psnr",
+           "runs")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """source: a folder of maps below the checkout or, with `data`, below the folder of materials. bpp, effort: of the
+    fit, which is measured itself unless `decode` asks how long its result takes to decode. usual: whether it is
+    measured where nobody names a case."""
+
+    name: str
+    source: str
+    bpp: float
+    effort: str
+    data: bool = True
+    decode: bool = False
+    usual: bool = True
+
+
+JOBS = (
+    Job("fit 256x256 fast", "samples/weathered_bricks", 2.0, "fast", data=False),
+    Job("fit 256x256 normal", "samples/weathered_bricks", 2.0, "normal", data=False, usual=False),
+    Job("fit 1024x1024 fast", "fabric_pattern_07", 1.0, "fast"),
+    Job("fit 1024x1024 normal", "fabric_pattern_07", 1.0, "normal", usual=False),
+    Job("fit 2048x2048 fast", "trim_misc_1", 0.5, "fast", usual=False),
+    Job("decode 2048x2048", "trim_misc_1", 0.25, "fast", decode=True),
+)
+
+
+@click.command()
+@click.option("--against", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True,
+              metavar="PYTHON", help="Python of an environment with the gstex to compare with.")
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True,
+              help="Of each case; the median counts.")
+@click.option("--case", "names", metavar="NAME", multiple=True,
+              help="Only this case, such as 'fit 1024x1024 normal'; may be given many times.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each process.  [default: all cores]")
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
+              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
+              help="Where the table goes.  [default: benchmarks/results]")
+@click.pass_context
+def times(
+    context: click.Context, against: Path, runs: int, names: tuple[str, ...], threads: int | None, data: Path,
+    results: Path,
+) -> None:  # fmt: skip
+    """Seconds and megabytes of fits and decodes, of this gstex and of another one, by turns."""
+    jobs = pick(JOBS, names, "--case") if names else [job for job in JOBS if job.usual]
+    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
+        rows = [_measure(job, against, runs, threads, data, Path(folder)) for job in jobs]
+        about = {
+            **describe_run(typed_command(context)),
+            "before": _version(against),
+            "settings": f"median of {runs}, {threads or 'all'} threads",
+        }
+        for path in write_table(results, "times", "Time and memory, before and now", about, COLUMNS, rows):
+            click.echo(path)
+
+
+def _measure(
+    job: Job, against: Path, runs: int, threads: int | None, data: Path, folder: Path
+) -> dict[str, Any]:  # fmt: skip
+    source = (data if job.data else ROOT) / job.source
+    order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads}
+    if job.decode:
+        order["file"] = str(folder / "decoded.gstex")
+        _run(Path(sys.executable), {**order, "write": True})
+    found: dict[str, list[dict[str, float]]] = {"before": [], "now": []}
+    for number in range(runs):
+        for side, python in (("before", against), ("now", Path(sys.executable))):
+            found[side].append(_run(python, order))
+            click.echo(f"{job.name}, run {number + 1} of {runs}, {side}: {found[side][-1]}", err=True)
+    row: dict[str, Any] = {"case": job.name, "runs": runs}
+    for side, ending in (("before", "_before"), ("now", "")):
+        for column, name in (("time", "seconds"), ("megabytes", "megabytes"), ("psnr", "psnr")):
+            row[column + ending] = statistics.median(one[name] for one in found[side])
+    return row | {"times_as_fast": row["time_before"] / row["time"]}
+
+
+def _run(python: Path, order: dict[str, Any]) -> dict[str, float]:
+    """What the worker says, run by a Python."""
+    done = subprocess.run([python, WORKER, json.dumps(order)], cwd=WORKER.parent, capture_output=True, text=True)
+    if done.returncode:
+        raise click.ClickException(f"{python} {WORKER.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _version(python: Path) -> str:
+    script = "import gstex; print(gstex.__version__)"
+    return subprocess.run([python, "-c", script], cwd=WORKER.parent, capture_output=True, text=True).stdout.strip()
