@@ -14,12 +14,12 @@ from .errors import GstexError
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .compression import Progress, compress
+    from .encode.compress import Progress, compress
     from .texture import Texture, load
 
 __all__ = ["GstexError", "Progress", "Texture", "__version__", "compress", "load"]
 
-_HOMES = {"Progress": ".compression", "Texture": ".texture", "compress": ".compression", "load": ".texture"}
+_HOMES = {"Progress": ".encode.compress", "Texture": ".texture", "compress": ".encode.compress", "load": ".texture"}
 
 
 def __getattr__(name: str) -> Any:

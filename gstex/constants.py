@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .format.layout import (
+from gstex.format.layout import (
     HEADER_FIXED_WORDS,
     LEVEL_ENTRY_WORDS,
     MAX_CANDIDATES,

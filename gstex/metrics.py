@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .encode.loss import C1, C2, RADIUS
-from .encode.ops.cpu.windowed import windowed
-from .errors import ExtraError
-from .filtering import bilinear
-from .material import Material
-from .native import maths
-from .shading import is_lit, render_plane_views
-from .srgb import linear_to_srgb
+from gstex.encode.loss import C1, C2, RADIUS
+from gstex.encode.ops.cpu.windowed import windowed
+from gstex.errors import ExtraError
+from gstex.filtering import bilinear
+from gstex.material import Material
+from gstex.native import maths
+from gstex.shading import is_lit, render_plane_views
+from gstex.srgb import linear_to_srgb
 
 __all__ = [
     "Quality", "filtered", "flip", "measure_quality", "mse", "normal_angles", "psnr", "psnr_by_map", "sample_points",

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .filtering import bilinear
-from .srgb import linear_to_srgb, srgb_to_linear
+from gstex.filtering import bilinear
+from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = [
     "SPHERE", "VIEWS", "Ambient", "Light", "Surface", "View", "is_lit", "read_surface", "render_plane_views",

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
-from .errors import UsageError
-from .format import MaterialTable, open_file, palette_words, validate, write_file
-from .format.layout import mip_size
-from .limits import MAX_SIZE
-from .material import plan_maps, write_maps
+from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
+from gstex.errors import UsageError
+from gstex.format import MaterialTable, open_file, palette_words, validate, write_file
+from gstex.format.layout import mip_size
+from gstex.limits import MAX_SIZE
+from gstex.material import plan_maps, write_maps
 
 
 class Texture:

@@ -7,18 +7,18 @@ import numpy as np
 from cuda_host.device import HostDevice
 from random_gaussians import Scene, random_scene
 
-from gstex.cells import Pyramid
-from gstex.cuda.adam import Knobs, adam
-from gstex.cuda.backend import GpuBackend
-from gstex.cuda.cells import keep_inside, place, thin_out
-from gstex.cuda.codes import GpuQuantiser
-from gstex.cuda.loss import Perceptual
-from gstex.cuda.palettes import train
-from gstex.cuda.polish import improve_features, improve_geometry, store
-from gstex.cuda.samples import collect
-from gstex.cuda.sums import Follower
-from gstex.cuda.views import GpuSharedView
-from gstex.fit.quantise import Coding
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cuda.adam import Knobs, adam
+from gstex.encode.ops.cuda.cell_pyramid import keep_inside, place, thin_out
+from gstex.encode.ops.cuda.codebooks import train
+from gstex.encode.ops.cuda.perceptual_loss import Perceptual
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
+from gstex.encode.ops.cuda.refine import improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.sample_points import collect
+from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.quantisation import Coding
 from gstex.format.layout import LevelLayout
 
 JITTER = np.array([0.3, -0.4], np.float32)

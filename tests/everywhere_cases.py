@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gstex import compression, metrics
+from gstex import metrics
+from gstex.encode import compress as compression
 from gstex.material import Channel, Material, guess_wrap, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.coverage import coverage, keep_coverage

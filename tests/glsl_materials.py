@@ -13,7 +13,7 @@ from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build_fil
 from random_material import make_layout, make_material
 
 import gstex
-from gstex.fit.settings import EFFORTS
+from gstex.encode.settings import EFFORTS
 from gstex.format import pack
 from gstex.texture import Texture
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gstex.cells import Pyramid, keep_inside, make_pyramid, place
+from gstex.encode.cell_pyramid import Pyramid, keep_inside, make_pyramid, place
 
 
 @dataclass(frozen=True)

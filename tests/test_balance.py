@@ -1,11 +1,11 @@
-"""gstex/fit/balance.py: what is fair to each map, against the closed form; and that a fit leaves no map behind."""
+"""encode/map_weights.py: what is fair to each map, against the closed form; and that a fit leaves no map behind."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gstex.fit.balance import (
+from gstex.encode.map_weights import (
     LEAST,
     MOST,
     MOST_PUSHED,
@@ -17,9 +17,9 @@ from gstex.fit.balance import (
     map_weights,
     pushed,
 )
-from gstex.fit.fit import Fit
-from gstex.fit.settings import make_settings
-from gstex.fit.task import Task
+from gstex.encode.problem import Task
+from gstex.encode.schedule import Fit
+from gstex.encode.settings import make_settings
 
 
 @pytest.mark.parametrize("height, width", [(16, 24), (5, 8), (1, 1)])
@@ -142,7 +142,7 @@ def test_a_fit_favours_the_map_that_is_behind():
 
 
 def test_the_error_of_a_result_has_the_weights_that_were_given():
-    """Or it could not be set beside that of another way to fit (fit/lattice.py)."""
+    """Or it could not be set beside that of another way to fit (encode/uniform_grid.py)."""
     fit = fit_of(replace(unequal_task(), maps=np.arange(2)))
     p = fit.parameters
     difference = fit.engine.render(p.geometry, p.features, fit.background) - fit.plain.image

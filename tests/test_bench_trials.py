@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 from bench_trials import add_trial, changed_settings, parse_changes
 
-from gstex import compression
+from gstex.encode import compress as compression
 
 
 def test_changes_have_the_type_of_their_field():

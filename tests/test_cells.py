@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from random_gaussians import random_geometry
 
-from gstex.cells import (
+from gstex.encode.cell_pyramid import (
     AMPLITUDE_MOST,
     CUT,
     MAX_LEVELS,

@@ -8,8 +8,8 @@ from test_fit import material_of, small_sample, waves
 
 import gstex
 from gstex import metrics
+from gstex.encode.mip_chain import CHAIN_COST, CHAIN_COST_OWN, RAW, SHARED, SHARED_MIPS, share_words
 from gstex.errors import UsageError
-from gstex.fit.chain import CHAIN_COST, CHAIN_COST_OWN, RAW, SHARED, SHARED_MIPS, share_words
 from gstex.format import PackedRawMip, mip_size, raw_words, unpack
 from gstex.material.mips import make_mips
 

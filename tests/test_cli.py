@@ -204,7 +204,7 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     [line] = [line for line in done.stdout.splitlines() if line.startswith("modules: ")]
-    large = {"numpy", "OpenImageIO", "rich", "torch", "gstex.native", "gstex.material", "gstex.compression"}
+    large = {"numpy", "OpenImageIO", "rich", "torch", "gstex.native", "gstex.material", "gstex.encode.compress"}
     assert "click" in line.split() and large & set(line.split()) == set()
 
 

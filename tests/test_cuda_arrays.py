@@ -14,7 +14,7 @@ from strict_cupy import Array, StrictCupy
 import gstex
 from gstex import decode
 from gstex.cuda import CupyDevice, GpuTexture, open_device
-from gstex.fit.settings import EFFORTS
+from gstex.encode.settings import EFFORTS
 
 
 @pytest.fixture

@@ -17,16 +17,17 @@ from strict_cupy import Array, StrictCupy
 from test_fit import material_of, waves
 
 import gstex
-from gstex import compression, decode
+from gstex import decode
 from gstex.cuda import CupyDevice, Device
 from gstex.cuda import device as cuda_device
-from gstex.cuda.engine import GpuEngine
+from gstex.encode import compress as compression
+from gstex.encode.engine import CpuEngine
+from gstex.encode.ops.cuda.engine import GpuEngine
+from gstex.encode.problem import Task
+from gstex.encode.schedule import Fit
+from gstex.encode.settings import Settings, make_settings
+from gstex.encode.uniform_grid import fit_lattice
 from gstex.errors import DeviceError
-from gstex.fit.engine import CpuEngine
-from gstex.fit.fit import Fit
-from gstex.fit.lattice import fit_lattice
-from gstex.fit.settings import Settings, make_settings
-from gstex.fit.task import Task
 from gstex.material import Material
 
 HOST = HostDevice()
@@ -140,7 +141,7 @@ def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Fit:
 
 def test_arrays_of_the_host_and_of_the_gpu_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, where each would be an exception; with palettes, and with the result of a fit of the host."""
-    monkeypatch.setattr("gstex.fit.fit.choose_bits", lambda *measured: (3, 2))
+    monkeypatch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: (3, 2))
     device = CupyDevice(StrictCupy())
     result = fit_of(engine_of(device)).run()
     plain = fit_of(engine_of(HOST)).run()
@@ -253,9 +254,9 @@ def test_a_regular_grid_is_found_as_on_the_cpu() -> None:
     image = rng.random((6, 3))[rng.integers(0, 6, (24, 24))]
     task = task_of(np.kron(image, np.ones((2, 2, 1)))[:40, :40], budget_words=110, count=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gstex.fit.lattice.CHOICES", ((4,), (4, 4)))
+        patch.setattr("gstex.encode.uniform_grid.CHOICES", ((4,), (4, 4)))
         for name in ("STEPS", "TRIAL_STEPS"):
-            patch.setattr(f"gstex.fit.lattice.{name}", 40)
+            patch.setattr(f"gstex.encode.uniform_grid.{name}", 40)
         results = [
             fit_lattice(task, settings_of(), np.inf, rng=np.random.default_rng(0), progress=lambda *state: None,
                         make_engine=make_engine)

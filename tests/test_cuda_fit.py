@@ -18,14 +18,14 @@ from random_gaussians import random_geometry, random_scene, scene_of
 from test_features import tiles_of
 from test_kernels import JITTER, KINDS, STILL, Reference, backend_for, gradient_errors
 
-from gstex.cells import make_pyramid
-from gstex.cuda import entries
-from gstex.cuda.backend import GpuBackend
-from gstex.cuda.sums import Follower
-from gstex.cuda.views import GpuSharedView
+from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
+from gstex.encode.ops.cuda import tile_lists
+from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.shared_mips import SharedView, filter_sigma
 from gstex.errors import DeviceError
-from gstex.fit.shared import SharedView, filter_sigma
 
 SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (64, 40)]
 CHANNELS = [1, 2, 4, 9, 16]
@@ -89,7 +89,7 @@ def test_default_margin_is_that_of_the_cpu():
 
 
 def test_more_entries_than_have_numbers_are_refused(monkeypatch):
-    monkeypatch.setattr(entries, "_MOST", 100)
+    monkeypatch.setattr(tile_lists, "_MOST", 100)
     message = r"GPU fit: \d+ pairs of a tile and a Gaussian it sees, at most 100 can be listed; use fewer Gaussians"
     with pytest.raises(DeviceError, match=message):
         gpu_for(random_scene(1, 33, 18, 150, 3, repeat=True))

@@ -7,13 +7,13 @@ import pytest
 from cuda_devices import DEVICE, each_device  # noqa: F401
 from random_gaussians import random_geometry
 
-from gstex.cells import keep_inside, make_pyramid, place
-from gstex.cuda import palettes as gpu_palettes
-from gstex.cuda.codes import GpuQuantiser
+from gstex.encode.cell_pyramid import keep_inside, make_pyramid, place
 from gstex.encode.ops.cpu import codebooks as palettes
 from gstex.encode.ops.cpu.codebooks import store
 from gstex.encode.ops.cpu.quantisation import Quantiser
-from gstex.fit.quantise import Precision, make_coding
+from gstex.encode.ops.cuda import codebooks as gpu_codebooks
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
+from gstex.encode.quantisation import Precision, make_coding
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 SCENES = [(64, 64, 3000, True), (37, 90, 1000, False), (1, 1, 30, False), (300, 20, 1000, True)]
@@ -180,7 +180,7 @@ def test_palettes_are_trained_as_on_the_cpu(bits):
     values = (rng.normal(0, 0.02, (700, 3)) + rng.random((20, 3))[rng.integers(0, 20, 700)]).astype(np.float32)
     weight = rng.random(700) ** 2
     expected = palettes.train(values, weight, bits, np.random.default_rng(5))
-    found = gpu_palettes.train(DEVICE, values, weight, bits, np.random.default_rng(5))
+    found = gpu_codebooks.train(DEVICE, values, weight, bits, np.random.default_rng(5))
 
     def error(palettes, entries):
         rest = values - sum(p[entries[:, i]] for i, p in enumerate(palettes))
@@ -195,5 +195,5 @@ def test_palettes_are_trained_as_on_the_cpu(bits):
 
 def test_palettes_with_more_entries_than_values():
     values = np.random.default_rng(3).random((10, 3)).astype(np.float32)
-    found, entries = gpu_palettes.train(DEVICE, values, np.ones(10), (4,), np.random.default_rng(5))
+    found, entries = gpu_codebooks.train(DEVICE, values, np.ones(10), (4,), np.random.default_rng(5))
     np.testing.assert_allclose(found[0][entries[:, 0]], values, atol=1e-6)

@@ -6,23 +6,23 @@ import torch
 from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from random_gaussians import random_geometry, random_scene
+from reference import loss as ref_loss
 from test_ref import double, perceptual_case
 
-from gstex import cells
-from gstex.cells import make_pyramid
-from gstex.cuda import cells as gpu_cells
-from gstex.cuda.adam import Knobs, adam
-from gstex.cuda.backend import GpuBackend
-from gstex.cuda.codes import GpuQuantiser
-from gstex.cuda.loss import Perceptual
-from gstex.cuda.sums import ColumnSums, Follower
+from gstex.encode import cell_pyramid
+from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.loss import WINDOW
 from gstex.encode.ops.cpu.adam import adam as cpu_adam
 from gstex.encode.ops.cpu.codebooks import store
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.fit.quantise import Precision, make_coding
-from gstex.ref import loss as ref_loss
+from gstex.encode.ops.cuda import cell_pyramid as gpu_cell_pyramid
+from gstex.encode.ops.cuda.adam import Knobs, adam
+from gstex.encode.ops.cuda.perceptual_loss import Perceptual
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
+from gstex.encode.ops.cuda.sums import ColumnSums, Follower
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.quantisation import Precision, make_coding
 
 GRIDS = [(1, 1, 2.0), (64, 40, 6.0), (300, 20, 7.0), (33, 18, 1.5)]
 
@@ -43,40 +43,41 @@ def wild_geometry(seed, width, height, count=500):
 def test_gaussians_are_kept_inside_and_placed_as_on_the_cpu(width, height, cell, repeat):
     pyramid = make_pyramid(width, height, repeat=repeat, cell=cell)
     expected, found = wild_geometry(1, width, height), wild_geometry(1, width, height)
-    cells.keep_inside(pyramid, expected, sigma_min=0.3)
-    gpu_cells.keep_inside(DEVICE, pyramid, found, sigma_min=0.3)
+    cell_pyramid.keep_inside(pyramid, expected, sigma_min=0.3)
+    gpu_cell_pyramid.keep_inside(DEVICE, pyramid, found, sigma_min=0.3)
     assert np.abs(found - wild_geometry(1, width, height)).max() > 0.5
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)
     np.testing.assert_array_equal(found[:, :2], expected[:, :2])
-    np.testing.assert_allclose(gpu_cells.half_extents(DEVICE, expected), cells.half_extents(expected), rtol=2e-6)
+    found = gpu_cell_pyramid.half_extents(DEVICE, expected)
+    np.testing.assert_allclose(found, cell_pyramid.half_extents(expected), rtol=2e-6)
     # What keep_inside made as large as it may be lies at the border between levels, to a rounding.
-    extent = cells.half_extents(expected)[:, None] / pyramid.cell_size  # [N, L, 2]
+    extent = cell_pyramid.half_extents(expected)[:, None] / pyramid.cell_size  # [N, L, 2]
     clear = np.all([np.abs(extent * scale - 1) > 1e-5 for scale in (1, 1.15, 1 / 1.15)], axis=(0, 2, 3))
     assert clear.sum() > 100
     # With levels of before, too: some of them fit, some are far off.
     previous = np.random.default_rng(2).integers(0, len(pyramid.cells), len(expected)).astype(np.int32)
     for levels in (None, previous):
-        found = gpu_cells.place(DEVICE, pyramid, expected, levels)
-        np.testing.assert_array_equal(found[clear], cells.place(pyramid, expected, levels)[clear])
+        found = gpu_cell_pyramid.place(DEVICE, pyramid, expected, levels)
+        np.testing.assert_array_equal(found[clear], cell_pyramid.place(pyramid, expected, levels)[clear])
 
 
 def test_coarse_levels_are_thinned_out_as_on_the_cpu(monkeypatch):
     # So many that no level gets more than it may have from the one above: what comes from there is equally large, and
     # its order a matter of rounding.
-    for module in (cells, gpu_cells):
+    for module in (cell_pyramid, gpu_cell_pyramid):
         monkeypatch.setattr(module, "MOST_VISIBLE", 48)
     pyramid = make_pyramid(64, 64, repeat=True, cell=4.0)
     rng = np.random.default_rng(3)
     geometry = random_geometry(rng, 600, 64, 64, sigma=(1.0, 9.0))
-    cells.keep_inside(pyramid, geometry, sigma_min=0.3)
-    placement = cells.place(pyramid, geometry)
+    cell_pyramid.keep_inside(pyramid, geometry, sigma_min=0.3)
+    placement = cell_pyramid.place(pyramid, geometry)
     found = geometry.copy(), placement.copy()
-    assert gpu_cells.thin_out(DEVICE, pyramid, *found)
-    assert cells.thin_out(pyramid, geometry, placement)
+    assert gpu_cell_pyramid.thin_out(DEVICE, pyramid, *found)
+    assert cell_pyramid.thin_out(pyramid, geometry, placement)
     np.testing.assert_array_equal(found[1], placement)
     np.testing.assert_allclose(found[0], geometry, rtol=2e-6, atol=2e-6)
     few = geometry[:20].copy(), placement[:20].copy()
-    assert not gpu_cells.thin_out(DEVICE, pyramid, *few)
+    assert not gpu_cell_pyramid.thin_out(DEVICE, pyramid, *few)
     np.testing.assert_array_equal(few[0], geometry[:20])
 
 
@@ -211,8 +212,8 @@ def fit_on_the_cpu(case) -> list[float]:
     losses, placement, quantiser = [], None, None
     for step in range(STEPS):
         if step < FROZEN and step % REPLACE == 0:
-            cells.keep_inside(pyramid, geometry, sigma_min=0.4)
-            placement = cells.place(pyramid, geometry, None if placement is None else placement[:, 0])
+            cell_pyramid.keep_inside(pyramid, geometry, sigma_min=0.4)
+            placement = cell_pyramid.place(pyramid, geometry, None if placement is None else placement[:, 0])
         seen = geometry, features
         if step >= FROZEN:
             quantiser = quantiser or Quantiser(coding_of(pyramid, placement, geometry), placement)
@@ -236,8 +237,9 @@ def fit_on_the_gpu(case) -> list[float]:
     losses, placement, quantiser, rounded = [], None, None, np.empty_like(geometry)
     for step in range(STEPS):
         if step < FROZEN and step % REPLACE == 0:
-            gpu_cells.keep_inside(DEVICE, pyramid, geometry, sigma_min=0.4)
-            placement = gpu_cells.place(DEVICE, pyramid, geometry, None if placement is None else placement[:, 0])
+            gpu_cell_pyramid.keep_inside(DEVICE, pyramid, geometry, sigma_min=0.4)
+            previous = None if placement is None else placement[:, 0]
+            placement = gpu_cell_pyramid.place(DEVICE, pyramid, geometry, previous)
         seen = geometry, features
         if step >= FROZEN:
             quantiser = quantiser or GpuQuantiser(DEVICE, coding_of(pyramid, placement, geometry), placement)

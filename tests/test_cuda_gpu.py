@@ -19,7 +19,7 @@ from small_samples import crop_sample
 import gstex
 from gstex import decode
 from gstex.cuda import GpuTexture
-from gstex.cuda.backend import GpuBackend
+from gstex.encode.ops.cuda.view import GpuBackend
 
 GPU, REASON = gpu_or_reason()
 if GPU is None:

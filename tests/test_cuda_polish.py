@@ -15,20 +15,20 @@ from random_gaussians import random_scene
 from test_features import PALETTES, coding_of
 from test_polish import lasts_of
 
-import gstex.cuda.pairs
-import gstex.cuda.polish
-from gstex.cuda.backend import GpuBackend
-from gstex.cuda.codes import GpuQuantiser
-from gstex.cuda.pairs import find_batches
-from gstex.cuda.polish import improve_features, improve_geometry, store
-from gstex.cuda.samples import collect
-from gstex.cuda.views import GpuSharedView
+import gstex.encode.ops.cuda.pairs
+import gstex.encode.ops.cuda.refine
 from gstex.encode.ops.cpu import codebooks, refine_features, sample_points
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import SMALL
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.fit.shared import SharedView
+from gstex.encode.ops.cuda.pairs import find_batches
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
+from gstex.encode.ops.cuda.refine import improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.sample_points import collect
+from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.shared_mips import SharedView
 from gstex.native import _core
 
 JITTER, WEIGHTS = 0.4, (0.5, 0.7)
@@ -123,7 +123,7 @@ def test_points_and_their_blend_are_those_of_the_cpu(size, repeat):
 
 @pytest.mark.parametrize("at_a_time", [2**25, 50])
 def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
-    monkeypatch.setattr(gstex.cuda.pairs, "_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(gstex.encode.ops.cuda.pairs, "_AT_A_TIME", at_a_time)
     case = Case(2, count=80, size=(50, 40))
     # One is seen nowhere.
     samples = case.gpu_samples.only((case.gpu_blend().share > 0.05) & (case.gpu_samples.gaussian != 7))
@@ -153,9 +153,9 @@ def test_batches_hold_everybody_once_and_no_neighbours():
 
 def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
     case = Case(17, count=80, size=(50, 40), sigma=(0.4, 2.0))
-    pairs, (_, firsts) = case.gpu_samples.pairs, gstex.cuda.polish._equal_channels(case.gpu_samples)
-    value, _ = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, 80)
-    row, column, near = gstex.cuda.polish._without_small(DEVICE, pairs.row, pairs.column, value)
+    pairs, (_, firsts) = case.gpu_samples.pairs, gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
+    value, _ = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, 80)
+    row, column, near = gstex.encode.ops.cuda.refine._without_small(DEVICE, pairs.row, pairs.column, value)
     assert near.shape == (len(firsts), len(column))
     dense, kept = np.zeros((len(firsts), 80, 80)), np.zeros((80, 80), bool)
     dense[:, np.repeat(np.arange(80), np.diff(pairs.row)), pairs.column] = value
@@ -250,8 +250,8 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
     case = Case(7, palette_bits=(3, 2))
     quadratic, group, unit = _quadratic(case)
     row, column, value, _ = quadratic
-    _, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
-    _, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    _, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
+    _, gradient = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     dense = np.zeros((len(firsts), len(case.codes), len(case.codes)))
     dense[:, np.repeat(np.arange(len(case.codes)), np.diff(row)), column] = value
     step = case.gpu_stored.step.astype(np.float64)
@@ -267,7 +267,7 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
                     best = np.clip(expected[k, c] + np.rint(-slope[k] / (2 * matrix[k, k] * step[c])), 0, 255)
                     slope += 2 * (best - expected[k, c]) * step[c] * matrix[k]
                     expected[k, c] = best
-        gstex.cuda.polish._move_bytes(case.gpu_samples, quadratic, len(firsts), group, step, unit, gradient,
+        gstex.encode.ops.cuda.refine._move_bytes(case.gpu_samples, quadratic, len(firsts), group, step, unit, gradient,
                                       case.gpu_stored, p, size)  # fmt: skip
         assert (case.gpu_stored.palettes != before).any()
         np.testing.assert_array_equal(case.gpu_stored.palettes[first : first + size], expected)
@@ -275,8 +275,8 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
 
 
 def _quadratic(case: Case):
-    group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
-    value, _ = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
+    value, _ = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     pairs = case.gpu_samples.pairs
     unit = np.full(1, 2.0**40)
     return (pairs.row, pairs.column, value, np.int64(len(pairs.column))), group, unit
@@ -286,12 +286,12 @@ def _quadratic(case: Case):
 def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     """Against the blend itself: the error is a quadratic in the features, known by its values. With tiny textures, in
     which a tile sees several images of a Gaussian."""
-    monkeypatch.setattr(gstex.cuda.polish, "_CHUNK", chunk)
+    monkeypatch.setattr(gstex.encode.ops.cuda.refine, "_CHUNK", chunk)
     for size, repeat in [((28, 20), False), ((5, 3), True)]:
         case = Case(8, count=12, size=size, repeat=repeat)
         samples, features = case.gpu_samples, case.stored.values()
-        group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
-        value, gradient = gstex.cuda.polish._products(case.gpu_samples, case.gpu_blend(), firsts, 12)
+        group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
+        value, gradient = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, 12)
         if repeat:
             tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
             assert len(np.unique(np.stack([tiles, samples.gaussian]), axis=1).T) < len(tiles)
@@ -316,11 +316,11 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
 
 def test_channels_that_count_alike_share_products():
     case = Case(10, channels=4)
-    assert gstex.cuda.polish._equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
+    assert gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
     case.gpu_samples.importance[:, 2] = case.gpu_samples.importance[:, 0]
     for planes in case.points.importance:
         planes[2] = planes[0]
-    group, firsts = gstex.cuda.polish._equal_channels(case.gpu_samples)
+    group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
     assert (group.tolist(), firsts.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
     before = case.error()
     expected, found = (before - case.error(stored=stored) for stored in case.improved(palettes_too=True))

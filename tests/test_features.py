@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 from random_gaussians import random_scene
+from reference.blend import blend
 
+from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
 from gstex.encode.ops.cpu.refine_features import SMALL, refine_features
 from gstex.encode.ops.cpu.sample_points import collect
 from gstex.encode.ops.cpu.view import CpuView, make_picture
-from gstex.fit.palettes import to_grid
-from gstex.fit.quantise import Precision, make_coding
+from gstex.encode.quantisation import Precision, make_coding
 from gstex.native import _core
-from gstex.ref.blend import blend
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 

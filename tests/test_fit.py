@@ -9,10 +9,10 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics, native
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
+from gstex.encode.problem import Task
+from gstex.encode.schedule import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
+from gstex.encode.settings import Settings, make_settings
 from gstex.errors import BudgetError, UsageError
-from gstex.fit.fit import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
-from gstex.fit.settings import Settings, make_settings
-from gstex.fit.task import Task
 from gstex.material import Channel, Material, load_material
 
 
@@ -260,7 +260,7 @@ def test_slope_is_steep_for_what_is_smooth_and_flat_for_noise(image, low, high):
 
 def test_palettes_are_chosen_by_the_slope_that_was_measured(monkeypatch):
     slopes = []
-    monkeypatch.setattr("gstex.fit.fit.choose_bits", lambda *measured: slopes.append(measured[-2]) or ())
+    monkeypatch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: slopes.append(measured[-2]) or ())
     fit = fit_of(smooth(48), make_settings("fast", "direct", "l2"), count=40)
     fit._start()
     fit._optimise(60)

@@ -9,15 +9,15 @@ from same_bits import each_thread_count
 from test_fit import material_of
 
 import gstex
-import gstex.compression
+import gstex.encode.compress
+from gstex.encode.engine import NO_JITTER
+from gstex.encode.mip_chain import CHAIN_COST_OWN
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.fit.chain import CHAIN_COST_OWN
-from gstex.fit.engine import NO_JITTER
-from gstex.fit.fit import fit_mip, stored_features
-from gstex.fit.quantise import words_needed
-from gstex.fit.settings import make_settings
-from gstex.fit.task import Result, Task
+from gstex.encode.problem import Result, Task
+from gstex.encode.quantisation import words_needed
+from gstex.encode.schedule import fit_mip, stored_features
+from gstex.encode.settings import make_settings
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -53,9 +53,9 @@ class Fitted:
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     fits: list = []
-    chain = gstex.compression.fit_chain
+    chain = gstex.encode.compress.fit_chain
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gstex.compression, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
+        patch.setattr(gstex.encode.compress, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
         return Fitted(gstex.compress(material(), bpp=BPP, effort="fast"), fits[0])
 
 
@@ -157,7 +157,7 @@ def test_palettes_that_a_budget_does_not_hold_are_dropped(monkeypatch):
     image = patches(16, 3, 4)
     task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
                 stack_channels=3, budget_words=200)  # fmt: skip
-    monkeypatch.setattr("gstex.fit.fit.choose_bits", lambda *measured: (7, 7))
+    monkeypatch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: (7, 7))
     settings = replace(make_settings("fast", "direct", "l2"), steps=40, relocations=2)
     result = fit_mip(task, settings, seed=0, progress=lambda *state: None)
     assert result.coding.palette_bits == () == result.coding.palettes and result.words <= 200

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gstex.cells import Pyramid
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.mip_chain import SHARED
+from gstex.encode.packing import pack_mips
+from gstex.encode.problem import Result
+from gstex.encode.quantisation import Coding
 from gstex.errors import FormatError
-from gstex.fit.chain import SHARED
-from gstex.fit.quantise import Coding
-from gstex.fit.task import Result
 from gstex.format import LevelLayout, pack, unpack
 from gstex.material import Channel, Material
-from gstex.packing import pack_mips
 
 # Roles, and the value of the channels that are constant.
 CHANNELS = {"roughness": None, "metallic": 0.25, "ao": None, "height": None}

@@ -17,8 +17,8 @@ from cuda_host import HostDevice
 from fake_cupy import FakeCupy
 
 from gstex.cuda import CupyDevice, GpuTexture
+from gstex.encode.settings import EFFORTS
 from gstex.errors import DeviceError, GraphicsError
-from gstex.fit.settings import EFFORTS
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

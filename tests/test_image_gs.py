@@ -14,10 +14,11 @@ from gstex.material import Channel, Material
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from reference import loss as ref_loss  # noqa: E402
+
 from benchmarks import image_gs  # noqa: E402
 from benchmarks.image_gs import fit_image_gs  # noqa: E402
 from benchmarks.image_gs_torch import EPSILON, TILE, TOP_K, Ssim, draw, list_tiles  # noqa: E402
-from gstex.ref import loss as ref_loss  # noqa: E402
 
 
 def gaussians(count, channels, seed=0):

@@ -11,7 +11,8 @@ from command import Command
 from PIL import Image
 
 import gstex
-from gstex import compression, metrics
+from gstex import metrics
+from gstex.encode import compress as compression
 from gstex.errors import MaterialError, UsageError
 from gstex.material import Channel, Material, load_material
 from gstex.material.importance import LEAST, Importance, load_importance

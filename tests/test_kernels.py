@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from random_gaussians import random_geometry, random_scene, scene_of
+from reference.blend import blend
+from reference.loss import squared_error
 
-from gstex.cells import make_pyramid
+from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.native import _core
-from gstex.ref.blend import blend
-from gstex.ref.loss import squared_error
 
 STILL = np.zeros(2, np.float32)
 # Does not bring a texel centre onto a cell border of these sizes. There a Gaussian's fade is exactly 0 in one

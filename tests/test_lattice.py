@@ -8,16 +8,16 @@ from test_fit import material_of
 from test_fit_palettes import patches, picture_of
 
 import gstex
-import gstex.compression
-import gstex.fit.lattice
+import gstex.encode.compress
+import gstex.encode.uniform_grid
 from gstex import metrics
-from gstex.fit.chain import SHARED
-from gstex.fit.engine import CpuEngine
-from gstex.fit.fit import stored_features
-from gstex.fit.lattice import CHOICES, LatticeFit, fit_lattice
-from gstex.fit.palettes import MOST_TABLES
-from gstex.fit.settings import make_settings
-from gstex.fit.task import Result, Task
+from gstex.encode.codebooks import MOST_TABLES
+from gstex.encode.engine import CpuEngine
+from gstex.encode.mip_chain import SHARED
+from gstex.encode.problem import Result, Task
+from gstex.encode.schedule import stored_features
+from gstex.encode.settings import make_settings
+from gstex.encode.uniform_grid import CHOICES, LatticeFit, fit_lattice
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -56,10 +56,10 @@ class Fitted:
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     fits: list = []
-    chain = gstex.compression.fit_chain
+    chain = gstex.encode.compress.fit_chain
     material = material_of(cloth(SIZE, SIZE, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gstex.compression, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
+        patch.setattr(gstex.encode.compress, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
         return Fitted(material, gstex.compress(material, bpp=BPP, effort="fast"), fits[0])
 
 
@@ -74,7 +74,7 @@ def test_cloth_is_a_regular_grid(fitted):
 
 
 def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch):
-    monkeypatch.setattr("gstex.fit.chain.fit_lattice", lambda *a, **k: None)
+    monkeypatch.setattr("gstex.encode.mip_chain.fit_lattice", lambda *a, **k: None)
     free = gstex.compress(fitted.material, bpp=BPP, effort="fast").report
     report = fitted.texture.report
     assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.3 measured
@@ -141,8 +141,8 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
     image = np.concatenate([noise, smooth[:, :, None]], axis=2).astype(np.float32)
     maps = np.array([0, 0, 0, 1])
     errors = []
-    for most_loss in (0.0, gstex.fit.lattice.MOST_LOSS):
-        monkeypatch.setattr(gstex.fit.lattice, "MOST_LOSS", most_loss)
+    for most_loss in (0.0, gstex.encode.uniform_grid.MOST_LOSS):
+        monkeypatch.setattr(gstex.encode.uniform_grid, "MOST_LOSS", most_loss)
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
         fit = lattice(task)
         fit.start((4,))
@@ -154,7 +154,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
         errors.append(left)
     before, after = errors
     assert after[3] < 0.8 * before[3]
-    assert after.sum() <= gstex.fit.lattice.MOST_LOSS * before.sum()
+    assert after.sum() <= gstex.encode.uniform_grid.MOST_LOSS * before.sum()
 
 
 def test_a_budget_without_room_for_tables_has_no_grid():

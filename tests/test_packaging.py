@@ -114,7 +114,7 @@ def test_sources_are_found_in_the_checkout_and_in_the_wheel(empty_venv: Path) ->
         assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == (ROOT / name).read_text() + "\n"
     code = "from gstex.cuda import kernel_source; print(kernel_source('decode/mip.cu'))"
     assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == f"{kernel_source('decode/mip.cu')}\n"
-    for name in ("cuda/missing.cu", "gstex/cells.py", "shaders"):
+    for name in ("cuda/missing.cu", "gstex/encode/cell_pyramid.py", "shaders"):
         with pytest.raises(FileNotFoundError, match=name):
             source_path(name)
 

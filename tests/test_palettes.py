@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from gstex.encode.codebooks import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid
 from gstex.encode.ops.cpu.codebooks import draw_seeds, train
-from gstex.fit.palettes import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
 

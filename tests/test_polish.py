@@ -17,9 +17,9 @@ from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.sample_points import BETWEEN, LEAST_SHARE, collect
-from gstex.fit.fit import Fit
-from gstex.fit.settings import make_settings
-from gstex.fit.task import Task
+from gstex.encode.problem import Task
+from gstex.encode.schedule import Fit
+from gstex.encode.settings import make_settings
 from gstex.native import _core
 
 SIGMA_MIN = 0.4
@@ -40,7 +40,7 @@ def case(request):
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
     fit = Fit(task, settings, np.random.default_rng(0), lambda *state: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gstex.fit.fit.choose_bits", lambda *measured: palette_bits)
+        patch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: palette_bits)
         fit._start()
         fit._optimise(40)
         coding = fit._freeze()
@@ -199,8 +199,8 @@ def test_batches_do_not_depend_on_threads(case):
 def test_compress_gains_by_it(monkeypatch):
     material = material_of(waves(64, 64, 3))
     with_it = gstex.compress(material, gaussians=80, effort="fast", mips=False).report
-    made = gstex.compression.make_settings
-    monkeypatch.setattr(gstex.compression, "make_settings", lambda *options: replace(made(*options), polish=0))
+    made = gstex.encode.compress.make_settings
+    monkeypatch.setattr(gstex.encode.compress, "make_settings", lambda *options: replace(made(*options), polish=0))
     without = gstex.compress(material, gaussians=80, effort="fast", mips=False).report
     assert with_it["psnr"] > without["psnr"] + 0.03
     assert with_it["psnr_sampled"] > without["psnr_sampled"]
@@ -209,11 +209,11 @@ def test_compress_gains_by_it(monkeypatch):
 def test_the_last_steps_train_for_what_is_stored(monkeypatch):
     """In place of steps for features that nothing stores."""
     material = material_of(patches(64, 9, 6, seed=1))
-    made = gstex.compression.make_settings
+    made = gstex.encode.compress.make_settings
     found = {}
     for settle in (0, 5):
         settings = {"settle": settle, "polish": 0}
-        monkeypatch.setattr(gstex.compression, "make_settings", lambda *o, s=settings: replace(made(*o), **s))
+        monkeypatch.setattr(gstex.encode.compress, "make_settings", lambda *o, s=settings: replace(made(*o), **s))
         found[settle] = gstex.compress(material, bpp=8, effort="fast", mips=False).report
     assert found[5]["psnr"] > found[0]["psnr"] + 0.3  # 0.7 measured
 
@@ -241,7 +241,7 @@ def test_without_steps_between_texels_those_are_worse(monkeypatch):
     rng = np.random.default_rng(5)
     material = material_of(np.kron(rng.random((12, 12, 2)) > 0.5, np.ones((4, 4, 1))), wrap="clamp")
     with_them = gstex.compress(material, gaussians=150, effort="fast", mips=False).report
-    made = gstex.compression.make_settings
-    monkeypatch.setattr(gstex.compression, "make_settings", lambda *options: replace(made(*options), jitter=0.0))
+    made = gstex.encode.compress.make_settings
+    monkeypatch.setattr(gstex.encode.compress, "make_settings", lambda *options: replace(made(*options), jitter=0.0))
     without = gstex.compress(material, gaussians=150, effort="fast", mips=False).report
     assert with_them["psnr_sampled"] > without["psnr_sampled"] + 1

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 from random_gaussians import random_geometry
+from reference.blend import blend
 
-from gstex.cells import keep_inside, make_pyramid, place
 from gstex.decode import decode_mip, sample_mip
+from gstex.encode.cell_pyramid import keep_inside, make_pyramid, place
+from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.quantisation import Quantiser
-from gstex.fit.palettes import to_grid
-from gstex.fit.quantise import Precision, channel_grid, make_coding, words_needed
+from gstex.encode.quantisation import Precision, channel_grid, make_coding, words_needed
 from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack, palette_words
-from gstex.ref.blend import blend
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 NEUTRAL = [(0.0, 1.0), (128 / 255,), (0.0, 1.0)]

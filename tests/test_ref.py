@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from random_gaussians import random_scene
+from reference import loss as ref_loss
+from reference.blend import blend, fade
 from same_bits import each_instruction_set, each_thread_count
 
-from gstex.cells import make_pyramid
+from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.loss import WINDOW
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.ops.cpu.windowed import windowed
-from gstex.ref import loss as ref_loss
-from gstex.ref.blend import blend, fade
 
 
 def double(array, *, grad=False) -> torch.Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.fit.settings import EFFORTS, make_settings, rate_of
+from gstex.encode.settings import EFFORTS, make_settings, rate_of
 from gstex.material import Channel, Material
 
 SIZE = 64

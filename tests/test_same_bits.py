@@ -15,6 +15,8 @@ from random_gaussians import random_scene
 from same_bits import each_instruction_set, each_thread_count
 
 from gstex import native
+from gstex.encode.codebooks import to_grid
+from gstex.encode.map_weights import coefficients, decorrelated
 from gstex.encode.ops.cpu.adam import adam
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.errors import squared_errors
@@ -24,9 +26,7 @@ from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import refine_geometry
 from gstex.encode.ops.cpu.sample_points import collect
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.fit.balance import coefficients, decorrelated
-from gstex.fit.palettes import to_grid
-from gstex.fit.quantise import Precision, make_coding
+from gstex.encode.quantisation import Precision, make_coding
 
 GOLDEN = Path(__file__).resolve().parent / "data" / "golden_operations.json"
 JITTER = np.array([0.29, -0.43], np.float32)

@@ -25,10 +25,8 @@ UNSURE = frozenset((
 # Sources that decide what is stored, with what each may use all the same.
 SOURCES: dict[str, set[str]] = {
     **{f"material/{path.name}": set() for path in sorted((PACKAGE / "material").glob("*.py"))},
-    **{f"{folder}/{path.relative_to(PACKAGE / folder).as_posix()}": {"sort"}  # of numbers, not of places
-       for folder in ("encode", "fit") for path in sorted((PACKAGE / folder).rglob("*.py"))},
-    "cells.py": set(),
-    "compression.py": set(),
+    **{path.relative_to(PACKAGE).as_posix(): {"sort"}  # of numbers, not of places
+       for path in sorted((PACKAGE / "encode").rglob("*.py")) if path.parent.name != "cuda"},
     "filtering.py": set(),
     "metrics.py": {"arctan2", "linalg", "quantile"},  # of angles, which no file has
     "srgb.py": set(),

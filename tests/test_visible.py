@@ -5,9 +5,9 @@ import pytest
 import torch
 from cell_borders import are_invisible, border_steps, describe, steps_of_file
 from random_gaussians import random_scene
+from reference.blend import blend
 
 import gstex
-from gstex.ref.blend import blend
 
 
 def steps_of_scene(scene, *, count=120) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_no_visible_cells(count, cell, kind, repeat):
 
 def test_a_step_is_found(monkeypatch):
     """Without the fade the same measurement fails: it looks at the right places."""
-    monkeypatch.setattr("gstex.ref.blend.fade", torch.ones_like)
+    monkeypatch.setattr("reference.blend.fade", torch.ones_like)
     steps = steps_of_scene(random_scene(1, 64, 48, 250, 2, repeat=True, cell=7.0))
     assert not are_invisible(steps)
     assert steps.max() > 10 / 255

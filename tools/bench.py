@@ -94,7 +94,7 @@ bench.add_command(times)
               help="Bits a texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
 @click.option("--no-mips", is_flag=True, help="Mip 0 alone.")
 @click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, callback=parse_changes,
-              help="Change a field of gstex.fit.settings.Settings; may be given many times. Only with --trial.")
+              help="Change a field of gstex.encode.settings.Settings; may be given many times. Only with --trial.")
 @click.option("--trial", metavar="WHAT",
               help="Add the rows to rd-trials.csv under this name and leave the table as it is.")
 @click.option("--material", "names", metavar="NAME", multiple=True,

@@ -1,6 +1,6 @@
 """The record of what was tried: `bench.py rd --trial "what"` adds its rows to benchmarks/results/rd-trials.csv.
 
-`--set NAME=VALUE` changes a field of gstex.fit.settings.Settings for the run, so that an ablation needs no edit.
+`--set NAME=VALUE` changes a field of gstex.encode.settings.Settings for the run, so that an ablation needs no edit.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import click
 from bench_table import describe_run
 
-from gstex import compression
-from gstex.fit.settings import Settings
+from gstex.encode import compress as compression
+from gstex.encode.settings import Settings
 
 __all__ = ["add_trial", "changed_settings", "parse_changes"]
 

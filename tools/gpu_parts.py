@@ -26,8 +26,8 @@ from gpu_timing import decode_times, roofs, sample_times
 import gstex
 from gstex import Texture
 from gstex.cuda import Device, GpuTexture
+from gstex.encode.settings import EFFORTS
 from gstex.errors import ExtraError, GraphicsError
-from gstex.fit.settings import EFFORTS
 from gstex.gl import surfaceless
 from gstex.material import Material, load_material
 

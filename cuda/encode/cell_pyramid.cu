@@ -1,4 +1,4 @@
-// Where a pyramid of cells holds Gaussians: gstex/cells.py, step by step in its precisions. A thread a Gaussian.
+// Where a pyramid of cells holds Gaussians: gstex/encode/cell_pyramid.py, step by step in its precisions. A thread a Gaussian.
 //
 // geometry: [N, 6]. sizes: double [L, 2], the cells of a level in texels; cells: [L, 2], how many; finest first.
 

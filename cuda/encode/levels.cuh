@@ -1,4 +1,4 @@
-// What the geometry codes of a level mean: a row of `levels`, double [L, LEVEL_FIELDS], of gstex/cuda/codes.py.
+// What the geometry codes of a level mean: a row of `levels`, double [L, LEVEL_FIELDS], of gstex/encode/ops/cuda/quantisation.py.
 
 // Size of a cell in texels (x, y), codes of x and y in a cell, half the codes of rotation, the last code of scales,
 // scale_lo, scale_step, the last code of the amplitude.

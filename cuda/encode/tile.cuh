@@ -6,7 +6,7 @@
 // - a lane is a Gaussian, and all lanes go through the 64 points together (sums over points: the gradients). So no sum
 //   over a warp is needed, and none over memory: the same result every time.
 //
-// N Gaussians, T tiles (row by row), E entries (gstex/fit/tiles.py), C = CHANNELS, a macro of the compilation.
+// N Gaussians, T tiles (row by row), E entries (gstex/encode/ops/cpu/tile_lists.py), C = CHANNELS, a macro of the compilation.
 
 #include "gstex.cuh"
 
@@ -29,7 +29,7 @@
 // What a picture is made of.
 //
 // start: [T + 1]. gaussian: [E]. image: [E, 2], shift in whole textures. faded: [E]. slot: [E], the row of an entry in
-// sums that stand Gaussian by Gaussian. All as in gstex/cuda/entries.py.
+// sums that stand Gaussian by Gaussian. All as in gstex/encode/ops/cuda/tile_lists.py.
 // derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, of `fit_derive`: in units in which a weight
 // is exp2(amplitude - u^2 - v^2).
 // where: [N, 4], the middle of the Gaussian's cell in cells and the size of a cell in texels.

@@ -19,8 +19,8 @@ from gstex.compare.match import check_match
 from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.result import Comparison, Point
 from gstex.compare.stored import Stored, assemble
+from gstex.encode.settings import QUALITIES
 from gstex.errors import BudgetError, UsageError
-from gstex.fit.settings import QUALITIES
 from gstex.format.layout import HEADER_FIXED_WORDS
 from gstex.material import Material, load_material
 from gstex.texture import Texture

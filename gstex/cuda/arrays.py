@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
-from .device import Device
+from gstex.cuda.device import Device
+from gstex.errors import UsageError
 
 __all__ = ["Arrays"]
 

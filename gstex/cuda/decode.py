@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import TILE
-from ..errors import UsageError
-from ..format import MipTable, validate
-from ..format.layout import mip_size
-from ..texture import Texture
-from .arrays import Arrays
-from .device import Device, open_device
+from gstex.constants import TILE
+from gstex.cuda.arrays import Arrays
+from gstex.cuda.device import Device, open_device
+from gstex.errors import UsageError
+from gstex.format import MipTable, validate
+from gstex.format.layout import mip_size
+from gstex.texture import Texture
 
 __all__ = ["GpuTexture"]
 

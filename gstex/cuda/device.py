@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import DeviceError, UsageError
-from .source import kernel_source
+from gstex.cuda.source import kernel_source
+from gstex.errors import DeviceError, UsageError
 
 __all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "open_device"]
 

@@ -7,8 +7,8 @@ includes. Compilers still name the right file and line.
 import re
 from collections.abc import Mapping
 
-from ..constants import c_literal, shared_constants
-from ..resources import source_path
+from gstex.constants import c_literal, shared_constants
+from gstex.resources import source_path
 
 __all__ = ["kernel_source"]
 

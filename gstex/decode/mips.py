@@ -7,9 +7,9 @@ much from the same words holds a `gstex.Texture`, or what `gstex.format.validate
 
 import numpy as np
 
-from ..errors import LimitError
-from ..format import MaterialTable, mip_size, validate
-from ..limits import MOST_TEXELS
+from gstex.errors import LimitError
+from gstex.format import MaterialTable, mip_size, validate
+from gstex.limits import MOST_TEXELS
 
 __all__ = ["check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
 

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..constants import MAX_TAPS
-from ..format import MaterialTable, validate
-from ..limits import MOST_TEXELS
-from ..native import _core
-from .mips import check_texels, decode_texels
+from gstex.constants import MAX_TAPS
+from gstex.decode.mips import check_texels, decode_texels
+from gstex.format import MaterialTable, validate
+from gstex.limits import MOST_TEXELS
+from gstex.native import _core
 
 __all__ = ["MAX_TAPS", "FileLevels", "Levels", "PictureLevels", "footprints", "sample_at", "sample_grid"]
 

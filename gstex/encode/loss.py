@@ -10,12 +10,12 @@ Window means are weighted by the importance and count only texels inside the ima
 renormalised at the borders, and texels that do not matter (colour under zero opacity) do not disturb their
 neighbours.
 
-What computes it: ops/cpu/perceptual_loss.py, gstex/cuda/loss.py, and gstex/ref/loss.py to read.
+What computes it: ops/cpu/perceptual_loss.py, ops/cuda/perceptual_loss.py, and tests/reference/loss.py to read.
 """
 
 import numpy as np
 
-from ..native import maths
+from gstex.native import maths
 
 __all__ = ["C1", "C2", "RADIUS", "SIGMA", "SSIM_SHARE", "WINDOW"]
 

@@ -10,7 +10,7 @@ from math import gcd
 
 import numpy as np
 
-from .layout import record_words
+from gstex.format.layout import record_words
 
 __all__ = ["read_records", "write_records"]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError, OutputError, VersionError
-from ..native import _core
-from .layout import FILE_HEADER_BYTES, MAX_JSON_BYTES, VERSION
-from .rules import require
-from .table import MaterialTable, validate
+from gstex.errors import FormatError, OutputError, VersionError
+from gstex.format.layout import FILE_HEADER_BYTES, MAX_JSON_BYTES, VERSION
+from gstex.format.rules import require
+from gstex.format.table import MaterialTable, validate
+from gstex.native import _core
 
 __all__ = ["open_file", "read_bytes", "read_file", "write_bytes", "write_file"]
 

@@ -6,8 +6,8 @@ sixteen 16-bit prefixes behind the groups ("crowded").
 
 import numpy as np
 
-from ..errors import FormatError
-from .layout import GROUP_CELLS, MAX_GROUP, index_words
+from gstex.errors import FormatError
+from gstex.format.layout import GROUP_CELLS, MAX_GROUP, index_words
 
 __all__ = ["build_index"]
 

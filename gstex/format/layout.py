@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..limits import MAX_SIZE
+from gstex.limits import MAX_SIZE
 
 __all__ = [
     "ALIGN_WORDS",

@@ -8,9 +8,8 @@ from math import gcd, isfinite
 
 import numpy as np
 
-from ..errors import FormatError
-from ..limits import MAX_SIZE
-from .layout import (
+from gstex.errors import FormatError
+from gstex.format.layout import (
     CHANNEL_RANGE,
     LOG_AMPLITUDE_RANGE,
     LOG_SCALE_RANGE,
@@ -29,6 +28,7 @@ from .layout import (
     MIN_STRIDE,
     LevelLayout,
 )
+from gstex.limits import MAX_SIZE
 
 __all__ = ["Header", "check_background", "check_candidates", "check_grids", "check_header", "check_level",
            "check_regular", "check_shared", "require"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import FormatError
-from ..native import _core
-from .layout import LevelLayout
-from .rules import Header
+from gstex.errors import FormatError
+from gstex.format.layout import LevelLayout
+from gstex.format.rules import Header
+from gstex.native import _core
 
 __all__ = ["LevelTable", "MaterialTable", "MipTable", "validate"]
 

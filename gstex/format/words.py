@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..native import _core
-from .bits import read_records, write_records
-from .index import build_index
-from .layout import (
+from gstex.format.bits import read_records, write_records
+from gstex.format.index import build_index
+from gstex.format.layout import (
     ALIGN_WORDS,
     HEADER_FIXED_WORDS,
     LEVEL_ENTRY_WORDS,
@@ -27,7 +26,7 @@ from .layout import (
     raw_texel_words,
     record_words,
 )
-from .rules import (
+from gstex.format.rules import (
     Header,
     check_background,
     check_candidates,
@@ -39,7 +38,8 @@ from .rules import (
     require,
     require_range,
 )
-from .table import LevelTable, MaterialTable, validate
+from gstex.format.table import LevelTable, MaterialTable, validate
+from gstex.native import _core
 
 __all__ = ["pack", "read_mip", "read_palettes", "unpack"]
 

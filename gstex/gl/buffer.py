@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphicsError
-from .context import import_gl
+from gstex.errors import GraphicsError
+from gstex.gl.context import import_gl
 
 __all__ = ["WordBuffer", "join_words", "word_texture"]
 

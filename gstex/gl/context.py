@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ExtraError, GraphicsError
+from gstex.errors import ExtraError, GraphicsError
 
 __all__ = ["Context", "current_context", "import_gl", "surfaceless"]
 

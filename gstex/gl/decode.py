@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..decode import shape
-from ..format.layout import MAX_TOP_K
-from .buffer import WordBuffer
-from .context import import_gl
-from .program import compute_program
+from gstex.decode import shape
+from gstex.format.layout import MAX_TOP_K
+from gstex.gl.buffer import WordBuffer
+from gstex.gl.context import import_gl
+from gstex.gl.program import compute_program
 
 __all__ = ["decode_mips"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphicsError
-from ..resources import source_path
-from .context import current_context, import_gl
+from gstex.errors import GraphicsError
+from gstex.gl.context import current_context, import_gl
+from gstex.resources import source_path
 
 __all__ = ["Program", "compute_program", "draw_program", "read_shader"]
 

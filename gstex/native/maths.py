@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from gstex.native import _core
 
 __all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "sin", "tan", "whole_power"]
 

@@ -1,4 +1,4 @@
-// Where a pyramid of cells holds Gaussians (gstex/cells.py). Twin: cuda/encode/cell_pyramid.cu.
+// Where a pyramid of cells holds Gaussians (gstex/encode/cell_pyramid.py). Twin: cuda/encode/cell_pyramid.cu.
 
 #include "maths.h"
 #include "ops.h"

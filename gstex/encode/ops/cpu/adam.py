@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ....native import _core
-from ....native.maths import whole_power
+from gstex.native import _core
+from gstex.native.maths import whole_power
 
 __all__ = ["adam"]
 

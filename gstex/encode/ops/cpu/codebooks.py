@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ....fit.quantise import Coding
-from ....native import _core
+from gstex.encode.quantisation import Coding
+from gstex.native import _core
 
 __all__ = ["ROUNDS", "ROUNDS_AGAIN", "TURNS", "StoredFeatures", "draw_seeds", "store", "train"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ....native import _core
+from gstex.native import _core
 
 __all__ = ["squared_errors"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ....native import _core
-from ...loss import C1, C2, SSIM_SHARE, WINDOW
+from gstex.encode.loss import C1, C2, SSIM_SHARE, WINDOW
+from gstex.native import _core
 
 __all__ = ["perceptual_loss"]
 

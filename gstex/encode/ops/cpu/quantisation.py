@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ....fit.quantise import Coding
-from ....native import _core
+from gstex.encode.quantisation import Coding
+from gstex.native import _core
 
 __all__ = ["Quantiser", "level_table"]
 

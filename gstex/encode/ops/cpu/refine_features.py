@@ -5,9 +5,9 @@ stored are whole numbers: entries of codebooks, the bytes in them, and codes. So
 whole steps, until no Gaussian and no entry lowers it. Gaussians that do not overlap move at the same time.
 """
 
-from ....native import _core
-from .codebooks import StoredFeatures
-from .sample_points import Blend, SamplePoints
+from gstex.encode.ops.cpu.codebooks import StoredFeatures
+from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints
+from gstex.native import _core
 
 __all__ = ["MOST_SWEEPS", "SMALL", "refine_features"]
 

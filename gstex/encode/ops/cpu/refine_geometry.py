@@ -7,10 +7,10 @@ at the same time and the result does not depend on the number of threads.
 
 import numpy as np
 
-from ....native import _core
-from ....native.maths import log
-from .quantisation import Quantiser
-from .sample_points import Blend, SamplePoints
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints
+from gstex.native import _core
+from gstex.native.maths import log
 
 __all__ = ["MOVES", "refine_geometry"]
 

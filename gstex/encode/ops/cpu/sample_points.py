@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ....constants import TILE
-from ....native import _core
-from .tile_lists import TEXELS
-from .view import CpuView
+from gstex.constants import TILE
+from gstex.encode.ops.cpu.tile_lists import TEXELS
+from gstex.encode.ops.cpu.view import CpuView
+from gstex.native import _core
 
 __all__ = ["BETWEEN", "LEAST_SHARE", "Blend", "PointLists", "SamplePoints", "collect"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....cells import Pyramid
-from ....constants import LOG2E, TILE
-from ....native import _core
+from gstex.constants import LOG2E, TILE
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.native import _core
 
 __all__ = ["MARGIN", "TEXELS", "TileLists", "find_tile_lists", "tile_counts"]
 

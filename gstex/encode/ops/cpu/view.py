@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....cells import Pyramid
-from ....constants import TILE
-from ....native import _core
-from .tile_lists import MARGIN, TileLists, find_tile_lists, tile_counts
+from gstex.constants import TILE
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cpu.tile_lists import MARGIN, TileLists, find_tile_lists, tile_counts
+from gstex.native import _core
 
 __all__ = ["CpuView", "Scene", "make_picture"]
 

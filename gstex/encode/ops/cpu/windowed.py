@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ....native import _core
-from ...loss import WINDOW
+from gstex.encode.loss import WINDOW
+from gstex.native import _core
 
 __all__ = ["windowed"]
 

@@ -1,0 +1,113 @@
+"""Palettes: tables of combinations of channel values that Gaussians share (docs/format.md, "Palettes").
+
+The features of a Gaussian are the sum of one entry of every palette. Training is residual vector quantisation (each
+palette refines what those before it leave), by k-means in which a Gaussian counts by the share it has in the picture.
+Then entries and choices are refined against the picture itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gstex.encode.ops.cpu.codebooks import train
+from gstex.encode.quantisation import record_bits
+from gstex.format.layout import palette_words
+from gstex.native.maths import log
+
+# Bits of the palettes that are tried. The more Gaussians, the more entries pay.
+CHOICES: tuple[tuple[int, ...], ...] = (
+    (4,), (8,), (4, 4), (5, 5), (4, 4, 4), (5, 5, 5), (4, 4, 4, 4), (5, 5, 5, 5),
+    (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
+)  # fmt: skip
+# Most words of the tables by those of the whole mip.
+MOST_TABLES = 0.25
+# Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
+LEFT = 0.5
+# Gaussians that are looked at to choose bits: that many, and that many for each entry.
+TRIED, TRIED_ENTRY = 4096, 16
+# How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
+# lowest value is at least -1 in the format.
+OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
+
+
+def choose_bits(
+    features: np.ndarray,
+    weight: np.ndarray,
+    share: np.ndarray,
+    error: float,
+    scalar_error: float,
+    scalar_bits: int,
+    geometry_bits: int,
+    budget_words: int,
+    slope: float,
+    rng: np.random.Generator,
+) -> tuple[int, ...]:
+    """The bits of palettes that serve a fit best; () for codes of its own for every channel.
+
+    Args:
+        features: float32 [N, C]. weight: [C], what the squared error of a channel counts. share: [N], what the square
+            of a Gaussian's error counts.
+        error: squared error of the fit. scalar_error: what own codes of together scalar_bits bits add to it.
+        geometry_bits: of a record. budget_words: for tables and records.
+        slope: how the squared error falls with more Gaussians, both in logarithms: 0.9 is 2.7 dB for twice as many.
+    """
+    count, channels = features.shape
+
+    def value(added: float, bits: int, tables: int) -> float:
+        gaussians = (budget_words - tables) * 32 / record_bits(geometry_bits, bits)
+        return float(log(error + added) - slope * log(max(gaussians, 1e-9)))
+
+    best: tuple[int, ...] = ()
+    best_value = value(scalar_error, scalar_bits, 0)
+    scaled = (features * np.sqrt(weight)).astype(np.float32)
+    for bits in CHOICES:
+        tables = palette_words(bits, channels)
+        if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
+            continue
+        added = LEFT * rounding_error(scaled, share, bits, rng)
+        if (this := value(added, sum(bits), tables)) < best_value:
+            best, best_value = bits, this
+    return best
+
+
+def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> float:
+    """About the weighted squared error of values [N, C] as entries of palettes of these bits, from some of them."""
+    some = np.arange(len(values))
+    if len(values) > (tried := max(TRIED, TRIED_ENTRY * 2 ** max(bits))):
+        some = rng.choice(len(values), tried, replace=False)
+    palettes, entries = train(values[some], weight[some], bits, rng, rounds=6, turns=1)
+    left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
+    found = float((weight[some] * (left**2).sum(axis=1)).sum())
+    return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+
+
+def to_grid(
+    palettes: Sequence[np.ndarray], neutral: Sequence[tuple[float, ...]]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Palettes as they are stored: (channel_lo float32 [C], channel_step float32 [C], uint8 [K, C] for each).
+
+    neutral: for every channel the values that some sum of entries must give exactly; at most two of them are kept to.
+    """
+    most = MOST_CORRECTIONS / max(1, len(palettes) - 1)
+    clipped = [np.clip(palettes[0], -OUTSIDE, 1 + OUTSIDE), *(np.clip(p, -most, most) for p in palettes[1:])]
+    low = np.stack([p.min(axis=0) for p in clipped]).astype(np.float64)
+    high = np.stack([p.max(axis=0) for p in clipped]).astype(np.float64)
+    step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # an entry is left for the shift below
+    inside = [
+        [n for n in sorted(values) if low[0, c] - 1e-6 <= n <= high[0, c] + 1e-6] for c, values in enumerate(neutral)
+    ]
+    for c, values in enumerate(inside):
+        if len(values) > 1 and (extent := values[-1] - values[0]) > step[c]:
+            step[c] = extent / np.floor(extent / step[c])
+    # A correction of 0 is a whole number of steps in every palette, so that neutral values stay sums of entries.
+    low[1:] = np.floor(low[1:] / step) * step
+    lo = low.sum(axis=0)
+    for c, values in enumerate(inside):
+        if values:
+            lo[c] = values[0] - step[c] * np.round((values[0] - lo[c]) / step[c])
+    shift = low.sum(axis=0) - lo
+    stored = [
+        np.rint((p - base + (shift if i == 0 else 0)) / step)
+        for i, (p, base) in enumerate(zip(clipped, low, strict=True))
+    ]
+    return lo.astype(np.float32), step.astype(np.float32), tuple(np.clip(p, 0, 255).astype(np.uint8) for p in stored)

@@ -1,0 +1,328 @@
+"""compress(): from a folder of maps to a Texture, with everything measured on the words that are stored."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gstex import metrics
+from gstex.cuda.device import Device, device_errors, open_device
+from gstex.encode.mip_chain import Mip, fit_chain
+from gstex.encode.ops.cuda.engine import GpuEngine
+from gstex.encode.packing import pack_mips
+from gstex.encode.problem import BudgetTooSmall, Task
+from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
+from gstex.encode.shared_mips import SHARED_MIPS
+from gstex.errors import BudgetError, DeviceError, UsageError
+from gstex.format import header_words, pack
+from gstex.format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
+from gstex.material import Material, load_material
+from gstex.material.bleed import bleed
+from gstex.material.halve import FILTERS
+from gstex.material.importance import AUTO, Importance, load_importance
+from gstex.material.mips import MipLevel, make_mips
+from gstex.material.saliency import estimate_saliency
+from gstex.texture import Texture
+from gstex.version import __version__
+
+# What a squared error counts in the fit, by map; 1 for others. The normals decide how a lit surface looks: on two crops
+# at 1.4 bits a texel a weight of 2 costs 0.0 and 0.15 dB over all maps and gives 0.6 dB of the lit picture; one of 3
+# cost a third crop 0.9 dB.
+ROLE_WEIGHTS = {"normal": 2.0}
+MAX_BPP = 64.0
+MAX_GAUSSIANS = 2**24
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a compression is. stage: 'fit', 'quantise', 'mip 1' .. or 'measure'; step of steps over the whole
+    job; psnr: dB, an estimate while fitting the mip in hand, None before the first step."""
+
+    stage: str
+    step: int
+    steps: int
+    psnr: float | None
+
+
+def compress(
+    source: str | Path | Material,
+    *,
+    bpp: float | None = None,
+    gaussians: int | None = None,
+    quality: str = "normal",
+    effort: str = "normal",
+    device: str = "auto",
+    wrap: str | None = None,
+    mips: bool = True,
+    mip_filter: str = "box",
+    roughness_from_normals: bool = False,
+    alpha_test: float | None = None,
+    sampling: str = "direct",
+    loss: str = "l2",
+    importance: str | Path | np.ndarray | None = None,
+    maps: Sequence[str] = (),
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    notes: Callable[[str], None] | None = None,
+) -> Texture:
+    """Compress a material.
+
+    Args:
+        source: a folder of maps, one image, or a Material.
+        bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
+        gaussians: number of Gaussians, instead of bpp.
+        quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
+            loss 'restore'; used when neither bpp nor gaussians is given.
+        effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
+        device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
+            otherwise the CPU.
+        wrap: 'repeat' or 'clamp'; None takes the material's own guess.
+        mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
+            with the material); False: mip 0 alone.
+        mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
+        roughness_from_normals: widen roughness in the mips by the variance that their normals lose.
+        alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
+        sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear
+            filtering.
+        loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks, 'restore' for a picture that is cleaner than its
+            source, which JPEG or noise has damaged.
+        importance: what matters: an image or array in which it is white (see
+            gstex.material.importance.load_importance), or 'auto' for an estimate. A white texel counts 16 times as
+            much as a black one, in all maps and mips.
+        maps: overrides 'role=file[:channels]' (see gstex.material.load_material).
+        seed: the same seed gives the same bytes, whatever the number of threads; a GPU gives others than the CPU.
+        progress: called after every step.
+        notes: called with a line for people on where the fit runs, if `device` is not 'cpu'.
+
+    Returns:
+        Texture, not yet saved; its `report` holds the measurements.
+
+    Raises:
+        UsageError: an option is out of range. MaterialError: the input cannot be used. BudgetError: bpp is too
+        small for a single Gaussian. DeviceError: device is 'cuda', and there is no GPU that can do it.
+    """
+    started = time.perf_counter()
+    _check_choice("quality", quality, QUALITIES)
+    _check_choice("effort", effort, EFFORTS)
+    _check_choice("device", device, ("auto", "cpu", "cuda"))
+    _check_choice("sampling", sampling, ("direct", "bilinear"))
+    _check_choice("loss", loss, ("l2", "perceptual", "restore"))
+    _check_choice("mip_filter", mip_filter, FILTERS)
+    if alpha_test is not None and not 0 < alpha_test <= 1:
+        raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
+    if wrap is not None:
+        _check_choice("wrap", wrap, ("repeat", "clamp"))
+    if bpp is not None and gaussians is not None:
+        raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
+    if bpp is not None and not 0 < bpp <= MAX_BPP:
+        raise UsageError(f"bpp: got {bpp:g}, expected a number above 0 and up to {MAX_BPP:g}")
+    if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
+        raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed: got {seed}, expected 0..2^63-1")
+
+    note = notes or (lambda line: None)
+    gpu = _open_gpu(device, note)
+    material = source if isinstance(source, Material) else load_material(source, overrides=maps)
+    repeat = (wrap or material.wrap) == "repeat"
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    if bpp is None and gaussians is None:
+        bpp = rate_of(quality, loss) * max(1, len(varying))
+    settings = make_settings(effort, sampling, loss)
+
+    levels = [MipLevel(material.pixels, material.weights)]
+    if mips:
+        levels = make_mips(material, repeat=repeat, filter=mip_filter, alpha_test=alpha_test,
+                           roughness_from_normals=roughness_from_normals)  # fmt: skip
+
+    def report_step(stage: str, part: float, mse: float) -> None:
+        if progress:
+            progress(Progress(stage, round(part * settings.steps), settings.steps, metrics.to_psnr(mse)))
+
+    fitted: list[Mip] = [None] * len(levels)
+    budget = _budget_words(bpp or MAX_BPP, material, len(levels))
+    tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
+    matters = None if importance is None else _importance_of(importance, tasks[0])
+    if matters:
+        if np.ptp(matters.values):
+            settings = replace(settings, grid=False)  # as fine everywhere, so nothing would go where the map is white
+        weights = matters.weights([task.image.shape[:2] for task in tasks], repeat=repeat)
+        tasks = [replace(t, importance=t.importance * w) for t, w in zip(tasks, weights, strict=True)]
+    if varying:
+        try:
+            how = {"sharing": _sharing(material), "seed": seed, "progress": report_step}
+            fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
+        except BudgetTooSmall as error:
+            least = error.words + header_words(len(material.channels), len(levels)) + 1
+            needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
+            raise BudgetError(
+                f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
+                f"give --bpp {needed:.4g} or more, or --gaussians"
+            ) from None
+    words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
+    words.flags.writeable = False
+
+    backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
+    metadata: dict[str, Any] = {
+        "generator": f"gstex {__version__}",
+        "material": material.to_metadata(),
+        "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
+                "sampling": sampling, "mip_filter": mip_filter if mips else None,
+                "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
+                "importance": matters.name if matters else None, "seed": seed, "backend": backend},
+    }  # fmt: skip
+    if progress:
+        progress(Progress("measure", settings.steps, settings.steps, None))
+    values = matters.values if matters else None
+    metadata["report"] = measure(Texture(words, metadata), material, levels, values)
+    # The time would make the bytes of equal fits differ, so it stays out of what is written.
+    run = {"seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
+           "version": __version__}  # fmt: skip
+    return Texture(words, metadata, run=run)
+
+
+def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:
+    """The GPU to fit on; None for the CPU."""
+    if device == "cpu":
+        return None
+    try:
+        gpu = open_device(device)
+    except DeviceError as error:
+        if device == "cuda":
+            raise
+        note(f"fits on the CPU; {error}")
+        return None
+    note(f"fits on {gpu.name}")
+    return gpu
+
+
+def _fit(
+    tasks: Sequence[Task], settings: Settings, gpu: Device | None, device: str, note: Callable[[str], None], **how: Any
+) -> tuple[list[Mip], Device | None]:
+    """The fits of all mips, and the GPU that made them, None for the CPU. how: of fit_chain."""
+    if gpu:
+        try:
+            with device_errors(device):
+                return fit_chain(tasks, settings, make_engine=partial(GpuEngine, device=gpu), **how), gpu
+        except DeviceError as error:
+            if device == "cuda":
+                raise
+            note(f"goes on from the start on the CPU; {error}")
+    return fit_chain(tasks, settings, **how), None
+
+
+def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
+    """The map to use for the stack that a task fits."""
+    if isinstance(source, str) and source == AUTO:
+        return Importance(AUTO, estimate_saliency(task.image, task.importance, repeat=task.repeat))
+    return load_importance(source, *task.image.shape[:2], repeat=task.repeat)
+
+
+def measure(
+    texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None
+) -> dict[str, Any]:
+    """The figures of `gstex compress --json` that depend on the stored words alone.
+
+    levels: the pictures that the mips stand for. psnr and psnr_sampled are of mip 0; they are None where the match
+    is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is psnr_important, in which
+    each texel of mip 0 counts by its value.
+    """
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    roles = [material.channels[i].role for i in varying]
+    weights = None if material.weights is None else material.weights[:, :, varying]
+    decoded, reference = texture.decode()[:, :, varying], material.pixels[:, :, varying]
+    uv = metrics.sample_points()
+    repeat = texture.wrap == "repeat"
+    sampled = texture.sample(uv)[:, varying]
+    sampled_weights = None if weights is None else metrics.filtered(weights, uv, repeat=repeat)
+    sampled_reference = metrics.filtered(reference, uv, repeat=repeat)
+
+    info = texture.info()
+    texels = texture.width * texture.height
+    chain = [{"psnr": _finite(metrics.psnr(decoded, reference, weights)), **_mip_facts(info["mips"][0])}]
+    for number, level in enumerate(levels[1:], start=1):
+        part = None if level.weights is None else level.weights[:, :, varying]
+        value = metrics.psnr(texture.decode(number)[:, :, varying], level.pixels[:, :, varying], part)
+        chain.append({"psnr": _finite(value), **_mip_facts(info["mips"][number])})
+    # Of mip 0 and the header; without mips below it the padding belongs to it.
+    first_bytes = 4 * int(texture.words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else info["gpu_bytes"]
+    important = {}
+    if importance is not None:
+        part = np.broadcast_to(importance[:, :, None], decoded.shape) * (1 if weights is None else weights)
+        important["psnr_important"] = _finite(metrics.psnr(decoded, reference, part))
+    return {
+        "gpu_bytes": info["gpu_bytes"],
+        "width": texture.width,
+        "height": texture.height,
+        "channels": texture.channels,
+        "gaussians": info["mips"][0]["gaussians"],
+        "bpp": 8 * first_bytes / texels,
+        "bppc": 8 * first_bytes / texels / texture.channels,
+        "psnr": chain[0]["psnr"],
+        "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
+        **important,
+        "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
+        "candidates_mean": info["mips"][0]["candidates_mean"],
+        "candidates_max": info["mips"][0]["candidates_max"],
+        "mips": chain,
+    }
+
+
+def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:
+    names = ("width", "height", "bytes", "stored_as", "gaussians", "candidates_mean", "candidates_max")
+    return {name: mip[name] for name in names}
+
+
+def _budget_words(bpp: float, material: Material, mips: int) -> int:
+    """Words of mip 0 that bpp pays for. Alone in its section it pays for guard word and padding too."""
+    words = int(bpp * material.width * material.height / 32)
+    if mips == 1:
+        words = words // ALIGN_WORDS * ALIGN_WORDS - 1
+    return words - header_words(len(material.channels), mips)
+
+
+def _sharing(material: Material) -> int:
+    """How many mips may share the Gaussians of mip 0: those before the first that the user gives."""
+    given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]
+    return min([SHARED_MIPS, *(mip - 1 for mip in given)])
+
+
+def tasks_of(
+    material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool
+) -> list[Task]:
+    """What to fit for every mip: colour under zero opacity goes on from the visible."""
+    weight = np.array([ROLE_WEIGHTS.get(material.channels[i].role, 1.0) for i in varying], np.float32)
+    weight *= len(varying) / max(weight.sum(), 1.0)
+    roles = [material.channels[i].role for i in varying]
+    maps = np.array([roles.index(role) for role in roles])
+    pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
+    lows = np.min([pixels.min(axis=(0, 1)) for pixels, _ in pictures], axis=0)
+    highs = np.max([pixels.max(axis=(0, 1)) for pixels, _ in pictures], axis=0)
+    return [
+        Task(
+            image=np.ascontiguousarray(pixels[:, :, varying]),
+            importance=np.ascontiguousarray(weights[:, :, varying] * weight),
+            weight=weight,
+            maps=maps,
+            ranges=[(float(lows[i]), float(highs[i])) for i in varying],
+            neutral=[material.channels[i].neutral for i in varying],
+            repeat=repeat,
+            stack_channels=len(material.channels),
+            budget_words=budget,
+            count=count,
+        )
+        for pixels, weights in pictures
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _check_choice(name: str, value: str, allowed) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name}: got {value!r}, expected one of {', '.join(allowed)}")

@@ -1,0 +1,166 @@
+"""The fit of a mip chain: which mips share the Gaussians of mip 0, and what the others may cost.
+
+Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Those below them are stored as texels
+where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
+chain costs at most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
+below are not shared, for up to CHAIN_COST_OWN.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gstex.encode.engine import CpuEngine, MakeEngine
+from gstex.encode.problem import BudgetTooSmall, Result, Task
+from gstex.encode.schedule import fit_mip
+from gstex.encode.settings import Settings
+from gstex.encode.shared_mips import SHARED_MIPS
+from gstex.encode.uniform_grid import fit_lattice
+from gstex.format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
+from gstex.native.maths import whole_power
+
+# Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
+CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
+# Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
+# below mip 0; if that does not do for all, where they take this share of it.
+RAW_SHARE = 0.5
+# Bits a texel of a mip by those of the mip above it, before tables.
+GROWTH = 1.23
+# Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
+LEAST_RECORDS = 8
+
+# A step of a fit takes the time of its texels and of this many more.
+STEP_TEXELS = 2000
+
+# Words of a mip that shares the Gaussians of mip 0.
+SHARED_WORDS = 2
+
+RAW = "raw"  # how `share_words` says: as texels
+SHARED = "shared"  # with the Gaussians of mip 0
+Mip = Result | np.ndarray | str | None
+
+
+def fit_chain(
+    tasks: Sequence[Task],
+    settings: Settings,
+    *,
+    sharing: int = SHARED_MIPS,
+    seed: int,
+    progress: Callable[[str, float, float], None],
+    make_engine: MakeEngine = CpuEngine,
+) -> list[Mip]:
+    """Fit mip 0 and what is below it.
+
+    Args:
+        tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
+        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
+        progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
+        make_engine: what every fit runs on.
+
+    Returns:
+        For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
+        stand for, where not even a Gaussian was affordable.
+
+    Raises:
+        BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
+    """
+    work = [task.image[:, :, 0].size + STEP_TEXELS for task in tasks]
+    work[1 : 1 + sharing] = [0] * len(work[1 : 1 + sharing])
+    done = 0
+
+    def report(index: int) -> Callable[[str, int, float], None]:
+        return lambda stage, step, mse: progress(
+            f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
+        )
+
+    shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
+    task = replace(tasks[0], shared=shared)
+    first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
+    if settings.grid and not task.count:
+        rng = np.random.default_rng(seed)
+        other = fit_lattice(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
+        first = other or first
+    mips: list[Mip] = [first]
+    done = work[0]
+    head = header_words(tasks[0].stack_channels, len(tasks))
+    sizes = [task.image.shape[:2] for task in tasks]
+    channels = tasks[0].image.shape[2]
+    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing)
+    above = first
+    for index, share in enumerate(shares, start=1):
+        task = tasks[index]
+        mip: Mip = None
+        if share == SHARED:
+            mip = SHARED
+        elif share == RAW:
+            mip = np.rint(np.clip(task.image, 0, 1) * 255).astype(np.uint8)
+        elif isinstance(share, int):
+            task = replace(task, budget_words=share, count=None, above=above)
+            try:
+                mip = above = fit_mip(
+                    task, settings, seed=seed + index, progress=report(index), make_engine=make_engine
+                )
+            except BudgetTooSmall:
+                mip = None
+        mips.append(mip)
+        done += work[index]
+    return mips
+
+
+def share_words(
+    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int, sharing: int = SHARED_MIPS
+) -> list[int | str | None]:
+    """What the mips below mip 0 may cost.
+
+    Args:
+        first_words: words of the header and mip 0.
+        sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
+        sharing: how many mips share the Gaussians of mip 0.
+
+    Returns:
+        For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
+    """
+    texels = np.array([h * w for h, w in sizes])
+    # The section is padded to whole pieces and ends with a guard word.
+    cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
+    total = int(cost * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
+    sharing = min(sharing, len(sizes) - 1)
+    total -= SHARED_WORDS * sharing
+    background = mip_block_words(stack_channels, 0)
+    tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
+    raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
+    small = _raw_tail(raw, total, 1 + sharing)
+
+    def costs(scale: float) -> list[tuple[int, int | str | None]]:
+        rows: list[tuple[int, int | str | None]] = []
+        for mip in range(1 + sharing, len(sizes)):
+            records = scale * first_words * whole_power(GROWTH, mip) * texels[mip] / texels[0]
+            words = tables + int(records)
+            if mip >= small or raw[mip] <= words:
+                rows.append((raw[mip], RAW))
+            elif records >= LEAST_RECORDS:
+                rows.append((words, words))
+            else:
+                rows.append((background, None))
+        return rows
+
+    low, high = 0.05, 64.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if sum(cost for cost, _ in costs(middle)) <= total:
+            low = middle
+        else:
+            high = middle
+    shared: list[int | str | None] = [SHARED] * sharing
+    return shared + [share for _, share in costs(low)]
+
+
+def _raw_tail(raw: list[int], total: int, least: int) -> int:
+    """The first of the mips at the end of the chain that are stored as texels, `least` or later."""
+    if sum(raw[least:]) <= total:
+        return least
+    first = len(raw)
+    while first > least and sum(raw[first - 1 :]) <= RAW_SHARE * total:
+        first -= 1
+    return first

@@ -1,0 +1,161 @@
+"""The engine of the fit on a GPU: see encode/engine.py, call by call.
+
+Steps are launched without waiting for the GPU. The schedule learns their errors when lists are remade, or after as
+many steps; what a fit does now and then (a start, a relocation, the choice of a coding) is decided on the host, from
+copies.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gstex.cuda.device import Device
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.engine import NO_JITTER, rates
+from gstex.encode.ops.cuda import cell_pyramid
+from gstex.encode.ops.cuda.adam import Knobs, adam
+from gstex.encode.ops.cuda.codebooks import train
+from gstex.encode.ops.cuda.perceptual_loss import Perceptual
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
+from gstex.encode.ops.cuda.refine import GpuStored, improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamples, collect
+from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.parameters import Parameters
+from gstex.encode.problem import Task
+from gstex.encode.quantisation import Coding
+from gstex.encode.settings import Settings
+from gstex.encode.shared_mips import view_weight
+
+__all__ = ["GpuEngine"]
+
+
+class GpuEngine:
+    """The engine of one fit; arrays are those of `device.xp`."""
+
+    backend = "cuda"
+
+    def __init__(self, task: Task, settings: Settings, background: np.ndarray, *, device: Device):
+        """background: float32 [C]."""
+        self.device, self.xp = device.name, device.xp
+        self.settings = settings
+        self._device = device
+        self._background = self.array(background)
+        self._image, self._importance = self.array(task.image), self.array(task.importance)
+        self._shared = [tuple(map(self.array, views)) for views in task.shared]
+        self._samples = float(task.importance.sum()) or 1.0
+        self._rates = [self.array(rate) for rate in rates(settings, task.image.shape[2])]
+        self._knobs = Knobs(device, settings.beta1, settings.beta2)
+        self._perceptual: Perceptual | None = None
+        self._losses = self.xp.zeros(settings.replace_every, np.float64)
+        self._held: list[tuple[int, bool]] = []  # step and kind of those in _losses
+
+    def array(self, values: np.ndarray) -> Any:
+        return self.xp.asarray(values)
+
+    def host(self, values: Any) -> np.ndarray:
+        return self._device.to_host(values)
+
+    # -- where Gaussians are seen
+
+    def set_pyramid(self, pyramid: Pyramid) -> None:
+        self.pyramid = pyramid
+        self.view = GpuBackend(pyramid, self._device)
+        self.view.set_target(self._image, self._importance)
+        self.shared = [GpuSharedView(self._device, pyramid, mip, *v) for mip, v in enumerate(self._shared, start=1)]
+        self._mse: Follower | None = None  # begins with the first step
+
+    def place(self, geometry: Any, level: Any) -> Any:
+        device, pyramid = self._device, self.pyramid
+        cell_pyramid.keep_inside(device, pyramid, geometry, sigma_min=self.settings.sigma_min)
+        placement = cell_pyramid.place(device, pyramid, geometry, level)
+        if cell_pyramid.thin_out(device, pyramid, geometry, placement):
+            placement = cell_pyramid.place(device, pyramid, geometry, placement[:, 0])
+        return placement
+
+    def list_entries(self, placement: Any, geometry: Any) -> None:
+        self.view.place(placement, geometry)
+        for view in self.shared:
+            view.place(placement, geometry)
+
+    # -- what they show
+
+    def removal_cost(self, geometry: Any, features: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        cost, share, error = map(self.host, self.view.removal_cost(geometry, features, self._background))
+        return cost, share, error
+
+    def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
+        return self.host(self.view.render(geometry, features, self.array(background), NO_JITTER)[0])
+
+    # -- steps
+
+    def descend(
+        self, p: Parameters, geometry: Any, features: Any, jitter: np.ndarray, between: bool, step: int, rate: float,
+        mse: float, *, fixed_features: bool = False,
+    ) -> None:  # fmt: skip
+        if self._mse is None:
+            self._mse = Follower(self._device, mse)
+        self._knobs.set(jitter, rate, step + 1)
+        scene, at = (geometry, features, self._background), self._knobs.jitter
+        if self.settings.loss == "l2":
+            loss, *gradients = self.view.step(*scene, at)
+        else:
+            pictures = self.view.render(*scene, at)
+            self._perceptual = self._perceptual or Perceptual(self._device, *pictures[0].shape)
+            _, v_image, loss = self._perceptual(*pictures)
+            gradients = list(self.view.backward(*scene, v_image))
+        v_geometry, v_features = gradients
+        if self.shared:
+            # One of them a step, in turn, with the weight of all.
+            view = self.shared[step % len(self.shared)]
+            view.add_gradient(*scene, at, self.settings.loss, to=(v_geometry, v_features), mse=self._mse,
+                              factor=len(self.shared) * self._samples / view.samples)  # fmt: skip
+        self._mse.update(loss, 1 / self._samples)
+        self._losses[len(self._held)] = loss
+        self._held.append((step, between))
+        m, v, feature_m, feature_v = p.moments
+        adam(self._device, self._knobs, p.geometry, v_geometry, m, v, self._rates[0])
+        if not fixed_features:
+            adam(self._device, self._knobs, p.features, v_features, feature_m, feature_v, self._rates[1])
+
+    def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:
+        if not self._held or not (wait or len(self._held) == len(self._losses)):
+            return []
+        held, self._held = self._held, []
+        found = self.host(self._losses).tolist()
+        return [(step, loss, between) for (step, between), loss in zip(held, found, strict=False)]
+
+    # -- what is stored
+
+    def quantiser(self, coding: Coding, placement: Any) -> GpuQuantiser:
+        return GpuQuantiser(self._device, coding, placement)
+
+    def rounded(self, quantiser: GpuQuantiser, p: Parameters) -> tuple[Any, Any]:
+        geometry = self.xp.empty_like(p.geometry)
+        quantiser.round(p.geometry, geometry)
+        palettes = quantiser.coding.palette_bits
+        return geometry, p.features if palettes else quantiser.round_features(p.features)[1]
+
+    def codes(self, quantiser: GpuQuantiser, geometry: Any) -> Any:
+        quantiser.keep_inside(geometry)
+        return quantiser.encode(geometry)[0]
+
+    def train(self, values: Any, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
+        return [self.host(palette) for palette in train(self._device, values, self.array(share), bits, rng)[0]]
+
+    def store(self, coding: Coding, placement: Any, features: Any) -> GpuStored:
+        return store(GpuQuantiser(self._device, coding, placement), features)
+
+    def collect(self, jitter: float, mse: float) -> GpuSamples:
+        weights = [view_weight(mse, float(view.mse)) * self._samples / view.samples for view in self.shared]
+        return collect(self.view, self.shared, jitter, weights)
+
+    def improve_features(self, samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, palettes_too: bool) -> None:
+        improve_features(samples, blend, stored, palettes_too=palettes_too)
+
+    def improve_geometry(
+        self, samples: GpuSamples, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any
+    ) -> None:
+        improve_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)

@@ -1,0 +1,84 @@
+"""Which Gaussians share a tile, and batches of Gaussians of which no two are neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gstex.cuda.device import Device
+from gstex.encode.ops.cuda.tile_lists import bounds_of
+
+__all__ = ["Pairs", "find_batches", "find_pairs"]
+
+_WARPS = 4  # of a block of encode/pairs.cu
+# Most pairs with repetitions that are listed at a time.
+_AT_A_TIME = 2**25
+# Rounds of colouring from one look at whether all have a colour to the next.
+_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Arrays of a device; N Gaussians, E entries.
+
+    by_gaussian: int64 [E], by_start: int32 [N + 1], the entries of a Gaussian, tile by tile. tile_of: int32 [E].
+    row: int32 [N + 1], column: int32 [pairs], the Gaussians that share a tile with each, sorted, in CSR form; each is
+    its own neighbour.
+    """
+
+    by_gaussian: Any
+    by_start: Any
+    tile_of: Any
+    row: Any
+    column: Any
+
+
+def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
+    """The pairs of `count` Gaussians. The host waits for the GPU, to learn how many there are.
+
+    start: int32 [T + 1], gaussian: int32 [E], the Gaussians of every tile.
+    """
+    xp, entries = device.xp, len(gaussian)
+    tile_of = xp.searchsorted(start[1:], xp.arange(entries, dtype=np.int32), side="right").astype(np.int32)
+    by_gaussian = xp.argsort(gaussian, kind="stable")
+    by_start = bounds_of(device, gaussian[by_gaussian], count)
+    offset = xp.zeros(entries + 1, np.int64)
+    offset[1:] = xp.cumsum((start[1:] - start[:-1])[tile_of[by_gaussian]], dtype=np.int64)
+
+    first_entry = device.to_host(by_start)
+    first_pair = device.to_host(offset[by_start])
+    listed, begin = [], 0
+    while begin < count:
+        # As many Gaussians as fit, one at the least.
+        end = int(np.searchsorted(first_pair, first_pair[begin] + _AT_A_TIME, side="right")) - 1
+        end = min(max(end, begin + 1), count)
+        keys = xp.empty(int(first_pair[end] - first_pair[begin]), np.int64)
+        if here := int(first_entry[end] - first_entry[begin]):
+            device.kernel("encode/pairs.cu", "fit_list_pairs")(
+                (-(-here // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, start, gaussian, offset,
+                np.int32(first_entry[begin]), np.int32(here), np.int32(count), keys,
+            )  # fmt: skip
+            listed.append(xp.unique(keys))
+        begin = end
+    keys = xp.concatenate(listed) if listed else xp.empty(0, np.int64)
+    row = bounds_of(device, (keys // count).astype(np.int32), count)
+    column = (keys % count).astype(np.int32)
+    return Pairs(by_gaussian, by_start, tile_of, row, column)
+
+
+def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
+    """int32 arrays with every Gaussian once; those of one are no neighbours by lists as in Pairs. The host waits."""
+    xp, count = device.xp, len(row) - 1
+    colour = xp.full(count, -1, np.int32)
+    while bool((colour < 0).any()):
+        for _ in range(_ROUNDS):
+            device.kernel("encode/pairs.cu", "fit_colour")(
+                (-(-count // _WARPS),), (32 * _WARPS,), row, column, np.int32(count), colour
+            )
+    order = xp.argsort(colour, kind="stable").astype(np.int32)
+    colours = int(colour.max()) + 1
+    ends = device.to_host(bounds_of(device, colour[order], colours)).tolist()
+    return [order[a:b] for a, b in pairwise(ends)]

@@ -1,0 +1,163 @@
+"""All points at which a fit is judged, on the GPU: encode/ops/cpu/sample_points.py for arrays of a device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gstex.constants import TILE
+from gstex.cuda.device import Device
+from gstex.encode.ops.cpu.sample_points import BETWEEN
+from gstex.encode.ops.cuda.pairs import Pairs, find_pairs
+from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.errors import DeviceError
+
+__all__ = ["GpuBlend", "GpuSamples", "collect"]
+
+POINTS = TILE * TILE
+_WARPS = 4  # of a block of encode/sample_points.cu
+_MOST = 2**31 - 1  # entries are numbered in int32
+
+
+@dataclass(frozen=True)
+class GpuBlend:
+    """derived: float32 [V, N, 8], see cuda/encode/tile.cuh. total: [T, 64], sum of weights with the background's.
+    out: [T, C, 64]. share: [E], the largest share of an entry in a point of its tile."""
+
+    derived: Any
+    total: Any
+    out: Any
+    share: Any
+
+
+@dataclass(frozen=True)
+class GpuSamples:
+    """Tiles of 64 points of several views, each with the Gaussians that may matter there; see SamplePoints.
+
+    V views, T tiles, E entries, N Gaussians, C channels.
+    view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
+    faded: bool [E]. target, importance: float32 [T, C, 64]. extent: float32 [V, 2]. where: float32 [V, N, 4].
+    scale: float32 [V, 2]. filter: float32 [V]. seen: scale and filter of every view, on the host.
+    """
+
+    device: Device
+    view: Any
+    origin: Any
+    start: Any
+    gaussian: Any
+    image: Any
+    faded: Any
+    target: Any
+    importance: Any
+    extent: Any
+    where: Any
+    scale: Any
+    filter: Any
+    seen: tuple[tuple[float, float, float], ...]
+
+    @property
+    def channels(self) -> int:
+        return self.target.shape[1]
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Which Gaussians share a tile; found when it is first asked for."""
+        return find_pairs(self.device, self.start, self.gaussian, self.where.shape[1])
+
+    def kernel(self, file: str, name: str) -> Any:
+        return self.device.kernel(file, name, {"CHANNELS": self.channels})
+
+    def arguments(self, derived: Any) -> tuple[Any, ...]:
+        """FIT_SAMPLES_PARAMETERS of cuda/encode/points.cuh; derived: float32 [V, N, 8]."""
+        return (self.view, self.origin, self.start, self.gaussian, self.image, self.faded, derived, self.where,
+                self.extent, np.int32(self.where.shape[1]), np.int32(len(self.view)))  # fmt: skip
+
+    def blend(self, geometry: Any, features: Any, background: Any) -> GpuBlend:
+        """The picture at all points, for geometry [N, 6] and features [N, C]."""
+        xp, count = self.device.xp, len(geometry)
+        derived = xp.empty((len(self.seen), count, 8), np.float32)
+        for view, seen in enumerate(self.seen):
+            self.kernel("encode/gather.cu", "fit_derive")(
+                (-(-count // 128),), (128,), geometry, *map(np.float32, seen), np.int32(count), derived[view]
+            )
+        total = xp.empty((len(self.view), POINTS), np.float32)
+        out = xp.empty_like(self.target)
+        share = xp.empty(len(self.gaussian), np.float32)
+        self.kernel("encode/sample_points.cu", "fit_samples_blend")(
+            (-(-len(self.view) // _WARPS),), (32 * _WARPS,), *self.arguments(derived), features, background, total,
+            out, share,
+        )  # fmt: skip
+        return GpuBlend(derived, total, out, share)
+
+    def only(self, entries: Any) -> "GpuSamples":
+        """The same points with these entries alone (bool [E])."""
+        xp = self.device.xp
+        count = xp.zeros(len(entries) + 1, np.int32)
+        count[1:] = xp.cumsum(entries, dtype=np.int32)
+        return replace(self, start=count[self.start], gaussian=self.gaussian[entries], image=self.image[entries],
+                       faded=self.faded[entries])  # fmt: skip
+
+    def error(self, out: Any) -> float:
+        """The weighted sum of squared errors of pictures [T, C, 64]."""
+        return float((self.importance * (out - self.target) ** 2).sum(dtype=np.float64))
+
+
+def collect(
+    backend: GpuBackend, shared: Sequence[GpuSharedView], jitter: float, weights: Sequence[float]
+) -> GpuSamples:
+    """The points of a fit, as the backends have them placed.
+
+    jitter: share of the steps that sample between texels. weights: of the points of every shared mip.
+    """
+    device, xp = backend.device, backend.device.xp
+    parts = [_part(backend, None, 1 - jitter)]
+    if jitter:
+        parts.append(_part(backend, BETWEEN, jitter))
+    own = len(parts)
+    parts += [_part(view.backend, None, weight) for view, weight in zip(shared, weights, strict=True)]
+    backends = [backend] * own + [view.backend for view in shared]
+    seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
+    entries = [len(b.entries.gaussian) for b in backends]
+    if sum(entries) > _MOST:
+        raise DeviceError(f"GPU fit: {sum(entries)} entries of tiles to polish, at most {_MOST} can be listed; "
+                          "use fewer Gaussians, or --device cpu")  # fmt: skip
+    starts = [b.entries.start[:-1] + np.int32(sum(entries[:i])) for i, b in enumerate(backends)]
+    return GpuSamples(
+        device=device,
+        view=xp.asarray(np.repeat(np.arange(len(parts), dtype=np.int32), [len(origin) for origin, _, _ in parts])),
+        origin=xp.asarray(np.concatenate([origin for origin, _, _ in parts])),
+        start=xp.concatenate([*starts, xp.full(1, sum(entries), np.int32)]),
+        gaussian=xp.concatenate([b.entries.gaussian for b in backends]),
+        image=xp.concatenate([b.entries.image for b in backends]),
+        faded=xp.concatenate([b.entries.faded for b in backends]),
+        target=xp.concatenate([target for _, target, _ in parts]),
+        importance=xp.concatenate([importance for _, _, importance in parts]),
+        extent=xp.asarray(np.stack([b.extent for b in backends])),
+        where=xp.stack([b.where for b in backends]),
+        scale=xp.asarray(np.array([row[:2] for row in seen], np.float32)),
+        filter=xp.asarray(np.array([row[2] for row in seen], np.float32)),
+        seen=tuple(seen),
+    )
+
+
+def _part(backend: GpuBackend, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
+    """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as the CPU has them."""
+    xp, across = backend.device.xp, backend.across
+    number = np.arange(len(backend.entries.start) - 1)
+    corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)
+    corner += np.float32(0.5)
+    factor = np.float32(weight)
+    if offsets is None:
+        target, importance = backend.targets(np.zeros(2, np.float32))
+        return corner, target.copy(), importance * factor
+    # A checkerboard, so that neighbours along both axes differ.
+    turn = (number % across % 2) + 2 * (number // across % 2)
+    target, importance = (xp.empty_like(a) for a in backend.targets(np.zeros(2, np.float32)))
+    for i, offset in enumerate(offsets):
+        mine = xp.asarray(np.flatnonzero(turn == i))
+        all_target, all_importance = backend.targets(offset)
+        target[mine], importance[mine] = all_target[mine], all_importance[mine] * factor
+    return corner + offsets[turn], target, importance

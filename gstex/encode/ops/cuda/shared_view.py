@@ -1,0 +1,66 @@
+"""Mips that are drawn with the Gaussians of mip 0, on the GPU: encode/shared_mips.py without a copy of the geometry."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gstex.cuda.device import Device
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cuda.perceptual_loss import Perceptual
+from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.shared_mips import LIMIT, WEIGHT, filter_sigma
+
+__all__ = ["GpuSharedView"]
+
+
+class GpuSharedView:
+    """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter.
+
+    mse: the mean squared error of the last steps, on the GPU.
+    """
+
+    def __init__(self, device: Device, whole: Pyramid, mip: int, image: Any, importance: Any):
+        """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
+        height, width = image.shape[:2]
+        self.samples = float(importance.sum(dtype=np.float64)) or 1.0
+        self.scale = np.array([width / whole.width, height / whole.height], np.float32)
+        self.filter = filter_sigma(mip)
+        self.backend = GpuBackend(
+            replace(whole, width=width, height=height), device, scale=self.scale.tolist(), filter_sigma=self.filter
+        )
+        self.backend.set_target(image, importance)
+        self.mse = Follower(device)
+        self._device = device
+        self._weight = device.xp.empty(1, np.float32)
+        self._perceptual: Perceptual | None = None
+
+    def place(self, placement: Any, geometry: Any) -> None:
+        """Take over the levels and cells int32 [N, 3] of the Gaussians; geometry as mip 0 has it."""
+        self.backend.place(placement, geometry)
+
+    def add_gradient(
+        self, geometry: Any, features: Any, background: Any, jitter: Any, loss: str, *, to: tuple[Any, Any],
+        mse: Follower, factor: float,
+    ) -> None:  # fmt: skip
+        """Add the gradient of this mip's loss by mip 0's Gaussians to (v_geometry [N, 6], v_features [N, C]).
+
+        Args:
+            loss: 'l2' or 'perceptual'.
+            mse: of mip 0. The view counts shared_mips.WEIGHT, or less where it is far worse than mip 0.
+            factor: of that weight.
+        """
+        self._device.kernel("encode/sums.cu", "fit_view_weight")(
+            (1,), (1,), mse.state, self.mse.state, np.float64(LIMIT), np.float64(WEIGHT * factor), self._weight
+        )
+        scene = geometry, features, background
+        if loss == "l2":
+            error = self.backend.step(*scene, jitter, add_to=to, weight=self._weight)[0]
+        else:
+            pictures = self.backend.render(*scene, jitter)
+            if self._perceptual is None:
+                self._perceptual = Perceptual(self._device, *pictures[0].shape)
+            _, v_image, error = self._perceptual(*pictures)
+            self.backend.backward(*scene, v_image, add_to=to, weight=self._weight)
+        self.mse.update(error, 1 / self.samples)

@@ -1,0 +1,228 @@
+"""The GPU backend of the fit: the interface of encode/ops/cpu/view.py with arrays of a device.
+
+Between two calls of `place` all buffers stay where they are and `step` is the same few launches, without waiting for
+the GPU and without taking memory.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gstex.constants import TILE
+from gstex.cuda.device import Device
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cpu.tile_lists import MARGIN
+from gstex.encode.ops.cuda.sums import ColumnSums
+from gstex.encode.ops.cuda.tile_lists import Entries, find_entries, tile_counts
+
+__all__ = ["GpuBackend"]
+
+POINTS = TILE * TILE
+# As in the sources: warps of a block of encode/blend.cu and encode/removal_cost.cu, threads of a block for a
+# Gaussian with many rows.
+_WARPS, _REMOVAL_WARPS, _LONG_THREADS = 4, 2, 256
+# A Gaussian with more rows than this is summed by a block of its own.
+_LONG = 1024
+
+
+class GpuBackend:
+    """Evaluates a set of Gaussians against a target image, with gradients.
+
+    As encode.ops.cpu.view.CpuView, call by call; every array that goes in or comes out is one of `device.xp`. What
+    comes out is overwritten by the next call.
+
+    Geometry is float32 [N, 6]: x, y (texels), rotation (radians), log sigma u, log sigma v (of texels), amplitude
+    (natural log). Features are float32 [N, C], background float32 [C].
+    """
+
+    name = "cuda"
+
+    def __init__(
+        self, pyramid: Pyramid, device: Device, *, scale: Sequence[float] = (1.0, 1.0), filter_sigma: float = 0.0
+    ):
+        """pyramid: of the mip that is seen; placements are in its cells.
+
+        A mip that is drawn with the Gaussians of mip 0 gets their geometry and gives its gradient, in texels of mip 0:
+        scale: texels of this mip by texels of mip 0, (x, y). filter_sigma: in texels of mip 0.
+        """
+        self.device = device
+        self._pyramid = pyramid
+        self.across, self._down = tile_counts(pyramid.width, pyramid.height)
+        self._tiles = self.across * self._down
+        self.extent = np.array([pyramid.width, pyramid.height], np.float32)
+        self._size = np.int32(pyramid.width), np.int32(pyramid.height)
+        self._repeat = np.int32(pyramid.repeat)
+        self._seen = np.float32(scale[0]), np.float32(scale[1]), np.float32(filter_sigma)
+        xp = device.xp
+        self._one = xp.ones(1, np.float32)
+        self._still = xp.zeros(2, np.float32)
+        self._jitter = self._still  # of the last step or render
+        self._uploaded = xp.zeros(2, np.float32)
+        self.entries: Entries  # set by place
+
+    # -- pictures
+
+    def set_target(self, image: Any, importance: Any) -> None:
+        """Set the image and its weights in the loss, both float32 [H, W, C]."""
+        xp = self.device.xp
+        self._image = xp.asarray(image, np.float32, order="C")
+        self._importance = xp.asarray(importance, np.float32, order="C")
+        self.channels = self._image.shape[2]
+        self._kernels: dict[str, Any] = {}  # specialised for that number
+        self._row = -(-(6 + self.channels) // 8) * 8  # FIT_ROW
+        self._tile_loss = xp.empty((self._tiles, 1), np.float32)
+        self._sum = ColumnSums(self.device, self._tiles, 1)
+        self._picture = xp.empty_like(self._image)
+        self._sampled = xp.empty_like(self._image), xp.empty_like(self._image)
+        self._error = xp.empty(self._image.shape[:2], np.float32)
+        self._tiled: tuple[Any, ...] = ()  # until somebody wants it
+
+    def targets(self, jitter: Any) -> tuple[Any, Any]:
+        """(target, importance), [T, C, 64] each, at the jittered texel centres; valid until the next call."""
+        jitter = self._jittered(jitter)
+        if not self._tiled:
+            shape = self._tiles, self.channels, POINTS
+            self._tiled = self.device.xp.empty(shape, np.float32), self.device.xp.empty(shape, np.float32)
+        for picture, tiled, inside in zip((self._image, self._importance), self._tiled, (0, 1), strict=True):
+            self._kernel("encode/picture.cu", "fit_to_tiles")(
+                (-(-self._tiles // 4),), (4 * POINTS,), picture, jitter, np.int32(self._tiles), np.int32(self.across),
+                *self._size, self._repeat, np.int32(inside), tiled,
+            )  # fmt: skip
+        return self._tiled
+
+    def _jittered(self, jitter: Any) -> Any:
+        """float32 [2] of the device; numbers of the host go into a buffer that stays where it is, without waiting."""
+        if not isinstance(jitter, np.ndarray):
+            return jitter
+        x, y = np.float32(jitter[0]), np.float32(jitter[1])
+        self._kernel("encode/picture.cu", "fit_set_jitter")((1,), (1,), x, y, self._uploaded)
+        return self._uploaded
+
+    # -- placement
+
+    def place(self, placement: Any, geometry: Any, *, margin: float = MARGIN) -> None:
+        """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate.
+
+        The host waits for the GPU here.
+        """
+        xp, count = self.device.xp, len(placement)
+        sizes = xp.asarray(self._pyramid.cell_size.astype(np.float32))
+        self.where = xp.empty((count, 4), np.float32)
+        self.where[:, :2] = placement[:, 1:] + np.float32(0.5)
+        self.where[:, 2:] = sizes[placement[:, 0]]
+        self._count = count
+        self._derived = xp.empty((count, 8), np.float32)
+        self._derive(geometry)
+        self.entries = find_entries(self.device, self._pyramid, placement, self._derived, self.where, margin=margin)
+        rows = self.entries.by_gaussian_start
+        self._long = xp.flatnonzero(rows[1:] - rows[:-1] > _LONG).astype(np.int32)
+        self._entry_sums = xp.empty((len(self.entries.gaussian), self._row), np.float32)
+        self._entry_pairs = xp.empty((len(self.entries.gaussian), 2), np.float32)
+        self._pairs = xp.empty((count, 2), np.float64)
+        self._v_geometry = xp.empty((count, 6), np.float32)
+        self._v_features = xp.empty((count, self.channels), np.float32)
+
+    def _derive(self, geometry: Any) -> None:
+        self._kernel("encode/gather.cu", "fit_derive")(
+            _blocks(self._count, 128), (128,), geometry, *self._seen, np.int32(self._count), self._derived
+        )
+
+    # -- evaluation
+
+    def step(
+        self, geometry: Any, features: Any, background: Any, jitter: Any, *, add_to: tuple[Any, Any] | None = None,
+        weight: Any = None,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
+        """Squared error at the jittered texel centres and its gradients.
+
+        Args:
+            jitter: float32 [2], offset of all sample points in texels, -0.5 .. 0.5; of the device, or of NumPy.
+            add_to: (v_geometry, v_features) that the gradients are added to; None for buffers of this backend.
+            weight: float32 [1], a factor of the gradients; None for 1.
+
+        Returns:
+            (loss, v_geometry [N, 6], v_features [N, C]). loss: float64, of no dimension, on the device: the weighted
+            sum of squares over texels and channels, without the factor.
+        """
+        self._jitter = self._jittered(jitter)
+        self._derive(geometry)
+        self._blend("fit_step")(
+            *self._scene(features, background), self._image, self._importance, self._repeat, self._entry_sums,
+            self._tile_loss,
+        )  # fmt: skip
+        return self._sum(self._tile_loss)[0, ...], *self._gather(geometry, add_to, weight)
+
+    def backward(
+        self, geometry: Any, features: Any, background: Any, v_image: Any, *, add_to: tuple[Any, Any] | None = None,
+        weight: Any = None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """Gradients for a given dL/dimage float32 [H, W, C] at the points of the last `render`; see `step`."""
+        self._derive(geometry)
+        self._blend("fit_backward")(*self._scene(features, background), v_image, self._entry_sums)
+        return self._gather(geometry, add_to, weight)
+
+    def render(self, geometry: Any, features: Any, background: Any, jitter: Any) -> tuple[Any, Any, Any]:
+        """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
+        self._jitter = self._jittered(jitter)
+        self._derive(geometry)
+        self._blend("fit_render")(*self._scene(features, background), self._picture)
+        texels = self._pyramid.width * self._pyramid.height
+        for picture, sampled in zip((self._image, self._importance), self._sampled, strict=True):
+            self._kernel("encode/picture.cu", "fit_resample")(
+                _blocks(texels, 128), (128,), picture, self._jitter, *self._size, self._repeat, sampled
+            )
+        return self._picture, *self._sampled
+
+    def removal_cost(self, geometry: Any, features: Any, background: Any) -> tuple[Any, Any, Any]:
+        """What each Gaussian is worth and where the error is, at the texel centres.
+
+        Returns (cost float64 [N], the rise of the squared error without the Gaussian; share float64 [N], what the
+        square of an error of its features counts, mean over channels; error float32 [H, W], the squared error of each
+        texel summed over channels).
+        """
+        self._jitter = self._still
+        self._derive(geometry)
+        self._kernel("encode/removal_cost.cu", "fit_removal")(
+            (-(-self._tiles // _REMOVAL_WARPS),), (32 * _REMOVAL_WARPS,), *self._scene(features, background),
+            self._image, self._importance, self._repeat, self._entry_pairs, self._error,
+        )  # fmt: skip
+        self._kernel("encode/gather.cu", "fit_sum_pairs")(
+            _blocks(self._count, 4), (128,), self.entries.by_gaussian_start, self._entry_pairs, np.int32(self._count),
+            self._pairs,
+        )  # fmt: skip
+        return self._pairs[:, 0], self._pairs[:, 1] / self.channels, self._error
+
+    def _blend(self, name: str) -> Any:
+        kernel = self._kernel("encode/blend.cu", name)
+        grid = (-(-self._tiles // _WARPS),)
+        return lambda *args: kernel(grid, (32 * _WARPS,), *args)
+
+    def _scene(self, features: Any, background: Any) -> tuple[Any, ...]:
+        e = self.entries
+        return (e.start, e.gaussian, e.image, e.faded, e.slot, self._derived, self.where, features, background,
+                self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
+
+    def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any]:
+        v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
+        weight = self._one if weight is None else weight
+        start, add = self.entries.by_gaussian_start, np.int32(add_to is not None)
+        common = start, self._entry_sums, geometry, self._derived, *self._seen, weight, add
+        self._kernel("encode/gather.cu", "fit_gather")(
+            _blocks(self._count, 4), (128,), *common, np.int32(_LONG), np.int32(self._count), v_geometry, v_features
+        )
+        if len(self._long):
+            self._kernel("encode/gather.cu", "fit_gather_long")(
+                (len(self._long),), (_LONG_THREADS,), self._long, *common, v_geometry, v_features
+            )
+        return v_geometry, v_features
+
+    def _kernel(self, file: str, name: str) -> Any:
+        if name not in self._kernels:
+            self._kernels[name] = self.device.kernel(file, name, {"CHANNELS": self.channels})
+        return self._kernels[name]
+
+
+def _blocks(count: int, each: int) -> tuple[int]:
+    """A grid for `count` things, `each` a block; never an empty one."""
+    return (max(1, -(-count // each)),)

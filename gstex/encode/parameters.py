@@ -1,0 +1,48 @@
+"""What a fit trains."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = ["Parameters"]
+
+
+class Arrays(Protocol):
+    """What parameters ask of an engine (encode/engine.py)."""
+
+    xp: Any
+
+    def array(self, values: np.ndarray) -> Any: ...
+
+
+class Parameters:
+    """Trainable parameters with their Adam state, in arrays of an engine; rows can be dropped or restarted.
+
+    What the methods take are arrays of NumPy.
+    """
+
+    def __init__(self, engine: Arrays, geometry: np.ndarray, features: np.ndarray):
+        self.engine, xp = engine, engine.xp
+        self.geometry, self.features = engine.array(geometry), engine.array(features)
+        self.moments = [xp.zeros_like(a) for a in (self.geometry, self.geometry, self.features, self.features)]
+        self.level = xp.zeros(len(geometry), np.int32)
+
+    def restart(self, rows: np.ndarray, geometry: np.ndarray, features: np.ndarray) -> None:
+        array = self.engine.array
+        which = array(rows)
+        self.geometry[which], self.features[which] = array(geometry), array(features)
+        self.level[which] = 0
+        for moment in self.moments:
+            moment[which] = 0
+
+    def append(self, geometry: np.ndarray, features: np.ndarray) -> None:
+        xp, new = self.engine.xp, Parameters(self.engine, geometry, features)
+        self.geometry = xp.concatenate([self.geometry, new.geometry])
+        self.features = xp.concatenate([self.features, new.features])
+        self.level = xp.concatenate([self.level, new.level])
+        self.moments = [xp.concatenate(pair) for pair in zip(self.moments, new.moments, strict=True)]
+
+    def keep(self, rows: np.ndarray) -> None:
+        which = self.engine.array(rows)
+        self.geometry, self.features, self.level = self.geometry[which], self.features[which], self.level[which]
+        self.moments = [moment[which] for moment in self.moments]

@@ -1,0 +1,181 @@
+"""A fit without geometry: one Gaussian in every cell of one grid, an entry of every palette and nothing else a record.
+
+Where a picture is as fine everywhere as a grid can be (woven cloth), places and shapes are bytes for nothing: seven
+times as many Gaussians without them come nearer. docs/format.md calls that a regular level. Whether it pays is tried
+after every fit of a mip 0, and soon given up where the grid alone cannot follow the picture.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.codebooks import MOST_TABLES, rounding_error
+from gstex.encode.engine import CpuEngine, MakeEngine
+from gstex.encode.parameters import Parameters
+from gstex.encode.problem import Result, Task
+from gstex.encode.quantisation import LN2, Coding
+from gstex.encode.schedule import Fit
+from gstex.encode.settings import Settings
+from gstex.format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
+from gstex.native.maths import log2, power
+
+# Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value:
+# the second is for records of 4 bits.
+SIGMA, SIGMA_COARSE = 0.58, 0.5
+# Bits of the palettes that are tried, all together a multiple of 4.
+CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
+# The error by the number of cells, both in logarithms: 3.6 dB for twice as many.
+SLOPE = 1.2
+# Steps of a trial, of the fit itself, and of one with records of 4 bits. There is only a quadratic to descend, and to
+# its end pays where rounding leaves most of what is gained; 16 entries follow a picture of the first steps better.
+TRIAL_STEPS, STEPS, STEPS_COARSE = 60, 250, 10
+# More than for free Gaussians: a trial has few steps. After all of them the rates end within 0.01 dB.
+FEATURE_RATE = 0.04
+# Part of the error of k-means that is left when entries and choices have been improved against the picture.
+LEFT = 0.5
+# How often palettes are made again with other weights of the maps, and how much squared error all maps together may
+# lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
+BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
+
+
+class LatticeFit(Fit):
+    """The fit of a grid with palettes of given bits."""
+
+    def __init__(
+        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
+    ):
+        self._reported = settings.steps  # the work that came before; a grid adds little to it
+        settings = replace(settings, steps=STEPS, feature_rate=FEATURE_RATE, position_rate=0.0, rotation_rate=0.0,
+                           scale_rate=0.0, amplitude_rate=0.0)  # fmt: skip
+        super().__init__(task, settings, rng, progress, make_engine)
+
+    def room(self, bits: tuple[int, ...]) -> int:
+        """How many records the budget pays for."""
+        tables = palette_words(bits, self.task.image.shape[2])
+        words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
+        return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
+
+    def start(self, bits: tuple[int, ...]) -> None:
+        """Set up the largest grid that the budget pays for with palettes of these bits."""
+        height, width = self.task.image.shape[:2]
+        spacing = np.sqrt(width * height / self.room(bits))
+        least = 3 if self.task.repeat else 1
+        # Not finer than the texels: what is left of the budget then stays unused.
+        most = np.maximum(np.minimum([width, height], MAX_CELLS), least)
+        cells = np.clip([int(width / spacing), int(height / spacing)], least, most)
+        while cells.prod() > self.room(bits):
+            cells[int(np.argmax(cells))] -= 1
+        self.palette_bits = bits
+        self._set_pyramid(Pyramid(width, height, self.task.repeat, cells[None].astype(np.int32)))
+        row, column = np.divmod(np.arange(cells.prod()), cells[0])
+        self.placement = self.engine.array(np.stack([0 * row, column, row], axis=1).astype(np.int32))
+        size = self.pyramid.cell_size[0]
+        geometry = np.zeros((len(row), 6), np.float32)
+        geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
+        sigma = SIGMA if sum(bits) > 4 else SIGMA_COARSE
+        self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
+        geometry[:, 3:5] = -LN2 * self.log_inverse
+        texel = np.floor(geometry[:, :2]).astype(np.int64)
+        features = self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32)
+        self.parameters = Parameters(self.engine, geometry, features)
+        self._list_entries(self.parameters.geometry)
+        self.step_count = 0
+
+    def descend(self, until: int) -> None:
+        """Train the features, the only parameters there are."""
+        while self.step_count < until:
+            self._descend(self.parameters.geometry, self.parameters.features)
+            self.progress("lattice", self._reported, self.mse)
+        self._follow(wait=True)
+
+    def _place(self) -> None:
+        """Cells stay those of the grid."""
+        self._list_entries(self.parameters.geometry)
+
+    def better_bits(self) -> tuple[tuple[int, ...], float]:
+        """The bits that promise the least error, from what the present grid reaches, and that error."""
+        p = self.parameters
+        error = self._error(p.geometry, p.features)
+        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
+        scaled = self.engine.host(p.features) * np.sqrt(self.channel_weight).astype(np.float32)
+        height, width = self.task.image.shape[:2]
+
+        def promised(bits: tuple[int, ...]) -> float:
+            room = self.room(bits)
+            if not 2 * 2 ** max(bits) <= room <= height * width:
+                return np.inf  # too few for the entries, or not enough texels to use the budget
+            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding_error(scaled, share, bits,
+            self.rng)
+
+        return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
+
+    def finish(self) -> Result:
+        """Make the palettes and improve what is stored, until no map is left behind by more than need be.
+
+        Few entries go to maps of much detail, and a smooth one is left with noise that it need not have. So palettes
+        are made again with weights that follow what the last ones left of each map (encode/map_weights.py).
+        """
+        result, errors = self._store()
+        if self.plain.maps is None:
+            return result
+        weights = np.ones(len(self.background))
+        most = MOST_LOSS * result.error
+        for _ in range(BALANCES):
+            factor = self._map_weights(errors)
+            if factor.max() < EVEN * factor.min():
+                break
+            weights *= factor
+            weights /= weights.mean()
+            self._weigh_maps(weights)
+            self._place()
+            tried, left = self._store()
+            if tried.error > most:
+                break
+            result, errors = tried, left
+        return result
+
+    def _store(self) -> tuple[Result, np.ndarray]:
+        """The fit with palettes for the present weights of the maps, and its errors by channel."""
+        p, cells = self.parameters, self.pyramid.cells[0]
+        layout = LevelLayout(int(cells[0]), int(cells[1]), sum(self.palette_bits), 0, 0, 0, 0, 0, self.log_inverse, 0.0,
+                             regular=True)  # fmt: skip
+        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
+        zeros = np.zeros(len(self.background))
+        coding = Coding(self.pyramid, (layout,), 0.0, 0.0, zeros.astype(np.float32), zeros.astype(np.float32),
+                        zeros.astype(np.int64), self.palette_bits)  # fmt: skip
+        coding = self._with_palettes(coding, share, p.geometry)
+        stored = self.engine.store(coding, self.placement, p.features)
+        self._improve(p.geometry, stored)
+        no_codes = np.zeros((len(p.geometry), 6), np.uint32)
+        errors = self._errors(p.geometry, stored.values())
+        return self._result(coding, no_codes, stored, self._words(coding), float(errors.sum())), errors
+
+
+def fit_lattice(
+    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Callable,
+    make_engine: MakeEngine = CpuEngine,
+) -> Result | None:  # fmt: skip
+    """Fit a regular grid to mip 0.
+
+    Args:
+        best: the squared error that another fit with the same budget has.
+
+    Returns:
+        A fit with less error, or None.
+    """
+    fit = LatticeFit(task, settings, rng, progress, make_engine)
+    bits = next((bits for bits in CHOICES if fit.room(bits) >= 2 * 2 ** max(bits)), None)
+    if bits is None or task.above:
+        return None
+    fit.start(bits)
+    fit.descend(TRIAL_STEPS)
+    chosen, promised = fit.better_bits()
+    if promised > best:
+        return None
+    if chosen != bits:
+        fit.start(chosen)
+    fit.descend(STEPS if sum(chosen) > 4 else STEPS_COARSE)
+    result = fit.finish()
+    return result if result.error < best else None

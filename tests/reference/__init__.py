@@ -1,0 +1,1 @@
+"""The reference in torch: the same mathematics as the kernels, written to be read. """
