@@ -24,9 +24,9 @@ from gstex.encode import compress as compression
 from gstex.encode.engine import CpuEngine
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.problem import Task
-from gstex.encode.schedule import Fit
+from gstex.encode.schedule import Schedule
 from gstex.encode.settings import Settings, make_settings
-from gstex.encode.uniform_grid import fit_lattice
+from gstex.encode.uniform_grid import fit_uniform_grid
 from gstex.errors import DeviceError
 from gstex.material import Material
 
@@ -132,16 +132,16 @@ def engine_of(device: Device) -> Any:
     return partial(GpuEngine, device=device)
 
 
-def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Fit:
+def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Schedule:
     image = waves(24, 32, 3, seed=3).astype(np.float32)
     small = [image.reshape(24 // n, n, 32 // n, n, 3).mean(axis=(1, 3)) for n in (2, 4)]
     task = task or task_of(image, shared=tuple((view, np.ones_like(view)) for view in small))
-    return Fit(task, settings_of(**options), np.random.default_rng(1), lambda *state: None, make_engine)
+    return Schedule(task, settings_of(**options), np.random.default_rng(1), lambda *state: None, make_engine)
 
 
 def test_arrays_of_the_host_and_of_the_gpu_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, where each would be an exception; with palettes, and with the result of a fit of the host."""
-    monkeypatch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: (3, 2))
+    monkeypatch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured: (3, 2))
     device = CupyDevice(StrictCupy())
     result = fit_of(engine_of(device)).run()
     plain = fit_of(engine_of(HOST)).run()
@@ -178,22 +178,22 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("loss", ["l2", "perceptual"])
 def test_steps_do_not_wait_for_the_gpu(loss: str, waits: list[str]) -> None:
     fit = fit_of(engine_of(CupyDevice(StrictCupy())), loss=loss)
-    fit._start()
-    fit._descend(fit.parameters.geometry, fit.parameters.features)
-    fit._place()
+    fit.start()
+    fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)
+    fit.trainer.place()
     assert {"get", "flatnonzero"} <= set(waits)
-    mse = fit.mse
+    mse = fit.trainer.mse
     waits.clear()
     for _ in range(9):
-        fit._descend(fit.parameters.geometry, fit.parameters.features)
-    assert waits == [] and fit.mse == mse
-    fit._descend(fit.parameters.geometry, fit.parameters.features)  # as many as are held back
-    assert waits == ["get"] and fit.mse != mse
+        fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)
+    assert waits == [] and fit.trainer.mse == mse
+    fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)  # as many as are held back
+    assert waits == ["get"] and fit.trainer.mse != mse
     # And on what codes mean.
-    quantiser = fit.engine.quantiser(fit._coding()[0], fit.placement)
+    quantiser = fit.trainer.engine.quantiser(fit.rate.coding()[0], fit.trainer.placement)
     waits.clear()
     for _ in range(4):
-        fit._descend(*fit.engine.rounded(quantiser, fit.parameters))
+        fit.trainer.step(*fit.trainer.engine.rounded(quantiser, fit.trainer.parameters))
     assert waits == []
 
 
@@ -202,10 +202,10 @@ def test_a_step_has_the_gradient_of_the_cpu(loss: str) -> None:
     """Of mip 0 and of a shared mip with the weight of both; Adam's first moment is a tenth of it."""
     fits = [fit_of(make_engine, jitter=0.0, loss=loss) for make_engine in (CpuEngine, engine_of(HOST))]
     for fit in fits:
-        fit._start()
-        fit.parameters.features += np.float32(0.07)  # off the picture, where L1 has two slopes
-        fit._descend(fit.parameters.geometry, fit.parameters.features)
-    expected, found = (fit.parameters for fit in fits)
+        fit.start()
+        fit.trainer.parameters.features += np.float32(0.07)  # off the picture, where L1 has two slopes
+        fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)
+    expected, found = (fit.trainer.parameters for fit in fits)
     for i in (0, 2):
         largest = np.abs(expected.moments[i]).max()
         np.testing.assert_allclose(found.moments[i], expected.moments[i], atol=1e-4 * largest)
@@ -215,10 +215,10 @@ def test_a_step_has_the_gradient_of_the_cpu(loss: str) -> None:
 @pytest.mark.parametrize("make_engine", [CpuEngine, engine_of(HOST)], ids=["cpu", "cuda"])
 def test_a_step_of_the_geometry_alone(make_engine: Any) -> None:
     fit = fit_of(make_engine)
-    fit._start()
-    p = fit.parameters
+    fit.start()
+    p = fit.trainer.parameters
     geometry, features = p.geometry.copy(), p.features.copy()
-    fit._descend(p.geometry, p.features, fixed_features=True)
+    fit.trainer.step(p.geometry, p.features, fixed_features=True)
     assert (p.geometry != geometry).any() and np.array_equal(p.features, features)
 
 
@@ -227,8 +227,8 @@ def test_the_schedule_learns_of_every_step_in_turn() -> None:
     followed: dict[str, list] = {}
     for name, make_engine in (("cpu", CpuEngine), ("cuda", engine_of(HOST))):
         fit = fit_of(make_engine, jitter=0.0)
-        engine = fit.engine
-        fit._start()
+        engine = fit.trainer.engine
+        fit.start()
         followed[name] = seen = []
         told = engine.losses
 
@@ -238,8 +238,8 @@ def test_the_schedule_learns_of_every_step_in_turn() -> None:
 
         engine.losses = losses  # type: ignore[method-assign]
         for _ in range(14):
-            fit._descend(fit.parameters.geometry, fit.parameters.features)
-        fit._follow(wait=True)
+            fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)
+        fit.trainer.follow(wait=True)
     assert [len(part) for part in followed["cpu"]] == [1] * 14 + [0]
     assert [len(part) for part in followed["cuda"]] == [0] * 9 + [10] + [0] * 4 + [4]
     cpu, cuda = ([row for part in parts for row in part] for parts in followed.values())
@@ -258,7 +258,7 @@ def test_a_regular_grid_is_found_as_on_the_cpu() -> None:
         for name in ("STEPS", "TRIAL_STEPS"):
             patch.setattr(f"gstex.encode.uniform_grid.{name}", 40)
         results = [
-            fit_lattice(task, settings_of(), np.inf, rng=np.random.default_rng(0), progress=lambda *state: None,
+            fit_uniform_grid(task, settings_of(), np.inf, rng=np.random.default_rng(0), progress=lambda *state: None,
                         make_engine=make_engine)
             for make_engine in (CpuEngine, engine_of(HOST))
         ]  # fmt: skip

@@ -10,7 +10,9 @@ import gstex
 from gstex import metrics, native
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.problem import Task
-from gstex.encode.schedule import SLOPE, SLOPE_LEAST, SLOPE_MOST, Fit
+from gstex.encode.rate_control import SLOPE, SLOPE_LEAST, SLOPE_MOST
+from gstex.encode.relocation import relocate
+from gstex.encode.schedule import Schedule
 from gstex.encode.settings import Settings, make_settings
 from gstex.errors import BudgetError, UsageError
 from gstex.material import Channel, Material, load_material
@@ -223,12 +225,12 @@ def test_sample_at_texel_centres_is_decode(filter):
     np.testing.assert_allclose(texture.sample(uv, filter=filter), texture.decode().reshape(-1, 3), atol=1e-4)
 
 
-def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Fit:
+def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Schedule:
     """The fit of an image [H, W, 3] that repeats."""
     image = image.astype(np.float32)
     task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
                 stack_channels=3, budget_words=400, count=count)  # fmt: skip
-    return Fit(task, settings, np.random.default_rng(0), lambda *state: None)
+    return Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
 
 
 def smooth(size: int) -> np.ndarray:
@@ -246,42 +248,44 @@ def test_slope_is_steep_for_what_is_smooth_and_flat_for_noise(image, low, high):
     settings = replace(make_settings("fast", "direct", "l2"), steps=200)
     fits = [fit_of(image, settings, count=40) for _ in range(3)]
     for fit in fits:
-        fit._start()
-        fit._optimise(30)
-    assert fits[0].slope == SLOPE
-    slope = fits[0]._measure_slope()
+        fit.start()
+        fit.optimise(30)
+    assert fits[0].rate.slope == SLOPE
+    slope = fits[0].measure_slope()
     assert low <= slope <= high
-    assert slope == fits[1]._measure_slope()
+    assert slope == fits[1].measure_slope()
     for fit in fits[1:]:  # of which the last has measured nothing
-        fit._optimise(36)
+        fit.optimise(36)
     for name in ("geometry", "features"):
-        np.testing.assert_array_equal(getattr(fits[1].parameters, name), getattr(fits[2].parameters, name))
+        found, expected = (getattr(fit.trainer.parameters, name) for fit in fits[1:])
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_palettes_are_chosen_by_the_slope_that_was_measured(monkeypatch):
     slopes = []
-    monkeypatch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: slopes.append(measured[-2]) or ())
+    monkeypatch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured: slopes.append(measured[-2]) or ())
     fit = fit_of(smooth(48), make_settings("fast", "direct", "l2"), count=40)
-    fit._start()
-    fit._optimise(60)
-    assert slopes and set(slopes) == {fit.slope} and fit.slope != SLOPE
+    fit.start()
+    fit.optimise(60)
+    assert slopes and set(slopes) == {fit.rate.slope} and fit.rate.slope != SLOPE
 
 
 @pytest.mark.parametrize("count, importance", [(1, 1), (20, 0)])
 def test_slope_that_cannot_be_measured(count, importance):
     """Of a single Gaussian, and of a picture of which nothing counts."""
     fit = fit_of(waves(16, 16), make_settings("fast", "direct", "l2"), count=count)
-    fit.plain = fit.task = replace(fit.task, importance=fit.task.importance * importance)
-    fit._start()
-    assert fit._measure_slope() == SLOPE
+    task = replace(fit.task, importance=fit.task.importance * importance)
+    fit = Schedule(task, fit.settings, np.random.default_rng(0), lambda *state: None)
+    fit.start()
+    assert fit.measure_slope() == SLOPE
 
 
 def test_relocation_where_hardly_any_gaussian_is_left():
     """The count may fall below the number that was to move."""
     fit = fit_of(waves(16, 16), make_settings("fast", "direct", "l2"))
-    fit._start()
-    fit._optimise(2)
-    before = len(fit.parameters.geometry)
-    fit.task = replace(fit.task, budget_words=34)
-    fit._relocate(0.9)
-    assert 1 <= len(fit.parameters.geometry) < 0.9 * before
+    fit.start()
+    fit.optimise(2)
+    before = len(fit.trainer.parameters.geometry)
+    fit.trainer.task = replace(fit.task, budget_words=34)
+    relocate(fit.trainer, fit.rate, 0.9)
+    assert 1 <= len(fit.trainer.parameters.geometry) < 0.9 * before

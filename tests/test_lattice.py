@@ -17,7 +17,7 @@ from gstex.encode.mip_chain import SHARED
 from gstex.encode.problem import Result, Task
 from gstex.encode.schedule import stored_features
 from gstex.encode.settings import make_settings
-from gstex.encode.uniform_grid import CHOICES, LatticeFit, fit_lattice
+from gstex.encode.uniform_grid import CHOICES, UniformGrid, fit_uniform_grid
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -40,8 +40,8 @@ def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
                 repeat=repeat, stack_channels=channels, budget_words=budget)  # fmt: skip
 
 
-def lattice(task: Task) -> LatticeFit:
-    return LatticeFit(task, SETTINGS, np.random.default_rng(0), lambda *state: None, CpuEngine)
+def lattice(task: Task) -> UniformGrid:
+    return UniformGrid(task, SETTINGS, np.random.default_rng(0), lambda *state: None, CpuEngine)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def test_cloth_is_a_regular_grid(fitted):
 
 
 def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch):
-    monkeypatch.setattr("gstex.encode.mip_chain.fit_lattice", lambda *a, **k: None)
+    monkeypatch.setattr("gstex.encode.mip_chain.fit_uniform_grid", lambda *a, **k: None)
     free = gstex.compress(fitted.material, bpp=BPP, effort="fast").report
     report = fitted.texture.report
     assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.3 measured
@@ -114,12 +114,12 @@ def test_a_count_that_is_asked_for_is_kept(fitted):
 def test_another_fit_that_is_better_stays(monkeypatch):
     """At once where the grid cannot follow; a grid that can is judged when it is done."""
     budget, finished = int(BPP * SIZE**2 / 32), []
-    finish = LatticeFit.finish
-    monkeypatch.setattr(LatticeFit, "finish", lambda fit: finished.append(fit) or finish(fit))
+    finish = UniformGrid.finish
+    monkeypatch.setattr(UniformGrid, "finish", lambda fit: finished.append(fit) or finish(fit))
 
     def fit(image: np.ndarray, best: float) -> Result | None:
         finished.clear()
-        return fit_lattice(task_of(image, budget), SETTINGS, best, rng=np.random.default_rng(0),
+        return fit_uniform_grid(task_of(image, budget), SETTINGS, best, rng=np.random.default_rng(0),
                            progress=lambda *state: None)  # fmt: skip
 
     image = patches(SIZE, 3, 5)
@@ -146,10 +146,10 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
         fit = lattice(task)
         fit.start((4,))
-        fit.descend(10)
+        fit.train(10)
         result = fit.finish()
         values = stored_features(result).values()
-        left = fit._errors(fit.parameters.geometry, values)
+        left = fit.trainer.errors(fit.trainer.parameters.geometry, values)
         assert left.sum() == pytest.approx(result.error)
         errors.append(left)
     before, after = errors
@@ -160,7 +160,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
 def test_a_budget_without_room_for_tables_has_no_grid():
     task = task_of(cloth(32, 32, 3), 60)
     assert all(lattice(task).room(bits) == 0 for bits in CHOICES)
-    assert fit_lattice(task, SETTINGS, np.inf, rng=np.random.default_rng(0), progress=lambda *state: None) is None
+    assert fit_uniform_grid(task, SETTINGS, np.inf, rng=np.random.default_rng(0), progress=lambda *state: None) is None
 
 
 @pytest.mark.parametrize("width, height, repeat", [(96, 96, True), (300, 40, True), (7, 900, False), (2000, 1, True)])
@@ -169,16 +169,16 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     task = task_of(cloth(height, width, 2), 2000, repeat=repeat)
     fit = lattice(task)
     fit.start(bits)
-    (cells,) = fit.pyramid.cells.tolist()
+    (cells,) = fit.trainer.pyramid.cells.tolist()
     records, room = cells[0] * cells[1], fit.room(bits)
     assert palette_words(bits, 2) <= MOST_TABLES * 2000
     assert min(cells) >= (3 if repeat else 1)
     assert records <= room and (records > 0.85 * room or min(cells) <= 3)
-    geometry = fit.parameters.geometry.copy()
-    np.testing.assert_allclose(geometry[-1, :2], [width, height] - fit.pyramid.cell_size[0] / 2, rtol=1e-5)
+    geometry = fit.trainer.parameters.geometry.copy()
+    np.testing.assert_allclose(geometry[-1, :2], [width, height] - fit.trainer.pyramid.cell_size[0] / 2, rtol=1e-5)
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
-    fit.descend(5)
-    np.testing.assert_array_equal(fit.parameters.geometry, geometry)
+    fit.train(5)
+    np.testing.assert_array_equal(fit.trainer.parameters.geometry, geometry)
 
 
 def test_progress_never_falls_back() -> None:
@@ -189,6 +189,6 @@ def test_progress_never_falls_back() -> None:
     task = Task(image, np.ones_like(image), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
     settings = make_settings("normal", "direct", "l2")
     steps: list[int] = []
-    fit_lattice(task, settings, np.inf, rng=np.random.default_rng(0),
+    fit_uniform_grid(task, settings, np.inf, rng=np.random.default_rng(0),
                 progress=lambda stage, step, mse: steps.append(step))  # fmt: skip
     assert steps and set(steps) == {settings.steps}

@@ -18,7 +18,7 @@ from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.sample_points import BETWEEN, LEAST_SHARE, collect
 from gstex.encode.problem import Task
-from gstex.encode.schedule import Fit
+from gstex.encode.schedule import Schedule
 from gstex.encode.settings import make_settings
 from gstex.native import _core
 
@@ -38,28 +38,29 @@ def case(request):
                 repeat=request.param != "clamp", stack_channels=4, budget_words=10**6, count=60,
                 shared=tuple((picture, np.ones_like(picture)) for picture in small))  # fmt: skip
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
-    fit = Fit(task, settings, np.random.default_rng(0), lambda *state: None)
+    fit = Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gstex.encode.schedule.choose_bits", lambda *measured: palette_bits)
-        fit._start()
-        fit._optimise(40)
-        coding = fit._freeze()
-    quantiser = Quantiser(coding, fit.placement)
-    fit._quantise(quantiser)
-    quantiser.keep_inside(fit.parameters.geometry)
-    geometry = quantiser.encode(fit.parameters.geometry)[0]
-    coding = fit._make_palettes(quantiser, geometry)
+        patch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured: palette_bits)
+        fit.start()
+        fit.optimise(40)
+        coding = fit.freeze()
+    quantiser = Quantiser(coding, fit.trainer.placement)
+    fit.quantise(quantiser)
+    quantiser.keep_inside(fit.trainer.parameters.geometry)
+    geometry = quantiser.encode(fit.trainer.parameters.geometry)[0]
+    coding = fit.make_codebooks(quantiser, geometry)
     assert coding.palette_bits == palette_bits == tuple(len(p).bit_length() - 1 for p in coding.palettes)
-    stored = store(coding, fit.parameters.features)
-    fit._list_entries(quantiser.decode(geometry))
-    points = collect(fit.engine.view, fit.engine.shared, 0.4,
-                     [view.weight(1.0) * fit.samples / view.samples for view in fit.engine.shared])  # fmt: skip
+    stored = store(coding, fit.trainer.parameters.features)
+    fit.trainer.list_tiles(quantiser.decode(geometry))
+    engine = fit.trainer.engine
+    weights = [view.weight(1.0) * fit.trainer.importance_sum / view.samples for view in engine.shared]
+    points = collect(engine.view, engine.shared, 0.4, weights)
     return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, stored=stored, points=points)
 
 
 def blend_of(case, geometry=None, stored=None):
     geometry = case.quantiser.decode(case.geometry if geometry is None else geometry)
-    return case.points.blend(geometry, (stored or case.stored).values(), case.fit.background)
+    return case.points.blend(geometry, (stored or case.stored).values(), case.fit.trainer.background)
 
 
 def error_of(case, geometry=None, stored=None) -> float:
@@ -75,19 +76,19 @@ def lasts_of(case) -> np.ndarray:
 
 def test_points_are_those_of_every_view(case):
     fit, points, out = case.fit, case.points, blend_of(case).out
-    small = fit.engine.shared[0]
+    small = fit.trainer.engine.shared[0]
     assert len(points.scale) == 4  # centres, between, two mips
     geometry, features = case.quantiser.decode(case.geometry), case.stored.values()
     for number, view, jitters, weight in [
-        (0, fit.engine.view, np.zeros((1, 2), np.float32), 0.6),
-        (1, fit.engine.view, BETWEEN, 0.4),
-        (2, small, np.zeros((1, 2), np.float32), 0.02 * fit.samples / small.samples),
+        (0, fit.trainer.engine.view, np.zeros((1, 2), np.float32), 0.6),
+        (1, fit.trainer.engine.view, BETWEEN, 0.4),
+        (2, small, np.zeros((1, 2), np.float32), 0.02 * fit.trainer.importance_sum / small.samples),
     ]:
         mine = np.flatnonzero(points.view == number)
         assert points.weight[number] == np.float32(weight)
         found = 0
         for jitter in jitters:
-            image, target, importance = view.render(geometry, features, fit.background, jitter)
+            image, target, importance = view.render(geometry, features, fit.trainer.background, jitter)
             here = mine[(points.offset[mine] == jitter).all(axis=1)]
             found += len(here)
             part = SimpleNamespace(corner=points.corner[here])
@@ -231,9 +232,9 @@ def test_steps_between_texels_follow_the_error_there(monkeypatch):
     shares = {}
     for name, pixels in (("sharp", picture), ("smooth", waves(48, 48, 2) / 8)):
         fits = []
-        monkeypatch.setattr(Fit, "_polish", lambda fit, quantiser, codes, stored, fits=fits: fits.append(fit) or codes)
+        monkeypatch.setattr(Schedule, "refine", lambda fit, *stored, fits=fits: fits.append(fit))
         gstex.compress(material_of(pixels, wrap="clamp"), gaussians=150, effort="fast", mips=False)
-        shares[name] = fits[0].jitter
+        shares[name] = fits[0].trainer.jitter
     assert shares["sharp"] > 0.25 > 0.15 > shares["smooth"]  # 0.28 measured; it begins with 0.25
 
 

@@ -6,11 +6,14 @@ Then entries and choices are refined against the picture itself.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gstex.encode.ops.cpu.codebooks import train
-from gstex.encode.quantisation import record_bits
+from gstex.encode.quantisation import Coding, record_bits
+from gstex.encode.trainer import Trainer
 from gstex.format.layout import palette_words
 from gstex.native.maths import log
 
@@ -28,6 +31,8 @@ TRIED, TRIED_ENTRY = 4096, 16
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
 # lowest value is at least -1 in the format.
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
+# Codebooks that are trained, from different beginnings; the best are taken.
+TRIES = 3
 
 
 def choose_bits(
@@ -79,6 +84,24 @@ def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], 
     left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
     found = float((weight[some] * (left**2).sum(axis=1)).sum())
     return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+
+
+def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any) -> Coding:
+    """The coding with the best of some codebooks for the present features.
+
+    share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored.
+    """
+    engine, features = trainer.engine, trainer.parameters.features
+    scale = np.sqrt(trainer.channel_weight).astype(np.float32)
+    scaled = features * engine.array(scale)
+    found: list[tuple[float, Coding]] = []
+    for _ in range(TRIES):
+        books = engine.train(scaled, share, coding.palette_bits, trainer.rng)
+        lo, step, stored = to_grid([book / scale for book in books], trainer.task.neutral)
+        tried = replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
+        values = engine.store(tried, trainer.placement, features).values()
+        found.append((trainer.error(geometry, values), tried))
+    return min(found, key=lambda one: one[0])[1]
 
 
 def to_grid(

@@ -16,7 +16,7 @@ from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import fit_mip
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import SHARED_MIPS
-from gstex.encode.uniform_grid import fit_lattice
+from gstex.encode.uniform_grid import fit_uniform_grid
 from gstex.format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from gstex.native.maths import whole_power
 
@@ -79,7 +79,7 @@ def fit_chain(
     first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
     if settings.grid and not task.count:
         rng = np.random.default_rng(seed)
-        other = fit_lattice(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
+        other = fit_uniform_grid(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
         first = other or first
     mips: list[Mip] = [first]
     done = work[0]

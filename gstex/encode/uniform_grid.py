@@ -5,19 +5,19 @@ times as many Gaussians without them come nearer. docs/format.md calls that a re
 after every fit of a mip 0, and soon given up where the grid alone cannot follow the picture.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid
-from gstex.encode.codebooks import MOST_TABLES, rounding_error
+from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_error
 from gstex.encode.engine import CpuEngine, MakeEngine
-from gstex.encode.parameters import Parameters
+from gstex.encode.map_balance import MapBalance
 from gstex.encode.problem import Result, Task
 from gstex.encode.quantisation import LN2, Coding
-from gstex.encode.schedule import Fit
+from gstex.encode.rate_control import RateControl
 from gstex.encode.settings import Settings
+from gstex.encode.trainer import Progress, Trainer
 from gstex.format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from gstex.native.maths import log2, power
 
@@ -40,16 +40,18 @@ LEFT = 0.5
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
 
 
-class LatticeFit(Fit):
-    """The fit of a grid with palettes of given bits."""
+class UniformGrid:
+    """The fit of a grid with codebooks of given bits. Cells stay those of the grid; only features are trained."""
 
     def __init__(
-        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Callable, make_engine: MakeEngine
+        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress, make_engine: MakeEngine
     ):
+        self.task = task
         self._reported = settings.steps  # the work that came before; a grid adds little to it
         settings = replace(settings, steps=STEPS, feature_rate=FEATURE_RATE, position_rate=0.0, rotation_rate=0.0,
                            scale_rate=0.0, amplitude_rate=0.0)  # fmt: skip
-        super().__init__(task, settings, rng, progress, make_engine)
+        self.trainer = Trainer(task, settings, rng, progress, make_engine)
+        self.maps = MapBalance(self.trainer)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
@@ -58,8 +60,8 @@ class LatticeFit(Fit):
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
 
     def start(self, bits: tuple[int, ...]) -> None:
-        """Set up the largest grid that the budget pays for with palettes of these bits."""
-        height, width = self.task.image.shape[:2]
+        """Set up the largest grid that the budget pays for with codebooks of these bits."""
+        trainer, (height, width) = self.trainer, self.task.image.shape[:2]
         spacing = np.sqrt(width * height / self.room(bits))
         least = 3 if self.task.repeat else 1
         # Not finer than the texels: what is left of the budget then stays unused.
@@ -67,47 +69,43 @@ class LatticeFit(Fit):
         cells = np.clip([int(width / spacing), int(height / spacing)], least, most)
         while cells.prod() > self.room(bits):
             cells[int(np.argmax(cells))] -= 1
-        self.palette_bits = bits
-        self._set_pyramid(Pyramid(width, height, self.task.repeat, cells[None].astype(np.int32)))
+        self.codebook_bits = bits
+        trainer.set_pyramid(Pyramid(width, height, self.task.repeat, cells[None].astype(np.int32)))
         row, column = np.divmod(np.arange(cells.prod()), cells[0])
-        self.placement = self.engine.array(np.stack([0 * row, column, row], axis=1).astype(np.int32))
-        size = self.pyramid.cell_size[0]
+        trainer.placement = trainer.engine.array(np.stack([0 * row, column, row], axis=1).astype(np.int32))
+        size = trainer.pyramid.cell_size[0]
         geometry = np.zeros((len(row), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
         sigma = SIGMA if sum(bits) > 4 else SIGMA_COARSE
         self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
-        features = self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32)
-        self.parameters = Parameters(self.engine, geometry, features)
-        self._list_entries(self.parameters.geometry)
-        self.step_count = 0
+        trainer.set_gaussians(geometry, self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32))
+        trainer.list_tiles(trainer.parameters.geometry)
+        trainer.step_count = 0
 
-    def descend(self, until: int) -> None:
-        """Train the features, the only parameters there are."""
-        while self.step_count < until:
-            self._descend(self.parameters.geometry, self.parameters.features)
-            self.progress("lattice", self._reported, self.mse)
-        self._follow(wait=True)
-
-    def _place(self) -> None:
-        """Cells stay those of the grid."""
-        self._list_entries(self.parameters.geometry)
+    def train(self, until: int) -> None:
+        """Train the features until this many steps are made."""
+        trainer = self.trainer
+        while trainer.step_count < until:
+            trainer.step(trainer.parameters.geometry, trainer.parameters.features)
+            trainer.progress("lattice", self._reported, trainer.mse)
+        trainer.follow(wait=True)
 
     def better_bits(self) -> tuple[tuple[int, ...], float]:
         """The bits that promise the least error, from what the present grid reaches, and that error."""
-        p = self.parameters
-        error = self._error(p.geometry, p.features)
-        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
-        scaled = self.engine.host(p.features) * np.sqrt(self.channel_weight).astype(np.float32)
+        trainer, p = self.trainer, self.trainer.parameters
+        error = trainer.error(p.geometry, p.features)
+        _, share, _ = trainer.removal_cost()
+        scaled = trainer.engine.host(p.features) * np.sqrt(trainer.channel_weight).astype(np.float32)
         height, width = self.task.image.shape[:2]
 
         def promised(bits: tuple[int, ...]) -> float:
             room = self.room(bits)
             if not 2 * 2 ** max(bits) <= room <= height * width:
                 return np.inf  # too few for the entries, or not enough texels to use the budget
-            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding_error(scaled, share, bits,
-            self.rng)
+            rounding = rounding_error(scaled, share, bits, trainer.rng)
+            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
 
@@ -118,18 +116,18 @@ class LatticeFit(Fit):
         are made again with weights that follow what the last ones left of each map (encode/map_weights.py).
         """
         result, errors = self._store()
-        if self.plain.maps is None:
+        if not self.maps.wanted:
             return result
-        weights = np.ones(len(self.background))
+        trainer, weights = self.trainer, np.ones(len(self.trainer.background))
         most = MOST_LOSS * result.error
         for _ in range(BALANCES):
-            factor = self._map_weights(errors)
+            factor = self.maps.weights(errors)
             if factor.max() < EVEN * factor.min():
                 break
             weights *= factor
             weights /= weights.mean()
-            self._weigh_maps(weights)
-            self._place()
+            trainer.weigh_channels(weights)
+            trainer.list_tiles(trainer.parameters.geometry)
             tried, left = self._store()
             if tried.error > most:
                 break
@@ -137,24 +135,27 @@ class LatticeFit(Fit):
         return result
 
     def _store(self) -> tuple[Result, np.ndarray]:
-        """The fit with palettes for the present weights of the maps, and its errors by channel."""
-        p, cells = self.parameters, self.pyramid.cells[0]
-        layout = LevelLayout(int(cells[0]), int(cells[1]), sum(self.palette_bits), 0, 0, 0, 0, 0, self.log_inverse, 0.0,
-                             regular=True)  # fmt: skip
-        _, share, _ = self.engine.removal_cost(p.geometry, p.features)
-        zeros = np.zeros(len(self.background))
-        coding = Coding(self.pyramid, (layout,), 0.0, 0.0, zeros.astype(np.float32), zeros.astype(np.float32),
-                        zeros.astype(np.int64), self.palette_bits)  # fmt: skip
-        coding = self._with_palettes(coding, share, p.geometry)
-        stored = self.engine.store(coding, self.placement, p.features)
-        self._improve(p.geometry, stored)
+        """The fit with codebooks for the present weights of the maps, and its errors by channel."""
+        trainer, p, cells = self.trainer, self.trainer.parameters, self.trainer.pyramid.cells[0]
+        x, y, stride = int(cells[0]), int(cells[1]), sum(self.codebook_bits)
+        layout = LevelLayout(x, y, stride, 0, 0, 0, 0, 0, self.log_inverse, 0.0, regular=True)
+        _, share, _ = trainer.removal_cost()
+        zeros = np.zeros(len(trainer.background))
+        coding = Coding(trainer.pyramid, (layout,), 0.0, 0.0, zeros.astype(np.float32), zeros.astype(np.float32),
+                        zeros.astype(np.int64), self.codebook_bits)  # fmt: skip
+        coding = best_codebooks(trainer, coding, share, p.geometry)
+        stored = trainer.engine.store(coding, trainer.placement, p.features)
+        near, blend = trainer.points(lambda: p.geometry, stored)
+        for _ in range(2):
+            trainer.engine.improve_features(near, blend(), stored, palettes_too=True)
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)
-        errors = self._errors(p.geometry, stored.values())
-        return self._result(coding, no_codes, stored, self._words(coding), float(errors.sum())), errors
+        errors = trainer.errors(p.geometry, stored.values())
+        words = RateControl(trainer).words(coding)
+        return trainer.result(coding, no_codes, stored, words, float(errors.sum())), errors
 
 
-def fit_lattice(
-    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Callable,
+def fit_uniform_grid(
+    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Progress,
     make_engine: MakeEngine = CpuEngine,
 ) -> Result | None:  # fmt: skip
     """Fit a regular grid to mip 0.
@@ -165,17 +166,17 @@ def fit_lattice(
     Returns:
         A fit with less error, or None.
     """
-    fit = LatticeFit(task, settings, rng, progress, make_engine)
+    fit = UniformGrid(task, settings, rng, progress, make_engine)
     bits = next((bits for bits in CHOICES if fit.room(bits) >= 2 * 2 ** max(bits)), None)
     if bits is None or task.above:
         return None
     fit.start(bits)
-    fit.descend(TRIAL_STEPS)
+    fit.train(TRIAL_STEPS)
     chosen, promised = fit.better_bits()
     if promised > best:
         return None
     if chosen != bits:
         fit.start(chosen)
-    fit.descend(STEPS if sum(chosen) > 4 else STEPS_COARSE)
+    fit.train(STEPS if sum(chosen) > 4 else STEPS_COARSE)
     result = fit.finish()
     return result if result.error < best else None

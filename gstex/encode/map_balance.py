@@ -1,0 +1,62 @@
+"""The weights of maps while a fit goes on (map_weights.py says what is fair)."""
+
+from functools import cached_property
+
+import numpy as np
+
+from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed
+from gstex.encode.trainer import Trainer
+
+__all__ = ["MapBalance"]
+
+
+class MapBalance:
+    """Lets maps that are behind count more. Does nothing for a task that takes its weights as given, or below mip 0."""
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+        self._pushes = np.ones(trainer.task.image.shape[2])
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to do."""
+        return self.trainer.task.maps is not None and self.trainer.task.above is None
+
+    def weights(self, errors: np.ndarray) -> np.ndarray:
+        """What the channels should count, float64 [C] of mean 1, for the errors of Trainer.errors; there are maps."""
+        return map_weights(self.trainer.per_texel(errors), self._spectrum, self._maps)
+
+    def balance(self) -> None:
+        """Let maps count by how far the present Gaussians are from what is fair."""
+        trainer = self.trainer
+        if self.wanted:
+            p = trainer.parameters
+            trainer.weigh_channels(self.weights(trainer.errors(p.geometry, p.features)))
+            trainer.place()
+
+    def push(self, errors: np.ndarray) -> None:
+        """Let maps that are far behind what is fair count more. errors: of Trainer.errors."""
+        trainer = self.trainer
+        if not self.wanted:
+            return
+        found = trainer.per_texel(errors)
+        pushes = pushed(self._pushes, found, self._spectrum, self._turned_spectrum, self._maps)
+        if not np.array_equal(pushes, self._pushes):
+            factors = trainer.channel_factors / self._pushes * pushes
+            trainer.weigh_channels(factors / factors.mean())
+            trainer.list_tiles(trainer.parameters.geometry)
+            self._pushes = pushes
+
+    @property
+    def _maps(self) -> np.ndarray:
+        assert self.trainer.task.maps is not None
+        return self.trainer.task.maps
+
+    @cached_property
+    def _spectrum(self) -> Spectrum:
+        return Spectrum.of(coefficients(self.trainer.task.image))
+
+    @cached_property
+    def _turned_spectrum(self) -> Spectrum:
+        """Of the picture with every map's channels decorrelated."""
+        return Spectrum.of(coefficients(decorrelated(self.trainer.task.image, self._maps)))

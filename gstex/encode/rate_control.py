@@ -1,0 +1,123 @@
+"""What the budget pays for: precision, codebooks, and the number of Gaussians."""
+
+import numpy as np
+
+from gstex.encode.codebooks import choose_bits
+from gstex.encode.initialise import gaussians_at
+from gstex.encode.problem import BudgetTooSmall
+from gstex.encode.quantisation import Coding, make_coding, words_needed
+from gstex.encode.settings import choose_precision
+from gstex.encode.trainer import Trainer
+from gstex.format.layout import palette_words
+
+__all__ = ["SLOPE", "SLOPE_LEAST", "SLOPE_MOST", "RateControl"]
+
+# Slope of the squared error over the number of Gaussians, both in logarithms, until it is measured (2.7 dB for twice as
+# many), and the least and the largest that a measurement is believed to.
+SLOPE, SLOPE_LEAST, SLOPE_MOST = 0.9, 0.6, 2.0
+# Rounds in which the budget is met: a level or a crowded group more or less changes the words of index.
+_MOST_ROUNDS = 8
+
+
+class RateControl:
+    """Keeps the Gaussians of a trainer within the budget of its task.
+
+    codebook_bits: of the codebooks that suit the present Gaussians; () for codes of its own for every channel.
+    slope: see SLOPE.
+    """
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+        above = trainer.task.above
+        self.codebook_bits: tuple[int, ...] = above.coding.palette_bits if above else ()
+        self.slope = SLOPE
+
+    def coding(self) -> tuple[Coding, int]:
+        """The coding that suits the present Gaussians, and the words of the mip with it."""
+        trainer = self.trainer
+        task, p, host = trainer.weighted, trainer.parameters, trainer.engine.host
+        precision = choose_precision(trainer.settings.fineness * self.expected_rmse())
+        above = task.above.coding if task.above else None
+        coding = make_coding(trainer.pyramid, host(trainer.placement), host(p.geometry), precision, task.ranges,
+                             task.neutral, above, task.weight, self.codebook_bits)  # fmt: skip
+        return coding, self.words(coding)
+
+    def words(self, coding: Coding) -> int:
+        """Words of the mip with this coding, and of the codebooks if it is the one that has to pay for them."""
+        task = self.trainer.task
+        tables = 0 if task.above else palette_words(coding.palette_bits, task.image.shape[2])
+        return words_needed(coding, self.trainer.engine.host(self.trainer.placement), task.stack_channels) + tables
+
+    def expected_rmse(self) -> float:
+        """The root mean square error at the freeze: it falls by a third from where relocation begins."""
+        trainer = self.trainer
+        left = max(0.0, 1 - trainer.step_count / (trainer.settings.freeze_at * trainer.settings.steps))
+        return float(np.sqrt(trainer.mse)) * (1 - left / 3)
+
+    def affordable(self) -> int:
+        """How many Gaussians the budget pays for at the precision that suits the present error.
+
+        A few too many: the freeze drops the worst of them.
+        """
+        task = self.trainer.task
+        if task.count:
+            return task.count
+        coding, words = self.coding()
+        spare = (task.budget_words - words) * 32 / widest_record(coding)
+        return max(1, int((self.trainer.count + spare) * self.trainer.settings.excess))
+
+    def meet_budget(self) -> Coding:
+        """Drop the Gaussians that are worth least, or add some where the error is, until the budget is full.
+
+        Raises:
+            BudgetTooSmall: it does not hold a single Gaussian.
+        """
+        trainer, attempts = self.trainer, 0
+        task, p = trainer.weighted, trainer.parameters
+        while True:
+            coding, words = self.coding()
+            if task.count:
+                return coding
+            spare = (task.budget_words - words) * 32 // widest_record(coding)  # rounds down: negative when over budget
+            full = words >= 0.99 * task.budget_words or attempts >= _MOST_ROUNDS
+            if spare == 0 or (spare > 0 and full):
+                return coding
+            if -spare >= trainer.count:
+                if self.codebook_bits and not task.above:
+                    self.codebook_bits = ()
+                    continue
+                one = trainer.engine.host(trainer.placement[:1])
+                raise BudgetTooSmall(words_needed(coding, one, task.stack_channels))
+            cost, _, error = trainer.removal_cost()
+            if spare < 0:
+                p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
+            elif error.any():
+                p.append(*gaussians_at(task.image, error, spare, trainer.settings.relocated_sigma, trainer.rng))
+            attempts += 1
+            trainer.place()
+
+    def choose_codebooks(self) -> None:
+        """Choose the bits of the codebooks that suit the present Gaussians."""
+        trainer = self.trainer
+        task, p, host = trainer.task, trainer.parameters, trainer.engine.host
+        if task.above:
+            return
+        self.codebook_bits = ()
+        coding, words = self.coding()
+        levels = [layout for layout in coding.levels if layout]
+        counts = np.bincount(host(trainer.placement)[:, 0], minlength=len(coding.levels))
+        geometry_bits = [layout.geometry_bits for layout in levels][int(np.argmax(counts[counts > 0]))]
+        scalar_bits = int(coding.channel_bits.sum())
+        _, share, _ = trainer.removal_cost()
+        weight = trainer.channel_weight
+        added = float(share.sum() * (weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
+        records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
+        budget = records if task.count else task.budget_words - (words - records)
+        error = self.expected_rmse() ** 2 * trainer.importance_sum
+        self.codebook_bits = choose_bits(host(p.features), weight, share, error, added, scalar_bits, geometry_bits,
+                                         budget, self.slope, trainer.rng)  # fmt: skip
+
+
+def widest_record(coding: Coding) -> int:
+    """Bits of the records of the level that takes most for one."""
+    return max(layout.stride for layout in coding.levels if layout)

@@ -1,0 +1,191 @@
+"""The Gaussians of one mip while they are trained: parameters, where they are seen, steps, and how far they are.
+
+The trainer knows no stage and no budget. An engine (engine.py) does the heavy work.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gstex.encode.cell_pyramid import Pyramid, make_pyramid
+from gstex.encode.engine import NO_JITTER, CpuEngine, MakeEngine
+from gstex.encode.ops.cpu.errors import squared_errors
+from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
+from gstex.encode.parameters import Parameters
+from gstex.encode.problem import Result, Task
+from gstex.encode.quantisation import Coding
+from gstex.encode.settings import Settings
+from gstex.native.maths import log10, power
+
+__all__ = ["Progress", "Trainer"]
+
+# Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
+CELL_SPACING = 1.2
+# Least and largest share of the steps that sample between texels, for a fit that samples there at all.
+JITTER_LEAST, JITTER_MOST = 0.1, 0.6
+
+# Called as progress(stage, step, mse).
+Progress = Callable[[str, int, float], None]
+
+
+class Trainer:
+    """Gaussians that are trained on a task.
+
+    task: as it was given. weighted: the same with what the channels count as the fit goes on (`weigh_channels`), on
+    which the engine works. parameters, placement, pyramid: of the Gaussians, once there are any. step_count: of Adam's
+    steps. mse: of the last steps, values 0..1. jitter: share of the steps that sample between texels. channel_weight:
+    float64 [C], what the squared error of a channel counts. background: float32 [C].
+    """
+
+    parameters: Parameters
+    placement: Any
+    pyramid: Pyramid
+
+    def __init__(
+        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
+        make_engine: MakeEngine = CpuEngine,
+    ):  # fmt: skip
+        self.task = self.weighted = task
+        self.settings, self.rng, self.progress, self.make_engine = settings, rng, progress, make_engine
+        self.step_count = 0
+        self.mse = 0.0004  # a guess, until the first step
+        self.jitter = settings.jitter
+        self._losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
+        self.channel_factors = np.ones(task.image.shape[2])
+        self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
+        self.importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
+        self.background = task.image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        self.engine = make_engine(task, settings, self.background)
+
+    @property
+    def count(self) -> int:
+        """Gaussians."""
+        return len(self.parameters.geometry)
+
+    # -- where Gaussians are seen
+
+    def set_grid(self, count: int) -> None:
+        """Choose the pyramid for about `count` Gaussians."""
+        height, width = self.task.image.shape[:2]
+        cell = max(CELL_SPACING * np.sqrt(width * height / count), 2.0)
+        self.set_pyramid(make_pyramid(width, height, repeat=self.task.repeat, cell=cell))
+
+    def set_pyramid(self, pyramid: Pyramid) -> None:
+        """Begin with other cells; nothing is placed."""
+        self.pyramid = pyramid
+        self.engine.set_pyramid(pyramid)
+
+    def set_gaussians(self, geometry: np.ndarray, features: np.ndarray) -> None:
+        """Begin with these Gaussians, whose cells are still to be chosen."""
+        self.parameters = Parameters(self.engine, geometry, features)
+
+    def place(self) -> None:
+        """Choose the cells of all Gaussians, and list what the tiles see."""
+        p = self.parameters
+        self.placement = self.engine.place(p.geometry, p.level)
+        p.level = self.placement[:, 0].copy()
+        self.list_tiles(p.geometry)
+
+    def list_tiles(self, geometry: Any) -> None:
+        """List what the tiles see of Gaussians in the present cells."""
+        self.follow(wait=True)
+        self.engine.list_entries(self.placement, geometry)
+
+    # -- what counts
+
+    def weigh_channels(self, factors: np.ndarray) -> None:
+        """Let every channel count this many times what it counts in the task as it was given; nothing is listed then.
+
+        factors: [C].
+        """
+        self.channel_factors = factors
+        task, factor = self.task, factors.astype(np.float32)
+        weight = factor * (1 if task.weight is None else task.weight)
+        shared = tuple((image, importance * factor) for image, importance in task.shared)
+        self.weighted = replace(task, importance=task.importance * factor, weight=weight, shared=shared)
+        self.channel_weight = weight.astype(np.float64)
+        self.follow(wait=True)
+        self.importance_sum = float(self.weighted.importance.sum(dtype=np.float64)) or 1.0
+        self.engine = self.parameters.engine = self.make_engine(self.weighted, self.settings, self.background)
+        self.engine.set_pyramid(self.pyramid)
+
+    # -- steps
+
+    def step(self, geometry: Any, features: Any, *, fixed_features: bool = False) -> None:
+        """One Adam step of the parameters, or those of the geometry, with the gradient at (geometry, features)."""
+        s = self.settings
+        jitter, between = NO_JITTER, bool(self.rng.random() < self.jitter)
+        if between:
+            jitter = (self.rng.random(2) - 0.5).astype(np.float32)
+        late = max(0.0, (self.step_count + 1) / s.steps - (1 - s.decay_share)) / s.decay_share
+        rate = float(power(s.decay, late))
+        self.engine.descend(self.parameters, geometry, features, jitter, between, self.step_count, rate, self.mse,
+                            fixed_features=fixed_features)  # fmt: skip
+        self.step_count += 1
+        self.follow()
+
+    def step_quantised(self, quantiser: Any, until: int, *, features: Any = None) -> None:
+        """Steps on the values that codes stand for; of the geometry alone, where the features are given."""
+        fixed = features is not None
+        while self.step_count < until:
+            geometry, rounded = self.engine.rounded(quantiser, self.parameters)
+            if self.step_count % self.settings.replace_every == 0:
+                self.list_tiles(geometry)
+            self.step(geometry, features if fixed else rounded, fixed_features=fixed)
+            self.progress("quantise", self.step_count, self.mse)
+
+    def follow(self, *, wait: bool = False) -> None:
+        """Follow the errors of the steps that the engine tells of; with `wait`, of all."""
+        for step, loss, between in self.engine.losses(wait=wait):
+            self.mse += (0.1 if step else 1.0) * (loss / self.importance_sum - self.mse)
+            if self.settings.jitter:
+                self._follow_jitter(loss, between)
+
+    def _follow_jitter(self, loss: float, between: bool) -> None:
+        """Let as many steps sample between texels as keep what is there `jitter_gap` dB below the texel centres.
+
+        Where a bilinear picture is easy to follow, hardly any; where Gaussians are small and sharp, more than half.
+        """
+        kind = int(between)
+        self._losses[kind] += (0.1 if self._losses[kind] else 1.0) * (loss - self._losses[kind])
+        if self._losses.all():
+            gap = 10 * log10(self._losses[1] / self._losses[0])
+            self.jitter *= 1.01 if gap > self.settings.jitter_gap else 0.99
+            self.jitter = min(max(self.jitter, JITTER_LEAST), JITTER_MOST)
+
+    # -- how far they are
+
+    def removal_cost(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(cost [N], share [N], error [H, W]) of the present Gaussians, see CpuView.removal_cost."""
+        return self.engine.removal_cost(self.parameters.geometry, self.parameters.features)
+
+    def errors(self, geometry: Any, features: Any) -> np.ndarray:
+        """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
+        given, float64 [C]."""
+        image = self.engine.render(geometry, features, self.background)
+        return squared_errors(image, self.task.image, self.task.importance)
+
+    def error(self, geometry: Any, features: Any) -> float:
+        """The sum of `errors`."""
+        return float(self.errors(geometry, features).sum())
+
+    def per_texel(self, errors: np.ndarray) -> np.ndarray:
+        """Mean squared errors by channel of the sums of `errors`."""
+        return errors / np.maximum(self.task.importance.sum(axis=(0, 1), dtype=np.float64), 1e-9)
+
+    def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
+        """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
+        self.list_tiles(geometry())
+        samples = self.engine.collect(self.jitter, self.mse)
+        background = self.engine.array(self.background)
+        first = samples.blend(geometry(), stored.values(), background)
+        near = samples.only(first.share > LEAST_SHARE)
+        return near, lambda: samples.blend(geometry(), stored.values(), background)
+
+    def result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
+        """What is stored. geometry: codes [N, 6]. words, error: see Result."""
+        indices, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))
+        return Result(stored.into(coding), self.engine.host(self.placement), geometry.astype(np.uint32), indices, codes,
+                      self.background, words, self.mse, error)  # fmt: skip
