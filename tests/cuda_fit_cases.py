@@ -10,14 +10,15 @@ from random_gaussians import Scene, random_scene
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cuda.adam import Knobs, adam
 from gstex.encode.ops.cuda.cell_pyramid import keep_inside, place, thin_out
-from gstex.encode.ops.cuda.codebooks import train
+from gstex.encode.ops.cuda.codebooks import store, train
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
-from gstex.encode.ops.cuda.refine import improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.refine_features import refine_features
+from gstex.encode.ops.cuda.refine_geometry import refine_geometry
 from gstex.encode.ops.cuda.sample_points import collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
-from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.quantisation import Coding
 from gstex.format.layout import LevelLayout
 
@@ -28,7 +29,7 @@ def run() -> None:
     device = HostDevice()
     for width, height, count, channels, repeat in [(9, 12, 60, 5, True), (17, 3, 40, 8, False), (1, 1, 3, 1, True)]:
         scene = random_scene(1, width, height, count, channels, repeat=repeat, sigma=(0.3, 20.0))
-        backend = GpuBackend(scene.pyramid, device, scale=(1.0, 0.9), filter_sigma=0.5)
+        backend = GpuView(scene.pyramid, device, scale=(1.0, 0.9), filter_sigma=0.5)
         backend.set_target(scene.target, scene.importance)
         backend.place(scene.placement, scene.geometry)
         loss, v_geometry, _ = backend.step(*scene.parameters, JITTER)
@@ -56,7 +57,7 @@ def run() -> None:
 
 
 def _polish(device: HostDevice, scene: Scene):
-    backend = GpuBackend(scene.pyramid, device)
+    backend = GpuView(scene.pyramid, device)
     backend.set_target(scene.target, scene.importance)
     half = scene.target[::2, ::2].copy()
     view = GpuSharedView(device, scene.pyramid, 1, half, half)
@@ -68,9 +69,9 @@ def _polish(device: HostDevice, scene: Scene):
     samples = collect(backend, [view], 0.3, [0.1])
     blend = samples.blend(geometry, stored.values(), scene.background)
     near = samples.only(blend.share > 1e-3)
-    improve_features(near, blend, stored, palettes_too=True)
+    refine_features(near, blend, stored, codebooks_too=True)
     blend = samples.blend(geometry, stored.values(), scene.background)
-    improve_geometry(near, blend, quantiser, codes, stored.values(), 0.3)
+    refine_geometry(near, blend, quantiser, codes, stored.values(), 0.3)
 
 
 def _codes(device: HostDevice, pyramid: Pyramid, placement: np.ndarray, geometry: np.ndarray, features: np.ndarray):

@@ -21,7 +21,7 @@ from gstex import decode
 from gstex.cuda import CupyDevice, Device
 from gstex.cuda import device as cuda_device
 from gstex.encode import compress as compression
-from gstex.encode.engine import CpuEngine
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.problem import Task
 from gstex.encode.schedule import Schedule

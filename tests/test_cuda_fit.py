@@ -19,12 +19,13 @@ from test_features import tiles_of
 from test_kernels import JITTER, KINDS, STILL, Reference, backend_for, gradient_errors
 
 from gstex.encode.cell_pyramid import make_pyramid
+from gstex.encode.ops.cpu.shared_view import SharedView
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda import tile_lists
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
-from gstex.encode.ops.cuda.view import GpuBackend
-from gstex.encode.shared_mips import SharedView, filter_sigma
+from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.shared_mips import filter_sigma
 from gstex.errors import DeviceError
 
 SIZES = [(1, 1), (5, 7), (8, 8), (33, 18), (64, 40)]
@@ -32,8 +33,8 @@ CHANNELS = [1, 2, 4, 9, 16]
 ENTRIES = ["start", "gaussian", "image", "faded", "by_gaussian", "by_gaussian_start"]
 
 
-def gpu_for(scene, *, margin=math.inf, device=DEVICE) -> GpuBackend:
-    backend = GpuBackend(scene.pyramid, device)
+def gpu_for(scene, *, margin=math.inf, device=DEVICE) -> GpuView:
+    backend = GpuView(scene.pyramid, device)
     backend.set_target(scene.target, scene.importance)
     backend.place(scene.placement, scene.geometry, margin=margin)
     return backend
@@ -54,7 +55,7 @@ def crowd(channels=3):
     return scene_of(rng, make_pyramid(17, 17, repeat=True, cell=6.0), geometry, channels)
 
 
-# Entries
+# TileLists
 
 
 # With a margin of 2 much is decided at single points, and whether a fade is whole there is a matter of rounding where
@@ -64,7 +65,7 @@ def crowd(channels=3):
 def test_entries_are_those_of_the_cpu(width, height, margin, repeat):
     for kind in KINDS.values():
         scene = random_scene(1, width, height, 80, 3, repeat=repeat, **kind)
-        found, expected = gpu_for(scene, margin=margin).entries, backend_for(scene, margin=margin).lists
+        found, expected = gpu_for(scene, margin=margin).lists, backend_for(scene, margin=margin).lists
         for name in ENTRIES:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
         np.testing.assert_array_equal(found.by_gaussian[found.slot], np.arange(len(found.gaussian)))
@@ -75,17 +76,17 @@ def test_entries_of_a_crowded_cell_and_of_fine_cells():
     fine = scene_of(np.random.default_rng(2), make_pyramid(40, 24, repeat=True, cell=1.0),
                     random_geometry(np.random.default_rng(3), 400, 40, 24, sigma=(0.2, 30.0)), 3)  # fmt: skip
     for scene in (crowd(), fine):
-        found, expected = gpu_for(scene, margin=14.0).entries, backend_for(scene, margin=14.0).lists
+        found, expected = gpu_for(scene, margin=14.0).lists, backend_for(scene, margin=14.0).lists
         for name in ENTRIES:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
 
 
 def test_default_margin_is_that_of_the_cpu():
     scene = random_scene(1, 33, 18, 150, 3, repeat=True)
-    backend = GpuBackend(scene.pyramid, DEVICE)
+    backend = GpuView(scene.pyramid, DEVICE)
     backend.set_target(scene.target, scene.importance)
     backend.place(scene.placement, scene.geometry)
-    np.testing.assert_array_equal(backend.entries.start, backend_for(scene, margin=MARGIN).lists.start)
+    np.testing.assert_array_equal(backend.lists.start, backend_for(scene, margin=MARGIN).lists.start)
 
 
 def test_more_entries_than_have_numbers_are_refused(monkeypatch):
@@ -161,7 +162,7 @@ def test_gradients_for_any_number_of_entries(count):
     rng = np.random.default_rng(count)
     geometry = random_geometry(rng, count, 6, 6, sigma=(1.0, 3.0))
     scene = scene_of(rng, make_pyramid(6, 6, repeat=False, cell=6.0), geometry, 3)
-    assert gpu_for(scene).entries.start.tolist() == [0, count]
+    assert gpu_for(scene).lists.start.tolist() == [0, count]
     errors = step_errors(scene, JITTER)
     assert max(errors.values()) < 5e-5, errors
 
@@ -190,7 +191,7 @@ def test_gradients_of_a_gaussian_that_all_tiles_see():
     geometry = random_geometry(rng, 4, 272, 272, sigma=(60.0, 90.0))
     scene = scene_of(rng, make_pyramid(272, 272, repeat=True, cell=100.0), geometry, 3)
     backend = gpu_for(scene)
-    assert np.diff(backend.entries.by_gaussian_start).max() > 1024
+    assert np.diff(backend.lists.by_gaussian_start).max() > 1024
     DEVICE.launches.clear()
     errors = step_errors(scene, STILL)
     assert DEVICE.launches["fit_gather_long"] == 1

@@ -19,7 +19,7 @@ from small_samples import crop_sample
 import gstex
 from gstex import decode
 from gstex.cuda import GpuTexture
-from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.ops.cuda.view import GpuView
 
 GPU, REASON = gpu_or_reason()
 if GPU is None:
@@ -102,7 +102,7 @@ def test_gradients_with_arrays_of_cupy(channels: int) -> None:
         def there(array):
             return device.xp.asarray(np.ascontiguousarray(array))
 
-        backend = GpuBackend(scene.pyramid, device)
+        backend = GpuView(scene.pyramid, device)
         backend.set_target(there(scene.target), there(scene.importance))
         backend.place(there(scene.placement), there(scene.geometry))
         parameters = [there(p) for p in scene.parameters]

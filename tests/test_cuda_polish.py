@@ -16,19 +16,20 @@ from test_features import PALETTES, coding_of
 from test_polish import lasts_of
 
 import gstex.encode.ops.cuda.pairs
-import gstex.encode.ops.cuda.refine
 from gstex.encode.ops.cpu import codebooks, refine_features, sample_points
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import SMALL
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
+from gstex.encode.ops.cpu.shared_view import SharedView
 from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.ops.cuda import refine_features as gpu_features
+from gstex.encode.ops.cuda.codebooks import store
 from gstex.encode.ops.cuda.pairs import find_batches
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
-from gstex.encode.ops.cuda.refine import improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.refine_geometry import refine_geometry as refine_geometry_on_gpu
 from gstex.encode.ops.cuda.sample_points import collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
-from gstex.encode.ops.cuda.view import GpuBackend
-from gstex.encode.shared_mips import SharedView
+from gstex.encode.ops.cuda.view import GpuView
 from gstex.native import _core
 
 JITTER, WEIGHTS = 0.4, (0.5, 0.7)
@@ -50,7 +51,7 @@ class Case:
         rng = np.random.default_rng(seed)
         views = [tuple(rng.uniform(0, 1, (2, -(-size[1] // n), -(-size[0] // n), channels)).astype(np.float32))
                  for n in (2, 4)]  # fmt: skip
-        backend, gpu = CpuView(scene.pyramid), GpuBackend(scene.pyramid, device)
+        backend, gpu = CpuView(scene.pyramid), GpuView(scene.pyramid, device)
         shared = [SharedView(scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
         gpu_shared = [GpuSharedView(device, scene.pyramid, mip, *view) for mip, view in enumerate(views, start=1)]
         for one in (backend, gpu):
@@ -75,12 +76,13 @@ class Case:
     def error(self, *, codes=None, stored=None) -> float:
         return self.points.error(self.blend(codes=codes, stored=stored))
 
-    def improved(self, *, palettes_too: bool, times: int = 1):
+    def improved(self, *, codebooks_too: bool, times: int = 1):
         """(stored of the CPU, of the GPU)."""
         stored, gpu_stored = deepcopy(self.stored), copied(self.gpu_stored)
         for _ in range(times):
-            refine_features.refine_features(self.points, self.blend(stored=stored), stored, books_too=palettes_too)
-            improve_features(self.gpu_samples, self.gpu_blend(stored=gpu_stored), gpu_stored, palettes_too=palettes_too)
+            refine_features.refine_features(self.points, self.blend(stored=stored), stored, codebooks_too=codebooks_too)
+            gpu_blend = self.gpu_blend(stored=gpu_stored)
+            gpu_features.refine_features(self.gpu_samples, gpu_blend, gpu_stored, codebooks_too=codebooks_too)
         return stored, gpu_stored
 
 
@@ -153,9 +155,9 @@ def test_batches_hold_everybody_once_and_no_neighbours():
 
 def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
     case = Case(17, count=80, size=(50, 40), sigma=(0.4, 2.0))
-    pairs, (_, firsts) = case.gpu_samples.pairs, gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
-    value, _ = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, 80)
-    row, column, near = gstex.encode.ops.cuda.refine._without_small(DEVICE, pairs.row, pairs.column, value)
+    pairs, (_, firsts) = case.gpu_samples.pairs, gpu_features.equal_channels(case.gpu_samples)
+    value, _ = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, 80)
+    row, column, near = gpu_features.without_small(DEVICE, pairs.row, pairs.column, value)
     assert near.shape == (len(firsts), len(column))
     dense, kept = np.zeros((len(firsts), 80, 80)), np.zeros((80, 80), bool)
     dense[:, np.repeat(np.arange(80), np.diff(pairs.row)), pairs.column] = value
@@ -191,23 +193,23 @@ def test_more_colours_than_a_look_holds():
 
 @pytest.mark.parametrize("repeat", [False, True])
 @pytest.mark.parametrize("kind", [{"channel_bits": 3}, *PALETTES])
-@pytest.mark.parametrize("palettes_too", [False, True])
-def test_features_become_as_good_as_on_the_cpu(kind, palettes_too, repeat):
+@pytest.mark.parametrize("codebooks_too", [False, True])
+def test_features_become_as_good_as_on_the_cpu(kind, codebooks_too, repeat):
     """Other orders end elsewhere, not worse on average; measured: within 2 % of each gain."""
     gains = []
     for seed in range(3):
         case = Case(seed, repeat=repeat, **kind)
         before = case.error()
-        expected, found = case.improved(palettes_too=palettes_too)
+        expected, found = case.improved(codebooks_too=codebooks_too)
         gains.append([before - case.error(stored=stored) for stored in (expected, found)])
     assert min(gains)[1] > 0
     expected, found = np.sum(gains, axis=0)
     assert found > 0.95 * expected
 
 
-@pytest.mark.parametrize("palettes_too", [False, True])
+@pytest.mark.parametrize("codebooks_too", [False, True])
 @pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
-def test_no_sweep_raises_the_error(kind, palettes_too):
+def test_no_sweep_raises_the_error(kind, codebooks_too):
     """Again and again, from what is random and from what is good already; it comes to rest."""
     case = Case(5, **kind)
     rng = np.random.default_rng(6)
@@ -216,7 +218,8 @@ def test_no_sweep_raises_the_error(kind, palettes_too):
     stored.entries[:] = rng.integers(0, stored.sizes, stored.entries.shape)
     errors = [case.error(stored=stored)]
     for _ in range(4):
-        improve_features(case.gpu_samples, case.gpu_blend(stored=stored), stored, palettes_too=palettes_too)
+        blend = case.gpu_blend(stored=stored)
+        gpu_features.refine_features(case.gpu_samples, blend, stored, codebooks_too=codebooks_too)
         errors.append(case.error(stored=stored))
         assert (stored.codes <= stored.last).all() and (stored.entries < stored.sizes).all()
     assert all(b <= a * (1 + 1e-6) for a, b in pairwise(errors))
@@ -226,8 +229,8 @@ def test_no_sweep_raises_the_error(kind, palettes_too):
 @pytest.mark.parametrize("kind", [{"channel_bits": 3}, *PALETTES])
 def test_features_end_where_no_single_code_lowers_the_error(kind):
     case = Case(4, count=24, **kind)
-    _, stored = case.improved(palettes_too=True)
-    improve_features(case.gpu_samples, case.gpu_blend(stored=stored), stored, palettes_too=False)
+    _, stored = case.improved(codebooks_too=True)
+    gpu_features.refine_features(case.gpu_samples, case.gpu_blend(stored=stored), stored, codebooks_too=False)
     after = case.error(stored=stored)
 
     def assert_no_better(field, at, value):
@@ -250,8 +253,8 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
     case = Case(7, palette_bits=(3, 2))
     quadratic, group, unit = _quadratic(case)
     row, column, value, _ = quadratic
-    _, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
-    _, gradient = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    _, firsts = gpu_features.equal_channels(case.gpu_samples)
+    _, gradient = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     dense = np.zeros((len(firsts), len(case.codes), len(case.codes)))
     dense[:, np.repeat(np.arange(len(case.codes)), np.diff(row)), column] = value
     step = case.gpu_stored.step.astype(np.float64)
@@ -267,7 +270,7 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
                     best = np.clip(expected[k, c] + np.rint(-slope[k] / (2 * matrix[k, k] * step[c])), 0, 255)
                     slope += 2 * (best - expected[k, c]) * step[c] * matrix[k]
                     expected[k, c] = best
-        gstex.encode.ops.cuda.refine._move_bytes(case.gpu_samples, quadratic, len(firsts), group, step, unit, gradient,
+        gpu_features.move_bytes(case.gpu_samples, quadratic, len(firsts), group, step, unit, gradient,
                                       case.gpu_stored, p, size)  # fmt: skip
         assert (case.gpu_stored.palettes != before).any()
         np.testing.assert_array_equal(case.gpu_stored.palettes[first : first + size], expected)
@@ -275,8 +278,8 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
 
 
 def _quadratic(case: Case):
-    group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
-    value, _ = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
+    group, firsts = gpu_features.equal_channels(case.gpu_samples)
+    value, _ = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     pairs = case.gpu_samples.pairs
     unit = np.full(1, 2.0**40)
     return (pairs.row, pairs.column, value, np.int64(len(pairs.column))), group, unit
@@ -286,12 +289,12 @@ def _quadratic(case: Case):
 def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     """Against the blend itself: the error is a quadratic in the features, known by its values. With tiny textures, in
     which a tile sees several images of a Gaussian."""
-    monkeypatch.setattr(gstex.encode.ops.cuda.refine, "_CHUNK", chunk)
+    monkeypatch.setattr(gpu_features, "_CHUNK", chunk)
     for size, repeat in [((28, 20), False), ((5, 3), True)]:
         case = Case(8, count=12, size=size, repeat=repeat)
         samples, features = case.gpu_samples, case.stored.values()
-        group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
-        value, gradient = gstex.encode.ops.cuda.refine._products(case.gpu_samples, case.gpu_blend(), firsts, 12)
+        group, firsts = gpu_features.equal_channels(case.gpu_samples)
+        value, gradient = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, 12)
         if repeat:
             tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
             assert len(np.unique(np.stack([tiles, samples.gaussian]), axis=1).T) < len(tiles)
@@ -316,14 +319,14 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
 
 def test_channels_that_count_alike_share_products():
     case = Case(10, channels=4)
-    assert gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
+    assert gpu_features.equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
     case.gpu_samples.importance[:, 2] = case.gpu_samples.importance[:, 0]
     for planes in case.points.importance:
         planes[2] = planes[0]
-    group, firsts = gstex.encode.ops.cuda.refine._equal_channels(case.gpu_samples)
+    group, firsts = gpu_features.equal_channels(case.gpu_samples)
     assert (group.tolist(), firsts.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
     before = case.error()
-    expected, found = (before - case.error(stored=stored) for stored in case.improved(palettes_too=True))
+    expected, found = (before - case.error(stored=stored) for stored in case.improved(codebooks_too=True))
     assert found > 0.95 * expected > 0
 
 
@@ -333,7 +336,7 @@ def test_what_does_not_count_does_not_move():
     case.gpu_samples.importance[:, 1] = 0
     case.gpu_stored.step[2] = 0
     stored = copied(case.gpu_stored)
-    improve_features(case.gpu_samples, case.gpu_blend(), stored, palettes_too=True)
+    gpu_features.refine_features(case.gpu_samples, case.gpu_blend(), stored, codebooks_too=True)
     np.testing.assert_array_equal(stored.palettes[:, 1:], case.gpu_stored.palettes[:, 1:])
     assert (stored.palettes[:, 0] != case.gpu_stored.palettes[:, 0]).any()
 
@@ -341,7 +344,7 @@ def test_what_does_not_count_does_not_move():
     hidden = np.arange(len(case.codes)) % 4 == 0
     samples = case.gpu_samples.only(~hidden[case.gpu_samples.gaussian])
     stored = copied(case.gpu_stored)
-    improve_features(samples, case.gpu_blend(), stored, palettes_too=True)
+    gpu_features.refine_features(samples, case.gpu_blend(), stored, codebooks_too=True)
     np.testing.assert_array_equal(stored.entries[hidden], case.gpu_stored.entries[hidden])
     assert (stored.entries != case.gpu_stored.entries).any()
 
@@ -363,9 +366,9 @@ def test_stored_features_are_those_of_the_cpu():
 
 
 def moved_codes(case, samples, quantiser=None):
-    """(codes after improve_geometry, the blend that followed)."""
+    """(codes after refine_geometry, the blend that followed)."""
     codes, blend = case.codes.copy(), case.gpu_blend()
-    improve_geometry(samples, blend, case.gpu_quantiser, codes, case.gpu_stored.values(), SIGMA_MIN)
+    refine_geometry_on_gpu(samples, blend, case.gpu_quantiser, codes, case.gpu_stored.values(), SIGMA_MIN)
     return codes, blend
 
 
@@ -437,7 +440,7 @@ def test_results_do_not_depend_on_the_order_of_threads():
     for order in (0, 1, 5):
         case = Case(15, palette_bits=(3, 2), channel_bits=2, device=HostDevice(order=order))
         stored = case.gpu_stored
-        improve_features(case.gpu_samples, case.gpu_blend(), stored, palettes_too=True)
+        gpu_features.refine_features(case.gpu_samples, case.gpu_blend(), stored, codebooks_too=True)
         codes, blend = moved_codes(case, case.gpu_samples)
         pairs = case.gpu_samples.pairs
         batches = find_batches(case.gpu_samples.device, pairs.row, pairs.column)
@@ -450,6 +453,6 @@ def test_results_do_not_depend_on_the_order_of_threads():
 def test_any_number_of_channels(channels):
     case = Case(16, channels=channels, count=30, palette_bits=(3,), channel_bits=2)
     before = case.error()
-    _, stored = case.improved(palettes_too=True)
+    _, stored = case.improved(codebooks_too=True)
     codes, _ = moved_codes(case, case.gpu_samples)
     assert case.error(stored=stored) < before and case.error(codes=codes) < before

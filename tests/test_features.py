@@ -73,10 +73,10 @@ class Case:
         image = blend(*parameters, pyramid, placement, torch.tensor(np.stack([x.ravel(), y.ravel()], axis=1)))
         return float((scene.importance * (image.numpy().reshape(scene.target.shape) - scene.target) ** 2).sum())
 
-    def improved(self, *, books_too: bool, times: int = 1) -> StoredFeatures:
+    def improved(self, *, codebooks_too: bool, times: int = 1) -> StoredFeatures:
         stored = deepcopy(self.stored)
         for _ in range(times):
-            refine_features(self.points, self.blend(stored), stored, books_too=books_too)
+            refine_features(self.points, self.blend(stored), stored, codebooks_too=codebooks_too)
         return stored
 
 
@@ -152,8 +152,8 @@ def test_what_was_stored_is_stored_again():
 def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
     """Few Gaussians over each other: every code is tried, given all others."""
     case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
-    for books_too in (False, True):
-        stored = case.improved(books_too=books_too)
+    for codebooks_too in (False, True):
+        stored = case.improved(codebooks_too=codebooks_too)
         assert case.true_error(stored) < case.true_error(case.stored)
         for g, c in product(range(6), range(2)):
             errors = []
@@ -167,7 +167,7 @@ def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
 @pytest.mark.parametrize("channel_bits", [1, 3])
 def test_one_gaussian_takes_the_best_code_there_is(channel_bits):
     case = Case(3, count=1, channels=2, size=(6, 5), channel_bits=channel_bits)
-    stored = case.improved(books_too=False)
+    stored = case.improved(codebooks_too=False)
     errors = {}
     for codes in product(range(2**channel_bits), repeat=2):
         trial = deepcopy(case.stored)
@@ -183,14 +183,14 @@ def test_entries_and_bytes_lower_the_true_error(kind, repeat):
         case = Case(seed, repeat=repeat, **kind)
         before = case.true_error(case.stored)
         assert before == pytest.approx(case.error(case.stored), rel=1e-4)
-        entries_alone = case.true_error(case.improved(books_too=False))
-        both = case.true_error(case.improved(books_too=True))
+        entries_alone = case.true_error(case.improved(codebooks_too=False))
+        both = case.true_error(case.improved(codebooks_too=True))
         assert both < 0.9 * entries_alone < 0.9 * 0.9 * before
 
 
 @pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
-@pytest.mark.parametrize("books_too", [False, True])
-def test_no_sweep_raises_the_error(kind, books_too):
+@pytest.mark.parametrize("codebooks_too", [False, True])
+def test_no_sweep_raises_the_error(kind, codebooks_too):
     """From what is random, and from what is good already."""
     case = Case(5, **kind)
     rng = np.random.default_rng(6)
@@ -198,7 +198,7 @@ def test_no_sweep_raises_the_error(kind, books_too):
     case.stored.entries[:] = rng.integers(0, np.diff(case.stored.start), case.stored.entries.shape)
     errors = [case.true_error(case.stored)]
     for times in range(1, 5):
-        errors.append(case.true_error(case.improved(books_too=books_too, times=times)))
+        errors.append(case.true_error(case.improved(codebooks_too=codebooks_too, times=times)))
     assert all(after <= before * (1 + 1e-5) for before, after in pairwise(errors))
     assert errors[1] < 0.5 * errors[0]
 
@@ -206,10 +206,10 @@ def test_no_sweep_raises_the_error(kind, books_too):
 @pytest.mark.parametrize("kind", PALETTES)
 def test_palettes_stay_unless_they_are_asked_for(kind):
     case = Case(7, **kind)
-    left = case.improved(books_too=False)
+    left = case.improved(codebooks_too=False)
     np.testing.assert_array_equal(left.codebooks, case.stored.codebooks)
     assert (left.entries != case.stored.entries).any()
-    moved = case.improved(books_too=True)
+    moved = case.improved(codebooks_too=True)
     assert (moved.codebooks != case.stored.codebooks).any()
     for stored in (left, moved):
         assert stored.codebooks.min() >= 0 and stored.codebooks.max() <= 255
@@ -222,7 +222,7 @@ def test_palettes_stay_unless_they_are_asked_for(kind):
 def test_each_byte_ends_as_the_best_of_all():
     """Of the last palette's last entry in use: nothing changes after it."""
     case = Case(8, count=12, channels=2, size=(9, 7), palette_bits=(2, 2))
-    stored = case.improved(books_too=True, times=3)
+    stored = case.improved(codebooks_too=True, times=3)
     row = stored.start[1] + stored.entries[:, 1].max()
     for c in range(2):
         errors = []
@@ -238,14 +238,14 @@ def test_what_does_not_count_does_not_move():
     case = Case(9, channels=3, palette_bits=(3, 2))
     case.points.importance[0][1] = 0
     case.stored.step[2] = 0
-    stored = case.improved(books_too=True)
+    stored = case.improved(codebooks_too=True)
     np.testing.assert_array_equal(stored.codebooks[:, 1:], case.stored.codebooks[:, 1:])
     assert (stored.codebooks[:, 0] != case.stored.codebooks[:, 0]).any()
 
     case = Case(9, palette_bits=(3, 2))
     hidden = np.arange(len(case.stored.entries)) % 4 == 0
     case.points = case.points.only(~hidden[case.points.lists.gaussian])
-    stored = case.improved(books_too=True)
+    stored = case.improved(codebooks_too=True)
     np.testing.assert_array_equal(stored.entries[hidden], case.stored.entries[hidden])
 
 
@@ -306,8 +306,8 @@ def test_channels_that_count_alike_and_not_alike():
     """The products of shares are shared among channels of equal importance: the result is the same without that."""
     case = Case(10, channels=4, palette_bits=(3, 3))
     case.points.importance[0][2] = case.points.importance[0][0]
-    together = case.improved(books_too=True)
+    together = case.improved(codebooks_too=True)
     case.points.importance[0][2] *= np.float32(1 + 1e-6)
-    apart = case.improved(books_too=True)
+    apart = case.improved(codebooks_too=True)
     assert case.error(together) == pytest.approx(case.error(apart), rel=1e-3)
     assert (together.codebooks == apart.codebooks).mean() > 0.9

@@ -12,8 +12,8 @@ import gstex.encode.compress
 import gstex.encode.uniform_grid
 from gstex import metrics
 from gstex.encode.codebooks import MOST_TABLES
-from gstex.encode.engine import CpuEngine
 from gstex.encode.mip_chain import SHARED
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Task
 from gstex.encode.schedule import stored_features
 from gstex.encode.settings import make_settings

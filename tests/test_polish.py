@@ -103,14 +103,14 @@ def test_points_are_those_of_every_view(case):
         assert found == len(mine)
 
 
-@pytest.mark.parametrize("books_too", [False, True])
-def test_features_end_where_no_single_code_lowers_the_error(case, books_too):
+@pytest.mark.parametrize("codebooks_too", [False, True])
+def test_features_end_where_no_single_code_lowers_the_error(case, codebooks_too):
     """A code is one of a channel's own, or the entry of a palette; given all others."""
     stored = deepcopy(case.stored)
     before = error_of(case)
-    refine_features(case.points, blend_of(case), stored, books_too=books_too)
+    refine_features(case.points, blend_of(case), stored, codebooks_too=codebooks_too)
     # Once more: in the last sweep entries were chosen before the last palette had its last change.
-    refine_features(case.points, blend_of(case, stored=stored), stored, books_too=False)
+    refine_features(case.points, blend_of(case, stored=stored), stored, codebooks_too=False)
     after = error_of(case, stored=stored)
     assert after < 0.99 * before
     assert (stored.codes >= 0).all() and (stored.codes <= stored.last).all()
@@ -135,10 +135,10 @@ def test_features_end_where_no_single_code_lowers_the_error(case, books_too):
 def test_leaving_out_what_hardly_matters_costs_hardly_anything(case):
     everything, near = deepcopy(case.stored), deepcopy(case.stored)
     blend = blend_of(case)
-    refine_features(case.points, blend, everything, books_too=True)
+    refine_features(case.points, blend, everything, codebooks_too=True)
     part = case.points.only(blend.share > LEAST_SHARE)
     assert len(part.lists.gaussian) < len(case.points.lists.gaussian)
-    refine_features(part, blend, near, books_too=True)
+    refine_features(part, blend, near, codebooks_too=True)
     gain = error_of(case) - error_of(case, stored=everything)
     # Each ends in a minimum of its own: 0.976, 1.007 and 1.003 of the gain measured.
     assert error_of(case) - error_of(case, stored=near) > 0.95 * gain

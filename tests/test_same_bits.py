@@ -82,7 +82,7 @@ def _stored(scene, views, share, bits) -> list[np.ndarray]:
     for _ in range(2):
         blend = points.blend(quantiser.decode(geometry), stored.values(), scene.background)
         made += [blend.total.copy(), blend.out.copy(), blend.share, np.float64(points.error(blend))]
-        refine_features(points, blend, stored, books_too=True)
+        refine_features(points, blend, stored, codebooks_too=True)
         blend = points.blend(quantiser.decode(geometry), stored.values(), scene.background)
         refine_geometry(points, blend, quantiser, geometry, stored.values(), 0.2)
     return [*made, geometry, stored.codebooks, stored.entries, stored.codes]

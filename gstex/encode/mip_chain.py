@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gstex.encode.engine import CpuEngine, MakeEngine
+from gstex.encode.engine import MakeEngine
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import fit_mip
 from gstex.encode.settings import Settings

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from gstex.encode.codebooks import best_codebooks
-from gstex.encode.engine import CpuEngine, MakeEngine
+from gstex.encode.engine import MakeEngine
 from gstex.encode.initialise import start_gaussians
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.ops.cpu.codebooks import StoredFeatures
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.problem import Result, Task
 from gstex.encode.quantisation import Coding
@@ -193,7 +194,7 @@ class Schedule:
         first = trainer.step_count
         for n in range(1, rounds + 1):
             near, blend = trainer.points(partial(quantiser.decode, geometry), stored)
-            trainer.engine.improve_features(near, blend(), stored, palettes_too=not self.task.above)
+            trainer.engine.refine_features(near, blend(), stored, codebooks_too=not self.task.above)
             if n % PUSH_EVERY == 1:
                 self.maps.push(trainer.errors(quantiser.decode(geometry), stored.values()))
             until = first + (self.settings.steps - first) * n // rounds
@@ -209,14 +210,14 @@ class Schedule:
         s, trainer, engine = self.settings, self.trainer, self.trainer.engine
         if not s.polish:
             return
-        books_too = not self.task.above
+        codebooks_too = not self.task.above
         for _ in range(s.polish):
             trainer.progress("polish", trainer.step_count, trainer.mse)
             near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
-            engine.improve_features(near, blend(), stored, palettes_too=books_too)
-            engine.improve_geometry(near, blend(), quantiser, geometry, stored.values())
+            engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
+            engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())
         near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
-        engine.improve_features(near, blend(), stored, palettes_too=books_too)
+        engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
 
 
 def stored_features(mip: Result) -> StoredFeatures:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid, make_pyramid
-from gstex.encode.engine import NO_JITTER, CpuEngine, MakeEngine
+from gstex.encode.engine import NO_JITTER, MakeEngine
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
 from gstex.encode.parameters import Parameters
@@ -91,7 +92,7 @@ class Trainer:
     def list_tiles(self, geometry: Any) -> None:
         """List what the tiles see of Gaussians in the present cells."""
         self.follow(wait=True)
-        self.engine.list_entries(self.placement, geometry)
+        self.engine.list_tiles(self.placement, geometry)
 
     # -- what counts
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_error
-from gstex.encode.engine import CpuEngine, MakeEngine
+from gstex.encode.engine import MakeEngine
 from gstex.encode.map_balance import MapBalance
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Task
 from gstex.encode.quantisation import LN2, Coding
 from gstex.encode.rate_control import RateControl
@@ -147,7 +148,7 @@ class UniformGrid:
         stored = trainer.engine.store(coding, trainer.placement, p.features)
         near, blend = trainer.points(lambda: p.geometry, stored)
         for _ in range(2):
-            trainer.engine.improve_features(near, blend(), stored, palettes_too=True)
+            trainer.engine.refine_features(near, blend(), stored, codebooks_too=True)
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)
         errors = trainer.errors(p.geometry, stored.values())
         words = RateControl(trainer).words(coding)

@@ -122,8 +122,8 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
                                 near_start.data(), near.data(), product.data(), slope.data());
 }
 
-// Lowers the error by other entries and codes, and bytes of the codebooks if `books_too`, in place.
-static void refine_features(nb::object points, nb::object blend, nb::object stored, bool books_too, int most_sweeps,
+// Lowers the error by other entries and codes, and bytes of the codebooks if `codebooks_too`, in place.
+static void refine_features(nb::object points, nb::object blend, nb::object stored, bool codebooks_too, int most_sweeps,
                             float small) {
     Arrays arrays;
     int64_t count;
@@ -171,7 +171,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
             ops().sweep_features(SweepFeatures{equations, view, batches.members.data() + batches.start[b],
                                                batches.start[b + 1] - batches.start[b], own.data(), stale.data(),
                                                entries, codes, &moved});
-        if (books_too) {
+        if (codebooks_too) {
             for (int p = 0; p < books.count(); ++p) {
                 ops().follow_gradient(FollowGradient{equations, count});
                 base = whole;

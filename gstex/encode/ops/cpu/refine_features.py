@@ -17,9 +17,9 @@ MOST_SWEEPS = 30
 SMALL = 1e-4
 
 
-def refine_features(points: SamplePoints, blend: Blend, stored: StoredFeatures, *, books_too: bool) -> None:
+def refine_features(points: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool) -> None:
     """Lower the error by other entries and codes, in place.
 
-    blend: of the points at these features. books_too: the bytes of the codebooks change as well.
+    blend: of the points at these features. codebooks_too: the bytes of the codebooks change as well.
     """
-    _core.refine_features(points, blend, stored, books_too, MOST_SWEEPS, SMALL)
+    _core.refine_features(points, blend, stored, codebooks_too, MOST_SWEEPS, SMALL)

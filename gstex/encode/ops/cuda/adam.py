@@ -19,7 +19,7 @@ class Knobs:
     """The numbers of the present step.
 
     now: float32 [5]: jitter x and y, factor of the rates, the two corrections of Adam. jitter: float32 [2], a view of
-    it for GpuBackend.step. Both stay where they are.
+    it for GpuView.step. Both stay where they are.
     """
 
     def __init__(self, device: Device, beta1: float, beta2: float):

@@ -1,17 +1,63 @@
-"""Palettes trained on the GPU: `train` of gstex/encode/ops/cpu/codebooks.py for arrays of a device."""
+"""Codebooks on the GPU: what is stored of features, and how codebooks are trained. See ops/cpu/codebooks.py."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.codebooks import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
+from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.tile_lists import bounds_of
+from gstex.encode.quantisation import Coding
 
-__all__ = ["train"]
+__all__ = ["GpuStored", "store", "train"]
 
 _THREADS = 128
+
+
+@dataclass
+class GpuStored:
+    """Features as a file has them; see StoredFeatures of the CPU.
+
+    lo, step: float32 [C]. last: int32 [C], the largest codes. sizes: entries of every palette, on the host.
+    palettes: uint8 [K, C], all of them one after the other. start: int32 [P + 1]. entries: uint32 [N, P].
+    codes: uint32 [N, C].
+    """
+
+    device: Device
+    lo: Any
+    step: Any
+    last: Any
+    sizes: tuple[int, ...]
+    palettes: Any
+    start: Any
+    entries: Any
+    codes: Any
+
+    def into(self, coding: Coding) -> Coding:
+        """The coding with these palettes."""
+        host = np.array(self.device.to_host(self.palettes))
+        return replace(coding, palettes=tuple(np.split(host, np.cumsum(self.sizes)[:-1]))) if self.sizes else coding
+
+    def whole(self) -> Any:
+        """The numbers of steps, int32 [N, C]."""
+        rows = self.palettes[self.start[:-1] + self.entries.astype(np.int32)]
+        return self.codes.astype(np.int32) + rows.sum(axis=1, dtype=np.int32)
+
+    def values(self) -> Any:
+        """The features, float32 [N, C]."""
+        return self.lo + self.whole().astype(np.float32) * self.step
+
+
+def store(quantiser: GpuQuantiser, features: Any) -> GpuStored:
+    """The nearest to features float32 [N, C] that the quantiser's coding, with its palettes, can store."""
+    entries = quantiser.choose_entries(features)
+    codes, _ = quantiser.round_features(features, entries)
+    sizes = tuple(len(palette) for palette in quantiser.coding.palettes)
+    return GpuStored(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(),
+                     quantiser.first, entries, codes)  # fmt: skip
 
 
 def train(

@@ -15,14 +15,15 @@ from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.engine import NO_JITTER, rates
 from gstex.encode.ops.cuda import cell_pyramid
 from gstex.encode.ops.cuda.adam import Knobs, adam
-from gstex.encode.ops.cuda.codebooks import train
+from gstex.encode.ops.cuda.codebooks import GpuStored, store, train
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
-from gstex.encode.ops.cuda.refine import GpuStored, improve_features, improve_geometry, store
+from gstex.encode.ops.cuda.refine_features import refine_features
+from gstex.encode.ops.cuda.refine_geometry import refine_geometry
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamples, collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
-from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task
 from gstex.encode.quantisation import Coding
@@ -62,7 +63,7 @@ class GpuEngine:
 
     def set_pyramid(self, pyramid: Pyramid) -> None:
         self.pyramid = pyramid
-        self.view = GpuBackend(pyramid, self._device)
+        self.view = GpuView(pyramid, self._device)
         self.view.set_target(self._image, self._importance)
         self.shared = [GpuSharedView(self._device, pyramid, mip, *v) for mip, v in enumerate(self._shared, start=1)]
         self._mse: Follower | None = None  # begins with the first step
@@ -75,7 +76,7 @@ class GpuEngine:
             placement = cell_pyramid.place(device, pyramid, geometry, placement[:, 0])
         return placement
 
-    def list_entries(self, placement: Any, geometry: Any) -> None:
+    def list_tiles(self, placement: Any, geometry: Any) -> None:
         self.view.place(placement, geometry)
         for view in self.shared:
             view.place(placement, geometry)
@@ -152,10 +153,10 @@ class GpuEngine:
         weights = [view_weight(mse, float(view.mse)) * self._samples / view.samples for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
 
-    def improve_features(self, samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, palettes_too: bool) -> None:
-        improve_features(samples, blend, stored, palettes_too=palettes_too)
+    def refine_features(self, samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, codebooks_too: bool) -> None:
+        refine_features(samples, blend, stored, codebooks_too=codebooks_too)
 
-    def improve_geometry(
+    def refine_geometry(
         self, samples: GpuSamples, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any
     ) -> None:
-        improve_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)
+        refine_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)

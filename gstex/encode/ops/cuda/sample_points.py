@@ -12,7 +12,7 @@ from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.sample_points import BETWEEN
 from gstex.encode.ops.cuda.pairs import Pairs, find_pairs
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
-from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.ops.cuda.view import GpuView
 from gstex.errors import DeviceError
 
 __all__ = ["GpuBlend", "GpuSamples", "collect"]
@@ -106,7 +106,7 @@ class GpuSamples:
 
 
 def collect(
-    backend: GpuBackend, shared: Sequence[GpuSharedView], jitter: float, weights: Sequence[float]
+    backend: GpuView, shared: Sequence[GpuSharedView], jitter: float, weights: Sequence[float]
 ) -> GpuSamples:
     """The points of a fit, as the backends have them placed.
 
@@ -120,19 +120,19 @@ def collect(
     parts += [_part(view.backend, None, weight) for view, weight in zip(shared, weights, strict=True)]
     backends = [backend] * own + [view.backend for view in shared]
     seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
-    entries = [len(b.entries.gaussian) for b in backends]
+    entries = [len(b.lists.gaussian) for b in backends]
     if sum(entries) > _MOST:
         raise DeviceError(f"GPU fit: {sum(entries)} entries of tiles to polish, at most {_MOST} can be listed; "
                           "use fewer Gaussians, or --device cpu")  # fmt: skip
-    starts = [b.entries.start[:-1] + np.int32(sum(entries[:i])) for i, b in enumerate(backends)]
+    starts = [b.lists.start[:-1] + np.int32(sum(entries[:i])) for i, b in enumerate(backends)]
     return GpuSamples(
         device=device,
         view=xp.asarray(np.repeat(np.arange(len(parts), dtype=np.int32), [len(origin) for origin, _, _ in parts])),
         origin=xp.asarray(np.concatenate([origin for origin, _, _ in parts])),
         start=xp.concatenate([*starts, xp.full(1, sum(entries), np.int32)]),
-        gaussian=xp.concatenate([b.entries.gaussian for b in backends]),
-        image=xp.concatenate([b.entries.image for b in backends]),
-        faded=xp.concatenate([b.entries.faded for b in backends]),
+        gaussian=xp.concatenate([b.lists.gaussian for b in backends]),
+        image=xp.concatenate([b.lists.image for b in backends]),
+        faded=xp.concatenate([b.lists.faded for b in backends]),
         target=xp.concatenate([target for _, target, _ in parts]),
         importance=xp.concatenate([importance for _, _, importance in parts]),
         extent=xp.asarray(np.stack([b.extent for b in backends])),
@@ -143,10 +143,10 @@ def collect(
     )
 
 
-def _part(backend: GpuBackend, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
+def _part(backend: GpuView, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
     """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as the CPU has them."""
     xp, across = backend.device.xp, backend.across
-    number = np.arange(len(backend.entries.start) - 1)
+    number = np.arange(len(backend.lists.start) - 1)
     corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)
     corner += np.float32(0.5)
     factor = np.float32(weight)

@@ -9,7 +9,7 @@ from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.sums import Follower
-from gstex.encode.ops.cuda.view import GpuBackend
+from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.shared_mips import LIMIT, WEIGHT, filter_sigma
 
 __all__ = ["GpuSharedView"]
@@ -27,7 +27,7 @@ class GpuSharedView:
         self.samples = float(importance.sum(dtype=np.float64)) or 1.0
         self.scale = np.array([width / whole.width, height / whole.height], np.float32)
         self.filter = filter_sigma(mip)
-        self.backend = GpuBackend(
+        self.backend = GpuView(
             replace(whole, width=width, height=height), device, scale=self.scale.tolist(), filter_sigma=self.filter
         )
         self.backend.set_target(image, importance)

@@ -10,16 +10,16 @@ from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.errors import DeviceError
 
-__all__ = ["Entries", "bounds_of", "find_entries", "tile_counts"]
+__all__ = ["TileLists", "bounds_of", "find_tile_lists", "tile_counts"]
 
 _WARPS = 4  # of a block of encode/tile_lists.cu
-# Entries are numbered in int32.
+# TileLists are numbered in int32.
 _MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Entries:
-    """Entries of every tile in CSR form, tiles row by row, in the order of the CPU's; arrays of the device.
+class TileLists:
+    """TileLists of every tile in CSR form, tiles row by row, in the order of the CPU's; arrays of the device.
 
     start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2], shift in whole textures (x, y).
     faded: bool [E], whether the fade of the 3x3 block is below 1 somewhere in the tile.
@@ -41,9 +41,9 @@ def tile_counts(width: int, height: int) -> tuple[int, int]:
     return -(-width // TILE), -(-height // TILE)
 
 
-def find_entries(
+def find_tile_lists(
     device: Device, pyramid: Pyramid, placement: Any, derived: Any, where: Any, *, margin: float
-) -> Entries:
+) -> TileLists:
     """List the entries of all tiles.
 
     The host waits for the GPU twice, to learn the sizes of arrays.
@@ -100,7 +100,7 @@ def find_entries(
     slot = xp.empty(len(gaussian), np.int32)
     slot[by_gaussian] = xp.arange(len(gaussian), dtype=np.int32)
     by_start = bounds_of(device, gaussian[by_gaussian], len(placement))
-    return Entries(_starts(xp, kept, np.int32), gaussian, image, faded, by_gaussian, by_start, slot)
+    return TileLists(_starts(xp, kept, np.int32), gaussian, image, faded, by_gaussian, by_start, slot)
 
 
 def _starts(xp: Any, counts: Any, dtype: type) -> Any:

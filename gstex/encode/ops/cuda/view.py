@@ -14,9 +14,9 @@ from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.sums import ColumnSums
-from gstex.encode.ops.cuda.tile_lists import Entries, find_entries, tile_counts
+from gstex.encode.ops.cuda.tile_lists import TileLists, find_tile_lists, tile_counts
 
-__all__ = ["GpuBackend"]
+__all__ = ["GpuView"]
 
 POINTS = TILE * TILE
 # As in the sources: warps of a block of encode/blend.cu and encode/removal_cost.cu, threads of a block for a
@@ -26,7 +26,7 @@ _WARPS, _REMOVAL_WARPS, _LONG_THREADS = 4, 2, 256
 _LONG = 1024
 
 
-class GpuBackend:
+class GpuView:
     """Evaluates a set of Gaussians against a target image, with gradients.
 
     As encode.ops.cpu.view.CpuView, call by call; every array that goes in or comes out is one of `device.xp`. What
@@ -59,7 +59,7 @@ class GpuBackend:
         self._still = xp.zeros(2, np.float32)
         self._jitter = self._still  # of the last step or render
         self._uploaded = xp.zeros(2, np.float32)
-        self.entries: Entries  # set by place
+        self.lists: TileLists  # set by place
 
     # -- pictures
 
@@ -114,11 +114,11 @@ class GpuBackend:
         self._count = count
         self._derived = xp.empty((count, 8), np.float32)
         self._derive(geometry)
-        self.entries = find_entries(self.device, self._pyramid, placement, self._derived, self.where, margin=margin)
-        rows = self.entries.by_gaussian_start
+        self.lists = find_tile_lists(self.device, self._pyramid, placement, self._derived, self.where, margin=margin)
+        rows = self.lists.by_gaussian_start
         self._long = xp.flatnonzero(rows[1:] - rows[:-1] > _LONG).astype(np.int32)
-        self._entry_sums = xp.empty((len(self.entries.gaussian), self._row), np.float32)
-        self._entry_pairs = xp.empty((len(self.entries.gaussian), 2), np.float32)
+        self._entry_sums = xp.empty((len(self.lists.gaussian), self._row), np.float32)
+        self._entry_pairs = xp.empty((len(self.lists.gaussian), 2), np.float32)
         self._pairs = xp.empty((count, 2), np.float64)
         self._v_geometry = xp.empty((count, 6), np.float32)
         self._v_features = xp.empty((count, self.channels), np.float32)
@@ -188,7 +188,7 @@ class GpuBackend:
             self._image, self._importance, self._repeat, self._entry_pairs, self._error,
         )  # fmt: skip
         self._kernel("encode/gather.cu", "fit_sum_pairs")(
-            _blocks(self._count, 4), (128,), self.entries.by_gaussian_start, self._entry_pairs, np.int32(self._count),
+            _blocks(self._count, 4), (128,), self.lists.by_gaussian_start, self._entry_pairs, np.int32(self._count),
             self._pairs,
         )  # fmt: skip
         return self._pairs[:, 0], self._pairs[:, 1] / self.channels, self._error
@@ -199,14 +199,14 @@ class GpuBackend:
         return lambda *args: kernel(grid, (32 * _WARPS,), *args)
 
     def _scene(self, features: Any, background: Any) -> tuple[Any, ...]:
-        e = self.entries
+        e = self.lists
         return (e.start, e.gaussian, e.image, e.faded, e.slot, self._derived, self.where, features, background,
                 self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
 
     def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any]:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
         weight = self._one if weight is None else weight
-        start, add = self.entries.by_gaussian_start, np.int32(add_to is not None)
+        start, add = self.lists.by_gaussian_start, np.int32(add_to is not None)
         common = start, self._entry_sums, geometry, self._derived, *self._seen, weight, add
         self._kernel("encode/gather.cu", "fit_gather")(
             _blocks(self._count, 4), (128,), *common, np.int32(_LONG), np.int32(self._count), v_geometry, v_features

@@ -1,86 +1,40 @@
-"""Better codes for what a fit has trained, on the GPU.
+"""Better stored features, on the GPU: cuda/encode/refine_features.cu.
 
 What the CPU does one Gaussian after the other is done in batches of Gaussians that have nothing to do with each other,
 so that the results are as good, and the same every time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.refine_features import MOST_SWEEPS, SMALL
-from gstex.encode.ops.cpu.refine_geometry import MOVES
+from gstex.encode.ops.cuda.codebooks import GpuStored
 from gstex.encode.ops.cuda.pairs import find_batches
-from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamples
 from gstex.encode.ops.cuda.tile_lists import bounds_of
-from gstex.encode.quantisation import Coding
 
-__all__ = ["GpuStored", "improve_features", "improve_geometry", "store"]
+__all__ = ["equal_channels", "move_bytes", "products", "refine_features", "without_small"]
 
 _WARPS = 4  # of a block of encode/refine_features.cu
-_SLOPE_THREADS, _BYTE_THREADS, _MOVE_THREADS = 128, 256, 128
+_SLOPE_THREADS, _BYTE_THREADS = 128, 256
 # Tiles whose weights are held at a time.
 _CHUNK = 2**14
 
 
-@dataclass
-class GpuStored:
-    """Features as a file has them; see StoredFeatures of the CPU.
-
-    lo, step: float32 [C]. last: int32 [C], the largest codes. sizes: entries of every palette, on the host.
-    palettes: uint8 [K, C], all of them one after the other. start: int32 [P + 1]. entries: uint32 [N, P].
-    codes: uint32 [N, C].
-    """
-
-    device: Device
-    lo: Any
-    step: Any
-    last: Any
-    sizes: tuple[int, ...]
-    palettes: Any
-    start: Any
-    entries: Any
-    codes: Any
-
-    def into(self, coding: Coding) -> Coding:
-        """The coding with these palettes."""
-        host = np.array(self.device.to_host(self.palettes))
-        return replace(coding, palettes=tuple(np.split(host, np.cumsum(self.sizes)[:-1]))) if self.sizes else coding
-
-    def whole(self) -> Any:
-        """The numbers of steps, int32 [N, C]."""
-        rows = self.palettes[self.start[:-1] + self.entries.astype(np.int32)]
-        return self.codes.astype(np.int32) + rows.sum(axis=1, dtype=np.int32)
-
-    def values(self) -> Any:
-        """The features, float32 [N, C]."""
-        return self.lo + self.whole().astype(np.float32) * self.step
-
-
-def store(quantiser: GpuQuantiser, features: Any) -> GpuStored:
-    """The nearest to features float32 [N, C] that the quantiser's coding, with its palettes, can store."""
-    entries = quantiser.choose_entries(features)
-    codes, _ = quantiser.round_features(features, entries)
-    sizes = tuple(len(palette) for palette in quantiser.coding.palettes)
-    return GpuStored(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(),
-                     quantiser.first, entries, codes)  # fmt: skip
-
-
-def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, palettes_too: bool) -> None:
+def refine_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, codebooks_too: bool) -> None:
     """Lower the error by other entries and codes, in place; see refine_features of the CPU.
 
     blend: of the samples at these features.
     """
     xp, pairs = samples.device.xp, samples.pairs
     count, channels = stored.codes.shape
-    group, firsts = _equal_channels(samples)
+    group, firsts = equal_channels(samples)
     groups = len(firsts)
-    value, gradient = _products(samples, blend, firsts, count)
-    row, column, value = _without_small(samples.device, pairs.row, pairs.column, value)
+    value, gradient = products(samples, blend, firsts, count)
+    row, column, value = without_small(samples.device, pairs.row, pairs.column, value)
     batches = find_batches(samples.device, row, column)
     group = xp.asarray(group)
     step = stored.step.astype(np.float64)
@@ -99,18 +53,18 @@ def improve_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *,
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *quadratic, group, step,
                   gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
                   stored.entries, stored.codes, whole, moved)  # fmt: skip
-        if palettes_too:
+        if codebooks_too:
             for p, size in enumerate(stored.sizes):
                 follow((-(-count // _WARPS),), (32 * _WARPS,), *quadratic, group, step, base, whole, np.int32(count),
                        gradient)  # fmt: skip
                 base[...] = whole
-                _move_bytes(samples, quadratic, groups, group, step, unit, gradient, stored, p, size)
+                move_bytes(samples, quadratic, groups, group, step, unit, gradient, stored, p, size)
                 whole[...] = stored.whole()
         if int(moved[0]) * 1000 <= count * channels:
             break
 
 
-def _equal_channels(samples: GpuSamples) -> tuple[np.ndarray, np.ndarray]:
+def equal_channels(samples: GpuSamples) -> tuple[np.ndarray, np.ndarray]:
     """(int32 [C] the group of every channel, int32 [G] the first channel of every group); channels of a group count in
     the same points. The host waits for the GPU."""
     xp, of = samples.device.xp, samples.importance
@@ -121,7 +75,7 @@ def _equal_channels(samples: GpuSamples) -> tuple[np.ndarray, np.ndarray]:
     return group.astype(np.int32), firsts.astype(np.int32)
 
 
-def _products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
+def products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
     """(float64 [G, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature)."""
     device, xp, pairs = samples.device, samples.device.xp, samples.pairs
     tiles, channels = len(samples.view), samples.channels
@@ -146,7 +100,7 @@ def _products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: i
     return value, gradient
 
 
-def _without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[Any, Any, Any]:
+def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[Any, Any, Any]:
     """(row, column, value) without pairs that hardly overlap, as the CPU leaves them out."""
     xp, count = device.xp, len(row) - 1
     mine = xp.searchsorted(row[1:], xp.arange(len(column), dtype=np.int32), side="right").astype(np.int32)
@@ -162,7 +116,7 @@ def _without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[A
     return bounds_of(device, mine[near], count), column[near], xp.stack([products[near] for products in value])
 
 
-def _move_bytes(
+def move_bytes(
     samples: GpuSamples, quadratic: Sequence[Any], groups: int, group: Any, step: Any, unit: Any, gradient: Any,
     stored: GpuStored, p: int, size: int,
 ) -> None:  # fmt: skip
@@ -182,19 +136,3 @@ def _move_bytes(
     first = sum(stored.sizes[:p])
     palette = stored.palettes[first : first + size]
     move((channels,), (_BYTE_THREADS,), sums, unit, slopes, group, step, np.int32(size), palette, shared=8 * size)
-
-
-def improve_geometry(
-    samples: GpuSamples, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any, sigma_min: float
-) -> None:
-    """Lower the error by moving geometry codes uint32 [N, 6], in place; see refine_geometry of the CPU.
-
-    blend: of the samples at these codes and features [N, C]; its sums follow the moves.
-    """
-    move, pairs = samples.kernel("encode/refine_geometry.cu", "fit_move_codes"), samples.pairs
-    moves = samples.device.xp.asarray(MOVES)
-    for batch in find_batches(samples.device, pairs.row, pairs.column):
-        move((len(batch),), (_MOVE_THREADS,), batch, *samples.arguments(blend.derived), pairs.by_start,
-             pairs.by_gaussian, pairs.tile_of, moves, np.int32(len(samples.seen)), samples.scale, samples.filter,
-             quantiser.placement, *quantiser.meaning[:-1], np.float64(np.log(sigma_min) - 1e-6), samples.target,
-             samples.importance, features, codes, blend.total, blend.out)  # fmt: skip

@@ -1,0 +1,169 @@
+"""The engine of the CPU (encode/engine.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gstex.encode.cell_pyramid import Pyramid, keep_inside, place, thin_out
+from gstex.encode.engine import NO_JITTER, rates
+from gstex.encode.ops.cpu.adam import adam
+from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
+from gstex.encode.ops.cpu.quantisation import Quantiser
+from gstex.encode.ops.cpu.refine_features import refine_features
+from gstex.encode.ops.cpu.refine_geometry import refine_geometry
+from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints, collect
+from gstex.encode.ops.cpu.shared_view import SharedView
+from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.parameters import Parameters
+from gstex.encode.problem import Task
+from gstex.encode.quantisation import Coding
+from gstex.encode.settings import Settings
+
+__all__ = ["CpuEngine"]
+
+
+class CpuEngine:
+    """The engine of the CPU."""
+
+    backend = device = "cpu"
+    xp: Any = np
+
+    def __init__(self, task: Task, settings: Settings, background: np.ndarray):
+        """background: float32 [C]."""
+        self.settings, self.background = settings, background
+        self._task = task
+        self._samples = float(task.importance.sum(dtype=np.float64)) or 1.0
+        self._done: list[tuple[int, float, bool]] = []
+        self._geometry_rate, self._feature_rate = rates(settings, task.image.shape[2])
+
+    def array(self, values: np.ndarray) -> np.ndarray:
+        """Numbers of the schedule as an array of the engine."""
+        return values
+
+    def host(self, values: np.ndarray) -> np.ndarray:
+        """An array of the engine in NumPy."""
+        return values
+
+    # -- where Gaussians are seen
+
+    def set_pyramid(self, pyramid: Pyramid) -> None:
+        """Begin with other cells; nothing is placed."""
+        self.pyramid = pyramid
+        self.view = CpuView(pyramid)
+        self.view.set_target(self._task.image, self._task.importance)
+        self.shared = [SharedView(pyramid, mip, *views) for mip, views in enumerate(self._task.shared, start=1)]
+
+    def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
+
+        level: int32 [N], of the last time.
+        """
+        keep_inside(self.pyramid, geometry, sigma_min=self.settings.sigma_min)
+        placement = place(self.pyramid, geometry, level)
+        if thin_out(self.pyramid, geometry, placement):
+            placement = place(self.pyramid, geometry, placement[:, 0])
+        return placement
+
+    def list_tiles(self, placement: np.ndarray, geometry: np.ndarray) -> None:
+        """Take over levels and cells, and list what every tile has to evaluate."""
+        self.view.place(placement, geometry)
+        for view in self.shared:
+            view.place(placement, geometry)
+
+    # -- what they show, as arrays of NumPy
+
+    def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(cost [N], share [N], error [H, W]), see CpuView.removal_cost."""
+        return self.view.removal_cost(geometry, features, self.background)
+
+    def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """The picture at the texel centres, float32 [H, W, C], over a background float32 [C]."""
+        return self.view.render(geometry, features, background, NO_JITTER)[0]
+
+    # -- steps
+
+    def descend(
+        self, p: Parameters, geometry: np.ndarray, features: np.ndarray, jitter: np.ndarray, between: bool, step: int,
+        rate: float, mse: float, *, fixed_features: bool = False,
+    ) -> None:  # fmt: skip
+        """One Adam step of the parameters with the gradient at (geometry, features).
+
+        jitter: float32 [2]. between: whether the points lie between texels. step: 0 for the first. rate: factor of all
+        rates. mse: of mip 0, in the last steps. fixed_features: those of the parameters stay.
+        """
+        s = self.settings
+        scene = geometry, features, self.background, jitter
+        if s.loss == "l2":
+            loss, *gradients = self.view.step(*scene)
+        else:
+            image, target, importance = self.view.render(*scene)
+            loss = float((importance * (image - target) ** 2).sum(dtype=np.float64))
+            _, v_image = perceptual_loss(image, target, importance)
+            gradients = list(self.view.backward(*scene, v_image))
+        v_geometry, v_features = gradients
+        if self.shared:
+            # One of them a step, in turn, with the weight of all.
+            view = self.shared[step % len(self.shared)]
+            weight = view.weight(mse) * len(self.shared) * self._samples / view.samples
+            view.add_gradient(*scene, s.loss, to=(v_geometry, v_features), weight=weight)
+        m, v, feature_m, feature_v = p.moments
+        betas = s.beta1, s.beta2
+        adam(p.geometry, v_geometry, m, v, self._geometry_rate, rate, betas, step + 1)
+        if not fixed_features:
+            adam(p.features, v_features, feature_m, feature_v, self._feature_rate, rate, betas, step + 1)
+        self._done.append((step, loss, between))
+
+    def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:
+        """(step, squared error, between) of steps that were not told of before; an engine may hold them back for some
+        steps, unless `wait`."""
+        done, self._done = self._done, []
+        return done
+
+    # -- what is stored
+
+    def quantiser(self, coding: Coding, placement: np.ndarray) -> Quantiser:
+        """With keep_inside, encode and decode, for arrays of the engine."""
+        return Quantiser(coding, placement)
+
+    def rounded(self, quantiser: Quantiser, p: Parameters) -> tuple[np.ndarray, np.ndarray]:
+        """(geometry, features) that the nearest codes of the parameters mean, whose centres are first brought back into
+        their cells."""
+        geometry = quantiser.round(p.geometry)
+        # Entries of palettes are chosen after training; rounding to them here cost 1 to 3 dB.
+        features = p.features if quantiser.coding.palette_bits else store(quantiser.coding, p.features).values()
+        return geometry, features
+
+    def codes(self, quantiser: Quantiser, geometry: np.ndarray) -> np.ndarray:
+        """The nearest geometry codes [N, 6], which quantiser.decode and refine_geometry take."""
+        quantiser.keep_inside(geometry)
+        return quantiser.encode(geometry)[0]
+
+    def train(
+        self, values: np.ndarray, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Palettes float32 [2^bits, C] for values [N, C], see codebooks.train."""
+        return train(values, share, bits, rng)[0]
+
+    def store(self, coding: Coding, placement: np.ndarray, features: np.ndarray) -> StoredFeatures:
+        """The nearest to the features that the coding can store."""
+        return store(coding, features)
+
+    def collect(self, jitter: float, mse: float) -> SamplePoints:
+        """All points of the fit, as Gaussians are placed; see sample_points.collect."""
+        return collect(self.view, self.shared, jitter, [v.weight(mse) * self._samples / v.samples for v in self.shared])
+
+    def refine_features(
+        self, samples: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool
+    ) -> None:
+        """Lower the error by other entries, codes and palettes, in place."""
+        refine_features(samples, blend, stored, codebooks_too=codebooks_too)
+
+    def refine_geometry(
+        self, samples: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
+    ) -> None:
+        """Lower the error by other geometry codes, in place."""
+        refine_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)

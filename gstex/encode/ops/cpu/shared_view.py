@@ -1,0 +1,52 @@
+"""Mips that are drawn with the Gaussians of mip 0 (encode/shared_mips.py)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
+from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.shared_mips import filter_sigma, view_weight
+
+__all__ = ["SharedView"]
+
+
+class SharedView(CpuView):
+    """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter.
+
+    samples: sum of its importance. mse: the mean squared error of the last steps, 0 before the first.
+    """
+
+    def __init__(self, whole: Pyramid, mip: int, image: np.ndarray, importance: np.ndarray):
+        """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
+        height, width = image.shape[:2]
+        scale = np.array([width / whole.width, height / whole.height], np.float32)
+        super().__init__(
+            replace(whole, width=width, height=height), scale=scale.tolist(), filter_sigma=filter_sigma(mip)
+        )
+        self.set_target(image, importance)
+        self.samples = float(importance.sum(dtype=np.float64)) or 1.0
+        self.mse = 0.0
+
+    def weight(self, mse: float) -> float:
+        """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
+        return view_weight(mse, self.mse)
+
+    def add_gradient(
+        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, loss: str, *,
+        to: tuple[np.ndarray, np.ndarray], weight: float,
+    ) -> None:  # fmt: skip
+        """Add the gradient of this mip's loss by mip 0's Gaussians to (v_geometry [N, 6], v_features [N, C]).
+
+        loss: 'l2' or 'perceptual'. weight: a factor.
+        """
+        scene = geometry, features, background, jitter
+        if loss == "l2":
+            error, _, _ = self.step(*scene, add_to=to, weight=weight)
+        else:
+            image, target, importance = self.render(*scene)
+            error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
+            _, v_image = perceptual_loss(image, target, importance)
+            self.backward(*scene, v_image, add_to=to, weight=weight)
+        self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)
