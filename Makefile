@@ -1,13 +1,16 @@
 # make demo   install gstex into .venv, compress a sample material, draw the result
 # make test   install what the tests need into .venv-test and run them
+# make test-quick   those of them that need no other compiler, no browser, no window and no whole fit
 # make arm64  the same bytes from a core for arm64, in an emulator: ten minutes
 # make lint   style and types
 
 SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
 
+PYTEST := .venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 NATIVE := $(shell find gstex/native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-.PHONY: demo test arm64 lint clean
+.PHONY: demo test test-quick arm64 lint clean
 
 demo: .venv/installed
 	.venv/bin/python tools/demo.py
@@ -15,7 +18,10 @@ demo: .venv/installed
 test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
-	.venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-quick: .venv-test/installed
+	$(PYTEST) -m "not slow" $(ARGS)
 
 # On this machine, the emulated Python cannot start itself again: tests that do are left out.
 arm64: .venv-test/installed

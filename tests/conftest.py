@@ -6,9 +6,26 @@ from pathlib import Path
 import pytest
 from command import Command
 
+# What `make test-quick` leaves out: compilers, whole fits, browsers, windows.
+SLOW = frozenset((
+    "test_bench_compare", "test_bench_fits", "test_bench_gains", "test_bench_times", "test_compare", "test_cuda_arrays",
+    "test_cuda_compile", "test_cuda_decode", "test_cuda_engine", "test_cuda_fit", "test_cuda_fit_compile",
+    "test_cuda_refine", "test_decoder_c", "test_fit", "test_fit_palettes", "test_glsl", "test_glsl_points",
+    "test_gpu_check", "test_image_gs", "test_material_data", "test_mip_chain", "test_packaging",
+    "test_refine", "test_report", "test_report_browser", "test_samples", "test_sampling", "test_uniform_grid",
+    "test_view", "test_view_window",
+))  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Of several processes that test at once, each has one thread of torch: they would wait for one another."""
+    config.addinivalue_line("markers", "slow: make test-quick leaves it out")
     if hasattr(config, "workerinput"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 

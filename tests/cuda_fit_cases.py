@@ -52,11 +52,11 @@ def run() -> None:
             adam(device, knobs, geometry, v_geometry, *moments, np.ones(6, np.float32))
         keep_inside(device, scene.pyramid, geometry, sigma_min=0.3)
         _codes(device, scene.pyramid, place(device, scene.pyramid, geometry), geometry, scene.features)
-        _polish(device, scene)
+        _refine(device, scene)
     print("done")
 
 
-def _polish(device: HostDevice, scene: Scene):
+def _refine(device: HostDevice, scene: Scene):
     backend = GpuView(scene.pyramid, device)
     backend.set_target(scene.target, scene.importance)
     half = scene.target[::2, ::2].copy()

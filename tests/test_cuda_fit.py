@@ -15,8 +15,8 @@ from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from cuda_host.sanitized import run_sanitized
 from random_gaussians import random_geometry, random_scene, scene_of
-from test_features import tiles_of
 from test_kernels import JITTER, KINDS, STILL, Reference, backend_for, gradient_errors
+from test_refine_features import tiles_of
 
 from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.ops.cpu.shared_view import SharedView
@@ -265,7 +265,7 @@ def test_a_shared_mip_is_that_of_the_cpu(loss):
     cpu.place(scene.placement, scene.geometry)
     gpu = GpuSharedView(DEVICE, scene.pyramid, 1, image, importance)
     gpu.place(scene.placement, scene.geometry)
-    assert (gpu.filter, gpu.samples) == (filter_sigma(1), pytest.approx(cpu.samples))
+    assert (gpu.filter, gpu.importance_sum) == (filter_sigma(1), pytest.approx(cpu.importance_sum))
     mse = Follower(DEVICE, 1e-3)
     for _ in range(2):  # the second time the error of the view counts too
         weight = cpu.weight(1e-3) * 3.0

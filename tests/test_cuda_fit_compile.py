@@ -14,7 +14,7 @@ FILES = ["encode/blend.cu", "encode/gather.cu", "encode/kmeans.cu", "encode/code
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no nvcc on the path and no wheel of NVRTC")
-@pytest.mark.parametrize("channels", [1, 3, 8, 16])
+@pytest.mark.parametrize("channels", [1, 16])
 @pytest.mark.parametrize("file", FILES)
 def test_compiles_for_a_number_of_channels(file, channels, tmp_path):
     assert COMPILER is not None

@@ -23,6 +23,7 @@ def test_a_fit_gives_the_golden_file(name: str) -> None:
     assert golden_fits.digest(name) == EXPECTED[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS[1:], ids=str)
 def test_the_same_files_as_on_another_cpu(way: everywhere.Way) -> None:
     assert json.loads(everywhere.run(way, CODE)) == EXPECTED

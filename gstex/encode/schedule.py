@@ -212,7 +212,7 @@ class Schedule:
             return
         codebooks_too = not self.task.above
         for _ in range(s.polish):
-            trainer.progress("polish", trainer.step_count, trainer.mse)
+            trainer.progress("refine", trainer.step_count, trainer.mse)
             near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
             engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
             engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())

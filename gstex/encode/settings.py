@@ -20,8 +20,8 @@ class Settings:
     loss: 'l2' or 'perceptual'.
     fineness: factor of the root mean square error by which the precision of what is stored is chosen.
     excess: Gaussians beyond the budget until the freeze, as a factor.
-    settle: how often, in the steps after settle_at (a share of all), features are solved in what is stored of them,
-        while the geometry is trained for those; 0 for no such steps.
+    settle: how often, in the steps after settle_at (a share of all), features are solved in what is stored of
+        them, while the geometry is trained for those; 0 for no such steps.
     polish: how often all codes are improved after training (ops/*/refine_features, refine_geometry); 0 leaves them.
     replace_every: steps between two updates of levels, cells and tile lists.
     grid: whether a regular grid is tried too (encode/uniform_grid.py).

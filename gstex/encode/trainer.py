@@ -109,8 +109,7 @@ class Trainer:
         self.channel_weight = weight.astype(np.float64)
         self.follow(wait=True)
         self.importance_sum = float(self.weighted.importance.sum(dtype=np.float64)) or 1.0
-        self.engine = self.parameters.engine = self.make_engine(self.weighted, self.settings, self.background)
-        self.engine.set_pyramid(self.pyramid)
+        self.engine.weigh(self.weighted)
 
     # -- steps
 

@@ -90,7 +90,7 @@ class UniformGrid:
         trainer = self.trainer
         while trainer.step_count < until:
             trainer.step(trainer.parameters.geometry, trainer.parameters.features)
-            trainer.progress("lattice", self._reported, trainer.mse)
+            trainer.progress("grid", self._reported, trainer.mse)
         trainer.follow(wait=True)
 
     def better_bits(self) -> tuple[tuple[int, ...], float]:

@@ -36,7 +36,7 @@ class CpuEngine:
         """background: float32 [C]."""
         self.settings, self.background = settings, background
         self._task = task
-        self._samples = float(task.importance.sum(dtype=np.float64)) or 1.0
+        self._importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
         self._done: list[tuple[int, float, bool]] = []
         self._geometry_rate, self._feature_rate = rates(settings, task.image.shape[2])
 
@@ -56,6 +56,12 @@ class CpuEngine:
         self.view = CpuView(pyramid)
         self.view.set_target(self._task.image, self._task.importance)
         self.shared = [SharedView(pyramid, mip, *views) for mip, views in enumerate(self._task.shared, start=1)]
+
+    def weigh(self, task: Task) -> None:
+        """Go on with other weights of the same pictures, and the pyramid that there is; nothing is placed."""
+        self._task = task
+        self._importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
+        self.set_pyramid(self.pyramid)
 
     def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
@@ -108,7 +114,7 @@ class CpuEngine:
         if self.shared:
             # One of them a step, in turn, with the weight of all.
             view = self.shared[step % len(self.shared)]
-            weight = view.weight(mse) * len(self.shared) * self._samples / view.samples
+            weight = view.weight(mse) * len(self.shared) * self._importance_sum / view.importance_sum
             view.add_gradient(*scene, s.loss, to=(v_geometry, v_features), weight=weight)
         m, v, feature_m, feature_v = p.moments
         betas = s.beta1, s.beta2
@@ -154,16 +160,17 @@ class CpuEngine:
 
     def collect(self, jitter: float, mse: float) -> SamplePoints:
         """All points of the fit, as Gaussians are placed; see sample_points.collect."""
-        return collect(self.view, self.shared, jitter, [v.weight(mse) * self._samples / v.samples for v in self.shared])
+        weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
+        return collect(self.view, self.shared, jitter, weights)
 
     def refine_features(
-        self, samples: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool
+        self, points: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool
     ) -> None:
         """Lower the error by other entries, codes and palettes, in place."""
-        refine_features(samples, blend, stored, codebooks_too=codebooks_too)
+        refine_features(points, blend, stored, codebooks_too=codebooks_too)
 
     def refine_geometry(
-        self, samples: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
+        self, points: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
     ) -> None:
         """Lower the error by other geometry codes, in place."""
-        refine_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)
+        refine_geometry(points, blend, quantiser, codes, features, self.settings.sigma_min)

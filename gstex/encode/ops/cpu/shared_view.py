@@ -15,7 +15,7 @@ __all__ = ["SharedView"]
 class SharedView(CpuView):
     """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter.
 
-    samples: sum of its importance. mse: the mean squared error of the last steps, 0 before the first.
+    importance_sum: of all its values. mse: the mean squared error of the last steps, 0 before the first.
     """
 
     def __init__(self, whole: Pyramid, mip: int, image: np.ndarray, importance: np.ndarray):
@@ -26,7 +26,7 @@ class SharedView(CpuView):
             replace(whole, width=width, height=height), scale=scale.tolist(), filter_sigma=filter_sigma(mip)
         )
         self.set_target(image, importance)
-        self.samples = float(importance.sum(dtype=np.float64)) or 1.0
+        self.importance_sum = float(importance.sum(dtype=np.float64)) or 1.0
         self.mse = 0.0
 
     def weight(self, mse: float) -> float:
@@ -49,4 +49,4 @@ class SharedView(CpuView):
             error = float((importance * (image - target) ** 2).sum(dtype=np.float64))
             _, v_image = perceptual_loss(image, target, importance)
             self.backward(*scene, v_image, add_to=to, weight=weight)
-        self.mse += (0.1 if self.mse else 1.0) * (error / self.samples - self.mse)
+        self.mse += (0.1 if self.mse else 1.0) * (error / self.importance_sum - self.mse)

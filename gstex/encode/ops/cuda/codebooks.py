@@ -12,13 +12,13 @@ from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.tile_lists import bounds_of
 from gstex.encode.quantisation import Coding
 
-__all__ = ["GpuStored", "store", "train"]
+__all__ = ["GpuStoredFeatures", "store", "train"]
 
 _THREADS = 128
 
 
 @dataclass
-class GpuStored:
+class GpuStoredFeatures:
     """Features as a file has them; see StoredFeatures of the CPU.
 
     lo, step: float32 [C]. last: int32 [C], the largest codes. sizes: entries of every palette, on the host.
@@ -51,12 +51,12 @@ class GpuStored:
         return self.lo + self.whole().astype(np.float32) * self.step
 
 
-def store(quantiser: GpuQuantiser, features: Any) -> GpuStored:
+def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
     """The nearest to features float32 [N, C] that the quantiser's coding, with its palettes, can store."""
     entries = quantiser.choose_entries(features)
     codes, _ = quantiser.round_features(features, entries)
     sizes = tuple(len(palette) for palette in quantiser.coding.palettes)
-    return GpuStored(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(),
+    return GpuStoredFeatures(quantiser.device, *quantiser.ranges, quantiser.last, sizes, quantiser.bytes.copy(),
                      quantiser.first, entries, codes)  # fmt: skip
 
 

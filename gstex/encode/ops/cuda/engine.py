@@ -15,12 +15,12 @@ from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.engine import NO_JITTER, rates
 from gstex.encode.ops.cuda import cell_pyramid
 from gstex.encode.ops.cuda.adam import Knobs, adam
-from gstex.encode.ops.cuda.codebooks import GpuStored, store, train
+from gstex.encode.ops.cuda.codebooks import GpuStoredFeatures, store, train
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.refine_features import refine_features
 from gstex.encode.ops.cuda.refine_geometry import refine_geometry
-from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamples, collect
+from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints, collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
@@ -45,8 +45,8 @@ class GpuEngine:
         self._device = device
         self._background = self.array(background)
         self._image, self._importance = self.array(task.image), self.array(task.importance)
-        self._shared = [tuple(map(self.array, views)) for views in task.shared]
-        self._samples = float(task.importance.sum()) or 1.0
+        self._shared = [(self.array(image), self.array(importance)) for image, importance in task.shared]
+        self._importance_sum = float(task.importance.sum()) or 1.0
         self._rates = [self.array(rate) for rate in rates(settings, task.image.shape[2])]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
         self._perceptual: Perceptual | None = None
@@ -67,6 +67,12 @@ class GpuEngine:
         self.view.set_target(self._image, self._importance)
         self.shared = [GpuSharedView(self._device, pyramid, mip, *v) for mip, v in enumerate(self._shared, start=1)]
         self._mse: Follower | None = None  # begins with the first step
+
+    def weigh(self, task: Task) -> None:
+        self._importance = self.array(task.importance)
+        self._shared = [(image, self.array(one[1])) for (image, _), one in zip(self._shared, task.shared, strict=True)]
+        self._importance_sum = float(task.importance.sum()) or 1.0
+        self.set_pyramid(self.pyramid)
 
     def place(self, geometry: Any, level: Any) -> Any:
         device, pyramid = self._device, self.pyramid
@@ -112,8 +118,8 @@ class GpuEngine:
             # One of them a step, in turn, with the weight of all.
             view = self.shared[step % len(self.shared)]
             view.add_gradient(*scene, at, self.settings.loss, to=(v_geometry, v_features), mse=self._mse,
-                              factor=len(self.shared) * self._samples / view.samples)  # fmt: skip
-        self._mse.update(loss, 1 / self._samples)
+                              factor=len(self.shared) * self._importance_sum / view.importance_sum)  # fmt: skip
+        self._mse.update(loss, 1 / self._importance_sum)
         self._losses[len(self._held)] = loss
         self._held.append((step, between))
         m, v, feature_m, feature_v = p.moments
@@ -146,17 +152,20 @@ class GpuEngine:
     def train(self, values: Any, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
         return [self.host(palette) for palette in train(self._device, values, self.array(share), bits, rng)[0]]
 
-    def store(self, coding: Coding, placement: Any, features: Any) -> GpuStored:
+    def store(self, coding: Coding, placement: Any, features: Any) -> GpuStoredFeatures:
         return store(GpuQuantiser(self._device, coding, placement), features)
 
-    def collect(self, jitter: float, mse: float) -> GpuSamples:
-        weights = [view_weight(mse, float(view.mse)) * self._samples / view.samples for view in self.shared]
+    def collect(self, jitter: float, mse: float) -> GpuSamplePoints:
+        whole = self._importance_sum
+        weights = [view_weight(mse, float(view.mse)) * whole / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
 
-    def refine_features(self, samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, codebooks_too: bool) -> None:
-        refine_features(samples, blend, stored, codebooks_too=codebooks_too)
+    def refine_features(
+        self, points: GpuSamplePoints, blend: GpuBlend, stored: GpuStoredFeatures, *, codebooks_too: bool
+    ) -> None:
+        refine_features(points, blend, stored, codebooks_too=codebooks_too)
 
     def refine_geometry(
-        self, samples: GpuSamples, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any
+        self, points: GpuSamplePoints, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any
     ) -> None:
-        refine_geometry(samples, blend, quantiser, codes, features, self.settings.sigma_min)
+        refine_geometry(points, blend, quantiser, codes, features, self.settings.sigma_min)

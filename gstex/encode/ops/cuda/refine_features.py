@@ -11,9 +11,9 @@ import numpy as np
 
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.refine_features import MOST_SWEEPS, SMALL
-from gstex.encode.ops.cuda.codebooks import GpuStored
+from gstex.encode.ops.cuda.codebooks import GpuStoredFeatures
 from gstex.encode.ops.cuda.pairs import find_batches
-from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamples
+from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints
 from gstex.encode.ops.cuda.tile_lists import bounds_of
 
 __all__ = ["equal_channels", "move_bytes", "products", "refine_features", "without_small"]
@@ -24,77 +24,79 @@ _SLOPE_THREADS, _BYTE_THREADS = 128, 256
 _CHUNK = 2**14
 
 
-def refine_features(samples: GpuSamples, blend: GpuBlend, stored: GpuStored, *, codebooks_too: bool) -> None:
+def refine_features(
+    points: GpuSamplePoints, blend: GpuBlend, stored: GpuStoredFeatures, *, codebooks_too: bool
+) -> None:
     """Lower the error by other entries and codes, in place; see refine_features of the CPU.
 
-    blend: of the samples at these features.
+    blend: of the points at these features.
     """
-    xp, pairs = samples.device.xp, samples.pairs
+    xp, pairs = points.device.xp, points.pairs
     count, channels = stored.codes.shape
-    group, firsts = equal_channels(samples)
+    group, firsts = equal_channels(points)
     groups = len(firsts)
-    value, gradient = products(samples, blend, firsts, count)
-    row, column, value = without_small(samples.device, pairs.row, pairs.column, value)
-    batches = find_batches(samples.device, row, column)
+    value, gradient = products(points, blend, firsts, count)
+    row, column, value = without_small(points.device, pairs.row, pairs.column, value)
+    batches = find_batches(points.device, row, column)
     group = xp.asarray(group)
     step = stored.step.astype(np.float64)
     whole = stored.whole()
     base = whole.copy()
-    quadratic = row, column, value, np.int64(len(column))
-    sweep, follow = (samples.kernel("encode/refine_features.cu", name)
+    equations = row, column, value, np.int64(len(column))
+    sweep, follow = (points.kernel("encode/refine_features.cu", name)
                      for name in ("fit_sweep_features", "fit_follow_gradient"))  # fmt: skip
     moved = xp.zeros(1, np.int32)
     # Of sums of products of shares, which are below the sum of the importance, in 62 bits.
-    most = max(float(samples.importance.sum(dtype=np.float64)), 1e-30)
+    most = max(float(points.importance.sum(dtype=np.float64)), 1e-30)
     unit = xp.full(1, 2.0 ** np.floor(62 - np.log2(most)), np.float64)
     for _ in range(MOST_SWEEPS):
         moved.fill(0)
         for batch in batches:
-            sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *quadratic, group, step,
+            sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, group, step,
                   gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
                   stored.entries, stored.codes, whole, moved)  # fmt: skip
         if codebooks_too:
             for p, size in enumerate(stored.sizes):
-                follow((-(-count // _WARPS),), (32 * _WARPS,), *quadratic, group, step, base, whole, np.int32(count),
+                follow((-(-count // _WARPS),), (32 * _WARPS,), *equations, group, step, base, whole, np.int32(count),
                        gradient)  # fmt: skip
                 base[...] = whole
-                move_bytes(samples, quadratic, groups, group, step, unit, gradient, stored, p, size)
+                move_bytes(points, equations, groups, group, step, unit, gradient, stored, p, size)
                 whole[...] = stored.whole()
         if int(moved[0]) * 1000 <= count * channels:
             break
 
 
-def equal_channels(samples: GpuSamples) -> tuple[np.ndarray, np.ndarray]:
+def equal_channels(points: GpuSamplePoints) -> tuple[np.ndarray, np.ndarray]:
     """(int32 [C] the group of every channel, int32 [G] the first channel of every group); channels of a group count in
     the same points. The host waits for the GPU."""
-    xp, of = samples.device.xp, samples.importance
-    same = samples.device.to_host(
+    xp, of = points.device.xp, points.importance
+    same = points.device.to_host(
         xp.stack([xp.stack([(of[:, a] == of[:, b]).all() for b in range(of.shape[1])]) for a in range(of.shape[1])])
     )
     firsts, group = np.unique(same.argmax(axis=1), return_inverse=True)
     return group.astype(np.int32), firsts.astype(np.int32)
 
 
-def products(samples: GpuSamples, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
+def products(points: GpuSamplePoints, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
     """(float64 [G, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature)."""
-    device, xp, pairs = samples.device, samples.device.xp, samples.pairs
-    tiles, channels = len(samples.view), samples.channels
+    device, xp, pairs = points.device, points.device.xp, points.pairs
+    tiles, channels = len(points.view), points.channels
     bounds = [*range(0, tiles, _CHUNK), tiles]
-    first_entry = device.to_host(samples.start[xp.asarray(np.array(bounds))])
+    first_entry = device.to_host(points.start[xp.asarray(np.array(bounds))])
     value = xp.zeros((len(firsts), len(pairs.column)), np.float64)
     gradient = xp.zeros((count, channels), np.float64)
     weight = xp.empty((int(np.diff(first_entry).max()), 64), np.float32)
     first_channels = xp.asarray(firsts)
     for i, begin in enumerate(bounds[:-1]):
         end = bounds[i + 1]
-        samples.kernel("encode/refine_features.cu", "fit_share_weights")(
-            (-(-(end - begin) // _WARPS),), (32 * _WARPS,), *samples.arguments(blend.derived), blend.total,
+        points.kernel("encode/refine_features.cu", "fit_share_weights")(
+            (-(-(end - begin) // _WARPS),), (32 * _WARPS,), *points.arguments(blend.derived), blend.total,
             np.int32(begin), np.int32(end), weight,
         )  # fmt: skip
-        samples.kernel("encode/refine_features.cu", "fit_add_products")(
-            (-(-count // _WARPS),), (32 * _WARPS,), samples.start, samples.gaussian, samples.image, pairs.by_start,
+        points.kernel("encode/refine_features.cu", "fit_add_products")(
+            (-(-count // _WARPS),), (32 * _WARPS,), points.start, points.gaussian, points.image, pairs.by_start,
             pairs.by_gaussian, pairs.tile_of, weight, np.int32(first_entry[i]), np.int32(first_entry[i + 1]),
-            samples.target, samples.importance, blend.out, first_channels, np.int32(len(firsts)), pairs.row,
+            points.target, points.importance, blend.out, first_channels, np.int32(len(firsts)), pairs.row,
             pairs.column, np.int64(len(pairs.column)), np.int32(count), value, gradient,
         )  # fmt: skip
     return value, gradient
@@ -117,20 +119,20 @@ def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[An
 
 
 def move_bytes(
-    samples: GpuSamples, quadratic: Sequence[Any], groups: int, group: Any, step: Any, unit: Any, gradient: Any,
-    stored: GpuStored, p: int, size: int,
+    points: GpuSamplePoints, equations: Sequence[Any], groups: int, group: Any, step: Any, unit: Any, gradient: Any,
+    stored: GpuStoredFeatures, p: int, size: int,
 ) -> None:  # fmt: skip
     """Every byte of palette p in turn takes its best value, given all others; gradient: at the present features."""
-    device, xp = samples.device, samples.device.xp
+    device, xp = points.device, points.device.xp
     count, channels = stored.codes.shape
     entry = xp.ascontiguousarray(stored.entries[:, p]).astype(np.int32)
     order = xp.argsort(entry, kind="stable").astype(np.int32)
     start = bounds_of(device, entry[order], size)
     sums = xp.zeros((groups, size, size), np.uint64)
     slopes = xp.empty((size, channels), np.float64)
-    by_entry, slopes_of, move = (samples.kernel("encode/refine_features.cu", name)
+    by_entry, slopes_of, move = (points.kernel("encode/refine_features.cu", name)
                                  for name in ("fit_sum_by_entry", "fit_entry_slopes", "fit_move_bytes"))  # fmt: skip
-    by_entry((-(-count // _WARPS),), (32 * _WARPS,), *quadratic, np.int32(groups), entry, np.int32(size), unit,
+    by_entry((-(-count // _WARPS),), (32 * _WARPS,), *equations, np.int32(groups), entry, np.int32(size), unit,
              np.int32(count), sums)  # fmt: skip
     slopes_of((size,), (_SLOPE_THREADS,), gradient, order, start, slopes)
     first = sum(stored.sizes[:p])

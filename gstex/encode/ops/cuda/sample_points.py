@@ -15,7 +15,7 @@ from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.errors import DeviceError
 
-__all__ = ["GpuBlend", "GpuSamples", "collect"]
+__all__ = ["GpuBlend", "GpuSamplePoints", "collect"]
 
 POINTS = TILE * TILE
 _WARPS = 4  # of a block of encode/sample_points.cu
@@ -34,7 +34,7 @@ class GpuBlend:
 
 
 @dataclass(frozen=True)
-class GpuSamples:
+class GpuSamplePoints:
     """Tiles of 64 points of several views, each with the Gaussians that may matter there; see SamplePoints.
 
     V views, T tiles, E entries, N Gaussians, C channels.
@@ -92,7 +92,7 @@ class GpuSamples:
         )  # fmt: skip
         return GpuBlend(derived, total, out, share)
 
-    def only(self, entries: Any) -> "GpuSamples":
+    def only(self, entries: Any) -> "GpuSamplePoints":
         """The same points with these entries alone (bool [E])."""
         xp = self.device.xp
         count = xp.zeros(len(entries) + 1, np.int32)
@@ -107,7 +107,7 @@ class GpuSamples:
 
 def collect(
     backend: GpuView, shared: Sequence[GpuSharedView], jitter: float, weights: Sequence[float]
-) -> GpuSamples:
+) -> GpuSamplePoints:
     """The points of a fit, as the backends have them placed.
 
     jitter: share of the steps that sample between texels. weights: of the points of every shared mip.
@@ -122,10 +122,10 @@ def collect(
     seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
     entries = [len(b.lists.gaussian) for b in backends]
     if sum(entries) > _MOST:
-        raise DeviceError(f"GPU fit: {sum(entries)} entries of tiles to polish, at most {_MOST} can be listed; "
+        raise DeviceError(f"GPU fit: {sum(entries)} entries of tiles to refine, at most {_MOST} can be listed; "
                           "use fewer Gaussians, or --device cpu")  # fmt: skip
     starts = [b.lists.start[:-1] + np.int32(sum(entries[:i])) for i, b in enumerate(backends)]
-    return GpuSamples(
+    return GpuSamplePoints(
         device=device,
         view=xp.asarray(np.repeat(np.arange(len(parts), dtype=np.int32), [len(origin) for origin, _, _ in parts])),
         origin=xp.asarray(np.concatenate([origin for origin, _, _ in parts])),

@@ -24,7 +24,7 @@ class GpuSharedView:
     def __init__(self, device: Device, whole: Pyramid, mip: int, image: Any, importance: Any):
         """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
         height, width = image.shape[:2]
-        self.samples = float(importance.sum(dtype=np.float64)) or 1.0
+        self.importance_sum = float(importance.sum(dtype=np.float64)) or 1.0
         self.scale = np.array([width / whole.width, height / whole.height], np.float32)
         self.filter = filter_sigma(mip)
         self.backend = GpuView(
@@ -63,4 +63,4 @@ class GpuSharedView:
                 self._perceptual = Perceptual(self._device, *pictures[0].shape)
             _, v_image, error = self._perceptual(*pictures)
             self.backend.backward(*scene, v_image, add_to=to, weight=self._weight)
-        self.mse.update(error, 1 / self.samples)
+        self.mse.update(error, 1 / self.importance_sum)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from same_bits import each_thread_count
-from test_features import tiles_of
 from test_fit import material_of, waves
 from test_fit_palettes import patches
+from test_refine_features import tiles_of
 
 import gstex
 from gstex.encode.ops.cpu.codebooks import store
@@ -53,7 +53,7 @@ def case(request):
     stored = store(coding, fit.trainer.parameters.features)
     fit.trainer.list_tiles(quantiser.decode(geometry))
     engine = fit.trainer.engine
-    weights = [view.weight(1.0) * fit.trainer.importance_sum / view.samples for view in engine.shared]
+    weights = [view.weight(1.0) * fit.trainer.importance_sum / view.importance_sum for view in engine.shared]
     points = collect(engine.view, engine.shared, 0.4, weights)
     return SimpleNamespace(fit=fit, quantiser=quantiser, geometry=geometry, stored=stored, points=points)
 
@@ -82,7 +82,7 @@ def test_points_are_those_of_every_view(case):
     for number, view, jitters, weight in [
         (0, fit.trainer.engine.view, np.zeros((1, 2), np.float32), 0.6),
         (1, fit.trainer.engine.view, BETWEEN, 0.4),
-        (2, small, np.zeros((1, 2), np.float32), 0.02 * fit.trainer.importance_sum / small.samples),
+        (2, small, np.zeros((1, 2), np.float32), 0.02 * fit.trainer.importance_sum / small.importance_sum),
     ]:
         mine = np.flatnonzero(points.view == number)
         assert points.weight[number] == np.float32(weight)

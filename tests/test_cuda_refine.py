@@ -12,8 +12,8 @@ import pytest
 from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host.device import HostDevice
 from random_gaussians import random_scene
-from test_features import PALETTES, coding_of
-from test_polish import lasts_of
+from test_refine import lasts_of
+from test_refine_features import PALETTES, coding_of
 
 import gstex.encode.ops.cuda.pairs
 from gstex.encode.ops.cpu import codebooks, refine_features, sample_points

@@ -40,7 +40,7 @@ def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
                 repeat=repeat, stack_channels=channels, budget_words=budget)  # fmt: skip
 
 
-def lattice(task: Task) -> UniformGrid:
+def grid_of(task: Task) -> UniformGrid:
     return UniformGrid(task, SETTINGS, np.random.default_rng(0), lambda *state: None, CpuEngine)
 
 
@@ -144,7 +144,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
     for most_loss in (0.0, gstex.encode.uniform_grid.MOST_LOSS):
         monkeypatch.setattr(gstex.encode.uniform_grid, "MOST_LOSS", most_loss)
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
-        fit = lattice(task)
+        fit = grid_of(task)
         fit.start((4,))
         fit.train(10)
         result = fit.finish()
@@ -159,7 +159,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
 
 def test_a_budget_without_room_for_tables_has_no_grid():
     task = task_of(cloth(32, 32, 3), 60)
-    assert all(lattice(task).room(bits) == 0 for bits in CHOICES)
+    assert all(grid_of(task).room(bits) == 0 for bits in CHOICES)
     assert fit_uniform_grid(task, SETTINGS, np.inf, rng=np.random.default_rng(0), progress=lambda *state: None) is None
 
 
@@ -167,7 +167,7 @@ def test_a_budget_without_room_for_tables_has_no_grid():
 @pytest.mark.parametrize("bits", [(8,), (6, 6)])
 def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits):
     task = task_of(cloth(height, width, 2), 2000, repeat=repeat)
-    fit = lattice(task)
+    fit = grid_of(task)
     fit.start(bits)
     (cells,) = fit.trainer.pyramid.cells.tolist()
     records, room = cells[0] * cells[1], fit.room(bits)
