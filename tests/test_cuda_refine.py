@@ -155,7 +155,7 @@ def test_batches_hold_everybody_once_and_no_neighbours():
 
 def test_pairs_that_hardly_overlap_are_left_out_on_both_sides():
     case = Case(17, count=80, size=(50, 40), sigma=(0.4, 2.0))
-    pairs, (_, firsts) = case.gpu_samples.pairs, gpu_features.equal_channels(case.gpu_samples)
+    pairs, (_, firsts, _) = case.gpu_samples.pairs, gpu_features.channel_groups(case.gpu_samples)
     value, _ = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, 80)
     row, column, near = gpu_features.without_small(DEVICE, pairs.row, pairs.column, value)
     assert near.shape == (len(firsts), len(column))
@@ -253,7 +253,7 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
     case = Case(7, palette_bits=(3, 2))
     quadratic, group, unit = _quadratic(case)
     row, column, value, _ = quadratic
-    _, firsts = gpu_features.equal_channels(case.gpu_samples)
+    _, firsts, _ = gpu_features.channel_groups(case.gpu_samples)
     _, gradient = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     dense = np.zeros((len(firsts), len(case.codes), len(case.codes)))
     dense[:, np.repeat(np.arange(len(case.codes)), np.diff(row)), column] = value
@@ -278,7 +278,7 @@ def test_bytes_of_codebooks_are_moved_one_after_the_other():
 
 
 def _quadratic(case: Case):
-    group, firsts = gpu_features.equal_channels(case.gpu_samples)
+    group, firsts, _ = gpu_features.channel_groups(case.gpu_samples)
     value, _ = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, len(case.codes))
     pairs = case.gpu_samples.pairs
     unit = np.full(1, 2.0**40)
@@ -293,7 +293,7 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     for size, repeat in [((28, 20), False), ((5, 3), True)]:
         case = Case(8, count=12, size=size, repeat=repeat)
         samples, features = case.gpu_samples, case.stored.values()
-        group, firsts = gpu_features.equal_channels(case.gpu_samples)
+        group, firsts, _ = gpu_features.channel_groups(case.gpu_samples)
         value, gradient = gpu_features.products(case.gpu_samples, case.gpu_blend(), firsts, 12)
         if repeat:
             tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
@@ -319,12 +319,13 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
 
 def test_channels_that_count_alike_share_products():
     case = Case(10, channels=4)
-    assert gpu_features.equal_channels(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
-    case.gpu_samples.importance[:, 2] = case.gpu_samples.importance[:, 0]
+    assert gpu_features.channel_groups(case.gpu_samples)[0].tolist() == [0, 1, 2, 3]
+    case.gpu_samples.importance[:, 2] = np.float32(0.3) * case.gpu_samples.importance[:, 0]
     for planes in case.points.importance:
-        planes[2] = planes[0]
-    group, firsts = gpu_features.equal_channels(case.gpu_samples)
+        planes[2] = np.float32(0.3) * planes[0]
+    group, firsts, factor = gpu_features.channel_groups(case.gpu_samples)
     assert (group.tolist(), firsts.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
+    np.testing.assert_allclose(factor, [1, 1, 0.3, 1], rtol=1e-6)
     before = case.error()
     expected, found = (before - case.error(stored=stored) for stored in case.improved(codebooks_too=True))
     assert found > 0.95 * expected > 0

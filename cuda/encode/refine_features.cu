@@ -4,9 +4,10 @@
 // works out its gradient anew from how far its neighbours have moved since `base`, so nothing is added up by several
 // threads and the result is the same every time.
 //
-// N Gaussians, C = CHANNELS, P palettes, G groups of channels that count in the same points. row: [N + 1], column:
-// [pairs], the neighbours of every Gaussian in CSR form, sorted, itself among them. value: [G, pairs], A. group: [C].
-// gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps. step: [C].
+// N Gaussians, C = CHANNELS, P palettes, G groups of channels whose importance differs by a factor. row: [N + 1], column:
+// [pairs], the neighbours of every Gaussian in CSR form, sorted, itself among them. value: [G, pairs], A of the first
+// channel of a group. group: [C]. factor: [C], what a channel counts by the first one of its group. gradient: [N, C],
+// dE / d feature at `base` by the factor of the channel. base, whole: [N, C], features in steps. step: [C].
 
 #include "encode/points.cuh"
 
@@ -190,8 +191,8 @@ static __device__ __forceinline__ void choose(const Stored &stored, int lane, co
 // batch: [members]. entries: [N, P], codes: [N, C]. moved: [1], channels that changed. A warp a member.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
 fit_sweep_features(const int *batch, int members, const int *row, const int *column, const double *value,
-                   long long pairs, const int *group, const double *step, const double *gradient, const int *base,
-                   const unsigned char *bytes, const int *first, const int *last, int palettes, unsigned *entries,
+                   long long pairs, const int *group, const double *step, const double *factor, const double *gradient,
+                   const int *base, const unsigned char *bytes, const int *first, const int *last, int palettes, unsigned *entries,
                    unsigned *codes, int *whole, int *moved) {
     const int member = blockIdx.x * FIT_WARPS + threadIdx.x / 32, lane = threadIdx.x & 31;
     if (member >= members) return;
@@ -212,7 +213,7 @@ fit_sweep_features(const int *batch, int members, const int *row, const int *col
         scale[c] = 0.0;
         if (curvature > 1e-9 && unit > 0.0) {
             wanted[c] -= (gradient[g * FIT_CHANNELS + c] / unit + sums[c]) / (2.0 * curvature);
-            scale[c] = curvature * unit * unit;
+            scale[c] = factor[c] * curvature * unit * unit;
         }
         rest[c] = float(wanted[c]);
         scale_here[c] = float(scale[c]);

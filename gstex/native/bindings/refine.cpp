@@ -2,6 +2,7 @@
 // refine_geometry.cpp.
 
 #include <algorithm>
+#include <cmath>
 
 #include "arrays.h"
 #include "books.h"
@@ -67,26 +68,48 @@ struct Entries {
     }
 };
 
-// The group of every channel and the first channel of every group; channels of a group count in the same points.
-static void equal_channels(const SamplePoints &points, std::vector<int32_t> &group, std::vector<int32_t> &firsts) {
-    for (int c = 0; c < points.channels; ++c) {
-        int found = -1;
-        for (size_t n = 0; n < firsts.size() && found < 0; ++n) {
-            bool same = true;
-            for (int v = 0; v < points.view_count && same; ++v) {
+// Channels whose importance differs by nothing but a factor make a group: they share the products of shares.
+//
+// group, factor: [C], a channel's group, and its importance by that of the first channel of the group. firsts:
+// [groups].
+struct ChannelGroups {
+    std::vector<int32_t> group, firsts;
+    std::vector<double> factor;
+
+    explicit ChannelGroups(const SamplePoints &points) {
+        constexpr double ROUNDING = 1e-6; // of a factor that was multiplied into the importance
+        std::vector<double> sums(size_t(points.channels), 0.0);
+        for (int c = 0; c < points.channels; ++c)
+            for (int v = 0; v < points.view_count; ++v) {
                 const Picture &picture = points.importance[v];
-                same = std::equal(picture.planes + c * picture.plane, picture.planes + (c + 1) * picture.plane,
-                                  picture.planes + firsts[n] * picture.plane);
+                for (int64_t i = 0; i < picture.plane; ++i) sums[c] += double(picture.planes[c * picture.plane + i]);
             }
-            if (same) found = int(n);
+        const auto alike = [&](int a, int b) {
+            if ((sums[a] > 0.0) != (sums[b] > 0.0)) return false;
+            for (int v = 0; v < points.view_count; ++v) {
+                const Picture &picture = points.importance[v];
+                const float *one = picture.planes + a * picture.plane, *two = picture.planes + b * picture.plane;
+                for (int64_t i = 0; i < picture.plane; ++i) {
+                    const double here = double(one[i]) * sums[b], there = double(two[i]) * sums[a];
+                    if (!(std::fabs(here - there) <= ROUNDING * there)) return false;
+                }
+            }
+            return true;
+        };
+        for (int c = 0; c < points.channels; ++c) {
+            int found = -1;
+            for (size_t n = 0; n < firsts.size() && found < 0; ++n)
+                if (alike(c, firsts[n])) found = int(n);
+            if (found < 0) {
+                found = int(firsts.size());
+                firsts.push_back(c);
+            }
+            group.push_back(found);
+            const double whole = sums[firsts[size_t(found)]];
+            factor.push_back(whole > 0.0 ? sums[c] / whole : 1.0);
         }
-        if (found < 0) {
-            found = int(firsts.size());
-            firsts.push_back(c);
-        }
-        group.push_back(found);
     }
-}
+};
 
 static PairSums normal_equations(const SamplePoints &points, const Entries &entries, int64_t count, const float *total,
                                  const float *out, const std::vector<int32_t> &firsts, float small) {
@@ -138,10 +161,12 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
 
     nb::gil_scoped_release released;
     const Entries lists(a, count);
-    std::vector<int32_t> group, firsts, whole(size_t(count) * channels), base;
-    equal_channels(a, group, firsts);
-    const int groups = int(firsts.size());
-    PairSums sums = normal_equations(a, lists, count, total, out, firsts, small);
+    const ChannelGroups alike(a);
+    const int groups = int(alike.firsts.size());
+    PairSums sums = normal_equations(a, lists, count, total, out, alike.firsts, small);
+    // As A is that of the group, so is the gradient.
+    for (int64_t g = 0; g < count; ++g)
+        for (int c = 0; c < channels; ++c) sums.gradient[g * channels + c] /= alike.factor[c];
     const Batches batches = batches_by_pair(count, sums.row.data(), sums.column.data());
     std::vector<float> own(size_t(count) * groups, 0.0f);
     for (int64_t g = 0; g < count; ++g)
@@ -149,6 +174,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
             if (sums.column[i] == g)
                 for (int n = 0; n < groups; ++n) own[g * groups + n] = sums.value[i * groups + n];
     const std::vector<double> steps(step, step + channels);
+    std::vector<int32_t> whole(size_t(count) * channels), base;
     const auto fill_whole = [&] {
         for (int64_t g = 0; g < count; ++g) {
             for (int c = 0; c < channels; ++c) {
@@ -161,7 +187,8 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
     };
     fill_whole();
     base = whole;
-    NormalEquations equations{channels,          groups,       sums.row.data(),      sums.column.data(), group.data(),
+    const int32_t *group = alike.group.data();
+    NormalEquations equations{channels,          groups,       sums.row.data(),      sums.column.data(), group,
                               sums.value.data(), steps.data(), sums.gradient.data(), base.data(),        whole.data()};
     std::vector<uint8_t> stale(size_t(count), 1);
     for (int sweep = 0; sweep < most_sweeps; ++sweep) {
@@ -169,8 +196,8 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
         const Codebooks view = books.view();
         for (int64_t b = 0; b < batches.count(); ++b)
             ops().sweep_features(SweepFeatures{equations, view, batches.members.data() + batches.start[b],
-                                               batches.start[b + 1] - batches.start[b], own.data(), stale.data(),
-                                               entries, codes, &moved});
+                                               batches.start[b + 1] - batches.start[b], own.data(), alike.factor.data(),
+                                               stale.data(), entries, codes, &moved});
         if (codebooks_too) {
             for (int p = 0; p < books.count(); ++p) {
                 ops().follow_gradient(FollowGradient{equations, count});
@@ -185,8 +212,8 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
                 ops().sum_by_entry(SumByEntry{equations, entries, order.data(), start.data(), books.count(), p, size,
                                               by_entry.data(), slopes.data()});
                 const std::vector<uint8_t> before(books.bytes(p), books.bytes(p) + int64_t(size) * channels);
-                ops().move_bytes(MoveBytes{by_entry.data(), slopes.data(), steps.data(), group.data(), channels, groups,
-                                           size, books.bytes(p)});
+                ops().move_bytes(MoveBytes{by_entry.data(), slopes.data(), steps.data(), group, channels, groups, size,
+                                           books.bytes(p)});
                 if (std::equal(before.begin(), before.end(), books.bytes(p))) continue;
                 fill_whole();
                 std::fill(stale.begin(), stale.end(), uint8_t(1));
@@ -312,8 +339,7 @@ void bind_refine(nb::module_ &m) {
         const float *total = arrays.of<const float>(blend, "total", {a.tiles, POINTS}, nullptr);
         const float *out = arrays.of<const float>(blend, "out", {a.tiles, a.channels, POINTS}, nullptr);
         const Entries lists(a, count);
-        std::vector<int32_t> group, firsts;
-        equal_channels(a, group, firsts);
+        const std::vector<int32_t> firsts = ChannelGroups(a).firsts;
         const PairSums sums = normal_equations(a, lists, count, total, out, firsts, small);
         const auto array_of = [](const auto &values, std::initializer_list<int64_t> shape) {
             New<std::decay_t<decltype(values[0])>> result(int64_t(values.size()));

@@ -2,7 +2,8 @@
 // fit_add_products of cuda/encode/refine_features.cu.
 //
 // With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i
-// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A is the same for all channels that count in the same points.
+// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A is the same, but for a factor, for all channels whose
+// importance differs by one.
 
 #include "points.h"
 

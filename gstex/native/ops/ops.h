@@ -273,7 +273,7 @@ struct PointErrors {
 };
 
 // For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. firsts: [groups], the first channel of every group
-// of channels that count in the same points. square_start: [tiles], where a tile's products begin in gram, by groups.
+// of channels whose importance differs by a factor. square_start: [tiles], where a tile's products begin in gram, by groups.
 // gram: for every tile [groups, entries, entries], negative for pairs that are left out. slope: [E, C], dE / d feature.
 // near_count: [E], how many are not left out of an entry's pairs; both from the first entry of these tiles on.
 struct TileProducts {
@@ -350,7 +350,8 @@ struct DrawSeeds {
 };
 
 // row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, groups],
-// A. group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base`. base, whole: [N, C], features in steps.
+// A of the first channel of a group. group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base` by the factor of
+// the channel. base, whole: [N, C], features in steps.
 struct NormalEquations {
     int channels, groups;
     const int64_t *row;
@@ -361,14 +362,16 @@ struct NormalEquations {
     int32_t *base, *whole;
 };
 
-// batch: [members], no two of them neighbours. own: [N, groups], A of a Gaussian with itself. stale: [N], whether a
-// Gaussian is worth another look; it is once a neighbour has moved. moved: how many channels have changed, added up.
+// batch: [members], no two of them neighbours. own: [N, groups], A of a Gaussian with itself. factor: [C], what a channel
+// counts by the first one of its group. stale: [N], whether a Gaussian is worth another look; it is once a neighbour has
+// moved. moved: how many channels have changed, added up.
 struct SweepFeatures {
     NormalEquations equations;
     Codebooks books;
     const int32_t *batch;
     int64_t members;
     const float *own;
+    const double *factor;
     uint8_t *stale;
     uint32_t *entries, *codes;
     int64_t *moved;

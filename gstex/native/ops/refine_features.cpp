@@ -47,7 +47,7 @@ void sweep_features(const SweepFeatures &a) {
                 scale[c] = 0.0;
                 if (curvature > 1e-9 && step > 0.0) {
                     wanted[c] -= (equations.gradient[g * channels + c] / step + sums[c]) / (2.0 * curvature);
-                    scale[c] = curvature * step * step;
+                    scale[c] = a.factor[c] * curvature * step * step;
                 }
                 rest[c] = float(wanted[c]);
                 scale_here[c] = float(scale[c]);

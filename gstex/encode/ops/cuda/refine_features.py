@@ -16,12 +16,14 @@ from gstex.encode.ops.cuda.pairs import find_batches
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints
 from gstex.encode.ops.cuda.tile_lists import bounds_of
 
-__all__ = ["equal_channels", "move_bytes", "products", "refine_features", "without_small"]
+__all__ = ["channel_groups", "move_bytes", "products", "refine_features", "without_small"]
 
 _WARPS = 4  # of a block of encode/refine_features.cu
 _SLOPE_THREADS, _BYTE_THREADS = 128, 256
 # Tiles whose weights are held at a time.
 _CHUNK = 2**14
+# Of a factor that was multiplied into the importance.
+ROUNDING = 1e-6
 
 
 def refine_features(
@@ -33,9 +35,11 @@ def refine_features(
     """
     xp, pairs = points.device.xp, points.pairs
     count, channels = stored.codes.shape
-    group, firsts = equal_channels(points)
+    group, firsts, factor = channel_groups(points)
     groups = len(firsts)
     value, gradient = products(points, blend, firsts, count)
+    factor = xp.asarray(factor)
+    gradient /= factor  # as A is that of the group, so is the gradient
     row, column, value = without_small(points.device, pairs.row, pairs.column, value)
     batches = find_batches(points.device, row, column)
     group = xp.asarray(group)
@@ -53,7 +57,7 @@ def refine_features(
         moved.fill(0)
         for batch in batches:
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, group, step,
-                  gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
+                  factor, gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
                   stored.entries, stored.codes, whole, moved)  # fmt: skip
         if codebooks_too:
             for p, size in enumerate(stored.sizes):
@@ -66,15 +70,25 @@ def refine_features(
             break
 
 
-def equal_channels(points: GpuSamplePoints) -> tuple[np.ndarray, np.ndarray]:
-    """(int32 [C] the group of every channel, int32 [G] the first channel of every group); channels of a group count in
-    the same points. The host waits for the GPU."""
-    xp, of = points.device.xp, points.importance
-    same = points.device.to_host(
-        xp.stack([xp.stack([(of[:, a] == of[:, b]).all() for b in range(of.shape[1])]) for a in range(of.shape[1])])
-    )
-    firsts, group = np.unique(same.argmax(axis=1), return_inverse=True)
-    return group.astype(np.int32), firsts.astype(np.int32)
+def channel_groups(points: GpuSamplePoints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Channels whose importance differs by nothing but a factor make a group: they share the products of shares.
+
+    Returns (int32 [C] the group of every channel, int32 [G] the first channel of every group, float64 [C] the
+    importance of a channel by that of the first of its group). The host waits for the GPU.
+    """
+    xp, of, host = points.device.xp, points.importance, points.device.to_host
+    sums = host(of.sum(axis=(0, 2), dtype=np.float64))
+
+    def alike(a: int, b: int) -> Any:
+        here, there = of[:, a].astype(np.float64) * sums[b], of[:, b].astype(np.float64) * sums[a]
+        return (abs(here - there) <= ROUNDING * there).all() & ((sums[a] > 0) == (sums[b] > 0))
+
+    channels = range(len(sums))
+    same = host(xp.stack([xp.stack([alike(a, b) for b in channels]) for a in channels]))
+    first = same.argmax(axis=1)
+    firsts, group = np.unique(first, return_inverse=True)
+    factor = np.where(sums > 0, sums / np.where(sums > 0, sums, 1)[first], 1.0)
+    return group.astype(np.int32), firsts.astype(np.int32), factor
 
 
 def products(points: GpuSamplePoints, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
