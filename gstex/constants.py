@@ -23,6 +23,8 @@ from gstex.format.layout import (
 
 __all__ = [
     "BACKGROUND_WEIGHT",
+    "FADE_SLOPE",
+    "FADE_WIDTH",
     "LOG2E",
     "MAX_TAPS",
     "MOST_SHARE",
@@ -37,6 +39,10 @@ __all__ = [
 ]
 
 BACKGROUND_WEIGHT = math.exp(-20)  # of a mip's background in the blend
+# The fade goes from 1 to 0 in this many cells before the edge of the 3x3 cells; at most 1, or it would begin in the
+# Gaussian's own cell, where gstex.glsl takes it as 1.
+FADE_WIDTH = 0.5
+FADE_SLOPE = 1 / FADE_WIDTH
 TAN_22_5 = math.tan(math.pi / 8)  # of half the largest rotation
 LOG2E = math.log2(math.e)  # weights are computed with exp2
 # By this a distance in sigmas is multiplied, so that a weight is 2^(amplitude - u^2 - v^2).
@@ -60,6 +66,7 @@ def shared_constants() -> dict[str, int | float]:
     """Name in CUDA (without its GSTEX_) -> value, in a fixed order."""
     return {
         "BACKGROUND_WEIGHT": BACKGROUND_WEIGHT,
+        "FADE_SLOPE": FADE_SLOPE,
         "TAN_22_5": TAN_22_5,
         "LOG2E": LOG2E,
         "UNIT": UNIT,

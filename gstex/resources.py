@@ -12,7 +12,7 @@ def source_path(name: str) -> Path:
     """Path of a GPU source.
 
     Args:
-        name: folder and file: "shaders/decode.glsl", "cuda/splat.cu", "native/formulas.h".
+        name: folder and file: "shaders/gstex.glsl", "cuda/decode/mip.cu", "native/formulas.h".
 
     Raises:
         FileNotFoundError: there is no such source.

@@ -87,6 +87,7 @@ struct GstexLevel {
     vec2 scale_step;
 };
 
+const float gstex_fade_slope = 2.0; // 1 / the width of the fade in cells
 const float gstex_log2e = 1.44269504;
 const float gstex_tan_22_5 = 0.41421356;
 const float gstex_variance_unit = 1.38629436; // 2 ln 2: with variances in this unit a weight is exp2(-d^2 / variance)
@@ -270,8 +271,8 @@ GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
 
 // By column (or row) of the 3x3 cells: 1 near their middle and 0 at their edge, so that what gets out of reach leaves
 // without a step. fraction: 0 .. 1, inside the cell in the middle.
-vec3 gstex_fade(float fraction) {
-    vec2 edges = smoothstep(0.0, 1.0, vec2(2.0 - 2.0 * fraction, 2.0 * fraction));
+vec3 gstex_fades(float fraction) {
+    vec2 edges = smoothstep(0.0, 1.0, gstex_fade_slope * vec2(1.0 - fraction, fraction));
     return vec3(edges.x, 1.0, edges.y);
 }
 
@@ -395,7 +396,7 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
         vec2 rest = (vec2(scaled - whole * mip.size) + inside * vec2(level.cells)) / vec2(mip.size);
         ivec2 cell = min(whole + ivec2(rest), level.cells - 1);
         vec2 fraction = rest - vec2(cell - whole);
-        vec3 fade_x = gstex_fade(fraction.x), fade_y = gstex_fade(fraction.y);
+        vec3 fade_x = gstex_fades(fraction.x), fade_y = gstex_fades(fraction.y);
         vec3 to_x = (vec3(-1, 0, 1) - fraction.x) * level.cell_size.x + level.half_position.x;
 
         for (int j = 0; j < 3; ++j) {

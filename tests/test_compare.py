@@ -24,7 +24,7 @@ from gstex.material import Channel, Material, load_material
 from gstex.texture import Texture
 
 CODEC_NAMES = ["bc1", "bc7", "astc-6x6", "astc-12x12"]
-if len(choose_codecs(["bc", "astc"])[0]) < len(CODECS):
+if len(choose_codecs(sorted({codec.family for codec in CODECS.values()}))[0]) < len(CODECS):
     pytest.skip("an encoder of the extra 'compare' is not installed", allow_module_level=True)
 
 

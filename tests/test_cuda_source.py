@@ -79,6 +79,7 @@ def test_constants_are_those_of_the_format() -> None:
                   f"e^{round(math.log(constants.BACKGROUND_WEIGHT))} background",
                   f"candidates_max <= {layout.MAX_CANDIDATES}",
                   f"At most {layout.MAX_PALETTES} palettes",
+                  f"f = clamp({constants.FADE_SLOPE:g} (1.5",
                   f"1, {constants.MAX_TAPS})",
                   f"- 1/{round(1 / constants.TAP_SLACK)}"):  # fmt: skip
         assert words in document, words
@@ -104,6 +105,7 @@ def test_the_shader_has_the_same_curves(name: str, tolerance: float) -> None:
 
 def test_the_shader_has_the_same_limits() -> None:
     assert glsl_number(r"candidates_max = .*, (\d+)u\)") == layout.MAX_CANDIDATES
+    assert glsl_number(r"gstex_fade_slope = ([\d.]+)") == constants.FADE_SLOPE
     assert glsl_number(r"#define GSTEX_MAX_K (\d+)") == layout.MAX_TOP_K
     assert glsl_number(r"mip\.levels = min\(mip\.levels, (\d+)\)") == layout.MAX_LEVELS
     assert glsl_number(r"\+ (\d+) \* number;") == layout.LEVEL_ENTRY_WORDS

@@ -134,8 +134,8 @@ static __device__ __forceinline__ int stage(int g, int image_x, int image_y, int
         for (int k = 0; k < GSTEX_TILE; ++k) {
             const float place = float(tile_at[axis] + k) + 0.5f;
             const float distance = fabsf(place / size[axis] - seen);
-            const float high_fade = 2.0f * (1.5f - distance + slack);
-            least = fminf(least, 2.0f * (1.5f - distance - slack));
+            const float high_fade = GSTEX_FADE_SLOPE * (1.5f - distance + slack);
+            least = fminf(least, GSTEX_FADE_SLOPE * (1.5f - distance - slack));
             most[axis] = fmaxf(most[axis], high_fade);
             if (high_fade > 1.0f) whole |= 1 << (axis * GSTEX_TILE + k);
         }

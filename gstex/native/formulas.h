@@ -39,7 +39,8 @@ GSTEX_FORMULA REAL gstex_weight(REAL amplitude, REAL u, REAL v) { return gstex_e
 // How much of a weight is left along an axis: 1 around the Gaussian's own cell, 0 from the edge of the 3x3 cells on.
 // from_middle: of the position from the middle of the Gaussian's cell, in cells.
 GSTEX_FORMULA REAL gstex_fade(REAL from_middle) {
-    const REAL f = gstex_saturate(gstex_fma(gstex_abs(from_middle), (REAL)-2.0f, (REAL)3.0f));
+    const REAL f =
+        gstex_saturate(gstex_fma(gstex_abs(from_middle), (REAL)(-GSTEX_FADE_SLOPE), (REAL)(1.5f * GSTEX_FADE_SLOPE)));
     return f * f * gstex_fma(f, (REAL)-2.0f, (REAL)3.0f);
 }
 

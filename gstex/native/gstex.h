@@ -70,6 +70,7 @@
 #define GSTEX_LEAST_CHANNEL (-1)
 #define GSTEX_MOST_CHANNEL 2
 #define GSTEX_BACKGROUND_WEIGHT 2.0611537e-09f
+#define GSTEX_FADE_SLOPE 2.0f
 #define GSTEX_TAN_22_5 0.41421357f
 #define GSTEX_LOG2E 1.442695f
 #define GSTEX_UNIT 0.8493218f
@@ -488,7 +489,8 @@ GSTEX_FORMULA REAL gstex_weight(REAL amplitude, REAL u, REAL v) { return gstex_e
 // How much of a weight is left along an axis: 1 around the Gaussian's own cell, 0 from the edge of the 3x3 cells on.
 // from_middle: of the position from the middle of the Gaussian's cell, in cells.
 GSTEX_FORMULA REAL gstex_fade(REAL from_middle) {
-    const REAL f = gstex_saturate(gstex_fma(gstex_abs(from_middle), (REAL)-2.0f, (REAL)3.0f));
+    const REAL f =
+        gstex_saturate(gstex_fma(gstex_abs(from_middle), (REAL)(-GSTEX_FADE_SLOPE), (REAL)(1.5f * GSTEX_FADE_SLOPE)));
     return f * f * gstex_fma(f, (REAL)-2.0f, (REAL)3.0f);
 }
 // ---- end of formulas ----

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gstex.constants import BACKGROUND_WEIGHT
+from gstex.constants import BACKGROUND_WEIGHT, FADE_SLOPE
 from gstex.view.gaussians import MipGaussians
 
 __all__ = ["Contribution", "Texel", "explain_texel"]
@@ -84,5 +84,5 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
 
 
 def _fade(distance: np.ndarray) -> np.ndarray:
-    f = np.clip(2 * (1.5 - np.abs(distance - 0.5)), 0, 1)
+    f = np.clip(FADE_SLOPE * (1.5 - np.abs(distance - 0.5)), 0, 1)
     return f * f * (3 - 2 * f)

@@ -80,7 +80,8 @@ GSTEX_INLINE FadeState fade_state(const float *where, float shift_x, float shift
         const float size = where[2 + axis], slack = 0.5f / size;
         const float first = float(axis ? row : column) + 0.5f - (axis ? shift_y : shift_x);
         const F16 distance = abs((F16(first) + lane_columns()) / F16(size) - F16(where[axis]));
-        const F16 high = F16(2.0f) * (F16(1.5f + slack) - distance), low = F16(2.0f) * (F16(1.5f - slack) - distance);
+        const F16 high = F16(GSTEX_FADE_SLOPE) * (F16(1.5f + slack) - distance);
+        const F16 low = F16(GSTEX_FADE_SLOPE) * (F16(1.5f - slack) - distance);
         store(axis ? rows : columns, high);
         float lows[LANES];
         store(lows, low);
