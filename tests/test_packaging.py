@@ -145,7 +145,20 @@ def test_without_a_compiler_one_line_says_what_to_install(built: Path, tmp_path:
     assert "gstex: no C++ compiler found. Install one (Debian, Ubuntu: apt-get install g++;" in said
 
 
-def test_sources_without_the_core_say_what_to_do(empty_venv: Path) -> None:
+def test_demo_of_a_checkout(built: Path, empty_venv: Path) -> None:
+    """In which Python finds the sources before what is installed; they take the installed core."""
+    checkout = built / "checkout"
+    (checkout / "tools").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "tools" / "demo.py", checkout / "tools")
+    steel = crop_sample("rusted_steel", checkout / "steel")
+    said = run(empty_venv / "python", "tools/demo.py", steel.name, cwd=checkout)
+    assert said.splitlines()[-1] == f"Original, decoded and error of every map: {checkout / 'out' / 'demo.png'}"
+    assert (checkout / "out" / "demo.png").stat().st_size > 1000
+    script = "import gstex.native; print(gstex.__file__, gstex.native.instruction_sets())"
+    assert run(empty_venv / "python", "-c", script, cwd=checkout).startswith(str(checkout / "gstex"))
+
+
+def test_sources_that_are_not_installed_say_what_to_do(built: Path) -> None:
     script = "try:\n    import gstex.native\nexcept ImportError as error:\n    print(error)"
-    said = run(empty_venv / "python", "-c", script, cwd=ROOT)
-    assert f"{ROOT / 'gstex' / 'native'} holds the sources of gstex and not its compiled core; `pip install .`" in said
+    said = run(sys.executable, "-S", "-c", script, cwd=built / "checkout")
+    assert "holds the sources of gstex, and gstex 0.1.0 is not installed; `pip install .` in the checkout" in said

@@ -21,11 +21,12 @@ def run(*arguments: str | Path) -> None:
     """Run a gstex command as a user would type it, and show it."""
     command = [str(a) for a in arguments]
     print("$ gstex", *command, flush=True)
-    subprocess.run([sys.executable, "-m", "gstex", *command], check=True)
+    # From another folder: in the checkout, Python would take the sources in place of what is installed.
+    subprocess.run([sys.executable, "-m", "gstex", *command], check=True, cwd=OUT)
 
 
 def main() -> None:
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samples" / "weathered_bricks"
+    source = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "samples" / "weathered_bricks"
     OUT.mkdir(exist_ok=True)
     file, picture = OUT / "demo.gstex", OUT / "demo.png"
     try:

@@ -3,25 +3,58 @@
 Results are the same bits on every CPU, with every instruction set and any number of threads.
 """
 
+import importlib
 import os
+import sys
+from types import ModuleType
+from typing import Any
 
 from ..errors import UsageError
-
-try:
-    from . import _core
-except ImportError as error:
-    if "partially initialized module" not in str(error):  # of a core that is there, and says why it cannot run
-        raise
-    raise ImportError(
-        f"{os.path.dirname(__file__)} holds the sources of gstex and not its compiled core; `pip install .` in the "
-        "checkout compiles it, then run Python elsewhere or with the environment it was installed into"
-    ) from None
-
-from ._core import instruction_set, instruction_sets, set_thread_count, thread_count, use_instruction_set
+from ..version import __version__
 
 __all__ = [
     "cores", "instruction_set", "instruction_sets", "set_thread_count", "thread_count", "use_instruction_set",
 ]  # fmt: skip
+
+
+def _load_core() -> ModuleType:
+    """The compiled core beside this file. For a Python that runs in a checkout and so reads its sources, the installed
+    core of the same version."""
+    name, beside = f"{__name__}._core", os.path.dirname(os.path.abspath(__file__))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+    # Not at the top: they take longer than all of `gstex --help`.
+    from importlib import machinery, metadata, util
+
+    folders = []
+    try:
+        if metadata.version("gstex") == __version__:
+            folders = [os.path.join(folder, "gstex", "native") for folder in sys.path]
+    except metadata.PackageNotFoundError:
+        pass
+    for folder in folders:
+        for suffix in machinery.EXTENSION_SUFFIXES:
+            file = os.path.join(folder, f"_core{suffix}")
+            if os.path.isfile(file):
+                spec = util.spec_from_file_location(name, file)
+                assert spec is not None and spec.loader is not None
+                core = util.module_from_spec(spec)
+                sys.modules[name] = core
+                spec.loader.exec_module(core)
+                return core
+    raise ImportError(
+        f"{beside} holds the sources of gstex, and gstex {__version__} is not installed; `pip install .` in the "
+        "checkout compiles and installs it"
+    )
+
+
+_core: Any = _load_core()
+instruction_set, instruction_sets = _core.instruction_set, _core.instruction_sets
+set_thread_count, thread_count = _core.set_thread_count, _core.thread_count
+use_instruction_set = _core.use_instruction_set
 
 
 def cores() -> int:
