@@ -55,6 +55,7 @@ JOBS = (
 @click.command()
 @click.option("--against", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True,
               metavar="PYTHON", help="Python of an environment with the gstex to compare with.")
+@click.option("--label", metavar="TEXT", help="What that is, such as its commit.  [default: its version]")
 @click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True,
               help="Of each case; the median counts.")
 @click.option("--case", "names", metavar="NAME", multiple=True,
@@ -66,8 +67,8 @@ JOBS = (
               help="Where the table goes.  [default: benchmarks/results]")
 @click.pass_context
 def times(
-    context: click.Context, against: Path, runs: int, names: tuple[str, ...], threads: int | None, data: Path,
-    results: Path,
+    context: click.Context, against: Path, label: str | None, runs: int, names: tuple[str, ...], threads: int | None,
+    data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Seconds and megabytes of fits and decodes, of this gstex and of another one, by turns."""
     jobs = pick(JOBS, names, "--case") if names else [job for job in JOBS if job.usual]
@@ -75,7 +76,7 @@ def times(
         rows = [_measure(job, against, runs, threads, data, Path(folder)) for job in jobs]
         about = {
             **describe_run(typed_command(context)),
-            "before": _version(against),
+            "before": label or _version(against),
             "settings": f"median of {runs}, {threads or 'all'} threads",
         }
         for path in write_table(results, "times", "Time and memory, before and now", about, COLUMNS, rows):
