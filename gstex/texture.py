@@ -190,6 +190,16 @@ class Texture:
         return write_maps(plan, stack, Path(out_dir), mip=mip, size=shape)
 
     @property
+    def map_files(self) -> list[str]:
+        """Names of the files that `write_maps` writes.
+
+        Raises:
+            FormatError: the metadata does not describe the maps.
+        """
+        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        return [source.file for source, _ in plan.sources]
+
+    @property
     def material(self) -> dict[str, Any]:
         """The description of the maps, as `gstex.material.Material.to_metadata` wrote it."""
         return self._object("material")

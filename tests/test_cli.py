@@ -114,11 +114,11 @@ def test_threads_are_at_most_one_a_core(
 
 def test_threads_do_not_change_the_file(steel: Path, tmp_path: Path) -> None:
     for threads in ("1", "2"):  # in processes of their own: the number of threads is kept for a whole process
-        done = subprocess_of("compress", steel, "-o", tmp_path / threads, *FAST, "--threads", threads,
+        done = subprocess_of("compress", steel, "-o", tmp_path / f"{threads}.gstex", *FAST, "--threads", threads,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         _, err = done.communicate(timeout=120)
         assert done.returncode == 0, err
-    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+    assert (tmp_path / "1.gstex").read_bytes() == (tmp_path / "2.gstex").read_bytes()
 
 
 def test_decode_writes_every_map_and_prints_its_path(command: Command, steel: Path, packed: Path) -> None:
@@ -238,7 +238,7 @@ def test_plain_progress_is_a_line_a_stage_and_one_in_ten_seconds(
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "old.gstex").write_bytes(b"what was there before")
-    run = subprocess_of("compress", SAMPLES / "rusted_steel", "-o", "old.gstex", "--effort", "thorough",
+    run = subprocess_of("compress", SAMPLES / "rusted_steel", "-o", "old.gstex", "--effort", "thorough", "--force",
                         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                         env={**os.environ, "PYTHONPATH": str(SAMPLES.parent)})
     err = ""

@@ -30,8 +30,8 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     file, picture = OUT / "demo.gstex", OUT / "demo.png"
     try:
-        run("compress", source, "-o", file, "--quality", "high")
-        run("decode", file, "-o", OUT / "demo_maps")
+        run("compress", source, "-o", file, "--quality", "high", "--force")
+        run("decode", file, "-o", OUT / "demo_maps", "--force")
     except subprocess.CalledProcessError as error:  # it has said why
         sys.exit(error.returncode)
     texture, material = gstex.load(file), load_material(source)

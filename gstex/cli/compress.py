@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import gstex
-from gstex.cli.options import debug_option, json_option
-from gstex.cli.output import check_output_file, default_output
+from gstex.cli.options import debug_option, force_option, json_option
+from gstex.cli.output import check_name, check_output_file, check_replaced, default_output
 from gstex.cli.text import count, decibels, format_table, printable, size
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads to use, at most one a core.  [default: all cores]")
+@force_option
 @json_option
 @debug_option
 def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
-    importance: str | None, maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
+    importance: str | None, maps: tuple[str, ...], threads: int | None, force: bool, as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
@@ -78,13 +79,18 @@ def compress(
         raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
     from gstex import native
     from gstex.cli.progress import ProgressReporter
+    from gstex.encode.compress import check_options
     from gstex.material import load_material, table
 
     if threads is not None:
         native.set_thread_count(min(threads, native.cores()))
     output = output or default_output(source)
     check_output_file(output, source, *([Path(importance)] if importance not in (None, "auto") else []))
+    check_name(output)
+    check_options(bpp=bpp, gaussians=gaussians, seed=options["seed"], alpha_test=options["alpha_test"])
     material = load_material(source, overrides=maps)
+    if not force:
+        check_replaced(output, material)
     click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
     with ProgressReporter() as progress:
         texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",

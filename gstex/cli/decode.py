@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 import gstex
-from gstex.cli.options import debug_option
+from gstex.cli.options import debug_option, force_option
+from gstex.cli.output import write_into
 from gstex.cli.text import printable
 from gstex.errors import UsageError
 from gstex.limits import MAX_SIZE, MOST_TEXELS
@@ -28,15 +29,18 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True,
-              help="Folder for the maps; made if it is missing. Files of the same names are replaced.")
+              help="Folder for the maps; made if it is missing.")
 @click.option("--mip", type=int, default=0, show_default=True, metavar="M",
               help="Level of detail; 0 is full size.")
 @click.option("--size", metavar="WxH", callback=_parse_size,
               help="Size of every map, larger or smaller, whatever its own: filtered as a shader would.")
 @click.option("--max-texels", type=click.IntRange(min=1), default=MOST_TEXELS, show_default=True, metavar="N",
               help="Refuse a file that stands for more texels, counted in every channel; a small one can.")
+@force_option
 @debug_option
-def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None, max_texels: int) -> None:
+def decode(
+    file: Path, output: Path, mip: int, size: tuple[int, int] | None, max_texels: int, force: bool
+) -> None:  # fmt: skip
     """\b
     gstex decode wall.gstex -o maps/             every map under its original name, size and bit depth
     gstex decode wall.gstex -o half/ --mip 1     at half the size, if the file holds that mip
@@ -47,5 +51,10 @@ def decode(file: Path, output: Path, mip: int, size: tuple[int, int] | None, max
     if size and mip:
         raise UsageError("--mip and --size: got both, expected one of them; drop one")
     texture = gstex.load(file)
-    for path in texture.write_maps(output, mip=mip, size=size, max_texels=max_texels):
+
+
+    def write(folder: Path) -> list[Path]:
+        return texture.write_maps(folder, mip=mip, size=size, max_texels=max_texels)
+
+    for path in write(output) if force else write_into(output, texture.map_files, write):
         click.echo(printable(path))

@@ -2,11 +2,13 @@
 
 import click
 
-__all__ = ["debug_option", "json_option", "parse_rates"]
+__all__ = ["debug_option", "force_option", "json_option", "parse_rates"]
 
 # Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
                             help="Print the traceback of an error.")
+force_option = click.option("--force", is_flag=True,
+                            help="Replace files that this command has not made from the same input.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 

@@ -1,12 +1,18 @@
 """Checks of where the output goes, made before any work is done for it."""
 
 import contextlib
+import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gstex.errors import OutputError
+from gstex.errors import FormatError, OutputError, UsageError
 
-__all__ = ["check_output_file", "default_output"]
+if TYPE_CHECKING:
+    from gstex.material import Material
+
+__all__ = ["check_name", "check_output_file", "check_replaced", "default_output", "write_into"]
 
 
 def default_output(source: Path) -> Path:
@@ -36,6 +42,72 @@ def check_output_file(output: Path, source: Path, *more: Path) -> None:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another place") from None
     if output.exists() and any(output.samefile(f) for f in [*_input_files(source), *filter(Path.exists, more)]):
         raise OutputError(f"{output}: is a file of the input; give another name")
+
+
+def check_name(output: Path) -> None:
+    """Refuse a name that does not end in .gstex.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if output.suffix.lower() != ".gstex":
+        raise UsageError(f"--output: got {str(output)!r}, expected a name that ends in .gstex, such as "
+                         f"{str(output.with_suffix('.gstex'))!r}")
+
+
+def check_replaced(output: Path, material: "Material") -> None:
+    """Refuse to replace a file that was not made from this material: from maps of the same names in a folder, or an
+    image, of the same name. Their pixels may have changed.
+
+    Raises:
+        OutputError: there is such a file.
+    """
+    from gstex.format import read_file
+
+    if not output.exists():
+        return
+    try:
+        there = read_file(output)[1].get("material")
+    except FormatError:
+        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
+                          "replace it") from None
+    here = material.to_metadata()
+    if not isinstance(there, dict) or (there.get("name"), _files(there)) != (here["name"], _files(here)):
+        made_from = f"{there.get('name')!r}" if isinstance(there, dict) else "something else"
+        files = ", ".join(_files(there)) or "no files"
+        raise OutputError(f"{output}: is there already, made from {made_from} ({files}); give another name, or --force "
+                          "to replace it")
+
+
+def _files(material: object) -> list[str]:
+    """Names of the files in the description of a material, which comes from a file and is trusted in nothing."""
+    rows = material.get("sources") if isinstance(material, dict) else None
+    return sorted(str(row.get("file")) for row in rows if isinstance(row, dict)) if isinstance(rows, list) else []
+
+
+def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Sequence[Path]]) -> list[Path]:
+    """Have files written into a folder, and replace none that is there already unless it is the same.
+
+    names: of the files. write: writes them into another folder and returns their paths.
+
+    Raises:
+        OutputError: a file of one of these names holds something else; then none is written.
+    """
+    there = [name for name in names if os.path.lexists(folder / name)]
+    if not there:
+        return list(write(folder))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as made:
+        paths = write(Path(made))
+        for path in paths:
+            if path.name in there and not _same_bytes(path, folder / path.name):
+                more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+                raise OutputError(f"{folder / path.name}{more}: is there already, and holds something else; give "
+                                  "another folder, or --force to replace it")
+        return [path.replace(folder / path.name) for path in paths]
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    return other.is_file() and one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def _try_to_write(folder: Path) -> None:

@@ -112,18 +112,9 @@ def compress(
     _check_choice("sampling", sampling, ("direct", "bilinear"))
     _check_choice("loss", loss, ("l2", "perceptual", "restore"))
     _check_choice("mip_filter", mip_filter, FILTERS)
-    if alpha_test is not None and not 0 < alpha_test <= 1:
-        raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
     if wrap is not None:
         _check_choice("wrap", wrap, ("repeat", "clamp"))
-    if bpp is not None and gaussians is not None:
-        raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
-    if bpp is not None and not 0 < bpp <= MAX_BPP:
-        raise UsageError(f"bpp: got {bpp:g}, expected a number above 0 and up to {MAX_BPP:g}")
-    if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
-        raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"seed: got {seed}, expected 0..2^63-1")
+    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test)
 
     note = notes or (lambda line: None)
     gpu = _open_gpu(device, note)
@@ -183,6 +174,26 @@ def compress(
     run = {"seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
+
+
+def check_options(
+    *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None
+) -> None:  # fmt: skip
+    """Refuse numbers that `compress` takes for no input.
+
+    Raises:
+        UsageError: one is out of range, or bpp and gaussians are both given.
+    """
+    if alpha_test is not None and not 0 < alpha_test <= 1:
+        raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
+    if bpp is not None and gaussians is not None:
+        raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
+    if bpp is not None and not 0 < bpp <= MAX_BPP:
+        raise UsageError(f"bpp: got {bpp:g}, expected a number above 0 and up to {MAX_BPP:g}")
+    if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
+        raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed: got {seed}, expected 0..2^63-1")
 
 
 def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:

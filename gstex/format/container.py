@@ -22,6 +22,11 @@ from gstex.native import _core
 __all__ = ["open_file", "read_bytes", "read_file", "write_bytes", "write_file"]
 
 _MAGIC = b"\x89GSTEX\r\n"
+# Beginnings of files that people take for a .gstex file.
+_OTHERS = {
+    b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"\x76\x2f\x31\x01": "OpenEXR", b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}  # fmt: skip
 _HEADER = struct.Struct("<8s9I")  # magic, version, flags, file, gpu offset and bytes, json likewise, two CRCs
 _MAX_FILE_BYTES = 2**32 - 1
 
@@ -115,7 +120,7 @@ def open_file(path: str | Path) -> tuple[MaterialTable, dict, int]:
         VersionError: the file is of another version.
         FormatError: the file cannot be read or breaks a rule of docs/format.md.
     """
-    path = Path(path)
+    path, head = Path(path), b""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise FormatError("not a regular file")
@@ -134,6 +139,9 @@ def open_file(path: str | Path) -> tuple[MaterialTable, dict, int]:
     except VersionError as error:
         raise VersionError(f"{path}: {error}") from error
     except FormatError as error:
+        if kind := next((name for start, name in _OTHERS.items() if head.startswith(start)), None):
+            raise FormatError(f"{path}: {error}; it is a {kind} file: `gstex compress` makes a .gstex file of it, or "
+                              "of the folder of maps that it is in") from error
         raise FormatError(f"{path}: {error}; the file is damaged or not a .gstex file") from error
 
 

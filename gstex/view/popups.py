@@ -65,7 +65,10 @@ def _draw_dialog(viewer: Viewer, width: float, height: float) -> None:
     entered, viewer.dialog_text = imgui.input_text("##path", viewer.dialog_text,
                                                    imgui.InputTextFlags_.enter_returns_true)  # fmt: skip
     path = Path(viewer.dialog_text).expanduser()
-    pressed = imgui.button("Open" if is_open else "Save") or entered
+    replaces = not is_open and path.exists()
+    if replaces:
+        imgui.text_wrapped(f"{path.name} is there already.")
+    pressed = imgui.button("Open" if is_open else "Replace" if replaces else "Save") or (entered and not replaces)
     if is_open and viewer.document is not None:
         imgui.same_line()
         if imgui.button("Take as reference"):

@@ -80,6 +80,9 @@ class Session:
         """Copy the file that is shown."""
         if self.document is None:
             return
+        if path.suffix.lower() != ".gstex":
+            self.say(f"{path.name}: give a name that ends in .gstex", error=True)
+            return
         try:
             self.document.texture.save(path)
             self.say(f"saved {path}")
