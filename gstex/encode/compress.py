@@ -34,6 +34,8 @@ from gstex.version import __version__
 # cost a third crop 0.9 dB.
 ROLE_WEIGHTS = {"normal": 2.0}
 MAX_BPP = 64.0
+# What `quality` gives the smallest pictures: 64x64 texels get 1 bit each, at whatever quality.
+LEAST_BYTES = 512
 MAX_GAUSSIANS = 2**24
 
 
@@ -76,7 +78,7 @@ def compress(
         bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
-            loss 'restore'; used when neither bpp nor gaussians is given.
+            loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given.
         effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
         device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
             otherwise the CPU.
@@ -122,7 +124,8 @@ def compress(
     repeat = (wrap or material.wrap) == "repeat"
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     if bpp is None and gaussians is None:
-        bpp = rate_of(quality, loss) * max(1, len(varying))
+        least = 8 * LEAST_BYTES / (material.width * material.height)
+        bpp = min(max(rate_of(quality, loss) * max(1, len(varying)), least), MAX_BPP)
     settings = make_settings(effort, sampling, loss)
 
     levels = [MipLevel(material.pixels, material.weights)]
