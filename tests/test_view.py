@@ -228,7 +228,12 @@ def test_a_dropped_folder_is_compressed_and_shown_with_its_source(tmp_path):
     wait_for(session, lambda: session.document is not None or session.is_error)
     assert session.document is not None, session.notice
     assert session.source == source and "Ctrl+S" in session.notice
-    session.save(tmp_path / "saved.gstex")
+    assert session.save(tmp_path / "saved.gstex")
+    written = (tmp_path / "saved.gstex").stat().st_mtime_ns
+    assert not session.save(tmp_path / "saved.gstex") and "is there already" in session.notice
+    assert not session.save(tmp_path / "saved.png", replace=True) and "ends in .gstex" in session.notice
+    assert (tmp_path / "saved.gstex").stat().st_mtime_ns == written and not (tmp_path / "saved.png").exists()
+    assert session.save(tmp_path / "saved.gstex", replace=True)
     assert open_document(tmp_path / "saved.gstex").texture.width == 80
     own = session.document.path.parent
     session.close()

@@ -113,23 +113,3 @@ def test_a_session_with_the_window(sample, tmp_path):
         screen.process.wait(timeout=60)
         assert screen.process.returncode == 0
     assert (tmp_path / "stderr.txt").read_text() == ""
-
-
-def test_saving_asks_before_it_replaces(sample, tmp_path):
-    before = sample.file.stat().st_mtime_ns
-    with window(["view", str(sample.file), "--size", "640x400"], WINDOW, tmp_path) as screen:
-        screen.find_window("gstex view")
-        screen.wait_for(lambda p: p[100:300, 100:300].std() > 5, "a picture")
-        quiet = screen.picture()
-        middle = (slice(150, 250), slice(100, 500))
-        screen.do("key", "ctrl+s")  # suggests the file that is shown
-        screen.wait_for(lambda p: (p[middle] != quiet[middle]).any(axis=2).mean() > 0.5, "the dialog")
-        screen.press("Return")
-        screen.do("key", "ctrl+a")
-        screen.do("type", "--delay", "60", "copy.gstex")
-        screen.press("Return")
-        screen.wait_until((tmp_path / "copy.gstex").exists, "the copy")
-        assert sample.file.stat().st_mtime_ns == before
-        screen.do("key", "ctrl+q")
-        screen.process.wait(timeout=60)
-    assert (tmp_path / "stderr.txt").read_text() == ""

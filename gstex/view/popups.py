@@ -68,7 +68,7 @@ def _draw_dialog(viewer: Viewer, width: float, height: float) -> None:
     replaces = not is_open and path.exists()
     if replaces:
         imgui.text_wrapped(f"{path.name} is there already.")
-    pressed = imgui.button("Open" if is_open else "Replace" if replaces else "Save") or (entered and not replaces)
+    pressed = imgui.button("Open" if is_open else "Replace" if replaces else "Save")
     if is_open and viewer.document is not None:
         imgui.same_line()
         if imgui.button("Take as reference"):
@@ -78,12 +78,11 @@ def _draw_dialog(viewer: Viewer, width: float, height: float) -> None:
     if imgui.button("Cancel"):
         stays = False
     imgui.end()
-    if pressed:
+    if is_open and (pressed or entered):
         stays = False
-        if is_open:
-            open_path(viewer, path)
-        else:
-            viewer.session.save(path)
+        open_path(viewer, path)
+    elif pressed or entered:
+        stays = not viewer.session.save(path, replace=pressed)  # the key Enter alone replaces nothing
     if not stays:
         viewer.dialog = ""
 

@@ -76,18 +76,23 @@ class Session:
                                    {"effort": "fast"})  # fmt: skip
         self.say("")
 
-    def save(self, path: Path) -> None:
-        """Copy the file that is shown."""
+    def save(self, path: Path, *, replace: bool = False) -> bool:
+        """Copy the file that is shown; whether that is done. replace: a file that is there already."""
         if self.document is None:
-            return
+            return False
         if path.suffix.lower() != ".gstex":
             self.say(f"{path.name}: give a name that ends in .gstex", error=True)
-            return
+            return False
+        if path.exists() and not replace:
+            self.say(f"{path.name} is there already: another name, or the button Replace", error=True)
+            return False
         try:
             self.document.texture.save(path)
-            self.say(f"saved {path}")
         except GstexError as error:
             self.say(str(error), error=True)
+            return False
+        self.say(f"saved {path}")
+        return True
 
     def want(self, name: str) -> bool:
         """Whether a stack is there; if not, it is being made, or `failed` tells why it cannot be."""
