@@ -280,8 +280,8 @@ def test_the_command_and_what_the_file_says(command: Command, picture: Material,
 def test_wrong_maps_end_the_command(command: Command, tmp_path: Path):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "wall.png")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "map.png")
-    for source, output, text in (("none.png", "o", "importance: none.png: no such file"),
-                                 (tmp_path / "map.png", "o", "importance: map.png is black everywhere"),
+    for source, output, text in (("none.png", "o.gstex", "importance: none.png: no such file"),
+                                 (tmp_path / "map.png", "o.gstex", "importance: map.png is black everywhere"),
                                  (tmp_path / "map.png", tmp_path / "map.png", "is a file of the input")):  # fmt: skip
         ran = command("compress", tmp_path / "wall.png", "-o", output, "--importance", source)
         assert ran.code == 1 and text in ran.error()
