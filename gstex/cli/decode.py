@@ -52,7 +52,6 @@ def decode(
         raise UsageError("--mip and --size: got both, expected one of them; drop one")
     texture = gstex.load(file)
 
-
     def write(folder: Path) -> list[Path]:
         return texture.write_maps(folder, mip=mip, size=size, max_texels=max_texels)
 

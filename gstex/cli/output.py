@@ -98,11 +98,11 @@ def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Seque
         return list(write(folder))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as made:
         paths = write(Path(made))
-        for path in paths:
-            if path.name in there and not _same_bytes(path, folder / path.name):
-                more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-                raise OutputError(f"{folder / path.name}{more}: is there already, and holds something else; give "
-                                  "another folder, or --force to replace it")
+        other = [path.name for path in paths if path.name in there and not _same_bytes(path, folder / path.name)]
+        if other:
+            more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+            raise OutputError(f"{folder / other[0]}{more}: is there already, and holds something else; give another "
+                              "folder, or --force to replace it")
         return [path.replace(folder / path.name) for path in paths]
 
 

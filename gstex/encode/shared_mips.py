@@ -2,7 +2,7 @@
 
 Seen at the size of such a mip, every Gaussian has its variance enlarged by a filter. That is not how a picture is
 minified, but the blend is normalised: between the Gaussians that are left visible it stays a smooth partition, and
-mip 0 was fitted with that in sight (docs/design-notes/0003-mips.md).
+the fit of mip 0 counts the errors of these mips too (docs/design-notes/0003-mips.md).
 """
 
 import numpy as np
