@@ -23,7 +23,7 @@ from gstex.cuda import device as cuda_device
 from gstex.encode import compress as compression
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cuda.engine import GpuEngine
-from gstex.encode.problem import Task
+from gstex.encode.problem import Target, Task
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import Settings, make_settings
 from gstex.encode.uniform_grid import fit_uniform_grid
@@ -119,7 +119,7 @@ def test_a_budget_is_kept_to(short, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def task_of(image: np.ndarray, **options: Any) -> Task:
     channels = image.shape[2]
-    return Task(image=image.astype(np.float32), importance=np.ones_like(image, np.float32),
+    return Task(target=Target.of(image.astype(np.float32), np.ones_like(image, np.float32)),
                 ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels, repeat=True, stack_channels=channels,
                 **{"budget_words": 10**6, "count": 40, **options})  # fmt: skip
 
@@ -135,7 +135,7 @@ def engine_of(device: Device) -> Any:
 def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Schedule:
     image = waves(24, 32, 3, seed=3).astype(np.float32)
     small = [image.reshape(24 // n, n, 32 // n, n, 3).mean(axis=(1, 3)) for n in (2, 4)]
-    task = task or task_of(image, shared=tuple((view, np.ones_like(view)) for view in small))
+    task = task or task_of(image, shared=tuple(Target.of(view, np.ones_like(view)) for view in small))
     return Schedule(task, settings_of(**options), np.random.default_rng(1), lambda *state: None, make_engine)
 
 

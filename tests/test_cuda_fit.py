@@ -25,6 +25,7 @@ from gstex.encode.ops.cuda import tile_lists
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.problem import Target
 from gstex.encode.shared_mips import filter_sigma
 from gstex.errors import DeviceError
 
@@ -35,7 +36,7 @@ ENTRIES = ["start", "gaussian", "image", "faded", "by_gaussian", "by_gaussian_st
 
 def gpu_for(scene, *, margin=math.inf, device=DEVICE) -> GpuView:
     backend = GpuView(scene.pyramid, device)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry, margin=margin)
     return backend
 
@@ -84,7 +85,7 @@ def test_entries_of_a_crowded_cell_and_of_fine_cells():
 def test_default_margin_is_that_of_the_cpu():
     scene = random_scene(1, 33, 18, 150, 3, repeat=True)
     backend = GpuView(scene.pyramid, DEVICE)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry)
     np.testing.assert_array_equal(backend.lists.start, backend_for(scene, margin=MARGIN).lists.start)
 
@@ -127,7 +128,9 @@ def test_targets_are_those_of_the_cpu():
         scene = replace(scene, pyramid=replace(scene.pyramid, repeat=repeat))
         for jitter in (STILL, JITTER):
             tiles = SimpleNamespace(corner=np.array([[x, y] for y in (0, 8) for x in (0, 8, 16)]))
-            found, expected = gpu_for(scene).targets(jitter), backend_for(scene).render(*scene.parameters, jitter)[1:]
+            target, planes = gpu_for(scene).targets(jitter)
+            found = target, planes[:, scene.plane] * scene.weight[:, None]
+            expected = backend_for(scene).render(*scene.parameters, jitter)[1:]
             inside = tiles_of(np.ones_like(scene.target), tiles) > 0
             for a, b in zip(found, expected, strict=True):
                 np.testing.assert_allclose(a[inside], tiles_of(b, tiles)[inside], atol=3e-7)
@@ -260,10 +263,10 @@ def test_a_shared_mip_is_that_of_the_cpu(loss):
     scene = random_scene(13, 33, 18, 100, 3, repeat=True)
     rng = np.random.default_rng(13)
     image = rng.random((9, 16, 3)).astype(np.float32)
-    importance = rng.uniform(0.2, 1, image.shape).astype(np.float32)
-    cpu = SharedView(scene.pyramid, 1, image, importance)
+    target = Target.of(image, rng.uniform(0.2, 1, image.shape).astype(np.float32))
+    cpu = SharedView(scene.pyramid, 1, target, scene.weight)
     cpu.place(scene.placement, scene.geometry)
-    gpu = GpuSharedView(DEVICE, scene.pyramid, 1, image, importance)
+    gpu = GpuSharedView(DEVICE, scene.pyramid, 1, target, scene.weight)
     gpu.place(scene.placement, scene.geometry)
     assert (gpu.filter, gpu.importance_sum) == (filter_sigma(1), pytest.approx(cpu.importance_sum))
     mse = Follower(DEVICE, 1e-3)

@@ -103,7 +103,7 @@ def test_gradients_with_arrays_of_cupy(channels: int) -> None:
             return device.xp.asarray(np.ascontiguousarray(array))
 
         backend = GpuView(scene.pyramid, device)
-        backend.set_target(there(scene.target), there(scene.importance))
+        backend.set_target(scene.wanted, scene.weight)
         backend.place(there(scene.placement), there(scene.geometry))
         parameters = [there(p) for p in scene.parameters]
         found = [device.to_host(array) for array in backend.step(*parameters, there(jitter))]

@@ -9,7 +9,7 @@ from small_samples import SAMPLES
 import gstex
 from gstex import metrics, native
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
-from gstex.encode.problem import Task
+from gstex.encode.problem import Target, Task
 from gstex.encode.rate_control import SLOPE, SLOPE_LEAST, SLOPE_MOST
 from gstex.encode.relocation import relocate
 from gstex.encode.schedule import Schedule
@@ -235,7 +235,7 @@ def test_sample_at_texel_centres_is_decode(filter):
 def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Schedule:
     """The fit of an image [H, W, 3] that repeats."""
     image = image.astype(np.float32)
-    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
                 stack_channels=3, budget_words=400, count=count)  # fmt: skip
     return Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
 
@@ -281,7 +281,8 @@ def test_palettes_are_chosen_by_the_slope_that_was_measured(monkeypatch):
 def test_slope_that_cannot_be_measured(count, importance):
     """Of a single Gaussian, and of a picture of which nothing counts."""
     fit = fit_of(waves(16, 16), make_settings("fast", "direct", "l2"), count=count)
-    task = replace(fit.task, importance=fit.task.importance * importance)
+    target = fit.task.target
+    task = replace(fit.task, target=replace(target, importance=target.importance * importance))
     fit = Schedule(task, fit.settings, np.random.default_rng(0), lambda *state: None)
     fit.start()
     assert fit.measure_slope() == SLOPE

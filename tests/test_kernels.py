@@ -32,7 +32,7 @@ KINDS = {
 
 def backend_for(scene, *, margin=math.inf) -> CpuView:
     backend = CpuView(scene.pyramid)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry, margin=margin)
     return backend
 
@@ -148,7 +148,7 @@ def test_default_margin_is_that_of_fits():
     expected, _, _ = backend_for(scene, margin=MARGIN).render(*scene.parameters, STILL)
     assert image_errors(scene, STILL, MARGIN)[0] < 5e-4  # measured 1e-4
     backend = CpuView(scene.pyramid)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry)
     np.testing.assert_array_equal(backend.render(*scene.parameters, STILL)[0], expected)
 

@@ -17,7 +17,7 @@ from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
 from gstex.encode.ops.cpu.refine_features import SMALL, refine_features
 from gstex.encode.ops.cpu.sample_points import collect
-from gstex.encode.ops.cpu.view import CpuView, make_picture
+from gstex.encode.ops.cpu.view import CpuView, Importance, make_picture
 from gstex.encode.quantisation import Precision, make_coding
 from gstex.native import _core
 
@@ -46,14 +46,14 @@ class Case:
     def __init__(self, seed=0, *, count=40, channels=3, size=(20, 14), repeat=True, palette_bits=(), channel_bits=None):
         scene = random_scene(seed, *size, count, channels, repeat=repeat, sigma=(1.0, 6.0))
         backend = CpuView(scene.pyramid)
-        backend.set_target(scene.target, scene.importance)
+        backend.set_target(scene.wanted, scene.weight)
         backend.place(scene.placement, scene.geometry)
         # A picture that such Gaussians can show, and features that are near to its.
         picture = backend.render(*scene.parameters, np.zeros(2, np.float32))[0]
         noise = np.random.default_rng(seed).normal(0, 0.1, scene.features.shape)
         features = np.clip(scene.features + noise, 0, 1).astype(np.float32)
         self.scene = replace(scene, target=picture, features=features)
-        backend.set_target(picture, scene.importance)
+        backend.set_target(self.scene.wanted, scene.weight)
         self.coding = coding_of(self.scene, palette_bits=palette_bits, channel_bits=channel_bits)
         self.stored = store(self.coding, self.scene.features)
         self.points = collect(backend, [], 0.0, [])
@@ -236,7 +236,7 @@ def test_each_byte_ends_as_the_best_of_all():
 def test_what_does_not_count_does_not_move():
     """A channel without importance, one without a step, and Gaussians that are seen nowhere."""
     case = Case(9, channels=3, palette_bits=(3, 2))
-    case.points.importance[0][1] = 0
+    case.points.importance[0].planes[case.scene.plane[1]] = 0
     case.stored.step[2] = 0
     stored = case.improved(codebooks_too=True)
     np.testing.assert_array_equal(stored.codebooks[:, 1:], case.stored.codebooks[:, 1:])
@@ -252,9 +252,9 @@ def test_what_does_not_count_does_not_move():
 @pytest.mark.parametrize("size, repeat", [((60, 50), False), ((60, 50), True), ((5, 3), True)])
 def test_quadratic_is_that_of_the_shares(size, repeat):
     """Against all products of all shares. Pairs may be missing that hardly overlap, no others."""
-    scene = random_scene(11, *size, 60, 2, repeat=repeat, sigma=(0.4, 2.0))
+    scene = random_scene(11, *size, 60, 3, repeat=repeat, sigma=(0.4, 2.0))
     backend = CpuView(scene.pyramid)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry)
     points = collect(backend, [], 0.0, [])
     row, column, value, gradient = _core.normal_equations(
@@ -262,8 +262,8 @@ def test_quadratic_is_that_of_the_shares(size, repeat):
     )
 
     share = shares_of(points, scene)
-    target, importance = (tiles_of(picture, points) for picture in (scene.target, scene.importance))
-    expected = np.einsum("tik,tjk,tnk->ijn", share, share, importance)
+    target, planes = (tiles_of(picture, points) for picture in (scene.target, scene.planes))
+    expected = np.einsum("tik,tjk,tnk->ijn", share, share, planes)
     own = np.sqrt(np.einsum("iin->in", expected))
     dense = np.zeros_like(expected)
     dense[np.repeat(np.arange(60), np.diff(row)), column] = value
@@ -275,7 +275,7 @@ def test_quadratic_is_that_of_the_shares(size, repeat):
         assert len(column) < 0.9 * together.sum()
 
     difference = points.blend(scene.geometry, scene.features, scene.background).out - target
-    slope = 2 * np.einsum("tik,tnk,tnk->in", share, importance, difference)
+    slope = 2 * np.einsum("tik,tnk,tnk->in", share, planes[:, scene.plane], difference)
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
 
 
@@ -297,17 +297,21 @@ def shares_of(points, scene) -> np.ndarray:
         here = slice(first, min(first + 16, count))
         features = np.eye(count, dtype=np.float32)[:, here].copy()
         nothing = make_picture(np.zeros((*scene.target.shape[:2], features.shape[1]), np.float32), repeat=True)
-        of_these = replace(points, target=(nothing,), importance=(nothing,))
+        channels = features.shape[1]
+        importance = Importance(nothing, np.zeros(channels, np.int32), np.ones(channels, np.float32))
+        of_these = replace(points, target=(nothing,), importance=(importance,))
         shares[:, here] = of_these.blend(scene.geometry, features, np.zeros(features.shape[1], np.float32)).out
     return shares
 
 
 def test_channels_that_count_alike_and_not_alike():
-    """The products of shares are shared among channels of equal importance: the result is the same without that."""
+    """Channels of one plane of importance share the products: the result is the same with a plane for each."""
     case = Case(10, channels=4, palette_bits=(3, 3))
-    case.points.importance[0][2] = case.points.importance[0][0]
     together = case.improved(codebooks_too=True)
-    case.points.importance[0][2] *= np.float32(1 + 1e-6)
+    importance = case.points.importance[0]
+    planes = importance.planes[importance.plane]
+    importance = replace(importance, planes=planes, plane=np.arange(4, dtype=np.int32))
+    case.points = replace(case.points, importance=(importance,))
     apart = case.improved(codebooks_too=True)
-    assert case.error(together) == pytest.approx(case.error(apart), rel=1e-3)
-    assert (together.codebooks == apart.codebooks).mean() > 0.9
+    np.testing.assert_array_equal(together.codebooks, apart.codebooks)
+    np.testing.assert_array_equal(together.entries, apart.entries)

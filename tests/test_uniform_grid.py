@@ -14,7 +14,7 @@ from gstex import metrics
 from gstex.encode.codebooks import MOST_TABLES
 from gstex.encode.mip_chain import SHARED
 from gstex.encode.ops.cpu.engine import CpuEngine
-from gstex.encode.problem import Result, Task
+from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import stored_features
 from gstex.encode.settings import make_settings
 from gstex.encode.uniform_grid import CHOICES, UniformGrid, fit_uniform_grid
@@ -36,7 +36,7 @@ def cloth(height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:
 
 def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
     channels = image.shape[2]
-    return Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels,
+    return Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels,
                 repeat=repeat, stack_channels=channels, budget_words=budget)  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def test_progress_never_falls_back() -> None:
     height, width = 32, 40
     rows, columns = np.mgrid[0:height, 0:width]
     image = np.stack([0.5 + 0.4 * np.sin(columns), 0.5 + 0.4 * np.cos(rows)], axis=2).astype(np.float32)
-    task = Task(image, np.ones_like(image), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
+    task = Task(Target.of(image, np.ones_like(image)), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
     settings = make_settings("normal", "direct", "l2")
     steps: list[int] = []
     fit_uniform_grid(task, settings, np.inf, rng=np.random.default_rng(0),

@@ -56,13 +56,13 @@ class UniformGrid:
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
-        tables = palette_words(bits, self.task.image.shape[2])
+        tables = palette_words(bits, self.task.target.channels)
         words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
 
     def start(self, bits: tuple[int, ...]) -> None:
         """Set up the largest grid that the budget pays for with codebooks of these bits."""
-        trainer, (height, width) = self.trainer, self.task.image.shape[:2]
+        trainer, (height, width) = self.trainer, self.task.target.image.shape[:2]
         spacing = np.sqrt(width * height / self.room(bits))
         least = 3 if self.task.repeat else 1
         # Not finer than the texels: what is left of the budget then stays unused.
@@ -81,7 +81,7 @@ class UniformGrid:
         self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
-        trainer.set_gaussians(geometry, self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32))
+        trainer.set_gaussians(geometry, self.task.target.image[texel[:, 1], texel[:, 0]].astype(np.float32))
         trainer.list_tiles(trainer.parameters.geometry)
         trainer.step_count = 0
 
@@ -98,8 +98,8 @@ class UniformGrid:
         trainer, p = self.trainer, self.trainer.parameters
         error = trainer.error(p.geometry, p.features)
         _, share, _ = trainer.removal_cost()
-        scaled = trainer.engine.host(p.features) * np.sqrt(trainer.channel_weight).astype(np.float32)
-        height, width = self.task.image.shape[:2]
+        scaled = trainer.engine.host(p.features) * np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
+        height, width = self.task.target.image.shape[:2]
 
         def promised(bits: tuple[int, ...]) -> float:
             room = self.room(bits)
@@ -128,7 +128,6 @@ class UniformGrid:
             weights *= factor
             weights /= weights.mean()
             trainer.weigh_channels(weights)
-            trainer.list_tiles(trainer.parameters.geometry)
             tried, left = self._store()
             if tried.error > most:
                 break

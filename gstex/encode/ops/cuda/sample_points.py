@@ -39,7 +39,9 @@ class GpuSamplePoints:
 
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
-    faded: bool [E]. target, importance: float32 [T, C, 64]. extent: float32 [V, 2]. where: float32 [V, N, 4].
+    faded: bool [E]. target: float32 [T, C, 64]. importance: float32 [T, planes, 64], with the weight of the view.
+    plane: int32 [C], which one a channel has. weight: float32 [C], what it counts there.
+    extent: float32 [V, 2]. where: float32 [V, N, 4].
     scale: float32 [V, 2]. filter: float32 [V]. seen: scale and filter of every view, on the host.
     """
 
@@ -52,6 +54,8 @@ class GpuSamplePoints:
     faded: Any
     target: Any
     importance: Any
+    plane: Any
+    weight: Any
     extent: Any
     where: Any
     scale: Any
@@ -74,6 +78,10 @@ class GpuSamplePoints:
         """FIT_SAMPLES_PARAMETERS of cuda/encode/points.cuh; derived: float32 [V, N, 8]."""
         return (self.view, self.origin, self.start, self.gaussian, self.image, self.faded, derived, self.where,
                 self.extent, np.int32(self.where.shape[1]), np.int32(len(self.view)))  # fmt: skip
+
+    def counts(self) -> tuple[Any, ...]:
+        """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
+        return self.importance, np.int32(self.importance.shape[1]), self.plane, self.weight
 
     def blend(self, geometry: Any, features: Any, background: Any) -> GpuBlend:
         """The picture at all points, for geometry [N, 6] and features [N, C]."""
@@ -102,7 +110,8 @@ class GpuSamplePoints:
 
     def error(self, out: Any) -> float:
         """The weighted sum of squared errors of pictures [T, C, 64]."""
-        return float((self.importance * (out - self.target) ** 2).sum(dtype=np.float64))
+        counts = self.importance[:, self.plane] * self.weight[:, None]
+        return float((counts * (out - self.target) ** 2).sum(dtype=np.float64))
 
 
 def collect(
@@ -135,6 +144,8 @@ def collect(
         faded=xp.concatenate([b.lists.faded for b in backends]),
         target=xp.concatenate([target for _, target, _ in parts]),
         importance=xp.concatenate([importance for _, _, importance in parts]),
+        plane=backend.plane,
+        weight=backend.weight,
         extent=xp.asarray(np.stack([b.extent for b in backends])),
         where=xp.stack([b.where for b in backends]),
         scale=xp.asarray(np.array([row[:2] for row in seen], np.float32)),
@@ -144,7 +155,7 @@ def collect(
 
 
 def _part(backend: GpuView, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
-    """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as the CPU has them."""
+    """(origin [T, 2], target [T, C, 64], importance [T, planes, 64]) of the tiles of a view, as the CPU has them."""
     xp, across = backend.device.xp, backend.across
     number = np.arange(len(backend.lists.start) - 1)
     corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)
