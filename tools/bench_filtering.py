@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 import numpy as np
-import OpenImageIO as oiio
 from bench_cases import Case, list_cases
 from bench_run import endings, pick
 from bench_table import describe_run, typed_command, write_table
+from contact_sheet import label_strip
 from filtering_views import VIEWS, View, make_view, supersample
 
 import gstex
@@ -26,8 +26,8 @@ from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
 from gstex.decode import MAX_TAPS, FileLevels, Levels, PictureLevels, sample_at
 from gstex.material import Material
+from gstex.material.images import write_picture
 from gstex.material.mips import make_mips
-from gstex.picture import write_picture
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["filtering"]
@@ -228,9 +228,5 @@ def _cell(values: np.ndarray, view: View, label: str) -> np.ndarray:
     left, top = (view.width - PICTURE[0]) // 2, (view.height - PICTURE[1]) // 2
     pixels = values.reshape(view.height, view.width, 3)[top : top + PICTURE[1], left : left + PICTURE[0]]
     large = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
-    strip = oiio.ImageBuf(np.full((24, large.shape[1], 3), 24, np.uint8))
-    # The font comes with OpenImageIO. Where there is none the picture stays without labels.
-    oiio.ImageBufAlgo.render_text(strip, 4, 17, label, 14, "DroidSans", (0.9, 0.9, 0.9))
-    strip.geterror()
-    cell = np.concatenate([strip.get_pixels(oiio.UINT8), large])
+    cell = np.concatenate([label_strip(label, large.shape[1]), large])
     return np.pad(cell, [(0, 0), (0, 4), (0, 0)], constant_values=24)

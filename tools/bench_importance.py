@@ -22,7 +22,7 @@ import gstex
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.material import Material
-from gstex.picture import write_picture
+from gstex.material.images import write_picture
 
 __all__ = ["importance"]
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.picture import write_picture
+from gstex.material.images import write_picture
 
 __all__ = ["restore"]
 

@@ -6,6 +6,7 @@ into 0..1 with `to_unit` and back with `from_unit`.
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from gstex.limits import MAX_SIZE
 
 __all__ = [
     "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "SourceMap", "float_range_of", "from_unit",
-    "read_info", "read_pixels", "to_unit", "write_image",
+    "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
@@ -258,3 +259,22 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
         error = _take_error(image)
     if not done:
         raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check rights and free space")
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write [h, w, 1 or 3] uint8, which is no map of a material; the path's extension says the format.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = oiio.ImageBuf(np.ascontiguousarray(picture))
+    if not buffer.write(str(path)):
+        raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """[h, w, 1 or 3] uint8 as a PNG file."""
+    with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+        path = Path(folder) / "picture.png"
+        write_picture(path, picture)
+        return path.read_bytes()

@@ -15,7 +15,8 @@ import numpy as np
 
 from gstex.compare.result import Comparison
 from gstex.errors import OutputError
-from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, png, to_codes
+from gstex.material.images import png_bytes
+from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, to_codes
 from gstex.shading import VIEWS, is_lit, render_plane_views, render_sphere
 from gstex.version import __version__
 
@@ -107,7 +108,7 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
         return []
     repeat = material["wrap"] == "repeat"
     balls = (render_sphere(s, channels, material["normal_convention"], repeat, _SPHERE) for s in stacks)
-    return [base64.b64encode(png(ball)).decode() for ball in balls]
+    return [base64.b64encode(png_bytes(ball)).decode() for ball in balls]
 
 
 def _notes(comparison: Comparison) -> list[str]:

@@ -263,7 +263,7 @@ class _Loop:
         self._glfw.set_window_title(self._window, f"{document.name} - {_TITLE}")
 
     def _write_picture(self, path: Path) -> None:
-        from gstex.picture import write_picture
+        from gstex.material.images import write_picture
 
         self._viewer.picture_wanted = None
         try:
