@@ -14,7 +14,7 @@ from typing import Any
 import click
 import numpy as np
 from bench_cases import Case, list_cases
-from bench_run import endings, pick
+from bench_run import data_option, effort_option, endings, pick, results_option
 from bench_table import describe_run, typed_command, write_table
 from contact_sheet import label_strip
 from filtering_views import VIEWS, View, make_view, supersample
@@ -69,15 +69,13 @@ def light_levels(mips: Sequence[np.ndarray], srgb: np.ndarray) -> PictureLevels:
 
 @click.command()
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Rates of gstex.  [default: 2,4]")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What to fit for; both ways are measured.")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this one of the samples or of --data; may be given many times.  [default: all samples]")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of more materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where tables and pictures go.  [default: benchmarks/results]")
+@data_option("Folder of more materials")
+@results_option("tables and pictures go")
 @click.pass_context
 def filtering(
     context: click.Context, rates: list[float] | None, effort: str, sampling: str, names: tuple[str, ...], data: Path,

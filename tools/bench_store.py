@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,14 @@ class Store:
     def get(self, key: str) -> dict[str, Any] | None:
         """The row kept under a key, or None."""
         return self.rows.get(key)
+
+    def kept(self, key: str, settings: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The row kept under a key, or a new one that is kept from now on."""
+        row = self.get(key)
+        if row is None:
+            row = make()
+            self.add(key, settings, row)
+        return row
 
     def add(self, key: str, settings: dict[str, Any], row: dict[str, Any]) -> None:
         """Keep a row. It is on the disk when this returns."""

@@ -24,7 +24,7 @@ from click.core import ParameterSource
 import gstex
 from gstex import native
 
-__all__ = ["describe_run", "typed_command", "write_table"]
+__all__ = ["describe_run", "means", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
@@ -65,6 +65,16 @@ def typed_command(context: click.Context) -> str:
             for item in value if isinstance(value, tuple) else (value,):
                 words += [parameter.opts[0], str(item)]
     return shlex.join(words)
+
+
+def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """For each value of the column `key` one row with the means of the gains."""
+    found = []
+    for value in dict.fromkeys(row[key] for row in rows):
+        picked = [row for row in rows if row[key] == value]
+        gains = {c: sum(row[c] for row in picked) / len(picked) for c in columns if c.endswith("_gain")}
+        found.append({"image": "mean", key: value, **gains})
+    return found
 
 
 def write_table(
