@@ -5,7 +5,6 @@ The rules for reading stand in gstex/native/gstex.h; here is what they are told 
 
 import json
 import os
-import secrets
 import stat
 import struct
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gstex.errors import FormatError, OutputError, VersionError
+from gstex.files import replace_file
 from gstex.format.layout import FILE_HEADER_BYTES, MAX_JSON_BYTES, VERSION
 from gstex.format.rules import require
 from gstex.format.table import MaterialTable, validate
@@ -86,22 +86,7 @@ def write_file(path: str | Path, words: np.ndarray, metadata: dict) -> int:
         OutputError: the file cannot be written.
     """
     data = write_bytes(words, metadata)
-    path = Path(path)
-    # Beside the target, because a rename is atomic only within one file system.
-    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); "
-                          "check that the folder exists and that there is room") from error
-    except BaseException:  # Ctrl-C too must leave nothing behind
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_file(Path(path), data)
     return len(data)
 
 
