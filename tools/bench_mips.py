@@ -17,7 +17,7 @@ import gstex
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.compare.baselines import encode_baselines
-from gstex.compare.cache import Cache, default_folder
+from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.hull import Option
 from gstex.material import Material
@@ -82,7 +82,7 @@ def _as_material(material: Material, level: MipLevel) -> Material:
 def _astc_hull(material: Material) -> tuple[list[Option], float]:
     """The lower hull of ASTC (bytes, summed squared error) and the number of values that the error is summed over."""
     codecs, _ = choose_codecs(["astc"])
-    hull = encode_baselines(material, codecs, cache=Cache(default_folder())).hulls["astc"]
+    hull = encode_baselines(material, codecs, cache=Cache()).hulls["astc"]
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     values = np.ones(material.pixels.shape) if material.weights is None else material.weights
     return hull, float(values[:, :, varying].sum())
