@@ -116,7 +116,7 @@ class _Loop:
         imgui.create_context()
         imgui.get_io().set_ini_filename("")
         self._renderer = GlfwRenderer(window)
-        self._viewer = Viewer(session, renderer=context.renderer, software=context.is_software)
+        self._viewer = Viewer(session, renderer=context.renderer)
         self._viewer.content_scale = max(glfw.get_window_content_scale(window)[0], 0.5)
         # Where the system scales windows itself, the framebuffer is larger than the window and so are its pixels.
         self._viewer.scale = self._pixel_scale()
