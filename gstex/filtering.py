@@ -2,6 +2,8 @@
 
 import numpy as np
 
+__all__ = ["bilinear"]
+
 
 def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
     """Filter an image at arbitrary points.

@@ -163,9 +163,10 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "x"))
     assert default_folder() == tmp_path / "x"
     monkeypatch.delenv("GSTEX_CACHE")
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "gstex"
+    assert default_folder().name == "gstex"
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert default_folder() == tmp_path / "gstex"
 
 
 def test_what_is_no_zstd():

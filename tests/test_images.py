@@ -19,6 +19,7 @@ from gstex.material.images import (
     read_pixels,
     to_unit,
     write_image,
+    write_picture,
 )
 
 H, W = 12, 20
@@ -266,6 +267,14 @@ def test_writing_where_one_cannot(tmp_path: Path) -> None:
     source = SourceMap("a.png", W, H, 4, 16, False, "png")
     with pytest.raises(OutputError, match=r"a.png: cannot be written"):
         write_image(tmp_path / "missing" / "a.png", NOISE, source)
+
+
+def test_picture_file(tmp_path: Path) -> None:
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    write_picture(tmp_path / "a.png", picture)
+    assert np.array_equal(oiio.ImageBuf(str(tmp_path / "a.png")).get_pixels(oiio.UINT8), picture)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_picture(tmp_path / "missing" / "a.png", picture)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,7 +38,7 @@ from bench_images import images  # noqa: E402
 from bench_importance import importance  # noqa: E402
 from bench_mips import mips  # noqa: E402
 from bench_restore import restore  # noqa: E402
-from bench_run import choose_cases, endings  # noqa: E402
+from bench_run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 from bench_times import times  # noqa: E402
@@ -97,13 +97,9 @@ bench.add_command(times)
               help="Change a field of gstex.encode.settings.Settings; may be given many times. Only with --trial.")
 @click.option("--trial", metavar="WHAT",
               help="Add the rows to rd-trials.csv under this name and leave the table as it is.")
-@click.option("--material", "names", metavar="NAME", multiple=True,
-              help="Only this material; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False),
-              default=ROOT / "benchmarks" / "results",
-              help="Where tables and kept rows go.  [default: benchmarks/results]")
+@material_option()
+@data_option()
+@results_option("tables and kept rows go")
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,

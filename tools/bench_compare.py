@@ -20,7 +20,7 @@ from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
 from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
 from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, lead, needed, worst_map
-from bench_run import choose_cases, endings
+from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
 from bench_store import SOURCES, Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 
@@ -39,7 +39,6 @@ from gstex.material import Material
 
 __all__ = ["compare"]
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".compare-store.jsonl"
 SEED = 0
 QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
@@ -70,7 +69,7 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.command()
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What gstex is fitted for; bilinear takes four fetches, as block codecs do in hardware.")
 @click.option("--quality", "qualities", type=click.Choice([q.removeprefix("ASTC ") for q in QUALITIES]), multiple=True,
@@ -84,12 +83,9 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
               help="The most steps of that; fewer are less than its authors take.")
 @click.option("--fits", "fits_folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of 'bench.py fits'; what it lacks is fitted here.")
-@click.option("--material", "names", metavar="NAME", multiple=True,
-              help="Only this material; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
+@material_option()
+@data_option()
+@results_option("tables, plots and kept rows go")
 @click.pass_context
 def compare(
     context: click.Context, mode: str | None, effort: str, sampling: str, qualities: tuple[str, ...],
@@ -200,11 +196,7 @@ class _Measured:
     ) -> dict[str, Any]:
         settings = {"kind": kind, **settings}
         key = key_of(self.material, settings, code)
-        row = self._store.get(key)
-        if row is None:
-            row = make()
-            self._store.add(key, settings, row)
-        return row
+        return self._store.kept(key, settings, make)
 
 
 def _dot(

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
 from bench_cases import Case, quick_cases  # noqa: E402
-from bench_run import choose_cases, endings  # noqa: E402
+from bench_run import choose_cases, data_option, effort_option, endings, results_option  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
@@ -72,11 +72,9 @@ class Row:
 @click.command()
 @click.argument("pictures", metavar="[NAME=]MATERIAL...", nargs=-1)
 @click.option("--bpp", type=float, default=1.0, show_default=True, help="Bits a texel at least; the next mix decides.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where pictures go, as compare-NAME.png.  [default: benchmarks/results]")
+@effort_option
+@data_option()
+@results_option("pictures go, as compare-NAME.png")
 @click.pass_context
 def main(
     context: click.Context, pictures: tuple[str, ...], bpp: float, effort: str, data: Path, results: Path

@@ -31,7 +31,7 @@ from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import surfaceless
 from gstex.material import Material, load_material
 
-__all__ = ["LARGE", "PARTS", "Context", "Part", "Sizes"]
+__all__ = ["PARTS", "Context", "Part", "Sizes"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
@@ -56,9 +56,6 @@ class Sizes:
     turns: int = 4096
     threads: int = 1 << 18
     least: float = 0.2
-
-
-LARGE = Sizes()
 
 
 @dataclass

@@ -6,9 +6,9 @@ into 0..1 with `to_unit` and back with `from_unit`.
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +16,21 @@ import numpy as np
 import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
+from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
 from gstex.limits import MAX_SIZE
 
 __all__ = [
     "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "SourceMap", "float_range_of", "from_unit",
-    "read_info", "read_pixels", "to_unit", "write_image",
+    "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
 
 # format name -> OpenImageIO's name of the plugin
 FORMATS = {"png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff"}
-EXTENSIONS = frozenset((".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"))
 FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR or TIFF"
 # numpy type -> (bit depth, is float)
 _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
-
-
-@dataclass(frozen=True)
-class SourceMap:
-    """One image file.
-
-    file: name without directories. channels: in the file, a palette expanded (grey 1, RGB 3, RGBA 4).
-    bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats. format: a key of FORMATS.
-    float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
-    """
-
-    file: str
-    width: int
-    height: int
-    channels: int
-    bit_depth: int
-    is_float: bool
-    format: str
-    float_range: tuple[float, float] | None = None
 
 
 _stderr_lock = threading.Lock()
@@ -97,7 +78,7 @@ def _damaged(path: Path, format: str, text: str) -> MaterialError:
     return MaterialError(f"{path.name}: damaged or truncated {format} file ({reason}); export it again")
 
 
-def _sniff(path: Path) -> str:
+def _sniff(path: Path) -> ImageFormat:
     """The format of a file by its first bytes; TGA, which has none of its own, by its extension."""
     try:
         with open(path, "rb") as file:
@@ -258,3 +239,22 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
         error = _take_error(image)
     if not done:
         raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check rights and free space")
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write [h, w, 1 or 3] uint8, which is no map of a material; the path's extension says the format.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = oiio.ImageBuf(np.ascontiguousarray(picture))
+    if not buffer.write(str(path)):
+        raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """[h, w, 1 or 3] uint8 as a PNG file."""
+    with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+        path = Path(folder) / "picture.png"
+        write_picture(path, picture)
+        return path.read_bytes()

@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from msgspec import json
 
-from gstex.material.images import SourceMap
+from gstex.format.layout import MAX_CHANNELS
+from gstex.format.metadata import SourceMap
 
 __all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
-MAX_CHANNELS = 16
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
 
 
@@ -70,23 +71,17 @@ class Material:
 
     def to_metadata(self) -> dict[str, Any]:
         """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
-        sources = []
-        for source in self.sources:
-            row = asdict(source)
-            row["float_range"] = None if source.float_range is None else list(source.float_range)
-            row["planes"] = [dict(p) for p in self.planes[source.file]]
-            sources.append(row)
-        channels = [{**asdict(c), "neutral": list(c.neutral)} for c in self.channels]
-        return {
+        described = {
             "name": self.name,
             "width": self.width,
             "height": self.height,
             "normal_convention": self.normal_convention,
             "wrap": self.wrap,
-            "channels": channels,
-            "sources": sources,
-            "ignored": [list(row) for row in self.ignored],
+            "channels": self.channels,
+            "sources": [{**asdict(source), "planes": self.planes[source.file]} for source in self.sources],
+            "ignored": self.ignored,
         }
+        return json.decode(json.encode(described))
 
 
 def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:
