@@ -255,8 +255,6 @@ def test_a_regular_grid_is_found_as_on_the_cpu() -> None:
     task = task_of(np.kron(image, np.ones((2, 2, 1)))[:40, :40], budget_words=110, count=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gstex.encode.uniform_grid.CHOICES", ((4,), (4, 4)))
-        for name in ("STEPS", "TRIAL_STEPS"):
-            patch.setattr(f"gstex.encode.uniform_grid.{name}", 40)
         results = [
             fit_uniform_grid(task, settings_of(), np.inf, rng=np.random.default_rng(0), progress=lambda *state: None,
                         make_engine=make_engine)

@@ -21,6 +21,7 @@ from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import SMALL
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.shared_view import SharedView
+from gstex.encode.ops.cpu.solve_features import solve_features
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.encode.ops.cuda import refine_features as gpu_features
 from gstex.encode.ops.cuda.codebooks import store
@@ -29,6 +30,7 @@ from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.refine_geometry import refine_geometry as refine_geometry_on_gpu
 from gstex.encode.ops.cuda.sample_points import collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.solve_features import solve_features as gpu_solve_features
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.problem import Target
 from gstex.native import _core
@@ -113,7 +115,7 @@ def test_points_and_their_blend_are_those_of_the_cpu(size, repeat):
     # What the pictures count at the points, tile by tile.
     errors = np.empty(len(points.view))
     _core.point_errors(points, expected.derived, expected.out, errors)
-    importance = gpu.importance[:, gpu.plane].astype(np.float64) * gpu.weight[:, None]
+    importance = gpu.importance[:, gpu.plane].astype(np.float64) * gpu.channel_weight[:, None]
     squares = importance * (expected.out - gpu.target.astype(np.float64)) ** 2
     np.testing.assert_allclose(errors, squares.sum(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(found.out, expected.out, atol=5e-6)  # measured 9e-7
@@ -297,7 +299,7 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
         case = Case(8, count=12, size=size, repeat=repeat)
         samples, features = case.gpu_samples, case.stored.values()
         value, gradient = gpu_features.products(case.gpu_samples, case.gpu_blend(), 12)
-        plane, weight = samples.plane, samples.weight
+        plane, weight = samples.plane, samples.channel_weight
         if repeat:
             tiles = np.repeat(np.arange(len(samples.view)), np.diff(samples.start))
             assert len(np.unique(np.stack([tiles, samples.gaussian]), axis=1).T) < len(tiles)
@@ -305,7 +307,7 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
 
         def error(moved, samples=samples, case=case, background=background):
             out = samples.blend(case.geometry, moved, background).out.astype(np.float64)
-            counts = samples.importance[:, samples.plane] * samples.weight[:, None]
+            counts = samples.importance[:, samples.plane] * samples.channel_weight[:, None]
             return (counts * (out - samples.target) ** 2).sum()
 
         pairs = case.gpu_samples.pairs
@@ -320,6 +322,23 @@ def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
                 for c in range(features.shape[1])
             )
             assert quadratic == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("size, repeat", [((28, 20), False), ((5, 3), True)])
+def test_solved_features_are_those_of_the_cpu(size, repeat):
+    case = Case(11, count=20, size=size, repeat=repeat)
+    for rounds in (1, 4, 200):
+        found, expected = case.scene.features.copy(), case.scene.features.copy()
+        blend = case.points.blend(case.geometry, expected, case.scene.background)
+        solve_features(case.points, blend, expected, rounds)
+        gpu_blend = case.gpu_samples.blend(case.geometry, found, case.scene.background)
+        gpu_solve_features(case.gpu_samples, gpu_blend, found, rounds)
+        after, gpu_after = (case.points.blend(case.geometry, f, case.scene.background) for f in (expected, found))
+        assert case.points.error(gpu_after) == pytest.approx(case.points.error(after), rel=1e-3)
+        np.testing.assert_allclose(
+            case.gpu_samples.errors(gpu_after.out), case.points.errors(gpu_after), rtol=1e-5
+        )
+        assert case.points.error(after) < case.points.error(blend)
 
 
 def test_what_does_not_count_does_not_move():

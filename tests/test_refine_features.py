@@ -17,6 +17,7 @@ from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
 from gstex.encode.ops.cpu.refine_features import SMALL, refine_features
 from gstex.encode.ops.cpu.sample_points import collect
+from gstex.encode.ops.cpu.solve_features import solve_features
 from gstex.encode.ops.cpu.view import CpuView, Importance, make_picture
 from gstex.encode.quantisation import Precision, make_coding
 from gstex.native import _core
@@ -315,3 +316,27 @@ def test_channels_that_count_alike_and_not_alike():
     apart = case.improved(codebooks_too=True)
     np.testing.assert_array_equal(together.codebooks, apart.codebooks)
     np.testing.assert_array_equal(together.entries, apart.entries)
+
+
+def test_solved_features_have_no_slope():
+    """Against the reference: the gradient of its squared error by the features is nothing beside what it was."""
+    scene = random_scene(14, 20, 14, 25, 3, repeat=True, sigma=(1.0, 4.0))
+    backend = CpuView(scene.pyramid)
+    backend.set_target(scene.wanted, scene.weight)
+    backend.place(scene.placement, scene.geometry, margin=np.inf)
+    points = collect(backend, [], 0.0, [])
+    y, x = np.mgrid[:14, :20] + 0.5
+    at = torch.tensor(np.stack([x.ravel(), y.ravel()], axis=1))
+    importance, target = torch.tensor(scene.importance).reshape(-1, 3), torch.tensor(scene.target).reshape(-1, 3)
+
+    def slope(values: np.ndarray) -> float:
+        features = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        geometry, background = (torch.tensor(a, dtype=torch.float64) for a in (scene.geometry, scene.background))
+        image = blend(geometry, features, background, scene.pyramid, torch.tensor(scene.placement).long(), at)
+        error = (importance * (image - target) ** 2).sum()
+        return torch.autograd.grad(error, features)[0].abs().max().item()
+
+    features = scene.features.copy()
+    for _ in range(2):  # pairs that hardly overlap are left out, so that a second time gets nearer
+        solve_features(points, points.blend(scene.geometry, features, scene.background), features, 300)
+    assert slope(features) < 1e-3 * slope(scene.features)

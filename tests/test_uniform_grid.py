@@ -146,7 +146,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
         fit = grid_of(task)
         fit.start((4,))
-        fit.train(10)
+        fit.solve(2)
         result = fit.finish()
         values = stored_features(result).values()
         left = fit.trainer.errors(fit.trainer.parameters.geometry, values)
@@ -177,7 +177,7 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     geometry = fit.trainer.parameters.geometry.copy()
     np.testing.assert_allclose(geometry[-1, :2], [width, height] - fit.trainer.pyramid.cell_size[0] / 2, rtol=1e-5)
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
-    fit.train(5)
+    fit.solve(1)
     np.testing.assert_array_equal(fit.trainer.parameters.geometry, geometry)
 
 

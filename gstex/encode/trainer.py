@@ -181,6 +181,15 @@ class Trainer:
         near = samples.only(first.share > LEAST_SHARE)
         return near, lambda: samples.blend(geometry(), stored.values(), background)
 
+    def solve_features(self, rounds: int) -> None:
+        """Move the features to where the error at all points is least, by so many rounds of conjugate gradients."""
+        p = self.parameters
+        samples = self.engine.collect(self.jitter, self.mse)
+        blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
+        self.engine.solve_features(samples.only(blend.share > LEAST_SHARE), blend, p.features, rounds)
+        blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
+        self.mse = self.engine.measure(samples, blend)
+
     def result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
         """What is stored. geometry: codes [N, 6]. words, error: see Result."""
         indices, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include "books.h"
+#include "conjugate_gradient.h"
 #include "dispatch.h"
 #include "graphs.h"
 #include "scene.h"
@@ -103,6 +104,22 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
     }
     return sum_pairs_of_entries(count, channels, planes, entries.by_start.data(), entries.by_gaussian.data(),
                                 near_start.data(), near.data(), product.data(), slope.data());
+}
+
+// The features [N, C] of least error, in place. blend: of the points at them.
+static void solve_features(nb::object points, nb::object blend, nb::object features, int rounds, float small) {
+    Arrays arrays;
+    int64_t count;
+    const SamplePoints a = points_of(arrays, points, blend.attr("derived"), &count);
+    const float *total = arrays.of<const float>(blend, "total", {a.tiles, POINTS}, nullptr);
+    const float *out = arrays.of<const float>(blend, "out", {a.tiles, a.channels, POINTS}, nullptr);
+    float *feature_of = arrays.of<float>(features, "features", {count, a.channels});
+
+    nb::gil_scoped_release released;
+    const Entries lists(a, count);
+    const PairSums sums = normal_equations(a, lists, count, total, out, small);
+    const Importance &importance = a.importance[0];
+    solve_features(sums, count, a.channels, importance.count, importance.plane, rounds, feature_of);
 }
 
 // Lowers the error by other entries and codes, and bytes of the codebooks if `codebooks_too`, in place.
@@ -305,6 +322,7 @@ void bind_refine(nb::module_ &m) {
                               array_of(sums.value, {-1, a.importance[0].count}),
                               array_of(sums.gradient, {count, a.channels}));
     });
+    m.def("solve_features", static_cast<void (*)(nb::object, nb::object, nb::object, int, float)>(&solve_features));
     m.def("refine_features", &refine_features);
     m.def("refine_geometry", &refine_geometry);
 }

@@ -17,6 +17,7 @@ from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import refine_geometry
 from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints, collect
 from gstex.encode.ops.cpu.shared_view import SharedView
+from gstex.encode.ops.cpu.solve_features import solve_features
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task, weighted_sum
@@ -165,6 +166,18 @@ class CpuEngine:
         """All points of the fit, as Gaussians are placed; see sample_points.collect."""
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
+
+    def measure(self, points: SamplePoints, blend: Blend) -> float:
+        """The mean squared error of mip 0 at the texel centres; that of the shared mips is taken over by them."""
+        means = points.errors(blend) / points.weight
+        first = len(means) - len(self.shared)
+        for view, error in zip(self.shared, means[first:], strict=True):
+            view.mse = float(error) / view.importance_sum
+        return float(means[0]) / self._importance_sum
+
+    def solve_features(self, points: SamplePoints, blend: Blend, features: np.ndarray, rounds: int) -> None:
+        """Move the features to where the error is least, in place."""
+        solve_features(points, blend, features, rounds)
 
     def refine_features(
         self, points: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool

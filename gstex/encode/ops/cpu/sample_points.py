@@ -93,11 +93,15 @@ class SamplePoints:
         return replace(self, lists=PointLists(count[lists.start], lists.gaussian[entries], lists.image[entries],
                                               lists.faded[entries]))  # fmt: skip
 
-    def error(self, blend: Blend) -> float:
-        """The weighted sum of squared errors."""
+    def errors(self, blend: Blend) -> np.ndarray:
+        """The weighted sum of squared errors of every view, float64 [V]."""
         errors = np.empty(len(self.view))
         _core.point_errors(self, blend.derived, blend.out, errors)
-        return float(errors.sum())
+        return np.array([errors[self.view == view].sum() for view in range(len(self.weight))])
+
+    def error(self, blend: Blend) -> float:
+        """The weighted sum of squared errors."""
+        return float(self.errors(blend).sum())
 
 
 def collect(own: CpuView, shared: Sequence[CpuView], jitter: float, weights: Sequence[float]) -> SamplePoints:

@@ -22,6 +22,7 @@ from gstex.encode.ops.cuda.refine_features import refine_features
 from gstex.encode.ops.cuda.refine_geometry import refine_geometry
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints, collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.solve_features import solve_features
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.parameters import Parameters
@@ -163,6 +164,16 @@ class GpuEngine:
         whole = self._importance_sum
         weights = [view_weight(mse, float(view.mse)) * whole / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
+
+    def measure(self, points: GpuSamplePoints, blend: GpuBlend) -> float:
+        means = points.errors(blend.out) / np.array(points.weight)
+        first = len(means) - len(self.shared)
+        for view, error in zip(self.shared, means[first:], strict=True):
+            view.mse.set(float(error) / view.importance_sum)
+        return float(means[0]) / self._importance_sum
+
+    def solve_features(self, points: GpuSamplePoints, blend: GpuBlend, features: Any, rounds: int) -> None:
+        solve_features(points, blend, features, rounds)
 
     def refine_features(
         self, points: GpuSamplePoints, blend: GpuBlend, stored: GpuStoredFeatures, *, codebooks_too: bool

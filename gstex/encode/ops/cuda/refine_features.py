@@ -50,7 +50,7 @@ def refine_features(
         moved.fill(0)
         for batch in batches:
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, points.plane,
-                  step, points.weight, gradient, base, stored.palettes, stored.start, stored.last,
+                  step, points.channel_weight, gradient, base, stored.palettes, stored.start, stored.last,
                   np.int32(len(stored.sizes)), stored.entries, stored.codes, whole, moved)  # fmt: skip
         if codebooks_too:
             for p, size in enumerate(stored.sizes):

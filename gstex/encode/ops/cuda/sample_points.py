@@ -40,7 +40,8 @@ class GpuSamplePoints:
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
     faded: bool [E]. target: float32 [T, C, 64]. importance: float32 [T, planes, 64], with the weight of the view.
-    plane: int32 [C], which one a channel has. weight: float32 [C], what it counts there.
+    plane: int32 [C], which one a channel has. channel_weight: float32 [C], what it counts there.
+    weight: of the points of every view, on the host.
     extent: float32 [V, 2]. where: float32 [V, N, 4].
     scale: float32 [V, 2]. filter: float32 [V]. seen: scale and filter of every view, on the host.
     """
@@ -55,12 +56,13 @@ class GpuSamplePoints:
     target: Any
     importance: Any
     plane: Any
-    weight: Any
+    channel_weight: Any
     extent: Any
     where: Any
     scale: Any
     filter: Any
     seen: tuple[tuple[float, float, float], ...]
+    weight: tuple[float, ...]
 
     @property
     def channels(self) -> int:
@@ -81,7 +83,7 @@ class GpuSamplePoints:
 
     def counts(self) -> tuple[Any, ...]:
         """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
-        return self.importance, np.int32(self.importance.shape[1]), self.plane, self.weight
+        return self.importance, np.int32(self.importance.shape[1]), self.plane, self.channel_weight
 
     def blend(self, geometry: Any, features: Any, background: Any) -> GpuBlend:
         """The picture at all points, for geometry [N, 6] and features [N, C]."""
@@ -108,10 +110,11 @@ class GpuSamplePoints:
         return replace(self, start=count[self.start], gaussian=self.gaussian[entries], image=self.image[entries],
                        faded=self.faded[entries])  # fmt: skip
 
-    def error(self, out: Any) -> float:
-        """The weighted sum of squared errors of pictures [T, C, 64]."""
-        counts = self.importance[:, self.plane] * self.weight[:, None]
-        return float((counts * (out - self.target) ** 2).sum(dtype=np.float64))
+    def errors(self, out: Any) -> np.ndarray:
+        """The weighted sum of squared errors of every view, for pictures [T, C, 64]: float64 [V], on the host."""
+        counts = self.importance.take(self.plane, axis=1) * self.channel_weight[:, None]
+        errors = (counts * (out - self.target) ** 2).sum(axis=(1, 2), dtype=np.float64)
+        return np.bincount(self.device.to_host(self.view), self.device.to_host(errors), len(self.weight))
 
 
 def collect(
@@ -122,12 +125,11 @@ def collect(
     jitter: share of the steps that sample between texels. weights: of the points of every shared mip.
     """
     device, xp = backend.device, backend.device.xp
-    parts = [_part(backend, None, 1 - jitter)]
-    if jitter:
-        parts.append(_part(backend, BETWEEN, jitter))
-    own = len(parts)
-    parts += [_part(view.backend, None, weight) for view, weight in zip(shared, weights, strict=True)]
+    part_weights = [1 - jitter, *([jitter] if jitter else []), *weights]
+    own = len(part_weights) - len(shared)
     backends = [backend] * own + [view.backend for view in shared]
+    offsets = [None, BETWEEN][:own] + [None] * len(shared)
+    parts = [_part(*part) for part in zip(backends, offsets, part_weights, strict=True)]
     seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
     entries = [len(b.lists.gaussian) for b in backends]
     if sum(entries) > _MOST:
@@ -145,12 +147,13 @@ def collect(
         target=xp.concatenate([target for _, target, _ in parts]),
         importance=xp.concatenate([importance for _, _, importance in parts]),
         plane=backend.plane,
-        weight=backend.weight,
+        channel_weight=backend.weight,
         extent=xp.asarray(np.stack([b.extent for b in backends])),
         where=xp.stack([b.where for b in backends]),
         scale=xp.asarray(np.array([row[:2] for row in seen], np.float32)),
         filter=xp.asarray(np.array([row[2] for row in seen], np.float32)),
         seen=tuple(seen),
+        weight=tuple(part_weights),
     )
 
 
