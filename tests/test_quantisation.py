@@ -70,7 +70,9 @@ def mip_words(words: np.ndarray) -> int:
 
 
 SCENES = [(64, 64, 200, True), (37, 90, 150, False), (8, 8, 1, True), (1, 1, 3, False), (300, 20, 40, True)]
-PALETTE_BITS = [(), (4,), (5, 3, 2)]
+# Every scene, every number of palettes, and none of them with repeating and without.
+STORED = [(*SCENES[0], ()), (*SCENES[0], (5, 3, 2)), (*SCENES[1], ()), (*SCENES[1], (4,)), (*SCENES[2], (4,)),
+          (*SCENES[3], (5, 3, 2)), (*SCENES[4], (4,))]  # fmt: skip
 
 
 @pytest.mark.parametrize("width, height, count, repeat", SCENES)
@@ -114,8 +116,7 @@ def test_a_quarter_turn_swaps_the_scales():
     np.testing.assert_array_equal(turned_turns[clear] - turns[clear], 1)
 
 
-@pytest.mark.parametrize("palette_bits", PALETTE_BITS)
-@pytest.mark.parametrize("width, height, count, repeat", SCENES)
+@pytest.mark.parametrize("width, height, count, repeat, palette_bits", STORED)
 def test_packed_words_decode_to_the_reference(width, height, count, repeat, palette_bits):
     """The random-access decoder on packed words against the torch reference on the quantised values.
 
@@ -139,8 +140,7 @@ def test_packed_words_decode_to_the_reference(width, height, count, repeat, pale
     assert np.abs(sample_mip(words, uv) - expected).max() < 1e-3
 
 
-@pytest.mark.parametrize("palette_bits", PALETTE_BITS)
-@pytest.mark.parametrize("width, height, count, repeat", SCENES)
+@pytest.mark.parametrize("width, height, count, repeat, palette_bits", STORED)
 def test_words_are_counted_before_they_are_packed(width, height, count, repeat, palette_bits):
     scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
     words, needed = scene.packed(), words_needed(scene.coding, scene.placement, 3)

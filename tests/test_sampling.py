@@ -88,7 +88,7 @@ def test_only_mips_with_a_share_are_decoded(monkeypatch: pytest.MonkeyPatch) -> 
     assert seen == [1, 1, 2, 3, 0, 1]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_few_points_and_many_are_the_same_bits(seed: int) -> None:
     """Few are fetched one by one, many from mips that are decoded first."""
     rng = np.random.default_rng(seed)
@@ -122,7 +122,7 @@ def footprint(steps: Any, width: int = 64, height: int = 16) -> tuple[float, int
     return lod[0], taps[0], step[0] * size
 
 
-@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 137.5, 180, 300])
+@pytest.mark.parametrize("degrees", [0, 30, 90, 137.5])
 def test_a_round_footprint_of_2_to_the_k_texels_is_level_k_with_one_tap(degrees: float) -> None:
     for k in range(-2, 9):
         for mirror in ([1, 1], [1, -1]):
@@ -130,8 +130,7 @@ def test_a_round_footprint_of_2_to_the_k_texels_is_level_k_with_one_tap(degrees:
             assert (lod, taps) == (pytest.approx(k, abs=1e-9), 1)
 
 
-@pytest.mark.parametrize("degrees", [0, 20, 45, 90, 110, 215])
-@pytest.mark.parametrize("turned", [0, 33, 90])
+@pytest.mark.parametrize("degrees, turned", [(0, 0), (0, 90), (20, 33), (45, 90), (90, 0), (110, 33), (215, 0)])
 def test_a_footprint_of_4_to_1_takes_4_taps_at_the_level_of_the_short_axis(degrees: float, turned: float) -> None:
     """The long axis points to `degrees` in the texture, however the screen is turned over it."""
     axes = rotation(degrees) @ np.diag([16, 4]) @ rotation(turned)  # columns: right, down
@@ -280,8 +279,9 @@ def test_sizes_out_of_range(size: tuple[int, int]) -> None:
 # ---- against a second implementation of the document
 
 
-@pytest.mark.parametrize("filter", ["direct", "bilinear"])
-@pytest.mark.parametrize("seed", range(8))
+# Of both filters, files that repeat and that do not, with mips of texels, mips that share Gaussians, and palettes.
+@pytest.mark.parametrize("seed, filter", [(0, "direct"), (1, "bilinear"), (2, "direct"), (3, "bilinear"), (8, "direct"),
+                                          (9, "bilinear")])  # fmt: skip
 def test_agrees_with_the_independent_implementation(seed: int, filter: str) -> None:
     rng = np.random.default_rng(seed)
     # Without K: near ties of weights fall either way, in float32 and in float64.
