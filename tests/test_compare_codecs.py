@@ -11,7 +11,10 @@ from gstex.compare.bc4 import decode_bc4, encode_bc4
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.errors import ExtraError, UsageError
 
-EVERY = [(codec.name, channels) for codec in CODECS.values() for channels in codec.channels]
+# Every codec; those of ASTC differ in the size of the block alone, so that each has one number of channels or two.
+ASTC = [name for name in CODECS if name.startswith("astc")]
+EVERY = [(name, channels) for name, codec in CODECS.items() if name not in ASTC[1:] for channels in codec.channels]
+EVERY += [(name, 1 + number % 4) for number, name in enumerate(ASTC[1:])]
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +50,11 @@ def test_every_codec_keeps_a_smooth_picture(name, channels):
     assert all(psnr(result[..., c], image[..., c]) > least for c in range(channels))
 
 
-@pytest.mark.parametrize("name, channels", [("bc1", 3), ("bc3", 4), ("bc4", 1), ("bc5", 2), ("bc7", 3),
-                                            ("astc-5x4", 2), ("astc-12x10", 4)])
-@pytest.mark.parametrize("height, width", [(1, 1), (3, 13), (13, 3)])
+@pytest.mark.parametrize("name, channels, height, width", [
+    ("bc1", 3, 1, 1), ("bc1", 3, 3, 13), ("bc3", 4, 13, 3), ("bc4", 1, 1, 1), ("bc4", 1, 13, 3), ("bc5", 2, 3, 13),
+    ("bc7", 3, 1, 1), ("bc7", 3, 13, 3), ("astc-5x4", 2, 3, 13), ("astc-5x4", 2, 13, 3), ("astc-12x10", 4, 1, 1),
+    ("astc-12x10", 4, 3, 13),
+])
 def test_sizes_that_are_no_multiple_of_the_block(name, channels, height, width):
     codec, image = CODECS[name], picture(height, width, channels)
     across, down = -(-width // codec.block[0]), -(-height // codec.block[1])

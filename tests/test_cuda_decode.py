@@ -53,14 +53,13 @@ def test_every_mip_with_any_number_of_channels(channels: int, device: Device) ->
     assert ran["decode_mip"] == 4 and ran["fetch"] == 2  # four mips of Gaussians, two of texels
 
 
-@pytest.mark.parametrize("repeat", [False, True])
-@pytest.mark.parametrize("palette_bits", [(3,), (12, 1), (4, 5, 6), (2, 2, 2, 2)])
+@pytest.mark.parametrize("palette_bits, repeat", [((3,), False), ((12, 1), True), ((4, 5, 6), False),
+                                                  ((2, 2, 2, 2), True)])  # fmt: skip
 def test_palettes(palette_bits: tuple[int, ...], repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(8, repeat=repeat, palette_bits=palette_bits, constants=[1]), device)
 
 
-@pytest.mark.parametrize("top_k", [1, 10, 32])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("top_k, repeat", [(1, False), (1, True), (10, True), (32, False)])
 def test_only_the_heaviest(top_k: int, repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(4, top_k=top_k, repeat=repeat), device)
     assert_mips_match(words_of(5, top_k=top_k, repeat=repeat, palette_bits=(3, 4), constants=[0]), device)
@@ -94,20 +93,22 @@ def test_what_is_faint_counts_where_nothing_else_is(upright: bool, device: Devic
     assert faint == pytest.approx(12 / 15, abs=0.02)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (41, 1), (8, 16), (9, 17), (7, 15), (130, 3)])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("size, repeat", [((1, 1), False), ((1, 1), True), ((1, 40), True), ((41, 1), False),
+                                          ((8, 16), True), ((9, 17), False), ((7, 15), True), ((130, 3), False)])
 def test_odd_sizes(size: tuple[int, int], repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(3, size=size, repeat=repeat), device)
 
 
-@pytest.mark.parametrize("size", [(8, 16), (40, 33), (3, 70)])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("size, repeat", [((8, 16), False), ((40, 33), True), ((3, 70), True), ((3, 70), False)])
 def test_a_gaussian_a_texel_without_geometry(size: tuple[int, int], repeat: bool, device: Device) -> None:
     assert_mips_match(picture_words(size, repeat=repeat), device)
     assert_mips_match(picture_words(size, repeat=repeat, palette_bits=(3, 2)), device)
 
 
-@pytest.mark.parametrize("seed", range(12))
+RANDOM_SEEDS = range(6)
+
+
+@pytest.mark.parametrize("seed", RANDOM_SEEDS)
 def test_random_materials(seed: int, device: Device) -> None:
     """Among their levels are regular ones, and ones that lack some or all fields of geometry."""
     assert_mips_match(random_words(seed), device, RANDOM_LIMIT)
@@ -116,7 +117,7 @@ def test_random_materials(seed: int, device: Device) -> None:
 def test_random_materials_have_regular_levels_and_fields_of_no_bits() -> None:
     layouts = [
         level.layout
-        for seed in range(12)
+        for seed in RANDOM_SEEDS
         for mip in unpack(random_words(seed)).mips
         if isinstance(mip, PackedMip)
         for level in mip.levels
@@ -127,7 +128,7 @@ def test_random_materials_have_regular_levels_and_fields_of_no_bits() -> None:
     assert len({layout.regular for layout in layouts}) == 2
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS.keys() - GOLDEN.keys()))
 def test_files_that_are_extreme(name: str, device: Device) -> None:
     """Among them: more cells than texels, only constants, 16 levels, records with 64 bits of geometry."""
     assert_mips_match(read_bytes(built(name))[0], device)
@@ -135,7 +136,10 @@ def test_files_that_are_extreme(name: str, device: Device) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, device: Device) -> None:
-    texture = GpuTexture(gstex.load(DATA / f"golden_v1_{name}.gstex"), device)
+    """Against the texels of the golden file, and what the CPU makes of it."""
+    file = gstex.load(DATA / f"golden_v1_{name}.gstex")
+    assert_mips_match(file.words, device)
+    texture = GpuTexture(file, device)
     expected = np.load(DATA / f"golden_v1_{name}.npz")
     for mip in range(texture.mip_count):
         np.testing.assert_allclose(texture.decode(mip), expected[f"mip{mip}"], rtol=0, atol=LIMIT)

@@ -209,8 +209,10 @@ def test_features_become_as_good_as_on_the_cpu(kind, codebooks_too, repeat):
 
 
 # Without codebooks there is nothing that codebooks_too could change.
-@pytest.mark.parametrize("kind, codebooks_too", [({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False),
-                                                 (PALETTES[2], True), (PALETTES[3], False), (PALETTES[3], True)])
+@pytest.mark.parametrize("kind, codebooks_too", [
+    ({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True), (PALETTES[3], False),
+    (PALETTES[3], True),
+])
 def test_no_sweep_raises_the_error(kind, codebooks_too):
     """Again and again, from what is random and from what is good already; it comes to rest."""
     case = Case(5, **kind)

@@ -272,7 +272,8 @@ def test_shared_mip_by_hand() -> None:
 
 
 # A file a kind of mip, level and record; what the package makes of all of them is in test_format_package.py.
-CENTRES = ("repeat", "clamp_k10", "raw", "palettes_and_codes", "more cells than texels", "regular levels between others")
+CENTRES = ("repeat", "clamp_k10", "raw", "shared", "palettes_and_codes", "more cells than texels",
+           "regular levels between others")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CENTRES)

@@ -88,8 +88,10 @@ def test_any_words_end(fill: int) -> None:
     assert (count(words, (8, 8)).loads <= MOST_LOADS).all()
 
 
-@pytest.mark.parametrize("offset", [0, 11, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
-@pytest.mark.parametrize("bits", [0x0006, 0xFFFF, 0xF0F0, 0xFFFF_FFFF])
+@pytest.mark.parametrize("offset, bits", [
+    (0, 0x0006), (0, 0xFFFF), (11, 0xF0F0), (11, 0xFFFF_FFFF), (0xFFFF, 0x0006), (0xFFFF, 0xFFFF), (0x7FFFFFFF, 0xF0F0),
+    (0x7FFFFFFF, 0xFFFF), (0xFFFFFFFF, 0xF0F0), (0xFFFFFFFF, 0xFFFF_FFFF),
+])
 def test_palettes_anywhere(offset: int, bits: int) -> None:
     """Palettes that begin in the header, beyond the words or nowhere, of any number of bits, and with gaps between
     them; all 16 channels vary. What is looked at is the same."""

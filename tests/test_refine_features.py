@@ -189,8 +189,10 @@ def test_entries_and_bytes_lower_the_true_error(kind, repeat):
 
 
 # Without codebooks there is nothing that codebooks_too could change.
-@pytest.mark.parametrize("kind, codebooks_too", [({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False),
-                                                 (PALETTES[2], True), (PALETTES[3], False), (PALETTES[3], True)])
+@pytest.mark.parametrize("kind, codebooks_too", [
+    ({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True), (PALETTES[3], False),
+    (PALETTES[3], True),
+])
 def test_no_sweep_raises_the_error(kind, codebooks_too):
     """From what is random, and from what is good already."""
     case = Case(5, **kind)

@@ -37,9 +37,11 @@ KINDS = {
 
 # Every kind with few Gaussians in large cells and with many in small ones.
 @pytest.mark.parametrize("count, cell, kind, repeat", [
-    (60, 14.0, "ordinary", False), (200, 6.0, "ordinary", True), (60, 14.0, "strong", True), (250, 7.0, "strong", False),
-    (60, 14.0, "large", False), (200, 6.0, "large", True), (60, 14.0, "thin and large", True),
-    (250, 7.0, "thin and large", False), (60, 14.0, "sparse", False), (200, 6.0, "sparse", True),
+    (60, 14.0, "ordinary", False), (200, 6.0, "ordinary", True),
+    (60, 14.0, "strong", True), (250, 7.0, "strong", False),
+    (60, 14.0, "large", False), (200, 6.0, "large", True),
+    (60, 14.0, "thin and large", True), (250, 7.0, "thin and large", False),
+    (60, 14.0, "sparse", False), (200, 6.0, "sparse", True),
     (60, 14.0, "sparse and strong", True), (250, 7.0, "sparse and strong", False),
 ])  # fmt: skip
 def test_no_visible_cells(count, cell, kind, repeat):
