@@ -125,9 +125,11 @@ def test_a_fit_shows_the_material(fitted):
     assert fitted.stack.dtype == np.float32 and fitted.stack.shape == material.pixels.shape
     assert (fitted.stack[:, :, 3] == np.float32(0.25)).all() and 0 <= fitted.stack.min() <= fitted.stack.max() <= 1
     assert metrics.psnr(fitted.stack[:, :, :3], material.pixels[:, :, :3]) > 24
-    again = fit_image_gs(material, 1000, steps=300)
-    assert again.parameters == fitted.parameters
-    assert fit_image_gs(material, 1000, steps=300, seed=1).parameters != fitted.parameters
+
+
+def test_equal_fits_give_equal_bytes():
+    first, again, other = (fit_image_gs(picture(), 1000, steps=40, seed=seed).parameters for seed in (0, 0, 1))
+    assert first == again != other
 
 
 def test_half_of_the_gaussians_come_later(monkeypatch):

