@@ -46,8 +46,8 @@ def test_a_texture(device: CupyDevice) -> None:
     for mip in range(texture.mip_count):
         found = texture.decode(mip)
         assert isinstance(found, Array)
-        np.testing.assert_allclose(device.to_host(found), decode.decode_mip(words, mip)[0], rtol=0, atol=1e-5)
-        np.testing.assert_array_equal(device.to_host(texture.candidates(mip)), decode.decode_mip(words, mip)[1])
+        np.testing.assert_allclose(device.to_host(found), decode.decode_texels(words, mip), rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(device.to_host(texture.candidates(mip)), decode.count_candidates(words, mip))
     uv, duv = points(rng, 50), steps(rng, 50)
     for detail in ({}, {"lod": 0.5}, {"lod": np.linspace(0, 4, 50)}, {"duv": duv}):
         there = texture.sample(device.xp.asarray(uv), **detail)

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from glsl_materials import random_texture
+from glsl_mips import decode_mips
 from glsl_runner import context_or_skip
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from glsl_cost import count
-
-from gstex.gl import decode_mips
 
 MOST_CANDIDATES = 4096
 LEVELS = 16

@@ -9,13 +9,14 @@ import torch
 from random_gaussians import random_geometry
 from reference.blend import blend
 
-from gstex.decode import decode_mip, sample_mip
+from gstex.decode import count_candidates, decode_texels
 from gstex.encode.cell_pyramid import keep_inside, make_pyramid, place
 from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.quantisation import Precision, channel_grid, make_coding, words_needed
 from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack, palette_words
+from gstex.texture import Texture
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
 NEUTRAL = [(0.0, 1.0), (128 / 255,), (0.0, 1.0)]
@@ -130,14 +131,13 @@ def test_packed_words_decode_to_the_reference(width, height, count, repeat, pale
     points = torch.tensor(np.stack([column.ravel(), row.ravel()], axis=1))
     placement = torch.tensor(scene.placement.astype(np.int64))
     expected = blend(*parameters, scene.pyramid, placement, points).numpy().clip(0, 1)
-    got, candidates = decode_mip(words)
-    assert np.abs(got.reshape(-1, 3) - expected).max() < 1e-4
-    assert candidates.max() <= int(words[7])
+    assert np.abs(decode_texels(words).reshape(-1, 3) - expected).max() < 1e-4
+    assert count_candidates(words).max() <= int(words[7])
 
     uv = np.random.default_rng(1).random((500, 2), np.float32)
     points = torch.tensor(uv.astype(np.float64) * [width, height])
     expected = blend(*parameters, scene.pyramid, placement, points).numpy().clip(0, 1)
-    assert np.abs(sample_mip(words, uv) - expected).max() < 1e-3
+    assert np.abs(Texture(words, {}).sample(uv, filter="direct") - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("width, height, count, repeat, palette_bits", STORED)

@@ -147,7 +147,7 @@ def _sizes(draw) -> list[int]:
 
 @pytest.mark.parametrize("mip", [0, 1])
 def test_heat_map_shows_the_number_of_candidates(draw, mip):
-    counts = decode.decode_mip(draw.texture.words, mip)[1]
+    counts = decode.count_candidates(draw.texture.words, mip)
     most = draw.document.info["mips"][mip]["candidates_max"]
     assert counts.min() < counts.max()
     expected = to_bytes(ramp(counts / most)).repeat(1 << mip, axis=0).repeat(1 << mip, axis=1)
