@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One thread of torch, whose problems here are small: several would wait for one another, and for other processes."""
+    """One thread of torch: its problems are small here, and several would wait for one another and for others."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in what a shell runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: make test-quick leaves it out")

@@ -196,8 +196,8 @@ def test_the_plot_has_the_point_of_image_gs():
     line.others = [Dot(1100, {"psnr": 27.5}, {"ao": 27.5})]
     for step in (1, 2):
         line.fit(step)
-    series = bench_compare._series(line, "psnr")
-    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare._series(line, "shaded")
+    series = bench_compare.series_of(line, "psnr")
+    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare.series_of(line, "shaded")
     svg = xml.dom.minidom.parseString(plot("one", {"moss": series}))
     large = [c for c in svg.getElementsByTagName("circle") if c.getAttribute("r") == "3.5"]
     assert {c.getAttribute("fill") for c in large} == {"#edae49", "#9db4c0"}  # the other is the only usual stack
@@ -246,7 +246,7 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
         pytest.skip("an encoder of the extra 'compare' is not installed")
     monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(bench_compare, "QUALITIES", ("ASTC 12x12",))
-    monkeypatch.setattr(bench_compare, "_HIGHEST", 4)
+    monkeypatch.setattr(bench_compare, "HIGHEST", 4)
     fits = []
     compress = bench_compare.gstex.compress
     monkeypatch.setattr(bench_compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))

@@ -87,7 +87,7 @@ def test_bc7_takes_the_better_block_of_two_encoders(name, monkeypatch):
     both = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
     for alone in ("ispc_texcomp", "etcpak"):
         with monkeypatch.context() as patch:
-            patch.setattr(codecs, "_has", lambda p, alone=alone: p == alone)
+            patch.setattr(codecs, "is_installed", lambda p, alone=alone: p == alone)
             one = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
         assert one < both
 
@@ -155,12 +155,13 @@ def test_bc4_blocks_are_the_same_bytes_everywhere():
     assert found == {"efea5797113d29e87c841fbca729158f8e249082e871a9b365d24aee71cbbfe6"}
 
 
-@pytest.mark.parametrize("name", ["bc1"])  # which says that texture2ddecoder is there
-def test_bc4_is_what_other_decoders_read(name):
+def test_bc4_is_what_other_decoders_read():
     """texture2ddecoder rounds the values between the endpoints down."""
+    texture2ddecoder = pytest.importorskip("texture2ddecoder")
     image = picture(16, 12, 1)
     blocks = encode_bc4(image[:, :, 0])
-    theirs = codecs._decode_rgba("bc4", blocks.tobytes(), 16, 12)[:, :, 0]
+    bgra = np.frombuffer(texture2ddecoder.decode_bc4(blocks.tobytes(), 12, 16), np.uint8).reshape(16, 12, 4)
+    theirs = bgra[:, :, 2].astype(int)
     ours = decode_bc4(blocks, 16, 12) * 255
     assert (np.abs(np.floor(ours + 1e-3) - theirs) < 1e-3).all()
 
@@ -173,7 +174,7 @@ def test_names_of_codecs():
 
 
 def test_missing_encoders_leave_the_rest(monkeypatch):
-    monkeypatch.setattr(codecs, "_has", lambda package: package not in ("quicktex", "ispc_texcomp"))
+    monkeypatch.setattr(codecs, "is_installed", lambda package: package not in ("quicktex", "ispc_texcomp"))
     chosen, notes = choose_codecs(["bc", "astc-8x8"])
     assert [c.name for c in chosen] == ["bc4", "bc5", "bc7", "astc-8x8"]
     assert notes == [
@@ -183,6 +184,6 @@ def test_missing_encoders_leave_the_rest(monkeypatch):
     ]
     with pytest.raises(ExtraError, match=r"no encoder is installed for BC1, BC3: pip install gstex\[compare\]"):
         choose_codecs(["bc1"])
-    monkeypatch.setattr(codecs, "_has", lambda package: package != "texture2ddecoder")
+    monkeypatch.setattr(codecs, "is_installed", lambda package: package != "texture2ddecoder")
     with pytest.raises(ExtraError, match=r"needs texture2ddecoder: pip install gstex\[compare\]"):
         choose_codecs(["bc7"])

@@ -92,7 +92,7 @@ def test_default_margin_is_that_of_the_cpu():
 
 
 def test_more_entries_than_have_numbers_are_refused(monkeypatch):
-    monkeypatch.setattr(tile_lists, "_MOST", 100)
+    monkeypatch.setattr(tile_lists, "MOST_ENTRIES", 100)
     message = r"GPU fit: \d+ pairs of a tile and a Gaussian it sees, at most 100 can be listed; use fewer Gaussians"
     with pytest.raises(DeviceError, match=message):
         gpu_for(random_scene(1, 33, 18, 150, 3, repeat=True))

@@ -124,7 +124,7 @@ def test_points_and_their_blend_are_those_of_the_cpu(size, repeat):
 
 @pytest.mark.parametrize("at_a_time", [2**25, 50])
 def test_pairs_are_the_gaussians_of_common_tiles(at_a_time, monkeypatch):
-    monkeypatch.setattr(gstex.encode.ops.cuda.pairs, "_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(gstex.encode.ops.cuda.pairs, "PAIRS_AT_A_TIME", at_a_time)
     case = Case(2, count=80, size=(50, 40))
     # One is seen nowhere.
     samples = case.gpu_samples.only((case.gpu_blend().share > 0.05) & (case.gpu_samples.gaussian != 7))
@@ -293,7 +293,7 @@ def _quadratic(case: Case):
 def test_products_of_shares_are_the_second_derivatives(chunk, monkeypatch):
     """Against the blend itself: the error is a quadratic in the features, known by its values. With tiny textures, in
     which a tile sees several images of a Gaussian."""
-    monkeypatch.setattr(gpu_features, "_CHUNK", chunk)
+    monkeypatch.setattr(gpu_features, "TILES_AT_A_TIME", chunk)
     for size, repeat in [((28, 20), False), ((5, 3), True)]:
         case = Case(8, count=12, size=size, repeat=repeat)
         samples, features = case.gpu_samples, case.stored.values()

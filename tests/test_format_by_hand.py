@@ -325,14 +325,14 @@ def test_candidates_max_is_reached_and_not_passed(name: str) -> None:
         grid = (np.arange(200) + 0.5) / 200
         axes = [
             tuple(
-                independent_reader._axis(grid * size, size, level.entry[f"cells_{axis}"], got)
+                independent_reader.axis_of(grid * size, size, level.entry[f"cells_{axis}"], got)
                 for axis, size in (("x", mip.width), ("y", mip.height))
             )
             for level in mip.levels
         ]
         total = np.zeros((200, 200), np.int64)
         for level, ((x, _), (y, _)) in zip(mip.levels, axes, strict=True):
-            for _, _, cell, exists in independent_reader._neighbours(x[None], y[:, None], level, got):
+            for _, _, cell, exists in independent_reader.neighbours_of(x[None], y[:, None], level, got):
                 total += np.where(exists, np.diff(level.start)[cell], 0)
         assert candidates(got, m).max() <= got.header["candidates_max"]
         largest = max(largest, total.max())

@@ -262,7 +262,7 @@ def test_half_the_size_is_the_next_mip_and_between_them_is_a_blend() -> None:
 
 @pytest.mark.parametrize("filter", ["direct", "bilinear"])
 def test_larger_is_sampled_between_the_texels(filter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gstex.decode.sampling._POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
+    monkeypatch.setattr("gstex.decode.sampling.POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
     rng = np.random.default_rng(7)
     texture = Texture(pack(random_material(rng)), {})
     width, height = texture.width + 3, texture.height + 4

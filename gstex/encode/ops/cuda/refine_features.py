@@ -21,7 +21,7 @@ __all__ = ["channel_groups", "move_bytes", "products", "refine_features", "witho
 _WARPS = 4  # of a block of encode/refine_features.cu
 _SLOPE_THREADS, _BYTE_THREADS = 128, 256
 # Tiles whose weights are held at a time.
-_CHUNK = 2**14
+TILES_AT_A_TIME = 2**14
 # Of a factor that was multiplied into the importance.
 ROUNDING = 1e-6
 
@@ -95,7 +95,7 @@ def products(points: GpuSamplePoints, blend: GpuBlend, firsts: np.ndarray, count
     """(float64 [G, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature)."""
     device, xp, pairs = points.device, points.device.xp, points.pairs
     tiles, channels = len(points.view), points.channels
-    bounds = [*range(0, tiles, _CHUNK), tiles]
+    bounds = [*range(0, tiles, TILES_AT_A_TIME), tiles]
     first_entry = device.to_host(points.start[xp.asarray(np.array(bounds))])
     value = xp.zeros((len(firsts), len(pairs.column)), np.float64)
     gradient = xp.zeros((count, channels), np.float64)
