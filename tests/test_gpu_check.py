@@ -324,7 +324,8 @@ def test_sanitizers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         gpu_parts.sanitizers(context)
     assert context.kept["memcheck"]["findings"] == 3  # type: ignore[attr-defined]
     script = 'case "$2" in racecheck) sleep 60;; *) echo "========= ERROR SUMMARY: 0 errors"; esac'
-    fake_tool(tmp_path, monkeypatch, script)
+    fake_tool(tmp_path, monkeypatch, script)  # a shell that waits for a program does not listen to SIGINT
+    monkeypatch.setattr(gpu_parts, "GRACE", 0.5)
     context = context_for(tmp_path, seconds=2.0)
     with pytest.raises(RuntimeError, match="racecheck not done after 2 s"):
         gpu_parts.sanitizers(context)

@@ -36,7 +36,7 @@ __all__ = ["LARGE", "PARTS", "Context", "Part", "Sizes"]
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
 NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
-_GRACE = 8.0  # seconds for an interrupted command to end
+GRACE = 8.0  # seconds for an interrupted command to end
 _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
 
@@ -362,7 +362,7 @@ def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]
         except subprocess.TimeoutExpired as error:
             child.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                child.wait(_GRACE)
+                child.wait(GRACE)
             child.kill()
             child.wait()
             raise RuntimeError(f"not done after {error.timeout:.0f} s") from error
