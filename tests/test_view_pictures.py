@@ -9,7 +9,7 @@ from view_samples import SIZE, make_sample, need_gl, to_bytes
 from gstex import decode, shading
 from gstex.filtering import bilinear
 from gstex.gl import surfaceless
-from gstex.view.colors import LEVEL_COLORS, ramp
+from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import open_document
 from gstex.view.maps import shown
 from gstex.view.orbit import direction
@@ -143,6 +143,14 @@ def test_differences_to_a_codec_are_beside_those_of_the_file(draw):
 
 def _sizes(draw) -> list[int]:
     return [max(1, SIZE >> mip) for mip in range(draw.texture.mip_count)]
+
+
+def ramp(values: np.ndarray) -> np.ndarray:
+    """Colours [..., 3] of values [...] in 0..1, as shaders/view/heat.frag mixes them."""
+    at = np.clip(values, 0, 1) * (len(RAMP) - 1)
+    low = np.minimum(at.astype(np.int64), len(RAMP) - 2)
+    share = (at - low)[..., None]
+    return RAMP[low] * (1 - share) + RAMP[low + 1] * share
 
 
 @pytest.mark.parametrize("mip", [0, 1])
