@@ -11,7 +11,7 @@ import independent_reader
 import numpy as np
 import pytest
 from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, SharedMipSpec, build
-from format_specs import BACKGROUND, BARE, SPECS, WIDE, built, material, tie_across_the_border, wide
+from format_specs import BACKGROUND, BARE, WIDE, built, material, tie_across_the_border, wide
 from independent_reader import candidates, fetch, read, sample
 from make_golden import GOLDEN
 
@@ -271,7 +271,7 @@ def test_shared_mip_by_hand() -> None:
     assert np.allclose(sample(got, np.array([[0.75, 0.25]]), 1), expected(4 / 4))
 
 
-# A file a kind of mip, level and record; what the package makes of all of them is in test_format_package.py.
+# A file for each kind of mip, level and record; what the package makes of all others is in test_format_package.py.
 CENTRES = ("repeat", "clamp_k10", "raw", "shared", "palettes_and_codes", "more cells than texels",
            "regular levels between others")  # fmt: skip
 
@@ -316,9 +316,12 @@ def test_sample_beyond_the_border(name: str) -> None:
         assert np.abs(difference).max() < 1e-12
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [*CENTRES, "crowded", "many levels", "one texel"])
 def test_candidates_max_is_reached_and_not_passed(name: str) -> None:
-    """The builder counts patch by patch, the reader at points: texel centres, and a fine grid of points."""
+    """The builder counts patch by patch, the reader at points: texel centres, and a fine grid of points.
+
+    The package counts again in every file that it reads, and refuses any other number.
+    """
     got = read(built(name))
     largest = 0
     for m, mip in enumerate(got.mips):
