@@ -11,7 +11,8 @@ from gstex.compare.bc4 import decode_bc4, encode_bc4
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.errors import ExtraError, UsageError
 
-# Every codec; those of ASTC differ in the size of the block alone, so that each has one number of channels or two.
+# Every codec with every number of channels; but those of ASTC differ in the size of the block alone, so that one of
+# them has all numbers and each of the others one.
 ASTC = [name for name in CODECS if name.startswith("astc")]
 EVERY = [(name, channels) for name, codec in CODECS.items() if name not in ASTC[1:] for channels in codec.channels]
 EVERY += [(name, 1 + number % 4) for number, name in enumerate(ASTC[1:])]

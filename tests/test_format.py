@@ -34,7 +34,7 @@ def assert_equal(found, expected, name="material"):
 # Round trips
 
 
-# Between them these hold whatever the format knows; a test below makes sure of it.
+# What the format knows is in one of these or another; a test below makes sure of it.
 SEEDS = (0, 2, 4, 8, 25, 46)
 
 
