@@ -80,8 +80,7 @@ def _codes(device: HostDevice, pyramid: Pyramid, placement: np.ndarray, geometry
     quantiser.round(geometry, np.empty_like(geometry))
     quantiser.decode(*quantiser.encode(geometry))
     entries = quantiser.choose_entries(features)
-    codes, _ = quantiser.round_features(features, entries)
-    quantiser.decode_features(codes, entries)
+    quantiser.round_features(features, entries)
 
 
 def _coding(pyramid: Pyramid, channels: int) -> Coding:

@@ -205,8 +205,8 @@ def test_the_plot_has_the_point_of_image_gs():
     line.others = [Dot(1100, {"psnr": 27.5}, {"ao": 27.5})]
     for step in (1, 2):
         line.fit(step)
-    series = bench_compare._series(line, "psnr")
-    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare._series(line, "shaded")
+    series = bench_compare.series_of(line, "psnr")
+    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare.series_of(line, "shaded")
     [point] = drawn(plot("one", {"moss": series}), "moss: Image-GS")
     assert min(point) > 0
 
@@ -254,7 +254,7 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
         pytest.skip("an encoder of the extra 'compare' is not installed")
     monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(bench_compare, "QUALITIES", ("ASTC 12x12",))
-    monkeypatch.setattr(bench_compare, "_HIGHEST", 4)
+    monkeypatch.setattr(bench_compare, "HIGHEST", 4)
     fits = []
     compress = bench_compare.gstex.compress
     monkeypatch.setattr(bench_compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))

@@ -124,12 +124,15 @@ def test_float_ranges() -> None:
     assert of([5, 5]) == (5, 6)
 
 
-ALL_KINDS = [(f, c, d, False) for f in ("png", "tiff") for c in (1, 2, 3, 4) for d in (8, 16)]
-ALL_KINDS += [("tga", c, 8, False) for c in (1, 3, 4)] + [("webp", 3, 8, False)]
-ALL_KINDS += [(f, c, d, True) for f in ("exr", "tiff") for c in (1, 3, 4) for d in (16, 32)]
+# Of every format each number of channels and each depth.
+WRITTEN = [("png", c, d, False) for c, d in ((1, 8), (2, 16), (3, 8), (4, 16))]
+WRITTEN += [("tiff", c, d, False) for c, d in ((1, 16), (2, 8), (3, 16), (4, 8))]
+WRITTEN += [("tga", c, 8, False) for c in (1, 3, 4)] + [("webp", 3, 8, False)]
+WRITTEN += [("exr", c, d, True) for c, d in ((1, 16), (3, 32), (4, 16))]
+WRITTEN += [("tiff", c, d, True) for c, d in ((1, 32), (3, 16), (4, 32))]
 
 
-@pytest.mark.parametrize(("format", "count", "depth", "is_float"), ALL_KINDS)
+@pytest.mark.parametrize(("format", "count", "depth", "is_float"), WRITTEN)
 def test_what_is_written_reads_back_the_same(
     format: str, count: int, depth: int, is_float: bool, tmp_path: Path
 ) -> None:

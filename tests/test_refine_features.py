@@ -149,7 +149,7 @@ def test_what_was_stored_is_stored_again():
 # Improving
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
     """Few Gaussians over each other: every code is tried, given all others."""
     case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
@@ -177,8 +177,8 @@ def test_one_gaussian_takes_the_best_code_there_is(channel_bits):
     assert errors[tuple(stored.codes[0])] <= min(errors.values()) * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("kind", PALETTES)
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind, repeat", [(PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True),
+                                          (PALETTES[3], False)])  # fmt: skip
 def test_entries_and_bytes_lower_the_true_error(kind, repeat):
     for seed in range(3):
         case = Case(seed, repeat=repeat, **kind)
@@ -189,8 +189,11 @@ def test_entries_and_bytes_lower_the_true_error(kind, repeat):
         assert both < 0.9 * entries_alone < 0.9 * 0.9 * before
 
 
-@pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
-@pytest.mark.parametrize("codebooks_too", [False, True])
+# Without codebooks there is nothing that codebooks_too could change.
+@pytest.mark.parametrize("kind, codebooks_too", [
+    ({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True), (PALETTES[3], False),
+    (PALETTES[3], True),
+])
 def test_no_sweep_raises_the_error(kind, codebooks_too):
     """From what is random, and from what is good already."""
     case = Case(5, **kind)
@@ -226,12 +229,12 @@ def test_each_byte_ends_as_the_best_of_all():
     stored = case.improved(codebooks_too=True, times=3)
     row = stored.start[1] + stored.entries[:, 1].max()
     for c in range(2):
-        errors = []
-        for byte in range(256):
+        found, errors = int(stored.codebooks[row, c]), {}
+        for byte in {*range(0, 256, 15), *range(max(found - 3, 0), min(found + 4, 256))}:
             trial = deepcopy(stored)
             trial.codebooks[row, c] = byte
-            errors.append(case.true_error(trial))
-        assert errors[stored.codebooks[row, c]] <= min(errors) * (1 + 1e-5)
+            errors[byte] = case.true_error(trial)
+        assert errors[found] <= min(errors.values()) * (1 + 1e-5)
 
 
 def test_what_does_not_count_does_not_move():

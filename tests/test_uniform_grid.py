@@ -17,7 +17,7 @@ from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import stored_features
 from gstex.encode.settings import make_settings
-from gstex.encode.uniform_grid import CHOICES, UniformGrid, fit_uniform_grid
+from gstex.encode.uniform_grid import CHOICES, TRIAL_ROUNDS, UniformGrid, fit_uniform_grid
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -146,7 +146,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
         fit = grid_of(task)
         fit.start((4,))
-        fit.solve(2)
+        fit.solve(TRIAL_ROUNDS)
         result = fit.finish()
         values = stored_features(result).values()
         left = fit.trainer.errors(fit.trainer.parameters.geometry, values)

@@ -35,9 +35,15 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("repeat", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count, cell", [(60, 14.0), (200, 6.0), (250, 7.0)])
+# Every kind with few Gaussians in large cells and with many in small ones.
+@pytest.mark.parametrize("count, cell, kind, repeat", [
+    (60, 14.0, "ordinary", False), (200, 6.0, "ordinary", True),
+    (60, 14.0, "strong", True), (250, 7.0, "strong", False),
+    (60, 14.0, "large", False), (200, 6.0, "large", True),
+    (60, 14.0, "thin and large", True), (250, 7.0, "thin and large", False),
+    (60, 14.0, "sparse", False), (200, 6.0, "sparse", True),
+    (60, 14.0, "sparse and strong", True), (250, 7.0, "sparse and strong", False),
+])  # fmt: skip
 def test_no_visible_cells(count, cell, kind, repeat):
     scene = random_scene(1, 64, 48, count, 2, repeat=repeat, cell=cell, **KINDS[kind])
     steps = steps_of_scene(scene)

@@ -157,7 +157,7 @@ def measure_all(
             kept = row is not None
             if row is None:
                 if not warm:
-                    _warm_up(options)
+                    warm_up(options)
                     warm = True
                 row = compute_row(material, settings, _progress_line(label))
                 store.add(key, settings, row)
@@ -190,7 +190,7 @@ def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "prototype": floor, "difference": row["psnr_all"] - floor}
 
 
-def _warm_up(options: dict[str, Any]) -> None:
+def warm_up(options: dict[str, Any]) -> None:
     """Compile the kernels on a tiny input, so that no row's seconds hold the compilation."""
     click.echo("compiling", err=True)
     pixels = np.random.default_rng(0).random((16, 16, 1), np.float32)

@@ -34,6 +34,8 @@ SLOPE = 1.2
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
 # Part of the error of k-means that is left when entries and choices have been improved against the picture.
 LEFT = 0.85
+# A grid that promises more than this many times the error that it has to beat is given up.
+MOST_PROMISED = 1.2
 # How often palettes are made again with other weights of the maps, and how much squared error all maps together may
 # lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
@@ -168,7 +170,7 @@ def fit_uniform_grid(
     fit.start(bits)
     fit.solve(TRIAL_ROUNDS)
     chosen, promised = fit.better_bits()
-    if promised > best:
+    if promised > MOST_PROMISED * best:
         return None
     if chosen != bits:
         fit.start(chosen)

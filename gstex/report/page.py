@@ -24,7 +24,7 @@ MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail s
 _RESERVE = 100_000  # for all that is neither numbers nor pictures
 _SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")
 _LIT = VIEWS[0]  # daylight, in which most people look at a material
-_SPHERE = 320  # pixels
+SPHERE_SIZE = 320  # pixels
 _HERE = Path(__file__).resolve().parent
 
 
@@ -105,7 +105,7 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
     if not is_lit(channels):
         return []
     repeat = material["wrap"] == "repeat"
-    balls = (render_sphere(s, channels, material["normal_convention"], repeat, _SPHERE) for s in stacks)
+    balls = (render_sphere(s, channels, material["normal_convention"], repeat, SPHERE_SIZE) for s in stacks)
     return [base64.b64encode(png_bytes(ball)).decode() for ball in balls]
 
 

@@ -21,7 +21,7 @@ __all__ = ["move_bytes", "products", "refine_features", "without_small"]
 _WARPS = 4  # of a block of encode/refine_features.cu
 _SLOPE_THREADS, _BYTE_THREADS = 128, 256
 # Tiles whose weights are held at a time.
-_CHUNK = 2**14
+TILES_AT_A_TIME = 2**14
 
 
 def refine_features(
@@ -68,7 +68,7 @@ def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[Any,
     weight of the channel)."""
     device, xp, pairs = points.device, points.device.xp, points.pairs
     tiles, channels = len(points.view), points.channels
-    bounds = [*range(0, tiles, _CHUNK), tiles]
+    bounds = [*range(0, tiles, TILES_AT_A_TIME), tiles]
     first_entry = device.to_host(points.start[xp.asarray(np.array(bounds))])
     planes = points.importance.shape[1]
     value = xp.zeros((planes, len(pairs.column)), np.float64)
