@@ -79,7 +79,7 @@ def test_a_file_of_the_gpu_is_as_good_as_one_of_the_cpu(name: str, short, monkey
     for figure in ("psnr", "psnr_sampled"):
         assert found.report[figure] == pytest.approx(expected.report[figure], abs=0.2)
     for mip, expected_mip in zip(found.report["mips"][:3], expected.report["mips"][:3], strict=True):
-        assert mip["psnr"] == pytest.approx(expected_mip["psnr"], abs=0.6)  # 0.5 measured, on 6x8 texels
+        assert mip["psnr"] > expected_mip["psnr"] - 0.6  # -0.5 and +0.7 measured, on 6x8 texels
     assert (found.words != expected.words[: len(found.words)]).any()  # it is another fit
     np.testing.assert_allclose(decode.decode_texels(found.words), found.decode(), atol=1e-6)
 

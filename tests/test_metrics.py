@@ -270,7 +270,7 @@ def test_a_sampler_can_be_given() -> None:
     reference = metrics.filtered(material.pixels, metrics.sample_points(), repeat=True)
 
     def sampler(uv: np.ndarray) -> np.ndarray:
-        assert uv.shape == (2**18, 2) and uv.dtype == np.float32
+        assert uv.shape == (2**16, 2) and uv.dtype == np.float32
         return reference + 0.01
 
     found = measure_quality(material.pixels, material, filter_sampled=sampler, flip=False)
@@ -343,3 +343,10 @@ def test_nothing_varies() -> None:
     found = measure_quality(pixels, material)
     assert found.psnr is found.psnr_sampled is found.flip_albedo is None
     assert found.psnr_by_map == found.ssim_by_map == {}
+
+
+def test_sample_points_stand_everywhere_alike() -> None:
+    uv = metrics.sample_points(16)
+    assert uv.dtype == np.float32 and uv.min() >= 0 and uv.max() < 1
+    np.testing.assert_array_equal(np.floor(uv * 16), np.stack(np.divmod(np.arange(256), 16)[::-1], axis=1))
+    assert not np.array_equal(uv, metrics.sample_points(16, seed=1))

@@ -17,6 +17,7 @@ from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.sample_points import BETWEEN, LEAST_SHARE, collect
+from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.problem import Target, Task
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import make_settings
@@ -52,7 +53,7 @@ def case(request):
     coding = fit.make_codebooks(quantiser, geometry)
     assert coding.palette_bits == palette_bits == tuple(len(p).bit_length() - 1 for p in coding.palettes)
     stored = store(coding, fit.trainer.parameters.features)
-    fit.trainer.list_tiles(quantiser.decode(geometry))
+    fit.trainer.list_tiles(quantiser.decode(geometry), margin=MARGIN)
     engine = fit.trainer.engine
     weights = [view.weight(1.0) * fit.trainer.importance_sum / view.importance_sum for view in engine.shared]
     points = collect(engine.view, engine.shared, 0.4, weights)

@@ -13,6 +13,7 @@ from gstex.encode.engine import NO_JITTER, MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
+from gstex.encode.ops.cpu.tile_lists import MARGIN, STEP_MARGIN
 from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Result, Task, weighted_sum
 from gstex.encode.quantisation import Coding
@@ -87,10 +88,10 @@ class Trainer:
         p.level = self.placement[:, 0].copy()
         self.list_tiles(p.geometry)
 
-    def list_tiles(self, geometry: Any) -> None:
-        """List what the tiles see of Gaussians in the present cells."""
+    def list_tiles(self, geometry: Any, *, margin: float = STEP_MARGIN) -> None:
+        """List what the tiles see of Gaussians in the present cells; margin: see tile_lists."""
         self.follow(wait=True)
-        self.engine.list_tiles(self.placement, geometry)
+        self.engine.list_tiles(self.placement, geometry, margin)
 
     # -- what counts
 
@@ -174,17 +175,20 @@ class Trainer:
 
     def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
         """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
-        self.list_tiles(geometry())
+        self.list_tiles(geometry(), margin=MARGIN)
         samples = self.engine.collect(self.jitter, self.mse)
         background = self.engine.array(self.background)
         first = samples.blend(geometry(), stored.values(), background)
         near = samples.only(first.share > LEAST_SHARE)
         return near, lambda: samples.blend(geometry(), stored.values(), background)
 
-    def solve_features(self, rounds: int) -> None:
-        """Move the features to where the error at all points is least, by so many rounds of conjugate gradients."""
+    def solve_features(self, rounds: int, *, centres_only: bool = False) -> None:
+        """Move the features to where the error is least, by so many rounds of conjugate gradients.
+
+        centres_only: the error at the texel centres, in place of that at all points.
+        """
         p = self.parameters
-        samples = self.engine.collect(self.jitter, self.mse)
+        samples = self.engine.collect(self.jitter, self.mse, centres_only=centres_only)
         blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
         self.engine.solve_features(samples.only(blend.share > LEAST_SHARE), blend, p.features, rounds)
         blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))

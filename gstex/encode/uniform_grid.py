@@ -82,6 +82,10 @@ class UniformGrid:
         trainer.set_gaussians(geometry, self.task.target.image[texel[:, 1], texel[:, 0]].astype(np.float32))
         trainer.list_tiles(trainer.parameters.geometry)
 
+    def try_out(self) -> None:
+        """Solve the features as far as it takes to see what the grid can do, at the texel centres."""
+        self.trainer.solve_features(TRIAL_ROUNDS, centres_only=True)
+
     def solve(self, rounds: int) -> None:
         """Solve the features, by so many rounds of conjugate gradients; twice, as the first result says how much the
         shared mips count."""
@@ -168,7 +172,7 @@ def fit_uniform_grid(
     if bits is None or task.above:
         return None
     fit.start(bits)
-    fit.solve(TRIAL_ROUNDS)
+    fit.try_out()
     chosen, promised = fit.better_bits()
     if promised > MOST_PROMISED * best:
         return None

@@ -171,7 +171,9 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
             ops().sweep_features(SweepFeatures{equations, view, batches.members.data() + batches.start[b],
                                                batches.start[b + 1] - batches.start[b], own.data(),
                                                a.importance[0].weight, stale.data(), entries, codes, &moved});
-        if (codebooks_too) {
+        const bool settled = moved * 1000 <= count * channels;
+        // Bytes move after sweeps 1, 2, 4, 8 .. and the last: each time all Gaussians are worth another look.
+        if (codebooks_too && (settled || (sweep & (sweep + 1)) == 0)) {
             for (int p = 0; p < books.count(); ++p) {
                 ops().follow_gradient(FollowGradient{equations, count});
                 base = whole;
@@ -194,7 +196,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
             books.refresh();
         }
         check_interrupt();
-        if (moved * 1000 <= count * channels) break;
+        if (settled) break;
     }
 }
 

@@ -23,6 +23,7 @@ from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
+from gstex.encode.shared_mips import EVERY
 
 __all__ = ["CpuEngine"]
 
@@ -78,11 +79,11 @@ class CpuEngine:
             placement = place(self.pyramid, geometry, placement[:, 0])
         return placement
 
-    def list_tiles(self, placement: np.ndarray, geometry: np.ndarray) -> None:
-        """Take over levels and cells, and list what every tile has to evaluate."""
-        self.view.place(placement, geometry)
+    def list_tiles(self, placement: np.ndarray, geometry: np.ndarray, margin: float) -> None:
+        """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists."""
+        self.view.place(placement, geometry, margin=margin)
         for view in self.shared:
-            view.place(placement, geometry)
+            view.place(placement, geometry, margin=margin)
 
     # -- what they show, as arrays of NumPy
 
@@ -115,10 +116,10 @@ class CpuEngine:
             _, v_image = perceptual_loss(image, target, importance)
             gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
-        if self.shared:
-            # One of them a step, in turn, with the weight of all.
-            view = self.shared[step % len(self.shared)]
-            weight = view.weight(mse) * len(self.shared) * self._importance_sum / view.importance_sum
+        if self.shared and step % EVERY == 0:
+            # One of them, in turn, with the weight of all.
+            view = self.shared[step // EVERY % len(self.shared)]
+            weight = view.weight(mse) * EVERY * len(self.shared) * self._importance_sum / view.importance_sum
             view.add_gradient(*scene, s.loss, to=(v_geometry, v_features), weight=weight)
         m, v, feature_m, feature_v = p.moments
         betas = s.beta1, s.beta2
@@ -162,17 +163,19 @@ class CpuEngine:
         """The nearest to the features that the coding can store."""
         return store(coding, features)
 
-    def collect(self, jitter: float, mse: float) -> SamplePoints:
-        """All points of the fit, as Gaussians are placed; see sample_points.collect."""
+    def collect(self, jitter: float, mse: float, *, centres_only: bool = False) -> SamplePoints:
+        """All points of the fit, as Gaussians are placed, or the texel centres alone; see sample_points.collect."""
+        if centres_only:
+            return collect(self.view, [], 0.0, [])
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
 
     def measure(self, points: SamplePoints, blend: Blend) -> float:
         """The mean squared error of mip 0 at the texel centres; that of the shared mips is taken over by them."""
         means = points.errors(blend) / points.weight
-        first = len(means) - len(self.shared)
-        for view, error in zip(self.shared, means[first:], strict=True):
-            view.mse = float(error) / view.importance_sum
+        if len(means) > len(self.shared):
+            for view, error in zip(self.shared, means[len(means) - len(self.shared) :], strict=True):
+                view.mse = float(error) / view.importance_sum
         return float(means[0]) / self._importance_sum
 
     def solve_features(self, points: SamplePoints, blend: Blend, features: np.ndarray, rounds: int) -> None:

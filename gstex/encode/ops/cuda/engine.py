@@ -29,7 +29,7 @@ from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
-from gstex.encode.shared_mips import view_weight
+from gstex.encode.shared_mips import EVERY, view_weight
 
 __all__ = ["GpuEngine"]
 
@@ -87,10 +87,10 @@ class GpuEngine:
             placement = cell_pyramid.place(device, pyramid, geometry, placement[:, 0])
         return placement
 
-    def list_tiles(self, placement: Any, geometry: Any) -> None:
-        self.view.place(placement, geometry)
+    def list_tiles(self, placement: Any, geometry: Any, margin: float) -> None:
+        self.view.place(placement, geometry, margin=margin)
         for view in self.shared:
-            view.place(placement, geometry)
+            view.place(placement, geometry, margin=margin)
 
     # -- what they show
 
@@ -119,11 +119,11 @@ class GpuEngine:
             _, v_image, loss = self._perceptual(*pictures)
             gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
-        if self.shared:
-            # One of them a step, in turn, with the weight of all.
-            view = self.shared[step % len(self.shared)]
+        if self.shared and step % EVERY == 0:
+            # One of them, in turn, with the weight of all.
+            view = self.shared[step // EVERY % len(self.shared)]
             view.add_gradient(*scene, at, self.settings.loss, to=(v_geometry, v_features), mse=self._mse,
-                              factor=len(self.shared) * self._importance_sum / view.importance_sum)  # fmt: skip
+                              factor=EVERY * len(self.shared) * self._importance_sum / view.importance_sum)  # fmt: skip
         self._mse.update(loss, 1 / self._importance_sum)
         self._losses[len(self._held)] = loss
         self._held.append((step, between))
@@ -160,16 +160,18 @@ class GpuEngine:
     def store(self, coding: Coding, placement: Any, features: Any) -> GpuStoredFeatures:
         return store(GpuQuantiser(self._device, coding, placement), features)
 
-    def collect(self, jitter: float, mse: float) -> GpuSamplePoints:
+    def collect(self, jitter: float, mse: float, *, centres_only: bool = False) -> GpuSamplePoints:
+        if centres_only:
+            return collect(self.view, [], 0.0, [])
         whole = self._importance_sum
         weights = [view_weight(mse, float(view.mse)) * whole / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
 
     def measure(self, points: GpuSamplePoints, blend: GpuBlend) -> float:
         means = points.errors(blend.out) / np.array(points.weight)
-        first = len(means) - len(self.shared)
-        for view, error in zip(self.shared, means[first:], strict=True):
-            view.mse.set(float(error) / view.importance_sum)
+        if len(means) > len(self.shared):
+            for view, error in zip(self.shared, means[len(means) - len(self.shared) :], strict=True):
+                view.mse.set(float(error) / view.importance_sum)
         return float(means[0]) / self._importance_sum
 
     def solve_features(self, points: GpuSamplePoints, blend: GpuBlend, features: Any, rounds: int) -> None:

@@ -46,20 +46,21 @@ def refine_features(
     # Of sums of products of shares, which are below the sum of the importance, in 62 bits.
     most = max(float(points.importance.sum(dtype=np.float64)), 1e-30)
     unit = xp.full(1, 2.0 ** np.floor(62 - np.log2(most)), np.float64)
-    for _ in range(MOST_SWEEPS):
+    for number in range(MOST_SWEEPS):
         moved.fill(0)
         for batch in batches:
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, points.plane,
                   step, points.channel_weight, gradient, base, stored.palettes, stored.start, stored.last,
                   np.int32(len(stored.sizes)), stored.entries, stored.codes, whole, moved)  # fmt: skip
-        if codebooks_too:
+        settled = int(moved[0]) * 1000 <= count * channels
+        if codebooks_too and (settled or number & (number + 1) == 0):  # as on the CPU
             for p, size in enumerate(stored.sizes):
                 follow((-(-count // _WARPS),), (32 * _WARPS,), *equations, points.plane, step, base, whole,
                        np.int32(count), gradient)  # fmt: skip
                 base[...] = whole
                 move_bytes(points, equations, step, unit, gradient, stored, p, size)
                 whole[...] = stored.whole()
-        if int(moved[0]) * 1000 <= count * channels:
+        if settled:
             break
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
@@ -43,9 +44,9 @@ class GpuSharedView:
         self.backend.weigh(weight)
         self.importance_sum = weighted_sum(self._wanted, weight)
 
-    def place(self, placement: Any, geometry: Any) -> None:
+    def place(self, placement: Any, geometry: Any, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians; geometry as mip 0 has it."""
-        self.backend.place(placement, geometry)
+        self.backend.place(placement, geometry, margin=margin)
 
     def add_gradient(
         self, geometry: Any, features: Any, background: Any, jitter: Any, loss: str, *, to: tuple[Any, Any],
