@@ -53,9 +53,9 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--importance", metavar="IMAGE|auto",
               help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
                    "much as black.")
-@click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
-              help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out. "
-                   "May be given many times.")
+@click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
+              help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out; "
+                   "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be given many times.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads to use, at most one a core.  [default: all cores]")

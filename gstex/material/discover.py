@@ -15,6 +15,8 @@ __all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_nam
 
 _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_RANGE = re.compile(rf"(.+)@({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
 _CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
 ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
 _LONGEST_NAME = 4  # parts: "ambient Occlusion Roughness Metallic"
@@ -33,12 +35,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class Override:
-    """One `--map role=file[:channels]`. channels: indices into the file, None = the whole file."""
+    """One `--map role=file[:channels][@lo..hi]`.
+
+    role: a role, or 'ignore'. channels: indices into the file, None = the whole file. float_range: of a float file.
+    """
 
     text: str
-    role: str  # a role, or 'ignore'
+    role: str
     file: str
     channels: tuple[int, ...] | None
+    float_range: tuple[float, float] | None = None
 
 
 @dataclass
@@ -48,11 +54,13 @@ class Choice:
     whole: role of the file's colour channels where they are not named one by one.
     channels: role by channel index, None = leave out; wins over `whole`.
     convention: 'gl' | 'dx' | None, as the name of a normal map states it.
+    float_range: of a float file, as an override states it.
     """
 
     whole: str | None = None
     channels: dict[int, str | None] = field(default_factory=dict)
     convention: str | None = None
+    float_range: tuple[float, float] | None = None
 
     def roles(self) -> set[str]:
         return {r for r in (self.whole, *self.channels.values()) if r is not None}
@@ -154,10 +162,11 @@ def _is_bare(name: str, parts: Mapping[str, tuple[str, ...]], rows: Mapping[str,
 
 
 def parse_override(text: str, names: Sequence[str]) -> Override:
-    """Parse `role=file[:channels]`; channels are letters of rgba, as in `roughness=pack.png:g`.
+    """Parse `role=file[:channels][@lo..hi]`; channels are letters of rgba, as in `roughness=pack.png:g`, and lo..hi
+    are the values of a float file that stand for 0 and 1, as in `height=dunes.exr@-3..17`.
 
-    A file whose name holds '=' or ':' is meant as written: the role ends at the first '=', and a ':' starts
-    the channels only if no file has the whole text as its name.
+    A file whose name holds '=', ':' or '@' is meant as written: the role ends at the first '=', and a ':' or '@'
+    starts what follows a name only if no file has the whole text as its name.
 
     Raises:
         UsageError: bad form, unknown role, or a file that is not in the folder.
@@ -170,6 +179,12 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
     if role not in ROLES and role != "ignore":
         raise UsageError(f"--map {text!r}: unknown role {role!r}; allowed are {allowed}")
     channels: tuple[int, ...] | None = None
+    float_range = None
+    match = None if rest in names else _RANGE.fullmatch(rest)
+    if match:
+        rest, float_range = match[1], (float(match[2]), float(match[3]))
+        if not float_range[0] < float_range[1] or role == "ignore":
+            raise UsageError(f"--map {text!r}: expected a lower and a higher value, as in height=a.exr@-3..17")
     file = rest
     if file not in names:
         head, colon, letters = rest.rpartition(":")
@@ -188,7 +203,7 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
         if len(channels) not in most:
             counts = " or ".join(str(m) for m in most)
             raise UsageError(f"--map {text!r}: {role} takes {counts} channels, got {len(channels)}")
-    return Override(text, role, file, channels)
+    return Override(text, role, file, channels, float_range)
 
 
 def resolve(
@@ -263,11 +278,12 @@ def _apply_overrides(
         choice = choices.setdefault(o.file, Choice())
         given = None if o.role == "ignore" else o.role
         if o.channels is None:
-            choices[o.file] = Choice(whole=given, convention=choice.convention)
+            choices[o.file] = choice = Choice(whole=given, convention=choice.convention)
         else:
             choice.channels.update(dict.fromkeys(o.channels, given))
             if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
+        choice.float_range = o.float_range or choice.float_range
     return set(settled)
 
 

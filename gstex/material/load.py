@@ -15,12 +15,12 @@ from gstex.material.images import (
     EXTENSIONS,
     FORMAT_NAMES,
     SourceMap,
-    float_range_of,
     read_info,
     read_pixels,
     to_unit,
 )
-from gstex.material.material import MAX_CHANNELS, Channel, Material
+from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
+from gstex.material.meaning import convert_colors, divide_by_alpha, float_range_of, noted, straighten
 from gstex.material.own_mips import OwnMip, find_own_mips, read_own_mip
 from gstex.material.resample import guess_wrap, resample
 from gstex.material.roles import ALPHA_ROLE, ROLES
@@ -30,6 +30,9 @@ __all__ = ["load_material"]
 # Channels of a data map that differ by at most this much on average are one grey channel stored three times:
 # a palette or JPEG's chroma leaves a level or two (texture_rock_depth: up to 2/255 in a few texels).
 _GREY_MEAN_DIFFERENCE = 1.5 / 255
+# Where they differ by more than that, but by what lossy compression of colour does, they are grey too, and a line says
+# so: at most these on average, and in all texels but one in 200.
+_COMPRESSED_MEAN, _COMPRESSED_MOST = 4 / 255, 10 / 255
 _SAME = 0.5 / 255  # a level of a constant channel within half an 8-bit code is that constant
 _LETTERS = "rgba"
 
@@ -56,7 +59,7 @@ class _Map:
 
     @property
     def colors(self) -> int:
-        return self.info.channels - (self.info.channels in (2, 4))
+        return self.info.colors
 
     def unit(self, channel: int, level: int = 0) -> np.ndarray:
         pixels = self.own_mips[level] if level else self.pixels
@@ -99,7 +102,9 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
         item = _read_map(folder / name, infos[name], choices[name])
         taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
         _plan_alpha(item, taken)
+        _note_alpha(item, ignored)
         maps.append(item)
+        ignored += [(f"{name}:{part}", reason) for part, reason in item.info.stated.unused]
         unused = "".join(_LETTERS[c] for c in _unused(item))
         if unused:
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
@@ -142,9 +147,21 @@ def _folder_hint(entries: Sequence[Path]) -> str:
 
 
 def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
-    pixels = read_pixels(path, info)
+    pixels, info = _read_meaning(path, info, choice)
     if info.is_float:
-        info = replace(info, float_range=float_range_of(pixels, normal="normal" in choice.roles()))
+        try:
+            used = pixels[:, :, : info.colors] if choice.whole else pixels
+            float_range = choice.float_range or float_range_of(used, choice.roles())
+        except MaterialError as error:
+            raise MaterialError(
+                f"{info.file}: {error}; state what they are, for 0..255 with "
+                f"--map {quote(f'normal={info.file}@0..255')}"
+            ) from None
+        info = replace(info, float_range=float_range)
+        info = noted(info, *_range_notes(used, float_range, stated=choice.float_range is not None))
+    elif choice.float_range is not None:
+        raise MaterialError(f"{info.file}: holds integers of {info.bit_depth} bits, and a range is stated; "
+                            "a range is for float files: leave it out")
     item = _Map(info, choice, pixels, [], {})
     named = {_file_index(c, info): r for c, r in choice.channels.items()}
     for index in named:
@@ -160,9 +177,39 @@ def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
     return item
 
 
+def _read_meaning(path: Path, info: SourceMap, choice: Choice) -> tuple[np.ndarray, SourceMap]:
+    """Read a file and honour what it states about its alpha and its colours."""
+    pixels = read_pixels(path, info)
+    roles = choice.roles()
+    alpha_role = choice.channels.get(ALPHA, "opacity")
+    is_opacity = bool(roles & set(COLOR_ROLES)) and alpha_role == "opacity"
+    if info.alpha and info.channels in (2, 4):
+        pixels, info = straighten(pixels, info, is_opacity=is_opacity)
+    profile = info.stated.profile
+    if any(ROLES[r].color_space == "srgb" for r in roles):
+        pixels = convert_colors(pixels, info)
+        if profile is not None:
+            info = noted(info, f"converted from {profile.name} to {'Rec. 709' if info.is_float else 'sRGB'}")
+        info = replace(info, says_srgb=info.stated.says_srgb)
+    elif profile is not None:
+        info = noted(info, f"taken as data, not as colours of {profile.name}")
+    return pixels, info
+
+
+def _range_notes(used: np.ndarray, float_range: tuple[float, float], *, stated: bool) -> list[str]:
+    lo, hi = float_range
+    beyond = used[(used < lo) | (used > hi)]
+    notes = []
+    if stated or float_range != (0.0, 1.0):
+        notes.append(f"range {lo:.4g} .. {hi:.4g}")
+    if beyond.size:
+        notes.append(f"{beyond.size} values of {beyond.min():.4g} .. {beyond.max():.4g} cut to {lo:g} .. {hi:g}")
+    return notes
+
+
 def _file_index(letter: int, info: SourceMap) -> int:
     """Index in the file of a letter of rgba: the alpha of a grey image is its second channel."""
-    return 1 if letter == ALPHA and info.channels == 2 else letter
+    return 1 if letter == ALPHA and info.channels == 2 and info.alpha else letter
 
 
 def _plan_whole(item: _Map, indices: list[int]) -> None:
@@ -174,6 +221,11 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
                 f"{name}: a normal map with 1 channel, expected 2 or more; if it is a height map type "
                 f"--map {quote('height=' + name)}"
             )
+    elif len(indices) == 2 and ROLES[role].colors == 3 and role != "mask":
+        raise AmbiguousError(
+            f"{name}: {role} is a colour, and the file has two channels that are no grey and alpha; choose one with "
+            f"--map {quote(f'{role}={name}:r')} (or g)"
+        )
     elif len(indices) == 3 and _is_grey(item, exact=ROLES[role].colors == 3):
         item.copies.update({c: indices[0] for c in indices[1:]})
         indices = indices[:1]
@@ -202,10 +254,23 @@ def _plan_alpha(item: _Map, taken: set[str]) -> None:
     alpha = item.colors
     if alpha == item.info.channels or alpha in {_file_index(c, item.info) for c in item.choice.channels}:
         return
-    if _constant(item, alpha) is not None:
+    if _constant(item, alpha) is not None or item.info.stated.empty_alpha:
         return
     role = ALPHA_ROLE.get(item.choice.whole or "", "mask")
     item.planes.append(_Plane("mask" if role in taken else role, "v", alpha))
+
+
+def _note_alpha(item: _Map, ignored: list[tuple[str, str]]) -> None:
+    """Say where an alpha that would hide everything, or is none, was taken as opaque."""
+    alpha = item.colors
+    if alpha == item.info.channels or alpha in {p.file_channel for p in item.planes}:
+        return
+    name = item.info.file
+    if item.info.stated.empty_alpha:
+        ignored.append((f"{name}:a", "opaque: the file says that it has no alpha; "
+                                     f"--map {quote(f'opacity={name}:a')} takes what is there"))  # fmt: skip
+    elif ALPHA_ROLE.get(item.choice.whole or "") == "opacity" and _constant(item, alpha) == 0:
+        ignored.append((f"{name}:a", "opaque: zero in all texels, which would hide everything"))
 
 
 def _unused(item: _Map) -> list[int]:
@@ -213,6 +278,8 @@ def _unused(item: _Map) -> list[int]:
     planned = {p.file_channel for p in item.planes} | set(item.copies)
     if any(p.role == "normal" for p in item.planes) and item.choice.whole == "normal":
         planned.add(2)
+    if item.info.stated.empty_alpha:
+        planned.add(item.colors)
     return [c for c in range(item.info.channels) if c not in planned and _constant(item, c) is None]
 
 
@@ -229,8 +296,14 @@ def _is_grey(item: _Map, *, exact: bool) -> bool:
         return True
     if exact:
         return False
-    base = item.unit(0)
-    return all(float(np.abs(item.unit(c) - base).mean()) <= _GREY_MEAN_DIFFERENCE for c in (1, 2))
+    apart = [np.abs(item.unit(c) - item.unit(0)) for c in (1, 2)]
+    if all(float(a.mean()) <= _GREY_MEAN_DIFFERENCE for a in apart):
+        return True
+    if any(float(a.mean()) > _COMPRESSED_MEAN or float(np.quantile(a, 0.995)) > _COMPRESSED_MOST for a in apart):
+        return False
+    most = max(float(a.max()) for a in apart)
+    item.info = noted(item.info, f"grey: its channels differ by {255 * most:.0f}/255 at most")
+    return True
 
 
 def _check_channel_count(maps: list[_Map]) -> None:
@@ -249,7 +322,12 @@ def _read_own_mips(maps: list[_Map], own_mips: list[OwnMip], ignored: list[tuple
     for own in own_mips:
         if own.map in chosen:
             item = chosen[own.map]
-            item.own_mips[own.level] = read_own_mip(own, item.info, largest.width, largest.height)
+            pixels, found = read_own_mip(own, item.info, largest.width, largest.height)
+            if item.info.associated:
+                pixels = divide_by_alpha(pixels)
+            if any(ROLES[p.role].color_space == "srgb" for p in item.planes):
+                pixels = convert_colors(pixels, found)
+            item.own_mips[own.level] = pixels
         else:
             ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
 
@@ -343,6 +421,8 @@ def _planes_of(item: _Map, channels: list[Channel]) -> tuple[dict[str, Any], ...
         else:
             constant = _constant(item, index)
             fill = float(np.median(item.unit(index))) if constant is None else constant
+            if index == item.colors and item.info.stated.empty_alpha:
+                fill = 1.0
             result.append({"fill": fill})
     return tuple(result)
 

@@ -12,6 +12,9 @@ from gstex.material.images import SourceMap
 __all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
 MAX_CHANNELS = 16
+# Of a source in a file's metadata, and those that stand there where they are not as usual.
+_SOURCE_FIELDS = ("file", "width", "height", "channels", "bit_depth", "is_float", "format", "float_range")
+_RARE_FIELDS = (("alpha", True), ("associated", False), ("says_srgb", False))
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
 
 
@@ -72,8 +75,9 @@ class Material:
         """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
         sources = []
         for source in self.sources:
-            row = asdict(source)
+            row = {name: getattr(source, name) for name in _SOURCE_FIELDS}
             row["float_range"] = None if source.float_range is None else list(source.float_range)
+            row |= {name: getattr(source, name) for name, usual in _RARE_FIELDS if getattr(source, name) != usual}
             row["planes"] = [dict(p) for p in self.planes[source.file]]
             sources.append(row)
         channels = [{**asdict(c), "neutral": list(c.neutral)} for c in self.channels]
@@ -119,7 +123,7 @@ def table(material: Material) -> list[dict[str, str]]:
     """
     rows: list[dict[str, str]] = []
     for source in material.sources:
-        letters = "va" if source.channels <= 2 else "rgba"
+        letters = "va" if source.colors == 1 else "rgba"
         mine = [c for c in material.channels if c.file == source.file]
         for role in dict.fromkeys(c.role for c in mine):
             part = [c for c in mine if c.role == role]
@@ -132,6 +136,9 @@ def table(material: Material) -> list[dict[str, str]]:
                 "size": f"{source.width}x{source.height}",
                 "note": _note(material, source, part),
             })
+        if source.stated.notes and rows and rows[-1]["file"] == source.file:
+            first = next(r for r in rows if r["file"] == source.file)
+            first["note"] = "; ".join(filter(None, (first["note"], *source.stated.notes)))
     for file, reason in material.ignored:
         rows.append(dict.fromkeys(("channels", "color_space", "bits", "size"), "") | {
             "file": file, "role": "-", "note": reason,

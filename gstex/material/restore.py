@@ -13,6 +13,7 @@ from gstex.errors import FormatError, OutputError
 from gstex.limits import MAX_SIZE
 from gstex.material.images import EXTENSIONS, FORMATS, SourceMap, from_unit, write_image
 from gstex.material.material import MAX_CHANNELS
+from gstex.material.meaning import premultiply
 from gstex.material.resample import restore_size
 
 __all__ = ["MapPlan", "plan_maps", "write_maps"]
@@ -111,7 +112,8 @@ def write_maps(
     try:
         for source, planes in sources:
             pixels = _map_pixels(source, planes, stack, size or _mip_size(source, mip), repeat)
-            write_image(temporary / source.file, from_unit(pixels, source), source)
+            stored = from_unit(pixels, source)
+            write_image(temporary / source.file, premultiply(stored) if source.associated else stored, source)
         for source, _ in sources:
             os.replace(temporary / source.file, out / source.file)
         done = True
@@ -175,6 +177,11 @@ def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any
         if lo >= hi:
             raise _broken(f"{name} float_range: {lo} .. {hi} is empty")
         float_range = (lo, hi)
+    rare = {"alpha": True, "associated": False, "says_srgb": False}
+    for key in rare:
+        rare[key] = _boolean(row.get(key, rare[key]), f"{name} {key}")
+    if rare["associated"] and (not rare["alpha"] or channels not in (2, 4)):
+        raise _broken(f"{name} associated: it has no alpha")
     if (format == "jpeg" and channels not in (1, 3)) or (format == "webp" and channels < 3):
         raise _broken(f"{name} channels: {format} has no images of {channels} channels")
     planes = row.get("planes")
@@ -186,7 +193,8 @@ def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any
     for plane in planes:
         if "normal_z" in plane and not direct.issuperset(plane["normal_z"]):
             raise _broken(f"{name} normal_z: X and Y are not in the same file")
-    return SourceMap(name, width, height, channels, depth, is_float, format, float_range), planes
+    return SourceMap(name, width, height, channels, depth, is_float, format, float_range,
+                     rare["alpha"], rare["associated"], rare["says_srgb"]), planes  # fmt: skip
 
 
 def _check_plane(plane: Any, name: str, channel_count: int) -> None:
@@ -223,6 +231,12 @@ def _file_name(value: Any) -> str:
 def _integer(value: Any, what: str, lowest: int, highest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         raise _broken(f"{what}: {_show(value)}, expected {lowest}..{highest}")
+    return value
+
+
+def _boolean(value: Any, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise _broken(f"{what}: {_show(value)}, expected true or false")
     return value
 
 
