@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gstex.errors import AmbiguousError, UsageError
 from gstex.material.roles import LETTERS, NOISE, PACKED, PREVIEW, ROLES, WORDS
 
-__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_names", "resolve"]
+__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_alone", "read_names", "resolve"]
 
 _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
@@ -19,6 +19,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"(.+)@({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
 _CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
 ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
+_SHORT = 5  # letters of a packed name that may be another word ("arm")
 _LONGEST_NAME = 4  # parts: "ambient Occlusion Roughness Metallic"
 
 
@@ -114,6 +115,20 @@ def _letter_reading(name: str) -> Reading | None:
     match = _LAST_LETTER.search(name.rsplit(".", 1)[0])
     role = LETTERS.get(match.group(1).lower()) if match else None
     return Reading(role=role) if role else None
+
+
+def read_alone(name: str) -> Reading | None:
+    """What a file name says where there is no folder: only words that are no part of other names. None for colours."""
+    reading = _suffix_reading(tokens_of(name)) or _letter_reading(name)
+    if reading is None:
+        return None
+    if reading.packed is not None:
+        last = "".join(_strip_noise(tokens_of(name))[-2:])
+        return reading if any(last.endswith(w) for w in PACKED if len(w) > _SHORT) or "mask" in last else None
+    if reading.role == "normal":
+        return reading
+    by_letter = _suffix_reading(tokens_of(name)) is None
+    return reading if not by_letter and ROLES[str(reading.role)].colors == 1 else None
 
 
 def _common_tail(rows: Sequence[Sequence[str]]) -> int:

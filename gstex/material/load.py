@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from gstex.errors import AmbiguousError, MaterialError
-from gstex.material.discover import ALPHA, Choice, Reading, parse_override, quote, read_names, resolve
+from gstex.material.discover import (
+    ALPHA,
+    Choice,
+    Reading,
+    parse_override,
+    quote,
+    read_alone,
+    read_names,
+    resolve,
+)
 from gstex.material.images import (
     EXTENSIONS,
     FORMAT_NAMES,
@@ -21,6 +30,7 @@ from gstex.material.images import (
 )
 from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
 from gstex.material.meaning import convert_colors, divide_by_alpha, float_range_of, noted, straighten
+from gstex.material.normals import looks_like_normals, read_normals
 from gstex.material.own_mips import OwnMip, find_own_mips, read_own_mip
 from gstex.material.resample import guess_wrap, resample
 from gstex.material.roles import ALPHA_ROLE, ROLES
@@ -55,11 +65,15 @@ class _Map:
     pixels: np.ndarray
     planes: list[_Plane]
     copies: dict[int, int]      # file channel -> the file channel it repeats
+    rebuild_z: bool = False     # the third channel is the Z of a normal
     own_mips: dict[int, np.ndarray] = field(default_factory=dict)  # by level, as stored
 
     @property
     def colors(self) -> int:
         return self.info.colors
+
+    def unit_all(self) -> np.ndarray:
+        return to_unit(self.pixels, self.info.float_range)
 
     def unit(self, channel: int, level: int = 0) -> np.ndarray:
         pixels = self.own_mips[level] if level else self.pixels
@@ -71,9 +85,9 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
 
     Args:
         path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
-            with an opacity if its alpha varies, whatever its name says. A folder may give smaller levels of its
-            maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they become `Material.own_mips`.
-        overrides: `role=file[:channels]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
+            with an opacity if its alpha varies, unless its name calls it a map and its pixels can be one. A
+            folder may give smaller levels of its maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they become `Material.own_mips`.
+        overrides: `role=file[:channels][@lo..hi]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
     Raises:
@@ -88,7 +102,7 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
     parsed = [parse_override(text, names) for text in overrides]
     dropped = {o.file for o in parsed if o.role == "ignore" and o.channels is None}
     infos = {n: read_info(folder / n) for n in names if n not in dropped}
-    readings = {names[0]: Reading(role="albedo")} if single else read_names(names)
+    readings = {n: _read_single(path, infos.get(n)) for n in names} if single else read_names(names)
     counts = {n: infos[n].channels if n in infos else 0 for n in names}
     choices, left_out = resolve(readings, counts, parsed)
     ignored = left_out + ignored
@@ -112,6 +126,29 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
     _read_own_mips(maps, own_mips, ignored)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
     return _build(path, maps, wrap, ignored)
+
+
+def _read_single(path: Path, info: SourceMap | None) -> Reading:
+    """The role of an image by itself: that of its name if the pixels can be that, else albedo.
+
+    A name alone says little: any picture may be called "new normal" or "arm".
+    """
+    picture = Reading(role="albedo")
+    named = read_alone(path.name)
+    if named is None or info is None:
+        return picture
+    pixels = read_pixels(path, info)
+    if named.role == "normal":
+        float_range = (0.0, 1.0)
+        if info.is_float:
+            with contextlib.suppress(MaterialError):
+                float_range = float_range_of(pixels[:, :, : info.colors], {"normal"})
+        unit = to_unit(pixels, float_range if info.is_float else None)
+        return named if info.colors == 2 or (info.colors == 3 and looks_like_normals(unit)) else picture
+    if named.packed is not None:
+        return named if info.colors == 3 else picture
+    item = _Map(replace(info, float_range=(0.0, 1.0) if info.is_float else None), Choice(), pixels, [], {})
+    return named if info.colors == 1 or (info.colors == 3 and _is_grey(item, exact=False)) else picture
 
 
 def _list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]:
@@ -217,10 +254,14 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
     role, name = str(item.choice.whole), item.info.file
     if role == "normal":
         if len(indices) < 2:
+            layout = f"; if X is its grey and Y its alpha, type --map {quote(f'normal={name}:ra')}"
             raise AmbiguousError(
                 f"{name}: a normal map with 1 channel, expected 2 or more; if it is a height map type "
-                f"--map {quote('height=' + name)}"
+                f"--map {quote('height=' + name)}{layout if item.info.channels == 2 else ''}"
             )
+        if len(indices) == 3:
+            _plan_normal(item)
+            return
     elif len(indices) == 2 and ROLES[role].colors == 3 and role != "mask":
         raise AmbiguousError(
             f"{name}: {role} is a colour, and the file has two channels that are no grey and alpha; choose one with "
@@ -235,6 +276,29 @@ def _plan_whole(item: _Map, indices: list[int]) -> None:
             f"--map {quote(f'{role}={name}:r')} (or g, b)"
         )
     _plan_role(item, role, indices)
+
+
+def _plan_normal(item: _Map) -> None:
+    """Plan a file of three colours and maybe an alpha that is a normal map, by what its channels hold."""
+    named = {_file_index(c, item.info) for c in item.choice.channels}
+    colors = item.unit_all()
+    reading = read_normals(colors[:, :, :3] if 3 in named else colors)
+    if reading.note:
+        item.info = noted(item.info, reading.note)
+    if reading.x is None or reading.y is None:
+        item.info = noted(item.info, "kept as three values")
+        _plan_role(item, "mask", [0, 1, 2])
+        return
+    item.planes += [_Plane("normal", "x", reading.x), _Plane("normal", "y", reading.y)]
+    item.rebuild_z = reading.rebuild_z
+    if reading.keep_blue:
+        file = item.info.file
+        letters = "ag" if reading.x == 3 else "rg"
+        example = f"--map {quote(f'normal={file}:{letters}')} --map {quote(f'ao={file}:b')}"
+        item.info = noted(item.info, f"kept as a mask; name it, as in {example}")
+        item.planes.append(_Plane("mask", "v", 2))
+    elif reading.x == 3 and _constant(item, 2) is None:
+        item.copies[2] = 1
 
 
 def _plan_role(item: _Map, role: str, indices: list[int]) -> None:
@@ -252,7 +316,8 @@ def _plan_role(item: _Map, role: str, indices: list[int]) -> None:
 def _plan_alpha(item: _Map, taken: set[str]) -> None:
     """Give a varying alpha that nothing names the role its file implies, or 'mask' if a file has that."""
     alpha = item.colors
-    if alpha == item.info.channels or alpha in {_file_index(c, item.info) for c in item.choice.channels}:
+    named = {_file_index(c, item.info) for c in item.choice.channels} | {p.file_channel for p in item.planes}
+    if alpha == item.info.channels or alpha in named:
         return
     if _constant(item, alpha) is not None or item.info.stated.empty_alpha:
         return
@@ -276,7 +341,7 @@ def _note_alpha(item: _Map, ignored: list[tuple[str, str]]) -> None:
 def _unused(item: _Map) -> list[int]:
     """Channels of a file that hold something and go nowhere; a normal's Z, which is rebuilt, is none."""
     planned = {p.file_channel for p in item.planes} | set(item.copies)
-    if any(p.role == "normal" for p in item.planes) and item.choice.whole == "normal":
+    if item.rebuild_z:
         planned.add(2)
     if item.info.stated.empty_alpha:
         planned.add(item.colors)
@@ -416,7 +481,7 @@ def _planes_of(item: _Map, channels: list[Channel]) -> tuple[dict[str, Any], ...
         source = item.copies.get(index, index)
         if source in mine:
             result.append({"channel": mine[source]})
-        elif xy and item.choice.whole == "normal" and index == 2 and item.colors == 3:
+        elif xy and index == 2 and item.rebuild_z:
             result.append({"normal_z": xy})
         else:
             constant = _constant(item, index)

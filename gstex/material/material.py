@@ -146,11 +146,16 @@ def table(material: Material) -> list[dict[str, str]]:
     return rows
 
 
+def _z_note(material: Material, source: SourceMap) -> str:
+    planes = material.planes.get(source.file, ())
+    return ", Z is rebuilt" if len(planes) < 3 or any("normal_z" in p for p in planes) else ""
+
+
 def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
     notes = []
     index = material.channels.index(part[0])
     if part[0].role == "normal":
-        notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + ", Z is rebuilt")
+        notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + _z_note(material, source))
     if all(c.constant is not None for c in part):
         notes.append("constant " + " ".join(f"{c.constant:.4g}" for c in part))
     if (source.width, source.height) != (material.width, material.height):

@@ -21,7 +21,7 @@ __all__ = ["Stated", "read_stated", "upright"]
 # Gammas of PNG files that stand for sRGB; the format itself advises to write 0.45455 beside it.
 _SRGB_GAMMA = (0.43, 0.48)
 # Channels of an OpenEXR layer that make a picture, best first, in any case of letters.
-_PICTURES = (("r", "g", "b", "a"), ("r", "g", "b"), ("y", "a"), ("y",), ("x", "y", "z"), ("r", "g"), ("x", "y"))
+_PICTURES = (("r", "g", "b", "a"), ("r", "g", "b"), ("x", "y", "z"), ("x", "y"), ("y", "a"), ("y",), ("r", "g"))
 _SHOWN = 4  # names in a line about what is left out
 
 
