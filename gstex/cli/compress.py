@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compress"]
 
+_MUCH = 0.25  # of the variance of a map
 _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space": "COLOUR", "bits": "BITS",
           "size": "SIZE", "note": "NOTE"}
 
@@ -96,6 +97,8 @@ def compress(
         texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
                                  importance=importance, progress=progress, notes=progress.note, **options)
     texture.save(output)
+    for line in _warnings(texture):
+        click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps({"output": str(output), **texture.report, "maps": table(material)},
                               allow_nan=False))
@@ -113,6 +116,13 @@ def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) 
     return [head, *format_table(maps, _TABLE)]
 
 
+def _warnings(texture: "Texture") -> list[str]:
+    """Maps of which much is gone, whatever their PSNR says."""
+    lost = {role: value for role, value in texture.report.get("lost_by_map", {}).items() if value > _MUCH}
+    return [f"warning: {role} has lost {min(value, 1):.0%} of its signal; give more --bpp, or compress it by itself"
+            for role, value in lost.items()]  # fmt: skip
+
+
 def _summary(output: Path, texture: "Texture") -> list[str]:
     """The figures of the file, for people."""
     report = texture.report
@@ -126,9 +136,16 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
     if report["psnr_by_map"]:
         by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
         lines.append(f"  by map      {by_map}")
+    if report.get("error_of_range_by_map"):
+        by_range = ", ".join(f"{role} {value:.1%}" for role, value in report["error_of_range_by_map"].items())
+        lines.append(f"  of range    {by_range}")
     if "psnr_important" in report:
         name = printable(texture.metadata["fit"]["importance"])
         lines.append(f"  important   {decibels(report['psnr_important'])}, texels weighted by {name}")
+    if len(report.get("coverage", ())) > 1:
+        first, *others = report["coverage"]
+        far = max((abs(c - first) for c in others[:-1]), default=0.0)  # the last mip is one texel
+        lines.append(f"  coverage    {first:.1%} at the alpha test; mips within {far:.1%} of the area of that")
     lines += [
         f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
         *_mip_lines(report["mips"]),

@@ -34,6 +34,7 @@ from gstex.material.normals import looks_like_normals, read_normals
 from gstex.material.own_mips import OwnMip, find_own_mips, read_own_mip
 from gstex.material.resample import guess_wrap, resample
 from gstex.material.roles import ALPHA_ROLE, ROLES
+from gstex.material.visible import fill_hidden
 
 __all__ = ["load_material"]
 
@@ -86,7 +87,8 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
     Args:
         path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
             with an opacity if its alpha varies, unless its name calls it a map and its pixels can be one. A
-            folder may give smaller levels of its maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they become `Material.own_mips`.
+            folder may give smaller levels of its maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they
+            become `Material.own_mips`.
         overrides: `role=file[:channels][@lo..hi]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
@@ -424,12 +426,11 @@ def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str
     entries = sorted(
         ((m, p) for m in maps for p in m.planes), key=lambda e: order.index(e[1].role)
     )  # a stable sort: files and components keep their order
+    opacity = next((e for e in entries if e[1].role == "opacity" and _constant(e[0], e[1].file_channel) is None), None)
     stack = np.empty((height, width, len(entries)), np.float32)
     channels = []
     for index, (item, plane) in enumerate(entries):
-        unit = item.unit(plane.file_channel)[:, :, None]
-        if unit.shape[:2] != (height, width):
-            unit = np.clip(resample(unit, height, width, repeat=wrap == "repeat"), 0.0, 1.0)
+        unit = _sized((item, plane), 0, (height, width), opacity, repeat=wrap == "repeat")
         constant = _constant(item, plane.file_channel)
         stack[:, :, index] = unit[:, :, 0] if constant is None else constant
         channels.append(Channel(
@@ -437,7 +438,7 @@ def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str
             plane.file_channel, constant, _neutral(plane.role, item.info),
         ))
     stack.flags.writeable = False
-    own_mips = _stack_own_mips(entries, height, width, repeat=wrap == "repeat")
+    own_mips = _stack_own_mips(entries, height, width, opacity, repeat=wrap == "repeat")
     for index, channel in enumerate(channels):
         value = channel.constant
         levels = [own[:, :, index] for own in own_mips if own is not None]
@@ -452,8 +453,23 @@ def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str
     )
 
 
+def _sized(
+    entry: tuple[_Map, _Plane], level: int, size: tuple[int, int], opacity: tuple[_Map, _Plane] | None, *, repeat: bool
+) -> np.ndarray:
+    """A level of a plane in the size of the stack's, float32 [*size, 1]. Hidden colour does not count."""
+    item, plane = entry
+    unit = item.unit(plane.file_channel, level)[:, :, None]
+    if unit.shape[:2] == size:
+        return unit
+    if opacity is not None and plane.role in COLOR_ROLES:
+        mask, mask_plane = opacity
+        own = level if level in mask.own_mips else 0
+        unit = fill_hidden(unit, mask.unit(mask_plane.file_channel, own), repeat=repeat)
+    return np.clip(resample(unit, *size, repeat=repeat), 0.0, 1.0)
+
+
 def _stack_own_mips(
-    entries: list[tuple[_Map, _Plane]], height: int, width: int, *, repeat: bool
+    entries: list[tuple[_Map, _Plane]], height: int, width: int, opacity: tuple[_Map, _Plane] | None, *, repeat: bool
 ) -> tuple[np.ndarray | None, ...]:
     """See `Material.own_mips`. A map smaller than the stack is resampled as its level 0 is."""
     last = max((level for item, _ in entries for level in item.own_mips), default=0)
@@ -463,9 +479,7 @@ def _stack_own_mips(
         stack = np.full((*size, len(entries)), np.nan, np.float32)
         for index, (item, plane) in enumerate(entries):
             if level in item.own_mips:
-                unit = item.unit(plane.file_channel, level)[:, :, None]
-                if unit.shape[:2] != size:
-                    unit = np.clip(resample(unit, *size, repeat=repeat), 0.0, 1.0)
+                unit = _sized((item, plane), level, size, opacity, repeat=repeat)
                 stack[:, :, index] = unit[:, :, 0]
         stack.flags.writeable = False
         result.append(None if np.isnan(stack).all() else stack)

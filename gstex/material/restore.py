@@ -12,9 +12,10 @@ import numpy as np
 from gstex.errors import FormatError, OutputError
 from gstex.limits import MAX_SIZE
 from gstex.material.images import EXTENSIONS, FORMATS, SourceMap, from_unit, write_image
-from gstex.material.material import MAX_CHANNELS
+from gstex.material.material import COLOR_ROLES, MAX_CHANNELS
 from gstex.material.meaning import premultiply
 from gstex.material.resample import restore_size
+from gstex.material.visible import fill_hidden
 
 __all__ = ["MapPlan", "plan_maps", "write_maps"]
 
@@ -29,10 +30,13 @@ class MapPlan:
     """The files of a material as checked metadata describes them.
 
     repeat: whether the texture repeats. sources: every file with its planes, see `Material.planes`.
+    opacity: the channel that hides colour; None if none does. colors: the channels that it hides.
     """
 
     repeat: bool
     sources: list[tuple[SourceMap, list[dict[str, Any]]]]
+    opacity: int | None = None
+    colors: frozenset[int] = frozenset()
 
     def texels(self, *, mip: int = 0, size: tuple[int, int] | None = None) -> int:
         """Texels of all files, counted in every channel; mip and size as of `write_maps`."""
@@ -72,7 +76,16 @@ def plan_maps(metadata: Any, channel_count: int, *, size: tuple[int, int] | None
         if source.width * source.height > found[0] * found[1]:
             raise _broken(f"{source.file} size: {source.width}x{source.height}, expected at most as many texels as the "
                           f"material of {found[0]}x{found[1]} has")
-    return MapPlan(wrap == "repeat", sources)
+    return MapPlan(wrap == "repeat", sources, *_hiding(metadata.get("channels"), channel_count))
+
+
+def _hiding(rows: Any, channel_count: int) -> tuple[int | None, frozenset[int]]:
+    """(the channel of a varying opacity, the channels of colours): (None, nothing) if the rows are no such list."""
+    if not isinstance(rows, list) or len(rows) != channel_count or not all(isinstance(r, dict) for r in rows):
+        return None, frozenset()
+    opacity = next((i for i, r in enumerate(rows) if r.get("role") == "opacity" and r.get("constant") is None), None)
+    colors = (i for i, r in enumerate(rows) if isinstance(r.get("role"), str) and r["role"] in COLOR_ROLES)
+    return opacity, frozenset(colors)
 
 
 def write_maps(
@@ -100,7 +113,7 @@ def write_maps(
         FormatError: see `plan_maps`. OutputError: the folder or a file cannot be written.
     """
     plan = metadata if isinstance(metadata, MapPlan) else plan_maps(metadata, stack.shape[2])
-    repeat, sources = plan.repeat, plan.sources
+    sources = plan.sources
     out = Path(out_dir)
     made = not out.exists()
     try:
@@ -111,7 +124,7 @@ def write_maps(
     done = False
     try:
         for source, planes in sources:
-            pixels = _map_pixels(source, planes, stack, size or _mip_size(source, mip), repeat)
+            pixels = _map_pixels(source, planes, stack, size or _mip_size(source, mip), plan)
             stored = from_unit(pixels, source)
             write_image(temporary / source.file, premultiply(stored) if source.associated else stored, source)
         for source, _ in sources:
@@ -134,7 +147,7 @@ def _mip_size(source: SourceMap, mip: int) -> tuple[int, int]:
 
 
 def _map_pixels(
-    source: SourceMap, planes: list[dict[str, Any]], stack: np.ndarray, size: tuple[int, int], repeat: bool
+    source: SourceMap, planes: list[dict[str, Any]], stack: np.ndarray, size: tuple[int, int], plan: MapPlan
 ) -> np.ndarray:
     """The channels of one file, float32 [*size, channels] in 0..1."""
     height, width = size
@@ -143,7 +156,11 @@ def _map_pixels(
     if stored:
         wanted = stack[:, :, [planes[i]["channel"] for i in stored]].astype(np.float32, copy=False)
         if wanted.shape[:2] != (height, width):
-            wanted = restore_size(wanted, height, width, repeat=repeat)
+            hidden = [k for k, i in enumerate(stored) if planes[i]["channel"] in plan.colors]
+            if plan.opacity is not None and hidden:
+                opacity = np.clip(stack[:, :, plan.opacity].astype(np.float32), 0.0, 1.0)
+                wanted[:, :, hidden] = fill_hidden(wanted[:, :, hidden], opacity, repeat=plan.repeat)
+            wanted = restore_size(wanted, height, width, repeat=plan.repeat)
         result[:, :, stored] = wanted
     for i, plane in enumerate(planes):
         if "fill" in plane:
