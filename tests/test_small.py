@@ -85,16 +85,20 @@ def test_a_budget_of_the_users_own_still_binds() -> None:
     assert compress(ramps(64, 64, 3), quality="draft").report["bpp"] <= 8 * LEAST_BYTES / 64**2
 
 
-@pytest.mark.parametrize(("height", "width"), [(4, 16384), (2048, 2), (8, 1024)])
+@pytest.mark.parametrize(("height", "width"), [(4, 16384), (2048, 2), (8, 4096)])
 def test_no_mip_of_a_strip_is_flat(height: int, width: int) -> None:
     y, x = np.mgrid[:height, :width]
-    wave = 0.5 + 0.4 * np.sin(2 * np.pi * (x / width + y / height))
-    material = replace(ramps(height, width, 1), pixels=wave[:, :, None].astype(np.float32))
+    along, across = (x / width, y / height) if width > height else (y / height, x / width)
+    fine = 2 * np.pi * along * max(height, width) / 97
+    planes = [0.5 + 0.3 * np.sin(2 * np.pi * along * (2 + i) + i) * np.cos(2 * np.pi * across)
+              + 0.15 * np.sin(fine * (1 + i))
+              for i in range(3)]  # fmt: skip
+    material = replace(ramps(height, width, 3), pixels=np.clip(np.stack(planes, axis=2), 0, 1).astype(np.float32))
     texture = compress(material, quality="draft")
     for mip, level in enumerate(make_mips(material, repeat=False)):
         if np.ptp(level.pixels) > 0.1:
             decoded = texture.decode(mip)
-            assert np.ptp(decoded) > 0.5 * np.ptp(level.pixels), mip
+            assert np.ptp(decoded) > 0.3 * np.ptp(level.pixels), mip
 
 
 # ---- narrow ranges ----
