@@ -231,7 +231,7 @@ def test_the_header_is_checked_before_pixels_are_read(
     def no_reading(*_: object) -> None:
         raise AssertionError("pixels are read before the header is checked")
 
-    monkeypatch.setattr("gstex.material.load.read_pixels", no_reading)
+    monkeypatch.setattr("gstex.material.planes.read_pixels", no_reading)
     for width, height in ((100_000, 100_000), (16385, 16385), (2**31 - 1, 2**31 - 1), (0, 7)):
         (tmp_path / "a.png").write_bytes(png_bytes(NOISE, width=width, height=height))
         with pytest.raises(MaterialError, match=r"a\.png"):
