@@ -157,16 +157,18 @@ def test_units_are_exact_both_ways() -> None:
 def whole_files(folder: Path) -> dict[str, bytes]:
     """A good file of every format, noisy enough that no cut can go unseen."""
     big = np.random.default_rng(4).integers(0, 65536, (64, 48, 3), dtype=np.uint16)
-    for name in ("a.png", "a.tga", "a.webp", "a.tif", "a.jpg"):
+    for name in ("a.png", "a.tga", "a.webp", "a.tif", "a.jpg", "a.bmp", "a.dds"):
         save(folder / name, "RGB", big, **({"lossless": True} if name == "a.webp" else {}))
     save(folder / "rle.tga", "RGB", big, compression="tga_rle")
     save(folder / "progressive.jpg", "RGB", big, progressive=True)
     (folder / "rgb16.png").write_bytes(png_bytes(big))
     write_oiio(folder / "a.exr", big.astype(np.float32) / 65535, oiio.HALF)
+    write_oiio(folder / "a.hdr", big.astype(np.float32) / 65535, oiio.FLOAT)
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-NAMES = ["a.png", "rgb16.png", "a.tga", "rle.tga", "a.webp", "a.tif", "a.jpg", "progressive.jpg", "a.exr"]
+NAMES = ["a.png", "rgb16.png", "a.tga", "rle.tga", "a.webp", "a.tif", "a.jpg", "progressive.jpg", "a.exr",
+         "a.bmp", "a.dds", "a.hdr"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -205,7 +205,7 @@ def test_the_table(tmp_path: Path) -> None:
         "a_metal.png": ("metallic", "constant 0"),
         "a_gloss.png": ("gloss", "resampled to 32x24; roughness = 1 - gloss"),
         "a.png": ("-", "preview picture: the plain name beside a named albedo"),
-        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR or TIFF image"),
+        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD image"),
     }
 
 
@@ -272,7 +272,7 @@ def test_the_guess_of_the_wrap() -> None:
 def test_missing_and_empty_inputs(tmp_path: Path) -> None:
     with pytest.raises(MaterialError, match="no such file or folder"):
         load_material(tmp_path / "nothing")
-    with pytest.raises(MaterialError, match="no PNG, JPEG, TGA, WebP, EXR or TIFF image in this folder; put"):
+    with pytest.raises(MaterialError, match=r"no PNG, JPEG, .* or PSD image in this folder; put"):
         load_material(tmp_path)
     put(tmp_path / "textures", {"a_col.png": ("RGB", RGB)})
     with pytest.raises(MaterialError, match="its folder 'textures' has some"):

@@ -221,7 +221,7 @@ def _is_refused(metadata: dict[str, Any], pixels: np.ndarray, tmp_path: Path) ->
     (("sources",), [], r"sources: expected a list of 1..16 files"),
     (("sources", 0, "width"), 0, r"crate_col.tga width: 0, expected 1..16384"),
     (("sources", 0, "bit_depth"), 16, r"crate_col.tga bit_depth: tga has no 16-bit integers"),
-    (("sources", 0, "format"), "gif", r"crate_col.tga format: 'gif', expected png jpeg tga webp exr tiff"),
+    (("sources", 0, "format"), "gif", r"crate_col.tga format: 'gif', expected png jpeg tga webp exr tiff bmp hdr"),
     (("sources", 0, "planes", 0), {"channel": 16}, r"crate_col.tga channel: 16, expected 0..13"),
     (("sources", 0, "planes", 0), {"fill": 1.5}, r"crate_col.tga fill: 1.5, expected 0..1"),
     (("sources", 0, "planes", 0), {"normal_z": [0, 1]}, r"normal_z: X and Y are not in the same file"),

@@ -18,6 +18,7 @@ import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
 from gstex.limits import MAX_SIZE
+from gstex.material.dds import read_header
 from gstex.material.stated import Stated, read_stated, upright
 
 __all__ = [
@@ -28,9 +29,15 @@ __all__ = [
 MAX_FILE_CHANNELS = 4
 
 # format name -> OpenImageIO's name of the plugin
-FORMATS = {"png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff"}
-EXTENSIONS = frozenset((".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"))
-FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR or TIFF"
+FORMATS = {
+    "png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff",
+    "bmp": "bmp", "hdr": "hdr",
+}
+_READ_ONLY = {"dds": "dds", "psd": "psd"}  # written as PNG, or as EXR if they hold floats
+EXTENSIONS = frozenset((
+    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".psd",
+))
+FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD"
 # numpy type -> (bit depth, is float)
 _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
 
@@ -41,7 +48,8 @@ class SourceMap:
 
     file: name without directories. width, height: of the upright picture.
     channels: that are read, a palette expanded (grey 1, RGB 3, RGBA 4).
-    bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats. format: a key of FORMATS.
+    bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats.
+    format: a key of FORMATS, in which the map is written; that of the file unless nothing here writes that.
     float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
     alpha: whether the last of 2 or 4 channels is an alpha.
     associated: the file holds colours multiplied by its alpha; the stack holds them without.
@@ -61,6 +69,13 @@ class SourceMap:
     associated: bool = False
     says_srgb: bool = False
     stated: Stated = field(default=Stated(), compare=False, repr=False)
+
+    @property
+    def output(self) -> str:
+        """Name of the file that is written: its own, and another extension after it if that is of another format."""
+        suffix = Path(self.file).suffix.lower().removeprefix(".")
+        other = suffix in _READ_ONLY or (suffix == "bmp" and self.format == "png")
+        return f"{self.file}.{self.format}" if other else self.file
 
     @property
     def colors(self) -> int:
@@ -132,6 +147,16 @@ def _sniff(path: Path) -> str:
         return "exr"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "tiff"
+    if head.startswith(b"DDS "):
+        return "dds"
+    if head.startswith(b"8BPS"):
+        return "psd"
+    if head.startswith((b"#?RADIANCE", b"#?RGBE")):
+        return "hdr"
+    if head.startswith(b"BM") and path.suffix.lower() != ".tga":
+        return "bmp"
+    if head.startswith((b"\xabKTX 20\xbb", b"\xabKTX 11\xbb")):
+        raise MaterialError(f"{path.name}: a KTX file, which is not read; allowed are {FORMAT_NAMES}: export it as PNG")
     if path.suffix.lower() == ".tga":
         return "tga"
     raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
@@ -143,7 +168,7 @@ def _opened(path: Path, format: str) -> Iterator[oiio.ImageInput]:
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageInput.open(str(path), config)
-    if image is None or image.format_name() != FORMATS[format]:
+    if image is None or image.format_name() != (FORMATS | _READ_ONLY)[format]:
         raise _damaged(path, format, _take_error(image))
     try:
         yield image
@@ -161,6 +186,8 @@ def read_info(path: Path) -> SourceMap:
         MaterialError: not an image, damaged, or a size, channel count or pixel type out of range.
     """
     format = _sniff(path)
+    if format == "dds":
+        read_header(path)  # says better than OpenImageIO what cannot be read
     with _quiet(), _opened(path, format) as image:
         spec = image.spec()
         sizes = [(spec.width, spec.height)] + ([(spec.full_width, spec.full_height)] if format == "exr" else [])
@@ -179,6 +206,10 @@ def read_info(path: Path) -> SourceMap:
                 f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
             )
         stated = read_stated(path, format, image)
+    if format in _READ_ONLY:
+        format = "exr" if _TYPES[pixel_type][1] else "png"
+    elif format == "bmp" and stated.alpha and not stated.empty_alpha:
+        format = "png"  # OpenImageIO writes BMP files whose alpha means nothing
     bits, is_float = _TYPES[pixel_type]
     float_range = (0.0, 1.0) if is_float else None
     channels = len(stated.picked)
@@ -186,11 +217,11 @@ def read_info(path: Path) -> SourceMap:
     return SourceMap(path.name, *stated.size, channels, bits, is_float, format, float_range, alpha, stated=stated)
 
 
-def read_pixels(path: Path, info: SourceMap) -> np.ndarray:
+def read_pixels(path: Path, info: SourceMap, level: int = 0) -> np.ndarray:
     """Read the channels of an image.
 
     Args:
-        info: what `read_info` said of the same file.
+        info: what `read_info` said of the same file. level: of those that it holds, see `Stated.levels`.
     Returns:
         [height, width, channels] uint8, uint16 or float32 (half and float files), row 0 = top, as stored. What an
         OpenEXR file leaves out of its picture is 0.
@@ -198,21 +229,26 @@ def read_pixels(path: Path, info: SourceMap) -> np.ndarray:
         MaterialError: the data is damaged, truncated, changed since, or holds NaN or infinity.
     """
     stated = info.stated
-    with _quiet(), _opened(path, info.format) as image:
+    with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
         if (spec.width, spec.height, spec.nchannels) != stated.stored:
             raise MaterialError(f"{path.name}: the file changed while it was read; try again")
         first, last = min(stated.picked), max(stated.picked) + 1
-        pixels = image.read_image(0, 0, first, last, oiio.FLOAT if info.is_float else spec.format)
+        if level:
+            image.seek_subimage(0, level)
+            spec = image.spec()
+        pixels = image.read_image(0, level, first, last, oiio.FLOAT if info.is_float else spec.format)
         width, height = spec.width, spec.height
         error = _take_error(image)
     # A truncated JPEG comes back complete, its lower part grey, with nothing but a message.
     if pixels is None or error:
-        raise _damaged(path, info.format, error)
+        raise _damaged(path, stated.container or info.format, error)
     pixels = np.asarray(pixels).reshape(height, width, last - first)
     if stated.picked != tuple(range(first, last)):
         pixels = pixels[:, :, [c - first for c in stated.picked]]
-    pixels = upright(_placed(pixels, stated.offset, stated.full), stated.orientation)
+    if not level:
+        pixels = _placed(pixels, stated.offset, stated.full)
+    pixels = upright(pixels, stated.orientation)
     if info.is_float:
         bad = int(pixels.size - np.isfinite(pixels).sum())
         if bad:

@@ -142,7 +142,7 @@ def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, til
         if unused:
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
     check_channel_count(maps)
-    read_own_mips(maps, own_mips, ignored)
+    read_own_mips(folder, maps, own_mips, ignored)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
     name = _material_name(path) if tile is None else f"{_material_name(path)}.{tile}"
     return build_material(name, maps, wrap, ignored)

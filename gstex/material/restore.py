@@ -21,7 +21,8 @@ __all__ = ["MapPlan", "plan_maps", "write_maps"]
 
 _DEPTHS = {
     "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),
-    "exr": ((16, True), (32, True)), "tiff": ((8, False), (16, False), (16, True), (32, True)),
+    "bmp": ((8, False),), "hdr": ((32, True),), "exr": ((16, True), (32, True)),
+    "tiff": ((8, False), (16, False), (16, True), (32, True)),
 }
 
 
@@ -70,9 +71,9 @@ def plan_maps(metadata: Any, channel_count: int, *, size: tuple[int, int] | None
     sources = [_source(row, channel_count) for row in rows]
     seen: set[str] = set()
     for source, _ in sources:
-        if source.file.lower() in seen:
-            raise _broken(f"file: {source.file!r} stands there twice")
-        seen.add(source.file.lower())
+        if source.output.lower() in seen:
+            raise _broken(f"file: {source.output!r} stands there twice")
+        seen.add(source.output.lower())
         if source.width * source.height > found[0] * found[1]:
             raise _broken(f"{source.file} size: {source.width}x{source.height}, expected at most as many texels as the "
                           f"material of {found[0]}x{found[1]} has")
@@ -126,20 +127,20 @@ def write_maps(
         for source, planes in sources:
             pixels = _map_pixels(source, planes, stack, size or _mip_size(source, mip), plan)
             stored = from_unit(pixels, source)
-            write_image(temporary / source.file, premultiply(stored) if source.associated else stored, source)
+            write_image(temporary / source.output, premultiply(stored) if source.associated else stored, source)
         for source, _ in sources:
-            os.replace(temporary / source.file, out / source.file)
+            os.replace(temporary / source.output, out / source.output)
         done = True
     except OSError as error:
         raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another folder") from None
     finally:
         for source, _ in sources:
-            (temporary / source.file).unlink(missing_ok=True)
+            (temporary / source.output).unlink(missing_ok=True)
         temporary.rmdir()
         if made and not done:
             with contextlib.suppress(OSError):  # somebody else's files are in it by now
                 out.rmdir()
-    return [out / source.file for source, _ in sources]
+    return [out / source.output for source, _ in sources]
 
 
 def _mip_size(source: SourceMap, mip: int) -> tuple[int, int]:
@@ -199,7 +200,8 @@ def _source(row: Any, channel_count: int) -> tuple[SourceMap, list[dict[str, Any
         rare[key] = _boolean(row.get(key, rare[key]), f"{name} {key}")
     if rare["associated"] and (not rare["alpha"] or channels not in (2, 4)):
         raise _broken(f"{name} associated: it has no alpha")
-    if (format == "jpeg" and channels not in (1, 3)) or (format == "webp" and channels < 3):
+    counts = {"jpeg": (1, 3), "webp": (3, 4), "bmp": (1, 3, 4), "hdr": (3,)}.get(format, (1, 2, 3, 4))
+    if channels not in counts:
         raise _broken(f"{name} channels: {format} has no images of {channels} channels")
     planes = row.get("planes")
     if not isinstance(planes, list) or len(planes) != channels:

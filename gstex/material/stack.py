@@ -1,12 +1,13 @@
 """The channels of all files -> one stack of one size, and how each file is written back."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gstex.errors import AmbiguousError
-from gstex.material.images import SourceMap
+from gstex.material.images import SourceMap, read_pixels
 from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
 from gstex.material.meaning import convert_colors, divide_by_alpha
 from gstex.material.own_mips import OwnMip, read_own_mip
@@ -35,21 +36,31 @@ def check_channel_count(maps: list[MapFile]) -> None:
         )
 
 
-def read_own_mips(maps: list[MapFile], own_mips: list[OwnMip], ignored: list[tuple[str, str]]) -> None:
-    """Read the smaller levels of the maps in use."""
+def read_own_mips(
+    folder: Path, maps: list[MapFile], own_mips: list[OwnMip], ignored: list[tuple[str, str]]
+) -> None:
+    """Read the smaller levels of the maps in use: those in the files themselves, and files of their own."""
     chosen = {m.info.file: m for m in maps}
     largest = _largest(maps)
+    for item in maps:
+        for level in range(1, min(item.info.stated.levels, max(largest.width, largest.height).bit_length())):
+            _keep_level(item, level, read_pixels(folder / item.info.file, item.info, level), item.info)
     for own in own_mips:
         if own.map in chosen:
             item = chosen[own.map]
             pixels, found = read_own_mip(own, item.info, largest.width, largest.height)
-            if item.info.associated:
-                pixels = divide_by_alpha(pixels)
-            if any(ROLES[p.role].color_space == "srgb" for p in item.planes):
-                pixels = convert_colors(pixels, found)
-            item.own_mips[own.level] = pixels
+            _keep_level(item, own.level, pixels, found)
         else:
             ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
+
+
+def _keep_level(item: MapFile, level: int, pixels: np.ndarray, found: SourceMap) -> None:
+    """Note a smaller level, its colours made what those of level 0 are. found: the file that it is from."""
+    if item.info.associated:
+        pixels = divide_by_alpha(pixels)
+    if any(ROLES[p.role].color_space == "srgb" for p in item.planes):
+        pixels = convert_colors(pixels, found)
+    item.own_mips[level] = pixels
 
 
 def _largest(maps: list[MapFile]) -> SourceMap:

@@ -14,6 +14,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from gstex.errors import MaterialError
+from gstex.material.dds import read_header
 from gstex.material.profile import Profile, from_chromaticities, from_cicp, from_gamma, from_icc
 
 __all__ = ["Stated", "read_stated", "upright"]
@@ -29,7 +30,7 @@ _SHOWN = 4  # names in a line about what is left out
 class Stated:
     """What a file states.
 
-    stored: width, height and channels of the pixels in the file.
+    container: the format of the file. stored: width, height and channels of its pixels. levels: of detail in it.
     orientation: 1..8 as in EXIF; 1 is upright.
     picked: the channels that are read. alpha: whether the last of them is an alpha.
     offset, full: (x, y) of the stored pixels in the picture and (width, height) of the picture.
@@ -41,7 +42,9 @@ class Stated:
     unused: (part of the file, reason) of what is left out. notes: lines on what was done, for the table.
     """
 
+    container: str = ""
     stored: tuple[int, int, int] = (0, 0, 0)
+    levels: int = 1
     orientation: int = 1
     picked: tuple[int, ...] = ()
     alpha: bool = False
@@ -89,11 +92,19 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput) -> Stated:
         associated = not spec.get_int_attribute("oiio:UnassociatedAlpha", 0)
     elif format == "tga" and alpha:
         associated, empty_alpha = _tga_alpha(path)
+    levels = 1
+    if format == "dds":
+        header = read_header(path)
+        levels, associated = header.levels, header.premultiplied and alpha
+        if spec.get_string_attribute("compression") in ("DXT2", "DXT4"):
+            notes.append("colours were multiplied by alpha")  # OpenImageIO has taken it out
+    elif format == "bmp" and alpha:
+        empty_alpha = _bmp_alpha_is_empty(path)
     profile, says_srgb = _profile(path, format, spec)
     stored = (spec.width, spec.height, spec.nchannels)
     unused += _other_parts(format, image)
-    return Stated(stored, orientation, picked, alpha, offset, full, associated, empty_alpha, profile, says_srgb,
-                  tuple(unused), tuple(notes))  # fmt: skip
+    return Stated(format, stored, levels, orientation, picked, alpha, offset, full, associated, empty_alpha, profile,
+                  says_srgb, tuple(unused), tuple(notes))  # fmt: skip
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -111,7 +122,7 @@ def _pick(path: Path, format: str, spec: oiio.ImageSpec) -> tuple[tuple[int, ...
     names = list(spec.channelnames)
     count = len(names)
     if format != "exr":
-        alpha = count in (2, 4) and spec.alpha_channel == count - 1
+        alpha = count in (2, 4) and (spec.alpha_channel == count - 1 or names[-1].upper() == "A")
         if count == 4 and not alpha:
             return (0, 1, 2), False, [(names[3], "not used: the file does not call this channel an alpha")]
         return tuple(range(count)), alpha, []
@@ -185,6 +196,14 @@ def _tga_alpha(path: Path) -> tuple[bool, bool]:
     if kind in (3, 4):
         return kind == 4, False
     return False, kind in (1, 2) or (len(head) == 18 and head[17] & 15 == 0)
+
+
+def _bmp_alpha_is_empty(path: Path) -> bool:
+    """Whether the fourth byte of a 32-bit BMP file is padding: no header of version 4 gives it a mask."""
+    with open(path, "rb") as file:
+        head = file.read(70)
+    (size,) = struct.unpack_from("<I", head, 14)
+    return size < 56 or len(head) < 70 or struct.unpack_from("<I", head, 66)[0] == 0
 
 
 def _profile(path: Path, format: str, spec: oiio.ImageSpec) -> tuple[Profile | None, bool]:
