@@ -88,15 +88,17 @@ def compress(
     if threads is not None:
         native.set_thread_count(min(threads, native.cores()))
     output = output or default_output(source)
+    more = [Path(importance)] if importance not in (None, "auto") else []
+    check_output_file(output, source, *more)
     check_name(output)
     check_options(bpp=bpp, gaussians=gaussians, seed=options["seed"], alpha_test=options["alpha_test"])
     tiles = find_tiles(source)
     outputs: dict[int | None, Path] = {None: output}
     if tiles:
         outputs = {tile: output.with_name(f"{output.stem}.{tile}{output.suffix}") for tile in tiles}
-    for path in outputs.values():
-        check_output_file(path, source, *([Path(importance)] if importance not in (None, "auto") else []))
     if tiles:
+        for path in outputs.values():
+            check_output_file(path, source, *more)
         click.echo(f"a UDIM set of {count(len(tiles), 'tile')}: each becomes a file of its own", err=True)
     options |= {"bpp": bpp, "gaussians": gaussians, "quality": quality or "normal", "importance": importance}
     reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options,

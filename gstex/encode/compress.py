@@ -167,6 +167,8 @@ def compress(
                     f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
                     f"give --bpp {needed:.4g} or more, or --gaussians"
                 ) from None
+    if isinstance(fitted[0], np.ndarray):
+        bpp = None  # texels take what they take
     words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     if alpha_test is not None and mips and isinstance(fitted[0], Result):
         tuned = Cutout(material, alpha_test, varying, repeat=repeat)
