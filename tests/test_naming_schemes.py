@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from command import Command
 from PIL import Image
-from stating_files import smooth
+from stating_files import smooth, write_exr
 
 import gstex
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
 from gstex.material import find_tiles, load_material
 from gstex.material.udim import tile_of, tiles_of
+from gstex.view.stacks import Wanted, _read
 
 SIZE = 8
 
@@ -282,6 +283,16 @@ def test_a_udim_set_makes_one_file_a_tile(tmp_path: Path, command: Command) -> N
     for tile, name in zip((1001, 1002, 1011), made, strict=True):
         decoded = gstex.load(tmp_path / name).decode()
         assert np.abs(decoded - load_material(folder, tile=tile).pixels).max() < 0.51 / 255
+
+
+def test_the_viewer_finds_the_tile_and_the_ranges_that_a_file_was_made_with(tmp_path: Path) -> None:
+    folder = put(tmp_path / "rock", "r_albedo.1001.png r_albedo.1002.png r_n.1001.png r_n.1002.png")
+    material = load_material(folder, tile=1002)
+    write_exr(tmp_path / "sea_height.exr", np.linspace(-3, 17, 64, dtype=np.float32).reshape(8, 8, 1))
+    sea = load_material(tmp_path / "sea_height.exr", overrides=["height=sea_height.exr@-10..30"])
+    for made, source in ((material, folder), (sea, tmp_path / "sea_height.exr")):
+        wanted = Wanted(made.to_metadata(), {}, made.width, made.height, len(made.channels), 1, False)
+        assert np.array_equal(_read(source, wanted).pixels, made.pixels)
 
 
 def test_errors_are_errors_of_gstex(tmp_path: Path) -> None:

@@ -132,5 +132,5 @@ def test_a_map_that_lost_its_signal_is_warned_of(tmp_path: Path) -> None:
     assert texture.report["psnr_by_map"]["height"] > 40  # which looks like perfection
     assert texture.report["lost_by_map"]["height"] > 0.25 > texture.report["lost_by_map"]["roughness"]
     (line,) = _warnings(texture)
-    assert line.startswith("warning: height has lost ") and "give more --bpp" in line
+    assert line.startswith("gstex: warning: height has lost ") and "give more --bpp" in line
     assert "lost_by_map" not in texture.metadata["report"]

@@ -415,7 +415,8 @@ def test_a_range_can_be_stated(tmp_path: Path) -> None:
     write_exr(tmp_path / "a_height.exr", values)
     material = load_material(tmp_path, overrides=["height=a_height.exr@-10..30"])
     assert np.allclose(material.pixels, (values + 10) / 40)
-    assert "range -10 .. 30" in notes(material)
+    assert "range -10 .. 30, as stated" in notes(material)
+    assert "range -3 .. 17" in notes(load_material(tmp_path)) and "stated" not in notes(load_material(tmp_path))
     assert load_material(tmp_path, overrides=["height=a_height.exr:r@0..10"]).pixels.max() == 1
     Image.fromarray(smooth(H, W, 1)[:, :, 0]).save(tmp_path / "a_rough.png")
     with pytest.raises(MaterialError, match="a range is for float files: leave it out"):

@@ -141,7 +141,7 @@ def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) 
 def _warnings(texture: "Texture") -> list[str]:
     """Maps of which much is gone, whatever their PSNR says."""
     lost = {role: value for role, value in texture.report.get("lost_by_map", {}).items() if value > _MUCH}
-    return [f"warning: {role} has lost {min(value, 1):.0%} of its signal; give more --bpp, or compress it by itself"
+    return [f"gstex: warning: {role} has lost {min(value, 1):.0%} of its signal; give more --bpp, or compress it alone"
             for role, value in lost.items()]  # fmt: skip
 
 

@@ -112,9 +112,7 @@ def _read_meaning(path: Path, info: SourceMap, choice: Choice) -> tuple[np.ndarr
 def _range_notes(used: np.ndarray, float_range: tuple[float, float], *, stated: bool) -> list[str]:
     lo, hi = float_range
     beyond = used[(used < lo) | (used > hi)]
-    notes = []
-    if stated or float_range != (0.0, 1.0):
-        notes.append(f"range {lo:.4g} .. {hi:.4g}")
+    notes = [f"range {lo:.4g} .. {hi:.4g}" + (", as stated" if stated else "")]
     if beyond.size:
         notes.append(f"{beyond.size} values of {beyond.min():.4g} .. {beyond.max():.4g} cut to {lo:g} .. {hi:g}")
     return notes
