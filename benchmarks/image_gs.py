@@ -32,7 +32,7 @@ from gstex.material import Material
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["STEPS", "ImageGs", "fit_image_gs"]
+__all__ = ["STEPS", "Fit", "ImageGs", "fit_image_gs", "round_to_16_bits"]
 
 STEPS = 5000  # the fewest of the authors' code: 4 x 500 while Gaussians are added, then 3000
 PARTS = 50  # what is a number of steps there is a share here: their figures are checked every 100 of 5000 steps,
@@ -105,9 +105,9 @@ def fit_image_gs(
         if error.name != "torch":
             raise
         raise ExtraError("Image-GS needs torch: pip install torch") from None
-    fit = _Fit(image, weights, count, np.random.default_rng(seed))
+    fit = Fit(image, weights, count, np.random.default_rng(seed))
     fit.run(steps, progress)
-    codes, geometry, features = _store(fit.geometry, fit.features)
+    codes, geometry, features = round_to_16_bits(fit.geometry, fit.features)
     start, gaussian = list_tiles(geometry, *image.shape[:2])
     ids = gaussian.astype("<u2" if count <= 1 << 16 else "<u4")
     stack[:, :, varying] = np.clip(_drawn(geometry, features, *image.shape[:2]), 0, 1)
@@ -124,8 +124,12 @@ def _drawn(geometry: np.ndarray, features: np.ndarray, height: int, width: int) 
         return draw(torch.from_numpy(geometry), torch.from_numpy(features), height, width).numpy()
 
 
-class _Fit:
-    """geometry float32 [N, 5] (see image_gs_torch), features float32 [N, C]."""
+class Fit:
+    """Gaussians while they are fitted: geometry float32 [N, 5] (see image_gs_torch), features float32 [N, C].
+
+    image, weights: float32 [H, W, C], the picture and how much each value counts. count: of Gaussians in the end; it
+    begins with FIRST_SHARE of them.
+    """
 
     def __init__(self, image: np.ndarray, weights: np.ndarray, count: int, rng: np.random.Generator):
         import torch
@@ -150,17 +154,18 @@ class _Fit:
         return np.array(self._parts[2].detach().numpy())
 
     def run(self, steps: int, progress: Callable[[int, int, float], None]) -> None:
+        """The whole schedule, of `steps` steps at most; see fit_image_gs."""
         every = max(1, steps // PARTS)
         batch = math.ceil((self._count - len(self.geometry)) / ADD_TIMES)
         rate, best, waited = 1.0, (0.0, 0.0), 0
         for step in range(1, steps + 1):
-            psnr, similarity = self._step(rate)
+            psnr, similarity = self.take_step(rate)
             if step % every:
                 continue
             progress(step, steps, psnr)
             if len(self.geometry) < self._count:
                 if step % (ADD_EVERY * every) == 0:
-                    self._add(min(batch, self._count - len(self.geometry)))
+                    self.add(min(batch, self._count - len(self.geometry)))
                 continue
             if psnr > best[0] + LEAST_DB and similarity > best[1] + LEAST_SSIM:
                 best, waited = (psnr, similarity), 0
@@ -171,7 +176,7 @@ class _Fit:
             elif waited >= PATIENCE:
                 break
 
-    def _step(self, rate: float) -> tuple[float, float]:
+    def take_step(self, rate: float) -> tuple[float, float]:
         """One step of Adam; (PSNR, SSIM) before it."""
         import torch
 
@@ -190,7 +195,7 @@ class _Fit:
             error = (weights * (out.clip(0, 1) - image) ** 2).sum(dtype=torch.float64)
         return -10 * math.log10(max(error.item() / self._texels, 1e-12)), 1 - dissimilarity.item()
 
-    def _add(self, count: int) -> None:
+    def add(self, count: int) -> None:
         """More Gaussians where the error is; their features are the error itself. Adam forgets."""
         height, width, channels = self._image.shape
         out = np.clip(_drawn(self.geometry, self.features, height, width), 0, 1)
@@ -256,7 +261,7 @@ def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int
     return np.sum(taps, axis=0)
 
 
-def _store(geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def round_to_16_bits(geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(codes uint16 [N, 5 + C], geometry, features): what 16 bits a parameter leave of a fit. Positions, rotations,
     scales and features have one range each, whose two ends are not counted."""
     values = np.concatenate([geometry, features], axis=1).astype(np.float64)

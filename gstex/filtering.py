@@ -1,6 +1,8 @@
-"""Bilinear filtering of images, as a texture unit does it: the yardstick for sampling between texels."""
+"""Bilinear filtering as a texture unit does it, the yardstick for sampling between texels; and means of blocks."""
 
 import numpy as np
+
+__all__ = ["bilinear"]
 
 
 def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
@@ -27,3 +29,17 @@ def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
     top = texel(x0, y0) * (1 - fx) + texel(x0 + 1, y0) * fx
     bottom = texel(x0, y0 + 1) * (1 - fx) + texel(x0 + 1, y0 + 1) * fx
     return top * (1 - fy) + bottom * fy
+
+
+def block_means(stack: np.ndarray, down: int, across: int) -> np.ndarray:
+    """Means of blocks of `down` x `across` texels, cut short at the lower and right border: float32 [h, w, C]."""
+    height, width, channels = stack.shape
+    down, across = max(1, down), max(1, across)
+    rows, columns = -(-height // down), -(-width // across)
+    padded = np.zeros((rows * down, columns * across, channels), np.float32)
+    padded[:height, :width] = stack
+    sums = padded.reshape(rows, down, columns * across, channels).sum(axis=1, dtype=np.float64)
+    sums = sums.reshape(rows, columns, across, channels).sum(axis=2)
+    counts_y = np.minimum(down, height - down * np.arange(rows))
+    counts_x = np.minimum(across, width - across * np.arange(columns))
+    return (sums / np.outer(counts_y, counts_x)[:, :, None]).astype(np.float32)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 __all__ = ["source_path"]
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def source_path(name: str) -> Path:
@@ -18,10 +18,10 @@ def source_path(name: str) -> Path:
         FileNotFoundError: there is no such source.
     """
     folder, _, file = name.partition("/")
-    if folder == "native" and file.endswith(".h") and (_PACKAGE / folder / file).is_file():
-        return _PACKAGE / folder / file
-    installed = _PACKAGE / f"_{folder}"  # CMakeLists.txt puts cuda/ into a wheel as gstex/_cuda/
-    path = (installed if installed.is_dir() else _PACKAGE.parent / folder) / file
+    if folder == "native" and file.endswith(".h") and (PACKAGE / folder / file).is_file():
+        return PACKAGE / folder / file
+    installed = PACKAGE / f"_{folder}"  # CMakeLists.txt puts cuda/ into a wheel as gstex/_cuda/
+    path = (installed if installed.is_dir() else PACKAGE.parent / folder) / file
     if folder not in ("cuda", "shaders") or not path.is_file():
         raise FileNotFoundError(f"{name}: no such GPU source")
     return path

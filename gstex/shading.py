@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gstex.filtering import bilinear
+from gstex.filtering import bilinear, block_means
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 Vector = tuple[float, float, float]
 
-_BLOCK = 2**16  # texels shaded at a time: the arrays in between stay in the cache
+TEXELS_AT_ONCE = 2**16  # texels shaded at a time: the arrays in between stay in the cache
 _TILES = 2  # copies of a repeating material from pole to pole of the sphere
 _SAMPLES = 2  # of the sphere, along each side of a pixel
 _CHECKER = (0.12, 0.28)  # linear grey seen through transparent parts
@@ -253,7 +253,7 @@ def render_plane_views(
     """
     height, width = stack.shape[:2]
     pictures = [np.empty((height, width, 3), np.float32) for _ in views]
-    rows = max(1, _BLOCK // width)
+    rows = max(1, TEXELS_AT_ONCE // width)
     for top in range(0, height, rows):
         surface = read_surface(stack[top : top + rows], channels, convention)
         y, x = np.mgrid[top : min(top + rows, height), :width]
@@ -281,7 +281,7 @@ def render_sphere(
     tiles_x = max(1, round(tiles_y * height / width)) if repeat else 1
     # In the middle of the ball a sample is 2 / fine radii wide, and pole to pole is pi radii.
     across = 2 / (np.pi * fine)
-    small = _averaged(stack, round(height * tiles_y * across), round(width * tiles_x * across))
+    small = block_means(stack, round(height * tiles_y * across), round(width * tiles_x * across))
 
     y, x = np.mgrid[:fine, :fine]
     right, up = (x + 0.5) * (2 / fine) - 1, 1 - (y + 0.5) * (2 / fine)
@@ -316,17 +316,3 @@ def _over_checker(radiance: np.ndarray, opacity: np.ndarray, x: np.ndarray, y: n
     """Blend in linear light over a checker at the pixels x, y [...] (integers)."""
     odd = (x // _CHECKER_SIZE + y // _CHECKER_SIZE) % 2
     return radiance * opacity + np.array(_CHECKER, np.float32)[odd] * (1 - opacity)
-
-
-def _averaged(stack: np.ndarray, down: int, across: int) -> np.ndarray:
-    """Means of blocks of `down` x `across` texels, cut short at the lower and right border: float32 [h, w, C]."""
-    height, width, channels = stack.shape
-    down, across = max(1, down), max(1, across)
-    rows, columns = -(-height // down), -(-width // across)
-    padded = np.zeros((rows * down, columns * across, channels), np.float32)
-    padded[:height, :width] = stack
-    sums = padded.reshape(rows, down, columns * across, channels).sum(axis=1, dtype=np.float64)
-    sums = sums.reshape(rows, columns, across, channels).sum(axis=2)
-    counts_y = np.minimum(down, height - down * np.arange(rows))
-    counts_x = np.minimum(across, width - across * np.arange(columns))
-    return (sums / np.outer(counts_y, counts_x)[:, :, None]).astype(np.float32)

@@ -19,6 +19,7 @@ from gstex.encode.ops.cuda.sample_points import collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.problem import Target
 from gstex.encode.quantisation import Coding
 from gstex.format.layout import LevelLayout
 
@@ -30,7 +31,7 @@ def run() -> None:
     for width, height, count, channels, repeat in [(9, 12, 60, 5, True), (17, 3, 40, 8, False), (1, 1, 3, 1, True)]:
         scene = random_scene(1, width, height, count, channels, repeat=repeat, sigma=(0.3, 20.0))
         backend = GpuView(scene.pyramid, device, scale=(1.0, 0.9), filter_sigma=0.5)
-        backend.set_target(scene.target, scene.importance)
+        backend.set_target(scene.wanted, scene.weight)
         backend.place(scene.placement, scene.geometry)
         loss, v_geometry, _ = backend.step(*scene.parameters, JITTER)
         picture = backend.render(*scene.parameters, JITTER)
@@ -58,9 +59,9 @@ def run() -> None:
 
 def _refine(device: HostDevice, scene: Scene):
     backend = GpuView(scene.pyramid, device)
-    backend.set_target(scene.target, scene.importance)
-    half = scene.target[::2, ::2].copy()
-    view = GpuSharedView(device, scene.pyramid, 1, half, half)
+    backend.set_target(scene.wanted, scene.weight)
+    half = Target(scene.target[::2, ::2].copy(), scene.planes[::2, ::2].copy(), scene.plane)
+    view = GpuSharedView(device, scene.pyramid, 1, half, scene.weight)
     quantiser = GpuQuantiser(device, _coding(scene.pyramid, scene.features.shape[1]), scene.placement)
     stored, (codes, _) = store(quantiser, scene.features), quantiser.encode(scene.geometry)
     geometry = quantiser.decode(codes)
@@ -79,8 +80,7 @@ def _codes(device: HostDevice, pyramid: Pyramid, placement: np.ndarray, geometry
     quantiser.round(geometry, np.empty_like(geometry))
     quantiser.decode(*quantiser.encode(geometry))
     entries = quantiser.choose_entries(features)
-    codes, _ = quantiser.round_features(features, entries)
-    quantiser.decode_features(codes, entries)
+    quantiser.round_features(features, entries)
 
 
 def _coding(pyramid: Pyramid, channels: int) -> Coding:

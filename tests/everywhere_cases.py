@@ -68,7 +68,9 @@ def cases(sample: Path) -> dict[str, list]:
     weights = Importance("", image[:, :, 0]).weights([(37, 53), (18, 26)], repeat=True)
     found["importance"] = [importance.values, *weights]
     tasks = compression.tasks_of(material, make_mips(material, repeat=True), [0, 1, 2, 4, 5], 1000, None, repeat=True)
-    found["tasks"] = [a for t in tasks for a in (t.image, t.importance, t.weight, np.array(t.ranges))]
+    found["tasks"] = [
+        a for t in tasks for a in (t.target.image, t.target.importance, t.target.plane, t.weight, np.array(t.ranges))
+    ]
 
     other, uv = noise(45, 70, 8), metrics.sample_points(5000)
     roles = [channel.role for channel in material.channels]

@@ -104,12 +104,12 @@ class _Kernel:
     max_dynamic_shared_size_bytes = 48 << 10
 
     def __init__(self, cupy: FakeCupy, code: str, name: str):
-        self._cupy, self._run = cupy, cupy._host.kernel_of_text(code, name)
+        self._cupy, self.run = cupy, cupy._host.kernel_of_text(code, name)
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int) -> None:
         assert shared_mem <= self.max_dynamic_shared_size_bytes
         self._cupy.streams.append(FakeStream.current)
-        self._run(grid, block, *args, shared=shared_mem)
+        self.run(grid, block, *args, shared=shared_mem)
 
 
 @contextmanager

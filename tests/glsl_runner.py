@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gstex.errors import GraphicsError
-from gstex.gl import Program, WordBuffer, draw_program, join_words, surfaceless, word_texture
+from gstex.gl import Program, WordBuffer, draw_program, join_words, surfaceless
 from gstex.gl.context import import_gl
 
 SHADERS = Path(__file__).parent / "glsl"
@@ -57,7 +57,10 @@ class Runner:
             if self._words is not None:
                 self.gl.glDeleteTextures(1, [self._words])
             joined, self.bases = join_words(materials)
-            self._words = word_texture(joined, width=_WIDTH, unit=0)
+            rows = np.zeros((-(-len(joined) // _WIDTH), _WIDTH), np.uint32)
+            rows.reshape(-1)[: len(joined)] = joined
+            gl = self.gl
+            self._words = self._texture(0, rows, gl.GL_R32UI, gl.GL_RED_INTEGER, gl.GL_UNSIGNED_INT)
             return
         if self._words is not None:
             self._words.delete()

@@ -148,8 +148,8 @@ def sample(material: Material, uv: np.ndarray, mip: int, bilinear: bool = False)
     if not bilinear and material.mips[mip].texels is None:
         axes = [
             (
-                _axis(x, width, level.entry["cells_x"], material),
-                _axis(y, height, level.entry["cells_y"], material),
+                axis_of(x, width, level.entry["cells_x"], material),
+                axis_of(y, height, level.entry["cells_y"], material),
             )
             for level in material.mips[mip].levels
         ]
@@ -175,7 +175,7 @@ def candidates(material: Material, mip: int) -> np.ndarray:
     for level in material.mips[mip].levels:
         column, _ = _axis_of_texel(np.arange(width), width, level.entry["cells_x"])
         row, _ = _axis_of_texel(np.arange(height), height, level.entry["cells_y"])
-        for _, _, cell, exists in _neighbours(column[None, :], row[:, None], level, material):
+        for _, _, cell, exists in neighbours_of(column[None, :], row[:, None], level, material):
             total += np.where(exists, level.start[cell + 1] - level.start[cell], 0)
     return total
 
@@ -192,7 +192,7 @@ def blend_terms(material: Material, mip: int, axes: list) -> tuple[np.ndarray, n
     for level, ((cell_x, fraction_x), (cell_y, fraction_y)) in zip(
         material.mips[mip].levels, axes, strict=True
     ):
-        for i, j, cell, exists in _neighbours(cell_x, cell_y, level, material):
+        for i, j, cell, exists in neighbours_of(cell_x, cell_y, level, material):
             count = np.where(exists, level.start[cell + 1] - level.start[cell], 0)
             for r in range(count.max(initial=0)):
                 point = np.flatnonzero(count > r)
@@ -397,7 +397,7 @@ def _axis_of_texel(texel: np.ndarray, size: int, cells: int) -> tuple[np.ndarray
     return cell, rest / (2 * size)
 
 
-def _axis(x: np.ndarray, size: int, cells: int, material: Material) -> tuple[np.ndarray, np.ndarray]:
+def axis_of(x: np.ndarray, size: int, cells: int, material: Material) -> tuple[np.ndarray, np.ndarray]:
     """Cell and fraction of points along one axis, x in texels."""
     x = x - size * np.floor(x / size) if material.header["repeat"] else np.clip(x, 0, size)
     q = x * (cells / size)
@@ -405,7 +405,7 @@ def _axis(x: np.ndarray, size: int, cells: int, material: Material) -> tuple[np.
     return cell, q - cell
 
 
-def _neighbours(
+def neighbours_of(
     cell_x: np.ndarray, cell_y: np.ndarray, level: Level, material: Material
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """(i, j, cell number, does it exist) of the 3x3 cells; a missing cell has a valid number."""

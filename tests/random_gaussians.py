@@ -5,11 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid, keep_inside, make_pyramid, place
+from gstex.encode.problem import Target
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A placed set of Gaussians with an image to fit: all arrays float32 but placement, int32."""
+    """A placed set of Gaussians with an image to fit: all arrays float32 but placement and plane, int32.
+
+    planes, plane: as in Target; the first and the last channel have the same of two or more. weight: of the channels.
+    """
 
     pyramid: Pyramid
     placement: np.ndarray
@@ -17,11 +21,22 @@ class Scene:
     features: np.ndarray
     background: np.ndarray
     target: np.ndarray
-    importance: np.ndarray
+    planes: np.ndarray
+    plane: np.ndarray
+    weight: np.ndarray
 
     @property
     def parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.geometry, self.features, self.background
+
+    @property
+    def wanted(self) -> Target:
+        return Target(self.target, self.planes, self.plane)
+
+    @property
+    def importance(self) -> np.ndarray:
+        """What the squared error of every channel counts, float32 [H, W, C]."""
+        return self.wanted.weighted(self.weight)
 
 
 def random_geometry(rng, count, width, height, *, sigma=(0.4, 6.0), amplitude=1.0) -> np.ndarray:
@@ -45,7 +60,7 @@ def random_scene(seed, width, height, count, channels, *, repeat, cell=6.0, **ki
 
 def scene_of(rng, pyramid: Pyramid, geometry: np.ndarray, channels: int) -> Scene:
     """Random features, target and importance (a fifth of it 0) for given Gaussians."""
-    size = (pyramid.height, pyramid.width, channels)
+    size, planes = (pyramid.height, pyramid.width, channels), max(1, channels - 1)
     return Scene(
         pyramid=pyramid,
         placement=place(pyramid, geometry),
@@ -53,5 +68,7 @@ def scene_of(rng, pyramid: Pyramid, geometry: np.ndarray, channels: int) -> Scen
         features=rng.uniform(0, 1, (len(geometry), channels)).astype(np.float32),
         background=rng.uniform(0, 1, channels).astype(np.float32),
         target=rng.uniform(0, 1, size).astype(np.float32),
-        importance=np.maximum(rng.uniform(-0.5, 2, size), 0).astype(np.float32),
+        planes=np.maximum(rng.uniform(-0.5, 2, size)[:, :, :planes], 0).astype(np.float32),
+        plane=np.arange(channels, dtype=np.int32)[::-1].copy() % planes,
+        weight=np.linspace(1.25, 0.75, channels, dtype=np.float32),
     )

@@ -98,8 +98,8 @@ class StrictCupy(FakeCupy):
 
         def get_function(name: str) -> Any:
             kernel = get(name)
-            run = kernel._run
-            kernel._run = lambda grid, block, *args, shared: run(grid, block, *_unwrapped(args), shared=shared)
+            run_on_arrays = kernel.run
+            kernel.run = lambda grid, block, *args, shared: run_on_arrays(grid, block, *_unwrapped(args), shared=shared)
             return kernel
 
         module.get_function = get_function

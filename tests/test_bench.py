@@ -58,7 +58,7 @@ def fake(monkeypatch):
         }  # fmt: skip
 
     monkeypatch.setattr(bench, "compute_row", row)
-    monkeypatch.setattr(bench, "_warm_up", lambda options: None)
+    monkeypatch.setattr(bench, "warm_up", lambda options: None)
     return calls
 
 

@@ -74,10 +74,10 @@ def test_files_that_are_there_stay(folder: Path, data: Path, tmp_path: Path) -> 
 
 def test_compare_measures_the_files(folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_compare.gstex, "compress", None)  # nothing is fitted
-    monkeypatch.setattr(bench_compare, "_baseline_row", lambda *_: {"hulls": {}, "usual": {}})
+    monkeypatch.setattr(bench_compare, "baseline_row", lambda *_: {"hulls": {}, "usual": {}})
     (case,) = bench_compare.choose_cases(data, None, ["waves"])
     fitted = bench_fits.Fitted(folder, SETTINGS)
-    measured = bench_compare._Measured(
+    measured = bench_compare.Measured(
         case.load(), Store(tmp_path / "store"), {"effort": "fast"}, ["astc"], False, "", case.name, fitted)
     dots = [measured.fit(step) for step in (2, 4)]
     assert [dot.chain for dot in dots] == [

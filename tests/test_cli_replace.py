@@ -18,11 +18,17 @@ def steel(tmp_path: Path) -> Path:
     return crop_sample("rusted_steel", tmp_path / "steel", 16)
 
 
+@pytest.fixture(scope="module")
+def texture(tmp_path_factory: pytest.TempPathFactory) -> gstex.Texture:
+    folder = crop_sample("rusted_steel", tmp_path_factory.mktemp("material") / "steel", 16)
+    return gstex.compress(folder, gaussians=20, effort="fast", mips=False)
+
+
 @pytest.fixture
-def packed(steel: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "steel.gstex"
-    gstex.compress(steel, gaussians=20, effort="fast", mips=False).save(path)
-    return path
+def packed(texture: gstex.Texture, tmp_path: Path) -> Path:
+    """A file of steel's own name and contents, which a test may change."""
+    texture.save(tmp_path / "steel.gstex")
+    return tmp_path / "steel.gstex"
 
 
 def test_a_file_of_the_same_material_is_replaced(command: Command, steel: Path) -> None:

@@ -29,8 +29,13 @@ if len(choose_codecs(sorted({codec.family for codec in CODECS.values()}))[0]) < 
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return Cache(tmp_path_factory.mktemp("cache"))
+def cache_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def cache(cache_folder):
+    return Cache(cache_folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +132,7 @@ def test_stacks_are_measured_in_processes(file, material, monkeypatch):
     stack = texture.decode()
     tasks = [measuring.Task(stack=stack, sampled=texture.sample(metrics.sample_points())),
              measuring.Task(stack=1 - stack)]  # fmt: skip
-    monkeypatch.setattr(measuring, "_SMALL_WORK", 0)
+    monkeypatch.setattr(measuring, "SMALL_WORK", 0)
     found = dict(measuring.measure_qualities(tasks, material, processes=2))
     assert found[0] == metrics.measure_quality(stack, material, filter_sampled=texture.sample, flip=False)
     assert found[1] == metrics.measure_quality(1 - stack, material, flip=False)
@@ -263,8 +268,8 @@ def test_advice_at_the_ends():
 
 
 @pytest.fixture(autouse=True)
-def user_cache(cache, monkeypatch):
-    monkeypatch.setenv("GSTEX_CACHE", str(cache._folder))
+def user_cache(cache_folder, monkeypatch):
+    monkeypatch.setenv("GSTEX_CACHE", str(cache_folder))
 
 
 @pytest.fixture
@@ -327,8 +332,8 @@ def test_errors_of_the_command(command, folder, file, tmp_path):
 def test_a_missing_encoder_is_told(command, folder, file, monkeypatch):
     from gstex.compare import codecs
 
-    has = codecs._has
-    monkeypatch.setattr(codecs, "_has", lambda package: package != "quicktex" and has(package))
+    has = codecs.is_installed
+    monkeypatch.setattr(codecs, "is_installed", lambda package: package != "quicktex" and has(package))
     ran = command("compare", folder, file, "--codecs", "bc1,astc-12x12", "--threads", 1)
     assert ran.code == 0 and "ASTC 12x12" in ran.out and "BC1" not in ran.out
     assert "gstex: quicktex is not installed: BC1, BC3 left out; pip install gstex[compare]" in ran.err

@@ -11,7 +11,11 @@ from gstex.compare.bc4 import decode_bc4, encode_bc4
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.errors import ExtraError, UsageError
 
-EVERY = [(codec.name, channels) for codec in CODECS.values() for channels in codec.channels]
+# Every codec with every number of channels; but those of ASTC differ in the size of the block alone, so that one of
+# them has all numbers and each of the others one.
+ASTC = [name for name in CODECS if name.startswith("astc")]
+EVERY = [(name, channels) for name, codec in CODECS.items() if name not in ASTC[1:] for channels in codec.channels]
+EVERY += [(name, 1 + number % 4) for number, name in enumerate(ASTC[1:])]
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +51,11 @@ def test_every_codec_keeps_a_smooth_picture(name, channels):
     assert all(psnr(result[..., c], image[..., c]) > least for c in range(channels))
 
 
-@pytest.mark.parametrize("name, channels", [("bc1", 3), ("bc3", 4), ("bc4", 1), ("bc5", 2), ("bc7", 3),
-                                            ("astc-5x4", 2), ("astc-12x10", 4)])
-@pytest.mark.parametrize("height, width", [(1, 1), (3, 13), (13, 3)])
+@pytest.mark.parametrize("name, channels, height, width", [
+    ("bc1", 3, 1, 1), ("bc1", 3, 3, 13), ("bc3", 4, 13, 3), ("bc4", 1, 1, 1), ("bc4", 1, 13, 3), ("bc5", 2, 3, 13),
+    ("bc7", 3, 1, 1), ("bc7", 3, 13, 3), ("astc-5x4", 2, 3, 13), ("astc-5x4", 2, 13, 3), ("astc-12x10", 4, 1, 1),
+    ("astc-12x10", 4, 3, 13),
+])
 def test_sizes_that_are_no_multiple_of_the_block(name, channels, height, width):
     codec, image = CODECS[name], picture(height, width, channels)
     across, down = -(-width // codec.block[0]), -(-height // codec.block[1])
@@ -82,7 +88,7 @@ def test_bc7_takes_the_better_block_of_two_encoders(name, monkeypatch):
     both = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
     for alone in ("ispc_texcomp", "etcpak"):
         with monkeypatch.context() as patch:
-            patch.setattr(codecs, "_has", lambda p, alone=alone: p == alone)
+            patch.setattr(codecs, "is_installed", lambda p, alone=alone: p == alone)
             one = psnr(decode(CODECS[name], encode(CODECS[name], image), 32, 32, 3), image)
         assert one < both
 
@@ -150,12 +156,13 @@ def test_bc4_blocks_are_the_same_bytes_everywhere():
     assert found == {"efea5797113d29e87c841fbca729158f8e249082e871a9b365d24aee71cbbfe6"}
 
 
-@pytest.mark.parametrize("name", ["bc1"])  # which says that texture2ddecoder is there
-def test_bc4_is_what_other_decoders_read(name):
+def test_bc4_is_what_other_decoders_read():
     """texture2ddecoder rounds the values between the endpoints down."""
+    texture2ddecoder = pytest.importorskip("texture2ddecoder")
     image = picture(16, 12, 1)
     blocks = encode_bc4(image[:, :, 0])
-    theirs = codecs._decode_rgba("bc4", blocks.tobytes(), 16, 12)[:, :, 0]
+    bgra = np.frombuffer(texture2ddecoder.decode_bc4(blocks.tobytes(), 12, 16), np.uint8).reshape(16, 12, 4)
+    theirs = bgra[:, :, 2].astype(int)
     ours = decode_bc4(blocks, 16, 12) * 255
     assert (np.abs(np.floor(ours + 1e-3) - theirs) < 1e-3).all()
 
@@ -168,7 +175,7 @@ def test_names_of_codecs():
 
 
 def test_missing_encoders_leave_the_rest(monkeypatch):
-    monkeypatch.setattr(codecs, "_has", lambda package: package not in ("quicktex", "ispc_texcomp"))
+    monkeypatch.setattr(codecs, "is_installed", lambda package: package not in ("quicktex", "ispc_texcomp"))
     chosen, notes = choose_codecs(["bc", "astc-8x8"])
     assert [c.name for c in chosen] == ["bc4", "bc5", "bc7", "astc-8x8"]
     assert notes == [
@@ -178,6 +185,6 @@ def test_missing_encoders_leave_the_rest(monkeypatch):
     ]
     with pytest.raises(ExtraError, match=r"no encoder is installed for BC1, BC3: pip install gstex\[compare\]"):
         choose_codecs(["bc1"])
-    monkeypatch.setattr(codecs, "_has", lambda package: package != "texture2ddecoder")
+    monkeypatch.setattr(codecs, "is_installed", lambda package: package != "texture2ddecoder")
     with pytest.raises(ExtraError, match=r"needs texture2ddecoder: pip install gstex\[compare\]"):
         choose_codecs(["bc7"])

@@ -83,7 +83,7 @@ def test_the_key_holds_all_that_matters(image, monkeypatch):
 def test_processes_give_the_same(image, monkeypatch):
     jobs = [Job("bc4", np.roll(image, i)) for i in range(3)]
     alone = encode_all(jobs)
-    monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
+    monkeypatch.setattr(encoding, "SMALL_WORK", 0)
     assert encode_all(jobs, processes=2) == alone
 
 
@@ -91,12 +91,12 @@ def test_processes_end_without_a_word(tmp_path):
     """What they imported would report what it still holds, if it were given the time."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from gstex.compare.measuring import _take\n"
+        "from gstex.compare.measuring import take_material\n"
         "from gstex.compare.pool import run_all\n"
         "from gstex.material import load_material\n"
         "if __name__ == '__main__':\n"
         f"    material = load_material({str(crop_sample('vine_leaves', tmp_path / 'leaves', 8))!r})\n"
-        "    results = run_all(abs, [-1, -2], processes=2, setup=_take, given=(material,))\n"
+        "    results = run_all(abs, [-1, -2], processes=2, setup=take_material, given=(material,))\n"
         "    print(sorted(result for _, result in results))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -105,7 +105,7 @@ def test_processes_end_without_a_word(tmp_path):
 
 
 def test_a_stop_ends_the_processes(image, monkeypatch):
-    monkeypatch.setattr(encoding, "_SMALL_WORK", 0)
+    monkeypatch.setattr(encoding, "SMALL_WORK", 0)
     before = set(multiprocessing.active_children())
 
     def stop(done, total):
@@ -163,9 +163,10 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "x"))
     assert default_folder() == tmp_path / "x"
     monkeypatch.delenv("GSTEX_CACHE")
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "gstex"
+    assert default_folder().name == "gstex"
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert default_folder() == tmp_path / "gstex"
 
 
 def test_what_is_no_zstd():

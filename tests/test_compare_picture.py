@@ -35,7 +35,7 @@ def kept(crop, ours, theirs):
 def test_the_original_stands_beside_both_and_differences_below(crop):
     near = np.clip(crop.pixels + np.float32(0.01), 0, 1)
     sheet = np.asarray(compare_picture.draw(crop, kept(crop, crop.pixels, near)))
-    part = compare_picture._part(crop.pixels)
+    part = compare_picture.part_of_most_edges(crop.pixels)
     albedo = np.rint(crop.pixels[part][:, :, :3] * 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     top = MARGIN + HEAD + TITLE
     columns = [MARGIN + i * (CELL + GAP) for i in range(3)]
@@ -52,22 +52,22 @@ def test_who_is_closer(crop, swap, ahead):
     stacks = [np.clip(crop.pixels + np.float32(step), 0, 1) for step in (0.01, 0.1)]
     *ways, corner = kept(crop, *(stacks[::-1] if swap else stacks))
     gain = abs(ways[0].quality.psnr - ways[1].quality.psnr)
-    assert compare_picture._verdict(crop, ways) == (
+    assert compare_picture.verdict(crop, ways) == (
         f"scifi_panel: {ahead} is closer, by {gain:.1f} dB over all {len(crop.channels)} channels"
     )
-    assert "here albedo 8x8 at 1/2 resolution." in compare_picture._recipe(corner)
+    assert "here albedo 8x8 at 1/2 resolution." in compare_picture.recipe(corner)
 
 
 def test_the_part_with_the_most_edges():
     stack = np.zeros((160, 224, 2), np.float32)
     stack[100:, 150::4] = 1
-    assert compare_picture._part(stack) == (slice(32, 160), slice(96, 224))
-    assert compare_picture._part(stack[:90, :100]) == (slice(0, 128), slice(0, 128))
+    assert compare_picture.part_of_most_edges(stack) == (slice(32, 160), slice(96, 224))
+    assert compare_picture.part_of_most_edges(stack[:90, :100]) == (slice(0, 128), slice(0, 128))
 
 
 def test_gain_keeps_differences_in_range():
-    assert compare_picture._gain([np.full((4, 4), 0.1), np.full((4, 4), 0.2)]) == 4
-    assert compare_picture._gain([np.zeros((4, 4))]) == compare_picture.GAINS[-1]
+    assert compare_picture.gain_of([np.full((4, 4), 0.1), np.full((4, 4), 0.2)]) == 4
+    assert compare_picture.gain_of([np.zeros((4, 4))]) == compare_picture.GAINS[-1]
 
 
 def test_errors(tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cuda_decode_cases import crowded_words, picture_words, points, random_words, sample_unchecked, steps, words_of
+from cuda_decode_cases import crowded_words, picture_words, points, random_words, steps, words_of
 from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host import HostDevice, run_sanitized
 from format_builder import Gaussian, LevelSpec, build
@@ -18,7 +18,7 @@ import gstex
 from gstex import decode
 from gstex.cuda import Device, GpuTexture
 from gstex.errors import FormatError, UsageError
-from gstex.format import PackedMip, unpack
+from gstex.format import PackedMip, unpack, validate
 from gstex.format.container import read_bytes
 
 # The worst of these tests: 2.1e-6 at texels, 5.7e-7 at points. On other random files points came to 2e-5: float32 says
@@ -36,9 +36,9 @@ def device() -> Device:
 def assert_mips_match(words: np.ndarray, device: Device, limit: float = LIMIT) -> None:
     texture = GpuTexture(words, device)
     for mip in range(texture.mip_count):
-        expected, candidates = decode.decode_mip(words, mip)
+        expected = decode.decode_texels(words, mip)
         np.testing.assert_allclose(texture.decode(mip), expected, rtol=0, atol=limit, err_msg=f"mip {mip}")
-        np.testing.assert_array_equal(texture.candidates(mip), candidates)
+        np.testing.assert_array_equal(texture.candidates(mip), decode.count_candidates(words, mip))
 
 
 # ---- Texels ---------------------------------------------------------------------------------------------------------
@@ -53,14 +53,13 @@ def test_every_mip_with_any_number_of_channels(channels: int, device: Device) ->
     assert ran["decode_mip"] == 4 and ran["fetch"] == 2  # four mips of Gaussians, two of texels
 
 
-@pytest.mark.parametrize("repeat", [False, True])
-@pytest.mark.parametrize("palette_bits", [(3,), (12, 1), (4, 5, 6), (2, 2, 2, 2)])
+@pytest.mark.parametrize("palette_bits, repeat", [((3,), False), ((12, 1), True), ((4, 5, 6), False),
+                                                  ((2, 2, 2, 2), True)])  # fmt: skip
 def test_palettes(palette_bits: tuple[int, ...], repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(8, repeat=repeat, palette_bits=palette_bits, constants=[1]), device)
 
 
-@pytest.mark.parametrize("top_k", [1, 10, 32])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("top_k, repeat", [(1, False), (1, True), (10, True), (32, False)])
 def test_only_the_heaviest(top_k: int, repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(4, top_k=top_k, repeat=repeat), device)
     assert_mips_match(words_of(5, top_k=top_k, repeat=repeat, palette_bits=(3, 4), constants=[0]), device)
@@ -94,20 +93,22 @@ def test_what_is_faint_counts_where_nothing_else_is(upright: bool, device: Devic
     assert faint == pytest.approx(12 / 15, abs=0.02)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (41, 1), (8, 16), (9, 17), (7, 15), (130, 3)])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("size, repeat", [((1, 1), False), ((1, 1), True), ((1, 40), True), ((41, 1), False),
+                                          ((8, 16), True), ((9, 17), False), ((7, 15), True), ((130, 3), False)])
 def test_odd_sizes(size: tuple[int, int], repeat: bool, device: Device) -> None:
     assert_mips_match(words_of(3, size=size, repeat=repeat), device)
 
 
-@pytest.mark.parametrize("size", [(8, 16), (40, 33), (3, 70)])
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("size, repeat", [((8, 16), False), ((40, 33), True), ((3, 70), True), ((3, 70), False)])
 def test_a_gaussian_a_texel_without_geometry(size: tuple[int, int], repeat: bool, device: Device) -> None:
     assert_mips_match(picture_words(size, repeat=repeat), device)
     assert_mips_match(picture_words(size, repeat=repeat, palette_bits=(3, 2)), device)
 
 
-@pytest.mark.parametrize("seed", range(12))
+RANDOM_SEEDS = range(6)
+
+
+@pytest.mark.parametrize("seed", RANDOM_SEEDS)
 def test_random_materials(seed: int, device: Device) -> None:
     """Among their levels are regular ones, and ones that lack some or all fields of geometry."""
     assert_mips_match(random_words(seed), device, RANDOM_LIMIT)
@@ -116,7 +117,7 @@ def test_random_materials(seed: int, device: Device) -> None:
 def test_random_materials_have_regular_levels_and_fields_of_no_bits() -> None:
     layouts = [
         level.layout
-        for seed in range(12)
+        for seed in RANDOM_SEEDS
         for mip in unpack(random_words(seed)).mips
         if isinstance(mip, PackedMip)
         for level in mip.levels
@@ -127,7 +128,7 @@ def test_random_materials_have_regular_levels_and_fields_of_no_bits() -> None:
     assert len({layout.regular for layout in layouts}) == 2
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS.keys() - GOLDEN.keys()))
 def test_files_that_are_extreme(name: str, device: Device) -> None:
     """Among them: more cells than texels, only constants, 16 levels, records with 64 bits of geometry."""
     assert_mips_match(read_bytes(built(name))[0], device)
@@ -135,7 +136,10 @@ def test_files_that_are_extreme(name: str, device: Device) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, device: Device) -> None:
-    texture = GpuTexture(gstex.load(DATA / f"golden_v1_{name}.gstex"), device)
+    """Against the texels of the golden file, and what the CPU makes of it."""
+    file = gstex.load(DATA / f"golden_v1_{name}.gstex")
+    assert_mips_match(file.words, device)
+    texture = GpuTexture(file, device)
     expected = np.load(DATA / f"golden_v1_{name}.npz")
     for mip in range(texture.mip_count):
         np.testing.assert_allclose(texture.decode(mip), expected[f"mip{mip}"], rtol=0, atol=LIMIT)
@@ -198,7 +202,7 @@ def clear_taps(duv: np.ndarray, texture: GpuTexture) -> np.ndarray:
 def test_a_lod_for_all_and_the_filter_of_the_file(device: Device) -> None:
     words, uv = words_of(4, repeat=True, constants=[1]), points(np.random.default_rng(3), 50)
     texture = GpuTexture(words, device)
-    assert texture._table.header.bilinear
+    assert validate(words).header.bilinear
     one, each = texture.sample(uv, 1.5), texture.sample(uv, np.full(50, 1.5), filter="bilinear")
     np.testing.assert_array_equal(one, each)
     assert (one != texture.sample(uv, 1.5, filter="direct")).any()
@@ -208,7 +212,8 @@ def test_a_lod_for_all_and_the_filter_of_the_file(device: Device) -> None:
 def test_points_that_are_no_numbers_stay_inside(device: Device) -> None:
     texture = GpuTexture(words_of(4, repeat=True, constants=[1]), device)
     uv = np.array([(x, 0.3) for x in (np.nan, np.inf, -np.inf, 1e30, -1e-30)], np.float32)
-    values = sample_unchecked(texture, uv, np.full(5, np.nan, np.float32), bilinear=False)
+    # An array that is on the device already: nobody looks at its numbers.
+    values = texture.sample(uv, np.full(5, np.nan, np.float32), filter="direct")
     np.testing.assert_allclose(values[:3], texture.sample([[0, 0.3]] * 3, 0, filter="direct"), atol=LIMIT)
     assert ((values >= 0) & (values <= 1)).all()
 

@@ -22,6 +22,7 @@ from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.sums import ColumnSums, Follower
 from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.problem import Target
 from gstex.encode.quantisation import Precision, make_coding
 
 GRIDS = [(1, 1, 2.0), (64, 40, 6.0), (300, 20, 7.0), (33, 18, 1.5)]
@@ -208,7 +209,7 @@ def fit_on_the_cpu(case) -> list[float]:
     (geometry, features), moments = case.start()
     pyramid, background = case.scene.pyramid, case.scene.background
     backend = CpuView(pyramid)
-    backend.set_target(case.image, np.ones_like(case.image))
+    backend.set_target(Target.of(case.image, np.ones_like(case.image)), np.ones(case.image.shape[2], np.float32))
     losses, placement, quantiser = [], None, None
     for step in range(STEPS):
         if step < FROZEN and step % REPLACE == 0:
@@ -232,7 +233,7 @@ def fit_on_the_gpu(case) -> list[float]:
     (geometry, features), moments = case.start()
     pyramid, background = case.scene.pyramid, case.scene.background
     backend = GpuView(pyramid, DEVICE)
-    backend.set_target(case.image, np.ones_like(case.image))
+    backend.set_target(Target.of(case.image, np.ones_like(case.image)), np.ones(case.image.shape[2], np.float32))
     knobs = Knobs(DEVICE, 0.9, 0.99)
     losses, placement, quantiser, rounded = [], None, None, np.empty_like(geometry)
     for step in range(STEPS):

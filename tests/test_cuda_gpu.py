@@ -50,11 +50,11 @@ def test_arrays_of_cupy(make: Callable[[], np.ndarray]) -> None:
     for mip in range(texture.mip_count):
         found = texture.decode(mip)
         assert isinstance(found, GPU.xp.ndarray)
-        np.testing.assert_allclose(host(found), decode.decode_mip(words, mip)[0], rtol=0, atol=2 * LIMIT)
+        np.testing.assert_allclose(host(found), decode.decode_texels(words, mip), rtol=0, atol=2 * LIMIT)
         out = GPU.xp.empty_like(found)
         assert texture.decode(mip, out=out) is out
         np.testing.assert_array_equal(host(out), host(found))
-        np.testing.assert_array_equal(host(texture.candidates(mip)), decode.decode_mip(words, mip)[1])
+        np.testing.assert_array_equal(host(texture.candidates(mip)), decode.count_candidates(words, mip))
 
 
 @pytest.mark.parametrize("detail", ["mip 0", "lod", "duv"])
@@ -103,7 +103,7 @@ def test_gradients_with_arrays_of_cupy(channels: int) -> None:
             return device.xp.asarray(np.ascontiguousarray(array))
 
         backend = GpuView(scene.pyramid, device)
-        backend.set_target(there(scene.target), there(scene.importance))
+        backend.set_target(scene.wanted, scene.weight)
         backend.place(there(scene.placement), there(scene.geometry))
         parameters = [there(p) for p in scene.parameters]
         found = [device.to_host(array) for array in backend.step(*parameters, there(jitter))]

@@ -57,7 +57,7 @@ def test_sources_of_an_installed_package_are_found(tmp_path: Path, monkeypatch: 
     installed = tmp_path / "_cuda"
     installed.mkdir()
     (installed / "k.cu").write_text("int installed;\n")
-    monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(resources, "PACKAGE", tmp_path)
     assert "int installed;" in kernel_source("k.cu")
 
 

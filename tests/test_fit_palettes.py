@@ -14,7 +14,7 @@ from gstex.encode.engine import NO_JITTER
 from gstex.encode.mip_chain import CHAIN_COST_OWN
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.view import CpuView
-from gstex.encode.problem import Result, Task
+from gstex.encode.problem import Result, Target, Task
 from gstex.encode.quantisation import words_needed
 from gstex.encode.schedule import fit_mip, stored_features
 from gstex.encode.settings import make_settings
@@ -65,7 +65,7 @@ def picture_of(mip: Result) -> np.ndarray:
     geometry, features = Quantiser(mip.coding, mip.placement).decode(mip.geometry), stored_features(mip).values()
     backend = CpuView(pyramid)
     nothing = np.zeros((pyramid.height, pyramid.width, features.shape[1]), np.float32)
-    backend.set_target(nothing, nothing)
+    backend.set_target(Target.of(nothing, nothing), np.ones(nothing.shape[2], np.float32))
     backend.place(mip.placement, geometry, margin=math.inf)
     return backend.render(geometry, features, mip.background, NO_JITTER)[0]
 
@@ -155,7 +155,7 @@ def test_a_flat_half_decodes_to_its_codes():
 def test_palettes_that_a_budget_does_not_hold_are_dropped(monkeypatch):
     """They are chosen again and again while the number of Gaussians settles; own codes are left in the end."""
     image = patches(16, 3, 4)
-    task = Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
                 stack_channels=3, budget_words=200)  # fmt: skip
     monkeypatch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured: (7, 7))
     settings = replace(make_settings("fast", "direct", "l2"), steps=40, relocations=2)

@@ -11,7 +11,7 @@ import independent_reader
 import numpy as np
 import pytest
 from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, SharedMipSpec, build
-from format_specs import BACKGROUND, BARE, SPECS, WIDE, built, material, tie_across_the_border, wide
+from format_specs import BACKGROUND, BARE, WIDE, built, material, tie_across_the_border, wide
 from independent_reader import candidates, fetch, read, sample
 from make_golden import GOLDEN
 
@@ -271,7 +271,12 @@ def test_shared_mip_by_hand() -> None:
     assert np.allclose(sample(got, np.array([[0.75, 0.25]]), 1), expected(4 / 4))
 
 
-@pytest.mark.parametrize("name", SPECS)
+# A file for each kind of mip, level and record; what the package makes of all others is in test_format_package.py.
+CENTRES = ("repeat", "clamp_k10", "raw", "shared", "palettes_and_codes", "more cells than texels",
+           "regular levels between others")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CENTRES)
 def test_sample_at_texel_centres_is_fetch(name: str) -> None:
     got = read(built(name))
     for m, mip in enumerate(got.mips):
@@ -311,23 +316,26 @@ def test_sample_beyond_the_border(name: str) -> None:
         assert np.abs(difference).max() < 1e-12
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [*CENTRES, "crowded", "many levels", "one texel"])
 def test_candidates_max_is_reached_and_not_passed(name: str) -> None:
-    """The builder counts patch by patch, the reader at points: texel centres, and a fine grid of points."""
+    """The builder counts patch by patch, the reader at points: texel centres, and a fine grid of points.
+
+    The package counts again in every file that it reads, and refuses any other number.
+    """
     got = read(built(name))
     largest = 0
     for m, mip in enumerate(got.mips):
         grid = (np.arange(200) + 0.5) / 200
         axes = [
             tuple(
-                independent_reader._axis(grid * size, size, level.entry[f"cells_{axis}"], got)
+                independent_reader.axis_of(grid * size, size, level.entry[f"cells_{axis}"], got)
                 for axis, size in (("x", mip.width), ("y", mip.height))
             )
             for level in mip.levels
         ]
         total = np.zeros((200, 200), np.int64)
         for level, ((x, _), (y, _)) in zip(mip.levels, axes, strict=True):
-            for _, _, cell, exists in independent_reader._neighbours(x[None], y[:, None], level, got):
+            for _, _, cell, exists in independent_reader.neighbours_of(x[None], y[:, None], level, got):
                 total += np.where(exists, np.diff(level.start)[cell], 0)
         assert candidates(got, m).max() <= got.header["candidates_max"]
         largest = max(largest, total.max())

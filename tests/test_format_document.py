@@ -8,7 +8,10 @@ from pathlib import Path
 
 import format_builder
 import independent_reader
+import msgspec
 import pytest
+
+from gstex.format import metadata
 
 TESTS = Path(__file__).parent
 
@@ -57,3 +60,17 @@ def test_every_documented_field_has_its_name_in_the_code(module) -> None:
     } <= fields
     assert len(fields) > 45
     assert fields - code_names(Path(module.__file__)) == set()
+
+
+def test_the_schema_of_the_metadata_is_that_of_the_document() -> None:
+    text = (TESTS.parent / "docs" / "format.md").read_text(encoding="utf-8")
+    table = text.partition("| of | name |")[2].partition("\n\n")[0]
+    described: dict[str, set[str]] = {}
+    owner = ""
+    for line in table.splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        owner = cells[0] or owner
+        described.setdefault(owner, set()).update(cells[1].split(", "))
+    classes = {"material": metadata.MaterialMaps, "a source": metadata.MapFile, "a plane": metadata.MapPlane}
+    fields = {name: {field.name for field in msgspec.inspect.type_info(c).fields} for name, c in classes.items()}
+    assert described == fields

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from format_specs import SPECS, built, tie_across_the_border
 from glsl_materials import material_of, quick_fit, random_texture, tie_texture, tied_texels
+from glsl_mips import decode_mips
 from glsl_runner import LIMIT, Runner, context_or_skip
 from make_golden import DATA, GOLDEN
 from small_samples import SAMPLES, crop_sample
 
 import gstex
-from gstex.gl import decode_mips
 from gstex.texture import Texture
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -59,8 +59,8 @@ def test_opengl_that_is_too_old_is_named() -> None:
 def test_no_egl_display_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with context_or_skip():
         pass
-    monkeypatch.setattr("gstex.gl.context._PLATFORM_SURFACELESS_MESA", 0x1234)
-    monkeypatch.setattr("gstex.gl.context._PLATFORM_DEVICE_EXT", 0x1234)
+    monkeypatch.setattr("gstex.gl.context.PLATFORM_SURFACELESS_MESA", 0x1234)
+    monkeypatch.setattr("gstex.gl.context.PLATFORM_DEVICE_EXT", 0x1234)
     line = r"\AEGL: found no context .*, expected OpenGL 4\.3; install .*\Z"
     with pytest.raises(GraphicsError, match=line), surfaceless():
         pass

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from glsl_materials import random_texture
+from glsl_mips import decode_mips
 from glsl_runner import context_or_skip
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from glsl_cost import count
-
-from gstex.gl import decode_mips
 
 MOST_CANDIDATES = 4096
 LEVELS = 16
@@ -88,8 +87,10 @@ def test_any_words_end(fill: int) -> None:
     assert (count(words, (8, 8)).loads <= MOST_LOADS).all()
 
 
-@pytest.mark.parametrize("offset", [0, 11, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
-@pytest.mark.parametrize("bits", [0x0006, 0xFFFF, 0xF0F0, 0xFFFF_FFFF])
+@pytest.mark.parametrize("offset, bits", [
+    (0, 0x0006), (0, 0xFFFF), (11, 0xF0F0), (11, 0xFFFF_FFFF), (0xFFFF, 0x0006), (0xFFFF, 0xFFFF), (0x7FFFFFFF, 0xF0F0),
+    (0x7FFFFFFF, 0xFFFF), (0xFFFFFFFF, 0xF0F0), (0xFFFFFFFF, 0xFFFF_FFFF),
+])
 def test_palettes_anywhere(offset: int, bits: int) -> None:
     """Palettes that begin in the header, beyond the words or nowhere, of any number of bits, and with gaps between
     them; all 16 channels vary. What is looked at is the same."""

@@ -49,7 +49,14 @@ def test_golden_files(name: str, runner: Runner) -> None:
         np.testing.assert_allclose(found[:, : texture.channels], reference, atol=LIMIT)
 
 
-@pytest.mark.parametrize("channels", range(1, 17))
+# Every number of channels; both readings of the text for those that fill their last vec4, or have one more.
+BOTH = (1, 4, 9, 16)
+CHANNELS = [(reading, channels) for reading in ("gl", "es") for channels in BOTH]
+CHANNELS += [("gl", channels) for channels in (2, 3, 6, 11, 14, 15)]
+CHANNELS += [("es", channels) for channels in (5, 7, 8, 10, 12, 13)]
+
+
+@pytest.mark.parametrize(("runner", "channels"), CHANNELS, indirect=["runner"])
 def test_texels_and_points_of_any_number_of_channels(channels: int, runner: Runner) -> None:
     """Mips of all kinds; wrap rule, filtering and size depend on the number. Channels that do not exist are 0."""
     texture, rng = random_texture(channels), np.random.default_rng(channels)
@@ -83,19 +90,25 @@ def test_footprints(channels: int, runner: Runner) -> None:
     np.testing.assert_allclose(found[counted], texture.sample(uv, duv=duv)[counted], atol=LIMIT)
 
 
-@pytest.mark.parametrize("own_codes", [False, True])
+PALETTES = [
+    (1, (5,), ()),
+    (3, (4, 6), ()),
+    (4, (3, 5, 2), (1,)),
+    (5, (8,), (0, 4)),
+    (8, (6, 4), ()),
+    (8, (12, 9, 1, 11), (2,)),
+    (16, (9, 9), ()),
+    (16, (2, 3, 4, 5), (0, 5, 6, 15)),
+]
+# All of them in both readings of the text, in one of the two with codes of channels beside them.
+READ_PALETTES = [
+    (reading, *palettes, (number + shift) % 2 == 1)
+    for number, palettes in enumerate(PALETTES) for shift, reading in enumerate(("gl", "es"))
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("channels", "palette_bits", "constant"),
-    [
-        (1, (5,), ()),
-        (3, (4, 6), ()),
-        (4, (3, 5, 2), (1,)),
-        (5, (8,), (0, 4)),
-        (8, (6, 4), ()),
-        (8, (12, 9, 1, 11), (2,)),
-        (16, (9, 9), ()),
-        (16, (2, 3, 4, 5), (0, 5, 6, 15)),
-    ],
+    ("runner", "channels", "palette_bits", "constant", "own_codes"), READ_PALETTES, indirect=["runner"]
 )
 def test_palettes(
     channels: int, palette_bits: tuple[int, ...], constant: tuple[int, ...], own_codes: bool, runner: Runner

@@ -19,6 +19,7 @@ from fake_cupy import FakeCupy
 from gstex.cuda import CupyDevice, GpuTexture
 from gstex.encode.settings import EFFORTS
 from gstex.errors import DeviceError, GraphicsError
+from gstex.material import load_material
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -40,7 +41,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     slope = values[..., 3:5] / 127.5 - 1
     values[..., 5] = np.rint(np.sqrt(np.maximum(1 - (slope**2).sum(axis=-1), 0)) * 127.5 + 127.5)  # the normals' Z
     coarse = values.repeat(16, axis=1).repeat(16, axis=2)
-    monkeypatch.setattr(gpu_material, "_stacks", lambda: list(coarse))
+    monkeypatch.setattr(gpu_material, "stacks", lambda: list(coarse))
     for effort in EFFORTS:
         monkeypatch.setitem(EFFORTS, effort, (12, 1, 0, 0))
 
@@ -65,7 +66,7 @@ def test_without_a_gpu_it_says_why_and_writes_nothing(monkeypatch: pytest.Monkey
         raise DeviceError("CUDA: the driver finds no GPU; check nvidia-smi")
 
     monkeypatch.setattr(gpu_check, "open_device", refuse)
-    monkeypatch.setattr(gpu_check, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(gpu_check, "RESULTS", tmp_path / "results")
     result = invoke()
     assert result.exit_code == 1 and result.output == "gpu_check: CUDA: the driver finds no GPU; check nvidia-smi\n"
     assert list(tmp_path.iterdir()) == []
@@ -75,16 +76,16 @@ def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) 
     """The command, each part in this process on the host: (its result, what it wrote)."""
 
     def run_here(folder: Path, name: str, seconds: float) -> dict[str, Any]:
-        file = gpu_check._result_file(folder, name)
+        file = gpu_check.result_file(folder, name)
         try:
-            gpu_check._run_here(name, context_for(folder, seconds=seconds))
+            gpu_check.run_here(name, context_for(folder, seconds=seconds))
         except Exception:
             assert "error" in json.loads(file.read_text())
         return json.loads(file.read_text())
 
-    monkeypatch.setattr(gpu_check, "_run_part", run_here)
+    monkeypatch.setattr(gpu_check, "run_part", run_here)
     monkeypatch.setattr(gpu_check, "open_device", lambda: CupyDevice(FakeCupy(name="Fake RTX 5000")))
-    monkeypatch.setattr(gpu_check, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(gpu_check, "RESULTS", tmp_path / "results")
     result = invoke(*arguments)
     written = list((tmp_path / "results").iterdir())
     assert [file.name for file in written] == ["gpu-fake-rtx-5000.json"], result.output
@@ -123,7 +124,7 @@ def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     def fail(*_: Any, **__: Any) -> None:
         raise DeviceError("CUDA: not enough GPU memory\nmore")
 
-    monkeypatch.setattr(gpu_parts, "_timed_fit", fail)
+    monkeypatch.setattr(gpu_parts, "timed_fit", fail)
     result, whole = run_whole(monkeypatch, tmp_path, "--only", "fits", "--only", "parity")
     assert result.exit_code == 1
     assert whole["parts"]["parity"]["result"]["files"] >= 3
@@ -174,7 +175,7 @@ def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(gpu_check, "run_alone", run_alone)
     monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 16)
     for name in ("tests of fit", "fits"):
-        gpu_check._run_part(tmp_path, name, 10.0)
+        gpu_check.run_part(tmp_path, name, 10.0)
     assert asked == {"tests of fit": {"GSTEX_THREADS": "4"}, "fits": {}}
 
 
@@ -326,7 +327,8 @@ def test_sanitizers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         gpu_parts.sanitizers(context)
     assert context.kept["memcheck"]["findings"] == 3  # type: ignore[attr-defined]
     script = 'case "$2" in racecheck) sleep 60;; *) echo "========= ERROR SUMMARY: 0 errors"; esac'
-    fake_tool(tmp_path, monkeypatch, script)
+    fake_tool(tmp_path, monkeypatch, script)  # a shell that waits for a program does not listen to SIGINT
+    monkeypatch.setattr(gpu_parts, "GRACE", 0.5)
     context = context_for(tmp_path, seconds=2.0)
     with pytest.raises(RuntimeError, match="racecheck not done after 2 s"):
         gpu_parts.sanitizers(context)
@@ -352,7 +354,7 @@ def test_shaders_are_tested_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_p
         def __exit__(self, *_: Any) -> None:
             pass
 
-    monkeypatch.setattr(gpu_parts, "_NVIDIA_EGL", tmp_path / "missing")
+    monkeypatch.setattr(gpu_parts, "NVIDIA_EGL", tmp_path / "missing")
     monkeypatch.setattr(gpu_parts, "run_tests", lambda *_: {"passed": 5})
     monkeypatch.setattr(gpu_parts, "surfaceless", none)
     assert gpu_parts.tests_of_shaders(context_for(tmp_path)) == {"renderer": None, "not_run": "EGL: found no context"}
@@ -383,7 +385,7 @@ def test_the_kernels_of_the_limits_do_what_is_counted() -> None:
     assert (target[36:] == 0).all()
     sums = np.zeros(64, np.float32)
     device.kernel("measure.cu", "multiply_add")((2,), (32,), np.float32(1), np.float32(2), np.int32(5), sums)
-    chains = gpu_timing._CHAINS
+    chains = gpu_timing.CHAINS
     expected = [sum(thread % 7 + k + 5 * 2 for k in range(chains)) for thread in range(64)]
     np.testing.assert_array_equal(sums, expected)
 
@@ -412,8 +414,10 @@ def test_the_material_is_a_mosaic_of_the_samples(tmp_path: Path) -> None:
     first, again = (gpu_material.draw(300)["mosaic_normal.png"] for _ in range(2))
     np.testing.assert_array_equal(first, again)
     tiles = [whole["mosaic_basecolor.png"][y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256)]
-    steel = gpu_material._stacks()[0][:, :, :3]
-    assert sorted(tiles[0].ravel()) == sorted(steel.ravel()) and (tiles[0] != tiles[3]).any()
-    material = gpu_parts._material(context_for(tmp_path), 32)
+    steel, bricks = (stack[:, :, :3] for stack in gpu_material.stacks())
+    for tile, sample in zip(tiles, (steel, bricks, bricks, steel), strict=True):
+        np.testing.assert_array_equal(np.sort(tile, axis=None), np.sort(sample, axis=None))
+    assert (tiles[0] != tiles[3]).any()
+    material = load_material(gpu_material.write_material(tmp_path / "mosaic", 32))
     roles = [channel.role for channel in material.channels]
     assert len(roles) == 8 and material.width == 32 and {"albedo", "normal", "roughness", "ao"} <= set(roles)

@@ -12,12 +12,14 @@ from PIL import Image
 from gstex.errors import GstexError, MaterialError, OutputError
 from gstex.material import load_material
 from gstex.material.images import (
+    ImageFile,
     SourceMap,
     from_unit,
     read_info,
     read_pixels,
     to_unit,
     write_image,
+    write_picture,
 )
 from gstex.material.meaning import float_range_of
 
@@ -26,7 +28,7 @@ NOISE = np.random.default_rng(3).integers(0, 65536, (H, W, 4), dtype=np.uint16)
 NOISE[:4, :, 3] = 0  # transparent texels whose colour has to survive
 
 
-def read(path: Path) -> tuple[SourceMap, np.ndarray]:
+def read(path: Path) -> tuple[ImageFile, np.ndarray]:
     info = read_info(path)
     return info, read_pixels(path, info)
 
@@ -123,16 +125,19 @@ def test_float_ranges() -> None:
     assert of([5, 5]) == (5, 6)
 
 
-ALL_KINDS = [(f, c, d, False) for f in ("png", "tiff") for c in (1, 2, 3, 4) for d in (8, 16)]
-ALL_KINDS += [("tga", c, 8, False) for c in (1, 3, 4)] + [("webp", 3, 8, False)]
-ALL_KINDS += [(f, c, d, True) for f in ("exr", "tiff") for c in (1, 3, 4) for d in (16, 32)]
+# Of every format each number of channels and each depth.
+WRITTEN = [("png", c, d, False) for c, d in ((1, 8), (2, 16), (3, 8), (4, 16))]
+WRITTEN += [("tiff", c, d, False) for c, d in ((1, 16), (2, 8), (3, 16), (4, 8))]
+WRITTEN += [("tga", c, 8, False) for c in (1, 3, 4)] + [("webp", 3, 8, False)]
+WRITTEN += [("exr", c, d, True) for c, d in ((1, 16), (3, 32), (4, 16))]
+WRITTEN += [("tiff", c, d, True) for c, d in ((1, 32), (3, 16), (4, 32))]
 
 
-@pytest.mark.parametrize(("format", "count", "depth", "is_float"), ALL_KINDS)
+@pytest.mark.parametrize(("format", "count", "depth", "is_float"), WRITTEN)
 def test_what_is_written_reads_back_the_same(
     format: str, count: int, depth: int, is_float: bool, tmp_path: Path
 ) -> None:
-    source = SourceMap(f"a.{format}", W, H, count, depth, is_float, format, (0.0, 1.0) if is_float else None)
+    source = ImageFile(f"a.{format}", W, H, count, depth, is_float, format, (0.0, 1.0) if is_float else None)
     values = from_unit(to_unit(NOISE[:, :, -count:], None), source)
     write_image(tmp_path / source.file, values, source)
     info, pixels = read(tmp_path / source.file)
@@ -268,6 +273,14 @@ def test_writing_where_one_cannot(tmp_path: Path) -> None:
     source = SourceMap("a.png", W, H, 4, 16, False, "png")
     with pytest.raises(OutputError, match=r"a.png: cannot be written"):
         write_image(tmp_path / "missing" / "a.png", NOISE, source)
+
+
+def test_picture_file(tmp_path: Path) -> None:
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    write_picture(tmp_path / "a.png", picture)
+    assert np.array_equal(oiio.ImageBuf(str(tmp_path / "a.png")).get_pixels(oiio.UINT8), picture)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_picture(tmp_path / "missing" / "a.png", picture)
 
 
 @pytest.mark.parametrize("name", NAMES)

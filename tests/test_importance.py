@@ -109,10 +109,11 @@ def test_all_mips_are_weighed_and_hidden_colour_still_counts_for_nothing(monkeyp
     weighed = tasks_with(material, monkeypatch, importance=corner(32, 32))
     assert len(plain) == len(weighed) == 6
     weights = load_importance(corner(32, 32), 32, 32, repeat=False).weights(
-        [t.image.shape[:2] for t in plain], repeat=False)  # fmt: skip
+        [t.target.image.shape[:2] for t in plain], repeat=False)  # fmt: skip
     for before, after, weight in zip(plain, weighed, weights, strict=True):
-        assert np.array_equal(after.importance, before.importance * weight)
-    assert not weighed[0].importance[:, :8, :3].any() and weighed[0].importance[:, :8, 3].all()
+        assert np.array_equal(after.target.importance, before.target.importance * weight)
+    hidden = weighed[0].target.weighted(np.ones(4))[:, :8]
+    assert not hidden[:, :, :3].any() and hidden[:, :, 3].all()
 
 
 def test_weights_of_white_and_black_and_of_every_mip():
@@ -247,7 +248,7 @@ def test_auto_is_the_estimate(monkeypatch):
     task = tasks_with(material_of(pixels), monkeypatch, importance="auto", mips=False)[0]
     values = estimate_saliency(pixels, np.ones_like(pixels), repeat=False)
     expected = Importance("auto", values).weights([(32, 32)], repeat=False)[0]
-    assert np.array_equal(task.importance, np.broadcast_to(expected, task.importance.shape))
+    assert np.array_equal(task.target.importance, expected)
 
 
 # -- the command and the file

@@ -41,7 +41,7 @@ def long_step(pairs: int) -> tuple[CpuView, Scene]:
     """A step over so many pairs of a texel and a Gaussian."""
     scene = random_scene(3, 128, 128, max(4, pairs // 128**2), 3, repeat=True, cell=64.0, sigma=(60.0, 61.0))
     view = CpuView(scene.pyramid, scale=(1.0, 1.0))
-    view.set_target(scene.target, scene.importance)
+    view.set_target(scene.wanted, scene.weight)
     view.place(scene.placement, scene.geometry)
     return view, scene
 

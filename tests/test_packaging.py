@@ -94,7 +94,7 @@ def test_extras_for_gpus_are_cupy_of_one_version_of_cuda_each(wheel: Path) -> No
 def test_base_install_is_small(empty_venv: Path) -> None:
     listed = json.loads(run(empty_venv / "python", "-m", "pip", "list", "--format", "json", cwd=empty_venv))
     names = {row["name"].lower() for row in listed}
-    assert {"gstex", "numpy", "openimageio", "click", "rich"} <= names
+    assert {"gstex", "numpy", "openimageio", "click", "msgspec", "platformdirs", "rich"} <= names
     extras = ("numba", "scipy", "torch", "cupy", "pyopengl", "nvidia", "pillow", "pytest")
     assert not [n for n in names if n.startswith(extras)]
 

@@ -17,7 +17,7 @@ from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import MOVES, refine_geometry
 from gstex.encode.ops.cpu.sample_points import BETWEEN, LEAST_SHARE, collect
-from gstex.encode.problem import Task
+from gstex.encode.problem import Target, Task
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import make_settings
 from gstex.native import _core
@@ -33,10 +33,11 @@ def case(request):
     image = waves(40, 56, 4, seed=3).astype(np.float32)
     importance = np.ones_like(image)
     importance[:, 20:, 3] = 0
+    planes = np.array([0, 0, 0, 1], np.int32)
     small = [image.reshape(40 // n, n, 56 // n, n, 4).mean(axis=(1, 3)) for n in (2, 4)]
-    task = Task(image=image, importance=importance, ranges=[(0.0, 1.0)] * 4, neutral=[()] * 4,
+    task = Task(target=Target.of(image, importance), ranges=[(0.0, 1.0)] * 4, neutral=[()] * 4,
                 repeat=request.param != "clamp", stack_channels=4, budget_words=10**6, count=60,
-                shared=tuple((picture, np.ones_like(picture)) for picture in small))  # fmt: skip
+                shared=tuple(Target(p, np.ones_like(p[:, :, :2]), planes) for p in small))  # fmt: skip
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
     fit = Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
     with pytest.MonkeyPatch.context() as patch:

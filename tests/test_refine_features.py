@@ -17,7 +17,8 @@ from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
 from gstex.encode.ops.cpu.refine_features import SMALL, refine_features
 from gstex.encode.ops.cpu.sample_points import collect
-from gstex.encode.ops.cpu.view import CpuView, make_picture
+from gstex.encode.ops.cpu.solve_features import solve_features
+from gstex.encode.ops.cpu.view import CpuView, Importance, make_picture
 from gstex.encode.quantisation import Precision, make_coding
 from gstex.native import _core
 
@@ -46,14 +47,14 @@ class Case:
     def __init__(self, seed=0, *, count=40, channels=3, size=(20, 14), repeat=True, palette_bits=(), channel_bits=None):
         scene = random_scene(seed, *size, count, channels, repeat=repeat, sigma=(1.0, 6.0))
         backend = CpuView(scene.pyramid)
-        backend.set_target(scene.target, scene.importance)
+        backend.set_target(scene.wanted, scene.weight)
         backend.place(scene.placement, scene.geometry)
         # A picture that such Gaussians can show, and features that are near to its.
         picture = backend.render(*scene.parameters, np.zeros(2, np.float32))[0]
         noise = np.random.default_rng(seed).normal(0, 0.1, scene.features.shape)
         features = np.clip(scene.features + noise, 0, 1).astype(np.float32)
         self.scene = replace(scene, target=picture, features=features)
-        backend.set_target(picture, scene.importance)
+        backend.set_target(self.scene.wanted, scene.weight)
         self.coding = coding_of(self.scene, palette_bits=palette_bits, channel_bits=channel_bits)
         self.stored = store(self.coding, self.scene.features)
         self.points = collect(backend, [], 0.0, [])
@@ -148,7 +149,7 @@ def test_what_was_stored_is_stored_again():
 # Improving
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_without_palettes_each_code_ends_as_the_best_of_all(seed):
     """Few Gaussians over each other: every code is tried, given all others."""
     case = Case(seed, count=6, channels=2, size=(9, 7), channel_bits=3)
@@ -176,8 +177,8 @@ def test_one_gaussian_takes_the_best_code_there_is(channel_bits):
     assert errors[tuple(stored.codes[0])] <= min(errors.values()) * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("kind", PALETTES)
-@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("kind, repeat", [(PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True),
+                                          (PALETTES[3], False)])  # fmt: skip
 def test_entries_and_bytes_lower_the_true_error(kind, repeat):
     for seed in range(3):
         case = Case(seed, repeat=repeat, **kind)
@@ -188,8 +189,11 @@ def test_entries_and_bytes_lower_the_true_error(kind, repeat):
         assert both < 0.9 * entries_alone < 0.9 * 0.9 * before
 
 
-@pytest.mark.parametrize("kind", [{"channel_bits": 2}, *PALETTES])
-@pytest.mark.parametrize("codebooks_too", [False, True])
+# Without codebooks there is nothing that codebooks_too could change.
+@pytest.mark.parametrize("kind, codebooks_too", [
+    ({"channel_bits": 2}, False), (PALETTES[0], True), (PALETTES[1], False), (PALETTES[2], True), (PALETTES[3], False),
+    (PALETTES[3], True),
+])
 def test_no_sweep_raises_the_error(kind, codebooks_too):
     """From what is random, and from what is good already."""
     case = Case(5, **kind)
@@ -225,18 +229,18 @@ def test_each_byte_ends_as_the_best_of_all():
     stored = case.improved(codebooks_too=True, times=3)
     row = stored.start[1] + stored.entries[:, 1].max()
     for c in range(2):
-        errors = []
-        for byte in range(256):
+        found, errors = int(stored.codebooks[row, c]), {}
+        for byte in {*range(0, 256, 15), *range(max(found - 3, 0), min(found + 4, 256))}:
             trial = deepcopy(stored)
             trial.codebooks[row, c] = byte
-            errors.append(case.true_error(trial))
-        assert errors[stored.codebooks[row, c]] <= min(errors) * (1 + 1e-5)
+            errors[byte] = case.true_error(trial)
+        assert errors[found] <= min(errors.values()) * (1 + 1e-5)
 
 
 def test_what_does_not_count_does_not_move():
     """A channel without importance, one without a step, and Gaussians that are seen nowhere."""
     case = Case(9, channels=3, palette_bits=(3, 2))
-    case.points.importance[0][1] = 0
+    case.points.importance[0].planes[case.scene.plane[1]] = 0
     case.stored.step[2] = 0
     stored = case.improved(codebooks_too=True)
     np.testing.assert_array_equal(stored.codebooks[:, 1:], case.stored.codebooks[:, 1:])
@@ -252,9 +256,9 @@ def test_what_does_not_count_does_not_move():
 @pytest.mark.parametrize("size, repeat", [((60, 50), False), ((60, 50), True), ((5, 3), True)])
 def test_quadratic_is_that_of_the_shares(size, repeat):
     """Against all products of all shares. Pairs may be missing that hardly overlap, no others."""
-    scene = random_scene(11, *size, 60, 2, repeat=repeat, sigma=(0.4, 2.0))
+    scene = random_scene(11, *size, 60, 3, repeat=repeat, sigma=(0.4, 2.0))
     backend = CpuView(scene.pyramid)
-    backend.set_target(scene.target, scene.importance)
+    backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry)
     points = collect(backend, [], 0.0, [])
     row, column, value, gradient = _core.normal_equations(
@@ -262,8 +266,8 @@ def test_quadratic_is_that_of_the_shares(size, repeat):
     )
 
     share = shares_of(points, scene)
-    target, importance = (tiles_of(picture, points) for picture in (scene.target, scene.importance))
-    expected = np.einsum("tik,tjk,tnk->ijn", share, share, importance)
+    target, planes = (tiles_of(picture, points) for picture in (scene.target, scene.planes))
+    expected = np.einsum("tik,tjk,tnk->ijn", share, share, planes)
     own = np.sqrt(np.einsum("iin->in", expected))
     dense = np.zeros_like(expected)
     dense[np.repeat(np.arange(60), np.diff(row)), column] = value
@@ -275,7 +279,7 @@ def test_quadratic_is_that_of_the_shares(size, repeat):
         assert len(column) < 0.9 * together.sum()
 
     difference = points.blend(scene.geometry, scene.features, scene.background).out - target
-    slope = 2 * np.einsum("tik,tnk,tnk->in", share, importance, difference)
+    slope = 2 * np.einsum("tik,tnk,tnk->in", share, planes[:, scene.plane], difference)
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
 
 
@@ -297,17 +301,45 @@ def shares_of(points, scene) -> np.ndarray:
         here = slice(first, min(first + 16, count))
         features = np.eye(count, dtype=np.float32)[:, here].copy()
         nothing = make_picture(np.zeros((*scene.target.shape[:2], features.shape[1]), np.float32), repeat=True)
-        of_these = replace(points, target=(nothing,), importance=(nothing,))
+        channels = features.shape[1]
+        importance = Importance(nothing, np.zeros(channels, np.int32), np.ones(channels, np.float32))
+        of_these = replace(points, target=(nothing,), importance=(importance,))
         shares[:, here] = of_these.blend(scene.geometry, features, np.zeros(features.shape[1], np.float32)).out
     return shares
 
 
 def test_channels_that_count_alike_and_not_alike():
-    """The products of shares are shared among channels of equal importance: the result is the same without that."""
+    """Channels of one plane of importance share the products: the result is the same with a plane for each."""
     case = Case(10, channels=4, palette_bits=(3, 3))
-    case.points.importance[0][2] = case.points.importance[0][0]
     together = case.improved(codebooks_too=True)
-    case.points.importance[0][2] *= np.float32(1 + 1e-6)
+    importance = case.points.importance[0]
+    planes = importance.planes[importance.plane]
+    importance = replace(importance, planes=planes, plane=np.arange(4, dtype=np.int32))
+    case.points = replace(case.points, importance=(importance,))
     apart = case.improved(codebooks_too=True)
-    assert case.error(together) == pytest.approx(case.error(apart), rel=1e-3)
-    assert (together.codebooks == apart.codebooks).mean() > 0.9
+    np.testing.assert_array_equal(together.codebooks, apart.codebooks)
+    np.testing.assert_array_equal(together.entries, apart.entries)
+
+
+def test_solved_features_have_no_slope():
+    """Against the reference: the gradient of its squared error by the features is nothing beside what it was."""
+    scene = random_scene(14, 20, 14, 25, 3, repeat=True, sigma=(1.0, 4.0))
+    backend = CpuView(scene.pyramid)
+    backend.set_target(scene.wanted, scene.weight)
+    backend.place(scene.placement, scene.geometry, margin=np.inf)
+    points = collect(backend, [], 0.0, [])
+    y, x = np.mgrid[:14, :20] + 0.5
+    at = torch.tensor(np.stack([x.ravel(), y.ravel()], axis=1))
+    importance, target = torch.tensor(scene.importance).reshape(-1, 3), torch.tensor(scene.target).reshape(-1, 3)
+
+    def slope(values: np.ndarray) -> float:
+        features = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        geometry, background = (torch.tensor(a, dtype=torch.float64) for a in (scene.geometry, scene.background))
+        image = blend(geometry, features, background, scene.pyramid, torch.tensor(scene.placement).long(), at)
+        error = (importance * (image - target) ** 2).sum()
+        return torch.autograd.grad(error, features)[0].abs().max().item()
+
+    features = scene.features.copy()
+    for _ in range(2):  # pairs that hardly overlap are left out, so that a second time gets nearer
+        solve_features(points, points.blend(scene.geometry, features, scene.background), features, 300)
+    assert slope(features) < 1e-3 * slope(scene.features)

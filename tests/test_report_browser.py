@@ -363,7 +363,7 @@ def test_narrow_and_dark(driver: Any, address: str) -> None:
 
 
 def test_an_overview_surrounds_what_was_kept(driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gstex.report.page._SPHERE", 8)
+    monkeypatch.setattr("gstex.report.page.SPHERE_SIZE", 8)
     monkeypatch.setattr("gstex.report.page.MAX_BYTES", 150_000)
     write_report(small_comparison(), tmp_path / "report.html")
     report = opened(driver, (tmp_path / "report.html").as_uri())

@@ -26,6 +26,7 @@ from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import refine_geometry
 from gstex.encode.ops.cpu.sample_points import collect
 from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.problem import Target
 from gstex.encode.quantisation import Precision, make_coding
 
 GOLDEN = Path(__file__).resolve().parent / "data" / "golden_operations.json"
@@ -36,7 +37,7 @@ def results() -> dict[str, list[np.ndarray]]:
     """What every operation of the fit gives for a scene; copies."""
     scene = random_scene(12, 40, 33, 300, 5, repeat=True, sigma=(0.4, 12.0))
     view = CpuView(scene.pyramid, scale=(1.0, 1.0))
-    view.set_target(scene.target, scene.importance)
+    view.set_target(scene.wanted, scene.weight)
     view.place(scene.placement, scene.geometry)
     found: dict[str, list] = {"scene": [scene.geometry, scene.placement]}
     lists = view.lists
@@ -53,10 +54,11 @@ def results() -> dict[str, list[np.ndarray]]:
     found["perceptual loss"] = [np.float64(loss), v_image]
     found["backward"] = list(view.backward(*scene.parameters, JITTER, v_image))
     found["removal cost"] = list(view.removal_cost(*scene.parameters))
-    found["errors"] = [squared_errors(image, scene.target, scene.importance)]
+    found["errors"] = [squared_errors(image, scene.wanted)]
     found["map weights"] = [coefficients(scene.target), decorrelated(scene.target, np.array([0, 0, 0, 1, 1]))]
     half = CpuView(replace(scene.pyramid, width=20, height=16), scale=(0.5, 16 / 33), filter_sigma=0.5)
-    half.set_target(scene.target[:32:2, ::2].copy(), scene.importance[:32:2, ::2].copy())
+    smaller = Target(scene.target[:32:2, ::2].copy(), scene.planes[:32:2, ::2].copy(), scene.plane)
+    half.set_target(smaller, scene.weight)
     half.place(scene.placement, scene.geometry)
     loss, *gradients = half.step(*scene.parameters, JITTER)
     found["shared mip"] = [np.float64(loss), *gradients]

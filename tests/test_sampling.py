@@ -88,7 +88,7 @@ def test_only_mips_with_a_share_are_decoded(monkeypatch: pytest.MonkeyPatch) -> 
     assert seen == [1, 1, 2, 3, 0, 1]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_few_points_and_many_are_the_same_bits(seed: int) -> None:
     """Few are fetched one by one, many from mips that are decoded first."""
     rng = np.random.default_rng(seed)
@@ -107,7 +107,9 @@ def test_a_single_read_is_the_stored_value_bit_by_bit() -> None:
     uv = rng.random((50, 2), np.float32)
     for mip in range(texture.mip_count):
         direct, fetched = (texture.sample(uv, mip, filter=f) for f in ("direct", "bilinear"))
-        np.testing.assert_array_equal(direct, decode.sample_mip(texture.words, uv, mip))
+        stored, lod = np.empty_like(direct), np.full(50, mip, np.float64)
+        texture.table.section.sample(uv.astype(np.float64), lod, None, bilinear=False, max_taps=1, out=stored)
+        np.testing.assert_array_equal(direct, stored)
         repeat = texture.wrap == "repeat"
         np.testing.assert_array_equal(fetched, bilinear(texture.decode(mip), uv.astype(float), repeat=repeat))
 
@@ -122,7 +124,7 @@ def footprint(steps: Any, width: int = 64, height: int = 16) -> tuple[float, int
     return lod[0], taps[0], step[0] * size
 
 
-@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 137.5, 180, 300])
+@pytest.mark.parametrize("degrees", [0, 30, 90, 137.5])
 def test_a_round_footprint_of_2_to_the_k_texels_is_level_k_with_one_tap(degrees: float) -> None:
     for k in range(-2, 9):
         for mirror in ([1, 1], [1, -1]):
@@ -130,8 +132,7 @@ def test_a_round_footprint_of_2_to_the_k_texels_is_level_k_with_one_tap(degrees:
             assert (lod, taps) == (pytest.approx(k, abs=1e-9), 1)
 
 
-@pytest.mark.parametrize("degrees", [0, 20, 45, 90, 110, 215])
-@pytest.mark.parametrize("turned", [0, 33, 90])
+@pytest.mark.parametrize("degrees, turned", [(0, 0), (0, 90), (20, 33), (45, 90), (90, 0), (110, 33), (215, 0)])
 def test_a_footprint_of_4_to_1_takes_4_taps_at_the_level_of_the_short_axis(degrees: float, turned: float) -> None:
     """The long axis points to `degrees` in the texture, however the screen is turned over it."""
     axes = rotation(degrees) @ np.diag([16, 4]) @ rotation(turned)  # columns: right, down
@@ -261,7 +262,7 @@ def test_half_the_size_is_the_next_mip_and_between_them_is_a_blend() -> None:
 
 @pytest.mark.parametrize("filter", ["direct", "bilinear"])
 def test_larger_is_sampled_between_the_texels(filter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gstex.decode.sampling._POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
+    monkeypatch.setattr("gstex.decode.sampling.POINTS_AT_ONCE", 50)  # 2 rows, and a last one of 1
     rng = np.random.default_rng(7)
     texture = Texture(pack(random_material(rng)), {})
     width, height = texture.width + 3, texture.height + 4
@@ -280,8 +281,9 @@ def test_sizes_out_of_range(size: tuple[int, int]) -> None:
 # ---- against a second implementation of the document
 
 
-@pytest.mark.parametrize("filter", ["direct", "bilinear"])
-@pytest.mark.parametrize("seed", range(8))
+# Of both filters, files that repeat and that do not, with mips of texels, mips that share Gaussians, and palettes.
+@pytest.mark.parametrize("seed, filter", [(0, "direct"), (1, "bilinear"), (2, "direct"), (3, "bilinear"), (8, "direct"),
+                                          (9, "bilinear")])  # fmt: skip
 def test_agrees_with_the_independent_implementation(seed: int, filter: str) -> None:
     rng = np.random.default_rng(seed)
     # Without K: near ties of weights fall either way, in float32 and in float64.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gstex import shading
+from gstex.filtering import block_means
 from gstex.shading import Ambient, Light, View, read_surface, render_plane_views, render_sphere, shade, tone_map
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
@@ -73,8 +74,7 @@ def test_mirror_metal_has_no_diffuse_part() -> None:
     assert lit((1, 0.5, 0, 0.5, 0.5, 0.05, 0, 1), PBR, to=(0.6, 0.0, 0.8))[0] > 0.5
 
 
-@pytest.mark.parametrize("metallic", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("roughness", [0.15, 0.4, 1.0])
+@pytest.mark.parametrize("roughness, metallic", [(0.15, 0.0), (0.15, 1.0), (0.4, 0.3), (1.0, 0.0), (1.0, 1.0)])
 def test_brdf_is_that_of_the_specification(roughness, metallic) -> None:
     """Equal where base colour and metalness are not both in between: there, too, Fresnel is linear in f0."""
     rng = np.random.default_rng(5)
@@ -106,9 +106,8 @@ def test_light_from_behind_gives_nothing() -> None:
     assert lit((1, 1, 1, 0.9, 0.5, 0.5, 0, 1), PBR, to=(-0.8, 0.0, 0.6)).max() == 0
 
 
-@pytest.mark.parametrize("metallic", [0, 1])
-@pytest.mark.parametrize("roughness", [0.5, 0.7, 1.0])
-@pytest.mark.parametrize("tilt", [0.0, 0.7, 1.4])
+@pytest.mark.parametrize("tilt, roughness, metallic", [(0.0, 1.0, 1), (0.0, 0.5, 0), (0.7, 0.7, 0), (0.7, 0.5, 1),
+                                                       (1.4, 0.5, 0), (1.4, 0.7, 1), (1.4, 1.0, 0)])  # fmt: skip
 def test_no_more_light_leaves_than_comes(tilt, roughness, metallic) -> None:
     """White under light of 1 from everywhere: the mean over directions drawn by the cosine."""
     eye = (math.sin(tilt), 0.0, math.cos(tilt))
@@ -248,7 +247,7 @@ def checkered(height: int, width: int, *, opacity: float) -> np.ndarray:
 
 @pytest.mark.parametrize("block", [2**16, 120])
 def test_transparent_parts_show_the_checker(monkeypatch, block) -> None:
-    monkeypatch.setattr(shading, "_BLOCK", block)
+    monkeypatch.setattr(shading, "TEXELS_AT_ONCE", block)
     channels = [*ALBEDO, channel("opacity")]
     for picture in render_plane_views(checkered(20, 40, opacity=0), channels, None):
         greys = tone_map(np.repeat(np.array([[0.12, 0.28]], np.float32), 3, axis=0)).T
@@ -279,7 +278,7 @@ def test_a_pixel_is_a_texel(monkeypatch) -> None:
     stack = np.random.default_rng(3).random((13, 17, 8), np.float32)
     changed = stack.copy()
     changed[7, 5] = 1 - changed[7, 5]
-    monkeypatch.setattr(shading, "_BLOCK", 40)
+    monkeypatch.setattr(shading, "TEXELS_AT_ONCE", 40)
     before, after = (render_plane_views(s, PBR, "gl") for s in (stack, changed))
     monkeypatch.undo()
     whole = render_plane_views(stack, PBR, "gl")
@@ -360,18 +359,18 @@ def test_sphere_shows_the_texture_upright_once_or_tiled() -> None:
     assert [bool(wide[80, x, 0]) for x in (30, 54, 74, 98)] == [True, True, False, False]
 
 
-def test_averaged_blocks() -> None:
+def test_means_of_blocks() -> None:
     stack = np.arange(15, dtype=np.float32).reshape(3, 5, 1)
     expected = [[(0 + 1 + 5 + 6) / 4, (2 + 3 + 7 + 8) / 4, (4 + 9) / 2], [(10 + 11) / 2, (12 + 13) / 2, 14]]
-    np.testing.assert_array_equal(shading._averaged(stack, 2, 2)[:, :, 0], expected)
-    np.testing.assert_array_equal(shading._averaged(stack, 0, 1), stack)
+    np.testing.assert_array_equal(block_means(stack, 2, 2)[:, :, 0], expected)
+    np.testing.assert_array_equal(block_means(stack, 0, 1), stack)
 
 
 @pytest.mark.parametrize("shape, down, across", [((24, 36, 3), 4, 6), ((37, 50, 8), 5, 3), ((40, 70, 1), 9, 32),
                                                  ((3, 2, 2), 5, 7)])  # fmt: skip
-def test_averaged_is_the_mean_of_each_block(shape: tuple[int, int, int], down: int, across: int) -> None:
+def test_block_means_are_those_of_each_block(shape: tuple[int, int, int], down: int, across: int) -> None:
     stack = np.random.default_rng(6).random(shape, np.float32)
     rows, columns = np.arange(0, shape[0], down), np.arange(0, shape[1], across)
     blocks = [[stack[y : y + down, x : x + across] for x in columns] for y in rows]
     expected = [[block.mean(axis=(0, 1), dtype=np.float64) for block in row] for row in blocks]
-    np.testing.assert_array_equal(shading._averaged(stack, down, across), np.array(expected).astype(np.float32))
+    np.testing.assert_array_equal(block_means(stack, down, across), np.array(expected).astype(np.float32))

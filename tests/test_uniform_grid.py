@@ -14,10 +14,10 @@ from gstex import metrics
 from gstex.encode.codebooks import MOST_TABLES
 from gstex.encode.mip_chain import SHARED
 from gstex.encode.ops.cpu.engine import CpuEngine
-from gstex.encode.problem import Result, Task
+from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import stored_features
 from gstex.encode.settings import make_settings
-from gstex.encode.uniform_grid import CHOICES, UniformGrid, fit_uniform_grid
+from gstex.encode.uniform_grid import CHOICES, TRIAL_ROUNDS, UniformGrid, fit_uniform_grid
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -36,7 +36,7 @@ def cloth(height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:
 
 def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
     channels = image.shape[2]
-    return Task(image=image, importance=np.ones_like(image), ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels,
+    return Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels,
                 repeat=repeat, stack_channels=channels, budget_words=budget)  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
         task = replace(task_of(image, size * size * 2 // 32), maps=maps)
         fit = grid_of(task)
         fit.start((4,))
-        fit.train(10)
+        fit.solve(TRIAL_ROUNDS)
         result = fit.finish()
         values = stored_features(result).values()
         left = fit.trainer.errors(fit.trainer.parameters.geometry, values)
@@ -177,7 +177,7 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     geometry = fit.trainer.parameters.geometry.copy()
     np.testing.assert_allclose(geometry[-1, :2], [width, height] - fit.trainer.pyramid.cell_size[0] / 2, rtol=1e-5)
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
-    fit.train(5)
+    fit.solve(1)
     np.testing.assert_array_equal(fit.trainer.parameters.geometry, geometry)
 
 
@@ -186,7 +186,7 @@ def test_progress_never_falls_back() -> None:
     height, width = 32, 40
     rows, columns = np.mgrid[0:height, 0:width]
     image = np.stack([0.5 + 0.4 * np.sin(columns), 0.5 + 0.4 * np.cos(rows)], axis=2).astype(np.float32)
-    task = Task(image, np.ones_like(image), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
+    task = Task(Target.of(image, np.ones_like(image)), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
     settings = make_settings("normal", "direct", "l2")
     steps: list[int] = []
     fit_uniform_grid(task, settings, np.inf, rng=np.random.default_rng(0),

@@ -253,8 +253,8 @@ def test_words_are_proven_wherever_they_are_given() -> None:
     sound = fmt.pack(make_material(np.random.default_rng(0), mips=[[(make_layout(), 20)]]))
     bad = sound.copy()
     bad[11] = 2**31
-    for call in (lambda: Texture(bad, {}), lambda: gstex.decode.decode_mip(bad), lambda: fmt.unpack(bad),
-                 lambda: gstex.decode.sample_mip(bad, np.zeros((1, 2))), lambda: fmt.write_bytes(bad, {}),
+    for call in (lambda: Texture(bad, {}), lambda: gstex.decode.decode_texels(bad), lambda: fmt.unpack(bad),
+                 lambda: gstex.decode.count_candidates(bad), lambda: fmt.write_bytes(bad, {}),
                  lambda: gstex.decode.FileLevels(bad, four_fetches=True)):  # fmt: skip
         with pytest.raises(FormatError, match=r"mip_offset\[0\]: got 2147483648"):
             call()

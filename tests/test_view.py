@@ -1,11 +1,13 @@
 """The viewer without a picture: maps, pan and zoom, the inspector, stacks, jobs, the session, the command line."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,30 +171,28 @@ def vanish(report):
     os._exit(3)
 
 
-def test_a_session_reads_a_changed_file_again_and_outlives_its_loss(sample, tmp_path):
+def test_a_session_reads_a_changed_file_again_and_outlives_its_loss(sample, tmp_path, monkeypatch):
+    now = itertools.count(step=60)  # a minute between any two looks at the clock
+    monkeypatch.setattr("gstex.view.session.time", SimpleNamespace(monotonic=lambda: float(next(now))))
     file = tmp_path / "a.gstex"
     file.write_bytes(sample.file.read_bytes())
     session = Session(lambda document: ViewState(map=2))
     session.open(file, sample.source)
     first = session.document
     assert session.state.map == 2 and first.name == "a.gstex"
-    session._looked = -1e9
     session.poll()
     assert session.document is first
 
     Texture(first.texture.words, {**first.texture.metadata, "generator": "new"}).save(file)
-    session._looked = -1e9
     session.poll()
     assert session.document.info["generator"] == "new" and session.state.map == 2
     assert session.notice == "a.gstex: read again"
 
     shown_before = session.document
     file.write_bytes(b"nonsense")
-    session._looked = -1e9
     session.poll()
     assert session.document is shown_before and session.is_error and "a.gstex" in session.notice
     file.unlink()
-    session._looked = -1e9
     session.poll()
     assert session.notice == "a.gstex: is not there any more; this is what it was"
     session.close()
@@ -216,7 +216,7 @@ def test_without_the_encoders_a_codec_says_what_to_install(sample, document, mon
     import gstex.compare.codecs as codecs
     from gstex.errors import ExtraError
 
-    monkeypatch.setattr(codecs, "_has", lambda name: False)
+    monkeypatch.setattr(codecs, "is_installed", lambda name: False)
     with pytest.raises(ExtraError, match=r"pip install gstex\[compare\]"):
         encode_stack(sample.source, wanted_of(document), "bc7")
 

@@ -9,7 +9,7 @@ from view_samples import SIZE, make_sample, need_gl, to_bytes
 from gstex import decode, shading
 from gstex.filtering import bilinear
 from gstex.gl import surfaceless
-from gstex.view.colors import LEVEL_COLORS, ramp
+from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import open_document
 from gstex.view.maps import shown
 from gstex.view.orbit import direction
@@ -145,9 +145,17 @@ def _sizes(draw) -> list[int]:
     return [max(1, SIZE >> mip) for mip in range(draw.texture.mip_count)]
 
 
+def ramp(values: np.ndarray) -> np.ndarray:
+    """Colours [..., 3] of values [...] in 0..1, as shaders/view/heat.frag mixes them."""
+    at = np.clip(values, 0, 1) * (len(RAMP) - 1)
+    low = np.minimum(at.astype(np.int64), len(RAMP) - 2)
+    share = (at - low)[..., None]
+    return RAMP[low] * (1 - share) + RAMP[low + 1] * share
+
+
 @pytest.mark.parametrize("mip", [0, 1])
 def test_heat_map_shows_the_number_of_candidates(draw, mip):
-    counts = decode.decode_mip(draw.texture.words, mip)[1]
+    counts = decode.count_candidates(draw.texture.words, mip)
     most = draw.document.info["mips"][mip]["candidates_max"]
     assert counts.min() < counts.max()
     expected = to_bytes(ramp(counts / most)).repeat(1 << mip, axis=0).repeat(1 << mip, axis=1)

@@ -43,7 +43,7 @@ if [ ! -e "$folder/ready" ]; then
     version=$(basename "$(readlink -f "$system/usr/bin/python3")" | sed 's/python//')
     "$python" -m pip install -q --disable-pip-version-check --target "$folder/site" --only-binary=:all: \
         --implementation cp --python-version "$version" --platform manylinux_2_28_aarch64 \
-        --platform manylinux2014_aarch64 click numpy OpenImageIO pytest rich
+        --platform manylinux2014_aarch64 click msgspec numpy OpenImageIO platformdirs pytest rich
     "$python" -m pip install -q --disable-pip-version-check cmake nanobind ninja
     cat >"$folder/toolchain.cmake" <<END
 set(CMAKE_SYSTEM_NAME Linux)

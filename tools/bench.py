@@ -38,7 +38,7 @@ from bench_images import images  # noqa: E402
 from bench_importance import importance  # noqa: E402
 from bench_mips import mips  # noqa: E402
 from bench_restore import restore  # noqa: E402
-from bench_run import choose_cases, endings  # noqa: E402
+from bench_run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 from bench_times import times  # noqa: E402
@@ -97,13 +97,9 @@ bench.add_command(times)
               help="Change a field of gstex.encode.settings.Settings; may be given many times. Only with --trial.")
 @click.option("--trial", metavar="WHAT",
               help="Add the rows to rd-trials.csv under this name and leave the table as it is.")
-@click.option("--material", "names", metavar="NAME", multiple=True,
-              help="Only this material; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False),
-              default=ROOT / "benchmarks" / "results",
-              help="Where tables and kept rows go.  [default: benchmarks/results]")
+@material_option()
+@data_option()
+@results_option("tables and kept rows go")
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
@@ -161,7 +157,7 @@ def measure_all(
             kept = row is not None
             if row is None:
                 if not warm:
-                    _warm_up(options)
+                    warm_up(options)
                     warm = True
                 row = compute_row(material, settings, _progress_line(label))
                 store.add(key, settings, row)
@@ -194,7 +190,7 @@ def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "prototype": floor, "difference": row["psnr_all"] - floor}
 
 
-def _warm_up(options: dict[str, Any]) -> None:
+def warm_up(options: dict[str, Any]) -> None:
     """Compile the kernels on a tiny input, so that no row's seconds hold the compilation."""
     click.echo("compiling", err=True)
     pixels = np.random.default_rng(0).random((16, 16, 1), np.float32)

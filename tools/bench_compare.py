@@ -20,7 +20,7 @@ from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
 from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
 from bench_plot import plot
 from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, lead, needed, worst_map
-from bench_run import choose_cases, endings
+from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
 from bench_store import SOURCES, Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 
@@ -39,7 +39,6 @@ from gstex.material import Material
 
 __all__ = ["compare"]
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".compare-store.jsonl"
 SEED = 0
 QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
@@ -49,7 +48,7 @@ BASELINE_SOURCES = (
     "material/bleed.py", "material/halve.py",
 )  # fmt: skip
 # Rates of gstex: 2^(n / 2) bits a texel, so that fits serve several qualities.
-_LOWEST, _HIGHEST = -6, 12
+LOWEST, HIGHEST = -6, 12
 _GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
 COLUMNS = (
     "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
@@ -70,7 +69,7 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.command()
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What gstex is fitted for; bilinear takes four fetches, as block codecs do in hardware.")
 @click.option("--quality", "qualities", type=click.Choice([q.removeprefix("ASTC ") for q in QUALITIES]), multiple=True,
@@ -84,12 +83,9 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
               help="The most steps of that; fewer are less than its authors take.")
 @click.option("--fits", "fits_folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of 'bench.py fits'; what it lacks is fitted here.")
-@click.option("--material", "names", metavar="NAME", multiple=True,
-              help="Only this material; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where tables, plots and kept rows go.  [default: benchmarks/results]")
+@material_option()
+@data_option()
+@results_option("tables, plots and kept rows go")
 @click.pass_context
 def compare(
     context: click.Context, mode: str | None, effort: str, sampling: str, qualities: tuple[str, ...],
@@ -108,12 +104,12 @@ def compare(
         curves: dict[str, dict[str, Any]] = {}
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
-            measured = _Measured(case.load(), store, how, codecs.split(","), exhaustive, label, case.name, fitted)
+            measured = Measured(case.load(), store, how, codecs.split(","), exhaustive, label, case.name, fitted)
             found = compare_material(measured, asked, criteria or tuple(CRITERIA))
             rows += [{"material": case.name, **row} for row in found]
             if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
                 image_gs_rows.append({"material": case.name, **row})
-            curves[case.name] = {criterion: _series(measured, criterion) for criterion in _PLOTS}
+            curves[case.name] = {criterion: series_of(measured, criterion) for criterion in _PLOTS}
         name, part = TABLES[mode]
         if sampling == "bilinear":
             name, part = f"{name}-bilinear", f"{part}, gstex fitted for bilinear sampling"
@@ -137,7 +133,7 @@ def compare(
             click.echo(path)
 
 
-class _Measured:
+class Measured:
     """What is known of one material; figures come from the store, or are found out and kept there."""
 
     def __init__(
@@ -151,7 +147,7 @@ class _Measured:
         self._code = code_version((*SOURCES, "compare/run.py"))
         settings = {"codecs": codecs, "exhaustive": exhaustive, "chain": True}
         row = self._kept("baselines", settings, code_version(BASELINE_SOURCES),
-                         lambda: _baseline_row(material, codecs, exhaustive, label))  # fmt: skip
+                         lambda: baseline_row(material, codecs, exhaustive, label))  # fmt: skip
         self.hulls: dict[str, Curve] = {family: [Dot(**dot) for dot in dots] for family, dots in row["hulls"].items()}
         self.usual = {name: Dot(**dot) for name, dot in row["usual"].items()}
         self.others: list[Dot] = []  # of Image-GS, where it was fitted
@@ -200,11 +196,7 @@ class _Measured:
     ) -> dict[str, Any]:
         settings = {"kind": kind, **settings}
         key = key_of(self.material, settings, code)
-        row = self._store.get(key)
-        if row is None:
-            row = make()
-            self._store.add(key, settings, row)
-        return row
+        return self._store.kept(key, settings, make)
 
 
 def _dot(
@@ -231,7 +223,7 @@ def _applies(criterion: str, quality: dict[str, Any]) -> bool:
     return quality.get({"angle": "normal_angle_mean", "shaded": "shaded_psnr"}[criterion]) is not None
 
 
-def _baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> dict[str, Any]:
+def baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> dict[str, Any]:
     """Hulls with all corners, of which some are lit and measured in full, and the usual stacks."""
     codecs, notes = choose_codecs(names)
     if notes:
@@ -292,7 +284,7 @@ def _line(label: str) -> Callable[[str], None]:
 
 
 def compare_material(
-    measured: _Measured, qualities: Sequence[str] = QUALITIES, criteria: Sequence[str] = tuple(CRITERIA)
+    measured: Measured, qualities: Sequence[str] = QUALITIES, criteria: Sequence[str] = tuple(CRITERIA)
 ) -> list[dict[str, Any]]:
     """A row for every quality and criterion of a material."""
     rows = []
@@ -304,7 +296,7 @@ def compare_material(
     return rows
 
 
-def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
+def _row(measured: Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     target = usual.qualities[criterion]
     theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
     maps = theirs["astc"].maps
@@ -335,7 +327,7 @@ def _row(measured: _Measured, usual: Dot, criterion: str) -> dict[str, Any]:
 
 
 def _search(
-    measured: _Measured, criterion: str, target: float, guess_bytes: float, most_bytes: float,
+    measured: Measured, criterion: str, target: float, guess_bytes: float, most_bytes: float,
     theirs: dict[str, float] | None = None,
 ) -> Needed:  # fmt: skip
     """What gstex needs: fit at rates up and down from a guess until two that are neighbours have the target between.
@@ -352,16 +344,16 @@ def _search(
         dot = measured.fit(step)
         return math.inf if dot is None else -lead(dot, criterion, target, theirs)
 
-    highest = min(_HIGHEST, step_of(most_bytes))
-    step = min(max(step_of(guess_bytes), _LOWEST), highest)
+    highest = min(HIGHEST, step_of(most_bytes))
+    step = min(max(step_of(guess_bytes), LOWEST), highest)
     while (lack := missing(step)) > 0 and step < highest:
         step = min(step + int(min(max(lack / _GAIN, 1), 4)), highest)
-    while step > _LOWEST and missing(step - 1) <= 0:
+    while step > LOWEST and missing(step - 1) <= 0:
         step -= 1
     return needed(measured.fits, criterion, target, theirs)
 
 
-def _image_gs_row(measured: _Measured, steps: int) -> dict[str, Any] | None:
+def _image_gs_row(measured: Measured, steps: int) -> dict[str, Any] | None:
     """gstex and Image-GS where gstex has the quality of ASTC 12x12. Both keep to the rate that was asked for."""
     usual = measured.usual.get(QUALITIES[0])
     step = choose_rate(measured.rates, usual.qualities["psnr"]) if usual else None
@@ -395,7 +387,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return result
 
 
-def _series(measured: _Measured, criterion: str) -> dict[str, list[tuple[float, float]]]:
+def series_of(measured: Measured, criterion: str) -> dict[str, list[tuple[float, float]]]:
     """Points of a plot, between a little below the least and a little above the best gstex fit."""
     curves = {
         "best ASTC": measured.hulls.get("astc", ()), "best BC": measured.hulls.get("bc", ()),

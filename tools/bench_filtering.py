@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 import numpy as np
-import OpenImageIO as oiio
 from bench_cases import Case, list_cases
-from bench_run import endings, pick
+from bench_run import data_option, effort_option, endings, pick, results_option
 from bench_table import describe_run, typed_command, write_table
+from contact_sheet import label_strip
 from filtering_views import VIEWS, View, make_view, supersample
 
 import gstex
@@ -26,8 +26,8 @@ from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
 from gstex.decode import MAX_TAPS, FileLevels, Levels, PictureLevels, sample_at
 from gstex.material import Material
+from gstex.material.images import write_picture
 from gstex.material.mips import make_mips
-from gstex.picture import write_picture
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["filtering"]
@@ -69,15 +69,13 @@ def light_levels(mips: Sequence[np.ndarray], srgb: np.ndarray) -> PictureLevels:
 
 @click.command()
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Rates of gstex.  [default: 2,4]")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
               help="What to fit for; both ways are measured.")
 @click.option("--material", "names", metavar="NAME", multiple=True,
               help="Only this one of the samples or of --data; may be given many times.  [default: all samples]")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of more materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where tables and pictures go.  [default: benchmarks/results]")
+@data_option("Folder of more materials")
+@results_option("tables and pictures go")
 @click.pass_context
 def filtering(
     context: click.Context, rates: list[float] | None, effort: str, sampling: str, names: tuple[str, ...], data: Path,
@@ -228,9 +226,5 @@ def _cell(values: np.ndarray, view: View, label: str) -> np.ndarray:
     left, top = (view.width - PICTURE[0]) // 2, (view.height - PICTURE[1]) // 2
     pixels = values.reshape(view.height, view.width, 3)[top : top + PICTURE[1], left : left + PICTURE[0]]
     large = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
-    strip = oiio.ImageBuf(np.full((24, large.shape[1], 3), 24, np.uint8))
-    # The font comes with OpenImageIO. Where there is none the picture stays without labels.
-    oiio.ImageBufAlgo.render_text(strip, 4, 17, label, 14, "DroidSans", (0.9, 0.9, 0.9))
-    strip.geterror()
-    cell = np.concatenate([strip.get_pixels(oiio.UINT8), large])
+    cell = np.concatenate([label_strip(label, large.shape[1]), large])
     return np.pad(cell, [(0, 0), (0, 4), (0, 0)], constant_values=24)

@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 from bench_cases import Case
-from bench_run import choose_cases, endings
+from bench_run import choose_cases, data_option, effort_option, endings, material_option
 from bench_store import SOURCES, code_version
 from bench_table import describe_run, typed_command
 
@@ -28,7 +28,6 @@ from gstex.errors import BudgetError
 
 __all__ = ["Fitted", "fits"]
 
-ROOT = Path(__file__).resolve().parent.parent
 ABOUT = "fits.json"
 SEED = 0
 _STEPS = range(-6, 8)  # as in bench_compare: 2^(n / 2) bits a texel
@@ -96,18 +95,16 @@ class _Job:
 @click.command()
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits a texel.  [default: 2^(n / 2) from 0.125 to 11.3, those that compare looks at]")
-@click.option("--material", "names", metavar="NAME", multiple=True,
-              help="Only this material; may be given many times.")
+@material_option()
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True),
               help="Begin no fit after this time; the same command goes on with those that are missing.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
+@data_option()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
 @click.pass_context
 def fits(

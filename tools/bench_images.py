@@ -19,7 +19,7 @@ import numpy as np
 import PIL
 from bench_cases import list_cases
 from bench_image_gs import FIT_SOURCES
-from bench_run import endings, pick
+from bench_run import data_option, effort_option, endings, material_option, pick, results_option
 from bench_store import Store, code_version, key_of
 from bench_table import describe_run, typed_command, write_table
 from PIL import Image, features
@@ -33,7 +33,6 @@ from gstex.material import Material, load_material
 
 __all__ = ["as_material", "images", "read_opaque"]
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".images-store.jsonl"
 SEED = 0
 EXACT = 99.0  # dB that stand for no error at all
@@ -61,15 +60,13 @@ class Coded:
 
 
 @click.command()
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits a texel.  [default: 0.1,0.2,0.3,0.5]")
 @click.option("--image-gs", is_flag=True, help="Fit Image-GS too, as published.")
-@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this image; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder with a folder 'images'.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where the table and kept rows go.  [default: benchmarks/results]")
+@material_option("image")
+@data_option("Folder with a folder 'images'")
+@results_option("the table and kept rows go")
 @click.pass_context
 def images(
     context: click.Context, effort: str, rates: list[float] | None, image_gs: bool, names: tuple[str, ...], data: Path,
@@ -125,13 +122,12 @@ def measure(
 
     def kept(kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         settings = {"kind": kind, **settings}
-        key = key_of(material, settings, code)
-        found = store.get(key)
-        if found is None:
+
+        def find_out() -> dict[str, Any]:
             _say(f"{name} at {rate:g} bpp: {kind}")
-            found = make()
-            store.add(key, settings, found)
-        return found
+            return make()
+
+        return store.kept(key_of(material, settings, code), settings, find_out)
 
     fit = {"bpp": rate, "effort": effort, "seed": SEED}
     ours = kept("gstex", fit, code_version(), lambda: _fit(material, fit))

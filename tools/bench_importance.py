@@ -5,7 +5,6 @@ Crops of 256x256 texels with a region that people look at. docs/benchmarks.md sa
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,19 @@ from typing import Any
 import click
 import numpy as np
 from bench_cases import Case, crop
-from bench_run import endings, pick
+from bench_run import data_option, effort_option, endings, material_option, pick, results_option
 from bench_store import Store, code_version, key_of
 from bench_strips import from_text, sheet, to_text
-from bench_table import describe_run, typed_command, write_table
+from bench_table import describe_run, means, typed_command, write_table
 
 import gstex
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.material import Material
-from gstex.picture import write_picture
+from gstex.material.images import write_picture
 
 __all__ = ["importance"]
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".importance-store.jsonl"
 SEED = 0
 SIZE = 256
@@ -81,13 +79,11 @@ REGIONS = (
 
 
 @click.command()
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
+@effort_option
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Bits a texel.  [default: 0.5,1]")
-@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this one; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where the table and kept rows go.  [default: benchmarks/results]")
+@material_option("one")
+@data_option()
+@results_option("the table and kept rows go")
 @click.pass_context
 def importance(
     context: click.Context, effort: str, rates: list[float] | None, names: tuple[str, ...], data: Path, results: Path
@@ -111,7 +107,8 @@ def importance(
                     strips.append(_strip(region, material, fits))
         about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, mips off, seed {SEED}"}
         title = "What an importance map gains where it is white"
-        for path in write_table(results, "importance", title, about, COLUMNS, [*rows, *_means(rows)]):
+        rows += means(rows, "bpp_asked", COLUMNS)
+        for path in write_table(results, "importance", title, about, COLUMNS, rows):
             click.echo(path)
         if strips:
             write_picture(results / "importance.png", sheet(strips, times=TIMES))
@@ -123,13 +120,12 @@ def _kept(region: Region, material: Material, way: str, rate: float, effort: str
     mask = region.mask(material.height, material.width)
     settings = {"bpp": rate, "effort": effort, "seed": SEED, "mips": False}
     key = key_of(material, {**settings, "way": way, "region": repr(region)}, code_version())
-    row = store.get(key)
-    if row is None:
+
+    def find_out() -> dict[str, Any]:
         click.echo(f"{region.name} at {rate:g} bpp{f', {way}' if way else ''}", err=True)
-        sys.stderr.flush()
-        row = measure(material, mask, {"": None, "map": mask, "auto": "auto"}[way], settings)
-        store.add(key, {**settings, "way": way}, row)
-    return row
+        return measure(material, mask, {"": None, "map": mask, "auto": "auto"}[way], settings)
+
+    return store.kept(key, {**settings, "way": way}, find_out)
 
 
 def measure(
@@ -167,16 +163,6 @@ def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict
         **{f"{way}_{side}_gain": found[f"psnr_{side}"] - none[f"psnr_{side}"]
            for way, found in (("map", map), ("auto", auto)) for side in ("in", "out")},
     }  # fmt: skip
-
-
-def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each rate one row with the means of the gains."""
-    means = []
-    for rate in dict.fromkeys(row["bpp_asked"] for row in rows):
-        picked = [row for row in rows if row["bpp_asked"] == rate]
-        gains = {c: sum(row[c] for row in picked) / len(picked) for c in COLUMNS if c.endswith("_gain")}
-        means.append({"image": "mean", "bpp_asked": rate, **gains})
-    return means
 
 
 def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, np.ndarray]]:

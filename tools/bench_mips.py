@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_run import choose_cases, endings
+from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
 from bench_table import describe_run, typed_command, write_table
 
 import gstex
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.compare.baselines import encode_baselines
-from gstex.compare.cache import Cache, default_folder
+from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.hull import Option
 from gstex.material import Material
@@ -25,7 +25,6 @@ from gstex.material.mips import MipLevel, make_mips
 
 __all__ = ["mips"]
 
-ROOT = Path(__file__).resolve().parent.parent
 LEAST_SIZE = 16  # texels; smaller mips are not compared
 COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_bytes", "psnr", "psnr_astc",
            "difference", "candidates_mean", "chain_cost", "seconds", "seconds_alone")  # fmt: skip
@@ -33,12 +32,10 @@ COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_b
 
 @click.command()
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Rates of gstex.  [default: 1,2]")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
-@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this crop; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where the table goes.  [default: benchmarks/results]")
+@effort_option
+@material_option("crop")
+@data_option()
+@results_option("the table goes")
 @click.pass_context
 def mips(
     context: click.Context, rates: list[float] | None, effort: str, names: tuple[str, ...], data: Path,
@@ -85,7 +82,7 @@ def _as_material(material: Material, level: MipLevel) -> Material:
 def _astc_hull(material: Material) -> tuple[list[Option], float]:
     """The lower hull of ASTC (bytes, summed squared error) and the number of values that the error is summed over."""
     codecs, _ = choose_codecs(["astc"])
-    hull = encode_baselines(material, codecs, cache=Cache(default_folder())).hulls["astc"]
+    hull = encode_baselines(material, codecs, cache=Cache()).hulls["astc"]
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     values = np.ones(material.pixels.shape) if material.weights is None else material.weights
     return hull, float(values[:, :, varying].sum())

@@ -6,7 +6,6 @@ The fit sees the damaged picture alone. docs/benchmarks.md says what the columns
 from __future__ import annotations
 
 import io
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,18 @@ import numpy as np
 import PIL
 from bench_cases import Case
 from bench_images import as_material, read_opaque
-from bench_run import endings, pick
+from bench_run import data_option, endings, material_option, pick, results_option
 from bench_store import Store, code_version, key_of
 from bench_strips import from_text, sheet, to_text
-from bench_table import describe_run, typed_command, write_table
+from bench_table import describe_run, means, typed_command, write_table
 from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.picture import write_picture
+from gstex.material.images import write_picture
 
 __all__ = ["restore"]
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE_NAME = ".restore-store.jsonl"
 SEED = 0
 SIZE = 256
@@ -95,11 +93,9 @@ def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
               help="Bits a texel.  [default: that of --quality normal]")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="fast", show_default=True,
               help="Of the fits with loss l2.")
-@click.option("--material", "names", metavar="NAME", multiple=True, help="Only this one; may be given many times.")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where the table and kept rows go.  [default: benchmarks/results]")
+@material_option("one")
+@data_option()
+@results_option("the table and kept rows go")
 @click.pass_context
 def restore(
     context: click.Context, bpp: float | None, effort: str, names: tuple[str, ...], data: Path, results: Path
@@ -125,7 +121,8 @@ def restore(
         about = {**describe_run(typed_command(context)), "pillow": PIL.__version__,
                  "settings": f"effort {effort}, mips off, seed {SEED}"}  # fmt: skip
         title = "Damaged pictures, restored by a fit"
-        for path in write_table(results, "restore", title, about, COLUMNS, [*rows, *_means(rows)]):
+        rows += means(rows, "damage", COLUMNS)
+        for path in write_table(results, "restore", title, about, COLUMNS, rows):
             click.echo(path)
         if strips:
             write_picture(results / "restore.png", sheet(strips, times=TIMES))
@@ -136,13 +133,12 @@ def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], stor
     """The figures of a damage, from the store or found out and kept there."""
     keyed = {**settings, "damage": how, "pillow": PIL.__version__, "part": PART}
     key = key_of(as_material(clean), keyed, code_version())
-    row = store.get(key)
-    if row is None:
+
+    def find_out() -> dict[str, Any]:
         click.echo(f"{name}, {how}", err=True)
-        sys.stderr.flush()
-        row = measure(clean, damage(clean, how), settings)
-        store.add(key, keyed, row)
-    return row
+        return measure(clean, damage(clean, how), settings)
+
+    return store.kept(key, keyed, find_out)
 
 
 def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
@@ -164,16 +160,6 @@ def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) ->
         "seconds": restored.report["seconds"],
         "pictures": [to_text(_part(damaged)), to_text(_part(np.rint(image.clip(0, 1) * 255).astype(np.uint8)))],
     }
-
-
-def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each damage one row with the means of the gains."""
-    means = []
-    for how in DAMAGES:
-        picked = [row for row in rows if row["damage"] == how]
-        gains = {c: sum(row[c] for row in picked) / len(picked) for c in COLUMNS if c.endswith("_gain")}
-        means.append({"image": "mean", "damage": how, **gains})
-    return means
 
 
 def _part(pixels: np.ndarray) -> np.ndarray:

@@ -1,18 +1,47 @@
-"""What the tables of tools/bench.py share: which materials were asked for, and how a run ends that cannot finish."""
+"""What the tables of tools/bench.py share: options, which materials were asked for, and how a run ends that cannot
+finish."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
 
 import gstex
 
-__all__ = ["choose_cases", "endings", "pick"]
+__all__ = [
+    "choose_cases", "data_option", "effort_option", "endings", "material_option", "pick", "results_option",
+]  # fmt: skip
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+effort_option = click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal",
+                             show_default=True)  # fmt: skip
+
+
+def material_option(what: str = "material") -> Decorator:
+    """--material. what: a word for one of the things to choose from."""
+    return click.option("--material", "names", metavar="NAME", multiple=True,
+                        help=f"Only this {what}; may be given many times.")  # fmt: skip
+
+
+def data_option(what: str = "Folder of materials") -> Decorator:
+    """--data. what: stands there."""
+    return click.option("--data", type=click.Path(path_type=Path), default=_ROOT.parent / "shared" / "data",
+                        help=f"{what}.  [default: ../shared/data beside the checkout]")  # fmt: skip
+
+
+def results_option(what: str) -> Decorator:
+    """--results. what: goes there, as 'the table goes'."""
+    return click.option("--results", type=click.Path(path_type=Path, file_okay=False),
+                        default=_ROOT / "benchmarks" / "results",
+                        help=f"Where {what}.  [default: benchmarks/results]")  # fmt: skip
 
 
 class HasName(Protocol):

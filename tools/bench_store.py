@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "encode", "format", "native", "cuda", "decode", "constants.py", "filtering.py", "metrics.py", "resources.py",
-    "shading.py", "srgb.py", "texture.py",
+    "encode", "format", "native", "cuda", "decode", "constants.py", "files.py", "filtering.py", "metrics.py",
+    "resources.py", "shading.py", "srgb.py", "texture.py",
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 _SUFFIXES = (".py", ".cpp", ".h")
@@ -71,6 +71,14 @@ class Store:
     def get(self, key: str) -> dict[str, Any] | None:
         """The row kept under a key, or None."""
         return self.rows.get(key)
+
+    def kept(self, key: str, settings: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The row kept under a key, or a new one that is kept from now on."""
+        row = self.get(key)
+        if row is None:
+            row = make()
+            self.add(key, settings, row)
+        return row
 
     def add(self, key: str, settings: dict[str, Any], row: dict[str, Any]) -> None:
         """Keep a row. It is on the disk when this returns."""

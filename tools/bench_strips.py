@@ -7,13 +7,12 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-import OpenImageIO as oiio
+from contact_sheet import label_strip
 from PIL import Image
 
 __all__ = ["from_text", "sheet", "to_text"]
 
 _GAP = 6
-_LABEL = 24  # pixels of a line of text
 _GREY = 24
 
 
@@ -31,11 +30,7 @@ def sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], *, times: int) -> np
 
 def _cell(label: str, picture: np.ndarray, times: int) -> np.ndarray:
     large = picture.repeat(times, axis=0).repeat(times, axis=1)
-    strip = oiio.ImageBuf(np.full((_LABEL, large.shape[1], 3), _GREY, np.uint8))
-    # The font comes with OpenImageIO. Where there is none the picture stays without labels.
-    oiio.ImageBufAlgo.render_text(strip, 4, 17, label, 14, "DroidSans", (0.9, 0.9, 0.9))
-    strip.geterror()
-    return np.concatenate([strip.get_pixels(oiio.UINT8), large], axis=0)
+    return np.concatenate([label_strip(label, large.shape[1]), large], axis=0)
 
 
 def to_text(picture: np.ndarray) -> str:

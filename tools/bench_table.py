@@ -12,7 +12,6 @@ import os
 import platform
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ from click.core import ParameterSource
 
 import gstex
 from gstex import native
+from gstex.files import replace_file
 
-__all__ = ["describe_run", "typed_command", "write_table"]
+__all__ = ["describe_run", "means", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
@@ -67,6 +67,16 @@ def typed_command(context: click.Context) -> str:
     return shlex.join(words)
 
 
+def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """For each value of the column `key` one row with the means of the gains."""
+    found = []
+    for value in dict.fromkeys(row[key] for row in rows):
+        picked = [row for row in rows if row[key] == value]
+        gains = {c: sum(row[c] for row in picked) / len(picked) for c in columns if c.endswith("_gain")}
+        found.append({"image": "mean", key: value, **gains})
+    return found
+
+
 def write_table(
     folder: Path, name: str, title: str, about: Mapping[str, str],
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]],
@@ -75,7 +85,7 @@ def write_table(
 
     rows: values by column; a column that a row lacks, or None, is an empty cell.
 
-    Returns the three paths. Raises OSError if they cannot be written.
+    Returns the three paths. Raises OSError or OutputError if they cannot be written.
     """
     cells = [[_cell(column, row.get(column)) for column in columns] for row in rows]
     table = io.StringIO()
@@ -90,7 +100,10 @@ def write_table(
         ".md": "\n".join(lines) + "\n",
         ".json": json.dumps({"title": title, **about}, indent=2) + "\n",
     }
-    return [_write(folder / f"{name}{suffix}", text) for suffix, text in texts.items()]
+    paths = {folder / f"{name}{suffix}": text for suffix, text in texts.items()}
+    for path, text in paths.items():
+        replace_file(path, text.encode())
+    return list(paths)
 
 
 def _cell(column: str, value: Any) -> str:
@@ -106,20 +119,6 @@ def _cell(column: str, value: Any) -> str:
 
 def _rule(column: str) -> str:
     return "---" if column in ("material", "image") else "---:"
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write through a temporary file, so that a table is never half there."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
 
 
 def _cpu_model() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_run import endings, pick
+from bench_run import data_option, endings, pick, results_option
 from bench_table import describe_run, typed_command, write_table
 
 __all__ = ["times"]
@@ -61,10 +61,8 @@ JOBS = (
 @click.option("--case", "names", metavar="NAME", multiple=True,
               help="Only this case, such as 'fit 1024x1024 normal'; may be given many times.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each process.  [default: all cores]")
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where the table goes.  [default: benchmarks/results]")
+@data_option()
+@results_option("the table goes")
 @click.pass_context
 def times(
     context: click.Context, against: Path, label: str | None, runs: int, names: tuple[str, ...], threads: int | None,

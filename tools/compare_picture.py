@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
 from bench_cases import Case, quick_cases  # noqa: E402
-from bench_run import choose_cases, endings  # noqa: E402
+from bench_run import choose_cases, data_option, effort_option, endings, results_option  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
@@ -72,11 +72,9 @@ class Row:
 @click.command()
 @click.argument("pictures", metavar="[NAME=]MATERIAL...", nargs=-1)
 @click.option("--bpp", type=float, default=1.0, show_default=True, help="Bits a texel at least; the next mix decides.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data",
-              help="Folder of materials.  [default: ../shared/data beside the checkout]")
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "benchmarks" / "results",
-              help="Where pictures go, as compare-NAME.png.  [default: benchmarks/results]")
+@effort_option
+@data_option()
+@results_option("pictures go, as compare-NAME.png")
 @click.pass_context
 def main(
     context: click.Context, pictures: tuple[str, ...], bpp: float, effort: str, data: Path, results: Path
@@ -115,13 +113,13 @@ def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
     """The picture: a column for the original and each way, a row and its differences for each thing to look at."""
     *ways, corner = kept
     rows = _rows(material, ways)
-    lines = _wrapped(_recipe(corner), _font(12), 3 * CELL + 2 * GAP)
+    lines = _wrapped(recipe(corner), _font(12), 3 * CELL + 2 * GAP)
     height = MARGIN + HEAD + len(rows) * (TITLE + 2 * CELL + GAP + BETWEEN) + LINE * len(lines) + MARGIN
     sheet = Image.new("RGB", (2 * MARGIN + 3 * CELL + 2 * GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     columns = [MARGIN + i * (CELL + GAP) for i in range(3)]
 
-    pen.text((MARGIN, MARGIN), _verdict(material, ways), INK, _font(20))
+    pen.text((MARGIN, MARGIN), verdict(material, ways), INK, _font(20))
     texels = material.width * material.height
     raw = 8 * sum(c.constant is None for c in material.channels)
     heads: list[tuple[str, str, float | None]] = [("original", f"{raw} bits a texel", None)]
@@ -139,7 +137,7 @@ def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
             _figure(pen, (x, top + 1), text)
         top += TITLE
         differences = [np.abs(p - row.pictures[0]).max(axis=2) for p in row.pictures[1:]]
-        gain = _gain(differences)
+        gain = gain_of(differences)
         for x, picture in zip(columns, row.pictures, strict=True):
             sheet.paste(_enlarged(np.rint(picture * 255).astype(np.uint8)), (x, top))
         top += CELL + GAP
@@ -162,18 +160,19 @@ def _rows(material: Material, ways: Sequence[Way]) -> list[Row]:
     if is_lit(channels):
         lit = [render_plane_views(s, channels, material.normal_convention, VIEWS[:1])[0] for s in stacks]
         looks.append(("all maps, lit by daylight", lit))
-    part = _part(material.pixels)
+    part = part_of_most_edges(material.pixels)
     return [Row(title, [p[part] for p in pictures], [metrics.psnr(p, pictures[0]) for p in pictures[1:]])
             for title, pictures in looks]  # fmt: skip
 
 
-def _verdict(material: Material, ways: Sequence[Way]) -> str:
+def verdict(material: Material, ways: Sequence[Way]) -> str:
+    """Who is closer to the crop, for the head of the picture."""
     ours, theirs = (np.inf if way.quality.psnr is None else way.quality.psnr for way in ways)
     ahead, gain = ("gstex", ours - theirs) if ours >= theirs else ("ASTC", theirs - ours)
     return f"{material.name}: {ahead} is closer, by {gain:.1f} dB over all {len(material.channels)} channels"
 
 
-def _recipe(corner: Option) -> str:
+def recipe(corner: Option) -> str:
     """What the mix is made of, and how to read the figures."""
     parts = []
     for stored in corner.choice.values():
@@ -207,7 +206,7 @@ def _explain(sheet: Image.Image, at: tuple[int, int], gain: int) -> None:
     pen.text((x + 160 - pen.textlength(label, _font(12)), y + 128), label, FAINT, _font(12))
 
 
-def _part(stack: np.ndarray) -> tuple[slice, slice]:
+def part_of_most_edges(stack: np.ndarray) -> tuple[slice, slice]:
     """The part that is shown: of all on a grid, the one where a stack [H, W, C] has the most edges."""
     edges = np.abs(np.gradient(stack, axis=(0, 1))).sum(axis=(0, 3))
     rows, columns = (range(0, max(n - SHOWN, 0) + 1, STEP) for n in stack.shape[:2])
@@ -226,7 +225,7 @@ def _ramp(values: np.ndarray) -> np.ndarray:
     return np.rint(np.stack([np.interp(steps, range(len(RAMP)), c) for c in colors.T], axis=-1)).astype(np.uint8)
 
 
-def _gain(differences: Sequence[np.ndarray]) -> int:
+def gain_of(differences: Sequence[np.ndarray]) -> int:
     """The largest gain that leaves 98 % of all differences in range."""
     high = max(float(np.quantile(d, 0.98)) for d in differences)
     return max((g for g in GAINS if g * high <= 1), default=1)

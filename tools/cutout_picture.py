@@ -20,8 +20,8 @@ sys.path.append(str(ROOT))
 import gstex  # noqa: E402
 from gstex.decode import PictureLevels, sample_at  # noqa: E402
 from gstex.material import load_material  # noqa: E402
+from gstex.material.images import write_picture  # noqa: E402
 from gstex.material.mips import make_mips  # noqa: E402
-from gstex.picture import write_picture  # noqa: E402
 from gstex.srgb import linear_to_srgb, srgb_to_linear  # noqa: E402
 
 GROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.0, 1.0))

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from contact_sheet import contact_sheet
+
 import gstex
 from gstex.material import load_material
-from gstex.picture import contact_sheet, write_picture
+from gstex.material.images import write_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"

@@ -34,9 +34,9 @@ from gpu_parts import PARTS, Context
 from gstex.cuda import CupyDevice, open_device
 from gstex.errors import DeviceError
 
-__all__ = ["check", "check_all", "machine", "run_alone", "table"]
+__all__ = ["check", "check_all", "machine", "result_file", "run_alone", "run_here", "run_part", "table"]
 
-_RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 _SECONDS = 450.0
 _DISTRIBUTIONS = ("numpy", "torch")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
@@ -64,14 +64,14 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
         sys.exit(1)
     if part is not None:
         assert folder is not None
-        _run_here(part, Context(device, folder, time.monotonic() + seconds, lambda result: None))
+        run_here(part, Context(device, folder, time.monotonic() + seconds, lambda result: None))
         return
     about = machine(device)
     slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
-    out = out or _RESULTS / f"gpu-{slug}.json"
+    out = out or RESULTS / f"gpu-{slug}.json"
     names = [name for name, part in PARTS.items() if name in only or not (only or part.hidden)]
     with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
-        found = check_all(names, seconds, partial(_run_part, Path(shared)))
+        found = check_all(names, seconds, partial(run_part, Path(shared)))
     command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
     whole = {"title": f"gstex on {device.name}", "command": command, **about, **found}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
 def run_alone(
     command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Run a command that writes the JSON of `_run_here`; what it had written counts if it crashes or hangs.
+    """Run a command that writes the JSON of `run_here`; what it had written counts if it crashes or hangs.
 
     It is told to end a little before it is stopped. environment: variables that are added.
     """
@@ -152,22 +152,24 @@ def _sweep(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
+def run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
+    """Run a part in a process of its own, which writes into the folder: what it found."""
     own = str(max(1.0, 0.93 * seconds - 3))  # to end by itself
     program = [sys.executable, str(Path(__file__).resolve())]
     command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
     more = {} if PARTS[name].phase is None else {"GSTEX_THREADS": str(threads)}
-    return run_alone(command, seconds, _result_file(folder, name), more)
+    return run_alone(command, seconds, result_file(folder, name), more)
 
 
-def _result_file(folder: Path, name: str) -> Path:
+def result_file(folder: Path, name: str) -> Path:
+    """Where a part writes what it finds."""
     return folder / f"{name.replace(' ', '-')}.json"
 
 
-def _run_here(name: str, context: Context) -> None:
+def run_here(name: str, context: Context) -> None:
     """Run a part in this process and write what it finds, step by step, into the shared folder."""
-    file, kept = _result_file(context.folder, name), {}
+    file, kept = result_file(context.folder, name), {}
 
     def write(**found: Any) -> None:
         beside = file.with_suffix(".new")

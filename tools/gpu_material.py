@@ -15,13 +15,13 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-__all__ = ["draw", "write_material"]
+__all__ = ["draw", "stacks", "write_material"]
 
 _TILE = 256
 
 
 @cache
-def _stacks() -> list[NDArray[np.uint8]]:
+def stacks() -> list[NDArray[np.uint8]]:
     """uint8 [256, 256, 9] each: colour, normal, then occlusion, roughness and what the material has besides."""
     steel, bricks = make_samples.rusted_steel(), make_samples.weathered_bricks()
     names = ("albedo", "normal", "ao", "roughness")
@@ -36,7 +36,7 @@ def draw(size: int) -> dict[str, NDArray[np.uint8]]:
     rng, count = np.random.default_rng(7), -(-size // _TILE)
     rows = []
     for row in range(count):
-        tiles = [_stacks()[(row + column) % 2] for column in range(count)]
+        tiles = [stacks()[(row + column) % 2] for column in range(count)]
         rows.append(np.concatenate([np.roll(tile, rng.integers(0, _TILE, 2), (0, 1)) for tile in tiles], axis=1))
     whole = np.concatenate(rows)[:size, :size]
     names = ("basecolor", "normal", "orm")

@@ -31,12 +31,12 @@ from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import surfaceless
 from gstex.material import Material, load_material
 
-__all__ = ["LARGE", "PARTS", "Context", "Part", "Sizes"]
+__all__ = ["PARTS", "Context", "Part", "Sizes"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _GOLDEN = _ROOT / "tests" / "data"
-_NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
-_GRACE = 8.0  # seconds for an interrupted command to end
+NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
+GRACE = 8.0  # seconds for an interrupted command to end
 _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
 
@@ -56,9 +56,6 @@ class Sizes:
     turns: int = 4096
     threads: int = 1 << 18
     least: float = 0.2
-
-
-LARGE = Sizes()
 
 
 @dataclass
@@ -132,8 +129,8 @@ def tests_of_fit(context: Context) -> dict[str, Any]:
 
 def tests_of_shaders(context: Context) -> dict[str, Any]:
     """The GLSL decoder's tests on the GPU, if its driver has OpenGL without a window (EGL)."""
-    if _NVIDIA_EGL.exists():  # or Mesa may come first, which draws on the CPU
-        os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(_NVIDIA_EGL))
+    if NVIDIA_EGL.exists():  # or Mesa may come first, which draws on the CPU
+        os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(NVIDIA_EGL))
     try:
         with surfaceless() as opened:
             found = {"renderer": opened.renderer, "version": "{}.{}".format(*opened.version)}
@@ -283,7 +280,7 @@ def fits(context: Context) -> dict[str, Any]:
         if known is not None and known * work > context.left:
             row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
         else:
-            row.update(_timed_fit(context, size, effort))
+            row.update(timed_fit(context, size, effort))
             known = row["seconds"] / work
         result["rows"].append(row)
         context.keep(result)
@@ -297,7 +294,8 @@ def _first_fit(context: Context, device: str) -> float:
     return time.monotonic() - started
 
 
-def _timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
+def timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
+    """Compress the mosaic at a size: how long it took, and how good it is."""
     material = _material(context, size)
     begun: dict[str, float] = {}
 
@@ -361,7 +359,7 @@ def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]
         except subprocess.TimeoutExpired as error:
             child.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                child.wait(_GRACE)
+                child.wait(GRACE)
             child.kill()
             child.wait()
             raise RuntimeError(f"not done after {error.timeout:.0f} s") from error

@@ -17,7 +17,7 @@ from gstex.cuda import Device, GpuTexture
 __all__ = ["decode_times", "roofs", "sample_times", "seconds_of"]
 
 _REPEATS = 3
-_CHAINS = 8  # measure.cu
+CHAINS = 8  # measure.cu
 # A Gaussian at a texel takes these operations of the FMA pipe and one more for every channel that varies:
 # docs/design-notes/0005-gpu.md.
 _FMAS_A_GAUSSIAN = 6.5
@@ -63,7 +63,7 @@ def roofs(device: Device, *, copied: int, turns: int, threads: int, least: float
 
     return {
         "copy_gb_s": 2 * 16 * count / seconds_of(device, copy_all, least=least) / 1e9,
-        "fma_tflops": 2 * _CHAINS * turns * threads / seconds_of(device, compute_all, least=least) / 1e12,
+        "fma_tflops": 2 * CHAINS * turns * threads / seconds_of(device, compute_all, least=least) / 1e12,
     }
 
 

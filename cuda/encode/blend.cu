@@ -88,10 +88,10 @@ static __device__ __forceinline__ void backward_tile(const FitScene &scene, cons
 
 // Squared error and its gradients.
 //
-// target, importance: pictures [H, W, C]; the loss is the sum of importance (value - target)^2 at the points.
+// target: a picture [H, W, C]; the loss is the sum of importance (value - target)^2 at the points.
 // entry_sums: see above. tile_loss: [T].
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
-fit_step(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int repeat, float *entry_sums,
+fit_step(FIT_SCENE_PARAMETERS, const float *target, FIT_IMPORTANCE_PARAMETERS, int repeat, float *entry_sums,
          float *tile_loss) {
     __shared__ float4 memory[FIT_WARPS][WARP_QUADS];
     const FitScene scene = FIT_SCENE;
@@ -106,7 +106,7 @@ fit_step(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int
         const FitCorners corners = fit_corners(column, row, jitter, width, height, repeat);
         float wanted[FIT_CHANNELS], counts[FIT_CHANNELS];
         fit_sample(target, corners, wanted);
-        fit_sample(importance, corners, counts);
+        fit_sample_importance(FIT_IMPORTANCE, corners, counts);
         const float inside = column < width && row < height ? 1.0f : 0.0f;
 #pragma unroll
         for (int c = 0; c < FIT_CHANNELS; ++c) {

@@ -118,17 +118,3 @@ extern "C" __global__ void fit_round_features(const float *features, const unsig
         rounded[g * CHANNELS + c] = __fadd_rn(lo[c], __fmul_rn(float(code + sum), step[c]));
     }
 }
-
-// The features [N, V] that codes [N, V] and entries [N, P] stand for; a thread a Gaussian.
-extern "C" __global__ void fit_decode_features(const unsigned *codes, const unsigned *entries, const float *lo,
-                                               const float *step, const unsigned char *bytes, const int *first,
-                                               int palettes, int count, float *features) {
-    const int g = blockIdx.x * blockDim.x + threadIdx.x;
-    if (g >= count) return;
-#pragma unroll
-    for (int c = 0; c < CHANNELS; ++c) {
-        unsigned sum = codes[g * CHANNELS + c];
-        for (int p = 0; p < palettes; ++p) sum += bytes[(first[p] + int(entries[g * palettes + p])) * CHANNELS + c];
-        features[g * CHANNELS + c] = __fadd_rn(lo[c], __fmul_rn(float(sum), step[c]));
-    }
-}

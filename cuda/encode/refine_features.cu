@@ -4,10 +4,10 @@
 // works out its gradient anew from how far its neighbours have moved since `base`, so nothing is added up by several
 // threads and the result is the same every time.
 //
-// N Gaussians, C = CHANNELS, P palettes, G groups of channels whose importance differs by a factor. row: [N + 1], column:
-// [pairs], the neighbours of every Gaussian in CSR form, sorted, itself among them. value: [G, pairs], A of the first
-// channel of a group. group: [C]. factor: [C], what a channel counts by the first one of its group. gradient: [N, C],
-// dE / d feature at `base` by the factor of the channel. base, whole: [N, C], features in steps. step: [C].
+// N Gaussians, C = CHANNELS, P palettes, G planes of importance. row: [N + 1], column:
+// [pairs], the neighbours of every Gaussian in CSR form, sorted, itself among them. value: [G, pairs], A of a
+// plane. plane: [C], which one a channel has, and weight: [C], what it counts there. gradient: [N, C], dE / d feature at
+// `base` by the weight of the channel. base, whole: [N, C], features in steps. step: [C].
 
 #include "encode/points.cuh"
 
@@ -31,15 +31,15 @@ fit_share_weights(FIT_SAMPLES_PARAMETERS, const float *total, int first_tile, in
 
 // Adds what the tiles of fit_share_weights give to A and to the gradient. A warp a Gaussian.
 //
-// by_start: [N + 1], by_gaussian: [E], the entries of a Gaussian, tile by tile. tile_of: [E]. firsts: [groups], the
-// first channel of a group. target, importance, out: [T, C, 64].
+// by_start: [N + 1], by_gaussian: [E], the entries of a Gaussian, tile by tile. tile_of: [E]. target, out: [T, C, 64].
+// importance: [T, planes, 64].
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
 fit_add_products(const int *start, const int *gaussian, const signed char *image, const int *by_start,
                  const long long *by_gaussian, const int *tile_of, const float *weight, int first_entry,
-                 int last_entry, const float *target, const float *importance, const float *out, const int *firsts,
-                 int groups, const int *row, const int *column, long long pairs, int count, double *value,
+                 int last_entry, const float *target, const float *importance, int planes, const int *plane,
+                 const float *out, const int *row, const int *column, long long pairs, int count, double *value,
                  double *gradient) {
-    __shared__ float memory[FIT_WARPS][FIT_CHANNELS][FIT_POINTS]; // weights times importance, of a group
+    __shared__ float memory[FIT_WARPS][FIT_CHANNELS][FIT_POINTS]; // weights times importance, of a plane
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = blockIdx.x * FIT_WARPS + warp;
     if (g >= count) return;
     float(*mine)[FIT_POINTS] = memory[warp];
@@ -56,14 +56,15 @@ fit_add_products(const int *start, const int *gaussian, const signed char *image
         const int entry = int(by_gaussian[at]), tile = tile_of[entry], first = start[tile], last = start[tile + 1];
         const float *own = weight + (long long)(entry - first_entry) * FIT_POINTS;
         const long long points = (long long)tile * FIT_CHANNELS * FIT_POINTS;
+        const float *counts = importance + (long long)tile * planes * FIT_POINTS;
         __syncwarp(); // the tile before has been read
         for (int k = lane; k < FIT_POINTS; k += 32) {
 #pragma unroll
             for (int c = 0; c < FIT_CHANNELS; ++c) {
                 const long long i = points + c * FIT_POINTS + k;
-                slope[c] += double(2.0f * importance[i] * (out[i] - target[i]) * own[k]);
+                slope[c] += double(2.0f * counts[plane[c] * FIT_POINTS + k] * (out[i] - target[i]) * own[k]);
             }
-            for (int n = 0; n < groups; ++n) mine[n][k] = own[k] * importance[points + firsts[n] * FIT_POINTS + k];
+            for (int n = 0; n < planes; ++n) mine[n][k] = own[k] * counts[n * FIT_POINTS + k];
         }
         __syncwarp();
         for (int from = first; from < last; from += 32) {
@@ -79,7 +80,7 @@ fit_add_products(const int *start, const int *gaussian, const signed char *image
                     const float4 four = theirs[q];
 #pragma unroll
                     for (int n = 0; n < FIT_CHANNELS; ++n) {
-                        if (n >= groups) continue;
+                        if (n >= planes) continue;
                         const float *with = mine[n] + 4 * q;
                         sum[n] += four.x * with[0] + four.y * with[1] + four.z * with[2] + four.w * with[3];
                     }
@@ -91,7 +92,7 @@ fit_add_products(const int *start, const int *gaussian, const signed char *image
                 if (other < last && (!in_turn || lane == turn)) {
 #pragma unroll
                     for (int n = 0; n < FIT_CHANNELS; ++n)
-                        if (n < groups) value[n * pairs + slot] += double(sum[n]);
+                        if (n < planes) value[n * pairs + slot] += double(sum[n]);
                 }
                 __syncwarp();
             }
@@ -106,7 +107,7 @@ fit_add_products(const int *start, const int *gaussian, const signed char *image
 
 // What the neighbours' moves since `base` add to the gradient of a Gaussian by its steps; in all lanes of a warp.
 static __device__ __forceinline__ void moved_gradient(int g, int lane, const int *row, const int *column,
-                                                      const double *value, long long pairs, const int *group,
+                                                      const double *value, long long pairs, const int *plane,
                                                       const int *base, const int *whole,
                                                       double (&sums)[FIT_CHANNELS]) {
 #pragma unroll
@@ -116,7 +117,7 @@ static __device__ __forceinline__ void moved_gradient(int g, int lane, const int
 #pragma unroll
         for (int c = 0; c < FIT_CHANNELS; ++c) {
             const int moved = whole[other + c] - base[other + c];
-            if (moved) sums[c] += value[group[c] * pairs + i] * double(moved);
+            if (moved) sums[c] += value[plane[c] * pairs + i] * double(moved);
         }
     }
 #pragma unroll
@@ -125,12 +126,12 @@ static __device__ __forceinline__ void moved_gradient(int g, int lane, const int
 
 // The gradient at `whole`; then `base` is to become `whole`. A warp a Gaussian.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
-fit_follow_gradient(const int *row, const int *column, const double *value, long long pairs, const int *group,
+fit_follow_gradient(const int *row, const int *column, const double *value, long long pairs, const int *plane,
                     const double *step, const int *base, const int *whole, int count, double *gradient) {
     const int g = blockIdx.x * FIT_WARPS + threadIdx.x / 32, lane = threadIdx.x & 31;
     if (g >= count) return;
     double sums[FIT_CHANNELS];
-    moved_gradient(g, lane, row, column, value, pairs, group, base, whole, sums);
+    moved_gradient(g, lane, row, column, value, pairs, plane, base, whole, sums);
 #pragma unroll
     for (int c = 0; c < FIT_CHANNELS; ++c)
         if (lane == 0) gradient[g * FIT_CHANNELS + c] += sums[c] * step[c];
@@ -191,7 +192,7 @@ static __device__ __forceinline__ void choose(const Stored &stored, int lane, co
 // batch: [members]. entries: [N, P], codes: [N, C]. moved: [1], channels that changed. A warp a member.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
 fit_sweep_features(const int *batch, int members, const int *row, const int *column, const double *value,
-                   long long pairs, const int *group, const double *step, const double *factor, const double *gradient,
+                   long long pairs, const int *plane, const double *step, const float *weight, const double *gradient,
                    const int *base, const unsigned char *bytes, const int *first, const int *last, int palettes, unsigned *entries,
                    unsigned *codes, int *whole, int *moved) {
     const int member = blockIdx.x * FIT_WARPS + threadIdx.x / 32, lane = threadIdx.x & 31;
@@ -199,7 +200,7 @@ fit_sweep_features(const int *batch, int members, const int *row, const int *col
     const int g = batch[member];
     const Stored stored{bytes, first, last, palettes};
     double sums[FIT_CHANNELS];
-    moved_gradient(g, lane, row, column, value, pairs, group, base, whole, sums);
+    moved_gradient(g, lane, row, column, value, pairs, plane, base, whole, sums);
     const int own = fit_lower_bound(column, row[g], row[g + 1], g);
     if (own == row[g + 1]) return; // it is seen nowhere
     double wanted[FIT_CHANNELS], scale[FIT_CHANNELS];
@@ -208,12 +209,12 @@ fit_sweep_features(const int *batch, int members, const int *row, const int *col
     for (int p = 0; p < palettes; ++p) chosen[p] = int(entries[g * palettes + p]);
 #pragma unroll
     for (int c = 0; c < FIT_CHANNELS; ++c) {
-        const double curvature = value[group[c] * pairs + own], unit = step[c];
+        const double curvature = value[plane[c] * pairs + own], unit = step[c];
         wanted[c] = double(whole[g * FIT_CHANNELS + c]);
         scale[c] = 0.0;
         if (curvature > 1e-9 && unit > 0.0) {
             wanted[c] -= (gradient[g * FIT_CHANNELS + c] / unit + sums[c]) / (2.0 * curvature);
-            scale[c] = factor[c] * curvature * unit * unit;
+            scale[c] = double(weight[c]) * curvature * unit * unit;
         }
         rest[c] = float(wanted[c]);
         scale_here[c] = float(scale[c]);
@@ -245,13 +246,13 @@ fit_sweep_features(const int *batch, int members, const int *row, const int *col
 // A summed by the entries of a palette: sums [G, size, size], in units of 1 / unit. Whole numbers, so that their sum
 // does not depend on the order. entry: [N]. A warp a Gaussian.
 extern "C" __global__ void __launch_bounds__(FIT_THREADS)
-fit_sum_by_entry(const int *row, const int *column, const double *value, long long pairs, int groups,
+fit_sum_by_entry(const int *row, const int *column, const double *value, long long pairs, int planes,
                  const int *entry, int size, const double *unit, int count, unsigned long long *sums) {
     const int g = blockIdx.x * FIT_WARPS + threadIdx.x / 32;
     if (g >= count) return;
     for (int i = row[g] + int(threadIdx.x & 31); i < row[g + 1]; i += 32) {
         const long long at = (long long)entry[g] * size + entry[column[i]];
-        for (int n = 0; n < groups; ++n)
+        for (int n = 0; n < planes; ++n)
             atomicAdd(sums + (long long)n * size * size + at,
                       (unsigned long long)(value[n * pairs + i] * unit[0] + 0.5));
     }
@@ -282,15 +283,15 @@ fit_entry_slopes(const double *gradient, const int *order, const int *start, dou
 // Every byte of a palette in turn takes its best value, given all others. bytes: [size, C]. sums, unit: of
 // fit_sum_by_entry. A block a channel; dynamic shared memory: double [size].
 extern "C" __global__ void fit_move_bytes(const unsigned long long *sums, const double *unit, const double *slopes,
-                                          const int *group, const double *step, int size, unsigned char *bytes) {
+                                          const int *plane, const double *step, int size, unsigned char *bytes) {
     extern __shared__ double slope[];
     const int c = blockIdx.x;
     if (step[c] == 0.0) return;
-    const unsigned long long *of_group = sums + (long long)group[c] * size * size;
+    const unsigned long long *of_plane = sums + (long long)plane[c] * size * size;
     for (int k = threadIdx.x; k < size; k += blockDim.x) slope[k] = slopes[k * FIT_CHANNELS + c];
     for (int k = 0; k < size; ++k) {
         __syncthreads(); // the slope of k is up to date
-        const double curvature = double(of_group[(long long)k * size + k]) / unit[0];
+        const double curvature = double(of_plane[(long long)k * size + k]) / unit[0];
         const int old = bytes[k * FIT_CHANNELS + c];
         double best = double(old);
         if (curvature > 1e-9) best += rint(-slope[k] / (2.0 * curvature * step[c]));
@@ -299,7 +300,7 @@ extern "C" __global__ void fit_move_bytes(const unsigned long long *sums, const 
         if (now == old) continue;
         const double moved = 2.0 * double(now - old) * step[c] / unit[0];
         for (int l = threadIdx.x; l < size; l += blockDim.x)
-            slope[l] += moved * double(of_group[(long long)k * size + l]);
+            slope[l] += moved * double(of_plane[(long long)k * size + l]);
         if (threadIdx.x == 0) bytes[k * FIT_CHANNELS + c] = (unsigned char)now;
     }
 }

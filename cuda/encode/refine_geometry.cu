@@ -82,13 +82,13 @@ static __device__ __forceinline__ float weight_of(const float *derived, const Pl
 //
 // batch: one a block of THREADS. by_start, by_gaussian: entries of a Gaussian, tile by tile. tile_of: [E].
 // moves: [MOVES, 6]. scale: [V, 2] and filter: [V] of views. placement, levels, amplitude_*, tan_22_5: see encode/quantisation.cu.
-// least: no move makes a log sigma smaller than that. target, importance: [T, C, 64]. features: [N, C]. codes: [N, 6];
+// least: no move makes a log sigma smaller than that. target: [T, C, 64]. importance: [T, planes, 64]. features: [N, C]. codes: [N, 6];
 // total [T, 64] and out [T, C, 64] follow.
 extern "C" __global__ void __launch_bounds__(THREADS)
 fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, const long long *by_gaussian,
                const int *tile_of, const int *moves, int views, const float *scale, const float *filter,
                const int *placement, const double *levels, double amplitude_lo, double amplitude_step, double tan_22_5,
-               double least, const float *target, const float *importance, const float *features, unsigned *codes,
+               double least, const float *target, FIT_IMPORTANCE_PARAMETERS, const float *features, unsigned *codes,
                float *total, float *out) {
     __shared__ float rows[VIEWS][MOVES + 1][8]; // derived; the last is that of no move
     __shared__ int allowed[MOVES];
@@ -126,8 +126,10 @@ fit_move_codes(const int *batch, FIT_SAMPLES_PARAMETERS, const int *by_start, co
             for (int c = 0; c < FIT_CHANNELS; ++c) {
                 const long long at = ((long long)tile * FIT_CHANNELS + c) * FIT_POINTS + k;
                 const float value = out[at], apart = features[g * FIT_CHANNELS + c] - value;
-                square += importance[at] * apart * apart;
-                product += importance[at] * apart * (value - target[at]);
+                const float counts =
+                    importance[((long long)tile * planes + plane[c]) * FIT_POINTS + k] * weight[c];
+                square += counts * apart * apart;
+                product += counts * apart * (value - target[at]);
             }
             const Place here = place_of(samples, tile, entry, g, k);
             const float sum = total[(long long)tile * FIT_POINTS + k], old = weight_of(derived[MOVES], here);

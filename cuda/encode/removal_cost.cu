@@ -15,7 +15,7 @@
 // entry_sums: [E, 2], row slot[entry]: that rise, and the sum over points and channels of importance w^2.
 // error: [H, W], the squared error of a texel, summed over channels.
 extern "C" __global__ void __launch_bounds__(32 * REMOVAL_WARPS)
-fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, int repeat, float *entry_sums,
+fit_removal(FIT_SCENE_PARAMETERS, const float *target, FIT_IMPORTANCE_PARAMETERS, int repeat, float *entry_sums,
             float *error) {
     __shared__ float4 memory[REMOVAL_WARPS][WARP_QUADS];
     const FitScene scene = FIT_SCENE;
@@ -32,7 +32,7 @@ fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, 
         const FitCorners corners = fit_corners(column, row, jitter, width, height, repeat);
         float wanted[FIT_CHANNELS], counts[FIT_CHANNELS];
         fit_sample(target, corners, wanted);
-        fit_sample(importance, corners, counts);
+        fit_sample_importance(FIT_IMPORTANCE, corners, counts);
         float *point = points + (lane + 32 * t) * 4 * POINT_QUADS;
         float sum = 0.0f;
 #pragma unroll
@@ -58,7 +58,7 @@ fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, 
             for (int i = 0; i < GSTEX_TILE; ++i) {
                 const float *point = points + (j * GSTEX_TILE + i) * 4 * POINT_QUADS;
                 const float u = u0 + g.ac * float(i), v = v0 - g.bs * float(i);
-                const float weight = gstex_weight(g.amplitude, u, v) *
+                const float part = gstex_weight(g.amplitude, u, v) *
                                      (gstex_fade(g.fade_x + float(i) * g.step_x) * fade_row) * point[3 * FIT_CHANNELS];
                 float square = 0.0f, product = 0.0f, counts = 0.0f;
 #pragma unroll
@@ -68,8 +68,8 @@ fit_removal(FIT_SCENE_PARAMETERS, const float *target, const float *importance, 
                     product += counted * point[2 * FIT_CHANNELS + c];
                     counts += point[FIT_CHANNELS + c];
                 }
-                sums[0] += gstex_rise(gstex_removed(weight), square, product);
-                sums[1] += counts * weight * weight;
+                sums[0] += gstex_rise(gstex_removed(part), square, product);
+                sums[1] += counts * part * part;
             }
         }
         fit_add_parts(share, sums);

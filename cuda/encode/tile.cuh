@@ -95,10 +95,10 @@ __device__ __forceinline__ FitCorners fit_corners(int column, int row, const flo
     int x0 = fit_inside(column + whole_x, width, repeat), x1 = fit_inside(column + whole_x + 1, width, repeat);
     int y0 = fit_inside(row + whole_y, height, repeat), y1 = fit_inside(row + whole_y + 1, height, repeat);
     FitCorners corners;
-    corners.at[0] = ((long long)y0 * width + x0) * FIT_CHANNELS, corners.weight[0] = (1.0f - part_x) * (1.0f - part_y);
-    corners.at[1] = ((long long)y0 * width + x1) * FIT_CHANNELS, corners.weight[1] = part_x * (1.0f - part_y);
-    corners.at[2] = ((long long)y1 * width + x0) * FIT_CHANNELS, corners.weight[2] = (1.0f - part_x) * part_y;
-    corners.at[3] = ((long long)y1 * width + x1) * FIT_CHANNELS, corners.weight[3] = part_x * part_y;
+    corners.at[0] = (long long)y0 * width + x0, corners.weight[0] = (1.0f - part_x) * (1.0f - part_y);
+    corners.at[1] = (long long)y0 * width + x1, corners.weight[1] = part_x * (1.0f - part_y);
+    corners.at[2] = (long long)y1 * width + x0, corners.weight[2] = (1.0f - part_x) * part_y;
+    corners.at[3] = (long long)y1 * width + x1, corners.weight[3] = part_x * part_y;
     corners.between = part_x != 0.0f || part_y != 0.0f;
     return corners;
 }
@@ -128,17 +128,49 @@ template <int COUNT> __device__ __forceinline__ float4 fit_quad(const float (&va
 // A picture [H, W, C] at a point.
 __device__ __forceinline__ void fit_sample(const float *picture, const FitCorners &corners,
                                            float (&value)[FIT_CHANNELS]) {
-    fit_read(picture + corners.at[0], value);
+    fit_read(picture + corners.at[0] * FIT_CHANNELS, value);
     if (!corners.between) return; // the same for all points
 #pragma unroll
     for (int c = 0; c < FIT_CHANNELS; ++c) value[c] *= corners.weight[0];
 #pragma unroll
     for (int i = 1; i < 4; ++i) {
         float corner[FIT_CHANNELS];
-        fit_read(picture + corners.at[i], corner);
+        fit_read(picture + corners.at[i] * FIT_CHANNELS, corner);
 #pragma unroll
         for (int c = 0; c < FIT_CHANNELS; ++c) value[c] += corners.weight[i] * corner[c];
     }
+}
+
+// One of `channels` channels of a picture.
+__device__ __forceinline__ float fit_sample_one(const float *picture, const FitCorners &corners, int channel,
+                                                int channels) {
+    const float value = picture[corners.at[0] * channels + channel];
+    if (!corners.between) return value;
+    float sum = corners.weight[0] * value;
+#pragma unroll
+    for (int i = 1; i < 4; ++i) sum += corners.weight[i] * picture[corners.at[i] * channels + channel];
+    return sum;
+}
+
+// What the squared error counts: at a point the value of a plane, times weight [C]. planes: a picture of `count`
+// channels. plane: [C], which one a channel has.
+struct FitImportance {
+    const float *planes;
+    int count;
+    const int *plane;
+    const float *weight;
+};
+
+#define FIT_IMPORTANCE_PARAMETERS const float *importance, int planes, const int *plane, const float *weight
+#define FIT_IMPORTANCE                                                                                                 \
+    FitImportance { importance, planes, plane, weight }
+
+__device__ __forceinline__ void fit_sample_importance(const FitImportance &importance, const FitCorners &corners,
+                                                      float (&value)[FIT_CHANNELS]) {
+#pragma unroll
+    for (int c = 0; c < FIT_CHANNELS; ++c)
+        value[c] = fit_sample_one(importance.planes, corners, importance.plane[c], importance.count) *
+                   importance.weight[c];
 }
 
 // ---- Gaussians -----------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def view(file: Path | None, reference: Path | None, screenshot: Path | None, siz
 def _take_screenshot(
     file: Path, reference: Path | None, output: Path, size: tuple[int, int], as_json: bool, options: dict[str, Any]
 ) -> None:
-    from gstex.picture import write_picture
+    from gstex.material.images import write_picture
     from gstex.view.document import open_document
 
     check_output_file(output, file)

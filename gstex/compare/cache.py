@@ -5,9 +5,10 @@ Whatever is wrong with the cache, its folder or an entry, costs time and nothing
 
 import contextlib
 import os
-import sys
 import tempfile
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 __all__ = ["Cache", "default_folder"]
 
@@ -17,15 +18,7 @@ _LIMIT_BYTES = 2 << 30
 def default_folder() -> Path:
     """$GSTEX_CACHE, or 'gstex' in the folder that the system keeps for such files."""
     given = os.environ.get("GSTEX_CACHE")
-    if given:
-        return Path(given)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "gstex"
+    return Path(given) if given else user_cache_path("gstex", appauthor=False, opinion=False)
 
 
 class Cache:

@@ -108,10 +108,10 @@ def choose_codecs(names: Sequence[str]) -> tuple[list[Codec], list[str]]:
                              + ", ".join(n for n in CODECS if n.startswith("astc")))  # fmt: skip
     wanted = dict.fromkeys(part for name in names for part in _GROUPS[name])
     chosen = [codec for codec in CODECS.values() if codec.name in wanted]
-    if chosen and not _has("texture2ddecoder"):
+    if chosen and not is_installed("texture2ddecoder"):
         raise ExtraError(f"comparing with block codecs needs texture2ddecoder: {_INSTALL}")
-    missing = dict.fromkeys(p for codec in chosen for p in codec.encoders if not _has(p))
-    usable = [codec for codec in chosen if not codec.encoders or any(_has(p) for p in codec.encoders)]
+    missing = dict.fromkeys(p for codec in chosen for p in codec.encoders if not is_installed(p))
+    usable = [codec for codec in chosen if not codec.encoders or any(is_installed(p) for p in codec.encoders)]
     lost = [codec for codec in chosen if codec not in usable]
     notes = []
     for package in missing:
@@ -174,7 +174,7 @@ def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) ->
 
 def versions(codec: Codec) -> dict[str, str]:
     """Versions of the packages that decide the codec's bytes, for the key of a cache; '1' counts our own search."""
-    found = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if _has(name)}
+    found = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if is_installed(name)}
     return found | ({"bc4": "1"} if codec.name in ("bc3", "bc4", "bc5") else {})
 
 
@@ -186,7 +186,8 @@ def _load(name: str) -> ModuleType | None:
         return None
 
 
-def _has(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Whether a package of encoders or decoders, by the name of its module, can be used."""
     return _load(name) is not None
 
 
@@ -227,11 +228,11 @@ def _encode_bc7(rgba: np.ndarray) -> bytes:
     """Per block the better of two encoders: each finds what the other misses."""
     height, width = rgba.shape[:2]
     tries = []
-    if _has("ispc_texcomp"):
+    if is_installed("ispc_texcomp"):
         ispc = _module("ispc_texcomp")
         settings = ispc.BC7EncSettings.from_profile("slow" if (rgba[:, :, 3] == 255).all() else "alpha_slow")
         tries.append(ispc.compress_blocks_bc7(ispc.RGBASurface(rgba.tobytes(), width, height), settings))
-    if _has("etcpak"):
+    if is_installed("etcpak"):
         etcpak = _module("etcpak")
         settings = etcpak.BC7CompressBlockParams()
         settings.init_linear_weights()  # perceptual by default, 0.4-1.1 dB worse

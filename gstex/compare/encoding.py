@@ -18,7 +18,7 @@ __all__ = ["Job", "encode_all", "unzip", "zip_bytes"]
 
 _ZSTD_LEVEL = 19
 # Below this many values of 8 bits the encoders are done before processes have started.
-_SMALL_WORK = 1 << 19
+SMALL_WORK = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def encode_all(
         progress(len(results), total)
     # Large images first, so that no process ends long after the others.
     order = sorted(waiting.values(), key=lambda job: -job.image.size)
-    if sum(job.image.size for job in order) < _SMALL_WORK:
+    if sum(job.image.size for job in order) < SMALL_WORK:
         processes = 1
     for number, data in run_all(Job.run, order, processes=processes):
         results[order[number].key] = data

@@ -13,7 +13,7 @@ from gstex.material import Material
 __all__ = ["Task", "measure_errors", "measure_qualities"]
 
 # Below this many texels in all, measuring is done before processes have started.
-_SMALL_WORK = 1 << 21
+SMALL_WORK = 1 << 21
 
 _material: Material | None = None  # of this process
 
@@ -46,12 +46,13 @@ def measure_qualities(
 
 
 def _run(function, items, material: Material, processes: int | None):
-    if len(items) * material.width * material.height < _SMALL_WORK:
+    if len(items) * material.width * material.height < SMALL_WORK:
         processes = 1
-    return run_all(function, items, processes=processes, setup=_take, given=(material,))
+    return run_all(function, items, processes=processes, setup=take_material, given=(material,))
 
 
-def _take(material: Material) -> None:
+def take_material(material: Material) -> None:
+    """Keep the material for all that this process will measure: the setup of its kind of jobs."""
     global _material
     _material = material
 

@@ -1,4 +1,4 @@
-"""Whole mips, and points of one mip, from the words of a GPU section.
+"""Whole mips and parts of them, from the words of a GPU section.
 
 The decoder in C (gstex/native/gstex.h) does the work; it is docs/format.md, "Decoding a position", line by line, and
 the model for every other decoder. Words are proven again with every call, so that no words can do harm; who decodes
@@ -11,7 +11,7 @@ from gstex.errors import LimitError
 from gstex.format import MaterialTable, mip_size, validate
 from gstex.limits import MOST_TEXELS
 
-__all__ = ["check_texels", "count_candidates", "decode_mip", "decode_texels", "sample_mip", "shape"]
+__all__ = ["check_texels", "count_candidates", "decode_texels", "shape"]
 
 
 def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:
@@ -70,22 +70,6 @@ def count_candidates(source: np.ndarray | MaterialTable, mip: int = 0) -> np.nda
     table = _table_of(source)
     out = np.empty((mip_size(table.header.height, mip), mip_size(table.header.width, mip)), np.int32)
     table.section.count_candidates(mip, out)
-    return out
-
-
-def decode_mip(source: np.ndarray | MaterialTable, mip: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`decode_texels` and `count_candidates` of a whole mip."""
-    table = _table_of(source)
-    return decode_texels(table, mip), count_candidates(table, mip)
-
-
-def sample_mip(source: np.ndarray | MaterialTable, uv: np.ndarray, mip: int = 0) -> np.ndarray:
-    """Evaluate a mip directly at uv [M, 2] (0..1 across the texture, v down) -> float32 [M, C]."""
-    table = _table_of(source)
-    points = np.ascontiguousarray(uv, np.float64)
-    out = np.empty((len(points), len(table.header.channel_bits)), np.float32)
-    lod = np.full(len(points), mip, np.float64)
-    table.section.sample(points, lod, None, bilinear=False, max_taps=1, out=out)
     return out
 
 

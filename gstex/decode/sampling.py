@@ -17,7 +17,7 @@ from gstex.native import _core
 
 __all__ = ["MAX_TAPS", "FileLevels", "Levels", "PictureLevels", "footprints", "sample_at", "sample_grid"]
 
-_POINTS_AT_ONCE = 1 << 16
+POINTS_AT_ONCE = 1 << 16
 
 
 class Levels(Protocol):
@@ -129,7 +129,7 @@ def sample_grid(levels: Levels, width: int, height: int, *, max_texels: int | No
     check_texels(count, f"{width}x{height} in {levels.channels} channels", max_texels)
     out = np.empty((height, width, levels.channels), np.float32)
     u = (np.arange(width) + 0.5) / width
-    rows = max(1, _POINTS_AT_ONCE // width)
+    rows = max(1, POINTS_AT_ONCE // width)
     for first in range(0, height, rows):
         v = (np.arange(first, min(first + rows, height)) + 0.5) / height
         uv = np.stack(np.meshgrid(u, v), axis=2).reshape(-1, 2)  # [rows * width, 2]

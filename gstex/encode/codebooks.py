@@ -92,7 +92,7 @@ def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry
     share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored.
     """
     engine, features = trainer.engine, trainer.parameters.features
-    scale = np.sqrt(trainer.channel_weight).astype(np.float32)
+    scale = np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
     scaled = features * engine.array(scale)
     found: list[tuple[float, Coding]] = []
     for _ in range(TRIES):

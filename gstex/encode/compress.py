@@ -15,7 +15,7 @@ from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.mip_chain import TEXELS_SHARE, Mip, fit_chain
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.packing import pack_mips
-from gstex.encode.problem import BudgetTooSmall, Result, Task
+from gstex.encode.problem import BudgetTooSmall, Result, Target, Task, planes_of
 from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.small import as_texels, suits_texels
@@ -149,8 +149,9 @@ def compress(
     if matters:
         if np.ptp(matters.values):
             settings = replace(settings, grid=False)  # as fine everywhere, so nothing would go where the map is white
-        weights = matters.weights([task.image.shape[:2] for task in tasks], repeat=repeat)
-        tasks = [replace(t, importance=t.importance * w) for t, w in zip(tasks, weights, strict=True)]
+        weights = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
+        targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, weights, strict=True)]
+        tasks = [replace(task, target=target) for task, target in zip(tasks, targets, strict=True)]
     how = {"sharing": _sharing(material), "seed": seed, "progress": report_step}
     if varying and preset and loss != "restore" and suits_texels(tasks):
         fitted, gpu = list(as_texels(tasks)), None
@@ -258,9 +259,11 @@ def _fit(
 
 def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
     """The map to use for the stack that a task fits."""
+    target = task.target
     if isinstance(source, str) and source == AUTO:
-        return Importance(AUTO, estimate_saliency(task.image, task.importance, repeat=task.repeat))
-    return load_importance(source, *task.image.shape[:2], repeat=task.repeat)
+        weight = np.ones(target.channels) if task.weight is None else task.weight
+        return Importance(AUTO, estimate_saliency(target.image, target.weighted(weight), repeat=task.repeat))
+    return load_importance(source, *target.image.shape[:2], repeat=task.repeat)
 
 
 def measure(
@@ -351,10 +354,13 @@ def tasks_of(
     pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
     lows = np.min([pixels.min(axis=(0, 1)) for pixels, _ in pictures], axis=0)
     highs = np.max([pixels.max(axis=(0, 1)) for pixels, _ in pictures], axis=0)
+    plane, firsts = planes_of([weights[:, :, varying] for _, weights in pictures])
+    firsts = [varying[i] for i in firsts]
     return [
         Task(
-            image=np.ascontiguousarray(pixels[:, :, varying]),
-            importance=np.ascontiguousarray(weights[:, :, varying] * weight),
+            target=Target(
+                np.ascontiguousarray(pixels[:, :, varying]), np.ascontiguousarray(weights[:, :, firsts]), plane
+            ),
             weight=weight,
             maps=maps,
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],

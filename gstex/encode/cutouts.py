@@ -72,10 +72,10 @@ class Cutout:
         return own is not None and not np.isnan(own[0, 0, self.index])
 
     def _aimed(self, task: Task, target: float) -> Task:
-        image = task.image.copy()
+        image = task.target.image.copy()
         opacity = image[:, :, self.column].astype(np.float64)
         image[:, :, self.column] = keep_coverage(opacity, self.alpha_test, target, repeat=self.repeat)
-        return replace(task, image=image)
+        return replace(task, target=replace(task.target, image=image))
 
 
 def opacity_index(material: Material) -> int | None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.encode.problem import Target
 from gstex.native.maths import log
 
 # Share of the Gaussians that start anywhere, so that flat areas are covered too; the rest follow the image's
@@ -10,25 +11,29 @@ UNIFORM_SHARE = 0.3
 
 
 def start_gaussians(
-    image: np.ndarray, importance: np.ndarray, count: int, sigma: float, rng: np.random.Generator, *, repeat: bool
+    target: Target, weight: np.ndarray, count: int, sigma: float, rng: np.random.Generator, *, repeat: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw starting Gaussians.
 
     Args:
-        image, importance: float32 [H, W, C].
+        weight: float32 [C], what the channels count.
         repeat: the gradient wraps at the borders.
         count: how many. sigma: their radius in texels.
 
     Returns:
         (geometry float32 [N, 6], features float32 [N, C]), the image's values where they stand.
     """
+    image = target.image
     change = np.zeros(image.shape[:2])
-    for axis in (0, 1):
-        if repeat:
-            difference = (np.roll(image, -1, axis) - np.roll(image, 1, axis)) / 2
-        else:
-            difference = np.gradient(image, axis=axis) if image.shape[axis] > 1 else np.zeros_like(image)
-        change += (importance * difference**2).sum(axis=2)
+    for c in range(target.channels):
+        values = image[:, :, c]
+        importance = target.importance[:, :, target.plane[c]] * weight[c]
+        for axis in (0, 1):
+            if repeat:
+                difference = (np.roll(values, -1, axis) - np.roll(values, 1, axis)) / 2
+            else:
+                difference = np.gradient(values, axis=axis) if image.shape[axis] > 1 else np.zeros_like(values)
+            change += importance * difference**2
     change = np.sqrt(change)
     total = change.sum()
     uniform = UNIFORM_SHARE if total > 0 else 1.0

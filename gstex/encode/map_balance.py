@@ -15,7 +15,7 @@ class MapBalance:
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
-        self._pushes = np.ones(trainer.task.image.shape[2])
+        self._pushes = np.ones(trainer.task.target.channels)
 
     @property
     def wanted(self) -> bool:
@@ -32,7 +32,6 @@ class MapBalance:
         if self.wanted:
             p = trainer.parameters
             trainer.weigh_channels(self.weights(trainer.errors(p.geometry, p.features)))
-            trainer.place()
 
     def push(self, errors: np.ndarray) -> None:
         """Let maps that are far behind what is fair count more. errors: of Trainer.errors."""
@@ -44,7 +43,6 @@ class MapBalance:
         if not np.array_equal(pushes, self._pushes):
             factors = trainer.channel_factors / self._pushes * pushes
             trainer.weigh_channels(factors / factors.mean())
-            trainer.list_tiles(trainer.parameters.geometry)
             self._pushes = pushes
 
     @property
@@ -54,9 +52,9 @@ class MapBalance:
 
     @cached_property
     def _spectrum(self) -> Spectrum:
-        return Spectrum.of(coefficients(self.trainer.task.image))
+        return Spectrum.of(coefficients(self.trainer.task.target.image))
 
     @cached_property
     def _turned_spectrum(self) -> Spectrum:
         """Of the picture with every map's channels decorrelated."""
-        return Spectrum.of(coefficients(decorrelated(self.trainer.task.image, self._maps)))
+        return Spectrum.of(coefficients(decorrelated(self.trainer.task.target.image, self._maps)))

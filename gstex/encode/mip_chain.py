@@ -76,7 +76,7 @@ def fit_chain(
     Raises:
         BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
     """
-    work = [task.image[:, :, 0].size + STEP_TEXELS for task in tasks]
+    work = [task.target.image[:, :, 0].size + STEP_TEXELS for task in tasks]
     work[1 : 1 + sharing] = [0] * len(work[1 : 1 + sharing])
     done = 0
 
@@ -85,7 +85,7 @@ def fit_chain(
             f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
         )
 
-    shared = tuple((task.image, task.importance) for task in tasks[1 : 1 + sharing])
+    shared = tuple(task.target for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
     if first is None:
         first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
@@ -96,8 +96,8 @@ def fit_chain(
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))
-    sizes = [task.image.shape[:2] for task in tasks]
-    channels = tasks[0].image.shape[2]
+    sizes = [task.target.image.shape[:2] for task in tasks]
+    channels = tasks[0].target.channels
     shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing, texels_share)
     above = first
     for index, share in enumerate(shares, start=1):
@@ -106,7 +106,7 @@ def fit_chain(
         if share == SHARED:
             mip = SHARED
         elif share == RAW:
-            mip = np.rint(np.clip(task.image, 0, 1) * 255).astype(np.uint8)
+            mip = np.rint(np.clip(task.target.image, 0, 1) * 255).astype(np.uint8)
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
             try:

@@ -2,33 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from gstex.encode.quantisation import Coding
 
-__all__ = ["BudgetTooSmall", "Result", "Task"]
+__all__ = ["BudgetTooSmall", "Result", "Target", "Task", "planes_of", "weighted_sum"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a mip should look like, and where its squared error counts how much.
+
+    image: float32 [H, W, C], the channels that vary. importance: float32 [H, W, P], planes, each of one channel or of
+    several. plane: int32 [C], which one a channel has.
+    """
+
+    image: np.ndarray
+    importance: np.ndarray
+    plane: np.ndarray
+
+    @staticmethod
+    def of(image: np.ndarray, importance: np.ndarray) -> Target:
+        """importance: float32 [H, W, C]; channels in which it is the same get one plane."""
+        plane, firsts = planes_of([importance])
+        return Target(image, np.ascontiguousarray(importance[:, :, firsts]), plane)
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.image.shape[2]
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """The sum of every channel's importance over the texels, float64 [C]."""
+        return self.importance.sum(axis=(0, 1), dtype=np.float64)[self.plane]
+
+    def weighted(self, weight: np.ndarray) -> np.ndarray:
+        """The importance of every channel times its weight [C], float32 [H, W, C]."""
+        return self.importance.take(self.plane, axis=2) * weight.astype(np.float32)
+
+
+def weighted_sum(target: Target, weight: np.ndarray) -> float:
+    """The sum of importance times weight [C] over texels and channels; 1 if it is 0."""
+    return float((target.sums * weight).sum()) or 1.0
+
+
+def planes_of(mips: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+    """Which channels have the same importance in all mips, each float32 [H, W, C].
+
+    Returns (int32 [C], the plane of every channel; the first channel of every plane).
+    """
+    firsts: list[int] = []
+    plane = []
+    for c in range(mips[0].shape[2]):
+        same = [n for n, first in enumerate(firsts) if all(np.array_equal(m[:, :, c], m[:, :, first]) for m in mips)]
+        if not same:
+            same = [len(firsts)]
+            firsts.append(c)
+        plane.append(same[0])
+    return np.array(plane, np.int32), firsts
 
 
 @dataclass(frozen=True)
 class Task:
     """What to fit.
 
-    image, importance: float32 [H, W, C], the channels that vary.
+    target: of the mip.
     ranges: for every channel the lowest and highest value, within 0..1, of all mips.
     neutral: for every channel the values that must decode exactly.
     repeat: wrap rule.
     stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
-    weight: float32 [C], what a channel counts in `importance` apart from where; None for all the same.
+    weight: float32 [C], what the squared error of a channel counts, apart from where; None for all the same.
     maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
-    shared: (image, importance) of mips 1, 2 .. that are drawn with the Gaussians of this one.
+    shared: targets of mips 1, 2 .. that are drawn with the Gaussians of this one, with the same planes.
     """
 
-    image: np.ndarray
-    importance: np.ndarray
+    target: Target
     ranges: list[tuple[float, float]]
     neutral: list[tuple[float, ...]]
     repeat: bool
@@ -38,7 +93,7 @@ class Task:
     above: Result | None = None
     weight: np.ndarray | None = None
     maps: np.ndarray | None = None
-    shared: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    shared: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,17 @@ class RateControl:
     def coding(self) -> tuple[Coding, int]:
         """The coding that suits the present Gaussians, and the words of the mip with it."""
         trainer = self.trainer
-        task, p, host = trainer.weighted, trainer.parameters, trainer.engine.host
+        task, p, host = trainer.task, trainer.parameters, trainer.engine.host
         precision = choose_precision(trainer.settings.fineness * self.expected_rmse())
         above = task.above.coding if task.above else None
         coding = make_coding(trainer.pyramid, host(trainer.placement), host(p.geometry), precision, task.ranges,
-                             task.neutral, above, task.weight, self.codebook_bits)  # fmt: skip
+                             task.neutral, above, trainer.weight, self.codebook_bits)  # fmt: skip
         return coding, self.words(coding)
 
     def words(self, coding: Coding) -> int:
         """Words of the mip with this coding, and of the codebooks if it is the one that has to pay for them."""
         task = self.trainer.task
-        tables = 0 if task.above else palette_words(coding.palette_bits, task.image.shape[2])
+        tables = 0 if task.above else palette_words(coding.palette_bits, task.target.channels)
         return words_needed(coding, self.trainer.engine.host(self.trainer.placement), task.stack_channels) + tables
 
     def expected_rmse(self) -> float:
@@ -73,7 +73,7 @@ class RateControl:
             BudgetTooSmall: it does not hold a single Gaussian.
         """
         trainer, attempts = self.trainer, 0
-        task, p = trainer.weighted, trainer.parameters
+        task, p = trainer.task, trainer.parameters
         while True:
             coding, words = self.coding()
             if task.count:
@@ -92,7 +92,7 @@ class RateControl:
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))
             elif error.any():
-                p.append(*gaussians_at(task.image, error, spare, trainer.settings.relocated_sigma, trainer.rng))
+                p.append(*gaussians_at(task.target.image, error, spare, trainer.settings.relocated_sigma, trainer.rng))
             attempts += 1
             trainer.place()
 
@@ -109,7 +109,7 @@ class RateControl:
         geometry_bits = [layout.geometry_bits for layout in levels][int(np.argmax(counts[counts > 0]))]
         scalar_bits = int(coding.channel_bits.sum())
         _, share, _ = trainer.removal_cost()
-        weight = trainer.channel_weight
+        weight = trainer.weight.astype(np.float64)
         added = float(share.sum() * (weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)

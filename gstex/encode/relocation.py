@@ -29,7 +29,7 @@ def relocate(trainer: Trainer, rate: RateControl, share: float) -> None:
     if change < 0:
         order = np.argsort(cost[np.sort(order[-change:])], kind="stable")
     sigma = trainer.settings.relocated_sigma
-    geometry, features = gaussians_at(trainer.task.image, error, moved + max(0, change), sigma, trainer.rng)
+    geometry, features = gaussians_at(trainer.task.target.image, error, moved + max(0, change), sigma, trainer.rng)
     p.restart(order[:moved], geometry[:moved], features[:moved])
     p.append(geometry[moved:], features[moved:])
     trainer.place()
@@ -40,11 +40,11 @@ def cover_holes(trainer: Trainer) -> bool:
 
     Returns whether there were any such texels that count.
     """
-    task, p, pyramid = trainer.weighted, trainer.parameters, trainer.pyramid
+    task, p, pyramid = trainer.task, trainer.parameters, trainer.pyramid
     channels = len(trainer.background)
     nothing, one = np.zeros((trainer.count, channels), np.float32), np.ones(channels, np.float32)
     share = trainer.engine.render(p.geometry, trainer.engine.array(nothing), one)[:, :, 0]
-    row, column = np.nonzero((share > 0.5) & task.importance.any(axis=2))
+    row, column = np.nonzero((share > 0.5) & task.target.importance.any(axis=2))
     if not len(row):
         return False
     # One for every cell of the second level that has such texels, wide enough to reach all of the cell.
@@ -60,7 +60,7 @@ def cover_holes(trainer: Trainer) -> bool:
     geometry = np.zeros((len(chosen), 6), np.float32)
     geometry[:, 0], geometry[:, 1] = mean(column + 0.5), mean(row + 0.5)
     geometry[:, 3:5] = log(max(0.9 * size.min() / CUT, trainer.settings.sigma_min))
-    features = np.stack([mean(plane[row, column]) for plane in task.image.transpose(2, 0, 1)], axis=1)
+    features = np.stack([mean(plane[row, column]) for plane in task.target.image.transpose(2, 0, 1)], axis=1)
 
     cost, _, _ = trainer.removal_cost()
     p.keep(np.sort(np.argsort(cost, kind="stable")[len(chosen) :]))

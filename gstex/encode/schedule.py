@@ -94,13 +94,13 @@ class Schedule:
         task, trainer = self.task, self.trainer
         trainer.set_grid(count)
         sigma = self.settings.start_sigma
-        start = start_gaussians(task.image, task.importance, count, sigma, trainer.rng, repeat=task.repeat)
+        start = start_gaussians(task.target, trainer.weight, count, sigma, trainer.rng, repeat=task.repeat)
         trainer.set_gaussians(*start)
         trainer.place()
 
     def _start_below(self, above: Result) -> None:
         """Start from the fit of the mip above: its Gaussians at this mip's size, thinned to those that matter."""
-        task, trainer, (height, width) = self.task, self.trainer, self.task.image.shape[:2]
+        task, trainer, (height, width) = self.task, self.trainer, self.task.target.image.shape[:2]
         trainer.mse = above.mse
         geometry = Quantiser(above.coding, above.placement).decode(above.geometry)
         scale = np.array([width / above.coding.pyramid.width, height / above.coding.pyramid.height], np.float32)

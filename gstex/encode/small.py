@@ -17,17 +17,18 @@ TEXEL_BYTES = 6144
 def suits_texels(tasks: Sequence[Task]) -> bool:
     """Whether a quality preset stores texels: for few of them, and for ramps of one row or column, of which block
     codecs, with blocks of 4x4, take as many bytes."""
-    height, width = tasks[0].image.shape[:2]
+    height, width = tasks[0].target.image.shape[:2]
     return min(height, width) == 1 or 4 * _texel_words(tasks) <= TEXEL_BYTES
 
 
 def _texel_words(tasks: Sequence[Task]) -> int:
     """Words of the GPU section if all mips are stored as texels."""
-    count = -(-tasks[0].image.shape[2] // 4)
-    mips = sum(raw_words(task.image.shape[1], task.image.shape[0], count) for task in tasks)
+    count = -(-tasks[0].target.channels // 4)
+    sizes = [task.target.image.shape[:2] for task in tasks]
+    mips = sum(raw_words(width, height, count) for height, width in sizes)
     return header_words(tasks[0].stack_channels, len(tasks)) + mips
 
 
 def as_texels(tasks: Sequence[Task]) -> list[np.ndarray]:
     """uint8 [h, w, C] of every mip."""
-    return [np.rint(np.clip(task.image, 0, 1) * 255).astype(np.uint8) for task in tasks]
+    return [np.rint(np.clip(task.target.image, 0, 1) * 255).astype(np.uint8) for task in tasks]

@@ -4,7 +4,6 @@ The trainer knows no stage and no budget. An engine (engine.py) does the heavy w
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
 from gstex.encode.parameters import Parameters
-from gstex.encode.problem import Result, Task
+from gstex.encode.problem import Result, Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
 from gstex.native.maths import log10, power
@@ -34,10 +33,9 @@ Progress = Callable[[str, int, float], None]
 class Trainer:
     """Gaussians that are trained on a task.
 
-    task: as it was given. weighted: the same with what the channels count as the fit goes on (`weigh_channels`), on
-    which the engine works. parameters, placement, pyramid: of the Gaussians, once there are any. step_count: of Adam's
-    steps. mse: of the last steps, values 0..1. jitter: share of the steps that sample between texels. channel_weight:
-    float64 [C], what the squared error of a channel counts. background: float32 [C].
+    parameters, placement, pyramid: of the Gaussians, once there are any. step_count: of Adam's
+    steps. mse: of the last steps, values 0..1. jitter: share of the steps that sample between texels. weight: float32
+    [C], what the squared error of a channel counts as the fit goes on (`weigh_channels`). background: float32 [C].
     """
 
     parameters: Parameters
@@ -48,17 +46,17 @@ class Trainer:
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
         make_engine: MakeEngine = CpuEngine,
     ):  # fmt: skip
-        self.task = self.weighted = task
+        self.task = task
         self.settings, self.rng, self.progress, self.make_engine = settings, rng, progress, make_engine
         self.step_count = 0
         self.mse = 0.0004  # a guess, until the first step
         self.jitter = settings.jitter
         self._losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
-        self.channel_factors = np.ones(task.image.shape[2])
-        self.channel_weight = np.ones(task.image.shape[2]) if task.weight is None else task.weight.astype(np.float64)
-        self.importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
-        self.background = task.image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        self._given = np.ones(task.target.channels, np.float32) if task.weight is None else task.weight
+        self.channel_factors = np.ones(task.target.channels)
+        self.background = task.target.image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         self.engine = make_engine(task, settings, self.background)
+        self._set_weight(self._given)
 
     @property
     def count(self) -> int:
@@ -69,7 +67,7 @@ class Trainer:
 
     def set_grid(self, count: int) -> None:
         """Choose the pyramid for about `count` Gaussians."""
-        height, width = self.task.image.shape[:2]
+        height, width = self.task.target.image.shape[:2]
         cell = max(CELL_SPACING * np.sqrt(width * height / count), 2.0)
         self.set_pyramid(make_pyramid(width, height, repeat=self.task.repeat, cell=cell))
 
@@ -97,19 +95,18 @@ class Trainer:
     # -- what counts
 
     def weigh_channels(self, factors: np.ndarray) -> None:
-        """Let every channel count this many times what it counts in the task as it was given; nothing is listed then.
+        """Let every channel count this many times what it counts in the task as it was given.
 
         factors: [C].
         """
         self.channel_factors = factors
-        task, factor = self.task, factors.astype(np.float32)
-        weight = factor * (1 if task.weight is None else task.weight)
-        shared = tuple((image, importance * factor) for image, importance in task.shared)
-        self.weighted = replace(task, importance=task.importance * factor, weight=weight, shared=shared)
-        self.channel_weight = weight.astype(np.float64)
         self.follow(wait=True)
-        self.importance_sum = float(self.weighted.importance.sum(dtype=np.float64)) or 1.0
-        self.engine.weigh(self.weighted)
+        self._set_weight(factors.astype(np.float32) * self._given)
+
+    def _set_weight(self, weight: np.ndarray) -> None:
+        self.weight = weight
+        self.importance_sum = weighted_sum(self.task.target, weight)
+        self.engine.weigh(weight)
 
     # -- steps
 
@@ -165,7 +162,7 @@ class Trainer:
         """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
         given, float64 [C]."""
         image = self.engine.render(geometry, features, self.background)
-        return squared_errors(image, self.task.image, self.task.importance)
+        return squared_errors(image, self.task.target) * self._given
 
     def error(self, geometry: Any, features: Any) -> float:
         """The sum of `errors`."""
@@ -173,7 +170,7 @@ class Trainer:
 
     def per_texel(self, errors: np.ndarray) -> np.ndarray:
         """Mean squared errors by channel of the sums of `errors`."""
-        return errors / np.maximum(self.task.importance.sum(axis=(0, 1), dtype=np.float64), 1e-9)
+        return errors / np.maximum(self.task.target.sums * self._given, 1e-9)
 
     def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
         """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
@@ -183,6 +180,15 @@ class Trainer:
         first = samples.blend(geometry(), stored.values(), background)
         near = samples.only(first.share > LEAST_SHARE)
         return near, lambda: samples.blend(geometry(), stored.values(), background)
+
+    def solve_features(self, rounds: int) -> None:
+        """Move the features to where the error at all points is least, by so many rounds of conjugate gradients."""
+        p = self.parameters
+        samples = self.engine.collect(self.jitter, self.mse)
+        blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
+        self.engine.solve_features(samples.only(blend.share > LEAST_SHARE), blend, p.features, rounds)
+        blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
+        self.mse = self.engine.measure(samples, blend)
 
     def result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
         """What is stored. geometry: codes [N, 6]. words, error: see Result."""

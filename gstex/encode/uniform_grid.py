@@ -18,7 +18,7 @@ from gstex.encode.problem import Result, Task
 from gstex.encode.quantisation import LN2, Coding
 from gstex.encode.rate_control import RateControl
 from gstex.encode.settings import Settings
-from gstex.encode.trainer import Progress, Trainer
+from gstex.encode.trainer import JITTER_LEAST, Progress, Trainer
 from gstex.format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from gstex.native.maths import log2, power
 
@@ -29,40 +29,38 @@ SIGMA, SIGMA_COARSE = 0.58, 0.5
 CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
 # The error by the number of cells, both in logarithms: 3.6 dB for twice as many.
 SLOPE = 1.2
-# Steps of a trial, of the fit itself, and of one with records of 4 bits. There is only a quadratic to descend, and to
-# its end pays where rounding leaves most of what is gained; 16 entries follow a picture of the first steps better.
-TRIAL_STEPS, STEPS, STEPS_COARSE = 60, 250, 10
-# More than for free Gaussians: a trial has few steps. After all of them the rates end within 0.01 dB.
-FEATURE_RATE = 0.04
+# Rounds of conjugate gradients of a trial, of the fit itself, and of one with records of 4 bits: 16 entries follow a
+# picture of the first rounds better.
+TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
 # Part of the error of k-means that is left when entries and choices have been improved against the picture.
-LEFT = 0.5
+LEFT = 0.85
+# A grid that promises more than this many times the error that it has to beat is given up.
+MOST_PROMISED = 1.2
 # How often palettes are made again with other weights of the maps, and how much squared error all maps together may
 # lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
 
 
 class UniformGrid:
-    """The fit of a grid with codebooks of given bits. Cells stay those of the grid; only features are trained."""
+    """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved."""
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress, make_engine: MakeEngine
     ):
         self.task = task
-        self._reported = settings.steps  # the work that came before; a grid adds little to it
-        settings = replace(settings, steps=STEPS, feature_rate=FEATURE_RATE, position_rate=0.0, rotation_rate=0.0,
-                           scale_rate=0.0, amplitude_rate=0.0)  # fmt: skip
+        settings = replace(settings, jitter=min(settings.jitter, JITTER_LEAST))
         self.trainer = Trainer(task, settings, rng, progress, make_engine)
         self.maps = MapBalance(self.trainer)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
-        tables = palette_words(bits, self.task.image.shape[2])
+        tables = palette_words(bits, self.task.target.channels)
         words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
 
     def start(self, bits: tuple[int, ...]) -> None:
         """Set up the largest grid that the budget pays for with codebooks of these bits."""
-        trainer, (height, width) = self.trainer, self.task.image.shape[:2]
+        trainer, (height, width) = self.trainer, self.task.target.image.shape[:2]
         spacing = np.sqrt(width * height / self.room(bits))
         least = 3 if self.task.repeat else 1
         # Not finer than the texels: what is left of the budget then stays unused.
@@ -81,25 +79,24 @@ class UniformGrid:
         self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
-        trainer.set_gaussians(geometry, self.task.image[texel[:, 1], texel[:, 0]].astype(np.float32))
+        trainer.set_gaussians(geometry, self.task.target.image[texel[:, 1], texel[:, 0]].astype(np.float32))
         trainer.list_tiles(trainer.parameters.geometry)
-        trainer.step_count = 0
 
-    def train(self, until: int) -> None:
-        """Train the features until this many steps are made."""
-        trainer = self.trainer
-        while trainer.step_count < until:
-            trainer.step(trainer.parameters.geometry, trainer.parameters.features)
-            trainer.progress("grid", self._reported, trainer.mse)
-        trainer.follow(wait=True)
+    def solve(self, rounds: int) -> None:
+        """Solve the features, by so many rounds of conjugate gradients; twice, as the first result says how much the
+        shared mips count."""
+        for _ in range(2):
+            self.trainer.solve_features(rounds)
+            # The work that came before: a grid adds little to it.
+            self.trainer.progress("grid", self.trainer.settings.steps, self.trainer.mse)
 
     def better_bits(self) -> tuple[tuple[int, ...], float]:
         """The bits that promise the least error, from what the present grid reaches, and that error."""
         trainer, p = self.trainer, self.trainer.parameters
         error = trainer.error(p.geometry, p.features)
         _, share, _ = trainer.removal_cost()
-        scaled = trainer.engine.host(p.features) * np.sqrt(trainer.channel_weight).astype(np.float32)
-        height, width = self.task.image.shape[:2]
+        scaled = trainer.engine.host(p.features) * np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
+        height, width = self.task.target.image.shape[:2]
 
         def promised(bits: tuple[int, ...]) -> float:
             room = self.room(bits)
@@ -128,7 +125,6 @@ class UniformGrid:
             weights *= factor
             weights /= weights.mean()
             trainer.weigh_channels(weights)
-            trainer.list_tiles(trainer.parameters.geometry)
             tried, left = self._store()
             if tried.error > most:
                 break
@@ -172,12 +168,12 @@ def fit_uniform_grid(
     if bits is None or task.above:
         return None
     fit.start(bits)
-    fit.train(TRIAL_STEPS)
+    fit.solve(TRIAL_ROUNDS)
     chosen, promised = fit.better_bits()
-    if promised > best:
+    if promised > MOST_PROMISED * best:
         return None
     if chosen != bits:
         fit.start(chosen)
-    fit.train(STEPS if sum(chosen) > 4 else STEPS_COARSE)
+    fit.solve(ROUNDS if sum(chosen) > 4 else ROUNDS_COARSE)
     result = fit.finish()
     return result if result.error < best else None

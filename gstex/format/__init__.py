@@ -6,6 +6,7 @@
     index       the cell index
     words       pack and unpack the GPU section
     table       what a proven GPU section says about itself
+    metadata    the schema of what the metadata says about the maps
     container   the file: header, checksums, metadata
 
 What is read is proven, decoded and sampled by gstex/native/gstex.h.

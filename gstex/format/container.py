@@ -5,15 +5,16 @@ The rules for reading stand in gstex/native/gstex.h; here is what they are told 
 
 import json
 import os
-import secrets
 import stat
 import struct
 import zlib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from gstex.errors import FormatError, OutputError, VersionError
+from gstex.files import replace_file
 from gstex.format.layout import FILE_HEADER_BYTES, MAX_JSON_BYTES, VERSION
 from gstex.format.rules import require
 from gstex.format.table import MaterialTable, validate
@@ -86,22 +87,7 @@ def write_file(path: str | Path, words: np.ndarray, metadata: dict) -> int:
         OutputError: the file cannot be written.
     """
     data = write_bytes(words, metadata)
-    path = Path(path)
-    # Beside the target, because a rename is atomic only within one file system.
-    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); "
-                          "check that the folder exists and that there is room") from error
-    except BaseException:  # Ctrl-C too must leave nothing behind
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_file(Path(path), data)
     return len(data)
 
 
@@ -168,10 +154,7 @@ def _encode_metadata(metadata: dict) -> bytes:
 
 def _decode_metadata(text: bytes) -> dict:
     try:
-        metadata = json.loads(text.decode())
-        # Python reads more than JSON allows: NaN, 1e999 as infinity, halves of surrogate pairs. None of them
-        # could be written again or printed.
-        json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()
+        metadata = msgspec.json.decode(text)  # as strict as RFC 8259: no NaN, no infinity, no halves of surrogate pairs
     except (ValueError, RecursionError) as error:
         raise FormatError(f"metadata: got text that cannot be read ({error}), "
                           "expected a JSON object in UTF-8") from error

@@ -47,7 +47,6 @@ class MaterialTable:
 
     words: np.ndarray
     header: Header
-    used_words: int
     candidates_max: int
     mips: tuple[MipTable, ...]
     section: _core.Section
@@ -93,7 +92,7 @@ def validate(words: np.ndarray) -> MaterialTable:
         palette_bits=tuple(facts["palette_bits"]),
     )  # fmt: skip
     mips = tuple(_mip(section, words, number, len(bits)) for number in range(header.mip_count))
-    return MaterialTable(words, header, facts["used_words"], facts["candidates_max"], mips, section)
+    return MaterialTable(words, header, facts["candidates_max"], mips, section)
 
 
 def _mip(section: _core.Section, words: np.ndarray, number: int, channels: int) -> MipTable:

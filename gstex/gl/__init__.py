@@ -1,16 +1,15 @@
-"""OpenGL around shaders/gstex.glsl: a context without a window, programs, buffers of words, decoding of whole mips.
+"""OpenGL around shaders/gstex.glsl: a context without a window, programs, buffers of words.
 
 For the viewer, the tests and tools that run the shaders; an engine needs only the .glsl file. PyOpenGL comes with
 the extra `view` and is imported by nothing but the modules of this package.
 """
 
-from .buffer import WordBuffer, join_words, word_texture
+from .buffer import WordBuffer, join_words
 from .channels import channel_uniforms
 from .context import Context, current_context, surfaceless
-from .decode import decode_mips
 from .program import Program, compute_program, draw_program, read_shader
 
 __all__ = [
-    "Context", "Program", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "decode_mips",
-    "draw_program", "join_words", "read_shader", "surfaceless", "word_texture",
+    "Context", "Program", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "draw_program",
+    "join_words", "read_shader", "surfaceless",
 ]  # fmt: skip

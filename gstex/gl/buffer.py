@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gstex.errors import GraphicsError
 from gstex.gl.context import import_gl
 
-__all__ = ["WordBuffer", "join_words", "word_texture"]
+__all__ = ["WordBuffer", "join_words"]
 
 
 def join_words(materials: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
@@ -56,30 +55,3 @@ class WordBuffer:
     def delete(self) -> None:
         """Free it."""
         self._gl.glDeleteBuffers(1, [self.handle])
-
-
-def word_texture(words: np.ndarray, *, width: int = 2048, unit: int = 0) -> Any:
-    """An R32UI texture with the words row by row, for the GLSL ES text; the last row is filled up with zeros.
-
-    Args:
-        words: uint32 [n], as `join_words` returns.
-        width: GSTEX_WIDTH of the shader.
-        unit: texture unit to bind it to.
-
-    Returns:
-        Its handle.
-    """
-    gl = import_gl()
-    height = max(1, -(-len(words) // width))
-    most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
-    if max(width, height) > most:
-        raise GraphicsError(f"texture of words: got {width}x{height}, this driver allows {most}; use another width")
-    rows = np.zeros((height, width), np.uint32)
-    rows.reshape(-1)[: len(words)] = words
-    handle = gl.glGenTextures(1)
-    gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
-    gl.glBindTexture(gl.GL_TEXTURE_2D, handle)
-    for name in (gl.GL_TEXTURE_MIN_FILTER, gl.GL_TEXTURE_MAG_FILTER):  # integers cannot be filtered
-        gl.glTexParameteri(gl.GL_TEXTURE_2D, name, gl.GL_NEAREST)
-    gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_R32UI, width, height, 0, gl.GL_RED_INTEGER, gl.GL_UNSIGNED_INT, rows)
-    return handle

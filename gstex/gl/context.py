@@ -13,7 +13,7 @@ from gstex.errors import ExtraError, GraphicsError
 
 __all__ = ["Context", "current_context", "import_gl", "surfaceless"]
 
-_PLATFORM_SURFACELESS_MESA, _PLATFORM_DEVICE_EXT = 0x31DD, 0x313F
+PLATFORM_SURFACELESS_MESA, PLATFORM_DEVICE_EXT = 0x31DD, 0x313F
 _NEEDED = {"gl": (4, 3), "es": (3, 0)}
 _LABEL = {"gl": "OpenGL", "es": "OpenGL ES"}
 _ADVICE = "install a driver that has it (on Debian without a GPU: apt-get install libegl1 libgl1-mesa-dri libgles2)"
@@ -110,10 +110,10 @@ def _display(egl: Any) -> Any:
     def devices() -> list[Any]:
         found, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
         eglQueryDevicesEXT(len(found), found, count)
-        return [(_PLATFORM_DEVICE_EXT, found[i]) for i in range(count.value)]
+        return [(PLATFORM_DEVICE_EXT, found[i]) for i in range(count.value)]
 
     failure = None
-    for pick in (lambda: [(_PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY)], devices):
+    for pick in (lambda: [(PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY)], devices):
         try:
             for platform, native in pick():
                 display = egl.eglGetPlatformDisplayEXT(platform, native, None)

@@ -7,23 +7,25 @@ the place that the file gives them. Callers turn them into 0..1 with `to_unit` a
 import contextlib
 import os
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
+from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
 from gstex.limits import MAX_SIZE
 from gstex.material.dds import read_header
 from gstex.material.stated import Stated, read_stated, upright
 
 __all__ = [
-    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "SourceMap", "from_unit",
-    "read_info", "read_pixels", "to_unit", "write_image",
+    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "ImageFile", "SourceMap", "from_unit",
+    "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
@@ -34,53 +36,17 @@ FORMATS = {
     "bmp": "bmp", "hdr": "hdr",
 }
 _READ_ONLY = {"dds": "dds", "psd": "psd"}  # written as PNG, or as EXR if they hold floats
-EXTENSIONS = frozenset((
-    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".psd",
-))
+_ReadOnly = Literal["dds", "psd"]
 FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD"
 # numpy type -> (bit depth, is float)
 _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
 
 
 @dataclass(frozen=True)
-class SourceMap:
-    """One image file.
+class ImageFile(SourceMap):
+    """An image file that is there. stated: what it states beside what its map needs, see `Stated`."""
 
-    file: name without directories. width, height: of the upright picture.
-    channels: that are read, a palette expanded (grey 1, RGB 3, RGBA 4).
-    bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats.
-    format: a key of FORMATS, in which the map is written; that of the file unless nothing here writes that.
-    float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
-    alpha: whether the last of 2 or 4 channels is an alpha.
-    associated: the file holds colours multiplied by its alpha; the stack holds them without.
-    says_srgb: the file is a PNG of colours that says so in its chunks.
-    stated: what else the file states, see `Stated`.
-    """
-
-    file: str
-    width: int
-    height: int
-    channels: int
-    bit_depth: int
-    is_float: bool
-    format: str
-    float_range: tuple[float, float] | None = None
-    alpha: bool = True
-    associated: bool = False
-    says_srgb: bool = False
     stated: Stated = field(default=Stated(), compare=False, repr=False)
-
-    @property
-    def output(self) -> str:
-        """Name of the file that is written: its own, and another extension after it if that is of another format."""
-        suffix = Path(self.file).suffix.lower().removeprefix(".")
-        other = suffix in _READ_ONLY or (suffix == "bmp" and self.format == "png")
-        return f"{self.file}.{self.format}" if other else self.file
-
-    @property
-    def colors(self) -> int:
-        """Channels that are no alpha."""
-        return self.channels - (self.alpha and self.channels in (2, 4))
 
 
 _stderr_lock = threading.Lock()
@@ -128,7 +94,7 @@ def _damaged(path: Path, format: str, text: str) -> MaterialError:
     return MaterialError(f"{path.name}: damaged or truncated {format} file ({reason}); export it again")
 
 
-def _sniff(path: Path) -> str:
+def _sniff(path: Path) -> ImageFormat | _ReadOnly:
     """The format of a file by its first bytes; TGA, which has none of its own, by its extension."""
     try:
         with open(path, "rb") as file:
@@ -177,7 +143,7 @@ def _opened(path: Path, format: str) -> Iterator[oiio.ImageInput]:
         _take_error(image)
 
 
-def read_info(path: Path) -> SourceMap:
+def read_info(path: Path) -> ImageFile:
     """Read an image's header and check it, before anything of the image's size is allocated.
 
     Returns:
@@ -206,18 +172,18 @@ def read_info(path: Path) -> SourceMap:
                 f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
             )
         stated = read_stated(path, format, image)
-    if format in _READ_ONLY:
-        format = "exr" if _TYPES[pixel_type][1] else "png"
+    bits, is_float = _TYPES[pixel_type]
+    if format == "dds" or format == "psd":
+        format = "exr" if is_float else "png"
     elif format == "bmp" and stated.alpha and not stated.empty_alpha:
         format = "png"  # OpenImageIO writes BMP files whose alpha means nothing
-    bits, is_float = _TYPES[pixel_type]
     float_range = (0.0, 1.0) if is_float else None
     channels = len(stated.picked)
     alpha = stated.alpha or channels not in (2, 4)
-    return SourceMap(path.name, *stated.size, channels, bits, is_float, format, float_range, alpha, stated=stated)
+    return ImageFile(path.name, *stated.size, channels, bits, is_float, format, float_range, alpha, stated=stated)
 
 
-def read_pixels(path: Path, info: SourceMap, level: int = 0) -> np.ndarray:
+def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
     """Read the channels of an image.
 
     Args:
@@ -340,3 +306,22 @@ def _drop_chunks(path: Path, names: tuple[bytes, ...]) -> None:
             kept.append(data[place : place + 12 + size])
         place += 12 + size
     path.write_bytes(b"".join(kept))
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write [h, w, 1 or 3] uint8, which is no map of a material; the path's extension says the format.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = oiio.ImageBuf(np.ascontiguousarray(picture))
+    if not buffer.write(str(path)):
+        raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """[h, w, 1 or 3] uint8 as a PNG file."""
+    with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+        path = Path(folder) / "picture.png"
+        write_picture(path, picture)
+        return path.read_bytes()

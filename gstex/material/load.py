@@ -9,12 +9,12 @@ from typing import Any
 
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
 from gstex.material.discover import Choice, Override, Reading, parse_override, quote, read_alone, read_names, resolve
-from gstex.material.images import EXTENSIONS, FORMAT_NAMES, SourceMap, read_info, read_pixels, to_unit
+from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels, to_unit
 from gstex.material.material import Material
 from gstex.material.meaning import float_range_of
 from gstex.material.normals import looks_like_normals
 from gstex.material.own_mips import OwnMip, find_own_mips
-from gstex.material.planes import LETTERS, MapFile, is_grey, note_alpha, plan_alpha, read_map, unused_channels
+from gstex.material.planes import LETTERS, ReadMap, is_grey, note_alpha, plan_alpha, read_map, unused_channels
 from gstex.material.resample import guess_wrap
 from gstex.material.roles import ROLES
 from gstex.material.stack import build_material, check_channel_count, read_own_mips
@@ -130,7 +130,7 @@ def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, til
 
     order = list(ROLES)
     files = sorted(choices, key=lambda n: (min(order.index(r) for r in choices[n].roles()), n))
-    maps: list[MapFile] = []
+    maps: list[ReadMap] = []
     for name in files:
         item = read_map(folder / name, infos[name], choices[name])
         taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
@@ -148,7 +148,7 @@ def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, til
     return build_material(name, maps, wrap, ignored)
 
 
-def _read_single(path: Path, info: SourceMap | None, vocabulary: Vocabulary) -> Reading:
+def _read_single(path: Path, info: ImageFile | None, vocabulary: Vocabulary) -> Reading:
     """The role of an image by itself: that of its name if the pixels can be that, else albedo.
 
     A name alone says little: any picture may be called "new normal" or "arm".
@@ -167,7 +167,7 @@ def _read_single(path: Path, info: SourceMap | None, vocabulary: Vocabulary) -> 
         return named if info.colors == 2 or (info.colors == 3 and looks_like_normals(unit)) else picture
     if named.packed is not None:
         return named if info.colors == 3 else picture
-    item = MapFile(replace(info, float_range=(0.0, 1.0) if info.is_float else None), Choice(), pixels, [], {})
+    item = ReadMap(replace(info, float_range=(0.0, 1.0) if info.is_float else None), Choice(), pixels, [], {})
     return named if info.colors == 1 or (info.colors == 3 and is_grey(item, exact=False)) else picture
 
 

@@ -1,20 +1,19 @@
 """A material: a stack of aligned channels with the files they come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from msgspec import json
 
-from gstex.material.images import SourceMap
+from gstex.format.layout import MAX_CHANNELS
+from gstex.format.metadata import SourceMap
+from gstex.material.images import ImageFile
 
 __all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
-MAX_CHANNELS = 16
-# Of a source in a file's metadata, and those that stand there where they are not as usual.
-_SOURCE_FIELDS = ("file", "width", "height", "channels", "bit_depth", "is_float", "format", "float_range")
-_RARE_FIELDS = (("alpha", True), ("associated", False), ("says_srgb", False))
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
 
 
@@ -73,24 +72,23 @@ class Material:
 
     def to_metadata(self) -> dict[str, Any]:
         """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
-        sources = []
-        for source in self.sources:
-            row = {name: getattr(source, name) for name in _SOURCE_FIELDS}
-            row["float_range"] = None if source.float_range is None else list(source.float_range)
-            row |= {name: getattr(source, name) for name, usual in _RARE_FIELDS if getattr(source, name) != usual}
-            row["planes"] = [dict(p) for p in self.planes[source.file]]
-            sources.append(row)
-        channels = [{**asdict(c), "neutral": list(c.neutral)} for c in self.channels]
-        return {
+        described = {
             "name": self.name,
             "width": self.width,
             "height": self.height,
             "normal_convention": self.normal_convention,
             "wrap": self.wrap,
-            "channels": channels,
-            "sources": sources,
-            "ignored": [list(row) for row in self.ignored],
+            "channels": self.channels,
+            "sources": [{**_described(source), "planes": self.planes[source.file]} for source in self.sources],
+            "ignored": self.ignored,
         }
+        return json.decode(json.encode(described))
+
+
+def _described(source: SourceMap) -> dict[str, Any]:
+    """The fields of a source that its metadata states: those with a usual value only where it is another."""
+    values = {f.name: (getattr(source, f.name), f.default) for f in fields(SourceMap)}
+    return {name: value for name, (value, usual) in values.items() if name == "float_range" or value != usual}
 
 
 def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:
@@ -136,7 +134,7 @@ def table(material: Material) -> list[dict[str, str]]:
                 "size": f"{source.width}x{source.height}",
                 "note": _note(material, source, part),
             })
-        if source.stated.notes and rows and rows[-1]["file"] == source.file:
+        if isinstance(source, ImageFile) and source.stated.notes and rows and rows[-1]["file"] == source.file:
             first = next(r for r in rows if r["file"] == source.file)
             first["note"] = "; ".join(filter(None, (first["note"], *source.stated.notes)))
     for file, reason in material.ignored:

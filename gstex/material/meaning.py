@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gstex.errors import MaterialError
-from gstex.material.images import SourceMap
+from gstex.material.images import ImageFile
 from gstex.material.profile import to_srgb
 
 __all__ = ["convert_colors", "float_range_of", "noted", "premultiply", "straighten"]
@@ -22,12 +22,12 @@ _ENOUGH = 2**18  # texels to judge a range by
 _BRIGHTER_SHARE, _BRIGHTER_BY = 0.05, 0.02
 
 
-def noted(info: SourceMap, *notes: str) -> SourceMap:
+def noted(info: ImageFile, *notes: str) -> ImageFile:
     """The file with further notes for the table."""
     return replace(info, stated=replace(info.stated, notes=info.stated.notes + notes))
 
 
-def straighten(pixels: np.ndarray, info: SourceMap, *, is_opacity: bool) -> tuple[np.ndarray, SourceMap]:
+def straighten(pixels: np.ndarray, info: ImageFile, *, is_opacity: bool) -> tuple[np.ndarray, ImageFile]:
     """Take the alpha out of colours that are multiplied by it.
 
     Args:
@@ -75,7 +75,7 @@ def _is_multiplied(pixels: np.ndarray) -> bool:
     return float(brighter.mean()) <= _BRIGHTER_SHARE
 
 
-def convert_colors(pixels: np.ndarray, info: SourceMap) -> np.ndarray:
+def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
     """Colours of the file's profile -> sRGB, or linear Rec. 709 in float files, in the type of the pixels.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gstex.errors import MaterialError
-from gstex.material.images import EXTENSIONS, FORMAT_NAMES, SourceMap, read_info, read_pixels
+from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels
 
 __all__ = ["OwnMip", "find_own_mips", "read_own_mip"]
 
@@ -77,7 +77,7 @@ def find_own_mips(
     return maps, list(found.values()), ignored
 
 
-def read_own_mip(own: OwnMip, info: SourceMap, width: int, height: int) -> tuple[np.ndarray, SourceMap]:
+def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple[np.ndarray, ImageFile]:
     """Read a level of a map.
 
     Args:
@@ -109,5 +109,5 @@ def read_own_mip(own: OwnMip, info: SourceMap, width: int, height: int) -> tuple
         raise MaterialError(own.shown.removesuffix(own.path.name) + str(error)) from None
 
 
-def _kind(info: SourceMap) -> str:
+def _kind(info: ImageFile) -> str:
     return f"{info.channels} {'float' if info.is_float else 'integer'} channels"

@@ -7,14 +7,22 @@ import numpy as np
 
 from gstex.errors import AmbiguousError, MaterialError
 from gstex.material.discover import ALPHA, Choice, quote
-from gstex.material.images import SourceMap, read_pixels, to_unit
+from gstex.material.images import ImageFile, read_pixels, to_unit
 from gstex.material.material import COLOR_ROLES
 from gstex.material.meaning import convert_colors, float_range_of, noted, straighten
 from gstex.material.normals import read_normals
 from gstex.material.roles import ALPHA_ROLE, ROLES
 
 __all__ = [
-    "LETTERS", "MapFile", "Plane", "constant_of", "is_grey", "note_alpha", "plan_alpha", "read_map", "unused_channels",
+    "LETTERS",
+    "Plane",
+    "ReadMap",
+    "constant_of",
+    "is_grey",
+    "note_alpha",
+    "plan_alpha",
+    "read_map",
+    "unused_channels",
 ]
 
 # Channels of a data map that differ by at most this much on average are one grey channel stored three times:
@@ -36,10 +44,10 @@ class Plane:
 
 
 @dataclass
-class MapFile:
+class ReadMap:
     """A chosen file with its pixels [h, w, C] as stored, and the planes it gives."""
 
-    info: SourceMap
+    info: ImageFile
     choice: Choice
     pixels: np.ndarray
     planes: list[Plane]
@@ -59,7 +67,7 @@ class MapFile:
         return to_unit(pixels[:, :, channel], self.info.float_range)
 
 
-def read_map(path: Path, info: SourceMap, choice: Choice) -> MapFile:
+def read_map(path: Path, info: ImageFile, choice: Choice) -> ReadMap:
     pixels, info = _read_meaning(path, info, choice)
     if info.is_float:
         try:
@@ -75,7 +83,7 @@ def read_map(path: Path, info: SourceMap, choice: Choice) -> MapFile:
     elif choice.float_range is not None:
         raise MaterialError(f"{info.file}: holds integers of {info.bit_depth} bits, and a range is stated; "
                             "a range is for float files: leave it out")
-    item = MapFile(info, choice, pixels, [], {})
+    item = ReadMap(info, choice, pixels, [], {})
     named = {_file_index(c, info): r for c, r in choice.channels.items()}
     for index in named:
         if index >= info.channels:
@@ -90,7 +98,7 @@ def read_map(path: Path, info: SourceMap, choice: Choice) -> MapFile:
     return item
 
 
-def _read_meaning(path: Path, info: SourceMap, choice: Choice) -> tuple[np.ndarray, SourceMap]:
+def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarray, ImageFile]:
     """Read a file and honour what it states about its alpha and its colours."""
     pixels = read_pixels(path, info)
     roles = choice.roles()
@@ -118,12 +126,12 @@ def _range_notes(used: np.ndarray, float_range: tuple[float, float], *, stated: 
     return notes
 
 
-def _file_index(letter: int, info: SourceMap) -> int:
+def _file_index(letter: int, info: ImageFile) -> int:
     """Index in the file of a letter of rgba: the alpha of a grey image is its second channel."""
     return 1 if letter == ALPHA and info.channels == 2 and info.alpha else letter
 
 
-def _plan_whole(item: MapFile, indices: list[int]) -> None:
+def _plan_whole(item: ReadMap, indices: list[int]) -> None:
     """Plan the colour channels of a file that is one role as a whole."""
     role, name = str(item.choice.whole), item.info.file
     if role == "normal":
@@ -155,7 +163,7 @@ def _plan_whole(item: MapFile, indices: list[int]) -> None:
     _plan_role(item, role, indices)
 
 
-def _plan_normal(item: MapFile) -> None:
+def _plan_normal(item: ReadMap) -> None:
     """Plan a file of three colours and maybe an alpha that is a normal map, by what its channels hold."""
     named = {_file_index(c, item.info) for c in item.choice.channels}
     colors = item.unit_all()
@@ -178,7 +186,7 @@ def _plan_normal(item: MapFile) -> None:
         item.copies[2] = 1
 
 
-def _plan_role(item: MapFile, role: str, indices: list[int]) -> None:
+def _plan_role(item: ReadMap, role: str, indices: list[int]) -> None:
     if role == "normal":
         components = "xy"
         indices = indices[:2]
@@ -190,7 +198,7 @@ def _plan_role(item: MapFile, role: str, indices: list[int]) -> None:
         item.planes.append(Plane(role, component, index))
 
 
-def plan_alpha(item: MapFile, taken: set[str]) -> None:
+def plan_alpha(item: ReadMap, taken: set[str]) -> None:
     """Give a varying alpha that nothing names the role its file implies, or 'mask' if a file has that."""
     alpha = item.colors
     named = {_file_index(c, item.info) for c in item.choice.channels} | {p.file_channel for p in item.planes}
@@ -205,7 +213,7 @@ def plan_alpha(item: MapFile, taken: set[str]) -> None:
     item.planes.append(Plane("mask" if role in taken else role, "v", alpha))
 
 
-def note_alpha(item: MapFile, ignored: list[tuple[str, str]]) -> None:
+def note_alpha(item: ReadMap, ignored: list[tuple[str, str]]) -> None:
     """Say where an alpha that would hide everything, or is none, was taken as opaque."""
     alpha = item.colors
     if alpha == item.info.channels or alpha in {p.file_channel for p in item.planes}:
@@ -218,7 +226,7 @@ def note_alpha(item: MapFile, ignored: list[tuple[str, str]]) -> None:
         ignored.append((f"{name}:a", "opaque: zero in all texels, which would hide everything"))
 
 
-def unused_channels(item: MapFile) -> list[int]:
+def unused_channels(item: ReadMap) -> list[int]:
     """Channels of a file that hold something and go nowhere; a normal's Z, which is rebuilt, is none."""
     planned = {p.file_channel for p in item.planes} | set(item.copies)
     if item.rebuild_z:
@@ -228,12 +236,12 @@ def unused_channels(item: MapFile) -> list[int]:
     return [c for c in range(item.info.channels) if c not in planned and constant_of(item, c) is None]
 
 
-def constant_of(item: MapFile, channel: int) -> float | None:
+def constant_of(item: ReadMap, channel: int) -> float | None:
     values = item.pixels[:, :, channel]
     return float(item.unit(channel).flat[0]) if values.min() == values.max() else None
 
 
-def is_grey(item: MapFile, *, exact: bool) -> bool:
+def is_grey(item: ReadMap, *, exact: bool) -> bool:
     """Whether the three colour channels are one. A colour has to be grey exactly, a data map nearly."""
     first = item.pixels[:, :, 0]
     others = [item.pixels[:, :, c] for c in (1, 2)]

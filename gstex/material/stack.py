@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 
 from gstex.errors import AmbiguousError
-from gstex.material.images import SourceMap, read_pixels
+from gstex.material.images import ImageFile, read_pixels
 from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
 from gstex.material.meaning import convert_colors, divide_by_alpha
 from gstex.material.own_mips import OwnMip, read_own_mip
-from gstex.material.planes import MapFile, Plane, constant_of
+from gstex.material.planes import Plane, ReadMap, constant_of
 from gstex.material.resample import resample
 from gstex.material.roles import ROLES
 from gstex.material.visible import fill_hidden
 
 __all__ = ["build_material", "check_channel_count", "read_own_mips"]
 
-_Entry = tuple[MapFile, Plane]
+_Entry = tuple[ReadMap, Plane]
 
 _SAME = 0.5 / 255  # a level of a constant channel within half an 8-bit code is that constant
 
 
-def check_channel_count(maps: list[MapFile]) -> None:
+def check_channel_count(maps: list[ReadMap]) -> None:
     count = sum(len(m.planes) for m in maps)
     if count > MAX_CHANNELS:
         found = ", ".join(f"{m.info.file} {len(m.planes)}" for m in maps)
@@ -37,7 +37,7 @@ def check_channel_count(maps: list[MapFile]) -> None:
 
 
 def read_own_mips(
-    folder: Path, maps: list[MapFile], own_mips: list[OwnMip], ignored: list[tuple[str, str]]
+    folder: Path, maps: list[ReadMap], own_mips: list[OwnMip], ignored: list[tuple[str, str]]
 ) -> None:
     """Read the smaller levels of the maps in use: those in the files themselves, and files of their own."""
     chosen = {m.info.file: m for m in maps}
@@ -54,7 +54,7 @@ def read_own_mips(
             ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
 
 
-def _keep_level(item: MapFile, level: int, pixels: np.ndarray, found: SourceMap) -> None:
+def _keep_level(item: ReadMap, level: int, pixels: np.ndarray, found: ImageFile) -> None:
     """Note a smaller level, its colours made what those of level 0 are. found: the file that it is from."""
     if item.info.associated:
         pixels = divide_by_alpha(pixels)
@@ -63,18 +63,18 @@ def _keep_level(item: MapFile, level: int, pixels: np.ndarray, found: SourceMap)
     item.own_mips[level] = pixels
 
 
-def _largest(maps: list[MapFile]) -> SourceMap:
+def _largest(maps: list[ReadMap]) -> ImageFile:
     return max(maps, key=lambda m: m.info.width * m.info.height).info
 
 
-def _color_space(role: str, info: SourceMap, component: str) -> str:
+def _color_space(role: str, info: ImageFile, component: str) -> str:
     """Float files are linear; a specular map of one channel is an intensity, not a colour."""
     if info.is_float or (role == "specular" and component == "v"):
         return "linear"
     return ROLES[role].color_space
 
 
-def _neutral(role: str, info: SourceMap) -> tuple[float, ...]:
+def _neutral(role: str, info: ImageFile) -> tuple[float, ...]:
     if role != "normal":
         return (0.0, 1.0)
     if info.is_float:
@@ -82,7 +82,7 @@ def _neutral(role: str, info: SourceMap) -> tuple[float, ...]:
     return (128 / 255,) if info.bit_depth == 8 else (32768 / 65535,)
 
 
-def build_material(material_name: str, maps: list[MapFile], wrap: str, ignored: list[tuple[str, str]]) -> Material:
+def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: list[tuple[str, str]]) -> Material:
     """Stack the planned channels, resampled to the largest map, and note how each file is written back."""
     largest = _largest(maps)
     height, width = largest.height, largest.width
@@ -151,7 +151,7 @@ def _stack_own_mips(
     return tuple(result)
 
 
-def _planes_of(item: MapFile, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
+def _planes_of(item: ReadMap, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
     """What each channel of a file is made of when it is written back; see `Material.planes`."""
     mine = {c.file_channel: i for i, c in enumerate(channels) if c.file == item.info.file}
     xy = [i for i, c in enumerate(channels) if c.file == item.info.file and c.role == "normal"]

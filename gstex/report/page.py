@@ -3,9 +3,7 @@
 import base64
 import html
 import json
-import os
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from gstex.compare.result import Comparison
-from gstex.errors import OutputError
-from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, png, to_codes
+from gstex.files import replace_file
+from gstex.material.images import png_bytes
+from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, to_codes
 from gstex.shading import VIEWS, is_lit, render_plane_views, render_sphere
 from gstex.version import __version__
 
@@ -25,7 +24,7 @@ MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail s
 _RESERVE = 100_000  # for all that is neither numbers nor pictures
 _SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")
 _LIT = VIEWS[0]  # daylight, in which most people look at a material
-_SPHERE = 320  # pixels
+SPHERE_SIZE = 320  # pixels
 _HERE = Path(__file__).resolve().parent
 
 
@@ -39,7 +38,7 @@ def write_report(comparison: Comparison, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    _write(path, _page(comparison).encode())
+    replace_file(path, _page(comparison).encode())
 
 
 def _page(comparison: Comparison) -> str:
@@ -106,8 +105,8 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
     if not is_lit(channels):
         return []
     repeat = material["wrap"] == "repeat"
-    balls = (render_sphere(s, channels, material["normal_convention"], repeat, _SPHERE) for s in stacks)
-    return [base64.b64encode(png(ball)).decode() for ball in balls]
+    balls = (render_sphere(s, channels, material["normal_convention"], repeat, SPHERE_SIZE) for s in stacks)
+    return [base64.b64encode(png_bytes(ball)).decode() for ball in balls]
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -143,15 +142,3 @@ def _json(value: Any) -> str:
 
 def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); "
-                          "check that the folder exists and that there is room") from error
-    finally:
-        temporary.unlink(missing_ok=True)

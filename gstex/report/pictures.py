@@ -4,17 +4,16 @@ Pictures are 8 bits a channel and lossless. Where whole maps do not fit, the mid
 texel, and the whole as an overview of block means.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio
 
-__all__ = ["Gallery", "MapView", "make_gallery", "map_views", "png", "to_codes"]
+from gstex.material.images import png_bytes
+
+__all__ = ["Gallery", "MapView", "make_gallery", "map_views", "to_codes"]
 
 _OVERVIEW_SHARE = 0.15  # of all bytes, at most
 _TRIAL = 192  # texels of side: what is encoded to guess the bytes of a texel
@@ -76,16 +75,6 @@ def map_views(channels: Sequence[Mapping[str, Any]]) -> tuple[MapView, ...]:
 def to_codes(stack: np.ndarray) -> np.ndarray:
     """Float values, clipped to 0..1, as the nearest of 256 codes (uint8)."""
     return np.rint(np.clip(stack, 0, 1) * 255).astype(np.uint8)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """[h, w, 1 or 3] uint8 as a PNG file."""
-    buffer = oiio.ImageBuf(np.ascontiguousarray(pixels))
-    with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
-        path = Path(folder) / "picture.png"
-        if not buffer.write(str(path)):
-            raise RuntimeError(buffer.geterror())
-        return path.read_bytes()
 
 
 def make_gallery(stacks: Sequence[np.ndarray], views: Sequence[MapView], budget: int) -> Gallery:
@@ -168,7 +157,7 @@ def _pictures(
             first = 0
             for i, count in enumerate(view.images):
                 picked = list(view.channels[first : first + count])
-                result[s, m, i, name] = png(part[:, :, picked])
+                result[s, m, i, name] = png_bytes(part[:, :, picked])
                 first += count
     return result
 

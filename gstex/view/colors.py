@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["LEVEL_COLORS", "RAMP", "ramp"]
+__all__ = ["LEVEL_COLORS", "RAMP"]
 
 # Finest level first, then round again: hues far apart, of about the same lightness.
 _EIGHT = np.array([
@@ -16,11 +16,3 @@ RAMP = np.array([
     (0.001, 0.000, 0.014), (0.160, 0.043, 0.365), (0.397, 0.083, 0.433), (0.622, 0.165, 0.388),
     (0.832, 0.283, 0.259), (0.961, 0.490, 0.084), (0.982, 0.756, 0.153), (0.988, 1.000, 0.645),
 ])  # fmt: skip
-
-
-def ramp(values: np.ndarray) -> np.ndarray:
-    """Colours [..., 3] of values [...] in 0..1, as shaders/view/heat.frag mixes them."""
-    at = np.clip(values, 0, 1) * (len(RAMP) - 1)
-    low = np.minimum(at.astype(np.int64), len(RAMP) - 2)
-    share = (at - low)[..., None]
-    return RAMP[low] * (1 - share) + RAMP[low + 1] * share

@@ -83,7 +83,8 @@ def encode_stack(
 ) -> Stack:  # fmt: skip
     """The source in a block codec, in the packing that engines use, every mip encoded by itself.
 
-    codec: one of `state.CODECS`. progress: called with (stage, done, all). processes: see `compare.pool.run_all`.
+    codec: a key of `compare.codecs.CODECS`. progress: called with (stage, done, all). processes: see
+    `compare.pool.run_all`.
 
     Raises:
         ExtraError: the encoders are not installed.

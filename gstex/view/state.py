@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["CODECS", "OTHERS", "SAMPLINGS", "SHAPES", "VIEWS", "Lit", "ViewState", "label_of"]
+__all__ = ["OTHERS", "SAMPLINGS", "SHAPES", "VIEWS", "Lit", "ViewState", "label_of"]
 
 VIEWS = ("map", "diff", "split", "lit", "gaussians", "cells", "heat")
 # 'texels': the nearest texel, as fetched; the others as in docs/format.md, "Filtering inside a mip" and "Footprint".
 SAMPLINGS = ("texels", "direct", "bilinear", "anisotropic")
 SHAPES = ("sphere", "plane")
-CODECS = ("bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
-OTHERS = ("reference", *CODECS)
+# What there is to compare with: the source, and names of gstex.compare.codecs.CODECS.
+OTHERS = ("reference", "bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
 
 
 def label_of(other: str) -> str:

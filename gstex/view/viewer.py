@@ -20,7 +20,7 @@ class Viewer:
     size: of the picture in pixels; left, top: its corner in the window, in pixels. scale: pixels a unit of the
     pointer. content_scale: of the screen. panel, help: whether they are open. dialog: '', 'open' or 'save'.
     pointer: pixel of the picture under it, None outside. closing: whether to end. decode_ms, frame_ms: measured.
-    software: whether the CPU draws. picture_wanted: a file to write the picture to. preparing: frames
+    picture_wanted: a file to write the picture to. preparing: frames
     for which shaders have been waiting to be compiled, so that the window can say so first.
     """
 
@@ -39,7 +39,6 @@ class Viewer:
     decode_ms: float = 0.0
     frame_ms: float = 0.0
     renderer: str = ""
-    software: bool = False
     picture_wanted: Path | None = None
     preparing: int = 0
     drag: str = field(default="", repr=False)

@@ -116,7 +116,7 @@ class _Loop:
         imgui.create_context()
         imgui.get_io().set_ini_filename("")
         self._renderer = GlfwRenderer(window)
-        self._viewer = Viewer(session, renderer=context.renderer, software=context.is_software)
+        self._viewer = Viewer(session, renderer=context.renderer)
         self._viewer.content_scale = max(glfw.get_window_content_scale(window)[0], 0.5)
         # Where the system scales windows itself, the framebuffer is larger than the window and so are its pixels.
         self._viewer.scale = self._pixel_scale()
@@ -263,7 +263,7 @@ class _Loop:
         self._glfw.set_window_title(self._window, f"{document.name} - {_TITLE}")
 
     def _write_picture(self, path: Path) -> None:
-        from gstex.picture import write_picture
+        from gstex.material.images import write_picture
 
         self._viewer.picture_wanted = None
         try:

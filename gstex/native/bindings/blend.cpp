@@ -31,7 +31,7 @@ void bind_blend(nb::module_ &m) {
         size.height = int(shape[0]), size.width = int(shape[1]), size.channels = int(shape[2]);
         size.across = (size.width + TILE - 1) / TILE;
         const float *by = arrays.of<const float>(jitter, "jitter", {2});
-        const SamplePicture a{picture_of(arrays, planes, size),
+        const SamplePicture a{picture_of(arrays, planes, size, size.channels),
                               size.width,
                               size.height,
                               size.channels,
@@ -45,8 +45,8 @@ void bind_blend(nb::module_ &m) {
               Arrays arrays;
               BlendStep a{};
               a.scene = scene_of(arrays, scene);
-              a.target = picture_of(arrays, target, a.scene);
-              a.importance = picture_of(arrays, importance, a.scene);
+              a.target = picture_of(arrays, target, a.scene, a.scene.channels);
+              a.importance = importance_of(arrays, importance, a.target, a.scene);
               const int64_t entries = a.scene.lists.start[a.scene.tiles];
               a.rows = shape_of(sums, 2)[1];
               a.sums = arrays.of<float>(sums, "sums", {entries, a.rows});
@@ -122,8 +122,8 @@ void bind_blend(nb::module_ &m) {
               Arrays arrays;
               RemovalCost a{};
               a.scene = scene_of(arrays, scene);
-              a.target = picture_of(arrays, target, a.scene);
-              a.importance = picture_of(arrays, importance, a.scene);
+              a.target = picture_of(arrays, target, a.scene, a.scene.channels);
+              a.importance = importance_of(arrays, importance, a.target, a.scene);
               a.pairs = arrays.of<float>(pairs, "pairs", {a.scene.lists.start[a.scene.tiles], 2});
               a.error = arrays.of<float>(error, "error", {a.scene.height, a.scene.width});
               nb::gil_scoped_release released;

@@ -6,24 +6,30 @@
 
 namespace gstex {
 
-// sums: [C], of importance (image - reference)^2 over the texels [H, W]; row by row, then all rows.
-static void squared_errors(nb::object image, nb::object reference, nb::object importance, nb::object sums) {
+// sums: [C], of importance (image - reference)^2 over the texels [H, W]; row by row, then all rows. importance: [H, W,
+// planes]. plane: [C], which one a channel has.
+static void squared_errors(nb::object image, nb::object reference, nb::object importance, nb::object plane,
+                           nb::object sums) {
     Arrays arrays;
     const auto shape = shape_of(image, 3);
     const int64_t height = shape[0], width = shape[1], channels = shape[2];
     const float *a = arrays.of<const float>(image, "image", {height, width, channels});
     const float *b = arrays.of<const float>(reference, "reference", {height, width, channels});
-    const float *w = arrays.of<const float>(importance, "importance", {height, width, channels});
+    const int64_t planes = shape_of(importance, 3)[2];
+    const float *w = arrays.of<const float>(importance, "importance", {height, width, planes});
+    const int32_t *plane_of = arrays.of<const int32_t>(plane, "plane", {channels});
+    for (int64_t c = 0; c < channels; ++c)
+        if (plane_of[c] < 0 || plane_of[c] >= planes) throw nb::value_error("plane: one that is not there");
     double *result = arrays.of<double>(sums, "sums", {channels});
     nb::gil_scoped_release released;
     std::vector<double> rows(size_t(height * channels), 0.0);
     parallel_for(height, 8, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t row = begin; row < end; ++row) {
             double *sum = rows.data() + row * channels;
-            for (int64_t i = row * width * channels; i < (row + 1) * width * channels;) {
-                for (int64_t c = 0; c < channels; ++c, ++i) {
+            for (int64_t texel = row * width; texel < (row + 1) * width; ++texel) {
+                for (int64_t c = 0, i = texel * channels; c < channels; ++c, ++i) {
                     const double difference = double(a[i]) - double(b[i]);
-                    sum[c] += double(w[i]) * (difference * difference);
+                    sum[c] += double(w[texel * planes + plane_of[c]]) * (difference * difference);
                 }
             }
         }

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include "books.h"
+#include "conjugate_gradient.h"
 #include "dispatch.h"
 #include "graphs.h"
 #include "scene.h"
@@ -38,8 +39,12 @@ static SamplePoints points_of(Arrays &arrays, nb::handle points, nb::handle deri
         Scene size{};
         size.width = int(extent[2 * v]), size.height = int(extent[2 * v + 1]), size.channels = a.channels;
         size.across = (size.width + TILE - 1) / TILE;
-        a.target[v] = picture_of(arrays, target[v], size);
-        a.importance[v] = picture_of(arrays, importance[v], size);
+        a.target[v] = picture_of(arrays, target[v], size, a.channels);
+        const Importance now = importance_of(arrays, importance[v], a.target[v], size), &first = a.importance[0];
+        a.importance[v] = now;
+        if (now.count != first.count || !std::equal(now.plane, now.plane + a.channels, first.plane) ||
+            !std::equal(now.weight, now.weight + a.channels, first.weight))
+            throw nb::value_error("importance: the same planes and weights in all views are wanted");
     }
     for (int64_t tile = 0; tile < a.tiles; ++tile) {
         const int view = a.view[tile];
@@ -68,53 +73,10 @@ struct Entries {
     }
 };
 
-// Channels whose importance differs by nothing but a factor make a group: they share the products of shares.
-//
-// group, factor: [C], a channel's group, and its importance by that of the first channel of the group. firsts:
-// [groups].
-struct ChannelGroups {
-    std::vector<int32_t> group, firsts;
-    std::vector<double> factor;
-
-    explicit ChannelGroups(const SamplePoints &points) {
-        constexpr double ROUNDING = 1e-6; // of a factor that was multiplied into the importance
-        std::vector<double> sums(size_t(points.channels), 0.0);
-        for (int c = 0; c < points.channels; ++c)
-            for (int v = 0; v < points.view_count; ++v) {
-                const Picture &picture = points.importance[v];
-                for (int64_t i = 0; i < picture.plane; ++i) sums[c] += double(picture.planes[c * picture.plane + i]);
-            }
-        const auto alike = [&](int a, int b) {
-            if ((sums[a] > 0.0) != (sums[b] > 0.0)) return false;
-            for (int v = 0; v < points.view_count; ++v) {
-                const Picture &picture = points.importance[v];
-                const float *one = picture.planes + a * picture.plane, *two = picture.planes + b * picture.plane;
-                for (int64_t i = 0; i < picture.plane; ++i) {
-                    const double here = double(one[i]) * sums[b], there = double(two[i]) * sums[a];
-                    if (!(std::fabs(here - there) <= ROUNDING * there)) return false;
-                }
-            }
-            return true;
-        };
-        for (int c = 0; c < points.channels; ++c) {
-            int found = -1;
-            for (size_t n = 0; n < firsts.size() && found < 0; ++n)
-                if (alike(c, firsts[n])) found = int(n);
-            if (found < 0) {
-                found = int(firsts.size());
-                firsts.push_back(c);
-            }
-            group.push_back(found);
-            const double whole = sums[firsts[size_t(found)]];
-            factor.push_back(whole > 0.0 ? sums[c] / whole : 1.0);
-        }
-    }
-};
-
 static PairSums normal_equations(const SamplePoints &points, const Entries &entries, int64_t count, const float *total,
-                                 const float *out, const std::vector<int32_t> &firsts, float small) {
+                                 const float *out, float small) {
     constexpr int64_t MOST = 1 << 24; // products that are held at a time, but those of one tile at the least
-    const int groups = int(firsts.size()), channels = points.channels;
+    const int planes = points.importance[0].count, channels = points.channels;
     const int64_t all = points.lists.start[points.tiles];
     std::vector<float> slope(size_t(all) * channels), gram, product;
     std::vector<int64_t> near_count(static_cast<size_t>(all)), near_start(size_t(all) + 1, 0), square_start;
@@ -124,25 +86,40 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
         square_start.clear();
         while (end < points.tiles) {
             const int64_t size = points.lists.start[end + 1] - points.lists.start[end];
-            if (end > begin && (squares + size * size) * groups > MOST) break;
+            if (end > begin && (squares + size * size) * planes > MOST) break;
             square_start.push_back(squares);
             squares += size * size;
             ++end;
         }
-        if (gram.size() < size_t(squares) * groups) gram.resize(size_t(squares) * groups);
+        if (gram.size() < size_t(squares) * planes) gram.resize(size_t(squares) * planes);
         const int64_t first = points.lists.start[begin], last = points.lists.start[end];
-        ops().tile_products(TileProducts{points, begin, end, total, out, firsts.data(), groups, small,
-                                         square_start.data(), gram.data(), slope.data() + first * channels,
-                                         near_count.data() + first});
+        ops().tile_products(TileProducts{points, begin, end, total, out, small, square_start.data(), gram.data(),
+                                         slope.data() + first * channels, near_count.data() + first});
         for (int64_t e = first; e < last; ++e) near_start[e + 1] = near_start[e] + near_count[e];
         near.resize(static_cast<size_t>(near_start[last]));
-        product.resize(size_t(near_start[last]) * groups);
-        ops().list_near(ListNear{points.lists.start, points.lists.gaussian, begin, end, groups, square_start.data(),
+        product.resize(size_t(near_start[last]) * planes);
+        ops().list_near(ListNear{points.lists.start, points.lists.gaussian, begin, end, planes, square_start.data(),
                                  near_start.data(), gram.data(), near.data(), product.data()});
         begin = end;
     }
-    return sum_pairs_of_entries(count, channels, groups, entries.by_start.data(), entries.by_gaussian.data(),
+    return sum_pairs_of_entries(count, channels, planes, entries.by_start.data(), entries.by_gaussian.data(),
                                 near_start.data(), near.data(), product.data(), slope.data());
+}
+
+// The features [N, C] of least error, in place. blend: of the points at them.
+static void solve_features(nb::object points, nb::object blend, nb::object features, int rounds, float small) {
+    Arrays arrays;
+    int64_t count;
+    const SamplePoints a = points_of(arrays, points, blend.attr("derived"), &count);
+    const float *total = arrays.of<const float>(blend, "total", {a.tiles, POINTS}, nullptr);
+    const float *out = arrays.of<const float>(blend, "out", {a.tiles, a.channels, POINTS}, nullptr);
+    float *feature_of = arrays.of<float>(features, "features", {count, a.channels});
+
+    nb::gil_scoped_release released;
+    const Entries lists(a, count);
+    const PairSums sums = normal_equations(a, lists, count, total, out, small);
+    const Importance &importance = a.importance[0];
+    solve_features(sums, count, a.channels, importance.count, importance.plane, rounds, feature_of);
 }
 
 // Lowers the error by other entries and codes, and bytes of the codebooks if `codebooks_too`, in place.
@@ -161,18 +138,15 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
 
     nb::gil_scoped_release released;
     const Entries lists(a, count);
-    const ChannelGroups alike(a);
-    const int groups = int(alike.firsts.size());
-    PairSums sums = normal_equations(a, lists, count, total, out, alike.firsts, small);
-    // As A is that of the group, so is the gradient.
-    for (int64_t g = 0; g < count; ++g)
-        for (int c = 0; c < channels; ++c) sums.gradient[g * channels + c] /= alike.factor[c];
+    const int planes = a.importance[0].count;
+    const int32_t *plane = a.importance[0].plane;
+    PairSums sums = normal_equations(a, lists, count, total, out, small);
     const Batches batches = batches_by_pair(count, sums.row.data(), sums.column.data());
-    std::vector<float> own(size_t(count) * groups, 0.0f);
+    std::vector<float> own(size_t(count) * planes, 0.0f);
     for (int64_t g = 0; g < count; ++g)
         for (int64_t i = sums.row[g]; i < sums.row[g + 1]; ++i)
             if (sums.column[i] == g)
-                for (int n = 0; n < groups; ++n) own[g * groups + n] = sums.value[i * groups + n];
+                for (int n = 0; n < planes; ++n) own[g * planes + n] = sums.value[i * planes + n];
     const std::vector<double> steps(step, step + channels);
     std::vector<int32_t> whole(size_t(count) * channels), base;
     const auto fill_whole = [&] {
@@ -187,8 +161,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
     };
     fill_whole();
     base = whole;
-    const int32_t *group = alike.group.data();
-    NormalEquations equations{channels,          groups,       sums.row.data(),      sums.column.data(), group,
+    NormalEquations equations{channels,          planes,       sums.row.data(),      sums.column.data(), plane,
                               sums.value.data(), steps.data(), sums.gradient.data(), base.data(),        whole.data()};
     std::vector<uint8_t> stale(size_t(count), 1);
     for (int sweep = 0; sweep < most_sweeps; ++sweep) {
@@ -196,8 +169,8 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
         const Codebooks view = books.view();
         for (int64_t b = 0; b < batches.count(); ++b)
             ops().sweep_features(SweepFeatures{equations, view, batches.members.data() + batches.start[b],
-                                               batches.start[b + 1] - batches.start[b], own.data(), alike.factor.data(),
-                                               stale.data(), entries, codes, &moved});
+                                               batches.start[b + 1] - batches.start[b], own.data(),
+                                               a.importance[0].weight, stale.data(), entries, codes, &moved});
         if (codebooks_too) {
             for (int p = 0; p < books.count(); ++p) {
                 ops().follow_gradient(FollowGradient{equations, count});
@@ -208,11 +181,11 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
                 for (int64_t g = 0; g < count; ++g) entry[g] = entries[g * books.count() + p];
                 std::vector<int64_t> order(static_cast<size_t>(count)), start(size_t(size) + 1);
                 group_by(entry.data(), count, size, order.data(), start.data());
-                std::vector<double> by_entry(size_t(size) * size * groups), slopes(size_t(size) * channels);
+                std::vector<double> by_entry(size_t(size) * size * planes), slopes(size_t(size) * channels);
                 ops().sum_by_entry(SumByEntry{equations, entries, order.data(), start.data(), books.count(), p, size,
                                               by_entry.data(), slopes.data()});
                 const std::vector<uint8_t> before(books.bytes(p), books.bytes(p) + int64_t(size) * channels);
-                ops().move_bytes(MoveBytes{by_entry.data(), slopes.data(), steps.data(), group, channels, groups, size,
+                ops().move_bytes(MoveBytes{by_entry.data(), slopes.data(), steps.data(), plane, channels, planes, size,
                                            books.bytes(p)});
                 if (std::equal(before.begin(), before.end(), books.bytes(p))) continue;
                 fill_whole();
@@ -339,17 +312,17 @@ void bind_refine(nb::module_ &m) {
         const float *total = arrays.of<const float>(blend, "total", {a.tiles, POINTS}, nullptr);
         const float *out = arrays.of<const float>(blend, "out", {a.tiles, a.channels, POINTS}, nullptr);
         const Entries lists(a, count);
-        const std::vector<int32_t> firsts = ChannelGroups(a).firsts;
-        const PairSums sums = normal_equations(a, lists, count, total, out, firsts, small);
+        const PairSums sums = normal_equations(a, lists, count, total, out, small);
         const auto array_of = [](const auto &values, std::initializer_list<int64_t> shape) {
             New<std::decay_t<decltype(values[0])>> result(int64_t(values.size()));
             std::copy(values.begin(), values.end(), result.data());
             return result.array(shape);
         };
         return nb::make_tuple(array_of(sums.row, {-1}), array_of(sums.column, {-1}),
-                              array_of(sums.value, {-1, int64_t(firsts.size())}),
+                              array_of(sums.value, {-1, a.importance[0].count}),
                               array_of(sums.gradient, {count, a.channels}));
     });
+    m.def("solve_features", static_cast<void (*)(nb::object, nb::object, nb::object, int, float)>(&solve_features));
     m.def("refine_features", &refine_features);
     m.def("refine_geometry", &refine_geometry);
 }

@@ -51,14 +51,30 @@ inline Scene scene_of(Arrays &arrays, nb::handle scene) {
     return a;
 }
 
-inline Picture picture_of(Arrays &arrays, nb::handle planes, const Scene &scene) {
+// A picture of `count` planes over the tiles of a scene.
+inline Picture picture_of(Arrays &arrays, nb::handle planes, const Scene &scene, int count) {
     const auto shape = shape_of(planes, 3);
     const int64_t rows = TILE * ((scene.height + TILE - 1) / TILE) + 2;
     Picture a{};
-    a.planes = arrays.of<const float>(planes, "planes", {scene.channels, rows, ANY});
+    a.planes = arrays.of<const float>(planes, "planes", {count, rows, ANY});
     a.stride = shape[2];
     a.plane = rows * a.stride;
     if (a.stride < TILE * scene.across + 2) throw nb::value_error("planes: too narrow");
+    return a;
+}
+
+// From the dataclass gstex.encode.ops.cpu.view.Importance, for the channels of a scene.
+inline Importance importance_of(Arrays &arrays, nb::handle importance, const Picture &target, const Scene &scene) {
+    Importance a{};
+    const nb::object planes = importance.attr("planes");
+    a.count = int(shape_of(planes, 3)[0]);
+    if (a.count < 1 || a.count > scene.channels) throw nb::value_error("importance: 1 to C planes are wanted");
+    a.planes = picture_of(arrays, planes, scene, a.count);
+    if (a.planes.stride != target.stride) throw nb::value_error("importance: not as wide as the target");
+    a.plane = arrays.of<const int32_t>(importance, "plane", {scene.channels}, nullptr);
+    a.weight = arrays.of<const float>(importance, "weight", {scene.channels}, nullptr);
+    for (int c = 0; c < scene.channels; ++c)
+        if (a.plane[c] < 0 || a.plane[c] >= a.count) throw nb::value_error("plane: one that is not there");
     return a;
 }
 

@@ -116,10 +116,13 @@ void blend_step(const BlendStep &a) {
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                 error[pair] = inner[pair] = F16(0.0f);
                 const F16 counts = whole ? F16(1.0f) : inside(column, row, scene.width, scene.height, pair);
+                F16 planes[MAX_CHANNELS];
+                for (int n = 0; n < a.importance.count; ++n)
+                    planes[n] = sample(a.importance.planes, filter, n, pair) * counts;
                 for (int c = 0; c < channels; ++c) {
                     float *at = out + c * POINTS + pair * LANES;
                     const F16 value = load(at), difference = value - sample(a.target, filter, c, pair);
-                    const F16 scaled = difference * (sample(a.importance, filter, c, pair) * counts);
+                    const F16 scaled = difference * (planes[a.importance.plane[c]] * F16(a.importance.weight[c]));
                     error[pair] = fma(scaled, difference, error[pair]);
                     const F16 v_value = (scaled + scaled) * inverse[pair];
                     inner[pair] = fma(v_value, value, inner[pair]);

@@ -2,8 +2,8 @@
 // fit_add_products of cuda/encode/refine_features.cu.
 //
 // With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i
-// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A is the same, but for a factor, for all channels whose
-// importance differs by one.
+// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A of a channel is
+// that of its plane of importance, times the weight of the channel; so is v, which is kept without it too.
 
 #include "points.h"
 
@@ -40,25 +40,26 @@ void tile_products(const TileProducts &a) {
                 }
             }
             const Wanted wanted = wanted_of(points, number);
+            const Importance &importance = *wanted.importance;
+            Planes planes;
+            planes_of(wanted, planes);
             for (int c = 0; c < channels; ++c) {
                 GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                     const F16 value = load(a.out + (number * channels + c) * POINTS + pair * LANES);
-                    const F16 slope = importance_of(wanted, c, pair) * (value - target_of(wanted, c, pair));
+                    const F16 slope = planes.values[importance.plane[c]][pair] * (value - target_of(wanted, c, pair));
                     store(row + pair * LANES, slope + slope);
                 }
                 for (int64_t e = 0; e < count; ++e)
                     a.slope[(offset + e) * channels + c] = product_sum(row, shares + e * POINTS);
             }
-            float *gram = a.gram + a.square_start[i] * a.groups; // [groups, count, count]
-            for (int n = 0; n < a.groups; ++n) {
-                float *of_group = gram + n * count * count;
-                F16 counts[PAIRS];
-                GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) counts[pair] =
-                    importance_of(wanted, a.firsts[n], pair);
+            float *gram = a.gram + a.square_start[i] * importance.count; // [planes, count, count]
+            for (int n = 0; n < importance.count; ++n) {
+                float *of_plane = gram + n * count * count;
+                const F16(&counts)[PAIRS] = planes.values[n];
                 for (int64_t e = 0; e < count; ++e) {
                     GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
                         store(row + pair * LANES, load(shares + e * POINTS + pair * LANES) * counts[pair]);
-                    for (int64_t f = 0; f <= e; ++f) of_group[e * count + f] = product_sum(row, shares + f * POINTS);
+                    for (int64_t f = 0; f <= e; ++f) of_plane[e * count + f] = product_sum(row, shares + f * POINTS);
                 }
             }
             // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's
@@ -69,19 +70,19 @@ void tile_products(const TileProducts &a) {
             for (int64_t e = 0; e < count; ++e) {
                 for (int64_t f = 0; f < e; ++f) {
                     bool counts = false;
-                    for (int n = 0; n < a.groups; ++n) {
-                        const float *of_group = gram + n * count * count;
-                        const float own = of_group[e * (count + 1)] * of_group[f * (count + 1)];
-                        const float product = of_group[e * count + f];
+                    for (int n = 0; n < importance.count; ++n) {
+                        const float *of_plane = gram + n * count * count;
+                        const float own = of_plane[e * (count + 1)] * of_plane[f * (count + 1)];
+                        const float product = of_plane[e * count + f];
                         counts |= product * product > a.small * a.small * own;
                     }
                     near_count[e] += counts;
                     near_count[f] += counts;
-                    for (int n = 0; n < a.groups; ++n) {
-                        float *of_group = gram + n * count * count;
-                        const float product = counts ? of_group[e * count + f] : LEFT_OUT;
-                        of_group[e * count + f] = product;
-                        of_group[f * count + e] = product;
+                    for (int n = 0; n < importance.count; ++n) {
+                        float *of_plane = gram + n * count * count;
+                        const float product = counts ? of_plane[e * count + f] : LEFT_OUT;
+                        of_plane[e * count + f] = product;
+                        of_plane[f * count + e] = product;
                     }
                 }
             }
@@ -93,13 +94,13 @@ void list_near(const ListNear &a) {
     parallel_for(a.last_tile - a.first_tile, 16, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t first = a.start[a.first_tile + i], count = a.start[a.first_tile + i + 1] - first;
-            const float *gram = a.gram + a.square_start[i] * a.groups;
+            const float *gram = a.gram + a.square_start[i] * a.planes;
             for (int64_t e = 0; e < count; ++e) {
                 int64_t to = a.near_start[first + e];
                 for (int64_t f = 0; f < count; ++f) {
                     if (gram[e * count + f] < 0.0f) continue;
                     a.near[to] = a.gaussian[first + f];
-                    for (int n = 0; n < a.groups; ++n) a.product[to * a.groups + n] = gram[(n * count + e) * count + f];
+                    for (int n = 0; n < a.planes; ++n) a.product[to * a.planes + n] = gram[(n * count + e) * count + f];
                     ++to;
                 }
             }

@@ -20,6 +20,15 @@ struct Picture {
     int64_t plane, stride; // floats from a channel to the next, and from a row to the next
 };
 
+// What the squared error counts: at a point the value of a plane, times weight [C]. planes: `count` of them. plane:
+// [C], which one a channel has.
+struct Importance {
+    Picture planes;
+    int count;
+    const int32_t *plane;
+    const float *weight;
+};
+
 // What a tile sees of all Gaussians. derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, in
 // texels and in the units of gstex_weight. where: [N, 4], the middle of the Gaussian's cell in cells, and the size of a
 // cell in texels. extent: of the texture in texels.
@@ -71,7 +80,8 @@ struct SamplePicture {
 // rows: floats from one row of sums to the next, at least 6 + C. sums: [E, rows]. loss: [T].
 struct BlendStep {
     Scene scene;
-    Picture target, importance;
+    Picture target;
+    Importance importance;
     int64_t rows;
     float *sums;
     double *loss;
@@ -132,7 +142,8 @@ struct SumPairs {
 // channels of importance times its squared share. error: [H, W], the squared error of a texel, summed over channels.
 struct RemovalCost {
     Scene scene;
-    Picture target, importance;
+    Picture target;
+    Importance importance;
     float *pairs, *error;
 };
 
@@ -252,7 +263,8 @@ struct SamplePoints {
     const int32_t *view, *corner;
     const float *offset;
     View views[MAX_VIEWS];
-    Picture target[MAX_VIEWS], importance[MAX_VIEWS];
+    Picture target[MAX_VIEWS];
+    Importance importance[MAX_VIEWS]; // all of as many planes, with one and the same `plane` and `weight`
     float weight[MAX_VIEWS];
     int view_count, channels;
 };
@@ -272,16 +284,14 @@ struct PointErrors {
     double *errors;
 };
 
-// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. firsts: [groups], the first channel of every group
-// of channels whose importance differs by a factor. square_start: [tiles], where a tile's products begin in gram, by groups.
-// gram: for every tile [groups, entries, entries], negative for pairs that are left out. slope: [E, C], dE / d feature.
-// near_count: [E], how many are not left out of an entry's pairs; both from the first entry of these tiles on.
+// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. square_start: [tiles], where a tile's products
+// begin in gram, by planes of importance. gram: for every tile [planes, entries, entries], negative for pairs that are
+// left out. slope: [E, C], dE / d feature by the weight of the channel. near_count: [E], how many are not left out of
+// an entry's pairs; both from the first entry of these tiles on.
 struct TileProducts {
     SamplePoints points;
     int64_t first_tile, last_tile;
     const float *total, *out;
-    const int32_t *firsts;
-    int groups;
     float small;
     const int64_t *square_start;
     float *gram, *slope;
@@ -289,12 +299,12 @@ struct TileProducts {
 };
 
 // near: the Gaussians of the pairs of every entry that are not left out, from near_start[entry] on; product: [pairs,
-// groups].
+// planes].
 struct ListNear {
     const int64_t *start;
     const int32_t *gaussian;
     int64_t first_tile, last_tile;
-    int groups;
+    int planes;
     const int64_t *square_start, *near_start;
     const float *gram;
     int32_t *near;
@@ -349,29 +359,29 @@ struct DrawSeeds {
     int64_t *chosen;
 };
 
-// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, groups],
-// A of the first channel of a group. group: [C]. step: [C]. gradient: [N, C], dE / d feature at `base` by the factor of
-// the channel. base, whole: [N, C], features in steps.
+// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, planes],
+// A of a plane of importance. plane: [C]. step: [C]. gradient: [N, C], dE / d feature at `base` by the weight of the
+// channel. base, whole: [N, C], features in steps.
 struct NormalEquations {
-    int channels, groups;
+    int channels, planes;
     const int64_t *row;
-    const int32_t *column, *group;
+    const int32_t *column, *plane;
     const float *value;
     const double *step;
     double *gradient;
     int32_t *base, *whole;
 };
 
-// batch: [members], no two of them neighbours. own: [N, groups], A of a Gaussian with itself. factor: [C], what a channel
-// counts by the first one of its group. stale: [N], whether a Gaussian is worth another look; it is once a neighbour has
-// moved. moved: how many channels have changed, added up.
+// batch: [members], no two of them neighbours. own: [N, planes], A of a Gaussian with itself. weight: [C]. stale: [N],
+// whether a Gaussian is worth another look; it is once a neighbour has moved. moved: how many channels have changed,
+// added up.
 struct SweepFeatures {
     NormalEquations equations;
     Codebooks books;
     const int32_t *batch;
     int64_t members;
     const float *own;
-    const double *factor;
+    const float *weight;
     uint8_t *stale;
     uint32_t *entries, *codes;
     int64_t *moved;
@@ -383,7 +393,7 @@ struct FollowGradient {
     int64_t count;
 };
 
-// sums: [size, groups, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient
+// sums: [size, planes, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient
 // summed likewise. order: [N], the Gaussians by their entry; start: [size + 1].
 struct SumByEntry {
     NormalEquations equations;
@@ -396,8 +406,8 @@ struct SumByEntry {
 // bytes: [size, C] of a codebook.
 struct MoveBytes {
     const double *sums, *slopes, *step;
-    const int32_t *group;
-    int channels, groups;
+    const int32_t *plane;
+    int channels, planes;
     int64_t size;
     uint8_t *bytes;
 };

@@ -1,4 +1,5 @@
-// All points at which a fit is judged (gstex/encode/sample_points): tiles of several views. Twin: cuda/encode/points.cuh.
+// All points at which a fit is judged (gstex/encode/sample_points): tiles of several views. Twin:
+// cuda/encode/points.cuh.
 
 #pragma once
 
@@ -16,7 +17,8 @@ GSTEX_INLINE Tile tile_of(const SamplePoints &points, int64_t number) {
 
 // What a tile is to look like. weight: of its view, 0 beyond the borders.
 struct Wanted {
-    const Picture *target, *importance;
+    const Picture *target;
+    const Importance *importance;
     Filter filter;
     F16 weight[PAIRS];
 };
@@ -37,8 +39,20 @@ GSTEX_INLINE F16 target_of(const Wanted &wanted, int channel, int pair) {
     return sample(*wanted.target, wanted.filter, channel, pair);
 }
 
-GSTEX_INLINE F16 importance_of(const Wanted &wanted, int channel, int pair) {
-    return sample(*wanted.importance, wanted.filter, channel, pair) * wanted.weight[pair];
+// A plane of importance, with the weight of the view.
+GSTEX_INLINE F16 plane_of(const Wanted &wanted, int plane, int pair) {
+    return sample(wanted.importance->planes, wanted.filter, plane, pair) * wanted.weight[pair];
+}
+
+// All planes of importance at the points of a tile, with the weight of the view.
+struct Planes {
+    F16 values[MAX_CHANNELS][PAIRS];
+};
+
+GSTEX_INLINE void planes_of(const Wanted &wanted, Planes &planes) {
+    for (int n = 0; n < wanted.importance->count; ++n) {
+        GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) planes.values[n][pair] = plane_of(wanted, n, pair);
+    }
 }
 
 } // namespace GSTEX_SET

@@ -14,13 +14,13 @@ namespace GSTEX_SET {
 
 // What the neighbours' moves since `base` add to the gradient of a Gaussian, by channel: in steps, without the step.
 GSTEX_INLINE void moved_gradient(const NormalEquations &a, int64_t g, double *sums) {
-    const int channels = a.channels, groups = a.groups;
+    const int channels = a.channels, planes = a.planes;
     for (int c = 0; c < channels; ++c) sums[c] = 0.0;
     for (int64_t i = a.row[g]; i < a.row[g + 1]; ++i) {
         const int64_t other = int64_t(a.column[i]) * channels;
         for (int c = 0; c < channels; ++c) {
             const int32_t moved = a.whole[other + c] - a.base[other + c];
-            if (moved) sums[c] += double(a.value[i * groups + a.group[c]]) * double(moved);
+            if (moved) sums[c] += double(a.value[i * planes + a.plane[c]]) * double(moved);
         }
     }
     for (int c = 0; c < channels; ++c) sums[c] *= 2.0;
@@ -42,12 +42,12 @@ void sweep_features(const SweepFeatures &a) {
             moved_gradient(equations, g, sums);
             int32_t *whole = equations.whole + g * channels;
             for (int c = 0; c < channels; ++c) {
-                const double curvature = a.own[g * equations.groups + equations.group[c]], step = equations.step[c];
+                const double curvature = a.own[g * equations.planes + equations.plane[c]], step = equations.step[c];
                 wanted[c] = double(whole[c]);
                 scale[c] = 0.0;
                 if (curvature > 1e-9 && step > 0.0) {
                     wanted[c] -= (equations.gradient[g * channels + c] / step + sums[c]) / (2.0 * curvature);
-                    scale[c] = a.factor[c] * curvature * step * step;
+                    scale[c] = double(a.weight[c]) * curvature * step * step;
                 }
                 rest[c] = float(wanted[c]);
                 scale_here[c] = float(scale[c]);
@@ -93,19 +93,19 @@ void follow_gradient(const FollowGradient &a) {
 
 void sum_by_entry(const SumByEntry &a) {
     const NormalEquations &equations = a.equations;
-    const int channels = equations.channels, groups = equations.groups;
+    const int channels = equations.channels, planes = equations.planes;
     parallel_for(a.size, 2, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t k = begin; k < end; ++k) {
-            double *sums = a.sums + k * groups * a.size, *slopes = a.slopes + k * channels;
-            for (int64_t i = 0; i < groups * a.size; ++i) sums[i] = 0.0;
+            double *sums = a.sums + k * planes * a.size, *slopes = a.slopes + k * channels;
+            for (int64_t i = 0; i < planes * a.size; ++i) sums[i] = 0.0;
             for (int c = 0; c < channels; ++c) slopes[c] = 0.0;
             for (int64_t j = a.start[k]; j < a.start[k + 1]; ++j) {
                 const int64_t g = a.order[j];
                 for (int c = 0; c < channels; ++c) slopes[c] += equations.gradient[g * channels + c];
                 for (int64_t i = equations.row[g]; i < equations.row[g + 1]; ++i) {
                     const int64_t other = a.entries[int64_t(equations.column[i]) * a.books + a.book];
-                    for (int n = 0; n < groups; ++n)
-                        sums[n * a.size + other] += double(equations.value[i * groups + n]);
+                    for (int n = 0; n < planes; ++n)
+                        sums[n * a.size + other] += double(equations.value[i * planes + n]);
                 }
             }
         }
@@ -121,7 +121,7 @@ void move_bytes(const MoveBytes &a) {
             double *slope = scratch.take<double>(a.size);
             for (int64_t k = 0; k < a.size; ++k) slope[k] = a.slopes[k * channels + c];
             for (int64_t k = 0; k < a.size; ++k) {
-                const double *row = a.sums + (k * a.groups + a.group[c]) * a.size; // symmetric
+                const double *row = a.sums + (k * a.planes + a.plane[c]) * a.size; // symmetric
                 const double curvature = row[k];
                 const int old = a.bytes[k * channels + c];
                 double best = double(old);

@@ -128,11 +128,16 @@ void move_rises(const MoveRises &a) {
                     square[pair] = product[pair] = F16(0.0f);
                     total[pair] = load(a.total + tile * POINTS + pair * LANES);
                 }
+                const Importance &importance = *wanted.importance;
+                Planes planes;
+                planes_of(wanted, planes);
                 for (int c = 0; c < channels; ++c) {
+                    const F16(&counts)[PAIRS] = planes.values[importance.plane[c]];
+                    const F16 of_channel = F16(importance.weight[c]);
                     const float *out = a.out + (tile * channels + c) * POINTS;
                     GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                         const F16 value = load(out + pair * LANES), apart = F16(feature[c]) - value;
-                        const F16 counted = importance_of(wanted, c, pair) * apart;
+                        const F16 counted = counts[pair] * of_channel * apart;
                         square[pair] = fma(counted, apart, square[pair]);
                         product[pair] = fma(counted, value - target_of(wanted, c, pair), product[pair]);
                     }

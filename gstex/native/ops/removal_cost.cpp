@@ -29,10 +29,13 @@ void removal_cost(const RemovalCost &a) {
                 const F16 is_inside = inside(column, row, scene.width, scene.height, pair);
                 F16 error = F16(0.0f);
                 all_counts[pair] = F16(0.0f);
+                F16 planes[MAX_CHANNELS];
+                for (int n = 0; n < a.importance.count; ++n)
+                    planes[n] = sample(a.importance.planes, filter, n, pair) * is_inside;
                 for (int c = 0; c < channels; ++c) {
                     const int at = c * POINTS + pair * LANES;
                     const F16 difference = load(out + at) - sample(a.target, filter, c, pair);
-                    const F16 count = sample(a.importance, filter, c, pair) * is_inside;
+                    const F16 count = planes[a.importance.plane[c]] * F16(a.importance.weight[c]);
                     const F16 slope = count * difference;
                     error = fma(slope, difference, error);
                     all_counts[pair] += count;

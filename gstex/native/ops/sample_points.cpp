@@ -37,12 +37,16 @@ void point_errors(const PointErrors &a) {
     parallel_for(points.tiles, 64, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t number = begin; number < end; ++number) {
             const Wanted wanted = wanted_of(points, number);
+            const Importance &importance = *wanted.importance;
+            Planes planes;
+            planes_of(wanted, planes);
             F16 error = F16(0.0f);
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                 for (int c = 0; c < points.channels; ++c) {
                     const F16 value = load(a.out + (number * points.channels + c) * POINTS + pair * LANES);
                     const F16 difference = value - target_of(wanted, c, pair);
-                    error = fma(importance_of(wanted, c, pair) * difference, difference, error);
+                    const F16 counts = planes.values[importance.plane[c]][pair] * F16(importance.weight[c]);
+                    error = fma(counts * difference, difference, error);
                 }
             }
             a.errors[number] = double(sum(error));

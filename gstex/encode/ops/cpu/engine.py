@@ -17,9 +17,10 @@ from gstex.encode.ops.cpu.refine_features import refine_features
 from gstex.encode.ops.cpu.refine_geometry import refine_geometry
 from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints, collect
 from gstex.encode.ops.cpu.shared_view import SharedView
+from gstex.encode.ops.cpu.solve_features import solve_features
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.encode.parameters import Parameters
-from gstex.encode.problem import Task
+from gstex.encode.problem import Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
 
@@ -36,9 +37,10 @@ class CpuEngine:
         """background: float32 [C]."""
         self.settings, self.background = settings, background
         self._task = task
-        self._importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
+        self._views: list[CpuView] = []  # before set_pyramid
+        self.weigh(np.ones(task.target.channels, np.float32) if task.weight is None else task.weight)
         self._done: list[tuple[int, float, bool]] = []
-        self._geometry_rate, self._feature_rate = rates(settings, task.image.shape[2])
+        self._geometry_rate, self._feature_rate = rates(settings, task.target.channels)
 
     def array(self, values: np.ndarray) -> np.ndarray:
         """Numbers of the schedule as an array of the engine."""
@@ -54,14 +56,16 @@ class CpuEngine:
         """Begin with other cells; nothing is placed."""
         self.pyramid = pyramid
         self.view = CpuView(pyramid)
-        self.view.set_target(self._task.image, self._task.importance)
-        self.shared = [SharedView(pyramid, mip, *views) for mip, views in enumerate(self._task.shared, start=1)]
+        self.view.set_target(self._task.target, self._weight)
+        self.shared = [SharedView(pyramid, i, target, self._weight) for i, target in enumerate(self._task.shared, 1)]
+        self._views = [self.view, *self.shared]
 
-    def weigh(self, task: Task) -> None:
-        """Go on with other weights of the same pictures, and the pyramid that there is; nothing is placed."""
-        self._task = task
-        self._importance_sum = float(task.importance.sum(dtype=np.float64)) or 1.0
-        self.set_pyramid(self.pyramid)
+    def weigh(self, weight: np.ndarray) -> None:
+        """Let the channels count something else: float32 [C]."""
+        self._weight = weight
+        self._importance_sum = weighted_sum(self._task.target, weight)
+        for view in self._views:
+            view.weigh(weight)
 
     def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
@@ -162,6 +166,18 @@ class CpuEngine:
         """All points of the fit, as Gaussians are placed; see sample_points.collect."""
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
+
+    def measure(self, points: SamplePoints, blend: Blend) -> float:
+        """The mean squared error of mip 0 at the texel centres; that of the shared mips is taken over by them."""
+        means = points.errors(blend) / points.weight
+        first = len(means) - len(self.shared)
+        for view, error in zip(self.shared, means[first:], strict=True):
+            view.mse = float(error) / view.importance_sum
+        return float(means[0]) / self._importance_sum
+
+    def solve_features(self, points: SamplePoints, blend: Blend, features: np.ndarray, rounds: int) -> None:
+        """Move the features to where the error is least, in place."""
+        solve_features(points, blend, features, rounds)
 
     def refine_features(
         self, points: SamplePoints, blend: Blend, stored: StoredFeatures, *, codebooks_too: bool

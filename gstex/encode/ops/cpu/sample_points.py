@@ -12,7 +12,7 @@ import numpy as np
 
 from gstex.constants import TILE
 from gstex.encode.ops.cpu.tile_lists import TEXELS
-from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.ops.cpu.view import CpuView, Importance
 from gstex.native import _core
 
 __all__ = ["BETWEEN", "LEAST_SHARE", "Blend", "PointLists", "SamplePoints", "collect"]
@@ -50,8 +50,8 @@ class SamplePoints:
 
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. corner: int32 [T, 2], a tile's first texel. offset: float32 [T, 2], of its points from the centres.
-    target, importance: of every view, see view.make_picture. weight: float32 [V], of a view's points.
-    extent: float32 [V, 2], texels. where: float32 [V, N, 4], see view.Scene.
+    target: of every view, see view.make_picture. importance: of every view, see view.Importance.
+    weight: float32 [V], of a view's points. extent: float32 [V, 2], texels. where: float32 [V, N, 4], see view.Scene.
     scale: float32 [V, 2], texels of the view by texels of mip 0. filter: float32 [V], sigma in texels of mip 0.
     """
 
@@ -60,7 +60,7 @@ class SamplePoints:
     corner: np.ndarray
     offset: np.ndarray
     target: tuple[np.ndarray, ...]
-    importance: tuple[np.ndarray, ...]
+    importance: tuple[Importance, ...]
     weight: np.ndarray
     extent: np.ndarray
     where: np.ndarray
@@ -93,11 +93,15 @@ class SamplePoints:
         return replace(self, lists=PointLists(count[lists.start], lists.gaussian[entries], lists.image[entries],
                                               lists.faded[entries]))  # fmt: skip
 
-    def error(self, blend: Blend) -> float:
-        """The weighted sum of squared errors."""
+    def errors(self, blend: Blend) -> np.ndarray:
+        """The weighted sum of squared errors of every view, float64 [V]."""
         errors = np.empty(len(self.view))
         _core.point_errors(self, blend.derived, blend.out, errors)
-        return float(errors.sum())
+        return np.array([errors[self.view == view].sum() for view in range(len(self.weight))])
+
+    def error(self, blend: Blend) -> float:
+        """The weighted sum of squared errors."""
+        return float(self.errors(blend).sum())
 
 
 def collect(own: CpuView, shared: Sequence[CpuView], jitter: float, weights: Sequence[float]) -> SamplePoints:

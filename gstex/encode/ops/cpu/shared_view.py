@@ -7,6 +7,7 @@ import numpy as np
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.ops.cpu.view import CpuView
+from gstex.encode.problem import Target, weighted_sum
 from gstex.encode.shared_mips import filter_sigma, view_weight
 
 __all__ = ["SharedView"]
@@ -15,19 +16,24 @@ __all__ = ["SharedView"]
 class SharedView(CpuView):
     """A mip seen with the Gaussians of mip 0: positions and sizes scaled, sizes enlarged by the filter.
 
-    importance_sum: of all its values. mse: the mean squared error of the last steps, 0 before the first.
+    importance_sum: of all texels and channels, with their weights. mse: the mean squared error of the last steps, 0
+    before the first.
     """
 
-    def __init__(self, whole: Pyramid, mip: int, image: np.ndarray, importance: np.ndarray):
-        """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
-        height, width = image.shape[:2]
+    def __init__(self, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
+        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C], what the channels count."""
+        height, width = target.image.shape[:2]
         scale = np.array([width / whole.width, height / whole.height], np.float32)
         super().__init__(
             replace(whole, width=width, height=height), scale=scale.tolist(), filter_sigma=filter_sigma(mip)
         )
-        self.set_target(image, importance)
-        self.importance_sum = float(importance.sum(dtype=np.float64)) or 1.0
+        self.set_target(target, weight)
+        self.importance_sum = weighted_sum(target, weight)
         self.mse = 0.0
+
+    def weigh(self, weight: np.ndarray) -> None:
+        super().weigh(weight)
+        self.importance_sum = weighted_sum(self.wanted, weight)
 
     def weight(self, mse: float) -> float:
         """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""

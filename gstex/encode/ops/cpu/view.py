@@ -1,16 +1,17 @@
 """A mip as a fit sees it: a set of Gaussians evaluated against a picture, with gradients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gstex.constants import TILE
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN, TileLists, find_tile_lists, tile_counts
+from gstex.encode.problem import Target
 from gstex.native import _core
 
-__all__ = ["CpuView", "Scene", "make_picture"]
+__all__ = ["CpuView", "Importance", "Scene", "make_picture"]
 
 
 def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
@@ -24,6 +25,18 @@ def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
     planes = np.empty((channels, TILE * down + 2, TILE * across + 2), np.float32)
     _core.make_picture(np.ascontiguousarray(image, np.float32), repeat, planes)
     return planes
+
+
+@dataclass
+class Importance:
+    """What the squared error counts (struct Importance of gstex/native/ops/ops.h).
+
+    planes: of make_picture. plane: int32 [C], which one a channel has. weight: float32 [C], what a channel counts.
+    """
+
+    planes: np.ndarray
+    plane: np.ndarray
+    weight: np.ndarray
 
 
 @dataclass
@@ -69,12 +82,17 @@ class CpuView:
         self.lists: TileLists  # set by place
         self.where: np.ndarray
 
-    def set_target(self, image: np.ndarray, importance: np.ndarray) -> None:
-        """Set the image and its weights in the loss, both float32 [H, W, C]."""
-        self._image, self._importance = image, importance
-        self.target = make_picture(image, repeat=self.pyramid.repeat)
-        self.importance = make_picture(importance, repeat=self.pyramid.repeat)
+    def set_target(self, target: Target, weight: np.ndarray) -> None:
+        """Set what is wanted, and what the channels count: float32 [C]."""
+        self.wanted = target
+        self.target = make_picture(target.image, repeat=self.pyramid.repeat)
+        planes = make_picture(target.importance, repeat=self.pyramid.repeat)
+        self.importance = Importance(planes, target.plane, weight)
         self._loss = np.empty(self.across * self._down)
+
+    def weigh(self, weight: np.ndarray) -> None:
+        """Let the channels count something else: float32 [C]."""
+        self.importance.weight = weight
 
     def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate."""
@@ -136,14 +154,13 @@ class CpuView:
         self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
-        image = np.empty_like(self._image)
+        image, wanted = np.empty_like(self.wanted.image), self.wanted
         _core.blend_render(self._scene(geometry, features, background, jitter), image)
-        if not jitter.any():
-            return image, self._image, self._importance
-        sampled = np.empty_like(self._image), np.empty_like(self._importance)
-        for planes, picture in zip((self.target, self.importance), sampled, strict=True):
-            _core.sample_picture(planes, jitter, picture)
-        return image, *sampled
+        if jitter.any():
+            wanted = replace(wanted, image=np.empty_like(wanted.image), importance=np.empty_like(wanted.importance))
+            _core.sample_picture(self.target, jitter, wanted.image)
+            _core.sample_picture(self.importance.planes, jitter, wanted.importance)
+        return image, wanted.image, wanted.weighted(self.importance.weight)
 
     def removal_cost(
         self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray

@@ -22,10 +22,11 @@ from gstex.encode.ops.cuda.refine_features import refine_features
 from gstex.encode.ops.cuda.refine_geometry import refine_geometry
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints, collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
+from gstex.encode.ops.cuda.solve_features import solve_features
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.parameters import Parameters
-from gstex.encode.problem import Task
+from gstex.encode.problem import Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import view_weight
@@ -44,10 +45,10 @@ class GpuEngine:
         self.settings = settings
         self._device = device
         self._background = self.array(background)
-        self._image, self._importance = self.array(task.image), self.array(task.importance)
-        self._shared = [(self.array(image), self.array(importance)) for image, importance in task.shared]
-        self._importance_sum = float(task.importance.sum()) or 1.0
-        self._rates = [self.array(rate) for rate in rates(settings, task.image.shape[2])]
+        self._task = task
+        self._views: list[GpuView | GpuSharedView] = []  # before set_pyramid
+        self.weigh(np.ones(task.target.channels, np.float32) if task.weight is None else task.weight)
+        self._rates = [self.array(rate) for rate in rates(settings, task.target.channels)]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
         self._perceptual: Perceptual | None = None
         self._losses = self.xp.zeros(settings.replace_every, np.float64)
@@ -64,15 +65,19 @@ class GpuEngine:
     def set_pyramid(self, pyramid: Pyramid) -> None:
         self.pyramid = pyramid
         self.view = GpuView(pyramid, self._device)
-        self.view.set_target(self._image, self._importance)
-        self.shared = [GpuSharedView(self._device, pyramid, mip, *v) for mip, v in enumerate(self._shared, start=1)]
+        self.view.set_target(self._task.target, self._weight)
+        self.shared = [
+            GpuSharedView(self._device, pyramid, i, target, self._weight)
+            for i, target in enumerate(self._task.shared, start=1)
+        ]
+        self._views = [self.view, *self.shared]
         self._mse: Follower | None = None  # begins with the first step
 
-    def weigh(self, task: Task) -> None:
-        self._importance = self.array(task.importance)
-        self._shared = [(image, self.array(one[1])) for (image, _), one in zip(self._shared, task.shared, strict=True)]
-        self._importance_sum = float(task.importance.sum()) or 1.0
-        self.set_pyramid(self.pyramid)
+    def weigh(self, weight: np.ndarray) -> None:
+        self._weight = weight
+        self._importance_sum = weighted_sum(self._task.target, weight)
+        for view in self._views:
+            view.weigh(weight)
 
     def place(self, geometry: Any, level: Any) -> Any:
         device, pyramid = self._device, self.pyramid
@@ -159,6 +164,16 @@ class GpuEngine:
         whole = self._importance_sum
         weights = [view_weight(mse, float(view.mse)) * whole / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
+
+    def measure(self, points: GpuSamplePoints, blend: GpuBlend) -> float:
+        means = points.errors(blend.out) / np.array(points.weight)
+        first = len(means) - len(self.shared)
+        for view, error in zip(self.shared, means[first:], strict=True):
+            view.mse.set(float(error) / view.importance_sum)
+        return float(means[0]) / self._importance_sum
+
+    def solve_features(self, points: GpuSamplePoints, blend: GpuBlend, features: Any, rounds: int) -> None:
+        solve_features(points, blend, features, rounds)
 
     def refine_features(
         self, points: GpuSamplePoints, blend: GpuBlend, stored: GpuStoredFeatures, *, codebooks_too: bool

@@ -15,7 +15,7 @@ __all__ = ["Pairs", "find_batches", "find_pairs"]
 
 _WARPS = 4  # of a block of encode/pairs.cu
 # Most pairs with repetitions that are listed at a time.
-_AT_A_TIME = 2**25
+PAIRS_AT_A_TIME = 2**25
 # Rounds of colouring from one look at whether all have a colour to the next.
 _ROUNDS = 8
 
@@ -53,7 +53,7 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
     listed, begin = [], 0
     while begin < count:
         # As many Gaussians as fit, one at the least.
-        end = int(np.searchsorted(first_pair, first_pair[begin] + _AT_A_TIME, side="right")) - 1
+        end = int(np.searchsorted(first_pair, first_pair[begin] + PAIRS_AT_A_TIME, side="right")) - 1
         end = min(max(end, begin + 1), count)
         keys = xp.empty(int(first_pair[end] - first_pair[begin]), np.int64)
         if here := int(first_entry[end] - first_entry[begin]):

@@ -105,14 +105,5 @@ class GpuQuantiser:
         )  # fmt: skip
         return codes, rounded
 
-    def decode_features(self, codes: Any, entries: Any = None) -> Any:
-        """The features float32 [N, V] of codes uint32 [N, V] and entries uint32 [N, P]."""
-        features = self.device.xp.empty(codes.shape, np.float32)
-        self._features("fit_decode_features")(
-            *self._grid, codes, self._no_entries if entries is None else entries, *self.ranges, self.bytes,
-            self.first, self._palettes, self._count, features,
-        )  # fmt: skip
-        return features
-
     def _features(self, name: str) -> Any:
         return self.device.kernel("encode/codebooks.cu", name, self._channels)

@@ -16,14 +16,12 @@ from gstex.encode.ops.cuda.pairs import find_batches
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints
 from gstex.encode.ops.cuda.tile_lists import bounds_of
 
-__all__ = ["channel_groups", "move_bytes", "products", "refine_features", "without_small"]
+__all__ = ["move_bytes", "products", "refine_features", "without_small"]
 
 _WARPS = 4  # of a block of encode/refine_features.cu
 _SLOPE_THREADS, _BYTE_THREADS = 128, 256
 # Tiles whose weights are held at a time.
-_CHUNK = 2**14
-# Of a factor that was multiplied into the importance.
-ROUNDING = 1e-6
+TILES_AT_A_TIME = 2**14
 
 
 def refine_features(
@@ -35,14 +33,9 @@ def refine_features(
     """
     xp, pairs = points.device.xp, points.pairs
     count, channels = stored.codes.shape
-    group, firsts, factor = channel_groups(points)
-    groups = len(firsts)
-    value, gradient = products(points, blend, firsts, count)
-    factor = xp.asarray(factor)
-    gradient /= factor  # as A is that of the group, so is the gradient
+    value, gradient = products(points, blend, count)
     row, column, value = without_small(points.device, pairs.row, pairs.column, value)
     batches = find_batches(points.device, row, column)
-    group = xp.asarray(group)
     step = stored.step.astype(np.float64)
     whole = stored.whole()
     base = whole.copy()
@@ -56,51 +49,31 @@ def refine_features(
     for _ in range(MOST_SWEEPS):
         moved.fill(0)
         for batch in batches:
-            sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, group, step,
-                  factor, gradient, base, stored.palettes, stored.start, stored.last, np.int32(len(stored.sizes)),
-                  stored.entries, stored.codes, whole, moved)  # fmt: skip
+            sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, points.plane,
+                  step, points.channel_weight, gradient, base, stored.palettes, stored.start, stored.last,
+                  np.int32(len(stored.sizes)), stored.entries, stored.codes, whole, moved)  # fmt: skip
         if codebooks_too:
             for p, size in enumerate(stored.sizes):
-                follow((-(-count // _WARPS),), (32 * _WARPS,), *equations, group, step, base, whole, np.int32(count),
-                       gradient)  # fmt: skip
+                follow((-(-count // _WARPS),), (32 * _WARPS,), *equations, points.plane, step, base, whole,
+                       np.int32(count), gradient)  # fmt: skip
                 base[...] = whole
-                move_bytes(points, equations, groups, group, step, unit, gradient, stored, p, size)
+                move_bytes(points, equations, step, unit, gradient, stored, p, size)
                 whole[...] = stored.whole()
         if int(moved[0]) * 1000 <= count * channels:
             break
 
 
-def channel_groups(points: GpuSamplePoints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Channels whose importance differs by nothing but a factor make a group: they share the products of shares.
-
-    Returns (int32 [C] the group of every channel, int32 [G] the first channel of every group, float64 [C] the
-    importance of a channel by that of the first of its group). The host waits for the GPU.
-    """
-    xp, of, host = points.device.xp, points.importance, points.device.to_host
-    sums = host(of.sum(axis=(0, 2), dtype=np.float64))
-
-    def alike(a: int, b: int) -> Any:
-        here, there = of[:, a].astype(np.float64) * sums[b], of[:, b].astype(np.float64) * sums[a]
-        return (abs(here - there) <= ROUNDING * there).all() & ((sums[a] > 0) == (sums[b] > 0))
-
-    channels = range(len(sums))
-    same = host(xp.stack([xp.stack([alike(a, b) for b in channels]) for a in channels]))
-    first = same.argmax(axis=1)
-    firsts, group = np.unique(first, return_inverse=True)
-    factor = np.where(sums > 0, sums / np.where(sums > 0, sums, 1)[first], 1.0)
-    return group.astype(np.int32), firsts.astype(np.int32), factor
-
-
-def products(points: GpuSamplePoints, blend: GpuBlend, firsts: np.ndarray, count: int) -> tuple[Any, Any]:
-    """(float64 [G, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature)."""
+def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[Any, Any]:
+    """(float64 [planes, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature by the
+    weight of the channel)."""
     device, xp, pairs = points.device, points.device.xp, points.pairs
     tiles, channels = len(points.view), points.channels
-    bounds = [*range(0, tiles, _CHUNK), tiles]
+    bounds = [*range(0, tiles, TILES_AT_A_TIME), tiles]
     first_entry = device.to_host(points.start[xp.asarray(np.array(bounds))])
-    value = xp.zeros((len(firsts), len(pairs.column)), np.float64)
+    planes = points.importance.shape[1]
+    value = xp.zeros((planes, len(pairs.column)), np.float64)
     gradient = xp.zeros((count, channels), np.float64)
     weight = xp.empty((int(np.diff(first_entry).max()), 64), np.float32)
-    first_channels = xp.asarray(firsts)
     for i, begin in enumerate(bounds[:-1]):
         end = bounds[i + 1]
         points.kernel("encode/refine_features.cu", "fit_share_weights")(
@@ -110,8 +83,8 @@ def products(points: GpuSamplePoints, blend: GpuBlend, firsts: np.ndarray, count
         points.kernel("encode/refine_features.cu", "fit_add_products")(
             (-(-count // _WARPS),), (32 * _WARPS,), points.start, points.gaussian, points.image, pairs.by_start,
             pairs.by_gaussian, pairs.tile_of, weight, np.int32(first_entry[i]), np.int32(first_entry[i + 1]),
-            points.target, points.importance, blend.out, first_channels, np.int32(len(firsts)), pairs.row,
-            pairs.column, np.int64(len(pairs.column)), np.int32(count), value, gradient,
+            points.target, points.importance, np.int32(planes), points.plane, blend.out, pairs.row, pairs.column,
+            np.int64(len(pairs.column)), np.int32(count), value, gradient,
         )  # fmt: skip
     return value, gradient
 
@@ -133,8 +106,8 @@ def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[An
 
 
 def move_bytes(
-    points: GpuSamplePoints, equations: Sequence[Any], groups: int, group: Any, step: Any, unit: Any, gradient: Any,
-    stored: GpuStoredFeatures, p: int, size: int,
+    points: GpuSamplePoints, equations: Sequence[Any], step: Any, unit: Any, gradient: Any, stored: GpuStoredFeatures,
+    p: int, size: int,
 ) -> None:  # fmt: skip
     """Every byte of palette p in turn takes its best value, given all others; gradient: at the present features."""
     device, xp = points.device, points.device.xp
@@ -142,13 +115,15 @@ def move_bytes(
     entry = xp.ascontiguousarray(stored.entries[:, p]).astype(np.int32)
     order = xp.argsort(entry, kind="stable").astype(np.int32)
     start = bounds_of(device, entry[order], size)
-    sums = xp.zeros((groups, size, size), np.uint64)
+    planes = points.importance.shape[1]
+    sums = xp.zeros((planes, size, size), np.uint64)
     slopes = xp.empty((size, channels), np.float64)
     by_entry, slopes_of, move = (points.kernel("encode/refine_features.cu", name)
                                  for name in ("fit_sum_by_entry", "fit_entry_slopes", "fit_move_bytes"))  # fmt: skip
-    by_entry((-(-count // _WARPS),), (32 * _WARPS,), *equations, np.int32(groups), entry, np.int32(size), unit,
+    by_entry((-(-count // _WARPS),), (32 * _WARPS,), *equations, np.int32(planes), entry, np.int32(size), unit,
              np.int32(count), sums)  # fmt: skip
     slopes_of((size,), (_SLOPE_THREADS,), gradient, order, start, slopes)
     first = sum(stored.sizes[:p])
     palette = stored.palettes[first : first + size]
-    move((channels,), (_BYTE_THREADS,), sums, unit, slopes, group, step, np.int32(size), palette, shared=8 * size)
+    move((channels,), (_BYTE_THREADS,), sums, unit, slopes, points.plane, step, np.int32(size), palette,
+         shared=8 * size)  # fmt: skip

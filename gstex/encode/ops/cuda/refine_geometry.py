@@ -27,4 +27,4 @@ def refine_geometry(
         move((len(batch),), (_MOVE_THREADS,), batch, *points.arguments(blend.derived), pairs.by_start,
              pairs.by_gaussian, pairs.tile_of, moves, np.int32(len(points.seen)), points.scale, points.filter,
              quantiser.placement, *quantiser.meaning[:-1], np.float64(np.log(sigma_min) - 1e-6), points.target,
-             points.importance, features, codes, blend.total, blend.out)  # fmt: skip
+             *points.counts(), features, codes, blend.total, blend.out)  # fmt: skip

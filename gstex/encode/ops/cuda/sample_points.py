@@ -39,7 +39,10 @@ class GpuSamplePoints:
 
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
-    faded: bool [E]. target, importance: float32 [T, C, 64]. extent: float32 [V, 2]. where: float32 [V, N, 4].
+    faded: bool [E]. target: float32 [T, C, 64]. importance: float32 [T, planes, 64], with the weight of the view.
+    plane: int32 [C], which one a channel has. channel_weight: float32 [C], what it counts there.
+    weight: of the points of every view, on the host.
+    extent: float32 [V, 2]. where: float32 [V, N, 4].
     scale: float32 [V, 2]. filter: float32 [V]. seen: scale and filter of every view, on the host.
     """
 
@@ -52,11 +55,14 @@ class GpuSamplePoints:
     faded: Any
     target: Any
     importance: Any
+    plane: Any
+    channel_weight: Any
     extent: Any
     where: Any
     scale: Any
     filter: Any
     seen: tuple[tuple[float, float, float], ...]
+    weight: tuple[float, ...]
 
     @property
     def channels(self) -> int:
@@ -74,6 +80,10 @@ class GpuSamplePoints:
         """FIT_SAMPLES_PARAMETERS of cuda/encode/points.cuh; derived: float32 [V, N, 8]."""
         return (self.view, self.origin, self.start, self.gaussian, self.image, self.faded, derived, self.where,
                 self.extent, np.int32(self.where.shape[1]), np.int32(len(self.view)))  # fmt: skip
+
+    def counts(self) -> tuple[Any, ...]:
+        """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
+        return self.importance, np.int32(self.importance.shape[1]), self.plane, self.channel_weight
 
     def blend(self, geometry: Any, features: Any, background: Any) -> GpuBlend:
         """The picture at all points, for geometry [N, 6] and features [N, C]."""
@@ -100,9 +110,11 @@ class GpuSamplePoints:
         return replace(self, start=count[self.start], gaussian=self.gaussian[entries], image=self.image[entries],
                        faded=self.faded[entries])  # fmt: skip
 
-    def error(self, out: Any) -> float:
-        """The weighted sum of squared errors of pictures [T, C, 64]."""
-        return float((self.importance * (out - self.target) ** 2).sum(dtype=np.float64))
+    def errors(self, out: Any) -> np.ndarray:
+        """The weighted sum of squared errors of every view, for pictures [T, C, 64]: float64 [V], on the host."""
+        counts = self.importance.take(self.plane, axis=1) * self.channel_weight[:, None]
+        errors = (counts * (out - self.target) ** 2).sum(axis=(1, 2), dtype=np.float64)
+        return np.bincount(self.device.to_host(self.view), self.device.to_host(errors), len(self.weight))
 
 
 def collect(
@@ -113,12 +125,11 @@ def collect(
     jitter: share of the steps that sample between texels. weights: of the points of every shared mip.
     """
     device, xp = backend.device, backend.device.xp
-    parts = [_part(backend, None, 1 - jitter)]
-    if jitter:
-        parts.append(_part(backend, BETWEEN, jitter))
-    own = len(parts)
-    parts += [_part(view.backend, None, weight) for view, weight in zip(shared, weights, strict=True)]
+    part_weights = [1 - jitter, *([jitter] if jitter else []), *weights]
+    own = len(part_weights) - len(shared)
     backends = [backend] * own + [view.backend for view in shared]
+    offsets = [None, BETWEEN][:own] + [None] * len(shared)
+    parts = [_part(*part) for part in zip(backends, offsets, part_weights, strict=True)]
     seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
     entries = [len(b.lists.gaussian) for b in backends]
     if sum(entries) > _MOST:
@@ -135,16 +146,19 @@ def collect(
         faded=xp.concatenate([b.lists.faded for b in backends]),
         target=xp.concatenate([target for _, target, _ in parts]),
         importance=xp.concatenate([importance for _, _, importance in parts]),
+        plane=backend.plane,
+        channel_weight=backend.weight,
         extent=xp.asarray(np.stack([b.extent for b in backends])),
         where=xp.stack([b.where for b in backends]),
         scale=xp.asarray(np.array([row[:2] for row in seen], np.float32)),
         filter=xp.asarray(np.array([row[2] for row in seen], np.float32)),
         seen=tuple(seen),
+        weight=tuple(part_weights),
     )
 
 
 def _part(backend: GpuView, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
-    """(origin [T, 2], target [T, C, 64], importance) of the tiles of a view, as the CPU has them."""
+    """(origin [T, 2], target [T, C, 64], importance [T, planes, 64]) of the tiles of a view, as the CPU has them."""
     xp, across = backend.device.xp, backend.across
     number = np.arange(len(backend.lists.start) - 1)
     corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)

@@ -10,6 +10,7 @@ from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.sums import Follower
 from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.problem import Target, weighted_sum
 from gstex.encode.shared_mips import LIMIT, WEIGHT, filter_sigma
 
 __all__ = ["GpuSharedView"]
@@ -21,20 +22,26 @@ class GpuSharedView:
     mse: the mean squared error of the last steps, on the GPU.
     """
 
-    def __init__(self, device: Device, whole: Pyramid, mip: int, image: Any, importance: Any):
-        """whole: the pyramid of mip 0. image, importance: float32 [h, w, C] of this mip."""
-        height, width = image.shape[:2]
-        self.importance_sum = float(importance.sum(dtype=np.float64)) or 1.0
+    def __init__(self, device: Device, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
+        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C] of the host, what channels count."""
+        height, width = target.image.shape[:2]
+        self._wanted = target
+        self.importance_sum = weighted_sum(target, weight)
         self.scale = np.array([width / whole.width, height / whole.height], np.float32)
         self.filter = filter_sigma(mip)
         self.backend = GpuView(
             replace(whole, width=width, height=height), device, scale=self.scale.tolist(), filter_sigma=self.filter
         )
-        self.backend.set_target(image, importance)
+        self.backend.set_target(target, weight)
         self.mse = Follower(device)
         self._device = device
         self._weight = device.xp.empty(1, np.float32)
         self._perceptual: Perceptual | None = None
+
+    def weigh(self, weight: np.ndarray) -> None:
+        """Let the channels count something else: float32 [C] of the host."""
+        self.backend.weigh(weight)
+        self.importance_sum = weighted_sum(self._wanted, weight)
 
     def place(self, placement: Any, geometry: Any) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians; geometry as mip 0 has it."""

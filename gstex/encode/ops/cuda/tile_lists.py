@@ -14,7 +14,7 @@ __all__ = ["TileLists", "bounds_of", "find_tile_lists", "tile_counts"]
 
 _WARPS = 4  # of a block of encode/tile_lists.cu
 # TileLists are numbered in int32.
-_MOST = 2**31 - 1
+MOST_ENTRIES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def find_tile_lists(
     device.kernel("encode/tile_lists.cu", "fit_count_visible")((-(-tiles // 128),), (128,), *where_seen, *grid, counts)
     visible_start = _starts(xp, counts, np.int64)
     visible = int(visible_start[-1])
-    if visible > _MOST:
+    if visible > MOST_ENTRIES:
         raise DeviceError(
-            f"GPU fit: {visible} pairs of a tile and a Gaussian it sees, at most {_MOST} can be listed; "
+            f"GPU fit: {visible} pairs of a tile and a Gaussian it sees, at most {MOST_ENTRIES} can be listed; "
             "use fewer Gaussians"
         )
 

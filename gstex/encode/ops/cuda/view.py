@@ -15,6 +15,7 @@ from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.sums import ColumnSums
 from gstex.encode.ops.cuda.tile_lists import TileLists, find_tile_lists, tile_counts
+from gstex.encode.problem import Target
 
 __all__ = ["GpuView"]
 
@@ -63,31 +64,38 @@ class GpuView:
 
     # -- pictures
 
-    def set_target(self, image: Any, importance: Any) -> None:
-        """Set the image and its weights in the loss, both float32 [H, W, C]."""
+    def set_target(self, target: Target, weight: np.ndarray) -> None:
+        """Set what is wanted, and what the channels count: float32 [C]; all of the host."""
         xp = self.device.xp
-        self._image = xp.asarray(image, np.float32, order="C")
-        self._importance = xp.asarray(importance, np.float32, order="C")
+        self._image = xp.asarray(target.image, np.float32, order="C")
+        self._planes = xp.asarray(target.importance, np.float32, order="C")
+        self.plane = xp.asarray(target.plane)
+        self.weigh(weight)
         self.channels = self._image.shape[2]
         self._kernels: dict[str, Any] = {}  # specialised for that number
         self._row = -(-(6 + self.channels) // 8) * 8  # FIT_ROW
         self._tile_loss = xp.empty((self._tiles, 1), np.float32)
         self._sum = ColumnSums(self.device, self._tiles, 1)
         self._picture = xp.empty_like(self._image)
-        self._sampled = xp.empty_like(self._image), xp.empty_like(self._image)
+        self._sampled = xp.empty_like(self._image), xp.empty_like(self._planes)
         self._error = xp.empty(self._image.shape[:2], np.float32)
         self._tiled: tuple[Any, ...] = ()  # until somebody wants it
 
+    def weigh(self, weight: np.ndarray) -> None:
+        """Let the channels count something else: float32 [C] of the host."""
+        self.weight = self.device.xp.asarray(weight, np.float32)
+
     def targets(self, jitter: Any) -> tuple[Any, Any]:
-        """(target, importance), [T, C, 64] each, at the jittered texel centres; valid until the next call."""
-        jitter = self._jittered(jitter)
+        """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call."""
+        jitter, pictures = self._jittered(jitter), (self._image, self._planes)
         if not self._tiled:
-            shape = self._tiles, self.channels, POINTS
-            self._tiled = self.device.xp.empty(shape, np.float32), self.device.xp.empty(shape, np.float32)
-        for picture, tiled, inside in zip((self._image, self._importance), self._tiled, (0, 1), strict=True):
+            self._tiled = tuple(
+                self.device.xp.empty((self._tiles, p.shape[2], POINTS), np.float32) for p in pictures
+            )
+        for picture, tiled, inside in zip(pictures, self._tiled, (0, 1), strict=True):
             self._kernel("encode/picture.cu", "fit_to_tiles")(
-                (-(-self._tiles // 4),), (4 * POINTS,), picture, jitter, np.int32(self._tiles), np.int32(self.across),
-                *self._size, self._repeat, np.int32(inside), tiled,
+                (-(-self._tiles // 4),), (4 * POINTS,), picture, np.int32(picture.shape[2]), jitter,
+                np.int32(self._tiles), np.int32(self.across), *self._size, self._repeat, np.int32(inside), tiled,
             )  # fmt: skip
         return self._tiled
 
@@ -148,7 +156,7 @@ class GpuView:
         self._jitter = self._jittered(jitter)
         self._derive(geometry)
         self._blend("fit_step")(
-            *self._scene(features, background), self._image, self._importance, self._repeat, self._entry_sums,
+            *self._scene(features, background), self._image, *self._counts(), self._repeat, self._entry_sums,
             self._tile_loss,
         )  # fmt: skip
         return self._sum(self._tile_loss)[0, ...], *self._gather(geometry, add_to, weight)
@@ -168,11 +176,13 @@ class GpuView:
         self._derive(geometry)
         self._blend("fit_render")(*self._scene(features, background), self._picture)
         texels = self._pyramid.width * self._pyramid.height
-        for picture, sampled in zip((self._image, self._importance), self._sampled, strict=True):
+        for picture, sampled in zip((self._image, self._planes), self._sampled, strict=True):
             self._kernel("encode/picture.cu", "fit_resample")(
-                _blocks(texels, 128), (128,), picture, self._jitter, *self._size, self._repeat, sampled
-            )
-        return self._picture, *self._sampled
+                _blocks(texels, 128), (128,), picture, np.int32(picture.shape[2]), self._jitter, *self._size,
+                self._repeat, sampled,
+            )  # fmt: skip
+        target, planes = self._sampled
+        return self._picture, target, planes.take(self.plane, axis=2) * self.weight
 
     def removal_cost(self, geometry: Any, features: Any, background: Any) -> tuple[Any, Any, Any]:
         """What each Gaussian is worth and where the error is, at the texel centres.
@@ -185,7 +195,7 @@ class GpuView:
         self._derive(geometry)
         self._kernel("encode/removal_cost.cu", "fit_removal")(
             (-(-self._tiles // _REMOVAL_WARPS),), (32 * _REMOVAL_WARPS,), *self._scene(features, background),
-            self._image, self._importance, self._repeat, self._entry_pairs, self._error,
+            self._image, *self._counts(), self._repeat, self._entry_pairs, self._error,
         )  # fmt: skip
         self._kernel("encode/gather.cu", "fit_sum_pairs")(
             _blocks(self._count, 4), (128,), self.lists.by_gaussian_start, self._entry_pairs, np.int32(self._count),
@@ -202,6 +212,10 @@ class GpuView:
         e = self.lists
         return (e.start, e.gaussian, e.image, e.faded, e.slot, self._derived, self.where, features, background,
                 self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
+
+    def _counts(self) -> tuple[Any, ...]:
+        """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
+        return self._planes, np.int32(self._planes.shape[2]), self.plane, self.weight
 
     def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any]:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)

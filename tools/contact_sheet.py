@@ -5,21 +5,20 @@ For people: maps are shown as they look, normals with their Z, data as grey. Not
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
 
-from gstex.errors import OutputError
+from gstex.view.maps import list_maps, shown
 
-__all__ = ["contact_sheet", "write_picture"]
+__all__ = ["contact_sheet", "label_strip"]
 
 _WIDTH = 1600  # pixels at most: three columns and the gaps between them
 _HEIGHT = 2048  # of one map, at most
 _GAP = 8
 _LABEL = 26  # height of a line of text
-_BACKGROUND = 24  # grey of the sheet, 0..255
+_GREY = 24  # of the sheet, 0..255
 _GAINS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -43,47 +42,31 @@ def contact_sheet(
         large ones shrunk. The error is the absolute difference of what is shown times the gain in its label.
     """
     rows = []
-    for role, file in dict.fromkeys((c["role"], c["file"]) for c in channels):
-        picked = [i for i, c in enumerate(channels) if (c["role"], c["file"]) == (role, file)]
-        before = _shown(original, picked, channels)
-        after = _shown(decoded, picked, channels)
+    for one in list_maps({"channels": list(channels)}, len(channels)):
+        role = channels[one.channels[0]]["role"]
+        before, after = shown(original, one), shown(decoded, one)
         error = np.abs(after - before)
         gain = _gain(error)
         quality = ""
         if psnr_by_map is not None and role in psnr_by_map:
             psnr = psnr_by_map[role]
             quality = ": exact" if psnr is None else f": {psnr:.1f} dB"
-        labels = (f"{role}: {file}", f"decoded{quality}", f"error x {gain}")
+        labels = (f"{role}: {one.file}", f"decoded{quality}", f"error x {gain}")
         cells = [_cell(picture, label) for picture, label in
                  zip((before, after, np.minimum(error * gain, 1)), labels, strict=True)]
         rows.append(_join(cells, axis=1))
     return _join(rows, axis=0)
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write [h, w, 3] uint8 as an image file; its extension says the format.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    buffer = oiio.ImageBuf(np.ascontiguousarray(picture))
-    if not buffer.write(str(path)):
-        raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
-
-
-def _shown(stack: np.ndarray, picked: Sequence[int], channels: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """The picked channels of one map as people see them: [H, W, 3] float32 in 0..1, sRGB."""
-    values = np.clip(stack[:, :, picked].astype(np.float32), 0, 1)
-    components = [channels[i]["component"] for i in picked]
-    if components == ["x", "y"]:
-        xy = values * 2 - 1
-        z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=2, keepdims=True), 0))
-        return np.concatenate([values, z * 0.5 + 0.5], axis=2)
-    if "r" in components and channels[picked[0]]["color_space"] == "linear":
-        values = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
-    if values.shape[2] < 3:
-        return np.repeat(values[:, :, :1], 3, axis=2)
-    return values[:, :, :3]
+def label_strip(
+    text: str, width: int, height: int = 24, *, at: tuple[int, int] = (4, 17), size: int = 14
+) -> np.ndarray:
+    """A line of text on dark grey, uint8 [height, width, 3]. at: (x, y) where its baseline begins."""
+    strip = oiio.ImageBuf(np.full((height, width, 3), _GREY, np.uint8))
+    # The font comes with OpenImageIO. Where there is none the strip stays empty.
+    oiio.ImageBufAlgo.render_text(strip, *at, text, size, "DroidSans", (0.9, 0.9, 0.9))
+    strip.geterror()
+    return np.asarray(strip.get_pixels(oiio.UINT8))
 
 
 def _gain(error: np.ndarray) -> int:
@@ -97,13 +80,9 @@ def _cell(picture: np.ndarray, label: str) -> np.ndarray:
     column = (_WIDTH - 2 * _GAP) // 3
     pixels = _scaled(picture, column, _HEIGHT)
     height, width = pixels.shape[:2]
-    cell = np.full((height + _LABEL, max(width, 240), 3), _BACKGROUND, np.uint8)
+    cell = np.full((height + _LABEL, max(width, 240), 3), _GREY, np.uint8)
+    cell[:_LABEL] = label_strip(label, cell.shape[1], _LABEL, at=(2, 18), size=16)
     cell[_LABEL:, :width] = np.rint(pixels * 255).astype(np.uint8)
-    strip = oiio.ImageBuf(np.ascontiguousarray(cell[:_LABEL]))
-    # The font comes with OpenImageIO. Where there is none the sheet stays without labels.
-    oiio.ImageBufAlgo.render_text(strip, 2, 18, label, 16, "DroidSans", (0.9, 0.9, 0.9))
-    strip.geterror()
-    cell[:_LABEL] = strip.get_pixels(oiio.UINT8)
     return cell
 
 
@@ -129,5 +108,5 @@ def _join(parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
         pad = [(0, 0), (0, 0), (0, 0)]
         pad[other] = (0, length - part.shape[other])
         pad[axis] = (_GAP if number else 0, 0)
-        padded.append(np.pad(part, pad, constant_values=_BACKGROUND))
+        padded.append(np.pad(part, pad, constant_values=_GREY))
     return np.concatenate(padded, axis=axis)

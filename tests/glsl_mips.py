@@ -1,4 +1,4 @@
-"""Whole mips decoded on the GPU, by shaders/decode.comp."""
+"""Whole mips decoded by shaders/decode.comp, as an engine would run it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import numpy as np
 
 from gstex.decode import shape
 from gstex.format.layout import MAX_TOP_K
-from gstex.gl.buffer import WordBuffer
+from gstex.gl import WordBuffer, compute_program
 from gstex.gl.context import import_gl
-from gstex.gl.program import compute_program
-
-__all__ = ["decode_mips"]
 
 _GROUP = 8  # texels along each side of a work group of decode.comp
 
 
 def decode_mips(words: np.ndarray, mips: Sequence[int] | None = None) -> list[np.ndarray]:
-    """Fetch every texel of some mips, as `gstex.decode.decode_mip` does on the CPU.
+    """Fetch every texel of some mips, as `gstex.decode.decode_texels` does on the CPU.
 
     Args:
         words: uint32, a validated GPU section.

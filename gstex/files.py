@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from gstex.errors import OutputError
+
+__all__ = ["replace_file"]
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file in one step: `path` is either untouched or the whole new file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    # Beside the target, because a rename is atomic only within one file system.
+    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); "
+                          "check that the folder exists and that there is room") from error
+    except BaseException:  # Ctrl-C too must leave nothing behind
+        temporary.unlink(missing_ok=True)
+        raise
