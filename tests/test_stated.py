@@ -276,13 +276,16 @@ def test_the_primaries_of_an_exr(tmp_path: Path) -> None:
     assert "converted from its own primaries to Rec. 709" in notes(material)
 
 
-@pytest.mark.parametrize("name", ["table.png", "pq.png", "lab.tif"])
+@pytest.mark.parametrize("name", ["table.png", "pq.png", "point.png", "line.png", "lab.tif"])
 def test_profiles_that_nothing_here_evaluates_are_refused(name: str, tmp_path: Path) -> None:
     if name == "table.png":
         profile = icc(b"RGB ", P3, b"mft2" + bytes(40))
         Image.fromarray(smooth(H, W, 3)).save(tmp_path / name, icc_profile=profile)
     elif name == "pq.png":
         png_with(tmp_path / name, smooth(H, W, 3), (b"cICP", bytes([9, 16, 0, 1])))
+    elif name in ("point.png", "line.png"):  # primaries that span no colours
+        points = (0,) * 8 if name == "point.png" else (31270, 32900, 60000, 30000, 50000, 30000, 20000, 30000)
+        png_with(tmp_path / name, smooth(H, W, 3), (b"cHRM", struct.pack(">8I", *points)))
     else:
         profile = bytearray(PROFILES["P3"])
         profile[20:24] = b"Lab "

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.native import maths
+
 __all__ = ["NormalReading", "looks_like_normals", "read_normals"]
 
 _TEXELS = 2**18  # to judge by
@@ -58,7 +60,7 @@ def read_normals(unit: np.ndarray) -> NormalReading:
         return NormalReading(0, 1, True, False, "")  # the Z of a flat surface: not made to fit X and Y
     z = _rebuilt(red, green)
     apart = np.abs(z - blue)
-    near = float(np.quantile(apart, 0.95))
+    near = maths.quantile(apart, 0.95)
     if near <= _NEAR or (float(np.sqrt((apart**2).mean())) <= _NOT_FAR and _follows(red, green, z, blue)):
         note = f"Z rebuilt, 95 % within {near:.2f} of the file's" if near > _CLOSE else ""
         return NormalReading(0, 1, True, False, note)

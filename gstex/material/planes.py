@@ -12,17 +12,10 @@ from gstex.material.material import COLOR_ROLES
 from gstex.material.meaning import convert_colors, float_range_of, noted, straighten
 from gstex.material.normals import read_normals
 from gstex.material.roles import ALPHA_ROLE, ROLES
+from gstex.native import maths
 
 __all__ = [
-    "LETTERS",
-    "Plane",
-    "ReadMap",
-    "constant_of",
-    "is_grey",
-    "note_alpha",
-    "plan_alpha",
-    "read_map",
-    "unused_channels",
+    "LETTERS", "Plane", "ReadMap", "constant_of", "is_grey", "note_alpha", "plan_alpha", "read_map", "unused_channels",
 ]
 
 # Channels of a data map that differ by at most this much on average are one grey channel stored three times:
@@ -252,7 +245,7 @@ def is_grey(item: ReadMap, *, exact: bool) -> bool:
     apart = [np.abs(item.unit(c) - item.unit(0)) for c in (1, 2)]
     if all(float(a.mean()) <= _GREY_MEAN_DIFFERENCE for a in apart):
         return True
-    if any(float(a.mean()) > _COMPRESSED_MEAN or float(np.quantile(a, 0.995)) > _COMPRESSED_MOST for a in apart):
+    if any(float(a.mean()) > _COMPRESSED_MEAN or maths.quantile(a, 0.995) > _COMPRESSED_MOST for a in apart):
         return False
     most = max(float(a.max()) for a in apart)
     item.info = noted(item.info, f"grey: its channels differ by {255 * most:.0f}/255 at most")

@@ -22,6 +22,7 @@ _D50 = (0.9642, 1.0, 0.8249)  # what ICC profiles are relative to
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _SAME = 2.5 / 255  # colours that differ by less, encoded, are the same: profiles of sRGB differ in their last digits
 _ENTRIES = 4096  # of a curve as a table
+_MOST = 100  # in a matrix; those of primaries that lie on a line are beyond it, or no numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +48,9 @@ def to_srgb(colors: np.ndarray, profile: Profile, *, linear: bool) -> np.ndarray
     assert profile.matrix is not None
     light = colors
     if profile.curves is not None:
-        x = np.linspace(0, 1, profile.curves.shape[1])
-        light = np.stack([np.interp(colors[..., c], x, profile.curves[c]) for c in range(colors.shape[-1])], axis=-1)
+        light = np.stack([_look_up(colors[..., c], profile.curves[c]) for c in range(colors.shape[-1])], axis=-1)
     if colors.shape[-1] == 3:
-        light = light @ profile.matrix.T
+        light = _times(profile.matrix, light)
     return light if linear else linear_to_srgb(np.clip(light, 0, 1))
 
 
@@ -97,10 +97,12 @@ def from_icc(data: bytes, name: str) -> Profile | None:
         curves = np.stack([_icc_curve(tags[k]) for k in (b"rTRC", b"gTRC", b"bTRC")])
     except (KeyError, struct.error, ValueError, IndexError):
         return Profile(name, None, None)
-    return _unless_srgb(Profile(name, _from_d50() @ np.array(columns).T / 65536, curves))
+    return _unless_srgb(Profile(name, _times(_from_d50(), np.array(columns) / 65536).T, curves))
 
 
 def _unless_srgb(profile: Profile) -> Profile | None:
+    if profile.matrix is None:
+        return profile
     steps = np.linspace(0, 1, 18)
     ramp = np.concatenate([np.outer(steps, row) for row in ((1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0.5, 0))])
     return None if np.abs(to_srgb(ramp, profile, linear=False) - ramp).max() < _SAME else profile
@@ -125,7 +127,7 @@ def _icc_curve(tag: bytes) -> np.ndarray:
         values = np.frombuffer(tag, ">u2", count, 12).astype(np.float64)
         if count == 1:
             return maths.power(x, float(values[0]) / 256)
-        return np.interp(x, np.linspace(0, 1, count), values / 65535)
+        return _look_up(x, values / 65535)
     if tag[:4] != b"para":
         raise ValueError
     (kind,) = struct.unpack(">H", tag[8:10])
@@ -139,19 +141,45 @@ def _icc_curve(tag: bytes) -> np.ndarray:
     return np.clip(np.where(x >= d, curve, c * x + f), 0, 1)
 
 
-def _matrix(chromaticities: Sequence[float]) -> np.ndarray:
-    """Linear colours of primaries and white (x, y each) -> linear Rec. 709, white onto white."""
-    return _from_d50() @ _to_d50(chromaticities)
+def _matrix(chromaticities: Sequence[float]) -> np.ndarray | None:
+    """Linear colours of primaries and white (x, y each) -> linear Rec. 709, white onto white; None if none are."""
+    with np.errstate(all="ignore"):
+        matrix = _times(_from_d50(), _to_d50(chromaticities).T).T
+    return matrix if np.abs(matrix).max() < _MOST else None
 
 
 def _from_d50() -> np.ndarray:
-    return np.asarray(np.linalg.inv(_to_d50(_REC709)))
+    return _inverse(_to_d50(_REC709))
 
 
 def _to_d50(chromaticities: Sequence[float]) -> np.ndarray:
     x, y = np.array(chromaticities[0::2]), np.array(chromaticities[1::2])
     xyz = np.stack([x / y, np.ones(4), (1 - x - y) / y])  # of red, green, blue and white, [3, 4]
     white = xyz[:, 3]
-    to_xyz = xyz[:, :3] * np.linalg.solve(xyz[:, :3], white)
-    scale = np.diag(_BRADFORD @ np.array(_D50) / (_BRADFORD @ white))
-    return np.asarray(np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD @ to_xyz)
+    to_xyz = xyz[:, :3] * _times(_inverse(xyz[:, :3]), white)
+    scale = _times(_BRADFORD, np.array(_D50)) / _times(_BRADFORD, white)
+    cones = _times(_BRADFORD, to_xyz.T) * scale  # of red, green and blue, one a row
+    return _times(_inverse(_BRADFORD), cones).T
+
+
+# What NumPy has for these three differs in its last bits from one CPU to the next.
+
+def _look_up(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    """Values 0..1 by a curve [n >= 2] over 0..1, with straight lines between its points."""
+    place = np.clip(values, 0, 1) * (len(curve) - 1)
+    low = np.minimum(place.astype(np.int64), len(curve) - 2)
+    part = place - low
+    return np.asarray(curve[low] * (1 - part) + curve[low + 1] * part)
+
+
+def _times(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """The product of a matrix [3, 3] and each of the vectors [..., 3]."""
+    x, y, z = (vectors[..., i, None] * matrix[:, i] for i in range(3))
+    return np.asarray(x + y + z)
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Of a matrix [3, 3]; not finite if there is none."""
+    a, b, c = matrix
+    columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
+    return np.asarray(columns / (a * columns[:, 0]).sum())
