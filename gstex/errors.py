@@ -17,6 +17,8 @@
 A message is one line: what was found, what is allowed, what to do.
 """
 
+from collections.abc import Sequence
+
 __all__ = [
     "AmbiguousError",
     "BudgetError",
@@ -51,7 +53,14 @@ class MaterialError(GstexError):
 
 
 class AmbiguousError(MaterialError):
-    """A folder can be read in several ways; the message shows the override to type."""
+    """A folder can be read in several ways; the message shows the override to type.
+
+    maps: overrides that decide it, one of the ways.
+    """
+
+    def __init__(self, message: str, *, maps: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.maps = tuple(maps)
 
 
 class FormatError(GstexError):

@@ -197,7 +197,7 @@ class Texture:
             FormatError: the metadata does not describe the maps.
         """
         plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
-        return [source.file for source in plan.sources]
+        return [source.output for source in plan.sources]
 
     @property
     def material(self) -> dict[str, Any]:

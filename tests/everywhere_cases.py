@@ -18,8 +18,11 @@ from gstex.material.coverage import coverage, keep_coverage
 from gstex.material.halve import halve
 from gstex.material.images import to_unit
 from gstex.material.importance import Importance, load_importance
+from gstex.material.normals import read_normals
+from gstex.material.profile import from_cicp, from_gamma, to_srgb
 from gstex.material.resample import resample, restore_size
 from gstex.material.saliency import estimate_saliency
+from gstex.native import maths
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 RNG = np.random.default_rng(11)
@@ -60,6 +63,9 @@ def cases(sample: Path) -> dict[str, list]:
         "colour under no opacity": list(bleed(material.pixels, material.weights, repeat=True)),
         "saliency": [estimate_saliency(image, noise(37, 53, 3), repeat=wrap) for wrap in (True, False)],
     }  # fmt: skip
+    found["profiles"] = [to_srgb(image.astype(float), p, linear=linear) for linear in (False, True)
+                         for p in (from_cicp(9, 13, 0, 1), from_gamma(1.8, ())) if p]  # fmt: skip
+    found["what a normal map holds"] = [str(read_normals(image)), maths.quantile(image, 0.95)]
     for filter in ("box", "kaiser"):
         found[f"halving, {filter}"] = [halve(image.astype(float), repeat=wrap, filter=filter) for wrap in (True, False)]
         levels = make_mips(material, repeat=True, filter=filter, alpha_test=0.5, roughness_from_normals=True)

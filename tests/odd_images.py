@@ -29,9 +29,14 @@ def pattern(kind: str | int, height: int, width: int, seed: int) -> np.ndarray:
 
 
 def channels(contents: tuple[str | int, ...], height: int, width: int, seed: int = 0) -> np.ndarray:
-    """uint16 [height, width, C]; the content 'grey' repeats the first channel."""
-    planes = [pattern(contents[0] if c == "grey" else c, height, width, seed if c == "grey" else seed + i)
-              for i, c in enumerate(contents)]
+    """uint16 [height, width, C]; the content 'grey' repeats the first channel, 'z' is the Z of the first two."""
+    planes: list[np.ndarray] = []
+    for i, c in enumerate(contents):
+        if c == "z":
+            x, y = (p / 32767.5 - 1 for p in planes[:2])
+            planes.append(np.rint(np.sqrt(np.maximum(1 - x * x - y * y, 0)) * 32767.5 + 32767.5).astype(np.uint16))
+        else:
+            planes.append(pattern(contents[0] if c == "grey" else c, height, width, seed if c == "grey" else seed + i))
     return np.stack(planes, axis=2)
 
 

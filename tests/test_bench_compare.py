@@ -239,6 +239,9 @@ def data(tmp_path):
         path = tmp_path / "data" / "brick" / f"brick_{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(60, 196, (4, 6, channels), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        if name == "normal":
+            slope = pixels[:, :, :2] / 127.5 - 1
+            pixels[:, :, 2] = np.rint(np.sqrt(1 - (slope**2).sum(axis=2)) * 127.5 + 127.5)
         Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)
     return tmp_path / "data"
 

@@ -38,7 +38,8 @@ def fails(command: Command, folder: Path, code: int, words: tuple[str, ...], *ar
 
 def image(path: Path, mode: str = "RGB", *, size: int = 8, seed: int = 0) -> None:
     count = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
-    save(path, mode, channels(("wave",) * count, size, size, seed))
+    third = "z" if "normal" in path.name else "wave"
+    save(path, mode, channels(("wave", "wave", third, "wave")[:count], size, size, seed))
 
 
 def truncated(name: str) -> Callable[[Path], None]:

@@ -37,7 +37,10 @@ TINY = gpu_parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "f
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that are not drawn, and efforts of a dozen steps."""
     rng = np.random.default_rng(3)
-    coarse = rng.integers(0, 256, (2, 16, 16, 9), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+    values = rng.integers(0, 256, (2, 16, 16, 9), dtype=np.uint8)
+    slope = values[..., 3:5] / 127.5 - 1
+    values[..., 5] = np.rint(np.sqrt(np.maximum(1 - (slope**2).sum(axis=-1), 0)) * 127.5 + 127.5)  # the normals' Z
+    coarse = values.repeat(16, axis=1).repeat(16, axis=2)
     monkeypatch.setattr(gpu_material, "stacks", lambda: list(coarse))
     for effort in EFFORTS:
         monkeypatch.setitem(EFFORTS, effort, (12, 1, 0, 0))

@@ -12,8 +12,8 @@ from PIL import Image
 from gstex.errors import GstexError, MaterialError, OutputError
 from gstex.material import load_material
 from gstex.material.images import (
+    ImageFile,
     SourceMap,
-    float_range_of,
     from_unit,
     read_info,
     read_pixels,
@@ -21,13 +21,14 @@ from gstex.material.images import (
     write_image,
     write_picture,
 )
+from gstex.material.meaning import float_range_of
 
 H, W = 12, 20
 NOISE = np.random.default_rng(3).integers(0, 65536, (H, W, 4), dtype=np.uint16)
 NOISE[:4, :, 3] = 0  # transparent texels whose colour has to survive
 
 
-def read(path: Path) -> tuple[SourceMap, np.ndarray]:
+def read(path: Path) -> tuple[ImageFile, np.ndarray]:
     info = read_info(path)
     return info, read_pixels(path, info)
 
@@ -101,7 +102,7 @@ def test_floats(name: str, kind: oiio.BASETYPE, depth: int, tmp_path: Path) -> N
     info, pixels = read(tmp_path / name)
     assert (info.bit_depth, info.is_float) == (depth, True)
     assert np.array_equal(pixels, values)
-    lo, hi = float_range_of(pixels, normal=False)
+    lo, hi = float_range_of(pixels)
     assert (lo, hi) == (values.min(), values.max())
     unit = to_unit(pixels, (lo, hi))
     assert unit.min() == 0 and unit.max() == 1
@@ -114,12 +115,12 @@ def test_there_is_no_minus_zero():
 
 
 def test_float_ranges() -> None:
-    def of(values: list[float], normal: bool = False) -> tuple[float, float]:
-        return float_range_of(np.array(values, np.float32), normal=normal)
+    def of(values: list[float], *roles: str) -> tuple[float, float]:
+        return float_range_of(np.array([values], np.float32), roles)
 
     assert of([0.25, 0.5]) == (0, 1)
-    assert of([-0.5, 0.5], normal=True) == (-1, 1)
-    assert of([0.25, 0.5], normal=True) == (0, 1)
+    assert of([-0.5, 0.5], "normal") == (-1, 1)
+    assert of([0.25, 0.5], "normal") == (0, 1)
     assert of([2, 6]) == (2, 6)
     assert of([5, 5]) == (5, 6)
 
@@ -136,7 +137,7 @@ WRITTEN += [("tiff", c, d, True) for c, d in ((1, 32), (3, 16), (4, 32))]
 def test_what_is_written_reads_back_the_same(
     format: str, count: int, depth: int, is_float: bool, tmp_path: Path
 ) -> None:
-    source = SourceMap(f"a.{format}", W, H, count, depth, is_float, format, (0.0, 1.0) if is_float else None)
+    source = ImageFile(f"a.{format}", W, H, count, depth, is_float, format, (0.0, 1.0) if is_float else None)
     values = from_unit(to_unit(NOISE[:, :, -count:], None), source)
     write_image(tmp_path / source.file, values, source)
     info, pixels = read(tmp_path / source.file)
@@ -161,16 +162,18 @@ def test_units_are_exact_both_ways() -> None:
 def whole_files(folder: Path) -> dict[str, bytes]:
     """A good file of every format, noisy enough that no cut can go unseen."""
     big = np.random.default_rng(4).integers(0, 65536, (64, 48, 3), dtype=np.uint16)
-    for name in ("a.png", "a.tga", "a.webp", "a.tif", "a.jpg"):
+    for name in ("a.png", "a.tga", "a.webp", "a.tif", "a.jpg", "a.bmp", "a.dds"):
         save(folder / name, "RGB", big, **({"lossless": True} if name == "a.webp" else {}))
     save(folder / "rle.tga", "RGB", big, compression="tga_rle")
     save(folder / "progressive.jpg", "RGB", big, progressive=True)
     (folder / "rgb16.png").write_bytes(png_bytes(big))
     write_oiio(folder / "a.exr", big.astype(np.float32) / 65535, oiio.HALF)
+    write_oiio(folder / "a.hdr", big.astype(np.float32) / 65535, oiio.FLOAT)
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-NAMES = ["a.png", "rgb16.png", "a.tga", "rle.tga", "a.webp", "a.tif", "a.jpg", "progressive.jpg", "a.exr"]
+NAMES = ["a.png", "rgb16.png", "a.tga", "rle.tga", "a.webp", "a.tif", "a.jpg", "progressive.jpg", "a.exr",
+         "a.bmp", "a.dds", "a.hdr"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,7 +238,7 @@ def test_the_header_is_checked_before_pixels_are_read(
     def no_reading(*_: object) -> None:
         raise AssertionError("pixels are read before the header is checked")
 
-    monkeypatch.setattr("gstex.material.load.read_pixels", no_reading)
+    monkeypatch.setattr("gstex.material.planes.read_pixels", no_reading)
     for width, height in ((100_000, 100_000), (16385, 16385), (2**31 - 1, 2**31 - 1), (0, 7)):
         (tmp_path / "a.png").write_bytes(png_bytes(NOISE, width=width, height=height))
         with pytest.raises(MaterialError, match=r"a\.png"):
@@ -250,9 +253,9 @@ def test_the_header_is_checked_before_pixels_are_read(
 
 
 def test_channels_and_types_out_of_range(tmp_path: Path) -> None:
-    write_oiio(tmp_path / "a.exr", np.zeros((4, 4, 17), np.float32), oiio.FLOAT)
-    with pytest.raises(MaterialError, match=r"a.exr: 17 channels in one file; allowed are 1..4"):
-        read_info(tmp_path / "a.exr")
+    write_oiio(tmp_path / "b.tif", np.zeros((4, 4, 17), np.float32), oiio.FLOAT)
+    with pytest.raises(MaterialError, match=r"b.tif: 17 channels in one file; allowed are 1..4"):
+        read_info(tmp_path / "b.tif")
     write_oiio(tmp_path / "a.tif", np.zeros((4, 4, 1), np.float64), oiio.DOUBLE)
     with pytest.raises(MaterialError, match=r"a.tif: pixels are double; allowed are"):
         read_info(tmp_path / "a.tif")

@@ -97,7 +97,7 @@ def tasks_with(material: Material, monkeypatch: pytest.MonkeyPatch, **options) -
 
     monkeypatch.setattr(compression, "fit_chain", stop)
     with pytest.raises(gstex.errors.BudgetError):
-        gstex.compress(material, **options)
+        gstex.compress(material, bpp=8, **options)
     return seen
 
 

@@ -14,6 +14,7 @@ from gstex.material.resample import guess_wrap, resample, restore_size
 H, W = 24, 32
 WAVES = ("wave", "wave", "wave", "wave")
 RGB = ("wave", "wave", "wave")
+XYZ = ("wave", "wave", "z")
 
 
 Files = dict[str, tuple[str, tuple[str | int, ...]]]
@@ -32,7 +33,7 @@ def roles(material: Material) -> list[str]:
 
 
 def test_the_order_of_the_stack_and_of_the_sources(tmp_path: Path) -> None:
-    put(tmp_path, {"a_orm.png": ("RGB", RGB), "a_n.png": ("RGB", RGB), "a.png": ("RGBA", WAVES)})
+    put(tmp_path, {"a_orm.png": ("RGB", RGB), "a_n.png": ("RGB", XYZ), "a.png": ("RGBA", WAVES)})
     material = load_material(tmp_path)
     assert roles(material) == ["albedo.r", "albedo.g", "albedo.b", "opacity.v", "normal.x", "normal.y",
                                "roughness.v", "metallic.v", "ao.v"]
@@ -50,7 +51,7 @@ def test_the_order_of_the_stack_and_of_the_sources(tmp_path: Path) -> None:
     ("a_col.png", "RGBA", (*RGB, 255), ["albedo.r", "albedo.g", "albedo.b"]),
     ("a_col.png", "RGBA", (*RGB, 0), ["albedo.r", "albedo.g", "albedo.b"]),
     ("a_col.png", "LA", WAVES, ["albedo.v", "opacity.v"]),
-    ("a_nm.png", "RGBA", WAVES, ["normal.x", "normal.y", "height.v"]),
+    ("a_nm.png", "RGBA", (*XYZ, "wave"), ["normal.x", "normal.y", "height.v"]),
     ("a_metallicSmoothness.png", "RGBA", ("wave", "grey", "grey", "wave"), ["metallic.v", "gloss.v"]),
     ("a_orm.png", "RGBA", WAVES, ["roughness.v", "metallic.v", "ao.v", "mask.v"]),
     ("a_MaskMap.png", "RGBA", WAVES, ["metallic.v", "ao.v", "gloss.v", "mask.v"]),
@@ -106,8 +107,8 @@ def test_a_float_albedo_is_linear_and_a_float_height_keeps_its_range(tmp_path: P
 
 
 def test_neutral_values(tmp_path: Path) -> None:
-    put(tmp_path, {"a_col.png": ("RGB", RGB), "a_nm.png": ("RGB", RGB)})
-    put(tmp_path / "deep", {"a_nm.png": ("RGB16", RGB)})
+    put(tmp_path, {"a_col.png": ("RGB", RGB), "a_nm.png": ("RGB", XYZ)})
+    put(tmp_path / "deep", {"a_nm.png": ("RGB16", XYZ)})
     neutral = {c.role: c.neutral for c in load_material(tmp_path).channels}
     assert neutral == {"albedo": (0.0, 1.0), "normal": (128 / 255,)}
     assert load_material(tmp_path / "deep").channels[0].neutral == (32768 / 65535,)
@@ -118,7 +119,7 @@ def test_16_bits_reach_the_stack(tmp_path: Path) -> None:
     save(tmp_path / "a_nor_dx.png", "RGB16", values)
     material = load_material(tmp_path)
     assert material.normal_convention == "dx"
-    assert np.array_equal(np.rint(material.pixels.astype(np.float64) * 65535), values[:, :, :2])
+    assert np.array_equal(np.rint(material.pixels[:, :, :2].astype(np.float64) * 65535), values[:, :, :2])
 
 
 def test_constants_and_unused_channels(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_an_alpha_whose_role_is_taken_becomes_a_mask(tmp_path: Path) -> None:
 
 
 def test_weights(tmp_path: Path) -> None:
-    put(tmp_path, {"a_col.png": ("RGBA", WAVES), "a_emit.png": ("RGB", RGB), "a_nm.png": ("RGB", RGB)})
+    put(tmp_path, {"a_col.png": ("RGBA", WAVES), "a_emit.png": ("RGB", RGB), "a_nm.png": ("RGB", XYZ)})
     material = load_material(tmp_path)
     weights = material.weights
     assert weights is not None and weights.dtype == np.float32 and weights.shape == material.pixels.shape
@@ -157,8 +158,8 @@ def test_no_weights_where_nothing_is_hidden(content: str | int, tmp_path: Path) 
     assert load_material(tmp_path).weights is None
 
 
-def test_a_single_image_is_an_albedo_whatever_its_name(tmp_path: Path) -> None:
-    put(tmp_path, {"eileen normal.png": ("RGBA", WAVES), "other_normal.png": ("RGB", RGB)})
+def test_a_single_image_is_an_albedo_unless_its_name_and_its_pixels_are_a_map(tmp_path: Path) -> None:
+    put(tmp_path, {"eileen normal.png": ("RGBA", WAVES), "other_normal.png": ("RGB", XYZ)})
     material = load_material(tmp_path / "eileen normal.png")
     assert roles(material) == ["albedo.r", "albedo.g", "albedo.b", "opacity.v"]
     assert (material.wrap, material.name) == ("clamp", "eileen normal")
@@ -204,7 +205,7 @@ def test_the_table(tmp_path: Path) -> None:
         "a_metal.png": ("metallic", "constant 0"),
         "a_gloss.png": ("gloss", "resampled to 32x24; roughness = 1 - gloss"),
         "a.png": ("-", "preview picture: the plain name beside a named albedo"),
-        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR or TIFF image"),
+        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD image"),
     }
 
 
@@ -212,7 +213,7 @@ def test_the_table(tmp_path: Path) -> None:
 
 def test_maps_of_different_sizes_meet_at_the_largest(tmp_path: Path) -> None:
     put(tmp_path, {"a_col.png": ("RGB", RGB)}, 24, 32)
-    put(tmp_path, {"a_nm.png": ("RGB16", RGB)}, 12, 16)
+    put(tmp_path, {"a_nm.png": ("RGB16", XYZ)}, 12, 16)
     put(tmp_path, {"a_rough.png": ("L", ("wave",))}, 9, 40)
     material = load_material(tmp_path)
     assert (material.width, material.height, material.wrap) == (32, 24, "repeat")
@@ -271,7 +272,7 @@ def test_the_guess_of_the_wrap() -> None:
 def test_missing_and_empty_inputs(tmp_path: Path) -> None:
     with pytest.raises(MaterialError, match="no such file or folder"):
         load_material(tmp_path / "nothing")
-    with pytest.raises(MaterialError, match="no PNG, JPEG, TGA, WebP, EXR or TIFF image in this folder; put"):
+    with pytest.raises(MaterialError, match=r"no PNG, JPEG, .* or PSD image in this folder; put"):
         load_material(tmp_path)
     put(tmp_path / "textures", {"a_col.png": ("RGB", RGB)})
     with pytest.raises(MaterialError, match="its folder 'textures' has some"):
@@ -306,7 +307,7 @@ def test_a_broken_image_in_a_folder_names_the_file_and_can_be_left_out(tmp_path:
 
 
 def test_17_channels(tmp_path: Path) -> None:
-    files = {f"a_{word}.png": ("RGB", RGB) for word in ("col", "emit", "spec", "nm", "orm")}  # 14
+    files = {f"a_{word}.png": ("RGB", XYZ if word == "nm" else RGB) for word in ("col", "emit", "spec", "nm", "orm")}
     files |= {"a_height.png": ("L", ("wave",)), "a_opacity.png": ("L", ("wave",))}
     put(tmp_path, files)
     assert len(load_material(tmp_path).channels) == 16

@@ -95,7 +95,7 @@ def test_a_packed_name_on_a_grey_file_is_no_packed_map() -> None:
     (["a_col_1k.png", "a_col_2k.png"], r"albedo: 2 files .*--map albedo=a_col_1k.png"),
     (["one.png", "two.png"], r"albedo: 2 files name no known map .*--map albedo=one.png"),
     (["my rock.png", "your moss.png"], r'--map "albedo=my rock.png"'),
-    (["a_height.png", "a_bump.png"], r"height: .*--map height=a_bump.png or --map height=a_height.png"),
+    (["a_height.png", "a_disp.png"], r"height: .*--map height=a_disp.png or --map height=a_height.png"),
 ])
 def test_ambiguity_shows_the_override_to_type(names: list[str], message: str) -> None:
     with pytest.raises(AmbiguousError, match=message) as error:

@@ -279,11 +279,15 @@ def test_coverage_of_a_step() -> None:
     assert coverage(step, 0.25, repeat=False) == pytest.approx(1.25 / 4, abs=0.01)
 
 
-def test_opacity_without_contrast_passes_or_not() -> None:
+def test_opacity_without_contrast_passes_in_part() -> None:
     even = np.full((4, 4), 0.4)
-    assert np.array_equal(keep_coverage(even, 0.5, 0.3, repeat=True), even)
-    scaled = keep_coverage(even, 0.5, 0.7, repeat=True)
-    assert np.allclose(scaled, 0.5) and coverage(scaled, 0.5, repeat=True) == 1
+    for target in (0.3, 0.7):
+        kept = keep_coverage(even, 0.5, target, repeat=True)
+        assert coverage(kept, 0.5, repeat=True) == pytest.approx(target, abs=0.01)
+        assert coverage(np.rint(kept * 255) / 255, 0.5, repeat=True) == pytest.approx(target, abs=0.01)
+    single = np.full((1, 1), 0.4)
+    assert np.array_equal(keep_coverage(single, 0.5, 0.3, repeat=True), single)
+    assert coverage(keep_coverage(single, 0.5, 0.7, repeat=True), 0.5, repeat=True) == 1
 
 
 def test_an_alpha_test_leaves_colour_and_right_coverage_alone() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compress"]
 
+_MUCH = 0.25  # of the variance of a map
 _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space": "COLOUR", "bits": "BITS",
           "size": "SIZE", "note": "NOTE"}
 
@@ -53,9 +54,11 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--importance", metavar="IMAGE|auto",
               help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
                    "much as black.")
-@click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
-              help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out. "
-                   "May be given many times.")
+@click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
+              help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out; "
+                   "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be given many times.")
+@click.option("--names", metavar="FILE", type=click.Path(path_type=Path),
+              help="Further words and packings of file names, as in docs/inputs.md.  [default: gstex.toml in INPUT]")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads to use, at most one a core.  [default: all cores]")
@@ -64,7 +67,8 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @debug_option
 def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
-    importance: str | None, maps: tuple[str, ...], threads: int | None, force: bool, as_json: bool, **options: Any,
+    importance: str | None, maps: tuple[str, ...], names: Path | None, threads: int | None, force: bool,
+    as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
@@ -78,29 +82,50 @@ def compress(
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
     from gstex import native
-    from gstex.cli.progress import ProgressReporter
     from gstex.encode.compress import check_options
-    from gstex.material import load_material, table
+    from gstex.material import find_tiles
 
     if threads is not None:
         native.set_thread_count(min(threads, native.cores()))
     output = output or default_output(source)
-    check_output_file(output, source, *([Path(importance)] if importance not in (None, "auto") else []))
+    more = [Path(importance)] if importance not in (None, "auto") else []
+    check_output_file(output, source, *more)
     check_name(output)
     check_options(bpp=bpp, gaussians=gaussians, seed=options["seed"], alpha_test=options["alpha_test"])
-    material = load_material(source, overrides=maps)
+    tiles = find_tiles(source)
+    outputs: dict[int | None, Path] = {None: output}
+    if tiles:
+        outputs = {tile: output.with_name(f"{output.stem}.{tile}{output.suffix}") for tile in tiles}
+    if tiles:
+        for path in outputs.values():
+            check_output_file(path, source, *more)
+        click.echo(f"a UDIM set of {count(len(tiles), 'tile')}: each becomes a file of its own", err=True)
+    options |= {"bpp": bpp, "gaussians": gaussians, "quality": quality or "normal", "importance": importance}
+    reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options,
+                             force=force, as_json=as_json) for tile, path in outputs.items()]  # fmt: skip
+    if as_json:
+        click.echo(json.dumps({"tiles": reports} if tiles else reports[0], allow_nan=False))
+
+
+def _compress_one(
+    source: Path, output: Path, reading: dict[str, Any], options: dict[str, Any], *, force: bool, as_json: bool
+) -> dict[str, Any]:
+    """Compress one material, print what is for people, and return the report. reading: of load_material."""
+    from gstex.cli.progress import ProgressReporter
+    from gstex.material import load_material, table
+
+    material = load_material(source, **reading)
     if not force:
         check_replaced(output, material)
     click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
     with ProgressReporter() as progress:
-        texture = gstex.compress(material, bpp=bpp, gaussians=gaussians, quality=quality or "normal",
-                                 importance=importance, progress=progress, notes=progress.note, **options)
+        texture = gstex.compress(material, progress=progress, notes=progress.note, **options)
     texture.save(output)
-    if as_json:
-        click.echo(json.dumps({"output": str(output), **texture.report, "maps": table(material)},
-                              allow_nan=False))
-    else:
+    for line in _warnings(texture):
+        click.echo(line, err=True)
+    if not as_json:
         click.echo("\n".join(_summary(output, texture)))
+    return {"output": str(output), **texture.report, "maps": table(material)}
 
 
 def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:
@@ -111,6 +136,13 @@ def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) 
     head = (f"{printable(material.name)}: {material.width}x{material.height}, "
             f"{count(len(material.channels), 'channel')}, wrap {how}")
     return [head, *format_table(maps, _TABLE)]
+
+
+def _warnings(texture: "Texture") -> list[str]:
+    """Maps of which much is gone, whatever their PSNR says."""
+    lost = {role: value for role, value in texture.report.get("lost_by_map", {}).items() if value > _MUCH}
+    return [f"gstex: warning: {role} has lost {min(value, 1):.0%} of its signal; give more --bpp, or compress it alone"
+            for role, value in lost.items()]  # fmt: skip
 
 
 def _summary(output: Path, texture: "Texture") -> list[str]:
@@ -126,9 +158,16 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
     if report["psnr_by_map"]:
         by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
         lines.append(f"  by map      {by_map}")
+    if report.get("error_of_range_by_map"):
+        by_range = ", ".join(f"{role} {value:.1%}" for role, value in report["error_of_range_by_map"].items())
+        lines.append(f"  of range    {by_range}")
     if "psnr_important" in report:
         name = printable(texture.metadata["fit"]["importance"])
         lines.append(f"  important   {decibels(report['psnr_important'])}, texels weighted by {name}")
+    if len(report.get("coverage", ())) > 1:
+        first, *others = report["coverage"]
+        far = max((abs(c - first) for c in others[:-1]), default=0.0)  # the last mip is one texel
+        lines.append(f"  coverage    {first:.1%} at the alpha test; mips within {far:.1%} of the area of that")
     lines += [
         f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
         *_mip_lines(report["mips"]),

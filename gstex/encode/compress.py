@@ -11,12 +11,14 @@ import numpy as np
 
 from gstex import metrics
 from gstex.cuda.device import Device, device_errors, open_device
-from gstex.encode.mip_chain import Mip, fit_chain
+from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
+from gstex.encode.mip_chain import TEXELS_SHARE, Mip, fit_chain
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.packing import pack_mips
-from gstex.encode.problem import BudgetTooSmall, Target, Task, planes_of
+from gstex.encode.problem import BudgetTooSmall, Result, Target, Task, planes_of
 from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
+from gstex.encode.small import as_texels, suits_texels
 from gstex.errors import BudgetError, DeviceError, UsageError
 from gstex.format import header_words, pack
 from gstex.format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
@@ -78,7 +80,8 @@ def compress(
         bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
-            loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given.
+            loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given. Textures whose
+            texels take up to 6 KB with all mips, and ramps of one row or column, are stored as texels.
         effort: 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
         device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
             otherwise the CPU.
@@ -123,9 +126,11 @@ def compress(
     material = source if isinstance(source, Material) else load_material(source, overrides=maps)
     repeat = (wrap or material.wrap) == "repeat"
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    preset = False
     if bpp is None and gaussians is None:
         least = 8 * LEAST_BYTES / (material.width * material.height)
-        bpp = min(max(rate_of(quality, loss) * max(1, len(varying)), least), MAX_BPP)
+        bpp = max(rate_of(quality, loss) * max(1, len(varying)), least)
+        preset = True
     settings = make_settings(effort, sampling, loss)
 
     levels = [MipLevel(material.pixels, material.weights)]
@@ -147,18 +152,35 @@ def compress(
         weights = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
         targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, weights, strict=True)]
         tasks = [replace(task, target=target) for task, target in zip(tasks, targets, strict=True)]
-    if varying:
+    how = {"sharing": _sharing(material), "seed": seed, "progress": report_step}
+    if varying and preset and loss != "restore" and suits_texels(tasks):
+        fitted, gpu = list(as_texels(tasks)), None
+    elif varying:
         try:
-            how = {"sharing": _sharing(material), "seed": seed, "progress": report_step}
             fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
         except BudgetTooSmall as error:
-            least = error.words + header_words(len(material.channels), len(levels)) + 1
-            needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
-            raise BudgetError(
-                f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
-                f"give --bpp {needed:.4g} or more, or --gaussians"
-            ) from None
+            if preset:  # there is no smaller file of Gaussians, so texels are the cheaper one
+                fitted, gpu = list(as_texels(tasks)), None
+            else:
+                least = error.words + header_words(len(material.channels), len(levels)) + 1
+                needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
+                raise BudgetError(
+                    f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
+                    f"give --bpp {needed:.4g} or more, or --gaussians"
+                ) from None
+    if isinstance(fitted[0], np.ndarray):
+        bpp = None  # texels take what they take
     words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
+    if alpha_test is not None and mips and isinstance(fitted[0], Result):
+        tuned = Cutout(material, alpha_test, varying, repeat=repeat)
+        for _ in range(COVERAGE_ROUNDS):
+            changes = tuned.improve(Texture(words, {}), fitted, tasks)
+            if changes is None:
+                break
+            how |= {"sharing": changes.sharing, "first": fitted[0], "texels_share": TEXELS_SHARE}
+            tasks = changes.tasks
+            fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
+            words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     words.flags.writeable = False
 
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
@@ -173,9 +195,14 @@ def compress(
     if progress:
         progress(Progress("measure", settings.steps, settings.steps, None))
     values = matters.values if matters else None
-    metadata["report"] = measure(Texture(words, metadata), material, levels, values)
+    texture = Texture(words, metadata)
+    metadata["report"] = measure(texture, material, levels, values)
+    if alpha_test is not None and opacity_index(material) is not None:
+        metadata["report"]["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
-    run = {"seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
+    of_range, of_signal = own_errors(texture, material)
+    run = {"error_of_range_by_map": of_range, "lost_by_map": of_signal,
+           "seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
 
@@ -287,6 +314,14 @@ def measure(
         "candidates_max": info["mips"][0]["candidates_max"],
         "mips": chain,
     }
+
+
+def own_errors(texture: Texture, material: Material) -> tuple[dict[str, float], dict[str, float]]:
+    """`metrics.own_errors` of mip 0."""
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    weights = None if material.weights is None else material.weights[:, :, varying]
+    roles = [material.channels[i].role for i in varying]
+    return metrics.own_errors(texture.decode()[:, :, varying], material.pixels[:, :, varying], roles, weights)
 
 
 def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:

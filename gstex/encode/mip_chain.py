@@ -26,10 +26,16 @@ CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
 # Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
 # below mip 0; if that does not do for all, where they take this share of it.
 RAW_SHARE = 0.5
+# Of mip 0, what the texels of a mip may take where they have to hold the coverage of a cut-out.
+TEXELS_SHARE = 0.3
 # Bits a texel of a mip by those of the mip above it, before tables.
 GROWTH = 1.23
 # Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
 LEAST_RECORDS = 8
+
+# Of a strip, which is this many times as long as it is high, the mips below those that share are long still, and would
+# be one colour for what is left for them: they get CHAIN_COST_OWN and these words, as those of cut-outs do.
+STRIP, EXTRA_WORDS = 16, 512
 
 # A step of a fit takes the time of its texels and of this many more.
 STEP_TEXELS = 2000
@@ -47,6 +53,8 @@ def fit_chain(
     settings: Settings,
     *,
     sharing: int = SHARED_MIPS,
+    first: Result | None = None,
+    texels_share: float = 0.0,
     seed: int,
     progress: Callable[[str, float, float], None],
     make_engine: MakeEngine = CpuEngine,
@@ -56,6 +64,8 @@ def fit_chain(
     Args:
         tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
+        first: the fit of mip 0, if there is one already.
+        texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
         progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
         make_engine: what every fit runs on.
 
@@ -77,17 +87,18 @@ def fit_chain(
 
     shared = tuple(task.target for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
-    first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
-    if settings.grid and not task.count:
-        rng = np.random.default_rng(seed)
-        other = fit_uniform_grid(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
-        first = other or first
+    if first is None:
+        first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
+        if settings.grid and not task.count:
+            rng = np.random.default_rng(seed)
+            other = fit_uniform_grid(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
+            first = other or first
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))
     sizes = [task.target.image.shape[:2] for task in tasks]
     channels = tasks[0].target.channels
-    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing)
+    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing, texels_share)
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
@@ -110,28 +121,34 @@ def fit_chain(
 
 
 def share_words(
-    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int, sharing: int = SHARED_MIPS
+    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int, sharing: int = SHARED_MIPS,
+    texels_share: float = 0.0,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
     Args:
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
-        sharing: how many mips share the Gaussians of mip 0.
+        sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
     """
     texels = np.array([h * w for h, w in sizes])
     # The section is padded to whole pieces and ends with a guard word.
-    cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
-    total = int(cost * first_words) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
+    strip = max(sizes[0]) >= STRIP * min(sizes[0])
+    dearer = strip or texels_share > 0
+    cost = CHAIN_COST if sharing == SHARED_MIPS and not dearer else CHAIN_COST_OWN
+    total = int(cost * first_words + EXTRA_WORDS * dearer) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
     sharing = min(sharing, len(sizes) - 1)
     total -= SHARED_WORDS * sharing
     background = mip_block_words(stack_channels, 0)
     tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
     small = _raw_tail(raw, total, 1 + sharing)
+    while small > 1 + sharing and raw[small - 1] <= texels_share * first_words:
+        small -= 1
+        total += raw[small]
 
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []

@@ -36,6 +36,8 @@ def pack_mips(material: Material, mips: Sequence[Mip], *, repeat: bool, bilinear
         lo[varying], step[varying], bits[varying] = coding.channel_lo, coding.channel_step, coding.channel_bits
         background[varying], palettes = first.background, coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
+    elif isinstance(first, np.ndarray):  # all mips are texels; the coding is theirs
+        step[varying], bits[varying] = 1 / 255, 8
     packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
     for number, mip in enumerate(mips):
         if isinstance(mip, np.ndarray):

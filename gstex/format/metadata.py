@@ -17,15 +17,19 @@ from gstex.limits import MAX_SIZE
 
 __all__ = ["EXTENSIONS", "ImageFormat", "MapFile", "MapPlane", "MaterialMaps", "SourceMap", "plan_maps"]
 
-EXTENSIONS = frozenset((".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"))
+EXTENSIONS = frozenset((
+    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".psd",
+))
+_READ_ONLY = (".dds", ".psd")  # formats that nothing is written in
 # format -> (bit depth, is float)
 _DEPTHS = {
     "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),
     "exr": ((16, True), (32, True)), "tiff": ((8, False), (16, False), (16, True), (32, True)),
+    "bmp": ((8, False),), "hdr": ((32, True),),
 }  # fmt: skip
-_CHANNELS = {"jpeg": (1, 3), "webp": (3, 4)}  # of the other formats any number
+_CHANNELS = {"jpeg": (1, 3), "webp": (3, 4), "bmp": (1, 3, 4), "hdr": (3,)}  # of the other formats any number
 
-ImageFormat = Literal["png", "jpeg", "tga", "webp", "exr", "tiff"]
+ImageFormat = Literal["png", "jpeg", "tga", "webp", "exr", "tiff", "bmp", "hdr"]
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
 Index = Annotated[int, Meta(ge=0, lt=MAX_CHANNELS)]
 Unit = Annotated[float, Meta(ge=0, le=1)]
@@ -36,9 +40,14 @@ Real = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
 class SourceMap:
     """One image file.
 
-    file: name without directories. channels: in the file, a palette expanded (grey 1, RGB 3, RGBA 4).
+    file: name without directories. width, height: of the upright picture.
+    channels: that are read, a palette expanded (grey 1, RGB 3, RGBA 4).
     bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats.
+    format: in which the map is written; that of the file unless nothing here writes that.
     float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
+    alpha: whether the last of 2 or 4 channels is an alpha.
+    associated: the file holds colours multiplied by its alpha; the stack holds them without.
+    says_srgb: the file is a PNG of colours that says so in its chunks.
     """
 
     file: str
@@ -49,6 +58,21 @@ class SourceMap:
     is_float: bool
     format: ImageFormat
     float_range: tuple[Real, Real] | None = None
+    alpha: bool = True
+    associated: bool = False
+    says_srgb: bool = False
+
+    @property
+    def output(self) -> str:
+        """Name of the file that is written: its own, and another extension after it if that is of another format."""
+        suffix = os.path.splitext(self.file)[1].lower()
+        other = suffix in _READ_ONLY or (suffix == ".bmp" and self.format == "png")
+        return f"{self.file}.{self.format}" if other else self.file
+
+    @property
+    def colors(self) -> int:
+        """Channels that are no alpha."""
+        return self.channels - (self.alpha and self.channels in (2, 4))
 
 
 class MapPlane(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +107,7 @@ class MapFile(SourceMap):
         _require(len(self.planes) == self.channels, f".planes: {len(self.planes)}, expected {self.channels}")
         lo, hi = self.float_range or (0.0, 0.0)
         _require(lo < hi or not self.is_float, f".float_range: {self.float_range}, expected [lo, hi] with lo < hi")
+        _require(not self.associated or self.colors < self.channels, ".associated: it has no alpha")
         direct = {plane.channel for plane in self.planes}
         for plane in self.planes:
             _require(plane.normal_z is UNSET or direct.issuperset(plane.normal_z),
@@ -91,21 +116,27 @@ class MapFile(SourceMap):
 
 @dataclass(frozen=True)
 class MaterialMaps:
-    """The files of a material. width, height: of the stack; no file has more texels, and no two have the same name."""
+    """The files of a material.
+
+    width, height: of the stack; no file has more texels, and no two are written under the same name.
+    channels: what those of the stack mean, as `Material.to_metadata` writes it, or anything else: it says which colour
+    an opacity hides, where it says so.
+    """
 
     width: Size
     height: Size
     wrap: Literal["repeat", "clamp"]
     sources: Annotated[tuple[MapFile, ...], Meta(min_length=1, max_length=MAX_CHANNELS)]
+    channels: Any = None
 
     def texels(self, *, mip: int = 0, size: tuple[int, int] | None = None) -> int:
         """Texels of all files, counted in every channel, at a level of detail, or all of one (height, width)."""
         return sum(prod(size or source.mip_size(mip)) * source.channels for source in self.sources)
 
     def __post_init__(self) -> None:
-        names = [source.file.lower() for source in self.sources]
+        names = [source.output.lower() for source in self.sources]
         for source in self.sources:
-            _require(names.count(source.file.lower()) == 1, f"file: {source.file!r} stands there twice")
+            _require(names.count(source.output.lower()) == 1, f"file: {source.output!r} stands there twice")
             _require(source.width * source.height <= self.width * self.height,
                      f"{source.file} size: {source.width}x{source.height}, expected at most as many texels as the "
                      f"material of {self.width}x{self.height} has")

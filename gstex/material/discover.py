@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gstex.errors import AmbiguousError, UsageError
-from gstex.material.roles import LETTERS, NOISE, PACKED, PREVIEW, ROLES, WORDS
+from gstex.material.roles import LESSER, LETTERS, NOISE, PREVIEW, ROLES
+from gstex.material.vocabulary import USUAL, Vocabulary
 
-__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_names", "resolve"]
+__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_alone", "read_names", "resolve"]
 
 _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_RANGE = re.compile(rf"(.+)@({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
 _CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
 ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
+_SHORT = 5  # letters of a packed name that may be another word ("arm")
 _LONGEST_NAME = 4  # parts: "ambient Occlusion Roughness Metallic"
 
 
@@ -27,18 +31,24 @@ class Reading:
     role: str | None = None                       # the role of the whole file
     packed: tuple[str | None, ...] | None = None  # the role of each channel
     convention: str | None = None                 # 'gl' | 'dx' where the name of a normal map says so
+    lesser: bool = False                          # another file of the role replaces it
+    by_letter: bool = False                       # one letter says it
     bare: bool = False                            # the plain name its neighbours extend: "wall2"
     preview: bool = False
 
 
 @dataclass(frozen=True)
 class Override:
-    """One `--map role=file[:channels]`. channels: indices into the file, None = the whole file."""
+    """One `--map role=file[:channels][@lo..hi]`.
+
+    role: a role, or 'ignore'. channels: indices into the file, None = the whole file. float_range: of a float file.
+    """
 
     text: str
-    role: str  # a role, or 'ignore'
+    role: str
     file: str
     channels: tuple[int, ...] | None
+    float_range: tuple[float, float] | None = None
 
 
 @dataclass
@@ -48,11 +58,15 @@ class Choice:
     whole: role of the file's colour channels where they are not named one by one.
     channels: role by channel index, None = leave out; wins over `whole`.
     convention: 'gl' | 'dx' | None, as the name of a normal map states it.
+    float_range: of a float file, as an override states it.
+    alpha: role of an alpha that varies and that nothing names, if not the usual one.
     """
 
     whole: str | None = None
     channels: dict[int, str | None] = field(default_factory=dict)
     convention: str | None = None
+    float_range: tuple[float, float] | None = None
+    alpha: str | None = None
 
     def roles(self) -> set[str]:
         return {r for r in (self.whole, *self.channels.values()) if r is not None}
@@ -78,26 +92,26 @@ def _strip_noise(tokens: Sequence[str]) -> tuple[str, ...]:
     return tuple(tokens[:end])
 
 
-def _word_reading(word: str) -> Reading | None:
-    if word in PACKED:
-        return Reading(packed=PACKED[word])
-    if word in WORDS:
-        return Reading(role=WORDS[word])
+def _word_reading(word: str, names: Vocabulary) -> Reading | None:
+    if word in names.packed:
+        return Reading(packed=names.packed[word])
+    if word in names.words:
+        return Reading(role=names.words[word], lesser=word in LESSER)
     return None
 
 
-def _suffix_reading(tokens: Sequence[str]) -> Reading | None:
+def _suffix_reading(tokens: Sequence[str], names: Vocabulary) -> Reading | None:
     """The longest name of a role at the end of the parts, DX/GL marks included; None if there is none."""
     if tuple(tokens[-2:]) == ("mask", "map"):
-        return Reading(packed=PACKED["maskmap"])
+        return Reading(packed=names.packed["maskmap"])
     tokens = _strip_noise(tokens)
     for count in range(min(_LONGEST_NAME, len(tokens)), 0, -1):
         word = "".join(tokens[-count:])
-        reading = _word_reading(word) or _word_reading(word.removesuffix("map"))
+        reading = _word_reading(word, names) or _word_reading(word.removesuffix("map"), names)
         if reading is not None:
             return reading
         for mark, convention in _CONVENTION.items():
-            if word.endswith(mark) and WORDS.get(word.removesuffix(mark).removesuffix("map")) == "normal":
+            if word.endswith(mark) and names.words.get(word.removesuffix(mark).removesuffix("map")) == "normal":
                 return Reading(role="normal", convention=convention)
     return None
 
@@ -105,7 +119,21 @@ def _suffix_reading(tokens: Sequence[str]) -> Reading | None:
 def _letter_reading(name: str) -> Reading | None:
     match = _LAST_LETTER.search(name.rsplit(".", 1)[0])
     role = LETTERS.get(match.group(1).lower()) if match else None
-    return Reading(role=role) if role else None
+    return Reading(role=role, by_letter=True) if role else None
+
+
+def read_alone(name: str, vocabulary: Vocabulary = USUAL) -> Reading | None:
+    """What a name says where there is no folder: only words that are no part of other names. None for colours."""
+    reading = _suffix_reading(tokens_of(name), vocabulary) or _letter_reading(name)
+    if reading is None:
+        return None
+    if reading.packed is not None:
+        last = "".join(_strip_noise(tokens_of(name))[-2:])
+        long = any(last.endswith(w) for w in vocabulary.packed if len(w) > _SHORT)
+        return reading if long or "mask" in last else None
+    if reading.role == "normal":
+        return reading
+    return reading if not reading.by_letter and ROLES[str(reading.role)].colors == 1 else None
 
 
 def _common_tail(rows: Sequence[Sequence[str]]) -> int:
@@ -115,11 +143,11 @@ def _common_tail(rows: Sequence[Sequence[str]]) -> int:
     return count
 
 
-def read_names(names: Sequence[str]) -> dict[str, Reading]:
+def read_names(names: Sequence[str], vocabulary: Vocabulary = USUAL) -> dict[str, Reading]:
     """Read every image name of a folder.
 
     Args:
-        names: file names of the images in the folder, with extension.
+        names: file names of the images in the folder, with extension. vocabulary: the words that count.
     Returns:
         A reading for each name. Rules, first match wins: a name that every neighbour with a role extends
         is `bare` (an albedo without a suffix, or a preview render); a role at the end of the name, once the
@@ -127,13 +155,13 @@ def read_names(names: Sequence[str]) -> dict[str, Reading]:
         format words are dropped; one letter of its own at the end; else nothing.
     """
     parts = {n: tokens_of(n) for n in names}
-    rows = {n: _suffix_reading(t) or _letter_reading(n) for n, t in parts.items()}
+    rows = {n: _suffix_reading(t, vocabulary) or _letter_reading(n) for n, t in parts.items()}
     tail = _common_tail([_strip_noise(t) for t in parts.values()]) if len(names) > 1 else 0
     if tail:
-        rows = {n: _suffix_reading(_strip_noise(t)[:-tail]) or rows[n] for n, t in parts.items()}
+        rows = {n: _suffix_reading(_strip_noise(t)[:-tail], vocabulary) or rows[n] for n, t in parts.items()}
     result: dict[str, Reading] = {}
     for name, reading in rows.items():
-        if _is_bare(name, parts, rows):
+        if _is_bare(name, parts, rows, vocabulary):
             result[name] = Reading(bare=True)
         elif reading is not None:
             result[name] = reading
@@ -143,21 +171,24 @@ def read_names(names: Sequence[str]) -> dict[str, Reading]:
     return result
 
 
-def _is_bare(name: str, parts: Mapping[str, tuple[str, ...]], rows: Mapping[str, Reading | None]) -> bool:
+def _is_bare(
+    name: str, parts: Mapping[str, tuple[str, ...]], rows: Mapping[str, Reading | None], vocabulary: Vocabulary
+) -> bool:
     stem = _strip_noise(parts[name])
     others = [n for n in parts if n != name and rows[n] is not None and _strip_noise(parts[n]) != stem]
     return bool(others) and all(
         parts[n][: len(stem)] == stem
-        and (_suffix_reading(parts[n][len(stem):]) or (_letter_reading(n) and len(parts[n]) > len(stem)))
+        and (_suffix_reading(parts[n][len(stem):], vocabulary) or (_letter_reading(n) and len(parts[n]) > len(stem)))
         for n in others
     )
 
 
 def parse_override(text: str, names: Sequence[str]) -> Override:
-    """Parse `role=file[:channels]`; channels are letters of rgba, as in `roughness=pack.png:g`.
+    """Parse `role=file[:channels][@lo..hi]`; channels are letters of rgba, as in `roughness=pack.png:g`, and lo..hi
+    are the values of a float file that stand for 0 and 1, as in `height=dunes.exr@-3..17`.
 
-    A file whose name holds '=' or ':' is meant as written: the role ends at the first '=', and a ':' starts
-    the channels only if no file has the whole text as its name.
+    A file whose name holds '=', ':' or '@' is meant as written: the role ends at the first '=', and a ':' or '@'
+    starts what follows a name only if no file has the whole text as its name.
 
     Raises:
         UsageError: bad form, unknown role, or a file that is not in the folder.
@@ -170,6 +201,12 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
     if role not in ROLES and role != "ignore":
         raise UsageError(f"--map {text!r}: unknown role {role!r}; allowed are {allowed}")
     channels: tuple[int, ...] | None = None
+    float_range = None
+    match = None if rest in names else _RANGE.fullmatch(rest)
+    if match:
+        rest, float_range = match[1], (float(match[2]), float(match[3]))
+        if not float_range[0] < float_range[1] or role == "ignore":
+            raise UsageError(f"--map {text!r}: expected a lower and a higher value, as in height=a.exr@-3..17")
     file = rest
     if file not in names:
         head, colon, letters = rest.rpartition(":")
@@ -188,7 +225,7 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
         if len(channels) not in most:
             counts = " or ".join(str(m) for m in most)
             raise UsageError(f"--map {text!r}: {role} takes {counts} channels, got {len(channels)}")
-    return Override(text, role, file, channels)
+    return Override(text, role, file, channels, float_range)
 
 
 def resolve(
@@ -213,9 +250,11 @@ def resolve(
     for name, reading in readings.items():
         packed = reading.packed
         if packed is not None and channel_counts[name] >= len(packed):
-            choices[name] = Choice(channels=dict(enumerate(packed)))
+            choices[name] = _packed_choice(packed)
         elif reading.role is not None:
             choices[name] = Choice(whole=reading.role, convention=reading.convention)
+            if reading.by_letter and reading.role == "specular" and channel_counts[name] == 4:
+                choices[name].alpha = "mask"  # gloss in some schemes, emission in others
         elif reading.preview:
             ignored.append((name, "preview picture, not a map"))
         elif reading.bare:
@@ -228,6 +267,7 @@ def resolve(
     bare = [n for n in bare if n not in left_out and (n not in choices or choices[n].only_alpha())]
     unknown = [n for n in unknown if n not in left_out and (n not in choices or choices[n].only_alpha())]
     _drop_dx(choices, ignored, settled)
+    _drop_lesser(choices, ignored, readings, settled)
     _place_unnamed(choices, ignored, bare, unknown)
     _drop_empty(choices, ignored, overrides)
     _refuse_duplicates(choices)
@@ -263,11 +303,12 @@ def _apply_overrides(
         choice = choices.setdefault(o.file, Choice())
         given = None if o.role == "ignore" else o.role
         if o.channels is None:
-            choices[o.file] = Choice(whole=given, convention=choice.convention)
+            choices[o.file] = choice = Choice(whole=given, convention=choice.convention)
         else:
             choice.channels.update(dict.fromkeys(o.channels, given))
             if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
+        choice.float_range = o.float_range or choice.float_range
     return set(settled)
 
 
@@ -283,6 +324,25 @@ def _drop_dx(choices: dict[str, Choice], ignored: list[tuple[str, str]], settled
         ignored.append((name, f"DirectX twin of the normal map {kept}"))
 
 
+def _packed_choice(packed: tuple[str | None, ...]) -> Choice:
+    """A packing whose colours are one role is a file of that role with a role for its alpha."""
+    if len(packed) == 4 and packed[0] is not None and len(set(packed[:3])) == 1:
+        return Choice(whole=packed[0], channels={ALPHA: packed[3]})
+    return Choice(channels=dict(enumerate(packed)))
+
+
+def _drop_lesser(
+    choices: dict[str, Choice], ignored: list[tuple[str, str]], readings: Mapping[str, Reading], settled: set[str]
+) -> None:
+    """Leave out a bump map beside a displacement, which is the same relief with more of it."""
+    for name in [n for n in choices if readings[n].lesser]:
+        role = choices[name].whole
+        others = [n for n, c in choices.items() if n != name and role in c.roles() and not readings[n].lesser]
+        if role is not None and role not in settled and others:
+            del choices[name]
+            ignored.append((name, f"beside {others[0]}; use it instead with --map {quote(f'{role}={name}')}"))
+
+
 def _place_unnamed(
     choices: dict[str, Choice], ignored: list[tuple[str, str]], bare: list[str], unknown: list[str]
 ) -> None:
@@ -295,7 +355,8 @@ def _place_unnamed(
             raise AmbiguousError(
                 f"albedo: {len(candidates)} files name no known map ({_some(candidates)}); "
                 f"say which one is the colour with --map {quote('albedo=' + candidates[0])}, "
-                "or keep one material in a folder"
+                "or keep one material in a folder",
+                maps=[f"albedo={candidates[0]}"],
             )
     for name in bare:
         if name not in choices:
@@ -316,20 +377,24 @@ def _drop_empty(
 
 
 def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:
+    """Refuse roles that several files hold, all of them at once; a file of its own is the one to suggest."""
+    texts, maps = [], []
     for role in ROLES:
         holders = [n for n, c in choices.items() if role in c.roles()]
         if len(holders) < 2 or role == "mask":
             continue
-        options = []
+        options = {}
         for name in holders:
             index = [c for c, r in choices[name].channels.items() if r == role]
             letters = ":" + "".join("rgba"[c] for c in index) if index else ""
-            options.append(f"--map {quote(f'{role}={name}{letters}')}")
-        shown = " or ".join(options[:3]) + (" or ..." if len(options) > 3 else "")
-        raise AmbiguousError(
-            f"{role}: {len(holders)} files could hold it ({_some(holders)}); choose one with {shown}, "
-            "or keep one material in a folder"
-        )
+            options[name] = f"{role}={name}{letters}"
+        shown = " or ".join(f"--map {quote(o)}" for o in list(options.values())[:3])
+        more = " or ..." if len(options) > 3 else ""
+        texts.append(f"{role}: {len(holders)} files could hold it ({_some(holders)}); choose one with {shown}{more}")
+        alone = next((n for n in holders if choices[n].whole == role), holders[0])
+        maps.append(options[alone])
+    if texts:
+        raise AmbiguousError("; ".join(texts) + ", or keep one material in a folder", maps=maps)
 
 
 def _some(names: Sequence[str]) -> str:

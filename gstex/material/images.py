@@ -1,16 +1,18 @@
 """Reading and writing image files through OpenImageIO, values untouched.
 
-Pixels stay in the file's own type and encoding: no premultiplication, no colour conversion. Callers turn them
-into 0..1 with `to_unit` and back with `from_unit`.
+Pixels stay in the file's own type and encoding: no premultiplication, no colour conversion. They come upright and in
+the place that the file gives them. Callers turn them into 0..1 with `to_unit` and back with `from_unit`.
 """
 
 import contextlib
 import os
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import OpenImageIO as oiio
@@ -18,19 +20,33 @@ import OpenImageIO as oiio
 from gstex.errors import MaterialError, OutputError
 from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
 from gstex.limits import MAX_SIZE
+from gstex.material.dds import read_header
+from gstex.material.stated import Stated, read_stated, upright
 
 __all__ = [
-    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "SourceMap", "float_range_of", "from_unit",
+    "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "ImageFile", "SourceMap", "from_unit",
     "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
 
 # format name -> OpenImageIO's name of the plugin
-FORMATS = {"png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff"}
-FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR or TIFF"
+FORMATS = {
+    "png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff",
+    "bmp": "bmp", "hdr": "hdr",
+}
+_READ_ONLY = {"dds": "dds", "psd": "psd"}  # written as PNG, or as EXR if they hold floats
+_ReadOnly = Literal["dds", "psd"]
+FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD"
 # numpy type -> (bit depth, is float)
 _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
+
+
+@dataclass(frozen=True)
+class ImageFile(SourceMap):
+    """An image file that is there. stated: what it states beside what its map needs, see `Stated`."""
+
+    stated: Stated = field(default=Stated(), compare=False, repr=False)
 
 
 _stderr_lock = threading.Lock()
@@ -78,7 +94,7 @@ def _damaged(path: Path, format: str, text: str) -> MaterialError:
     return MaterialError(f"{path.name}: damaged or truncated {format} file ({reason}); export it again")
 
 
-def _sniff(path: Path) -> ImageFormat:
+def _sniff(path: Path) -> ImageFormat | _ReadOnly:
     """The format of a file by its first bytes; TGA, which has none of its own, by its extension."""
     try:
         with open(path, "rb") as file:
@@ -97,6 +113,16 @@ def _sniff(path: Path) -> ImageFormat:
         return "exr"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "tiff"
+    if head.startswith(b"DDS "):
+        return "dds"
+    if head.startswith(b"8BPS"):
+        return "psd"
+    if head.startswith((b"#?RADIANCE", b"#?RGBE")):
+        return "hdr"
+    if head.startswith(b"BM") and path.suffix.lower() != ".tga":
+        return "bmp"
+    if head.startswith((b"\xabKTX 20\xbb", b"\xabKTX 11\xbb")):
+        raise MaterialError(f"{path.name}: a KTX file, which is not read; allowed are {FORMAT_NAMES}: export it as PNG")
     if path.suffix.lower() == ".tga":
         return "tga"
     raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
@@ -108,7 +134,7 @@ def _opened(path: Path, format: str) -> Iterator[oiio.ImageInput]:
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageInput.open(str(path), config)
-    if image is None or image.format_name() != FORMATS[format]:
+    if image is None or image.format_name() != (FORMATS | _READ_ONLY)[format]:
         raise _damaged(path, format, _take_error(image))
     try:
         yield image
@@ -117,7 +143,7 @@ def _opened(path: Path, format: str) -> Iterator[oiio.ImageInput]:
         _take_error(image)
 
 
-def read_info(path: Path) -> SourceMap:
+def read_info(path: Path) -> ImageFile:
     """Read an image's header and check it, before anything of the image's size is allocated.
 
     Returns:
@@ -126,47 +152,69 @@ def read_info(path: Path) -> SourceMap:
         MaterialError: not an image, damaged, or a size, channel count or pixel type out of range.
     """
     format = _sniff(path)
+    if format == "dds":
+        read_header(path)  # says better than OpenImageIO what cannot be read
     with _quiet(), _opened(path, format) as image:
         spec = image.spec()
-        width, height, depth, channels = spec.width, spec.height, spec.depth, spec.nchannels
-        pixel_type, deep = str(spec.format), spec.deep
-    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise MaterialError(f"{path.name}: size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
-    if deep or depth > 1:
-        raise MaterialError(f"{path.name}: a deep or volume image; export it as a flat image")
-    if not 1 <= channels <= MAX_FILE_CHANNELS:
-        raise MaterialError(
-            f"{path.name}: {channels} channels in one file; allowed are 1..{MAX_FILE_CHANNELS}; split it"
-        )
-    if pixel_type not in _TYPES:
-        raise MaterialError(
-            f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
-        )
+        sizes = [(spec.width, spec.height)] + ([(spec.full_width, spec.full_height)] if format == "exr" else [])
+        depth, count, pixel_type, deep = spec.depth, spec.nchannels, str(spec.format), spec.deep
+        for width, height in sizes:
+            if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+                raise MaterialError(f"{path.name}: size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+        if deep or depth > 1:
+            raise MaterialError(f"{path.name}: a deep or volume image; export it as a flat image")
+        if count < 1 or (count > MAX_FILE_CHANNELS and format != "exr"):
+            raise MaterialError(
+                f"{path.name}: {count} channels in one file; allowed are 1..{MAX_FILE_CHANNELS}; split it"
+            )
+        if pixel_type not in _TYPES:
+            raise MaterialError(
+                f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
+            )
+        stated = read_stated(path, format, image)
     bits, is_float = _TYPES[pixel_type]
+    if format == "dds" or format == "psd":
+        format = "exr" if is_float else "png"
+    elif format == "bmp" and stated.alpha and not stated.empty_alpha:
+        format = "png"  # OpenImageIO writes BMP files whose alpha means nothing
     float_range = (0.0, 1.0) if is_float else None
-    return SourceMap(path.name, width, height, channels, bits, is_float, format, float_range)
+    channels = len(stated.picked)
+    alpha = stated.alpha or channels not in (2, 4)
+    return ImageFile(path.name, *stated.size, channels, bits, is_float, format, float_range, alpha, stated=stated)
 
 
-def read_pixels(path: Path, info: SourceMap) -> np.ndarray:
-    """Read all channels of an image.
+def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
+    """Read the channels of an image.
 
     Args:
-        info: what `read_info` said of the same file.
+        info: what `read_info` said of the same file. level: of those that it holds, see `Stated.levels`.
     Returns:
-        [height, width, channels] uint8, uint16 or float32 (half and float files), row 0 = top, as stored.
+        [height, width, channels] uint8, uint16 or float32 (half and float files), row 0 = top, as stored. What an
+        OpenEXR file leaves out of its picture is 0.
     Raises:
         MaterialError: the data is damaged, truncated, changed since, or holds NaN or infinity.
     """
-    with _quiet(), _opened(path, info.format) as image:
+    stated = info.stated
+    with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
-        if (spec.width, spec.height, spec.nchannels) != (info.width, info.height, info.channels):
+        if (spec.width, spec.height, spec.nchannels) != stated.stored:
             raise MaterialError(f"{path.name}: the file changed while it was read; try again")
-        pixels = image.read_image(0, 0, 0, info.channels, oiio.FLOAT if info.is_float else spec.format)
+        first, last = min(stated.picked), max(stated.picked) + 1
+        if level:
+            image.seek_subimage(0, level)
+            spec = image.spec()
+        pixels = image.read_image(0, level, first, last, oiio.FLOAT if info.is_float else spec.format)
+        width, height = spec.width, spec.height
         error = _take_error(image)
     # A truncated JPEG comes back complete, its lower part grey, with nothing but a message.
     if pixels is None or error:
-        raise _damaged(path, info.format, error)
-    pixels = np.asarray(pixels).reshape(info.height, info.width, info.channels)
+        raise _damaged(path, stated.container or info.format, error)
+    pixels = np.asarray(pixels).reshape(height, width, last - first)
+    if stated.picked != tuple(range(first, last)):
+        pixels = pixels[:, :, [c - first for c in stated.picked]]
+    if not level:
+        pixels = _placed(pixels, stated.offset, stated.full)
+    pixels = upright(pixels, stated.orientation)
     if info.is_float:
         bad = int(pixels.size - np.isfinite(pixels).sum())
         if bad:
@@ -174,17 +222,18 @@ def read_pixels(path: Path, info: SourceMap) -> np.ndarray:
     return pixels
 
 
-def float_range_of(pixels: np.ndarray, *, normal: bool) -> tuple[float, float]:
-    """The range (lo, hi) by which a float image is scaled to 0..1.
-
-    Values inside 0..1 keep (0, 1); a normal map beyond it is in -1..1; any other map takes its own extremes.
-    """
-    lo, hi = float(pixels.min()), float(pixels.max())
-    if lo >= 0.0 and hi <= 1.0:
-        return 0.0, 1.0
-    if normal:
-        return -1.0, 1.0
-    return lo, hi if hi > lo else lo + 1.0
+def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
+    """Pixels [h, w, C] in their picture, whose size is `full`: 0 where there are none, cut where they reach out."""
+    height, width = pixels.shape[:2]
+    if (offset, full) == ((0, 0), (width, height)):
+        return pixels
+    x, y = offset
+    result = np.zeros((full[1], full[0], pixels.shape[2]), pixels.dtype)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + width, full[0]), min(y + height, full[1])
+    if left < right and top < bottom:
+        result[top:bottom, left:right] = pixels[top - y : bottom - y, left - x : right - x]
+    return result
 
 
 def to_unit(pixels: np.ndarray, float_range: tuple[float, float] | None) -> np.ndarray:
@@ -218,7 +267,10 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
     height, width, channels = pixels.shape
     kinds = {(8, False): oiio.UINT8, (16, False): oiio.UINT16, (16, True): oiio.HALF, (32, True): oiio.FLOAT}
     spec = oiio.ImageSpec(width, height, channels, kinds[source.bit_depth, source.is_float])
-    spec.attribute("oiio:UnassociatedAlpha", 1)
+    if channels == 2:
+        spec.channelnames = ("Y", "A") if source.alpha else ("R", "G")
+        spec.alpha_channel = 1 if source.alpha else -1
+    spec.attribute("oiio:UnassociatedAlpha", int(not source.associated))
     if source.format == "jpeg":
         spec.attribute("compression", "jpeg:100")
         spec.attribute("jpeg:subsampling", "4:4:4")
@@ -228,6 +280,7 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
         spec.attribute("tiff:half", 1)  # OpenImageIO widens half to float otherwise
     elif source.format == "png":
         spec.attribute("png:compressionLevel", 4)  # half the time of the default for 13 % more bytes
+        spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if source.says_srgb else "data")
     with _quiet():
         image = oiio.ImageOutput.create(FORMATS[source.format])
         done = (
@@ -239,6 +292,20 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
         error = _take_error(image)
     if not done:
         raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check rights and free space")
+    if source.format == "png":
+        _drop_chunks(path, (b"eXIf", b"oFFs"))
+
+
+def _drop_chunks(path: Path, names: tuple[bytes, ...]) -> None:
+    """Take chunks out of a PNG file that OpenImageIO has just written; it always writes some that say nothing."""
+    data = path.read_bytes()
+    kept, place = [data[:8]], 8
+    while place < len(data):
+        size, name = struct.unpack(">I4s", data[place : place + 8])
+        if name not in names:
+            kept.append(data[place : place + 12 + size])
+        place += 12 + size
+    path.write_bytes(b"".join(kept))
 
 
 def write_picture(path: str | Path, picture: np.ndarray) -> None:

@@ -3,90 +3,126 @@
 import contextlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
+from gstex.material.discover import Choice, Override, Reading, parse_override, quote, read_alone, read_names, resolve
+from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels, to_unit
+from gstex.material.material import Material
+from gstex.material.meaning import float_range_of
+from gstex.material.normals import looks_like_normals
+from gstex.material.own_mips import OwnMip, find_own_mips
+from gstex.material.planes import LETTERS, ReadMap, is_grey, note_alpha, plan_alpha, read_map, unused_channels
+from gstex.material.resample import guess_wrap
+from gstex.material.roles import ROLES
+from gstex.material.stack import build_material, check_channel_count, read_own_mips
+from gstex.material.udim import tiles_of
+from gstex.material.vocabulary import NAMES_FILE, USUAL, Vocabulary, load_vocabulary
 
-from gstex.errors import AmbiguousError, MaterialError
-from gstex.material.discover import ALPHA, Choice, Reading, parse_override, quote, read_names, resolve
-from gstex.material.images import (
-    EXTENSIONS,
-    FORMAT_NAMES,
-    SourceMap,
-    float_range_of,
-    read_info,
-    read_pixels,
-    to_unit,
-)
-from gstex.material.material import MAX_CHANNELS, Channel, Material
-from gstex.material.own_mips import OwnMip, find_own_mips, read_own_mip
-from gstex.material.resample import guess_wrap, resample
-from gstex.material.roles import ALPHA_ROLE, ROLES
+__all__ = ["find_tiles", "load_material"]
 
-__all__ = ["load_material"]
-
-# Channels of a data map that differ by at most this much on average are one grey channel stored three times:
-# a palette or JPEG's chroma leaves a level or two (texture_rock_depth: up to 2/255 in a few texels).
-_GREY_MEAN_DIFFERENCE = 1.5 / 255
-_SAME = 0.5 / 255  # a level of a constant channel within half an 8-bit code is that constant
-_LETTERS = "rgba"
+_MOST_TRIES = 8  # overrides that one folder may need before it is read
 
 
-@dataclass
-class _Plane:
-    """One channel of one file that goes into the stack."""
-
-    role: str
-    component: str
-    file_channel: int
-
-
-@dataclass
-class _Map:
-    """A chosen file with its pixels [h, w, C] as stored, and the planes it gives."""
-
-    info: SourceMap
-    choice: Choice
-    pixels: np.ndarray
-    planes: list[_Plane]
-    copies: dict[int, int]      # file channel -> the file channel it repeats
-    own_mips: dict[int, np.ndarray] = field(default_factory=dict)  # by level, as stored
-
-    @property
-    def colors(self) -> int:
-        return self.info.channels - (self.info.channels in (2, 4))
-
-    def unit(self, channel: int, level: int = 0) -> np.ndarray:
-        pixels = self.own_mips[level] if level else self.pixels
-        return to_unit(pixels[:, :, channel], self.info.float_range)
-
-
-def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Material:
+def load_material(
+    path: str | Path, *, overrides: Sequence[str] = (), names: str | Path | None = None, tile: int | None = None
+) -> Material:
     """Load a folder of maps, or one image, as a stack of channels.
 
     Args:
         path: a folder whose images are one material's maps, or an image file. A single image is an albedo,
-            with an opacity if its alpha varies, whatever its name says. A folder may give smaller levels of its
-            maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they become `Material.own_mips`.
-        overrides: `role=file[:channels]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
+            with an opacity if its alpha varies, unless its name calls it a map and its pixels can be one. A
+            folder may give smaller levels of its maps as `name.mip1.png` or `mip1/name.png` beside `name.png`; they
+            become `Material.own_mips`.
+        overrides: `role=file[:channels][@lo..hi]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
+        names: a file of further words and packings, see `vocabulary.py`; None for `gstex.toml` in the folder, if it is
+            there.
+        tile: of a UDIM set, see `find_tiles`.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
     Raises:
         MaterialError: missing, empty or unreadable input, a broken image, a size out of range, more than 16
             channels, a smaller level that does not fit its map.
         AmbiguousError: several candidates for a role; the message shows the override to type.
-        UsageError: an override that cannot be understood.
+        UsageError: an override that cannot be understood, or a tile that is not there.
     """
     path = Path(path)
-    folder, names, own_mips, ignored = _list_images(path)
+    how: dict[str, Any] = {"names": names, "tile": tile}
+    try:
+        return _load(path, overrides, **how)
+    except AmbiguousError as error:
+        line = _working_line(path, overrides, error, how)
+        raise AmbiguousError(f"{error}; {line}" if line else str(error), maps=error.maps) from None
+
+
+def _working_line(path: Path, overrides: Sequence[str], error: AmbiguousError, how: dict[str, Any]) -> str:
+    """A command that reads a folder which several readings fit, tried before it is shown; "" if there is none."""
+    maps = list(overrides)
+    for _ in range(_MOST_TRIES):
+        if not error.maps:
+            return ""
+        roles = {text.partition("=")[0] for text in error.maps} - {"ignore", "mask"}
+        maps = [text for text in maps if text.partition("=")[0] not in roles] + list(error.maps)
+        try:
+            _load(path, maps, **how)
+        except AmbiguousError as other:
+            error = other
+        except GstexError:
+            return ""
+        else:
+            names = f" --names {quote(str(how['names']))}" if how["names"] else ""
+            options = " ".join(f"--map {quote(m)}" for m in maps)
+            return f"for instance: gstex compress {quote(str(path))}{names} {options}"
+    return ""
+
+
+def find_tiles(path: str | Path) -> list[int]:
+    """The tiles of the UDIM set that a folder holds, in order; none if it holds no set."""
+    path = Path(path)
+    return list(tiles_of(_list_images(path)[1])) if path.is_dir() else []
+
+
+def _one_tile(
+    path: Path, names: list[str], parsed: list[Override], tile: int | None, ignored: list[tuple[str, str]]
+) -> tuple[list[str], list[Override]]:
+    """The files and overrides of a tile of a UDIM set; all of them if there is no set."""
+    tiles = tiles_of(names)
+    if tile is None and tiles:
+        shown = " ".join(map(str, list(tiles)[:4])) + (" .." if len(tiles) > 4 else "")
+        raise MaterialError(f"{path}: a UDIM set of {len(tiles)} tiles ({shown}), each a material of its own; gstex "
+                            f"compress {quote(str(path))} makes one file a tile, and load_material(.., "
+                            f"tile={next(iter(tiles))}) reads one")  # fmt: skip
+    if tile is None:
+        return names, parsed
+    if tile not in tiles:
+        found = " ".join(map(str, tiles)) or "no UDIM set"
+        raise UsageError(f"tile: got {tile}, expected one that is there ({found})")
+    apart = [n for n in names if not any(n in files for files in tiles.values())]
+    ignored += [(n, "no tile of the UDIM set in its name") for n in apart]
+    return tiles[tile], [o for o in parsed if o.file in tiles[tile]]
+
+
+def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, tile: int | None) -> Material:
+    folder, found, own_mips, ignored = _list_images(path)
     single = not path.is_dir()
-    parsed = [parse_override(text, names) for text in overrides]
+    vocabulary = USUAL
+    if names is not None:
+        vocabulary = load_vocabulary(Path(names))
+    elif not single and (folder / NAMES_FILE).is_file():
+        vocabulary = load_vocabulary(folder / NAMES_FILE)
+        ignored = [row for row in ignored if row[0] != NAMES_FILE]
+    parsed = [parse_override(text, found) for text in overrides]
+    if not single:
+        found, parsed = _one_tile(path, found, parsed, tile, ignored)
     dropped = {o.file for o in parsed if o.role == "ignore" and o.channels is None}
-    infos = {n: read_info(folder / n) for n in names if n not in dropped}
-    readings = {names[0]: Reading(role="albedo")} if single else read_names(names)
-    counts = {n: infos[n].channels if n in infos else 0 for n in names}
+    infos = {n: read_info(folder / n) for n in found if n not in dropped}
+    if single:
+        readings = {n: _read_single(path, infos.get(n), vocabulary) for n in found}
+    else:
+        readings = read_names(found, vocabulary)
+    counts = {n: infos[n].channels if n in infos else 0 for n in found}
     choices, left_out = resolve(readings, counts, parsed)
     ignored = left_out + ignored
     if not choices:
@@ -94,19 +130,45 @@ def load_material(path: str | Path, *, overrides: Sequence[str] = ()) -> Materia
 
     order = list(ROLES)
     files = sorted(choices, key=lambda n: (min(order.index(r) for r in choices[n].roles()), n))
-    maps: list[_Map] = []
+    maps: list[ReadMap] = []
     for name in files:
-        item = _read_map(folder / name, infos[name], choices[name])
+        item = read_map(folder / name, infos[name], choices[name])
         taken = {p.role for m in maps for p in m.planes}.union(*(c.roles() for c in choices.values()))
-        _plan_alpha(item, taken)
+        plan_alpha(item, taken)
+        note_alpha(item, ignored)
         maps.append(item)
-        unused = "".join(_LETTERS[c] for c in _unused(item))
+        ignored += [(f"{name}:{part}", reason) for part, reason in item.info.stated.unused]
+        unused = "".join(LETTERS[c] for c in unused_channels(item))
         if unused:
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
-    _check_channel_count(maps)
-    _read_own_mips(maps, own_mips, ignored)
+    check_channel_count(maps)
+    read_own_mips(folder, maps, own_mips, ignored)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
-    return _build(path, maps, wrap, ignored)
+    name = _material_name(path) if tile is None else f"{_material_name(path)}.{tile}"
+    return build_material(name, maps, wrap, ignored)
+
+
+def _read_single(path: Path, info: ImageFile | None, vocabulary: Vocabulary) -> Reading:
+    """The role of an image by itself: that of its name if the pixels can be that, else albedo.
+
+    A name alone says little: any picture may be called "new normal" or "arm".
+    """
+    picture = Reading(role="albedo")
+    named = read_alone(path.name, vocabulary)
+    if named is None or info is None:
+        return picture
+    pixels = read_pixels(path, info)
+    if named.role == "normal":
+        float_range = (0.0, 1.0)
+        if info.is_float:
+            with contextlib.suppress(MaterialError):
+                float_range = float_range_of(pixels[:, :, : info.colors], {"normal"})
+        unit = to_unit(pixels, float_range if info.is_float else None)
+        return named if info.colors == 2 or (info.colors == 3 and looks_like_normals(unit)) else picture
+    if named.packed is not None:
+        return named if info.colors == 3 else picture
+    item = ReadMap(replace(info, float_range=(0.0, 1.0) if info.is_float else None), Choice(), pixels, [], {})
+    return named if info.colors == 1 or (info.colors == 3 and is_grey(item, exact=False)) else picture
 
 
 def _list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]:
@@ -139,212 +201,6 @@ def _folder_hint(entries: Sequence[Path]) -> str:
             if entry.is_dir() and any(f.suffix.lower() in EXTENSIONS for f in entry.iterdir()):
                 return f"its folder {entry.name!r} has some: give that one"
     return "put the maps of one material into it"
-
-
-def _read_map(path: Path, info: SourceMap, choice: Choice) -> _Map:
-    pixels = read_pixels(path, info)
-    if info.is_float:
-        info = replace(info, float_range=float_range_of(pixels, normal="normal" in choice.roles()))
-    item = _Map(info, choice, pixels, [], {})
-    named = {_file_index(c, info): r for c, r in choice.channels.items()}
-    for index in named:
-        if index >= info.channels:
-            raise MaterialError(
-                f"{info.file}: has {info.channels} channels, the override asks for {_LETTERS[index]!r}"
-            )
-    if choice.whole is not None:
-        _plan_whole(item, [c for c in range(item.colors) if c not in named])
-    for role in dict.fromkeys(r for r in named.values() if r is not None):
-        indices = [c for c, r in named.items() if r == role]
-        _plan_role(item, role, indices)
-    return item
-
-
-def _file_index(letter: int, info: SourceMap) -> int:
-    """Index in the file of a letter of rgba: the alpha of a grey image is its second channel."""
-    return 1 if letter == ALPHA and info.channels == 2 else letter
-
-
-def _plan_whole(item: _Map, indices: list[int]) -> None:
-    """Plan the colour channels of a file that is one role as a whole."""
-    role, name = str(item.choice.whole), item.info.file
-    if role == "normal":
-        if len(indices) < 2:
-            raise AmbiguousError(
-                f"{name}: a normal map with 1 channel, expected 2 or more; if it is a height map type "
-                f"--map {quote('height=' + name)}"
-            )
-    elif len(indices) == 3 and _is_grey(item, exact=ROLES[role].colors == 3):
-        item.copies.update({c: indices[0] for c in indices[1:]})
-        indices = indices[:1]
-    elif ROLES[role].colors == 1 and len(indices) > 1:
-        raise AmbiguousError(
-            f"{name}: {role} is one value a texel but its {len(indices)} channels differ; choose one with "
-            f"--map {quote(f'{role}={name}:r')} (or g, b)"
-        )
-    _plan_role(item, role, indices)
-
-
-def _plan_role(item: _Map, role: str, indices: list[int]) -> None:
-    if role == "normal":
-        components = "xy"
-        indices = indices[:2]
-    elif len(indices) > 1 and ROLES[role].colors == 3:
-        components = "rgba"
-    else:
-        components = "v"
-    for component, index in zip(components, indices, strict=False):
-        item.planes.append(_Plane(role, component, index))
-
-
-def _plan_alpha(item: _Map, taken: set[str]) -> None:
-    """Give a varying alpha that nothing names the role its file implies, or 'mask' if a file has that."""
-    alpha = item.colors
-    if alpha == item.info.channels or alpha in {_file_index(c, item.info) for c in item.choice.channels}:
-        return
-    if _constant(item, alpha) is not None:
-        return
-    role = ALPHA_ROLE.get(item.choice.whole or "", "mask")
-    item.planes.append(_Plane("mask" if role in taken else role, "v", alpha))
-
-
-def _unused(item: _Map) -> list[int]:
-    """Channels of a file that hold something and go nowhere; a normal's Z, which is rebuilt, is none."""
-    planned = {p.file_channel for p in item.planes} | set(item.copies)
-    if any(p.role == "normal" for p in item.planes) and item.choice.whole == "normal":
-        planned.add(2)
-    return [c for c in range(item.info.channels) if c not in planned and _constant(item, c) is None]
-
-
-def _constant(item: _Map, channel: int) -> float | None:
-    values = item.pixels[:, :, channel]
-    return float(item.unit(channel).flat[0]) if values.min() == values.max() else None
-
-
-def _is_grey(item: _Map, *, exact: bool) -> bool:
-    """Whether the three colour channels are one. A colour has to be grey exactly, a data map nearly."""
-    first = item.pixels[:, :, 0]
-    others = [item.pixels[:, :, c] for c in (1, 2)]
-    if all(np.array_equal(first, o) for o in others):
-        return True
-    if exact:
-        return False
-    base = item.unit(0)
-    return all(float(np.abs(item.unit(c) - base).mean()) <= _GREY_MEAN_DIFFERENCE for c in (1, 2))
-
-
-def _check_channel_count(maps: list[_Map]) -> None:
-    count = sum(len(m.planes) for m in maps)
-    if count > MAX_CHANNELS:
-        found = ", ".join(f"{m.info.file} {len(m.planes)}" for m in maps)
-        raise MaterialError(
-            f"{count} channels found ({found}); at most {MAX_CHANNELS} fit: drop files with --map ignore=FILE"
-        )
-
-
-def _read_own_mips(maps: list[_Map], own_mips: list[OwnMip], ignored: list[tuple[str, str]]) -> None:
-    """Read the smaller levels of the maps in use."""
-    chosen = {m.info.file: m for m in maps}
-    largest = _largest(maps)
-    for own in own_mips:
-        if own.map in chosen:
-            item = chosen[own.map]
-            item.own_mips[own.level] = read_own_mip(own, item.info, largest.width, largest.height)
-        else:
-            ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
-
-
-def _largest(maps: list[_Map]) -> SourceMap:
-    return max(maps, key=lambda m: m.info.width * m.info.height).info
-
-
-def _color_space(role: str, info: SourceMap, component: str) -> str:
-    """Float files are linear; a specular map of one channel is an intensity, not a colour."""
-    if info.is_float or (role == "specular" and component == "v"):
-        return "linear"
-    return ROLES[role].color_space
-
-
-def _neutral(role: str, info: SourceMap) -> tuple[float, ...]:
-    if role != "normal":
-        return (0.0, 1.0)
-    if info.is_float:
-        return (0.5,)
-    return (128 / 255,) if info.bit_depth == 8 else (32768 / 65535,)
-
-
-def _build(path: Path, maps: list[_Map], wrap: str, ignored: list[tuple[str, str]]) -> Material:
-    """Stack the planned channels, resampled to the largest map, and note how each file is written back."""
-    largest = _largest(maps)
-    height, width = largest.height, largest.width
-    order = list(ROLES)
-    entries = sorted(
-        ((m, p) for m in maps for p in m.planes), key=lambda e: order.index(e[1].role)
-    )  # a stable sort: files and components keep their order
-    stack = np.empty((height, width, len(entries)), np.float32)
-    channels = []
-    for index, (item, plane) in enumerate(entries):
-        unit = item.unit(plane.file_channel)[:, :, None]
-        if unit.shape[:2] != (height, width):
-            unit = np.clip(resample(unit, height, width, repeat=wrap == "repeat"), 0.0, 1.0)
-        constant = _constant(item, plane.file_channel)
-        stack[:, :, index] = unit[:, :, 0] if constant is None else constant
-        channels.append(Channel(
-            plane.role, plane.component, _color_space(plane.role, item.info, plane.component), item.info.file,
-            plane.file_channel, constant, _neutral(plane.role, item.info),
-        ))
-    stack.flags.writeable = False
-    own_mips = _stack_own_mips(entries, height, width, repeat=wrap == "repeat")
-    for index, channel in enumerate(channels):
-        value = channel.constant
-        levels = [own[:, :, index] for own in own_mips if own is not None]
-        if value is not None and any((np.abs(v - value) > _SAME).any() for v in levels):  # not where NaN
-            channels[index] = replace(channel, constant=None)
-    normals = [m for m in maps if any(p.role == "normal" for p in m.planes)]
-    convention = (normals[0].choice.convention or "gl") if normals else None
-    return Material(
-        name=_material_name(path), width=width, height=height, sources=tuple(m.info for m in maps),
-        channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap,
-        ignored=tuple(ignored), planes={m.info.file: _planes_of(m, channels) for m in maps}, own_mips=own_mips,
-    )
-
-
-def _stack_own_mips(
-    entries: list[tuple[_Map, _Plane]], height: int, width: int, *, repeat: bool
-) -> tuple[np.ndarray | None, ...]:
-    """See `Material.own_mips`. A map smaller than the stack is resampled as its level 0 is."""
-    last = max((level for item, _ in entries for level in item.own_mips), default=0)
-    result: list[np.ndarray | None] = []
-    for level in range(1, last + 1):
-        size = max(1, height >> level), max(1, width >> level)
-        stack = np.full((*size, len(entries)), np.nan, np.float32)
-        for index, (item, plane) in enumerate(entries):
-            if level in item.own_mips:
-                unit = item.unit(plane.file_channel, level)[:, :, None]
-                if unit.shape[:2] != size:
-                    unit = np.clip(resample(unit, *size, repeat=repeat), 0.0, 1.0)
-                stack[:, :, index] = unit[:, :, 0]
-        stack.flags.writeable = False
-        result.append(None if np.isnan(stack).all() else stack)
-    return tuple(result)
-
-
-def _planes_of(item: _Map, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
-    """What each channel of a file is made of when it is written back; see `Material.planes`."""
-    mine = {c.file_channel: i for i, c in enumerate(channels) if c.file == item.info.file}
-    xy = [i for i, c in enumerate(channels) if c.file == item.info.file and c.role == "normal"]
-    result: list[dict[str, Any]] = []
-    for index in range(item.info.channels):
-        source = item.copies.get(index, index)
-        if source in mine:
-            result.append({"channel": mine[source]})
-        elif xy and item.choice.whole == "normal" and index == 2 and item.colors == 3:
-            result.append({"normal_z": xy})
-        else:
-            constant = _constant(item, index)
-            fill = float(np.median(item.unit(index))) if constant is None else constant
-            result.append({"fill": fill})
-    return tuple(result)
 
 
 def _material_name(path: Path) -> str:

@@ -1,7 +1,7 @@
 """A material: a stack of aligned channels with the files they come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec import json
 
 from gstex.format.layout import MAX_CHANNELS
 from gstex.format.metadata import SourceMap
+from gstex.material.images import ImageFile
 
 __all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
@@ -78,10 +79,16 @@ class Material:
             "normal_convention": self.normal_convention,
             "wrap": self.wrap,
             "channels": self.channels,
-            "sources": [{**asdict(source), "planes": self.planes[source.file]} for source in self.sources],
+            "sources": [{**_described(source), "planes": self.planes[source.file]} for source in self.sources],
             "ignored": self.ignored,
         }
         return json.decode(json.encode(described))
+
+
+def _described(source: SourceMap) -> dict[str, Any]:
+    """The fields of a source that its metadata states: those with a usual value only where it is another."""
+    values = {f.name: (getattr(source, f.name), f.default) for f in fields(SourceMap)}
+    return {name: value for name, (value, usual) in values.items() if name == "float_range" or value != usual}
 
 
 def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:
@@ -114,7 +121,7 @@ def table(material: Material) -> list[dict[str, str]]:
     """
     rows: list[dict[str, str]] = []
     for source in material.sources:
-        letters = "va" if source.channels <= 2 else "rgba"
+        letters = "va" if source.colors == 1 else "rgba"
         mine = [c for c in material.channels if c.file == source.file]
         for role in dict.fromkeys(c.role for c in mine):
             part = [c for c in mine if c.role == role]
@@ -127,6 +134,9 @@ def table(material: Material) -> list[dict[str, str]]:
                 "size": f"{source.width}x{source.height}",
                 "note": _note(material, source, part),
             })
+        if isinstance(source, ImageFile) and source.stated.notes and rows and rows[-1]["file"] == source.file:
+            first = next(r for r in rows if r["file"] == source.file)
+            first["note"] = "; ".join(filter(None, (first["note"], *source.stated.notes)))
     for file, reason in material.ignored:
         rows.append(dict.fromkeys(("channels", "color_space", "bits", "size"), "") | {
             "file": file, "role": "-", "note": reason,
@@ -134,11 +144,16 @@ def table(material: Material) -> list[dict[str, str]]:
     return rows
 
 
+def _z_note(material: Material, source: SourceMap) -> str:
+    planes = material.planes.get(source.file, ())
+    return ", Z is rebuilt" if len(planes) < 3 or any("normal_z" in p for p in planes) else ""
+
+
 def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
     notes = []
     index = material.channels.index(part[0])
     if part[0].role == "normal":
-        notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + ", Z is rebuilt")
+        notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + _z_note(material, source))
     if all(c.constant is not None for c in part):
         notes.append("constant " + " ".join(f"{c.constant:.4g}" for c in part))
     if (source.width, source.height) != (material.width, material.height):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gstex.errors import MaterialError
-from gstex.material.images import EXTENSIONS, FORMAT_NAMES, SourceMap, read_info, read_pixels
+from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels
 
 __all__ = ["OwnMip", "find_own_mips", "read_own_mip"]
 
@@ -77,14 +77,14 @@ def find_own_mips(
     return maps, list(found.values()), ignored
 
 
-def read_own_mip(own: OwnMip, info: SourceMap, width: int, height: int) -> np.ndarray:
+def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple[np.ndarray, ImageFile]:
     """Read a level of a map.
 
     Args:
         info: of level 0 of the map. width, height: of level 0 of the material, whose levels the chain has.
     Returns:
-        [max(1, info.height >> level), max(1, info.width >> level), info.channels] in the file's own type; it is as
-        deep as it is, only floats and integers do not mix.
+        ([max(1, info.height >> level), max(1, info.width >> level), info.channels] in the file's own type, the file);
+        it is as deep as it is, only floats and integers do not mix.
     Raises:
         MaterialError: not an image, damaged, or it does not fit level 0.
     """
@@ -104,10 +104,10 @@ def read_own_mip(own: OwnMip, info: SourceMap, width: int, height: int) -> np.nd
             raise MaterialError(
                 f"{own.path.name}: {_kind(found)}; {info.file} has {_kind(info)}: save all levels alike"
             )
-        return read_pixels(own.path, found)
+        return read_pixels(own.path, found), found
     except MaterialError as error:
         raise MaterialError(own.shown.removesuffix(own.path.name) + str(error)) from None
 
 
-def _kind(info: SourceMap) -> str:
+def _kind(info: ImageFile) -> str:
     return f"{info.channels} {'float' if info.is_float else 'integer'} channels"

@@ -11,7 +11,10 @@ import numpy as np
 from gstex.errors import OutputError
 from gstex.format.metadata import UNSET, MapFile, MaterialMaps, plan_maps
 from gstex.material.images import from_unit, write_image
+from gstex.material.material import COLOR_ROLES
+from gstex.material.meaning import premultiply
 from gstex.material.resample import restore_size
+from gstex.material.visible import fill_hidden
 
 __all__ = ["write_maps"]
 def write_maps(
@@ -50,30 +53,37 @@ def write_maps(
     done = False
     try:
         for source in sources:
-            pixels = _map_pixels(source, stack, size or source.mip_size(mip), maps.wrap == "repeat")
-            write_image(temporary / source.file, from_unit(pixels, source), source)
+            pixels = _map_pixels(source, stack, size or source.mip_size(mip), maps)
+            stored = from_unit(pixels, source)
+            write_image(temporary / source.output, premultiply(stored) if source.associated else stored, source)
         for source in sources:
-            os.replace(temporary / source.file, out / source.file)
+            os.replace(temporary / source.output, out / source.output)
         done = True
     except OSError as error:
         raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another folder") from None
     finally:
         for source in sources:
-            (temporary / source.file).unlink(missing_ok=True)
+            (temporary / source.output).unlink(missing_ok=True)
         temporary.rmdir()
         if made and not done:
             with contextlib.suppress(OSError):  # somebody else's files are in it by now
                 out.rmdir()
-    return [out / source.file for source in sources]
+    return [out / source.output for source in sources]
 
 
-def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], repeat: bool) -> np.ndarray:
+def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], maps: MaterialMaps) -> np.ndarray:
     """The channels of one file, float32 [*size, channels] in 0..1."""
+    repeat = maps.wrap == "repeat"
     result = np.empty((*size, source.channels), np.float32)
     direct = [(i, p.channel) for i, p in enumerate(source.planes) if p.channel is not UNSET]
     if direct:
         wanted = stack[:, :, [channel for _, channel in direct]].astype(np.float32, copy=False)
         if wanted.shape[:2] != size:
+            opacity, colors = _hiding(maps.channels, stack.shape[2])
+            hidden = [k for k, (_, channel) in enumerate(direct) if channel in colors]
+            if opacity is not None and hidden:
+                mask = np.clip(stack[:, :, opacity].astype(np.float32), 0.0, 1.0)
+                wanted[:, :, hidden] = fill_hidden(wanted[:, :, hidden], mask, repeat=repeat)
             wanted = restore_size(wanted, *size, repeat=repeat)
         result[:, :, [i for i, _ in direct]] = wanted
     for i, plane in enumerate(source.planes):
@@ -84,3 +94,12 @@ def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], repea
             x, y = (result[:, :, places[c]].astype(np.float64) * 2 - 1 for c in plane.normal_z)
             result[:, :, i] = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * 0.5 + 0.5
     return result
+
+
+def _hiding(rows: Any, channel_count: int) -> tuple[int | None, frozenset[int]]:
+    """(the channel of a varying opacity, the channels of colours): (None, nothing) if the rows are no such list."""
+    if not isinstance(rows, list) or len(rows) != channel_count or not all(isinstance(r, dict) for r in rows):
+        return None, frozenset()
+    opacity = next((i for i, r in enumerate(rows) if r.get("role") == "opacity" and r.get("constant") is None), None)
+    colors = (i for i, r in enumerate(rows) if isinstance(r.get("role"), str) and r["role"] in COLOR_ROLES)
+    return opacity, frozenset(colors)

@@ -5,7 +5,7 @@ Data only: `discover.py` matches names against these tables, `load.py` turns rol
 
 from dataclasses import dataclass
 
-__all__ = ["ALPHA_ROLE", "LETTERS", "NOISE", "PACKED", "PREVIEW", "ROLES", "WORDS", "Role"]
+__all__ = ["ALPHA_ROLE", "LESSER", "LETTERS", "NOISE", "PACKED", "PREVIEW", "ROLES", "WORDS", "Role"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ ROLES: dict[str, Role] = {
     )),
     "ao": Role("linear", 1, ("ao", "ambientocclusion", "occlusion", "occ", "ambient")),
     "height": Role("linear", 1, (
-        "height", "heightmap", "displacement", "disp", "displace", "depth", "bump", "parallax", "hgt",
+        "height", "heightmap", "displacement", "disp", "displ", "displace", "depth", "bump", "parallax", "hgt", "ht",
     )),
     "emissive": Role("srgb", 3, ("emissive", "emission", "emit", "emissivecolor", "glow", "selfillum")),
     "gloss": Role("linear", 1, ("gloss", "glossiness", "glossy", "smoothness", "smooth")),  # 1 - roughness
@@ -80,7 +80,24 @@ PACKED: dict[str, tuple[str | None, ...]] = {
     "orh": ("ao", "roughness", "height"),
     "arh": ("ao", "roughness", "height"),
     "orme": ("ao", "roughness", "metallic", "emissive"),
+    "ord": ("ao", "roughness", "height"),
+    "ordp": ("ao", "roughness", "height"),  # Megascans in Unreal
+    "hrm": ("height", "roughness", "metallic"),
+    "hrao": ("height", "roughness", "ao"),
+    "rmo": ("roughness", "metallic", "ao"),
+    "mro": ("metallic", "roughness", "ao"),
+    "rah": ("roughness", "ao", "height"),
+    "ormh": ("ao", "roughness", "metallic", "height"),
+    "armh": ("ao", "roughness", "metallic", "height"),
     "maskmap": ("metallic", "ao", "mask", "gloss"),  # Unity HDRP
+    "mads": ("metallic", "ao", "mask", "gloss"),
+    # One role in the colours, another in the alpha.
+    **{w: ("albedo", "albedo", "albedo", "height") for w in ("albht", "albedoheight", "colorheight", "diffuseheight")},
+    **{w: ("albedo", "albedo", "albedo", "roughness") for w in ("albedoroughness", "basecolorroughness")},
+    **{w: ("albedo", "albedo", "albedo", "gloss") for w in ("albedosmoothness", "basecolorsmoothness", "albedogloss")},
+    "ddna": ("normal", "normal", "normal", "gloss"),  # CryEngine
+    **{w: ("normal", "normal", "normal", "height") for w in ("normalheight", "nrmht", "normht", "nh")},
+    **{w: ("normal", "normal", "normal", "roughness") for w in ("normalroughness", "normalrough")},
     "mr": (None, "roughness", "metallic"),
     **{m + r: (None, "roughness", "metallic") for m in _METAL for r in _ROUGH},
     **{r + m: (None, "roughness", "metallic") for m in _METAL for r in _ROUGH},
@@ -93,11 +110,14 @@ ALPHA_ROLE = {
     "roughness": "mask",
 }
 
+# Words of a role whose file another one of the role replaces: the same relief, coarser.
+LESSER = frozenset(("bump", "parallax"))
+
 # Trailing parts of a name that say nothing about the role (besides numbers and sizes such as "2k").
 NOISE = frozenset((
     "map", "maps", "tex", "texture", "srgb", "linear", "lin", "raw", "noncolor", "png", "jpg", "jpeg", "tga",
     "exr", "tif", "tiff", "webp", "bit", "bits", "var", "v", "ver", "final", "tiled", "seamless", "px",
-    "udim",
+    "udim", "lod",
 ))
 
 PREVIEW = frozenset((

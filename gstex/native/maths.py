@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gstex.native import _core
 
-__all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "sin", "tan", "whole_power"]
+__all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "quantile", "sin", "tan", "whole_power"]
 
 
 def _elementwise(kernel: Callable[..., None], values: npt.ArrayLike, *arguments: float) -> np.ndarray:
@@ -71,6 +71,12 @@ def tan(x: npt.ArrayLike) -> np.ndarray:
 def atan(x: npt.ArrayLike) -> np.ndarray:
     """The arc tangent, in radians."""
     return _elementwise(_core.atan, x)
+
+
+def quantile(values: np.ndarray, part: float) -> float:
+    """The value of an array that `part` of all values do not exceed, the nearest to it that is there."""
+    place = int(part * (values.size - 1) + 0.5)
+    return float(np.partition(values, place, axis=None)[place])
 
 
 def whole_power(base: float, exponent: int) -> float:

@@ -12,8 +12,9 @@ import numpy as np
 
 from gstex import metrics
 from gstex.errors import AmbiguousError, GstexError, MismatchError
-from gstex.material import Material, MipLevel, load_material, make_mips
+from gstex.material import Material, MipLevel, find_tiles, load_material, make_mips
 from gstex.material.bleed import bleed
+from gstex.material.udim import tile_of
 from gstex.view.state import label_of
 
 __all__ = ["Stack", "Wanted", "encode_stack", "load_reference", "to_codes"]
@@ -135,13 +136,14 @@ def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
 
 def _read(source: Path, wanted: Wanted) -> Material:
     """Read the source; where it could be read in other ways too, read it as it was for the file."""
+    tile = _tile(source, wanted.material)
     try:
-        material = load_material(source)
+        material = load_material(source, tile=tile)
     except AmbiguousError:
-        material = load_material(source, overrides=_overrides(wanted.material))
-    if _roles(material.to_metadata()) != _roles(wanted.material):
+        material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
+    if _reading(material.to_metadata()) != _reading(wanted.material):
         try:
-            material = load_material(source, overrides=_overrides(wanted.material))
+            material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
         except GstexError as error:
             raise MismatchError(f"{source}: its maps are not those of the file: {error}") from None
     size, found = (wanted.width, wanted.height), (material.width, material.height)
@@ -150,6 +152,20 @@ def _read(source: Path, wanted: Wanted) -> Material:
     if len(material.channels) != wanted.channels or _roles(material.to_metadata()) != _roles(wanted.material):
         raise MismatchError(f"{source}: its maps are not those of the file; give its own source")
     return material
+
+
+def _tile(source: Path, material: dict[str, Any]) -> int | None:
+    """The tile of a UDIM set that a file was made from; None if the source is no set."""
+    tiles = find_tiles(source)
+    names = [row.get("file") for row in material.get("sources") or () if isinstance(row, dict)]
+    found = (tile_of(name) for name in names if isinstance(name, str))
+    return next((f[1] for f in found if f and f[1] in tiles), tiles[0]) if tiles else None
+
+
+def _reading(material: dict[str, Any]) -> tuple[Any, ...]:
+    """How the maps of a material were read: their roles, and the ranges of floats."""
+    rows = [row for row in material.get("sources") or () if isinstance(row, dict)]
+    return _roles(material), {str(row.get("file")): row.get("float_range") for row in rows}
 
 
 def _roles(material: dict[str, Any]) -> list[tuple[Any, Any]]:
@@ -162,12 +178,17 @@ def _overrides(material: dict[str, Any]) -> list[str]:
     """The `--map` options that say how a file's maps were read."""
     rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
     sources = {row.get("file"): row.get("channels") for row in material.get("sources") or () if isinstance(row, dict)}
+    ranges = {row.get("file"): row.get("float_range") for row in material.get("sources") or () if isinstance(row, dict)}
     options = []
     for key in dict.fromkeys((row.get("role"), row.get("file")) for row in rows):
         letters = "".join("rgba"[int(row.get("file_channel", 0)) % 4]
                           for row in rows if (row.get("role"), row.get("file")) == key)  # fmt: skip
         alone = len({row.get("role") for row in rows if row.get("file") == key[1]}) == 1
-        options.append(f"{key[0]}={key[1]}" + ("" if alone or sources.get(key[1]) == 1 else f":{letters}"))
+        pair = ranges.get(key[1])
+        of_floats = ""
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
+            of_floats = f"@{pair[0]!r}..{pair[1]!r}"
+        options.append(f"{key[0]}={key[1]}" + ("" if alone or sources.get(key[1]) == 1 else f":{letters}") + of_floats)
     ignored = material.get("ignored")
     for row in ignored if isinstance(ignored, list) else ():
         if isinstance(row, list) and row and ":" not in str(row[0]):

@@ -1,0 +1,31 @@
+"""Colour that opacity hides, kept out of the filters that bring a map to another size."""
+
+import numpy as np
+
+from gstex.material.bleed import pull_push
+from gstex.material.resample import resample
+
+__all__ = ["fill_hidden"]
+
+_RINGING = 0.05  # what Lanczos leaves of opacity beyond an edge
+_TRUSTED = 1 / 8  # opacity from which a colour counts in full; below it, the colours around count too
+
+
+def fill_hidden(colors: np.ndarray, opacity: np.ndarray, *, repeat: bool) -> np.ndarray:
+    """Colours whose hidden texels go on from the visible ones around them.
+
+    Args:
+        colors: float32 [h, w, C]. opacity: float32 [H, W] in 0..1, of any size.
+        repeat: the texture tiles.
+    Returns:
+        float32 [h, w, C], unchanged where the opacity is above 1/8 (and everywhere if nothing is visible).
+    """
+    height, width = colors.shape[:2]
+    if opacity.shape != (height, width):
+        sized = resample(opacity[:, :, None], height, width, repeat=repeat)[:, :, 0]
+        opacity = np.clip(sized - _RINGING, 0.0, 1.0)
+    trust = np.clip(opacity[:, :, None].astype(np.float64) / _TRUSTED, 0.0, 1.0)
+    if trust.min() >= 1 or not trust.any():
+        return colors
+    filled = pull_push(colors * trust, trust, repeat=repeat)
+    return np.where(trust < 1, filled, colors).astype(np.float32)
