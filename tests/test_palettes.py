@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gstex.encode.codebooks import MOST_CORRECTIONS, MOST_TABLES, choose_bits, rounding_errors, to_grid
+from gstex.encode.codebooks import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid
 from gstex.encode.ops.cpu.codebooks import draw_seeds, train
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
@@ -265,14 +265,3 @@ def test_own_codes_that_are_cheaper_stay():
     assert choice(features, budget=3000 * 48 // 32, scalar_bits=4) == ()
 
 
-
-
-def test_rounding_errors_of_palettes_are_near_those_of_whole_trainings():
-    values = np.random.default_rng(4).normal(size=(3000, 5)).astype(np.float32)
-    weight = np.random.default_rng(5).uniform(0.5, 2, 3000)
-    found = rounding_errors(values, weight, 5, 3, np.random.default_rng(0))
-    assert len(found) == 3
-    for count, error in enumerate(found, start=1):
-        palettes, entries = train(values, weight, (5,) * count, np.random.default_rng(0))
-        left = values - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
-        assert error == pytest.approx((weight * (left**2).sum(axis=1)).sum(), rel=0.12)

@@ -28,9 +28,6 @@ MOST_TABLES = 0.25
 LEFT = 0.5
 # Gaussians that are looked at to choose bits: that many, and that many for each entry.
 TRIED, TRIED_ENTRY = 4096, 16
-# The error of 1 .. 4 palettes that are trained together by that of palettes trained one after the other: means of three
-# materials and 4 to 6 bits.
-TOGETHER = (1.0, 0.93, 0.89, 0.86)
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
 # lowest value is at least -1 in the format.
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
@@ -68,41 +65,25 @@ def choose_bits(
     best: tuple[int, ...] = ()
     best_value = value(scalar_error, scalar_bits, 0)
     scaled = (features * np.sqrt(weight)).astype(np.float32)
-    open_to_it = [
-        bits
-        for bits in CHOICES
-        if palette_words(bits, channels) <= MOST_TABLES * budget_words and sum(bits) < scalar_bits
-        and 2 ** bits[0] <= count
-    ]  # fmt: skip
-    errors: dict[int, list[float]] = {}
-    for bits in open_to_it:
-        if bits[0] not in errors:
-            most = max(len(other) for other in open_to_it if other[0] == bits[0])
-            errors[bits[0]] = rounding_errors(scaled, share, bits[0], most, rng)
-        added = LEFT * errors[bits[0]][len(bits) - 1]
-        if (this := value(added, sum(bits), palette_words(bits, channels))) < best_value:
+    for bits in CHOICES:
+        tables = palette_words(bits, channels)
+        if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
+            continue
+        added = LEFT * rounding_error(scaled, share, bits, rng)
+        if (this := value(added, sum(bits), tables)) < best_value:
             best, best_value = bits, this
     return best
 
 
-def rounding_errors(
-    values: np.ndarray, weight: np.ndarray, bits: int, most: int, rng: np.random.Generator
-) -> list[float]:
-    """About the weighted squared errors of values [N, C] as entries of 1, 2 .. `most` palettes of these bits each.
-
-    From some of the values, and with palettes that are trained one after the other, so that all come of one training;
-    what they gain when they are trained together is TOGETHER.
-    """
+def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> float:
+    """About the weighted squared error of values [N, C] as entries of palettes of these bits, from some of them."""
     some = np.arange(len(values))
-    if len(values) > (tried := max(TRIED, TRIED_ENTRY * 2**bits)):
+    if len(values) > (tried := max(TRIED, TRIED_ENTRY * 2 ** max(bits))):
         some = rng.choice(len(values), tried, replace=False)
-    left, part, found = values[some], weight[some], []
-    whole = float(weight.sum()) / max(float(part.sum()), 1e-30)
-    palettes, entries = train(left, part, (bits,) * most, rng, rounds=6, turns=0)
-    for gain, palette, entry in zip(TOGETHER, palettes, entries.T, strict=False):
-        left = left - palette[entry]
-        found.append(gain * whole * float((part * (left**2).sum(axis=1)).sum()))
-    return found
+    palettes, entries = train(values[some], weight[some], bits, rng, rounds=6, turns=1)
+    left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
+    found = float((weight[some] * (left**2).sum(axis=1)).sum())
+    return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
 
 
 def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any) -> Coding:

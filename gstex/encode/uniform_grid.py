@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid
-from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_errors
+from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_error
 from gstex.encode.engine import MakeEngine
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.ops.cpu.engine import CpuEngine
@@ -106,7 +106,7 @@ class UniformGrid:
             room = self.room(bits)
             if not 2 * 2 ** max(bits) <= room <= height * width:
                 return np.inf  # too few for the entries, or not enough texels to use the budget
-            rounding = rounding_errors(scaled, share, max(bits), len(bits), trainer.rng)[-1]
+            rounding = rounding_error(scaled, share, bits, trainer.rng)
             return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
