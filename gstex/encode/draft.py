@@ -98,7 +98,7 @@ class DraftSchedule(_Shaping):
         return trainer.result(coding, engine.host(geometry), stored, self.rate.words(coding), error)
 
     def start(self) -> None:
-        """Place the first Gaussians; those of a mip 0 have their shapes from the picture at half size."""
+        """The first Gaussians; those of a mip 0 have their shapes from the picture at half size, and no cells yet."""
         if self.task.above:
             super().start()
             return
@@ -129,7 +129,6 @@ class DraftSchedule(_Shaping):
         self.rate.codebook_bits = shaping.rate.codebook_bits
         trainer.set_grid(found.count)
         trainer.set_gaussians(geometry, found.engine.host(found.parameters.features))
-        trainer.place()
 
 
     def freeze(self) -> Coding:
