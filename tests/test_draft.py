@@ -20,13 +20,13 @@ def compressed(material, **options):
 
 
 def test_most_steps_see_a_quarter_of_the_texels(monkeypatch):
-    """What a fit costs is texels that steps evaluate: those of effort fast are eleven times as many."""
+    """What a fit costs is texels that steps evaluate: those of effort fast are nine times as many."""
     seen = []
     step = CpuView.step
     monkeypatch.setattr(CpuView, "step", lambda self, *a, **k: seen.append(self.pyramid.width) or step(self, *a, **k))
     compressed(colours(96, 128), bpp=2, mips=False)
     assert seen == [64] * (EFFORTS["draft"][0] - draft.FINE_STEPS) + [128] * draft.FINE_STEPS
-    assert sum(width**2 for width in seen) < EFFORTS["fast"][0] * 128**2 / 11
+    assert sum(width**2 for width in seen) < EFFORTS["fast"][0] * 128**2 / 9
 
 
 def test_quality_is_near_that_of_effort_fast():

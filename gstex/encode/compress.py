@@ -84,8 +84,8 @@ def compress(
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
             loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given.
         effort: 'draft', 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
-            A draft is for previews and trials: a tenth of the time of 'fast' for 1 to 6 dB less, and psnr_sampled is
-            measured at fewer points.
+            A draft is for previews and trials: a tenth of the time of 'fast' for 0.1 to 5.5 dB less, and
+            psnr_sampled is measured at fewer points.
         device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
             otherwise the CPU.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.

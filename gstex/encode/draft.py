@@ -6,8 +6,8 @@
     freeze         as in schedule.py, with the codebooks that were chosen at half size
     round          features are solved for the shapes, and all is rounded to what is stored
 
-It is for previews and trial fits. There are no steps on stored values, no polishing, no regular grid, and maps count
-as they are given.
+It is for previews and trial fits. There are no steps on stored values, no polishing and no regular grid; the errors of
+shared mips do not count, and maps count as they are given.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ from gstex.native.maths import log
 __all__ = ["FINE_STEPS", "DraftSchedule"]
 
 # Steps at full size, the last of all, and their rates by those at half size: shapes hardly move any more.
-FINE_STEPS, FINE_RATES = 8, 0.3
+FINE_STEPS, FINE_RATES = 14, 0.3
 # A picture with a smaller side is shaped at full size.
 LEAST_SIDE = 64
 # Rounds of conjugate gradients before the first step and after the last.
@@ -70,13 +70,14 @@ class DraftSchedule(_Shaping):
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
         make_engine: MakeEngine = CpuEngine,
     ):  # fmt: skip
-        first = 0 if task.above else settings.steps - FINE_STEPS
+        first = 0 if task.above else max(0, settings.steps - FINE_STEPS)
         self._shaping = replace(settings, steps=first), progress
         rates = {} if task.above else {
             name: FINE_RATES * getattr(settings, name)
             for name in ("position_rate", "rotation_rate", "scale_rate", "amplitude_rate", "feature_rate")
         }  # fmt: skip
         settings = replace(settings, steps=settings.steps - first, relocations=0, **rates)
+        task = replace(task, shared=())  # mips are drawn with what there is
         super().__init__(task, settings, rng, lambda stage, step, mse: progress(stage, first + step, mse), make_engine)
 
     def run(self) -> Result:

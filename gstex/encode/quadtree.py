@@ -1,8 +1,8 @@
 """Gaussians in the leaves of a quadtree: where a square is far from its mean it is split, until there are enough.
 
 The error of a square is at least that of its quarters together, so the squares of largest error are a tree, whatever
-their number. The shape of a Gaussian follows the structure tensor of its leaf, the sum of products of the gradient: it is
-long along edges and narrow across.
+their number. The shape of a Gaussian follows the structure tensor of its leaf, the sum of products of the gradient: it
+is long along edges and narrow across.
 """
 
 import numpy as np
