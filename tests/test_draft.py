@@ -33,8 +33,8 @@ def test_quality_is_near_that_of_effort_fast():
     material = material_of(waves(128, 128), wrap="repeat")
     found = compressed(material, bpp=2, mips=False).report
     best = gstex.compress(material, bpp=2, mips=False, effort="fast", device="cpu").report
-    assert best["psnr"] - 6 < found["psnr"], (found["psnr"], best["psnr"])
-    assert found["psnr_sampled"] > found["psnr"] - 3
+    assert found["psnr"] > best["psnr"] - 4.8  # 4.1 to 4.5 with three seeds
+    assert found["psnr_sampled"] > found["psnr"]
 
 
 @pytest.mark.parametrize(
