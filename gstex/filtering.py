@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["bilinear"]
 
 
-def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
+def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool, dtype: type | np.dtype | None = None) -> np.ndarray:
     """Filter an image at arbitrary points.
 
     Args:
@@ -13,18 +13,19 @@ def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
         uv: float [M, 2], u across, v down; outside 0..1 it wraps (`repeat`) or is clamped to the border texels.
 
     Returns:
-        float [M, C] in the dtype of the image.
+        float [M, C] in the dtype given, or that of the image.
     """
     height, width = image.shape[:2]
+    dtype = dtype or image.dtype
     x, y = uv[:, 0] * width - 0.5, uv[:, 1] * height - 0.5
     x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    fx = (x - x0).astype(image.dtype)[:, None]
-    fy = (y - y0).astype(image.dtype)[:, None]
+    fx = (x - x0).astype(dtype)[:, None]
+    fy = (y - y0).astype(dtype)[:, None]
 
     def texel(column: np.ndarray, row: np.ndarray) -> np.ndarray:
         if repeat:
-            return image[row % height, column % width]
-        return image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+            return image[row % height, column % width].astype(dtype)
+        return image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)].astype(dtype)
 
     top = texel(x0, y0) * (1 - fx) + texel(x0 + 1, y0) * fx
     bottom = texel(x0, y0 + 1) * (1 - fx) + texel(x0 + 1, y0 + 1) * fx

@@ -108,7 +108,7 @@ def sample_points(side: int = 256, seed: int = 0) -> np.ndarray:
 
 def filtered(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
     """What bilinear filtering of `image` gives at uv, in float64: the reference of `psnr_sampled`."""
-    return bilinear(image.astype(np.float64), uv.astype(np.float64), repeat=repeat)
+    return bilinear(image, uv.astype(np.float64), repeat=repeat, dtype=np.float64)
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:

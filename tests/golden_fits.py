@@ -83,6 +83,7 @@ CASES: dict[str, tuple[Callable[[], Material], dict[str, Any]]] = {
     "one channel, many Gaussians": (lambda: material([patches(32, 32, 5)], [("height", "v", "linear")]),
                                     {"gaussians": 90, "effort": "fast", "seed": 7}),
     "perceptual": (lambda: colours(40, 32), {"bpp": 4, "effort": "fast", "loss": "perceptual", "mips": False}),
+    "a draft": (lambda: stack(72, 80), {"bpp": 3, "effort": "draft"}),
     "restore": (lambda: colours(32, 40, "clamp"), {"loss": "restore", "bpp": 3.0, "mips": False}),
     "importance, kaiser": (lambda: colours(48, 40), {"bpp": 3, "effort": "fast", "importance": "auto",
                                                      "mip_filter": "kaiser"}),

@@ -48,6 +48,15 @@ def subprocess_of(*arguments: str | Path, **options: object) -> subprocess.Popen
     return subprocess.Popen(command, text=True, **options)
 
 
+def test_compress_makes_a_draft(command: Command, steel: Path) -> None:
+    ran = command("compress", steel, "--effort", "draft", "--bpp", "2", "--json")
+    assert ran.code == 0
+    report = json.loads(ran.out)
+    assert set(report) >= JSON_KEYS and report["bpp"] <= 2
+    assert gstex.load("steel.gstex").metadata["fit"]["effort"] == "draft"
+    assert "draft" in command("compress", "--help").out.split("--effort")[1].split("\n")[0]
+
+
 def test_compress_prints_choice_progress_and_summary(command: Command, steel: Path) -> None:
     (steel / "notes.txt").write_text("not a map")
     ran = command("compress", steel, *FAST)

@@ -85,7 +85,7 @@ bench.add_command(times)
 @bench.command()
 @click.option("--quick", "mode", flag_value="quick", help="The prototype's 256x256 crops.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]),
+@click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]),
               help="Effort of the fit.  [default: thorough with --quick, else normal]")
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]),
               help="What to fit for.  [default: bilinear with --quick, else direct]")

@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _ROOT = Path(__file__).resolve().parent.parent
 
-effort_option = click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal",
+effort_option = click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
                              show_default=True)  # fmt: skip
 
 

@@ -31,8 +31,9 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
 @click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
               help="Bits per texel by the number of channels that vary.  [default: normal]")
-@click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal",
-              show_default=True, help="How long to search; the size of the file stays the same.")
+@click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
+              show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, in "
+                                      "seconds.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda]).")
 @click.option("--wrap", type=click.Choice(["repeat", "clamp"]),

@@ -46,6 +46,9 @@ def choose_bits(
     budget_words: int,
     slope: float,
     rng: np.random.Generator,
+    *,
+    choices: Sequence[tuple[int, ...]] = CHOICES,
+    left: float = LEFT,
 ) -> tuple[int, ...]:
     """The bits of palettes that serve a fit best; () for codes of its own for every channel.
 
@@ -55,6 +58,7 @@ def choose_bits(
         error: squared error of the fit. scalar_error: what own codes of together scalar_bits bits add to it.
         geometry_bits: of a record. budget_words: for tables and records.
         slope: how the squared error falls with more Gaussians, both in logarithms: 0.9 is 2.7 dB for twice as many.
+        choices: what is tried. left: see LEFT.
     """
     count, channels = features.shape
 
@@ -65,11 +69,11 @@ def choose_bits(
     best: tuple[int, ...] = ()
     best_value = value(scalar_error, scalar_bits, 0)
     scaled = (features * np.sqrt(weight)).astype(np.float32)
-    for bits in CHOICES:
+    for bits in choices:
         tables = palette_words(bits, channels)
         if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
             continue
-        added = LEFT * rounding_error(scaled, share, bits, rng)
+        added = left * rounding_error(scaled, share, bits, rng)
         if (this := value(added, sum(bits), tables)) < best_value:
             best, best_value = bits, this
     return best
@@ -86,16 +90,16 @@ def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], 
     return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
 
 
-def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any) -> Coding:
+def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any, *, tries: int = TRIES) -> Coding:
     """The coding with the best of some codebooks for the present features.
 
-    share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored.
+    share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored. tries: how many are trained.
     """
     engine, features = trainer.engine, trainer.parameters.features
     scale = np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
     scaled = features * engine.array(scale)
     found: list[tuple[float, Coding]] = []
-    for _ in range(TRIES):
+    for _ in range(tries):
         books = engine.train(scaled, share, coding.palette_bits, trainer.rng)
         lo, step, stored = to_grid([book / scale for book in books], trainer.task.neutral)
         tried = replace(coding, channel_lo=lo, channel_step=step, palettes=stored)

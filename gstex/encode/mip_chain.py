@@ -8,13 +8,14 @@ below are not shared, for up to CHAIN_COST_OWN.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gstex.encode.engine import MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
-from gstex.encode.schedule import fit_mip
+from gstex.encode.schedule import Schedule, fit_mip
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.uniform_grid import fit_uniform_grid
@@ -58,6 +59,7 @@ def fit_chain(
     seed: int,
     progress: Callable[[str, float, float], None],
     make_engine: MakeEngine = CpuEngine,
+    schedule: type[Schedule] = Schedule,
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
@@ -67,7 +69,7 @@ def fit_chain(
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
         progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
-        make_engine: what every fit runs on.
+        make_engine: what every fit runs on. schedule: the stages of every fit.
 
     Returns:
         For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
@@ -87,8 +89,9 @@ def fit_chain(
 
     shared = tuple(task.target for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
+    on: Any = {"make_engine": make_engine, "schedule": schedule}
     if first is None:
-        first = fit_mip(task, settings, seed=seed, progress=report(0), make_engine=make_engine)
+        first = fit_mip(task, settings, seed=seed, progress=report(0), **on)
         if settings.grid and not task.count:
             rng = np.random.default_rng(seed)
             other = fit_uniform_grid(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
@@ -110,9 +113,7 @@ def fit_chain(
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
             try:
-                mip = above = fit_mip(
-                    task, settings, seed=seed + index, progress=report(index), make_engine=make_engine
-                )
+                mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index), **on)
             except BudgetTooSmall:
                 mip = None
         mips.append(mip)

@@ -1,8 +1,10 @@
 """What the budget pays for: precision, codebooks, and the number of Gaussians."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gstex.encode.codebooks import choose_bits
+from gstex.encode.codebooks import CHOICES, LEFT, choose_bits
 from gstex.encode.initialise import gaussians_at
 from gstex.encode.problem import BudgetTooSmall
 from gstex.encode.quantisation import Coding, make_coding, words_needed
@@ -23,7 +25,7 @@ class RateControl:
     """Keeps the Gaussians of a trainer within the budget of its task.
 
     codebook_bits: of the codebooks that suit the present Gaussians; () for codes of its own for every channel.
-    slope: see SLOPE.
+    slope: see SLOPE. choices: of codebooks that are tried. left: of the error of k-means, see codebooks.LEFT.
     """
 
     def __init__(self, trainer: Trainer):
@@ -31,6 +33,8 @@ class RateControl:
         above = trainer.task.above
         self.codebook_bits: tuple[int, ...] = above.coding.palette_bits if above else ()
         self.slope = SLOPE
+        self.choices: Sequence[tuple[int, ...]] = CHOICES
+        self.left = LEFT
 
     def coding(self) -> tuple[Coding, int]:
         """The coding that suits the present Gaussians, and the words of the mip with it."""
@@ -114,8 +118,10 @@ class RateControl:
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
         error = self.expected_rmse() ** 2 * trainer.importance_sum
-        self.codebook_bits = choose_bits(host(p.features), weight, share, error, added, scalar_bits, geometry_bits,
-                                         budget, self.slope, trainer.rng)  # fmt: skip
+        self.codebook_bits = choose_bits(
+            host(p.features), weight, share, error, added, scalar_bits, geometry_bits, budget, self.slope, trainer.rng,
+            choices=self.choices, left=self.left,
+        )  # fmt: skip
 
 
 def widest_record(coding: Coding) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gstex.encode.codebooks import best_codebooks
+from gstex.encode.codebooks import TRIES, best_codebooks
 from gstex.encode.engine import MakeEngine
 from gstex.encode.initialise import start_gaussians
 from gstex.encode.map_balance import MapBalance
@@ -46,7 +46,12 @@ HOLE_ROUNDS = 3
 
 
 class Schedule:
-    """The stages of the fit of one mip. `run` is all of them."""
+    """The stages of the fit of one mip. `run` is all of them.
+
+    codebook_tries: how often codebooks are trained, to take the best.
+    """
+
+    codebook_tries = TRIES
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -164,6 +169,10 @@ class Schedule:
         """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""
         self.trainer.place()
         self.rate.choose_codebooks()
+        return self.fill_budget()
+
+    def fill_budget(self) -> Coding:
+        """Cut the count to the budget, with no texel that only the background reaches."""
         coding = self.rate.meet_budget()
         for _ in range(HOLE_ROUNDS):
             if not cover_holes(self.trainer):
@@ -183,7 +192,7 @@ class Schedule:
             return coding
         trainer, decoded = self.trainer, quantiser.decode(geometry)
         _, share, _ = trainer.engine.removal_cost(decoded, trainer.parameters.features)
-        return best_codebooks(trainer, coding, share, decoded)
+        return best_codebooks(trainer, coding, share, decoded, tries=self.codebook_tries)
 
     def fine_tune(self, quantiser: Any, geometry: Any, stored: Any) -> Any:
         """Train the geometry for the features that are stored, which follow it, in place, from time to time.
@@ -232,11 +241,13 @@ def fit_mip(
     seed: int,
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
+    schedule: type[Schedule] = Schedule,
 ) -> Result:
     """Fit Gaussians to one mip.
 
     Args:
         progress: called as progress(stage, step, mse) after every step.
+        schedule: the stages.
 
     Returns:
         Codes that fill at most task.budget_words words.
@@ -244,4 +255,4 @@ def fit_mip(
     Raises:
         BudgetTooSmall: the budget does not hold a single Gaussian.
     """
-    return Schedule(task, settings, np.random.default_rng(seed), progress, make_engine).run()
+    return schedule(task, settings, np.random.default_rng(seed), progress, make_engine).run()

@@ -93,7 +93,7 @@ class CpuEngine:
 
     def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
         """The picture at the texel centres, float32 [H, W, C], over a background float32 [C]."""
-        return self.view.render(geometry, features, background, NO_JITTER)[0]
+        return self.view.picture(geometry, features, background, NO_JITTER)
 
     # -- steps
 

@@ -150,12 +150,19 @@ class CpuView:
                      add_to is not None, v_geometry, v_features)  # fmt: skip
         return v_geometry, v_features
 
+    def picture(
+        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
+    ) -> np.ndarray:
+        """What is seen at the jittered texel centres, float32 [H, W, C]."""
+        image = np.empty_like(self.wanted.image)
+        _core.blend_render(self._scene(geometry, features, background, jitter), image)
+        return image
+
     def render(
         self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
-        image, wanted = np.empty_like(self.wanted.image), self.wanted
-        _core.blend_render(self._scene(geometry, features, background, jitter), image)
+        image, wanted = self.picture(geometry, features, background, jitter), self.wanted
         if jitter.any():
             wanted = replace(wanted, image=np.empty_like(wanted.image), importance=np.empty_like(wanted.importance))
             _core.sample_picture(self.target, jitter, wanted.image)
