@@ -13,6 +13,7 @@ import numpy as np
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.engine import NO_JITTER, rates
+from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda import cell_pyramid
 from gstex.encode.ops.cuda.adam import Knobs, adam
 from gstex.encode.ops.cuda.codebooks import GpuStoredFeatures, store, train
@@ -24,6 +25,7 @@ from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints, colle
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.solve_features import solve_features
 from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.tile_lists import ListMaker
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task, weighted_sum
@@ -71,6 +73,7 @@ class GpuEngine:
             for i, target in enumerate(self._task.shared, start=1)
         ]
         self._views = [self.view, *self.shared]
+        self._lister = ListMaker(self._device, [self.view.seen, *(view.backend.seen for view in self.shared)])
         self._mse: Follower | None = None  # begins with the first step
 
     def weigh(self, weight: np.ndarray) -> None:
@@ -88,9 +91,10 @@ class GpuEngine:
         return placement
 
     def list_tiles(self, placement: Any, geometry: Any) -> None:
-        self.view.place(placement, geometry)
-        for view in self.shared:
-            view.place(placement, geometry)
+        views = [self.view, *(view.backend for view in self.shared)]
+        self._lister.make(placement, lambda number: views[number].derive(geometry), margin=MARGIN)
+        for view in views:
+            view.hold_sums()
 
     # -- what they show
 
