@@ -8,7 +8,7 @@ GPU knows. What the host itself takes is the time outside of all of that.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,12 +23,21 @@ _PLAIN = ("dtype", "shape", "size", "ndim", "nbytes", "itemsize", "strides", "fl
 
 
 class Counts:
-    """What was asked for until now. device_seconds: inside of it."""
+    """What was asked for until now. recorded: kernels that were put into graphs. device_seconds: inside of all that."""
 
     def __init__(self) -> None:
         self.launches = self.waits = self.recorded = 0
         self.device_seconds = 0.0
-        self._inside = False
+        self._inside = self._recording = False
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """While kernels are put into a graph: nothing else may be asked for."""
+        self._recording = True
+        try:
+            yield
+        finally:
+            self._recording = False
 
     @contextmanager
     def device(self, *, launches: int = 0, waits: int = 0) -> Iterator[None]:
@@ -36,6 +45,8 @@ class Counts:
         if self._inside:
             yield
             return
+        if self._recording:
+            assert not (launches or waits), "only kernels are launched where launches are recorded"
         self.launches += launches
         self.waits += waits
         self._inside, started = True, time.perf_counter()
@@ -159,10 +170,23 @@ class CountingDevice:
         run = self._kernels[key]
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
-            with self.counts.device(launches=1):
+            recording = self.counts._recording
+            self.counts.recorded += recording
+            with self.counts.device(launches=int(not recording)):
                 run(grid, block, *_unwrapped(args), shared=shared)
 
         return launch
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """One launch whenever it is called."""
+        with self.counts.recording():
+            recorded = self._host.record(work)
+
+        def replay() -> None:
+            with self.counts.device(launches=1):
+                recorded()
+
+        return replay
 
     def to_host(self, array: Any) -> np.ndarray:
         """A copy."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol
@@ -50,6 +50,14 @@ class Device(Protocol):
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
+        ...
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        """What makes all kernel launches of `work` as one, on the same arrays and with the same scalars.
+
+        None of them runs now, so `work` must not look at results, and it must do nothing through `xp` but take views.
+        The arrays have to be kept. Returns None where that cannot be done: `work` has to be called itself.
+        """
         ...
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -127,6 +135,7 @@ class CupyDevice:
         self.torch_device = f"cuda:{number}"
         self._number = number
         self._modules: dict[tuple, Any] = {}
+        self._records = hasattr(cupy.cuda.Stream, "begin_capture")
 
     def check(self) -> None:
         """Run a small kernel and look at its result.
@@ -157,6 +166,30 @@ class CupyDevice:
                 compiled(grid, block, passed, shared_mem=shared)
 
         return launch
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        if not self._records:
+            return None
+        try:
+            # The stream of the arrays, CUDA's default one, cannot be captured; the graph is launched there.
+            stream = self.xp.cuda.Stream(non_blocking=True)
+            with self.xp.cuda.Device(self._number), stream:
+                stream.begin_capture()
+                try:
+                    work()
+                finally:
+                    graph = stream.end_capture()
+        except Exception as error:  # CuPy has many kinds, from several modules
+            if type(error).__module__.partition(".")[0] not in ("cupy", "cupy_backends"):
+                raise
+            self._records = False  # a driver that cannot do it now cannot do it later
+            return None
+
+        def replay() -> None:
+            with self.xp.cuda.Device(self._number):
+                graph.launch()
+
+        return replay
 
     def to_host(self, array: Any) -> np.ndarray:
         with self._failures(), self.on_stream_of(array):

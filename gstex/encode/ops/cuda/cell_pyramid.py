@@ -24,13 +24,13 @@ def half_extents(device: Device, geometry: Any) -> Any:
     return extents
 
 
-def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None) -> Any:
+def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None, *, out: Any = None) -> Any:
     """The level and cell of every Gaussian, int32 [N, 3]; see gstex.encode.cell_pyramid.place.
 
-    geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call.
+    geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call. out: where to write them.
     """
     xp, count = device.xp, len(geometry)
-    placement = xp.empty((count, 3), np.int32)
+    placement = xp.empty((count, 3), np.int32) if out is None else out
     if previous is not None:
         previous = xp.asarray(previous, np.int32, order="C")
     device.kernel("encode/cell_pyramid.cu", "fit_place")(
@@ -63,9 +63,10 @@ def thin_out(device: Device, pyramid: Pyramid, geometry: Any, placement: Any) ->
     """
     xp = device.xp
     level_of = placement[:, 0]
-    # A row of the comparison a level: one thing to wait for, not one a level.
-    here = level_of[None, :] == xp.arange(len(pyramid.cells), dtype=np.int32)[:, None]
-    counts = device.to_host(here.sum(axis=1))
+    on_device = xp.zeros(len(pyramid.cells), np.int32)
+    count = device.kernel("encode/tile_lists.cu", "fit_count_levels")
+    count(*_grid(len(placement)), placement, np.int32(len(placement)), on_device)
+    counts = device.to_host(on_device)
     allowed = [int(MOST_VISIBLE * cells.prod() / 9) for cells in pyramid.cells]
     shrunk = False
     for level in range(len(pyramid.cells) - 1, 0, -1):

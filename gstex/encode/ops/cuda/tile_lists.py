@@ -9,6 +9,7 @@ import numpy as np
 from gstex.constants import LOG2E, TILE
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
+from gstex.encode.ops.cuda.replays import Replays
 from gstex.errors import DeviceError
 
 __all__ = ["ListMaker", "Seen", "TileLists", "bounds_of", "tile_counts"]
@@ -115,10 +116,10 @@ class ListMaker:
     Their cells are the same, so Gaussians are sorted by cell once, and the entries of all views by Gaussian together.
     """
 
-    def __init__(self, device: Device, views: Sequence[Seen], replay: Callable[..., None] | None = None):
-        """replay: called as replay(key, work) for work that is the same launches on the same arrays each time."""
+    def __init__(self, device: Device, views: Sequence[Seen], replay: Replays | None = None):
+        """replay: of launches that are the same from one list to the next; without it they are made one by one."""
         xp, pyramid = device.xp, views[0].pyramid
-        self._device, self._views, self._replay = device, views, replay or (lambda key, work: work())
+        self._device, self._views, self._replay = device, views, replay
         levels = np.zeros((len(pyramid.cells), 4), np.int32)
         levels[:, :2] = pyramid.cells
         per_level = pyramid.cells.astype(np.int64).prod(axis=1)
@@ -131,13 +132,13 @@ class ListMaker:
         self._margin = np.float32(0)
         self._changed = 0
 
-    def make(self, placement: Any, derive: Callable[[int], None], *, margin: float) -> None:
+    def make(self, placement: Any, geometry: Any, derive: Callable[[int], None], *, margin: float) -> None:
         """List the entries of all views. The host waits for the GPU once, to learn how many there are, or more often
         where they do not fit.
 
         Args:
-            placement: int32 [N, 3], level, cell_x, cell_y.
-            derive: called with the number of each view, to fill its `derived`.
+            placement: int32 [N, 3], level, cell_x, cell_y. geometry: float32 [N, 6].
+            derive: called with the number of each view, to fill its `derived` from that geometry.
             margin: natural-log distance from the largest weight at which a Gaussian stops to matter; inf keeps all.
 
         Raises:
@@ -150,21 +151,24 @@ class ListMaker:
             self._count = count
             self._cell, self._order = xp.empty(count, np.int32), xp.empty(count, np.int64)
         self._margin = np.float32(min(margin * LOG2E, 1e9))
-        for number, view in enumerate(views):
-            self._kernel("fit_find_cells")(
-                *_grid(count), placement, self._levels, view.sizes, np.int32(count), self._cell, view.where
-            )
-            derive(number)
+
+        def prepare() -> None:
+            for number, view in enumerate(views):
+                self._kernel("fit_find_cells")(
+                    *_grid(count), placement, self._levels, view.sizes, np.int32(count), self._cell, view.where
+                )
+                derive(number)
+
+        self._do("prepare", prepare, placement, geometry)
         self._order[...] = xp.argsort(self._cell, kind="stable")
         while True:
             if self._changed != (changed := sum(view.changed for view in views)):
                 self._changed = changed
                 self._key = xp.empty(sum(view.room for view in views), np.int32)
                 self._rows = xp.empty(len(self._key), np.int64)
-            about = self._count, self._changed, float(self._margin)
-            self._replay(("mark", *about), self._mark)
+            self._do("mark", self._mark)
             self._rows[...] = xp.argsort(self._key, kind="stable")
-            self._replay(("rows", *about), self._find_rows)
+            self._do("rows", self._find_rows)
             totals = self._device.to_host(self._totals).tolist()
             visible, entries = totals[: len(views)], totals[len(views) :]
             if max(visible) > MOST_ENTRIES:
@@ -177,6 +181,13 @@ class ListMaker:
                 break
         for view, found in zip(views, entries, strict=True):
             view.take(found)
+
+    def _do(self, kind: str, work: Callable[[], None], *arrays: Any) -> None:
+        if self._replay:
+            about = self._count, sum(view.changed for view in self._views), float(self._margin)
+            self._replay(kind, about, arrays, work)
+        else:
+            work()
 
     def _mark(self) -> None:
         """From the cells to the entries that matter, and their keys."""

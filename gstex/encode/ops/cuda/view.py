@@ -102,7 +102,7 @@ class GpuView:
 
     def _jittered(self, jitter: Any) -> Any:
         """float32 [2] of the device; numbers of the host go into a buffer that stays where it is, without waiting."""
-        if not isinstance(jitter, np.ndarray):
+        if isinstance(jitter, self.device.xp.ndarray):
             return jitter
         x, y = np.float32(jitter[0]), np.float32(jitter[1])
         self._kernel("encode/picture.cu", "fit_set_jitter")((1,), (1,), x, y, self._uploaded)
@@ -115,7 +115,7 @@ class GpuView:
 
         The host waits for the GPU here.
         """
-        self._lister.make(placement, lambda _: self.derive(geometry), margin=margin)
+        self._lister.make(placement, geometry, lambda _: self.derive(geometry), margin=margin)
         self.hold_sums()
 
     @property
