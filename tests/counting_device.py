@@ -177,6 +177,9 @@ class CountingDevice:
 
         return launch
 
+    def prepare(self, sources: Any) -> None:
+        """Libraries are kept from one run of the tests to the next."""
+
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """One launch whenever it is called."""
         with self.counts.recording():

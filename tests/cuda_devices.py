@@ -51,6 +51,9 @@ class CopyingDevice:
 
         return launch
 
+    def prepare(self, sources: Any) -> None:
+        """Libraries are kept from one run of the tests to the next."""
+
     def record(self, work: Any) -> None:
         """Copies are made between kernels, so it cannot be done."""
 

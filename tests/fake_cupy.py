@@ -6,9 +6,10 @@ were compared with CuPy 14.2.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from cuda_host import HostDevice
@@ -71,7 +72,7 @@ class CapturingStream(NewStream):
     """A stream that can be captured, unless `refuses`."""
 
     captured: list[Any] | None = None
-    graphs: list[FakeGraph] = []
+    graphs: ClassVar[list[FakeGraph]] = []
     refuses = False
 
     def __init__(self, address: int = 77, *, non_blocking: bool = False):
@@ -102,6 +103,8 @@ class FakeCupy:
         self.streams: list[int] = []
         self.error: Exception | None = None
         self.wrong = 0
+        self.compiled: list[str] = []  # names of the threads that compiled
+        self.compile_error: Exception | None = None
         runtime = SimpleNamespace(
             getDeviceCount=lambda: count,
             getDevice=lambda: 0,
@@ -134,7 +137,12 @@ class FakeCupy:
             kernels.append(_Kernel(self, code, name))
             return kernels[-1]
 
-        module = SimpleNamespace(get_function=get_function, options=options, kernels=kernels)
+        def compile() -> None:
+            self.compiled.append(threading.current_thread().name)
+            if self.compile_error:
+                raise self.compile_error
+
+        module = SimpleNamespace(get_function=get_function, options=options, kernels=kernels, compile=compile)
         self.modules.append(module)
         return module
 

@@ -1,7 +1,8 @@
-"""Launches that are recorded and made again as one: on the host, on CuPy's streams, and in what order they are asked for."""
+"""Launches that are recorded and made again as one: on the host, on CuPy's streams, and when that is done."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -114,5 +115,5 @@ def test_a_device_that_cannot_record_makes_the_launches_one_by_one() -> None:
     replay = Replays(device)
     for plus in (0, 1, 2):
         numbers += plus
-        replay("a", 1, (numbers, out), lambda: launch(device, numbers, out))
+        replay("a", 1, (numbers, out), partial(launch, device, numbers, out))
         assert (out == 3 * numbers + 1).all()

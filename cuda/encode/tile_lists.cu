@@ -321,14 +321,15 @@ extern "C" __global__ void fit_count_levels(const int *placement, int count, int
     if (g < count) atomicAdd(counts + placement[3 * g], 1);
 }
 
-// Where the cells begin: start [cells + 1] of `order`, which sorts the Gaussians by cell [N]; a thread a cell.
-extern "C" __global__ void fit_cell_bounds(const int *cell, const long long *order, int count, int cells, int *start) {
+// As fit_bounds, for keys [count] that `order` sorts.
+extern "C" __global__ void fit_sorted_bounds(const int *key_of, const long long *order, int count, int keys,
+                                             int *start) {
     const int key = blockIdx.x * blockDim.x + threadIdx.x;
-    if (key > cells) return;
+    if (key > keys) return;
     int low = 0, high = count;
     while (low < high) {
         const int middle = (low + high) / 2;
-        if (cell[order[middle]] < key)
+        if (key_of[order[middle]] < key)
             low = middle + 1;
         else
             high = middle;

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol
@@ -50,6 +52,13 @@ class Device(Protocol):
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
+        ...
+
+    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+        """Begin to compile these sources, (file, defines) each, beside whatever else is done.
+
+        `kernel` waits for those it needs, and raises what compiling them raised.
+        """
         ...
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
@@ -151,10 +160,11 @@ class CupyDevice:
             raise DeviceError(f"CUDA: {self.name} computed something wrong in a first test; check the driver")
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
-        key = (file, *sorted((defines or {}).items()))
+        key = _key(file, defines)
         if key not in self._modules:
-            # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
-            self._modules[key] = self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
+            self._modules[key] = self._module(file, defines)
+        if isinstance(self._modules[key], Future):
+            self._modules[key] = self._modules[key].result()
         compiled = self._modules[key].get_function(name)
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
@@ -166,6 +176,27 @@ class CupyDevice:
                 compiled(grid, block, passed, shared_mem=shared)
 
         return launch
+
+    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+        wanted = [one for one in sources if _key(*one) not in self._modules]
+        if not wanted:
+            return
+        pool = ThreadPoolExecutor(min(len(wanted), os.cpu_count() or 1), thread_name_prefix="gstex-compile")
+        for file, defines in wanted:
+            self._modules[_key(file, defines)] = pool.submit(self._compiled, file, defines)
+        pool.shutdown(wait=False)
+
+    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
+        # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
+        return self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
+
+    def _compiled(self, file: str, defines: Mapping[str, int | str]) -> Any:
+        """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
+        module = self._module(file, defines)
+        with self.xp.cuda.Device(self._number):
+            if hasattr(module, "compile"):
+                module.compile()
+        return module
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
         if not self._records:
@@ -215,6 +246,10 @@ class CupyDevice:
             yield
         except self.xp.cuda.runtime.CUDARuntimeError as error:
             raise DeviceError(f"CUDA: {_explained(error)}") from error
+
+
+def _key(file: str, defines: Mapping[str, int | str] | None) -> tuple:
+    return file, *sorted((defines or {}).items())
 
 
 class _StreamAddress:

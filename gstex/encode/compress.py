@@ -13,6 +13,7 @@ from gstex import metrics
 from gstex.cuda.device import Device, device_errors, open_device
 from gstex.encode.mip_chain import Mip, fit_chain
 from gstex.encode.ops.cuda.engine import GpuEngine
+from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import pack_mips
 from gstex.encode.problem import BudgetTooSmall, Target, Task, planes_of
 from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
@@ -127,6 +128,8 @@ def compress(
         least = 8 * LEAST_BYTES / (material.width * material.height)
         bpp = min(max(rate_of(quality, loss) * max(1, len(varying)), least), MAX_BPP)
     settings = make_settings(effort, sampling, loss)
+    if gpu and varying:
+        gpu.prepare(sources_of_fit(len(varying), settings.loss))  # while mips are made
 
     levels = [MipLevel(material.pixels, material.weights)]
     if mips:

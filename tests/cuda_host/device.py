@@ -82,6 +82,9 @@ class HostDevice:
 
         return launch
 
+    def prepare(self, sources: Any) -> None:
+        """Libraries are kept from one run of the tests to the next."""
+
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """As a CUDA graph: the launches of `work`, which do not run now, with the scalars and addresses of now."""
         self._recording = recorded = []

@@ -7,7 +7,7 @@ import numpy as np
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import AMPLITUDE_MOST, CUT, MOST_VISIBLE, SLACK, Pyramid
 
-__all__ = ["half_extents", "keep_inside", "place", "thin_out"]
+__all__ = ["cell_tables", "half_extents", "keep_inside", "place", "thin_out"]
 
 _THREADS = 128
 
@@ -24,10 +24,17 @@ def half_extents(device: Device, geometry: Any) -> Any:
     return extents
 
 
-def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None, *, out: Any = None) -> Any:
+def cell_tables(device: Device, pyramid: Pyramid) -> tuple[Any, Any]:
+    """The sizes of cells and their numbers, on the device."""
+    return device.xp.asarray(pyramid.cell_size), device.xp.asarray(pyramid.cells)
+
+
+def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None, *, out: Any = None,
+          tables: tuple[Any, Any] | None = None) -> Any:  # fmt: skip
     """The level and cell of every Gaussian, int32 [N, 3]; see gstex.encode.cell_pyramid.place.
 
     geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call. out: where to write them.
+    tables: of `cell_tables`, if they are there already.
     """
     xp, count = device.xp, len(geometry)
     placement = xp.empty((count, 3), np.int32) if out is None else out
@@ -35,7 +42,7 @@ def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None,
         previous = xp.asarray(previous, np.int32, order="C")
     device.kernel("encode/cell_pyramid.cu", "fit_place")(
         *_grid(count), geometry, placement if previous is None else previous, np.int32(previous is not None),
-        xp.asarray(pyramid.cell_size), xp.asarray(pyramid.cells), np.int32(len(pyramid.cells)), np.float32(CUT),
+        *(tables or cell_tables(device, pyramid)), np.int32(len(pyramid.cells)), np.float32(CUT),
         np.float32(SLACK), np.int32(count), placement,
     )  # fmt: skip
     return placement

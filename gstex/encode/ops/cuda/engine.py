@@ -76,6 +76,7 @@ class GpuEngine:
             for i, target in enumerate(self._task.shared, start=1)
         ]
         self._views = [self.view, *self.shared]
+        self._tables = cell_pyramid.cell_tables(self._device, pyramid)
         self._replay = Replays(self._device)
         views = [self.view.seen, *(view.backend.seen for view in self.shared)]
         self._lister = ListMaker(self._device, views, self._replay)
@@ -93,9 +94,9 @@ class GpuEngine:
         if self._placement is None or len(self._placement) != len(geometry):
             self._placement = self.xp.empty((len(geometry), 3), np.int32)
         placement = self._placement  # the same each time, so that the making of lists can be recorded
-        cell_pyramid.place(device, pyramid, geometry, level, out=placement)
+        cell_pyramid.place(device, pyramid, geometry, level, out=placement, tables=self._tables)
         if cell_pyramid.thin_out(device, pyramid, geometry, placement):
-            cell_pyramid.place(device, pyramid, geometry, placement[:, 0].copy(), out=placement)
+            cell_pyramid.place(device, pyramid, geometry, placement[:, 0].copy(), out=placement, tables=self._tables)
         return placement
 
     def list_tiles(self, placement: Any, geometry: Any) -> None:

@@ -12,7 +12,7 @@ from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cuda.replays import Replays
 from gstex.errors import DeviceError
 
-__all__ = ["ListMaker", "Seen", "TileLists", "bounds_of", "tile_counts"]
+__all__ = ["ListMaker", "Seen", "TileLists", "bounds_of", "sorted_by", "tile_counts"]
 
 _THREADS = 128
 _WARPS = 4  # of a block of encode/tile_lists.cu
@@ -176,7 +176,7 @@ class ListMaker:
                     f"GPU fit: {max(visible)} pairs of a tile and a Gaussian it sees, at most {MOST_ENTRIES} can be "
                     "listed; use fewer Gaussians"
                 )
-            given = [view.give_room(*room) for view, room in zip(views, zip(visible, entries, strict=True), strict=True)]
+            given = [view.give_room(*needed) for view, *needed in zip(views, visible, entries, strict=True)]
             if not any(given):
                 break
         for view, found in zip(views, entries, strict=True):
@@ -192,7 +192,7 @@ class ListMaker:
     def _mark(self) -> None:
         """From the cells to the entries that matter, and their keys."""
         count = np.int32(self._count)
-        self._kernel("fit_cell_bounds")(
+        self._kernel("fit_sorted_bounds")(
             *_grid(self._cells + 1), self._cell, self._order, count, np.int32(self._cells), self._cell_start
         )
         grid = self._repeat, self._levels, np.int32(self._level_count), self._cell_start
@@ -243,6 +243,16 @@ class ListMaker:
 
 def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
     return (max(1, -(-count // _THREADS)),), (_THREADS,)
+
+
+def sorted_by(device: Device, key: Any, keys: int) -> tuple[Any, Any]:
+    """The order of int32 keys 0 .. keys - 1, int64 [N], equal ones as they stand; and where each begins in it, int32
+    [keys + 1]."""
+    order = device.xp.argsort(key, kind="stable")
+    start = device.xp.empty(keys + 1, np.int32)
+    kernel = device.kernel("encode/tile_lists.cu", "fit_sorted_bounds")
+    kernel(*_grid(keys + 1), key, order, np.int32(len(key)), np.int32(keys), start)
+    return order, start
 
 
 def bounds_of(device: Device, ordered: Any, keys: int) -> Any:

@@ -87,15 +87,20 @@ class GpuView:
         self.weight = self.device.xp.asarray(weight, np.float32)
 
     def targets(self, jitter: Any) -> tuple[Any, Any]:
-        """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call."""
-        jitter, pictures = self._jittered(jitter), (self._image, self._planes)
+        """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call.
+
+        jitter: float32 [2], or [4, 2] of the host: of tiles of even row and column, of odd column, of odd row, of both.
+        """
+        several = np.int32(np.ndim(jitter) == 2)
+        jitter = self.device.xp.asarray(jitter) if several else self._jittered(jitter)
+        pictures = self._image, self._planes
         if not self._tiled:
             self._tiled = tuple(
                 self.device.xp.empty((self._tiles, p.shape[2], POINTS), np.float32) for p in pictures
             )
         for picture, tiled, inside in zip(pictures, self._tiled, (0, 1), strict=True):
             self._kernel("encode/picture.cu", "fit_to_tiles")(
-                (-(-self._tiles // 4),), (4 * POINTS,), picture, np.int32(picture.shape[2]), jitter,
+                (-(-self._tiles // 4),), (4 * POINTS,), picture, np.int32(picture.shape[2]), jitter, several,
                 np.int32(self._tiles), np.int32(self.across), *self._size, self._repeat, np.int32(inside), tiled,
             )  # fmt: skip
         return self._tiled
