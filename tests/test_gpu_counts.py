@@ -22,7 +22,7 @@ import gpu_phases  # noqa: E402
 require_compiler()
 
 # Of a fast fit of 48x48 texels with 3 channels and mips that share its Gaussians: 5106 launches, 512 waits and 2040
-# recorded, and a fiftieth to spare for the rounding of another exp2. Where they become fewer, write down the new numbers.
+# recorded, and a fiftieth to spare for the rounding of another exp2. Where they become fewer, write down new numbers.
 MOST = {"launches": 5200, "waits": 525, "recorded": 2100}
 
 

@@ -144,6 +144,7 @@ class CupyDevice:
         self.torch_device = f"cuda:{number}"
         self._number = number
         self._modules: dict[tuple, Any] = {}
+        self._kernels: dict[tuple[str, tuple], Kernel] = {}
         self._records = hasattr(cupy.cuda.Stream, "begin_capture")
 
     def check(self) -> None:
@@ -161,6 +162,8 @@ class CupyDevice:
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         key = _key(file, defines)
+        if (name, key) in self._kernels:
+            return self._kernels[name, key]
         if key not in self._modules:
             self._modules[key] = self._module(file, defines)
         if isinstance(self._modules[key], Future):
@@ -175,6 +178,7 @@ class CupyDevice:
                 passed = tuple(a if isinstance(a, (np.generic, self.xp.ndarray)) else self.xp.asarray(a) for a in args)
                 compiled(grid, block, passed, shared_mem=shared)
 
+        self._kernels[name, key] = launch
         return launch
 
     def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
