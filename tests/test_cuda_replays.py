@@ -101,6 +101,16 @@ def test_work_is_done_once_before_it_is_recorded() -> None:
     assert device.replays == 5
 
 
+def test_a_device_knows_what_it_has_done() -> None:
+    """Kernels for other channels are others, and must run once before they are recorded."""
+    device, (numbers, out) = HostDevice(), arrays()
+    for channels, replayed in ((3, 0), (3, 1), (4, 1), (4, 2)):
+        Replays(device, channels)("a", 1, (), lambda: launch(device, numbers, out))
+        assert device.replays == replayed
+    Replays(HostDevice(), 3)("a", 1, (), lambda: launch(device, numbers, out))
+    assert device.replays == 2
+
+
 def test_old_recordings_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replays, "_MOST", 2)
     device, done = HostDevice(), []

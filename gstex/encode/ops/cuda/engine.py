@@ -77,7 +77,7 @@ class GpuEngine:
         ]
         self._views = [self.view, *self.shared]
         self._tables = cell_pyramid.cell_tables(self._device, pyramid)
-        self._replay = Replays(self._device)
+        self._replay = Replays(self._device, self.view.channels)
         views = [self.view.seen, *(view.backend.seen for view in self.shared)]
         self._lister = ListMaker(self._device, views, self._replay)
         self._mse: Follower | None = None  # begins with the first step

@@ -54,7 +54,7 @@ def refine_features(
                   step, points.channel_weight, gradient, base, stored.palettes, stored.start, stored.last,
                   np.int32(len(stored.sizes)), stored.entries, stored.codes, whole, moved)  # fmt: skip
 
-    replay = Replays(points.device)
+    replay = Replays(points.device, channels)
     for _ in range(MOST_SWEEPS):
         moved.fill(0)
         replay("sweep", None, (), sweep_all)
