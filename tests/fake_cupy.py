@@ -6,9 +6,10 @@ were compared with CuPy 14.2.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from cuda_host import HostDevice
@@ -16,6 +17,8 @@ from cuda_host import HostDevice
 
 class CUDARuntimeError(RuntimeError):
     """As CuPy's."""
+
+    __module__ = "cupy_backends.cuda.api.runtime"
 
 
 class OutOfMemoryError(MemoryError):
@@ -52,15 +55,56 @@ class NewStream(FakeStream):
         return cls(address)
 
 
-class FakeCupy:
-    """Put it in place of the module. name, capability, count: of the GPUs. error: what is raised for an allocation."""
+class FakeGraph:
+    """What a CapturingStream has captured."""
 
-    def __init__(self, *, name: str = "Fake", capability: tuple[int, int] = (9, 0), count: int = 1, old: bool = False):
+    def __init__(self, launches: list[Any]):
+        self._launches = launches
+        self.count = 0
+
+    def launch(self, stream: Any = None) -> None:
+        self.count += 1
+        for run in self._launches:
+            run()
+
+
+class CapturingStream(NewStream):
+    """A stream that can be captured, unless `refuses`."""
+
+    captured: list[Any] | None = None
+    graphs: ClassVar[list[FakeGraph]] = []
+    refuses = False
+
+    def __init__(self, address: int = 77, *, non_blocking: bool = False):
+        super().__init__(address)
+        self.non_blocking = non_blocking
+
+    def begin_capture(self) -> None:
+        assert self.non_blocking and FakeStream.current == self.address
+        if self.refuses:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted")
+        CapturingStream.captured = []
+
+    def end_capture(self) -> FakeGraph:
+        found, CapturingStream.captured = CapturingStream.captured, None
+        assert found is not None
+        self.graphs.append(FakeGraph(found))
+        return self.graphs[-1]
+
+
+class FakeCupy:
+    """Put it in place of the module. name, capability, count: of the GPUs. error: what is raised for an allocation.
+    graphs: whether launches can be captured."""
+
+    def __init__(self, *, name: str = "Fake", capability: tuple[int, int] = (9, 0), count: int = 1, old: bool = False,
+                 graphs: bool = False):  # fmt: skip
         self._host = HostDevice()
         self.modules: list[SimpleNamespace] = []
         self.streams: list[int] = []
         self.error: Exception | None = None
         self.wrong = 0
+        self.compiled: list[str] = []  # names of the threads that compiled
+        self.compile_error: Exception | None = None
         runtime = SimpleNamespace(
             getDeviceCount=lambda: count,
             getDevice=lambda: 0,
@@ -71,6 +115,8 @@ class FakeCupy:
             CUDARuntimeError=CUDARuntimeError,
         )
         streams = {"Stream": FakeStream, "ExternalStream": FakeStream} if old else {"Stream": NewStream}
+        if graphs:
+            streams = {"Stream": type("Stream", (CapturingStream,), {"graphs": []})}
         self.cuda = SimpleNamespace(runtime=runtime, Device=_device, **streams)
 
     def __getattr__(self, name: str) -> Any:
@@ -91,7 +137,12 @@ class FakeCupy:
             kernels.append(_Kernel(self, code, name))
             return kernels[-1]
 
-        module = SimpleNamespace(get_function=get_function, options=options, kernels=kernels)
+        def compile() -> None:
+            self.compiled.append(threading.current_thread().name)
+            if self.compile_error:
+                raise self.compile_error
+
+        module = SimpleNamespace(get_function=get_function, options=options, kernels=kernels, compile=compile)
         self.modules.append(module)
         return module
 
@@ -109,7 +160,12 @@ class _Kernel:
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int) -> None:
         assert shared_mem <= self.max_dynamic_shared_size_bytes
         self._cupy.streams.append(FakeStream.current)
-        self.run(grid, block, *args, shared=shared_mem)
+
+        def go() -> None:
+            self.run(grid, block, *args, shared=shared_mem)
+
+        captured = CapturingStream.captured
+        go() if captured is None else captured.append(go)
 
 
 @contextmanager

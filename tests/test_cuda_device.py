@@ -194,3 +194,30 @@ def test_arrays_that_are_read_only_or_empty_are_passed() -> None:
     kernel((1,), (8,), numbers, out, np.int32(8))
     assert out[7] == 22
     kernel((1,), (8,), numbers[:0], out, np.int32(0))
+
+
+# ---- Compiling in the background ------------------------------------------------------------------------------------
+
+
+def test_sources_are_compiled_beside_other_work() -> None:
+    cupy = FakeCupy()
+    device = CupyDevice(cupy)
+    numbers, out = np.arange(64, dtype=np.int32), np.zeros(64, np.int32)
+    for _ in range(2):  # the second time there is nothing to do
+        device.prepare([("check.cu", {}), ("check.cu", {"OTHER": 1})])
+    for defines in (None, {"OTHER": 1}):
+        device.kernel("check.cu", "check", defines)((2,), (32,), numbers, out, np.int32(64))
+        np.testing.assert_array_equal(out, 3 * numbers + 1)
+    assert len(cupy.modules) == len(cupy.compiled) == 2
+    assert all(name.startswith("gstex-compile") for name in cupy.compiled)
+    device.kernel("check.cu", "check", {"OTHER": 2})  # and what nobody has prepared
+    assert len(cupy.modules) == 3
+
+
+def test_what_compiling_raised_is_raised_where_the_kernel_is_needed() -> None:
+    cupy = FakeCupy()
+    device = CupyDevice(cupy)
+    cupy.compile_error = CUDARuntimeError("NVRTC_ERROR_COMPILATION")
+    device.prepare([("check.cu", {})])
+    with pytest.raises(CUDARuntimeError, match="NVRTC_ERROR_COMPILATION"):
+        device.kernel("check.cu", "check")

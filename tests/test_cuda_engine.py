@@ -139,11 +139,17 @@ def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Schedu
     return Schedule(task, settings_of(**options), np.random.default_rng(1), lambda *state: None, make_engine)
 
 
-def test_arrays_of_the_host_and_of_the_gpu_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU, where each would be an exception; with palettes, and with the result of a fit of the host."""
+@pytest.mark.parametrize("graphs", [False, True], ids=["launches", "graphs"])
+def test_arrays_of_the_host_and_of_the_gpu_do_not_mix(graphs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where each would be an exception; with palettes, and with the result of a fit of the host.
+
+    Bytes are the same with launches one by one and with recorded ones.
+    """
     monkeypatch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured: (3, 2))
-    device = CupyDevice(StrictCupy())
+    device = CupyDevice(StrictCupy(graphs=graphs))
     result = fit_of(engine_of(device)).run()
+    if graphs:
+        assert sum(graph.count for graph in device.xp.cuda.Stream.graphs) > STEPS
     plain = fit_of(engine_of(HOST)).run()
     for name in ("placement", "geometry", "entries", "features", "background"):
         found = getattr(result, name)
@@ -181,7 +187,7 @@ def test_steps_do_not_wait_for_the_gpu(loss: str, waits: list[str]) -> None:
     fit.start()
     fit.trainer.step(fit.trainer.parameters.geometry, fit.trainer.parameters.features)
     fit.trainer.place()
-    assert {"get", "flatnonzero"} <= set(waits)
+    assert "get" in waits
     mse = fit.trainer.mse
     waits.clear()
     for _ in range(9):

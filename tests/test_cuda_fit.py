@@ -21,6 +21,7 @@ from test_refine_features import tiles_of
 from gstex.encode.cell_pyramid import make_pyramid
 from gstex.encode.ops.cpu.shared_view import SharedView
 from gstex.encode.ops.cpu.tile_lists import MARGIN
+from gstex.encode.ops.cpu.view import CpuView
 from gstex.encode.ops.cuda import tile_lists
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.sums import Follower
@@ -90,6 +91,30 @@ def test_default_margin_is_that_of_the_cpu():
     backend.set_target(scene.wanted, scene.weight)
     backend.place(scene.placement, scene.geometry)
     np.testing.assert_array_equal(backend.lists.start, backend_for(scene, margin=MARGIN).lists.start)
+
+
+def test_lists_of_several_views_are_made_again_in_the_same_memory_and_in_more_of_it(monkeypatch):
+    """A wider margin takes more room in one of them, and a narrow one again leaves it."""
+    monkeypatch.setattr(tile_lists, "ROOM", 1.0)
+    scene = random_scene(1, 64, 40, 80, 3, repeat=True)
+    half = np.zeros((20, 32, 3), np.float32)
+    shared = GpuSharedView(DEVICE, scene.pyramid, 1, Target.of(half, half + 1), scene.weight)
+    on_cpu = SharedView(scene.pyramid, 1, Target.of(half, half + 1), scene.weight)
+    views = [gpu_for(scene), shared.backend]
+    maker = tile_lists.ListMaker(DEVICE, [view.seen for view in views])
+    rooms = []
+    for margin in (6.0, math.inf, 6.0):
+        maker.make(scene.placement, scene.geometry, lambda i: views[i].derive(scene.geometry), margin=margin)
+        rooms.append([view.seen.room for view in views])
+        whole = CpuView(scene.pyramid)
+        whole.set_target(scene.wanted, scene.weight)
+        for view in (whole, on_cpu):
+            view.place(scene.placement, scene.geometry, margin=margin)
+        for found, expected in ((views[0].lists, whole.lists), (views[1].lists, on_cpu.lists)):
+            for name in (*ENTRIES, "slot"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    (first, second), *after = rooms
+    assert all(room[0] == first and room[1] > second for room in after) and after[0] == after[1]
 
 
 def test_more_entries_than_have_numbers_are_refused(monkeypatch):

@@ -105,8 +105,11 @@ def test_knobs_stay_where_they_are():
     knobs = Knobs(DEVICE, 0.9, 0.99)
     now, jitter = knobs.now, knobs.jitter
     knobs.set(np.array([0.1, 0.2]), 1.0, 1)
-    knobs.set(np.array([0.3, 0.4]), 0.5, 4)
-    np.testing.assert_allclose(now, [0.3, 0.4, 0.5, 1 / (1 - 0.9**4), 1 / (1 - 0.99**4)], rtol=1e-6)
+    knobs.set(np.array([0.3, 0.4]), 0.5, 4, slot=2)
+    np.testing.assert_allclose(now, [0.3, 0.4, 0.5, 1 / (1 - 0.9**4), 1 / (1 - 0.99**4), 2], rtol=1e-6)
+    losses = np.zeros(4)
+    knobs.note(np.full(1, 0.7)[0, ...], losses)
+    assert losses.tolist() == [0, 0, 0.7, 0]
     np.testing.assert_array_equal(jitter, now[:2])
     assert now is knobs.now
 

@@ -29,8 +29,8 @@ import gpu_material  # noqa: E402
 import gpu_parts  # noqa: E402
 import gpu_timing  # noqa: E402
 
-TINY = gpu_parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "fast")), points=400, copied=1 << 12,
-                       turns=8, threads=512, least=0.0)  # fmt: skip
+TINY = gpu_parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "fast")), profiled=64, compared=64,
+                       points=400, copied=1 << 12, turns=8, threads=512, least=0.0)  # fmt: skip
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_without_a_gpu_it_says_why_and_writes_nothing(monkeypatch: pytest.Monkey
 def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> tuple[Any, dict[str, Any]]:
     """The command, each part in this process on the host: (its result, what it wrote)."""
 
-    def run_here(folder: Path, name: str, seconds: float) -> dict[str, Any]:
+    def run_here(folder: Path, tell: Any, name: str, seconds: float) -> dict[str, Any]:
         file = gpu_check.result_file(folder, name)
         try:
             gpu_check.run_here(name, context_for(folder, seconds=seconds))
@@ -93,7 +93,7 @@ def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) 
 
 
 def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quick: None) -> None:
-    names = ["parity", "compress", "decoding", "fits"]
+    names = ["fits", "profile", "parity", "compress", "decoding"]
     only = [word for name in names for word in ("--only", name)]
     result, whole = run_whole(monkeypatch, tmp_path, *only)
     assert result.exit_code == 0, result.output
@@ -105,6 +105,7 @@ def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatc
     assert list(whole["parts"]) == names and not any("error" in part for part in whole["parts"].values())
     found = {name: part["result"] for name, part in whole["parts"].items()}
 
+    assert found["parity"]["psnr_of_a_fit_gpu"] == found["parity"]["psnr_of_a_fit_cpu"]  # both are of the CPU here
     assert found["parity"]["files"] >= 3 and 0 < found["parity"]["worst_decode"] < 1e-5
     assert found["compress"]["channels"] == 8 and found["compress"]["mips"] == 8
     assert found["compress"]["psnr"] > 5 and found["compress"]["worst_decode"] < 1e-5
@@ -113,10 +114,13 @@ def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatc
     assert [row["count"] for row in rows] == [128 * 128, 64 * 64, 32 * 32, *[400] * 5]
     assert all(row["ns"] > 0 for row in rows) and found["decoding"]["copy_gb_s"] > 0
     assert found["decoding"]["file"] == "128x128, fitted on cpu"
-    fits = [(row["effort"], row["size"]) for row in found["fits"]["rows"]]
-    assert fits == [("fast", 64), ("normal", 80), ("fast", 80)]
+    fits = [(row["effort"], row["size"], row["run"]) for row in found["fits"]["rows"]]
+    assert fits == [(*one, run) for one in (("fast", 64), ("normal", 80), ("fast", 80)) for run in (1, 2)]
+    profile = found["profile"]
+    assert {"start", "steps", "lists", "refinement"} <= set(profile["phases"])
+    assert sum(profile["phases"].values()) == pytest.approx(profile["seconds_with_waits"], rel=0.05)
     assert all(row["psnr"] > 5 and 0 < row["fit_seconds"] < row["seconds"] for row in found["fits"]["rows"])
-    assert "fits" in result.output and "effort normal, channels 8" in result.output
+    assert "fits" in result.output and "effort normal, run 1, channels 8" in result.output
     assert str(tmp_path) not in json.dumps(whole)
 
 
@@ -124,26 +128,36 @@ def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     def fail(*_: Any, **__: Any) -> None:
         raise DeviceError("CUDA: not enough GPU memory\nmore")
 
-    monkeypatch.setattr(gpu_parts, "timed_fit", fail)
+    timed = gpu_parts.timed_fit
+    monkeypatch.setattr(gpu_parts, "timed_fit", lambda *of: fail() if of[2] == "normal" else timed(*of))
     result, whole = run_whole(monkeypatch, tmp_path, "--only", "fits", "--only", "parity")
     assert result.exit_code == 1
     assert whole["parts"]["parity"]["result"]["files"] >= 3
     failed = whole["parts"]["fits"]
     assert failed["error"] == "DeviceError: CUDA: not enough GPU memory"
-    assert failed["result"]["first_seconds"] > 0  # what was found before stays
+    assert [row["run"] for row in failed["result"]["rows"]] == [1, 2]  # what was found before stays
 
 
-def test_parts_that_time_is_up_for_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def check_all(names: list[str], seconds: float, runner: Any) -> dict[str, dict[str, Any]]:
+    """What is told of each part, in the order of its end."""
+    told: dict[str, dict[str, Any]] = {}
+    gpu_check.check_all(names, seconds, runner, told.__setitem__)
+    return told
+
+
+def test_parts_that_time_is_up_for_are_named() -> None:
     def slow(name: str, limit: float) -> dict[str, Any]:
         time.sleep(0.4)
         return {"result": {"limit": limit}}
 
-    found = gpu_check.check_all(["compress", "decoding", "fits"], 1.2, slow)["parts"]
-    assert found["compress"]["result"]["limit"] <= 1.2
-    assert found["fits"]["error"] == "no time was left"
+    found = check_all(["fits", "profile", "decoding"], 1.2, slow)
+    assert found["fits"]["result"]["limit"] <= 1.2
+    assert found["decoding"]["error"] == "no time was left"
 
 
-def test_phases_come_one_after_the_other_and_what_measures_runs_alone() -> None:
+def test_what_tells_the_most_comes_first_and_what_measures_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(gpu_parts.PARTS)[:4] == ["fits", "profile", "parity", "tests of fit"]
+    monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 4)
     running: set[str] = set()
     seen: list[set[str]] = []
 
@@ -154,28 +168,66 @@ def test_phases_come_one_after_the_other_and_what_measures_runs_alone() -> None:
         running.remove(name)
         return {}
 
-    names = ["compilation", "parity", "tests of fit", "sanitizers", "compress", "fits"]
-    gpu_check.check_all(names, 60, runner)
-    assert set().union(*seen[:2]) == {"compilation", "parity"}
-    assert set().union(*seen[2:4]) == {"tests of fit", "sanitizers"}
-    assert seen[4:] == [{"compress"}, {"fits"}]
+    check_all(["fits", "parity", "tests of fit", "sanitizers", "compress"], 60, runner)
+    assert seen[:2] == [{"fits"}, {"parity"}] and seen[4:] == [{"compress"}]
+    assert seen[2] == {"tests of fit", "sanitizers"}
 
 
-def test_compilation_is_a_fit_on_both(tmp_path: Path, quick: None) -> None:
-    assert gpu_parts.compile_all(context_for(tmp_path))["cpu"] > 0  # which stands for the GPU too
+def test_a_run_that_is_cut_off_leaves_what_it_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of parts that are done, and of the one that runs."""
+    out, whole = tmp_path / "out.json", []
+
+    def run_alone(command: Any, seconds: float, file: Path, environment: Any, seen: Any) -> dict[str, Any]:
+        part = command[command.index("--part") + 1]
+        if part == "parity":
+            seen({"result": {"half": 1}})
+            whole.append(json.loads(out.read_text()))
+            raise KeyboardInterrupt
+        return {"result": {"part": part}}
+
+    monkeypatch.setattr(gpu_check, "run_alone", run_alone)
+    monkeypatch.setattr(gpu_check, "open_device", lambda: CupyDevice(FakeCupy()))
+    invoke("--out", str(out), "--only", "fits", "--only", "parity", "--only", "compress")
+    assert json.loads(out.read_text()) == whole[0]
+    parts = whole[0]["parts"]
+    assert parts["fits"]["result"] == {"part": "fits"} and "error" not in parts["fits"]
+    assert parts["parity"] == {"error": "cut off while it ran", "result": {"half": 1}}
+    assert parts["compress"] == {"error": "not begun"}
+
+
+def test_what_a_process_has_written_is_seen_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(gpu_check, "_LOOK", 0.05)
+    seen: list[dict[str, Any]] = []
+    script = """
+        import os, time
+        def write(text):
+            open("new", "w").write(text); os.replace("new", "part.json")
+        write('{"result": 1}')
+        while not os.path.exists("go on"): time.sleep(0.02)
+        write('{"result": 2}')
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part.py").write_text(textwrap.dedent(script))
+
+    def look(found: dict[str, Any]) -> None:
+        seen.append(found)
+        (tmp_path / "go on").touch()
+
+    found = gpu_check.run_alone([sys.executable, "part.py"], 30, tmp_path / "part.json", {}, look)
+    assert seen[0] == {"result": 1} and found == {"result": 2}
 
 
 def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: dict[str, Any] = {}
 
-    def run_alone(command: Any, seconds: float, file: Path, environment: dict[str, str]) -> dict[str, Any]:
+    def run_alone(command: Any, seconds: float, file: Path, environment: dict[str, str], seen: Any) -> dict[str, Any]:
         asked[command[command.index("--part") + 1]] = environment
         return {}
 
     monkeypatch.setattr(gpu_check, "run_alone", run_alone)
     monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 16)
     for name in ("tests of fit", "fits"):
-        gpu_check.run_part(tmp_path, name, 10.0)
+        gpu_check.run_part(tmp_path, lambda *_: None, name, 10.0)
     assert asked == {"tests of fit": {"GSTEX_THREADS": "4"}, "fits": {}}
 
 
@@ -185,7 +237,7 @@ def test_a_runner_that_raises_is_recorded() -> None:
             raise OSError("disk full")
         return {"result": {}}
 
-    parts = gpu_check.check_all(["parity", "compress", "fits"], 60, runner)["parts"]
+    parts = check_all(["parity", "compress", "fits"], 60, runner)
     assert parts["compress"]["error"] == "OSError: disk full"
     assert list(parts) == ["parity", "compress", "fits"] and "error" not in parts["fits"]
 
@@ -301,7 +353,7 @@ def test_fits_that_time_is_too_short_for_are_left_out_and_named(tmp_path: Path, 
     context = context_for(tmp_path, seconds=0.0)
     rows = gpu_parts.fits(context)["rows"]
     assert "psnr" in rows[0]  # nothing is known before the first
-    assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 3
+    assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 6
 
 
 def test_timings_without_a_compressed_file_make_one(tmp_path: Path, quick: None) -> None:

@@ -4,6 +4,9 @@
     python tools/gpu_check.py --only decoding   some of them; may be given many times
     python tools/gpu_check.py --seconds 200     less time: what does not fit is left out and named
 
+What tells the most runs first: whole fits, where their time goes, whether values are right, then the tests. The JSON is
+written anew whenever a part has found something, so that a run that is cut off leaves what it has.
+
 The parts (tools/gpu_parts.py) run in processes of their own. One that fails or hangs is recorded and does not stop the
 others. Exit status: 0 if all went well, 1 if a part failed, or, with nothing written, if there is no GPU.
 """
@@ -18,12 +21,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +39,8 @@ from gpu_parts import PARTS, Context
 from gstex.cuda import CupyDevice, open_device
 from gstex.errors import DeviceError
 
-__all__ = ["check", "check_all", "machine", "result_file", "run_alone", "run_here", "run_part", "table"]
+__all__ = ["check", "check_all", "machine", "result_file", "run_alone", "run_here", "run_part", "table",
+           "write_whole"]  # fmt: skip
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 _SECONDS = 450.0
@@ -43,7 +49,10 @@ _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 # Runs a part for so many seconds at most -> {"result": ..., "error": ..., both where both are}.
 Runner = Callable[[str, float], dict[str, Any]]
+# Takes the name of a part and what it has found so far.
+Tell = Callable[[str, dict[str, Any]], None]
 _COMPANY = 4  # processes that parts beside each other are, about; each takes its share of the cores
+_LOOK = 0.5  # seconds between two looks at what a part has written
 
 
 @click.command()
@@ -70,24 +79,29 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
     slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
     out = out or RESULTS / f"gpu-{slug}.json"
     names = [name for name, part in PARTS.items() if name in only or not (only or part.hidden)]
-    with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
-        found = check_all(names, seconds, partial(run_part, Path(shared)))
     command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
-    whole = {"title": f"gstex on {device.name}", "command": command, **about, **found}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(whole, indent=2, default=float) + "\n")
+    whole: dict[str, Any] = {"title": f"gstex on {device.name}", "command": command, **about, "seconds": 0.0,
+                             "parts": {name: {"error": "not begun"} for name in names}}  # fmt: skip
+    started, lock = time.monotonic(), threading.Lock()
+
+    def tell(name: str, found: dict[str, Any]) -> None:
+        with lock:
+            whole["seconds"], whole["parts"][name] = round(time.monotonic() - started, 1), found
+            write_whole(out, json.dumps(whole, indent=2, default=float) + "\n")
+
+    with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
+        check_all(names, seconds, partial(run_part, Path(shared), tell), tell)
     click.echo("\n".join(table(whole)))
     click.echo(f"-> {out}")
     sys.exit(any("error" in part for part in whole["parts"].values()))
 
 
-def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str, Any]:
-    """Run parts: phase by phase those that may run side by side, then those that measure, one by one.
+def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) -> None:
+    """Run parts in their order, each alone, but those that stand side by side and may run so.
 
-    Returns {"seconds": of all, "parts": {name: {"seconds", "result" and "error" where there are}}}.
+    tell: gets each part once it has ended: {"seconds", "result" and "error" where there are}.
     """
     started = time.monotonic()
-    parts: dict[str, dict[str, Any]] = {name: {} for name in names}  # in this order
 
     def run(name: str) -> None:
         begun = time.monotonic()
@@ -99,38 +113,46 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner) -> dict[str,
                 found = runner(name, limit)
             except Exception as error:  # whatever it is, the others go on
                 found = {"error": _one_line(error)}
-        parts[name] = {"seconds": round(time.monotonic() - begun, 1), **found}
-        click.echo(f"{name}: {parts[name].get('error', 'done')}, {parts[name]['seconds']:.0f} s", err=True)
+        found = {"seconds": round(time.monotonic() - begun, 1), **found}
+        tell(name, found)
+        click.echo(f"{name}: {found.get('error', 'done')}, {found['seconds']:.0f} s", err=True)
 
-    phases = {name: phase for name in names if (phase := PARTS[name].phase) is not None}
-    for now in sorted(set(phases.values())):
-        beside = [name for name, phase in phases.items() if phase == now]
-        with ThreadPoolExecutor(max(1, min(len(beside), (os.cpu_count() or 1) // 2))) as pool:
-            list(pool.map(run, beside))
-    for name in names:
-        if name not in phases:
-            run(name)
-    return {"seconds": round(time.monotonic() - started, 1), "parts": parts}
+    for beside, group in groupby(names, lambda name: PARTS[name].beside):
+        together = list(group)
+        if not beside:
+            for name in together:
+                run(name)
+            continue
+        with ThreadPoolExecutor(max(1, min(len(together), (os.cpu_count() or 1) // 2))) as pool:
+            list(pool.map(run, together))
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file so that whoever reads it finds the old text or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)
 
 
 # ---- A part in a process of its own ---------------------------------------------------------------------------------
 
 
 def run_alone(
-    command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+    command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None,
+    seen: Callable[[dict[str, Any]], None] = lambda found: None,
+) -> dict[str, Any]:  # fmt: skip
     """Run a command that writes the JSON of `run_here`; what it had written counts if it crashes or hangs.
 
-    It is told to end a little before it is stopped. environment: variables that are added.
+    It is told to end a little before it is stopped. environment: variables that are added. seen: gets what it has
+    written, whenever that has changed.
     """
     log = file.with_suffix(".log")
     with log.open("w") as stream:
         child = subprocess.Popen(list(command), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
                                  env={**os.environ, **(environment or {})})  # fmt: skip
         try:
-            code = child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            code = None
+            code = _wait(child, seconds, file, seen)
         finally:
             _sweep(child)
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
@@ -140,6 +162,22 @@ def run_alone(
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         found["error"] = f"ends with {code}: {lines[-1].strip()[:300] if lines else 'no output'}"
     return found
+
+
+def _wait(
+    child: subprocess.Popen[bytes], seconds: float, file: Path, seen: Callable[[dict[str, Any]], None]
+) -> int | None:
+    """The exit status of a process; None if it takes longer."""
+    ends, known = time.monotonic() + seconds, ""
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            return child.wait(min(left, _LOOK))
+        except subprocess.TimeoutExpired:
+            text = file.read_text() if file.exists() else ""
+            if text != known:
+                seen(json.loads(text))
+            known = text
+    return None
 
 
 def _sweep(child: subprocess.Popen[bytes]) -> None:
@@ -152,14 +190,21 @@ def _sweep(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def run_part(folder: Path, name: str, seconds: float) -> dict[str, Any]:
-    """Run a part in a process of its own, which writes into the folder: what it found."""
+def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, Any]:
+    """Run a part in a process of its own, which writes into the folder: what it found.
+
+    tell: gets what it has found while it runs, as a part that has not ended.
+    """
     own = str(max(1.0, 0.93 * seconds - 3))  # to end by itself
     program = [sys.executable, str(Path(__file__).resolve())]
     command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
-    more = {} if PARTS[name].phase is None else {"GSTEX_THREADS": str(threads)}
-    return run_alone(command, seconds, result_file(folder, name), more)
+    more = {"GSTEX_THREADS": str(threads)} if PARTS[name].beside else {}
+
+    def seen(found: dict[str, Any]) -> None:
+        tell(name, {"error": "cut off while it ran", **found})
+
+    return run_alone(command, seconds, result_file(folder, name), more, seen)
 
 
 def result_file(folder: Path, name: str) -> Path:
@@ -172,9 +217,7 @@ def run_here(name: str, context: Context) -> None:
     file, kept = result_file(context.folder, name), {}
 
     def write(**found: Any) -> None:
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps(found, default=float))
-        beside.replace(file)  # whole, whenever this process ends
+        write_whole(file, json.dumps(found, default=float))
 
     def keep(result: dict[str, Any]) -> None:
         kept.update(result)

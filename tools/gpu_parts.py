@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from gpu_material import write_material
+from gpu_phases import by_phase
 from gpu_timing import decode_times, roofs, sample_times
 
 import gstex
@@ -43,14 +44,14 @@ _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 @dataclass(frozen=True)
 class Sizes:
     """How much the parts do. material: texels along an edge of what is compressed whole. fits: the same of the timed
-    fits, and their effort. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a
-    measurement."""
+    fits, and their effort. profiled: of the fit that is looked at phase by phase. compared: of the one that is also
+    made on the CPU. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a measurement.
+    """
 
     material: int = 1024
-    fits: tuple[tuple[int, str], ...] = (
-        (512, "fast"), (512, "normal"), (1024, "fast"), (512, "thorough"), (2048, "fast"), (1024, "normal"),
-        (1024, "thorough"), (2048, "normal"),
-    )  # fmt: skip
+    fits: tuple[tuple[int, str], ...] = ((1024, "fast"), (2048, "fast"), (1024, "normal"), (2048, "normal"))
+    profiled: int = 1024
+    compared: int = 256
     points: int = 2048 * 2048
     copied: int = 1 << 29
     turns: int = 4096
@@ -203,7 +204,7 @@ def small(context: Context) -> dict[str, Any]:
 
 
 def parity(context: Context) -> dict[str, Any]:
-    """The files of the tests: the largest difference to what the decoder of the CPU reads."""
+    """The files of the tests: the largest difference to what the decoder of the CPU reads. And a fit on both."""
     rng, worst = np.random.default_rng(2), {"decode": 0.0, "sample": 0.0}
     files = sorted(_GOLDEN.glob("golden_v1_*.gstex"))
     for file in files:
@@ -213,8 +214,12 @@ def parity(context: Context) -> dict[str, Any]:
             worst["decode"] = max(worst["decode"], _difference(context, on_gpu.decode(mip), texture.decode(mip)))
         uv, lod = rng.random((2000, 2)), rng.uniform(0, texture.mip_count, 2000)
         worst["sample"] = max(worst["sample"], _difference(context, on_gpu.sample(uv, lod), texture.sample(uv, lod)))
-    result = {"files": len(files), **{f"worst_{name}": value for name, value in worst.items()}}
+    result: dict[str, Any] = {"files": len(files), **{f"worst_{name}": value for name, value in worst.items()}}
     context.keep(result)
+    material = _material(context, context.sizes.compared)
+    for name, device in (("gpu", context.fit_device), ("cpu", "cpu")):
+        result[f"psnr_of_a_fit_{name}"] = gstex.compress(material, effort="fast", device=device).report["psnr"]
+        context.keep(result)
     if max(worst.values()) > 1 / 1024:
         raise RuntimeError(f"values differ from those of the CPU by {max(worst.values()):.2g}")
     return result
@@ -269,22 +274,46 @@ def _texture_to_read(context: Context) -> tuple[Texture, str]:
 
 
 def fits(context: Context) -> dict[str, Any]:
-    """Seconds and PSNR of the fit of mip 0 by size and effort; what would not fit in the time is left out."""
-    sizes = context.sizes
-    result: dict[str, Any] = {"first_seconds": _first_fit(context, context.fit_device), "rows": []}
-    context.keep(result)
+    """Seconds and PSNR of the fit of mip 0 by size and effort, each twice in one process.
+
+    The first row has all that an installation compiles once; its second run, what a fit takes. What would not fit in
+    the time is left out.
+    """
+    result: dict[str, Any] = {"rows": []}
     known: float | None = None  # seconds of a step and a texel
-    for size, effort in sizes.fits:
-        row: dict[str, Any] = {"size": size, "effort": effort}
+    for size, effort in context.sizes.fits:
         work = EFFORTS[effort][0] * size * size
-        if known is not None and known * work > context.left:
-            row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
-        else:
-            row.update(timed_fit(context, size, effort))
-            known = row["seconds"] / work
-        result["rows"].append(row)
-        context.keep(result)
+        for run in (1, 2):
+            row: dict[str, Any] = {"size": size, "effort": effort, "run": run}
+            if known is not None and known * work > context.left:
+                row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
+            else:
+                row.update(timed_fit(context, size, effort))
+                known = row["seconds"] / work
+            result["rows"].append(row)
+            context.keep(result)
     return result
+
+
+def profile(context: Context) -> dict[str, Any]:
+    """Seconds of a fast fit by phase, where the host waits for the GPU between any two; and of one that does not."""
+    material, device = _material(context, context.sizes.profiled), context.device
+
+    def compress() -> float:
+        started = time.monotonic()
+        gstex.compress(material, effort="fast", mips=False, device=context.fit_device)
+        return time.monotonic() - started
+
+    def clock() -> dict[str, float]:
+        device.synchronize()
+        return {"seconds": time.monotonic()}
+
+    compress()  # compiles
+    result: dict[str, Any] = {"size": context.sizes.profiled, "seconds": compress()}
+    context.keep(result)
+    with by_phase(clock) as phases:
+        result["seconds_with_waits"] = compress()
+    return {**result, "phases": {name: row["seconds"] for name, row in phases.items()}}
 
 
 def _first_fit(context: Context, device: str) -> float:
@@ -375,32 +404,27 @@ def _last_line(text: str) -> str:
     return _first_line("\n".join(reversed(text.splitlines())))
 
 
-def compile_all(context: Context) -> dict[str, Any]:
-    """A small fit on the CPU and one on the GPU: what they compile is kept on the disk and is there for the others."""
-    return {device: _first_fit(context, device) for device in ("cpu", context.fit_device)}
-
-
 @dataclass(frozen=True)
 class Part:
-    """run: what it does. seconds: that it may take at most. phase: parts of a phase run side by side, each with its
-    share of the cores, and phases one after the other; parts without one run last, each alone, and may measure.
-    hidden: what other parts run."""
+    """run: what it does. seconds: that it may take at most. beside: it measures nothing, and runs beside those next to
+    it of which that is true too, each with its share of the cores. hidden: what other parts run."""
 
     run: Callable[[Context], dict[str, Any]]
     seconds: float
-    phase: int | None = None
+    beside: bool = False
     hidden: bool = False
 
 
+# In the order in which they run: what tells the most comes first.
 PARTS = {
-    "compilation": Part(compile_all, 150, phase=0),  # of what the tests would all compile at the same time
-    "parity": Part(parity, 60, phase=0),
-    "tests of shaders": Part(tests_of_shaders, 170, phase=0),
-    "tests of decode": Part(tests_of_decode, 170, phase=1),
-    "tests of fit": Part(tests_of_fit, 170, phase=1),
-    "sanitizers": Part(sanitizers, 170, phase=1),
+    "fits": Part(fits, 200),
+    "profile": Part(profile, 60),
+    "parity": Part(parity, 60),
+    "tests of fit": Part(tests_of_fit, 170, beside=True),
+    "tests of decode": Part(tests_of_decode, 170, beside=True),
+    "tests of shaders": Part(tests_of_shaders, 170, beside=True),
+    "sanitizers": Part(sanitizers, 170, beside=True),
     "compress": Part(compress, 170),
     "decoding": Part(decoding, 90),
-    "fits": Part(fits, 300),
     "small": Part(small, 150, hidden=True),
 }

@@ -1,8 +1,8 @@
 // The optimiser: Adam, and the numbers of a step that change from one to the next.
 
 // The numbers of a step, float [FIT_KNOBS]: jitter x, jitter y, factor of the rates, 1 / (1 - beta1^n) and the same with
-// beta2.
-#define FIT_KNOBS 5
+// beta2, and where its error is noted.
+#define FIT_KNOBS 6
 
 // One step (Kingma and Ba 2015, algorithm 1) of values [rows, columns]; a thread a value.
 //
@@ -22,7 +22,12 @@ extern "C" __global__ void fit_adam(float *values, const float *gradient, float 
 
 // now: [FIT_KNOBS]. One thread.
 extern "C" __global__ void fit_set_knobs(float jitter_x, float jitter_y, float factor, float correct1, float correct2,
-                                         float *now) {
-    const float knobs[FIT_KNOBS] = {jitter_x, jitter_y, factor, correct1, correct2};
+                                         float slot, float *now) {
+    const float knobs[FIT_KNOBS] = {jitter_x, jitter_y, factor, correct1, correct2, slot};
     for (int i = 0; i < FIT_KNOBS; ++i) now[i] = knobs[i];
+}
+
+// losses[slot of the knobs] = loss [1], of this step. One thread.
+extern "C" __global__ void fit_note_loss(const double *loss, const float *knobs, double *losses) {
+    losses[int(knobs[5])] = loss[0];
 }

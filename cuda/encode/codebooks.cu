@@ -118,3 +118,19 @@ extern "C" __global__ void fit_round_features(const float *features, const unsig
         rounded[g * CHANNELS + c] = __fadd_rn(lo[c], __fmul_rn(float(code + sum), step[c]));
     }
 }
+
+// What is stored, as numbers of steps [N, V] and as features [N, V]: codes [N, V] with the sum of the entries [N, P]; a
+// thread a Gaussian.
+extern "C" __global__ void fit_stored(const unsigned *codes, const unsigned *entries, const float *lo,
+                                      const float *step, const unsigned char *bytes, const int *first, int palettes,
+                                      int count, int *whole, float *values) {
+    const int g = blockIdx.x * blockDim.x + threadIdx.x;
+    if (g >= count) return;
+#pragma unroll
+    for (int c = 0; c < CHANNELS; ++c) {
+        int sum = int(codes[g * CHANNELS + c]);
+        for (int p = 0; p < palettes; ++p) sum += bytes[(first[p] + int(entries[g * palettes + p])) * CHANNELS + c];
+        whole[g * CHANNELS + c] = sum;
+        values[g * CHANNELS + c] = __fadd_rn(lo[c], __fmul_rn(float(sum), step[c]));
+    }
+}

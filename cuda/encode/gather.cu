@@ -85,21 +85,27 @@ extern "C" __global__ void fit_gather(const int *by_gaussian_start, const float 
     finish(g, lane, sum, geometry, derived, scale_x, scale_y, filter, weight[0], add, v_geometry, v_features);
 }
 
-// Gradients of the Gaussians `which`, which have many rows; a block of LONG_THREADS a Gaussian.
+// Gradients of the Gaussians with many rows; blocks of LONG_THREADS, each a Gaussian after another.
+//
+// is_long: [1 + N], how many there are, and which.
 extern "C" __global__ void __launch_bounds__(LONG_THREADS)
-fit_gather_long(const int *which, const int *by_gaussian_start, const float *entry_sums, const float *geometry,
+fit_gather_long(const int *is_long, const int *by_gaussian_start, const float *entry_sums, const float *geometry,
                 const float *derived, float scale_x, float scale_y, float filter, const float *weight, int add,
                 float *v_geometry, float *v_features) {
     __shared__ float parts[LONG_THREADS / 32][32];
-    const int g = which[blockIdx.x], lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-    const int together = 32 / ROW_LANES, first = by_gaussian_start[g], last = by_gaussian_start[g + 1];
-    parts[warp][lane] =
-        sum_rows(entry_sums, first + warp * together, last, LONG_THREADS / 32 * together, lane);
-    __syncthreads();
-    if (warp) return;
-    float sum = 0.0f;
-    for (int i = 0; i < LONG_THREADS / 32; ++i) sum += parts[i][lane];
-    finish(g, lane, sum, geometry, derived, scale_x, scale_y, filter, weight[0], add, v_geometry, v_features);
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, together = 32 / ROW_LANES;
+    for (int i = blockIdx.x; i < is_long[0]; i += gridDim.x) {
+        const int g = is_long[1 + i], first = by_gaussian_start[g], last = by_gaussian_start[g + 1];
+        parts[warp][lane] =
+            sum_rows(entry_sums, first + warp * together, last, LONG_THREADS / 32 * together, lane);
+        __syncthreads();
+        if (!warp) {
+            float sum = 0.0f;
+            for (int k = 0; k < LONG_THREADS / 32; ++k) sum += parts[k][lane];
+            finish(g, lane, sum, geometry, derived, scale_x, scale_y, filter, weight[0], add, v_geometry, v_features);
+        }
+        __syncthreads(); // before parts are written again
+    }
 }
 
 // sums [N, 2] in double = sums over the rows [E, 2] of each Gaussian; a warp a Gaussian.

@@ -53,18 +53,20 @@ fit_assign(const float *values, const float *palette, int entries, int count, in
 }
 
 // palette: [entries, C], every entry the weighted mean of its values, in double and in a fixed order; entries of no
-// value stay. order: [N], the values by their entry; start: [entries + 1], where an entry's begin in it. weight: [N].
+// value stay, and are `unused` [entries]. order: [N], the values by their entry; start: [entries + 1], where an entry's begin in it. weight: [N].
 // A block of THREADS an entry.
 extern "C" __global__ void __launch_bounds__(THREADS)
-fit_means(const float *values, const double *weight, const int *order, const int *start, float *palette) {
+fit_means(const float *values, const double *weight, const long long *order, const int *start, float *palette,
+          int *unused) {
     __shared__ double parts[THREADS];
     const int entry = blockIdx.x, first = start[entry], last = start[entry + 1];
+    if (threadIdx.x == 0) unused[entry] = first == last;
     if (first == last) return;
     double total = 0.0;
     for (int c = -1; c < CHANNELS; ++c) { // the weights themselves, then every channel
         double sum = 0.0;
         for (int i = first + threadIdx.x; i < last; i += THREADS) {
-            const int which = order[i];
+            const long long which = order[i];
             sum += c < 0 ? weight[which] : weight[which] * double(values[which * CHANNELS + (c < 0 ? 0 : c)]);
         }
         __syncthreads(); // `parts` of the channel before has been read

@@ -3,13 +3,15 @@
 #include "encode/tile.cuh"
 
 // tiled: [T, channels, 64], the picture [H, W, channels] at the jittered texel centres, as gstex/native/ops/picture.cpp reads it.
+// several: jitter is [4, 2], of the tiles of even row and column, of odd column, of odd row, and of both.
 // only_inside: points of texels outside the picture get 0, otherwise what wrapping or clamping gives. A thread a point.
-extern "C" __global__ void fit_to_tiles(const float *picture, int channels, const float *jitter, int tiles, int across,
-                                        int width, int height, int repeat, int only_inside, float *tiled) {
+extern "C" __global__ void fit_to_tiles(const float *picture, int channels, const float *jitter, int several, int tiles,
+                                        int across, int width, int height, int repeat, int only_inside, float *tiled) {
     const int tile = blockIdx.x * (blockDim.x / FIT_POINTS) + threadIdx.x / FIT_POINTS, k = threadIdx.x % FIT_POINTS;
     if (tile >= tiles) return;
     const int column = tile % across * GSTEX_TILE + k % GSTEX_TILE, row = tile / across * GSTEX_TILE + k / GSTEX_TILE;
     const bool inside = column < width && row < height;
+    if (several) jitter += 2 * (tile % across % 2) + 4 * (tile / across % 2);
     const FitCorners corners = fit_corners(column, row, jitter, width, height, repeat);
     for (int c = 0; c < channels; ++c)
         tiled[((long long)tile * channels + c) * FIT_POINTS + k] =

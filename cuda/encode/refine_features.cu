@@ -263,7 +263,7 @@ fit_sum_by_entry(const int *row, const int *column, const double *value, long lo
 // slopes: [size, C], dE / d feature summed over the Gaussians of an entry. order: [N], by entry; start: [size + 1].
 // A block of SLOPE_THREADS an entry.
 extern "C" __global__ void __launch_bounds__(SLOPE_THREADS)
-fit_entry_slopes(const double *gradient, const int *order, const int *start, double *slopes) {
+fit_entry_slopes(const double *gradient, const long long *order, const int *start, double *slopes) {
     __shared__ double parts[SLOPE_THREADS];
     for (int c = 0; c < FIT_CHANNELS; ++c) {
         double sum = 0.0;

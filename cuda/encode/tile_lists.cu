@@ -1,7 +1,11 @@
 // Which Gaussians the tiles have to evaluate: gstex/native/ops/tile_lists.cpp in three passes.
 //
-// Count what is visible in every tile, by cells alone; list it; mark what matters there. And where the runs of a sorted
-// array begin, which index cells and Gaussians.
+// Count what is visible in every tile, by cells alone; list it; mark what matters there. What matters is then put together,
+// and sorted by Gaussian.
+//
+// Arrays of entries have room for a number that is known before: `visible_room`, `room`. What would not go into them is
+// not written, and the host, which reads how many there are, gives more room and asks again. So buffers stay where they
+// are from one list to the next.
 
 #include "gstex.cuh"
 
@@ -69,19 +73,58 @@ struct Count {
     __device__ __forceinline__ void operator()(int first, int last, int, int) const { total += last - first; }
 };
 
+// cell: [N], the number of every Gaussian's cell. where: [N, 4], see encode/tile.cuh, of a view whose cells have the sizes
+// [L, 2]. placement: [N, 3], level and cell. A thread a Gaussian.
+extern "C" __global__ void fit_find_cells(const int *placement, const int *levels, const float *sizes, int count,
+                                          int *cell, float *where) {
+    const int g = blockIdx.x * blockDim.x + threadIdx.x;
+    if (g >= count) return;
+    const int level = placement[3 * g], x = placement[3 * g + 1], y = placement[3 * g + 2];
+    const Grid grid = grid_of(levels, level);
+    cell[g] = grid.first + y * grid.columns + x;
+    ((float4 *)where)[g] = make_float4(float(x) + 0.5f, float(y) + 0.5f, sizes[2 * level], sizes[2 * level + 1]);
+}
+
 // counts: [T]. A thread a tile.
 extern "C" __global__ void fit_count_visible(int tiles, int across, int width, int height, int repeat,
-                                             const int *levels, int level_count, const int *cell_start,
-                                             long long *counts) {
+                                             const int *levels, int level_count, const int *cell_start, int *counts) {
     const int tile = blockIdx.x * blockDim.x + threadIdx.x;
     if (tile >= tiles) return;
     long long total = 0;
     for_visible(tile, across, width, height, repeat, levels, level_count, cell_start, Count{total});
-    counts[tile] = total;
+    counts[tile] = int(min(total, 0x7FFFFFFFll));
+}
+
+#define STARTS_THREADS 1024
+
+// Where every part begins: start [count + 1], in 64 bits and in 32, from counts [count]. total: [1], of all. One block.
+extern "C" __global__ void __launch_bounds__(STARTS_THREADS)
+fit_starts(const int *counts, int count, long long *start, int *narrow, long long *total) {
+    __shared__ long long sums[STARTS_THREADS];
+    const int t = threadIdx.x;
+    // Every thread has a stretch of its own.
+    const int each = (count + STARTS_THREADS - 1) / STARTS_THREADS;
+    const int first = min(t * each, count), last = min(first + each, count);
+    long long sum = 0;
+    for (int i = first; i < last; ++i) sum += counts[i];
+    sums[t] = sum;
+    __syncthreads();
+    for (int apart = 1; apart < STARTS_THREADS; apart *= 2) {
+        const long long before = t >= apart ? sums[t - apart] : 0;
+        __syncthreads();
+        sums[t] += before;
+        __syncthreads();
+    }
+    long long at = sums[t] - sum;
+    for (int i = first; i < last; ++i) {
+        start[i] = at, narrow[i] = int(at);
+        at += counts[i];
+    }
+    if (t == STARTS_THREADS - 1) start[count] = at, narrow[count] = int(at), total[0] = at;
 }
 
 struct List {
-    const int *order;
+    const long long *order;
     int lane;
     long long &at;
     int *gaussian;
@@ -89,7 +132,7 @@ struct List {
     __device__ __forceinline__ void operator()(int first, int last, int image_x, int image_y) const {
         for (int i = first + lane; i < last; i += 32) {
             const long long entry = at + i - first;
-            gaussian[entry] = order[i];
+            gaussian[entry] = int(order[i]);
             image[2 * entry] = (signed char)image_x;
             image[2 * entry + 1] = (signed char)image_y;
         }
@@ -101,10 +144,10 @@ struct List {
 // visible_start: [T + 1]. A warp a tile.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
 fit_list_visible(int tiles, int across, int width, int height, int repeat, const int *levels, int level_count,
-                 const int *cell_start, const int *order, const long long *visible_start, int *gaussian,
-                 signed char *image) {
+                 const int *cell_start, const long long *order, const long long *visible_start, int visible_room,
+                 int *gaussian, signed char *image) {
     const int tile = blockIdx.x * WARPS + threadIdx.x / 32;
-    if (tile >= tiles) return;
+    if (tile >= tiles || visible_start[tiles] > visible_room) return;
     long long at = visible_start[tile];
     const List list{order, int(threadIdx.x & 31), at, gaussian, image};
     for_visible(tile, across, width, height, repeat, levels, level_count, cell_start, list);
@@ -157,12 +200,16 @@ static __device__ __forceinline__ float score_of(const Staged &g, int column, in
 // kept: [T], how many matter. margin: distance in log2 of the largest weight at a point from which on one does not.
 // derived, where: see encode/tile.cuh. A warp a tile.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
-fit_mark_entries(int tiles, int across, int width, int height, const long long *visible_start, const int *gaussian,
-                 const signed char *image, const float *derived, const float *where, float margin,
+fit_mark_entries(int tiles, int across, int width, int height, const long long *visible_start, int visible_room,
+                 const int *gaussian, const signed char *image, const float *derived, const float *where, float margin,
                  unsigned char *state, int *kept) {
     __shared__ Staged memory[WARPS][32];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, tile = blockIdx.x * WARPS + warp;
     if (tile >= tiles) return;
+    if (visible_start[tiles] > visible_room) {
+        if (lane == 0) kept[tile] = 0;
+        return;
+    }
     const int tile_x = tile % across * GSTEX_TILE, tile_y = tile / across * GSTEX_TILE;
     const int column = lane & 7, row = lane >> 3;
     const int whole_top = 1 << column | 1 << (GSTEX_TILE + row);
@@ -202,6 +249,92 @@ fit_mark_entries(int tiles, int across, int width, int height, const long long *
         }
     }
     if (lane == 0) kept[tile] = total;
+}
+
+// What matters, put together: gaussian [room], image [room, 2], faded [room], and key [room]: first_key plus the Gaussian,
+// or plus `count` where there is no entry. start: [T + 1]. is_long: see fit_find_rows, of which the first is set to 0. A
+// warp a tile; all of them fill what is left.
+extern "C" __global__ void __launch_bounds__(32 * WARPS)
+fit_keep_entries(int tiles, const long long *visible_start, const int *visible_gaussian,
+                 const signed char *visible_image, const unsigned char *state, const long long *start, int room,
+                 int first_key, int count, int *gaussian, signed char *image, unsigned char *faded, int *key, int *is_long) {
+    const int lane = threadIdx.x & 31, tile = blockIdx.x * WARPS + threadIdx.x / 32;
+    const int thread = blockIdx.x * blockDim.x + threadIdx.x;
+    if (thread == 0) is_long[0] = 0;
+    const bool fits = start[tiles] <= room;
+    for (long long i = (fits ? start[tiles] : 0) + thread; i < room; i += gridDim.x * blockDim.x)
+        key[i] = first_key + count;
+    if (tile >= tiles || !fits) return;
+    long long at = start[tile];
+    if (at == start[tile + 1]) return; // and where what is visible does not fit
+    for (long long from = visible_start[tile]; from < visible_start[tile + 1]; from += 32) {
+        const long long entry = from + lane;
+        const int mine = entry < visible_start[tile + 1] ? state[entry] : 0;
+        const unsigned matter = __ballot_sync(FULL, mine != 0);
+        if (mine) {
+            const long long to = at + __popc(matter & ((1u << lane) - 1u));
+            gaussian[to] = visible_gaussian[entry];
+            image[2 * to] = visible_image[2 * entry], image[2 * to + 1] = visible_image[2 * entry + 1];
+            faded[to] = mine == 2;
+            key[to] = first_key + visible_gaussian[entry];
+        }
+        at += __popc(matter);
+    }
+}
+
+// The entries of every Gaussian, from `order`, which sorts the keys of fit_keep_entries, each plus `first`.
+//
+// total: [1], entries. by_gaussian, slot: [room], either the inverse of the other. row: [N + 1], where the entries of a
+// Gaussian begin. is_long: [1 + N], the first 0 at first; how many Gaussians have more than `most` entries, and which, in any
+// order. A thread an entry, and a Gaussian.
+extern "C" __global__ void fit_find_rows(const long long *order, long long first, const long long *total, int room,
+                                         const int *gaussian, int count, int most, long long *by_gaussian, int *slot,
+                                         int *row, int *is_long) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (total[0] > room) return;
+    const int entries = int(total[0]);
+    if (i < entries) {
+        const long long entry = order[i] - first;
+        by_gaussian[i] = entry;
+        slot[entry] = i;
+    }
+    if (i > count) return;
+    int begin[2];
+    for (int k = 0; k < 2; ++k) {
+        int low = 0, high = entries;
+        while (low < high) {
+            const int middle = (low + high) / 2;
+            if (gaussian[order[middle] - first] < i + k)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        begin[k] = low;
+    }
+    row[i] = begin[0];
+    if (i < count && begin[1] - begin[0] > most) is_long[1 + atomicAdd(is_long, 1)] = i;
+}
+
+// How many Gaussians every level has: counts [L], zero at first. placement: [N, 3]. A thread a Gaussian.
+extern "C" __global__ void fit_count_levels(const int *placement, int count, int *counts) {
+    const int g = blockIdx.x * blockDim.x + threadIdx.x;
+    if (g < count) atomicAdd(counts + placement[3 * g], 1);
+}
+
+// As fit_bounds, for keys [count] that `order` sorts.
+extern "C" __global__ void fit_sorted_bounds(const int *key_of, const long long *order, int count, int keys,
+                                             int *start) {
+    const int key = blockIdx.x * blockDim.x + threadIdx.x;
+    if (key > keys) return;
+    int low = 0, high = count;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (key_of[order[middle]] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    start[key] = low;
 }
 
 // start: [keys + 1], for every key the first place in `ordered` [count] with that key or a larger one. A thread a key.

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol
@@ -50,6 +52,21 @@ class Device(Protocol):
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
+        ...
+
+    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+        """Begin to compile these sources, (file, defines) each, beside whatever else is done.
+
+        `kernel` waits for those it needs, and raises what compiling them raised.
+        """
+        ...
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        """What makes all kernel launches of `work` as one, on the same arrays and with the same scalars.
+
+        None of them runs now, so `work` must not look at results, and it must do nothing through `xp` but take views.
+        The arrays have to be kept. Returns None where that cannot be done: `work` has to be called itself.
+        """
         ...
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -127,6 +144,8 @@ class CupyDevice:
         self.torch_device = f"cuda:{number}"
         self._number = number
         self._modules: dict[tuple, Any] = {}
+        self._kernels: dict[tuple[str, tuple], Kernel] = {}
+        self._records = hasattr(cupy.cuda.Stream, "begin_capture")
 
     def check(self) -> None:
         """Run a small kernel and look at its result.
@@ -142,10 +161,13 @@ class CupyDevice:
             raise DeviceError(f"CUDA: {self.name} computed something wrong in a first test; check the driver")
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
-        key = (file, *sorted((defines or {}).items()))
+        key = _key(file, defines)
+        if (name, key) in self._kernels:
+            return self._kernels[name, key]
         if key not in self._modules:
-            # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
-            self._modules[key] = self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
+            self._modules[key] = self._module(file, defines)
+        if isinstance(self._modules[key], Future):
+            self._modules[key] = self._modules[key].result()
         compiled = self._modules[key].get_function(name)
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
@@ -156,7 +178,53 @@ class CupyDevice:
                 passed = tuple(a if isinstance(a, (np.generic, self.xp.ndarray)) else self.xp.asarray(a) for a in args)
                 compiled(grid, block, passed, shared_mem=shared)
 
+        self._kernels[name, key] = launch
         return launch
+
+    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+        wanted = [one for one in sources if _key(*one) not in self._modules]
+        if not wanted:
+            return
+        pool = ThreadPoolExecutor(min(len(wanted), os.cpu_count() or 1), thread_name_prefix="gstex-compile")
+        for file, defines in wanted:
+            self._modules[_key(file, defines)] = pool.submit(self._compiled, file, defines)
+        pool.shutdown(wait=False)
+
+    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
+        # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
+        return self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
+
+    def _compiled(self, file: str, defines: Mapping[str, int | str]) -> Any:
+        """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
+        module = self._module(file, defines)
+        with self.xp.cuda.Device(self._number):
+            if hasattr(module, "compile"):
+                module.compile()
+        return module
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        if not self._records:
+            return None
+        try:
+            # The stream of the arrays, CUDA's default one, cannot be captured; the graph is launched there.
+            stream = self.xp.cuda.Stream(non_blocking=True)
+            with self.xp.cuda.Device(self._number), stream:
+                stream.begin_capture()
+                try:
+                    work()
+                finally:
+                    graph = stream.end_capture()
+        except Exception as error:  # CuPy has many kinds, from several modules
+            if type(error).__module__.partition(".")[0] not in ("cupy", "cupy_backends"):
+                raise
+            self._records = False  # a driver that cannot do it now cannot do it later
+            return None
+
+        def replay() -> None:
+            with self.xp.cuda.Device(self._number):
+                graph.launch()
+
+        return replay
 
     def to_host(self, array: Any) -> np.ndarray:
         with self._failures(), self.on_stream_of(array):
@@ -182,6 +250,10 @@ class CupyDevice:
             yield
         except self.xp.cuda.runtime.CUDARuntimeError as error:
             raise DeviceError(f"CUDA: {_explained(error)}") from error
+
+
+def _key(file: str, defines: Mapping[str, int | str] | None) -> tuple:
+    return file, *sorted((defines or {}).items())
 
 
 class _StreamAddress:

@@ -15,6 +15,7 @@ from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.mip_chain import TEXELS_SHARE, Mip, fit_chain
 from gstex.encode.ops.cuda.engine import GpuEngine
+from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import pack_mips
 from gstex.encode.problem import BudgetTooSmall, Result, Target, Task, planes_of
 from gstex.encode.schedule import Schedule
@@ -139,6 +140,8 @@ def compress(
         preset = True
     settings = make_settings(effort, sampling, loss)
     draft = effort == "draft" and loss != "restore"
+    if gpu and varying:
+        gpu.prepare(sources_of_fit(len(varying), settings.loss))  # while mips are made
 
     levels = [MipLevel(material.pixels, material.weights)]
     if mips:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,7 +27,7 @@ class HostDevice:
 
     order: of the threads between two barriers: 0 by their numbers, 1 backwards, other numbers are seeds of a shuffle.
     sanitize: compile with the address and undefined-behaviour sanitizers; only inside `run_sanitized`.
-    launches: how often each kernel has run.
+    launches: how often each kernel has run. replays: how often what was recorded.
     """
 
     name, torch_device = "host", "cpu"
@@ -36,6 +36,8 @@ class HostDevice:
     def __init__(self, *, order: int = 0, sanitize: bool | None = None):
         self.order = order
         self.launches: dict[str, int] = {}
+        self.replays = 0
+        self._recording: list[Callable[[], None]] | None = None
         self._sanitize = SANITIZE_VARIABLE in os.environ if sanitize is None else sanitize
         self._libraries: dict[tuple, ctypes.CDLL] = {}
 
@@ -65,19 +67,51 @@ class HostDevice:
             if found != expected:
                 raise HostError(f"{name}: arguments of {found} bytes, expected {expected}")
             pointers = (ctypes.c_void_p * max(len(held), 1))(*[value.ctypes.data for value in held])
-            error = run(pointers, _three(grid), _three(block), ctypes.c_size_t(shared), ctypes.c_int(self.order))
-            if error:
-                raise HostError(f"{name}: {error.decode()}")
-            self.launches[name] = self.launches.get(name, 0) + 1
+
+            def go() -> None:
+                _ = held, args  # as long as this may be called
+                error = run(pointers, _three(grid), _three(block), ctypes.c_size_t(shared), ctypes.c_int(self.order))
+                if error:
+                    raise HostError(f"{name}: {error.decode()}")
+                self.launches[name] = self.launches.get(name, 0) + 1
+
+            if self._recording is None:
+                go()
+            else:
+                self._recording.append(go)
 
         return launch
 
+    def prepare(self, sources: Any) -> None:
+        """Libraries are kept from one run of the tests to the next."""
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """As a CUDA graph: the launches of `work`, which do not run now, with the scalars and addresses of now."""
+        self._recording = recorded = []
+        try:
+            work()
+        finally:
+            self._recording = None
+
+        def replay() -> None:
+            self.replays += 1
+            for go in recorded:
+                go()
+
+        return replay
+
     def to_host(self, array: np.ndarray) -> np.ndarray:
         """A copy."""
+        self._not_while_recording()
         return np.array(array)
 
     def synchronize(self) -> None:
         """Kernels have run when their calls return."""
+        self._not_while_recording()
+
+    def _not_while_recording(self) -> None:
+        if self._recording is not None:
+            raise HostError("the host waits for launches that are only recorded")
 
     def on_stream_of(self, *arrays: Any) -> Any:
         """There is one stream."""

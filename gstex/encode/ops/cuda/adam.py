@@ -12,13 +12,14 @@ from gstex.cuda.device import Device
 __all__ = ["Knobs", "adam"]
 
 _THREADS = 128
-_KNOBS = 5  # FIT_KNOBS of encode/adam.cu
+_KNOBS = 6  # FIT_KNOBS of encode/adam.cu
 
 
 class Knobs:
     """The numbers of the present step.
 
-    now: float32 [5]: jitter x and y, factor of the rates, the two corrections of Adam. jitter: float32 [2], a view of
+    now: float32 [6]: jitter x and y, factor of the rates, the two corrections of Adam, and the number of the place
+    where the error of the step is noted. jitter: float32 [2], a view of
     it for GpuView.step. Both stay where they are.
     """
 
@@ -28,12 +29,19 @@ class Knobs:
         self.now = device.xp.zeros(_KNOBS, np.float32)
         self.jitter = self.now[:2]
 
-    def set(self, jitter: np.ndarray, factor: float, step: int) -> None:
-        """Go on to a step, without waiting for the GPU. jitter: [2], texels. step: 1 for the first."""
+    def set(self, jitter: np.ndarray, factor: float, step: int, slot: int = 0) -> None:
+        """Go on to a step, without waiting for the GPU.
+
+        jitter: [2], texels. step: 1 for the first. slot: where `note` puts its error.
+        """
         # Of the float32 betas that the kernel has: 1 - beta2 of the two differs by more than rounding.
         correct = [1 / (1 - float(np.float32(beta)) ** step) for beta in (self.beta1, self.beta2)]
-        numbers = np.array([*jitter, factor, *correct], np.float32)
+        numbers = np.array([*jitter, factor, *correct, slot], np.float32)
         self._device.kernel("encode/adam.cu", "fit_set_knobs")((1,), (1,), *numbers, self.now)
+
+    def note(self, loss: Any, losses: Any) -> None:
+        """Put the error of the step, float64 of no dimension, into its place of `losses`."""
+        self._device.kernel("encode/adam.cu", "fit_note_loss")((1,), (1,), loss, self.now, losses)
 
 
 def adam(

@@ -7,7 +7,7 @@ import numpy as np
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import AMPLITUDE_MOST, CUT, MOST_VISIBLE, SLACK, Pyramid
 
-__all__ = ["half_extents", "keep_inside", "place", "thin_out"]
+__all__ = ["cell_tables", "half_extents", "keep_inside", "place", "thin_out"]
 
 _THREADS = 128
 
@@ -24,18 +24,25 @@ def half_extents(device: Device, geometry: Any) -> Any:
     return extents
 
 
-def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None) -> Any:
+def cell_tables(device: Device, pyramid: Pyramid) -> tuple[Any, Any]:
+    """The sizes of cells and their numbers, on the device."""
+    return device.xp.asarray(pyramid.cell_size), device.xp.asarray(pyramid.cells)
+
+
+def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None, *, out: Any = None,
+          tables: tuple[Any, Any] | None = None) -> Any:  # fmt: skip
     """The level and cell of every Gaussian, int32 [N, 3]; see gstex.encode.cell_pyramid.place.
 
-    geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call.
+    geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call. out: where to write them.
+    tables: of `cell_tables`, if they are there already.
     """
     xp, count = device.xp, len(geometry)
-    placement = xp.empty((count, 3), np.int32)
+    placement = xp.empty((count, 3), np.int32) if out is None else out
     if previous is not None:
         previous = xp.asarray(previous, np.int32, order="C")
     device.kernel("encode/cell_pyramid.cu", "fit_place")(
         *_grid(count), geometry, placement if previous is None else previous, np.int32(previous is not None),
-        xp.asarray(pyramid.cell_size), xp.asarray(pyramid.cells), np.int32(len(pyramid.cells)), np.float32(CUT),
+        *(tables or cell_tables(device, pyramid)), np.int32(len(pyramid.cells)), np.float32(CUT),
         np.float32(SLACK), np.int32(count), placement,
     )  # fmt: skip
     return placement
@@ -63,9 +70,10 @@ def thin_out(device: Device, pyramid: Pyramid, geometry: Any, placement: Any) ->
     """
     xp = device.xp
     level_of = placement[:, 0]
-    # A row of the comparison a level: one thing to wait for, not one a level.
-    here = level_of[None, :] == xp.arange(len(pyramid.cells), dtype=np.int32)[:, None]
-    counts = device.to_host(here.sum(axis=1))
+    on_device = xp.zeros(len(pyramid.cells), np.int32)
+    count = device.kernel("encode/tile_lists.cu", "fit_count_levels")
+    count(*_grid(len(placement)), placement, np.int32(len(placement)), on_device)
+    counts = device.to_host(on_device)
     allowed = [int(MOST_VISIBLE * cells.prod() / 9) for cells in pyramid.cells]
     shrunk = False
     for level in range(len(pyramid.cells) - 1, 0, -1):

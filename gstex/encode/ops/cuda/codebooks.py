@@ -9,7 +9,7 @@ import numpy as np
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.codebooks import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
-from gstex.encode.ops.cuda.tile_lists import bounds_of
+from gstex.encode.ops.cuda.tile_lists import sorted_by
 from gstex.encode.quantisation import Coding
 
 __all__ = ["GpuStoredFeatures", "store", "train"]
@@ -43,12 +43,20 @@ class GpuStoredFeatures:
 
     def whole(self) -> Any:
         """The numbers of steps, int32 [N, C]."""
-        rows = self.palettes[self.start[:-1] + self.entries.astype(np.int32)]
-        return self.codes.astype(np.int32) + rows.sum(axis=1, dtype=np.int32)
+        return self._both()[0]
 
     def values(self) -> Any:
         """The features, float32 [N, C]."""
-        return self.lo + self.whole().astype(np.float32) * self.step
+        return self._both()[1]
+
+    def _both(self) -> tuple[Any, Any]:
+        xp, (count, channels) = self.device.xp, self.codes.shape
+        whole, values = xp.empty((count, channels), np.int32), xp.empty((count, channels), np.float32)
+        self.device.kernel("encode/codebooks.cu", "fit_stored", {"CHANNELS": channels})(
+            (max(1, -(-count // _THREADS)),), (_THREADS,), self.codes, self.entries, self.lo, self.step, self.palettes,
+            self.start, np.int32(len(self.sizes)), np.int32(count), whole, values,
+        )  # fmt: skip
+        return whole, values
 
 
 def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
@@ -99,15 +107,14 @@ def _refine(device: Device, values: Any, weight: Any, palette: Any, rounds: int)
     xp, count, size = device.xp, len(values), len(palette)
     defines = {"CHANNELS": values.shape[1]}
     assign, means = (device.kernel("encode/kmeans.cu", name, defines) for name in ("fit_assign", "fit_means"))
-    entry = xp.empty(count, np.int32)
+    entry, is_unused = xp.empty(count, np.int32), xp.empty(size, np.int32)
     grid = (-(-count // _THREADS),), (_THREADS,)
     assign(*grid, values, palette, np.int32(size), np.int32(count), entry)
     for _ in range(rounds):
-        order = xp.argsort(entry, kind="stable").astype(np.int32)
-        start = bounds_of(device, entry[order], size)
-        means((size,), (_THREADS,), values, weight, order, start, palette)
-        unused = xp.flatnonzero(start[1:] == start[:-1])
-        if len(unused):
+        order, start = sorted_by(device, entry, size)
+        means((size,), (_THREADS,), values, weight, order, start, palette, is_unused)
+        if bool(is_unused.any()):
+            unused = xp.flatnonzero(is_unused)
             error = weight * ((values - palette[entry]) ** 2).sum(axis=1)
             worst = xp.argsort(-error, kind="stable")[: len(unused)]
             palette[unused[: len(worst)]] = values[worst]

@@ -20,10 +20,12 @@ from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.refine_features import refine_features
 from gstex.encode.ops.cuda.refine_geometry import refine_geometry
+from gstex.encode.ops.cuda.replays import Replays
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints, collect
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
 from gstex.encode.ops.cuda.solve_features import solve_features
 from gstex.encode.ops.cuda.sums import Follower
+from gstex.encode.ops.cuda.tile_lists import ListMaker
 from gstex.encode.ops.cuda.view import GpuView
 from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Task, weighted_sum
@@ -51,6 +53,8 @@ class GpuEngine:
         self._rates = [self.array(rate) for rate in rates(settings, task.target.channels)]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
         self._perceptual: Perceptual | None = None
+        self._placement: Any = None
+        self._rounded: tuple[Any, tuple[Any, Any]] | None = None
         self._losses = self.xp.zeros(settings.replace_every, np.float64)
         self._held: list[tuple[int, bool]] = []  # step and kind of those in _losses
 
@@ -71,6 +75,10 @@ class GpuEngine:
             for i, target in enumerate(self._task.shared, start=1)
         ]
         self._views = [self.view, *self.shared]
+        self._tables = cell_pyramid.cell_tables(self._device, pyramid)
+        self._replay = Replays(self._device, self.view.channels)
+        views = [self.view.seen, *(view.backend.seen for view in self.shared)]
+        self._lister = ListMaker(self._device, views, self._replay)
         self._mse: Follower | None = None  # begins with the first step
 
     def weigh(self, weight: np.ndarray) -> None:
@@ -82,15 +90,19 @@ class GpuEngine:
     def place(self, geometry: Any, level: Any) -> Any:
         device, pyramid = self._device, self.pyramid
         cell_pyramid.keep_inside(device, pyramid, geometry, sigma_min=self.settings.sigma_min)
-        placement = cell_pyramid.place(device, pyramid, geometry, level)
+        if self._placement is None or len(self._placement) != len(geometry):
+            self._placement = self.xp.empty((len(geometry), 3), np.int32)
+        placement = self._placement  # the same each time, so that the making of lists can be recorded
+        cell_pyramid.place(device, pyramid, geometry, level, out=placement, tables=self._tables)
         if cell_pyramid.thin_out(device, pyramid, geometry, placement):
-            placement = cell_pyramid.place(device, pyramid, geometry, placement[:, 0])
+            cell_pyramid.place(device, pyramid, geometry, placement[:, 0].copy(), out=placement, tables=self._tables)
         return placement
 
     def list_tiles(self, placement: Any, geometry: Any, margin: float) -> None:
-        self.view.place(placement, geometry, margin=margin)
-        for view in self.shared:
-            view.place(placement, geometry, margin=margin)
+        views = [self.view, *(view.backend for view in self.shared)]
+        self._lister.make(placement, geometry, lambda number: views[number].derive(geometry), margin=margin)
+        for view in views:
+            view.hold_sums()
 
     # -- what they show
 
@@ -109,7 +121,27 @@ class GpuEngine:
     ) -> None:  # fmt: skip
         if self._mse is None:
             self._mse = Follower(self._device, mse)
-        self._knobs.set(jitter, rate, step + 1)
+        self._knobs.set(jitter, rate, step + 1, len(self._held))
+        self._held.append((step, between))
+        # One of them a step, in turn, with the weight of all.
+        number = step // EVERY % len(self.shared) if self.shared and step % EVERY == 0 else None
+
+        def work() -> None:
+            self._descend(p, geometry, features, number, fixed_features=fixed_features)
+
+        if self.settings.loss != "l2":
+            work()  # it takes memory, which no recording may
+            return
+        views = [self.view, *([] if number is None else [self.shared[number].backend])]
+        about = number, fixed_features, self._importance_sum, *(view.seen.changed for view in views)
+        arrays = p.geometry, p.features, *p.moments, geometry, features, *(view.weight for view in views)
+        self._replay(f"step {number} {fixed_features}", about, arrays, work)
+
+    def _descend(
+        self, p: Parameters, geometry: Any, features: Any, number: int | None, *, fixed_features: bool
+    ) -> None:
+        """The launches of a step. number: of the shared mip that it looks at too."""
+        assert self._mse is not None
         scene, at = (geometry, features, self._background), self._knobs.jitter
         if self.settings.loss == "l2":
             loss, *gradients = self.view.step(*scene, at)
@@ -119,14 +151,12 @@ class GpuEngine:
             _, v_image, loss = self._perceptual(*pictures)
             gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
-        if self.shared and step % EVERY == 0:
-            # One of them, in turn, with the weight of all.
-            view = self.shared[step // EVERY % len(self.shared)]
+        if number is not None:
+            view = self.shared[number]
             view.add_gradient(*scene, at, self.settings.loss, to=(v_geometry, v_features), mse=self._mse,
                               factor=EVERY * len(self.shared) * self._importance_sum / view.importance_sum)  # fmt: skip
         self._mse.update(loss, 1 / self._importance_sum)
-        self._losses[len(self._held)] = loss
-        self._held.append((step, between))
+        self._knobs.note(loss, self._losses)
         m, v, feature_m, feature_v = p.moments
         adam(self._device, self._knobs, p.geometry, v_geometry, m, v, self._rates[0])
         if not fixed_features:
@@ -145,10 +175,13 @@ class GpuEngine:
         return GpuQuantiser(self._device, coding, placement)
 
     def rounded(self, quantiser: GpuQuantiser, p: Parameters) -> tuple[Any, Any]:
-        geometry = self.xp.empty_like(p.geometry)
+        if self._rounded is None or len(self._rounded[0]) != len(p.geometry):
+            codes = self.xp.empty(p.features.shape, np.uint32)
+            self._rounded = self.xp.empty_like(p.geometry), (codes, self.xp.empty_like(p.features))
+        geometry, out = self._rounded  # the same each time, so that steps on them can be recorded
         quantiser.round(p.geometry, geometry)
         palettes = quantiser.coding.palette_bits
-        return geometry, p.features if palettes else quantiser.round_features(p.features)[1]
+        return geometry, p.features if palettes else quantiser.round_features(p.features, out=out)[1]
 
     def codes(self, quantiser: GpuQuantiser, geometry: Any) -> Any:
         quantiser.keep_inside(geometry)

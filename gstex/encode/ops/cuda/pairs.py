@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gstex.cuda.device import Device
-from gstex.encode.ops.cuda.tile_lists import bounds_of
+from gstex.encode.ops.cuda.tile_lists import bounds_of, sorted_by
 
 __all__ = ["Pairs", "find_batches", "find_pairs"]
 
@@ -43,8 +43,7 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
     """
     xp, entries = device.xp, len(gaussian)
     tile_of = xp.searchsorted(start[1:], xp.arange(entries, dtype=np.int32), side="right").astype(np.int32)
-    by_gaussian = xp.argsort(gaussian, kind="stable")
-    by_start = bounds_of(device, gaussian[by_gaussian], count)
+    by_gaussian, by_start = sorted_by(device, gaussian, count)
     offset = xp.zeros(entries + 1, np.int64)
     offset[1:] = xp.cumsum((start[1:] - start[:-1])[tile_of[by_gaussian]], dtype=np.int64)
 
@@ -73,11 +72,21 @@ def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
     """int32 arrays with every Gaussian once; those of one are no neighbours by lists as in Pairs. The host waits."""
     xp, count = device.xp, len(row) - 1
     colour = xp.full(count, -1, np.int32)
-    while bool((colour < 0).any()):
+
+    def round_of_all() -> None:
+        device.kernel("encode/pairs.cu", "fit_colour")(
+            (-(-count // _WARPS),), (32 * _WARPS,), row, column, np.int32(count), colour
+        )
+
+    def rounds() -> None:
         for _ in range(_ROUNDS):
-            device.kernel("encode/pairs.cu", "fit_colour")(
-                (-(-count // _WARPS),), (32 * _WARPS,), row, column, np.int32(count), colour
-            )
+            round_of_all()
+
+    if count:
+        round_of_all()
+    recorded = device.record(rounds) if count else None
+    while bool((colour < 0).any()):
+        (recorded or rounds)()
     order = xp.argsort(colour, kind="stable").astype(np.int32)
     colours = int(colour.max()) + 1
     ends = device.to_host(bounds_of(device, colour[order], colours)).tolist()

@@ -13,8 +13,9 @@ from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.refine_features import MOST_SWEEPS, SMALL
 from gstex.encode.ops.cuda.codebooks import GpuStoredFeatures
 from gstex.encode.ops.cuda.pairs import find_batches
+from gstex.encode.ops.cuda.replays import Replays
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints
-from gstex.encode.ops.cuda.tile_lists import bounds_of
+from gstex.encode.ops.cuda.tile_lists import bounds_of, sorted_by
 
 __all__ = ["move_bytes", "products", "refine_features", "without_small"]
 
@@ -46,14 +47,19 @@ def refine_features(
     # Of sums of products of shares, which are below the sum of the importance, in 62 bits.
     most = max(float(points.importance.sum(dtype=np.float64)), 1e-30)
     unit = xp.full(1, 2.0 ** np.floor(62 - np.log2(most)), np.float64)
-    for number in range(MOST_SWEEPS):
-        moved.fill(0)
+
+    def sweep_all() -> None:
         for batch in batches:
             sweep((-(-len(batch) // _WARPS),), (32 * _WARPS,), batch, np.int32(len(batch)), *equations, points.plane,
                   step, points.channel_weight, gradient, base, stored.palettes, stored.start, stored.last,
                   np.int32(len(stored.sizes)), stored.entries, stored.codes, whole, moved)  # fmt: skip
+
+    replay = Replays(points.device, channels)
+    for sweep_number in range(MOST_SWEEPS):
+        moved.fill(0)
+        replay("sweep", None, (), sweep_all)
         settled = int(moved[0]) * 1000 <= count * channels
-        if codebooks_too and (settled or number & (number + 1) == 0):  # as on the CPU
+        if codebooks_too and (settled or sweep_number & (sweep_number + 1) == 0):  # as on the CPU
             for p, size in enumerate(stored.sizes):
                 follow((-(-count // _WARPS),), (32 * _WARPS,), *equations, points.plane, step, base, whole,
                        np.int32(count), gradient)  # fmt: skip
@@ -114,8 +120,7 @@ def move_bytes(
     device, xp = points.device, points.device.xp
     count, channels = stored.codes.shape
     entry = xp.ascontiguousarray(stored.entries[:, p]).astype(np.int32)
-    order = xp.argsort(entry, kind="stable").astype(np.int32)
-    start = bounds_of(device, entry[order], size)
+    order, start = sorted_by(device, entry, size)
     planes = points.importance.shape[1]
     sums = xp.zeros((planes, size, size), np.uint64)
     slopes = xp.empty((size, channels), np.float64)

@@ -159,19 +159,13 @@ def collect(
 
 def _part(backend: GpuView, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
     """(origin [T, 2], target [T, C, 64], importance [T, planes, 64]) of the tiles of a view, as the CPU has them."""
-    xp, across = backend.device.xp, backend.across
+    across = backend.across
     number = np.arange(len(backend.lists.start) - 1)
     corner = np.stack([number % across, number // across], axis=1).astype(np.float32) * np.float32(TILE)
     corner += np.float32(0.5)
     factor = np.float32(weight)
-    if offsets is None:
-        target, importance = backend.targets(np.zeros(2, np.float32))
-        return corner, target.copy(), importance * factor
-    # A checkerboard, so that neighbours along both axes differ.
-    turn = (number % across % 2) + 2 * (number // across % 2)
-    target, importance = (xp.empty_like(a) for a in backend.targets(np.zeros(2, np.float32)))
-    for i, offset in enumerate(offsets):
-        mine = xp.asarray(np.flatnonzero(turn == i))
-        all_target, all_importance = backend.targets(offset)
-        target[mine], importance[mine] = all_target[mine], all_importance[mine] * factor
-    return corner + offsets[turn], target, importance
+    target, importance = backend.targets(np.zeros(2, np.float32) if offsets is None else offsets)
+    if offsets is not None:
+        # A checkerboard, so that neighbours along both axes differ.
+        corner += offsets[(number % across % 2) + 2 * (number // across % 2)]
+    return corner, target.copy(), importance * factor

@@ -1,7 +1,7 @@
 """The GPU backend of the fit: the interface of encode/ops/cpu/view.py with arrays of a device.
 
-Between two calls of `place` all buffers stay where they are and `step` is the same few launches, without waiting for
-the GPU and without taking memory.
+Buffers have room for more entries than there are, so that they mostly stay where they are from one call of `place` to
+the next. In between `step` is the same few launches, without waiting for the GPU and without taking memory.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.sums import ColumnSums
-from gstex.encode.ops.cuda.tile_lists import TileLists, find_tile_lists, tile_counts
+from gstex.encode.ops.cuda.tile_lists import LONG, ListMaker, Seen, TileLists
 from gstex.encode.problem import Target
 
 __all__ = ["GpuView"]
@@ -23,8 +23,8 @@ POINTS = TILE * TILE
 # As in the sources: warps of a block of encode/blend.cu and encode/removal_cost.cu, threads of a block for a
 # Gaussian with many rows.
 _WARPS, _REMOVAL_WARPS, _LONG_THREADS = 4, 2, 256
-# A Gaussian with more rows than this is summed by a block of its own.
-_LONG = 1024
+# Blocks for Gaussians with many rows, of which there are few.
+_LONG_BLOCKS = 32
 
 
 class GpuView:
@@ -49,18 +49,19 @@ class GpuView:
         """
         self.device = device
         self._pyramid = pyramid
-        self.across, self._down = tile_counts(pyramid.width, pyramid.height)
-        self._tiles = self.across * self._down
+        self.seen = Seen(device, pyramid)
+        self.across, self._tiles = self.seen.across, self.seen.tiles
         self.extent = np.array([pyramid.width, pyramid.height], np.float32)
         self._size = np.int32(pyramid.width), np.int32(pyramid.height)
         self._repeat = np.int32(pyramid.repeat)
-        self._seen = np.float32(scale[0]), np.float32(scale[1]), np.float32(filter_sigma)
+        self._scaled = np.float32(scale[0]), np.float32(scale[1]), np.float32(filter_sigma)
         xp = device.xp
         self._one = xp.ones(1, np.float32)
         self._still = xp.zeros(2, np.float32)
         self._jitter = self._still  # of the last step or render
         self._uploaded = xp.zeros(2, np.float32)
-        self.lists: TileLists  # set by place
+        self._lister = ListMaker(device, [self.seen])
+        self._held = -1
 
     # -- pictures
 
@@ -86,22 +87,27 @@ class GpuView:
         self.weight = self.device.xp.asarray(weight, np.float32)
 
     def targets(self, jitter: Any) -> tuple[Any, Any]:
-        """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call."""
-        jitter, pictures = self._jittered(jitter), (self._image, self._planes)
+        """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call.
+
+        jitter: float32 [2], or [4, 2] of the host: of tiles of even row and column, of odd column, of odd row, of both.
+        """
+        several = np.int32(np.ndim(jitter) == 2)
+        jitter = self.device.xp.asarray(jitter) if several else self._jittered(jitter)
+        pictures = self._image, self._planes
         if not self._tiled:
             self._tiled = tuple(
                 self.device.xp.empty((self._tiles, p.shape[2], POINTS), np.float32) for p in pictures
             )
         for picture, tiled, inside in zip(pictures, self._tiled, (0, 1), strict=True):
             self._kernel("encode/picture.cu", "fit_to_tiles")(
-                (-(-self._tiles // 4),), (4 * POINTS,), picture, np.int32(picture.shape[2]), jitter,
+                (-(-self._tiles // 4),), (4 * POINTS,), picture, np.int32(picture.shape[2]), jitter, several,
                 np.int32(self._tiles), np.int32(self.across), *self._size, self._repeat, np.int32(inside), tiled,
             )  # fmt: skip
         return self._tiled
 
     def _jittered(self, jitter: Any) -> Any:
         """float32 [2] of the device; numbers of the host go into a buffer that stays where it is, without waiting."""
-        if not isinstance(jitter, np.ndarray):
+        if isinstance(jitter, self.device.xp.ndarray):
             return jitter
         x, y = np.float32(jitter[0]), np.float32(jitter[1])
         self._kernel("encode/picture.cu", "fit_set_jitter")((1,), (1,), x, y, self._uploaded)
@@ -114,26 +120,36 @@ class GpuView:
 
         The host waits for the GPU here.
         """
-        xp, count = self.device.xp, len(placement)
-        sizes = xp.asarray(self._pyramid.cell_size.astype(np.float32))
-        self.where = xp.empty((count, 4), np.float32)
-        self.where[:, :2] = placement[:, 1:] + np.float32(0.5)
-        self.where[:, 2:] = sizes[placement[:, 0]]
-        self._count = count
-        self._derived = xp.empty((count, 8), np.float32)
-        self._derive(geometry)
-        self.lists = find_tile_lists(self.device, self._pyramid, placement, self._derived, self.where, margin=margin)
-        rows = self.lists.by_gaussian_start
-        self._long = xp.flatnonzero(rows[1:] - rows[:-1] > _LONG).astype(np.int32)
-        self._entry_sums = xp.empty((len(self.lists.gaussian), self._row), np.float32)
-        self._entry_pairs = xp.empty((len(self.lists.gaussian), 2), np.float32)
-        self._pairs = xp.empty((count, 2), np.float64)
-        self._v_geometry = xp.empty((count, 6), np.float32)
-        self._v_features = xp.empty((count, self.channels), np.float32)
+        self._lister.make(placement, geometry, lambda _: self.derive(geometry), margin=margin)
+        self.hold_sums()
 
-    def _derive(self, geometry: Any) -> None:
+    @property
+    def lists(self) -> TileLists:
+        """The entries of the last `place`."""
+        return self.seen.lists
+
+    @property
+    def where(self) -> Any:
+        """float32 [N, 4], see cuda/encode/tile.cuh."""
+        return self.seen.where
+
+    def hold_sums(self) -> None:
+        """Take memory for the sums of what `seen` has room for."""
+        if self._held == self.seen.changed:
+            return
+        xp, room, self._count = self.device.xp, self.seen.room, self.seen.count
+        self._held = self.seen.changed
+        self._entry_sums = xp.empty((room, self._row), np.float32)
+        self._entry_pairs = xp.empty((room, 2), np.float32)
+        self._pairs = xp.empty((self._count, 2), np.float64)
+        self._v_geometry = xp.empty((self._count, 6), np.float32)
+        self._v_features = xp.empty((self._count, self.channels), np.float32)
+
+    def derive(self, geometry: Any) -> None:
+        """Fill `seen.derived`."""
+        count = self.seen.count
         self._kernel("encode/gather.cu", "fit_derive")(
-            _blocks(self._count, 128), (128,), geometry, *self._seen, np.int32(self._count), self._derived
+            _blocks(count, 128), (128,), geometry, *self._scaled, np.int32(count), self.seen.derived
         )
 
     # -- evaluation
@@ -154,7 +170,7 @@ class GpuView:
             sum of squares over texels and channels, without the factor.
         """
         self._jitter = self._jittered(jitter)
-        self._derive(geometry)
+        self.derive(geometry)
         self._blend("fit_step")(
             *self._scene(features, background), self._image, *self._counts(), self._repeat, self._entry_sums,
             self._tile_loss,
@@ -166,14 +182,14 @@ class GpuView:
         weight: Any = None,
     ) -> tuple[Any, Any]:  # fmt: skip
         """Gradients for a given dL/dimage float32 [H, W, C] at the points of the last `render`; see `step`."""
-        self._derive(geometry)
+        self.derive(geometry)
         self._blend("fit_backward")(*self._scene(features, background), v_image, self._entry_sums)
         return self._gather(geometry, add_to, weight)
 
     def render(self, geometry: Any, features: Any, background: Any, jitter: Any) -> tuple[Any, Any, Any]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
         self._jitter = self._jittered(jitter)
-        self._derive(geometry)
+        self.derive(geometry)
         self._blend("fit_render")(*self._scene(features, background), self._picture)
         texels = self._pyramid.width * self._pyramid.height
         for picture, sampled in zip((self._image, self._planes), self._sampled, strict=True):
@@ -192,7 +208,7 @@ class GpuView:
         texel summed over channels).
         """
         self._jitter = self._still
-        self._derive(geometry)
+        self.derive(geometry)
         self._kernel("encode/removal_cost.cu", "fit_removal")(
             (-(-self._tiles // _REMOVAL_WARPS),), (32 * _REMOVAL_WARPS,), *self._scene(features, background),
             self._image, *self._counts(), self._repeat, self._entry_pairs, self._error,
@@ -210,7 +226,7 @@ class GpuView:
 
     def _scene(self, features: Any, background: Any) -> tuple[Any, ...]:
         e = self.lists
-        return (e.start, e.gaussian, e.image, e.faded, e.slot, self._derived, self.where, features, background,
+        return (e.start, e.gaussian, e.image, e.faded, e.slot, self.seen.derived, self.where, features, background,
                 self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
 
     def _counts(self) -> tuple[Any, ...]:
@@ -221,14 +237,13 @@ class GpuView:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
         weight = self._one if weight is None else weight
         start, add = self.lists.by_gaussian_start, np.int32(add_to is not None)
-        common = start, self._entry_sums, geometry, self._derived, *self._seen, weight, add
+        common = start, self._entry_sums, geometry, self.seen.derived, *self._scaled, weight, add
         self._kernel("encode/gather.cu", "fit_gather")(
-            _blocks(self._count, 4), (128,), *common, np.int32(_LONG), np.int32(self._count), v_geometry, v_features
+            _blocks(self._count, 4), (128,), *common, np.int32(LONG), np.int32(self._count), v_geometry, v_features
         )
-        if len(self._long):
-            self._kernel("encode/gather.cu", "fit_gather_long")(
-                (len(self._long),), (_LONG_THREADS,), self._long, *common, v_geometry, v_features
-            )
+        self._kernel("encode/gather.cu", "fit_gather_long")(
+            (_LONG_BLOCKS,), (_LONG_THREADS,), self.lists.is_long, *common, v_geometry, v_features
+        )
         return v_geometry, v_features
 
     def _kernel(self, file: str, name: str) -> Any:

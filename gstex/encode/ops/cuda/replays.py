@@ -1,0 +1,47 @@
+"""Work of many launches that comes again and again on the same arrays: recorded once, and then a single launch."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from gstex.cuda.device import Device
+
+__all__ = ["Replays"]
+
+# Recordings that are kept. A fit comes back to those of its last Gaussians; older ones hold memory for nothing.
+_MOST = 16
+
+
+# The kinds of work that every device has done.
+_RUN_BEFORE: WeakKeyDictionary[Device, set[tuple[str, int]]] = WeakKeyDictionary()
+
+
+class Replays:
+    """Recordings of work, by what it depends on."""
+
+    def __init__(self, device: Device, channels: int = 0):
+        """channels: that kernels are compiled for."""
+        self._device, self._channels = device, channels
+        self._run_before = _RUN_BEFORE.setdefault(device, set())
+        # With the arrays, whose ids are no others' as long as they are held.
+        self._kept: dict[Hashable, tuple[Callable[[], None] | None, Sequence[Any]]] = {}
+
+    def __call__(self, kind: str, key: Hashable, arrays: Sequence[Any], work: Callable[[], None]) -> None:
+        """Do `work`, or repeat the launches that it made last time.
+
+        Args:
+            kind: what it is. The first work of a kind on a device, for so many channels, is never recorded, so that its
+                kernels are compiled and loaded.
+            key: all that its launches depend on, besides the memory of these arrays.
+            arrays: all that it is given and that may be others the next time.
+        """
+        if (kind, self._channels) not in self._run_before:
+            self._run_before.add((kind, self._channels))
+            work()
+            return
+        key = kind, key, *map(id, arrays)
+        if key not in self._kept:
+            while len(self._kept) >= _MOST:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._device.record(work), arrays
+        (self._kept[key][0] or work)()

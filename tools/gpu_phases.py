@@ -1,0 +1,79 @@
+"""Where a fit on a GPU is from moment to moment: the names of its phases, and a clock or counters read between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from gstex.encode import compress as compression
+from gstex.encode import mip_chain, schedule
+from gstex.encode.map_balance import MapBalance
+from gstex.encode.rate_control import RateControl
+from gstex.encode.trainer import Trainer
+
+__all__ = ["PHASES", "by_phase"]
+
+# What a phase begins with: (who has the function, its name, the phase). A phase ends where one inside it begins, and
+# goes on after it.
+PHASES: tuple[tuple[Any, str, str], ...] = (
+    (schedule.Schedule, "start", "start"),
+    (schedule.Schedule, "optimise", "steps"),
+    (schedule.Schedule, "measure_slope", "slope"),
+    (schedule, "relocate", "relocation"),
+    (RateControl, "choose_codebooks", "bits of codebooks"),
+    (MapBalance, "balance", "balance of maps"),
+    (MapBalance, "push", "balance of maps"),
+    (schedule.Schedule, "freeze", "freeze"),
+    (schedule.Schedule, "quantise", "quantised steps"),
+    (schedule.Schedule, "make_codebooks", "codebooks"),
+    (schedule.Schedule, "fine_tune", "fine-tuning"),
+    (schedule.Schedule, "refine", "refinement"),
+    (Trainer, "list_tiles", "lists"),
+    (mip_chain, "fit_uniform_grid", "uniform grid"),
+    (compression, "fit_chain", "other"),
+    (compression, "measure", "measuring"),
+)
+
+
+@contextmanager
+def by_phase(read: Callable[[], dict[str, float]]) -> Iterator[dict[str, dict[str, float]]]:
+    """What grows while each phase is on, in the order in which they first begin.
+
+    read: numbers that only grow; a difference is taken where one phase gives way to another. What comes before the
+    first phase and after the last is 'before and after'.
+    """
+    found: dict[str, dict[str, float]] = {}
+    names, last = ["before and after"], read()
+
+    def note() -> None:
+        nonlocal last
+        now = read()
+        row = found.setdefault(names[-1], dict.fromkeys(now, 0))
+        for key, value in now.items():
+            row[key] += value - last[key]
+        last = now
+
+    def noted(function: Any, phase: str) -> Any:
+        @wraps(function)
+        def run(*args: Any, **options: Any) -> Any:
+            note()
+            names.append(phase)
+            try:
+                return function(*args, **options)
+            finally:
+                note()
+                names.pop()
+
+        return run
+
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in PHASES]
+    try:
+        for owner, name, phase in PHASES:
+            setattr(owner, name, noted(getattr(owner, name), phase))
+        yield found
+        note()
+    finally:
+        for owner, name, function in originals:
+            setattr(owner, name, function)
