@@ -47,7 +47,7 @@ def folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                  "--out", out)  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "4 files written, 2 rates too low for a material, 0 not begun" in result.output
-    assert "plates@0.01.gstex: 0.01 bits a texel do not hold" in result.output
+    assert "plates@0.01.gstex: 0.01 bits per texel do not hold" in result.output
     return out
 
 

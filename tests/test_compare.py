@@ -236,7 +236,7 @@ def test_advice_when_gstex_is_smaller():
     # Both maps at 30 dB is 30 dB; the hull has that at 100 bytes.
     hulls = {"bc": [corner(50, 20.0, 20.0), corner(100, 30.0, 30.0)]}
     assert advise(point(50, 30.0, 33.0, 28.2), hulls, stack()) == (
-        "For this material at 30.0 dB: gstex 4.00 bits a texel, BC 8.00.",
+        "For this material at 30.0 dB: gstex 4.00 bits per texel, BC 8.00.",
         "Against BC: gstex is smaller, BC needs 2.0 times its bytes for the same PSNR.",
         "gstex keeps albedo (+13.0 dB) and roughness (+8.2 dB) better than BC at the same bytes.",
     )
@@ -245,7 +245,7 @@ def test_advice_when_gstex_is_smaller():
 def test_advice_names_the_better_block_codec():
     hulls = {"astc": [corner(20, 28.0, 35.0), corner(50, 30.5, 40.0)]}
     lines = advise(point(50, 28.0, 31.2, 26.2), hulls, stack())
-    assert lines[0] == "For this material at 28.0 dB: gstex 4.00 bits a texel, ASTC at most 1.60, its smallest mix."
+    assert lines[0] == "For this material at 28.0 dB: gstex 4.00 bits per texel, ASTC at most 1.60, its smallest mix."
     assert lines[1].startswith("Against ASTC: ASTC is the better choice here, with 40 % of the bytes of gstex")
     assert lines[2] == "ASTC keeps roughness (+13.8 dB) better at the same bytes."
     assert lines[3] == "gstex keeps albedo (+0.7 dB) better than ASTC at the same bytes."
@@ -255,11 +255,11 @@ def test_advice_at_the_ends():
     hulls = {"astc": [corner(60, 20.0, 20.0), corner(100, 30.0, 30.0)]}
     lines = advise(point(50, 35.0, 35.0, 35.0), hulls, stack())
     assert lines == (
-        "For this material at 35.0 dB: gstex 4.00 bits a texel, no mix of ASTC gets there.",
+        "For this material at 35.0 dB: gstex 4.00 bits per texel, no mix of ASTC gets there.",
         "Against ASTC: gstex; no mix of block sizes and resolutions reaches its quality.",
     )
     exact = advise(point(50, None, None, None), hulls, stack())
-    assert exact == ("gstex keeps this material exactly, in 4.00 bits a texel.",)
+    assert exact == ("gstex keeps this material exactly, in 4.00 bits per texel.",)
     level = advise(point(96, 30.0, 30.0, 30.0), hulls, stack())
     assert level[1].startswith("Against ASTC: level at the same PSNR; ASTC is the better choice where the GPU has it")
 

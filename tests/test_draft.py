@@ -61,7 +61,7 @@ def test_the_count_is_kept(count):
 
 
 def test_a_budget_too_small_names_what_would_do():
-    with pytest.raises(BudgetError, match=r"1 bits a texel .* give --bpp 32 or more, or --gaussians"):
+    with pytest.raises(BudgetError, match=r"1 bits per texel .* give --bpp 32 or more, or --gaussians"):
         compressed(material_of(waves(8, 8)), bpp=1, mips=False)
 
 

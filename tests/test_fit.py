@@ -81,7 +81,7 @@ def test_count_is_kept():
 
 def test_budget_too_small_names_what_would_do():
     material = material_of(waves(8, 8))
-    with pytest.raises(BudgetError, match=r"1 bits a texel .* give --bpp 32 or more, or --gaussians"):
+    with pytest.raises(BudgetError, match=r"1 bits per texel .* give --bpp 32 or more, or --gaussians"):
         gstex.compress(material, bpp=1, effort="fast", mips=False)
     assert gstex.compress(material, bpp=32, effort="fast", mips=False).report["gpu_bytes"] == 256
 

@@ -33,7 +33,7 @@ def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels):
         words += share if isinstance(share, int) else of_kind[share]
     total = first + words + 1  # the guard
     assert total <= CHAIN_COST * first
-    # Shared above, then Gaussians if texels are too dear, and texels; a smaller set has more bits a texel.
+    # Shared above, then Gaussians if texels are too dear, and texels; a smaller set has more bits per texel.
     kinds = ["gaussians" if isinstance(s, int) else s for s in shares]
     assert kinds[:SHARED_MIPS] == [SHARED] * SHARED_MIPS and kinds[-1] == RAW
     assert ("gaussians" in kinds) == (bpp < channels / 12)

@@ -91,7 +91,7 @@ bench.add_command(times)
               help="What to fit for.  [default: bilinear with --quick, else direct]")
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
-              help="Bits a texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
+              help="Bits per texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
 @click.option("--no-mips", is_flag=True, help="Mip 0 alone.")
 @click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, callback=parse_changes,
               help="Change a field of gstex.encode.settings.Settings; may be given many times. Only with --trial.")

@@ -20,7 +20,7 @@ _IMAGE_TYPES = {".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff
 _QUICK_SIZE = 256
 _CENTRE_SIZE = 512
 
-# PSNR in dB of the prototype that the design was measured with, by bits a texel: the floor for the quick
+# PSNR in dB of the prototype that the design was measured with, by bits per texel: the floor for the quick
 # crops at effort thorough and sampling bilinear. Over all channels of the list below, constant ones included,
 # and all texels, those of zero opacity included.
 PROTOTYPE: dict[str, dict[float, float]] = {

@@ -47,7 +47,7 @@ BASELINE_SOURCES = (
     "compare", "native", "filtering.py", "metrics.py", "shading.py", "srgb.py", "encode/loss.py",
     "material/bleed.py", "material/halve.py",
 )  # fmt: skip
-# Rates of gstex: 2^(n / 2) bits a texel, so that fits serve several qualities.
+# Rates of gstex: 2^(n / 2) bits per texel, so that fits serve several qualities.
 LOWEST, HIGHEST = -6, 12
 _GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
 COLUMNS = (
@@ -163,7 +163,7 @@ class Measured:
         return sorted((dot for dot in self._fits.values() if dot), key=lambda dot: dot.bytes)
 
     def fit(self, step: int) -> Dot | None:
-        """gstex at 2^(step / 2) bits a texel; None if that does not hold a Gaussian."""
+        """gstex at 2^(step / 2) bits per texel; None if that does not hold a Gaussian."""
         if step not in self._fits:
             settings = {"bpp": 2.0 ** (step / 2), **self._how, "seed": SEED}
             file = self._fitted.file(self._case, settings["bpp"]) if self._fitted else None

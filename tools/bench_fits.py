@@ -30,7 +30,7 @@ __all__ = ["Fitted", "fits"]
 
 ABOUT = "fits.json"
 SEED = 0
-_STEPS = range(-6, 8)  # as in bench_compare: 2^(n / 2) bits a texel
+_STEPS = range(-6, 8)  # as in bench_compare: 2^(n / 2) bits per texel
 
 
 class Fitted:
@@ -54,7 +54,7 @@ class Fitted:
             raise click.ClickException(f"{folder}: fitted by other code ({self.commit}); fit again, or check that out")
 
     def file(self, case: str, rate: float) -> Path | None:
-        """The file of a material at a rate (bits a texel), if there is one."""
+        """The file of a material at a rate (bits per texel), if there is one."""
         path = self.folder / file_name(case, rate)
         return path if path.exists() else None
 
@@ -99,7 +99,7 @@ class _Job:
 @click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
-              help="Bits a texel.  [default: 2^(n / 2) from 0.125 to 11.3, those that compare looks at]")
+              help="Bits per texel.  [default: 2^(n / 2) from 0.125 to 11.3, those that compare looks at]")
 @material_option()
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fits at the same time.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True),

@@ -46,7 +46,7 @@ def image_gs_row(
 def table_row(
     texels: int, rate: float, ours: Dot, theirs: Dot, bytes_with_lists: int, gaussians: int
 ) -> dict[str, Any]:
-    """A row without its material. rate: bits a texel that both had to keep to."""
+    """A row without its material. rate: bits per texel that both had to keep to."""
     row: dict[str, Any] = {
         "bpp_asked": rate,
         "gstex_bpp": 8 * ours.bytes / texels,

@@ -62,7 +62,7 @@ class Coded:
 @click.command()
 @effort_option
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
-              help="Bits a texel.  [default: 0.1,0.2,0.3,0.5]")
+              help="Bits per texel.  [default: 0.1,0.2,0.3,0.5]")
 @click.option("--image-gs", is_flag=True, help="Fit Image-GS too, as published.")
 @material_option("image")
 @data_option("Folder with a folder 'images'")

@@ -80,7 +80,7 @@ REGIONS = (
 
 @click.command()
 @effort_option
-@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Bits a texel.  [default: 0.5,1]")
+@click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates, help="Bits per texel.  [default: 0.5,1]")
 @material_option("one")
 @data_option()
 @results_option("the table and kept rows go")

@@ -41,7 +41,7 @@ def mips(
     context: click.Context, rates: list[float] | None, effort: str, names: tuple[str, ...], data: Path,
     results: Path,
 ) -> None:  # fmt: skip
-    """Quality of every mip of the 256x256 crops, beside ASTC at the same bits a texel."""
+    """Quality of every mip of the 256x256 crops, beside ASTC at the same bits per texel."""
     cases = choose_cases(data, "quick", names)
     with endings(context, results, keeps=False):
         rows = [row for case in cases for row in _measure(case.name, case.load(), rates or [1.0, 2.0], effort)]
@@ -60,7 +60,7 @@ def _measure(name: str, material: Material, rates: list[float], effort: str) -> 
         report = gstex.compress(material, bpp=rate, effort=effort).report
         first_bytes = report["bpp"] * material.width * material.height / 8
         for number, (mip, (hull, values)) in enumerate(zip(report["mips"], hulls, strict=False)):
-            # A mip that shares the Gaussians of mip 0 is compared at the bits a texel of mip 0, its own bytes being 8.
+            # A mip that shares the Gaussians of mip 0 is compared at the bits per texel of mip 0: its own are 8 bytes.
             astc_bytes = mip["bytes"] if number and mip["stored_as"] != "mip 0" else first_bytes / 4**number
             astc = metrics.to_psnr(_error_at(hull, astc_bytes) / values)
             row = {"material": name, "bpp_asked": rate, "mip": number, "size": f"{mip['width']}x{mip['height']}",

@@ -1,4 +1,4 @@
-"""Curves of quality over bits a texel as one SVG file, a small plot for each material."""
+"""Curves of quality over bits per texel as one SVG file, a small plot for each material."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["plot"]
 
-Points = Sequence[tuple[float, float]]  # (bits a texel, dB)
+Points = Sequence[tuple[float, float]]  # (bits per texel, dB)
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT, _HEAD = 3.2, 2.4, 0.6  # inches of a plot, and of what stands above all of them
@@ -40,7 +40,7 @@ def plot(title: str, panels: Mapping[str, Mapping[str, Points]]) -> str:
         figure.suptitle(title)
         lines: dict[str, Line2D] = {}
         for number, (name, series) in enumerate(panels.items(), start=1):
-            axes = figure.add_subplot(rows, columns, number, title=name, xlabel="bits a texel", ylabel="dB")
+            axes = figure.add_subplot(rows, columns, number, title=name, xlabel="bits per texel", ylabel="dB")
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter("{x:g}")
             for label, points in series.items():

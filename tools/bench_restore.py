@@ -90,7 +90,7 @@ def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
 
 @click.command()
 @click.option("--bpp", type=click.FloatRange(min=0, max=64, min_open=True), metavar="B",
-              help="Bits a texel.  [default: that of --quality normal]")
+              help="Bits per texel.  [default: that of --quality normal]")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="fast", show_default=True,
               help="Of the fits with loss l2.")
 @material_option("one")

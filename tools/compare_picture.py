@@ -71,7 +71,7 @@ class Row:
 
 @click.command()
 @click.argument("pictures", metavar="[NAME=]MATERIAL...", nargs=-1)
-@click.option("--bpp", type=float, default=1.0, show_default=True, help="Bits a texel at least; the next mix decides.")
+@click.option("--bpp", type=float, default=1.0, show_default=True, help="Least bits per texel; the next mix decides.")
 @effort_option
 @data_option()
 @results_option("pictures go, as compare-NAME.png")
@@ -122,9 +122,9 @@ def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
     pen.text((MARGIN, MARGIN), verdict(material, ways), INK, _font(20))
     texels = material.width * material.height
     raw = 8 * sum(c.constant is None for c in material.channels)
-    heads: list[tuple[str, str, float | None]] = [("original", f"{raw} bits a texel", None)]
+    heads: list[tuple[str, str, float | None]] = [("original", f"{raw} bits per texel", None)]
     for way in ways:
-        heads.append((way.title, f"{8 * way.bytes / texels:.2f} bits a texel, PSNR", way.quality.psnr))
+        heads.append((way.title, f"{8 * way.bytes / texels:.2f} bits per texel, PSNR", way.quality.psnr))
     for x, (title, rate, _), text in zip(columns, heads, _marked([h[2] for h in heads[1:]]), strict=True):
         pen.text((x, MARGIN + 42), title, INK, _font(16))
         pen.text((x, MARGIN + 64), rate, FAINT, _font(13))

@@ -25,7 +25,7 @@ __all__ = ["compare"]
               help="What to compare with: bc1, bc7 (BC3, BC4 and BC5 come with them where they fit), astc-4x4 to "
                    "astc-12x12, or bc and astc for all of them.  [default: bc and the square blocks of ASTC]")
 @click.option("--rates", metavar="B,B,...", callback=parse_rates,
-              help="Compress at these bits a texel too, for a curve.  [default: half, once and twice the usual rate; "
+              help="Compress at these bits per texel too, for a curve.  [default: half, once and twice the usual rate; "
                    "none with a FILE]")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,
               help="Effort of that compression.")

@@ -13,7 +13,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
-    """Callback of an option that takes bits a texel: '0.5,1' -> [0.5, 1.0]; None if it was not given."""
+    """Callback of an option that takes bits per texel: '0.5,1' -> [0.5, 1.0]; None if it was not given."""
     if text is None:
         return None
     try:

@@ -26,12 +26,12 @@ def advise(file: Point, hulls: dict[str, list[Option]], material: Material) -> t
     """
     psnr = file.quality["psnr"]
     if psnr is None:
-        return (f"gstex keeps this material exactly, in {file.bpp:.2f} bits a texel.",)
+        return (f"gstex keeps this material exactly, in {file.bpp:.2f} bits per texel.",)
     error = sum(count_texels(material).values()) * 10 ** (-psnr / 10)
     texels = material.width * material.height
     hulls = {family: hulls[family] for family in FAMILIES if family in hulls}
     needed = {family: bytes_for(hull, error) for family, hull in hulls.items()}
-    parts = [f"gstex {file.bpp:.2f} bits a texel"]
+    parts = [f"gstex {file.bpp:.2f} bits per texel"]
     for family, count in needed.items():
         name = FAMILIES[family]
         if count is None:

@@ -16,7 +16,7 @@ class Point:
     """One way to store the whole stack.
 
     family: 'gstex' | 'bc' | 'astc'. label: for people: 'gstex 1.0 bpp', 'BC7 + BC5', 'ASTC 8x8'.
-    bytes: what the GPU reads for mip 0, all maps; with the header for gstex. bpp: the same in bits a texel.
+    bytes: what the GPU reads for mip 0, all maps; with the header for gstex. bpp: the same in bits per texel.
     zstd_bytes: zstd -19 of these bytes, each image by itself.
     choice: by image, named after its roles ('albedo', 'ao+roughness+metallic'): {'codec': 'astc-8x8', 'scale': 1, 2
     or 4 (how much smaller than the stack), 'bytes': n}; empty for gstex.

@@ -87,7 +87,7 @@ def compare(
         source: a folder of maps, one image, or a Material.
         file: a .gstex file made from it; None compresses it.
         codecs: see `codecs.choose_codecs`.
-        rates: bits a texel at which to compress as well, for a curve. Without `file`, the middle one is compared;
+        rates: bits per texel at which to compress as well, for a curve. Without `file`, the middle one is compared;
             None then takes half, once and twice the rate of `gstex compress`.
         effort: of these fits, see `gstex.compress`.
         exhaustive: astcenc's slowest setting instead of 'thorough'.
@@ -154,7 +154,7 @@ def gpu_section(texture: Texture) -> bytes:
 
 def _fit(material: Material, rate: float, effort: str, progress: Callable[[Step], None]) -> Texture:
     def report(now: gstex.Progress) -> None:
-        progress(Step(f"fit at {rate:.3g} bits a texel", now.step, now.steps, now.psnr))
+        progress(Step(f"fit at {rate:.3g} bits per texel", now.step, now.steps, now.psnr))
 
     return gstex.compress(material, bpp=rate, effort=effort, progress=report)
 

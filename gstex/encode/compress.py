@@ -35,7 +35,7 @@ from gstex.texture import Texture
 from gstex.version import __version__
 
 # What a squared error counts in the fit, by map; 1 for others. The normals decide how a lit surface looks: on two crops
-# at 1.4 bits a texel a weight of 2 costs 0.0 and 0.15 dB over all maps and gives 0.6 dB of the lit picture; one of 3
+# at 1.4 bits per texel a weight of 2 costs 0.0 and 0.15 dB over all maps and gives 0.6 dB of the lit picture; one of 3
 # cost a third crop 0.9 dB.
 ROLE_WEIGHTS = {"normal": 2.0}
 MAX_BPP = 64.0
@@ -176,7 +176,7 @@ def compress(
                 least = error.words + header_words(len(material.channels), len(levels)) + 1
                 needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
                 raise BudgetError(
-                    f"{bpp:g} bits a texel do not hold a single Gaussian with its tables; "
+                    f"{bpp:g} bits per texel do not hold a single Gaussian with its tables; "
                     f"give --bpp {needed:.4g} or more, or --gaussians"
                 ) from None
     if isinstance(fitted[0], np.ndarray):
@@ -207,9 +207,7 @@ def compress(
         progress(Progress("measure", settings.steps, settings.steps, None))
     values = matters.values if matters else None
     texture = Texture(words, metadata)
-    metadata["report"] = measure(
-        texture, material, levels, values, side=DRAFT_SIDE if draft else SIDE
-    )
+    metadata["report"] = measure(texture, material, levels, values, side=DRAFT_SIDE if draft else SIDE)
     if alpha_test is not None and opacity_index(material) is not None:
         metadata["report"]["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
@@ -274,8 +272,7 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
     """The map to use for the stack that a task fits."""
     target = task.target
     if isinstance(source, str) and source == AUTO:
-        weight = np.ones(target.channels) if task.weight is None else task.weight
-        return Importance(AUTO, estimate_saliency(target.image, target.weighted(weight), repeat=task.repeat))
+        return Importance(AUTO, estimate_saliency(target.image, target.weighted(task.weights), repeat=task.repeat))
     return load_importance(source, *target.image.shape[:2], repeat=task.repeat)
 
 

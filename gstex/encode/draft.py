@@ -131,7 +131,6 @@ class DraftSchedule(_Shaping):
         trainer.set_grid(found.count)
         trainer.set_gaussians(geometry, found.engine.host(found.parameters.features))
 
-
     def freeze(self) -> Coding:
         """Fix levels, cells and codings, with the codebooks that were chosen at half size."""
         self.trainer.place()

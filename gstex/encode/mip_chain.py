@@ -22,14 +22,14 @@ from gstex.encode.uniform_grid import fit_uniform_grid
 from gstex.format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from gstex.native.maths import whole_power
 
-# Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits a texel: 1.33.
+# Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
 # Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
 # below mip 0; if that does not do for all, where they take this share of it.
 RAW_SHARE = 0.5
 # Of mip 0, what the texels of a mip may take where they have to hold the coverage of a cut-out.
 TEXELS_SHARE = 0.3
-# Bits a texel of a mip by those of the mip above it, before tables.
+# Bits per texel of a mip by those of the mip above it, before tables.
 GROWTH = 1.23
 # Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
 LEAST_RECORDS = 8

@@ -95,6 +95,11 @@ class Task:
     maps: np.ndarray | None = None
     shared: tuple[Target, ...] = ()
 
+    @property
+    def weights(self) -> np.ndarray:
+        """`weight`, or 1 for every channel."""
+        return np.ones(self.target.channels, np.float32) if self.weight is None else self.weight
+
 
 @dataclass(frozen=True)
 class Result:

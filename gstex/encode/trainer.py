@@ -53,11 +53,11 @@ class Trainer:
         self.mse = 0.0004  # a guess, until the first step
         self.jitter = settings.jitter
         self._losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
-        self._given = np.ones(task.target.channels, np.float32) if task.weight is None else task.weight
+        self.weight = task.weights
+        self.importance_sum = weighted_sum(task.target, self.weight)
         self.channel_factors = np.ones(task.target.channels)
         self.background = task.target.image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         self.engine = make_engine(task, settings, self.background)
-        self._set_weight(self._given)
 
     @property
     def count(self) -> int:
@@ -102,12 +102,9 @@ class Trainer:
         """
         self.channel_factors = factors
         self.follow(wait=True)
-        self._set_weight(factors.astype(np.float32) * self._given)
-
-    def _set_weight(self, weight: np.ndarray) -> None:
-        self.weight = weight
-        self.importance_sum = weighted_sum(self.task.target, weight)
-        self.engine.weigh(weight)
+        self.weight = factors.astype(np.float32) * self.task.weights
+        self.importance_sum = weighted_sum(self.task.target, self.weight)
+        self.engine.weigh(self.weight)
 
     # -- steps
 
@@ -163,7 +160,7 @@ class Trainer:
         """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
         given, float64 [C]."""
         image = self.engine.render(geometry, features, self.background)
-        return squared_errors(image, self.task.target) * self._given
+        return squared_errors(image, self.task.target) * self.task.weights
 
     def error(self, geometry: Any, features: Any) -> float:
         """The sum of `errors`."""
@@ -171,7 +168,7 @@ class Trainer:
 
     def per_texel(self, errors: np.ndarray) -> np.ndarray:
         """Mean squared errors by channel of the sums of `errors`."""
-        return errors / np.maximum(self.task.target.sums * self._given, 1e-9)
+        return errors / np.maximum(self.task.target.sums * self.task.weights, 1e-9)
 
     def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
         """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
@@ -185,9 +182,12 @@ class Trainer:
     def solve_features(self, rounds: int, *, centres_only: bool = False) -> None:
         """Move the features to where the error is least, by so many rounds of conjugate gradients.
 
+        With the lists of what is stored: decoders see what steps leave out.
+
         centres_only: the error at the texel centres, in place of that at all points.
         """
         p = self.parameters
+        self.list_tiles(p.geometry, margin=MARGIN)
         samples = self.engine.collect(self.jitter, self.mse, centres_only=centres_only)
         blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
         self.engine.solve_features(samples.only(blend.share > LEAST_SHARE), blend, p.features, rounds)

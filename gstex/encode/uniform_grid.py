@@ -80,7 +80,6 @@ class UniformGrid:
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
         trainer.set_gaussians(geometry, self.task.target.image[texel[:, 1], texel[:, 0]].astype(np.float32))
-        trainer.list_tiles(trainer.parameters.geometry)
 
     def try_out(self) -> None:
         """Solve the features as far as it takes to see what the grid can do, at the texel centres."""

@@ -62,7 +62,7 @@ def read_normals(unit: np.ndarray) -> NormalReading:
     apart = np.abs(z - blue)
     near = maths.quantile(apart, 0.95)
     if near <= _NEAR or (float(np.sqrt((apart**2).mean())) <= _NOT_FAR and _follows(red, green, z, blue)):
-        note = f"Z rebuilt, 95 % within {near:.2f} of the file's" if near > _CLOSE else ""
+        note = f"95 % of it within {near:.2f} of the file's Z" if near > _CLOSE else ""
         return NormalReading(0, 1, True, False, note)
     if np.mean(blue < 0.45) > _BELOW and _unit_length(texels[:, :3]):
         return NormalReading(None, None, False, False, "vectors that point all ways (object or world space)")

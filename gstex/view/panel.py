@@ -90,7 +90,7 @@ def _draw_file(viewer: Viewer) -> None:
     texels = info["width"] * info["height"]
     bpp = document.texture.report.get("bpp")
     rate = bpp if isinstance(bpp, int | float) else 8 * info["gpu_bytes"] / texels
-    imgui.text_disabled(f"{info['width']}x{info['height']}, {info['channels']} channels, {rate:.2f} bits a texel")
+    imgui.text_disabled(f"{info['width']}x{info['height']}, {info['channels']} channels, {rate:.2f} bits per texel")
     psnr = document.texture.report.get("psnr")
     if isinstance(psnr, int | float):
         imgui.text_disabled(f"{psnr:.2f} dB, {info['mips'][0]['gaussians']} Gaussians")
@@ -155,7 +155,7 @@ def _draw_compare(viewer: Viewer) -> None:
         state.other = OTHERS[number]
     if (stack := session.stacks.get(state.other)) is not None and stack.bpp is not None:
         quality = "exact" if stack.psnr is None else f"{stack.psnr:.2f} dB"
-        imgui.text_disabled(f"{stack.bpp:.2f} bits a texel, {quality}")
+        imgui.text_disabled(f"{stack.bpp:.2f} bits per texel, {quality}")
     if state.other in session.failed and imgui.button("Try again"):
         session.retry()
 

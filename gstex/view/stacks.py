@@ -31,7 +31,7 @@ class Stack:
     """One stack with its mips.
 
     levels: uint16 [layers, h, w, 4] each, value = code / 65535; channel c is component c % 4 of layer c // 4.
-    bpp: bits a texel of mip 0, None for the reference. psnr: dB against the reference, None if exact or unknown.
+    bpp: bits per texel of mip 0, None for the reference. psnr: dB against the reference, None if exact or unknown.
     """
 
     label: str

@@ -39,7 +39,7 @@ class CpuEngine:
         self.settings, self.background = settings, background
         self._task = task
         self._views: list[CpuView] = []  # before set_pyramid
-        self.weigh(np.ones(task.target.channels, np.float32) if task.weight is None else task.weight)
+        self.weigh(task.weights)
         self._done: list[tuple[int, float, bool]] = []
         self._geometry_rate, self._feature_rate = rates(settings, task.target.channels)
 

@@ -49,7 +49,7 @@ class GpuEngine:
         self._background = self.array(background)
         self._task = task
         self._views: list[GpuView | GpuSharedView] = []  # before set_pyramid
-        self.weigh(np.ones(task.target.channels, np.float32) if task.weight is None else task.weight)
+        self.weigh(task.weights)
         self._rates = [self.array(rate) for rate in rates(settings, task.target.channels)]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
         self._perceptual: Perceptual | None = None
