@@ -36,6 +36,7 @@ def test_both_sides_are_measured(jobs: Path) -> None:
     assert [row["case"] for row in rows] == ["a fit", "a decode"]
     for row in rows:
         assert float(row["megabytes"]) > 20 and float(row["megabytes_before"]) > 20
+        assert 0 <= float(row["serial"]) < float(row["time"]) + 1 and float(row["bar_off"]) >= 0
         assert row["psnr"] == row["psnr_before"] != "" and row["runs"] == "1"
     about = json.loads((jobs / "times.json").read_text())
     assert about["before"] in about["gstex"] and "against" not in about["command"]

@@ -26,7 +26,7 @@ from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.problem import Target, Task
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import Settings, make_settings
-from gstex.encode.uniform_grid import fit_uniform_grid
+from gstex.encode.uniform_grid import UniformGrid
 from gstex.errors import DeviceError
 from gstex.material import Material
 
@@ -261,12 +261,9 @@ def test_a_regular_grid_is_found_as_on_the_cpu() -> None:
     task = task_of(np.kron(image, np.ones((2, 2, 1)))[:40, :40], budget_words=110, count=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gstex.encode.uniform_grid.CHOICES", ((4,), (4, 4)))
-        results = [
-            fit_uniform_grid(task, settings_of(), np.inf, rng=np.random.default_rng(0), progress=lambda *state: None,
-                        make_engine=make_engine)
-            for make_engine in (CpuEngine, engine_of(HOST))
-        ]  # fmt: skip
-    expected, found = results
+        grids = [UniformGrid(task, settings_of(), np.random.default_rng(0), e) for e in (CpuEngine, engine_of(HOST))]
+        assert all(grid.promises(np.inf) for grid in grids)
+        expected, found = (grid.fit() for grid in grids)
     assert found.coding.levels[0].regular and found.coding.palette_bits == expected.coding.palette_bits
     np.testing.assert_array_equal(found.placement, expected.placement)
     assert found.words == expected.words <= task.budget_words

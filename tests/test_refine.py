@@ -217,8 +217,9 @@ def test_the_last_steps_train_for_what_is_stored(monkeypatch):
     for settle in (0, 5):
         settings = {"settle": settle, "polish": 0}
         monkeypatch.setattr(gstex.encode.compress, "make_settings", lambda *o, s=settings: replace(made(*o), **s))
-        found[settle] = gstex.compress(material, bpp=8, effort="fast", mips=False).report
-    assert found[5]["psnr"] > found[0]["psnr"] + 0.3  # 0.7 measured
+        fits = [gstex.compress(material, bpp=8, effort="fast", mips=False, seed=seed) for seed in range(5)]
+        found[settle] = np.mean([fit.report["psnr"] for fit in fits])  # a seed moves it by 1 dB
+    assert found[5] > found[0] + 0.25  # 0.5 measured
 
 
 @pytest.mark.parametrize("height, width", [(1, 40), (3, 3), (17, 9)])

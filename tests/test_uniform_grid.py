@@ -1,5 +1,6 @@
 """A fit without geometry: when it is taken, what it costs, and what its file holds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,10 @@ import gstex.encode.uniform_grid
 from gstex import metrics
 from gstex.encode.codebooks import MOST_TABLES
 from gstex.encode.mip_chain import SHARED
-from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Target, Task
-from gstex.encode.schedule import stored_features
+from gstex.encode.schedule import fit_mip, stored_features
 from gstex.encode.settings import make_settings
-from gstex.encode.uniform_grid import CHOICES, TRIAL_ROUNDS, UniformGrid, fit_uniform_grid
+from gstex.encode.uniform_grid import CHOICES, ROUNDS_OF_FIT, TRIAL_ROUNDS, UniformGrid
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -41,7 +41,7 @@ def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
 
 
 def grid_of(task: Task) -> UniformGrid:
-    return UniformGrid(task, SETTINGS, np.random.default_rng(0), lambda *state: None, CpuEngine)
+    return UniformGrid(task, SETTINGS, np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def test_cloth_is_a_regular_grid(fitted):
 
 
 def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch):
-    monkeypatch.setattr("gstex.encode.mip_chain.fit_uniform_grid", lambda *a, **k: None)
+    monkeypatch.setattr(UniformGrid, "promises", lambda grid, error: False)
     free = gstex.compress(fitted.material, bpp=BPP, effort="fast").report
     report = fitted.texture.report
     assert free["bpp"] <= BPP >= report["bpp"] and report["psnr"] > free["psnr"] + 3  # 5.3 measured
@@ -111,24 +111,55 @@ def test_a_count_that_is_asked_for_is_kept(fitted):
     assert gstex.compress(fitted.material, gaussians=400, effort="fast", mips=False).report["gaussians"] == 400
 
 
-def test_another_fit_that_is_better_stays(monkeypatch):
-    """At once where the grid cannot follow; a grid that can is judged when it is done."""
-    budget, finished = int(BPP * SIZE**2 / 32), []
-    finish = UniformGrid.finish
-    monkeypatch.setattr(UniformGrid, "finish", lambda fit: finished.append(fit) or finish(fit))
+def test_a_grid_is_given_up_at_once_where_it_cannot_follow():
+    image, budget = patches(SIZE, 3, 5), int(BPP * SIZE**2 / 32)
+    grid = grid_of(task_of(image, budget))
+    assert grid.promises(np.inf)
+    calls: list[None] = []
+    result = grid.fit(lambda: calls.append(None))
+    assert 0 < len(calls) <= ROUNDS_OF_FIT
+    assert not grid_of(task_of(image, budget)).promises(0.2 * result.error)
 
-    def fit(image: np.ndarray, best: float) -> Result | None:
-        finished.clear()
-        return fit_uniform_grid(task_of(image, budget), SETTINGS, best, rng=np.random.default_rng(0),
-                           progress=lambda *state: None)  # fmt: skip
 
-    image = patches(SIZE, 3, 5)
-    found = fit(image, np.inf)
-    assert found is not None
-    assert fit(image, 0.2 * found.error) is None and not finished
-    assert fit(image, found.error) is None and finished
-    again = fit(image, found.error * 1.01)
-    assert again is not None and again.error == found.error
+@dataclass
+class Promise:
+    """A grid that promises everything, and has this error when it is done."""
+
+    result: Result
+
+    def promises(self, error: float) -> bool:
+        return True
+
+    def fit(self, told: Callable[[], None]) -> Result:
+        told()
+        return self.result
+
+
+def test_the_better_one_stays(monkeypatch):
+    """A grid that keeps its promise ends the fit; one that does not is judged when the free fit is done."""
+    told: list[tuple[str, float]] = []
+
+    def run() -> Result:
+        told.clear()
+        task = task_of(patches(64, 3, 5), 600)
+        return fit_mip(task, SETTINGS, seed=0, progress=lambda stage, part, mse: told.append((stage, part)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UniformGrid, "promises", lambda grid, error: False)
+        free = run()
+    for factor, ends in [(0.01, True), (100.0, False)]:
+        grid = Promise(replace(free, error=factor * free.error))
+        with monkeypatch.context() as patch:
+            patch.setattr("gstex.encode.schedule.UniformGrid", lambda *arguments, grid=grid: grid)
+            assert (run() is grid.result) == ends
+        stages, parts = ({stage for stage, _ in told}, [part for _, part in told])
+        assert "grid" in stages and ("refine" in stages) == (not ends)
+        assert parts == sorted(parts) and parts[-1] <= 1
+    for factor, taken in [(0.99, True), (1.01, False)]:
+        late = replace(free, error=factor * free.error)
+        with monkeypatch.context() as patch:
+            patch.setattr("gstex.encode.schedule.Schedule.try_grid", lambda schedule, late=late: (late, False))
+            assert (run() is late) == taken
 
 
 def test_a_smooth_map_is_not_left_behind(monkeypatch):
@@ -160,7 +191,7 @@ def test_a_smooth_map_is_not_left_behind(monkeypatch):
 def test_a_budget_without_room_for_tables_has_no_grid():
     task = task_of(cloth(32, 32, 3), 60)
     assert all(grid_of(task).room(bits) == 0 for bits in CHOICES)
-    assert fit_uniform_grid(task, SETTINGS, np.inf, rng=np.random.default_rng(0), progress=lambda *state: None) is None
+    assert not grid_of(task).promises(np.inf)
 
 
 @pytest.mark.parametrize("width, height, repeat", [(96, 96, True), (300, 40, True), (7, 900, False), (2000, 1, True)])
@@ -179,16 +210,3 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
     fit.solve(1)
     np.testing.assert_array_equal(fit.trainer.parameters.geometry, geometry)
-
-
-def test_progress_never_falls_back() -> None:
-    """The grid is tried when the steps of the fit are done, whatever its own number of steps."""
-    height, width = 32, 40
-    rows, columns = np.mgrid[0:height, 0:width]
-    image = np.stack([0.5 + 0.4 * np.sin(columns), 0.5 + 0.4 * np.cos(rows)], axis=2).astype(np.float32)
-    task = Task(Target.of(image, np.ones_like(image)), [(0.0, 1.0)] * 2, [()] * 2, False, 2, 600)
-    settings = make_settings("normal", "direct", "l2")
-    steps: list[int] = []
-    fit_uniform_grid(task, settings, np.inf, rng=np.random.default_rng(0),
-                progress=lambda stage, step, mse: steps.append(step))  # fmt: skip
-    assert steps and set(steps) == {settings.steps}

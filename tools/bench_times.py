@@ -24,14 +24,14 @@ __all__ = ["times"]
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = Path(__file__).with_name("times_worker.py")
 COLUMNS = ("case", "time_before", "time", "times_as_fast", "megabytes_before", "megabytes", "psnr_before", "psnr",
-           "runs")  # fmt: skip
+           "serial", "bar_off", "runs")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Job:
-    """source: a folder of maps below the checkout or, with `data`, below the folder of materials. bpp, effort: of the
-    fit, which is measured itself unless `decode` asks how long its result takes to decode. usual: whether it is
-    measured where nobody names a case."""
+    """source: a folder of maps below the checkout or, with `data`, below the folder of materials. size: of the middle
+    that is fitted, or of repetitions; None for all of it. bpp, effort: of the fit, which is measured itself unless
+    `decode` asks how long its result takes to decode. usual: whether it is measured where nobody names a case."""
 
     name: str
     source: str
@@ -40,14 +40,19 @@ class Job:
     data: bool = True
     decode: bool = False
     usual: bool = True
+    size: int | None = None
 
 
 JOBS = (
     Job("fit 256x256 fast", "samples/weathered_bricks", 2.0, "fast", data=False),
-    Job("fit 256x256 normal", "samples/weathered_bricks", 2.0, "normal", data=False, usual=False),
+    Job("fit 512x512 normal", "clay_roof_tiles", 1.0, "normal", size=512),
     Job("fit 1024x1024 fast", "fabric_pattern_07", 1.0, "fast"),
+    Job("fit 1024x1024 fast, roof", "clay_roof_tiles", 1.0, "fast", usual=False),
+    Job("fit 1024x1024 draft, roof", "clay_roof_tiles", 1.0, "draft", usual=False),
     Job("fit 1024x1024 normal", "fabric_pattern_07", 1.0, "normal", usual=False),
+    Job("fit 1024x1024 normal, roof", "clay_roof_tiles", 1.0, "normal", usual=False),
     Job("fit 2048x2048 fast", "trim_misc_1", 0.5, "fast", usual=False),
+    Job("fit 4096x4096 fast", "trim_misc_1", 0.5, "fast", usual=False, size=4096),
     Job("decode 2048x2048", "trim_misc_1", 0.25, "fast", decode=True),
 )
 
@@ -85,7 +90,8 @@ def _measure(
     job: Job, against: Path, runs: int, threads: int | None, data: Path, folder: Path
 ) -> dict[str, Any]:  # fmt: skip
     source = (data if job.data else ROOT) / job.source
-    order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads}
+    order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads,
+             "size": job.size}
     if job.decode:
         order["file"] = str(folder / "decoded.gstex")
         _run(Path(sys.executable), {**order, "write": True})
@@ -98,6 +104,8 @@ def _measure(
     for side, ending in (("before", "_before"), ("now", "")):
         for column, name in (("time", "seconds"), ("megabytes", "megabytes"), ("psnr", "psnr")):
             row[column + ending] = statistics.median(one[name] for one in found[side])
+    for name in ("serial", "bar_off"):
+        row[name] = statistics.median(one[name] for one in found["now"])
     return row | {"times_as_fast": row["time_before"] / row["time"]}
 
 

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from gstex.encode import compress as compression
-from gstex.encode import mip_chain, schedule
+from gstex.encode import schedule
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.rate_control import RateControl
 from gstex.encode.trainer import Trainer
@@ -31,7 +31,7 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
     (schedule.Schedule, "fine_tune", "fine-tuning"),
     (schedule.Schedule, "refine", "refinement"),
     (Trainer, "list_tiles", "lists"),
-    (mip_chain, "fit_uniform_grid", "uniform grid"),
+    (schedule.Schedule, "try_grid", "uniform grid"),
     (compression, "fit_chain", "other"),
     (compression, "measure", "measuring"),
 )

@@ -33,6 +33,8 @@ TRIED, TRIED_ENTRY = 4096, 16
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
 # Codebooks that are trained, from different beginnings; the best are taken.
 TRIES = 3
+# Most Gaussians for each entry that codebooks are trained on.
+PER_ENTRY = 64
 
 
 def choose_bits(
@@ -98,6 +100,10 @@ def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry
     engine, features = trainer.engine, trainer.parameters.features
     scale = np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
     scaled = features * engine.array(scale)
+    most = PER_ENTRY * 2 ** max(coding.palette_bits)
+    if trainer.count > most:
+        some = np.sort(trainer.rng.choice(trainer.count, most, replace=False))
+        scaled, share = scaled[engine.array(some)], share[some]
     found: list[tuple[float, Coding]] = []
     for _ in range(tries):
         books = engine.train(scaled, share, coding.palette_bits, trainer.rng)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.encode import work
 from gstex.encode.engine import MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Target, Task
@@ -21,7 +22,7 @@ from gstex.encode.quadtree import halved, quadtree_gaussians
 from gstex.encode.quantisation import Coding
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import Settings
-from gstex.encode.trainer import Progress
+from gstex.encode.work import Progress
 from gstex.native.maths import log
 
 __all__ = ["FINE_STEPS", "DraftSchedule"]
@@ -32,6 +33,8 @@ FINE_STEPS, FINE_RATES = 14, 0.3
 LEAST_SIDE = 64
 # Rounds of conjugate gradients before the first step and after the last.
 FIRST_ROUNDS, LAST_ROUNDS = 3, 6
+# Of the time of a fit, the part that is spent at half size, and what solving the features takes at full size, in steps.
+SHAPING, LAST = 0.5, 20.0
 # The squared error at full size by that at half size.
 GROWN = 1.3
 # Codebooks that are tried, and what the error of k-means counts in the choice: nothing is improved afterwards, and more
@@ -71,14 +74,18 @@ class DraftSchedule(_Shaping):
         make_engine: MakeEngine = CpuEngine,
     ):  # fmt: skip
         first = 0 if task.above else max(0, settings.steps - FINE_STEPS)
-        self._shaping = replace(settings, steps=first), progress
+        share = 0.0 if task.above else SHAPING
+        self._shaping = replace(settings, steps=first), lambda stage, part, mse: progress(stage, share * part, mse)
         rates = {} if task.above else {
             name: FINE_RATES * getattr(settings, name)
             for name in ("position_rate", "rotation_rate", "scale_rate", "amplitude_rate", "feature_rate")
         }  # fmt: skip
         settings = replace(settings, steps=settings.steps - first, relocations=0, **rates)
         task = replace(task, shared=())  # mips are drawn with what there is
-        super().__init__(task, settings, rng, lambda stage, step, mse: progress(stage, first + step, mse), make_engine)
+        super().__init__(
+            task, settings, rng, lambda stage, part, mse: progress(stage, share + (1 - share) * part, mse), make_engine
+        )  # fmt: skip
+        self.trainer.work.total = self.settings.steps + work.CODEBOOKS + LAST
 
     def run(self) -> Result:
         """All stages.
@@ -91,6 +98,7 @@ class DraftSchedule(_Shaping):
         self.optimise(self.settings.steps)
         coding = self.freeze()
         trainer.solve_features(LAST_ROUNDS)
+        trainer.advance("quantise", LAST)
         quantiser = engine.quantiser(coding, trainer.placement)
         geometry = engine.codes(quantiser, trainer.parameters.geometry)
         coding = self.make_codebooks(quantiser, geometry)

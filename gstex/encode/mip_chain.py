@@ -6,7 +6,7 @@ chain costs at most CHAIN_COST times mip 0. Where the user gives mips, which nee
 below are not shared, for up to CHAIN_COST_OWN.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import Schedule, fit_mip
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import SHARED_MIPS
-from gstex.encode.uniform_grid import fit_uniform_grid
+from gstex.encode.work import Progress
 from gstex.format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
 from gstex.native.maths import whole_power
 
@@ -57,7 +57,7 @@ def fit_chain(
     first: Result | None = None,
     texels_share: float = 0.0,
     seed: int,
-    progress: Callable[[str, float, float], None],
+    progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
 ) -> list[Mip]:
@@ -68,7 +68,7 @@ def fit_chain(
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
-        progress: called as progress(stage, part, mse) with the part of the whole work that is done, 0..1.
+        progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
 
     Returns:
@@ -82,9 +82,9 @@ def fit_chain(
     work[1 : 1 + sharing] = [0] * len(work[1 : 1 + sharing])
     done = 0
 
-    def report(index: int) -> Callable[[str, int, float], None]:
-        return lambda stage, step, mse: progress(
-            f"mip {index}" if index else stage, (done + work[index] * step / settings.steps) / sum(work), mse
+    def report(index: int) -> Progress:
+        return lambda stage, part, mse: progress(
+            f"mip {index}" if index else stage, (done + work[index] * part) / sum(work), mse
         )
 
     shared = tuple(task.target for task in tasks[1 : 1 + sharing])
@@ -92,10 +92,6 @@ def fit_chain(
     on: Any = {"make_engine": make_engine, "schedule": schedule}
     if first is None:
         first = fit_mip(task, settings, seed=seed, progress=report(0), **on)
-        if settings.grid and not task.count:
-            rng = np.random.default_rng(seed)
-            other = fit_uniform_grid(task, settings, first.error, rng=rng, progress=report(0), make_engine=make_engine)
-            first = other or first
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))

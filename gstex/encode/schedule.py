@@ -2,6 +2,7 @@
 
     start              where the gradient is, or from the Gaussians of the mip above
     optimise           Adam; now and then the least useful Gaussians move to where the error is
+    try_grid           where a regular grid without geometry comes nearer, it is the result
     freeze             levels, cells, widths and ranges are chosen, and the count is cut to the budget
     quantise           training on the values that the codes stand for
     make_codebooks     tables of feature values are trained
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.encode import work
 from gstex.encode.codebooks import TRIES, best_codebooks
 from gstex.encode.engine import MakeEngine
 from gstex.encode.initialise import start_gaussians
@@ -30,7 +32,9 @@ from gstex.encode.quantisation import Coding
 from gstex.encode.rate_control import SLOPE, SLOPE_LEAST, SLOPE_MOST, RateControl, widest_record
 from gstex.encode.relocation import cover_holes, relocate
 from gstex.encode.settings import Settings
-from gstex.encode.trainer import Progress, Trainer
+from gstex.encode.trainer import Trainer
+from gstex.encode.uniform_grid import ROUNDS_OF_FIT, UniformGrid
+from gstex.encode.work import Progress
 from gstex.native.maths import exp, log
 
 __all__ = ["Schedule", "fit_mip", "stored_features"]
@@ -61,6 +65,21 @@ class Schedule:
         self.trainer = Trainer(task, settings, rng, progress, make_engine)
         self.rate = RateControl(self.trainer)
         self.maps = MapBalance(self.trainer)
+        when = self.relocations()
+        self.trainer.work.total = work.work_of(
+            settings, below=task.above is not None, choices=1 + len(when[1::CHOOSE_EVERY]),
+            first_steps=list(when)[1] if len(when) > 1 else 0, grid=self.tries_grid,
+        )  # fmt: skip
+
+    @property
+    def tries_grid(self) -> bool:
+        """Whether a regular grid is tried."""
+        return self.settings.grid and not self.task.count and not self.task.above
+
+    def relocations(self) -> list[int]:
+        """The steps before which Gaussians are relocated."""
+        s = self.settings
+        return np.linspace(0.06 * s.steps, s.relocate_until * s.steps, s.relocations).astype(int).tolist()
 
     def run(self) -> Result:
         """All stages.
@@ -71,6 +90,9 @@ class Schedule:
         trainer = self.trainer
         self.start()
         self.optimise(round(self.settings.steps * self.settings.freeze_at))
+        grid, enough = self.try_grid()
+        if grid and enough:
+            return grid
         coding = self.freeze()
         engine = trainer.engine
         quantiser = engine.quantiser(coding, trainer.placement)
@@ -82,6 +104,8 @@ class Schedule:
         self.refine(quantiser, geometry, stored)
         trainer.follow(wait=True)
         error = trainer.error(quantiser.decode(geometry), stored.values())
+        if grid and grid.error < error:
+            return grid
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
 
     def start(self) -> None:
@@ -126,10 +150,10 @@ class Schedule:
     def optimise(self, until: int) -> None:
         """Train until this many steps are made, with relocations on the way."""
         s, trainer = self.settings, self.trainer
-        when = np.linspace(0.06 * s.steps, s.relocate_until * s.steps, s.relocations).astype(int)
+        when = self.relocations()
         # Falling to a quarter, by the same factor each time.
         shares = exp(log(0.25) * np.linspace(0, 1, len(when))) * s.relocate_share
-        relocations = dict(zip(when.tolist(), shares, strict=True))
+        relocations = dict(zip(when, shares, strict=True))
         while trainer.step_count < until:
             if trainer.step_count in relocations:
                 number = list(relocations).index(trainer.step_count)
@@ -139,10 +163,11 @@ class Schedule:
                 if number % CHOOSE_EVERY == 1:
                     self.maps.balance()
                     self.rate.choose_codebooks()
+                    trainer.advance("fit", work.CHOICE)
             if trainer.step_count % s.replace_every == 0:
                 trainer.place()
             trainer.step(trainer.parameters.geometry, trainer.parameters.features)
-            trainer.progress("fit", trainer.step_count, trainer.mse)
+            trainer.advance("fit")
 
     def measure_slope(self) -> float:
         """How the error falls with more Gaussians: from 5 dB for twice as many on smooth maps to 0.2 dB on noise.
@@ -152,7 +177,7 @@ class Schedule:
         """
         trainer = self.trainer
         half = Schedule(replace(self.task, count=max(1, trainer.count // 2)), self.settings, trainer.rng.spawn(1)[0],
-                        lambda *state: None, trainer.make_engine)  # fmt: skip
+                        lambda *state: trainer.advance("fit", work.SLOPE), trainer.make_engine)  # fmt: skip
         half.start()
         half.optimise(trainer.step_count)
         errors, counts = np.zeros(2), np.zeros(2)
@@ -165,10 +190,31 @@ class Schedule:
         slope = log(errors[0] / errors[1]) / log(counts[1] / counts[0])
         return float(np.clip(slope, SLOPE_LEAST, SLOPE_MOST))
 
+    def try_grid(self) -> tuple[Result | None, bool]:
+        """A regular grid (uniform_grid.py) for the same budget, if one promises less error than the present Gaussians
+        have, and whether it keeps the promise: what the stages that follow gain is about what rounding takes."""
+        trainer, p = self.trainer, self.trainer.parameters
+        if not self.tries_grid:
+            return None, False
+        trainer.place()
+        error = trainer.error(p.geometry, p.features)
+        grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
+        promising = grid.promises(error)
+        trainer.advance("grid", work.GRID_TRIAL)
+        if not promising:
+            return None, False
+        # Nearly always it keeps what it promises, and then nothing is left to do.
+        rest = trainer.work.total - trainer.work.done
+        trainer.work.total = trainer.work.done + work.GRID
+        result = grid.fit(lambda: trainer.advance("grid", work.GRID / ROUNDS_OF_FIT))
+        trainer.work.total = trainer.work.done + rest
+        return result, result.error < error
+
     def freeze(self) -> Coding:
         """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""
         self.trainer.place()
         self.rate.choose_codebooks()
+        self.trainer.advance("fit", work.CHOICE)
         return self.fill_budget()
 
     def fill_budget(self) -> Coding:
@@ -192,7 +238,9 @@ class Schedule:
             return coding
         trainer, decoded = self.trainer, quantiser.decode(geometry)
         _, share, _ = trainer.engine.removal_cost(decoded, trainer.parameters.features)
-        return best_codebooks(trainer, coding, share, decoded, tries=self.codebook_tries)
+        coding = best_codebooks(trainer, coding, share, decoded, tries=self.codebook_tries)
+        trainer.advance("quantise", work.CODEBOOKS)
+        return coding
 
     def fine_tune(self, quantiser: Any, geometry: Any, stored: Any) -> Any:
         """Train the geometry for the features that are stored, which follow it, in place, from time to time.
@@ -204,6 +252,7 @@ class Schedule:
         for n in range(1, rounds + 1):
             near, blend = trainer.points(partial(quantiser.decode, geometry), stored)
             trainer.engine.refine_features(near, blend(), stored, codebooks_too=not self.task.above)
+            trainer.advance("quantise", work.FEATURES)
             if n % PUSH_EVERY == 1:
                 self.maps.push(trainer.errors(quantiser.decode(geometry), stored.values()))
             until = first + (self.settings.steps - first) * n // rounds
@@ -221,12 +270,12 @@ class Schedule:
             return
         codebooks_too = not self.task.above
         for _ in range(s.polish):
-            trainer.progress("refine", trainer.step_count, trainer.mse)
+            near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
+            engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())
+            trainer.advance("refine", work.GEOMETRY)
             near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
             engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
-            engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())
-        near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
-        engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
+            trainer.advance("refine", work.FEATURES)
 
 
 def stored_features(mip: Result) -> StoredFeatures:

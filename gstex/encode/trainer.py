@@ -18,17 +18,15 @@ from gstex.encode.parameters import Parameters
 from gstex.encode.problem import Result, Task, weighted_sum
 from gstex.encode.quantisation import Coding
 from gstex.encode.settings import Settings
+from gstex.encode.work import Progress, Work
 from gstex.native.maths import log10, power
 
-__all__ = ["Progress", "Trainer"]
+__all__ = ["Trainer"]
 
 # Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
-
-# Called as progress(stage, step, mse).
-Progress = Callable[[str, int, float], None]
 
 
 class Trainer:
@@ -48,7 +46,8 @@ class Trainer:
         make_engine: MakeEngine = CpuEngine,
     ):  # fmt: skip
         self.task = task
-        self.settings, self.rng, self.progress, self.make_engine = settings, rng, progress, make_engine
+        self.settings, self.rng, self.make_engine = settings, rng, make_engine
+        self.work = Work(settings.steps, progress)
         self.step_count = 0
         self.mse = 0.0004  # a guess, until the first step
         self.jitter = settings.jitter
@@ -63,6 +62,10 @@ class Trainer:
     def count(self) -> int:
         """Gaussians."""
         return len(self.parameters.geometry)
+
+    def advance(self, stage: str, steps: float = 1.0) -> None:
+        """Tell that as much is done of a stage as takes the time of so many steps."""
+        self.work.advance(stage, steps, self.mse)
 
     # -- where Gaussians are seen
 
@@ -129,7 +132,7 @@ class Trainer:
             if self.step_count % self.settings.replace_every == 0:
                 self.list_tiles(geometry)
             self.step(geometry, features if fixed else rounded, fixed_features=fixed)
-            self.progress("quantise", self.step_count, self.mse)
+            self.advance("quantise")
 
     def follow(self, *, wait: bool = False) -> None:
         """Follow the errors of the steps that the engine tells of; with `wait`, of all."""

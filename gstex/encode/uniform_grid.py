@@ -5,6 +5,7 @@ times as many Gaussians without them come nearer. docs/format.md calls that a re
 after every fit of a mip 0, and soon given up where the grid alone cannot follow the picture.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from gstex.encode.problem import Result, Task
 from gstex.encode.quantisation import LN2, Coding
 from gstex.encode.rate_control import RateControl
 from gstex.encode.settings import Settings
-from gstex.encode.trainer import JITTER_LEAST, Progress, Trainer
+from gstex.encode.trainer import JITTER_LEAST, Trainer
 from gstex.format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from gstex.native.maths import log2, power
 
@@ -34,23 +35,43 @@ SLOPE = 1.2
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
 # Part of the error of k-means that is left when entries and choices have been improved against the picture.
 LEFT = 0.85
-# A grid that promises more than this many times the error that it has to beat is given up.
-MOST_PROMISED = 1.2
 # How often palettes are made again with other weights of the maps, and how much squared error all maps together may
 # lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
+# The solution, the first codebooks, and those that are made again.
+ROUNDS_OF_FIT = 2 + BALANCES
 
 
 class UniformGrid:
     """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved."""
 
     def __init__(
-        self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress, make_engine: MakeEngine
-    ):
+        self, task: Task, settings: Settings, rng: np.random.Generator, make_engine: MakeEngine = CpuEngine
+    ):  # fmt: skip
         self.task = task
         settings = replace(settings, jitter=min(settings.jitter, JITTER_LEAST))
-        self.trainer = Trainer(task, settings, rng, progress, make_engine)
+        self.trainer = Trainer(task, settings, rng, lambda *state: None, make_engine)
         self.maps = MapBalance(self.trainer)
+
+    def promises(self, error: float) -> bool:
+        """Whether a grid within the budget promises less squared error than this; `fit` is of that grid."""
+        bits = next((bits for bits in CHOICES if self.room(bits) >= 2 * 2 ** max(bits)), None)
+        if bits is None:
+            return False
+        self.start(bits)
+        self.try_out()
+        chosen, promised = self.better_bits()
+        if promised >= error:
+            return False
+        if chosen != bits:
+            self.start(chosen)
+        return True
+
+    def fit(self, told: Callable[[], None] = lambda: None) -> Result:
+        """The fit, perhaps with more error than it promised. told: called up to ROUNDS_OF_FIT times on the way."""
+        self.solve(ROUNDS if sum(self.codebook_bits) > 4 else ROUNDS_COARSE)
+        told()
+        return self.finish(told)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
@@ -90,8 +111,6 @@ class UniformGrid:
         shared mips count."""
         for _ in range(2):
             self.trainer.solve_features(rounds)
-            # The work that came before: a grid adds little to it.
-            self.trainer.progress("grid", self.trainer.settings.steps, self.trainer.mse)
 
     def better_bits(self) -> tuple[tuple[int, ...], float]:
         """The bits that promise the least error, from what the present grid reaches, and that error."""
@@ -110,13 +129,14 @@ class UniformGrid:
 
         return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
 
-    def finish(self) -> Result:
+    def finish(self, told: Callable[[], None] = lambda: None) -> Result:
         """Make the palettes and improve what is stored, until no map is left behind by more than need be.
 
         Few entries go to maps of much detail, and a smooth one is left with noise that it need not have. So palettes
         are made again with weights that follow what the last ones left of each map (encode/map_weights.py).
         """
         result, errors = self._store()
+        told()
         if not self.maps.wanted:
             return result
         trainer, weights = self.trainer, np.ones(len(self.trainer.background))
@@ -129,6 +149,7 @@ class UniformGrid:
             weights /= weights.mean()
             trainer.weigh_channels(weights)
             tried, left = self._store()
+            told()
             if tried.error > most:
                 break
             result, errors = tried, left
@@ -146,37 +167,8 @@ class UniformGrid:
         coding = best_codebooks(trainer, coding, share, p.geometry)
         stored = trainer.engine.store(coding, trainer.placement, p.features)
         near, blend = trainer.points(lambda: p.geometry, stored)
-        for _ in range(2):
-            trainer.engine.refine_features(near, blend(), stored, codebooks_too=True)
+        trainer.engine.refine_features(near, blend(), stored, codebooks_too=True)
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)
         errors = trainer.errors(p.geometry, stored.values())
         words = RateControl(trainer).words(coding)
         return trainer.result(coding, no_codes, stored, words, float(errors.sum())), errors
-
-
-def fit_uniform_grid(
-    task: Task, settings: Settings, best: float, *, rng: np.random.Generator, progress: Progress,
-    make_engine: MakeEngine = CpuEngine,
-) -> Result | None:  # fmt: skip
-    """Fit a regular grid to mip 0.
-
-    Args:
-        best: the squared error that another fit with the same budget has.
-
-    Returns:
-        A fit with less error, or None.
-    """
-    fit = UniformGrid(task, settings, rng, progress, make_engine)
-    bits = next((bits for bits in CHOICES if fit.room(bits) >= 2 * 2 ** max(bits)), None)
-    if bits is None or task.above:
-        return None
-    fit.start(bits)
-    fit.try_out()
-    chosen, promised = fit.better_bits()
-    if promised > MOST_PROMISED * best:
-        return None
-    if chosen != bits:
-        fit.start(chosen)
-    fit.solve(ROUNDS if sum(chosen) > 4 else ROUNDS_COARSE)
-    result = fit.finish()
-    return result if result.error < best else None

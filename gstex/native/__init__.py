@@ -13,7 +13,8 @@ from ..errors import UsageError
 from ..version import __version__
 
 __all__ = [
-    "cores", "instruction_set", "instruction_sets", "set_thread_count", "thread_count", "use_instruction_set",
+    "cores", "instruction_set", "instruction_sets", "loop_seconds", "set_thread_count", "thread_count",
+    "use_instruction_set",
 ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def _load_core() -> ModuleType:
 _core: Any = _load_core()
 instruction_set, instruction_sets = _core.instruction_set, _core.instruction_sets
 set_thread_count, thread_count = _core.set_thread_count, _core.thread_count
-use_instruction_set = _core.use_instruction_set
+use_instruction_set, loop_seconds = _core.use_instruction_set, _core.loop_seconds
 
 
 def cores() -> int:

@@ -188,6 +188,19 @@ GSTEX_INLINE F16 load_rows(const float *first, const float *second) {
     return r;
 }
 
+// The second row of a and the first of b, of 8 lanes each.
+GSTEX_INLINE F16 rows_between(F16 a, F16 b) {
+    F16 r;
+#if GSTEX_PARTS == 1
+    r.p0 = (VectorF)_mm512_shuffle_f32x4((__m512)a.p0, (__m512)b.p0, 0x4E);
+#elif GSTEX_PARTS == 2
+    r.p0 = a.p1, r.p1 = b.p0;
+#else
+    r.p0 = a.p2, r.p1 = a.p3, r.p2 = b.p0, r.p3 = b.p1;
+#endif
+    return r;
+}
+
 // Eight times a, eight times b.
 GSTEX_INLINE F16 splat_rows(float a, float b) {
     F16 r;

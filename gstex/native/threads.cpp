@@ -292,6 +292,7 @@ class Pool {
 std::mutex pool_mutex; // held by the thread whose loop the pool runs
 Pool *pool = nullptr;
 std::atomic<int> wanted_threads{1};
+std::atomic<int64_t> loop_nanoseconds{0};
 
 #if !defined(_WIN32)
 pid_t pool_process = 0;
@@ -318,14 +319,19 @@ int thread_count() { return wanted_threads; }
 
 void set_thread_count(int count) { wanted_threads = count < 1 ? 1 : count > 256 ? 256 : count; }
 
+double loop_seconds() { return 1e-9 * double(loop_nanoseconds.load()); }
+
 void run_parallel(int64_t count, int64_t grain, Body body, void *context) {
     if (count <= 0) return;
     Loop loop{count, grain < 1 ? 1 : grain, body, context, {0}, {false}, {}, nullptr};
     std::unique_lock<std::mutex> lock(pool_mutex, std::defer_lock);
+    const auto begin = Clock::now();
     if (thread_count() > 1 && count > loop.grain && lock.try_lock())
         ready_pool().run(loop);
     else
         Pool::run_here(loop);
+    if (count > loop.grain)
+        loop_nanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
     if (loop.error) std::rethrow_exception(loop.error);
 }
 

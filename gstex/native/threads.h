@@ -50,6 +50,10 @@ template <class F> static inline __attribute__((always_inline)) void parallel_fo
 int thread_count();
 void set_thread_count(int count);
 
+// What the loops of this process have taken so far that have more than one part, by the caller's clock: what more
+// threads make shorter. For measurements.
+double loop_seconds();
+
 // Ctrl-C. The hook is asked in the calling thread, some ten times a second; true ends the loop with Interrupted.
 class Interrupted {};
 void set_interrupt_hook(bool (*hook)());

@@ -23,6 +23,7 @@ void bind_runtime(nb::module_ &m) {
     });
     m.def("thread_count", &thread_count);
     m.def("set_thread_count", &set_thread_count);
+    m.def("loop_seconds", &loop_seconds);
     m.def("instruction_set", &instruction_set);
     m.def("use_instruction_set", &use_instruction_set);
     m.def("instruction_sets", [] {

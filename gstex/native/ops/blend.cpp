@@ -19,9 +19,8 @@ struct Origin {
 
 GSTEX_INLINE float within(float x, float most) { return gstex_min(gstex_max(x, 0.0f), most); }
 
-// The sums of an entry over the tile, to row[0 .. 5]: dL/dscore times 1, u, v, u^2, v^2, u v.
-//
-// They are made of sums with the coordinates of the points.
+// The sums of an entry over the tile, to row[0 .. 5]: dL/dscore times 1, x, y, x^2, y^2, x y, from the Gaussian's
+// centre.
 GSTEX_INLINE void finish_moments(const Gaussian &g, const Origin &origin, const Moments &sums, float *row) {
     const F16 column = lane_columns() - F16(origin.x);
     float a[4], b[4];
@@ -30,17 +29,13 @@ GSTEX_INLINE void finish_moments(const Gaussian &g, const Origin &origin, const 
     sum4(sums.row * column, sums.row_row, sums.row_row, sums.row_row, b);
     const float d = a[0], dx = a[1], dxx = a[2], dy = a[3], dxy = b[0], dyy = b[1];
     const float x = origin.x - g.x, y = origin.y - g.y;
-    const float u = g.ac * x + g.as * y, v = g.bc * y - g.bs * x;
-    const float du = g.ac * dx + g.as * dy, dv = g.bc * dy - g.bs * dx; // with u and v less those of the origin
-    const float duu = g.ac * g.ac * dxx + 2.0f * g.ac * g.as * dxy + g.as * g.as * dyy;
-    const float dvv = g.bs * g.bs * dxx - 2.0f * g.bs * g.bc * dxy + g.bc * g.bc * dyy;
-    const float duv = (g.ac * g.bc - g.as * g.bs) * dxy + g.as * g.bc * dyy - g.ac * g.bs * dxx;
+    const float x_d = x * d, y_d = y * d;
     row[0] = d;
-    row[1] = du + u * d;
-    row[2] = dv + v * d;
-    row[3] = duu + 2.0f * u * du + u * u * d;
-    row[4] = dvv + 2.0f * v * dv + v * v * d;
-    row[5] = duv + u * dv + v * du + u * v * d;
+    row[1] = dx + x_d;
+    row[2] = dy + y_d;
+    row[3] = dxx + x * (dx + dx + x_d);
+    row[4] = dyy + y * (dy + dy + y_d);
+    row[5] = dxy + x * dy + y * (dx + x_d);
 }
 
 // dL/dfeature of COUNT channels: the sums of weight times v_value.
@@ -58,7 +53,7 @@ template <int COUNT> GSTEX_INLINE void feature_sums(const float *weight, const f
     GSTEX_UNROLL for (int c = 0; c < COUNT; ++c) to[c] = four[c];
 }
 
-// Sums over the tile's points, for every entry, of dL/dscore times 1, u, v, u^2, v^2, u v, and of dL/dfeature.
+// Sums over the tile's points, for every entry, of dL/dscore times 1, x, y, x^2, y^2, x y, and of dL/dfeature.
 //
 // v_value: [C, 64], dL/dvalue by the sum of the weights. inner: [64], the sum over c of v_value value.
 GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t number, const float *weights,
@@ -95,6 +90,13 @@ GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t nu
     }
 }
 
+// Ask for the texels that the tiles after the next one are compared with: a line of memory holds those of two tiles.
+GSTEX_INLINE void prefetch(const Picture &target, const Filter &filter, int channels) {
+    const float *line = target.planes + filter.at + LANES;
+    for (int c = 0; c < channels; ++c, line += target.plane)
+        for (int y = 0; y < TILE + int(filter.between); ++y) __builtin_prefetch(line + y * target.stride);
+}
+
 void blend_step(const BlendStep &a) {
     const Scene &scene = a.scene;
     const int channels = scene.channels;
@@ -104,6 +106,7 @@ void blend_step(const BlendStep &a) {
             const Tile tile = tile_of(scene, number);
             float *weights = scratch.take<float>((tile.last - tile.first) * POINTS);
             float *out = scratch.take<float>(channels * POINTS); // then dL/dvalue
+            float *wanted = scratch.take<float>(channels * POINTS);
             F16 total[PAIRS], inverse[PAIRS];
             weigh_all(scene.view, scene.lists, tile, weights, total);
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) inverse[pair] = F16(1.0f) / total[pair];
@@ -111,7 +114,9 @@ void blend_step(const BlendStep &a) {
 
             const int column = tile_column(number, scene.across), row = tile_row(number, scene.across);
             const Filter filter = filter_of(a.target, column, row, scene.jitter);
+            if (column % LANES == 0) prefetch(a.target, filter, channels);
             const bool whole = column + TILE <= scene.width && row + TILE <= scene.height;
+            for (int c = 0; c < channels; ++c) sample_tile(a.target, filter, c, wanted + c * POINTS);
             F16 error[PAIRS], inner[PAIRS];
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
                 error[pair] = inner[pair] = F16(0.0f);
@@ -121,7 +126,7 @@ void blend_step(const BlendStep &a) {
                     planes[n] = sample(a.importance.planes, filter, n, pair) * counts;
                 for (int c = 0; c < channels; ++c) {
                     float *at = out + c * POINTS + pair * LANES;
-                    const F16 value = load(at), difference = value - sample(a.target, filter, c, pair);
+                    const F16 value = load(at), difference = value - load(wanted + c * POINTS + pair * LANES);
                     const F16 scaled = difference * (planes[a.importance.plane[c]] * F16(a.importance.weight[c]));
                     error[pair] = fma(scaled, difference, error[pair]);
                     const F16 v_value = (scaled + scaled) * inverse[pair];

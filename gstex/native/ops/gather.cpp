@@ -47,12 +47,18 @@ void gather(const Gather &a) {
             const float *of = a.geometry + 6 * g, *row = a.derived + 8 * g;
             const float variance_u = variance_of(of[3]), variance_v = variance_of(of[4]);
             const float ratio = gstex_sqrt((variance_u + filter) / (variance_v + filter)); // b / a
+            const float ac = row[2], as = row[3], bs = row[4], bc = row[5];
+            const float x = sums[1], y = sums[2], xx = sums[3], yy = sums[4], xy = sums[5];
+            const float u = ac * x + as * y, v = bc * y - bs * x;
+            const float uu = ac * ac * xx + 2.0f * ac * as * xy + as * as * yy;
+            const float vv = bs * bs * xx - 2.0f * bs * bc * xy + bc * bc * yy;
+            const float uv = (ac * bc - as * bs) * xy + as * bc * yy - ac * bs * xx;
             const float gradient[6] = {
-                a.scale[0] * gstex_v_x(row[2], row[4], sums[1], sums[2]),
-                a.scale[1] * gstex_v_y(row[3], row[5], sums[1], sums[2]),
-                gstex_v_rotation(ratio, sums[5]),
-                gstex_v_log_sigma(gstex_seen_slope(variance_u, filter), sums[3]),
-                gstex_v_log_sigma(gstex_seen_slope(variance_v, filter), sums[4]),
+                a.scale[0] * gstex_v_x(ac, bs, u, v),
+                a.scale[1] * gstex_v_y(as, bc, u, v),
+                gstex_v_rotation(ratio, uv),
+                gstex_v_log_sigma(gstex_seen_slope(variance_u, filter), uu),
+                gstex_v_log_sigma(gstex_seen_slope(variance_v, filter), vv),
                 sums[0],
             };
             float *to = a.v_geometry + 6 * g, *features = a.v_features + g * a.channels;

@@ -80,10 +80,12 @@ class CpuEngine:
         return placement
 
     def list_tiles(self, placement: np.ndarray, geometry: np.ndarray, margin: float) -> None:
-        """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists."""
+        """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists. Shared mips
+        have their lists made when they are looked at."""
         self.view.place(placement, geometry, margin=margin)
+        self._listed = geometry
         for view in self.shared:
-            view.place(placement, geometry, margin=margin)
+            view.place_later(placement, margin)
 
     # -- what they show, as arrays of NumPy
 
@@ -119,6 +121,7 @@ class CpuEngine:
         if self.shared and step % EVERY == 0:
             # One of them, in turn, with the weight of all.
             view = self.shared[step // EVERY % len(self.shared)]
+            view.place_now(geometry)
             weight = view.weight(mse) * EVERY * len(self.shared) * self._importance_sum / view.importance_sum
             view.add_gradient(*scene, s.loss, to=(v_geometry, v_features), weight=weight)
         m, v, feature_m, feature_v = p.moments
@@ -167,6 +170,8 @@ class CpuEngine:
         """All points of the fit, as Gaussians are placed, or the texel centres alone; see sample_points.collect."""
         if centres_only:
             return collect(self.view, [], 0.0, [])
+        for view in self.shared:
+            view.place_now(self._listed)
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         return collect(self.view, self.shared, jitter, weights)
 

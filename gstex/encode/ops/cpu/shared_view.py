@@ -6,11 +6,15 @@ import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
+from gstex.encode.ops.cpu.tile_lists import STEP_MARGIN
 from gstex.encode.ops.cpu.view import CpuView
 from gstex.encode.problem import Target, weighted_sum
 from gstex.encode.shared_mips import filter_sigma, view_weight
 
 __all__ = ["SharedView"]
+
+# How often the lists of steps are asked for, with all Gaussians in the same cells, until they are made again.
+LASTING = 2
 
 
 class SharedView(CpuView):
@@ -30,6 +34,23 @@ class SharedView(CpuView):
         self.set_target(target, weight)
         self.importance_sum = weighted_sum(target, weight)
         self.mse = 0.0
+        self._placement, self._margin = np.zeros((0, 3), np.int32), 0.0
+        self._asked = 0  # how often, since the lists were made
+        self._due = True
+
+    def place_later(self, placement: np.ndarray, margin: float) -> None:
+        """`place`, when it is time for that. placement: another array for every change of it."""
+        self._asked += 1
+        same = placement is self._placement and margin == self._margin == STEP_MARGIN
+        if not same or self._asked >= LASTING:
+            self._due = True
+        self._placement, self._margin = placement, margin
+
+    def place_now(self, geometry: np.ndarray) -> None:
+        """Make the lists that are due, for this geometry."""
+        if self._due:
+            self.place(self._placement, geometry, margin=self._margin)
+            self._due, self._asked = False, 0
 
     def weigh(self, weight: np.ndarray) -> None:
         super().weigh(weight)
