@@ -17,7 +17,7 @@ from gstex.encode.mip_chain import SHARED
 from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import fit_mip, stored_features
 from gstex.encode.settings import make_settings
-from gstex.encode.uniform_grid import CHOICES, ROUNDS_OF_FIT, TRIAL_ROUNDS, UniformGrid
+from gstex.encode.uniform_grid import BALANCES, CHOICES, TRIAL_ROUNDS, UniformGrid
 from gstex.format import header_words, palette_words, unpack
 from gstex.material import Material
 
@@ -117,7 +117,7 @@ def test_a_grid_is_given_up_at_once_where_it_cannot_follow():
     assert grid.promises(np.inf)
     calls: list[None] = []
     result = grid.fit(lambda: calls.append(None))
-    assert 0 < len(calls) <= ROUNDS_OF_FIT
+    assert 2 <= len(calls) <= 2 + BALANCES
     assert not grid_of(task_of(image, budget)).promises(0.2 * result.error)
 
 

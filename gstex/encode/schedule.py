@@ -33,7 +33,7 @@ from gstex.encode.rate_control import SLOPE, SLOPE_LEAST, SLOPE_MOST, RateContro
 from gstex.encode.relocation import cover_holes, relocate
 from gstex.encode.settings import Settings
 from gstex.encode.trainer import Trainer
-from gstex.encode.uniform_grid import ROUNDS_OF_FIT, UniformGrid
+from gstex.encode.uniform_grid import UniformGrid
 from gstex.encode.work import Progress
 from gstex.native.maths import exp, log
 
@@ -205,8 +205,8 @@ class Schedule:
             return None, False
         # Nearly always it keeps what it promises, and then nothing is left to do.
         rest = trainer.work.total - trainer.work.done
-        trainer.work.total = trainer.work.done + work.GRID
-        result = grid.fit(lambda: trainer.advance("grid", work.GRID / ROUNDS_OF_FIT))
+        trainer.work.total = trainer.work.done + 2 * work.GRID
+        result = grid.fit(lambda: trainer.advance("grid", work.GRID))
         trainer.work.total = trainer.work.done + rest
         return result, result.error < error
 

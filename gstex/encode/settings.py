@@ -61,7 +61,7 @@ class Settings:
 
 # steps, relocations, rounds of settling and polishing. A step of a 1024x1024x8 stack takes about 0.15 s on two cores.
 # Most steps of a draft are on the picture at half its size (draft.py).
-EFFORTS = {"draft": (66, 5, 0, 0), "fast": (250, 6, 2, 1), "normal": (1000, 28, 40, 6), "thorough": (2500, 28, 60, 12)}
+EFFORTS = {"draft": (66, 5, 0, 0), "fast": (250, 6, 2, 1), "normal": (1000, 28, 12, 6), "thorough": (2500, 28, 30, 12)}
 
 # bits per texel per channel that varies.
 QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}

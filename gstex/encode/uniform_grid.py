@@ -38,8 +38,6 @@ LEFT = 0.85
 # How often palettes are made again with other weights of the maps, and how much squared error all maps together may
 # lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
-# The solution, the first codebooks, and those that are made again.
-ROUNDS_OF_FIT = 2 + BALANCES
 
 
 class UniformGrid:
@@ -68,7 +66,8 @@ class UniformGrid:
         return True
 
     def fit(self, told: Callable[[], None] = lambda: None) -> Result:
-        """The fit, perhaps with more error than it promised. told: called up to ROUNDS_OF_FIT times on the way."""
+        """The fit, perhaps with more error than it promised. told: called when features are solved, and
+        whenever codebooks are made."""
         self.solve(ROUNDS if sum(self.codebook_bits) > 4 else ROUNDS_COARSE)
         told()
         return self.finish(told)

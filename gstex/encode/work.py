@@ -12,10 +12,10 @@ from gstex.encode.settings import Settings
 Progress = Callable[[str, float, float], None]
 
 # By the steps that were made before: the fit of half as many Gaussians that the slope is measured with.
-SLOPE = 0.8
+SLOPE = 0.5
 # In steps: a choice of the bits of codebooks, their training, a round of features and one of geometry, the trial of a
-# regular grid and its fit.
-CHOICE, CODEBOOKS, FEATURES, GEOMETRY, GRID_TRIAL, GRID = 9.0, 10.0, 28.0, 38.0, 16.0, 80.0
+# regular grid, and the solution and the codebooks of one.
+CHOICE, CODEBOOKS, FEATURES, GEOMETRY, GRID_TRIAL, GRID = 15.0, 9.0, 24.0, 29.0, 20.0, 75.0
 
 
 class Work:

@@ -3,9 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace gstex {
+
+// A vector whose new elements are not set: they are written before they are read.
+template <class T> struct Unset : std::allocator<T> {
+    template <class U> struct rebind {
+        using other = Unset<U>;
+    };
+    template <class U> void construct(U *) {}
+    template <class U, class V> void construct(U *at, const V &value) { ::new (static_cast<void *>(at)) U(value); }
+};
+template <class T> using UnsetVector = std::vector<T, Unset<T>>;
 
 // Sorts whole numbers 0 .. keys - 1, in the time of two passes. order: [count], the places of the numbers, those of
 // equal ones in their order. start: [keys + 1], where every number begins in it.

@@ -66,11 +66,15 @@ void bind_codebooks(nb::module_ &m) {
         DrawSeeds a{};
         const auto shape = shape_of(values, 2);
         a.count = shape[0], a.channels = int(shape[1]), a.draws_count = int64_t(nb::len(draws)), a.part = 4096;
-        a.values = arrays.of<const float>(values, "values", {a.count, a.channels});
+        const float *value_of = arrays.of<const float>(values, "values", {a.count, a.channels});
         a.weight = arrays.of<const double>(weight, "weight", {a.count});
         a.draws = arrays.of<const double>(draws, "draws", {a.draws_count});
         a.chosen = arrays.of<int64_t>(chosen, "chosen", {a.draws_count});
         nb::gil_scoped_release released;
+        std::vector<float> columns(size_t(a.count) * a.channels);
+        for (int64_t i = 0; i < a.count; ++i)
+            for (int c = 0; c < a.channels; ++c) columns[c * a.count + i] = value_of[i * a.channels + c];
+        a.columns = columns.data();
         std::vector<double> nearest(static_cast<size_t>(a.count)), sums(size_t(a.count) / a.part + 1);
         a.nearest = nearest.data(), a.sums = sums.data();
         ops().draw_seeds(a);

@@ -7,6 +7,8 @@
 namespace gstex {
 namespace GSTEX_SET {
 
+constexpr int64_t BLOCK = 256; // values that are looked at channel by channel
+
 void assign(const Assign &a) {
     parallel_for(a.count, 128, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t i = begin; i < end; ++i) {
@@ -45,23 +47,28 @@ void draw_seeds(const DrawSeeds &a) {
     const int64_t parts = (a.count + a.part - 1) / a.part;
     for (int64_t k = 0; k < a.draws_count; ++k) {
         // Chances of a part, by the distance to the seed before, which is noted on the way.
-        const float *seed = k ? a.values + a.chosen[k - 1] * a.channels : nullptr;
+        const int64_t seed = k ? a.chosen[k - 1] : 0;
         parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &) {
             for (int64_t part = begin; part < end; ++part) {
-                double sum = 0.0;
                 const int64_t last = (part + 1) * a.part < a.count ? (part + 1) * a.part : a.count;
-                for (int64_t i = part * a.part; i < last; ++i) {
-                    if (seed) {
-                        double distance = 0.0;
-                        for (int c = 0; c < a.channels; ++c) {
-                            const double apart = double(a.values[i * a.channels + c] - seed[c]);
-                            distance += apart * apart;
+                double sum = 0.0;
+                for (int64_t first = part * a.part; first < last; first += BLOCK) {
+                    const int64_t size = last - first < BLOCK ? last - first : BLOCK;
+                    double *nearest = a.nearest + first, distance[BLOCK] = {};
+                    for (int c = 0; c < a.channels && k; ++c) {
+                        const float *column = a.columns + c * a.count, of_seed = column[seed];
+                        for (int64_t i = 0; i < size; ++i) {
+                            const double apart = double(column[first + i] - of_seed);
+                            distance[i] += apart * apart;
                         }
-                        a.nearest[i] = k == 1 || distance < a.nearest[i] ? distance : a.nearest[i];
-                    } else {
-                        a.nearest[i] = 1.0;
                     }
-                    sum += a.weight[i] * a.nearest[i];
+                    if (k == 0)
+                        for (int64_t i = 0; i < size; ++i) nearest[i] = 1.0;
+                    else if (k == 1)
+                        for (int64_t i = 0; i < size; ++i) nearest[i] = distance[i];
+                    else
+                        for (int64_t i = 0; i < size; ++i) nearest[i] = gstex_min(distance[i], nearest[i]);
+                    for (int64_t i = 0; i < size; ++i) sum += a.weight[first + i] * nearest[i];
                 }
                 a.sums[part] = sum;
             }

@@ -348,10 +348,10 @@ struct Means {
     float *book;
 };
 
-// chosen: [draws_count], of values [count, C]. draws: numbers of 0 .. 1. nearest: [count] and sums: [parts of `part`
-// values], scratch.
+// chosen: [draws_count], of values, whose columns are [C, count]. draws: numbers of 0 .. 1. nearest: [count] and sums:
+// [parts of `part` values], scratch.
 struct DrawSeeds {
-    const float *values;
+    const float *columns;
     const double *weight, *draws;
     int64_t count, draws_count, part;
     int channels;
