@@ -48,7 +48,6 @@ JOBS = (
     Job("fit 512x512 normal", "clay_roof_tiles", 1.0, "normal", size=512),
     Job("fit 1024x1024 fast", "fabric_pattern_07", 1.0, "fast"),
     Job("fit 1024x1024 fast, roof", "clay_roof_tiles", 1.0, "fast", usual=False),
-    Job("fit 1024x1024 draft, roof", "clay_roof_tiles", 1.0, "draft", usual=False),
     Job("fit 1024x1024 normal", "fabric_pattern_07", 1.0, "normal", usual=False),
     Job("fit 1024x1024 normal, roof", "clay_roof_tiles", 1.0, "normal", usual=False),
     Job("fit 2048x2048 fast", "trim_misc_1", 0.5, "fast", usual=False),

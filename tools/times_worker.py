@@ -53,12 +53,16 @@ def loop_seconds() -> float:
 
 
 def bar_off(told: list[tuple[float, float]], started: float, seconds: float) -> float:
-    """How far the whole time, as the bar of progress has it, is off at the most after a tenth of it: 0.3 is 30 %.
+    """How far the end, as the bar of progress has it, is off at the most after a tenth of the time, by all of the time.
 
-    told: (moment, part that is done).
+    told: (moment, part that is done); the bar reckons from the first of them (gstex/cli/progress.py).
     """
-    guesses = [(moment - started) / part for moment, part in told if moment - started > seconds / 10 and part > 0]
-    return max((abs(guess / seconds - 1) for guess in guesses), default=0.0)
+    worst = 0.0
+    for moment, part in told:
+        if moment - started > seconds / 10 and part > told[0][1]:
+            left = (moment - told[0][0]) / (part - told[0][1]) * (1 - part)
+            worst = max(worst, abs((moment + left - started) / seconds - 1))
+    return worst
 
 
 def set_threads(count: int | None) -> None:

@@ -2,21 +2,44 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <cstdlib>
+#include <new>
 #include <vector>
 
 namespace gstex {
 
-// A vector whose new elements are not set: they are written before they are read.
-template <class T> struct Unset : std::allocator<T> {
-    template <class U> struct rebind {
-        using other = Unset<U>;
-    };
-    template <class U> void construct(U *) {}
-    template <class U, class V> void construct(U *at, const V &value) { ::new (static_cast<void *>(at)) U(value); }
+// Numbers in memory that grows, not set before they are written. Large blocks move without being copied where the system
+// can do that.
+template <class T> class Growing {
+  public:
+    explicit Growing(int64_t size = 0) { resize(size); }
+    Growing(const Growing &) = delete;
+    Growing &operator=(const Growing &) = delete;
+    ~Growing() { std::free(data_); }
+    T *data() { return data_; }
+    const T *data() const { return data_; }
+    T &operator[](int64_t i) { return data_[i]; }
+    const T &operator[](int64_t i) const { return data_[i]; }
+    void resize(int64_t size) {
+        if (size <= capacity_) return;
+        const int64_t capacity = std::max(size, capacity_ + capacity_ / 4);
+        T *larger = static_cast<T *>(std::realloc(data_, size_t(capacity) * sizeof(T)));
+        if (!larger) throw std::bad_alloc();
+        data_ = larger;
+        capacity_ = capacity;
+    }
+    void clear() {
+        std::free(data_);
+        data_ = nullptr;
+        capacity_ = 0;
+    }
+
+  private:
+    T *data_ = nullptr;
+    int64_t capacity_ = 0;
 };
-template <class T> using UnsetVector = std::vector<T, Unset<T>>;
 
 // Sorts whole numbers 0 .. keys - 1, in the time of two passes. order: [count], the places of the numbers, those of
 // equal ones in their order. start: [keys + 1], where every number begins in it.

@@ -58,14 +58,14 @@ static SamplePoints points_of(Arrays &arrays, nb::handle points, nb::handle deri
 
 // The entries of every Gaussian, tile by tile, and the tile of every entry.
 struct Entries {
-    UnsetVector<int64_t> by_gaussian, by_start;
-    UnsetVector<int32_t> tile_of;
+    Growing<int64_t> by_gaussian, by_start;
+    Growing<int32_t> tile_of;
 
     Entries(const SamplePoints &points, int64_t count) {
         const int64_t entries = points.lists.start[points.tiles];
-        by_gaussian.resize(static_cast<size_t>(entries));
-        by_start.resize(size_t(count) + 1);
-        tile_of.resize(static_cast<size_t>(entries));
+        by_gaussian.resize(entries);
+        by_start.resize(count + 1);
+        tile_of.resize(entries);
         group_by(points.lists.gaussian, entries, count, by_gaussian.data(), by_start.data());
         for (int64_t tile = 0; tile < points.tiles; ++tile)
             for (int64_t e = points.lists.start[tile]; e < points.lists.start[tile + 1]; ++e)
@@ -75,13 +75,13 @@ struct Entries {
 
 static PairSums normal_equations(const SamplePoints &points, const Entries &entries, int64_t count, const float *total,
                                  const float *out, float small) {
-    constexpr int64_t MOST = 1 << 20; // products that are held at a time, but those of one tile at the least
+    constexpr int64_t MOST = 1 << 22; // products that are held at a time, but those of one tile at the least
     const int planes = points.importance[0].count, channels = points.channels;
     const int64_t all = points.lists.start[points.tiles];
-    UnsetVector<float> slope(size_t(all) * channels), gram, product;
-    UnsetVector<int64_t> near_count(static_cast<size_t>(all)), near_start(size_t(all) + 1);
+    Growing<float> slope(all * channels), gram, product;
+    Growing<int64_t> near_count(all), near_start(all + 1);
+    Growing<int32_t> near;
     std::vector<int64_t> square_start;
-    UnsetVector<int32_t> near;
     near_start[0] = 0;
     for (int64_t begin = 0; begin < points.tiles;) {
         int64_t end = begin, squares = 0;
@@ -93,25 +93,18 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
             squares += size * size;
             ++end;
         }
-        if (gram.size() < size_t(squares) * planes) gram.resize(size_t(squares) * planes);
+        gram.resize(squares * planes);
         const int64_t first = points.lists.start[begin], last = points.lists.start[end];
         ops().tile_products(TileProducts{points, begin, end, total, out, small, square_start.data(), gram.data(),
                                          slope.data() + first * channels, near_count.data() + first});
         for (int64_t e = first; e < last; ++e) near_start[e + 1] = near_start[e] + near_count[e];
-        // As much as all tiles take if the others are like these, so that little is copied on the way.
-        const size_t pairs = size_t(near_start[last]);
-        if (pairs > near.capacity()) {
-            const size_t expected = size_t(1.05 * double(pairs) * double(points.tiles) / double(end));
-            near.reserve(expected);
-            product.reserve(expected * planes);
-        }
-        near.resize(pairs);
-        product.resize(pairs * planes);
+        near.resize(near_start[last]);
+        product.resize(near_start[last] * planes);
         ops().list_near(ListNear{points.lists.start, points.lists.gaussian, begin, end, planes, square_start.data(),
                                  near_start.data(), gram.data(), near.data(), product.data()});
         begin = end;
     }
-    gram = {};
+    gram.clear();
     return sum_pairs_of_entries(count, channels, planes, entries.by_start.data(), entries.by_gaussian.data(),
                                 near_start.data(), near.data(), product.data(), slope.data());
 }

@@ -13,6 +13,20 @@ namespace GSTEX_SET {
 // Of pairs that are left out.
 constexpr float LEFT_OUT = -1.0f;
 
+// Entries of a tile from which on pairs that share no point are told by their points. Tiles of small mips have
+// thousands.
+constexpr int64_t MANY = 64;
+
+// The points at which an entry counts: at all others together its product with any other is below half of a.small of
+// the root of what both have with themselves. So what is left out of the product of two without a common point is below
+// a.small, by Cauchy's inequality. row: shares times importance. own: their sum of products with `share`.
+GSTEX_INLINE uint64_t points_of_entry(const float *row, const float *share, float own, float small) {
+    const float least = 0.25f * small * small * own / float(POINTS);
+    uint64_t points = 0;
+    for (int t = 0; t < POINTS; ++t) points |= uint64_t(row[t] * share[t] > least) << t;
+    return points;
+}
+
 GSTEX_INLINE float product_sum(const float *a, const float *b) {
     F16 s = load(a) * load(b);
     GSTEX_UNROLL for (int pair = 1; pair < PAIRS; ++pair) s = fma(load(a + pair * LANES), load(b + pair * LANES), s);
@@ -22,7 +36,7 @@ GSTEX_INLINE float product_sum(const float *a, const float *b) {
 void tile_products(const TileProducts &a) {
     const SamplePoints &points = a.points;
     const int channels = points.channels;
-    parallel_for(a.last_tile - a.first_tile, 4, [&](int64_t begin, int64_t end, Scratch &scratch) {
+    parallel_for(a.last_tile - a.first_tile, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
         for (int64_t i = begin; i < end; ++i) {
             scratch.reset();
             const int64_t number = a.first_tile + i;
@@ -30,6 +44,7 @@ void tile_products(const TileProducts &a) {
             const int64_t count = tile.last - tile.first, offset = tile.first - points.lists.start[a.first_tile];
             float *shares = scratch.take<float>(count * POINTS);
             float *row = scratch.take<float>(POINTS);
+            uint64_t *points_of = scratch.take<uint64_t>(count);
             F16 total[PAIRS];
             weigh_all(points.views[points.view[number]], points.lists, tile, shares, total);
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) {
@@ -53,13 +68,24 @@ void tile_products(const TileProducts &a) {
                     a.slope[(offset + e) * channels + c] = product_sum(row, shares + e * POINTS);
             }
             float *gram = a.gram + a.square_start[i] * importance.count; // [planes, count, count]
+            for (int64_t e = 0; e < count; ++e) points_of[e] = count > MANY ? 0 : ~uint64_t(0);
+            for (int n = 0; n < importance.count && count > MANY; ++n) {
+                for (int64_t e = 0; e < count; ++e) {
+                    const float *share = shares + e * POINTS;
+                    GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
+                        store(row + pair * LANES, load(share + pair * LANES) * planes.values[n][pair]);
+                    points_of[e] |= points_of_entry(row, share, product_sum(row, share), a.small);
+                }
+            }
             for (int n = 0; n < importance.count; ++n) {
                 float *of_plane = gram + n * count * count;
                 const F16(&counts)[PAIRS] = planes.values[n];
                 for (int64_t e = 0; e < count; ++e) {
                     GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair)
                         store(row + pair * LANES, load(shares + e * POINTS + pair * LANES) * counts[pair]);
-                    for (int64_t f = 0; f <= e; ++f) of_plane[e * count + f] = product_sum(row, shares + f * POINTS);
+                    for (int64_t f = 0; f <= e; ++f)
+                        of_plane[e * count + f] =
+                            points_of[e] & points_of[f] ? product_sum(row, shares + f * POINTS) : 0.0f;
                 }
             }
             // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's
@@ -91,7 +117,7 @@ void tile_products(const TileProducts &a) {
 }
 
 void list_near(const ListNear &a) {
-    parallel_for(a.last_tile - a.first_tile, 16, [&](int64_t begin, int64_t end, Scratch &) {
+    parallel_for(a.last_tile - a.first_tile, 1, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t first = a.start[a.first_tile + i], count = a.start[a.first_tile + i + 1] - first;
             const float *gram = a.gram + a.square_start[i] * a.planes;
