@@ -91,7 +91,7 @@ def compress(
             loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given. Textures whose
             texels take up to 6 KB with all mips, and ramps of one row or column, are stored as texels.
         effort: 'draft', 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
-            A draft is for previews and trials: an eighth of the time of 'fast' for 0.2 to 5 dB less, and
+            A draft is for previews and trials: a fifth of the time of 'fast' for 0.2 to 5 dB less, and
             psnr_sampled is measured at fewer points.
         device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
             otherwise the CPU.

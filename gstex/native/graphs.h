@@ -10,8 +10,8 @@
 
 namespace gstex {
 
-// Numbers in memory that grows, not set before they are written. Large blocks move without being copied where the system
-// can do that.
+// Numbers in memory that grows, not set before they are written. Large blocks move without being copied where the
+// system can do that.
 template <class T> class Growing {
   public:
     explicit Growing(int64_t size = 0) { resize(size); }
