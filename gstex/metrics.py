@@ -17,7 +17,7 @@ from gstex.encode.ops.cpu.windowed import windowed
 from gstex.errors import ExtraError
 from gstex.filtering import bilinear
 from gstex.material import Material
-from gstex.native import maths
+from gstex.native import _core, maths
 from gstex.shading import is_lit, render_plane_views
 from gstex.srgb import linear_to_srgb
 
@@ -37,11 +37,21 @@ def mse(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = N
     image, reference, weights: float [..., C] of the same shape; weights None means all ones.
     Returns 0.0 where the weights leave nothing to compare.
     """
-    squared = (image.astype(np.float64) - reference.astype(np.float64)) ** 2
-    if weights is None:
-        return float(squared.mean()) if squared.size else 0.0
-    total = weights.sum(dtype=np.float64)
-    return float((squared * weights).sum() / total) if total > 0 else 0.0
+    figures = _figures(image, reference, weights)
+    total = figures[:, 1].sum()
+    return float(figures[:, 0].sum() / total) if total > 0 else 0.0
+
+
+def _figures(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Of every channel, float64 [C, 6]: the sums of w (image - reference)^2, w, w reference and w reference^2, and the
+    least and the largest reference where w > 0. Arguments as for `mse`."""
+    arrays = [a for a in (image, reference, weights) if a is not None]
+    kind = np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64
+    shape = int(np.prod(image.shape[:-1])), image.shape[-1]
+    found = np.empty((shape[1], 6))
+    flat = [np.ascontiguousarray(a, kind).reshape(shape) for a in arrays]
+    _core.compare_channels(flat[0], flat[1], None if weights is None else flat[2], found)
+    return found
 
 
 def to_psnr(error: float) -> float:
@@ -58,11 +68,10 @@ def psnr_by_map(
     image: np.ndarray, reference: np.ndarray, roles: Sequence[str], weights: np.ndarray | None = None
 ) -> dict[str, float]:
     """PSNR in dB of the channels of each role. roles: one per channel."""
-    result = {}
+    figures, result = _figures(image, reference, weights), {}
     for role in dict.fromkeys(roles):
-        pick = [c for c, r in enumerate(roles) if r == role]
-        part = None if weights is None else weights[..., pick]
-        result[role] = psnr(image[..., pick], reference[..., pick], part)
+        error, total = figures[[c for c, r in enumerate(roles) if r == role], :2].sum(axis=0)
+        result[role] = to_psnr(error / total if total > 0 else 0.0)
     return result
 
 
@@ -78,23 +87,20 @@ def own_errors(
         within two 8-bit codes not in the second.
     """
     of_range, of_signal = {}, {}
+    figures = _figures(image, reference, weights)
     for role in dict.fromkeys(roles):
-        error = variance = 0.0
-        span = 0.0
+        error = variance = span = 0.0
         for c in [c for c, r in enumerate(roles) if r == role]:
-            w = np.ones(reference.shape[:-1]) if weights is None else weights[..., c].astype(np.float64)
-            seen = reference[..., c][w > 0]
-            if not seen.size or seen.min() == seen.max():
+            squares, total, first, second, least, most = figures[c]
+            if not total > 0 or least == most:
                 continue
-            truth = reference[..., c].astype(np.float64)
-            mean = float((truth * w).sum() / w.sum())
-            error += mse(image[..., c], reference[..., c], w)
-            variance += float((w * (truth - mean) ** 2).sum() / w.sum())
-            span += float(seen.max() - seen.min()) ** 2
+            error += squares / total
+            variance += max(second / total - (first / total) ** 2, 0.0)
+            span += (most - least) ** 2
         if span:
             of_range[role] = float(np.sqrt(error / span))
             if span > _NOISE**2:
-                of_signal[role] = error / variance
+                of_signal[role] = float(error / variance)
     return of_range, of_signal
 
 

@@ -16,6 +16,7 @@ from gstex.encode.map_weights import (
     fair_errors,
     map_weights,
     pushed,
+    some_blocks,
 )
 from gstex.encode.problem import Target, Task
 from gstex.encode.schedule import Schedule
@@ -38,6 +39,16 @@ def test_a_flat_block_has_one_coefficient():
 def test_coefficients_of_a_large_picture_are_of_some_blocks():
     image = np.random.default_rng(0).random((2048, 2048, 1), np.float32)
     assert coefficients(image).shape == (1, 64 * 64 * 64)
+
+
+def test_blocks_of_a_large_picture_stand_beside_each_other_as_they_are():
+    image = np.random.default_rng(0).random((1024, 1100, 2), np.float32)
+    found = some_blocks(image)
+    assert found.shape == (512, 552, 2)
+    for row, column in ((0, 0), (3, 5), (63, 68)):
+        here = found[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
+        assert np.array_equal(here, image[16 * row : 16 * row + 8, 16 * column : 16 * column + 8])
+    assert some_blocks(found) is found
 
 
 def test_water_filling_by_hand():

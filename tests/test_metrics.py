@@ -12,7 +12,7 @@ from gstex import metrics
 from gstex.encode.loss import C1, C2
 from gstex.errors import ExtraError
 from gstex.material.material import Channel, Material
-from gstex.metrics import flip, measure_quality, mse, normal_angles, psnr, psnr_by_map, ssim
+from gstex.metrics import flip, measure_quality, mse, normal_angles, own_errors, psnr, psnr_by_map, ssim
 
 UP = [0.5, 0.5]  # a normal straight up, as stored
 
@@ -62,6 +62,29 @@ def test_weights_leave_values_out() -> None:
     weights = np.array([[[1.0], [1], [0], [0]]])
     assert mse(image, reference, weights) == pytest.approx((0.01 + 0.04) / 2)
     assert mse(image, reference, 0 * weights) == 0
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_errors_are_those_of_numpy(kind: type, weighted: bool) -> None:
+    """More texels than are summed at a time, and channels that differ."""
+    rng = np.random.default_rng(3)
+    image, reference = rng.random((2, 70, 90, 3)).astype(kind)
+    reference[..., 1] *= 0.25
+    weights = (rng.random(image.shape) * (rng.random(image.shape) > 0.2)).astype(kind) if weighted else None
+    w = np.ones(image.shape) if weights is None else weights.astype(np.float64)
+    a, b = image.astype(np.float64), reference.astype(np.float64)
+    assert mse(image, reference, weights) == pytest.approx(((a - b) ** 2 * w).sum() / w.sum(), rel=1e-12)
+    of_range, of_signal = own_errors(image, reference, ["x", "y", "x"], weights)
+    error, variance, span = (np.zeros(3) for _ in range(3))
+    for c in range(3):
+        mean = np.average(b[..., c], weights=w[..., c])
+        error[c] = np.average((a - b)[..., c] ** 2, weights=w[..., c])
+        variance[c] = np.average((b[..., c] - mean) ** 2, weights=w[..., c])
+        span[c] = np.ptp(b[..., c][w[..., c] > 0]) ** 2
+    for role, pick in (("x", [0, 2]), ("y", [1])):
+        assert of_range[role] == pytest.approx(np.sqrt(error[pick].sum() / span[pick].sum()), rel=1e-9)
+        assert of_signal[role] == pytest.approx(error[pick].sum() / variance[pick].sum(), rel=1e-9)
 
 
 def test_psnr_by_map() -> None:

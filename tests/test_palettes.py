@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gstex.encode.codebooks import MOST_CORRECTIONS, MOST_TABLES, choose_bits, to_grid
+from gstex.encode.codebooks import MOST_CORRECTIONS, MOST_TABLES, rank_bits, to_grid
 from gstex.encode.ops.cpu.codebooks import draw_seeds, train
 from gstex.format import palette_words
 from gstex.format.rules import CHANNEL_RANGE
@@ -218,8 +218,8 @@ def choice(features: np.ndarray, *, budget: int, scalar_bits: int, error: float 
     """
     count, channels = features.shape
     own = (error / 4 if added is None else added) * count
-    return choose_bits(features, np.ones(channels), np.ones(count), error * count, own, scalar_bits, 36, budget,
-                       slope, np.random.default_rng(0))  # fmt: skip
+    return rank_bits(features, np.ones(channels), np.ones(count), error * count, own, scalar_bits, 36, budget,
+                       slope, np.random.default_rng(0))[0]  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 15, 30])

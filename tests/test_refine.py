@@ -42,7 +42,7 @@ def case(request):
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
     fit = Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gstex.encode.rate_control.choose_bits", lambda *measured, **how: palette_bits)
+        patch.setattr("gstex.encode.rate_control.rank_bits", lambda *measured, **how: [palette_bits])
         fit.start()
         fit.optimise(40)
         coding = fit.freeze()

@@ -28,6 +28,8 @@ MOST_TABLES = 0.25
 LEFT = 0.5
 # Gaussians that are looked at to choose bits: that many, and that many for each entry.
 TRIED, TRIED_ENTRY = 4096, 16
+# What a choice of bits may be worse by and be tried again later in the fit, in the logarithm of the squared error.
+HARDLY_WORSE = 0.12
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
 # lowest value is at least -1 in the format.
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
@@ -37,7 +39,7 @@ TRIES = 3
 PER_ENTRY = 64
 
 
-def choose_bits(
+def rank_bits(
     features: np.ndarray,
     weight: np.ndarray,
     share: np.ndarray,
@@ -51,8 +53,10 @@ def choose_bits(
     *,
     choices: Sequence[tuple[int, ...]] = CHOICES,
     left: float = LEFT,
-) -> tuple[int, ...]:
-    """The bits of palettes that serve a fit best; () for codes of its own for every channel.
+) -> list[tuple[int, ...]]:
+    """The bits of palettes that serve a fit best, then those that are hardly worse (see HARDLY_WORSE).
+
+    () stands for codes of its own for every channel.
 
     Args:
         features: float32 [N, C]. weight: [C], what the squared error of a channel counts. share: [N], what the square
@@ -68,28 +72,42 @@ def choose_bits(
         gaussians = (budget_words - tables) * 32 / record_bits(geometry_bits, bits)
         return float(log(error + added) - slope * log(max(gaussians, 1e-9)))
 
-    best: tuple[int, ...] = ()
-    best_value = value(scalar_error, scalar_bits, 0)
+    tables = {bits: palette_words(bits, channels) for bits in choices}
+    able = [bits for bits in choices if tables[bits] <= MOST_TABLES * budget_words
+            and sum(bits) < scalar_bits and 2 ** max(bits) <= count]  # fmt: skip
     scaled = (features * np.sqrt(weight)).astype(np.float32)
+    values: dict[tuple[int, ...], float] = {(): value(scalar_error, scalar_bits, 0)}
+    for bits, rounding in rounding_errors(scaled, share, able, rng).items():
+        values[bits] = value(left * rounding, sum(bits), tables[bits])
+    ranked = sorted(values, key=lambda bits: values[bits])
+    return [bits for bits in ranked if values[bits] <= values[ranked[0]] + HARDLY_WORSE]
+
+
+def rounding_errors(
+    values: np.ndarray, weight: np.ndarray, choices: Sequence[tuple[int, ...]], rng: np.random.Generator
+) -> dict[tuple[int, ...], float]:
+    """About the weighted squared error of values [N, C] as entries of palettes of each of these bits.
+
+    From some of the values, and with palettes that begin with those of fewer bits.
+    """
+    order = rng.permutation(len(values))
+    trained: dict[tuple[int, ...], tuple[list[np.ndarray], np.ndarray]] = {}
+
+    def train_all(bits: tuple[int, ...], some: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        if bits not in trained:
+            first = train_all(bits[:-1], some) if bits[:-1] else None
+            trained[bits] = train(values[some], weight[some], bits, rng, rounds=6, turns=0, first=first)
+        return trained[bits]
+
+    found = {}
     for bits in choices:
-        tables = palette_words(bits, channels)
-        if tables > MOST_TABLES * budget_words or sum(bits) >= scalar_bits or 2 ** max(bits) > count:
-            continue
-        added = left * rounding_error(scaled, share, bits, rng)
-        if (this := value(added, sum(bits), tables)) < best_value:
-            best, best_value = bits, this
-    return best
-
-
-def rounding_error(values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> float:
-    """About the weighted squared error of values [N, C] as entries of palettes of these bits, from some of them."""
-    some = np.arange(len(values))
-    if len(values) > (tried := max(TRIED, TRIED_ENTRY * 2 ** max(bits))):
-        some = rng.choice(len(values), tried, replace=False)
-    palettes, entries = train(values[some], weight[some], bits, rng, rounds=6, turns=1)
-    left = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
-    found = float((weight[some] * (left**2).sum(axis=1)).sum())
-    return found * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+        some = order[: max(TRIED, TRIED_ENTRY * 2 ** max(bits))]
+        first = train_all(bits, some)
+        palettes, entries = train(values[some], weight[some], bits, rng, turns=1, first=first)
+        rest = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
+        error = float((weight[some] * (rest**2).sum(axis=1)).sum())
+        found[bits] = error * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+    return found
 
 
 def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any, *, tries: int = TRIES) -> Coding:

@@ -211,11 +211,12 @@ def compress(
         progress(Progress("measure", round((1 - MEASURING) * settings.steps), settings.steps, None))
     values = matters.values if matters else None
     texture = Texture(words, metadata)
-    metadata["report"] = measure(texture, material, levels, values, side=DRAFT_SIDE if draft else SIDE)
+    decoded = texture.decode()
+    metadata["report"] = measure(texture, material, levels, values, decoded=decoded, side=DRAFT_SIDE if draft else SIDE)
     if alpha_test is not None and opacity_index(material) is not None:
         metadata["report"]["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
-    of_range, of_signal = own_errors(texture, material)
+    of_range, of_signal = own_errors(decoded, material)
     run = {"error_of_range_by_map": of_range, "lost_by_map": of_signal,
            "seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
@@ -282,18 +283,19 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
 
 def measure(
     texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None, *,
-    side: int = SIDE,
+    decoded: np.ndarray, side: int = SIDE,
 ) -> dict[str, Any]:
     """The figures of `gstex compress --json` that depend on the stored words alone.
 
-    levels: the pictures that the mips stand for. psnr and psnr_sampled are of mip 0; they are None where the match
-    is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is psnr_important, in which
-    each texel of mip 0 counts by its value. side: psnr_sampled is measured at side * side points.
+    levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0;
+    they are None where the match is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is
+    psnr_important, in which each texel of mip 0 counts by its value. side: psnr_sampled is measured at side * side
+    points.
     """
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     roles = [material.channels[i].role for i in varying]
     weights = None if material.weights is None else _of(material.weights, varying)
-    decoded, reference = _of(texture.decode(), varying), _of(material.pixels, varying)
+    decoded, reference = _of(decoded, varying), _of(material.pixels, varying)
     uv = metrics.sample_points(side)
     repeat = texture.wrap == "repeat"
     sampled = texture.sample(uv)[:, varying]
@@ -331,12 +333,12 @@ def measure(
     }
 
 
-def own_errors(texture: Texture, material: Material) -> tuple[dict[str, float], dict[str, float]]:
+def own_errors(decoded: np.ndarray, material: Material) -> tuple[dict[str, float], dict[str, float]]:
     """`metrics.own_errors` of mip 0."""
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    weights = None if material.weights is None else material.weights[:, :, varying]
+    weights = None if material.weights is None else _of(material.weights, varying)
     roles = [material.channels[i].role for i in varying]
-    return metrics.own_errors(texture.decode()[:, :, varying], material.pixels[:, :, varying], roles, weights)
+    return metrics.own_errors(_of(decoded, varying), _of(material.pixels, varying), roles, weights)
 
 
 def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 import numpy as np
 
 from gstex.encode.problem import Target
+from gstex.native import _core
 from gstex.native.maths import log
 
 # Share of the Gaussians that start anywhere, so that flat areas are covered too; the rest follow the image's
 # gradient (Image-GS, section 3.2: content-adaptive initialisation, the same 0.3).
 UNIFORM_SHARE = 0.3
+# How often texels are drawn again in place of those that were drawn twice.
+_DRAWS = 20
 
 
 def start_gaussians(
@@ -23,36 +26,47 @@ def start_gaussians(
     Returns:
         (geometry float32 [N, 6], features float32 [N, C]), the image's values where they stand.
     """
-    image = target.image
-    change = np.zeros(image.shape[:2])
-    for c in range(target.channels):
-        values = image[:, :, c]
-        importance = target.importance[:, :, target.plane[c]] * weight[c]
-        for axis in (0, 1):
-            if repeat:
-                difference = (np.roll(values, -1, axis) - np.roll(values, 1, axis)) / 2
-            else:
-                difference = np.gradient(values, axis=axis) if image.shape[axis] > 1 else np.zeros_like(values)
-            change += importance * difference**2
-    change = np.sqrt(change)
-    total = change.sum()
+    change = np.empty(target.image.shape[:2], np.float32)
+    _core.gradient_length(target.image, target.importance, target.plane, weight.astype(np.float32), repeat, change)
+    total = float(change.sum(dtype=np.float64))
     uniform = UNIFORM_SHARE if total > 0 else 1.0
-    density = (1 - uniform) * change / max(total, 1e-30) + uniform / change.size
-    return gaussians_at(image, density, count, sigma, rng)
+    density = np.float32((1 - uniform) / max(total, 1e-30)) * change + np.float32(uniform / change.size)
+    return gaussians_at(target.image, density, count, sigma, rng)
 
 
 def gaussians_at(
     image: np.ndarray, density: np.ndarray, count: int, sigma: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw `count` small round Gaussians at texels chosen with probability `density` [H, W] (any sum > 0)."""
-    probability = density.ravel().astype(np.float64)
-    probability /= probability.sum()
-    # Without repetition where there are enough texels to choose from.
-    repeat = bool(count > np.count_nonzero(probability))
-    texel = rng.choice(probability.size, count, replace=repeat, p=probability)
+    texel = draw_texels(density, count, rng)
     row, column = np.divmod(texel, image.shape[1])
     geometry = np.zeros((count, 6), np.float32)
     geometry[:, 0] = column + rng.random(count)
     geometry[:, 1] = row + rng.random(count)
     geometry[:, 3:5] = log(sigma)
     return geometry, image[row, column].astype(np.float32)
+
+
+def draw_texels(density: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of texels, int64 [count], each drawn with probability `density` [H, W], row by row. No texel twice where
+    there are enough of them."""
+    sums = np.cumsum(density, dtype=np.float64)
+    able = int(np.count_nonzero(density))
+    if count > able:
+        return _draw(sums, rng.random(count))
+    found = np.unique(_draw(sums, rng.random(count)))
+    for _ in range(_DRAWS):
+        if len(found) == count:
+            return found
+        found = np.union1d(found, _draw(sums, rng.random(count - len(found))))
+    # A few texels have nearly all of the density: the largest of the others are drawn then.
+    rest = density.ravel().copy()
+    rest[found] = 0
+    return np.concatenate([found, np.argsort(-rest, kind="stable")[: count - len(found)]])
+
+
+def _draw(sums: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """The texels, int64 [N], whose share of the running sums of a density holds these parts of the whole, in order."""
+    texel = np.searchsorted(sums, np.sort(parts) * sums[-1], side="right")
+    last = int(np.searchsorted(sums, sums[-1]))  # the last one with a density: rounding must not go beyond it
+    return np.minimum(texel, last)

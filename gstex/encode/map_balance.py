@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed
+from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed, some_blocks
 from gstex.encode.trainer import Trainer
 
 __all__ = ["MapBalance"]
@@ -57,4 +57,4 @@ class MapBalance:
     @cached_property
     def _turned_spectrum(self) -> Spectrum:
         """Of the picture with every map's channels decorrelated."""
-        return Spectrum.of(coefficients(decorrelated(self.trainer.task.target.image, self._maps)))
+        return Spectrum.of(coefficients(decorrelated(some_blocks(self.trainer.task.target.image), self._maps)))

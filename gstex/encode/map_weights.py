@@ -35,16 +35,27 @@ _HARDLY_TURNED = 1e18
 def coefficients(image: np.ndarray) -> np.ndarray:
     """Squares of the coefficients of a picture float32 [H, W, C] in orthonormal 8x8 cosines, float32 [C, K].
 
-    What is left of a side beyond whole blocks is left out; sides below 8 texels are one block. Of a large picture every
-    second block is taken, or third, along both axes.
+    What is left of a side beyond whole blocks is left out; sides below 8 texels are one block. Of a large picture some
+    blocks are taken, see `some_blocks`.
     """
-    height, width, channels = image.shape
-    rows, columns = min(BLOCK, height), min(BLOCK, width)
-    down, across = height // rows, width // columns
-    step = max(1, int(np.sqrt(down * across / MOST_BLOCKS)))
-    squares = np.empty((channels, -(-down // step) * -(-across // step), rows, columns), np.float32)
-    _core.block_spectrum(image, step, _cosines(rows), _cosines(columns), squares)
+    image = some_blocks(image)
+    rows, columns, channels = min(BLOCK, image.shape[0]), min(BLOCK, image.shape[1]), image.shape[2]
+    blocks = (image.shape[0] // rows) * (image.shape[1] // columns)
+    squares = np.empty((channels, blocks, rows, columns), np.float32)
+    _core.block_spectrum(image, _cosines(rows), _cosines(columns), squares)
     return squares.reshape(channels, -1)
+
+
+def some_blocks(image: np.ndarray) -> np.ndarray:
+    """A picture [H, W, C] if it is small; of a large one every second block of 8x8 texels, or third, along both axes,
+    beside each other."""
+    down, across = image.shape[0] // BLOCK, image.shape[1] // BLOCK
+    step = int(np.sqrt(down * across / MOST_BLOCKS))
+    if step <= 1:
+        return image
+    whole = image[: down * BLOCK, : across * BLOCK].reshape(down, BLOCK, across, BLOCK, -1)
+    taken = whole[::step, :, ::step]
+    return np.ascontiguousarray(taken).reshape(taken.shape[0] * BLOCK, taken.shape[2] * BLOCK, -1)
 
 
 def _cosines(size: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gstex.encode.codebooks import CHOICES, LEFT, choose_bits
+from gstex.encode.codebooks import CHOICES, LEFT, rank_bits
 from gstex.encode.initialise import gaussians_at
 from gstex.encode.problem import BudgetTooSmall
 from gstex.encode.quantisation import Coding, make_coding, words_needed
@@ -25,7 +25,7 @@ class RateControl:
     """Keeps the Gaussians of a trainer within the budget of its task.
 
     codebook_bits: of the codebooks that suit the present Gaussians; () for codes of its own for every channel.
-    slope: see SLOPE. choices: of codebooks that are tried. left: of the error of k-means, see codebooks.LEFT.
+    slope: see SLOPE. choices: bits of codebooks that are tried next. left: of the error of k-means, see codebooks.LEFT.
     """
 
     def __init__(self, trainer: Trainer):
@@ -118,10 +118,12 @@ class RateControl:
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
         error = self.expected_rmse() ** 2 * trainer.importance_sum
-        self.codebook_bits = choose_bits(
+        ranked = rank_bits(
             host(p.features), weight, share, error, added, scalar_bits, geometry_bits, budget, self.slope, trainer.rng,
             choices=self.choices, left=self.left,
         )  # fmt: skip
+        self.codebook_bits = ranked[0]
+        self.choices = [bits for bits in ranked if bits] or self.choices
 
 
 def widest_record(coding: Coding) -> int:

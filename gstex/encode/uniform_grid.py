@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid
-from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_error
+from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_errors
 from gstex.encode.engine import MakeEngine
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.ops.cpu.engine import CpuEngine
@@ -119,14 +119,14 @@ class UniformGrid:
         scaled = trainer.engine.host(p.features) * np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
         height, width = self.task.target.image.shape[:2]
 
-        def promised(bits: tuple[int, ...]) -> float:
-            room = self.room(bits)
-            if not 2 * 2 ** max(bits) <= room <= height * width:
-                return np.inf  # too few for the entries, or not enough texels to use the budget
-            rounding = rounding_error(scaled, share, bits, trainer.rng)
-            return error * float(power(len(scaled) / room, SLOPE)) + LEFT * rounding
-
-        return min(((bits, promised(bits)) for bits in CHOICES), key=lambda one: one[1])
+        # Not with too few records for the entries, or not enough texels to use the budget.
+        able = [bits for bits in CHOICES if 2 * 2 ** max(bits) <= self.room(bits) <= height * width]
+        if not able:
+            return self.codebook_bits, np.inf
+        rounding = rounding_errors(scaled, share, able, trainer.rng)
+        promised = {bits: error * float(power(len(scaled) / self.room(bits), SLOPE)) + LEFT * rounding[bits]
+                    for bits in able}  # fmt: skip
+        return min(promised.items(), key=lambda one: one[1])
 
     def finish(self, told: Callable[[], None] = lambda: None) -> Result:
         """Make the palettes and improve what is stored, until no map is left behind by more than need be.

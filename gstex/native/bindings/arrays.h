@@ -25,8 +25,8 @@ class Arrays {
     // ValueError, which names it.
     template <class T> T *of(nb::handle value, const char *name, std::initializer_list<int64_t> shape) {
         Array<T> array;
-        if (!nb::try_cast(value, array)) {
-            const std::string type = nb::cast<std::string>(nb::str(value.type()));
+        if (!nb::try_cast(value, array, false)) { // nothing is converted: it would not live long enough
+            const std::string type = nb::str(value.type()).c_str();
             throw nb::type_error(
                 (std::string(name) + ": " + type + " is no contiguous array of the type that is wanted").c_str());
         }

@@ -65,7 +65,7 @@ void bind_codebooks(nb::module_ &m) {
         Arrays arrays;
         DrawSeeds a{};
         const auto shape = shape_of(values, 2);
-        a.count = shape[0], a.channels = int(shape[1]), a.draws_count = int64_t(nb::len(draws)), a.part = 4096;
+        a.count = shape[0], a.channels = int(shape[1]), a.draws_count = int64_t(nb::len(draws)), a.part = 256;
         const float *value_of = arrays.of<const float>(values, "values", {a.count, a.channels});
         a.weight = arrays.of<const double>(weight, "weight", {a.count});
         a.draws = arrays.of<const double>(draws, "draws", {a.draws_count});
@@ -75,7 +75,8 @@ void bind_codebooks(nb::module_ &m) {
         for (int64_t i = 0; i < a.count; ++i)
             for (int c = 0; c < a.channels; ++c) columns[c * a.count + i] = value_of[i * a.channels + c];
         a.columns = columns.data();
-        std::vector<double> nearest(static_cast<size_t>(a.count)), sums(size_t(a.count) / a.part + 1);
+        std::vector<float> nearest(static_cast<size_t>(a.count));
+        std::vector<double> sums(size_t(a.count) / a.part + 1);
         a.nearest = nearest.data(), a.sums = sums.data();
         ops().draw_seeds(a);
     });

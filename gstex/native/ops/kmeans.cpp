@@ -7,7 +7,8 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-constexpr int64_t BLOCK = 256; // values that are looked at channel by channel
+constexpr int64_t BLOCK = 256;  // values that are looked at channel by channel
+constexpr int SIDE_BY_SIDE = 8; // sums of seeds
 
 void assign(const Assign &a) {
     parallel_for(a.count, 128, [&](int64_t begin, int64_t end, Scratch &) {
@@ -48,28 +49,34 @@ void draw_seeds(const DrawSeeds &a) {
     for (int64_t k = 0; k < a.draws_count; ++k) {
         // Chances of a part, by the distance to the seed before, which is noted on the way.
         const int64_t seed = k ? a.chosen[k - 1] : 0;
-        parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &) {
+        parallel_for(parts, 16, [&](int64_t begin, int64_t end, Scratch &) {
             for (int64_t part = begin; part < end; ++part) {
                 const int64_t last = (part + 1) * a.part < a.count ? (part + 1) * a.part : a.count;
-                double sum = 0.0;
+                double sums[SIDE_BY_SIDE] = {};
                 for (int64_t first = part * a.part; first < last; first += BLOCK) {
                     const int64_t size = last - first < BLOCK ? last - first : BLOCK;
-                    double *nearest = a.nearest + first, distance[BLOCK] = {};
+                    float *nearest = a.nearest + first, distance[BLOCK] = {};
                     for (int c = 0; c < a.channels && k; ++c) {
                         const float *column = a.columns + c * a.count, of_seed = column[seed];
                         for (int64_t i = 0; i < size; ++i) {
-                            const double apart = double(column[first + i] - of_seed);
+                            const float apart = column[first + i] - of_seed;
                             distance[i] += apart * apart;
                         }
                     }
                     if (k == 0)
-                        for (int64_t i = 0; i < size; ++i) nearest[i] = 1.0;
+                        for (int64_t i = 0; i < size; ++i) nearest[i] = 1.0f;
                     else if (k == 1)
                         for (int64_t i = 0; i < size; ++i) nearest[i] = distance[i];
                     else
                         for (int64_t i = 0; i < size; ++i) nearest[i] = gstex_min(distance[i], nearest[i]);
-                    for (int64_t i = 0; i < size; ++i) sum += a.weight[first + i] * nearest[i];
+                    const double *weight = a.weight + first;
+                    int64_t i = 0;
+                    for (; i + SIDE_BY_SIDE <= size; i += SIDE_BY_SIDE)
+                        for (int l = 0; l < SIDE_BY_SIDE; ++l) sums[l] += weight[i + l] * double(nearest[i + l]);
+                    for (; i < size; ++i) sums[i % SIDE_BY_SIDE] += weight[i] * double(nearest[i]);
                 }
+                double sum = 0.0;
+                for (const double lane : sums) sum += lane;
                 a.sums[part] = sum;
             }
         });
@@ -80,7 +87,7 @@ void draw_seeds(const DrawSeeds &a) {
         while (part < parts - 1 && left >= a.sums[part]) left -= a.sums[part++];
         // From the part on, to the next value with a chance; if rounding leaves none, back to the last one that has.
         for (int64_t i = part * a.part; i < a.count; ++i) {
-            const double chance = a.weight[i] * a.nearest[i];
+            const double chance = a.weight[i] * double(a.nearest[i]);
             if (!(chance > 0.0)) continue;
             found = i;
             left -= chance;

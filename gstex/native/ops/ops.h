@@ -355,7 +355,8 @@ struct DrawSeeds {
     const double *weight, *draws;
     int64_t count, draws_count, part;
     int channels;
-    double *nearest, *sums;
+    float *nearest;
+    double *sums;
     int64_t *chosen;
 };
 

@@ -65,7 +65,7 @@ def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
 
 def train(
     values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator, *,
-    rounds: int = ROUNDS, turns: int = TURNS,
+    rounds: int = ROUNDS, turns: int = TURNS, first: tuple[list[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray]:  # fmt: skip
     """Codebooks for values, by residual k-means.
 
@@ -73,6 +73,7 @@ def train(
         values: float32 [N, C], scaled so that squared distances count alike in all channels.
         weight: float [N], what a Gaussian's error counts.
         bits: of every codebook.
+        first: what this returned for the same values and some of the first bits, to go on from; it is not changed.
 
     Returns:
         (float32 [2^bits, C] for every codebook, int32 [N, P] the entries that sum up to nearly the values).
@@ -80,7 +81,11 @@ def train(
     weight = weight.astype(np.float64) + 1e-12
     rest = values.astype(np.float32)
     books, entries = [], []
-    for b in bits:
+    if first:
+        books, entries = [book.copy() for book in first[0]], [entry.copy() for entry in first[1].T]
+        for book, entry in zip(books, entries, strict=True):
+            rest = rest - book[entry]
+    for b in bits[len(books) :]:
         book, entry = draw_seeds(rest, weight, 2**b, rng), np.empty(len(values), np.int32)
         _core.kmeans(rest, weight, book, entry, rounds)
         rest = rest - book[entry]
