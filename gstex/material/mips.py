@@ -206,9 +206,14 @@ def _divide(weighted: np.ndarray, weight: np.ndarray, filter: str, *, repeat: bo
 
 def _unit_vectors(stored: np.ndarray) -> np.ndarray:
     """X and Y of normals stored in 0..1, [h, w, 2] -> unit vectors [h, w, 3]; Z is rebuilt, 0 if they are too long."""
-    xy = stored * 2 - 1
-    squared = (xy**2).sum(axis=2, keepdims=True)
-    return np.concatenate([xy / np.sqrt(np.maximum(squared, 1)), np.sqrt(np.maximum(1 - squared, 0))], axis=2)
+    x, y = stored[:, :, 0] * 2 - 1, stored[:, :, 1] * 2 - 1
+    squared = x * x + y * y
+    vectors = np.empty((*squared.shape, 3))
+    length = np.sqrt(np.maximum(squared, 1))
+    np.divide(x, length, out=vectors[:, :, 0])
+    np.divide(y, length, out=vectors[:, :, 1])
+    np.sqrt(np.maximum(1 - squared, 0), out=vectors[:, :, 2])
+    return vectors
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
