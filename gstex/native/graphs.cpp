@@ -59,23 +59,21 @@ Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column
     return sorted(batch);
 }
 
-PairSums sum_pairs_of_entries(int64_t count, int channels, int groups, const int64_t *by_start,
-                              const int64_t *by_gaussian, const int64_t *near_start, const int32_t *near,
-                              const float *product, const float *slope) {
+// Of every row the columns that are not behind it.
+static PairSums sum_lower_half(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian,
+                               const EntryPairs &pairs) {
     const int64_t part = std::max<int64_t>(256, count / 64); // Gaussians that share a scratch of the size of all
+    const int64_t parts = (count + part - 1) / part;
+    const int32_t *near = pairs.near.data();
     PairSums result;
     result.row.assign(size_t(count) + 1, 0);
-    result.gradient.assign(size_t(count) * channels, 0.0);
-    parallel_for((count + part - 1) / part, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
         int32_t *seen = scratch.take<int32_t>(count);
         std::fill(seen, seen + count, -1);
         for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
             int64_t found = 0;
-            double *gradient = result.gradient.data() + g * channels;
             for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                const int64_t entry = by_gaussian[i];
-                for (int c = 0; c < channels; ++c) gradient[c] += double(slope[entry * channels + c]);
-                for (int64_t j = near_start[entry]; j < near_start[entry + 1]; ++j) {
+                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
                     if (seen[near[j]] == int32_t(g)) continue;
                     seen[near[j]] = int32_t(g);
                     ++found;
@@ -86,15 +84,15 @@ PairSums sum_pairs_of_entries(int64_t count, int channels, int groups, const int
     });
     for (int64_t g = 0; g < count; ++g) result.row[g + 1] += result.row[g];
     result.column.resize(size_t(result.row[count]));
-    result.value.assign(size_t(result.row[count]) * groups, 0.0f);
-    parallel_for((count + part - 1) / part, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+    result.value.assign(size_t(result.row[count]) * planes, 0.0f);
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
         int64_t *place = scratch.take<int64_t>(count); // of a neighbour in the lists
         std::fill(place, place + count, -1);
         for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
             const int64_t first = result.row[g], last = result.row[g + 1];
             int64_t to = first;
             for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                for (int64_t j = near_start[by_gaussian[i]]; j < near_start[by_gaussian[i] + 1]; ++j) {
+                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
                     if (place[near[j]] >= first) continue;
                     place[near[j]] = first;
                     result.column[to++] = near[j];
@@ -103,13 +101,43 @@ PairSums sum_pairs_of_entries(int64_t count, int channels, int groups, const int
             std::sort(result.column.begin() + first, result.column.begin() + last);
             for (int64_t i = first; i < last; ++i) place[result.column[i]] = i;
             for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                for (int64_t j = near_start[by_gaussian[i]]; j < near_start[by_gaussian[i] + 1]; ++j) {
-                    float *value = result.value.data() + place[near[j]] * groups;
-                    for (int n = 0; n < groups; ++n) value[n] += product[j * groups + n];
+                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
+                    float *value = result.value.data() + place[near[j]] * planes;
+                    for (int n = 0; n < planes; ++n) value[n] += pairs.product[j * planes + n];
                 }
             }
         }
     });
+    return result;
+}
+
+PairSums sum_pairs(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian, EntryPairs &pairs) {
+    const PairSums lower = sum_lower_half(count, planes, by_start, by_gaussian, pairs);
+    pairs.start.clear();
+    pairs.near.clear();
+    pairs.product.clear();
+    PairSums result;
+    result.row.assign(size_t(count) + 1, 0);
+    for (int64_t g = 0; g < count; ++g) {
+        result.row[g + 1] += lower.row[g + 1] - lower.row[g];
+        for (int64_t i = lower.row[g]; i < lower.row[g + 1]; ++i)
+            if (lower.column[i] != g) ++result.row[lower.column[i] + 1];
+    }
+    for (int64_t g = 0; g < count; ++g) result.row[g + 1] += result.row[g];
+    result.column.resize(size_t(result.row[count]));
+    result.value.resize(size_t(result.row[count]) * planes);
+    std::vector<int64_t> to(result.row.begin(), result.row.end() - 1);
+    const auto put = [&](int64_t row, int32_t column, int64_t from) {
+        const int64_t at = to[row]++;
+        result.column[at] = column;
+        for (int n = 0; n < planes; ++n) result.value[at * planes + n] = lower.value[from * planes + n];
+    };
+    // What stands behind a row's own column comes from later rows, in their order.
+    for (int64_t g = 0; g < count; ++g) {
+        for (int64_t i = lower.row[g]; i < lower.row[g + 1]; ++i) put(g, lower.column[i], i);
+        for (int64_t i = lower.row[g]; i < lower.row[g + 1]; ++i)
+            if (lower.column[i] != g) put(lower.column[i], int32_t(g), i);
+    }
     return result;
 }
 

@@ -66,17 +66,25 @@ Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, c
 // The same for Gaussians of which no two are neighbours: row [N + 1] and column [pairs], in CSR form.
 Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column);
 
-// The normal equations of all tiles. near_start: [E + 1], near: [pairs of entries], product: [pairs of entries,
-// groups], as ListNear has them. slope: [E, C]. column and value are allocated here: [pairs], [pairs, groups].
-// gradient: [N, C].
+// The normal equations of the features: a symmetric matrix of all Gaussians in CSR form, row [N + 1], column [pairs] in
+// rising order and value [pairs, planes], and gradient: [N, C].
 struct PairSums {
     std::vector<int64_t> row;
     std::vector<int32_t> column;
     std::vector<float> value;
     std::vector<double> gradient;
 };
-PairSums sum_pairs_of_entries(int64_t count, int channels, int groups, const int64_t *by_start,
-                              const int64_t *by_gaussian, const int64_t *near_start, const int32_t *near,
-                              const float *product, const float *slope);
+
+// The pairs of entries of tiles as ListNear has them: start [E + 1], near [pairs of entries], product [pairs of
+// entries, planes].
+struct EntryPairs {
+    Growing<int64_t> start;
+    Growing<int32_t> near;
+    Growing<float> product;
+};
+
+// The sums of the products of all pairs of entries of two Gaussians, without a gradient. by_start: [N + 1],
+// by_gaussian: [E]. pairs: empty afterwards.
+PairSums sum_pairs(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian, EntryPairs &pairs);
 
 } // namespace gstex

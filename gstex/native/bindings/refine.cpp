@@ -78,11 +78,14 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
     constexpr int64_t MOST = 1 << 22; // products that are held at a time, but those of one tile at the least
     const int planes = points.importance[0].count, channels = points.channels;
     const int64_t all = points.lists.start[points.tiles];
-    Growing<float> slope(all * channels), gram, product;
-    Growing<int64_t> near_count(all), near_start(all + 1);
-    Growing<int32_t> near;
+    const int32_t *gaussian = points.lists.gaussian;
+    Growing<float> slope, gram;
+    Growing<int64_t> near_count;
+    EntryPairs pairs;
+    std::vector<double> gradient(size_t(count) * channels, 0.0);
     std::vector<int64_t> square_start;
-    near_start[0] = 0;
+    pairs.start.resize(all + 1);
+    pairs.start[0] = 0;
     for (int64_t begin = 0; begin < points.tiles;) {
         int64_t end = begin, squares = 0;
         square_start.clear();
@@ -93,20 +96,29 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
             squares += size * size;
             ++end;
         }
-        gram.resize(squares * planes);
         const int64_t first = points.lists.start[begin], last = points.lists.start[end];
+        gram.resize(squares * planes);
+        slope.resize((last - first) * channels);
+        near_count.resize(last - first);
         ops().tile_products(TileProducts{points, begin, end, total, out, small, square_start.data(), gram.data(),
-                                         slope.data() + first * channels, near_count.data() + first});
-        for (int64_t e = first; e < last; ++e) near_start[e + 1] = near_start[e] + near_count[e];
-        near.resize(near_start[last]);
-        product.resize(near_start[last] * planes);
-        ops().list_near(ListNear{points.lists.start, points.lists.gaussian, begin, end, planes, square_start.data(),
-                                 near_start.data(), gram.data(), near.data(), product.data()});
+                                         slope.data(), near_count.data()});
+        parallel_for(channels, 4, [&](int64_t from, int64_t to, Scratch &) {
+            for (int64_t e = first; e < last; ++e)
+                for (int64_t c = from; c < to; ++c)
+                    gradient[gaussian[e] * channels + c] += double(slope[(e - first) * channels + c]);
+        });
+        for (int64_t e = first; e < last; ++e) pairs.start[e + 1] = pairs.start[e] + near_count[e - first];
+        pairs.near.resize(pairs.start[last]);
+        pairs.product.resize(pairs.start[last] * planes);
+        ops().list_near(ListNear{points.lists.start, gaussian, begin, end, planes, square_start.data(),
+                                 pairs.start.data(), gram.data(), pairs.near.data(), pairs.product.data()});
         begin = end;
     }
     gram.clear();
-    return sum_pairs_of_entries(count, channels, planes, entries.by_start.data(), entries.by_gaussian.data(),
-                                near_start.data(), near.data(), product.data(), slope.data());
+    slope.clear();
+    PairSums result = sum_pairs(count, planes, entries.by_start.data(), entries.by_gaussian.data(), pairs);
+    result.gradient = std::move(gradient);
+    return result;
 }
 
 // The features [N, C] of least error, in place. blend: of the points at them.

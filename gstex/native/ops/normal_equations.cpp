@@ -92,6 +92,7 @@ void tile_products(const TileProducts &a) {
             // inequality, all that is left out of a pair is below a.small of the root of what both have with
             // themselves.
             int64_t *near_count = a.near_count + offset;
+            const int32_t *gaussian = points.lists.gaussian + tile.first;
             for (int64_t e = 0; e < count; ++e) near_count[e] = 1;
             for (int64_t e = 0; e < count; ++e) {
                 for (int64_t f = 0; f < e; ++f) {
@@ -102,8 +103,8 @@ void tile_products(const TileProducts &a) {
                         const float product = of_plane[e * count + f];
                         counts |= product * product > a.small * a.small * own;
                     }
-                    near_count[e] += counts;
-                    near_count[f] += counts;
+                    near_count[e] += counts && gaussian[f] <= gaussian[e];
+                    near_count[f] += counts && gaussian[e] <= gaussian[f];
                     for (int n = 0; n < importance.count; ++n) {
                         float *of_plane = gram + n * count * count;
                         const float product = counts ? of_plane[e * count + f] : LEFT_OUT;
@@ -121,11 +122,12 @@ void list_near(const ListNear &a) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t first = a.start[a.first_tile + i], count = a.start[a.first_tile + i + 1] - first;
             const float *gram = a.gram + a.square_start[i] * a.planes;
+            const int32_t *gaussian = a.gaussian + first;
             for (int64_t e = 0; e < count; ++e) {
                 int64_t to = a.near_start[first + e];
                 for (int64_t f = 0; f < count; ++f) {
-                    if (gram[e * count + f] < 0.0f) continue;
-                    a.near[to] = a.gaussian[first + f];
+                    if (gram[e * count + f] < 0.0f || gaussian[f] > gaussian[e]) continue;
+                    a.near[to] = gaussian[f];
                     for (int n = 0; n < a.planes; ++n) a.product[to * a.planes + n] = gram[(n * count + e) * count + f];
                     ++to;
                 }

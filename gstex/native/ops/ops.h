@@ -287,7 +287,7 @@ struct PointErrors {
 // For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. square_start: [tiles], where a tile's products
 // begin in gram, by planes of importance. gram: for every tile [planes, entries, entries], negative for pairs that are
 // left out. slope: [E, C], dE / d feature by the weight of the channel. near_count: [E], how many are not left out of
-// an entry's pairs; both from the first entry of these tiles on.
+// an entry's pairs with Gaussians that are not behind its own; both from the first entry of these tiles on.
 struct TileProducts {
     SamplePoints points;
     int64_t first_tile, last_tile;
@@ -298,8 +298,7 @@ struct TileProducts {
     int64_t *near_count;
 };
 
-// near: the Gaussians of the pairs of every entry that are not left out, from near_start[entry] on; product: [pairs,
-// planes].
+// near: the Gaussians of the pairs that near_count counts, from near_start[entry] on; product: [pairs, planes].
 struct ListNear {
     const int64_t *start;
     const int32_t *gaussian;
