@@ -1,7 +1,5 @@
 """The weights of maps while a fit goes on (map_weights.py says what is fair)."""
 
-from functools import cached_property
-
 import numpy as np
 
 from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed, some_blocks
@@ -50,11 +48,16 @@ class MapBalance:
         assert self.trainer.task.maps is not None
         return self.trainer.task.maps
 
-    @cached_property
+    @property
     def _spectrum(self) -> Spectrum:
-        return Spectrum.of(coefficients(self.trainer.task.target.image))
+        target = self.trainer.task.target
+        return target.kept("spectrum", lambda: Spectrum.of(coefficients(target.image)))
 
-    @cached_property
+    @property
     def _turned_spectrum(self) -> Spectrum:
         """Of the picture with every map's channels decorrelated."""
-        return Spectrum.of(coefficients(decorrelated(some_blocks(self.trainer.task.target.image), self._maps)))
+        target = self.trainer.task.target
+        return target.kept(
+            ("turned spectrum", tuple(self._maps)),
+            lambda: Spectrum.of(coefficients(decorrelated(some_blocks(target.image), self._maps))),
+        )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gstex.encode.quantisation import Coding
 
 __all__ = ["BudgetTooSmall", "Result", "Target", "Task", "planes_of", "weighted_sum"]
+
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,16 @@ class Target:
     def sums(self) -> np.ndarray:
         """The sum of every channel's importance over the texels, float64 [C]."""
         return self.importance.sum(axis=(0, 1), dtype=np.float64)[self.plane]
+
+    @cached_property
+    def _kept(self) -> dict[Any, Any]:
+        return {}
+
+    def kept(self, key: Any, make: Callable[[], _Kept]) -> _Kept:
+        """What `make` makes of this target, once for all who ask for it under a key; nobody may change it."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def weighted(self, weight: np.ndarray) -> np.ndarray:
         """The importance of every channel times its weight [C], float32 [H, W, C]."""

@@ -206,6 +206,7 @@ class Schedule:
         # Nearly always it keeps what it promises, and then nothing is left to do.
         rest = trainer.work.total - trainer.work.done
         trainer.work.total = trainer.work.done + 2 * work.GRID
+        trainer.engine.forget_lists()  # freeze makes new ones
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))
         trainer.work.total = trainer.work.done + rest
         return result, result.error < error

@@ -87,6 +87,11 @@ class CpuEngine:
         for view in self.shared:
             view.place_later(placement, margin)
 
+    def forget_lists(self) -> None:
+        """Let go of the memory of all lists: `list_tiles` is called before anything else looks at them."""
+        for view in self._views:
+            view.forget_lists()
+
     # -- what they show, as arrays of NumPy
 
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -52,6 +52,10 @@ class SharedView(CpuView):
             self.place(self._placement, geometry, margin=self._margin)
             self._due, self._asked = False, 0
 
+    def forget_lists(self) -> None:
+        super().forget_lists()
+        self._due = True
+
     def weigh(self, weight: np.ndarray) -> None:
         super().weigh(weight)
         self.importance_sum = weighted_sum(self.wanted, weight)

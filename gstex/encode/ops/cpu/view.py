@@ -85,14 +85,21 @@ class CpuView:
     def set_target(self, target: Target, weight: np.ndarray) -> None:
         """Set what is wanted, and what the channels count: float32 [C]."""
         self.wanted = target
-        self.target = make_picture(target.image, repeat=self.pyramid.repeat)
-        planes = make_picture(target.importance, repeat=self.pyramid.repeat)
+        repeat = self.pyramid.repeat
+        self.target, planes = target.kept(
+            ("pictures", repeat), lambda: [make_picture(p, repeat=repeat) for p in (target.image, target.importance)]
+        )
         self.importance = Importance(planes, target.plane, weight)
         self._loss = np.empty(self.across * self._down)
 
     def weigh(self, weight: np.ndarray) -> None:
         """Let the channels count something else: float32 [C]."""
         self.importance.weight = weight
+
+    def forget_lists(self) -> None:
+        """Let go of what `place` made; it has to be called again."""
+        for name in ("lists", "_sums"):
+            self.__dict__.pop(name, None)
 
     def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate."""

@@ -104,6 +104,9 @@ class GpuEngine:
         for view in views:
             view.hold_sums()
 
+    def forget_lists(self) -> None:
+        pass  # their memory is used again
+
     # -- what they show
 
     def removal_cost(self, geometry: Any, features: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
