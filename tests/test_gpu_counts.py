@@ -85,7 +85,7 @@ def test_what_cupy_compiles_for_a_fit_is_known_before(devices: list[CountingDevi
     train(device, xp.asarray(rng.random((10, 3), np.float32)), xp.asarray(np.ones(10)), (4, 1), rng)
     xp.ascontiguousarray(xp.asarray(np.zeros((3, 2), np.uint32))[:, 1])  # refine_features.move_bytes, of the second
     known = CountingDevice()
-    for work in array_work(known.xp):
+    for work in array_work(known.xp, 3):
         work()
     asked = set().union(*(device.counts.asked for device in devices if device is not known))
     assert sorted(asked - known.counts.asked) == [] == sorted(known.counts.asked - asked)

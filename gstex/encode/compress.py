@@ -145,7 +145,8 @@ def compress(
     settings = make_settings(effort, sampling, loss)
     draft = effort == "draft" and loss != "restore"
     if gpu and varying:
-        gpu.prepare(sources_of_fit(len(varying), settings.loss), array_work(gpu.xp))  # while mips are made
+        # While mips are made.
+        gpu.prepare(sources_of_fit(len(varying), settings.loss), array_work(gpu.xp, len(varying)))
 
     levels = [MipLevel(material.pixels, material.weights)]
     if mips:

@@ -1,10 +1,13 @@
-"""What a fit does with arrays through `xp`, on tiny ones, so that CuPy compiles its own kernels before they are needed.
+"""What a fit does with arrays of CuPy, on small ones, so that CuPy compiles its own kernels before they are needed.
 
 CuPy compiles a kernel for each function, types of its arguments and number of their axes. tests/test_gpu_counts.py
-compares this list with what fits ask for.
+compares this list with what fits ask for. It does not see that CuPy 14 also goes by sizes: for sums, by how many
+numbers one is of (below 128, then by powers of two up to 1024), and for the positions of a mask, by whether it has more
+than 512.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +15,26 @@ import numpy as np
 __all__ = ["array_work"]
 
 
-def array_work(xp: Any) -> list[Callable[[], Any]]:
+def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
     """Calls that can be made in any order and at the same time; each makes CuPy compile one kernel, or a few.
 
-    xp: the module of the device's arrays. Nothing is computed here, but a few bytes are uploaded.
+    xp: the module of the device's arrays. channels: of the fit. Nothing is computed here, but a megabyte is uploaded.
     """
 
     def ones(dtype: Any, *shape: int) -> Any:
         return xp.asarray(np.ones(shape, dtype))
 
-    # No axis has a length of 1, which CuPy would drop, nor do two of one array have the same.
-    n, c, k = 5, 3, 2
+    n, c, k = 4096, channels, 2  # Gaussians, texels and the like; shares or planes
     mask, masks = ones(np.bool_, n), ones(np.bool_, k, n)
-    ints, longs, table = ones(np.int32, n), ones(np.int64, n), ones(np.int32, n, c)
-    channel, pairs, features, picture = (ones(np.float32, *s) for s in ((c,), (n, k), (n, c), (n, k, c)))
-    doubles, pair, channels, matrix, products = (ones(np.float64, *s) for s in ((n,), (k,), (c,), (n, c), (k, n)))
-    tiles, images, entries = ones(np.float32, n, c, k), ones(np.int8, n, k), ones(np.uint32, n, c)
-    # Those above are read by many at the same time, and never written.
-    shares, moved, order, kept = ones(np.float32, n), ones(np.int32, n), ones(np.int64, n), ones(np.bool_, n)
-    geometry, spread, places = ones(np.float32, n, c), ones(np.float32, n, k), ones(np.int32, n, c)
+    ints, longs, table = (xp.asarray(np.zeros(*of)) for of in ((n, np.int32), (n, np.int64), ((n, 3), np.int32)))
+    shares, channel, pairs = ones(np.float32, n), ones(np.float32, c), ones(np.float32, n, k)
+    features, geometry, picture = ones(np.float32, n, c), ones(np.float32, n, 6), ones(np.float32, k, n, c)
+    doubles, pair, by_channel = ones(np.float64, n), ones(np.float64, k), ones(np.float64, c)
+    matrix, products, ratios = ones(np.float64, n, c), ones(np.float64, k, n), ones(np.float64, n, k)
+    tiles, images, entries = ones(np.float32, 64, c, 64), ones(np.int8, n, k), ones(np.uint32, n, k)
+    # Those above are read by many at the same time, and these alone are written.
+    moved, order, kept, places = ones(np.int32, n), ones(np.int64, n), ones(np.bool_, n), ones(np.int32, n, 3)
+    shapes, spread, values = ones(np.float32, n, 6), ones(np.float32, n, k), ones(np.float32, n, c)
     root, sums, own = ones(np.float64, n), ones(np.float64, n, c), ones(np.float64, k, n)
     one, scale = np.int32(1), np.float32(1)
 
@@ -43,15 +47,15 @@ def array_work(xp: Any) -> list[Callable[[], Any]]:
         lambda: tiles.sum(dtype=np.float64),
         lambda: matrix.sum(axis=0),
         lambda: features.sum(axis=1),
-        lambda: matrix.max(axis=1),
+        lambda: ratios.max(axis=1),
         lambda: ints.max(),
-        lambda: ints.any(),
         lambda: mask.any(),
+        *[partial(ints[:size].any) for size in (16, 128, 256)],  # entries of palettes
         lambda: xp.cumsum(mask, dtype=np.int32),
         lambda: xp.cumsum(ints, dtype=np.int64),
         lambda: xp.unique(longs),
         lambda: xp.flatnonzero(mask),
-        lambda: xp.flatnonzero(ints),
+        lambda: xp.flatnonzero(ints[:256]),
         lambda: xp.searchsorted(ints, ints, side="right"),
         lambda: xp.argsort(ints, kind="stable"),
         lambda: xp.argsort(doubles, kind="stable"),
@@ -86,7 +90,7 @@ def array_work(xp: Any) -> list[Callable[[], Any]]:
         lambda: tiles.take(ints[:c], axis=1),
         lambda: features[longs],
         lambda: features[ints],
-        lambda: features[longs, 1:3],
+        lambda: geometry[longs, 3:5],
         lambda: matrix[ints],
         lambda: products[:, longs],
         lambda: doubles[ints],
@@ -99,9 +103,9 @@ def array_work(xp: Any) -> list[Callable[[], Any]]:
         lambda: mask[mask],
         lambda: ints[mask],
         lambda: images[mask],
-        put(geometry, longs, features),
-        put(geometry, longs, 0),
-        put(geometry, (longs, slice(1, 3)), pairs),
+        put(shapes, longs, geometry),
+        put(shapes, longs, 0),
+        put(shapes, (longs, slice(3, 5)), pairs),
         put(places, (longs, 0), 0),
         put(places, ..., table),
         put(moved, longs, 0),
@@ -133,7 +137,7 @@ def array_work(xp: Any) -> list[Callable[[], Any]]:
         lambda: features / channel,
         lambda: features ** 2,
         lambda: pairs / pair,
-        lambda: xp.add(geometry, features, out=geometry),
+        lambda: xp.add(values, features, out=values),
         lambda: xp.subtract(spread, shares[:, None], out=spread),
         lambda: picture * channel,
         lambda: tiles * scale,
@@ -160,7 +164,7 @@ def array_work(xp: Any) -> list[Callable[[], Any]]:
         lambda: matrix * -0.5,
         lambda: matrix * matrix,
         lambda: matrix + matrix,
-        lambda: channels * matrix,
+        lambda: by_channel * matrix,
         lambda: xp.add(sums, matrix, out=sums),
         lambda: xp.subtract(sums, matrix, out=sums),
     ]  # fmt: skip
