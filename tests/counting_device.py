@@ -19,13 +19,17 @@ from cuda_host import HostDevice
 _FREE = ("empty", "empty_like", "reshape", "view", "transpose", "broadcast_to", "squeeze", "ravel")
 # Results whose sizes depend on values.
 _SIZED = ("flatnonzero", "nonzero", "unique", "argwhere")
+# What CuPy does with copies of memory, and with the sorts and the like that it has compiled.
+_NO_KERNEL = (*_FREE, "array", "asarray", "zeros", "zeros_like", "argsort")
 _PLAIN = ("dtype", "shape", "size", "ndim", "nbytes", "itemsize", "strides", "flags", "ctypes")
 
 
 class Counts:
-    """What was asked for until now. recorded: kernels that were put into graphs. device_seconds: inside of all that."""
+    """What was asked for until now. recorded: kernels that were put into graphs. device_seconds: inside of all that.
+    asked: what CuPy would compile kernels for: functions, with the types and axes of their arguments."""
 
     def __init__(self) -> None:
+        self.asked: set[tuple[str, ...]] = set()
         self.launches = self.waits = self.recorded = 0
         self.device_seconds = 0.0
         self._inside = self._recording = False
@@ -38,6 +42,13 @@ class Counts:
             yield
         finally:
             self._recording = False
+
+    def ask(self, name: str, *args: Any) -> None:
+        """Note a function of arrays."""
+        kinds = _kinds(args)
+        copies = name in ("ascontiguousarray", "copy") or (name == "astype" and kinds[0] == f"{kinds[1]}[1]")
+        if not (self._inside or name in _NO_KERNEL or (copies and "gaps" not in kinds[0])):
+            self.asked.add((name, *kinds))
 
     @contextmanager
     def device(self, *, launches: int = 0, waits: int = 0) -> Iterator[None]:
@@ -67,7 +78,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return _call(self.counts, getattr(ufunc, method), inputs, options)
+        return _call(self.counts, getattr(ufunc, method), inputs, options, name=ufunc.__name__)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -82,7 +93,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
         def method(*args: Any, **options: Any) -> Any:
             same = name == "astype" and not options.get("copy", True) and np.dtype(args[0]) == self.held.dtype
-            return _call(self.counts, found, args, options, name="view" if same else name)
+            return _call(self.counts, found, args, options, name="view" if same else name, of=self)
 
         return method
 
@@ -97,10 +108,13 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         parts = key if isinstance(key, tuple) else (key,)
         by_array = any(isinstance(part, (Array, np.ndarray, list)) for part in parts)
         sized = any(getattr(part, "dtype", None) == np.bool_ for part in parts)
+        if by_array:
+            self.counts.ask("take", self, *parts)
         with self.counts.device(launches=int(by_array), waits=int(sized)):
             return _wrapped(self.counts, self.held[_unwrapped(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        self.counts.ask("put", self, *(key if isinstance(key, tuple) else (key,)), value)
         with self.counts.device(launches=1):
             self.held[_unwrapped(key)] = _unwrapped(value)
 
@@ -177,7 +191,7 @@ class CountingDevice:
 
         return launch
 
-    def prepare(self, sources: Any) -> None:
+    def prepare(self, sources: Any, work: Any = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -206,9 +220,29 @@ class CountingDevice:
         yield
 
 
-def _call(counts: Counts, function: Any, args: Any, options: Any, *, name: str = "") -> Any:
+def _call(counts: Counts, function: Any, args: Any, options: Any, *, name: str = "", of: Any = None) -> Any:
+    """of: the array whose method it is."""
+    counts.ask(name or function.__name__, *([] if of is None else [of]), *args, *options.values())
     with counts.device(launches=int(name not in _FREE), waits=int(name in _SIZED)):
         return _wrapped(counts, function(*_unwrapped(args), **_unwrapped(options)))
+
+
+def _kinds(values: Any) -> list[str]:
+    """What CuPy tells arguments apart by, of a list that of its first; arrays that are one piece each and of one shape
+    are taken as rows."""
+    values = [item for value in values for item in (value[:1] if isinstance(value, (list, tuple)) else [value])]
+    arrays = [value.held for value in values if isinstance(value, Array)]
+    flat = all(array.flags.c_contiguous and array.shape == arrays[0].shape for array in arrays)
+    found = []
+    for value in values:
+        if isinstance(value, Array):
+            gaps = "" if value.held.flags.c_contiguous else " with gaps"
+            found.append(f"{value.dtype}[{1 if flat else value.ndim}]{gaps}")
+        elif isinstance(value, (int, float, np.generic)):
+            found.append(type(value).__name__)
+        elif isinstance(value, (type, np.dtype)):
+            found.append(np.dtype(value).name)
+    return found
 
 
 def _unwrapped(value: Any) -> Any:

@@ -51,7 +51,7 @@ class CopyingDevice:
 
         return launch
 
-    def prepare(self, sources: Any) -> None:
+    def prepare(self, sources: Any, work: Any = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
     def record(self, work: Any) -> None:

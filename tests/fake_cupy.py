@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -105,6 +106,9 @@ class FakeCupy:
         self.wrong = 0
         self.compiled: list[str] = []  # names of the threads that compiled
         self.compile_error: Exception | None = None
+        self.load_error: Exception | None = None  # what is raised where a compiled file is loaded
+        self.files: dict[str, str] = {}  # name of a compiled file -> the text that it is of
+        self.loaded: list[str] = []  # those that were loaded
         runtime = SimpleNamespace(
             getDeviceCount=lambda: count,
             getDevice=lambda: 0,
@@ -130,14 +134,23 @@ class FakeCupy:
     def asnumpy(self, array: np.ndarray) -> np.ndarray:
         return np.array(array) + self.wrong
 
-    def RawModule(self, *, code: str, options: tuple[str, ...]) -> SimpleNamespace:
+    def RawModule(
+        self, *, code: str | None = None, path: str | None = None, options: tuple[str, ...] = ()
+    ) -> SimpleNamespace:
+        assert (code is None) != (path is None) and not (path and options)
         kernels: list[Any] = []
 
         def get_function(name: str) -> Any:
-            kernels.append(_Kernel(self, code, name))
+            text = code if path is None else self.files[Path(path).name]
+            kernels.append(_Kernel(self, text or "", name))
             return kernels[-1]
 
         def compile() -> None:
+            if path is not None:
+                if self.load_error:
+                    raise self.load_error
+                self.loaded.append(Path(path).name)
+                return
             self.compiled.append(threading.current_thread().name)
             if self.compile_error:
                 raise self.compile_error

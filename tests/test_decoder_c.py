@@ -1,12 +1,11 @@
 """gstex.h as engines get it: compiled alone by every compiler that is there, under sanitizers, against the package."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,6 +18,10 @@ from gstex import format as fmt
 from gstex.native import set_thread_count, thread_count
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import write_headers  # noqa: E402
+
 HEADER = ROOT / "gstex" / "native" / "gstex.h"
 DRIVER = ROOT / "tests" / "native" / "decoder_driver.c"
 FILES = [golden_file(name) for name in GOLDEN]
@@ -89,21 +92,12 @@ def test_the_document_compiles(tmp_path: Path) -> None:
 # ---- What is written into it
 
 
-def write_headers() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_headers", ROOT / "tools" / "write_headers.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_constants_and_formulas_are_those_of_their_owners() -> None:
-    tool = write_headers()
-    for path, text in tool.written().items():
+    for path, text in write_headers.written().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run tools/write_headers.py"
     text = HEADER.read_text()
-    assert tool.decoder_header(text.replace("GSTEX_MAX_CELLS 8192", "GSTEX_MAX_CELLS 8193")) == text
-    assert tool.decoder_header(text.replace("return f * f * ", "return f * ", 1)) == text
+    assert write_headers.decoder_header(text.replace("GSTEX_MAX_CELLS 8192", "GSTEX_MAX_CELLS 8193")) == text
+    assert write_headers.decoder_header(text.replace("return f * f * ", "return f * ", 1)) == text
     for name in ("exp2.h", "formulas.h"):
         first = (HEADER.parent / name).read_text().partition("\nGSTEX_FORMULA ")[2].partition("\n}\n")[0]
         assert first in text

@@ -13,6 +13,9 @@ from counting_device import CountingDevice
 from cuda_host.build import require_compiler
 from test_fit import material_of, waves
 
+from gstex.encode.ops.cuda.array_work import array_work
+from gstex.encode.ops.cuda.codebooks import train
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -29,6 +32,15 @@ MOST = {"launches": 4690, "waits": 510, "recorded": 2470}
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Any]:
     return gpu_counts.count_fit(material_of(waves(48, 48, 3, seed=1)), effort="fast", bpp=3)
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> list[CountingDevice]:
+    """Those that the test makes."""
+    found: list[CountingDevice] = []
+    made = CountingDevice.__init__
+    monkeypatch.setattr(CountingDevice, "__init__", lambda self: found.append(self) or made(self))
+    return found
 
 
 @pytest.mark.parametrize("kind", MOST)
@@ -50,17 +62,33 @@ def test_phases_are_those_of_a_fit_and_add_up(counted: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("loss", ["l2", "perceptual"])
-def test_what_a_fit_compiles_is_known_before(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_fit_compiles_is_known_before(
+    loss: str, devices: list[CountingDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With palettes and a grid, and so little of them that it is soon over."""
-    devices: list[CountingDevice] = []
     prepared: list[Any] = []
-    made = CountingDevice.__init__
-    monkeypatch.setattr(CountingDevice, "__init__", lambda self: devices.append(self) or made(self))
-    monkeypatch.setattr(CountingDevice, "prepare", lambda self, sources: prepared.extend(sources))
+    monkeypatch.setattr(CountingDevice, "prepare", lambda self, sources, work: prepared.extend(sources))
     gpu_counts.count_fit(material_of(waves(24, 24, 2, seed=1)), effort="fast", loss=loss, bpp=3)
     used = {(key[0], *key[2:]) for key in devices[0]._kernels}
     known = {(file, *sorted(defines.items())) for file, defines in prepared}
     assert used <= known and len(known) == len(prepared) == (17 if loss == "perceptual" else 16)
+
+
+def test_what_cupy_compiles_for_a_fit_is_known_before(devices: list[CountingDevice]) -> None:
+    """The types and axes of all that fits do with arrays, and nothing else."""
+    gpu_counts.count_fit(material_of(waves(48, 48, 3, seed=1)), effort="fast", bpp=3)
+    for options in ({"bpp": 6}, {"bpp": 3, "loss": "perceptual"}):  # with palettes; by another loss
+        gpu_counts.count_fit(material_of(waves(24, 24, 2, seed=1)), effort="fast", **options)
+    device = CountingDevice()
+    xp, rng = device.xp, np.random.default_rng(0)
+    # More entries than values, and a second palette.
+    train(device, xp.asarray(rng.random((10, 3), np.float32)), xp.asarray(np.ones(10)), (4, 1), rng)
+    xp.ascontiguousarray(xp.asarray(np.zeros((3, 2), np.uint32))[:, 1])  # refine_features.move_bytes, of the second
+    known = CountingDevice()
+    for work in array_work(known.xp, 3):
+        work()
+    asked = set().union(*(device.counts.asked for device in devices if device is not known))
+    assert sorted(asked - known.counts.asked) == [] == sorted(known.counts.asked - asked)
 
 
 def test_what_counts_as_a_launch_and_what_as_a_wait() -> None:

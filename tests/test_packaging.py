@@ -15,9 +15,14 @@ import pytest
 from small_samples import SAMPLES, crop_sample
 
 from gstex.cuda import kernel_source
+from gstex.cuda.compiled import compiled_name
 from gstex.resources import source_path
 
 ROOT = SAMPLES.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import compile_kernels  # noqa: E402
+
 BUILT_FROM = ("gstex", "cuda", "shaders", "tests", "tools", "pyproject.toml", "README.md", "LICENSE")
 # Of the sources of the core, what others compile: an engine, and the kernels of a GPU.
 HEADERS = {"gstex/native/constants.h", "gstex/native/exp2.h", "gstex/native/formulas.h", "gstex/native/gstex.h"}
@@ -31,10 +36,16 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
+KERNELS = {compiled_name(file, kernel_source(file, defines)) for file, defines in compile_kernels.sources()}
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that is built from it."""
+    """A folder with the sdist, and the wheel that is built from it, with what stands for compiled kernels."""
     folder = tmp_path_factory.mktemp("built")
+    (folder / "kernels").mkdir()
+    for name in (*KERNELS, "check-of-an-older-text.fatbin"):
+        (folder / "kernels" / name).touch()
     for name in BUILT_FROM:
         source, target = ROOT / name, folder / "checkout" / name
         target.parent.mkdir(exist_ok=True)
@@ -42,7 +53,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    run(sys.executable, "-m", "build", "--outdir", folder, folder / "checkout", cwd=folder)
+    run(sys.executable, "-m", "build", "--outdir", folder, folder / "checkout",
+        f"-Ccmake.define.GSTEX_KERNELS_FOLDER={folder / 'kernels'}", cwd=folder, GSTEX_CUDA_KERNELS="ON")  # fmt: skip
     return folder
 
 
@@ -69,7 +81,7 @@ def test_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> None:
     expected = {f"{'' if path.parts[0] == 'gstex' else 'gstex/_'}{path.as_posix()}" for path in paths} - sources
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     [core] = [name for name in found if re.fullmatch(r"gstex/native/_core\..*(so|pyd)", name)]
-    assert found == expected | HEADERS | {core}
+    assert found == expected | HEADERS | {core} | {f"gstex/_kernels/{name}" for name in KERNELS}
     assert {"gstex/_cuda/README.md", "gstex/_shaders/README.md", "gstex/cli/app.py"} <= found
     assert {"gstex/_cuda/decode/mip.cu", "gstex/_cuda/decode/format.cuh", "gstex/_cuda/encode/blend.cu"} <= found
 
@@ -114,6 +126,9 @@ def test_sources_are_found_in_the_checkout_and_in_the_wheel(empty_venv: Path) ->
         assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == (ROOT / name).read_text() + "\n"
     code = "from gstex.cuda import kernel_source; print(kernel_source('decode/mip.cu'))"
     assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == f"{kernel_source('decode/mip.cu')}\n"
+    code = ("from gstex.cuda import kernel_source; from gstex.cuda.compiled import compiled_path; "
+            "print(compiled_path('check.cu', kernel_source('check.cu')).parent.name)")
+    assert run(empty_venv / "python", "-c", code, cwd=empty_venv) == "_kernels\n"
     for name in ("cuda/missing.cu", "gstex/encode/cell_pyramid.py", "shaders"):
         with pytest.raises(FileNotFoundError, match=name):
             source_path(name)

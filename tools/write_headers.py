@@ -6,32 +6,13 @@
 
 import re
 import sys
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
-ROOT = Path(__file__).resolve().parents[1]
+from bare_modules import ROOT, import_bare
+
 NATIVE = ROOT / "gstex" / "native"
 
-
-def owners() -> tuple[ModuleType, ModuleType]:
-    """gstex.constants and gstex.format.layout, without the package around them: it needs what is compiled from here."""
-    packages = {name: ModuleType(name) for name in ("gstex", "gstex.format")}
-    outside = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "gstex"}
-    for name in outside:
-        del sys.modules[name]
-    try:
-        for name, package in packages.items():
-            package.__path__ = [str(ROOT / name.replace(".", "/"))]
-            sys.modules[name] = package
-        return import_module("gstex.constants"), import_module("gstex.format.layout")
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "gstex"]:
-            del sys.modules[name]
-        sys.modules.update(outside)
-
-
-constants, layout = owners()
+constants, layout = import_bare("gstex.constants", "gstex.format.layout")
 c_literal, shared_constants = constants.c_literal, constants.shared_constants
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 
+from gstex.cuda.compiled import OPTIONS, compiled_path
 from gstex.cuda.source import kernel_source
 from gstex.errors import DeviceError, UsageError
 
@@ -25,7 +26,6 @@ LEAST_CAPABILITY = (7, 5)
 _DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that takes more dynamic shared memory has to ask for it
 _INSTALL = "pip install gstex[cuda]"
 _INSTEAD = "; or use the CPU: --device cpu"  # where somebody has asked for the GPU
-_OPTIONS = ("--std=c++14",)
 
 
 class Kernel(Protocol):
@@ -54,10 +54,15 @@ class Device(Protocol):
         """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
         ...
 
-    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+    def prepare(
+        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
+    ) -> None:
         """Begin to compile these sources, (file, defines) each, beside whatever else is done.
 
         `kernel` waits for those it needs, and raises what compiling them raised.
+
+        work: calls of functions of `xp` whose kernels shall be compiled too. They run once, at any time and in any
+        order; what they return or raise is lost.
         """
         ...
 
@@ -146,6 +151,7 @@ class CupyDevice:
         self._modules: dict[tuple, Any] = {}
         self._kernels: dict[tuple[str, tuple], Kernel] = {}
         self._records = hasattr(cupy.cuda.Stream, "begin_capture")
+        self._rehearsals: list[Future] = []
 
     def check(self) -> None:
         """Run a small kernel and look at its result.
@@ -164,11 +170,7 @@ class CupyDevice:
         key = _key(file, defines)
         if (name, key) in self._kernels:
             return self._kernels[name, key]
-        if key not in self._modules:
-            self._modules[key] = self._module(file, defines)
-        if isinstance(self._modules[key], Future):
-            self._modules[key] = self._modules[key].result()
-        compiled = self._modules[key].get_function(name)
+        compiled = self._function(key, name, file, defines)
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
             check_arguments(name, args)
@@ -181,30 +183,61 @@ class CupyDevice:
         self._kernels[name, key] = launch
         return launch
 
-    def prepare(self, sources: Iterable[tuple[str, Mapping[str, int | str]]]) -> None:
+    def prepare(
+        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
+    ) -> None:
         wanted = [one for one in sources if _key(*one) not in self._modules]
-        if not wanted:
+        calls = [] if self._rehearsals else list(work)
+        if not (wanted or calls):
             return
-        pool = ThreadPoolExecutor(min(len(wanted), os.cpu_count() or 1), thread_name_prefix="gstex-compile")
+        pool = ThreadPoolExecutor(
+            min(len(wanted) + len(calls), os.cpu_count() or 1), thread_name_prefix="gstex-compile"
+        )
         for file, defines in wanted:
-            self._modules[_key(file, defines)] = pool.submit(self._compiled, file, defines)
+            self._modules[_key(file, defines)] = pool.submit(self._module, file, defines)
+        self._rehearsals += [pool.submit(self._rehearse, call) for call in calls]
         pool.shutdown(wait=False)
 
-    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
-        # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
-        return self.xp.RawModule(code=kernel_source(file, defines), options=_OPTIONS)
-
-    def _compiled(self, file: str, defines: Mapping[str, int | str]) -> Any:
-        """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
-        module = self._module(file, defines)
+    def _rehearse(self, call: Callable[[], Any]) -> None:
         with self.xp.cuda.Device(self._number):
-            if hasattr(module, "compile"):
-                module.compile()
+            call()
+
+    def _function(self, key: tuple, name: str, file: str, defines: Mapping[str, int | str] | None) -> Any:
+        if key not in self._modules:
+            self._modules[key] = self._module(file, defines)
+        if isinstance(self._modules[key], Future):
+            self._modules[key] = self._modules[key].result()
+        try:
+            return self._modules[key].get_function(name)
+        except Exception:  # of a fatbin that the driver has loaded but cannot use; NVRTC's says it again
+            self._modules[key] = self._compiled(kernel_source(file, defines))
+            return self._modules[key].get_function(name)
+
+    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
+        """The kernels of a source: those that were compiled for this text, or else what NVRTC makes of it."""
+        source = kernel_source(file, defines)
+        if path := compiled_path(file, source):
+            try:
+                with self.xp.cuda.Device(self._number):
+                    module = self.xp.RawModule(path=str(path))
+                    module.compile()  # loads it
+                return module
+            except Exception:  # made for other GPUs or a newer driver, or damaged; CuPy has many kinds
+                pass
+        return self._compiled(source)
+
+    def _compiled(self, source: str) -> Any:
+        """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
+        # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
+        module = self.xp.RawModule(code=source, options=OPTIONS)
+        with self.xp.cuda.Device(self._number):
+            module.compile()
         return module
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
         if not self._records:
             return None
+        wait(self._rehearsals)  # nothing else may happen on the GPU while launches are captured
         try:
             # The stream of the arrays, CUDA's default one, cannot be captured; the graph is launched there.
             stream = self.xp.cuda.Stream(non_blocking=True)

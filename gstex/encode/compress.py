@@ -14,6 +14,7 @@ from gstex.cuda.device import Device, device_errors, open_device
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.mip_chain import TEXELS_SHARE, Mip, fit_chain
+from gstex.encode.ops.cuda.array_work import array_work
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import pack_mips
@@ -144,7 +145,8 @@ def compress(
     settings = make_settings(effort, sampling, loss)
     draft = effort == "draft" and loss != "restore"
     if gpu and varying:
-        gpu.prepare(sources_of_fit(len(varying), settings.loss))  # while mips are made
+        # While mips are made.
+        gpu.prepare(sources_of_fit(len(varying), settings.loss), array_work(gpu.xp, len(varying)))
 
     levels = [MipLevel(material.pixels, material.weights)]
     if mips:

@@ -82,7 +82,7 @@ class HostDevice:
 
         return launch
 
-    def prepare(self, sources: Any) -> None:
+    def prepare(self, sources: Any, work: Any = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:

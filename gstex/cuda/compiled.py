@@ -1,0 +1,30 @@
+"""Kernels that are compiled before they are needed, when a wheel is built: fatbins in gstex/_kernels.
+
+The name of a fatbin follows the text that it is made from, so one of another text is never found.
+tools/compile_kernels.py writes them, `CupyDevice` loads them, and NVRTC compiles what is not there.
+"""
+
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from gstex.resources import PACKAGE
+
+__all__ = ["OPTIONS", "compiled_name", "compiled_path"]
+
+OPTIONS = ("--std=c++14",)  # of NVRTC and of nvcc
+_FOLDER = PACKAGE / "_kernels"
+
+
+def compiled_name(file: str, source: str) -> str:
+    """The name of the fatbin: that of the source, and a hash of its text and of the options.
+
+    file: in `cuda/`: "encode/blend.cu". source: its text, of `kernel_source`.
+    """
+    digest = sha256("\n".join([*OPTIONS, source]).encode()).hexdigest()
+    return f"{PurePosixPath(file).stem}-{digest[:32]}.fatbin"
+
+
+def compiled_path(file: str, source: str) -> Path | None:
+    """Path of the fatbin of this text; None if there is none. Arguments: as for `compiled_name`."""
+    path = _FOLDER / compiled_name(file, source)
+    return path if path.is_file() else None
