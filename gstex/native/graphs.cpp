@@ -60,11 +60,17 @@ Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column
 }
 
 // Of every row the columns that are not behind it.
-static PairSums sum_lower_half(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian,
-                               const EntryPairs &pairs) {
+static PairSums sum_lower_half(int64_t count, int planes, const TileEntries &entries, const EntryPairs &pairs) {
     const int64_t part = std::max<int64_t>(256, count / 64); // Gaussians that share a scratch of the size of all
     const int64_t parts = (count + part - 1) / part;
-    const int32_t *near = pairs.near.data();
+    // Calls f(Gaussian, pair) for all pairs of the entries of a Gaussian.
+    const auto each_pair = [&](int64_t g, auto f) {
+        for (int64_t i = entries.by_start[g]; i < entries.by_start[g + 1]; ++i) {
+            const int64_t entry = entries.by_gaussian[i];
+            const int32_t *of_tile = entries.gaussian + entries.start[entries.tile_of[entry]];
+            for (int64_t j = pairs.start[entry]; j < pairs.start[entry + 1]; ++j) f(of_tile[pairs.near[j]], j);
+        }
+    };
     PairSums result;
     result.row.assign(size_t(count) + 1, 0);
     parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
@@ -72,13 +78,11 @@ static PairSums sum_lower_half(int64_t count, int planes, const int64_t *by_star
         std::fill(seen, seen + count, -1);
         for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
             int64_t found = 0;
-            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
-                    if (seen[near[j]] == int32_t(g)) continue;
-                    seen[near[j]] = int32_t(g);
-                    ++found;
-                }
-            }
+            each_pair(g, [&](int32_t near, int64_t) {
+                if (seen[near] == int32_t(g)) return;
+                seen[near] = int32_t(g);
+                ++found;
+            });
             result.row[g + 1] = found;
         }
     });
@@ -91,28 +95,24 @@ static PairSums sum_lower_half(int64_t count, int planes, const int64_t *by_star
         for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
             const int64_t first = result.row[g], last = result.row[g + 1];
             int64_t to = first;
-            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
-                    if (place[near[j]] >= first) continue;
-                    place[near[j]] = first;
-                    result.column[to++] = near[j];
-                }
-            }
+            each_pair(g, [&](int32_t near, int64_t) {
+                if (place[near] >= first) return;
+                place[near] = first;
+                result.column[to++] = near;
+            });
             std::sort(result.column.begin() + first, result.column.begin() + last);
             for (int64_t i = first; i < last; ++i) place[result.column[i]] = i;
-            for (int64_t i = by_start[g]; i < by_start[g + 1]; ++i) {
-                for (int64_t j = pairs.start[by_gaussian[i]]; j < pairs.start[by_gaussian[i] + 1]; ++j) {
-                    float *value = result.value.data() + place[near[j]] * planes;
-                    for (int n = 0; n < planes; ++n) value[n] += pairs.product[j * planes + n];
-                }
-            }
+            each_pair(g, [&](int32_t near, int64_t pair) {
+                float *value = result.value.data() + place[near] * planes;
+                for (int n = 0; n < planes; ++n) value[n] += pairs.product[pair * planes + n];
+            });
         }
     });
     return result;
 }
 
-PairSums sum_pairs(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian, EntryPairs &pairs) {
-    const PairSums lower = sum_lower_half(count, planes, by_start, by_gaussian, pairs);
+PairSums sum_pairs(int64_t count, int planes, const TileEntries &entries, EntryPairs &pairs) {
+    const PairSums lower = sum_lower_half(count, planes, entries, pairs);
     pairs.start.clear();
     pairs.near.clear();
     pairs.product.clear();

@@ -79,12 +79,19 @@ struct PairSums {
 // entries, planes].
 struct EntryPairs {
     Growing<int64_t> start;
-    Growing<int32_t> near;
+    Growing<uint16_t> near;
     Growing<float> product;
 };
 
-// The sums of the products of all pairs of entries of two Gaussians, without a gradient. by_start: [N + 1],
-// by_gaussian: [E]. pairs: empty afterwards.
-PairSums sum_pairs(int64_t count, int planes, const int64_t *by_start, const int64_t *by_gaussian, EntryPairs &pairs);
+// The entries of tiles by Gaussians: by_start [N + 1], by_gaussian [E]. gaussian: [E]. tile_of: [E]. start: [tiles +
+// 1].
+struct TileEntries {
+    const int64_t *by_start, *by_gaussian;
+    const int32_t *gaussian, *tile_of;
+    const int64_t *start;
+};
+
+// The sums of the products of all pairs of entries of two Gaussians, without a gradient. pairs: empty afterwards.
+PairSums sum_pairs(int64_t count, int planes, const TileEntries &entries, EntryPairs &pairs);
 
 } // namespace gstex

@@ -75,7 +75,8 @@ struct Entries {
 
 static PairSums normal_equations(const SamplePoints &points, const Entries &entries, int64_t count, const float *total,
                                  const float *out, float small) {
-    constexpr int64_t MOST = 1 << 22; // products that are held at a time, but those of one tile at the least
+    constexpr int64_t MOST = 1 << 20; // products that are held at a time, but those of one tile at the least
+    constexpr int64_t MOST_ENTRIES = 1 << 16;
     const int planes = points.importance[0].count, channels = points.channels;
     const int64_t all = points.lists.start[points.tiles];
     const int32_t *gaussian = points.lists.gaussian;
@@ -91,6 +92,7 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
         square_start.clear();
         while (end < points.tiles) {
             const int64_t size = points.lists.start[end + 1] - points.lists.start[end];
+            if (size > MOST_ENTRIES) throw std::bad_alloc(); // as their products would take 16 GB
             if (end > begin && (squares + size * size) * planes > MOST) break;
             square_start.push_back(squares);
             squares += size * size;
@@ -116,7 +118,9 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
     }
     gram.clear();
     slope.clear();
-    PairSums result = sum_pairs(count, planes, entries.by_start.data(), entries.by_gaussian.data(), pairs);
+    const TileEntries of_tiles{entries.by_start.data(), entries.by_gaussian.data(), gaussian, entries.tile_of.data(),
+                               points.lists.start};
+    PairSums result = sum_pairs(count, planes, of_tiles, pairs);
     result.gradient = std::move(gradient);
     return result;
 }

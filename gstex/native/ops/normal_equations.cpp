@@ -127,7 +127,7 @@ void list_near(const ListNear &a) {
                 int64_t to = a.near_start[first + e];
                 for (int64_t f = 0; f < count; ++f) {
                     if (gram[e * count + f] < 0.0f || gaussian[f] > gaussian[e]) continue;
-                    a.near[to] = gaussian[f];
+                    a.near[to] = uint16_t(f);
                     for (int n = 0; n < a.planes; ++n) a.product[to * a.planes + n] = gram[(n * count + e) * count + f];
                     ++to;
                 }

@@ -298,7 +298,8 @@ struct TileProducts {
     int64_t *near_count;
 };
 
-// near: the Gaussians of the pairs that near_count counts, from near_start[entry] on; product: [pairs, planes].
+// near: the other entries, counted in the tile, of the pairs that near_count counts, from near_start[entry] on;
+// product: [pairs, planes].
 struct ListNear {
     const int64_t *start;
     const int32_t *gaussian;
@@ -306,7 +307,7 @@ struct ListNear {
     int planes;
     const int64_t *square_start, *near_start;
     const float *gram;
-    int32_t *near;
+    uint16_t *near;
     float *product;
 };
 
