@@ -315,6 +315,20 @@ def test_report(command, folder, file, tmp_path, monkeypatch, fast):
     assert ran.out.splitlines()[0] == f"{page}: 4 bytes" and "For this material at" in ran.out
 
 
+def test_a_report_replaces_only_a_report(command, folder, file, tmp_path, monkeypatch, fast):
+    text = f"<title>any{gstex.report.MARK} and more"
+    monkeypatch.setattr(gstex.report, "write_report", lambda comparison, path: path.write_text(text))
+    page, own = tmp_path / "page.html", tmp_path / "notes.html"
+    own.write_text("what I wrote")
+    ran = command("compare", folder, file, "--report", own)
+    assert ran.code == 1 and "no report of gstex" in ran.error() and own.read_text() == "what I wrote"
+    for _ in range(2):
+        assert command("compare", folder, file, "--report", page).code == 0
+    assert command("compare", folder, file, "--report", own, "--force").code == 0 and own.read_text() == text
+    ran = command("compare", folder, file, "--report", tmp_path / "page.png")
+    assert ran.code == 2 and "ends in .html" in ran.error() and "page.html" in ran.error()
+
+
 def test_errors_of_the_command(command, folder, file, tmp_path):
     assert "expected some of bc1, bc7" in command("compare", folder, "--codecs", "dxt").error()
     assert command("compare", folder, "--codecs", "dxt").code == 2

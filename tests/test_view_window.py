@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from view_samples import SIZE, make_sample, need_gl, to_bytes
 from xvfb import need_xvfb, window
 
@@ -51,6 +52,15 @@ def test_a_session_with_the_window(sample, tmp_path):
         screen.press(str(normal + 1))
         picture = screen.wait_for(lambda p: find(p, maps[normal]) is not None, "the normals")
         assert find(picture, maps[normal]) == (left, top)
+
+        # A picture of a view that stands still is written as it is seen, without the panel.
+        message = (slice(330, 380), slice(0, 300))
+        screen.press("w")
+        screen.wait_for(lambda p: list(tmp_path.rglob("*_map_1.png")), "the picture in a file")
+        written = np.asarray(Image.open(next(tmp_path.rglob("*_map_1.png"))).convert("RGB"), np.int64)
+        assert find(written, maps[normal]) is not None
+        screen.press("Escape")
+        screen.wait_for(lambda p: (p[message] == picture[message]).all(), "the normals without the message")
 
         # The split: its line starts in the middle of the picture and goes where it is dragged.
         def has_line(at: int):
@@ -105,7 +115,6 @@ def test_a_session_with_the_window(sample, tmp_path):
         screen.wait_for(lambda p: find(p, changed) == (left, top), "the changed file")
         quiet = screen.picture()
         sample.file.unlink()
-        message = (slice(330, 380), slice(0, 300))
         screen.wait_for(lambda p: (p[message] != quiet[message]).any(axis=2).sum() > 500, "the message")
         assert find(screen.picture(), changed) == (left, top)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gstex.cli.options import debug_option, json_option, parse_rates
-from gstex.cli.output import check_output_file
+from gstex.cli.options import debug_option, force_option, json_option, parse_rates
+from gstex.cli.output import check_output_file, check_page
 from gstex.cli.text import format_table, printable, size
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ __all__ = ["compare"]
               help="Say which file holds a map, as for compress. May be given many times.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads, and processes of encoders, to use.  [default: one a core]")
+@force_option
 @json_option
 @debug_option
 def compare(
     source: Path, file: Path | None, report: Path | None, codecs: str | None, rates: list[float] | None,
-    maps: tuple[str, ...], threads: int | None, as_json: bool, **options: Any,
+    maps: tuple[str, ...], threads: int | None, force: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """\b
     gstex compare wall/ wall.gstex                          a file beside BC1, BC7 and ASTC of the same maps
@@ -56,6 +57,10 @@ def compare(
         check_output_file(report, source)
         if file is not None and report.exists() and file.exists() and report.samefile(file):
             raise click.UsageError(f"--report {report}: is FILE itself; give another name")
+        if not force:
+            from gstex.report import MARK
+
+            check_page(report, MARK)
     if threads is not None:
         native.set_thread_count(min(threads, native.cores()))
     with StagedProgress() as progress:

@@ -12,7 +12,10 @@ from gstex.errors import FormatError, OutputError, UsageError
 if TYPE_CHECKING:
     from gstex.material import Material
 
-__all__ = ["check_name", "check_output_file", "check_replaced", "default_output", "write_into"]
+__all__ = ["check_name", "check_output_file", "check_page", "check_replaced", "default_output", "write_into"]
+
+
+_HEAD = 4096  # bytes of a page in which its mark stands
 
 
 def default_output(source: Path) -> Path:
@@ -77,6 +80,22 @@ def check_replaced(output: Path, material: "Material") -> None:
         files = ", ".join(_files(there)) or "no files"
         raise OutputError(f"{output}: is there already, made from {made_from} ({files}); give another name, or --force "
                           "to replace it")
+
+
+def check_page(output: Path, mark: str) -> None:
+    """Refuse a name of a page that does not end in .html, and to replace a file that is no such page.
+
+    mark: what a page of the same command holds.
+
+    Raises:
+        UsageError: the name. OutputError: there is another file.
+    """
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report: got {str(output)!r}, expected a name that ends in .html, such as "
+                         f"{str(output.with_suffix('.html'))!r}")
+    if output.exists() and mark.encode() not in output.read_bytes()[:_HEAD]:
+        raise OutputError(f"{output}: is there already, and is no report of gstex; give another name, or --force to "
+                          "replace it")
 
 
 def _files(material: object) -> list[str]:

@@ -4,6 +4,6 @@
 are what a browser runs.
 """
 
-from gstex.report.page import write_report
+from gstex.report.page import MARK, write_report
 
-__all__ = ["write_report"]
+__all__ = ["MARK", "write_report"]

@@ -18,8 +18,9 @@ from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, to_
 from gstex.shading import VIEWS, is_lit, render_plane_views, render_sphere
 from gstex.version import __version__
 
-__all__ = ["MAX_BYTES", "write_report"]
+__all__ = ["MARK", "MAX_BYTES", "write_report"]
 
+MARK = ": gstex comparison</title>"  # of the head of every page
 MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail servers and bug trackers
 _RESERVE = 100_000  # for all that is neither numbers nor pictures
 _SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")

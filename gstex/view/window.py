@@ -200,7 +200,8 @@ class _Loop:
             return
         if self._scene is None or self._scene.document is not document:
             self._new_scene(document)
-        viewer.other_ready()
+        ready = viewer.other_ready() or not session.jobs
+        wanted = viewer.picture_wanted if ready else None
         for name, stack in session.stacks.items():
             if self._given.get(name) is not stack:
                 self._scene.set_stack(name, stack)
@@ -209,7 +210,8 @@ class _Loop:
         if now != self._drawn:
             self._moved = moment
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
-        if now == self._drawn and not (self._coarse and not moving):
+        moving &= wanted is None  # a picture for a file is drawn at full size
+        if now == self._drawn and not (self._coarse and not moving) and wanted is None:
             return
         if not self._prepare():
             return
@@ -217,8 +219,8 @@ class _Loop:
         factor = min(4, 2 if viewer.decode_ms < 6 * _SLOW_MS else 4) if coarse else 1
         self._draw_at(factor)
         self._drawn, self._coarse = now, factor > 1
-        if viewer.picture_wanted is not None:
-            self._write_picture(viewer.picture_wanted)
+        if wanted is not None:
+            self._write_picture(wanted)
 
     def _prepare(self) -> bool:
         """Compile the shaders of what comes next, after a frame that says so; times of drawing are then without it."""
@@ -266,9 +268,10 @@ class _Loop:
         from gstex.material.images import write_picture
 
         self._viewer.picture_wanted = None
+        pixels = self._target.read()
         try:
-            write_picture(path, self._target.read())
-            self._session.say(f"wrote {path}")
+            write_picture(path, pixels)
+            self._session.say(f"wrote {path.resolve()}, {pixels.shape[1]}x{pixels.shape[0]} pixels")
         except GstexError as error:
             self._session.say(str(error), error=True)
 
