@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -149,6 +150,17 @@ def test_info_for_people_and_for_programs(command: Command, packed: Path) -> Non
         assert words in ran.out
     facts = json.loads(command("info", packed, "--json").out)
     assert (facts["width"], facts["channels"], facts["file_bytes"]) == (40, 8, packed.stat().st_size)
+
+
+def test_the_bytes_of_a_file_add_up(command: Command, steel: Path) -> None:
+    made = command("compress", steel, "--effort", "draft", "--bpp", "2").out
+    line = next(line for line in made.splitlines() if line.startswith("  bytes"))
+    assert line in command("info", "steel.gstex").out
+    parts, bits = re.findall(r"(full size|mips|description) ([\d.]+)", line), re.search(r"; ([\d.]+) bits", line)
+    whole = Path("steel.gstex").stat().st_size
+    assert [name for name, _ in parts] == ["full size", "mips", "description"]
+    assert sum(float(value) for _, value in parts) == pytest.approx(whole / 1024, abs=0.16)
+    assert bits and float(bits[1]) == pytest.approx(8 * whole / 40**2, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

@@ -9,7 +9,7 @@ import click
 import gstex
 from gstex.cli.options import debug_option, force_option, json_option
 from gstex.cli.output import check_name, check_output_file, check_replaced, default_output
-from gstex.cli.text import count, decibels, format_table, printable, size
+from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
 if TYPE_CHECKING:
     from gstex.material import Material
@@ -27,7 +27,8 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
               help="File to write.  [default: INPUT's name + .gstex, in the current folder]")
 @click.option("--bpp", type=float, metavar="B",
-              help="Bits per texel, all maps together; never exceeded.")
+              help="Bits per texel of full size, all maps together; never exceeded. Mips and the description of the "
+                   "maps come on top.")
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
 @click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
               help="Bits per texel by the number of channels that vary.  [default: normal]")
@@ -151,8 +152,9 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
     report = texture.report
     lines = [
         f"{printable(output)}: {size(report['file_bytes'])}, {size(report['gpu_bytes'])} on the GPU",
-        f"  rate        {report['bpp']:.3f} bits per texel, {report['bppc']:.3f} per channel, "
+        f"  rate        {report['bpp']:.3f} bits per texel at full size, {report['bppc']:.3f} per channel, "
         f"{count(report['gaussians'], 'Gaussian')}",
+        bytes_line(report),
         f"  PSNR        {decibels(report['psnr'])} at texels, "
         f"{decibels(report['psnr_sampled'])} between them ({texture.sampling} sampling)",
     ]

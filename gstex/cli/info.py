@@ -10,7 +10,7 @@ import click
 
 import gstex
 from gstex.cli.options import debug_option, json_option
-from gstex.cli.text import count, decibels, format_table, printable, size
+from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
 __all__ = ["info"]
 
@@ -49,6 +49,7 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         f"{printable(file)}: {facts['width']}x{facts['height']}, {count(facts['channels'], 'channel')}, "
         f"{count(len(facts['mips']), 'mip')}, {wrap}, fitted for {facts['sampling']} sampling",
         f"  size        {size(facts['file_bytes'])}, {size(facts['gpu_bytes'])} on the GPU",
+        bytes_line(facts),
     ]
     if facts["palettes"]:
         tables = (f"{p['entries']} entries in {size(p['bytes'])}" for p in facts["palettes"])

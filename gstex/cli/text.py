@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["count", "decibels", "format_table", "one_line", "printable", "size"]
+__all__ = ["bytes_line", "count", "decibels", "format_table", "one_line", "printable", "size"]
 
 
 def printable(text: object) -> str:
@@ -22,6 +22,16 @@ def size(byte_count: int) -> str:
         return f"{byte_count} bytes"
     unit, name = (1024, "KiB") if byte_count < 1024**2 else (1024**2, "MiB")
     return f"{byte_count / unit:.1f} {name} ({byte_count} bytes)"
+
+
+def bytes_line(facts: Mapping[str, Any]) -> str:
+    """What a file consists of, in bytes and in bits per texel. facts: of `Texture.info` or `Texture.report`."""
+    whole, on_gpu = facts["file_bytes"], facts["gpu_bytes"]
+    mips = sum(mip["bytes"] for mip in facts["mips"][1:])
+    parts = {"full size": on_gpu - mips, "mips": mips, "description": whole - on_gpu}
+    listed = ", ".join(f"{name} {value / 1024:.1f}" for name, value in parts.items() if value)
+    bits = 8 * whole / (facts["width"] * facts["height"])
+    return f"  bytes       {listed} KiB; {bits:.3f} bits per texel in all"
 
 
 def count(number: int, noun: str) -> str:
