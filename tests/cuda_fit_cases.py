@@ -37,6 +37,7 @@ def run() -> None:
         picture = backend.render(*scene.parameters, JITTER)
         backend.backward(*scene.parameters, picture[0])
         backend.removal_cost(*scene.parameters)
+        backend.squared_errors(*scene.parameters)
         backend.targets(JITTER)
         Follower(device).update(loss, 0.5)
         Perceptual(device, height, width, channels)(*picture)

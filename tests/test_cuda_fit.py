@@ -19,6 +19,7 @@ from test_kernels import JITTER, KINDS, SCENES, STILL, Reference, backend_for, g
 from test_refine_features import tiles_of
 
 from gstex.encode.cell_pyramid import make_pyramid
+from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.shared_view import SharedView
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cpu.view import CpuView
@@ -137,6 +138,15 @@ def test_values_match_the_reference(width, height, kind, repeat):
         assert np.abs(image - reference.image.numpy()).max() < most
         np.testing.assert_allclose(target, reference.target.numpy(), atol=3e-7)
         np.testing.assert_allclose(importance, reference.importance.numpy(), atol=6e-7)
+
+
+@pytest.mark.parametrize("width, height", [(150, 3), (9, 20), (1, 1)])
+def test_squared_errors_are_those_of_the_cpu(width, height):
+    """Rows longer than a block of threads, and channels that count differently."""
+    scene = random_scene(9, width, height, 30, 3, repeat=True, sigma=(0.4, 12.0))
+    picture = backend_for(scene).picture(*scene.parameters, STILL)
+    found = gpu_for(scene).squared_errors(*scene.parameters)
+    np.testing.assert_allclose(found, squared_errors(picture, scene.wanted), rtol=2e-5)
 
 
 def test_values_without_gaussians_are_the_background():

@@ -32,3 +32,28 @@ extern "C" __global__ void fit_set_jitter(float x, float y, float *jitter) {
     jitter[0] = x;
     jitter[1] = y;
 }
+
+// errors: [H, C], the sum over a row of texels of importance (picture - image)^2, both [H, W, C]. planes: [H, W,
+// plane_count]. plane: [C]. A block of FIT_THREADS a row.
+extern "C" __global__ void __launch_bounds__(FIT_THREADS)
+fit_row_errors(const float *picture, const float *image, const float *planes, int plane_count, const int *plane, int width,
+               float *errors) {
+    __shared__ double parts[FIT_THREADS];
+    const long long first = (long long)blockIdx.x * width;
+    for (int c = 0; c < CHANNELS; ++c) {
+        double sum = 0.0;
+        for (int x = threadIdx.x; x < width; x += FIT_THREADS) {
+            const long long texel = first + x;
+            const double apart = (double)picture[texel * CHANNELS + c] - (double)image[texel * CHANNELS + c];
+            sum += planes[texel * plane_count + plane[c]] * (apart * apart);
+        }
+        parts[threadIdx.x] = sum;
+        __syncthreads();
+        for (int from = FIT_THREADS / 2; from; from /= 2) {
+            if (threadIdx.x < from) parts[threadIdx.x] += parts[threadIdx.x + from];
+            __syncthreads();
+        }
+        if (threadIdx.x == 0) errors[blockIdx.x * CHANNELS + c] = (float)parts[0];
+        __syncthreads();
+    }
+}

@@ -11,7 +11,6 @@ import numpy as np
 from gstex.encode.cell_pyramid import Pyramid, make_pyramid
 from gstex.encode.engine import NO_JITTER, MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
-from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
 from gstex.encode.ops.cpu.tile_lists import MARGIN, STEP_MARGIN
 from gstex.encode.parameters import Parameters
@@ -162,8 +161,7 @@ class Trainer:
     def errors(self, geometry: Any, features: Any) -> np.ndarray:
         """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
         given, float64 [C]."""
-        image = self.engine.render(geometry, features, self.background)
-        return squared_errors(image, self.task.target) * self.task.weights
+        return self.engine.squared_errors(geometry, features, self.background) * self.task.weights
 
     def error(self, geometry: Any, features: Any) -> float:
         """The sum of `errors`."""

@@ -11,6 +11,7 @@ from gstex.encode.cell_pyramid import Pyramid, keep_inside, place, thin_out
 from gstex.encode.engine import NO_JITTER, rates
 from gstex.encode.ops.cpu.adam import adam
 from gstex.encode.ops.cpu.codebooks import StoredFeatures, store, train
+from gstex.encode.ops.cpu.errors import squared_errors
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.refine_features import refine_features
@@ -101,6 +102,11 @@ class CpuEngine:
     def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
         """The picture at the texel centres, float32 [H, W, C], over a background float32 [C]."""
         return self.view.picture(geometry, features, background, NO_JITTER)
+
+    def squared_errors(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """The sum over texels of importance (picture - target)^2 by channel, without the weights of the channels,
+        float64 [C]."""
+        return squared_errors(self.view.picture(geometry, features, background, NO_JITTER), self._task.target)
 
     # -- steps
 

@@ -116,6 +116,9 @@ class GpuEngine:
     def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
         return self.host(self.view.render(geometry, features, self.array(background), NO_JITTER)[0])
 
+    def squared_errors(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
+        return self.host(self.view.squared_errors(geometry, features, self.array(background)))
+
     # -- steps
 
     def descend(

@@ -78,6 +78,8 @@ class GpuView:
         self._tile_loss = xp.empty((self._tiles, 1), np.float32)
         self._sum = ColumnSums(self.device, self._tiles, 1)
         self._picture = xp.empty_like(self._image)
+        self._row_errors = xp.empty((self._pyramid.height, self.channels), np.float32)
+        self._sum_rows = ColumnSums(self.device, self._pyramid.height, self.channels)
         self._sampled = xp.empty_like(self._image), xp.empty_like(self._planes)
         self._error = xp.empty(self._image.shape[:2], np.float32)
         self._tiled: tuple[Any, ...] = ()  # until somebody wants it
@@ -199,6 +201,18 @@ class GpuView:
             )  # fmt: skip
         target, planes = self._sampled
         return self._picture, target, planes.take(self.plane, axis=2) * self.weight
+
+    def squared_errors(self, geometry: Any, features: Any, background: Any) -> Any:
+        """The sum over texels of importance (picture - target)^2 by channel, at the texel centres, without the weights
+        of the channels: float64 [C] of the device, overwritten by the next call."""
+        self._jitter = self._still
+        self.derive(geometry)
+        self._blend("fit_render")(*self._scene(features, background), self._picture)
+        self._kernel("encode/picture.cu", "fit_row_errors")(
+            (self._pyramid.height,), (32 * _WARPS,), self._picture, self._image, self._planes,
+            np.int32(self._planes.shape[2]), self.plane, np.int32(self._pyramid.width), self._row_errors,
+        )  # fmt: skip
+        return self._sum_rows(self._row_errors)
 
     def removal_cost(self, geometry: Any, features: Any, background: Any) -> tuple[Any, Any, Any]:
         """What each Gaussian is worth and where the error is, at the texel centres.
