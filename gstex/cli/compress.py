@@ -32,8 +32,8 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
               help="Bits per texel by the number of channels that vary.  [default: normal]")
 @click.option("--psnr", type=float, metavar="DB",
-              help="As few bytes as come to this PSNR over all maps, or up to 0.2 dB above it; takes up to about twice "
-                   "the time.")
+              help="As few bytes as come to this PSNR over all maps, or about 0.2 dB above it; takes twice the time "
+                   "and more.")
 @click.option("--match", metavar="CODEC",
               help="As --psnr, of what a block codec reaches on these maps: bc1, bc7, or astc-4x4 to astc-12x12 "
                    "(pip install gstex[compare]).")

@@ -1,4 +1,4 @@
-"""A fit that ends at a given PSNR, in up to about twice the time of a fit at a given budget.
+"""A fit that ends at a given PSNR, in about two to three times the time of a fit at a given budget.
 
     guess      the budget that a transform codec would need says where to try, and short fits correct it
     prepare    the fit itself, up to the freeze; a fit of few steps begins again if it promises to miss by much
@@ -32,7 +32,7 @@ BAND, SHORT = 0.2, 0.005
 AIM, SAFE_AIM = 0.08, 0.1
 # How often the stages after the freeze are done at most: once a result is less than NEAR dB above the target, and
 # before.
-TRIES, MOST_TRIES, NEAR = 3, 5, 0.25
+TRIES, MOST_TRIES, NEAR = 4, 5, 0.25
 # By how much a budget may change from one try to the next. A change of more than AFRESH of Gaussians that were trained
 # for another budget costs a tenth of the bytes and more: the fit then begins again, once.
 MOST_CHANGE, AFRESH = 2.5, 1.4
