@@ -95,8 +95,8 @@ def compress(
             loss 'restore', and at least 512 bytes; None is 'normal', and used when nothing else says what the size
             is. Textures whose texels take up to 6 KB with all mips, and ramps of one row or column, are stored as
             texels.
-        psnr: what `report['psnr']` should come to, in dB above 0 and up to 100: about 0.2 dB above it at most, with as few
-            bytes as a search finds in two to three times the time. `report['target']` says whether it is reached.
+        psnr: what `report['psnr']` should come to, in dB above 0 and up to 100: about 0.2 dB above it at most, with as
+            few bytes as a search finds in two to three times the time. `report['target']` says whether it is reached.
         match: a block codec, 'bc1', 'bc7' or 'astc-4x4' .. 'astc-12x12': as psnr, of what the codec reaches on this
             material at full size. Needs the extra 'compare'.
         max_bpp: what bpp may be at most for psnr and match; None allows 2 bits per texel and varying channel.
