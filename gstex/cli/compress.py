@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import gstex
-from gstex.cli.options import debug_option, force_option, json_option
+from gstex.cli.options import debug_option, force_option, json_option, parse_weights
 from gstex.cli.output import check_name, check_output_file, check_replaced, default_output
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
@@ -32,6 +32,17 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
 @click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
               help="Bits per texel by the number of channels that vary.  [default: normal]")
+@click.option("--psnr", type=float, metavar="DB",
+              help="As few bytes as come to this PSNR over all maps, or about 0.2 dB above it; takes twice the time "
+                   "and more.")
+@click.option("--match", metavar="CODEC",
+              help="As --psnr, of what a block codec reaches on these maps: bc1, bc7, or astc-4x4 to astc-12x12 "
+                   "(pip install gstex[compare]).")
+@click.option("--max-bpp", type=float, metavar="B",
+              help="Most bits per texel for --psnr and --match.  [default: 2 for every channel that varies]")
+@click.option("--weight", "weights", metavar="ROLE=NUMBER", multiple=True, callback=parse_weights,
+              help="What the squared error of a map counts, 0.05 to 20 and 1 for others, as in roughness=0.5. May be "
+                   "given many times.")
 @click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
               show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, in "
                                       "seconds.")
@@ -69,18 +80,20 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @debug_option
 def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
+    psnr: float | None, match: str | None, max_bpp: float | None, weights: dict[str, float] | None,
     importance: str | None, maps: tuple[str, ...], names: Path | None, threads: int | None, force: bool,
     as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
-    gstex compress wall/ -o w.gstex --bpp 1.5                 a budget of bits per texel
+    gstex compress wall/ -o w.gstex --bpp 1.5                 a budget of bits per texel; --psnr 35 for a quality
     gstex compress wall/ --map roughness=pack.png:g --json    a map named by hand; JSON on stdout
 
     Compress INPUT, a folder with the maps of one material or a single image.
     """
     given = [f"--{name}" for name, value in
-             (("bpp", bpp), ("gaussians", gaussians), ("quality", quality)) if value is not None]
+             (("bpp", bpp), ("gaussians", gaussians), ("quality", quality), ("psnr", psnr), ("match", match))
+             if value is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
     from gstex import native
@@ -93,7 +106,9 @@ def compress(
     more = [Path(importance)] if importance not in (None, "auto") else []
     check_output_file(output, source, *more)
     check_name(output)
-    check_options(bpp=bpp, gaussians=gaussians, seed=options["seed"], alpha_test=options["alpha_test"])
+    rate: dict[str, Any] = {"bpp": bpp, "gaussians": gaussians, "quality": quality, "psnr": psnr, "match": match,
+                            "max_bpp": max_bpp, "weights": weights}  # fmt: skip
+    check_options(**rate, loss=options["loss"], seed=options["seed"], alpha_test=options["alpha_test"])
     tiles = find_tiles(source)
     outputs: dict[int | None, Path] = {None: output}
     if tiles:
@@ -102,7 +117,7 @@ def compress(
         for path in outputs.values():
             check_output_file(path, source, *more)
         click.echo(f"a UDIM set of {count(len(tiles), 'tile')}: each becomes a file of its own", err=True)
-    options |= {"bpp": bpp, "gaussians": gaussians, "quality": quality or "normal", "importance": importance}
+    options |= {**rate, "importance": importance}
     reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options,
                              force=force, as_json=as_json) for tile, path in outputs.items()]  # fmt: skip
     if as_json:
@@ -158,6 +173,10 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
         f"  PSNR        {decibels(report['psnr'])} at texels, "
         f"{decibels(report['psnr_sampled'])} between them ({texture.sampling} sampling)",
     ]
+    if "target" in report:
+        wanted = report["target"]
+        of = f" of {wanted['match']}" if "match" in wanted else ""
+        lines.append(f"  target      {decibels(wanted['psnr'])}{of}, {'' if wanted['reached'] else 'not '}reached")
     if report["psnr_by_map"]:
         by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
         lines.append(f"  by map      {by_map}")

@@ -1,7 +1,7 @@
 """compress(): from a folder of maps to a Texture, with everything measured on the words that are stored."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import pack_mips
 from gstex.encode.problem import BudgetTooSmall, Result, Target, Task, planes_of
+from gstex.encode.rate_options import MAX_BPP, MAX_PSNR, MOST_RATE, check_rate, check_roles, target_report
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.small import as_texels, suits_texels
+from gstex.encode.target import Goal, fit_to_goal
 from gstex.errors import BudgetError, DeviceError, UsageError
 from gstex.format import header_words, pack
 from gstex.format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
@@ -39,10 +41,8 @@ from gstex.version import __version__
 # at 1.4 bits per texel a weight of 2 costs 0.0 and 0.15 dB over all maps and gives 0.6 dB of the lit picture; one of 3
 # cost a third crop 0.9 dB.
 ROLE_WEIGHTS = {"normal": 2.0}
-MAX_BPP = 64.0
 # What `quality` gives the smallest pictures: 64x64 texels get 1 bit each, at whatever quality.
 LEAST_BYTES = 512
-MAX_GAUSSIANS = 2**24
 # psnr_sampled is measured at so many points along both axes, and at so many for effort draft.
 SIDE, DRAFT_SIDE = 256, 128
 # Of the time of all, what measuring the result takes.
@@ -66,7 +66,11 @@ def compress(
     *,
     bpp: float | None = None,
     gaussians: int | None = None,
-    quality: str = "normal",
+    quality: str | None = None,
+    psnr: float | None = None,
+    match: str | None = None,
+    max_bpp: float | None = None,
+    weights: Mapping[str, float] | None = None,
     effort: str = "normal",
     device: str = "auto",
     wrap: str | None = None,
@@ -89,8 +93,16 @@ def compress(
         bpp: bits per texel of the whole stack that mip 0 and the header may take (never exceeded), up to 64.
         gaussians: number of Gaussians, instead of bpp.
         quality: 'draft', 'normal' or 'high': 1/16, 1/8 or 1/4 bit per texel and varying channel, 8 times that with
-            loss 'restore', and at least 512 bytes; used when neither bpp nor gaussians is given. Textures whose
-            texels take up to 6 KB with all mips, and ramps of one row or column, are stored as texels.
+            loss 'restore', and at least 512 bytes; None is 'normal', and used when nothing else says what the size
+            is. Textures whose texels take up to 6 KB with all mips, and ramps of one row or column, are stored as
+            texels.
+        psnr: what `report['psnr']` should come to, in dB above 0 and up to 100: about 0.2 dB above it at most, with as
+            few bytes as a search finds in two to three times the time. `report['target']` says whether it is reached.
+        match: a block codec, 'bc1', 'bc7' or 'astc-4x4' .. 'astc-12x12': as psnr, of what the codec reaches on this
+            material at full size. Needs the extra 'compare'.
+        max_bpp: what bpp may be at most for psnr and match; None allows 2 bits per texel and varying channel.
+        weights: by role, what the squared error of a map counts in the fit, in 0.05..20; 1 for others. With 0.5 a map
+            may be as much worse, with 2 it has to be better. No metric knows of them.
         effort: 'draft', 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
             A draft is for previews and trials: a fifth of the time of 'fast' for 0.2 to 5 dB less, and
             psnr_sampled is measured at fewer points.
@@ -119,10 +131,12 @@ def compress(
 
     Raises:
         UsageError: an option is out of range. MaterialError: the input cannot be used. BudgetError: bpp is too
-        small for a single Gaussian. DeviceError: device is 'cuda', and there is no GPU that can do it.
+        small for a single Gaussian. ExtraError: match needs a package that is missing. DeviceError: device is 'cuda',
+        and there is no GPU that can do it.
     """
     started = time.perf_counter()
-    _check_choice("quality", quality, QUALITIES)
+    if quality is not None:
+        _check_choice("quality", quality, QUALITIES)
     _check_choice("effort", effort, EFFORTS)
     _check_choice("device", device, ("auto", "cpu", "cuda"))
     _check_choice("sampling", sampling, ("direct", "bilinear"))
@@ -130,17 +144,25 @@ def compress(
     _check_choice("mip_filter", mip_filter, FILTERS)
     if wrap is not None:
         _check_choice("wrap", wrap, ("repeat", "clamp"))
-    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test)
+    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test, quality=quality, psnr=psnr,
+                  match=match, max_bpp=max_bpp, weights=weights, loss=loss)  # fmt: skip
 
     note = notes or (lambda line: None)
     gpu = _open_gpu(device, note)
     material = source if isinstance(source, Material) else load_material(source, overrides=maps)
     repeat = (wrap or material.wrap) == "repeat"
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    weights = {} if weights is None else check_roles(weights, material)
     preset = False
-    if bpp is None and gaussians is None:
-        least = 8 * LEAST_BYTES / (material.width * material.height)
-        bpp = max(rate_of(quality, loss) * max(1, len(varying)), least)
+    least = 8 * LEAST_BYTES / (material.width * material.height)
+    target = psnr
+    if match is not None:
+        target = _psnr_of_codec(match, material, note)
+    if target is not None:
+        preset = max_bpp is None
+        bpp = max_bpp or min(max(MOST_RATE * len(varying), 4 * least), MAX_BPP)
+    elif bpp is None and gaussians is None:
+        bpp = max(rate_of(quality or "normal", loss) * max(1, len(varying)), least)
         preset = True
     settings = make_settings(effort, sampling, loss)
     draft = effort == "draft" and loss != "restore"
@@ -160,17 +182,20 @@ def compress(
 
     fitted: list[Mip] = [None] * len(levels)
     budget = _budget_words(bpp or MAX_BPP, material, len(levels))
-    tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat)
+    tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat, weights=weights)
     matters = None if importance is None else _importance_of(importance, tasks[0])
     if matters:
         if np.ptp(matters.values):
             settings = replace(settings, grid=False)  # as fine everywhere, so nothing would go where the map is white
-        weights = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
-        targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, weights, strict=True)]
-        tasks = [replace(task, target=target) for task, target in zip(tasks, targets, strict=True)]
+        planes = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
+        targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, planes, strict=True)]
+        tasks = [replace(task, target=t) for task, t in zip(tasks, targets, strict=True)]
     how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed, "progress": report_step,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
-    if varying and preset and loss != "restore" and suits_texels(tasks):
+    if target is not None:
+        measured = partial(_stored_psnr, material=material, repeat=repeat)
+        how["fit_first"] = partial(fit_to_goal, goal=Goal(target, measured, budget))
+    if varying and preset and target is None and loss != "restore" and suits_texels(tasks):
         fitted, gpu = list(as_texels(tasks)), None
     elif varying:
         try:
@@ -181,11 +206,16 @@ def compress(
             else:
                 least = error.words + header_words(len(material.channels), len(levels)) + 1
                 needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
+                option = "--bpp" if target is None else "--max-bpp"
                 raise BudgetError(
                     f"{bpp:g} bits per texel do not hold a single Gaussian with its tables; "
-                    f"give --bpp {needed:.4g} or more, or --gaussians"
+                    f"give {option} {needed:.4g} or more, or --gaussians"
                 ) from None
-    if isinstance(fitted[0], np.ndarray):
+    if target is not None and preset and isinstance(fitted[0], Result) and suits_texels(tasks) and (
+        measured(fitted[0]) < target
+    ):  # fmt: skip
+        fitted, gpu = list(as_texels(tasks)), None  # exact to 8 bits
+    if target is not None or isinstance(fitted[0], np.ndarray):
         bpp = None  # texels take what they take
     words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     if alpha_test is not None and mips and isinstance(fitted[0], Result):
@@ -200,6 +230,8 @@ def compress(
             words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
     words.flags.writeable = False
 
+    # What was not asked for is not written: files of those who do not know of it stay as they were.
+    asked = {"psnr": psnr, "match": match, "max_bpp": max_bpp, "weights": weights}
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
@@ -207,7 +239,8 @@ def compress(
         "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
                 "sampling": sampling, "mip_filter": mip_filter if mips else None,
                 "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
-                "importance": matters.name if matters else None, "seed": seed, "backend": backend},
+                "importance": matters.name if matters else None, "seed": seed, "backend": backend,
+                **{name: value for name, value in asked.items() if value}},
     }  # fmt: skip
     if progress:
         progress(Progress("measure", round((1 - MEASURING) * settings.steps), settings.steps, None))
@@ -217,6 +250,11 @@ def compress(
     metadata["report"] = measure(texture, material, levels, values, decoded=decoded, side=DRAFT_SIDE if draft else SIDE)
     if alpha_test is not None and opacity_index(material) is not None:
         metadata["report"]["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
+    if target is not None:
+        reached = target_report(metadata["report"], target, match, max_bpp)
+        metadata["report"]["target"] = reached
+        if "note" in reached:
+            note(reached["note"])
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
     of_range, of_signal = own_errors(decoded, material)
     run = {"error_of_range_by_map": of_range, "lost_by_map": of_signal,
@@ -226,21 +264,17 @@ def compress(
 
 
 def check_options(
-    *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None
+    *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None,
+    **rate: Any,
 ) -> None:  # fmt: skip
-    """Refuse numbers that `compress` takes for no input.
+    """Refuse numbers that `compress` takes for no input. rate: of `rate_options.check_rate`.
 
     Raises:
-        UsageError: one is out of range, or bpp and gaussians are both given.
+        UsageError: one is out of range, or options contradict each other.
     """
+    check_rate(bpp=bpp, gaussians=gaussians, **rate)
     if alpha_test is not None and not 0 < alpha_test <= 1:
         raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
-    if bpp is not None and gaussians is not None:
-        raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
-    if bpp is not None and not 0 < bpp <= MAX_BPP:
-        raise UsageError(f"bpp: got {bpp:g}, expected a number above 0 and up to {MAX_BPP:g}")
-    if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
-        raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
     if not 0 <= seed < 2**63:
         raise UsageError(f"seed: got {seed}, expected 0..2^63-1")
 
@@ -273,6 +307,23 @@ def _fit(
                 raise
             note(f"goes on from the start on the CPU; {error}")
     return fit_chain(tasks, settings, **how), None
+
+
+def _psnr_of_codec(name: str, material: Material, note: Callable[[str], None]) -> float:
+    """The PSNR to match, in dB."""
+    from gstex.compare.codec_quality import codec_psnr  # what compares is above what fits; only this needs it
+
+    found = min(codec_psnr(material, name), MAX_PSNR)
+    note(f"{name} has {found:.2f} dB on this material")
+    return found
+
+
+def _stored_psnr(mip: Result, *, material: Material, repeat: bool) -> float:
+    """PSNR of mip 0 as a file shows it, as in `measure`."""
+    words = pack(pack_mips(material, [mip], repeat=repeat, bilinear=False))
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    weights = None if material.weights is None else _of(material.weights, varying)
+    return metrics.psnr(_of(Texture(words, {}).decode(), varying), _of(material.pixels, varying), weights)
 
 
 def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
@@ -363,26 +414,29 @@ def _sharing(material: Material) -> int:
 
 
 def tasks_of(
-    material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool
+    material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool,
+    weights: Mapping[str, float] | None = None,
 ) -> list[Task]:
-    """What to fit for every mip: colour under zero opacity goes on from the visible."""
-    weight = np.array([ROLE_WEIGHTS.get(material.channels[i].role, 1.0) for i in varying], np.float32)
-    weight *= len(varying) / max(weight.sum(), 1.0)
+    """What to fit for every mip: colour under zero opacity goes on from the visible. weights: of `compress`."""
     roles = [material.channels[i].role for i in varying]
+    asked = np.array([(weights or {}).get(role, 1.0) for role in roles])
+    weight = np.array([ROLE_WEIGHTS.get(role, 1.0) for role in roles], np.float32) * asked.astype(np.float32)
+    weight *= len(varying) / max(weight.sum(), 1e-9)
     maps = np.array([roles.index(role) for role in roles])
     pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
     # Of rows first: an axis at a time is a fifth of the time of both.
     lows = np.min([pixels.min(axis=0).min(axis=0) for pixels, _ in pictures], axis=0)
     highs = np.max([pixels.max(axis=0).max(axis=0) for pixels, _ in pictures], axis=0)
-    plane, firsts = planes_of([weights[:, :, varying] for _, weights in pictures])
+    plane, firsts = planes_of([visible[:, :, varying] for _, visible in pictures])
     firsts = [varying[i] for i in firsts]
     return [
         Task(
             target=Target(
-                np.ascontiguousarray(_of(pixels, varying)), np.ascontiguousarray(weights[:, :, firsts]), plane
+                np.ascontiguousarray(_of(pixels, varying)), np.ascontiguousarray(visible[:, :, firsts]), plane
             ),
             weight=weight,
             maps=maps,
+            asked=asked if weights else None,
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,
@@ -390,7 +444,7 @@ def tasks_of(
             budget_words=budget,
             count=count,
         )
-        for pixels, weights in pictures
+        for pixels, visible in pictures
     ]
 
 

@@ -93,9 +93,17 @@ class DraftSchedule(_Shaping):
         Raises:
             BudgetTooSmall: the budget does not hold a single Gaussian.
         """
-        trainer, engine = self.trainer, self.trainer.engine
+        self.prepare()
+        return self.finish()
+
+    def prepare(self) -> None:
+        """The stages before the count is fixed."""
         self.start()
         self.optimise(self.settings.steps)
+
+    def finish(self) -> Result:
+        """The stages from then on. Raises: as `run`."""
+        trainer, engine = self.trainer, self.trainer.engine
         coding = self.freeze()
         trainer.solve_features(LAST_ROUNDS)
         trainer.advance("quantise", LAST)

@@ -9,11 +9,14 @@ __all__ = ["MapBalance"]
 
 
 class MapBalance:
-    """Lets maps that are behind count more. Does nothing for a task that takes its weights as given, or below mip 0."""
+    """Lets maps that are behind count more. Does nothing for a task that takes its weights as given, or below mip 0.
+
+    pushes: how many times more the channels count than `balance` lets them, float64 [C].
+    """
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
-        self._pushes = np.ones(trainer.task.target.channels)
+        self.pushes = np.ones(trainer.task.target.channels)
 
     @property
     def wanted(self) -> bool:
@@ -22,7 +25,7 @@ class MapBalance:
 
     def weights(self, errors: np.ndarray) -> np.ndarray:
         """What the channels should count, float64 [C] of mean 1, for the errors of Trainer.errors; there are maps."""
-        return map_weights(self.trainer.per_texel(errors), self._spectrum, self._maps)
+        return map_weights(self.trainer.per_texel(errors), self._spectrum, self._maps, self.trainer.task.asked)
 
     def balance(self) -> None:
         """Let maps count by how far the present Gaussians are from what is fair."""
@@ -37,11 +40,11 @@ class MapBalance:
         if not self.wanted:
             return
         found = trainer.per_texel(errors)
-        pushes = pushed(self._pushes, found, self._spectrum, self._turned_spectrum, self._maps)
-        if not np.array_equal(pushes, self._pushes):
-            factors = trainer.channel_factors / self._pushes * pushes
+        pushes = pushed(self.pushes, found, self._spectrum, self._turned_spectrum, self._maps, trainer.task.asked)
+        if not np.array_equal(pushes, self.pushes):
+            factors = trainer.channel_factors / self.pushes * pushes
             trainer.weigh_channels(factors / factors.mean())
-            self._pushes = pushes
+            self.pushes = pushes
 
     @property
     def _maps(self) -> np.ndarray:

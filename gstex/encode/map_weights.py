@@ -123,40 +123,47 @@ class Spectrum:
         np.cumsum(ordered, axis=1, dtype=np.float64, out=sums[:, 1:])
         return Spectrum(ordered, sums)
 
-    def errors(self, level: float) -> np.ndarray:
-        """Mean squared error of every channel whose coefficients have an error of at most `level`, float64 [C]."""
-        below = np.array([np.searchsorted(row, np.float32(level)) for row in self.ordered])
+    def errors(self, level: float | np.ndarray) -> np.ndarray:
+        """Mean squared error of every channel whose coefficients have an error of at most `level`, float64 [C]. level:
+        of all channels, or of each."""
+        levels = np.broadcast_to(np.asarray(level, np.float32), len(self.ordered))
+        below = np.array([np.searchsorted(row, most) for row, most in zip(self.ordered, levels, strict=True)])
         count = self.ordered.shape[1]
         return (self.sums[np.arange(len(below)), below] + (count - below) * level) / count
 
 
-def fair_errors(spectrum: Spectrum, mean: float) -> np.ndarray:
+def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> np.ndarray:
     """The mean squared error of every channel, float64 [C], whose mean over channels is `mean`, or all there is if that
-    is less, by reverse water-filling."""
+    is less, by reverse water-filling. asked: float [C], what a channel's squared error counts, if not the same: the
+    level of one that counts half is twice as high."""
     low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
     for _ in range(_BISECTIONS):
         level = np.sqrt(low * high)
-        if spectrum.errors(level).mean() < mean:
+        if spectrum.errors(level if asked is None else level / asked).mean() < mean:
             low = level
         else:
             high = level
-    return spectrum.errors(high)
+    return spectrum.errors(high if asked is None else high / asked)
 
 
-def map_weights(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray) -> np.ndarray:
+def map_weights(
+    errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray, asked: np.ndarray | None = None
+) -> np.ndarray:
     """What the channels of every map should count, float64 [C] of mean 1.
 
     Args:
         errors: mean squared error of every channel in the fit, float64 [C].
         spectrum: of the picture.
         maps: number of the map of every channel, int [C].
+        asked: of `fair_errors`.
     """
-    weight = np.clip(power(_above_fair(errors, spectrum, maps), POWER), LEAST, MOST)[maps]
+    weight = np.clip(power(_above_fair(errors, spectrum, maps, asked), POWER), LEAST, MOST)[maps]
     return weight / weight.mean()
 
 
 def pushed(
-    pushes: np.ndarray, errors: np.ndarray, spectrum: Spectrum, turned: Spectrum, maps: np.ndarray
+    pushes: np.ndarray, errors: np.ndarray, spectrum: Spectrum, turned: Spectrum, maps: np.ndarray,
+    asked: np.ndarray | None = None,
 ) -> np.ndarray:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
     above what is fair: the step of the multiplier of a constraint (dual ascent, in logarithms). One map at least is
@@ -166,18 +173,18 @@ def pushed(
 
     Args:
         pushes: of the step before, float [C]; 1 in the beginning.
-        errors, spectrum, maps: see `map_weights`.
+        errors, spectrum, maps, asked: see `map_weights`.
         turned: as `spectrum`, of the `decorrelated` picture.
     """
-    above = np.minimum(_above_fair(errors, spectrum, maps), _above_fair(errors, turned, maps))
+    above = np.minimum(_above_fair(errors, spectrum, maps, asked), _above_fair(errors, turned, maps, asked))
     factors = np.where((above[maps] > BEHIND) | (pushes > 1), np.sqrt(above / SLACK)[maps], 1)
     pushes = np.maximum(pushes * factors, 1)
     return np.minimum(pushes / pushes.min(), MOST_PUSHED)
 
 
-def _above_fair(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray) -> np.ndarray:
+def _above_fair(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
     """The error of every map by the fair one, float64 [maps.max() + 1]."""
-    fair = fair_errors(spectrum, float(errors.mean()))
+    fair = fair_errors(spectrum, float(errors.mean()), asked)
     count = np.maximum(np.bincount(maps), 1)
     here, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
     return here / expected

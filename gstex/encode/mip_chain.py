@@ -6,7 +6,7 @@ chain costs at most CHAIN_COST times mip 0. Where the user gives mips, which nee
 below are not shared, for up to CHAIN_COST_OWN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +60,7 @@ def fit_chain(
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
+    fit_first: Callable[..., Result] = fit_mip,
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
@@ -70,6 +71,7 @@ def fit_chain(
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
+        fit_first: fits mip 0, called as fit_mip.
 
     Returns:
         For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
@@ -91,7 +93,7 @@ def fit_chain(
     task = replace(tasks[0], shared=shared)
     on: Any = {"make_engine": make_engine, "schedule": schedule}
     if first is None:
-        first = fit_mip(task, settings, seed=seed, progress=report(0), **on)
+        first = fit_first(task, settings, seed=seed, progress=report(0), **on)
     mips: list[Mip] = [first]
     done = work[0]
     head = header_words(tasks[0].stack_channels, len(tasks))

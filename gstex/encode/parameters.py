@@ -27,6 +27,12 @@ class Parameters:
         self.moments = [xp.zeros_like(a) for a in (self.geometry, self.geometry, self.features, self.features)]
         self.level = xp.zeros(len(geometry), np.int32)
 
+    def copy(self) -> "Parameters":
+        """The same numbers in arrays of their own."""
+        other = Parameters(self.engine, self.geometry.copy(), self.features.copy())
+        other.moments, other.level = [moment.copy() for moment in self.moments], self.level.copy()
+        return other
+
     def restart(self, rows: np.ndarray, geometry: np.ndarray, features: np.ndarray) -> None:
         array = self.engine.array
         which = array(rows)

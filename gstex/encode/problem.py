@@ -92,6 +92,8 @@ class Task:
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
     weight: float32 [C], what the squared error of a channel counts, apart from where; None for all the same.
     maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
+    asked: float [C], what the squared error of a channel may count beside what is fair to its map, as the user has it:
+        `weight` has it too. None for all the same.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
     shared: targets of mips 1, 2 .. that are drawn with the Gaussians of this one, with the same planes.
     """
@@ -106,6 +108,7 @@ class Task:
     above: Result | None = None
     weight: np.ndarray | None = None
     maps: np.ndarray | None = None
+    asked: np.ndarray | None = None
     shared: tuple[Target, ...] = ()
 
     @property

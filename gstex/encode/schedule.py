@@ -13,6 +13,7 @@ A trainer (trainer.py) does the steps, a rate control (rate_control.py) keeps to
 (map_balance.py) says what the channels count. The schedule says what happens when.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -50,12 +51,15 @@ HOLE_ROUNDS = 3
 
 
 class Schedule:
-    """The stages of the fit of one mip. `run` is all of them.
+    """The stages of the fit of one mip. `run` is all of them: `prepare`, and `finish`, which may be done again from a
+    checkpoint in between, with another budget.
 
-    codebook_tries: how often codebooks are trained, to take the best.
+    codebook_tries: how often codebooks are trained, to take the best. grid_wins: whether a regular grid is the result,
+    whatever else is; None to find out.
     """
 
     codebook_tries = TRIES
+    grid_wins: bool | None = None
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -87,9 +91,17 @@ class Schedule:
         Raises:
             BudgetTooSmall: the budget does not hold a single Gaussian.
         """
-        trainer = self.trainer
+        self.prepare()
+        return self.finish()
+
+    def prepare(self) -> None:
+        """The stages before the count is fixed."""
         self.start()
         self.optimise(round(self.settings.steps * self.settings.freeze_at))
+
+    def finish(self) -> Result:
+        """The stages from then on. Raises: as `run`."""
+        trainer = self.trainer
         grid, enough = self.try_grid()
         if grid and enough:
             return grid
@@ -107,6 +119,22 @@ class Schedule:
         if grid and grid.error < error:
             return grid
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
+
+    def set_budget(self, words: int) -> None:
+        """Go on with another budget."""
+        self.task = self.trainer.task = replace(self.task, budget_words=words)
+
+    def checkpoint(self) -> Callable[[], None]:
+        """What brings the fit back to where it is now, as often as it is called."""
+        rate, maps = self.rate, self.maps
+        trained = self.trainer.checkpoint()
+        kept = rate.codebook_bits, rate.slope, rate.choices, maps.pushes
+
+        def back() -> None:
+            trained()
+            rate.codebook_bits, rate.slope, rate.choices, maps.pushes = kept
+
+        return back
 
     def start(self) -> None:
         """Place the first Gaussians."""
@@ -194,12 +222,12 @@ class Schedule:
         """A regular grid (uniform_grid.py) for the same budget, if one promises less error than the present Gaussians
         have, and whether it keeps the promise: what the stages that follow gain is about what rounding takes."""
         trainer, p = self.trainer, self.trainer.parameters
-        if not self.tries_grid:
+        if not self.tries_grid or self.grid_wins is False:
             return None, False
         trainer.place()
         error = trainer.error(p.geometry, p.features)
         grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
-        promising = grid.promises(error)
+        promising = grid.promises(np.inf if self.grid_wins else error)
         trainer.advance("grid", work.GRID_TRIAL)
         if not promising:
             return None, False
@@ -209,7 +237,7 @@ class Schedule:
         trainer.engine.forget_lists()  # freeze makes new ones
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))
         trainer.work.total = trainer.work.done + rest
-        return result, result.error < error
+        return result, self.grid_wins or result.error < error
 
     def freeze(self) -> Coding:
         """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""

@@ -95,6 +95,23 @@ class Trainer:
         self.follow(wait=True)
         self.engine.list_tiles(self.placement, geometry, margin)
 
+    def checkpoint(self) -> Callable[[], None]:
+        """What brings the fit back to where it is now, as often as it is called; Gaussians have no cells then."""
+        self.follow(wait=True)
+        kept = self.parameters.copy()
+        state = self.step_count, self.mse, self.jitter, self.channel_factors, self.work.done
+        losses, generator = self._losses.copy(), self.rng.bit_generator.state
+
+        def back() -> None:
+            self.follow(wait=True)
+            self.parameters, self._losses = kept.copy(), losses.copy()
+            self.step_count, self.mse, self.jitter, factors, done = state
+            self.rng.bit_generator.state = generator
+            self.work.go_back(done)
+            self.weigh_channels(factors)
+
+        return back
+
     # -- what counts
 
     def weigh_channels(self, factors: np.ndarray) -> None:

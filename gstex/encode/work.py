@@ -33,6 +33,10 @@ class Work:
         self._told = max(self._told, min(self.done / self.total, 1.0))
         self._progress(stage, self._told, mse)
 
+    def go_back(self, done: float) -> None:
+        """Begin again from where so much was done: what is told may fall."""
+        self.done, self._told = done, 0.0
+
 
 def work_of(settings: Settings, *, below: bool, choices: int, first_steps: int, grid: bool) -> float:
     """The time of a fit in steps.

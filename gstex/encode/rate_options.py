@@ -1,0 +1,99 @@
+"""What decides the size of a file, and what maps count: the checks of what the user asks for, and the answer.
+
+One of these decides: bits per texel, a number of Gaussians, a quality, a PSNR, or the PSNR of a block codec.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gstex.encode.target import SHORT
+from gstex.errors import UsageError
+from gstex.material import Material
+
+__all__ = ["MAX_BPP", "MAX_GAUSSIANS", "MAX_PSNR", "MOST_RATE", "check_rate", "check_roles", "target_report"]
+
+MAX_BPP = 64.0
+MAX_GAUSSIANS = 2**24
+MAX_PSNR = 100.0  # dB
+# Bits per texel and varying channel that a target may take where the user sets no limit: 8 times those of quality
+# 'high', and a quarter of the texels.
+MOST_RATE = 2.0
+# Least and largest weight of a map.
+LEAST_WEIGHT, MOST_WEIGHT = 0.05, 20.0
+
+
+def check_rate(
+    *, bpp: float | None = None, gaussians: int | None = None, quality: str | None = None, psnr: float | None = None,
+    match: str | None = None, max_bpp: float | None = None, weights: Mapping[str, float] | None = None,
+    loss: str = "l2",
+) -> None:  # fmt: skip
+    """Refuse what `compress` takes for no input.
+
+    Raises:
+        UsageError: a number is out of range, or options contradict each other.
+    """
+    if bpp is not None and gaussians is not None:
+        raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
+    for name, goal in (("psnr", psnr), ("match", match)):
+        others: dict[str, Any] = {"bpp": bpp, "gaussians": gaussians, "quality": quality}
+        if name == "psnr":
+            others["match"] = match
+        for other, value in others.items():
+            if goal is not None and value is not None:
+                raise UsageError(f"{name} and {other}: got both, expected one of them; drop one")
+        if goal is not None and loss == "restore":
+            raise UsageError(f"{name} and loss: a restored picture is not meant to come near to its input; "
+                             f"drop {name}, or take another loss")  # fmt: skip
+    for name, rate in (("bpp", bpp), ("max_bpp", max_bpp)):
+        if rate is not None and not 0 < rate <= MAX_BPP:
+            raise UsageError(f"{name}: got {rate:g}, expected a number above 0 and up to {MAX_BPP:g}")
+    if max_bpp is not None and psnr is None and match is None:
+        raise UsageError("max_bpp: got it alone, expected psnr or match with it; give one of them, or bpp")
+    if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
+        raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
+    if match is not None:
+        from gstex.compare.codec_quality import check_match_name  # what compares is above what fits
+
+        check_match_name(match)
+    if psnr is not None and not 0 < psnr <= MAX_PSNR:
+        raise UsageError(f"psnr: got {psnr:g}, expected dB above 0 and up to {MAX_PSNR:g}")
+    for role, weight in (weights or {}).items():
+        if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            raise UsageError(
+                f"weights: got {weight:g} for {role}, expected a number in {LEAST_WEIGHT:g}..{MOST_WEIGHT:g}"
+            )
+
+
+def check_roles(weights: Mapping[str, float], material: Material) -> dict[str, float]:
+    """The weights as they were given.
+
+    Raises:
+        UsageError: there is no such map.
+    """
+    roles = list(dict.fromkeys(channel.role for channel in material.channels))
+    for role in weights:
+        if role not in roles:
+            raise UsageError(f"weights: got {role!r}, expected some of {', '.join(roles)}, the maps of this material")
+    return {role: float(weight) for role, weight in weights.items()}
+
+
+def target_report(
+    report: Mapping[str, Any], psnr: float, match: str | None, max_bpp: float | None
+) -> dict[str, Any]:
+    """What came of a target.
+
+    Args:
+        report: of the texture. psnr: the target in dB. match, max_bpp: as they were asked for.
+
+    Returns:
+        'psnr', 'reached' and, if it is not, 'note', a line for people; 'match' if there is one.
+    """
+    found = report["psnr"]
+    about: dict[str, Any] = {"psnr": psnr, "reached": found is None or found >= psnr - SHORT}
+    if match is not None:
+        about["match"] = match
+    if not about["reached"]:
+        bound = "--max-bpp allows no more" if max_bpp else "--max-bpp may allow more"
+        about["note"] = (f"{psnr:.2f} dB are out of reach: {found:.2f} dB at {report['bpp']:.3f} bits per texel is the "
+                         f"best that was found; {bound}")  # fmt: skip
+    return about

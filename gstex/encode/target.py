@@ -1,0 +1,275 @@
+"""A fit that ends at a given PSNR, in about two to three times the time of a fit at a given budget.
+
+    guess      the budget that a transform codec would need says where to try, and short fits correct it
+    prepare    the fit itself, up to the freeze; a fit of few steps begins again if it promises to miss by much
+    finish     the stages after the freeze tell the PSNR of what is stored; they are done again, from the same
+               Gaussians, with a budget that is corrected by what they told
+
+What counts is the PSNR of mip 0 as `gstex compress` reports it, whatever else the fit weighs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gstex.encode.draft import DraftSchedule
+from gstex.encode.engine import MakeEngine
+from gstex.encode.map_weights import Spectrum, coefficients, decorrelated
+from gstex.encode.ops.cpu.engine import CpuEngine
+from gstex.encode.problem import BudgetTooSmall, Result, Task
+from gstex.encode.schedule import Schedule
+from gstex.encode.settings import EFFORTS, Settings, make_settings
+from gstex.encode.trainer import Trainer
+from gstex.encode.work import Progress
+from gstex.native.maths import log2, log10, power
+
+__all__ = ["BAND", "SHORT", "Goal", "fit_to_goal"]
+
+# How far above the target a result may lie, and how far below it, which two digits do not show. What is aimed at above
+# it at first and, once a result was below it, then. All in dB.
+BAND, SHORT = 0.2, 0.005
+AIM, SAFE_AIM = 0.08, 0.1
+# How often the stages after the freeze are done at most: once a result is less than NEAR dB above the target, and
+# before.
+TRIES, MOST_TRIES, NEAR = 4, 5, 0.25
+# By how much a budget may change from one try to the next. A change of more than AFRESH of Gaussians that were trained
+# for another budget costs a tenth of the bytes and more: the fit then begins again, once.
+MOST_CHANGE, AFRESH = 2.5, 1.4
+# Slopes of the squared error over the budget, both in logarithms: those that are believed, that between fits and where
+# Gaussians are dropped at the freeze, and that where some are added there, which gains less.
+FLATTEST, STEEPEST = 0.12, 2.5
+SLOPE, LATE_SLOPE = 0.9, 0.4
+# Of the budget of a transform codec: on 33 fits this power of its bits per texel was right within a factor of 2 mostly.
+CODEC_POWER = 1.6
+# What a fit of effort fast gains over a draft of 28 dB at the same budget, and how much more over one of a dB more, up
+# to MOST_GAIN; and what a longer one gains over that, in dB: 0.3 to 1.2.
+DRAFT_GAIN, DRAFT_GROWTH, MOST_GAIN, FAST_GAIN = 2.0, 0.15, 5.5, 0.85
+# A fit of fewer steps than MANY_STEPS is judged at PILOT of them, with features that so many rounds of conjugate
+# gradients have solved; what it gains from then on, in dB: -0.5 to 0.5 on 10 of 11 materials. It is taken for less
+# than it is on average, as Gaussians are dropped at the freeze for a smaller price than some are added for. The fit
+# begins again if the budget that it promises is more than PILOT_NEAR times off.
+MANY_STEPS, PILOT, PILOT_ROUNDS, PILOT_GAIN, PILOT_NEAR = 600, 0.45, 4, -0.5, 1.2
+# Of the progress, what is told by then: the guess, the first finish, and so much of what is left for each other.
+GUESSED, FINISHED, AGAIN = 0.15, 0.6, 0.5
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a fit of mip 0 should come to.
+
+    psnr: dB, which counts as reached from SHORT below it on. measure: PSNR of a mip as it is stored. most_words: of
+    the mip.
+    """
+
+    psnr: float
+    measure: Callable[[Result], float]
+    most_words: int
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A budget, and what came of it."""
+
+    words: int
+    psnr: float
+    result: Result
+
+
+def fit_to_goal(
+    task: Task,
+    settings: Settings,
+    *,
+    goal: Goal,
+    seed: int,
+    progress: Progress,
+    make_engine: MakeEngine = CpuEngine,
+    schedule: type[Schedule] = Schedule,
+) -> Result:
+    """Fit mip 0 with as few words as come up to the goal, up to BAND above it.
+
+    Args:
+        task: its budget is left aside. The others: see `fit_mip`.
+
+    Returns:
+        The smallest of the results that are at or above the target, or the best of those below it.
+
+    Raises:
+        BudgetTooSmall: the most that the goal allows does not hold a single Gaussian.
+    """
+    search = _Search(task, settings, goal, seed, progress, make_engine, schedule)
+    return search.run()
+
+
+class _Search:
+    """The search of one mip."""
+
+    def __init__(
+        self, task: Task, settings: Settings, goal: Goal, seed: int, progress: Progress, make_engine: MakeEngine,
+        schedule: type[Schedule],
+    ):  # fmt: skip
+        self.task, self.settings, self.goal, self.seed = task, settings, goal, seed
+        self.make_engine, self.schedule = make_engine, schedule
+        self.progress, self._from, self._share = progress, 0.0, GUESSED
+        self.afresh = False  # whether the fit was begun again
+        self.tries: list[_Try] = []
+        self.least_words = 1
+
+    def run(self) -> Result:
+        """See `fit_to_goal`."""
+        words = self.guess()
+        self.tell(FINISHED)
+        fit = self.prepared(words)
+        back, words = fit.checkpoint(), fit.task.budget_words
+        while True:
+            try:
+                result = fit.finish()
+            except BudgetTooSmall as error:
+                if self.goal.most_words <= words:
+                    raise
+                self.least_words = following = min(max(error.words, words + 1), self.goal.most_words)
+            else:
+                self.tries.append(_Try(words, self.goal.measure(result), result))
+                fit.grid_wins = _is_grid(result) or None
+                found = self.next_words()
+                if found is None:
+                    return self.best()
+                following = found
+            self.tell(1.0 - (1.0 - self._from - self._share) * AGAIN)
+            if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / words < AFRESH:
+                fit = self.prepared(following)
+                back = fit.checkpoint()
+            else:
+                back()
+                fit.set_budget(following)
+            words = following
+
+    def prepared(self, words: int) -> Schedule:
+        """A fit of this budget before its count is fixed, or of another if that promises the goal."""
+        fit = self.make(self.schedule, self.settings, words)
+        self.afresh = self.afresh or bool(self.tries)
+        if not self.afresh and self.settings.steps < MANY_STEPS and not issubclass(self.schedule, DraftSchedule):
+            fit.start()
+            fit.optimise(round(PILOT * fit.settings.steps))
+            promised = solved_psnr(fit.trainer) + PILOT_GAIN
+            promised += 10 * SLOPE * float(log10(fit.rate.affordable() / fit.trainer.count))
+            better = self.bounded(words * _factor(self.goal.psnr + AIM - promised, SLOPE))
+            if 1 / PILOT_NEAR < better / words < PILOT_NEAR:
+                fit.optimise(round(fit.settings.freeze_at * fit.settings.steps))
+                return fit
+            fit = self.make(self.schedule, self.settings, better)
+        fit.prepare()
+        return fit
+
+    def guess(self) -> int:
+        """The budget that short fits promise for this one."""
+        words = self.bounded(self.first_guess())
+        trials = ["draft", "fast"] if self.settings.steps >= MANY_STEPS else ["draft"]
+        if issubclass(self.schedule, DraftSchedule):
+            trials = []
+        for effort in trials:
+            steps, relocations, settle, polish = EFFORTS[effort]
+            draft = effort == "draft"
+            settings = make_settings("draft", "direct", "l2") if draft else replace(
+                self.settings, steps=steps, relocations=relocations, settle=min(settle, self.settings.settle),
+                polish=min(polish, self.settings.polish))  # fmt: skip
+            try:
+                found = self.goal.measure(self.make(DraftSchedule if draft else self.schedule, settings, words).run())
+            except BudgetTooSmall as error:
+                self.least_words = words = min(error.words, self.goal.most_words)
+                continue
+            gain = float(np.clip(DRAFT_GAIN + DRAFT_GROWTH * (found - 28), 0, MOST_GAIN)) if draft else FAST_GAIN
+            words = self.bounded(words * float(np.clip(_factor(self.goal.psnr + AIM - found - gain, SLOPE), 1 / 8, 8)))
+        return words
+
+    def make(self, schedule: type[Schedule], settings: Settings, words: int) -> Schedule:
+        """A fit of this budget."""
+        task = replace(self.task, budget_words=words)
+        return schedule(task, settings, np.random.default_rng(self.seed), self.report, self.make_engine)
+
+    def report(self, stage: str, part: float, mse: float) -> None:
+        """Progress of what is done now, as a part of all."""
+        self.progress(stage, self._from + self._share * part, mse)
+
+    def tell(self, until: float) -> None:
+        """What is done next takes the progress that far."""
+        self._from += self._share
+        self._share = until - self._from
+
+    def bounded(self, words: float) -> int:
+        return round(min(max(words, self.least_words), self.goal.most_words))
+
+    def first_guess(self) -> float:
+        """Words for the goal, from the spectrum of the picture."""
+        target, goal = self.task.target, self.goal
+        texels = target.image[:, :, 0].size
+        maps = np.zeros(target.channels, np.int64) if self.task.maps is None else self.task.maps
+        spectrum = Spectrum.of(coefficients(decorrelated(target.image, maps)))
+        return texels * float(power(codec_bits(spectrum, goal.psnr), CODEC_POWER)) / 32
+
+    def next_words(self) -> int | None:
+        """The budget to try next; None if there is none."""
+        target, last = self.goal.psnr, self.tries[-1]
+        reached = [t for t in self.tries if t.psnr >= target - SHORT]
+        if any(t.psnr <= target + BAND for t in reached):
+            return None
+        near = any(t.psnr <= target + NEAR for t in reached)
+        if len(self.tries) >= (TRIES if near else MOST_TRIES):
+            return None
+        below = [t for t in self.tries if t.psnr < target - SHORT]
+        aim = target + (SAFE_AIM if below else AIM)
+        others = [t for t in self.tries[:-1] if t.words != last.words]
+        if reached and below:
+            low, high = max(below, key=lambda t: t.words), min(reached, key=lambda t: t.words)
+            last, others = (low, [high]) if aim - low.psnr < high.psnr - aim else (high, [low])
+        slope = LATE_SLOPE if last.psnr < aim and not _is_grid(last.result) else SLOPE
+        if others:
+            other = min(others, key=lambda t: abs(t.psnr - aim))
+            slope = (last.psnr - other.psnr) / (10 * (log10(last.words) - log10(other.words)))
+        factor = _factor(aim - last.psnr, float(np.clip(slope, FLATTEST, STEEPEST)))
+        words = self.bounded(last.words * float(np.clip(factor, 1 / MOST_CHANGE, MOST_CHANGE)))
+        return None if any(t.words == words for t in self.tries) else words
+
+    def best(self) -> Result:
+        """See `fit_to_goal`."""
+        reached = [t.result for t in self.tries if t.psnr >= self.goal.psnr - SHORT]
+        if reached:
+            return min(reached, key=lambda result: result.words)
+        return max(self.tries, key=lambda t: t.psnr).result
+
+
+def solved_psnr(trainer: Trainer) -> float:
+    """PSNR of the present shapes with the features that suit them best; the trainer stays as it is. Without them an
+    error swings by up to 3 dB from step to step."""
+    kept, mse, task = trainer.parameters, trainer.mse, trainer.task
+    trainer.parameters = kept.copy()
+    trainer.place()
+    trainer.solve_features(PILOT_ROUNDS, centres_only=True)
+    errors = trainer.errors(trainer.parameters.geometry, trainer.parameters.features)
+    trainer.parameters, trainer.mse = kept, mse
+    trainer.place()
+    mean = float((errors / np.maximum(task.weights, 1e-9)).sum() / max(task.target.sums.sum(), 1e-9))
+    return float(-10 * log10(max(mean, 1e-12)))
+
+
+def codec_bits(spectrum: Spectrum, psnr: float) -> float:
+    """Bits per texel of a transform codec at this PSNR, by reverse water-filling (map_weights.py)."""
+    mean = float(power(10.0, -psnr / 10))
+    low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
+    for _ in range(40):
+        level = np.sqrt(low * high)
+        if spectrum.errors(level).mean() < mean:
+            low = level
+        else:
+            high = level
+    above = np.maximum(spectrum.ordered / np.float32(high), 1)
+    return float(0.5 * log2(above.astype(np.float64)).sum() / spectrum.ordered.shape[1])
+
+
+def _factor(missing: float, slope: float) -> float:
+    """How many times the budget gains so many dB."""
+    return float(power(10.0, float(np.clip(missing, -60, 60)) / (10 * slope)))
+
+
+def _is_grid(result: Result) -> bool:
+    return any(layout is not None and layout.regular for layout in result.coding.levels)
