@@ -3,9 +3,10 @@
 import numpy as np
 
 from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed, some_blocks
+from gstex.encode.problem import Target
 from gstex.encode.trainer import Trainer
 
-__all__ = ["MapBalance"]
+__all__ = ["MapBalance", "turned_spectrum"]
 
 
 class MapBalance:
@@ -58,9 +59,12 @@ class MapBalance:
 
     @property
     def _turned_spectrum(self) -> Spectrum:
-        """Of the picture with every map's channels decorrelated."""
-        target = self.trainer.task.target
-        return target.kept(
-            ("turned spectrum", tuple(self._maps)),
-            lambda: Spectrum.of(coefficients(decorrelated(some_blocks(target.image), self._maps))),
-        )
+        return turned_spectrum(self.trainer.task.target, self._maps)
+
+
+def turned_spectrum(target: Target, maps: np.ndarray) -> Spectrum:
+    """Of the picture of a target with every map's channels decorrelated. maps: number of each channel's map."""
+    return target.kept(
+        ("turned spectrum", tuple(maps)),
+        lambda: Spectrum.of(coefficients(decorrelated(some_blocks(target.image), maps))),
+    )

@@ -15,7 +15,8 @@ import numpy as np
 
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.engine import MakeEngine
-from gstex.encode.map_weights import Spectrum, coefficients, decorrelated
+from gstex.encode.map_balance import turned_spectrum
+from gstex.encode.map_weights import Spectrum
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import Schedule
@@ -204,7 +205,7 @@ class _Search:
         target, goal = self.task.target, self.goal
         texels = target.image[:, :, 0].size
         maps = np.zeros(target.channels, np.int64) if self.task.maps is None else self.task.maps
-        spectrum = Spectrum.of(coefficients(decorrelated(target.image, maps)))
+        spectrum = turned_spectrum(target, maps)
         return texels * float(power(codec_bits(spectrum, goal.psnr), CODEC_POWER)) / 32
 
     def next_words(self) -> int | None:
