@@ -1,8 +1,17 @@
 """Options that several commands share, those of tools/bench.py among them."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
 import click
 
-__all__ = ["debug_option", "force_option", "json_option", "parse_rates"]
+__all__ = [
+    "check_one_size", "debug_option", "fit_options", "force_option", "json_option", "names_option", "parse_rates",
+    "seed_option",
+]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
@@ -10,6 +19,62 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False,
 force_option = click.option("--force", is_flag=True,
                             help="Replace files that this command has not made from the same input.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+names_option = click.option("--names", metavar="FILE", type=click.Path(path_type=Path),
+                            help="Further words and packings of file names, as in docs/inputs.md.  [default: "
+                                 "gstex.toml in INPUT]")
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
+
+# What a material is compressed to, and how: the options of gstex.compress.
+_FIT = (
+    click.option("--bpp", type=float, metavar="B",
+                 help="Bits per texel, all maps together; never exceeded."),
+    click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians."),
+    click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
+                 help="Bits per texel by the number of channels that vary.  [default: normal]"),
+    click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
+                 show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, "
+                                         "in seconds."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+                 help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda])."),
+    click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
+                 help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
+                      "clamp for one image]"),
+    click.option("--mips/--no-mips", default=True, show_default=True,
+                 help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
+    click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
+                 help="How mips are made: the mean, or a sharper windowed sinc."),
+    click.option("--roughness-from-normals", is_flag=True,
+                 help="Make mips rougher where their normals lose detail."),
+    click.option("--alpha-test", type=float, metavar="T",
+                 help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1."),
+    click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+                 help="What the shader will do: one evaluation at any uv, or four fetches and a filter."),
+    click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
+                 help="What to make small: the squared error (PSNR), L1 + SSIM (looks), or the traces of noise and "
+                      "JPEG in a damaged input."),
+    click.option("--importance", metavar="IMAGE|auto",
+                 help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
+                      "much as black."),
+)  # fmt: skip
+
+
+def fit_options(command: _Command) -> _Command:
+    """Decorator: the options of a fit, for `compress` and `batch`."""
+    for option in reversed(_FIT):
+        command = option(command)
+    return command
+
+
+def check_one_size(**given: object) -> None:
+    """Refuse several of --bpp, --gaussians and --quality.
+
+    Raises:
+        UsageError: more than one is not None.
+    """
+    names = [f"--{name}" for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise click.UsageError(f"{' and '.join(names)} contradict each other: give one of them")
 
 
 def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
