@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ from typing import Any
 from gstex.batch.events import Event
 from gstex.batch.plans import Item
 from gstex.batch.worker import serve
-from gstex.compare.pool import interrupts_held
 from gstex.encode.settings import EFFORTS
 
 __all__ = ["cost", "share_threads", "work_through"]
@@ -77,8 +77,9 @@ def _fill(
         if worker is None:
             if len(workers) >= count:
                 return
-            worker = _start(out, force, threads[len(workers)])
-            workers.append(worker)
+            with _signals_held():  # or a process might be half-started, and nobody would end it
+                worker = _start(out, force, threads[len(workers)])
+                workers.append(worker)
         item = waiting.popleft()
         try:
             worker.connection.send(("item", item))
@@ -94,10 +95,22 @@ def _start(out: Path, force: bool, threads: int) -> _Worker:
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     here, there = context.Pipe()
     process = context.Process(target=serve, args=(there, out, force, threads), daemon=True)
-    with interrupts_held():
-        process.start()
+    process.start()
     there.close()  # so that the pipe ends with the process
     return _Worker(process, here, threads)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM waiting. A process that starts in here does not hear them before it says so."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _balance(workers: Sequence[_Worker], cores: int) -> None:

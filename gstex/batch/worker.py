@@ -28,6 +28,8 @@ def serve(connection: Connection, out: Path, force: bool, threads: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but the batch ends it
     signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "pthread_sigmask"):  # the batch has held both back until now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     atexit.register(os._exit, 0)  # at once: the clean-up of some libraries complains while a thread waits
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENIMAGEIO_THREADS"):
         os.environ[name] = "1"  # the threads of the core are those that are shared out

@@ -13,7 +13,7 @@ from typing import Any
 
 from gstex.errors import GstexError
 
-__all__ = ["interrupts_held", "run_all"]
+__all__ = ["run_all"]
 
 
 def run_all(
@@ -46,7 +46,7 @@ def run_all(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
     try:
-        with interrupts_held():  # processes start here, and keep what is held
+        with _interrupts_held():  # processes start here, and keep what is held
             futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -64,7 +64,7 @@ def run_all(
 
 
 @contextlib.contextmanager
-def interrupts_held() -> Iterator[None]:
+def _interrupts_held() -> Iterator[None]:
     """Keep a Ctrl-C waiting. A process that starts in here never sees one, not even while it imports."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
