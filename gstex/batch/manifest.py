@@ -125,7 +125,7 @@ def _item(entry: Entry, common: Options | None, base: Path, where: str) -> Item:
                          "as a/wall.gstex")  # fmt: skip
     options = entry.options if entry.options is not None else common or Options()
     if options.importance not in (None, "auto"):
-        options = structs.replace(options, importance=str((base / str(options.importance)).absolute()))
+        options = structs.replace(options, importance=os.path.normpath(base / str(options.importance)))
     source = Path(os.path.normpath(base / entry.source))
     names = None if entry.names is None else Path(os.path.normpath(base / entry.names))
     known = read_set(source, entry.files, maps=entry.maps, names=names)

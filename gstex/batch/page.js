@@ -25,6 +25,8 @@ const bytesText = (count) =>
 const psnrText = (value) => (value === null ? "exact" : `${value.toFixed(1)} dB`);
 const psnrValue = (value) => (value === null ? Infinity : value);
 const notes = (row) => [...(row.message ? [row.message] : []), ...(row.warnings ?? [])];
+const leftOut = (count) => `${count} file${count === 1 ? "" : "s"} left out`;
+const shownName = (path) => path.replace(/\.gstex$/, "");
 const roles = (row) => [...new Set(row.maps.flatMap((map) => map[1].split("+")))].join(", ");
 const link = (path) => path.split("/").map(encodeURIComponent).join("/");
 
@@ -33,7 +35,7 @@ const COLUMNS = [
   { id: "picture", title: "", text: true, sorts: false,
     cell: (row) => (row.picture ? [element("img", { src: `data:image/jpeg;base64,${row.picture}`, alt: "", loading: "lazy", decoding: "async" })] : []) },
   { id: "output", title: "Material", text: true, head: true, wrap: true, value: (row) => row.output.toLowerCase(),
-    cell: (row) => [row.bytes === undefined ? row.output : element("a", { href: link(row.output) }, row.output)] },
+    cell: (row) => [row.bytes === undefined ? shownName(row.output) : element("a", { href: link(row.output) }, shownName(row.output))] },
   { id: "size", title: "Size", made: true, value: (row) => row.size[0] * row.size[1], cell: (row) => [`${row.size[0]} × ${row.size[1]}`] },
   { id: "maps", title: "Maps", text: true, wrap: true, made: true, value: (row) => row.maps.length,
     cell: (row) => [`${row.maps.length}: ${roles(row)}`] },
@@ -46,8 +48,12 @@ const COLUMNS = [
   { id: "psnr", title: "PSNR", made: true, value: (row) => psnrValue(row.psnr), cell: (row) => [psnrText(row.psnr)] },
   { id: "worst", title: "Worst map", made: true, value: (row) => (row.worst ? row.by_map[row.worst] : Infinity),
     cell: (row) => (row.worst ? [psnrText(row.by_map[row.worst]), element("small", {}, row.worst)] : ["exact"]) },
-  { id: "warnings", title: "Warnings", text: true, wrap: true, long: true, value: (row) => -notes(row).length - (row.message ? 1000 : 0),
-    cell: (row) => notes(row).map((line) => element("div", { class: line === row.message ? "bad" : null }, line)) },
+  { id: "warnings", title: "Warnings", text: true, wrap: true, value: (row) => -notes(row).length - (row.message ? 1000 : 0),
+    cell: (row) => [
+      ...(row.message ? [element("span", { class: "bad" }, row.message)] : []),
+      (row.warnings ?? []).join("; "),
+      ...(row.left_out?.length ? [element("small", { title: row.left_out.join("\n") }, leftOut(row.left_out.length))] : []),
+    ] },
   { id: "state", title: "State", text: true, value: (row) => STATES[row.state] ?? row.state, cell: (row) => [STATES[row.state] ?? row.state] },
 ];
 
@@ -56,7 +62,7 @@ const lines = rows.map((row) => ({ row, node: line(row), text: [row.output, ...(
 
 function line(row) {
   const cells = COLUMNS.map((column) => {
-    const names = [column.text && "text", column.wrap && "wrap", column.long && "long"].filter(Boolean).join(" ") || null;
+    const names = [column.text && "text", column.wrap && "wrap"].filter(Boolean).join(" ") || null;
     const children = column.made && row.bytes === undefined ? [] : column.cell(row);
     return element(column.head ? "th" : "td", { class: names, scope: column.head ? "row" : null }, ...children);
   });

@@ -174,9 +174,9 @@ class _Finder:
             if one.name is None:
                 self._add(folder, one.files, _below(folder, top), material_name(folder), one.roles, one.problem)
                 continue
-            alone = len(one.files) == 1 and not one.problem
-            output = _below(folder / one.name, top)
-            self._add(folder / one.files[0] if alone else folder, one.files, output, one.name, one.roles, one.problem)
+            alone = len(one.files) == 1 and not one.problem  # its pixels have a say in what it is
+            source, roles = (folder / one.files[0], None) if alone else (folder, one.roles)
+            self._add(source, one.files, _below(folder / one.name, top), one.name, roles, one.problem)
         reasons: dict[str, list[str]] = {}
         for name, reason in found.left_out:
             reasons.setdefault(reason, []).append(name)

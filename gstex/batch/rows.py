@@ -38,6 +38,7 @@ class Row:
                 "size": [record.width, record.height], "bytes": record.file_bytes, "blocks": record.blocks,
                 "maps": [[row.file, row.role, row.width, row.height] for row in record.maps],
                 "psnr": record.psnr, "by_map": by_map, "worst": worst, "bpp": record.bpp,
-                "warnings": list(record.warnings), "seconds": record.seconds, "picture": record.thumbnail,
+                "warnings": list(record.warnings), "left_out": list(record.left_out),
+                "seconds": record.seconds, "picture": record.thumbnail,
             }  # fmt: skip
         return plain

@@ -48,7 +48,7 @@ class Record(msgspec.Struct, frozen=True):
 
     key: the fingerprint it was made from. sha256, file_bytes: of the output. name: of the material. maps: the images.
     psnr, psnr_by_map: dB, None where the match is perfect. blocks: bytes of the same images in block codecs. warnings:
-    lines for people. thumbnail: a JPEG file in base64.
+    lines for people. left_out: files of the material that are no map of it, and why. thumbnail: a JPEG file in base64.
     """
 
     output: str
@@ -67,6 +67,7 @@ class Record(msgspec.Struct, frozen=True):
     psnr_by_map: dict[str, float | None]
     blocks: dict[str, int]
     warnings: tuple[str, ...]
+    left_out: tuple[str, ...]
     seconds: float
     thumbnail: str = ""
 

@@ -114,8 +114,6 @@ def _record(item: Item, key: str, data: bytes, texture: Texture, material: Mater
     report = texture.report
     roles = {source.file: "+".join(dict.fromkeys(c.role for c in material.channels if c.file == source.file))
              for source in material.sources}  # fmt: skip
-    warnings = lost_maps(report)
-    warnings += [f"{file} left out: {reason}" for file, reason in material.ignored]
     picture = ""
     with contextlib.suppress(OutputError):  # a page without a picture is better than no output
         picture = thumbnail(texture)
@@ -126,5 +124,7 @@ def _record(item: Item, key: str, data: bytes, texture: Texture, material: Mater
         maps=tuple(MapFigures(s.file, roles[s.file], s.width, s.height) for s in material.sources),
         bpp=report["bpp"], psnr=report["psnr"], psnr_by_map=report["psnr_by_map"],
         blocks={codec: block_bytes(codec, material.sources, mips=item.options.mips) for codec in BLOCKS},
-        warnings=tuple(warnings), seconds=round(seconds, 3), thumbnail=picture,
+        warnings=tuple(lost_maps(report)),
+        left_out=tuple(f"{file}: {reason}" for file, reason in material.ignored),
+        seconds=round(seconds, 3), thumbnail=picture,
     )  # fmt: skip

@@ -129,9 +129,8 @@ class BatchProgress:
         elif event.event == "end" and not self._quiet:
             self.stop()
             click.echo(self._summary(event), err=not self._stdout)
-        lost = [line for line in record.warnings if " has lost " in line] if record is not None else []
-        if event.event == "done" and lost:
-            self._line(f"warning {event.output}: {'; '.join(lost)}")
+        if event.event == "done" and record is not None and record.warnings:
+            self._line(f"warning {event.output}: {'; '.join(record.warnings)}")
 
     def _summary(self, event: "Event") -> str:
         parts = [f"{event.done} done", f"{event.current} up to date", f"{event.failed} failed"]
