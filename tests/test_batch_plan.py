@@ -14,6 +14,7 @@ from small_samples import SAMPLES
 
 from gstex.batch import Options, plan, read_manifest, write_manifest
 from gstex.batch.manifest import schema
+from gstex.cli.app import INTERRUPTED, TERMINATED
 from gstex.errors import GstexError, MaterialError, UsageError
 from gstex.material.discover import split_name
 from gstex.material.sets import find_sets
@@ -262,3 +263,17 @@ def test_the_schema_in_the_documents_is_that_of_the_code() -> None:
     assert json.loads((DOCS / "batch-manifest.schema.json").read_text()) == json.loads(json.dumps(schema()))
     options = schema()["$defs"]["Options"]["properties"]
     assert list(options) == list(Options.__struct_fields__)
+
+
+def test_the_manifest_in_the_documents_can_be_read(tmp_path: Path) -> None:
+    text = (DOCS / "batch.md").read_text().split("```json\n")[1].split("```")[0]
+    (tmp_path / "plan.json").write_text(text)
+    wall, floor = read_manifest(tmp_path / "plan.json", "out").items
+    assert (wall.options, floor.options) == (Options(quality="high"), Options(bpp=2.0, effort="thorough"))
+    assert floor.maps == ("albedo=floor_c.png", "roughness=floor_pack.png:g")
+
+
+def test_the_table_of_exit_codes_has_all_of_them() -> None:
+    rows = (DOCS / "exit-codes.md").read_text().splitlines()
+    codes = {int(line.split("|")[1]) for line in rows if line.startswith("| ") and line.split("|")[1].strip().isdigit()}
+    assert codes == {0, GstexError.exit_code, UsageError.exit_code, INTERRUPTED, TERMINATED}
