@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from batch_library import (
 )
 from command import Command
 from msgspec import structs
+from test_cli import read_terminal
 
 import gstex
 from gstex.batch import Item, Options, crew, plan, run, work
@@ -290,9 +292,7 @@ make_output(item, Path(sys.argv[3]))
 
 
 @pytest.mark.parametrize("moment", ["before fsync 0", "before replace 0", "after replace 0", "before replace 1"])
-def test_killed_while_it_writes(
-    library: Path, tmp_path: Path, made: Path, moment: str
-) -> None:
+def test_killed_while_it_writes(library: Path, tmp_path: Path, made: Path, moment: str) -> None:
     """0 is the output, 1 its record: whichever is there is whole, and only both together are up to date."""
     out = tmp_path / "out"
     run_in = [sys.executable, "-c", DIES_AT, Path(__file__).parent, library / "bricks", out, moment]
@@ -312,7 +312,7 @@ def test_killed_at_some_events_it_goes_on(library: Path, tmp_path: Path, expecte
     """The batch and its processes are killed after some event; where exactly that finds them does not matter."""
     chance = random.Random(20)
     out = tmp_path / "out"
-    for _ in range(3):
+    for _ in range(2):
         process = start(library, "-o", out, *QUICK_ARGUMENTS, "--json")
         assert process.stdout is not None
         for _ in range(chance.randrange(1, 7)):
@@ -362,6 +362,40 @@ def test_ctrl_c_and_sigterm_leave_nothing_half_written(
                                     "from there")  # fmt: skip
     assert "Traceback" not in err
     assert leftovers(tmp_path) == [] and outputs(tmp_path) == {}
+
+
+def test_a_signal_waits_until_a_new_process_can_be_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = crew._Worker(None, None, 1)  # type: ignore[arg-type]
+
+    def start_interrupted(*arguments: object) -> crew._Worker:
+        signal.raise_signal(signal.SIGINT)  # as the process is half-started
+        return worker
+
+    monkeypatch.setattr(crew, "_start", start_interrupted)
+    workers: list[crew._Worker] = []
+    with pytest.raises(KeyboardInterrupt):
+        list(crew._fill(workers, deque([Item("", Path(), (), "")]), tmp_path, 1, 1, False))
+    assert workers == [worker]
+
+
+def test_a_terminal_shows_a_bar(own: tuple[Path, Path]) -> None:
+    library, out = own
+    image(library / "new/x_albedo.png", 3, 16)
+    master, slave = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
+    process = subprocess.Popen([sys.executable, "-m", "gstex", "batch", library, "-o", out, *QUICK_ARGUMENTS],
+                               stdout=subprocess.PIPE, stderr=slave, env=environment, text=True)  # fmt: skip
+    os.close(slave)
+    shown = b""
+    while chunk := read_terminal(master):
+        shown += chunk
+    printed, _ = process.communicate(timeout=60)
+    os.close(master)
+    assert process.returncode == 0 and printed.startswith("4 materials: 1 done, 3 up to date, 0 failed; ")
+    for part in ("━", "1 at work", "3 of 4", "more than BC7"):  # so small files are larger
+        assert part.encode() in shown, part
 
 
 def test_only_old_leftovers_are_swept(library: Path, tmp_path: Path) -> None:

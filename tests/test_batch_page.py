@@ -98,7 +98,7 @@ def test_a_batch_writes_its_page(tmp_path: Path) -> None:
 def test_names_cannot_become_markup(tmp_path: Path) -> None:
     write_page(tmp_path / "index.html", [row(1, output=f"{NASTY}.gstex"), failed("b.gstex", NASTY)])
     page = (tmp_path / "index.html").read_text()
-    assert NASTY not in page
+    assert NASTY not in page and page.count("</script") == 3  # those of the template
     first, second = data_of(page)
     assert first["output"] == f"{NASTY}.gstex" and second["message"] == NASTY
 

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from command import Command
 from msgspec import structs
 from small_samples import SAMPLES
 
-from gstex.batch import Options, plan, read_manifest, write_manifest
+from gstex.batch import Item, Options, plan, read_manifest, write_manifest
 from gstex.batch.manifest import schema
 from gstex.cli.app import INTERRUPTED, TERMINATED
 from gstex.errors import GstexError, MaterialError, UsageError
@@ -185,6 +186,18 @@ def test_a_manifest_comes_back_as_it_was(tmp_path: Path, command: Command) -> No
                                 "importance": "../library/shared/a_albedo.png"}  # fmt: skip
     assert saved["materials"][1]["source"] == "../library/a/steel"  # so that both can be moved together
     assert str(tmp_path) not in (tmp_path / "plans/plan.json").read_text()
+
+
+def test_a_manifest_keeps_what_a_material_has_of_its_own(tmp_path: Path) -> None:
+    library = make_library(tmp_path / "library")
+    (tmp_path / "words.toml").write_text("")
+    made = plan(library, tmp_path / "out", options=QUICK, names=tmp_path / "words.toml")
+    own = {"maps": ("ignore=RustedSteel_orm.png",), "options": Options(), "name": "iron", "output": "x/iron.gstex"}
+    steel = Item(**{**vars(made.items[1]), **own})
+    write_manifest(replace(made, items=(made.items[0], steel, made.items[2])), tmp_path / "plan.json")
+    _, read, last = read_manifest(tmp_path / "plan.json", tmp_path / "out").items
+    assert {name: getattr(read, name) for name in own} == own
+    assert (read.names, last.options) == (tmp_path / "words.toml", QUICK)
 
 
 def test_a_plan_of_ones_own(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
