@@ -14,7 +14,7 @@ from gstex.batch.options import Options
 from gstex.errors import GstexError, MaterialError, UsageError
 from gstex.format.metadata import EXTENSIONS
 from gstex.material.load import material_name
-from gstex.material.sets import find_sets, read_set
+from gstex.material.sets import MapSet, find_sets, read_set
 
 __all__ = ["Item", "Plan", "inputs_of", "plan"]
 
@@ -160,7 +160,8 @@ class _Finder:
     def add_image(self, path: Path, top: Path) -> None:
         """An image that was given by itself."""
         if path.suffix.lower() in EXTENSIONS:
-            self._add(path, (path.name,), _below(path.with_suffix(""), top), material_name(path))
+            known = read_set(path, (path.name,), names=self._names)
+            self._add(path, known, _below(path.with_suffix(""), top), material_name(path))
         else:
             self.left_out.append((str(path), "no image by its name"))
 
@@ -172,25 +173,22 @@ class _Finder:
             return
         for one in found.sets:
             if one.name is None:
-                self._add(folder, one.files, _below(folder, top), material_name(folder), one.roles, one.problem)
-                continue
-            alone = len(one.files) == 1 and not one.problem  # its pixels have a say in what it is
-            source, roles = (folder / one.files[0], None) if alone else (folder, one.roles)
-            self._add(source, one.files, _below(folder / one.name, top), one.name, roles, one.problem)
+                self._add(folder, one, _below(folder, top), material_name(folder))
+            elif len(one.files) == 1 and not one.problem:  # its pixels have a say in what it is
+                alone = replace(one, roles={})
+                self._add(folder / one.files[0], alone, _below(folder / one.name, top), one.name)
+            else:
+                self._add(folder, one, _below(folder / one.name, top), one.name)
         reasons: dict[str, list[str]] = {}
         for name, reason in found.left_out:
             reasons.setdefault(reason, []).append(name)
         for reason, files in reasons.items():
             self.left_out.append((str(folder / files[0]) if len(files) == 1 else f"{folder}: {_some(files)}", reason))
 
-    def _add(
-        self, source: Path, files: Sequence[str], output: str, name: str, roles: Mapping[str, str] | None = None,
-        problem: str = "",
-    ) -> None:  # fmt: skip
-        known = read_set(source, files, names=self._names)
-        self.items.append(Item(f"{output}.gstex", source, tuple(files), name, names=self._names, options=self._options,
-                               roles=roles or known.roles, texels=known.texels, channels=known.channels,
-                               problem=problem))  # fmt: skip
+    def _add(self, source: Path, maps: MapSet, output: str, name: str) -> None:
+        self.items.append(Item(f"{output}.gstex", source, maps.files, name, names=self._names, options=self._options,
+                               roles=maps.roles, texels=maps.texels, channels=maps.channels,
+                               problem=maps.problem))  # fmt: skip
 
     def _fail(self, folder: Path, top: Path, problem: str) -> None:
         self.items.append(Item(f"{_below(folder, top)}.gstex", folder, (), material_name(folder),

@@ -14,7 +14,7 @@ from gstex.batch.events import Event
 from gstex.batch.page import write_page
 from gstex.batch.plans import Item, Plan
 from gstex.batch.rows import Row
-from gstex.batch.state import Record, State, fingerprint
+from gstex.batch.state import Listings, Record, State, fingerprint
 from gstex.batch.work import copy_output
 from gstex.errors import GstexError, OutputError, UsageError
 
@@ -87,9 +87,10 @@ def _check(plan: Plan, state: State, cores: int, force: bool) -> Iterator[tuple[
     for record in known.values():
         by_key.setdefault(record.key, []).append(record)
     stop = threading.Event()
+    listings: Listings = {}
     pool = ThreadPoolExecutor(cores)
     try:
-        futures: dict[Future[str], Item] = {pool.submit(fingerprint, item, stop): item for item in sound}
+        futures: dict[Future[str], Item] = {pool.submit(fingerprint, item, stop, listings): item for item in sound}
         for future in as_completed(futures):
             item = futures[future]
             try:

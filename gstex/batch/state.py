@@ -20,10 +20,11 @@ from gstex.batch.plans import Item
 from gstex.errors import MaterialError, OutputError
 from gstex.files import TEMPORARY, replace_file
 from gstex.material.load import list_images
+from gstex.material.own_mips import OwnMip
 from gstex.material.vocabulary import NAMES_FILE
 from gstex.version import __version__
 
-__all__ = ["MapFigures", "Record", "State", "Stopped", "fingerprint"]
+__all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint"]
 
 FOLDER = ".gstex-batch"
 _CHUNK = 1 << 20
@@ -132,17 +133,22 @@ class State:
         return self._folder / f"{output}.json"
 
 
-def fingerprint(item: Item, stop: threading.Event | None = None) -> str:
+# What `list_images` says of a folder, for all the materials in it.
+Listings = dict[Path, tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]]
+
+
+def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listings | None = None) -> str:
     """Hash of all that decides the bytes of an output but the name of the material: bytes of the input files,
     options, version of the encoder. Neither times nor the place of the files count.
 
-    stop: ends the hashing early, when somebody sets it.
+    stop: ends the hashing early, when somebody sets it. listings: of folders, filled here: those of thousands of files
+    take long to list once more for each of their materials.
 
     Raises:
         MaterialError: an input is not there or cannot be read. Stopped.
     """
     inputs = []
-    for label, path in _input_files(item):
+    for label, path in _input_files(item, {} if listings is None else listings):
         try:
             inputs.append((label, _sha256(path, stop)))
         except OSError as error:
@@ -156,9 +162,11 @@ def fingerprint(item: Item, stop: threading.Event | None = None) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
-def _input_files(item: Item) -> list[tuple[str, Path]]:
+def _input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
     """(what it is, path) of every file that the output depends on."""
-    folder, images, own_mips, _ = list_images(item.source)
+    if item.source not in listings:
+        listings[item.source] = list_images(item.source)
+    folder, images, own_mips, _ = listings[item.source]
     gone = sorted(set(item.files) - set(images))
     if gone:
         raise MaterialError(f"{folder / gone[0]}: is not there; put it back, or make the plan anew")
