@@ -6,7 +6,9 @@ from pathlib import Path
 
 from gstex.errors import OutputError
 
-__all__ = ["replace_file"]
+__all__ = ["TEMPORARY", "replace_file"]
+
+TEMPORARY = ".gstex-{}.tmp"  # name of a file that is being written
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -16,7 +18,7 @@ def replace_file(path: Path, data: bytes) -> None:
         OutputError: the file cannot be written.
     """
     # Beside the target, because a rename is atomic only within one file system.
-    temporary = path.parent / f".gstex-{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -22,12 +22,13 @@ from gstex.shading import is_lit, render_plane_views
 from gstex.srgb import linear_to_srgb
 
 __all__ = [
-    "Quality", "filtered", "flip", "measure_quality", "mse", "normal_angles", "own_errors", "psnr", "psnr_by_map",
-    "sample_points", "ssim", "to_psnr",
+    "Quality", "filtered", "flip", "lost_maps", "measure_quality", "mse", "normal_angles", "own_errors", "psnr",
+    "psnr_by_map", "sample_points", "ssim", "to_psnr",
 ]  # fmt: skip
 
 FLIP_SIDE = 1024  # texels: `measure_quality` takes FLIP of at most so many in both directions, about 2 s a picture
 _NOISE = 2 / 255
+_MUCH = 0.25  # of the variance of a map
 PIXELS_PER_DEGREE = 67.0  # FLIP's own default: a 0.7 m wide 4K monitor seen from 0.7 m
 
 
@@ -351,6 +352,12 @@ def _as_picture(stack: np.ndarray, picked: Sequence[int], material: Material) ->
     if material.channels[picked[0]].color_space == "linear":
         values = linear_to_srgb(values)
     return values if values.shape[2] == 3 else np.repeat(values[:, :, :1], 3, axis=2)
+
+
+def lost_maps(report: dict[str, Any]) -> list[str]:
+    """A line for each map of which much is gone, whatever its PSNR says. report: of a Texture after `compress`."""
+    lost = report.get("lost_by_map", {})
+    return [f"{role} has lost {min(value, 1):.0%} of its signal" for role, value in lost.items() if value > _MUCH]
 
 
 def _finite(value: float) -> float | None:

@@ -212,7 +212,8 @@ def read_terminal(master: int) -> bytes:
 
 @pytest.mark.parametrize("arguments", [
     (), ("--help",), ("--version",), ("--nonsense",), ("nonsense",), ("compress",), ("compress", "--help"),
-    ("compare", "--help"), ("decode", "--help"), ("info", "--help"), ("view", "--help"),
+    ("batch", "--help"), ("compare", "--help"), ("decode", "--help"), ("info", "--help"), ("view", "--help"),
+    ("batch",), ("batch", "a"), ("batch", "a", "-o", "b", "--manifest", "c"), ("batch", "-o", "b", "a", "-q", "-v"),
     ("compress", "a", "--bpp", "1", "--quality", "high"), ("decode", "a"),
 ])  # fmt: skip
 def test_help_and_errors_of_usage_import_nothing_large(arguments: tuple[str, ...]) -> None:
@@ -233,7 +234,7 @@ except SystemExit:
 def test_every_command_is_listed_with_its_help(command: Command) -> None:
     lines = command("--help").out.split("Commands:")[1].splitlines()
     listed = dict(line.split(maxsplit=1) for line in lines if line.strip())
-    assert list(listed) == ["compare", "compress", "decode", "info", "view"]
+    assert list(listed) == ["batch", "compare", "compress", "decode", "info", "view"]
     for name in listed:
         ran = command(name, "--help")
         assert (ran.code, ran.err) == (0, "") and ran.out.startswith(f"Usage: gstex {name} ")

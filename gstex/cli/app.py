@@ -18,13 +18,15 @@ from gstex import __version__
 from gstex.cli.text import one_line
 from gstex.errors import GstexError
 
-__all__ = ["cli", "main"]
+__all__ = ["INTERRUPTED", "TERMINATED", "cli", "main"]
 
-_INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+TERMINATED = 143  # .. and of one that SIGTERM ended
 
 
 # Every command is the function of its name in gstex.cli.<name>; its help in a line.
 _COMMANDS = {
+    "batch": "A library of materials -> one file each.",
     "compare": "A material beside BC1, BC7 and ASTC.",
     "compress": "A folder of maps or an image -> one file.",
     "decode": "A file -> its maps, as images again.",
@@ -60,6 +62,7 @@ def cli(context: click.Context) -> None:
     gstex info wall.gstex                 what is in a file: maps, bytes, quality
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
     gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
+    gstex batch library/ -o packed/       every material of a tree, again and again
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """
@@ -68,7 +71,7 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and exit: 0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C."""
+    """Run the command line of this process and exit; docs/exit-codes.md has the codes."""
     sys.unraisablehook = _repeat_interrupt
     try:
         with cli.make_context("gstex", sys.argv[1:]) as context:
@@ -82,7 +85,7 @@ def main() -> NoReturn:
     except GstexError as error:
         code = _failed(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        code = _failed("stopped by Ctrl-C; no output was written", _INTERRUPTED)
+        code = _failed("stopped by Ctrl-C; no output was written", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read stdout has gone. Python would try to flush it once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

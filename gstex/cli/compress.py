@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import gstex
-from gstex.cli.options import debug_option, force_option, json_option, parse_weights
-from gstex.cli.output import check_name, check_output_file, check_replaced, default_output
+from gstex.cli.options import (
+    check_one_size,
+    debug_option,
+    fit_options,
+    force_option,
+    json_option,
+    names_option,
+    seed_option,
+)
+from gstex.cli.output import check_name, check_output_file, default_output
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
 if TYPE_CHECKING:
@@ -17,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compress"]
 
-_MUCH = 0.25  # of the variance of a map
 _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space": "COLOUR", "bits": "BITS",
           "size": "SIZE", "note": "NOTE"}
 
@@ -26,53 +33,12 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
               help="File to write.  [default: INPUT's name + .gstex, in the current folder]")
-@click.option("--bpp", type=float, metavar="B",
-              help="Bits per texel of full size, all maps together; never exceeded. Mips and the description of the "
-                   "maps come on top.")
-@click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
-@click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
-              help="Bits per texel by the number of channels that vary.  [default: normal]")
-@click.option("--psnr", type=float, metavar="DB",
-              help="As few bytes as come to this PSNR over all maps, or about 0.2 dB above it; takes twice the time "
-                   "and more.")
-@click.option("--match", metavar="CODEC",
-              help="As --psnr, of what a block codec reaches on these maps: bc1, bc7, or astc-4x4 to astc-12x12 "
-                   "(pip install gstex[compare]).")
-@click.option("--max-bpp", type=float, metavar="B",
-              help="Most bits per texel for --psnr and --match.  [default: 2 for every channel that varies]")
-@click.option("--weight", "weights", metavar="ROLE=NUMBER", multiple=True, callback=parse_weights,
-              help="What the squared error of a map counts, 0.05 to 20 and 1 for others, as in roughness=0.5. May be "
-                   "given many times.")
-@click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
-              show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, in "
-                                      "seconds.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-              help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda]).")
-@click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
-              help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
-                   "clamp for one image]")
-@click.option("--mips/--no-mips", default=True, show_default=True,
-              help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone.")
-@click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
-              help="How mips are made: the mean, or a sharper windowed sinc.")
-@click.option("--roughness-from-normals", is_flag=True,
-              help="Make mips rougher where their normals lose detail.")
-@click.option("--alpha-test", type=float, metavar="T",
-              help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1.")
-@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
-              help="What the shader will do: one evaluation at any uv, or four fetches and a filter.")
-@click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
-              help="What to make small: the squared error (PSNR), L1 + SSIM (looks), or the traces of noise and JPEG "
-                   "in a damaged input.")
-@click.option("--importance", metavar="IMAGE|auto",
-              help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
-                   "much as black.")
+@fit_options
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
               help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out; "
                    "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be given many times.")
-@click.option("--names", metavar="FILE", type=click.Path(path_type=Path),
-              help="Further words and packings of file names, as in docs/inputs.md.  [default: gstex.toml in INPUT]")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
+@names_option
+@seed_option
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads to use, at most one a core.  [default: all cores]")
 @force_option
@@ -91,11 +57,7 @@ def compress(
 
     Compress INPUT, a folder with the maps of one material or a single image.
     """
-    given = [f"--{name}" for name, value in
-             (("bpp", bpp), ("gaussians", gaussians), ("quality", quality), ("psnr", psnr), ("match", match))
-             if value is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them")
+    check_one_size(bpp=bpp, gaussians=gaussians, quality=quality, psnr=psnr, match=match)
     from gstex import native
     from gstex.encode.compress import check_options
     from gstex.material import find_tiles
@@ -130,6 +92,7 @@ def _compress_one(
     """Compress one material, print what is for people, and return the report. reading: of load_material."""
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
+    from gstex.replace import check_replaced
 
     material = load_material(source, **reading)
     if not force:
@@ -157,9 +120,9 @@ def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) 
 
 def _warnings(texture: "Texture") -> list[str]:
     """Maps of which much is gone, whatever their PSNR says."""
-    lost = {role: value for role, value in texture.report.get("lost_by_map", {}).items() if value > _MUCH}
-    return [f"gstex: warning: {role} has lost {min(value, 1):.0%} of its signal; give more --bpp, or compress it alone"
-            for role, value in lost.items()]  # fmt: skip
+    from gstex.metrics import lost_maps
+
+    return [f"gstex: warning: {line}; give more --bpp, or compress it alone" for line in lost_maps(texture.report)]
 
 
 def _summary(output: Path, texture: "Texture") -> list[str]:

@@ -1,10 +1,18 @@
 """Options that several commands share, those of tools/bench.py among them."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["debug_option", "force_option", "json_option", "parse_rates", "parse_weights"]
+__all__ = [
+    "check_one_size", "debug_option", "fit_options", "force_option", "json_option", "names_option", "parse_rates",
+    "parse_weights", "seed_option",
+]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
@@ -13,19 +21,10 @@ force_option = click.option("--force", is_flag=True,
                             help="Replace files that this command has not made from the same input.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
-
-def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
-    """Callback of an option that takes bits per texel: '0.5,1' -> [0.5, 1.0]; None if it was not given."""
-    if text is None:
-        return None
-    try:
-        rates = [float(part) for part in text.split(",")]
-    except ValueError:
-        rates = []
-    if not rates or not all(0 < rate <= 64 for rate in rates):
-        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
-    return rates
-
+names_option = click.option("--names", metavar="FILE", type=click.Path(path_type=Path),
+                            help="Further words and packings of file names, as in docs/inputs.md.  [default: "
+                                 "gstex.toml in INPUT]")
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
 
 def parse_weights(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
@@ -44,3 +43,80 @@ def parse_weights(
             raise click.BadParameter(f"got {role} twice, expected one number for it; drop one")
         weights[role] = weight
     return weights or None
+
+
+# What a material is compressed to, and how: the options of gstex.compress.
+_FIT = (
+    click.option("--bpp", type=float, metavar="B",
+                 help="Bits per texel of full size, all maps together; never exceeded. Mips and the description of the "
+                      "maps come on top."),
+    click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians."),
+    click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
+                 help="Bits per texel by the number of channels that vary.  [default: normal]"),
+    click.option("--psnr", type=float, metavar="DB",
+                 help="As few bytes as come to this PSNR over all maps, or about 0.2 dB above it; takes twice the time "
+                      "and more."),
+    click.option("--match", metavar="CODEC",
+                 help="As --psnr, of what a block codec reaches on these maps: bc1, bc7, or astc-4x4 to astc-12x12 "
+                      "(pip install gstex[compare])."),
+    click.option("--max-bpp", type=float, metavar="B",
+                 help="Most bits per texel for --psnr and --match.  [default: 2 for every channel that varies]"),
+    click.option("--weight", "weights", metavar="ROLE=NUMBER", multiple=True, callback=parse_weights,
+                 help="What the squared error of a map counts, 0.05 to 20 and 1 for others, as in roughness=0.5. May "
+                      "be given many times."),
+    click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
+                 show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, "
+                                         "in seconds."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+                 help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda])."),
+    click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
+                 help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
+                      "clamp for one image]"),
+    click.option("--mips/--no-mips", default=True, show_default=True,
+                 help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
+    click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
+                 help="How mips are made: the mean, or a sharper windowed sinc."),
+    click.option("--roughness-from-normals", is_flag=True,
+                 help="Make mips rougher where their normals lose detail."),
+    click.option("--alpha-test", type=float, metavar="T",
+                 help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1."),
+    click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+                 help="What the shader will do: one evaluation at any uv, or four fetches and a filter."),
+    click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
+                 help="What to make small: the squared error (PSNR), L1 + SSIM (looks), or the traces of noise and "
+                      "JPEG in a damaged input."),
+    click.option("--importance", metavar="IMAGE|auto",
+                 help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
+                      "much as black."),
+)  # fmt: skip
+
+
+def fit_options(command: _Command) -> _Command:
+    """Decorator: the options of a fit, for `compress` and `batch`."""
+    for option in reversed(_FIT):
+        command = option(command)
+    return command
+
+
+def check_one_size(**given: object) -> None:
+    """Refuse several of --bpp, --gaussians, --quality, --psnr and --match.
+
+    Raises:
+        UsageError: more than one is not None.
+    """
+    names = [f"--{name}" for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise click.UsageError(f"{' and '.join(names)} contradict each other: give one of them")
+
+
+def parse_rates(context: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
+    """Callback of an option that takes bits per texel: '0.5,1' -> [0.5, 1.0]; None if it was not given."""
+    if text is None:
+        return None
+    try:
+        rates = [float(part) for part in text.split(",")]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate <= 64 for rate in rates):
+        raise click.BadParameter(f"got {text!r}, expected numbers above 0 and up to 64, such as 0.5,1,2")
+    return rates

@@ -5,15 +5,10 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gstex.errors import FormatError, OutputError, UsageError
+from gstex.errors import OutputError, UsageError
 
-if TYPE_CHECKING:
-    from gstex.material import Material
-
-__all__ = ["check_name", "check_output_file", "check_page", "check_replaced", "default_output", "write_into"]
-
+__all__ = ["check_name", "check_output_file", "check_page", "default_output", "write_into"]
 
 _HEAD = 4096  # bytes of a page in which its mark stands
 
@@ -58,30 +53,6 @@ def check_name(output: Path) -> None:
                          f"{str(output.with_suffix('.gstex'))!r}")
 
 
-def check_replaced(output: Path, material: "Material") -> None:
-    """Refuse to replace a file that was not made from this material: from maps of the same names in a folder, or an
-    image, of the same name. Their pixels may have changed.
-
-    Raises:
-        OutputError: there is such a file.
-    """
-    from gstex.format import read_file
-
-    if not output.exists():
-        return
-    try:
-        there = read_file(output)[1].get("material")
-    except FormatError:
-        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
-                          "replace it") from None
-    here = material.to_metadata()
-    if not isinstance(there, dict) or (there.get("name"), _files(there)) != (here["name"], _files(here)):
-        made_from = f"{there.get('name')!r}" if isinstance(there, dict) else "something else"
-        files = ", ".join(_files(there)) or "no files"
-        raise OutputError(f"{output}: is there already, made from {made_from} ({files}); give another name, or --force "
-                          "to replace it")
-
-
 def check_page(output: Path, mark: str) -> None:
     """Refuse a name of a page that does not end in .html, and to replace a file that is no such page.
 
@@ -96,12 +67,6 @@ def check_page(output: Path, mark: str) -> None:
     if output.exists() and mark.encode() not in output.read_bytes()[:_HEAD]:
         raise OutputError(f"{output}: is there already, and is no report of gstex; give another name, or --force to "
                           "replace it")
-
-
-def _files(material: object) -> list[str]:
-    """Names of the files in the description of a material, which comes from a file and is trusted in nothing."""
-    rows = material.get("sources") if isinstance(material, dict) else None
-    return sorted(str(row.get("file")) for row in rows if isinstance(row, dict)) if isinstance(rows, list) else []
 
 
 def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Sequence[Path]]) -> list[Path]:

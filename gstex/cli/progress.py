@@ -10,7 +10,7 @@ from gstex.cli.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["ProgressReporter", "StagedProgress"]
+__all__ = ["ProgressReporter", "StagedProgress", "make_bar"]
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
@@ -39,7 +39,7 @@ class ProgressReporter:
 
     def __init__(self, opening: str = _PREPARING) -> None:
         self._opening = opening
-        self._bar = _make_bar() if sys.stderr.isatty() else None
+        self._bar = make_bar() if sys.stderr.isatty() else None
         if self._bar is not None:
             self._task = self._bar.add_task(opening, total=None, figures="")
         self._first: tuple[float, int] | None = None  # time and step of the first report
@@ -95,7 +95,7 @@ class ProgressReporter:
         return ", ".join(parts)
 
 
-def _make_bar() -> "Progress | None":
+def make_bar() -> "Progress | None":
     """A bar on stderr; None on a terminal that can only print lines."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

@@ -12,7 +12,10 @@ from gstex.errors import AmbiguousError, UsageError
 from gstex.material.roles import LESSER, LETTERS, NOISE, PREVIEW, ROLES
 from gstex.material.vocabulary import USUAL, Vocabulary
 
-__all__ = ["Choice", "Override", "Reading", "parse_override", "quote", "read_alone", "read_names", "resolve"]
+__all__ = [
+    "Choice", "NameParts", "Override", "Reading", "parse_override", "quote", "read_alone", "read_names", "resolve",
+    "split_name",
+]
 
 _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
@@ -102,17 +105,23 @@ def _word_reading(word: str, names: Vocabulary) -> Reading | None:
 
 def _suffix_reading(tokens: Sequence[str], names: Vocabulary) -> Reading | None:
     """The longest name of a role at the end of the parts, DX/GL marks included; None if there is none."""
+    found = _suffix(tokens, names)
+    return found[0] if found else None
+
+
+def _suffix(tokens: Sequence[str], names: Vocabulary) -> tuple[Reading, int] | None:
+    """`_suffix_reading`, and how many parts come before the name of the role."""
     if tuple(tokens[-2:]) == ("mask", "map"):
-        return Reading(packed=names.packed["maskmap"])
+        return Reading(packed=names.packed["maskmap"]), len(tokens) - 2
     tokens = _strip_noise(tokens)
     for count in range(min(_LONGEST_NAME, len(tokens)), 0, -1):
         word = "".join(tokens[-count:])
         reading = _word_reading(word, names) or _word_reading(word.removesuffix("map"), names)
         if reading is not None:
-            return reading
+            return reading, len(tokens) - count
         for mark, convention in _CONVENTION.items():
             if word.endswith(mark) and names.words.get(word.removesuffix(mark).removesuffix("map")) == "normal":
-                return Reading(role="normal", convention=convention)
+                return Reading(role="normal", convention=convention), len(tokens) - count
     return None
 
 
@@ -134,6 +143,41 @@ def read_alone(name: str, vocabulary: Vocabulary = USUAL) -> Reading | None:
     if reading.role == "normal":
         return reading
     return reading if not reading.by_letter and ROLES[str(reading.role)].colors == 1 else None
+
+
+@dataclass(frozen=True)
+class NameParts:
+    """What a name says beside the role: of which material the map is.
+
+    base: parts, lower case. text: the same as the file has it. numbers: that stand behind the role, sizes left out.
+    """
+
+    base: tuple[str, ...]
+    text: str
+    numbers: tuple[str, ...]
+
+
+def split_name(name: str, vocabulary: Vocabulary = USUAL) -> NameParts:
+    """Take the role, at the end or at the start of a name, and what is said of the format out of it:
+    "Wall2_baseColor_2K.png" -> wall 2. Numbers before the role belong to the material."""
+    spans = list(_TOKEN.finditer(name.rsplit(".", 1)[0]))
+    tokens = tokens_of(name)
+    found = _suffix(tokens, vocabulary)
+    start, end, numbers = 0, len(tokens), tokens[:0]
+    if found:
+        end, numbers = found[1], tuple(t for t in tokens[found[1]:] if t.isdigit())
+    elif _letter_reading(name):
+        last = len(_strip_noise(tokens)) - 1
+        end, numbers = last, tuple(t for t in tokens[last:] if t.isdigit())
+    elif tokens and _strip_noise(tokens)[-1:] and _strip_noise(tokens)[-1] in PREVIEW:
+        end = len(_strip_noise(tokens)) - 1
+    else:
+        counts = range(min(_LONGEST_NAME, len(tokens) - 1), 0, -1)
+        start = next((c for c in counts if _word_reading("".join(tokens[:c]), vocabulary)), 0)
+    while end > start + 1 and _is_noise(tokens[end - 1]) and not tokens[end - 1].isdigit():
+        end -= 1
+    text = name[spans[start].start() : spans[end - 1].end()] if start < end else ""
+    return NameParts(tuple(tokens[start:end]), text, numbers)
 
 
 def _common_tail(rows: Sequence[Sequence[str]]) -> int:

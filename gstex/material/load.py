@@ -1,6 +1,7 @@
 """A folder of maps or one image file -> Material."""
 
 import contextlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,13 +22,19 @@ from gstex.material.stack import build_material, check_channel_count, read_own_m
 from gstex.material.udim import tiles_of
 from gstex.material.vocabulary import NAMES_FILE, USUAL, Vocabulary, load_vocabulary
 
-__all__ = ["find_tiles", "load_material"]
+__all__ = ["find_tiles", "list_images", "load_material", "material_name"]
 
 _MOST_TRIES = 8  # overrides that one folder may need before it is read
 
 
 def load_material(
-    path: str | Path, *, overrides: Sequence[str] = (), names: str | Path | None = None, tile: int | None = None
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    names: str | Path | None = None,
+    tile: int | None = None,
+    only: Sequence[str] | None = None,
+    name: str | None = None,
 ) -> Material:
     """Load a folder of maps, or one image, as a stack of channels.
 
@@ -40,6 +47,9 @@ def load_material(
         names: a file of further words and packings, see `vocabulary.py`; None for `gstex.toml` in the folder, if it is
             there.
         tile: of a UDIM set, see `find_tiles`.
+        only: names of the images of a folder that count, see `sets.find_sets`; nothing else in it is looked at but
+            smaller levels of these.
+        name: of the material; None for that of the folder or image.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
     Raises:
@@ -49,9 +59,10 @@ def load_material(
         UsageError: an override that cannot be understood, or a tile that is not there.
     """
     path = Path(path)
-    how: dict[str, Any] = {"names": names, "tile": tile}
+    how: dict[str, Any] = {"names": names, "tile": tile, "only": only}
     try:
-        return _load(path, overrides, **how)
+        material = _load(path, overrides, **how)
+        return replace(material, name=name) if name else material
     except AmbiguousError as error:
         line = _working_line(path, overrides, error, how)
         raise AmbiguousError(f"{error}; {line}" if line else str(error), maps=error.maps) from None
@@ -72,6 +83,8 @@ def _working_line(path: Path, overrides: Sequence[str], error: AmbiguousError, h
         except GstexError:
             return ""
         else:
+            if how["only"] is not None:  # such a part of a folder is read by a manifest alone
+                return f'for instance, in a manifest: "maps": {json.dumps(maps)}'
             names = f" --names {quote(str(how['names']))}" if how["names"] else ""
             options = " ".join(f"--map {quote(m)}" for m in maps)
             return f"for instance: gstex compress {quote(str(path))}{names} {options}"
@@ -81,7 +94,7 @@ def _working_line(path: Path, overrides: Sequence[str], error: AmbiguousError, h
 def find_tiles(path: str | Path) -> list[int]:
     """The tiles of the UDIM set that a folder holds, in order; none if it holds no set."""
     path = Path(path)
-    return list(tiles_of(_list_images(path)[1])) if path.is_dir() else []
+    return list(tiles_of(list_images(path)[1])) if path.is_dir() else []
 
 
 def _one_tile(
@@ -104,9 +117,17 @@ def _one_tile(
     return tiles[tile], [o for o in parsed if o.file in tiles[tile]]
 
 
-def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, tile: int | None) -> Material:
-    folder, found, own_mips, ignored = _list_images(path)
+def _load(
+    path: Path, overrides: Sequence[str], *, names: str | Path | None, tile: int | None, only: Sequence[str] | None
+) -> Material:
+    folder, found, own_mips, ignored = list_images(path)
     single = not path.is_dir()
+    if only is not None and not single:
+        gone = sorted(set(only) - set(found))
+        if gone:
+            raise MaterialError(f"{path / gone[0]}: is not there; make the plan anew, or put it back")
+        found, ignored = [n for n in found if n in only], []
+        own_mips = [own for own in own_mips if own.map in only]
     vocabulary = USUAL
     if names is not None:
         vocabulary = load_vocabulary(Path(names))
@@ -144,7 +165,7 @@ def _load(path: Path, overrides: Sequence[str], *, names: str | Path | None, til
     check_channel_count(maps)
     read_own_mips(folder, maps, own_mips, ignored)
     wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
-    name = _material_name(path) if tile is None else f"{_material_name(path)}.{tile}"
+    name = material_name(path) if tile is None else f"{material_name(path)}.{tile}"
     return build_material(name, maps, wrap, ignored)
 
 
@@ -171,8 +192,12 @@ def _read_single(path: Path, info: ImageFile | None, vocabulary: Vocabulary) -> 
     return named if info.colors == 1 or (info.colors == 3 and is_grey(item, exact=False)) else picture
 
 
-def _list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]:
-    """The folder, the names of its maps in sorted order, their smaller levels, and (name, reason) of other files."""
+def list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]:
+    """The folder, the names of its maps in sorted order, their smaller levels, and (name, reason) of other files.
+
+    Raises:
+        MaterialError: there is no image, or the folder cannot be read.
+    """
     try:
         if not path.exists():
             raise MaterialError(f"{path}: no such file or folder; give a folder of maps or an image")
@@ -203,7 +228,8 @@ def _folder_hint(entries: Sequence[Path]) -> str:
     return "put the maps of one material into it"
 
 
-def _material_name(path: Path) -> str:
+def material_name(path: Path) -> str:
+    """What a material is called unless somebody says so: as its folder, or its image."""
     path = path.resolve()
     name = path.name if path.is_dir() else path.stem
     return re.sub(r"\s+", " ", name).strip() or "material"

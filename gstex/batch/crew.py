@@ -1,0 +1,174 @@
+"""The processes of a batch, and which of them works on what, with how many threads."""
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from gstex.batch.events import Event
+from gstex.batch.plans import Item
+from gstex.batch.worker import serve
+from gstex.encode.settings import EFFORTS
+
+__all__ = ["cost", "share_threads", "work_through"]
+
+_PATIENCE = 1.0  # seconds in which a process has to end before it is killed
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    threads: int
+    item: Item | None = None
+    started: float = 0.0
+
+
+def cost(item: Item) -> float:
+    """How much work a material is, beside others."""
+    return float(max(item.texels, 1) * max(item.channels, 1) * EFFORTS[item.options.effort][0])
+
+
+def share_threads(cores: int, workers: int) -> list[int]:
+    """How many threads each of some processes gets: at least one, and all of them as many as there are cores.
+
+    The first get more where it does not come out even.
+    """
+    each, more = divmod(cores, workers)
+    return [max(1, each + (number < more)) for number in range(workers)]
+
+
+def work_through(items: Sequence[Item], out: Path, *, jobs: int, cores: int, force: bool) -> Iterator[Event]:
+    """Compress materials in up to `jobs` processes, the largest first.
+
+    However this ends, by Ctrl-C too, the processes have ended a second or so later.
+    """
+    waiting = deque(sorted(items, key=cost, reverse=True))
+    workers: list[_Worker] = []
+    try:
+        while waiting or any(worker.item for worker in workers):
+            yield from _fill(workers, waiting, out, jobs, cores, force)
+            _balance(workers, cores)
+            ready = wait([worker.connection for worker in workers])
+            for worker in [worker for worker in workers if worker.connection in ready]:
+                yield from _hear(worker, workers)
+        for worker in workers:
+            with contextlib.suppress(OSError):
+                worker.connection.send(None)
+    finally:
+        _end(workers)
+
+
+def _fill(
+    workers: list[_Worker], waiting: deque[Item], out: Path, jobs: int, cores: int, force: bool
+) -> Iterator[Event]:
+    """Give every process something to do, and start those that are missing."""
+    count = min(jobs, len(waiting) + sum(worker.item is not None for worker in workers))
+    threads = share_threads(cores, max(count, 1))
+    while waiting:
+        worker = next((worker for worker in workers if worker.item is None), None)
+        if worker is None:
+            if len(workers) >= count:
+                return
+            with _signals_held():  # or a process might be half-started, and nobody would end it
+                worker = _start(out, force, threads[len(workers)])
+                workers.append(worker)
+        item = waiting.popleft()
+        try:
+            worker.connection.send(("item", item))
+        except OSError:  # it has ended while it had nothing to do
+            waiting.appendleft(item)
+            _remove(worker, workers)
+            continue
+        worker.item, worker.started = item, time.monotonic()
+        yield Event("begin", item.output, str(item.source), threads=worker.threads)
+
+
+def _start(out: Path, force: bool, threads: int) -> _Worker:
+    context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there, out, force, threads), daemon=True)
+    process.start()
+    there.close()  # so that the pipe ends with the process
+    return _Worker(process, here, threads)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM waiting. A process that starts in here does not hear them before it says so."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _balance(workers: Sequence[_Worker], cores: int) -> None:
+    """Share the cores out among those who work: the last materials get more threads. The largest comes first."""
+    busy = sorted((worker for worker in workers if worker.item), key=lambda worker: -cost(worker.item or _NOTHING))
+    for worker, threads in zip(busy, share_threads(cores, len(busy)) if busy else [], strict=True):
+        if worker.threads != threads:
+            with contextlib.suppress(OSError):
+                worker.connection.send(("threads", threads))
+            worker.threads = threads
+
+
+_NOTHING = Item("", Path(), (), "")
+
+
+def _hear(worker: _Worker, workers: list[_Worker]) -> Iterator[Event]:
+    """The events of one message, or of the end of a process."""
+    try:
+        message: tuple[Any, ...] = worker.connection.recv()
+    except (EOFError, OSError):
+        item = worker.item
+        code = _remove(worker, workers)
+        if item is not None:
+            how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+            yield Event("failed", item.output, str(item.source), seconds=time.monotonic() - worker.started, message=(
+                f"its process ended by {how}, perhaps for want of memory; run it again, with fewer --jobs"
+            ))  # fmt: skip
+        return
+    item = worker.item or _NOTHING
+    if message[0] == "progress":
+        yield Event("progress", item.output, str(item.source), share=message[1], psnr=message[2],
+                    threads=worker.threads)  # fmt: skip
+        return
+    worker.item = None
+    seconds = round(time.monotonic() - worker.started, 3)
+    if message[0] == "done":
+        yield Event("done", item.output, str(item.source), seconds=seconds, record=message[1])
+    else:
+        yield Event("failed", item.output, str(item.source), seconds=seconds, message=message[1])
+
+
+def _remove(worker: _Worker, workers: list[_Worker]) -> int | None:
+    """Forget a process that has ended. Returns its exit code."""
+    worker.connection.close()
+    worker.process.join(_PATIENCE)
+    workers.remove(worker)
+    return worker.process.exitcode
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    """End all processes: those in the midst of a fit get the time to take their temporary files along."""
+    for worker in workers:
+        if worker.item is not None:
+            worker.process.terminate()
+    deadline = time.monotonic() + _PATIENCE
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        worker.connection.close()

@@ -1,0 +1,66 @@
+"""What a material is compressed to and how: the arguments of `gstex.compress` that a batch may set."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, ValidationError, convert, structs
+
+from gstex.errors import UsageError
+
+__all__ = ["Options"]
+
+_ONE_OF = ("bpp", "gaussians", "quality", "psnr", "match")
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Options of one material; what each means stands at `gstex.compress`.
+
+    At most one of bpp, gaussians, quality, psnr and match. importance: a path or 'auto'.
+    """
+
+    bpp: Annotated[float, Meta(gt=0, le=64, description="bits per texel, all maps together")] | None = None
+    gaussians: Annotated[int, Meta(ge=1, le=2**24, description="number of Gaussians")] | None = None
+    quality: Literal["draft", "normal", "high"] | None = None
+    psnr: Annotated[float, Meta(gt=0, le=100, description="dB over all maps, with as few bytes as it takes")] | None = (
+        None
+    )
+    match: Annotated[str, Meta(description="a block codec whose PSNR is wanted, such as bc7 or astc-6x6")] | None = None
+    max_bpp: Annotated[float, Meta(gt=0, le=64, description="most bits per texel for psnr and match")] | None = None
+    weights: dict[str, Annotated[float, Meta(ge=0.05, le=20)]] | None = None
+    effort: Literal["draft", "fast", "normal", "thorough"] = "normal"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    wrap: Literal["repeat", "clamp"] | None = None
+    mips: bool = True
+    mip_filter: Literal["box", "kaiser"] = "box"
+    roughness_from_normals: bool = False
+    alpha_test: Annotated[float, Meta(gt=0, le=1)] | None = None
+    sampling: Literal["direct", "bilinear"] = "direct"
+    loss: Literal["l2", "perceptual", "restore"] = "l2"
+    importance: Annotated[str, Meta(min_length=1, description="an image that is white where it matters, or auto")] | (
+        None
+    ) = None
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        given = [name for name in _ONE_OF if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)}: got {len(given)} of them, expected one; drop the others")
+
+    def checked(self) -> "Options":
+        """The same options, once their values are known to be allowed. What comes from a manifest is.
+
+        Raises:
+            UsageError: a value is not.
+        """
+        try:
+            return convert(self.given(), Options)
+        except ValidationError as error:
+            raise UsageError(f"options: {error}") from None
+
+    def given(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        usual = structs.asdict(Options())
+        return {name: value for name, value in structs.asdict(self).items() if value != usual[name]}
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `gstex.compress`."""
+        return structs.asdict(self)

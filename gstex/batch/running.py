@@ -1,0 +1,127 @@
+"""A plan, carried out: what is up to date costs a look, the rest is compressed, and a page shows all of it."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from gstex import native
+from gstex.batch.crew import work_through
+from gstex.batch.events import Event
+from gstex.batch.page import write_page
+from gstex.batch.plans import Item, Plan
+from gstex.batch.rows import Row
+from gstex.batch.state import Listings, Record, State, fingerprint
+from gstex.batch.work import copy_output
+from gstex.errors import GstexError, OutputError, UsageError
+
+__all__ = ["PAGE", "run"]
+
+PAGE = "index.html"
+
+
+def run(
+    plan: Plan, *, jobs: int | None = None, threads: int | None = None, force: bool = False, page: bool = True
+) -> Iterator[Event]:
+    """Carry out a plan, and tell what happens as events. Close the generator to stop; so does Ctrl-C.
+
+    Processes are spawned: as always with those, a script that comes here needs its `if __name__ == "__main__":`.
+
+    Args:
+        plan: of `plan` or `read_manifest`.
+        jobs: materials at once; None for one a core.
+        threads: of all of them together; None for one a core.
+        force: compress everything again, and replace files that no batch has made.
+        page: write index.html into the folder of the outputs at the end.
+    Raises:
+        UsageError: jobs or threads are out of range. OutputError: the folder of the outputs cannot be written, or the
+        page. One material that fails is an event.
+    """
+    for name, value in (("jobs", jobs), ("threads", threads)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name}: got {value}, expected at least 1")
+    cores = min(threads or native.cores(), native.cores())
+    jobs = min(jobs or cores, len(plan.items))
+    started = time.monotonic()
+    _prepare(plan.out)
+    state = State(plan.out)
+    state.sweep({(plan.out / item.output).parent for item in plan.items})
+    rows = {id(item): Row(item) for item in plan.items}
+    by_output = {item.output: item for item in reversed(plan.items)}
+    counts = {"current": 0, "done": 0, "failed": 0}
+    yield Event("start", total=len(plan.items), jobs=jobs, threads=cores)
+
+    waiting: list[Item] = []
+    for item, event in _check(plan, state, cores, force):
+        if event is None:
+            waiting.append(item)
+            continue
+        rows[id(item)].take(event)
+        counts["failed" if event.event == "failed" else "current"] += 1
+        yield event
+    for event in work_through(waiting, plan.out, jobs=jobs, cores=cores, force=force):
+        if event.event in ("done", "failed"):
+            rows[id(by_output[event.output])].take(event)
+            counts[event.event] += 1
+        yield event
+    if page:
+        write_page(plan.out / PAGE, list(rows.values()))
+    yield Event("end", total=len(plan.items), seconds=round(time.monotonic() - started, 3),
+                current=counts["current"], done=counts["done"], failed=counts["failed"])  # fmt: skip
+
+
+def _check(plan: Plan, state: State, cores: int, force: bool) -> Iterator[tuple[Item, Event | None]]:
+    """Each item with the event that ends it, or None if it has to be compressed. Files are hashed by all cores."""
+    broken = [item for item in plan.items if item.problem]
+    sound = [item for item in plan.items if not item.problem]
+    for item in broken:
+        yield item, Event("failed", item.output, str(item.source), message=item.problem)
+    if force:
+        yield from ((item, None) for item in sound)
+        return
+    known = {record.output: record for record in state.all()}
+    by_key: dict[str, list[Record]] = {}
+    for record in known.values():
+        by_key.setdefault(record.key, []).append(record)
+    stop = threading.Event()
+    listings: Listings = {}
+    pool = ThreadPoolExecutor(cores)
+    try:
+        futures: dict[Future[str], Item] = {pool.submit(fingerprint, item, stop, listings): item for item in sound}
+        for future in as_completed(futures):
+            item = futures[future]
+            try:
+                key = future.result()
+                yield item, _settled(item, key, plan.out, state, known.get(item.output), by_key.get(key, ()))
+            except GstexError as error:
+                yield item, Event("failed", item.output, str(item.source), message=str(error))
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _settled(
+    item: Item, key: str, out: Path, state: State, record: Record | None, alike: Sequence[Record]
+) -> Event | None:
+    """The event of an item that needs no fit."""
+    if record is not None and (record.key, record.name) == (key, item.name) and state.holds(record):
+        return Event("current", item.output, str(item.source), record=record)
+    for other in alike:
+        if state.holds(other):
+            made = copy_output(item, key, other, out)
+            if made is not None:
+                how = f"made before as {other.output}"
+                return Event("moved", item.output, str(item.source), message=how, record=made)
+    return None
+
+
+def _prepare(out: Path) -> None:
+    try:
+        os.makedirs(out, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out, prefix=".gstex-"):
+            pass
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another folder for -o") from None

@@ -1,0 +1,198 @@
+"""What has been made from what: a small JSON file for every output, in a folder beside them.
+
+A material is up to date if a record has the hash of its inputs, options and encoder, and the output the hash that the
+record states. The output is written before its record, each in one step. So whatever ends a batch, a record never
+speaks of a file that is not whole; and of two batches that write one output, one comes last, or the record fits no
+file and the material is made once more. That is why there are no locks.
+"""
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gstex.batch.plans import Item
+from gstex.errors import MaterialError, OutputError
+from gstex.files import TEMPORARY, replace_file
+from gstex.material.load import list_images
+from gstex.material.own_mips import OwnMip
+from gstex.material.vocabulary import NAMES_FILE
+from gstex.version import __version__
+
+__all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint"]
+
+FOLDER = ".gstex-batch"
+_CHUNK = 1 << 20
+_OLD = 3600.0  # seconds: no file takes that long to be written
+
+
+class Stopped(Exception):
+    """Somebody wants the hashing to end."""
+
+
+class MapFigures(msgspec.Struct, frozen=True):
+    """One image of a material: its file, its roles joined by '+', its size."""
+
+    file: str
+    role: str
+    width: int
+    height: int
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What was made of one material.
+
+    key: the fingerprint it was made from. sha256, file_bytes: of the output. name: of the material. maps: the images.
+    psnr, psnr_by_map: dB, None where the match is perfect. blocks: bytes of the same images in block codecs. warnings:
+    lines for people. left_out: files of the material that are no map of it, and why. thumbnail: a JPEG file in base64.
+    """
+
+    output: str
+    key: str
+    sha256: str
+    file_bytes: int
+    gpu_bytes: int
+    name: str
+    version: str
+    width: int
+    height: int
+    channels: int
+    maps: tuple[MapFigures, ...]
+    bpp: float
+    psnr: float | None
+    psnr_by_map: dict[str, float | None]
+    blocks: dict[str, int]
+    warnings: tuple[str, ...]
+    left_out: tuple[str, ...]
+    seconds: float
+    thumbnail: str = ""
+
+    def figures(self) -> dict[str, Any]:
+        """All but the picture, as JSON types."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        del plain["thumbnail"]
+        return plain
+
+
+class State:
+    """The records of a folder of outputs. out: that folder."""
+
+    def __init__(self, out: Path):
+        self._out = out
+        self._folder = out / FOLDER
+
+    def load(self, output: str) -> Record | None:
+        """The record of an output; None if there is none, or it says nothing that can be understood."""
+        return _decode(self._path(output))
+
+    def all(self) -> Iterator[Record]:
+        """Every record, in the order of their paths."""
+        for path in sorted(self._folder.rglob("*.json")):
+            if record := _decode(path):
+                yield record
+
+    def save(self, record: Record) -> None:
+        """Keep a record in place of an older one of the same output.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = self._path(record.output)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path.parent}: cannot be made ({error.strerror}); "
+                              "check rights and free space") from None
+        replace_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+    def holds(self, record: Record | None) -> bool:
+        """Whether the output of a record is there as the record states it."""
+        if record is None:
+            return False
+        path = self._out / record.output
+        try:
+            return path.stat().st_size == record.file_bytes and _sha256(path) == record.sha256
+        except OSError:
+            return False
+
+    def sweep(self, folders: set[Path]) -> None:
+        """Delete what killed processes left half-written in some folders, once it is an hour old."""
+        folders = folders | {self._path(str(f.relative_to(self._out) / "x")).parent for f in folders}
+        for folder in sorted(folders):
+            with contextlib.suppress(OSError):
+                for path in folder.glob(TEMPORARY.format("*")):
+                    if time.time() - path.stat().st_mtime > _OLD:
+                        path.unlink()
+
+    def _path(self, output: str) -> Path:
+        return self._folder / f"{output}.json"
+
+
+# What `list_images` says of a folder, for all the materials in it.
+Listings = dict[Path, tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]]
+
+
+def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listings | None = None) -> str:
+    """Hash of all that decides the bytes of an output but the name of the material: bytes of the input files,
+    options, version of the encoder. Neither times nor the place of the files count.
+
+    stop: ends the hashing early, when somebody sets it. listings: of folders, filled here: those of thousands of files
+    take long to list once more for each of their materials.
+
+    Raises:
+        MaterialError: an input is not there or cannot be read. Stopped.
+    """
+    inputs = []
+    for label, path in _input_files(item, {} if listings is None else listings):
+        try:
+            inputs.append((label, _sha256(path, stop)))
+        except OSError as error:
+            raise MaterialError(f"{path}: cannot be read ({error.strerror}); "
+                                "put it back, or make the plan anew") from None
+    options = item.options.given()
+    parts = {"gstex": __version__, "inputs": inputs, "maps": item.maps, "options": options,
+             "single": not item.source.is_dir()}  # fmt: skip
+    if "importance" in options:
+        options["importance"] = Path(options["importance"]).name
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
+
+
+def _input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
+    """(what it is, path) of every file that the output depends on."""
+    if item.source not in listings:
+        listings[item.source] = list_images(item.source)
+    folder, images, own_mips, _ = listings[item.source]
+    gone = sorted(set(item.files) - set(images))
+    if gone:
+        raise MaterialError(f"{folder / gone[0]}: is not there; put it back, or make the plan anew")
+    files = [(f"map {name}", folder / name) for name in item.files]
+    files += [(f"mip {own.shown}", own.path) for own in own_mips if own.map in item.files]
+    if item.names is not None:
+        files.append(("names", item.names))
+    elif item.source.is_dir() and (folder / NAMES_FILE).is_file():
+        files.append(("names", folder / NAMES_FILE))
+    if item.options.importance not in (None, "auto"):
+        files.append(("importance", Path(str(item.options.importance))))
+    return files
+
+
+def _sha256(path: Path, stop: threading.Event | None = None) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            if stop is not None and stop.is_set():
+                raise Stopped
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _decode(path: Path) -> Record | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except (OSError, ValueError, RecursionError):
+        return None

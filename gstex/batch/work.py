@@ -1,0 +1,130 @@
+"""One material of a batch, from its files to the output and its record."""
+
+import contextlib
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gstex.batch.plans import Item
+from gstex.batch.state import MapFigures, Record, State, fingerprint
+from gstex.batch.thumbnail import thumbnail
+from gstex.compare.codecs import CODECS
+from gstex.encode.compress import Progress, compress
+from gstex.errors import FormatError, MaterialError, OutputError
+from gstex.files import replace_file
+from gstex.format import read_bytes, write_bytes
+from gstex.format.layout import mip_size
+from gstex.format.metadata import SourceMap
+from gstex.material.load import load_material
+from gstex.material.material import Material
+from gstex.metrics import lost_maps
+from gstex.replace import check_replaced
+from gstex.texture import Texture
+
+__all__ = ["BLOCKS", "block_bytes", "copy_output", "make_output"]
+
+# The codecs that outputs are set beside; their bytes follow from sizes alone.
+BLOCKS = ("bc1", "bc7", "astc-6x6", "astc-12x12")
+
+
+def make_output(
+    item: Item, out: Path, *, force: bool = False, progress: Callable[[Progress], None] | None = None
+) -> Record:
+    """Compress a material and write its output, then the record of it.
+
+    out: folder of the outputs. force: replace a file whatever it was made from.
+
+    Raises:
+        MaterialError: an input cannot be used, or it changed while it was read. OutputError: the output cannot be
+        written, or holds something else. What `gstex.compress` raises.
+    """
+    started = time.perf_counter()
+    if item.problem:
+        raise MaterialError(item.problem)
+    state, target = State(out), out / item.output
+    _prepare(target.parent)
+    key = fingerprint(item)
+    material = load_material(item.source, overrides=item.maps, names=item.names, name=item.name,
+                             only=item.files if item.source.is_dir() else None)  # fmt: skip
+    arguments = item.options.arguments()
+    if fingerprint(item) != key:
+        raise MaterialError(f"{item.source}: its files changed while they were read; run the batch again when they are "
+                            "at rest")  # fmt: skip
+    if not force and not state.holds(state.load(item.output)):
+        check_replaced(target, material)
+    texture = compress(material, progress=progress, **arguments)
+    data = write_bytes(texture.words, texture.metadata)
+    texture.file_bytes = len(data)
+    replace_file(target, data)
+    record = _record(item, key, data, texture, material, time.perf_counter() - started)
+    state.save(record)
+    return record
+
+
+def copy_output(item: Item, key: str, old: Record, out: Path) -> Record | None:
+    """Make an output from another that has the same key: its material has moved, or has another name now.
+
+    old: the record of the other, whose output is there. Returns None if the target may not be replaced without a look
+    at the material.
+    """
+    state, target = State(out), out / item.output
+    if target.exists() and not state.holds(state.load(item.output)):
+        return None
+    try:
+        data = (out / old.output).read_bytes()
+        if item.name != old.name:
+            words, metadata = read_bytes(data)
+            metadata["material"]["name"] = item.name
+            data = write_bytes(words, metadata)
+    except (OSError, FormatError, KeyError, TypeError):
+        return None
+    _prepare(target.parent)
+    replace_file(target, data)
+    facts = {name: getattr(old, name) for name in Record.__struct_fields__}
+    facts |= {"output": item.output, "name": item.name, "sha256": hashlib.sha256(data).hexdigest(),
+              "file_bytes": len(data), "key": key}  # fmt: skip
+    record = Record(**facts)
+    state.save(record)
+    return record
+
+
+def block_bytes(codec: str, sources: Sequence[SourceMap], *, mips: bool) -> int:
+    """Bytes of images in a block codec, each at its own size, with all mips or without."""
+    total = 0
+    for source in sources:
+        count = max(source.width, source.height).bit_length() if mips else 1
+        total += sum(CODECS[codec].size(mip_size(source.height, m), mip_size(source.width, m)) for m in range(count))
+    return total
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder of an output, and find out whether a file can be made in it, before hours of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".gstex-"):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written to ({error.strerror}); "
+                          "check rights and free space, or choose another folder") from None
+
+
+def _record(item: Item, key: str, data: bytes, texture: Texture, material: Material, seconds: float) -> Record:
+    report = texture.report
+    roles = {source.file: "+".join(dict.fromkeys(c.role for c in material.channels if c.file == source.file))
+             for source in material.sources}  # fmt: skip
+    picture = ""
+    with contextlib.suppress(OutputError):  # a page without a picture is better than no output
+        picture = thumbnail(texture)
+    return Record(
+        output=item.output, key=key, sha256=hashlib.sha256(data).hexdigest(), file_bytes=len(data),
+        gpu_bytes=report["gpu_bytes"], name=item.name, version=report["version"], width=material.width,
+        height=material.height, channels=len(material.channels),
+        maps=tuple(MapFigures(s.file, roles[s.file], s.width, s.height) for s in material.sources),
+        bpp=report["bpp"], psnr=report["psnr"], psnr_by_map=report["psnr_by_map"],
+        blocks={codec: block_bytes(codec, material.sources, mips=item.options.mips) for codec in BLOCKS},
+        warnings=tuple(lost_maps(report)),
+        left_out=tuple(f"{file}: {reason}" for file, reason in material.ignored),
+        seconds=round(seconds, 3), thumbnail=picture,
+    )  # fmt: skip

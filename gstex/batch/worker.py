@@ -1,0 +1,90 @@
+"""A process of a batch: takes materials from a pipe, one by one, and says what became of them.
+
+Imports nothing large before it has said how many threads libraries may use.
+"""
+
+import atexit
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+__all__ = ["serve"]
+
+_PAUSE = 0.25  # seconds between two reports of progress
+_PATIENCE = 1.5  # seconds in which a fit has to end when the batch has gone
+
+
+def serve(connection: Connection, out: Path, force: bool, threads: int) -> None:
+    """Work until the batch says None, or is gone.
+
+    Messages that come: ('item', Item), ('threads', count), None. That go: ('progress', share, psnr), ('done', Record),
+    ('failed', message).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but the batch ends it
+    signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "pthread_sigmask"):  # the batch has held both back until now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    atexit.register(os._exit, 0)  # at once: the clean-up of some libraries complains while a thread waits
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENIMAGEIO_THREADS"):
+        os.environ[name] = "1"  # the threads of the core are those that are shared out
+    os.environ["GSTEX_THREADS"] = str(threads)
+    from gstex import native
+
+    native.set_thread_count(threads)
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
+    while (item := inbox.get()) is not None:
+        connection.send(_answer(connection, item, out, force))
+
+
+def _answer(connection: Connection, item: Any, out: Path, force: bool) -> tuple[Any, ...]:
+    from gstex.batch.work import make_output
+    from gstex.errors import GstexError
+
+    last = 0.0
+
+    def tell(now: Any) -> None:
+        nonlocal last
+        moment = time.monotonic()
+        if moment - last >= _PAUSE:
+            last = moment
+            connection.send(("progress", now.step / max(now.steps, 1), now.psnr))
+
+    try:
+        return ("done", make_output(item, out, force=force, progress=tell))
+    except GstexError as error:
+        return ("failed", str(error))
+    except MemoryError:
+        return ("failed", "there is not enough memory; run fewer --jobs at once")
+    except Exception as error:
+        return ("failed", f"unexpected {type(error).__name__}: {error}; this is a bug, report it")
+
+
+def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
+    """Take messages while the main thread works: a fit gets more threads in its midst."""
+    from gstex import native
+
+    try:
+        while (message := connection.recv()) is not None:
+            kind, value = message
+            if kind == "threads":
+                native.set_thread_count(value)
+            else:
+                inbox.put(value)
+        inbox.put(None)
+    except (EOFError, OSError):
+        # The batch has gone, killed perhaps: end the fit, which takes its temporary files along.
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_PATIENCE)
+        os._exit(1)
+
+
+def _leave(number: int, frame: Any) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)

@@ -1,0 +1,169 @@
+"""`gstex batch`: a library of materials -> one file each."""
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from gstex.cli.options import check_one_size, debug_option, fit_options, names_option, seed_option
+from gstex.cli.text import count, format_table, printable
+
+if TYPE_CHECKING:
+    from gstex.batch import Event, Plan
+    from gstex.cli.batch_progress import BatchProgress
+
+__all__ = ["batch"]
+
+_NAMED = 5  # failed materials in the last line
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: ends what Ctrl-C ends, in the same way."""
+
+
+@click.command()
+@click.argument("inputs", metavar="LIBRARY...", nargs=-1)
+@click.option("-o", "--output", metavar="OUT", type=click.Path(path_type=Path), required=True,
+              help="Folder of the outputs. The tree of LIBRARY is kept in it.")
+@click.option("--dry-run", is_flag=True, help="Print what would be made of what, and what is left out; make nothing.")
+@click.option("--manifest", metavar="FILE|-", help="Read the plan from a JSON file, or from stdin.")
+@click.option("--save-manifest", metavar="FILE", help="Write the plan as a JSON file, to be edited and read again.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N",
+              help="Materials at once; their memory adds up.  [default: one a core]")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="CPU threads of all of them together, at most one a core.  [default: all cores]")
+@click.option("--force", is_flag=True,
+              help="Compress everything again, and replace files that no batch has made.")
+@fit_options
+@names_option
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for each event.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but what fails.")
+@click.option("-v", "--verbose", is_flag=True, help="Print what is up to date, and what is left out, too.")
+@debug_option
+def batch(
+    inputs: tuple[str, ...], output: Path, dry_run: bool, manifest: str | None, save_manifest: str | None,
+    jobs: int | None, threads: int | None, force: bool, names: Path | None, as_json: bool, quiet: bool, verbose: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """\b
+    gstex batch textures/ -o packed/                   every material of a tree; again: only what has changed
+    gstex batch textures/ -o packed/ --dry-run         what would be made of what
+    gstex batch --manifest plan.json -o packed/ --json     a plan of your own; events as JSON lines
+
+    Compress the materials of LIBRARY: folders, images, patterns, or @FILE with one path a line. OUT/index.html shows
+    the results.
+    """
+    check_one_size(**{name: options[name] for name in ("bpp", "gaussians", "quality", "psnr", "match")})
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose contradict each other: give one of them")
+    if (manifest is None) == (not inputs):
+        raise click.UsageError("give LIBRARY or --manifest" + (", not both" if inputs else ""))
+    if save_manifest == "-":
+        raise click.UsageError("--save-manifest: got '-', expected the name of a file")
+    from gstex.batch import read_manifest, write_manifest
+    from gstex.cli.batch_progress import BatchProgress
+    from gstex.encode.compress import check_options
+
+    checked = ("bpp", "gaussians", "quality", "psnr", "match", "max_bpp", "weights", "loss", "seed", "alpha_test")
+    check_options(**{name: options[name] for name in checked})
+    if manifest is None:
+        plan = _plan(inputs, output, names, options)
+    else:
+        _refuse_options(options)
+        plan = read_manifest(manifest, output)
+    if save_manifest is not None:
+        write_manifest(plan, save_manifest)
+    if dry_run:
+        _print_plan(plan, as_json)
+        return
+    with BatchProgress(plan, plain_stdout=not as_json, quiet=quiet, verbose=verbose) as progress:
+        progress.left_out()
+        _run(plan, progress, as_json, jobs=jobs, threads=threads, force=force)
+
+
+def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: dict[str, Any]) -> "Plan":
+    from gstex.batch import Options, plan
+
+    if options["importance"] not in (None, "auto"):
+        options["importance"] = str(Path(options["importance"]).absolute())
+    return plan(inputs, output, options=Options(**options), names=names)
+
+
+def _refuse_options(options: dict[str, Any]) -> None:
+    """A manifest says all of that itself."""
+    context = click.get_current_context()
+    given = [name for name in (*options, "names") if context.get_parameter_source(name) != ParameterSource.DEFAULT]
+    if given:
+        flags = ", ".join("--weight" if name == "weights" else "--" + name.replace("_", "-") for name in given)
+        raise click.UsageError(f"{flags}: goes with LIBRARY; a manifest has \"options\" of its own")
+
+
+def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> None:
+    """Carry out the plan. Raises click.exceptions.Exit unless every material is there in the end."""
+    from gstex.batch import run
+    from gstex.cli.app import INTERRUPTED, TERMINATED
+
+    failed: list[Event] = []
+    try:
+        with _terminations_as_interrupts(), contextlib.closing(run(plan, **how)) as events:  # type: ignore[type-var]
+            for event in events:
+                if as_json:
+                    click.echo(json.dumps(event.to_json(), allow_nan=False))
+                if event.event == "failed":
+                    failed.append(event)
+                progress(event)
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, _Terminated)
+        progress.stopped("SIGTERM" if terminated else "Ctrl-C")
+        raise click.exceptions.Exit(TERMINATED if terminated else INTERRUPTED) from None
+    if failed:
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        named = ", ".join(printable(event.output) for event in failed[:_NAMED])
+        progress.stop()
+        whole = count(len(plan.items), "material")
+        click.echo(f"gstex: error: {len(failed)} of {whole} failed: {named}{more}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@contextlib.contextmanager
+def _terminations_as_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # signals are for that one alone
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_plan(plan: "Plan", as_json: bool) -> None:
+    if as_json:
+        for item in plan.items:
+            row = {"event": "planned", "output": item.output, "source": str(item.source), "files": list(item.files),
+                   "roles": dict(item.roles), "problem": item.problem}  # fmt: skip
+            click.echo(json.dumps({k: v for k, v in row.items() if v}))
+        for path, reason in plan.left_out:
+            click.echo(json.dumps({"event": "left-out", "source": path, "message": reason}))
+        return
+    rows = []
+    for item in plan.items:
+        maps = ", ".join(f"{role} {file}" for file, role in item.roles.items())
+        rows.append({"output": item.output, "maps": item.problem or maps or ", ".join(item.files)})
+    click.echo("\n".join(format_table(rows, {"output": "OUTPUT", "maps": "MAPS"})))
+    for path, reason in plan.left_out:
+        click.echo(f"left out: {printable(path)}: {printable(reason)}")
+    broken = sum(bool(item.problem) for item in plan.items)
+    tail = f", {broken} of which cannot be compressed as they are" if broken else ""
+    click.echo(f"{count(len(plan.items), 'material')}{tail}; --save-manifest FILE writes this plan to be edited")

@@ -1,0 +1,198 @@
+"""What `gstex batch` shows: a bar for the whole on a terminal, a line with the time for each material anywhere else."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+
+from gstex.cli.progress import make_bar
+from gstex.cli.text import count, decibels, printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from gstex.batch import Event, Plan
+
+__all__ = ["BatchProgress"]
+
+_REDRAW_SECONDS = 0.1
+_MIB = 1024**2
+_WORTH = 0.01  # of the work: before that the time left is a guess
+
+
+class BatchProgress:
+    """Takes the events of a batch, as a context manager.
+
+    plain_stdout: whether the summary goes to stdout; not where JSON does. quiet: nothing but what fails. verbose: what
+    is up to date, begins or is left out, too.
+    """
+
+    def __init__(self, plan: "Plan", *, plain_stdout: bool, quiet: bool, verbose: bool):
+        from gstex.batch.crew import cost
+
+        self._plan, self._stdout, self._quiet, self._verbose = plan, plain_stdout, quiet, verbose
+        self._costs = {item.output: cost(item) for item in plan.items}
+        self._settled = 0.0  # work that is up to date or failed before it began
+        self._done = 0.0  # work that was done
+        self._shares: dict[str, float] = {}  # of materials at work
+        self._count = {"current": 0, "moved": 0, "done": 0, "failed": 0}
+        self._bytes = self._bc7 = 0
+        self._started = time.monotonic()
+        self._first: float | None = None  # time of the first fit
+        self._shown = 0.0
+        self._bar: Progress | None = None
+        if not quiet and sys.stderr.isatty():
+            self._bar = make_bar()
+        if self._bar is not None:
+            self._task = self._bar.add_task("reading", total=None, figures="")
+
+    def __enter__(self) -> "BatchProgress":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def left_out(self) -> None:
+        """One line on what is part of no material; with --verbose one for each."""
+        rows = self._plan.left_out
+        if self._verbose:
+            for path, reason in rows:
+                self._line(f"left out: {path}: {reason}")
+        elif rows:
+            reasons: dict[str, int] = {}
+            for _, reason in rows:
+                kind = reason.split(";")[0].split(":")[0].split(" of ")[0]
+                reasons[kind] = reasons.get(kind, 0) + 1
+            kinds = sorted(reasons, key=lambda kind: -reasons[kind])
+            named = "; ".join(f"{reasons[kind]} {kind}" for kind in kinds[:3]) + ("; .." if len(kinds) > 3 else "")
+            self._line(f"left out: {named}; -v lists them")
+
+    def __call__(self, event: "Event") -> None:
+        """Take an event."""
+        if event.event in self._count:
+            self._settle(event)
+        if event.event == "begin":
+            self._first = self._first or time.monotonic()
+            self._shares[event.output] = 0.0
+        elif event.event == "progress":
+            self._shares[event.output] = event.share or 0.0
+        self._print(event)
+        if self._bar is not None:
+            self._draw()
+
+    def stopped(self, by: str) -> None:
+        """The last lines of a batch that somebody ended."""
+        self.stop()
+        made = sum(self._count.values()) - self._count["failed"]
+        click.echo(f"gstex: error: stopped by {by} after {made} of {count(len(self._plan.items), 'material')}; "
+                   "the same command goes on from there", err=True)  # fmt: skip
+
+    def _settle(self, event: "Event") -> None:
+        self._count[event.event] += 1
+        cost = self._costs.get(event.output, 0.0)
+        if event.output in self._shares:
+            del self._shares[event.output]
+            self._done += cost
+        else:
+            self._settled += cost
+        if event.record is not None:
+            self._bytes += event.record.file_bytes
+            self._bc7 += event.record.blocks.get("bc7", 0)
+
+    def _print(self, event: "Event") -> None:
+        record = event.record
+        if event.event == "failed":
+            self._line(f"failed {event.output}: {event.message}", always=True)
+        elif event.event == "done" and record is not None and (self._bar is None or self._verbose):
+            quality = f"{_size(record.file_bytes)}, {decibels(record.psnr)}"
+            self._line(f"done {event.output}: {quality}, {event.seconds:.1f} s ({self._figures()})")
+        elif event.event == "moved":
+            self._line(f"copied {event.output}: {event.message}")
+        elif event.event == "current" and self._verbose:
+            self._line(f"up to date {event.output}")
+        elif event.event == "begin" and self._verbose:
+            self._line(f"begins {event.output}, {count(event.threads or 1, 'thread')}")
+        elif event.event == "start" and self._bar is None:
+            jobs, threads = count(event.jobs or 1, "job"), count(event.threads or 1, "thread")
+            self._line(f"{count(event.total or 0, 'material')}, {jobs}, {threads}")
+        elif event.event == "end" and not self._quiet:
+            self.stop()
+            click.echo(self._summary(event), err=not self._stdout)
+        if event.event == "done" and record is not None and record.warnings:
+            self._line(f"warning {event.output}: {'; '.join(record.warnings)}")
+
+    def _summary(self, event: "Event") -> str:
+        parts = [f"{event.done} done", f"{event.current} up to date", f"{event.failed} failed"]
+        saved = f"{_size(self._bytes)}, {self._saved()}"
+        seconds = event.seconds or 0.0
+        page = self._plan.out / "index.html"
+        return (f"{count(event.total or 0, 'material')}: {', '.join(parts)}; {saved}; {_clock(seconds)}; "
+                f"{printable(page)}")  # fmt: skip
+
+    def _saved(self) -> str:
+        less = self._bc7 - self._bytes
+        return f"{_size(abs(less))} {'less' if less >= 0 else 'more'} than BC7"
+
+    def _figures(self) -> str:
+        """'3 of 40, 12.1 MiB less than BC7, 0:42 left'."""
+        over = sum(self._count.values())
+        parts = [f"{over} of {len(self._plan.items)}", self._saved()]
+        left = self._left()
+        if left is not None:
+            parts.append(f"{_clock(left)} left")
+        return ", ".join(parts)
+
+    def _work(self) -> tuple[float, float]:
+        """How much work is done, and how much there is, without what was settled before it began."""
+        at_work = sum(self._costs.get(output, 0.0) * share for output, share in self._shares.items())
+        return self._done + at_work, sum(self._costs.values()) - self._settled
+
+    def _left(self) -> float | None:
+        done, whole = self._work()
+        if self._first is None or done < _WORTH * whole or whole <= 0:
+            return None
+        return (time.monotonic() - self._first) / done * max(whole - done, 0.0)
+
+    def _draw(self) -> None:
+        moment = time.monotonic()
+        if self._bar is None or moment - self._shown < _REDRAW_SECONDS:
+            return
+        self._shown = moment
+        done, whole = self._work()
+        what = f"{len(self._shares)} at work" if self._shares else "reading"
+        if self._count["failed"]:
+            what += f", {self._count['failed']} failed"
+        self._bar.update(self._task, description=what, total=max(whole, 1.0), completed=done,
+                         figures=self._figures(), refresh=True)  # fmt: skip
+
+    def _line(self, text: str, *, always: bool = False) -> None:
+        """A line on stderr that stays, with the time since the start."""
+        if self._quiet and not always:
+            return
+        line = f"gstex: {_clock(time.monotonic() - self._started)} {printable(text)}"
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / _MIB:.1f} MiB" if count >= _MIB else f"{count / 1024:.1f} KiB"
+
+
+def _clock(seconds: float) -> str:
+    """Hours only where there are some: '0:07', '1:02:03'."""
+    whole = round(seconds)
+    minutes = f"{whole // 60 % 60:02}" if whole >= 3600 else f"{whole // 60}"
+    return (f"{whole // 3600}:" if whole >= 3600 else "") + f"{minutes}:{whole % 60:02}"
