@@ -394,7 +394,7 @@ def test_geometry_becomes_as_good_as_on_the_cpu_and_the_sums_follow(repeat):
         case = Case(seed, repeat=repeat)
         before = case.error()
         codes, blend = moved_codes(case, case.gpu_samples)
-        expected = case.codes.astype(np.int64)
+        expected = case.codes.astype(np.uint32)
         refine_geometry(case.points, case.blend(), case.quantiser, expected, case.stored.values(), SIGMA_MIN)
         gains.append([before - case.error(codes=c) for c in (expected, codes)])
         again = case.gpu_blend(codes=codes)
