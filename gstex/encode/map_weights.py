@@ -132,10 +132,9 @@ class Spectrum:
         return (self.sums[np.arange(len(below)), below] + (count - below) * level) / count
 
 
-def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> np.ndarray:
-    """The mean squared error of every channel, float64 [C], whose mean over channels is `mean`, or all there is if that
-    is less, by reverse water-filling. asked: float [C], what a channel's squared error counts, if not the same: the
-    level of one that counts half is twice as high."""
+def fair_level(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> float:
+    """The level of reverse water-filling at which the mean squared error over channels is `mean`, or all there is if
+    that is less. asked: of `fair_errors`."""
     low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
     for _ in range(_BISECTIONS):
         level = np.sqrt(low * high)
@@ -143,7 +142,14 @@ def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None
             low = level
         else:
             high = level
-    return spectrum.errors(high if asked is None else high / asked)
+    return high
+
+
+def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> np.ndarray:
+    """The mean squared error of every channel, float64 [C], at `fair_level`. asked: float [C], what a channel's squared
+    error counts, if not the same: the level of one that counts half is twice as high."""
+    level = fair_level(spectrum, mean, asked)
+    return spectrum.errors(level if asked is None else level / asked)
 
 
 def map_weights(

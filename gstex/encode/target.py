@@ -16,7 +16,7 @@ import numpy as np
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.engine import MakeEngine
 from gstex.encode.map_balance import turned_spectrum
-from gstex.encode.map_weights import Spectrum
+from gstex.encode.map_weights import Spectrum, fair_level
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import Schedule
@@ -255,15 +255,8 @@ def solved_psnr(trainer: Trainer) -> float:
 
 def codec_bits(spectrum: Spectrum, psnr: float) -> float:
     """Bits per texel of a transform codec at this PSNR, by reverse water-filling (map_weights.py)."""
-    mean = float(power(10.0, -psnr / 10))
-    low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
-    for _ in range(40):
-        level = np.sqrt(low * high)
-        if spectrum.errors(level).mean() < mean:
-            low = level
-        else:
-            high = level
-    above = np.maximum(spectrum.ordered / np.float32(high), 1)
+    level = fair_level(spectrum, float(power(10.0, -psnr / 10)))
+    above = np.maximum(spectrum.ordered / np.float32(level), 1)
     return float(0.5 * log2(above.astype(np.float64)).sum() / spectrum.ordered.shape[1])
 
 
