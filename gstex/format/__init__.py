@@ -15,12 +15,15 @@ What is read is proven, decoded and sampled by gstex/native/gstex.h.
 from .container import open_file, read_bytes, read_file, write_bytes, write_file
 from .layout import (
     VERSION,
+    ChannelEntry,
     LevelLayout,
+    PackedGroup,
     PackedLevel,
     PackedMaterial,
     PackedMip,
     PackedRawMip,
     PackedSharedMip,
+    group_header_words,
     header_words,
     index_words,
     mip_block_words,
@@ -29,21 +32,26 @@ from .layout import (
     raw_texel_words,
     raw_words,
     record_words,
+    shared_words,
 )
-from .table import LevelTable, MaterialTable, MipTable, validate
+from .table import GroupTable, LevelTable, MaterialTable, MipTable, validate
 from .words import pack, unpack
 
 __all__ = [
     "VERSION",
+    "ChannelEntry",
+    "GroupTable",
     "LevelLayout",
     "LevelTable",
     "MaterialTable",
     "MipTable",
+    "PackedGroup",
     "PackedLevel",
     "PackedMaterial",
     "PackedMip",
     "PackedRawMip",
     "PackedSharedMip",
+    "group_header_words",
     "header_words",
     "index_words",
     "mip_block_words",
@@ -56,6 +64,7 @@ __all__ = [
     "read_bytes",
     "read_file",
     "record_words",
+    "shared_words",
     "unpack",
     "validate",
     "write_bytes",

@@ -13,21 +13,28 @@ from gstex.limits import MAX_SIZE
 
 __all__ = [
     "ALIGN_WORDS",
+    "BEND_UNIT",
+    "CHANNEL_ENTRY_WORDS",
     "CHANNEL_RANGE",
+    "COMPONENTS",
+    "CONSTANT_GROUP",
     "FILE_HEADER_BYTES",
     "GROUP_CELLS",
+    "GROUP_FIXED_WORDS",
     "HEADER_FIXED_WORDS",
     "LEVEL_ENTRY_WORDS",
     "LOG_AMPLITUDE_RANGE",
     "LOG_SCALE_RANGE",
     "MAGIC",
     "MAX_AMPLITUDE_STEP",
+    "MAX_BEND",
     "MAX_CANDIDATES",
     "MAX_CELLS",
     "MAX_CHANNELS",
     "MAX_CHANNEL_BITS",
     "MAX_FIELD_BITS",
     "MAX_GROUP",
+    "MAX_GROUPS",
     "MAX_JSON_BYTES",
     "MAX_LEVELS",
     "MAX_MIPS",
@@ -38,14 +45,18 @@ __all__ = [
     "MAX_TOP_K",
     "MIN_STRIDE",
     "RAW_BIT",
+    "ROLE_CODES",
     "SHARED_BIT",
     "VERSION",
+    "ChannelEntry",
     "LevelLayout",
+    "PackedGroup",
     "PackedLevel",
     "PackedMaterial",
     "PackedMip",
     "PackedRawMip",
     "PackedSharedMip",
+    "group_header_words",
     "header_words",
     "index_words",
     "mip_block_words",
@@ -54,21 +65,30 @@ __all__ = [
     "raw_texel_words",
     "raw_words",
     "record_words",
+    "shared_words",
 ]
 
-VERSION = 1
+VERSION = 2
 MAGIC = 0x4D545347  # "GSTM"
 
 RAW_BIT, SHARED_BIT = 1 << 8, 1 << 9  # in word 0 of a mip block
 
 FILE_HEADER_BYTES = 256
 MAX_JSON_BYTES = 1 << 20
-HEADER_FIXED_WORDS = 11
+HEADER_FIXED_WORDS = 8
+CHANNEL_ENTRY_WORDS = 4
+GROUP_FIXED_WORDS = 6
 LEVEL_ENTRY_WORDS = 7
 ALIGN_WORDS = 64  # 256 bytes
 
 MAX_MIPS = MAX_SIZE.bit_length()
 MAX_CHANNELS = 16
+MAX_GROUPS = 4
+CONSTANT_GROUP = 7  # of a channel entry: the channel is constant
+# Codes of roles and components in a channel entry, in their order.
+ROLE_CODES = ("other", "albedo", "color", "opacity", "normal", "roughness", "metallic", "ao", "height", "emissive",
+              "gloss", "specular", "mask")  # fmt: skip
+COMPONENTS = ("v", "r", "g", "b", "x", "y")
 MAX_PALETTES = 4
 MAX_PALETTE_BITS = 12
 MAX_CHANNEL_BITS = 12
@@ -84,6 +104,8 @@ LOG_SCALE_RANGE = (-16, 8)  # log2 of 1/texel
 CHANNEL_RANGE = (-1, 2)
 MAX_AMPLITUDE_STEP = 8
 MAX_SCALE_STEP = 4  # of either sign
+MAX_BEND = 511  # of either sign; a bend's numbers are this many units at most
+BEND_UNIT = 1 / 1024
 
 GROUP_CELLS = 16  # cells that share one entry of the cell index
 MAX_GROUP = 65535  # Gaussians in a group: its prefixes have 16 bits
@@ -127,8 +149,8 @@ class PackedLevel:
 
     cell: int64 [N], row-major cell number, non-decreasing.
     geometry: uint32 [N, 6], codes of position_x, position_y, rotation, scale_u, scale_v, amplitude.
-    features: uint32 [N, C], codes; 0 where channel_bits is 0.
-    entries: uint32 [N, P], the entry of every palette; None for a material without palettes, kept as [N, 0].
+    features: uint32 [N, V], codes of the channels of the group; 0 where channel_bits is 0.
+    entries: uint32 [N, P], the entry of every palette; None for a group without palettes, kept as [N, 0].
     """
 
     layout: LevelLayout
@@ -144,7 +166,7 @@ class PackedLevel:
 
 @dataclass(frozen=True)
 class PackedMip:
-    """One mip of Gaussians: background float32 [C] and its levels, finest first."""
+    """One mip of Gaussians of a group: background float32 [V] and its levels, finest first."""
 
     background: np.ndarray
     levels: tuple[PackedLevel, ...]
@@ -152,47 +174,77 @@ class PackedMip:
 
 @dataclass(frozen=True)
 class PackedRawMip:
-    """One small mip as texels: uint8 [H, W, V], the V channels that vary, in channel order; value = code / 255."""
+    """One small mip of a group as texels: uint8 [H, W, V]; value = code / 255."""
 
     texels: np.ndarray
 
 
 @dataclass(frozen=True)
 class PackedSharedMip:
-    """One mip that is drawn with the Gaussians of mip 0. filter: sigma in texels of mip 0; stored as float32."""
+    """One mip of a group that is drawn with the Gaussians of mip 0.
+
+    filter: sigma in texels of mip 0; stored as float32.
+    bend: int [V, 3], what is added to values of 0, 1/2 and 1 in units of 1/1024, -511 .. 511.
+    """
 
     filter: float
+    bend: np.ndarray
 
 
 @dataclass(frozen=True)
-class PackedMaterial:
-    """A whole material as integer codes: exactly what the GPU section holds.
+class ChannelEntry:
+    """What a channel of the stack is.
 
-    width, height: texels of mip 0. channel_lo, channel_step: float32 [C]. channel_bits: int64 [C], 0..12.
-    srgb: bool [C], channels whose values are sRGB-encoded.
-    varying: bool [C], channels that vary; None for those with bits of their own, which is all of them where there
-    are no palettes. palettes: at most 4, each uint8 [2^bits, V] with bits 1..12: what an entry adds to the codes of
-    the V channels that vary, in channel order.
+    role: one of ROLE_CODES. component: one of COMPONENTS. srgb: its values are sRGB-encoded.
+    constant: its value, -1 .. 2, if it has no group. flipped: Y of a normal that points down.
+    scale, bias: a value v in 0 .. 1 stands for bias + scale v; stored as float32.
     """
 
-    width: int
-    height: int
-    repeat: bool
-    bilinear: bool
+    role: str = "other"
+    component: str = "v"
+    srgb: bool = False
+    constant: float | None = None
+    flipped: bool = False
+    scale: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class PackedGroup:
+    """The channels that share one set of Gaussians, as integer codes.
+
+    members: the V channels of the stack, in rising order. channel_lo, channel_step: float32 [V].
+    channel_bits: int64 [V], 0..12. mips: one for each of the material.
+    palettes: at most 4, each uint8 [2^bits, V] with bits 1..12: what an entry adds to the codes of the channels.
+    """
+
+    members: tuple[int, ...]
     top_k: int
     amplitude_lo: float
     amplitude_step: float
     channel_lo: np.ndarray
     channel_step: np.ndarray
     channel_bits: np.ndarray
-    srgb: np.ndarray
     mips: tuple[PackedMip | PackedRawMip | PackedSharedMip, ...]
-    varying: np.ndarray = None  # type: ignore[assignment]
     palettes: tuple[np.ndarray, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.varying is None:
-            object.__setattr__(self, "varying", np.asarray(self.channel_bits) > 0)
+
+@dataclass(frozen=True)
+class PackedMaterial:
+    """A whole material as integer codes: exactly what the GPU section holds.
+
+    width, height: texels of mip 0. channels: of the stack. groups: at most 4; each channel is in one, or is constant.
+    tail: the first mip that can be decoded without those before it, 1 .. mip_count; mip_count if there is none.
+    """
+
+    width: int
+    height: int
+    repeat: bool
+    bilinear: bool
+    mip_count: int
+    tail: int
+    channels: tuple[ChannelEntry, ...]
+    groups: tuple[PackedGroup, ...]
 
 
 def mip_size(size: int, mip: int) -> int:
@@ -200,24 +252,34 @@ def mip_size(size: int, mip: int) -> int:
     return max(1, size >> mip)
 
 
-def header_words(channels: int, mips: int) -> int:
+def header_words(channels: int, groups: int) -> int:
     """Words of the material header."""
-    return HEADER_FIXED_WORDS + mips + 2 * channels + -(-channels // 8)
+    return HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * channels + groups
 
 
-def mip_block_words(channels: int, levels: int) -> int:
+def group_header_words(members: int, mips: int) -> int:
+    """Words of the header of a group."""
+    return GROUP_FIXED_WORDS + mips + 2 * members + -(-members // 8)
+
+
+def mip_block_words(members: int, levels: int) -> int:
     """Words of a mip block: counts, background and level entries; indices and records come on top."""
-    return 2 + channels + LEVEL_ENTRY_WORDS * levels
+    return 2 + members + LEVEL_ENTRY_WORDS * levels
 
 
-def raw_texel_words(varying: int) -> int:
-    """Words of one texel of a raw mip, or of an entry of a palette: a byte for each of the channels that vary."""
-    return -(-varying // 4)
+def shared_words(members: int) -> int:
+    """Words of the block of a shared mip."""
+    return 2 + members
 
 
-def palette_words(palette_bits: Sequence[int], varying: int) -> int:
-    """Words of palettes of 2^bits entries each, for a number of channels that vary."""
-    return sum(1 << bits for bits in palette_bits) * raw_texel_words(varying)
+def raw_texel_words(members: int) -> int:
+    """Words of one texel of a raw mip, or of an entry of a palette: a byte for each channel of the group."""
+    return -(-members // 4)
+
+
+def palette_words(palette_bits: Sequence[int], members: int) -> int:
+    """Words of palettes of 2^bits entries each, for a number of channels."""
+    return sum(1 << bits for bits in palette_bits) * raw_texel_words(members)
 
 
 def raw_words(width: int, height: int, texel_words: int) -> int:
