@@ -10,10 +10,15 @@ import math
 import numpy as np
 
 from gstex.format.layout import (
+    BEND_UNIT,
+    CHANNEL_ENTRY_WORDS,
+    CONSTANT_GROUP,
+    GROUP_FIXED_WORDS,
     HEADER_FIXED_WORDS,
     LEVEL_ENTRY_WORDS,
     MAX_CANDIDATES,
     MAX_CHANNELS,
+    MAX_GROUPS,
     MAX_LEVELS,
     MAX_PALETTES,
     MAX_TOP_K,
@@ -81,7 +86,12 @@ def shared_constants() -> dict[str, int | float]:
         "MAX_CHANNELS": MAX_CHANNELS,
         "MAX_LEVELS": MAX_LEVELS,
         "MAX_TOP_K": MAX_TOP_K,
+        "MAX_GROUPS": MAX_GROUPS,
         "HEADER_FIXED_WORDS": HEADER_FIXED_WORDS,
+        "CHANNEL_ENTRY_WORDS": CHANNEL_ENTRY_WORDS,
+        "GROUP_FIXED_WORDS": GROUP_FIXED_WORDS,
+        "CONSTANT_GROUP": CONSTANT_GROUP,
+        "BEND_UNIT": BEND_UNIT,
         "LEVEL_ENTRY_WORDS": LEVEL_ENTRY_WORDS,
         "RAW_BIT": RAW_BIT,
         "SHARED_BIT": SHARED_BIT,

@@ -7,7 +7,7 @@ sixteen 16-bit prefixes behind the groups ("crowded").
 import numpy as np
 
 from gstex.errors import FormatError
-from gstex.format.layout import GROUP_CELLS, MAX_GROUP, index_words
+from gstex.format.layout import GROUP_CELLS, MAX_CELL_GROUP, index_words
 
 __all__ = ["build_index"]
 
@@ -50,6 +50,6 @@ def build_index(counts: np.ndarray, *, where: str) -> np.ndarray:
 
 def _check_totals(totals: np.ndarray, where: str) -> None:
     worst = int(totals.max())
-    if worst > MAX_GROUP:
+    if worst > MAX_CELL_GROUP:
         raise FormatError(f"{where} Gaussians of a group of {GROUP_CELLS} cells: got {worst}, "
-                          f"expected at most {MAX_GROUP}; use finer cells")
+                          f"expected at most {MAX_CELL_GROUP}; use finer cells")

@@ -33,7 +33,7 @@ __all__ = [
     "MAX_CHANNELS",
     "MAX_CHANNEL_BITS",
     "MAX_FIELD_BITS",
-    "MAX_GROUP",
+    "MAX_CELL_GROUP",
     "MAX_GROUPS",
     "MAX_JSON_BYTES",
     "MAX_LEVELS",
@@ -108,7 +108,7 @@ MAX_BEND = 511  # of either sign; a bend's numbers are this many units at most
 BEND_UNIT = 1 / 1024
 
 GROUP_CELLS = 16  # cells that share one entry of the cell index
-MAX_GROUP = 65535  # Gaussians in a group: its prefixes have 16 bits
+MAX_CELL_GROUP = 65535  # Gaussians in a group: its prefixes have 16 bits
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,14 @@ GSTEX_FORMULA REAL gstex_sine(REAL h, REAL norm) { return (h + h) * norm; }
 // The log2 of an inverse scale in 1/texel, a log-amplitude, or the feature of a channel.
 GSTEX_FORMULA REAL gstex_value(REAL lo, REAL step, REAL code) { return gstex_fma(step, code, lo); }
 
+// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, middle, high: what is added at
+// x = 0, 1/2 and 1.
+GSTEX_FORMULA REAL gstex_bend(REAL x, REAL low, REAL middle, REAL high) {
+    const REAL rest = (REAL)1.0f - x;
+    const REAL ends = gstex_fma(low, rest, high * x);
+    return gstex_saturate(x + gstex_fma((REAL)4.0f * middle, x * rest, ends));
+}
+
 // An inverse scale as a mip sees it whose Gaussians are enlarged by a filter of this variance.
 GSTEX_FORMULA REAL gstex_widened(REAL inverse_scale, REAL variance) {
     return inverse_scale * gstex_inverse_sqrt(gstex_fma(inverse_scale * inverse_scale, variance, (REAL)1.0f));

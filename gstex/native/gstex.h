@@ -37,13 +37,17 @@
 #include <stdint.h>
 
 // ---- constants: written by tools/write_headers.py ----
-#define GSTEX_VERSION 1
+#define GSTEX_VERSION 2
 #define GSTEX_MAGIC 1297371975
 #define GSTEX_FILE_HEADER_BYTES 256
 #define GSTEX_MAX_JSON_BYTES 1048576
 #define GSTEX_ALIGN_WORDS 64
-#define GSTEX_HEADER_FIXED_WORDS 11
+#define GSTEX_HEADER_FIXED_WORDS 8
 #define GSTEX_LEVEL_ENTRY_WORDS 7
+#define GSTEX_CHANNEL_ENTRY_WORDS 4
+#define GSTEX_GROUP_FIXED_WORDS 6
+#define GSTEX_CONSTANT_GROUP 7
+#define GSTEX_MAX_GROUPS 4
 #define GSTEX_RAW_BIT 256
 #define GSTEX_SHARED_BIT 512
 #define GSTEX_MAX_SIZE 16384
@@ -55,7 +59,7 @@
 #define GSTEX_MAX_LEVELS 16
 #define GSTEX_MAX_CELLS 8192
 #define GSTEX_GROUP_CELLS 16
-#define GSTEX_MAX_GROUP 65535
+#define GSTEX_MAX_CELL_GROUP 65535
 #define GSTEX_MIN_STRIDE 4
 #define GSTEX_MAX_STRIDE 320
 #define GSTEX_MAX_FIELD_BITS 12
@@ -76,6 +80,7 @@
 #define GSTEX_UNIT 0.8493218f
 #define GSTEX_MAX_TAPS 8
 #define GSTEX_TAP_SLACK 0.015625f
+#define GSTEX_BEND_UNIT 0.0009765625f
 // ---- end of constants ----
 
 #ifdef GSTEX_STATIC
@@ -473,6 +478,14 @@ GSTEX_FORMULA REAL gstex_sine(REAL h, REAL norm) { return (h + h) * norm; }
 
 // The log2 of an inverse scale in 1/texel, a log-amplitude, or the feature of a channel.
 GSTEX_FORMULA REAL gstex_value(REAL lo, REAL step, REAL code) { return gstex_fma(step, code, lo); }
+
+// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, middle, high: what is added at
+// x = 0, 1/2 and 1.
+GSTEX_FORMULA REAL gstex_bend(REAL x, REAL low, REAL middle, REAL high) {
+    const REAL rest = (REAL)1.0f - x;
+    const REAL ends = gstex_fma(low, rest, high * x);
+    return gstex_saturate(x + gstex_fma((REAL)4.0f * middle, x * rest, ends));
+}
 
 // An inverse scale as a mip sees it whose Gaussians are enlarged by a filter of this variance.
 GSTEX_FORMULA REAL gstex_widened(REAL inverse_scale, REAL variance) {
@@ -1264,7 +1277,7 @@ static int gstex__check_index(const gstex__check *at, const gstex_level *level, 
         const uint32_t there = left < GSTEX_GROUP_CELLS ? (uint32_t)left : GSTEX_GROUP_CELLS;
         if (g == 0) GSTEX__REQUIRE(base == 0, FIRST_BASE, -1, base, 0, 0);
         GSTEX__REQUIRE(next >= base, BASE, -1, next, 0, level->gaussian_count);
-        GSTEX__REQUIRE(next - base <= GSTEX_MAX_GROUP, GROUP_LIMIT, -1, next - base, 0, GSTEX_MAX_GROUP);
+        GSTEX__REQUIRE(next - base <= GSTEX_MAX_CELL_GROUP, GROUP_LIMIT, -1, next - base, 0, GSTEX_MAX_CELL_GROUP);
         if (group[0] >> 31) {
             GSTEX__REQUIRE(group[1] == block, PREFIX_OFFSET, -1, group[1], 3 * groups, 0);
             GSTEX__REQUIRE(group[2] == 0, CROWDED_WORD, -1, group[2], 0, 0);
