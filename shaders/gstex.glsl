@@ -3,19 +3,25 @@
 // The same text is GLSL 4.30 (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI texture). The format is
 // specified in docs/format.md; docs/shaders.md says how to use this file. The functions to call stand at its end.
 //
+// The channels that vary are divided into 1 to 4 groups. A group has mips of its own, and is decoded by itself.
+//
 // A mip is a few levels, each a grid of cells, from fine to coarse. A Gaussian lies in one cell of one level, a large
 // one in a coarse level. A texel looks at the 3x3 cells around it in every level and blends the features f of the
 // Gaussians it finds there by their weights w at the texel: value = sum(w f) / sum(w). Features are codes: a Gaussian
 // names entries of palettes, and adds codes of its own.
 //
 // Define before the #include, where the default does not fit:
-//   GSTEX_VEC4S    decoded channels in groups of 4, 1 .. 4 (default). Channels of the file beyond them are left out.
+//   GSTEX_VEC4S    decoded channels in fours, 1 .. 4 (default). Channels of the file beyond them are left out.
+//   GSTEX_CHANNELS a bit for every channel that is needed, default all 16. Groups without one are not decoded: 0.
 //   GSTEX_MAX_K    the largest K that files have, 0 .. 32 (default): the list of a K takes two registers for each.
 //   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
 //   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, default 2048.
 
 #ifndef GSTEX_VEC4S
 #define GSTEX_VEC4S 4
+#endif
+#ifndef GSTEX_CHANNELS
+#define GSTEX_CHANNELS 0xFFFFu
 #endif
 #ifndef GSTEX_MAX_K
 #define GSTEX_MAX_K 32
@@ -37,25 +43,31 @@ layout(std430, binding = GSTEX_BINDING) readonly buffer GstexWords { uint gstex_
 #endif
 
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
+// The values of a group stand in the same way, in the order of its members.
 struct GstexValue { vec4 v[GSTEX_VEC4S]; };
 
-// ---- What is the same for all Gaussians of a texel: header, mip and level ------------------------------------------
+// ---- What is the same for all Gaussians of a texel: material, group, mip and level ---------------------------------
+
+struct GstexMaterial {
+    int base;              // the first word; positions in the file are relative to it
+    ivec2 size;            // of mip 0, texels
+    int channels, mips, groups;
+    int first_mip;         // those before it are not there
+    bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
+};
 
 // Where the own codes of four channels are: shift and mask are for a window of 32 bits, which begins at bit at.x (at.y
 // for channels 2 and 3) behind the numbers of a record's entries. -1: the window that was read last has them as well.
 struct GstexFields { ivec2 at; uvec4 shift, mask; };
 
-struct GstexHeader {
-    int base;              // the material's first word; positions in the file are relative to it
-    ivec2 size;            // of mip 0, texels
-    int channels, mips;
+struct GstexGroup {
+    uint members;          // a bit a channel of the material
+    int channels;          // how many these are
     int top_k;             // how many Gaussians are blended; 0: all in reach
     int candidates_max;
-    bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
     float amplitude_lo, amplitude_step; // log2
-    uint srgb, constant;   // a bit a channel; the value of a constant one is channel_lo
+    int mips;              // word of the first mip's offset
     int ranges;            // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
-    // Palettes, records and raw texels hold the other channels, those that vary, alone.
     int palettes;          // word of the first one
     uint palette_bits;     // of the number of an entry, 4 bits for each palette
     int entry_words;       // of an entry, and of a raw texel
@@ -69,6 +81,7 @@ struct GstexMip {
     float filter_variance; // added to that of its Gaussians; gstex_variance_unit texels^2
     bool raw;              // holds texels, not Gaussians
     int background, levels;
+    int bend;              // word of the first channel's; 0: values are not bent
 };
 
 struct GstexLevel {
@@ -100,41 +113,55 @@ uint gstex_join(uint low, uint high, int bit) { return low >> bit | (high << 1) 
 float gstex_unit(int bits) { return uintBitsToFloat(uint(127 - bits) << 23); }
 float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
 
-GstexHeader gstex_header(uint base) {
-    GstexHeader h;
-    h.base = int(base);
-    uint size = GSTEX_LOAD(h.base + 2), kind = GSTEX_LOAD(h.base + 3);
-    h.size = ivec2(gstex_bits(size, 0, 16), gstex_bits(size, 16, 16));
-    h.channels = gstex_bits(kind, 0, 8);
-    h.mips = gstex_bits(kind, 8, 8);
-    h.top_k = min(gstex_bits(kind, 16, 8), GSTEX_MAX_K);
-    h.repeat = gstex_bits(kind, 24, 1) == 1;
-    h.bilinear = gstex_bits(kind, 25, 1) == 1;
-    h.amplitude_lo = gstex_log2e * gstex_float(h.base + 5);
-    h.amplitude_step = gstex_log2e * gstex_float(h.base + 6);
-    h.candidates_max = int(min(GSTEX_LOAD(h.base + 7), 4096u)); // the format's limit: no buffer makes a loop run on
-    h.palettes = h.base + int(GSTEX_LOAD(h.base + 8));
-    uint masks = GSTEX_LOAD(h.base + 9);
-    h.srgb = masks & 0xFFFFu;
-    int count = min(h.channels, 16);
-    h.constant = ~(masks >> 16) & gstex_mask(count);
-    h.palette_bits = GSTEX_LOAD(h.base + 10) & 0xFFFFu;
-    h.ranges = h.base + 11 + h.mips;
-    // Bits of the channels' own codes, 4 bits for each channel; those of constant channels are taken out.
-    int widths = h.ranges + 2 * h.channels, taken = 0;
-    uvec2 bits = uvec2(GSTEX_LOAD(widths), h.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
-    for (int c = count - 1; c >= 0 && h.constant != 0u; --c)
-        if ((h.constant >> c & 1u) == 1u) {
-            uvec2 below = c < 8 ? uvec2(gstex_mask(4 * c), 0) : uvec2(0xFFFFFFFFu, gstex_mask(4 * (c - 8)));
-            bits = (bits & below) | (uvec2(bits.x >> 4 | bits.y << 28, bits.y >> 4) & ~below);
-            ++taken;
-        }
-    h.entry_words = (count - taken + 3) >> 2;
-    h.own_codes = (bits.x | bits.y) != 0u;
+// Word 0 of a channel's entry, which has four.
+int gstex_entry(GstexMaterial m, int channel) { return m.base + 8 + 4 * channel; }
+
+GstexMaterial gstex_material(uint base) {
+    GstexMaterial m;
+    m.base = int(base);
+    uint size = GSTEX_LOAD(m.base + 2), kind = GSTEX_LOAD(m.base + 3);
+    m.size = ivec2(gstex_bits(size, 0, 16), gstex_bits(size, 16, 16));
+    m.channels = gstex_bits(kind, 0, 8);
+    m.mips = gstex_bits(kind, 8, 8);
+    m.groups = min(gstex_bits(kind, 16, 3), 4);
+    m.first_mip = min(gstex_bits(kind, 26, 4), m.mips - 1);
+    m.repeat = gstex_bits(kind, 24, 1) == 1;
+    m.bilinear = gstex_bits(kind, 25, 1) == 1;
+    return m;
+}
+
+// Word 0 of a group's header.
+int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(gstex_entry(m, m.channels) + number)); }
+
+// Whether somebody needs one of its channels.
+bool gstex_needs(GstexMaterial m, int number) {
+    const uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
+    return (GSTEX_LOAD(gstex_group_at(m, number)) & needed) != 0u;
+}
+
+GstexGroup gstex_group(GstexMaterial m, int number) {
+    GstexGroup g;
+    int at = gstex_group_at(m, number);
+    uint kind = GSTEX_LOAD(at);
+    g.members = kind & 0xFFFFu;
+    uint pairs = g.members - (g.members >> 1 & 0x5555u), fours = (pairs & 0x3333u) + (pairs >> 2 & 0x3333u);
+    g.channels = int(fours * 0x1111u >> 12 & 31u);
+    g.top_k = min(gstex_bits(kind, 16, 8), GSTEX_MAX_K);
+    g.amplitude_lo = gstex_log2e * gstex_float(at + 1);
+    g.amplitude_step = gstex_log2e * gstex_float(at + 2);
+    g.candidates_max = int(min(GSTEX_LOAD(at + 3), 4096u)); // the format's limit: no buffer makes a loop run on
+    g.palettes = m.base + int(GSTEX_LOAD(at + 4));
+    g.palette_bits = GSTEX_LOAD(at + 5) & 0xFFFFu;
+    g.mips = at + 6;
+    g.ranges = g.mips + m.mips;
+    g.entry_words = (g.channels + 3) >> 2;
+    int widths = g.ranges + 2 * g.channels; // bits of the channels' own codes, 4 bits for each channel
+    uvec2 bits = uvec2(GSTEX_LOAD(widths), g.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
+    g.own_codes = (bits.x | bits.y) != 0u;
     // Two channels at a time, the codes are put into as few windows of 32 bits as hold them. The first may be that of
     // the last palettes' numbers: it began before bit 0, and these are shifted out of it.
-    uint last = h.palette_bits > 0xFFu ? h.palette_bits >> 8 : h.palette_bits;
-    int bit = 0, window = h.palette_bits == 0u ? -32 : -int((last & 15u) + (last >> 4));
+    uint last = g.palette_bits > 0xFFu ? g.palette_bits >> 8 : g.palette_bits;
+    int bit = 0, window = g.palette_bits == 0u ? -32 : -int((last & 15u) + (last >> 4));
     for (int i = 0; i < GSTEX_VEC4S; ++i) {
         uvec4 own = (uvec4(bits[i >> 1] >> 16 * (i & 1)) >> uvec4(0, 4, 8, 12)) & 15u;
         ivec2 two = ivec2(own.xz + own.yw), at = ivec2(-1), shift;
@@ -143,32 +170,32 @@ GstexHeader gstex_header(uint base) {
             shift[j] = bit - max(window, 0);
             bit += two[j];
         }
-        h.fields[i] = GstexFields(at, min(uvec4(shift.xxyy) + uvec4(0, own.x, 0, own.z), 31u), (uvec4(1) << own) - 1u);
+        g.fields[i] = GstexFields(at, min(uvec4(shift.xxyy) + uvec4(0, own.x, 0, own.z), 31u), (uvec4(1) << own) - 1u);
     }
-    return h;
+    return g;
 }
 
-GstexMip gstex_mip(GstexHeader h, int number) {
-    int block = h.base + int(GSTEX_LOAD(h.base + 11 + number));
+GstexMip gstex_mip(GstexMaterial m, GstexGroup g, int number) {
+    int block = m.base + int(GSTEX_LOAD(g.mips + number));
     uint kind = GSTEX_LOAD(block);
-    ivec2 size = max(h.size >> number, 1);
-    GstexMip mip = GstexMip(size, vec2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8));
+    ivec2 size = max(m.size >> number, 1);
+    GstexMip mip = GstexMip(size, vec2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0);
     if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
         float sigma = gstex_float(block + 1), variance = gstex_variance_unit * sigma * sigma;
-        block = h.base + int(GSTEX_LOAD(h.base + 11));
-        mip = GstexMip(size, vec2(h.size), variance, false, block + 2, gstex_bits(GSTEX_LOAD(block), 0, 8));
+        int first = m.base + int(GSTEX_LOAD(g.mips));
+        mip = GstexMip(size, vec2(m.size), variance, false, first + 2, gstex_bits(GSTEX_LOAD(first), 0, 8), block + 2);
     }
     mip.levels = min(mip.levels, 16);
     return mip;
 }
 
-GstexLevel gstex_level(GstexHeader h, GstexMip mip, int number) {
-    int entry = mip.background + h.channels + 7 * number;
+GstexLevel gstex_level(GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
+    int entry = mip.background + g.channels + 7 * number;
     uint cells = GSTEX_LOAD(entry), widths = GSTEX_LOAD(entry + 4);
     GstexLevel level;
     level.cells = ivec2(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
-    level.index = h.base + int(GSTEX_LOAD(entry + 1));
-    level.records = h.base + int(GSTEX_LOAD(entry + 2));
+    level.index = m.base + int(GSTEX_LOAD(entry + 1));
+    level.records = m.base + int(GSTEX_LOAD(entry + 2));
     level.stride = gstex_bits(widths, 0, 9) / 4;
     int x = gstex_bits(widths, 9, 4), y = gstex_bits(widths, 13, 4), rotation = gstex_bits(widths, 17, 4);
     int scale = gstex_bits(widths, 21, 4), amplitude = gstex_bits(widths, 25, 4);
@@ -187,7 +214,7 @@ GstexLevel gstex_level(GstexHeader h, GstexMip mip, int number) {
     level.scale_lo = log2(gstex_variance_unit) - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
     level.scale_step = -2.0 * gstex_float(entry + 6) * vec2(gstex_unit(rotation), 1);
     level.amplitude_mask = gstex_mask(amplitude) << scale;
-    level.amplitude_step = h.amplitude_step * gstex_unit(scale);
+    level.amplitude_step = g.amplitude_step * gstex_unit(scale);
     return level;
 }
 
@@ -198,7 +225,7 @@ ivec2 gstex_wrap(ivec2 p, ivec2 size) {
     return p + size * (ivec2(lessThan(p, ivec2(0))) - ivec2(greaterThanEqual(p, size)));
 }
 
-// The index has three words for a group of 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
+// The index has three words for 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
 // This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
 int gstex_before(uint low, uint high, int inside) {
     const uint nibbles = 0x0F0F0F0Fu;
@@ -230,14 +257,14 @@ ivec2 gstex_cell(GstexLevel level, int cell) {
 struct GstexRow { ivec3 end, skip; };
 
 // Of the cells x - 1, x and x + 1 in row y; x lies in the grid, y may lie a row beside it.
-GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
+GstexRow gstex_row(GstexMaterial m, GstexLevel level, int x, int y) {
     ivec2 cells = level.cells;
-    if (h.repeat) y += y < 0 ? cells.y : y >= cells.y ? -cells.y : 0;
+    if (m.repeat) y += y < 0 ? cells.y : y >= cells.y ? -cells.y : 0;
     if (y < 0 || y >= cells.y) return GstexRow(ivec3(0), ivec3(0));
     bool leftmost = x == 0, rightmost = x == cells.x - 1;
     int row = y * cells.x, cell = leftmost ? row : row + x - 1, start = cell;
     uint counts = 0x111u, crowded = 0u; // of a regular level
-    if (!level.regular) { // of `cell` and the next two, from the 16 counts of its group and the first 8 of the next
+    if (!level.regular) { // of `cell` and the next two, from the 16 counts around it and the first 8 of the next
         int at = level.index + 3 * (cell >> 4), inside = cell & 15;
         uint begin = GSTEX_LOAD(at), low = GSTEX_LOAD(at + 1), high = GSTEX_LOAD(at + 2), next = 0u;
         crowded = begin >> 31;
@@ -257,10 +284,10 @@ GstexRow gstex_row(GstexHeader h, GstexLevel level, int x, int y) {
     if (rightmost) count.z = 0;
 
     // One by one: the cell from the other end of the row, and all where there is a crowd.
-    if (crowded == 1u || (h.repeat && (leftmost || rightmost)))
+    if (crowded == 1u || (m.repeat && (leftmost || rightmost)))
         for (int i = 0; i < 3; ++i) {
             int column = x + i - 1, wrap = column < 0 ? cells.x : column >= cells.x ? -cells.x : 0;
-            if (wrap == 0 ? crowded == 0u : !h.repeat) continue;
+            if (wrap == 0 ? crowded == 0u : !m.repeat) continue;
             ivec2 run = gstex_cell(level, row + column + wrap);
             first[i] = run.x;
             count[i] = run.y;
@@ -280,7 +307,7 @@ vec3 gstex_fades(float fraction) {
 
 // exp(amplitude - r^2 / 2), r being the distance from the centre in standard deviations. to_cell: texels from the point
 // to position 0 in the Gaussian's cell. Its record begins at a bit, 0 .. 31, of a word; two words hold the geometry.
-float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 to_cell, int word, int bit) {
+float gstex_weight(GstexGroup g, GstexLevel level, float filter_variance, vec2 to_cell, int word, int bit) {
     uint low = GSTEX_LOAD(word), high = GSTEX_LOAD(word + 1);
     // 32 bits each, from x, from the rotation and from the second scale on: each field is whole in one of them.
     uint position = gstex_join(low, high, bit), above = high >> bit;
@@ -298,7 +325,7 @@ float gstex_weight(GstexHeader h, GstexLevel level, float filter_variance, vec2 
     vec2 variance = exp2(scales) + filter_variance;
     vec2 parts = along * along * variance.yx;
     float distance2 = (parts.x + parts.y) / (variance.x * variance.y * (longer * longer));
-    return exp2(h.amplitude_lo + float(rest & level.amplitude_mask) * level.amplitude_step - distance2);
+    return exp2(g.amplitude_lo + float(rest & level.amplitude_mask) * level.amplitude_step - distance2);
 }
 
 // 32 bits from a bit on, counted from a word.
@@ -311,31 +338,31 @@ uint gstex_window(int word, int bit) {
 uvec2 gstex_pairs(uint bytes) { return uvec2(bytes, bytes >> 8) & 0x00FF00FFu; }
 uvec4 gstex_unpack(uvec2 pairs) { return uvec4(pairs & 0xFFFFu, pairs >> 16); }
 
-// Features are linear in their codes: only codes are summed, and their ranges applied to the sum. Channels that vary.
+// Features are linear in their codes: only codes are summed, and their ranges applied to the sum.
 struct GstexSum { float weight; vec4 codes[GSTEX_VEC4S]; };
 
 // What follows a record's geometry, at a bit counted from a word: of every palette the number of an entry, whose bytes
 // are codes, and of every channel that has one a code of its own.
-void gstex_add(GstexHeader h, int word, int bit, float weight, inout GstexSum sum) {
+void gstex_add(GstexGroup g, int word, int bit, float weight, inout GstexSum sum) {
     uvec2 pairs[GSTEX_VEC4S];
     for (int i = 0; i < GSTEX_VEC4S; ++i) pairs[i] = uvec2(0);
-    int palette = h.palettes;
+    int palette = g.palettes;
     uint window = 0u;
-    for (int p = 0; h.palette_bits >> 4 * p != 0u; ++p) {
+    for (int p = 0; g.palette_bits >> 4 * p != 0u; ++p) {
         if ((p & 1) == 0) window = gstex_window(word, bit); // two numbers, 12 bits at most each
-        int count = gstex_bits(h.palette_bits, 4 * p, 4);
-        int entry = palette + gstex_bits(window, 0, count) * h.entry_words;
+        int count = gstex_bits(g.palette_bits, 4 * p, 4);
+        int entry = palette + gstex_bits(window, 0, count) * g.entry_words;
         for (int i = 0; i < GSTEX_VEC4S; ++i)
-            if (i < h.entry_words) pairs[i] += gstex_pairs(GSTEX_LOAD(entry + i));
-        palette += h.entry_words << count;
+            if (i < g.entry_words) pairs[i] += gstex_pairs(GSTEX_LOAD(entry + i));
+        palette += g.entry_words << count;
         window >>= count;
         bit += count;
     }
     sum.weight += weight;
     for (int i = 0; i < GSTEX_VEC4S; ++i) {
         uvec4 codes = gstex_unpack(pairs[i]);
-        if (h.own_codes) {
-            GstexFields fields = h.fields[i];
+        if (g.own_codes) {
+            GstexFields fields = g.fields[i];
             if (fields.at.x >= 0) window = gstex_window(word, bit + fields.at.x);
             codes.xy += (uvec2(window) >> fields.shift.xy) & fields.mask.xy;
             if (fields.at.y >= 0) window = gstex_window(word, bit + fields.at.y);
@@ -367,30 +394,25 @@ int gstex_keep(float weight, uint at, int count, int top_k) {
 
 // ---- One evaluation ------------------------------------------------------------------------------------------------
 
-// From the channels that vary to all of them: a gap opens for every constant one. Nothing is indexed by what the header
-// says, or compilers would keep the sums in memory and not in registers.
-void gstex_spread(GstexHeader h, inout GstexSum sum) {
-    for (int c = 0; h.constant >> c != 0u; ++c)
-        if ((h.constant >> c & 1u) == 1u)
-            for (int i = GSTEX_VEC4S - 1; i >= 0; --i) {
-                vec4 later = vec4(sum.codes[max(i - 1, 0)].w, sum.codes[i].xyz);
-                sum.codes[i] = mix(sum.codes[i], later, greaterThanEqual(4 * i + ivec4(0, 1, 2, 3), ivec4(c)));
-            }
+// What a shared mip adds to a value: three numbers of 10 bits with a sign, at 0, at 1/2 and at 1.
+float gstex_bend(float x, uint numbers) {
+    vec3 by = vec3(ivec3(uvec3(numbers) << uvec3(22, 12, 2)) >> 22) / 1024.0;
+    return clamp(x + by.x * (1.0 - x) + by.z * x + 4.0 * by.y * x * (1.0 - x), 0.0, 1.0);
 }
 
-// The value at `inside` (0 .. 1) of a texel; (0.5, 0.5) is its centre.
-GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside) {
+// The value of a group at `inside` (0 .. 1) of a texel; (0.5, 0.5) is its centre.
+GstexValue gstex_evaluate(GstexMaterial m, GstexGroup g, GstexMip mip, ivec2 texel, vec2 inside) {
     const float background_weight = 2.0611536e-9; // exp(-20)
     GstexSum sum;
     sum.weight = background_weight;
     for (int i = 0; i < GSTEX_VEC4S; ++i) sum.codes[i] = vec4(0);
-    int budget = h.candidates_max;
+    int budget = g.candidates_max;
 #if GSTEX_MAX_K > 0
     int kept = 0;
 #endif
 
     for (int l = 0; l < mip.levels; ++l) {
-        GstexLevel level = gstex_level(h, mip, l);
+        GstexLevel level = gstex_level(m, g, mip, l);
         // (texel + inside) cells / size as cell and fraction. Integers, as float32 is too coarse for many cells.
         ivec2 scaled = texel * level.cells, whole = ivec2(uvec2(scaled) / uvec2(mip.size)); // unsigned is cheaper
         vec2 rest = (vec2(scaled - whole * mip.size) + inside * vec2(level.cells)) / vec2(mip.size);
@@ -400,7 +422,7 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
         vec3 to_x = (vec3(-1, 0, 1) - fraction.x) * level.cell_size.x + level.half_position.x;
 
         for (int j = 0; j < 3; ++j) {
-            GstexRow row = gstex_row(h, level, cell.x, cell.y + j - 1);
+            GstexRow row = gstex_row(m, level, cell.x, cell.y + j - 1);
             vec3 fade = fade_x * fade_y[j];
             float to_y = (float(j - 1) - fraction.y) * level.cell_size.y + level.half_position.y;
             int count = clamp(row.end.z, 0, budget);
@@ -410,59 +432,85 @@ GstexValue gstex_evaluate(GstexHeader h, GstexMip mip, ivec2 texel, vec2 inside)
                 int start = (t + (right ? row.skip.z : left ? row.skip.x : row.skip.y)) * level.stride;
                 int word = level.records + (start >> 3), bit = 4 * (start & 7);
                 vec2 to_cell = vec2(right ? to_x.z : left ? to_x.x : to_x.y, to_y);
-                float weight = gstex_weight(h, level, mip.filter_variance, to_cell, word, bit)
+                float weight = gstex_weight(g, level, mip.filter_variance, to_cell, word, bit)
                              * (right ? fade.z : left ? fade.x : fade.y);
                 bit += level.geometry_bits;
 #if GSTEX_MAX_K > 0
-                if (h.top_k > 0) {
-                    kept = gstex_keep(weight, uint(32 * (word - h.base) + bit), kept, h.top_k);
+                if (g.top_k > 0) {
+                    kept = gstex_keep(weight, uint(32 * (word - m.base) + bit), kept, g.top_k);
                     continue;
                 }
 #endif
                 if (weight > 5.96e-8 * sum.weight) // 2^-24: 4096 lighter ones shift a value by 1/4096
-                    gstex_add(h, word, bit, weight, sum);
+                    gstex_add(g, word, bit, weight, sum);
             }
         }
     }
 #if GSTEX_MAX_K > 0
     for (int k = 0; k < kept; ++k) {
         uint at = gstex_kept_at[k];
-        gstex_add(h, h.base + int(at >> 5), int(at & 31u), gstex_kept_weight[k], sum);
+        gstex_add(g, m.base + int(at >> 5), int(at & 31u), gstex_kept_weight[k], sum);
     }
 #endif
     if (mip.raw) {
-        int at = mip.background + (texel.y * mip.size.x + texel.x) * h.entry_words;
+        int at = mip.background + (texel.y * mip.size.x + texel.x) * g.entry_words;
         for (int i = 0; i < GSTEX_VEC4S; ++i)
-            if (i < h.entry_words) sum.codes[i] = vec4(gstex_unpack(gstex_pairs(GSTEX_LOAD(at + i))));
+            if (i < g.entry_words) sum.codes[i] = vec4(gstex_unpack(gstex_pairs(GSTEX_LOAD(at + i))));
     }
-    gstex_spread(h, sum);
 
     float share = 1.0 / sum.weight, background_share = background_weight * share;
     GstexValue value;
-    for (int c = 0; c < 4 * GSTEX_VEC4S; ++c) {
+    for (int k = 0; k < 4 * GSTEX_VEC4S; ++k) {
         float x = 0.0;
-        if (c < h.channels) {
-            float lo = gstex_float(h.ranges + 2 * c), codes = sum.codes[c >> 2][c & 3];
-            if ((h.constant >> c & 1u) == 1u) x = lo;
-            else if (mip.raw) x = codes / 255.0;
-            else x = lo + gstex_float(h.ranges + 2 * c + 1) * (codes * share)
-                   + background_share * (gstex_float(mip.background + c) - lo);
+        if (k < g.channels) {
+            float lo = gstex_float(g.ranges + 2 * k), codes = sum.codes[k >> 2][k & 3];
+            x = mip.raw ? codes / 255.0
+              : lo + gstex_float(g.ranges + 2 * k + 1) * (codes * share)
+                + background_share * (gstex_float(mip.background + k) - lo);
         }
-        value.v[c >> 2][c & 3] = clamp(x, 0.0, 1.0);
+        value.v[k >> 2][k & 3] = clamp(x, 0.0, 1.0);
     }
+    if (mip.bend != 0)
+        for (int k = 0; k < 4 * GSTEX_VEC4S; ++k)
+            if (k < g.channels) value.v[k >> 2][k & 3] = gstex_bend(value.v[k >> 2][k & 3], GSTEX_LOAD(mip.bend + k));
     return value;
+}
+
+// ---- From groups to a material -------------------------------------------------------------------------------------
+
+// For channels 4 i .. 4 i + 3: whether their bits are set.
+bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
+
+// What a material starts with: a constant channel has its constant, a channel of a group 0.
+GstexValue gstex_constants(GstexMaterial m) {
+    GstexValue value;
+    for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
+        value.v[c >> 2][c & 3] = c < m.channels ? clamp(gstex_float(gstex_entry(m, c) + 1), 0.0, 1.0) : 0.0;
+    return value;
+}
+
+// Adds the values of a group: a gap opens in them for every channel that is no member. Nothing is indexed by what the
+// file says, or compilers would keep the values in memory and not in registers.
+void gstex_spread(uint members, GstexValue of_group, inout GstexValue value) {
+    for (int c = 0; members >> c != 0u; ++c)
+        if ((members >> c & 1u) == 0u)
+            for (int i = GSTEX_VEC4S - 1; i >= 0; --i) {
+                vec4 later = vec4(of_group.v[max(i - 1, 0)].w, of_group.v[i].xyz);
+                of_group.v[i] = mix(of_group.v[i], later, greaterThan(4 * i + ivec4(0, 1, 2, 3), ivec4(c)));
+            }
+    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] += mix(vec4(0), of_group.v[i], gstex_set(members, i));
 }
 
 // ---- Sampling: docs/format.md, "Sampling" --------------------------------------------------------------------------
 
-ivec2 gstex_texel(GstexHeader h, ivec2 texel, ivec2 size) {
-    return clamp(h.repeat ? gstex_wrap(texel, size) : texel, ivec2(0), size - 1);
+ivec2 gstex_texel(GstexMaterial m, ivec2 texel, ivec2 size) {
+    return clamp(m.repeat ? gstex_wrap(texel, size) : texel, ivec2(0), size - 1);
 }
 
-// A mip at a point: one evaluation there, or four fetches filtered bilinearly.
-GstexValue gstex_point(GstexHeader h, int number, vec2 uv, bool bilinear) {
-    GstexMip mip = gstex_mip(h, number);
-    vec2 point = vec2(mip.size) * (h.repeat ? fract(uv) : clamp(uv, 0.0, 1.0));
+// A mip of a group at a point: one evaluation there, or four fetches filtered bilinearly.
+GstexValue gstex_point(GstexMaterial m, GstexGroup g, int number, vec2 uv, bool bilinear) {
+    GstexMip mip = gstex_mip(m, g, number);
+    vec2 point = vec2(mip.size) * (m.repeat ? fract(uv) : clamp(uv, 0.0, 1.0));
     bilinear = bilinear || mip.raw;
     vec2 corner = bilinear ? floor(point - 0.5) : min(floor(point), vec2(mip.size - 1));
     vec2 inside = bilinear ? vec2(0.5) : point - corner;
@@ -472,7 +520,7 @@ GstexValue gstex_point(GstexHeader h, int number, vec2 uv, bool bilinear) {
     for (int n = 0; n < (bilinear ? 4 : 1); ++n) {
         ivec2 at = ivec2(n & 1, n >> 1);
         vec2 weight = mix(1.0 - share, share, vec2(at));
-        GstexValue texel = gstex_evaluate(h, mip, gstex_texel(h, ivec2(corner) + at, mip.size), inside);
+        GstexValue texel = gstex_evaluate(m, g, mip, gstex_texel(m, ivec2(corner) + at, mip.size), inside);
         for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] += weight.x * weight.y * texel.v[i];
     }
     return value;
@@ -486,83 +534,115 @@ vec4 gstex_to_srgb(vec4 y) {
     return mix(12.92 * y, 1.055 * pow(y, vec4(1.0 / 2.4)) - 0.055, greaterThan(y, vec4(0.0031308)));
 }
 
-bvec4 gstex_is_srgb(GstexHeader h, int i) { return notEqual(uvec4(h.srgb >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
+bool gstex_is_srgb(GstexMaterial m, int channel) { return (GSTEX_LOAD(gstex_entry(m, channel)) >> 19 & 1u) == 1u; }
+
+// A bit for each channel of a group, in the order of its members.
+uint gstex_srgb(GstexMaterial m, uint members) {
+    uint srgb = 0u;
+    for (int c = 0, k = 0; members >> c != 0u; ++c)
+        if ((members >> c & 1u) == 1u) srgb |= uint(gstex_is_srgb(m, c)) << k++;
+    return srgb;
+}
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
-GstexValue gstex_taps(GstexHeader h, vec2 uv, float lod, bool bilinear, int taps, vec2 from_tap_to_tap) {
-    lod = clamp(lod, 0.0, float(h.mips - 1));
+GstexValue gstex_taps(GstexMaterial m, vec2 uv, float lod, bool bilinear, int taps, vec2 from_tap_to_tap) {
+    lod = clamp(lod, float(m.first_mip), float(m.mips - 1));
     int fine = int(lod);
     float coarse_share = lod - float(fine);
     int mips = coarse_share > 0.0 ? 2 : 1;
-    GstexValue sum;
-    for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = vec4(0);
-    for (int n = 0; n < taps * mips; ++n) {
-        int tap = n / mips, coarse = n % mips;
-        vec2 at = uv + (float(tap) - 0.5 * float(taps - 1)) * from_tap_to_tap;
-        GstexValue value = gstex_point(h, fine + coarse, at, bilinear);
-        if (taps * mips == 1) return value; // as stored
-        float share = (coarse == 1 ? coarse_share : 1.0 - coarse_share) / float(taps);
-        for (int i = 0; i < GSTEX_VEC4S; ++i)
-            sum.v[i] += share * mix(value.v[i], gstex_to_linear(value.v[i]), gstex_is_srgb(h, i));
+    GstexValue value = gstex_constants(m);
+    for (int number = 0; number < m.groups; ++number) {
+        if (!gstex_needs(m, number)) continue;
+        GstexGroup g = gstex_group(m, number);
+        uint srgb = taps * mips == 1 ? 0u : gstex_srgb(m, g.members); // one alone stays as stored
+        GstexValue sum;
+        for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = vec4(0);
+        for (int n = 0; n < taps * mips; ++n) {
+            int tap = n / mips, coarse = n % mips;
+            vec2 at = uv + (float(tap) - 0.5 * float(taps - 1)) * from_tap_to_tap;
+            GstexValue one = gstex_point(m, g, fine + coarse, at, bilinear);
+            float share = (coarse == 1 ? coarse_share : 1.0 - coarse_share) / float(taps);
+            for (int i = 0; i < GSTEX_VEC4S; ++i) {
+                bvec4 is_srgb = gstex_set(srgb, i);
+                if (any(is_srgb)) one.v[i] = mix(one.v[i], gstex_to_linear(one.v[i]), is_srgb);
+                sum.v[i] += share * one.v[i];
+            }
+        }
+        for (int i = 0; i < GSTEX_VEC4S; ++i) {
+            bvec4 is_srgb = gstex_set(srgb, i);
+            if (any(is_srgb)) sum.v[i] = mix(sum.v[i], gstex_to_srgb(sum.v[i]), is_srgb);
+            sum.v[i] = clamp(sum.v[i], 0.0, 1.0);
+        }
+        gstex_spread(g.members, sum, value);
     }
-    for (int i = 0; i < GSTEX_VEC4S; ++i)
-        sum.v[i] = clamp(mix(sum.v[i], gstex_to_srgb(sum.v[i]), gstex_is_srgb(h, i)), 0.0, 1.0);
-    return sum;
+    return value;
 }
 
 // ==== Functions to call =============================================================================================
 // base: the material's first word in the buffer. (u, v): (0, 0) is the top left corner of the texture, (1, 1) the
-// opposite one; beyond them it repeats or is clamped, as the file says.
+// opposite one; beyond them it repeats or is clamped, as the file says. Mips are clamped to those that are there.
 
 // One texel of a mip; up to one period beyond its borders.
 GstexValue gstex_fetch(uint base, ivec2 texel, int mip) {
-    GstexHeader h = gstex_header(base);
-    GstexMip of = gstex_mip(h, clamp(mip, 0, h.mips - 1));
-    return gstex_evaluate(h, of, gstex_texel(h, texel, of.size), vec2(0.5));
+    GstexMaterial m = gstex_material(base);
+    GstexValue value = gstex_constants(m);
+    for (int number = 0; number < m.groups; ++number) {
+        if (!gstex_needs(m, number)) continue;
+        GstexGroup g = gstex_group(m, number);
+        GstexMip of = gstex_mip(m, g, clamp(mip, m.first_mip, m.mips - 1));
+        gstex_spread(g.members, gstex_evaluate(m, g, of, gstex_texel(m, texel, of.size), vec2(0.5)), value);
+    }
+    return value;
 }
 
 // A point at a level of detail; inside a mip in the way that the file was fitted for.
 GstexValue gstex_sample(uint base, vec2 uv, float lod) {
-    GstexHeader h = gstex_header(base);
-    return gstex_taps(h, uv, lod, h.bilinear, 1, vec2(0));
+    GstexMaterial m = gstex_material(base);
+    return gstex_taps(m, uv, lod, m.bilinear, 1, vec2(0));
 }
 
 // The same, inside a mip always by four fetches.
 GstexValue gstex_sample_bilinear(uint base, vec2 uv, float lod) {
-    return gstex_taps(gstex_header(base), uv, lod, true, 1, vec2(0));
+    return gstex_taps(gstex_material(base), uv, lod, true, 1, vec2(0));
 }
 
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
-    GstexHeader h = gstex_header(base);
+    GstexMaterial m = gstex_material(base);
     // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    vec2 a = vec2(h.size) * dx, b = vec2(h.size) * dy;
+    vec2 a = vec2(m.size) * dx, b = vec2(m.size) * dy;
     float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
     float r = length(vec2(d, q)), major = sqrt(0.5 * (dot(a, a) + dot(b, b)) + r);
-    if (!(major > 0.0)) return gstex_taps(h, uv, 0.0, h.bilinear, 1, vec2(0));
+    if (!(major > 0.0)) return gstex_taps(m, uv, 0.0, m.bilinear, 1, vec2(0));
     float minor = abs(a.x * b.y - a.y * b.x) / major;
     float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
     vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
     vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
-    return gstex_taps(h, uv, log2(major / taps), h.bilinear, int(taps), tap / vec2(h.size));
+    return gstex_taps(m, uv, log2(major / taps), m.bilinear, int(taps), tap / vec2(m.size));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
 int gstex_candidates(uint base, ivec2 texel, int mip) {
-    GstexHeader h = gstex_header(base);
-    GstexMip of = gstex_mip(h, clamp(mip, 0, h.mips - 1));
-    int count = 0;
-    for (int l = 0; l < of.levels; ++l) {
-        GstexLevel level = gstex_level(h, of, l);
-        ivec2 cell = (2 * gstex_texel(h, texel, of.size) + 1) * level.cells / (2 * of.size);
-        for (int j = -1; j <= 1; ++j) count += max(gstex_row(h, level, cell.x, cell.y + j).end.z, 0);
+    GstexMaterial m = gstex_material(base);
+    int all = 0;
+    for (int number = 0; number < m.groups; ++number) {
+        if (!gstex_needs(m, number)) continue;
+        GstexGroup g = gstex_group(m, number);
+        GstexMip of = gstex_mip(m, g, clamp(mip, m.first_mip, m.mips - 1));
+        int count = 0;
+        for (int l = 0; l < of.levels; ++l) {
+            GstexLevel level = gstex_level(m, g, of, l);
+            ivec2 cell = (2 * gstex_texel(m, texel, of.size) + 1) * level.cells / (2 * of.size);
+            for (int j = -1; j <= 1; ++j) count += max(gstex_row(m, level, cell.x, cell.y + j).end.z, 0);
+        }
+        all += min(count, g.candidates_max);
     }
-    return min(count, h.candidates_max);
+    return all;
 }
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
 
-// Which channels hold which map, from the file's metadata; -1: there is no such map.
+// Which channels hold which map; -1: there is no such map.
 struct GstexChannels {
     ivec3 albedo, emissive;
     ivec2 normal;
@@ -576,6 +656,12 @@ struct GstexSurface {
     float roughness, metallic, ao, opacity;
 };
 
+// The channels of a colour, one more known. Components are 1 red, 2 green, 3 blue, or 0 all three.
+ivec3 gstex_with(ivec3 color, uint component, int c) {
+    return ivec3((component | 1u) == 1u ? c : color.x, (component | 2u) == 2u ? c : color.y,
+                 (component | 3u) == 3u && component != 1u && component != 2u ? c : color.z);
+}
+
 float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
 
 float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
@@ -583,7 +669,7 @@ float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? miss
 vec3 gstex_color(uint base, GstexValue value, ivec3 c, float missing) {
     if (c.x < 0) return vec3(missing);
     vec4 stored = vec4(gstex_channel(value, c.x), gstex_channel(value, c.y), gstex_channel(value, c.z), 0);
-    return (gstex_header(base).srgb >> c.x & 1u) == 1u ? gstex_to_linear(stored).rgb : stored.rgb;
+    return gstex_is_srgb(gstex_material(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
 }
 
 vec3 gstex_normal(GstexValue value, ivec2 c, bool directx) {

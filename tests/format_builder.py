@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Codes of one Gaussian; `features` holds one code per channel, 0 for those without bits of their own, and
-    `entries` one number per palette."""
+    """Codes of one Gaussian; `features` holds one code per channel of the group, 0 for those without bits of their own,
+    and `entries` one number per palette."""
 
     cell: int  # row-major number of its cell
     position_x: int
@@ -52,7 +53,7 @@ class LevelSpec:
 
 @dataclass(frozen=True)
 class MipSpec:
-    """One mip: background [C] and levels, finest first."""
+    """One mip of a group: background [V] and levels, finest first."""
 
     background: Sequence[float]
     levels: Sequence[LevelSpec] = ()
@@ -60,34 +61,85 @@ class MipSpec:
 
 @dataclass(frozen=True)
 class RawMipSpec:
-    """One raw mip: for every texel, row by row, the bytes of its channels that vary."""
+    """One raw mip of a group: for every texel, row by row, the bytes of the channels of the group."""
 
     texels: Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
 class SharedMipSpec:
-    """One mip that is drawn with the Gaussians of mip 0. filter: sigma in texels of mip 0."""
+    """One mip of a group that is drawn with the Gaussians of mip 0.
+
+    filter: sigma in texels of mip 0. bend: (low, middle, high) of every channel of the group, in units of 1/1024.
+    """
 
     filter: float
+    bend: Sequence[tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class ChannelSpec:
+    """The entry of a channel, but for its group; the defaults are those of a channel that is nothing in particular."""
+
+    role: int = 0
+    component: int = 0
+    srgb: bool = False
+    flipped: bool = False
+    curve: int = 0
+    constant: float = 0.0
+    scale: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class GroupSpec:
+    """The channels that share a set of Gaussians: their places in the material, and their ranges in that order."""
+
+    members: Sequence[int]
+    ranges: Sequence[tuple[float, float, int]]  # (channel_lo, channel_step, channel_bits)
+    mips: Sequence[MipSpec | RawMipSpec | SharedMipSpec]
+    top_k: int = 0
+    amplitude_lo: float = 0.0
+    amplitude_step: float = 0.5
+    palettes: Sequence[Sequence[Sequence[int]]] = ()  # for every entry the bytes of the channels of the group
 
 
 @dataclass(frozen=True)
 class MaterialSpec:
-    """A whole file."""
+    """A whole file. Channels that are in no group are constant."""
 
     width: int
     height: int
-    channels: Sequence[tuple[float, float, int]]  # (channel_lo, channel_step, channel_bits)
-    mips: Sequence[MipSpec | RawMipSpec | SharedMipSpec]
+    channels: Sequence[ChannelSpec]
+    groups: Sequence[GroupSpec]
+    mip_count: int = 1
+    tail: int | None = None  # the first mip of the tail; None = there is none
     repeat: bool = False
     bilinear: bool = False
-    top_k: int = 0
-    amplitude_lo: float = 0.0
-    amplitude_step: float = 0.5
-    srgb: int = 0  # a bit a channel
-    varying: int | None = None  # likewise; None = the channels with bits
-    palettes: Sequence[Sequence[Sequence[int]]] = ()  # for every entry the bytes of the channels that vary
+
+
+def one_group(
+    width: int,
+    height: int,
+    ranges: Sequence[tuple[float, float, int]],
+    mips: Sequence[MipSpec | RawMipSpec | SharedMipSpec],
+    *,
+    srgb: int = 0,
+    constants: Mapping[int, float] | None = None,
+    tail: int | None = None,
+    repeat: bool = False,
+    bilinear: bool = False,
+    **options: Any,
+) -> MaterialSpec:
+    """A material whose channels are all in one group, but for those in `constants` (place in the material: value).
+
+    ranges: of the channels of the group. srgb: a bit for each channel of the material. options: of the group.
+    """
+    constants = constants or {}
+    count = len(ranges) + len(constants)
+    channels = [ChannelSpec(srgb=bool(srgb >> c & 1), constant=constants.get(c, 0.0)) for c in range(count)]
+    group = GroupSpec([c for c in range(count) if c not in constants], ranges, mips, **options)
+    return MaterialSpec(width, height, channels, [group], len(mips), tail, repeat, bilinear)
 
 
 def build(spec: MaterialSpec, metadata: Mapping[str, object] | None = None) -> bytes:
@@ -98,67 +150,102 @@ def build(spec: MaterialSpec, metadata: Mapping[str, object] | None = None) -> b
 
 def build_file(words: Sequence[int], metadata: bytes) -> bytes:
     """The table "File": header, GPU section, metadata."""
-    magic, version, flags, padding = b"\x89GSTEX\r\n", 1, 0, bytes(212)
+    magic, version, flags, padding = b"\x89GSTEX\r\n", 2, 0, bytes(204)
     gpu = struct.pack(f"<{len(words)}I", *words)
     gpu_offset, gpu_bytes = 256, len(gpu)
     json_offset, json_bytes = gpu_offset + gpu_bytes, len(metadata)
     file_bytes = json_offset + json_bytes
-    gpu_crc, json_crc = zlib.crc32(gpu), zlib.crc32(metadata)
+    resident_words = words[5]
+    resident_bytes = 4 * resident_words
+    gpu_crc, json_crc, resident_crc = zlib.crc32(gpu), zlib.crc32(metadata), zlib.crc32(gpu[:resident_bytes])
     numbers = (version, flags, file_bytes, gpu_offset, gpu_bytes, json_offset, json_bytes, gpu_crc, json_crc)
-    return magic + struct.pack("<9I", *numbers) + padding + gpu + metadata
+    return magic + struct.pack("<11I", *numbers, resident_bytes, resident_crc) + padding + gpu + metadata
 
 
 def build_words(spec: MaterialSpec) -> list[int]:
-    """The GPU section: header, palettes, mip blocks, guard word, zeros up to a multiple of 64 words."""
-    channel_count, mip_count = len(spec.channels), len(spec.mips)
-    header_words = 11 + mip_count + 2 * channel_count + math.ceil(channel_count / 8)
-    mip_offset: list[int] = []
+    """The table "GPU section": headers and palettes, the tail, the other mips; each half with its guard word."""
+    channel_count, group_count, mip_count = len(spec.channels), len(spec.groups), spec.mip_count
+    tail = mip_count if spec.tail is None else spec.tail
+    header_words = 8 + 4 * channel_count + group_count
+    group_offset: list[int] = []
+    end = header_words
+    for group in spec.groups:
+        group_offset.append(end)
+        end += _group_header_words(group, mip_count) + len(_palette_words(group))
     body: list[int] = []
-    palette_offset, palette_bits = 0, 0
-    for p, palette in enumerate(spec.palettes):
-        palette_offset = header_words
-        palette_bits |= _palette_bits(palette) << (4 * p)
-        body += _byte_words(palette)
-    varying = 0
-    for c, (_, _, bits) in enumerate(spec.channels):
-        varying |= (bits > 0) << c
-    varying = varying if spec.varying is None else spec.varying
-    for mip in spec.mips:
-        mip_offset.append(header_words + len(body))
-        if isinstance(mip, RawMipSpec):
-            body += _raw_words(mip)
-        elif isinstance(mip, SharedMipSpec):
-            shared = 1 << 9
-            body += [shared, _f32(mip.filter)]
-        else:
-            body += _mip_words(spec, mip, mip_offset[-1])
-    magic, version, guard = 0x4D545347, 1, 0
-    words = header_words + len(body) + 1
-    of_mips = [_candidates_max(spec.repeat, mip) for mip in spec.mips if isinstance(mip, MipSpec)]
-    candidates_max = max(of_mips, default=0)
-    ranges: list[int] = []
-    channel_bits = [0] * math.ceil(channel_count / 8)
-    for c, (channel_lo, channel_step, bits) in enumerate(spec.channels):
-        ranges += [_f32(channel_lo), _f32(channel_step)]
-        channel_bits[c // 8] |= bits << (4 * (c % 8))
+    mip_offset = [[0] * mip_count for _ in spec.groups]
+    resident_words = guard = 0
+    for mips in (range(tail, mip_count), range(tail)):
+        if not mips:
+            continue
+        for group, offsets in zip(spec.groups, mip_offset, strict=True):
+            for m in mips:
+                offsets[m] = end + len(body)
+                body += _mip_words(group, group.mips[m], offsets[m])
+        body.append(guard)
+        words = end + len(body)
+        body += [0] * (-words % 64)
+        resident_words = resident_words or end + len(body)
+    magic, version, first_mip = 0x4D545347, 2, 0
     header = [
         magic,
         version | header_words << 16,
         spec.width | spec.height << 16,
-        channel_count | mip_count << 8 | spec.top_k << 16 | spec.repeat << 24 | spec.bilinear << 25,
+        channel_count | mip_count << 8 | group_count << 16 | tail << 19
+        | spec.repeat << 24 | spec.bilinear << 25 | first_mip << 26,
         words,
-        _f32(spec.amplitude_lo),
-        _f32(spec.amplitude_step),
+        resident_words,
+        0,
+        0,
+    ]  # fmt: skip
+    for c, channel in enumerate(spec.channels):
+        group_of = [g for g, group in enumerate(spec.groups) if c in group.members]
+        header += _channel_entry(channel, group_of[0] if group_of else 7)
+    header += group_offset
+    for group, offset, offsets in zip(spec.groups, group_offset, mip_offset, strict=True):
+        header += _group_header(spec, group, offset, offsets) + _palette_words(group)
+    return header + body
+
+
+def _channel_entry(channel: ChannelSpec, group: int) -> list[int]:
+    first = channel.role | channel.component << 8 | group << 16 | channel.srgb << 19
+    first |= channel.flipped << 20 | channel.curve << 21
+    return [first, _f32(channel.constant), _f32(channel.scale), _f32(channel.bias)]
+
+
+def _group_header_words(group: GroupSpec, mip_count: int) -> int:
+    count = len(group.members)
+    return 6 + mip_count + 2 * count + math.ceil(count / 8)
+
+
+def _group_header(spec: MaterialSpec, group: GroupSpec, offset: int, mip_offset: list[int]) -> list[int]:
+    members = sum(1 << c for c in group.members)
+    of_mips = [_candidates_max(spec.repeat, mip) for mip in group.mips if isinstance(mip, MipSpec)]
+    candidates_max = max(of_mips, default=0)
+    palette_offset, palette_bits = 0, 0
+    for p, palette in enumerate(group.palettes):
+        palette_offset = offset + _group_header_words(group, spec.mip_count)
+        palette_bits |= _palette_bits(palette) << (4 * p)
+    ranges: list[int] = []
+    channel_bits = [0] * math.ceil(len(group.members) / 8)
+    for k, (channel_lo, channel_step, bits) in enumerate(group.ranges):
+        ranges += [_f32(channel_lo), _f32(channel_step)]
+        channel_bits[k // 8] |= bits << (4 * (k % 8))
+    return [
+        members | group.top_k << 16,
+        _f32(group.amplitude_lo),
+        _f32(group.amplitude_step),
         candidates_max,
         palette_offset,
-        spec.srgb | varying << 16,
         palette_bits,
         *mip_offset,
         *ranges,
         *channel_bits,
     ]
-    section = [*header, *body, guard]
-    return section + [0] * (-len(section) % 64)
+
+
+def _palette_words(group: GroupSpec) -> list[int]:
+    return [word for palette in group.palettes for word in _byte_words(palette)]
 
 
 def index_words(counts: Sequence[int]) -> list[int]:
@@ -178,32 +265,35 @@ def index_words(counts: Sequence[int]) -> list[int]:
     return groups + prefix_blocks
 
 
-def record_stride(spec: MaterialSpec, level: LevelSpec) -> int:
+def record_stride(group: GroupSpec, level: LevelSpec) -> int:
     """The stride of a level: its own, or the smallest multiple of 4 that holds the fields and keeps a
     record's geometry within two words."""
     if level.stride is not None:
         return level.stride
     geometry = sum(_geometry_widths(level))
-    stride = max(4, 4 * math.ceil((geometry + sum(_value_widths(spec))) / 4))
+    stride = max(4, 4 * math.ceil((geometry + sum(_value_widths(group))) / 4))
     while geometry > 32 + math.gcd(stride, 32):
         stride += 4
     return stride
 
 
-def _raw_words(mip: RawMipSpec) -> list[int]:
-    raw, gaussian_count = 1 << 8, 0
-    return [raw, gaussian_count, *_byte_words(mip.texels)]
-
-
-def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
+def _mip_words(group: GroupSpec, mip: MipSpec | RawMipSpec | SharedMipSpec, offset: int) -> list[int]:
+    """The block of a mip, and what stands behind it of its own."""
+    if isinstance(mip, RawMipSpec):
+        raw, gaussian_count = 1 << 8, 0
+        return [raw, gaussian_count, *_byte_words(mip.texels)]
+    if isinstance(mip, SharedMipSpec):
+        shared = 1 << 9
+        bend = [low & 1023 | (middle & 1023) << 10 | (high & 1023) << 20 for low, middle, high in mip.bend]
+        return [shared, _f32(mip.filter), *bend]
     level_count, gaussian_count = len(mip.levels), sum(len(level.gaussians) for level in mip.levels)
     background = [_f32(value) for value in mip.background]
     entries, data = [], []
     index_offset = offset + 2 + len(background) + 7 * level_count
     for level in mip.levels:
-        stride = record_stride(spec, level)
+        stride = record_stride(group, level)
         index = [] if level.regular else index_words(_cell_counts(level))
-        records = _record_words(spec, level, stride)
+        records = _record_words(group, level, stride)
         record_offset = index_offset + len(index)
         entries += [
             level.cells_x | level.cells_y << 16,
@@ -225,9 +315,9 @@ def _mip_words(spec: MaterialSpec, mip: MipSpec, offset: int) -> list[int]:
     return [level_count, gaussian_count, *background, *entries, *data]
 
 
-def _record_words(spec: MaterialSpec, level: LevelSpec, stride: int) -> list[int]:
+def _record_words(group: GroupSpec, level: LevelSpec, stride: int) -> list[int]:
     """The bit stream of a level's records, as one large integer cut into words."""
-    widths = _geometry_widths(level) + _value_widths(spec)
+    widths = _geometry_widths(level) + _value_widths(group)
     stream = 0
     for r, gaussian in enumerate(sorted(level.gaussians, key=lambda gaussian: gaussian.cell)):
         codes = [gaussian.position_x, gaussian.position_y, gaussian.rotation, gaussian.scale_u]
@@ -277,8 +367,8 @@ def _geometry_widths(level: LevelSpec) -> list[int]:
     return [*widths, level.scale_bits, level.scale_bits, level.amplitude_bits]
 
 
-def _value_widths(spec: MaterialSpec) -> list[int]:
-    return [_palette_bits(palette) for palette in spec.palettes] + [bits for _, _, bits in spec.channels]
+def _value_widths(group: GroupSpec) -> list[int]:
+    return [_palette_bits(palette) for palette in group.palettes] + [bits for _, _, bits in group.ranges]
 
 
 def _palette_bits(palette: Sequence[Sequence[int]]) -> int:

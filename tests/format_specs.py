@@ -8,8 +8,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, build
-from make_golden import GOLDEN, random_level, random_palette
+from format_builder import (
+    ChannelSpec,
+    Gaussian,
+    GroupSpec,
+    LevelSpec,
+    MaterialSpec,
+    MipSpec,
+    SharedMipSpec,
+    build,
+    one_group,
+)
+from make_golden import GOLDEN, random_level, random_palette, random_texels
 
 ONE = ((0.0, 1 / 15, 4),)  # one channel, codes 0 .. 15 for 0 .. 1
 BACKGROUND = math.exp(-20)  # its weight
@@ -23,9 +33,9 @@ BARE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def material(width: int, height: int, *levels: LevelSpec, channels=ONE, **options) -> MaterialSpec:
-    background = [lo if bits == 0 else 0.25 for lo, _, bits in channels]  # also if the channel varies
-    return MaterialSpec(width, height, channels, (MipSpec(background, levels),), **options)
+def material(width: int, height: int, *levels: LevelSpec, ranges=ONE, **options) -> MaterialSpec:
+    """One mip of one group; options: of one_group."""
+    return one_group(width, height, ranges, (MipSpec([0.25] * len(ranges), levels),), **options)
 
 
 def wide(cell: int, feature: int, amplitude: int = 0) -> Gaussian:
@@ -34,7 +44,8 @@ def wide(cell: int, feature: int, amplitude: int = 0) -> Gaussian:
 
 def random_specs() -> dict[str, MaterialSpec]:
     """Golden specs and more extreme ones."""
-    rng, rgb = random.Random(5), ((0.0, 1 / 255, 8), (0.5, 0.0, 0), (-1.0, 0.75, 2))
+    rng, ranges = random.Random(5), ((0.0, 1 / 255, 8), (-1.0, 0.75, 2))
+    constants = {1: 0.5}
     long: dict[str, Any] = {
         "position_x_bits": 15,
         "position_y_bits": 15,
@@ -43,70 +54,100 @@ def random_specs() -> dict[str, MaterialSpec]:
     }
     specs = {name: spec() for name, spec in GOLDEN.items()}
     specs["geometry of 64 bits"] = material(
-        11, 6, random_level(rng, (11, 6), (3, 3), (1, 0, 2), rgb, amplitude_bits=12, stride=96, **long),
-        channels=rgb, repeat=True, amplitude_lo=-2.0, amplitude_step=1 / 1024,
+        11, 6, random_level(rng, (11, 6), (3, 3), (1, 0, 2), ranges, amplitude_bits=12, stride=96, **long),
+        ranges=ranges, constants=constants, repeat=True, amplitude_lo=-2.0, amplitude_step=1 / 1024,
     )  # fmt: skip
     specs["more cells than texels"] = material(
-        2, 3, random_level(rng, (2, 3), (7, 5), (1, 2), rgb, scale_bits=12),
-        channels=rgb, amplitude_lo=-2.0, bilinear=True,
+        2, 3, random_level(rng, (2, 3), (7, 5), (1, 2), ranges, scale_bits=12),
+        ranges=ranges, constants=constants, amplitude_lo=-2.0, bilinear=True,
     )  # fmt: skip
     specs["one texel"] = material(1, 1, random_level(rng, (1, 1), (3, 4), (1,), ONE), repeat=True)
-    specs["only constants"] = material(
-        4, 4, random_level(rng, (4, 4), (1, 2), (1,), [(0.5, 0, 0)]), channels=[(0.5, 0.0, 0)], top_k=32
-    )
     specs["many levels"] = material(
-        16, 12, *[random_level(rng, (16, 12), (n, n), (1, 0), rgb) for n in range(18, 2, -1)], channels=rgb
+        16, 12, *[random_level(rng, (16, 12), (n, n), (1, 0), ranges) for n in range(18, 2, -1)], ranges=ranges
     )
-    tables = [random_palette(rng, 12, 1), random_palette(rng, 1, 1)]
+    tables, nibble = [random_palette(rng, 12, 1), random_palette(rng, 1, 1)], [(-0.01, 1 / 525, 4)]
     specs["a palette of 4096 entries"] = material(
-        7, 5, random_level(rng, (7, 5), (3, 3), (2, 1), ONE, palettes=tables), channels=ONE, palettes=tables
+        7, 5, random_level(rng, (7, 5), (3, 3), (2, 1), nibble, palettes=tables), ranges=nibble, palettes=tables
     )
     tables = [random_palette(rng, 2, 16)] * 4
     many = [(0.0, 1 / 1100, 5 * (c % 2)) for c in range(16)]
     specs["16 channels, half of them without codes"] = material(
         5, 7, random_level(rng, (5, 7), (4, 3), (2, 1), many, palettes=tables, amplitude_bits=0),
-        channels=many, palettes=tables, varying=0xFFFF, bilinear=True, repeat=True,
+        ranges=many, palettes=tables, bilinear=True, repeat=True,
     )  # fmt: skip
     add_regular_specs(specs, rng)
+    add_group_specs(specs, rng)
     return specs
 
 
 def add_regular_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
-    """Levels without an index, and records that lack some fields or all."""
-    rgb = ((0.0, 1 / 255, 8), (0.5, 0.0, 0), (-1.0, 0.75, 2))
+    """Levels without an index, and records that lack some fields or all but one bit."""
+    ranges = ((0.0, 1 / 255, 8), (-1.0, 0.75, 2))
     specs["a picture of 4 bits a Gaussian"] = material(
         16, 13, random_level(rng, (16, 13), (9, 7), (1,), ONE, **BARE, regular=True), repeat=True, bilinear=True
     )
     specs["regular levels between others"] = material(
         23, 14,
-        random_level(rng, (23, 14), (8, 6), (0, 2, 1), rgb),
-        random_level(rng, (23, 14), (8, 5), (1,), rgb, regular=True),
-        random_level(rng, (23, 14), (5, 5), (1,), rgb),  # one a cell too, and an index all the same
-        random_level(rng, (23, 14), (3, 5), (1,), rgb, **BARE, stride=20, regular=True),
-        random_level(rng, (23, 14), (3, 3), (17, 0), rgb),
-        channels=rgb, repeat=True, amplitude_lo=-2.0,
+        random_level(rng, (23, 14), (8, 6), (0, 2, 1), ranges),
+        random_level(rng, (23, 14), (8, 5), (1,), ranges, regular=True),
+        random_level(rng, (23, 14), (5, 5), (1,), ranges),  # one a cell too, and an index all the same
+        random_level(rng, (23, 14), (3, 5), (1,), ranges, **BARE, stride=20, regular=True),
+        random_level(rng, (23, 14), (3, 3), (17, 0), ranges),
+        ranges=ranges, constants={1: 0.5}, repeat=True, amplitude_lo=-2.0,
     )  # fmt: skip
-    lacking = [random_level(rng, (12, 9), (4, 4), (2, 1), rgb, **{name: 0}) for name in BARE]
-    specs["every field of geometry missing once"] = material(12, 9, *lacking, channels=rgb, amplitude_lo=-1.0)
-    having = [random_level(rng, (12, 9), (4, 4), (2, 1), rgb, **BARE | {name: 4}) for name in BARE]
-    specs["every field of geometry alone"] = material(12, 9, *having, channels=rgb, repeat=True, amplitude_lo=-1.0)
-    constant = [(0.75, 0.0, 0)]
-    specs["records of no field"] = material(
+    lacking = [random_level(rng, (12, 9), (4, 4), (2, 1), ranges, **{name: 0}) for name in BARE]
+    specs["every field of geometry missing once"] = material(12, 9, *lacking, ranges=ranges, amplitude_lo=-1.0)
+    having = [random_level(rng, (12, 9), (4, 4), (2, 1), ranges, **BARE | {name: 4}) for name in BARE]
+    specs["every field of geometry alone"] = material(12, 9, *having, ranges=ranges, repeat=True, amplitude_lo=-1.0)
+    bit = [(0.25, 0.5, 1)]
+    specs["records of one bit"] = material(
         5, 4,
-        random_level(rng, (5, 4), (4, 3), (1,), constant, **BARE, regular=True),
-        random_level(rng, (5, 4), (3, 3), (2, 0), constant, **BARE),
-        channels=constant,
+        random_level(rng, (5, 4), (4, 3), (1,), bit, **BARE, regular=True),
+        random_level(rng, (5, 4), (3, 3), (2, 0), bit, **BARE),
+        ranges=bit,
     )  # fmt: skip
     # 64 words with the guard word, and fields of 0 bits that would begin at it.
     table = [random_palette(rng, 4, 1)]
-    channel = [(0.0, 1 / 255, 0)]
     specs["a section without padding, entries alone"] = material(
-        6, 5, random_level(rng, (6, 5), (16, 11), (1,), channel, palettes=table, **BARE, regular=True),
-        channels=channel, palettes=table, varying=1,
+        6, 5, random_level(rng, (6, 5), (16, 7), (1,), [(0.0, 1 / 255, 0)], palettes=table, **BARE, regular=True),
+        ranges=[(0.0, 1 / 255, 0)], palettes=table,
     )  # fmt: skip
-    specs["a section without padding, rotations alone"] = material(
-        6, 5, random_level(rng, (6, 5), (19, 16), (1,), constant, **BARE | {"rotation_bits": 4}, regular=True),
-        channels=constant,
+    specs["a section without padding, rotations and bits"] = material(
+        6, 5, random_level(rng, (6, 5), (16, 15), (1,), bit, **BARE | {"rotation_bits": 3}, regular=True), ranges=bit
+    )
+
+
+def add_group_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
+    """Groups of few and of many channels, and tails of different lengths."""
+    size, mip_count = (18, 23), 5
+    one, two = [(0.0, 1 / 255, 8)], [(0.0, 1 / 255, 8), (1.0, 1.0, 1)]
+    specs["four groups of one channel without a tail"] = MaterialSpec(
+        *size, [ChannelSpec(role) for role in (12, 5, 6, 7)],
+        [GroupSpec((c,), one, [MipSpec([0.5], [random_level(rng, size, (4, 3), (2, c), one)]), *[MipSpec([0.25])] * 4],
+                   top_k=c, amplitude_lo=-2.0) for c in (3, 0, 2, 1)],
+        mip_count,
+    )  # fmt: skip
+    long = [(0.0, 1 / 15, 4)] * 14
+    shared = [SharedMipSpec(0.5 * 2**m, [(10 * m, -5 * m, m - k) for k in range(14)]) for m in range(3)]
+    level = random_level(rng, size, (5, 6), (1, 2), long)
+    specs["groups of fourteen channels and of one, a tail of one mip"] = MaterialSpec(
+        *size, [ChannelSpec()] * 16,
+        [GroupSpec([c for c in range(15) if c != 4], long, [MipSpec([0.5] * 14, [level]), *shared,
+                   random_texels(rng, 1, 14)], amplitude_lo=-2.0),
+         GroupSpec((4,), one, [MipSpec([0.5], [random_level(rng, (18 >> m, 23 >> m), (3, 3), (1,), one)])
+                   for m in range(5)], amplitude_lo=-2.0)],
+        mip_count, tail=4, bilinear=True, repeat=True,
+    )  # fmt: skip
+    specs["all but one mip in the tail"] = MaterialSpec(
+        *size, [ChannelSpec(srgb=True)] * 3,
+        [GroupSpec(members, ranges, [MipSpec([0.5] * len(members), [random_level(rng, size, (5, 4), (1, 2), ranges)]),
+                   *(random_texels(rng, (18 >> m) * (23 >> m), len(members)) for m in range(1, 5))])
+         for members, ranges in (((1,), one), ((0, 2), two))],
+        mip_count, tail=1,
+    )  # fmt: skip
+    specs["a tail without padding"] = one_group(
+        75, 2, ONE, (MipSpec([0.5], [random_level(rng, (75, 2), (9, 1), (2, 1), ONE)]), random_texels(rng, 37, 1)),
+        tail=1,
     )  # fmt: skip
 
 

@@ -20,13 +20,21 @@ import numpy as np
 FILE_MAGIC = bytes.fromhex("89 47 53 54 45 58 0D 0A")
 FILE_FIELDS = (  # u32 each, from byte 8 on
     "version", "flags", "file_bytes", "gpu_offset", "gpu_bytes", "json_offset", "json_bytes", "gpu_crc",
-    "json_crc",
+    "json_crc", "resident_bytes", "resident_crc",
 )  # fmt: skip
 HEADER_FIELDS = {  # name: (word, first bit, last bit) from the base word
     "magic": (0, 0, 31), "version": (1, 0, 15), "header_words": (1, 16, 31), "width": (2, 0, 15),
-    "height": (2, 16, 31), "channel_count": (3, 0, 7), "mip_count": (3, 8, 15), "top_k": (3, 16, 23),
-    "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "words": (4, 0, 31), "candidates_max": (7, 0, 31),
-    "palette_offset": (8, 0, 31), "srgb": (9, 0, 15), "varying": (9, 16, 31), "palette_bits": (10, 0, 15),
+    "height": (2, 16, 31), "channel_count": (3, 0, 7), "mip_count": (3, 8, 15), "group_count": (3, 16, 18),
+    "tail": (3, 19, 22), "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "first_mip": (3, 26, 29),
+    "words": (4, 0, 31), "resident_words": (5, 0, 31),
+}  # fmt: skip
+CHANNEL_FIELDS = {  # the same, from the first word of a channel entry
+    "role": (0, 0, 7), "component": (0, 8, 10), "group": (0, 16, 18), "srgb": (0, 19, 19), "flipped": (0, 20, 20),
+    "curve": (0, 21, 23),
+}  # fmt: skip
+GROUP_FIELDS = {  # the same, from the first word of a group header
+    "members": (0, 0, 15), "top_k": (0, 16, 23), "candidates_max": (3, 0, 31), "palette_offset": (4, 0, 31),
+    "palette_bits": (5, 0, 15),
 }  # fmt: skip
 LEVEL_FIELDS = {  # the same, from the first word of a level entry
     "cells_x": (0, 0, 15), "cells_y": (0, 16, 31), "index_offset": (1, 0, 31), "record_offset": (2, 0, 31),
@@ -35,6 +43,7 @@ LEVEL_FIELDS = {  # the same, from the first word of a level entry
     "regular": (4, 29, 29),
 }  # fmt: skip
 GEOMETRY_FIELDS = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
+CONSTANT = 7  # the group of a constant channel
 CHUNK = 1 << 15  # points evaluated at once
 
 
@@ -48,131 +57,162 @@ class Level:
     start: np.ndarray  # int64 [cells + 1]: first Gaussian of each cell, and the count
     codes: dict[str, np.ndarray]  # GEOMETRY_FIELDS: int64 [N]
     entries: np.ndarray  # int64 [N, P]: the named entry of every palette
-    features: np.ndarray  # int64 [N, C]: own codes, 0 for channels without bits
-    summed: np.ndarray  # int64 [N, C]: own codes and the bytes of the named entries
+    features: np.ndarray  # int64 [N, V]: own codes, 0 for channels without bits
+    summed: np.ndarray  # int64 [N, V]: own codes and the bytes of the named entries
 
 
 @dataclass(frozen=True)
 class Mip:
-    """One mip: width and height in texels, background [C] and levels, finest first."""
+    """One mip of a group: width and height in texels, background [V] and levels, finest first."""
 
     width: int
     height: int
     gaussian_count: int
-    background: np.ndarray  # float64 [C]
+    background: np.ndarray  # float64 [V]
     levels: tuple[Level, ...]
     texels: np.ndarray | None = None  # float64 [H, W, V] of a raw mip
     filter: float = 0.0  # of a shared mip, which has the background and levels of mip 0
+    bend: np.ndarray | None = None  # float64 [V, 3] of a shared mip: what is added at 0, 1/2 and 1
     extent: tuple[int, int] | None = None  # width and height that cells are measured in, those of mip 0 if shared
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of the material."""
+
+    entry: dict[str, int]  # CHANNEL_FIELDS
+    constant: float
+    scale: float
+    bias: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """The channels that share a set of Gaussians."""
+
+    header: dict[str, int]  # GROUP_FIELDS
+    members: tuple[int, ...]  # places in the material
+    amplitude_lo: float
+    amplitude_step: float
+    mip_offset: tuple[int, ...]
+    channel_lo: np.ndarray  # float64 [V]
+    channel_step: np.ndarray  # float64 [V]
+    channel_bits: np.ndarray  # int64 [V]
+    palettes: tuple[np.ndarray, ...]  # int64 [2^bits, V] each
+    mips: tuple[Mip | None, ...]  # None before the tail if that is there alone
 
 
 @dataclass(frozen=True)
 class Material:
     """Everything a file holds; the names are those of docs/format.md."""
 
-    file: dict[str, int]  # FILE_FIELDS
+    file: dict[str, int]  # FILE_FIELDS; empty if only words were read
     header: dict[str, int]  # HEADER_FIELDS
-    amplitude_lo: float
-    amplitude_step: float
-    mip_offset: tuple[int, ...]
-    channel_lo: np.ndarray  # float64 [C]
-    channel_step: np.ndarray  # float64 [C]
-    channel_bits: np.ndarray  # int64 [C]
-    varying: np.ndarray  # bool [C]
-    palettes: tuple[np.ndarray, ...]  # int64 [2^bits, V] each
-    mips: tuple[Mip, ...]
+    channels: tuple[Channel, ...]
+    groups: tuple[Group, ...]
     metadata: dict
+
+    def size(self, mip: int) -> tuple[int, int]:
+        """Width and height of a mip in texels."""
+        return max(1, self.header["width"] >> mip), max(1, self.header["height"] >> mip)
 
 
 def read(source: str | Path | bytes) -> Material:
     """Read a .gstex file from a path or from its bytes; ValueError if it cannot be followed."""
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    _check(len(data) >= 256 and data[:8] == FILE_MAGIC, "file magic")
-    file = dict(zip(FILE_FIELDS, struct.unpack_from("<9I", data, 8), strict=True))
-    padding = data[44:256]
-    _check(file["version"] == 1 and file["flags"] == 0 and not any(padding), "file header")
-    _check(file["gpu_offset"] == 256 and file["file_bytes"] == len(data), "file size")
-    _check(file["json_offset"] == 256 + file["gpu_bytes"], "json_offset")
-    _check(file["json_offset"] + file["json_bytes"] == len(data), "json_bytes")
+    file = _read_file_header(data)
+    _check(file["file_bytes"] == len(data), "file size")
     gpu, text = data[256 : file["json_offset"]], data[file["json_offset"] :]
     _check(zlib.crc32(gpu) == file["gpu_crc"] and zlib.crc32(text) == file["json_crc"], "CRC")
-    words = [int(word) for word in np.frombuffer(gpu, "<u4")]
+    _check(zlib.crc32(gpu[: file["resident_bytes"]]) == file["resident_crc"], "resident_crc")
+    material = read_words(np.frombuffer(gpu, "<u4"))
+    _check(file["resident_bytes"] == 4 * material.header["resident_words"], "resident_bytes")
+    _check(material.header["first_mip"] == 0, "first_mip")
+    return replace(material, file=file, metadata=json.loads(text.decode("utf-8")))
 
+
+def read_tail(beginning: bytes) -> Material:
+    """Read the tail from the beginning of a file, which need not go on after it."""
+    file = _read_file_header(beginning)
+    resident = beginning[256 : 256 + file["resident_bytes"]]
+    _check(len(resident) == file["resident_bytes"] <= file["gpu_bytes"], "resident_bytes")
+    _check(zlib.crc32(resident) == file["resident_crc"], "resident_crc")
+    return replace(read_words(np.frombuffer(resident, "<u4")), file=file)
+
+
+def read_words(section: np.ndarray) -> Material:
+    """Read a GPU section, or the resident part of one: a material whose first_mip is its tail."""
+    words = [int(word) for word in section]
     header = {name: _bits(words[word], a, b) for name, (word, a, b) in HEADER_FIELDS.items()}
-    channels, mip_count = header["channel_count"], header["mip_count"]
-    _check(header["magic"] == 0x4D545347 and header["version"] == file["version"], "material magic, version")
-    _check(header["header_words"] == 11 + mip_count + 2 * channels + -(-channels // 8), "header_words")
-    ranges = 11 + mip_count
-    nibbles = ranges + 2 * channels
-    channel_bits = [_bits(words[nibbles + c // 8], 4 * (c % 8), 4 * (c % 8) + 3) for c in range(channels)]
-    varying = np.array([header["varying"] >> c & 1 for c in range(channels)], bool)
-    palettes, end = _read_palettes(words, header, int(varying.sum()))
-    mip_offset = tuple(words[11:ranges])
+    channel_count, group_count, mip_count = header["channel_count"], header["group_count"], header["mip_count"]
+    tail, resident_words = header["tail"], header["resident_words"]
+    _check(header["magic"] == 0x4D545347 and header["version"] == 2, "material magic, version")
+    _check(header["header_words"] == 8 + 4 * channel_count + group_count, "header_words")
+    _check(words[6:8] == [0, 0] and _bits(words[3], 23, 23) == 0 == _bits(words[3], 30, 31), "reserved bits")
+    _check(1 <= tail <= mip_count and resident_words % 64 == 0, "tail, resident_words")
+    channels = tuple(_read_channel(words, 8 + 4 * c, group_count) for c in range(channel_count))
+    end, groups = header["header_words"], []
+    for group_offset in words[8 + 4 * channel_count : header["header_words"]]:
+        _check(group_offset == end, "group_offset")
+        group, end = _read_group(words, end, mip_count)
+        groups.append(group)
+    for c, channel in enumerate(channels):
+        of = [g for g, group in enumerate(groups) if c in group.members] or [CONSTANT]
+        _check(of == [channel.entry["group"]], "members")
+    _check(all(group.members and group.members[-1] < channel_count for group in groups), "members")
 
-    mips: list[Mip] = []
-    for m in range(mip_count):
-        _check(mip_offset[m] == end, f"mip_offset[{m}]")
-        mip, end = _read_mip(words, end, header, m, channel_bits, palettes, varying)
-        if mip.extent is not None:
-            mip = replace(mip, background=mips[0].background, levels=mips[0].levels)
-        mips.append(mip)
-    _check(header["words"] == end + 1 and not any(words[end:]), "guard word and padding")
-    _check(len(words) - header["words"] in range(64), "words")
-    return Material(
-        file=file,
-        header=header,
-        amplitude_lo=_f32(words[5]),
-        amplitude_step=_f32(words[6]),
-        mip_offset=mip_offset,
-        channel_lo=np.array([_f32(words[ranges + 2 * c]) for c in range(channels)]),
-        channel_step=np.array([_f32(words[ranges + 2 * c + 1]) for c in range(channels)]),
-        channel_bits=np.array(channel_bits),
-        varying=varying,
-        palettes=palettes,
-        mips=tuple(mips),
-        metadata=json.loads(text.decode("utf-8")),
+    is_part = tail < mip_count and len(words) == resident_words
+    mips: dict[tuple[int, int], Mip] = {}
+    for part in (range(tail, mip_count), range(0 if is_part else tail)):
+        if not part:
+            continue
+        for g, group in enumerate(groups):
+            for m in part:
+                _check(group.mip_offset[m] == end, f"mip_offset[{m}]")
+                mips[g, m], end = _read_mip(words, end, header, m, group)
+                if mips[g, m].extent is not None:
+                    _check(0 < m < tail and mips[g, 0].texels is None, "shared mip")
+                    mips[g, m] = replace(mips[g, m], background=mips[g, 0].background, levels=mips[g, 0].levels)
+        _check(words[end] == 0, "guard word")
+        used, end = end + 1, -(-(end + 1) // 64) * 64
+        _check(not any(words[used:end]), "padding")
+        _check(part[-1] < tail or end == resident_words, "resident_words")
+    _check(end == len(words), "words")
+    if is_part:
+        _check(header["words"] > resident_words and header["first_mip"] in (0, tail), "words, first_mip")
+        header["first_mip"] = tail
+    else:
+        _check(header["words"] == used and header["first_mip"] <= tail, "words, first_mip")
+        _check(tail < mip_count or end == resident_words, "resident_words")
+    whole = tuple(
+        replace(group, mips=tuple(mips.get((g, m)) for m in range(mip_count))) for g, group in enumerate(groups)
     )
+    return Material(file={}, header=header, channels=channels, groups=whole, metadata={})
 
 
 def fetch(material: Material, mip: int) -> np.ndarray:
     """Values of all texels of a mip by the integer cell rule: float64 [H, W, C] in 0..1, row 0 = top."""
-    width, height = material.mips[mip].width, material.mips[mip].height
+    mip = max(mip, material.header["first_mip"])
+    width, height = material.size(mip)
     rows, columns = np.divmod(np.arange(width * height), width)
-    return _fetch_texels(material, mip, columns, rows).reshape(height, width, -1)
+    values = [_fetch_texels(material, group, mip, columns, rows) for group in material.groups]
+    return _channels_of(material, values, width * height).reshape(height, width, -1)
 
 
 def sample(material: Material, uv: np.ndarray, mip: int, bilinear: bool = False) -> np.ndarray:
     """Values at points of a mip: uv float [M, 2], (0, 0) the top left corner; float64 [M, C] in 0..1."""
-    width, height = material.mips[mip].width, material.mips[mip].height
+    mip = max(mip, material.header["first_mip"])
+    width, height = material.size(mip)
     x, y = np.asarray(uv, np.float64).reshape(-1, 2).T * np.array([[width], [height]])
-    if not bilinear and material.mips[mip].texels is None:
-        axes = [
-            (
-                axis_of(x, width, level.entry["cells_x"], material),
-                axis_of(y, height, level.entry["cells_y"], material),
-            )
-            for level in material.mips[mip].levels
-        ]
-        return _evaluate(material, mip, axes, len(x))
-    left, top = np.floor(x - 0.5), np.floor(y - 0.5)
-    fx, fy = (x - 0.5 - left)[:, None], (y - 0.5 - top)[:, None]
-    value = np.zeros((len(x), material.header["channel_count"]))
-    for j, weight_y in ((0, 1 - fy), (1, fy)):
-        for i, weight_x in ((0, 1 - fx), (1, fx)):
-            column, row = left.astype(np.int64) + i, top.astype(np.int64) + j
-            if material.header["repeat"]:
-                column, row = column % width, row % height
-            else:
-                column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
-            value += weight_x * weight_y * _fetch_texels(material, mip, column, row)
-    return value
+    values = [_sample_group(material, group, x, y, mip, bilinear) for group in material.groups]
+    return _channels_of(material, values, len(x))
 
 
-def candidates(material: Material, mip: int) -> np.ndarray:
-    """Number of candidates at every texel centre of a mip: int64 [H, W]."""
-    width, height = material.mips[mip].width, material.mips[mip].height
+def candidates(material: Material, group: Group, mip: int) -> np.ndarray:
+    """Number of candidates of a group at every texel centre of a mip: int64 [H, W]."""
+    width, height = material.size(mip)
     total = np.zeros((height, width), np.int64)
-    for level in material.mips[mip].levels:
+    for level in group.mips[mip].levels:
         column, _ = _axis_of_texel(np.arange(width), width, level.entry["cells_x"])
         row, _ = _axis_of_texel(np.arange(height), height, level.entry["cells_y"])
         for _, _, cell, exists in neighbours_of(column[None, :], row[:, None], level, material):
@@ -180,8 +220,10 @@ def candidates(material: Material, mip: int) -> np.ndarray:
     return total
 
 
-def blend_terms(material: Material, mip: int, axes: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All candidates of some points, before K is applied.
+def blend_terms(
+    material: Material, group: Group, mip: int, axes: list
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All candidates of some points in a group, before K is applied.
 
     Args:
         axes: per level ((cell_x, fraction_x), (cell_y, fraction_y)), arrays [P]
@@ -189,24 +231,22 @@ def blend_terms(material: Material, mip: int, axes: list) -> tuple[np.ndarray, n
         point int64 [T], place of the Gaussian in the mip int64 [T] (file order), weight float64 [T]
     """
     terms, first = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))], 0
-    for level, ((cell_x, fraction_x), (cell_y, fraction_y)) in zip(
-        material.mips[mip].levels, axes, strict=True
-    ):
+    for level, ((cell_x, fraction_x), (cell_y, fraction_y)) in zip(group.mips[mip].levels, axes, strict=True):
         for i, j, cell, exists in neighbours_of(cell_x, cell_y, level, material):
             count = np.where(exists, level.start[cell + 1] - level.start[cell], 0)
             for r in range(count.max(initial=0)):
                 point = np.flatnonzero(count > r)
                 g = level.start[cell[point]] + r
                 dx, dy = fraction_x[point] - i, fraction_y[point] - j
-                terms.append((point, first + g, _weight(material, material.mips[mip], level, g, dx, dy)))
+                terms.append((point, first + g, _weight(group, group.mips[mip], level, g, dx, dy)))
         first += level.entry["count"]
     point, place, weight = (np.concatenate(parts) for parts in zip(*terms, strict=True))
     return point, place, weight
 
 
-def texel_axes(material: Material, mip: int, columns: np.ndarray, rows: np.ndarray) -> list:
+def texel_axes(group: Group, mip: int, columns: np.ndarray, rows: np.ndarray) -> list:
     """The argument `axes` of blend_terms for texels (columns [P], rows [P])."""
-    size = material.mips[mip]
+    size = group.mips[mip]
     return [
         (
             _axis_of_texel(columns, size.width, level.entry["cells_x"]),
@@ -216,96 +256,145 @@ def texel_axes(material: Material, mip: int, columns: np.ndarray, rows: np.ndarr
     ]
 
 
-def _read_palettes(words: list[int], header: dict[str, int], varying: int) -> tuple[tuple[np.ndarray, ...], int]:
-    """The palettes, and the word after them."""
-    end, palettes = header["header_words"], []
+def _read_file_header(data: bytes) -> dict[str, int]:
+    _check(len(data) >= 256 and data[:8] == FILE_MAGIC, "file magic")
+    file = dict(zip(FILE_FIELDS, struct.unpack_from("<11I", data, 8), strict=True))
+    padding = data[52:256]
+    _check(file["version"] == 2 and file["flags"] == 0 and not any(padding), "file header")
+    _check(file["gpu_offset"] == 256 and file["gpu_bytes"] % 256 == 0 < file["gpu_bytes"], "gpu_offset, gpu_bytes")
+    _check(file["json_offset"] == 256 + file["gpu_bytes"], "json_offset")
+    _check(file["json_offset"] + file["json_bytes"] == file["file_bytes"], "json_bytes")
+    return file
+
+
+def _read_channel(words: list[int], first: int, group_count: int) -> Channel:
+    entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in CHANNEL_FIELDS.items()}
+    _check(_bits(words[first], 11, 15) == 0 == _bits(words[first], 24, 31), "reserved bits of a channel")
+    _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] == 0, "role, component, curve")
+    _check(entry["group"] < group_count or entry["group"] == CONSTANT, "group")
+    _check(not entry["flipped"] or entry["component"] == 5, "flipped")
+    constant, scale, bias = (_f32(word) for word in words[first + 1 : first + 4])
+    return Channel(entry, constant, scale, bias)
+
+
+def _read_group(words: list[int], first: int, mip_count: int) -> tuple[Group, int]:
+    """A group without its mips, and the word after its header and palettes."""
+    header = {name: _bits(words[first + word], a, b) for name, (word, a, b) in GROUP_FIELDS.items()}
+    _check(_bits(words[first], 24, 31) == 0 == _bits(words[first + 5], 16, 31), "reserved bits of a group")
+    members = tuple(c for c in range(16) if header["members"] >> c & 1)
+    count = len(members)
+    ranges = first + 6 + mip_count
+    nibbles = ranges + 2 * count
+    channel_bits = [_bits(words[nibbles + k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(count)]
+    palettes, end = _read_palettes(words, nibbles + -(-count // 8), header, count)
+    group = Group(
+        header=header,
+        members=members,
+        amplitude_lo=_f32(words[first + 1]),
+        amplitude_step=_f32(words[first + 2]),
+        mip_offset=tuple(words[first + 6 : ranges]),
+        channel_lo=np.array([_f32(words[ranges + 2 * k]) for k in range(count)]),
+        channel_step=np.array([_f32(words[ranges + 2 * k + 1]) for k in range(count)]),
+        channel_bits=np.array(channel_bits),
+        palettes=palettes,
+        mips=(),
+    )
+    return group, end
+
+
+def _read_palettes(
+    words: list[int], end: int, header: dict[str, int], count: int
+) -> tuple[tuple[np.ndarray, ...], int]:
+    """The palettes from a word on, and the word after them."""
+    palettes = []
     palette_bits = [_bits(header["palette_bits"], 4 * p, 4 * p + 3) for p in range(4)]
     while palette_bits and palette_bits[-1] == 0:
         palette_bits.pop()
     _check(header["palette_offset"] == (end if palette_bits else 0), "palette_offset")
     for bits in palette_bits:
-        _check(1 <= bits <= 12 and varying > 0, "palette_bits")
-        palette, end = _read_bytes(words, end, 2**bits, varying)
+        _check(1 <= bits <= 12, "palette_bits")
+        palette, end = _read_bytes(words, end, 2**bits, count)
         palettes.append(palette)
     return tuple(palettes), end
 
 
-def _read_bytes(words: list[int], first: int, rows: int, varying: int) -> tuple[np.ndarray, int]:
-    """Rows of whole words with a byte for every channel that varies: int64 [rows, V], and the word after them."""
-    size = -(-varying // 4)
+def _read_bytes(words: list[int], first: int, rows: int, count: int) -> tuple[np.ndarray, int]:
+    """Rows of whole words with a byte for every channel of a group: int64 [rows, V], and the word after them."""
+    size = -(-count // 4)
     end = first + rows * size
-    table = np.zeros((rows, varying), np.int64)
+    table = np.zeros((rows, count), np.int64)
     for row in range(rows):
         for k in range(4 * size):
             byte = _bits(words[first + row * size + k // 4], 8 * (k % 4), 8 * (k % 4) + 7)
-            if k < varying:
+            if k < count:
                 table[row, k] = byte
             else:
                 _check(byte == 0, "spare bytes")
     return table, end
 
 
-def _read_mip(
-    words: list[int],
-    block: int,
-    header: dict[str, int],
-    m: int,
-    channel_bits: list[int],
-    palettes: tuple[np.ndarray, ...],
-    varying: np.ndarray,
-) -> tuple[Mip, int]:
-    channels = header["channel_count"]
+def _read_mip(words: list[int], block: int, header: dict[str, int], m: int, group: Group) -> tuple[Mip, int]:
+    """A mip and the word after it; a shared one without what it has of mip 0."""
+    count = len(group.members)
     width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
     raw, shared = 256, 512
     if words[block] == shared:
         extent, filter = (header["width"], header["height"]), _f32(words[block + 1])
-        return Mip(width, height, 0, np.zeros(channels), (), filter=filter, extent=extent), block + 2
+        end = block + 2 + count
+        bend = np.array([[_signed(word, 10 * k) / 1024 for k in range(3)] for word in words[block + 2 : end]])
+        _check(not any(_bits(word, 30, 31) for word in words[block + 2 : end]), "bits 30-31 of bend")
+        return Mip(width, height, 0, np.zeros(count), (), filter=filter, bend=bend, extent=extent), end
     if words[block] == raw:
-        _check(words[block + 1] == 0 and varying.any(), "raw mip")
-        texels, end = _read_bytes(words, block + 2, width * height, int(varying.sum()))
-        return Mip(width, height, 0, np.zeros(channels), (), texels.reshape(height, width, -1) / 255), end
+        _check(words[block + 1] == 0, "raw mip")
+        texels, end = _read_bytes(words, block + 2, width * height, count)
+        return Mip(width, height, 0, np.zeros(count), (), texels.reshape(height, width, -1) / 255), end
     level_count, gaussian_count = words[block], words[block + 1]
-    entries = block + 2 + channels
+    entries = block + 2 + count
     end, levels = entries + 7 * level_count, []
     for first in range(entries, entries + 7 * level_count, 7):
-        entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in LEVEL_FIELDS.items()}
-        cells, stride, count = entry["cells_x"] * entry["cells_y"], entry["stride"], entry["count"]
-        _check(entry["index_offset"] == end, "index_offset")
-        if entry["regular"]:
-            start = np.arange(cells + 1)
-        else:
-            start, end = _read_index(words, entry["index_offset"], cells)
-        _check(entry["record_offset"] == end and start[cells] == count, "record_offset, count")
-        end += -(-count * stride // 32)
-        stream = np.array(words[entry["record_offset"] : end], "<u4").view(np.uint8)
-        records = np.unpackbits(stream, bitorder="little")[: count * stride].reshape(count, stride)
-        widths = [entry[f"{axis}_bits"] for axis in ("position_x", "position_y", "rotation")]
-        widths += [entry["scale_bits"], entry["scale_bits"], entry["amplitude_bits"]]
-        widths += [round(math.log2(len(palette))) for palette in palettes] + channel_bits
-        bit, codes = 0, []
-        for bits in widths:
-            codes.append(records[:, bit : bit + bits].astype(np.int64) @ (1 << np.arange(bits)))
-            bit += bits
-        entries_of = codes[6 : 6 + len(palettes)]
-        features = np.stack(codes[6 + len(palettes) :], axis=1)
-        summed = features.copy()
-        for palette, numbers in zip(palettes, entries_of, strict=True):
-            summed[:, varying] += palette[numbers]
-        levels.append(
-            Level(
-                entry=entry,
-                scale_lo=_f32(words[first + 5]),
-                scale_step=_f32(words[first + 6]),
-                start=start,
-                codes=dict(zip(GEOMETRY_FIELDS, codes, strict=False)),
-                entries=np.stack([np.zeros(count, np.int64), *entries_of], axis=1)[:, 1:],
-                features=features,
-                summed=summed,
-            )
-        )
+        level, end = _read_level(words, first, end, group)
+        levels.append(level)
     _check(gaussian_count == sum(level.entry["count"] for level in levels), "gaussian_count")
     background = np.array([_f32(word) for word in words[block + 2 : entries]])
     return Mip(width, height, gaussian_count, background, tuple(levels)), end
+
+
+def _read_level(words: list[int], first: int, end: int, group: Group) -> tuple[Level, int]:
+    """The level whose entry stands at a word and whose index or records at another, and the word after it."""
+    entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in LEVEL_FIELDS.items()}
+    cells, stride, count = entry["cells_x"] * entry["cells_y"], entry["stride"], entry["count"]
+    _check(entry["index_offset"] == end, "index_offset")
+    if entry["regular"]:
+        start = np.arange(cells + 1)
+    else:
+        start, end = _read_index(words, entry["index_offset"], cells)
+    _check(entry["record_offset"] == end and start[cells] == count, "record_offset, count")
+    end += -(-count * stride // 32)
+    stream = np.array(words[entry["record_offset"] : end], "<u4").view(np.uint8)
+    records = np.unpackbits(stream, bitorder="little")[: count * stride].reshape(count, stride)
+    widths = [entry[f"{axis}_bits"] for axis in ("position_x", "position_y", "rotation")]
+    widths += [entry["scale_bits"], entry["scale_bits"], entry["amplitude_bits"]]
+    widths += [round(math.log2(len(palette))) for palette in group.palettes] + group.channel_bits.tolist()
+    bit, codes = 0, []
+    for bits in widths:
+        codes.append(records[:, bit : bit + bits].astype(np.int64) @ (1 << np.arange(bits)))
+        bit += bits
+    entries = codes[6 : 6 + len(group.palettes)]
+    features = np.stack(codes[6 + len(group.palettes) :], axis=1)
+    summed = features.copy()
+    for palette, numbers in zip(group.palettes, entries, strict=True):
+        summed += palette[numbers]
+    level = Level(
+        entry=entry,
+        scale_lo=_f32(words[first + 5]),
+        scale_step=_f32(words[first + 6]),
+        start=start,
+        codes=dict(zip(GEOMETRY_FIELDS, codes, strict=False)),
+        entries=np.stack([np.zeros(count, np.int64), *entries], axis=1)[:, 1:],
+        features=features,
+        summed=summed,
+    )
+    return level, end
 
 
 def _read_index(words: list[int], index_offset: int, cells: int) -> tuple[np.ndarray, int]:
@@ -326,47 +415,88 @@ def _read_index(words: list[int], index_offset: int, cells: int) -> tuple[np.nda
     return start[: cells + 1], end
 
 
-def _fetch_texels(material: Material, mip: int, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    texels = material.mips[mip].texels
-    if texels is None:
-        return _evaluate(material, mip, texel_axes(material, mip, columns, rows), len(rows))
-    value = np.repeat(np.clip(material.channel_lo, 0.0, 1.0)[None], len(rows), axis=0)
-    value[:, material.varying] = texels[rows, columns]
+def _channels_of(material: Material, values: list[np.ndarray], points: int) -> np.ndarray:
+    """The channels [P, C] of a material from the values [P, V] of its groups, and from its constants."""
+    constant = np.clip([channel.constant for channel in material.channels], 0.0, 1.0)
+    result = np.repeat(constant[None], points, axis=0)
+    for group, value in zip(material.groups, values, strict=True):
+        result[:, group.members] = value
+    return result
+
+
+def _sample_group(
+    material: Material, group: Group, x: np.ndarray, y: np.ndarray, mip: int, bilinear: bool
+) -> np.ndarray:
+    """Values [P, V] of a group at points in texels of a mip."""
+    width, height = material.size(mip)
+    if not bilinear and group.mips[mip].texels is None:
+        axes = [
+            (
+                axis_of(x, width, level.entry["cells_x"], material),
+                axis_of(y, height, level.entry["cells_y"], material),
+            )
+            for level in group.mips[mip].levels
+        ]
+        return _evaluate(material, group, mip, axes, len(x))
+    left, top = np.floor(x - 0.5), np.floor(y - 0.5)
+    fx, fy = (x - 0.5 - left)[:, None], (y - 0.5 - top)[:, None]
+    value = np.zeros((len(x), len(group.members)))
+    for j, weight_y in ((0, 1 - fy), (1, fy)):
+        for i, weight_x in ((0, 1 - fx), (1, fx)):
+            column, row = left.astype(np.int64) + i, top.astype(np.int64) + j
+            if material.header["repeat"]:
+                column, row = column % width, row % height
+            else:
+                column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
+            value += weight_x * weight_y * _fetch_texels(material, group, mip, column, row)
     return value
 
 
-def _evaluate(material: Material, mip: int, axes: list, points: int) -> np.ndarray:
-    """Blended and clamped values [P, C]; axes as in blend_terms."""
-    values = [np.zeros((0, material.header["channel_count"]))]
+def _fetch_texels(material: Material, group: Group, mip: int, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values [P, V] of texels of a group."""
+    texels = group.mips[mip].texels
+    if texels is not None:
+        return texels[rows, columns]
+    return _evaluate(material, group, mip, texel_axes(group, mip, columns, rows), len(rows))
+
+
+def _evaluate(material: Material, group: Group, mip: int, axes: list, points: int) -> np.ndarray:
+    """Blended, clamped and bent values [P, V]; axes as in blend_terms."""
+    values = [np.zeros((0, len(group.members)))]
     for first in range(0, points, CHUNK):
         of = slice(first, min(first + CHUNK, points))
         part = [tuple((cell[of], fraction[of]) for cell, fraction in level_axes) for level_axes in axes]
-        values.append(_blend(material, mip, part, of.stop - of.start))
-    return np.concatenate(values)
+        values.append(_blend(material, group, mip, part, of.stop - of.start))
+    return _bend(np.concatenate(values), group.mips[mip].bend)
 
 
-def _blend(material: Material, mip: int, axes: list, points: int) -> np.ndarray:
-    point, place, weight = blend_terms(material, mip, axes)
-    if material.header["top_k"]:
+def _blend(material: Material, group: Group, mip: int, axes: list, points: int) -> np.ndarray:
+    point, place, weight = blend_terms(material, group, mip, axes)
+    if group.header["top_k"]:
         order = np.lexsort((place, -weight, point))  # by point, then weight, then place in the file
         point, place, weight = point[order], place[order], weight[order]
         rank = np.arange(len(point)) - np.searchsorted(point, point)
-        kept = rank < material.header["top_k"]
+        kept = rank < group.header["top_k"]
         point, place, weight = point[kept], place[kept], weight[kept]
-    codes = [level.summed for level in material.mips[mip].levels]
-    feature = np.concatenate([np.zeros((0, len(material.channel_lo)), np.int64), *codes])[place]
-    feature = material.channel_lo + feature * material.channel_step
+    codes = [level.summed for level in group.mips[mip].levels]
+    feature = np.concatenate([np.zeros((0, len(group.members)), np.int64), *codes])[place]
+    feature = group.channel_lo + feature * group.channel_step
     background = math.exp(-20.0)
     below = background + np.bincount(point, weight, points)
     above = [np.bincount(point, weight * column, points) for column in feature.T]
-    value = (background * material.mips[mip].background + np.stack(above, axis=1)) / below[:, None]
-    value = np.where(material.varying, value, material.channel_lo)
+    value = (background * group.mips[mip].background + np.stack(above, axis=1)) / below[:, None]
     return np.clip(value, 0.0, 1.0)
 
 
-def _weight(
-    material: Material, mip: Mip, level: Level, g: np.ndarray, dx: np.ndarray, dy: np.ndarray
-) -> np.ndarray:
+def _bend(x: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
+    """Values of a shared mip from those [P, V] that the Gaussians of mip 0 give; of another mip as they are."""
+    if bend is None:
+        return x
+    low, middle, high = bend.T
+    return np.clip(x + ((low * (1 - x) + high * x) + 4 * middle * x * (1 - x)), 0.0, 1.0)
+
+
+def _weight(group: Group, mip: Mip, level: Level, g: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """Weight of Gaussians g [T] seen at dx, dy: fraction - i and fraction - j, in cells."""
     entry = level.entry
     code = {name: codes[g] for name, codes in level.codes.items()}
@@ -382,7 +512,7 @@ def _weight(
     b = np.exp2(level.scale_lo + code["scale_v"] * level.scale_step)
     u = a / np.sqrt(1 + (a * mip.filter) ** 2) * (cos * ex + sin * ey)
     v = b / np.sqrt(1 + (b * mip.filter) ** 2) * (cos * ey - sin * ex)
-    amplitude = material.amplitude_lo + code["amplitude"] * material.amplitude_step
+    amplitude = group.amplitude_lo + code["amplitude"] * group.amplitude_step
     return np.exp(amplitude - (u**2 + v**2) / 2) * _fade(dx) * _fade(dy)
 
 
@@ -420,6 +550,12 @@ def neighbours_of(
 def _bits(word: int, first: int, last: int) -> int:
     """Bits first .. last of a word."""
     return (word >> first) & ((1 << (last - first + 1)) - 1)
+
+
+def _signed(word: int, first: int) -> int:
+    """The 10 bits from `first` on, in two's complement."""
+    value = _bits(word, first, first + 9)
+    return value - 1024 if value >= 512 else value
 
 
 def _f32(word: int) -> float:

@@ -41,7 +41,7 @@ def sample_footprint(
 
 def _light(material: Material, u: float, v: float, lod: float, bilinear: bool) -> np.ndarray:
     """Both mips blended; sRGB channels in linear light."""
-    lod = min(max(lod, 0.0), material.header["mip_count"] - 1.0)
+    lod = min(max(lod, float(material.header["first_mip"])), material.header["mip_count"] - 1.0)
     m = math.floor(lod)
     value = np.zeros(material.header["channel_count"])
     for mip, share in ((m, 1 - (lod - m)), (m + 1, lod - m)):
@@ -56,7 +56,7 @@ def _stored(material: Material, light: np.ndarray) -> np.ndarray:
 
 
 def _is_srgb(material: Material, channel: int) -> bool:
-    return bool(material.header["srgb"] >> channel & 1)
+    return bool(material.channels[channel].entry["srgb"])
 
 
 def _linear(x: float) -> float:

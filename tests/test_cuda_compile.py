@@ -15,11 +15,11 @@ FOLDER = source_path("cuda/check.cu").parent
 SOURCES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*.cu"))
 # Of the decoder, what its defaults are not.
 VARIANTS = [
-    *[("decode/mip.cu", {"VARYING": varying}) for varying in (1, 4, 16)],
-    *[("decode/fetch.cu", {"VARYING": varying, "TOP_K": 0}) for varying in (0, 16)],
-    ("decode/sample.cu", {"VARYING": 0, "TOP_K": 1, "MODE": 2}),
-    ("decode/sample.cu", {"VARYING": 4, "TOP_K": 0, "MODE": 1}),
-    ("decode/sample.cu", {"VARYING": 16, "TOP_K": 0, "MODE": 0}),
+    *[("decode/mip.cu", {"MEMBERS": members}) for members in (1, 4, 16)],
+    *[("decode/fetch.cu", {"MEMBERS": members, "TOP_K": 0}) for members in (1, 16)],
+    ("decode/sample.cu", {"MEMBERS": 1, "TOP_K": 1, "MODE": 2}),
+    ("decode/sample.cu", {"MEMBERS": 4, "TOP_K": 0, "MODE": 1}),
+    ("decode/sample.cu", {"MEMBERS": 16, "TOP_K": 0, "MODE": 0}),
 ]
 
 pytestmark = pytest.mark.skipif(
@@ -57,7 +57,7 @@ def test_variants_of_the_decoder_compile_for_the_oldest_gpu(file: str, defines: 
 @pytest.mark.parametrize("file", ["decode/mip.cu", "decode/fetch.cu"])
 def test_sums_stay_in_registers(file: str, tmp_path: Path) -> None:
     """An index that the compiler does not know puts the sums of 16 channels into memory: 64 bytes and more."""
-    for name, usage in kernel_usage(kernel_source(file, {"VARYING": 16, "TOP_K": 0}), "sm_90", tmp_path).items():
+    for name, usage in kernel_usage(kernel_source(file, {"MEMBERS": 16, "TOP_K": 0}), "sm_90", tmp_path).items():
         assert usage.stack < 64 and usage.spills < 64, (name, vars(usage))
         assert usage.shared <= 48 << 10, (name, vars(usage))
 

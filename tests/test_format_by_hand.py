@@ -10,9 +10,21 @@ import format_builder
 import independent_reader
 import numpy as np
 import pytest
-from format_builder import Gaussian, LevelSpec, MaterialSpec, MipSpec, SharedMipSpec, build
+from format_builder import (
+    ChannelSpec,
+    Gaussian,
+    GroupSpec,
+    LevelSpec,
+    MaterialSpec,
+    MipSpec,
+    RawMipSpec,
+    SharedMipSpec,
+    build,
+    one_group,
+)
 from format_specs import BACKGROUND, BARE, WIDE, built, material, tie_across_the_border, wide
-from independent_reader import candidates, fetch, read, sample
+from independent_reader import candidates, fetch, read, read_tail, sample
+from independent_sampling import sample_lod
 from make_golden import GOLDEN
 
 
@@ -21,13 +33,14 @@ def test_crowded_cell_decodes(crowd: int) -> None:
     """Gaussians as wide as the texture give the mean of their features wherever their cell is seen."""
     level = LevelSpec(5, 4, [wide(7, r % 16) for r in range(crowd)] + [wide(19, 9)], **WIDE)
     got = read(build(material(5, 4, level)))
-    assert list(got.mips[0].levels[0].start[7:10]) == [0, crowd, crowd]
-    assert list(got.mips[0].levels[0].codes["position_x"]) == [0] * (crowd + 1)
+    (group,) = got.groups
+    assert list(group.mips[0].levels[0].start[7:10]) == [0, crowd, crowd]
+    assert list(group.mips[0].levels[0].codes["position_x"]) == [0] * (crowd + 1)
     mean = np.mean([r % 16 / 15 for r in range(crowd)])
     assert fetch(got, 0)[1, 2, 0] == pytest.approx(mean, abs=1e-6)
     assert fetch(got, 0)[3, 4, 0] == pytest.approx(9 / 15, abs=1e-6)
-    assert got.header["candidates_max"] == crowd + 1
-    assert candidates(got, 0).tolist() == [
+    assert group.header["candidates_max"] == crowd + 1
+    assert candidates(got, group, 0).tolist() == [
         [0, crowd, crowd, crowd, 0],
         [0, crowd, crowd, crowd, 0],
         [0, crowd, crowd, crowd + 1, 1],
@@ -90,8 +103,9 @@ def test_a_regular_level_by_hand() -> None:
     pairs = [(near, far), (near, between), (between, near), (far, near)]
     expected = [(one + 0.25 * BACKGROUND) / (one + zero + BACKGROUND) for one, zero in pairs]
     assert np.abs(fetch(got, 0)[0, :, 0] - expected).max() < 1e-7  # 1 / 15 is rounded to float32
-    assert candidates(got, 0).tolist() == [[2, 2, 2, 2]]
-    assert (got.header["words"], got.mips[0].levels[0].entry["stride"]) == (15 + 10 + 1 + 1, 4)
+    (group,) = got.groups
+    assert candidates(got, group, 0).tolist() == [[2, 2, 2, 2]]
+    assert (got.header["words"], group.mips[0].levels[0].entry["stride"]) == (13 + 10 + 10 + 1 + 1, 4)
 
 
 def test_fields_that_are_missing_by_hand() -> None:
@@ -164,7 +178,7 @@ def test_repeat_at_the_corner() -> None:
     seen = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1], bool)
     got = read(build(spec))
     assert ((fetch(got, 0)[..., 0] > 0.99) == seen & seen[:, None]).all()
-    assert (candidates(got, 0) == seen & seen[:, None]).all()
+    assert (candidates(got, got.groups[0], 0) == seen & seen[:, None]).all()
 
 
 def test_top_k_keeps_the_heaviest() -> None:
@@ -199,38 +213,46 @@ def test_one_texel() -> None:
     level = LevelSpec(3, 3, [wide(cell, cell) for cell in range(9)], **WIDE)
     got = read(build(material(1, 1, level, repeat=True)))
     # The centre is the middle of cell 4; the Gaussians of all nine cells are seen without fading.
-    assert fetch(got, 0).shape == (1, 1, 1) and candidates(got, 0).tolist() == [[9]]
+    assert fetch(got, 0).shape == (1, 1, 1) and candidates(got, got.groups[0], 0).tolist() == [[9]]
     assert fetch(got, 0)[0, 0, 0] == pytest.approx(4 / 15, abs=1e-6)
 
 
 def test_mip_sizes_and_constants() -> None:
     got = read(built("channels"))
     assert [fetch(got, m).shape for m in range(3)] == [(7, 16, 16), (3, 8, 16), (1, 4, 16)]
+    constant = [3, 9, 12, 15]
     for m in range(3):
-        assert (fetch(got, m)[..., ~got.varying] == got.channel_lo[~got.varying]).all()
-    assert (fetch(got, 2)[..., got.varying] == 0.5).all()
+        assert (fetch(got, m)[..., constant] == [0.375, 0.125, 0.5, 0.875]).all()
+    assert (np.delete(fetch(got, 2), constant, axis=2) == 0.5).all()
 
 
 def test_values_are_clamped() -> None:
     """Two channels of one bit: -0.5 or 0.5, and 1 or 2; and a background outside 0 .. 1."""
     gaussians = [replace(wide(0, 0), features=(0, 1)), replace(wide(2, 0), features=(1, 0))]
     level = LevelSpec(6, 1, gaussians, **WIDE)
-    spec = MaterialSpec(6, 1, [(-0.5, 1.0, 1), (1.0, 1.0, 1)], [MipSpec((1.5, -0.5), [level])])
+    spec = one_group(6, 1, [(-0.5, 1.0, 1), (1.0, 1.0, 1)], [MipSpec((1.5, -0.5), [level])])
     got = fetch(read(build(spec)), 0)[0]
     assert (got[0] == (0.0, 1.0)).all()  # -0.5 and 2
     assert np.abs(got[3] - (0.5, 1.0)).max() < 1e-6
     assert (got[5] == (1.0, 0.0)).all()
 
 
+def test_constants_are_clamped() -> None:
+    got = read(built("constants"))
+    assert [(m, fetch(got, m).shape) for m in (0, 1)] == [(0, (3, 5, 3)), (1, (1, 2, 3))]
+    for bilinear in (False, True):
+        assert sample(got, np.array([[0.3, -2.0]]), 1, bilinear).tolist() == [[0.375, 1.0, 0.0]]
+
+
 def test_raw_texels_by_hand() -> None:
     """Five channels take two words a texel; the fourth of six is constant."""
     spec = GOLDEN["raw"]()
     words = format_builder.build_words(spec)
-    block = words[12]
-    r, g, b, x, y = spec.mips[1].texels[1]
+    group_header = 8 + 4 * 6 + 1
+    block = words[group_header + 6 + 1]
+    r, g, b, x, y = spec.groups[0].mips[1].texels[1]
     assert words[block : block + 2] == [256, 0]
     assert words[block + 4 : block + 6] == [r | g << 8 | b << 16 | x << 24, y]
-    assert words[9] == 0b10001 | 0b110111 << 16
     got = read(build(spec))
     texels = fetch(got, 1)
     assert texels.shape == (3, 5, 6)
@@ -244,12 +266,38 @@ def test_raw_texels_by_hand() -> None:
 def test_palettes_by_hand() -> None:
     """One wide Gaussian: a channel of palettes alone, a constant, and one with a code of its own."""
     palettes = [[[10, 1], [20, 2]], [[200, 7], [255, 6], [100, 5], [0, 4]]]
-    channels = [(0.125, 1 / 512, 0), (0.5, 0.25, 0), (0.0, 1 / 64, 4)]
+    ranges = [(0.125, 1 / 512, 0), (0.0, 1 / 64, 4)]
     for entries, first, third in (((0, 1), 10 + 255, 1 + 6), ((1, 2), 20 + 100, 2 + 5), ((1, 3), 20 + 0, 2 + 4)):
-        gaussian = replace(wide(0, 0), features=(0, 0, 9), entries=entries)
-        spec = material(3, 2, LevelSpec(1, 1, [gaussian], **WIDE), channels=channels, varying=0b101, palettes=palettes)
+        gaussian = replace(wide(0, 0), features=(0, 9), entries=entries)
+        level = LevelSpec(1, 1, [gaussian], **WIDE)
+        spec = material(3, 2, level, ranges=ranges, constants={1: 0.5}, palettes=palettes)
         expected = [0.125 + first / 512, 0.5, (third + 9) / 64]
         assert np.abs(fetch(read(build(spec)), 0) - expected).max() < 1e-8
+
+
+def test_groups_by_hand() -> None:
+    """Two groups whose channels alternate: each has Gaussians, K, amplitudes, palettes and mips of its own."""
+    one = GroupSpec(
+        (0, 3), [(0.0, 1 / 15, 4), (1.0, 1 / 256, 0)],
+        (MipSpec((0, 0), [LevelSpec(1, 1, [replace(wide(0, 0), features=(c, 0), entries=(c - 3,)) for c in (3, 4)],
+                                    **WIDE)]), RawMipSpec([[51, 204]])),
+        top_k=1, palettes=[[[15, 16], [17, 18]]],
+    )  # fmt: skip
+    two = GroupSpec(
+        (1,), [(0.0, 1 / 15, 4)],
+        (MipSpec((0,), [LevelSpec(2, 1, [wide(0, 3, 0), wide(1, 12, 1)], **WIDE)]), MipSpec((0.625,))),
+        amplitude_step=1.0,
+    )  # fmt: skip
+    channels = [ChannelSpec(c, constant=(c == 2) * 0.75) for c in range(4)]
+    got = read(build(MaterialSpec(2, 1, channels, (one, two), 2, tail=1)))
+    assert [group.members for group in got.groups] == [(0, 3), (1,)]
+    assert [channel.entry["group"] for channel in got.channels] == [0, 1, 7, 0]
+    assert [channel.entry["role"] for channel in got.channels] == [0, 1, 2, 3]
+    # K = 1 keeps the first of two equals. In the other group weights are 1 and e everywhere: each texel is the middle
+    # of one cell, and half a cell from where the other begins to fade.
+    second = (3 + 12 * math.e) / (1 + math.e) / 15
+    assert np.abs(fetch(got, 0)[0] - np.clip([(3 + 15) / 15, second, 0.75, 1 + 16 / 256], 0, 1)).max() < 1e-6
+    assert np.abs(fetch(got, 1) - [51 / 255, 0.625, 0.75, 204 / 255]).max() < 1e-12
 
 
 def test_shared_mip_by_hand() -> None:
@@ -257,32 +305,75 @@ def test_shared_mip_by_hand() -> None:
     mip 0. With a log-amplitude of -16 it is about as heavy as the background, whose value is 0."""
     level = LevelSpec(1, 1, [Gaussian(0, 0, 0, 1, 0, 0, 0, (15,))], position_x_bits=1, position_y_bits=1,
                       rotation_bits=1, scale_step=0.0)  # fmt: skip
-    spec = MaterialSpec(4, 4, [(0.0, 1 / 16, 4)], (MipSpec((0.0,), (level,)), SharedMipSpec(math.sqrt(3.0))),
-                        amplitude_lo=-16.0, amplitude_step=0.0)  # fmt: skip
-    got = read(build(spec))
+    mips = (MipSpec((0.0,), (level,)), SharedMipSpec(math.sqrt(3.0), [(0, 0, 0)]), MipSpec((0.0,)))
+    options: dict[str, Any] = {"amplitude_lo": -16.0, "amplitude_step": 0.0}
+    got = read(build(one_group(4, 4, [(0.0, 1 / 16, 4)], mips, tail=2, **options)))
 
     def expected(square: float) -> float:
         weight = math.exp(-16 - square / 2)
         return 15 / 16 * weight / (weight + BACKGROUND)
 
     # Texel (0, 0) of mip 1 lies on the Gaussian; its neighbours are 2 texels of mip 0 away along an axis.
-    assert np.allclose(fetch(got, 1)[:, :, 0], [[expected(0), expected(4 / 4)], [expected(4 / 4), expected(8 / 4)]])
+    texels = np.array([[expected(0), expected(4 / 4)], [expected(4 / 4), expected(8 / 4)]])
+    assert np.allclose(fetch(got, 1)[:, :, 0], texels)
     assert np.allclose(fetch(got, 0)[0, 3, 0], expected(2.5**2 + 0.5**2))
     assert np.allclose(sample(got, np.array([[0.75, 0.25]]), 1), expected(4 / 4))
+    # A bend is made of each fetch, and bilinear filtering comes after it.
+    mips = (mips[0], SharedMipSpec(math.sqrt(3.0), [(100, -200, -150)]), mips[2])
+    got = read(build(one_group(4, 4, [(0.0, 1 / 16, 4)], mips, tail=2, **options)))
+    bent = texels + (100 * (1 - texels) - 150 * texels - 4 * 200 * texels * (1 - texels)) / 1024
+    assert np.allclose(fetch(got, 1)[:, :, 0], bent)
+    assert np.allclose(sample(got, np.array([[0.5, 0.5]]), 1, bilinear=True), bent.mean())
+
+
+@pytest.mark.parametrize("bend", [(0, 0, 0), (511, -511, 511), (-1, 1, -1), (40, 60, -20), (-300, 0, 300)])
+def test_a_bend_by_hand(bend: tuple[int, int, int]) -> None:
+    """Backgrounds of 0, 1/2 and 1, and one Gaussian of 1/4: what the three numbers say, and the parabola through it."""
+    ranges, low, middle, high = [(0.25, 0.0, 1)] * 4, *(number / 1024 for number in bend)
+    gaussian = replace(wide(0, 0), features=(0, 0, 0, 0))
+    levels = [LevelSpec(4, 1, [gaussian], **WIDE)]
+    mips = (MipSpec((0.0, 0.5, 1.0, 1.5), levels), SharedMipSpec(0.0, [bend] * 4), MipSpec((0.0,) * 4))
+    got = fetch(read(build(one_group(8, 2, ranges, mips, tail=2))), 1)[0]
+    assert np.allclose(got[3], np.clip([low, 0.5 + middle, 1 + high, 1 + high], 0, 1), atol=1e-12)  # clamped before
+    quarter = 0.25 + 0.75 * low + 0.25 * high + 0.75 * middle
+    assert np.allclose(got[0], np.clip(quarter, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["raw", "shared", "regular", "groups", "a tail without padding"])
+def test_the_tail_alone(name: str) -> None:
+    """It is read from the beginning of a file; what lies before it is clamped to it."""
+    whole = read(built(name))
+    part = read_tail(built(name)[: 256 + whole.file["resident_bytes"]])
+    tail, mip_count = part.header["tail"], part.header["mip_count"]
+    assert part.header["first_mip"] == tail < mip_count and whole.header["first_mip"] == 0
+    uv = np.random.default_rng(3).uniform(-1, 2, (20, 2))
+    for mip in range(mip_count):
+        instead = max(mip, tail)
+        assert np.array_equal(fetch(part, mip), fetch(whole, instead))
+        assert np.array_equal(sample(part, uv, mip), sample(whole, uv, instead))
+    for lod in (0.0, tail - 0.5, tail + 0.25, mip_count):
+        found = sample_lod(part, 0.3, 0.7, lod, bilinear=True)
+        assert np.array_equal(found, sample_lod(whole, 0.3, 0.7, max(lod, tail), bilinear=True))
+    assert all(group.mips[:tail] == (None,) * tail for group in part.groups)
+    damaged = bytearray(built(name))
+    damaged[256 + whole.file["resident_bytes"] - 300] ^= 1
+    with pytest.raises(ValueError, match="resident_crc"):
+        read_tail(bytes(damaged))
 
 
 # A file for each kind of mip, level and record; what the package makes of all others is in test_format_package.py.
-CENTRES = ("repeat", "clamp_k10", "raw", "shared", "palettes_and_codes", "more cells than texels",
+CENTRES = ("repeat", "clamp_k10", "raw", "shared", "palettes_and_codes", "groups", "more cells than texels",
            "regular levels between others")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CENTRES)
 def test_sample_at_texel_centres_is_fetch(name: str) -> None:
     got = read(built(name))
-    for m, mip in enumerate(got.mips):
-        y, x = np.mgrid[: mip.height, : mip.width] + 0.5
-        uv = np.stack([x.ravel() / mip.width, y.ravel() / mip.height], axis=1)
-        texels = fetch(got, m).reshape(-1, len(got.channel_lo))
+    for m in range(got.header["mip_count"]):
+        width, height = got.size(m)
+        y, x = np.mgrid[:height, :width] + 0.5
+        uv = np.stack([x.ravel() / width, y.ravel() / height], axis=1)
+        texels = fetch(got, m).reshape(-1, len(got.channels))
         assert np.abs(sample(got, uv, m) - texels).max() < 1e-9
         assert np.abs(sample(got, uv, m, bilinear=True) - texels).max() < 1e-9
         assert (
@@ -323,20 +414,21 @@ def test_candidates_max_is_reached_and_not_passed(name: str) -> None:
     The package counts again in every file that it reads, and refuses any other number.
     """
     got = read(built(name))
-    largest = 0
-    for m, mip in enumerate(got.mips):
-        grid = (np.arange(200) + 0.5) / 200
-        axes = [
-            tuple(
-                independent_reader.axis_of(grid * size, size, level.entry[f"cells_{axis}"], got)
-                for axis, size in (("x", mip.width), ("y", mip.height))
-            )
-            for level in mip.levels
-        ]
-        total = np.zeros((200, 200), np.int64)
-        for level, ((x, _), (y, _)) in zip(mip.levels, axes, strict=True):
-            for _, _, cell, exists in independent_reader.neighbours_of(x[None], y[:, None], level, got):
-                total += np.where(exists, np.diff(level.start)[cell], 0)
-        assert candidates(got, m).max() <= got.header["candidates_max"]
-        largest = max(largest, total.max())
-    assert largest == got.header["candidates_max"]
+    for group in got.groups:
+        largest = 0
+        for m, mip in enumerate(group.mips):
+            grid = (np.arange(200) + 0.5) / 200
+            axes = [
+                tuple(
+                    independent_reader.axis_of(grid * size, size, level.entry[f"cells_{axis}"], got)
+                    for axis, size in (("x", mip.width), ("y", mip.height))
+                )
+                for level in mip.levels
+            ]
+            total = np.zeros((200, 200), np.int64)
+            for level, ((x, _), (y, _)) in zip(mip.levels, axes, strict=True):
+                for _, _, cell, exists in independent_reader.neighbours_of(x[None], y[:, None], level, got):
+                    total += np.where(exists, np.diff(level.start)[cell], 0)
+            assert candidates(got, group, m).max() <= group.header["candidates_max"]
+            largest = max(largest, total.max())
+        assert largest == group.header["candidates_max"]

@@ -1,6 +1,6 @@
 // One evaluation of a mip, for a thread of its own: what a shader does, function by function (shaders/gstex.glsl).
 //
-// TOP_K 0: for files with K = 0, without a list of the heaviest.
+// TOP_K 0: for groups with K = 0, without a list of the heaviest.
 
 #include "decode/format.cuh"
 
@@ -42,18 +42,16 @@ __device__ __forceinline__ Row cells_in_a_row(const gstex_word *words, const Gst
 
 // ---- One evaluation ------------------------------------------------------------------------------------------------
 
-#if VARYING > 0
+struct Values { float of[MEMBERS]; }; // of the members of the group, in their order
 
-struct Values { float of[VARYING]; }; // of the channels that vary, in their order
+struct Sums { float weight, codes[MEMBERS]; };
 
-struct Sums { float weight, codes[VARYING]; };
-
-__device__ __forceinline__ void add(const gstex_word *words, const GstexHeader &h, const GstexStream &s, float weight,
+__device__ __forceinline__ void add(const gstex_word *words, const GstexGroup &g, const GstexStream &s, float weight,
                                     Sums &sums) {
-    GstexCodes codes = gstex_codes(words, h, s);
+    GstexCodes codes = gstex_codes(words, g, s);
     sums.weight += weight;
 #pragma unroll
-    for (int k = 0; k < VARYING; ++k) sums.codes[k] = fmaf(weight, float(codes.of[k]), sums.codes[k]);
+    for (int k = 0; k < MEMBERS; ++k) sums.codes[k] = fmaf(weight, float(codes.of[k]), sums.codes[k]);
 }
 
 #if TOP_K
@@ -85,29 +83,30 @@ __device__ __forceinline__ void keep(float weight, unsigned long long at, int to
 #endif
 
 __device__ __forceinline__ Values raw_texel(const gstex_word *words, const GstexMip &mip, int column, int row) {
-    const gstex_word *texel = words + mip.background + ((size_t)row * mip.width + column) * ((VARYING + 3) / 4);
+    const gstex_word *texel = words + mip.background + ((size_t)row * mip.width + column) * ((MEMBERS + 3) / 4);
     Values values;
 #pragma unroll
-    for (int k = 0; k < VARYING; ++k) values.of[k] = float(gstex_bits(texel[k / 4], 8 * (k % 4), 8)) * (1.0f / 255.0f);
+    for (int k = 0; k < MEMBERS; ++k) values.of[k] = float(gstex_bits(texel[k / 4], 8 * (k % 4), 8)) * (1.0f / 255.0f);
     return values;
 }
 
 // The value at a place inside a texel, 0 .. 1 across and down; (0.5, 0.5) is its centre.
-__device__ __forceinline__ Values evaluate(const gstex_word *words, const GstexHeader &h, const GstexMip &mip,
-                                           int column, int row, float inside_x, float inside_y) {
+__device__ __forceinline__ Values evaluate(const gstex_word *words, const GstexHeader &h, const GstexGroup &g,
+                                           const GstexMip &mip, int column, int row, float inside_x,
+                                           float inside_y) {
     if (mip.raw) return raw_texel(words, mip, column, row);
     Sums sums;
     sums.weight = GSTEX_BACKGROUND_WEIGHT;
 #pragma unroll
-    for (int k = 0; k < VARYING; ++k) sums.codes[k] = 0.0f;
-    int budget = h.candidates_max;
+    for (int k = 0; k < MEMBERS; ++k) sums.codes[k] = 0.0f;
+    int budget = g.candidates_max;
 #if TOP_K
     Heaviest kept;
     kept.count = 0;
 #endif
 #pragma unroll 1
     for (int l = 0; l < mip.level_count; ++l) {
-        GstexLevel level = gstex_level(words, h, mip, l);
+        GstexLevel level = gstex_level(words, mip, l);
         // (texel + inside) cells / size as cell and fraction. Integers, as float32 is too coarse for many cells.
         int scaled_x = column * level.cells_x, scaled_y = row * level.cells_y;
         int whole_x = scaled_x / mip.width, whole_y = scaled_y / mip.height;
@@ -135,38 +134,33 @@ __device__ __forceinline__ Values evaluate(const gstex_word *words, const GstexH
                 float fade = fade_y * (past_1 ? fade_2 : past_0 ? fade_1 : fade_0);
                 unsigned long long bit = gstex_record_bit(level, record);
                 GstexStream s = gstex_open(words, bit);
-                GstexShape shape = gstex_shape(h, level, mip.filter, s);
+                GstexShape shape = gstex_shape(g, level, mip.filter, s);
                 float dx = (from_column - shape.x) * level.cell_width, dy = (from_row - shape.y) * level.cell_height;
                 float u = shape.along_x * dx + shape.along_y * dy, v = shape.across_x * dx + shape.across_y * dy;
                 float weight = fade * gstex_weight(shape.peak, u, v);
 #if TOP_K
-                if (h.top_k > 0) {
+                if (g.top_k > 0) {
                     keep(weight, bit + level.x_bits + level.y_bits + level.rotation_bits + 2 * level.scale_bits
-                                     + level.amplitude_bits, h.top_k, kept);
+                                     + level.amplitude_bits, g.top_k, kept);
                     continue;
                 }
 #endif
-                if (weight > GSTEX_NEGLIGIBLE_WEIGHT * sums.weight) add(words, h, s, weight, sums);
+                if (weight > GSTEX_NEGLIGIBLE_WEIGHT * sums.weight) add(words, g, s, weight, sums);
             }
         }
     }
 #if TOP_K
-    for (int k = 0; k < kept.count; ++k) add(words, h, gstex_open(words, kept.at[k]), kept.weight[k], sums);
+    for (int k = 0; k < kept.count; ++k) add(words, g, gstex_open(words, kept.at[k]), kept.weight[k], sums);
 #endif
     Values values;
-    gstex_word rest = h.varying;
 #pragma unroll
-    for (int k = 0; k < VARYING; ++k, rest &= rest - 1)
-        values.of[k] = gstex_value(words, h, mip, __ffs(int(rest)) - 1, sums.codes[k], sums.weight);
+    for (int k = 0; k < MEMBERS; ++k) values.of[k] = gstex_value(words, g, mip, k, sums.codes[k], sums.weight);
     return values;
 }
 
-#endif
-
-// ---- What a kernel writes ------------------------------------------------------------------------------------------
-
-// Writes all channels of a texel: those that vary, and the constants of the header.
-__device__ __forceinline__ void write_constants(const gstex_word *words, const GstexHeader &h, float *out) {
-    for (int c = 0; c < h.channels; ++c)
-        if (!(h.varying >> c & 1)) out[c] = fminf(fmaxf(gstex_float(words, h.ranges + 2 * c), 0.0f), 1.0f);
+// Writes the members' channels of one texel, among those that other groups write.
+__device__ __forceinline__ void write(const GstexGroup &g, const Values &values, float *texel) {
+    gstex_word rest = g.members;
+#pragma unroll
+    for (int k = 0; k < MEMBERS; ++k, rest &= rest - 1) texel[__ffs(int(rest)) - 1] = values.of[k];
 }

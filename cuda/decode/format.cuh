@@ -1,28 +1,33 @@
 // Reads a GPU section: docs/format.md, in the order of shaders/gstex.glsl.
 //
 // The host has proved that the words are sound (gstex.format.validate), so nothing is checked here. `words` is the
-// first word of the material. VARYING, the number of channels that vary, is known when a kernel is compiled: what is
-// summed for them stays in registers. Channels that do not vary are no concern of most of this. Divisions are
-// __fdividef, which is within 2 units of the last place and a fifth of the work.
+// first word of the material. A kernel decodes one group of channels. MEMBERS, how many these are, is known when it is
+// compiled: what is summed for them stays in registers. Divisions are __fdividef, which is within 2 units of the last
+// place and a fifth of the work.
 
 #include "gstex.cuh"
 
-#ifndef VARYING
-#define VARYING 8
+#ifndef MEMBERS
+#define MEMBERS 8
 #endif
 
-// ---- What is the same for all Gaussians of a texel: header, mip and level ------------------------------------------
+// ---- What is the same for all Gaussians of a texel: headers, mip and level -----------------------------------------
 
 struct GstexHeader {
-    int width, height;  // of mip 0, texels
+    int width, height;   // of mip 0, texels
     int channels, mips;
-    int top_k;          // how many Gaussians are blended; 0: all in reach
+    int first_mip;       // those before it are not there
+    bool repeat;
+};
+
+struct GstexGroup {
+    gstex_word members;           // a bit for every channel that is in it
+    int top_k;                    // how many Gaussians are blended; 0: all in reach
     int candidates_max;
-    bool repeat, bilinear;
     float amplitude_lo, amplitude_step;
-    gstex_word srgb, varying;     // a bit a channel
+    int mips;                     // word of the offset of the block of mip 0; those of the other mips follow
     int ranges;                   // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
-    unsigned long long own_bits;  // of every channel, 4 bits each
+    unsigned long long own_bits;  // of every member, 4 bits each
     int palettes;                 // word of the first entry
     gstex_word palette_bits;      // 4 bits each
 };
@@ -32,6 +37,7 @@ struct GstexMip {
     float own_width, own_height;   // the same in the texels that its Gaussians are measured in
     float filter;                  // variance added to that of its Gaussians
     bool raw;                      // holds texels, not Gaussians
+    int bend;                      // word of the first member's bend; 0: there is none
     int background, level_count;   // word of the background, or of the first texel
 };
 
@@ -56,26 +62,40 @@ __device__ __forceinline__ GstexHeader gstex_header(const gstex_word *words) {
     h.height = gstex_bits(words[2], 16, 16);
     h.channels = gstex_bits(words[3], 0, 8);
     h.mips = gstex_bits(words[3], 8, 8);
-    h.top_k = min(gstex_bits(words[3], 16, 8), GSTEX_MAX_TOP_K);
     h.repeat = gstex_bits(words[3], 24, 1);
-    h.bilinear = gstex_bits(words[3], 25, 1);
-    h.amplitude_lo = gstex_float(words, 5);
-    h.amplitude_step = gstex_float(words, 6);
-    h.candidates_max = int(min(words[7], gstex_word(GSTEX_MAX_CANDIDATES)));
-    h.palettes = int(words[8]);
-    h.srgb = words[9] & 0xFFFFu;
-    h.varying = words[9] >> 16;
-    h.palette_bits = words[10] & 0xFFFFu;
-    h.ranges = GSTEX_HEADER_FIXED_WORDS + h.mips;
-    int widths = h.ranges + 2 * h.channels;
-    h.own_bits = words[widths];
-    if (h.channels > 8) h.own_bits |= (unsigned long long)words[widths + 1] << 32;
+    h.first_mip = gstex_bits(words[3], 26, 4);
     return h;
 }
 
-__device__ __forceinline__ GstexMip gstex_mip(const gstex_word *words, const GstexHeader &h, int number) {
+// The first word of the entry of a channel.
+__device__ __forceinline__ int gstex_channel(int channel) {
+    return GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * channel;
+}
+
+__device__ __forceinline__ GstexGroup gstex_group(const gstex_word *words, const GstexHeader &h, int number) {
+    GstexGroup g;
+    int header = int(words[gstex_channel(h.channels) + number]);
+    g.members = words[header] & 0xFFFFu;
+    g.top_k = min(gstex_bits(words[header], 16, 8), GSTEX_MAX_TOP_K);
+    g.amplitude_lo = gstex_float(words, header + 1);
+    g.amplitude_step = gstex_float(words, header + 2);
+    g.candidates_max = int(min(words[header + 3], gstex_word(GSTEX_MAX_CANDIDATES)));
+    g.palettes = int(words[header + 4]);
+    g.palette_bits = words[header + 5] & 0xFFFFu;
+    g.mips = header + GSTEX_GROUP_FIXED_WORDS;
+    g.ranges = g.mips + h.mips;
+    int widths = g.ranges + 2 * MEMBERS;
+    g.own_bits = words[widths];
+    if (MEMBERS > 8) g.own_bits |= (unsigned long long)words[widths + 1] << 32;
+    return g;
+}
+
+// Mips that are not there are replaced by the first that is.
+__device__ __forceinline__ GstexMip gstex_mip(const gstex_word *words, const GstexHeader &h, const GstexGroup &g,
+                                              int number) {
     GstexMip mip;
-    int block = int(words[GSTEX_HEADER_FIXED_WORDS + number]);
+    number = max(number, h.first_mip);
+    int block = int(words[g.mips + number]);
     gstex_word kind = words[block];
     mip.width = max(h.width >> number, 1);
     mip.height = max(h.height >> number, 1);
@@ -83,12 +103,14 @@ __device__ __forceinline__ GstexMip gstex_mip(const gstex_word *words, const Gst
     mip.own_height = float(mip.height);
     mip.filter = 0.0f;
     mip.raw = kind & GSTEX_RAW_BIT;
+    mip.bend = 0;
     if (kind & GSTEX_SHARED_BIT) { // the Gaussians of mip 0 are drawn smaller, so they are blurred first
         float sigma = gstex_float(words, block + 1);
         mip.filter = sigma * sigma;
         mip.own_width = float(h.width);
         mip.own_height = float(h.height);
-        block = int(words[GSTEX_HEADER_FIXED_WORDS]);
+        mip.bend = block + 2;
+        block = int(words[g.mips]);
         kind = words[block];
     }
     mip.background = block + 2;
@@ -96,9 +118,8 @@ __device__ __forceinline__ GstexMip gstex_mip(const gstex_word *words, const Gst
     return mip;
 }
 
-__device__ __forceinline__ GstexLevel gstex_level(const gstex_word *words, const GstexHeader &h, const GstexMip &mip,
-                                                  int number) {
-    const gstex_word *entry = words + mip.background + h.channels + GSTEX_LEVEL_ENTRY_WORDS * number;
+__device__ __forceinline__ GstexLevel gstex_level(const gstex_word *words, const GstexMip &mip, int number) {
+    const gstex_word *entry = words + mip.background + MEMBERS + GSTEX_LEVEL_ENTRY_WORDS * number;
     GstexLevel level;
     level.cells_x = gstex_bits(entry[0], 0, 16);
     level.cells_y = gstex_bits(entry[0], 16, 16);
@@ -194,7 +215,7 @@ struct GstexShape {
 };
 
 // The geometry of a record; the stream is left at the first palette's entry.
-__device__ __forceinline__ GstexShape gstex_shape(const GstexHeader &h, const GstexLevel &level, float filter,
+__device__ __forceinline__ GstexShape gstex_shape(const GstexGroup &g, const GstexLevel &level, float filter,
                                                   GstexStream &s) {
     GstexShape shape;
     shape.x = gstex_position(float(gstex_take(s, level.x_bits)), level.x_step);
@@ -216,53 +237,54 @@ __device__ __forceinline__ GstexShape gstex_shape(const GstexHeader &h, const Gs
     shape.across_x = -b * sine;
     shape.across_y = b * cosine;
     shape.peak =
-        GSTEX_LOG2E * gstex_value(h.amplitude_lo, h.amplitude_step, float(gstex_take(s, level.amplitude_bits)));
+        GSTEX_LOG2E * gstex_value(g.amplitude_lo, g.amplitude_step, float(gstex_take(s, level.amplitude_bits)));
     return shape;
 }
 
-#if VARYING > 0
+// For every member, the integer that its range is applied to: its own code and what the palettes add.
+struct GstexCodes { int of[MEMBERS]; };
 
-// For every channel that varies, the integer that its range is applied to: its own code and what the palettes add.
-struct GstexCodes { int of[VARYING]; };
-
-__device__ __forceinline__ GstexCodes gstex_codes(const gstex_word *words, const GstexHeader &h, GstexStream s) {
+__device__ __forceinline__ GstexCodes gstex_codes(const gstex_word *words, const GstexGroup &g, GstexStream s) {
     // Bytes of the entries are added up in pairs of 16 bits: four palettes can not overflow them.
-    gstex_word even[(VARYING + 3) / 4], odd[(VARYING + 3) / 4];
+    gstex_word even[(MEMBERS + 3) / 4], odd[(MEMBERS + 3) / 4];
 #pragma unroll
-    for (int w = 0; w < (VARYING + 3) / 4; ++w) even[w] = odd[w] = 0u;
-    const gstex_word *palette = words + h.palettes;
+    for (int w = 0; w < (MEMBERS + 3) / 4; ++w) even[w] = odd[w] = 0u;
+    const gstex_word *palette = words + g.palettes;
     for (int p = 0; p < GSTEX_MAX_PALETTES; ++p) {
-        int bits = gstex_bits(h.palette_bits, 4 * p, 4);
+        int bits = gstex_bits(g.palette_bits, 4 * p, 4);
         if (bits == 0) break;
-        const gstex_word *entry = palette + (VARYING + 3) / 4 * gstex_take_more(s, bits);
-        palette += (VARYING + 3) / 4 << bits;
+        const gstex_word *entry = palette + (MEMBERS + 3) / 4 * gstex_take_more(s, bits);
+        palette += (MEMBERS + 3) / 4 << bits;
 #pragma unroll
-        for (int w = 0; w < (VARYING + 3) / 4; ++w) {
+        for (int w = 0; w < (MEMBERS + 3) / 4; ++w) {
             gstex_word bytes = entry[w];
             even[w] += bytes & 0x00FF00FFu;
             odd[w] += bytes >> 8 & 0x00FF00FFu;
         }
     }
     GstexCodes codes;
-    gstex_word rest = h.varying; // channels not yet read
 #pragma unroll
-    for (int k = 0; k < VARYING; ++k) {
-        int channel = __ffs(int(rest)) - 1, bits = int(h.own_bits >> 4 * channel & 15);
-        rest &= rest - 1;
+    for (int k = 0; k < MEMBERS; ++k) {
+        int bits = int(g.own_bits >> 4 * k & 15);
         gstex_word pair = k & 1 ? odd[k / 4] : even[k / 4];
         codes.of[k] = gstex_bits(pair, 16 * (k / 2 & 1), 16) + gstex_take_more(s, bits);
     }
     return codes;
 }
 
-// The value of the k-th varying channel, which is channel `c`: sum of weights times codes, and sum of weights, both
-// with the background's share in the second alone.
-__device__ __forceinline__ float gstex_value(const gstex_word *words, const GstexHeader &h, const GstexMip &mip, int c,
-                                             float codes, float weight) {
-    float lo = gstex_float(words, h.ranges + 2 * c), step = gstex_float(words, h.ranges + 2 * c + 1);
-    float apart = gstex_float(words, mip.background + c) - lo;
-    float value = lo + __fdividef(step * codes + GSTEX_BACKGROUND_WEIGHT * apart, weight);
-    return fminf(fmaxf(value, 0.0f), 1.0f);
+// A signed number of 10 bits of a bend, from bit `first` on.
+__device__ __forceinline__ float gstex_bend_part(gstex_word word, int first) {
+    return float(int(word << (22 - first)) >> 22) * GSTEX_BEND_UNIT;
 }
 
-#endif
+// The value of the k-th member: sum of weights times codes, and sum of weights, both with the background's share in the
+// second alone.
+__device__ __forceinline__ float gstex_value(const gstex_word *words, const GstexGroup &g, const GstexMip &mip, int k,
+                                             float codes, float weight) {
+    float lo = gstex_float(words, g.ranges + 2 * k), step = gstex_float(words, g.ranges + 2 * k + 1);
+    float apart = gstex_float(words, mip.background + k) - lo;
+    float value = gstex_saturate(lo + __fdividef(step * codes + GSTEX_BACKGROUND_WEIGHT * apart, weight));
+    if (mip.bend == 0) return value;
+    gstex_word bend = words[mip.bend + k];
+    return gstex_bend(value, gstex_bend_part(bend, 0), gstex_bend_part(bend, 10), gstex_bend_part(bend, 20));
+}

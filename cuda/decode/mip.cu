@@ -1,4 +1,5 @@
-// Decodes a whole mip of Gaussians: the fast way to fetch all its texels, for files that blend all candidates (K = 0).
+// Decodes a group at a whole mip of Gaussians: the fast way to fetch all its texels, where all candidates are blended
+// (K = 0).
 //
 // A warp owns a tile of 8x16 texels, four a lane. Its lanes look up the cells that any texel of the tile can see, in
 // all levels, then decode a Gaussian each, drop it if it weighs nothing anywhere in the tile, and put the others into
@@ -18,10 +19,10 @@
 #define TILE_HEIGHT (LANE_ROWS * ROWS)
 #define WARPS 4 // of a block
 // Blocks that should run on a multiprocessor at once: as many as there are registers for.
-#define BLOCKS (VARYING > 8 ? 3 : 4)
+#define BLOCKS (MEMBERS > 8 ? 3 : 4)
 #define WHOLE_WARP 0xFFFFFFFFu
 
-#define CODE_VECTORS ((VARYING + 3) / 4)
+#define CODE_VECTORS ((MEMBERS + 3) / 4)
 #define STAGED_VECTORS (2 + CODE_VECTORS)
 
 // The cells of a level that a tile can see, row by row; columns and rows may lie outside the texture.
@@ -37,20 +38,21 @@ struct Staged {
         // (along_x, along_y, U at the middle of the tile, peak), (across_x, across_y, V there, slot of the cell), then
         // codes: everything about a Gaussian lies together and is read by all lanes at once.
         float4 gaussian[32][STAGED_VECTORS];
-        float values[32 * GSTEX_MAX_CHANNELS]; // of 32 texels, on their way out
+        float values[32 * MEMBERS]; // of 32 texels, on their way out
     };
     // Slots of 32 cells at a time: the middle of the tile from the cell's low border and the size of a texel, in cells;
     // the level; the first record, and the number of Gaussians in the slots before.
     float4 place[32];
     int level[32], first[32], before[32];
     Block blocks[GSTEX_MAX_LEVELS];
+    int channel[MEMBERS]; // of every member
 };
 
 // What a lane knows of its texels: all in one column, LANE_ROWS rows apart. Places are in texels of the mip from the
 // middle of the tile.
 struct Texels {
     float x, y[ROWS];
-    float weight[ROWS], codes[ROWS][VARYING];
+    float weight[ROWS], codes[ROWS][MEMBERS];
 };
 
 __device__ __forceinline__ float warp_min(float x) {
@@ -95,7 +97,7 @@ __device__ __forceinline__ void add_staged(const Staged &staged, int count, Texe
             float4 four = staged.gaussian[n][2 + q];
             const float code[4] = {four.x, four.y, four.z, four.w};
 #pragma unroll
-            for (int k = 4 * q; k < 4 * q + 4 && k < VARYING; ++k)
+            for (int k = 4 * q; k < 4 * q + 4 && k < MEMBERS; ++k)
 #pragma unroll
                 for (int j = 0; j < ROWS; ++j) t.codes[j][k] = fmaf(weight[j], code[k - 4 * q], t.codes[j][k]);
         }
@@ -104,11 +106,11 @@ __device__ __forceinline__ void add_staged(const Staged &staged, int count, Texe
 
 // Fills in blocks, a level a lane, and returns how many cells they have together.
 // left, top, right, bottom: the first and the last texel of the tile.
-__device__ __forceinline__ int find_blocks(const gstex_word *words, const GstexHeader &h, const GstexMip &mip, int left,
-                                           int top, int right, int bottom, int lane, Staged &staged) {
+__device__ __forceinline__ int find_blocks(const gstex_word *words, const GstexMip &mip, int left, int top, int right,
+                                           int bottom, int lane, Staged &staged) {
     int cells = 0;
     if (lane < mip.level_count) {
-        gstex_word size = words[mip.background + h.channels + GSTEX_LEVEL_ENTRY_WORDS * lane];
+        gstex_word size = words[mip.background + MEMBERS + GSTEX_LEVEL_ENTRY_WORDS * lane];
         int cells_x = gstex_bits(size, 0, 16), cells_y = gstex_bits(size, 16, 16);
         // Cells in integers, as for a fetch. The middle of the tile, between two texels, has whole numbers too.
         int whole_x = 2 * mip.width, whole_y = 2 * mip.height;
@@ -129,8 +131,8 @@ __device__ __forceinline__ int find_blocks(const gstex_word *words, const GstexH
 }
 
 // A cell a lane, from number `begin` of all blocks on: fills in the slots and returns how many Gaussians they hold.
-__device__ __forceinline__ int find_cells(const gstex_word *words, const GstexHeader &h, const GstexMip &mip, int begin,
-                                          int cells, int lane, Staged &staged) {
+__device__ __forceinline__ int find_cells(const gstex_word *words, const GstexHeader &h, const GstexGroup &g,
+                                          const GstexMip &mip, int begin, int cells, int lane, Staged &staged) {
     int2 run = make_int2(0, 0);
     int number = begin + lane;
     if (number < cells) {
@@ -140,7 +142,7 @@ __device__ __forceinline__ int find_cells(const gstex_word *words, const GstexHe
         Block block = staged.blocks[l];
         int inside = number - block.before, row = inside / block.across, column = inside - row * block.across;
         float middle_x = block.middle_x - float(column), middle_y = block.middle_y - float(row);
-        GstexLevel level = gstex_level(words, h, mip, l);
+        GstexLevel level = gstex_level(words, mip, l);
         row += block.first_y;
         column += block.first_x;
         if (h.repeat) {
@@ -149,7 +151,7 @@ __device__ __forceinline__ int find_cells(const gstex_word *words, const GstexHe
         }
         if (row == gstex_clamped(row, level.cells_y) && column == gstex_clamped(column, level.cells_x))
             run = gstex_cell(words, level, row * level.cells_x + column);
-        run.y = min(max(run.y, 0), h.candidates_max);
+        run.y = min(max(run.y, 0), g.candidates_max);
         staged.level[lane] = l;
         staged.place[lane] = make_float4(middle_x, middle_y, __fdividef(float(level.cells_x), float(mip.width)),
                                          __fdividef(float(level.cells_y), float(mip.height)));
@@ -164,7 +166,7 @@ __device__ __forceinline__ int find_cells(const gstex_word *words, const GstexHe
 // A Gaussian a lane, from number `done` of all slots on: decodes them and stages those that weigh more than 2^threshold
 // somewhere in the tile. Returns how many that are.
 // texel_width, texel_height: of the mip, in texels that the Gaussians are measured in.
-__device__ __forceinline__ int stage(const gstex_word *words, const GstexHeader &h, const GstexMip &mip, int done,
+__device__ __forceinline__ int stage(const gstex_word *words, const GstexGroup &g, const GstexMip &mip, int done,
                                      int total, float threshold, float texel_width, float texel_height, int lane,
                                      Staged &staged) {
     int number = done + lane, slot = 0;
@@ -176,10 +178,10 @@ __device__ __forceinline__ int stage(const gstex_word *words, const GstexHeader 
 #pragma unroll
         for (int step = 16; step; step >>= 1) // to the last slot that begins at or before `number`
             if (staged.before[slot + step] <= number) slot += step;
-        GstexLevel level = gstex_level(words, h, mip, staged.level[slot]);
+        GstexLevel level = gstex_level(words, mip, staged.level[slot]);
         int record = staged.first[slot] + number - staged.before[slot];
         stream = gstex_open(words, gstex_record_bit(level, record));
-        shape = gstex_shape(h, level, mip.filter, stream);
+        shape = gstex_shape(g, level, mip.filter, stream);
         float4 place = staged.place[slot];
         float x = (place.x - shape.x) * level.cell_width, y = (place.y - shape.y) * level.cell_height;
         u = shape.along_x * x + shape.along_y * y;
@@ -200,49 +202,50 @@ __device__ __forceinline__ int stage(const gstex_word *words, const GstexHeader 
         float4 *place = staged.gaussian[__popc(kept & ((1u << lane) - 1u))];
         place[0] = make_float4(shape.along_x, shape.along_y, u, shape.peak);
         place[1] = make_float4(shape.across_x, shape.across_y, v, __int_as_float(slot));
-        GstexCodes codes = gstex_codes(words, h, stream);
+        GstexCodes codes = gstex_codes(words, g, stream);
         float *of = reinterpret_cast<float *>(place + 2);
 #pragma unroll
-        for (int k = 0; k < VARYING; ++k) of[k] = float(codes.of[k]);
+        for (int k = 0; k < MEMBERS; ++k) of[k] = float(codes.of[k]);
     }
     __syncwarp();
     return __popc(kept);
 }
 
-// Writes the values of all texels. As many as there are lanes at a time go through shared memory, so that neighbours in
-// memory are written together.
-__device__ __forceinline__ void write(const gstex_word *words, const GstexHeader &h, const GstexMip &mip,
-                                      const Texels &t, int left, int top, int right, int bottom, int lane,
-                                      Staged &staged, float *out) {
+// Writes the members' channels of all texels. As many texels as there are lanes go through shared memory at a time, so
+// that neighbours in memory are written together.
+__device__ __forceinline__ void write(const gstex_word *words, const GstexHeader &h, const GstexGroup &g,
+                                      const GstexMip &mip, const Texels &t, int left, int top, int right, int bottom,
+                                      int lane, Staged &staged, float *out) {
     float *values = staged.values;
-    int channels = h.channels, row_values = TILE_WIDTH * channels, inside = (right - left + 1) * channels;
+    if (lane < MEMBERS) {
+        gstex_word rest = g.members;
+        for (int k = 0; k < lane; ++k) rest &= rest - 1;
+        staged.channel[lane] = __ffs(int(rest)) - 1;
+    }
+    int inside = (right - left + 1) * MEMBERS;
 #pragma unroll
     for (int j = 0; j < ROWS; ++j) {
         __syncwarp();
-        gstex_word constant = ~h.varying & ((1u << channels) - 1u), rest = h.varying;
-        for (; constant; constant &= constant - 1) {
-            int c = __ffs(int(constant)) - 1;
-            values[lane * channels + c] = fminf(fmaxf(gstex_float(words, h.ranges + 2 * c), 0.0f), 1.0f);
-        }
 #pragma unroll
-        for (int k = 0; k < VARYING; ++k, rest &= rest - 1) {
-            int c = __ffs(int(rest)) - 1;
-            values[lane * channels + c] = gstex_value(words, h, mip, c, t.codes[j][k], t.weight[j]);
-        }
+        for (int k = 0; k < MEMBERS; ++k)
+            values[lane * MEMBERS + k] = gstex_value(words, g, mip, k, t.codes[j][k], t.weight[j]);
         __syncwarp();
         for (int row = 0; row < LANE_ROWS && top + LANE_ROWS * j + row <= bottom; ++row) {
-            float *to = out + ((size_t)(top + LANE_ROWS * j + row) * mip.width + left) * channels;
-            for (int i = lane; i < inside; i += 32) to[i] = values[row * row_values + i];
+            float *to = out + ((size_t)(top + LANE_ROWS * j + row) * mip.width + left) * h.channels;
+            const float *from = values + row * TILE_WIDTH * MEMBERS;
+            for (int i = lane; i < inside; i += 32)
+                to[i / MEMBERS * h.channels + staged.channel[i % MEMBERS]] = from[i];
         }
     }
 }
 
-// out: float [height, width, channels] of the mip.
+// out: float [height, width, channels] of the mip; the members' channels are written.
 extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
-decode_mip(const gstex_word *__restrict__ words, int number, float *__restrict__ out) {
+decode_mip(const gstex_word *__restrict__ words, int group, int number, float *__restrict__ out) {
     __shared__ Staged staged_of_warps[WARPS];
     GstexHeader h = gstex_header(words);
-    GstexMip mip = gstex_mip(words, h, number);
+    GstexGroup g = gstex_group(words, h, group);
+    GstexMip mip = gstex_mip(words, h, g, number);
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     int tiles_across = (mip.width + TILE_WIDTH - 1) / TILE_WIDTH;
     int tiles_down = (mip.height + TILE_HEIGHT - 1) / TILE_HEIGHT;
@@ -261,24 +264,24 @@ decode_mip(const gstex_word *__restrict__ words, int number, float *__restrict__
         t.y[j] = float(min(top + row + LANE_ROWS * j, bottom) - top) - 0.5f * float(TILE_HEIGHT - 1);
         t.weight[j] = GSTEX_BACKGROUND_WEIGHT;
 #pragma unroll
-        for (int k = 0; k < VARYING; ++k) t.codes[j][k] = 0.0f;
+        for (int k = 0; k < MEMBERS; ++k) t.codes[j][k] = 0.0f;
     }
     float texel_width = __fdividef(mip.own_width, float(mip.width));
     float texel_height = __fdividef(mip.own_height, float(mip.height));
 
-    int cells = find_blocks(words, h, mip, left, top, right, bottom, lane, staged);
+    int cells = find_blocks(words, mip, left, top, right, bottom, lane, staged);
     for (int begin = 0; begin < cells; begin += 32) {
-        int total = find_cells(words, h, mip, begin, cells, lane, staged);
+        int total = find_cells(words, h, g, mip, begin, cells, lane, staged);
         for (int done = 0; done < total; done += 32) {
             // What is below this is too little for all texels; their sums can only grow.
             float least = t.weight[0];
 #pragma unroll
             for (int j = 1; j < ROWS; ++j) least = fminf(least, t.weight[j]);
             float threshold = __log2f(GSTEX_NEGLIGIBLE_WEIGHT * warp_min(least));
-            int count = stage(words, h, mip, done, total, threshold, texel_width, texel_height, lane, staged);
+            int count = stage(words, g, mip, done, total, threshold, texel_width, texel_height, lane, staged);
             add_staged(staged, count, t);
             __syncwarp(); // nobody reads any more what is written next
         }
     }
-    write(words, h, mip, t, left, top, right, bottom, lane, staged, out);
+    write(words, h, g, mip, t, left, top, right, bottom, lane, staged, out);
 }

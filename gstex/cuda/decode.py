@@ -2,6 +2,8 @@
 
 Arrays stay where they are: tensors of torch and arrays of CuPy on the GPU are read and written without a copy, in
 torch's or CuPy's current stream. Nothing here is differentiable; tensors that come back have no gradient.
+
+Every group of channels has a launch of its own, and the constant channels have one together.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ from gstex.constants import TILE
 from gstex.cuda.arrays import Arrays
 from gstex.cuda.device import Device, open_device
 from gstex.errors import UsageError
-from gstex.format import MipTable, validate
+from gstex.format import GroupTable, validate
 from gstex.format.layout import mip_size
 from gstex.texture import Texture
 
 __all__ = ["GpuTexture"]
 
 _TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode/mip.cu
-_THREADS = 128  # decode/sample.cu
+_THREADS = 128  # decode/sample.cu, decode/constants.cu
 _BLOCK = (32, 4)  # decode/fetch.cu
 
 
@@ -44,10 +46,9 @@ class GpuTexture:
         self.device.synchronize()  # kernels may run in other streams than this copy
         header = self._table.header
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
-        self.channels = len(header.channel_bits)
-        self.varying_count = int(np.count_nonzero(header.varying))
+        self.channels = len(header.channels)
+        self.varying_count = sum(len(group.header.members) for group in self._table.groups)
         self.gpu_bytes = self._words.nbytes
-        self._defines = {"VARYING": self.varying_count, "TOP_K": int(header.top_k > 0)}
 
     def decode(self, mip: int = 0, *, out: Any = None) -> Any:
         """Fetch all texels.
@@ -66,19 +67,26 @@ class GpuTexture:
         height, width = self._mip_shape(mip)
         shape = height, width, self.channels
         out = self.device.xp.empty(shape, np.float32) if out is None else self._arrays.check_out(out, shape)
-        if self._in_tiles(mip, width, height):
-            tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
-            kernel = self.device.kernel("decode/mip.cu", "decode_mip", {"VARYING": self._defines["VARYING"]})
-            kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(mip), out)
-        else:
-            self._launch_texels("fetch", mip, width, height, out)
+        tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
+        for number, group in enumerate(self._table.groups):
+            if _in_tiles(group, mip, width, height):
+                kernel = self.device.kernel("decode/mip.cu", "decode_mip", {"MEMBERS": len(group.header.members)})
+                kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(number),
+                       np.int32(mip), out)  # fmt: skip
+            else:
+                self._launch_texels("fetch", number, mip, width, height, out)
+        self._write_constants(width * height, out)
         return out
 
     def candidates(self, mip: int = 0) -> Any:
-        """How many Gaussians each texel looks at: int32 [H, W], an array of the device; zeros for a mip of texels."""
+        """How many Gaussians of all groups each texel looks at: int32 [H, W], an array of the device.
+
+        A group whose mip holds texels adds none.
+        """
         height, width = self._mip_shape(mip)
-        out = self.device.xp.empty((height, width), np.int32)
-        self._launch_texels("count_candidates", mip, width, height, out)
+        out = self.device.xp.zeros((height, width), np.int32)
+        for number in range(len(self._table.groups)):
+            self._launch_texels("count_candidates", number, mip, width, height, out)
         return out
 
     def sample(self, uv: Any, lod: Any = None, *, duv: Any = None, filter: str | None = None) -> Any:
@@ -114,9 +122,11 @@ class GpuTexture:
                 mode, detail = 1, arrays.floats("lod", lod, (count,))
             out = arrays.empty_like(points, (count, self.channels))
             if count:
-                kernel = self.device.kernel("decode/sample.cu", "sample", {**self._defines, "MODE": mode})
-                kernel((-(-count // _THREADS),), (_THREADS,), self._words, points, detail, np.int32(bilinear),
-                       np.int64(count), out)  # fmt: skip
+                for number, group in enumerate(self._table.groups):
+                    kernel = self.device.kernel("decode/sample.cu", "sample", {**_defines(group), "MODE": mode})
+                    kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int32(number), points, detail,
+                           np.int32(bilinear), np.int64(count), out)  # fmt: skip
+                self._write_constants(count, out)
             return arrays.back(out, uv)
 
     # ---- Kernels ----------------------------------------------------------------------------------------------------
@@ -127,15 +137,26 @@ class GpuTexture:
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
         return mip_size(self.height, mip), mip_size(self.width, mip)
 
-    def _in_tiles(self, mip: int, width: int, height: int) -> bool:
-        """Whether mip.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
-        seen: MipTable = self._table.mips[mip]
-        if seen.raw or not self._defines["VARYING"] or self._defines["TOP_K"]:
-            return False
-        levels = seen.levels if seen.filter is None else self._table.mips[0].levels
-        return all(level.layout.cells_x <= width and level.layout.cells_y <= height for level in levels)
-
-    def _launch_texels(self, name: str, mip: int, width: int, height: int, out: Any) -> None:
-        kernel = self.device.kernel("decode/fetch.cu", name, self._defines)
+    def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: Any) -> None:
+        kernel = self.device.kernel("decode/fetch.cu", name, _defines(self._table.groups[group]))
         grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
-        kernel(grid, _BLOCK, self._words, np.int32(mip), out)
+        kernel(grid, _BLOCK, self._words, np.int32(group), np.int32(mip), out)
+
+    def _write_constants(self, count: int, out: Any) -> None:
+        """Write the constant channels of `count` texels or points."""
+        if self.varying_count < self.channels:
+            kernel = self.device.kernel("decode/constants.cu", "write_constants")
+            kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int64(count), out)
+
+
+def _defines(group: GroupTable) -> dict[str, int | str]:
+    return {"MEMBERS": len(group.header.members), "TOP_K": int(group.header.top_k > 0)}
+
+
+def _in_tiles(group: GroupTable, mip: int, width: int, height: int) -> bool:
+    """Whether mip.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
+    seen = group.mips[mip]
+    if seen.raw or group.header.top_k:
+        return False
+    levels = seen.levels if seen.filter is None else group.mips[0].levels
+    return all(level.layout.cells_x <= width and level.layout.cells_y <= height for level in levels)

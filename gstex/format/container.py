@@ -28,7 +28,8 @@ _OTHERS = {
     b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"\x76\x2f\x31\x01": "OpenEXR", b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }  # fmt: skip
-_HEADER = struct.Struct("<8s9I")  # magic, version, flags, file, gpu offset and bytes, json likewise, two CRCs
+# magic, version, flags, file, gpu offset and bytes, json likewise, two CRCs, resident bytes and CRC
+_HEADER = struct.Struct("<8s11I")
 _MAX_FILE_BYTES = 2**32 - 1
 
 
@@ -43,8 +44,10 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
         FormatError: `words` breaks a rule of docs/format.md.
         OutputError: the metadata cannot be written as JSON or is too large, or the file would be.
     """
-    validate(words)
+    header = validate(words).header
+    require(header.first_mip == 0, "GPU section", "a resident part", "a whole section")
     gpu = words.astype("<u4", copy=False).tobytes()
+    resident = 4 * header.resident_words
     text = _encode_metadata(metadata)
     json_offset = FILE_HEADER_BYTES + len(gpu)
     file_bytes = json_offset + len(text)
@@ -52,7 +55,7 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
         raise OutputError(f"file size: got {file_bytes} bytes, expected at most {_MAX_FILE_BYTES}; "
                           "use fewer Gaussians")
     header = _HEADER.pack(_MAGIC, VERSION, 0, file_bytes, FILE_HEADER_BYTES, len(gpu), json_offset, len(text),
-                          zlib.crc32(gpu), zlib.crc32(text))
+                          zlib.crc32(gpu), zlib.crc32(text), resident, zlib.crc32(gpu[:resident]))
     return header.ljust(FILE_HEADER_BYTES, b"\0") + gpu + text
 
 
@@ -97,10 +100,13 @@ def read_file(path: str | Path) -> tuple[np.ndarray, dict]:
     return table.words, metadata
 
 
-def open_file(path: str | Path) -> tuple[MaterialTable, dict, int]:
+def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, dict, int]:
     """Read and check a .gstex file: (its proven GPU section, metadata, size of the file in bytes).
 
     Nothing is read into memory before the header has been found to agree with the size of the file.
+
+    Args:
+        tail: read the resident part of the GPU section alone, and the metadata. A file without a tail is read whole.
 
     Raises:
         VersionError: the file is of another version.
@@ -114,9 +120,11 @@ def open_file(path: str | Path) -> tuple[MaterialTable, dict, int]:
             size = os.fstat(file.fileno()).st_size
             head = file.read(FILE_HEADER_BYTES)
             sections = _core.read_header(np.frombuffer(head, np.uint8), size)
-            gpu = np.empty(sections[0], np.uint8)
+            gpu = np.empty(sections[4] if tail else sections[0], np.uint8)
             text = np.empty(sections[2], np.uint8)
-            found = file.readinto(gpu.data) + file.readinto(text.data)
+            found = file.readinto(gpu.data)
+            file.seek(FILE_HEADER_BYTES + sections[0])
+            found += file.readinto(text.data)
         require(found == len(gpu) + len(text), "file size", "less than before",
                 "a file that does not change while it is read")
         return *_read_body(gpu, text, sections), size
@@ -132,10 +140,14 @@ def open_file(path: str | Path) -> tuple[MaterialTable, dict, int]:
 
 
 def _read_body(
-    gpu: np.ndarray, text: np.ndarray, sections: tuple[int, int, int, int]
+    gpu: np.ndarray, text: np.ndarray, sections: tuple[int, int, int, int, int, int]
 ) -> tuple[MaterialTable, dict]:
     """Check the checksums and contents of both sections, uint8 each."""
-    _core.check_crcs(sections, gpu, text)
+    if len(gpu) < sections[0]:
+        _core.check_resident(sections, gpu)
+        require(zlib.crc32(text) == sections[3], "json_crc", f"0x{sections[3]:08X}", "the CRC-32 of the metadata")
+    else:
+        _core.check_crcs(sections, gpu, text)
     words = gpu.view("<u4").astype(np.uint32, copy=False)
     words.flags.writeable = False
     return validate(words), _decode_metadata(text.tobytes())

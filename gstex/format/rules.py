@@ -11,14 +11,17 @@ import numpy as np
 from gstex.errors import FormatError
 from gstex.format.layout import (
     CHANNEL_RANGE,
+    COMPONENTS,
     LOG_AMPLITUDE_RANGE,
     LOG_SCALE_RANGE,
     MAX_AMPLITUDE_STEP,
+    MAX_BEND,
     MAX_CANDIDATES,
     MAX_CELLS,
     MAX_CHANNEL_BITS,
     MAX_CHANNELS,
     MAX_FIELD_BITS,
+    MAX_GROUPS,
     MAX_LEVELS,
     MAX_PALETTE_BITS,
     MAX_PALETTES,
@@ -26,37 +29,51 @@ from gstex.format.layout import (
     MAX_STRIDE,
     MAX_TOP_K,
     MIN_STRIDE,
+    ROLE_CODES,
+    ChannelEntry,
     LevelLayout,
 )
 from gstex.limits import MAX_SIZE
 
-__all__ = ["Header", "check_background", "check_candidates", "check_grids", "check_header", "check_level",
-           "check_regular", "check_shared", "require"]
+__all__ = ["GroupHeader", "Header", "check_background", "check_candidates", "check_channels", "check_grids",
+           "check_group", "check_header", "check_level", "check_regular", "check_shared", "require", "require_range"]
 
 
 @dataclass(frozen=True)
 class Header:
-    """The numbers of the material header that are not offsets. Channel arrays are [C]; srgb and varying are bool."""
+    """The numbers of the material header that are not offsets, and resident_words.
+
+    first_mip: 0, or the tail of a section that is a resident part alone.
+    """
 
     width: int
     height: int
     mip_count: int
+    tail: int
+    first_mip: int
     repeat: bool
     bilinear: bool
+    resident_words: int
+    channels: tuple[ChannelEntry, ...]
+
+    @property
+    def srgb(self) -> np.ndarray:
+        """bool [C], the channels whose values are sRGB-encoded."""
+        return np.array([channel.srgb for channel in self.channels], bool)
+
+
+@dataclass(frozen=True)
+class GroupHeader:
+    """The numbers of the header of a group that are not offsets. Channel arrays are [V]."""
+
+    members: tuple[int, ...]
     top_k: int
     amplitude_lo: float
     amplitude_step: float
     channel_lo: np.ndarray
     channel_step: np.ndarray
     channel_bits: np.ndarray
-    srgb: np.ndarray
-    varying: np.ndarray
     palette_bits: tuple[int, ...]
-
-    @property
-    def varying_count(self) -> int:
-        """V, the number of channels that vary."""
-        return int(np.count_nonzero(self.varying))
 
     @property
     def value_widths(self) -> tuple[int, ...]:
@@ -75,45 +92,66 @@ def require_range(name: str, value: float, low: float, high: float) -> None:
     require(isfinite(value) and low <= value <= high, name, value, f"{low} .. {high}")
 
 
-def check_header(header: Header) -> None:
+def check_header(header: Header, group_count: int) -> None:
     """Check every rule of the material header that needs no offset."""
     require_range("width", header.width, 1, MAX_SIZE)
     require_range("height", header.height, 1, MAX_SIZE)
-    require_range("channel_count", len(header.channel_bits), 1, MAX_CHANNELS)
+    require_range("channel_count", len(header.channels), 1, MAX_CHANNELS)
     require_range("mip_count", header.mip_count, 1, max(header.width, header.height).bit_length())
-    require_range("top_k", header.top_k, 0, MAX_TOP_K)
-    require_range("amplitude_lo", header.amplitude_lo, *LOG_AMPLITUDE_RANGE)
-    require_range("amplitude_step", header.amplitude_step, 0, MAX_AMPLITUDE_STEP)
-    for channel in range(len(header.channel_bits)):
-        require_range(f"channel_lo[{channel}]", float(header.channel_lo[channel]), *CHANNEL_RANGE)
-        require_range(f"channel_step[{channel}]", float(header.channel_step[channel]), 0, 1)
-        bits = int(header.channel_bits[channel])
-        require_range(f"channel_bits[{channel}]", bits, 0, MAX_CHANNEL_BITS)
-        require(bits == 0 or header.varying[channel], f"channel_bits[{channel}]", bits,
-                "0: the channel does not vary")
-        require(bits > 0 or not header.varying[channel] or len(header.palette_bits) > 0,
-                f"channel_bits[{channel}]", bits,
-                f"1 .. {MAX_CHANNEL_BITS}: the channel varies and there are no palettes")
-    require_range("number of palettes", len(header.palette_bits), 0, MAX_PALETTES)
-    require(not header.palette_bits or header.varying_count > 0, "number of palettes", len(header.palette_bits),
-            "0: all channels of this material are constant")
-    for palette, bits in enumerate(header.palette_bits):
-        require_range(f"palette_bits[{palette}]", bits, 1, MAX_PALETTE_BITS)
+    require_range("group_count", group_count, 0, MAX_GROUPS)
+    require_range("tail", header.tail, 1, header.mip_count)
+    require(group_count > 0 or header.tail == header.mip_count, "tail", header.tail,
+            f"{header.mip_count}, mip_count: all channels of this material are constant")
 
 
-def check_background(background: np.ndarray, header: Header, *, where: str) -> None:
-    """Check the background values [C] of a mip."""
+def check_channels(channels: tuple[ChannelEntry, ...], groups: list[GroupHeader]) -> None:
+    """Check what is said of the channels, and that each is constant or in one group."""
+    for number, channel in enumerate(channels):
+        require(channel.role in ROLE_CODES, f"role[{number}]", repr(channel.role), f"one of {', '.join(ROLE_CODES)}")
+        require(channel.component in COMPONENTS, f"component[{number}]", repr(channel.component),
+                f"one of {', '.join(COMPONENTS)}")
+        require(not channel.flipped or (channel.role, channel.component) == ("normal", "y"), f"flipped[{number}]", 1,
+                "0: only Y of a normal points up or down")
+        owners = [g for g, group in enumerate(groups) if number in group.members]
+        constant = channel.constant
+        require(len(owners) == (constant is None), f"groups of channel {number}", owners,
+                "one, or none for a constant channel")
+        if constant is not None:
+            require_range(f"constant[{number}]", constant, *CHANNEL_RANGE)
+        require(isfinite(channel.scale) and channel.scale != 0, f"scale[{number}]", channel.scale,
+                "a finite number other than 0")
+        require(isfinite(channel.bias), f"bias[{number}]", channel.bias, "a finite number")
+
+
+def check_group(group: GroupHeader, channel_count: int, *, where: str) -> None:
+    """Check every rule of a group's header that needs no offset."""
+    members = list(group.members)
+    require(len(members) > 0 and members == sorted(set(members)) and members[0] >= 0 and members[-1] < channel_count,
+            f"{where} members", members, f"channels 0 .. {channel_count - 1} in rising order, at least one")
+    require_range(f"{where} top_k", group.top_k, 0, MAX_TOP_K)
+    require_range(f"{where} amplitude_lo", group.amplitude_lo, *LOG_AMPLITUDE_RANGE)
+    require_range(f"{where} amplitude_step", group.amplitude_step, 0, MAX_AMPLITUDE_STEP)
+    require_range(f"{where} number of palettes", len(group.palette_bits), 0, MAX_PALETTES)
+    for channel in range(len(members)):
+        require_range(f"{where} channel_lo[{channel}]", float(group.channel_lo[channel]), *CHANNEL_RANGE)
+        require_range(f"{where} channel_step[{channel}]", float(group.channel_step[channel]), 0, 1)
+        bits = int(group.channel_bits[channel])
+        require_range(f"{where} channel_bits[{channel}]", bits, 0, MAX_CHANNEL_BITS)
+        require(bits > 0 or len(group.palette_bits) > 0, f"{where} channel_bits[{channel}]", bits,
+                f"1 .. {MAX_CHANNEL_BITS}: there are no palettes")
+    for palette, bits in enumerate(group.palette_bits):
+        require_range(f"{where} palette_bits[{palette}]", bits, 1, MAX_PALETTE_BITS)
+
+
+def check_background(background: np.ndarray, *, where: str) -> None:
+    """Check the background values [V] of a mip."""
     for channel, value in enumerate(background):
-        name = f"{where} background[{channel}]"
-        require_range(name, float(value), *CHANNEL_RANGE)
-        if not header.varying[channel]:
-            require(value == header.channel_lo[channel], name, value,
-                    f"channel_lo = {header.channel_lo[channel]} because the channel is constant")
+        require_range(f"{where} background[{channel}]", float(value), *CHANNEL_RANGE)
 
 
-def check_level(layout: LevelLayout, header: Header, *, where: str) -> None:
+def check_level(layout: LevelLayout, header: GroupHeader, *, repeat: bool, where: str) -> None:
     """Check the grid and the record layout of one level."""
-    least_cells = 3 if header.repeat else 1
+    least_cells = 3 if repeat else 1
     require_range(f"{where} cells_x", layout.cells_x, least_cells, MAX_CELLS)
     require_range(f"{where} cells_y", layout.cells_y, least_cells, MAX_CELLS)
     require_range(f"{where} position_x_bits", layout.position_x_bits, 0, 15)
@@ -160,14 +198,16 @@ def check_grids(layouts: list[LevelLayout], *, where: str) -> None:
                 f"at most the {above.cells_x} x {above.cells_y} of the level before: finest level first")
 
 
-def check_shared(filter: float, mip: int, first_is_gaussians: bool) -> None:
+def check_shared(filter: float, bend: np.ndarray, *, allowed: bool, where: str) -> None:
     """Check a mip that is drawn with the Gaussians of mip 0."""
-    require(mip > 0 and first_is_gaussians, f"mip {mip} shared", "1",
-            "0: only mips below a mip 0 of Gaussians share them")
-    require_range(f"mip {mip} filter", filter, 0, MAX_SIZE)
+    require(allowed, f"{where} shared", "1", "0: only mips before the tail share a mip 0 of Gaussians")
+    require_range(f"{where} filter", filter, 0, MAX_SIZE)
+    for channel, numbers in enumerate(bend):
+        require(bool((np.abs(numbers) <= MAX_BEND).all()), f"{where} bend[{channel}]", numbers.tolist(),
+                f"-{MAX_BEND} .. {MAX_BEND}")
 
 
 def check_candidates(found: int) -> None:
     """Check the largest number of candidates of any position."""
-    require(found <= MAX_CANDIDATES, "candidates of a position", found,
+    require(found <= MAX_CANDIDATES, "candidates_max of all groups", found,
             f"at most {MAX_CANDIDATES}; use finer cells or fewer Gaussians")

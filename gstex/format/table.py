@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gstex.errors import FormatError
-from gstex.format.layout import LevelLayout
-from gstex.format.rules import Header
+from gstex.format.layout import COMPONENTS, ROLE_CODES, ChannelEntry, LevelLayout
+from gstex.format.rules import GroupHeader, Header
 from gstex.native import _core
 
-__all__ = ["LevelTable", "MaterialTable", "MipTable", "validate"]
+__all__ = ["GroupTable", "LevelTable", "MaterialTable", "MipTable", "validate"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class LevelTable:
 
 @dataclass(frozen=True)
 class MipTable:
-    """A mip: background float32 [C] and levels, finest first. offset, words: where it stands, with all that is its own.
+    """A mip of a group: background float32 [V] and levels, finest first. offset, words: where it stands, with all that is
+    its own.
 
     A raw one has no levels, and texels after the two words at its offset. One that is drawn with the Gaussians of
-    mip 0 has no levels either, and a filter.
+    mip 0 has no levels either, a filter, and bend int64 [V, 3].
     """
 
     offset: int
@@ -39,6 +40,17 @@ class MipTable:
     levels: tuple[LevelTable, ...]
     raw: bool = False
     filter: float | None = None
+    bend: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """A group: its header, at word header_offset, and its mips. In a resident part those before first_mip are empty."""
+
+    header: GroupHeader
+    header_offset: int
+    candidates_max: int
+    mips: tuple[MipTable, ...]
 
 
 @dataclass(frozen=True)
@@ -47,27 +59,33 @@ class MaterialTable:
 
     words: np.ndarray
     header: Header
-    candidates_max: int
-    mips: tuple[MipTable, ...]
+    groups: tuple[GroupTable, ...]
     section: _core.Section
 
-    def cell_counts(self, mip: int, level: int) -> np.ndarray:
+    @property
+    def candidates_max(self) -> int:
+        """Gaussians that a position looks at, at most, in all groups."""
+        return sum(group.candidates_max for group in self.groups)
+
+    def cell_counts(self, group: int, mip: int, level: int) -> np.ndarray:
         """Gaussians in every cell of a level: uint16 [cells_y, cells_x]."""
-        layout = self.mips[mip].levels[level].layout
+        layout = self.groups[group].mips[mip].levels[level].layout
         counts = np.empty((layout.cells_y, layout.cells_x), np.uint16)
-        self.section.cell_counts(mip, level, counts)
+        self.section.cell_counts(group, mip, level, counts)
         return counts
 
     def candidate_stats(self, mip: int) -> tuple[float, int]:
-        """Gaussians that a position of a mip looks at: the mean over its texels, and the most at any position."""
-        return self.section.candidate_stats(mip)
+        """Gaussians that a position of a mip looks at, in all groups: the mean over its texels, and a bound, the sum of
+        the most of each group."""
+        stats = [self.section.candidate_stats(group, mip) for group in range(len(self.groups))]
+        return sum(mean for mean, _ in stats), sum(most for _, most in stats)
 
 
 def validate(words: np.ndarray) -> MaterialTable:
     """Check every rule of docs/format.md for a GPU section, in time linear in its size.
 
     Args:
-        words: uint32 [a multiple of 64], the whole section. Kept if nobody can write to it, else copied.
+        words: uint32 [a multiple of 64], the whole section or its resident part. Kept if nobody can write to it, else copied.
 
     Raises:
         VersionError: the section is of another version.
@@ -80,28 +98,46 @@ def validate(words: np.ndarray) -> MaterialTable:
         words.flags.writeable = False
     section = _core.Section(words)
     facts = section.header()
-    bits = np.arange(len(facts["channel_bits"]))
-    header = Header(
-        **{name: facts[name] for name in ("width", "height", "mip_count", "repeat", "bilinear", "top_k",
-                                          "amplitude_lo", "amplitude_step")},
+    channels = tuple(
+        ChannelEntry(role=ROLE_CODES[role], component=COMPONENTS[component], srgb=srgb,
+                     constant=constant if group < 0 else None, flipped=flipped, scale=scale, bias=bias)
+        for role, component, group, srgb, flipped, constant, scale, bias in facts.pop("channels")
+    )  # fmt: skip
+    header = Header(**facts, channels=channels)
+    groups = tuple(_group(section, words, header, number) for number in range(section.group_count))
+    return MaterialTable(words, header, groups, section)
+
+
+def _group(section: _core.Section, words: np.ndarray, header: Header, number: int) -> GroupTable:
+    facts = section.group(number)
+    of = GroupHeader(
+        members=tuple(facts["members"]),
+        **{name: facts[name] for name in ("top_k", "amplitude_lo", "amplitude_step")},
         channel_lo=np.array(facts["channel_lo"], np.float32),
         channel_step=np.array(facts["channel_step"], np.float32),
         channel_bits=np.array(facts["channel_bits"], np.int64),
-        srgb=(facts["srgb"] >> bits & 1).astype(bool),
-        varying=(facts["varying"] >> bits & 1).astype(bool),
         palette_bits=tuple(facts["palette_bits"]),
-    )  # fmt: skip
-    mips = tuple(_mip(section, words, number, len(bits)) for number in range(header.mip_count))
-    return MaterialTable(words, header, facts["candidates_max"], mips, section)
+    )
+    mips = tuple(
+        _mip(section, words, number, mip, len(of.members)) if mip >= header.first_mip else _MISSING
+        for mip in range(header.mip_count)
+    )
+    return GroupTable(of, facts["header_offset"], facts["candidates_max"], mips)
 
 
-def _mip(section: _core.Section, words: np.ndarray, number: int, channels: int) -> MipTable:
-    facts = section.mip(number)
-    offset, background = facts["offset"], np.zeros(channels, np.float32)
-    if not facts["raw"] and facts["filter"] is None:
-        background = words[offset + 2 : offset + 2 + channels].view(np.float32).copy()
+_MISSING = MipTable(0, 0, np.zeros(0, np.float32), ())  # a mip that a resident part does not hold
+
+
+def _mip(section: _core.Section, words: np.ndarray, group: int, number: int, members: int) -> MipTable:
+    facts = section.mip(group, number)
+    offset, bend, background = facts["offset"], None, np.zeros(members, np.float32)
+    if facts["filter"] is not None:
+        codes = words[offset + 2 : offset + 2 + members, None].astype(np.int64) >> np.array([0, 10, 20]) & 1023
+        bend = np.where(codes < 512, codes, codes - 1024)
+    elif not facts["raw"]:
+        background = words[offset + 2 : offset + 2 + members].view(np.float32).copy()
     levels = []
     for level in range(facts["level_count"]):
-        of_level = section.level(number, level)
+        of_level = section.level(group, number, level)
         levels.append(LevelTable(LevelLayout(**of_level.pop("layout")), **of_level))
-    return MipTable(offset, facts["words"], background, tuple(levels), facts["raw"], facts["filter"])
+    return MipTable(offset, facts["words"], background, tuple(levels), facts["raw"], facts["filter"], bend)

@@ -8,17 +8,24 @@ from gstex.format.bits import read_records, write_records
 from gstex.format.index import build_index
 from gstex.format.layout import (
     ALIGN_WORDS,
+    CHANNEL_ENTRY_WORDS,
+    COMPONENTS,
+    CONSTANT_GROUP,
+    GROUP_FIXED_WORDS,
     HEADER_FIXED_WORDS,
     LEVEL_ENTRY_WORDS,
     MAGIC,
     RAW_BIT,
+    ROLE_CODES,
     SHARED_BIT,
     VERSION,
+    PackedGroup,
     PackedLevel,
     PackedMaterial,
     PackedMip,
     PackedRawMip,
     PackedSharedMip,
+    group_header_words,
     header_words,
     mip_block_words,
     mip_size,
@@ -27,10 +34,13 @@ from gstex.format.layout import (
     record_words,
 )
 from gstex.format.rules import (
+    GroupHeader,
     Header,
     check_background,
     check_candidates,
+    check_channels,
     check_grids,
+    check_group,
     check_header,
     check_level,
     check_regular,
@@ -38,7 +48,7 @@ from gstex.format.rules import (
     require,
     require_range,
 )
-from gstex.format.table import LevelTable, MaterialTable, validate
+from gstex.format.table import GroupTable, LevelTable, MaterialTable, validate
 from gstex.native import _core
 
 __all__ = ["pack", "read_mip", "read_palettes", "unpack"]
@@ -59,37 +69,60 @@ def pack(material: PackedMaterial) -> np.ndarray:
     Raises:
         FormatError: the material breaks a rule of docs/format.md; the message names the field.
     """
-    header = _header(material)
-    check_header(header)
-    parts = [_header_part(header), *map(_byte_words, material.palettes)]
-    position = sum(len(part) for part in parts)
-    for index, mip in enumerate(material.mips):
-        parts[0][HEADER_FIXED_WORDS + index] = position
-        if isinstance(mip, PackedRawMip):
-            mip_parts = [_raw_part(mip, header, index)]
-        elif isinstance(mip, PackedSharedMip):
-            filter = np.float32(mip.filter)
-            check_shared(float(filter), index, isinstance(material.mips[0], PackedMip))
-            mip_parts = [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32)]
-        else:
-            mip_parts = _mip_parts(mip, header, position, where=f"mip {index}")
-        parts += mip_parts
-        position += sum(len(part) for part in mip_parts)
-        require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes",
-                "less than 2^32 bytes")
+    header, groups = _header(material), [_group_header(g, n) for n, g in enumerate(material.groups)]
+    check_header(header, len(groups))
+    for number, group in enumerate(groups):
+        check_group(group, len(header.channels), where=f"group {number}")
+    check_channels(header.channels, groups)
 
-    used = position + 1  # the guard word
-    parts[0][4] = used
-    parts.append(np.zeros(-(-used // ALIGN_WORDS) * ALIGN_WORDS - position, np.uint32))
+    parts = [_header_words(header, groups)]
+    position = len(parts[0])
+    heads = []  # of the groups; their offsets of mips are filled in below
+    for number, (packed, group) in enumerate(zip(material.groups, groups, strict=True)):
+        require(len(packed.mips) == header.mip_count, f"group {number} number of mips", len(packed.mips),
+                str(header.mip_count))
+        parts[0][len(parts[0]) - len(groups) + number] = position
+        head = _group_words(group, header.mip_count, position)
+        heads.append(head)
+        added = [head, *map(_byte_words, packed.palettes)]
+        parts += added
+        position += sum(len(part) for part in added)
+
+    def add_mips(first: int, end: int) -> None:
+        nonlocal position
+        for number, packed in enumerate(material.groups):
+            for mip in range(first, end):
+                heads[number][GROUP_FIXED_WORDS + mip] = position
+                added = _mip_parts(packed, groups[number], header, mip, position, where=f"group {number} mip {mip}")
+                parts.extend(added)
+                position += sum(len(part) for part in added)
+                require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes", "less than 2^32 bytes")
+
+    def pad() -> None:
+        """The guard word, and zeros to the end of a whole piece."""
+        nonlocal position
+        parts.append(np.zeros(ALIGN_WORDS - position % ALIGN_WORDS, np.uint32))
+        position += len(parts[-1])
+
+    resident = 0
+    if header.tail < header.mip_count:
+        add_mips(header.tail, header.mip_count)
+        pad()
+        resident = position
+    add_mips(0, header.tail)
+    parts[0][4] = position + 1
+    pad()
+    parts[0][5] = resident or position
     words = np.concatenate(parts)
-    most_candidates = _core.find_candidates_max(words)
-    check_candidates(most_candidates)
-    words[7] = most_candidates
+    found = _core.find_candidates_max(words)
+    check_candidates(sum(found))
+    for most, head in zip(found, _group_offsets(words, header, len(groups)), strict=True):
+        words[head + 3] = most
     return words
 
 
 def unpack(words: np.ndarray) -> PackedMaterial:
-    """Read the words of a GPU section; the inverse of pack.
+    """Read the words of a whole GPU section; the inverse of pack.
 
     Args:
         words: uint32 [a multiple of 64], the whole section.
@@ -100,35 +133,43 @@ def unpack(words: np.ndarray) -> PackedMaterial:
     """
     table = validate(words)
     header = table.header
-    mips = tuple(read_mip(table, index) for index in range(header.mip_count))
-    return PackedMaterial(
-        width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
-        top_k=header.top_k, amplitude_lo=header.amplitude_lo, amplitude_step=header.amplitude_step,
-        channel_lo=header.channel_lo, channel_step=header.channel_step, channel_bits=header.channel_bits,
-        srgb=header.srgb, mips=mips, varying=header.varying, palettes=read_palettes(table))
+    require(header.first_mip == 0, "GPU section", "a resident part", "a whole section")
+    groups = tuple(
+        PackedGroup(
+            members=g.header.members, top_k=g.header.top_k, amplitude_lo=g.header.amplitude_lo,
+            amplitude_step=g.header.amplitude_step, channel_lo=g.header.channel_lo,
+            channel_step=g.header.channel_step, channel_bits=g.header.channel_bits,
+            mips=tuple(read_mip(table, number, mip) for mip in range(header.mip_count)),
+            palettes=read_palettes(table, number))
+        for number, g in enumerate(table.groups)
+    )  # fmt: skip
+    return PackedMaterial(width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
+                          mip_count=header.mip_count, tail=header.tail, channels=header.channels, groups=groups)
 
 
-def read_mip(table: MaterialTable, number: int) -> PackedMip | PackedRawMip | PackedSharedMip:
-    """The codes of one mip of a proven section."""
-    mip, header, words = table.mips[number], table.header, table.words
-    if mip.filter is not None:
-        return PackedSharedMip(mip.filter)
+def read_mip(table: MaterialTable, group: int, number: int) -> PackedMip | PackedRawMip | PackedSharedMip:
+    """The codes of one mip of a group of a proven section."""
+    of = table.groups[group]
+    mip, words, members = of.mips[number], table.words, len(of.header.members)
+    if mip.bend is not None:
+        return PackedSharedMip(mip.filter or 0.0, mip.bend)
     if not mip.raw:
-        levels = [_read_level(words, level, header, table.cell_counts(number, i)) for i, level in enumerate(mip.levels)]
+        levels = [_read_level(words, level, of, table.cell_counts(group, number, i)) for i, level in enumerate(mip.levels)]
         return PackedMip(mip.background, tuple(levels))
-    width, height = mip_size(header.width, number), mip_size(header.height, number)
-    texels = _read_bytes(words, mip.offset + 2, width * height, header.varying_count)
-    return PackedRawMip(texels.reshape(height, width, header.varying_count))
+    width, height = mip_size(table.header.width, number), mip_size(table.header.height, number)
+    texels = _read_bytes(words, mip.offset + 2, width * height, members)
+    return PackedRawMip(texels.reshape(height, width, members))
 
 
-def read_palettes(table: MaterialTable) -> tuple[np.ndarray, ...]:
-    """The palettes of a proven section, uint8 [2^bits, V] each."""
-    header = table.header
-    position = header_words(len(header.channel_bits), header.mip_count)
+def read_palettes(table: MaterialTable, group: int) -> tuple[np.ndarray, ...]:
+    """The palettes of a group of a proven section, uint8 [2^bits, V] each."""
+    of = table.groups[group]
+    members = len(of.header.members)
+    position = of.header_offset + group_header_words(members, table.header.mip_count)
     palettes = []
-    for bits in header.palette_bits:
-        palettes.append(_read_bytes(table.words, position, 1 << bits, header.varying_count))
-        position += palette_words([bits], header.varying_count)
+    for bits in of.header.palette_bits:
+        palettes.append(_read_bytes(table.words, position, 1 << bits, members))
+        position += palette_words([bits], members)
     return tuple(palettes)
 
 
@@ -147,8 +188,8 @@ def _byte_words(rows: np.ndarray) -> np.ndarray:
     return padded.reshape(-1).view("<u4").astype(np.uint32)
 
 
-def _read_level(words: np.ndarray, level: LevelTable, header: Header, cell_counts: np.ndarray) -> PackedLevel:
-    layout = level.layout
+def _read_level(words: np.ndarray, level: LevelTable, of: GroupTable, cell_counts: np.ndarray) -> PackedLevel:
+    layout, header = level.layout, of.header
     size = record_words(level.count, layout.stride)
     widths = (*layout.geometry_widths, *header.value_widths)
     codes = read_records(words[level.record_offset : level.record_offset + size], level.count, widths,
@@ -161,90 +202,126 @@ def _read_level(words: np.ndarray, level: LevelTable, header: Header, cell_count
 
 def _header(material: PackedMaterial) -> Header:
     """The material's header with floats rounded as they will be stored."""
-    channels = len(material.channel_bits)
-    for name in ("channel_lo", "channel_step", "channel_bits", "srgb", "varying"):
-        shape = np.shape(getattr(material, name))
-        require(shape == (channels,), f"shape of {name}", shape, f"({channels},)")
-    varying = np.asarray(material.varying, bool)
-    return Header(
-        width=int(material.width), height=int(material.height), mip_count=len(material.mips),
-        repeat=bool(material.repeat), bilinear=bool(material.bilinear), top_k=int(material.top_k),
-        amplitude_lo=float(np.float32(material.amplitude_lo)),
-        amplitude_step=float(np.float32(material.amplitude_step)),
-        channel_lo=np.asarray(material.channel_lo, np.float32),
-        channel_step=np.asarray(material.channel_step, np.float32),
-        channel_bits=np.asarray(material.channel_bits, np.int64), srgb=np.asarray(material.srgb, bool),
-        varying=varying, palette_bits=_palette_bits(material.palettes, int(np.count_nonzero(varying))))
+    channels = tuple(
+        replace(c, constant=None if c.constant is None else float(np.float32(c.constant)),
+                scale=float(np.float32(c.scale)), bias=float(np.float32(c.bias)))
+        for c in material.channels
+    )  # fmt: skip
+    return Header(width=int(material.width), height=int(material.height), mip_count=int(material.mip_count),
+                  tail=int(material.tail), first_mip=0, repeat=bool(material.repeat), bilinear=bool(material.bilinear),
+                  resident_words=0, channels=channels)
 
 
-def _palette_bits(palettes: tuple[np.ndarray, ...], varying: int) -> tuple[int, ...]:
-    """Bits of the entries' numbers; how many bits and palettes are allowed is for check_header."""
+def _group_header(group: PackedGroup, number: int) -> GroupHeader:
+    """The header of a group with floats rounded as they will be stored."""
+    members = len(group.members)
+    for name in ("channel_lo", "channel_step", "channel_bits"):
+        shape = np.shape(getattr(group, name))
+        require(shape == (members,), f"group {number} shape of {name}", shape, f"({members},)")
+    return GroupHeader(
+        members=tuple(int(c) for c in group.members), top_k=int(group.top_k),
+        amplitude_lo=float(np.float32(group.amplitude_lo)), amplitude_step=float(np.float32(group.amplitude_step)),
+        channel_lo=np.asarray(group.channel_lo, np.float32), channel_step=np.asarray(group.channel_step, np.float32),
+        channel_bits=np.asarray(group.channel_bits, np.int64),
+        palette_bits=_palette_bits(group.palettes, members, number))
+
+
+def _palette_bits(palettes: tuple[np.ndarray, ...], members: int, group: int) -> tuple[int, ...]:
+    """Bits of the entries' numbers; how many bits and palettes are allowed is for check_group."""
     for number, palette in enumerate(palettes):
-        require(palette.dtype == np.uint8, f"dtype of palette {number}", palette.dtype, "uint8")
-        require(palette.ndim == 2 and palette.shape[1] == varying and len(palette).bit_count() == 1,
-                f"shape of palette {number}", palette.shape,
-                f"(a power of 2, {varying}): a byte for every channel that varies")
+        name = f"group {group} palette {number}"
+        require(palette.dtype == np.uint8, f"{name} dtype", palette.dtype, "uint8")
+        require(palette.ndim == 2 and palette.shape[1] == members and len(palette).bit_count() == 1, f"{name} shape",
+                palette.shape, f"(a power of two, {members})")
     return tuple(len(palette).bit_length() - 1 for palette in palettes)
 
 
-def _header_part(header: Header) -> np.ndarray:
-    """The header's words; mip offsets, used words and candidates are filled in by pack."""
-    channels = len(header.channel_bits)
-    size = header_words(channels, header.mip_count)
-    words = np.zeros(size, np.uint32)
+def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
+    """The words of the material header; those that depend on what follows are 0."""
+    words = np.zeros(header_words(len(header.channels), len(groups)), np.uint32)
     words[0] = MAGIC
-    words[1] = VERSION | size << 16
+    words[1] = VERSION | len(words) << 16
     words[2] = header.width | header.height << 16
-    words[3] = (channels | header.mip_count << 8 | header.top_k << 16 | header.repeat << 24
-                | header.bilinear << 25)
-    words[5:7] = _float_words([header.amplitude_lo, header.amplitude_step])
-    words[8] = size if header.palette_bits else 0
-    words[9] = _mask(header.srgb) | _mask(header.varying) << 16
-    words[10] = sum(bits << 4 * palette for palette, bits in enumerate(header.palette_bits))
-    ranges_at = HEADER_FIXED_WORDS + header.mip_count
-    words[ranges_at : ranges_at + 2 * channels : 2] = _float_words(header.channel_lo)
-    words[ranges_at + 1 : ranges_at + 2 * channels : 2] = _float_words(header.channel_step)
-    for channel, bits in enumerate(header.channel_bits.tolist()):
-        words[ranges_at + 2 * channels + channel // 8] |= np.uint32(bits << 4 * (channel % 8))
+    words[3] = (len(header.channels) | header.mip_count << 8 | len(groups) << 16 | header.tail << 19
+                | header.repeat << 24 | header.bilinear << 25)
+    for number, channel in enumerate(header.channels):
+        owner = next((g for g, group in enumerate(groups) if number in group.members), CONSTANT_GROUP)
+        entry = words[HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * number :]
+        entry[0] = (ROLE_CODES.index(channel.role) | COMPONENTS.index(channel.component) << 8 | owner << 16
+                    | channel.srgb << 19 | channel.flipped << 20)
+        entry[1:4] = _float_words([channel.constant or 0.0, channel.scale, channel.bias])
     return words
 
 
-def _raw_part(mip: PackedRawMip, header: Header, number: int) -> np.ndarray:
-    """The block of a raw mip."""
-    varying = header.varying_count
-    shape = (mip_size(header.height, number), mip_size(header.width, number), varying)
-    require(varying > 0, f"mip {number}", "texels of a material whose channels are all constant", "Gaussians")
-    require(mip.texels.shape == shape, f"mip {number} shape of texels", mip.texels.shape, str(shape))
-    require(mip.texels.dtype == np.uint8, f"mip {number} dtype of texels", mip.texels.dtype, "uint8")
-    return np.concatenate([np.array([RAW_BIT, 0], np.uint32), _byte_words(mip.texels.reshape(-1, varying))])
+def _group_offsets(words: np.ndarray, header: Header, groups: int) -> list[int]:
+    at = HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * len(header.channels)
+    return words[at : at + groups].tolist()
 
 
-def _mip_parts(mip: PackedMip, header: Header, position: int, *, where: str) -> list[np.ndarray]:
-    """The mip at `position`: its block, then index and records of each level."""
-    channels = len(header.channel_bits)
+def _group_words(group: GroupHeader, mip_count: int, position: int) -> np.ndarray:
+    """The header of a group that stands at `position`; candidates_max and offsets of mips are 0."""
+    members = len(group.members)
+    size = group_header_words(members, mip_count)
+    words = np.zeros(size, np.uint32)
+    words[0] = sum(1 << channel for channel in group.members) | group.top_k << 16
+    words[1:3] = _float_words([group.amplitude_lo, group.amplitude_step])
+    words[4] = position + size if group.palette_bits else 0
+    words[5] = sum(bits << 4 * palette for palette, bits in enumerate(group.palette_bits))
+    ranges_at = GROUP_FIXED_WORDS + mip_count
+    words[ranges_at : ranges_at + 2 * members : 2] = _float_words(group.channel_lo)
+    words[ranges_at + 1 : ranges_at + 2 * members : 2] = _float_words(group.channel_step)
+    for channel, bits in enumerate(group.channel_bits.tolist()):
+        words[ranges_at + 2 * members + channel // 8] |= np.uint32(bits << 4 * (channel % 8))
+    return words
+
+
+def _mip_parts(
+    packed: PackedGroup, group: GroupHeader, header: Header, number: int, position: int, *, where: str
+) -> list[np.ndarray]:
+    """The mip of a group that stands at `position`: its block and what belongs to it."""
+    mip, members = packed.mips[number], len(group.members)
+    if isinstance(mip, PackedRawMip):
+        shape = (mip_size(header.height, number), mip_size(header.width, number), members)
+        require(mip.texels.shape == shape, f"{where} shape of texels", mip.texels.shape, str(shape))
+        require(mip.texels.dtype == np.uint8, f"{where} dtype of texels", mip.texels.dtype, "uint8")
+        return [np.array([RAW_BIT, 0], np.uint32), _byte_words(mip.texels.reshape(-1, members))]
+    if isinstance(mip, PackedSharedMip):
+        filter, bend = np.float32(mip.filter), np.asarray(mip.bend)
+        require(bend.shape == (members, 3), f"{where} shape of bend", bend.shape, f"({members}, 3)")
+        allowed = 0 < number < header.tail and isinstance(packed.mips[0], PackedMip)
+        check_shared(float(filter), bend, allowed=allowed, where=where)
+        fields = (bend.astype(np.int64) & 1023) << np.array([0, 10, 20])
+        return [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32), fields.sum(axis=1).astype(np.uint32)]
+    return _gaussian_parts(mip, group, position, repeat=header.repeat, where=where)
+
+
+def _gaussian_parts(
+    mip: PackedMip, group: GroupHeader, position: int, *, repeat: bool, where: str
+) -> list[np.ndarray]:
+    """The mip of Gaussians at `position`: its block, then index and records of each level."""
+    members = len(group.members)
     background = np.asarray(mip.background, np.float32)
-    require(background.shape == (channels,), f"{where} shape of background", background.shape,
-            f"({channels},)")
-    check_background(background, header, where=where)
+    require(background.shape == (members,), f"{where} shape of background", background.shape, f"({members},)")
+    check_background(background, where=where)
     check_grids([level.layout for level in mip.levels], where=where)
 
-    block = np.zeros(mip_block_words(channels, len(mip.levels)), np.uint32)
+    block = np.zeros(mip_block_words(members, len(mip.levels)), np.uint32)
     block[0] = len(mip.levels)
     block[1] = sum(len(level.cell) for level in mip.levels)
-    block[2 : 2 + channels] = _float_words(background)
+    block[2 : 2 + members] = _float_words(background)
     parts = [block]
     position += len(block)
     for number, level in enumerate(mip.levels):
         level_where = f"{where} level {number}"
-        _check_codes(level, header, where=level_where)
+        _check_codes(level, group, repeat=repeat, where=level_where)
         layout = level.layout
         counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
         counts = counts.reshape(layout.cells_y, layout.cells_x)
         index = np.zeros(0, np.uint32) if layout.regular else build_index(counts, where=level_where)
-        widths = (*layout.geometry_widths, *header.value_widths)
+        widths = (*layout.geometry_widths, *group.value_widths)
         fields = [*level.geometry.T, *level.entries.T, *level.features.T]
         records = write_records(fields, widths, layout.stride)
-        entry = 2 + channels + LEVEL_ENTRY_WORDS * number
+        entry = 2 + members + LEVEL_ENTRY_WORDS * number
         block[entry : entry + LEVEL_ENTRY_WORDS] = _level_entry(level, position, position + len(index))
         parts += [index, records]
         position += len(index) + len(records)
@@ -265,12 +342,12 @@ def _level_entry(level: PackedLevel, index_offset: int, record_offset: int) -> n
     return words
 
 
-def _check_codes(level: PackedLevel, header: Header, *, where: str) -> None:
+def _check_codes(level: PackedLevel, header: GroupHeader, *, repeat: bool, where: str) -> None:
     """Check a level's layout, and that its arrays fit it: nothing is cut off in silence."""
     layout = level.layout
     stored = replace(layout, scale_lo=float(np.float32(layout.scale_lo)),
                      scale_step=float(np.float32(layout.scale_step)))
-    check_level(stored, header, where=where)
+    check_level(stored, header, repeat=repeat, where=where)
     count, channels = len(level.cell), len(header.channel_bits)
     # The largest material has less than 2^35 bits, so a count beyond 2^31 fails by its size in pack.
     require_range(f"{where} count", count, 1, 2**31 - 1)
@@ -296,11 +373,6 @@ def _check_codes(level: PackedLevel, header: Header, *, where: str) -> None:
     for channel, width in enumerate(header.channel_bits.tolist()):
         require_range(f"{where} feature[{channel}] code", int(level.features[:, channel].max()), 0,
                       2**width - 1)
-
-
-def _mask(flags: np.ndarray) -> int:
-    """Bit c set for every channel c that is True."""
-    return sum(1 << channel for channel in np.flatnonzero(flags).tolist())
 
 
 def _float_words(values: object) -> np.ndarray:

@@ -102,7 +102,7 @@ extern "C" {
     X(FILE_MAGIC, "file magic: got %m, expected 89 47 53 54 45 58 0d 0a")                                               \
     X(FILE_SIZE, "file size: got %d bytes, expected at least the %l bytes of the header")                               \
     X(NEWER_VERSION, "version: got %d, this gstex reads versions up to %h; update gstex")                               \
-    X(DRAFT_VERSION, "version: got %d, expected 1 .. %h; version 0 was a draft: compress the material again")           \
+    X(OLDER_VERSION, "version: got %d, expected %h; versions before it were in no release: compress the material again") \
     X(FLAGS, "flags: got %d, expected 0")                                                                               \
     X(FILE_BYTES, "file_bytes: got %d, expected %l, the size of the file")                                              \
     X(GPU_OFFSET, "gpu_offset: got %d, expected %l")                                                                    \
@@ -110,8 +110,11 @@ extern "C" {
     X(JSON_OFFSET, "json_offset: got %d, expected %l, right after the GPU section")                                     \
     X(JSON_BYTES, "json_bytes: got %d, expected %l .. %h")                                                              \
     X(JSON_END, "json_bytes: got %d, expected %l, what is left of the file")                                            \
+    X(RESIDENT_BYTES, "resident_bytes: got %d, expected a positive multiple of %l, at most the %h of gpu_bytes")        \
     X(FILE_PADDING, "padding of the file header: got bytes that are set, expected zeros")                               \
     X(GPU_CRC, "gpu_crc: got %X, expected %L, the CRC-32 of the section")                                               \
+    X(RESIDENT_CRC, "resident_crc: got %X, expected %L, the CRC-32 of the resident part")                               \
+    X(RESIDENT_OF_WORDS, "resident_bytes: got %d, expected %l, 4 resident_words of the GPU section")                    \
     X(JSON_CRC, "json_crc: got %X, expected %L, the CRC-32 of the section")                                             \
     X(ALIGNMENT, "data: got an address that is no multiple of 4, expected one: copy the file to such a place")          \
     X(SECTION_WORDS, "GPU section: got %d words, expected a positive multiple of %l, below 2^30")                       \
@@ -120,11 +123,31 @@ extern "C" {
     X(MIP_COUNT, "mip_count: got %d, expected %l .. %h")                                                                \
     X(HEADER_WORDS, "header_words: got %d, expected %l")                                                                \
     X(RESERVED_OF_3, "reserved bits of word 3: got %d, expected 0")                                                     \
+    X(RESERVED_OF_HEADER, "reserved words 6 and 7: got %x, expected 0")                                                 \
+    X(GROUP_COUNT, "group_count: got %d, expected %l .. %h")                                                            \
+    X(TAIL, "tail: got %d, expected %l .. %h")                                                                          \
+    X(TAIL_OF_NOTHING, "tail: got %d, expected %l, mip_count: all channels of this material are constant")              \
+    X(FIRST_MIP, "first_mip: got %d, expected 0 in a file")                                                             \
     X(WORDS, "words: got %d, expected %l .. %h in a section of %i words")                                               \
+    X(RESIDENT_WORDS, "resident_words: got %d, expected a multiple of 64 in %l .. %h")                                  \
+    X(RESIDENT_ALL, "resident_words: got %d, expected %l, the whole section, because there is no tail")                 \
+    X(RESIDENT_END, "resident_words: got %d, expected %l, where the tail and its guard word end")                       \
     X(PADDING, "padding after the used words: got bits that are set, expected zeros")                                   \
-    X(SRGB, "srgb: got %x, expected bits below %h, one a channel")                                                      \
-    X(VARYING, "varying: got %x, expected bits below %h, one a channel")                                                \
-    X(RESERVED_OF_10, "reserved bits of word 10: got %d, expected 0")                                                   \
+    X(ROLE, "role[%i]: got %d, expected %l .. %h")                                                                      \
+    X(COMPONENT, "component[%i]: got %d, expected %l .. %h")                                                            \
+    X(RESERVED_OF_CHANNEL, "reserved bits of channel entry %i: got %x, expected 0")                                     \
+    X(GROUP, "group[%i]: got %d, expected a number below %h, or %l for a constant channel")                             \
+    X(FLIPPED, "flipped[%i]: got 1, expected 0: only Y of a normal points up or down")                                  \
+    X(CURVE, "curve[%i]: got %d, expected 0")                                                                           \
+    X(CONSTANT, "constant[%i]: got %f, expected %l .. %h")                                                              \
+    X(CONSTANT_OF_GROUP, "constant[%i]: got %f, expected 0: the channel is in a group")                                 \
+    X(SCALE, "scale[%i]: got %f, expected a finite number other than 0")                                                \
+    X(BIAS, "bias[%i]: got %f, expected a finite number")                                                               \
+    X(GROUP_OFFSET, "group_offset[%i]: got %d, expected %l, right after the part before")                               \
+    X(GROUP_ROOM, "group header: got %d words, expected at most the %h words left before the guard word")               \
+    X(MEMBERS, "members: got %x, expected %L, the channels whose entries name this group")                              \
+    X(NO_MEMBERS, "members: got 0, expected at least one channel: leave out groups without channels")                   \
+    X(RESERVED_OF_GROUP, "reserved bits of the group header: got %x, expected 0")                                       \
     X(PALETTE_GAP, "palette_bits[%i]: got %d, expected 0, because palette %l is not there")                             \
     X(PALETTE_OFFSET, "palette_offset: got %d, expected %l, right after the header")                                    \
     X(NO_PALETTE_OFFSET, "palette_offset: got %d, expected 0, because there are no palettes")                           \
@@ -137,27 +160,24 @@ extern "C" {
     X(CHANNEL_LO, "channel_lo[%i]: got %f, expected %l .. %h")                                                          \
     X(CHANNEL_STEP, "channel_step[%i]: got %f, expected %l .. %h")                                                      \
     X(CHANNEL_BITS, "channel_bits[%i]: got %d, expected %l .. %h")                                                      \
-    X(BITS_OF_CONSTANT, "channel_bits[%i]: got %d, expected 0: the channel does not vary")                              \
-    X(NO_BITS, "channel_bits[%i]: got %d, expected 1 .. %h: the channel varies and there are no palettes")              \
-    X(PALETTES_OF_NOTHING, "number of palettes: got %d, expected 0: all channels of this material are constant")        \
+    X(NO_BITS, "channel_bits[%i]: got %d, expected 1 .. %h: there are no palettes")                                     \
     X(PALETTE_BITS, "palette_bits[%i]: got %d, expected %l .. %h")                                                      \
-    X(CANDIDATES_LIMIT, "candidates of a position: got %d, expected at most %h; use finer cells or fewer Gaussians")    \
+    X(CANDIDATES_LIMIT, "candidates_max of all groups: got %d, expected at most %h; use finer cells or fewer Gaussians")\
     X(PALETTES_ROOM, "palettes: got %d words, expected at most the %h words left before the guard word")                \
     X(PALETTES_SPARE, "spare bytes of the palettes: got bits that are set, expected zeros")                             \
     X(MIP_OFFSET, "mip_offset[%i]: got %d, expected %l, right after the part before")                                   \
     X(BLOCK_ROOM, "block: got %d words, expected at most the %h words left before the guard word")                      \
     X(RESERVED_OF_BLOCK, "reserved bits of word 0: got %d, expected 0")                                                 \
     X(SHARED_WORD, "word 0: got %x, expected %L: shared and nothing else")                                              \
-    X(SHARED_FIRST, "shared: got 1, expected 0: only mips below a mip 0 of Gaussians share them")                       \
+    X(SHARED_FIRST, "shared: got 1, expected 0: only mips before the tail share a mip 0 of Gaussians")                  \
     X(FILTER, "filter: got %f, expected %l .. %h")                                                                      \
+    X(BEND, "bend[%i]: got %x, expected zeros in bits 30 and 31")                                                       \
     X(RAW_LEVELS, "level_count: got %d, expected 0 in a raw mip")                                                       \
     X(RAW_GAUSSIANS, "gaussian_count: got %d, expected 0 in a raw mip")                                                 \
-    X(RAW_OF_NOTHING, "raw: got 1, expected 0: all channels of this material are constant")                             \
     X(TEXELS_ROOM, "texels: got %d words, expected at most the %h words left before the guard word")                    \
     X(TEXELS_SPARE, "spare bytes of the texels: got bits that are set, expected zeros")                                 \
     X(LEVEL_COUNT, "level_count: got %d, expected %l .. %h")                                                            \
     X(BACKGROUND, "background[%i]: got %f, expected %l .. %h")                                                          \
-    X(BACKGROUND_OF_CONSTANT, "background[%i]: got %f, expected channel_lo = %e because the channel is constant")       \
     X(RESERVED_OF_LEVEL, "reserved bits of the field widths: got %d, expected 0")                                       \
     X(CELLS_X, "cells_x: got %d, expected %l .. %h")                                                                    \
     X(CELLS_Y, "cells_y: got %d, expected %l .. %h")                                                                    \
@@ -203,13 +223,13 @@ typedef enum gstex_rule { GSTEX_OK = 0, GSTEX_RULES(GSTEX_RULE_OF) GSTEX_RULE_CO
 // What is wrong with a file: the first rule that it breaks. What `found`, `lo` and `hi` are is in the rule's text.
 typedef struct gstex_error {
     int32_t rule;          // gstex_rule
-    int32_t mip, level;    // where; -1 if the rule is not about one mip, or one level of it
-    int32_t item;          // channel or palette; -1 if the rule is about none
+    int32_t group, mip, level; // where; -1 if the rule is not about one group, one mip of it, or one level of that
+    int32_t item;          // channel, palette or group; -1 if the rule is about none
     double found, lo, hi;  // the value in the file, and what is allowed; integers are exact
 } gstex_error;
 
 // Writes one line about an error, ended by a zero and cut off to `size` bytes, such as
-// "mip 0 level 1 cells_x: got 0, expected 3 .. 8192". Returns the length of the whole line; 200 bytes hold any.
+// "group 0 mip 0 level 1 cells_x: got 0, expected 3 .. 8192". Returns the length of the whole line; 200 bytes hold any.
 GSTEX_API size_t gstex_error_text(const gstex_error *error, char *text, size_t size);
 
 // ==== Reading a file ================================================================================================
@@ -219,6 +239,7 @@ GSTEX_API size_t gstex_error_text(const gstex_error *error, char *text, size_t s
 typedef struct gstex_sections {
     uint32_t gpu_offset, gpu_bytes, gpu_crc;
     uint32_t json_offset, json_bytes, json_crc;
+    uint32_t resident_bytes, resident_crc; // of the GPU section, from its start: what the small mips need
 } gstex_sections;
 
 // The two sections of a file in memory.
@@ -237,30 +258,68 @@ GSTEX_API int gstex_read_header(const void *head, size_t head_bytes, uint64_t fi
 // Compares the checksums of two sections with those that the header states. gpu, json: of the sizes in `sections`.
 GSTEX_API int gstex_check_crcs(const gstex_sections *sections, const void *gpu, const void *json, gstex_error *error);
 
+// The same for the resident part alone. resident: resident_bytes of them.
+GSTEX_API int gstex_check_resident(const gstex_sections *sections, const void *resident, gstex_error *error);
+
 // Both of them, for a whole file in memory. data: aligned to 4 bytes; `file` points into it.
 GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex_error *error);
 
 // ==== The material ==================================================================================================
 
-// A proven GPU section. Nothing in it is allocated; it points to the words, which have to stay where they are.
-typedef struct gstex_material {
+typedef enum gstex_role {
+    GSTEX_OTHER, GSTEX_ALBEDO, GSTEX_COLOR, GSTEX_OPACITY, GSTEX_NORMAL, GSTEX_ROUGHNESS, GSTEX_METALLIC, GSTEX_AO,
+    GSTEX_HEIGHT, GSTEX_EMISSIVE, GSTEX_GLOSS, GSTEX_SPECULAR, GSTEX_MASK
+} gstex_role;
+
+typedef enum gstex_component { // of a colour or a normal
+    GSTEX_ONLY, GSTEX_RED, GSTEX_GREEN, GSTEX_BLUE, GSTEX_X, GSTEX_Y
+} gstex_component;
+
+// What a channel is.
+typedef struct gstex_channel {
+    int32_t role, component; // gstex_role, gstex_component
+    int32_t group;           // -1: it is constant
+    int32_t srgb;            // 1: its values are sRGB-encoded
+    int32_t flipped;         // 1: Y of a normal that points down
+    float constant;          // its value, if it is constant
+    float scale, bias;       // a value v in 0 .. 1 stands for bias + scale v
+} gstex_channel;
+
+// The channels that share one set of Gaussians.
+typedef struct gstex_group {
     const uint32_t *words;
-    uint32_t word_count;                      // used words, guard word included
-    int32_t width, height;                    // texels of mip 0
-    int32_t channel_count, mip_count;
+    uint32_t header;                          // its first word
+    uint32_t members;                         // bit c: channel c of the material is one of these
+    int32_t channel_count;                    // of the group ..
+    int32_t channel[GSTEX_MAX_CHANNELS];      // .. and which they are in the material
     int32_t top_k;                            // how many Gaussians take part in a texel; 0: all
-    int32_t repeat;                           // 1: the texture repeats; 0: it is clamped
-    int32_t bilinear;                         // 1: fitted for bilinear filtering; 0: for direct evaluation
-    uint32_t srgb, varying;                   // bit c: channel c is sRGB-encoded; channel c is not constant
     int32_t candidates_max;                   // Gaussians that a texel looks at, at most
     int32_t palette_count;
     int32_t palette_bits[GSTEX_MAX_PALETTES]; // palette p has 2^palette_bits[p] entries
     int32_t channel_bits[GSTEX_MAX_CHANNELS]; // of a channel's own code in a record
     float channel_lo[GSTEX_MAX_CHANNELS], channel_step[GSTEX_MAX_CHANNELS];
     float amplitude_lo, amplitude_step;
-    int32_t varying_count;                          // channels that vary ..
-    int32_t varying_channel[GSTEX_MAX_CHANNELS];    // .. and which they are
-    uint32_t palette_offset, entry_words;           // word of the first palette; words of an entry or texel
+    uint32_t palette_offset, entry_words;     // word of the first palette; words of an entry or texel
+    int32_t width, height, mip_count, repeat; // of the material
+} gstex_group;
+
+// A proven GPU section, or its resident part alone. Nothing in it is allocated; it points to the words, which have to stay
+// where they are.
+typedef struct gstex_material {
+    const uint32_t *words;
+    uint32_t word_count;      // used words, guard word included
+    uint32_t resident_words;  // of the resident part, padding included
+    int32_t width, height;    // texels of mip 0
+    int32_t channel_count, mip_count;
+    int32_t tail;             // the first mip that the resident part holds; mip_count if there is none
+    int32_t first_mip;        // the first mip that is here: 0, or the tail in a resident part alone
+    int32_t repeat;           // 1: the texture repeats; 0: it is clamped
+    int32_t bilinear;         // 1: fitted for bilinear filtering; 0: for direct evaluation
+    uint32_t srgb;            // bit c: channel c is sRGB-encoded
+    int32_t candidates_max;   // Gaussians that a texel looks at, at most, in all groups
+    gstex_channel channels[GSTEX_MAX_CHANNELS];
+    int32_t group_count;
+    gstex_group groups[GSTEX_MAX_GROUPS];
 } gstex_material;
 
 // What the scratch of gstex_validate and gstex_count_candidates has to hold, in words: 1.6 MB, of which small files touch
@@ -269,7 +328,8 @@ typedef struct gstex_material {
 
 // Checks every rule of docs/format.md for a GPU section and makes a material of it. Returns 1, or 0 with the reason in
 // *error (which may be 0). The time is linear in word_count.
-// words: the whole section, from any source. scratch: GSTEX_SCRATCH_WORDS words, which are free again afterwards.
+// words: the whole section, or exactly its resident part (sections.resident_bytes / 4 words), from any source.
+// scratch: GSTEX_SCRATCH_WORDS words, which are free again afterwards.
 GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, gstex_material *material,
                              gstex_error *error);
 
@@ -282,6 +342,7 @@ typedef enum gstex_mip_kind {
     GSTEX_SHARED     // drawn with the Gaussians of mip 0, enlarged by a filter
 } gstex_mip_kind;
 
+// A mip of one group.
 typedef struct gstex_mip {
     int32_t width, height;   // texels
     int32_t kind;            // gstex_mip_kind
@@ -289,6 +350,7 @@ typedef struct gstex_mip {
     uint32_t gaussian_count; // of its own
     uint32_t offset, words;  // its first word, and how many words it takes with all that belongs to it
     float filter;            // of a shared mip: a sigma in texels of mip 0
+    float bend[GSTEX_MAX_CHANNELS][3]; // of a shared mip: what is added to values of 0, 1/2 and 1 of each channel
 } gstex_mip;
 
 // A level of Gaussians: its grid and the layout of its records. Widths are in bits, offsets in words.
@@ -300,20 +362,21 @@ typedef struct gstex_level {
     float scale_lo, scale_step;
 } gstex_level;
 
-// mip: 0 .. mip_count - 1; level: 0 .. level_count - 1.
-GSTEX_API void gstex_get_mip(const gstex_material *material, int mip, gstex_mip *out);
-GSTEX_API void gstex_get_level(const gstex_material *material, int mip, int level, gstex_level *out);
+// mip: first_mip .. mip_count - 1; level: 0 .. level_count - 1.
+GSTEX_API void gstex_get_mip(const gstex_group *group, int mip, gstex_mip *out);
+GSTEX_API void gstex_get_level(const gstex_group *group, int mip, int level, gstex_level *out);
 
 // Gaussians in the cells of a level, row by row. counts: cells_x * cells_y of them.
-GSTEX_API void gstex_cell_counts(const gstex_material *material, const gstex_level *level, uint16_t *counts);
+GSTEX_API void gstex_cell_counts(const gstex_group *group, const gstex_level *level, uint16_t *counts);
 
-// Returns the largest number of Gaussians that a position of a mip looks at, and with `mean` (which may be 0) the mean
-// over its texels. 0 for a mip of texels. scratch: GSTEX_SCRATCH_WORDS words.
-GSTEX_API uint32_t gstex_count_candidates(const gstex_material *material, int mip, uint32_t *scratch, double *mean);
+// Returns the largest number of Gaussians that a position of a mip looks at in a group, and with `mean` (which may be 0)
+// the mean over its texels. 0 for a mip of texels. scratch: GSTEX_SCRATCH_WORDS words.
+GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uint32_t *scratch, double *mean);
 
 // ==== Decoding ======================================================================================================
 // `values` holds channel_count floats in 0 .. 1 in the encoding of the source maps (colour stays sRGB), as docs/format.md
-// says; what a channel means stands in the JSON. A mip beyond the last is the last one.
+// says; what a channel means stands in material.channels. A mip beyond the last is the last one, and one before first_mip
+// is that one.
 
 // One texel. x, y: any; beyond the border as the texture goes on.
 GSTEX_API void gstex_fetch(const gstex_material *material, int mip, int32_t x, int32_t y, float *values);
@@ -324,7 +387,7 @@ GSTEX_API void gstex_fetch(const gstex_material *material, int mip, int32_t x, i
 GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
                            float *texels, size_t row_stride);
 
-// How many Gaussians a texel looks at; 0 in a mip of texels.
+// How many Gaussians a texel looks at, in all groups; mips of texels have none.
 GSTEX_API uint32_t gstex_candidates(const gstex_material *material, int mip, int32_t x, int32_t y);
 
 typedef enum gstex_filter {
@@ -338,7 +401,7 @@ typedef enum gstex_filter {
 GSTEX_API void gstex_sample(const gstex_material *material, int mip, double u, double v, gstex_filter filter,
                             float *values);
 
-// A point at a level of detail, between two mips if it is no whole number. lod: clamped to the mips there are.
+// A point at a level of detail, between two mips if it is no whole number. lod: clamped to first_mip .. mip_count - 1.
 GSTEX_API void gstex_sample_lod(const gstex_material *material, double u, double v, double lod, gstex_filter filter,
                                 float *values);
 
@@ -437,6 +500,7 @@ GSTEX__INLINE float gstex_abs(float a) {
     x.value = a;
     return gstex__to_float(x.bits & 0x7FFFFFFFu);
 }
+GSTEX__INLINE int gstex__is_finite(float a) { return gstex_abs(a) <= 3.402823466e38f; }
 GSTEX__INLINE float gstex_saturate(float a) { return gstex_min(gstex_max(a, 0.0f), 1.0f); }
 GSTEX__INLINE float gstex_inverse_sqrt(float a) { return 1.0f / sqrtf(a); }
 GSTEX__INLINE int32_t gstex_truncate(float a) { return (int32_t)a; }
@@ -608,6 +672,13 @@ static void gstex__put_magic(gstex__line *line, const gstex_error *error) {
     }
 }
 
+static void gstex__put_place(gstex__line *line, const char *name, int32_t number) {
+    if (number < 0) return;
+    gstex__put_text(line, name);
+    gstex__put_integer(line, number);
+    gstex__put(line, ' ');
+}
+
 GSTEX_API size_t gstex_error_text(const gstex_error *error, char *text, size_t size) {
 #define GSTEX__TEXT_OF(name, text) text,
     static const char *const texts[] = {"no error", GSTEX_RULES(GSTEX__TEXT_OF)};
@@ -617,15 +688,10 @@ GSTEX_API size_t gstex_error_text(const gstex_error *error, char *text, size_t s
     line.text = text;
     line.size = size;
     line.length = 0;
-    if (error->rule != GSTEX_OK && error->mip >= 0) {
-        gstex__put_text(&line, "mip ");
-        gstex__put_integer(&line, error->mip);
-        gstex__put(&line, ' ');
-        if (error->level >= 0) {
-            gstex__put_text(&line, "level ");
-            gstex__put_integer(&line, error->level);
-            gstex__put(&line, ' ');
-        }
+    if (error->rule != GSTEX_OK) {
+        gstex__put_place(&line, "group ", error->group);
+        gstex__put_place(&line, "mip ", error->mip);
+        gstex__put_place(&line, "level ", error->level);
     }
     for (; *from; ++from) {
         if (*from != '%') {
@@ -653,13 +719,14 @@ GSTEX_API size_t gstex_error_text(const gstex_error *error, char *text, size_t s
 typedef struct gstex__check {
     const uint32_t *words;
     uint64_t end;       // the guard word: parts of a section end before it
-    int32_t mip, level; // -1: none
+    int32_t group, mip, level; // -1: none
     gstex_error *error;
 } gstex__check;
 
 static int gstex__fail(const gstex__check *at, int rule, int64_t item, double found, double lo, double hi) {
     if (at->error) {
         at->error->rule = rule;
+        at->error->group = at->group;
         at->error->mip = at->mip;
         at->error->level = at->level;
         at->error->item = (int32_t)item;
@@ -713,10 +780,10 @@ static gstex__check gstex__check_of(const uint32_t *words, gstex_error *error) {
     gstex__check at;
     at.words = words;
     at.end = 0;
-    at.mip = at.level = -1;
+    at.group = at.mip = at.level = -1;
     at.error = error;
     if (error) {
-        const gstex_error none = {GSTEX_OK, -1, -1, -1, 0.0, 0.0, 0.0};
+        const gstex_error none = {GSTEX_OK, -1, -1, -1, -1, 0.0, 0.0, 0.0};
         *error = none;
     }
     return at;
@@ -724,7 +791,7 @@ static gstex__check gstex__check_of(const uint32_t *words, gstex_error *error) {
 
 static int gstex__check_version(const gstex__check *at, uint32_t version) {
     GSTEX__REQUIRE(version <= GSTEX_VERSION, NEWER_VERSION, -1, version, 1, GSTEX_VERSION);
-    GSTEX__REQUIRE(version >= 1, DRAFT_VERSION, -1, version, 1, GSTEX_VERSION);
+    GSTEX__REQUIRE(version >= GSTEX_VERSION, OLDER_VERSION, -1, version, 0, GSTEX_VERSION);
     return 1;
 }
 
@@ -760,7 +827,12 @@ GSTEX_API int gstex_read_header(const void *head, size_t head_bytes, uint64_t fi
     GSTEX__REQUIRE_RANGE(sections->json_bytes, JSON_BYTES, -1, 2, GSTEX_MAX_JSON_BYTES);
     GSTEX__REQUIRE((uint64_t)sections->json_offset + sections->json_bytes == file_bytes, JSON_END, -1,
                    sections->json_bytes, (double)file_bytes - (double)sections->json_offset, 0);
-    for (i = 44; i < GSTEX_FILE_HEADER_BYTES; ++i) set |= bytes[i];
+    sections->resident_bytes = gstex__load(bytes + 44);
+    sections->resident_crc = gstex__load(bytes + 48);
+    GSTEX__REQUIRE(sections->resident_bytes > 0 && sections->resident_bytes % (4 * GSTEX_ALIGN_WORDS) == 0 &&
+                       sections->resident_bytes <= sections->gpu_bytes,
+                   RESIDENT_BYTES, -1, sections->resident_bytes, 4 * GSTEX_ALIGN_WORDS, sections->gpu_bytes);
+    for (i = 52; i < GSTEX_FILE_HEADER_BYTES; ++i) set |= bytes[i];
     GSTEX__REQUIRE(set == 0, FILE_PADDING, -1, 0, 0, 0);
     return 1;
 }
@@ -771,6 +843,16 @@ GSTEX_API int gstex_check_crcs(const gstex_sections *sections, const void *gpu, 
     GSTEX__REQUIRE(found == sections->gpu_crc, GPU_CRC, -1, sections->gpu_crc, found, 0);
     found = gstex__crc32((const unsigned char *)json, sections->json_bytes);
     GSTEX__REQUIRE(found == sections->json_crc, JSON_CRC, -1, sections->json_crc, found, 0);
+    return gstex_check_resident(sections, gpu, error);
+}
+
+GSTEX_API int gstex_check_resident(const gstex_sections *sections, const void *resident, gstex_error *error) {
+    const gstex__check check = gstex__check_of(0, error), *at = &check;
+    const uint32_t *words = (const uint32_t *)resident;
+    const uint32_t found = gstex__crc32((const unsigned char *)resident, sections->resident_bytes);
+    const uint64_t stated = 4 * (uint64_t)gstex__load((const unsigned char *)(words + 5));
+    GSTEX__REQUIRE(found == sections->resident_crc, RESIDENT_CRC, -1, sections->resident_crc, found, 0);
+    GSTEX__REQUIRE(stated == sections->resident_bytes, RESIDENT_OF_WORDS, -1, sections->resident_bytes, stated, 0);
     return 1;
 }
 
@@ -790,57 +872,139 @@ GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex
 
 // ==== The material ==================================================================================================
 
-GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material) {
-    const int channels = gstex__int_bits(words[3], 0, 8), mips = gstex__int_bits(words[3], 8, 8);
-    const uint32_t *ranges = words + GSTEX_HEADER_FIXED_WORDS + mips, *nibbles = ranges + 2 * channels;
+static void gstex__open_channel(const uint32_t *entry, gstex_channel *channel) {
+    const int group = gstex__int_bits(entry[0], 16, 3);
+    channel->role = gstex__int_bits(entry[0], 0, 8);
+    channel->component = gstex__int_bits(entry[0], 8, 3);
+    channel->group = group == GSTEX_CONSTANT_GROUP ? -1 : group;
+    channel->srgb = gstex__int_bits(entry[0], 19, 1);
+    channel->flipped = gstex__int_bits(entry[0], 20, 1);
+    channel->constant = gstex__to_float(entry[1]);
+    channel->scale = gstex__to_float(entry[2]);
+    channel->bias = gstex__to_float(entry[3]);
+}
+
+// Words of the header of a group of so many channels.
+static uint32_t gstex__group_header_words(uint32_t channels, uint32_t mips) {
+    return GSTEX_GROUP_FIXED_WORDS + mips + 2 * channels + (channels + 7) / 8;
+}
+
+static void gstex__open_group(const gstex_material *material, uint32_t offset, gstex_group *group) {
+    const uint32_t *header = material->words + offset, *ranges = header + GSTEX_GROUP_FIXED_WORDS + material->mip_count;
+    const uint32_t *nibbles;
     int i;
+    group->words = material->words;
+    group->header = offset;
+    group->width = material->width;
+    group->height = material->height;
+    group->mip_count = material->mip_count;
+    group->repeat = material->repeat;
+    group->members = gstex__bits(header[0], 0, 16);
+    group->top_k = gstex__int_bits(header[0], 16, 8);
+    group->amplitude_lo = gstex__to_float(header[1]);
+    group->amplitude_step = gstex__to_float(header[2]);
+    group->candidates_max = (int32_t)header[3];
+    group->palette_offset = header[4];
+    group->palette_count = 0;
+    for (i = 0; i < GSTEX_MAX_PALETTES; ++i) {
+        group->palette_bits[i] = gstex__int_bits(header[5], 4 * i, 4);
+        if (group->palette_bits[i]) group->palette_count = i + 1;
+    }
+    group->channel_count = 0;
+    for (i = 0; i < GSTEX_MAX_CHANNELS; ++i) {
+        group->channel[i] = 0;
+        if (group->members >> i & 1u) group->channel[group->channel_count++] = i;
+    }
+    nibbles = ranges + 2 * group->channel_count;
+    for (i = 0; i < GSTEX_MAX_CHANNELS; ++i) {
+        const int there = i < group->channel_count;
+        group->channel_lo[i] = there ? gstex__to_float(ranges[2 * i]) : 0.0f;
+        group->channel_step[i] = there ? gstex__to_float(ranges[2 * i + 1]) : 0.0f;
+        group->channel_bits[i] = there ? gstex__int_bits(nibbles[i >> 3], 4 * (i & 7), 4) : 0;
+    }
+    group->entry_words = (uint32_t)(group->channel_count + 3) / 4;
+}
+
+// The part of a material that stands before its groups.
+static void gstex__open_header(const uint32_t *words, gstex_material *material) {
+    int c;
     material->words = words;
-    material->word_count = words[4];
     material->width = gstex__int_bits(words[2], 0, 16);
     material->height = gstex__int_bits(words[2], 16, 16);
-    material->channel_count = channels;
-    material->mip_count = mips;
-    material->top_k = gstex__int_bits(words[3], 16, 8);
+    material->channel_count = gstex__int_bits(words[3], 0, 8);
+    material->mip_count = gstex__int_bits(words[3], 8, 8);
+    material->group_count = gstex__int_bits(words[3], 16, 3);
+    material->tail = gstex__int_bits(words[3], 19, 4);
     material->repeat = gstex__int_bits(words[3], 24, 1);
     material->bilinear = gstex__int_bits(words[3], 25, 1);
-    material->amplitude_lo = gstex__to_float(words[5]);
-    material->amplitude_step = gstex__to_float(words[6]);
-    material->candidates_max = (int32_t)words[7];
-    material->palette_offset = words[8];
-    material->srgb = gstex__bits(words[9], 0, 16);
-    material->varying = words[9] >> 16;
-    material->palette_count = 0;
-    for (i = 0; i < GSTEX_MAX_PALETTES; ++i) {
-        material->palette_bits[i] = gstex__int_bits(words[10], 4 * i, 4);
-        if (material->palette_bits[i]) material->palette_count = i + 1;
+    material->first_mip = gstex__int_bits(words[3], 26, 4);
+    material->word_count = words[4];
+    material->resident_words = words[5];
+    material->candidates_max = 0;
+    material->srgb = 0;
+    for (c = 0; c < material->channel_count; ++c) {
+        gstex_channel *channel = &material->channels[c];
+        gstex__open_channel(words + GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c, channel);
+        material->srgb |= (uint32_t)channel->srgb << c;
     }
-    material->varying_count = 0;
-    for (i = 0; i < GSTEX_MAX_CHANNELS; ++i) {
-        const int there = i < channels;
-        material->channel_lo[i] = there ? gstex__to_float(ranges[2 * i]) : 0.0f;
-        material->channel_step[i] = there ? gstex__to_float(ranges[2 * i + 1]) : 0.0f;
-        material->channel_bits[i] = there ? gstex__int_bits(nibbles[i >> 3], 4 * (i & 7), 4) : 0;
-        material->varying_channel[i] = 0;
-        if (material->varying >> i & 1u) material->varying_channel[material->varying_count++] = i;
-    }
-    material->entry_words = (uint32_t)(material->varying_count + 3) / 4;
 }
 
-static uint32_t gstex__block(const gstex_material *material, int mip) {
-    return material->words[GSTEX_HEADER_FIXED_WORDS + mip];
+static uint32_t gstex__group_offset(const gstex_material *material, int group) {
+    return material->words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * material->channel_count + group];
 }
 
-GSTEX_API void gstex_get_mip(const gstex_material *material, int mip, gstex_mip *out) {
-    const uint32_t *words = material->words, offset = gstex__block(material, mip), kind = words[offset];
-    const uint32_t end = mip + 1 < material->mip_count ? gstex__block(material, mip + 1) : material->word_count - 1;
-    out->width = gstex__mip_size(material->width, mip);
-    out->height = gstex__mip_size(material->height, mip);
+GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material) {
+    int g;
+    gstex__open_header(words, material);
+    for (g = 0; g < material->group_count; ++g) {
+        gstex__open_group(material, gstex__group_offset(material, g), &material->groups[g]);
+        material->candidates_max += material->groups[g].candidates_max;
+    }
+}
+
+static uint32_t gstex__block(const gstex_group *group, int mip) {
+    return group->words[group->header + GSTEX_GROUP_FIXED_WORDS + (uint32_t)mip];
+}
+
+// A signed number of 10 bits, in units of GSTEX_BEND_UNIT.
+static float gstex__bend_number(uint32_t word, int first) {
+    const int32_t code = gstex__int_bits(word, first, 10);
+    return (float)(code < 512 ? code : code - 1024) * GSTEX_BEND_UNIT;
+}
+
+static void gstex__read_bend(const uint32_t *words, int count, float (*bend)[3]) {
+    int k;
+    for (k = 0; k < count; ++k) {
+        bend[k][0] = gstex__bend_number(words[k], 0);
+        bend[k][1] = gstex__bend_number(words[k], 10);
+        bend[k][2] = gstex__bend_number(words[k], 20);
+    }
+}
+
+GSTEX_API void gstex_get_mip(const gstex_group *group, int mip, gstex_mip *out) {
+    const uint32_t *words = group->words, offset = gstex__block(group, mip), kind = words[offset];
+    const uint32_t channels = (uint32_t)group->channel_count;
+    out->width = gstex__mip_size(group->width, mip);
+    out->height = gstex__mip_size(group->height, mip);
     out->kind = kind & GSTEX_RAW_BIT ? GSTEX_TEXELS : kind & GSTEX_SHARED_BIT ? GSTEX_SHARED : GSTEX_GAUSSIANS;
     out->level_count = gstex__int_bits(kind, 0, 8);
     out->gaussian_count = out->kind == GSTEX_SHARED ? 0 : words[offset + 1];
     out->offset = offset;
-    out->words = end - offset;
-    out->filter = out->kind == GSTEX_SHARED ? gstex__to_float(words[offset + 1]) : 0.0f;
+    out->filter = 0.0f;
+    if (out->kind == GSTEX_TEXELS) {
+        out->words = 2 + (uint32_t)out->width * (uint32_t)out->height * group->entry_words;
+    } else if (out->level_count == 0) {
+        out->words = 2 + channels;
+    } else {
+        gstex_level last;
+        gstex_get_level(group, mip, out->level_count - 1, &last);
+        out->words = last.record_offset - offset +
+                     (uint32_t)(((uint64_t)last.gaussian_count * (uint32_t)last.stride + 31) / 32);
+    }
+    if (out->kind == GSTEX_SHARED) {
+        out->filter = gstex__to_float(words[offset + 1]);
+        gstex__read_bend(words + offset + 2, group->channel_count, out->bend);
+    }
 }
 
 GSTEX__INLINE void gstex__read_level(const uint32_t *entry, gstex_level *out) {
@@ -861,9 +1025,9 @@ GSTEX__INLINE void gstex__read_level(const uint32_t *entry, gstex_level *out) {
     out->scale_step = gstex__to_float(entry[6]);
 }
 
-GSTEX_API void gstex_get_level(const gstex_material *material, int mip, int level, gstex_level *out) {
-    const uint32_t entries = gstex__block(material, mip) + 2 + (uint32_t)material->channel_count;
-    gstex__read_level(material->words + entries + GSTEX_LEVEL_ENTRY_WORDS * level, out);
+GSTEX_API void gstex_get_level(const gstex_group *group, int mip, int level, gstex_level *out) {
+    const uint32_t entries = gstex__block(group, mip) + 2 + (uint32_t)group->channel_count;
+    gstex__read_level(group->words + entries + GSTEX_LEVEL_ENTRY_WORDS * level, out);
 }
 
 // Adds the Gaussians of the cells first .. first + count - 1 of a level to counts.
@@ -897,13 +1061,13 @@ static void gstex__add_counts(const uint32_t *words, const gstex_level *level, u
     }
 }
 
-GSTEX_API void gstex_cell_counts(const gstex_material *material, const gstex_level *level, uint16_t *counts) {
+GSTEX_API void gstex_cell_counts(const gstex_group *group, const gstex_level *level, uint16_t *counts) {
     const uint32_t cells = (uint32_t)level->cells_x * (uint32_t)level->cells_y;
     uint32_t first, i, part[64];
     for (first = 0; first < cells; first += 64) {
         const uint32_t count = cells - first < 64 ? cells - first : 64;
         for (i = 0; i < count; ++i) part[i] = 0;
-        gstex__add_counts(material->words, level, first, count, part);
+        gstex__add_counts(group->words, level, first, count, part);
         for (i = 0; i < count; ++i) counts[first + i] = (uint16_t)part[i];
     }
 }
@@ -927,38 +1091,38 @@ typedef struct gstex__grids {
 } gstex__grids;
 
 // Gaussians in the 3x3 cells around every cell of a row of cells.
-static void gstex__sum_row(const gstex_material *material, const gstex_level *level, int32_t row, uint32_t *counts,
+static void gstex__sum_row(const gstex_group *group, const gstex_level *level, int32_t row, uint32_t *counts,
                            uint32_t *sums) {
     const int32_t nx = level->cells_x, ny = level->cells_y;
     int32_t x, j;
     for (x = 0; x < nx; ++x) counts[x] = 0;
     for (j = row - 1; j <= row + 1; ++j) {
         int32_t y = j;
-        if (material->repeat)
+        if (group->repeat)
             y = y < 0 ? y + ny : y >= ny ? y - ny : y;
         else if (y < 0 || y >= ny)
             continue;
-        gstex__add_counts(material->words, level, (uint32_t)y * (uint32_t)nx, (uint32_t)nx, counts);
+        gstex__add_counts(group->words, level, (uint32_t)y * (uint32_t)nx, (uint32_t)nx, counts);
     }
     for (x = 0; x < nx; ++x) {
-        const int32_t left = x > 0 ? x - 1 : material->repeat ? nx - 1 : -1;
-        const int32_t right = x + 1 < nx ? x + 1 : material->repeat ? 0 : -1;
+        const int32_t left = x > 0 ? x - 1 : group->repeat ? nx - 1 : -1;
+        const int32_t right = x + 1 < nx ? x + 1 : group->repeat ? 0 : -1;
         sums[x] = counts[x] + (left >= 0 ? counts[left] : 0) + (right >= 0 ? counts[right] : 0);
     }
 }
 
 // The levels of a mip and where their parts of the scratch stand. A shared mip has those of mip 0.
-static void gstex__find_grids(const gstex_material *material, int mip, uint32_t *scratch, gstex__grids *grids) {
+static void gstex__find_grids(const gstex_group *group, int mip, uint32_t *scratch, gstex__grids *grids) {
     gstex_mip of;
     int l;
-    gstex_get_mip(material, mip, &of);
+    gstex_get_mip(group, mip, &of);
     if (of.kind == GSTEX_SHARED) {
         mip = 0;
-        gstex_get_mip(material, mip, &of);
+        gstex_get_mip(group, mip, &of);
     }
     grids->count = of.level_count;
     for (l = 0; l < grids->count; ++l) {
-        gstex_get_level(material, mip, l, &grids->level[l]);
+        gstex_get_level(group, mip, l, &grids->level[l]);
         grids->row[l] = 0;
         grids->sums[l] = scratch;
         grids->border[l] = scratch + grids->level[l].cells_x;
@@ -993,27 +1157,27 @@ static uint32_t gstex__number_borders(const gstex__grids *grids) {
 }
 
 // Moves a level to its next row of cells.
-static void gstex__next_row(const gstex_material *material, gstex__grids *grids, int l) {
+static void gstex__next_row(const gstex_group *group, gstex__grids *grids, int l) {
     const int32_t nx = grids->level[l].cells_x;
     uint32_t *sums = grids->sums[l], *fresh = grids->spare + GSTEX_MAX_CELLS;
     const uint32_t *border = grids->border[l];
     int32_t x;
-    gstex__sum_row(material, &grids->level[l], ++grids->row[l], grids->spare, fresh);
+    gstex__sum_row(group, &grids->level[l], ++grids->row[l], grids->spare, fresh);
     for (x = 1; x < nx; ++x) grids->steps[border[x]] += (fresh[x] - fresh[x - 1]) - (sums[x] - sums[x - 1]);
     for (x = 0; x < nx; ++x) sums[x] = fresh[x];
 }
 
-static uint32_t gstex__most_candidates(const gstex_material *material, int mip, uint32_t *scratch) {
+static uint32_t gstex__most_candidates(const gstex_group *group, int mip, uint32_t *scratch) {
     gstex__grids grids;
     uint32_t borders, most = 0, i;
     int32_t x;
     int l;
-    gstex__find_grids(material, mip, scratch, &grids);
+    gstex__find_grids(group, mip, scratch, &grids);
     borders = gstex__number_borders(&grids);
     for (i = 0; i < borders; ++i) grids.steps[i] = 0;
     for (l = 0; l < grids.count; ++l) {
         const uint32_t *sums = grids.sums[l];
-        gstex__sum_row(material, &grids.level[l], 0, grids.spare, grids.sums[l]);
+        gstex__sum_row(group, &grids.level[l], 0, grids.spare, grids.sums[l]);
         for (x = 1; x < grids.level[l].cells_x; ++x) grids.steps[grids.border[l][x]] += sums[x] - sums[x - 1];
     }
     while (grids.count > 0) { // a row of pieces
@@ -1038,7 +1202,7 @@ static uint32_t gstex__most_candidates(const gstex_material *material, int mip, 
         for (l = 0; l < grids.count; ++l) {
             const int32_t ny = grids.level[l].cells_y;
             if (grids.row[l] + 1 < ny && (grids.row[l] + 1) * cells == place * ny)
-                gstex__next_row(material, &grids, l);
+                gstex__next_row(group, &grids, l);
         }
     }
     return most;
@@ -1049,13 +1213,13 @@ static int32_t gstex__centres_before(int32_t size, int32_t cells, int32_t cell) 
     return (2 * size * cell + cells - 1) / (2 * cells);
 }
 
-static double gstex__mean_candidates(const gstex_material *material, int mip, uint32_t *scratch) {
-    const int32_t width = gstex__mip_size(material->width, mip), height = gstex__mip_size(material->height, mip);
+static double gstex__mean_candidates(const gstex_group *group, int mip, uint32_t *scratch) {
+    const int32_t width = gstex__mip_size(group->width, mip), height = gstex__mip_size(group->height, mip);
     gstex__grids grids;
     double total = 0;
     int32_t x, y;
     int l;
-    gstex__find_grids(material, mip, scratch, &grids);
+    gstex__find_grids(group, mip, scratch, &grids);
     for (l = 0; l < grids.count; ++l) {
         const int32_t nx = grids.level[l].cells_x, ny = grids.level[l].cells_y;
         uint32_t *centres = grids.border[l];
@@ -1066,7 +1230,7 @@ static double gstex__mean_candidates(const gstex_material *material, int mip, ui
             const int32_t rows = gstex__centres_before(height, ny, y + 1) - gstex__centres_before(height, ny, y);
             uint64_t of_row = 0;
             if (rows == 0) continue;
-            gstex__sum_row(material, &grids.level[l], y, grids.spare, grids.sums[l]);
+            gstex__sum_row(group, &grids.level[l], y, grids.spare, grids.sums[l]);
             for (x = 0; x < nx; ++x) of_row += (uint64_t)grids.sums[l][x] * centres[x];
             of_level += of_row * (uint32_t)rows;
         }
@@ -1075,9 +1239,9 @@ static double gstex__mean_candidates(const gstex_material *material, int mip, ui
     return total / ((double)width * height);
 }
 
-GSTEX_API uint32_t gstex_count_candidates(const gstex_material *material, int mip, uint32_t *scratch, double *mean) {
-    if (mean) *mean = gstex__mean_candidates(material, mip, scratch);
-    return gstex__most_candidates(material, mip, scratch);
+GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uint32_t *scratch, double *mean) {
+    if (mean) *mean = gstex__mean_candidates(group, mip, scratch);
+    return gstex__most_candidates(group, mip, scratch);
 }
 
 // ==== Checking ======================================================================================================
@@ -1087,74 +1251,132 @@ GSTEX_API uint32_t gstex_count_candidates(const gstex_material *material, int mi
 #define GSTEX__REQUIRE_ROOM(size, rule, position)                                                                       \
     GSTEX__REQUIRE((position) + (size) <= at->end, rule, -1, size, 0, at->end - (position))
 
-static int gstex__check_ranges(const gstex__check *at, const gstex_material *m) {
+static int gstex__check_sizes(const gstex__check *at, const gstex_material *m) {
     const int32_t size = m->width > m->height ? m->width : m->height;
     int32_t most_mips = 1;
-    int c, p;
     GSTEX__REQUIRE_RANGE(m->width, WIDTH, -1, 1, GSTEX_MAX_SIZE);
     GSTEX__REQUIRE_RANGE(m->height, HEIGHT, -1, 1, GSTEX_MAX_SIZE);
     while (size >> most_mips) ++most_mips;
     GSTEX__REQUIRE_RANGE(m->mip_count, MIP_COUNT, -1, 1, most_mips);
-    GSTEX__REQUIRE_RANGE(m->top_k, TOP_K, -1, 0, GSTEX_MAX_TOP_K);
-    GSTEX__REQUIRE_RANGE(m->amplitude_lo, AMPLITUDE_LO, -1, GSTEX_LEAST_LOG_AMPLITUDE, GSTEX_MOST_LOG_AMPLITUDE);
-    GSTEX__REQUIRE_RANGE(m->amplitude_step, AMPLITUDE_STEP, -1, 0, GSTEX_MAX_AMPLITUDE_STEP);
-    for (c = 0; c < m->channel_count; ++c) {
-        const int32_t bits = m->channel_bits[c], varies = (int32_t)(m->varying >> c & 1u);
-        GSTEX__REQUIRE_RANGE(m->channel_lo[c], CHANNEL_LO, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
-        GSTEX__REQUIRE_RANGE(m->channel_step[c], CHANNEL_STEP, c, 0, 1);
-        GSTEX__REQUIRE_RANGE(bits, CHANNEL_BITS, c, 0, GSTEX_MAX_CHANNEL_BITS);
-        GSTEX__REQUIRE(bits == 0 || varies, BITS_OF_CONSTANT, c, bits, 0, 0);
-        GSTEX__REQUIRE(bits > 0 || !varies || m->palette_count > 0, NO_BITS, c, bits, 1, GSTEX_MAX_CHANNEL_BITS);
-    }
-    GSTEX__REQUIRE(m->palette_count == 0 || m->varying_count > 0, PALETTES_OF_NOTHING, -1, m->palette_count, 0, 0);
-    for (p = 0; p < m->palette_count; ++p)
-        GSTEX__REQUIRE_RANGE(m->palette_bits[p], PALETTE_BITS, p, 1, GSTEX_MAX_PALETTE_BITS);
+    GSTEX__REQUIRE_RANGE(m->tail, TAIL, -1, 1, m->mip_count);
+    GSTEX__REQUIRE(m->group_count > 0 || m->tail == m->mip_count, TAIL_OF_NOTHING, -1, m->tail, m->mip_count, 0);
     return 1;
 }
 
+static int gstex__check_channel(const gstex__check *at, const gstex_material *m, int c) {
+    const gstex_channel *channel = &m->channels[c];
+    const uint32_t word = at->words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c];
+    const int constant = channel->group < 0;
+    GSTEX__REQUIRE_RANGE(channel->role, ROLE, c, 0, GSTEX_MASK);
+    GSTEX__REQUIRE_RANGE(channel->component, COMPONENT, c, 0, GSTEX_Y);
+    GSTEX__REQUIRE((word & 0xFF00F800u) == 0, RESERVED_OF_CHANNEL, c, word & 0xFF00F800u, 0, 0);
+    GSTEX__REQUIRE(channel->group < m->group_count, GROUP, c, channel->group, GSTEX_CONSTANT_GROUP, m->group_count);
+    GSTEX__REQUIRE(!channel->flipped || (channel->role == GSTEX_NORMAL && channel->component == GSTEX_Y), FLIPPED, c, 1, 0,
+                   0);
+    GSTEX__REQUIRE(gstex__bits(word, 21, 3) == 0, CURVE, c, gstex__bits(word, 21, 3), 0, 0);
+    GSTEX__REQUIRE_RANGE(channel->constant, CONSTANT, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
+    GSTEX__REQUIRE(constant || channel->constant == 0.0f, CONSTANT_OF_GROUP, c, channel->constant, 0, 0);
+    GSTEX__REQUIRE(gstex__is_finite(channel->scale) && channel->scale != 0.0f, SCALE, c, channel->scale, 0, 0);
+    GSTEX__REQUIRE(gstex__is_finite(channel->bias), BIAS, c, channel->bias, 0, 0);
+    return 1;
+}
+
+// The material header. A section of exactly its resident words is a tail alone. Words are read after their number is known
+// to be there: the least section has GSTEX_ALIGN_WORDS, and a header at most 76.
 static int gstex__check_header(gstex__check *at, size_t word_count, gstex_material *material) {
     const uint32_t *words = at->words;
-    uint32_t channels, mips, size, used, least, palettes = 0, p;
+    uint32_t channels, mips, groups, size, used, resident, least;
     size_t i;
+    int c;
     GSTEX__REQUIRE(word_count > 0 && word_count % GSTEX_ALIGN_WORDS == 0 && word_count < (size_t)1 << 30, SECTION_WORDS,
                    -1, word_count, GSTEX_ALIGN_WORDS, 0);
     GSTEX__REQUIRE(words[0] == GSTEX_MAGIC, MATERIAL_MAGIC, -1, words[0], GSTEX_MAGIC, 0);
     if (!gstex__check_version(at, gstex__bits(words[1], 0, 16))) return 0;
     channels = gstex__bits(words[3], 0, 8);
     mips = gstex__bits(words[3], 8, 8);
+    groups = gstex__bits(words[3], 16, 3);
     GSTEX__REQUIRE_RANGE(channels, CHANNEL_COUNT, -1, 1, GSTEX_MAX_CHANNELS);
     GSTEX__REQUIRE_RANGE(mips, MIP_COUNT, -1, 1, GSTEX_MAX_MIPS);
-    size = GSTEX_HEADER_FIXED_WORDS + mips + 2 * channels + (channels + 7) / 8; // less than any section has
+    GSTEX__REQUIRE_RANGE(groups, GROUP_COUNT, -1, 0, GSTEX_MAX_GROUPS);
+    size = GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * channels + groups;
     GSTEX__REQUIRE(words[1] >> 16 == size, HEADER_WORDS, -1, words[1] >> 16, size, 0);
-    GSTEX__REQUIRE(words[3] >> 26 == 0, RESERVED_OF_3, -1, words[3] >> 26, 0, 0);
+    GSTEX__REQUIRE((words[3] & 0xC0800000u) == 0, RESERVED_OF_3, -1, words[3] & 0xC0800000u, 0, 0);
+    GSTEX__REQUIRE(gstex__bits(words[3], 26, 4) == 0, FIRST_MIP, -1, gstex__bits(words[3], 26, 4), 0, 0);
+    GSTEX__REQUIRE((words[6] | words[7]) == 0, RESERVED_OF_HEADER, -1, words[6] | words[7], 0, 0);
+    GSTEX__REQUIRE(word_count > size, GROUP_ROOM, -1, size, 0, word_count);
+    gstex__open_header(words, material);
+    if (!gstex__check_sizes(at, material)) return 0;
     used = words[4];
-    least = (uint32_t)word_count - GSTEX_ALIGN_WORDS > size ? (uint32_t)word_count - GSTEX_ALIGN_WORDS : size;
-    GSTEX__REQUIRE(used > least && used <= word_count, WORDS, (int64_t)word_count, used, least + 1, word_count);
-    for (i = used; i < word_count; ++i) GSTEX__REQUIRE(words[i] == 0, PADDING, -1, words[i], 0, 0);
-    GSTEX__REQUIRE((words[9] & 0xFFFFu) >> channels == 0, SRGB, -1, words[9] & 0xFFFFu, 0, channels);
-    GSTEX__REQUIRE(words[9] >> 16 >> channels == 0, VARYING, -1, words[9] >> 16, 0, channels);
-    GSTEX__REQUIRE(words[10] >> 16 == 0, RESERVED_OF_10, -1, words[10] >> 16, 0, 0);
-    while (palettes < GSTEX_MAX_PALETTES && gstex__bits(words[10], 4 * (int)palettes, 4)) ++palettes;
+    resident = words[5];
+    if (material->tail < material->mip_count) {
+        const uint32_t most = (used + GSTEX_ALIGN_WORDS - 1) / GSTEX_ALIGN_WORDS * GSTEX_ALIGN_WORDS - GSTEX_ALIGN_WORDS;
+        GSTEX__REQUIRE(resident % GSTEX_ALIGN_WORDS == 0 && resident > size && resident <= most, RESIDENT_WORDS, -1, resident,
+                       size + 1, most);
+        if (word_count == resident) material->first_mip = material->tail;
+    }
+    if (material->first_mip == 0) {
+        least = (uint32_t)word_count - GSTEX_ALIGN_WORDS > size ? (uint32_t)word_count - GSTEX_ALIGN_WORDS : size;
+        GSTEX__REQUIRE(used > least && used <= word_count, WORDS, (int64_t)word_count, used, least + 1, word_count);
+        for (i = used; i < word_count; ++i) GSTEX__REQUIRE(words[i] == 0, PADDING, -1, words[i], 0, 0);
+        if (material->tail == material->mip_count)
+            GSTEX__REQUIRE(resident == word_count, RESIDENT_ALL, -1, resident, word_count, 0);
+    }
+    for (c = 0; c < material->channel_count; ++c)
+        if (!gstex__check_channel(at, material, c)) return 0;
+    at->end = material->tail < material->mip_count ? resident - 1 : used - 1;
+    return 1;
+}
+
+static int gstex__check_group_header(const gstex__check *at, gstex_material *material, uint64_t *position) {
+    const uint32_t *header = at->words + *position;
+    gstex_group *group = &material->groups[at->group];
+    uint32_t members = 0, palettes = 0, size, p;
+    int c, k;
+    GSTEX__REQUIRE(gstex__group_offset(material, at->group) == *position, GROUP_OFFSET, at->group,
+                   gstex__group_offset(material, at->group), *position, 0);
+    for (c = 0; c < material->channel_count; ++c)
+        if (material->channels[c].group == at->group) members |= 1u << c;
+    GSTEX__REQUIRE_ROOM((uint64_t)GSTEX_GROUP_FIXED_WORDS, GROUP_ROOM, *position);
+    GSTEX__REQUIRE(members, NO_MEMBERS, -1, 0, 0, 0);
+    GSTEX__REQUIRE((header[0] & 0xFFFFu) == members, MEMBERS, -1, header[0] & 0xFFFFu, members, 0);
+    GSTEX__REQUIRE(header[0] >> 24 == 0, RESERVED_OF_GROUP, -1, header[0] >> 24, 0, 0);
+    GSTEX__REQUIRE(header[5] >> 16 == 0, RESERVED_OF_GROUP, -1, header[5] >> 16, 0, 0);
+    while (palettes < GSTEX_MAX_PALETTES && gstex__bits(header[5], 4 * (int)palettes, 4)) ++palettes;
     for (p = palettes; p < GSTEX_MAX_PALETTES; ++p) {
-        const uint32_t bits = gstex__bits(words[10], 4 * (int)p, 4);
+        const uint32_t bits = gstex__bits(header[5], 4 * (int)p, 4);
         GSTEX__REQUIRE(bits == 0, PALETTE_GAP, (int32_t)p, bits, palettes, 0);
     }
+    for (k = 0, c = 0; c < GSTEX_MAX_CHANNELS; ++c) k += (int)(members >> c & 1u);
+    size = gstex__group_header_words((uint32_t)k, (uint32_t)material->mip_count);
+    GSTEX__REQUIRE_ROOM((uint64_t)size, GROUP_ROOM, *position);
+    if (k % 8) GSTEX__REQUIRE(header[size - 1] >> 4 * (k % 8) == 0, UNUSED_NIBBLES, -1, 0, 0, 0);
+    gstex__open_group(material, (uint32_t)*position, group);
+    *position += size;
     if (palettes)
-        GSTEX__REQUIRE(words[8] == size, PALETTE_OFFSET, -1, words[8], size, 0);
+        GSTEX__REQUIRE(header[4] == *position, PALETTE_OFFSET, -1, header[4], *position, 0);
     else
-        GSTEX__REQUIRE(words[8] == 0, NO_PALETTE_OFFSET, -1, words[8], 0, 0);
-    if (channels % 8) GSTEX__REQUIRE(words[size - 1] >> 4 * (channels % 8) == 0, UNUSED_NIBBLES, -1, 0, 0, 0);
-    gstex_open(words, material);
-    if (!gstex__check_ranges(at, material)) return 0;
-    GSTEX__REQUIRE(words[7] <= GSTEX_MAX_CANDIDATES, CANDIDATES_LIMIT, -1, words[7], 0, GSTEX_MAX_CANDIDATES);
-    at->end = used - 1;
+        GSTEX__REQUIRE(header[4] == 0, NO_PALETTE_OFFSET, -1, header[4], 0, 0);
+    GSTEX__REQUIRE_RANGE(group->top_k, TOP_K, -1, 0, GSTEX_MAX_TOP_K);
+    GSTEX__REQUIRE_RANGE(group->amplitude_lo, AMPLITUDE_LO, -1, GSTEX_LEAST_LOG_AMPLITUDE, GSTEX_MOST_LOG_AMPLITUDE);
+    GSTEX__REQUIRE_RANGE(group->amplitude_step, AMPLITUDE_STEP, -1, 0, GSTEX_MAX_AMPLITUDE_STEP);
+    for (k = 0; k < group->channel_count; ++k) {
+        GSTEX__REQUIRE_RANGE(group->channel_lo[k], CHANNEL_LO, k, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
+        GSTEX__REQUIRE_RANGE(group->channel_step[k], CHANNEL_STEP, k, 0, 1);
+        GSTEX__REQUIRE_RANGE(group->channel_bits[k], CHANNEL_BITS, k, 0, GSTEX_MAX_CHANNEL_BITS);
+        GSTEX__REQUIRE(group->channel_bits[k] > 0 || palettes, NO_BITS, k, 0, 1, GSTEX_MAX_CHANNEL_BITS);
+    }
+    for (p = 0; p < palettes; ++p)
+        GSTEX__REQUIRE_RANGE(group->palette_bits[p], PALETTE_BITS, (int32_t)p, 1, GSTEX_MAX_PALETTE_BITS);
+    GSTEX__REQUIRE(header[3] <= GSTEX_MAX_CANDIDATES - (uint32_t)material->candidates_max, CANDIDATES_LIMIT, -1,
+                   (double)header[3] + material->candidates_max, 0, GSTEX_MAX_CANDIDATES);
+    material->candidates_max += group->candidates_max;
     return 1;
 }
 
 // Whether the last word of every texel of a raw mip, or entry of a palette, ends with zeros. count: of words.
-static int gstex__spare_bytes_are_zero(const gstex_material *material, const uint32_t *words, uint64_t count) {
-    const int used = material->varying_count % 4;
-    const uint32_t size = material->entry_words;
+static int gstex__spare_bytes_are_zero(const gstex_group *group, const uint32_t *words, uint64_t count) {
+    const int used = group->channel_count % 4;
+    const uint32_t size = group->entry_words;
     uint32_t set = 0;
     uint64_t i;
     if (used == 0) return 1;
@@ -1162,36 +1384,33 @@ static int gstex__spare_bytes_are_zero(const gstex_material *material, const uin
     return set == 0;
 }
 
-static int gstex__check_palettes(const gstex__check *at, const gstex_material *material, uint64_t *position) {
+static int gstex__check_palettes(const gstex__check *at, const gstex_group *group, uint64_t *position) {
     uint64_t size = 0;
     int p;
-    for (p = 0; p < material->palette_count; ++p) size += (uint64_t)material->entry_words << material->palette_bits[p];
+    for (p = 0; p < group->palette_count; ++p) size += (uint64_t)group->entry_words << group->palette_bits[p];
     GSTEX__REQUIRE_ROOM(size, PALETTES_ROOM, *position);
-    GSTEX__REQUIRE(gstex__spare_bytes_are_zero(material, at->words + *position, size), PALETTES_SPARE, -1, 0, 0, 0);
+    GSTEX__REQUIRE(gstex__spare_bytes_are_zero(group, at->words + *position, size), PALETTES_SPARE, -1, 0, 0, 0);
     *position += size;
     return 1;
 }
 
-static int gstex__check_raw(const gstex__check *at, const gstex_material *material, uint64_t *position) {
+static int gstex__check_raw(const gstex__check *at, const gstex_group *group, uint64_t *position) {
     const uint32_t *block = at->words + *position;
-    const uint64_t width = (uint64_t)gstex__mip_size(material->width, at->mip);
-    const uint64_t size = width * (uint64_t)gstex__mip_size(material->height, at->mip) * material->entry_words + 2;
+    const uint64_t width = (uint64_t)gstex__mip_size(group->width, at->mip);
+    const uint64_t size = width * (uint64_t)gstex__mip_size(group->height, at->mip) * group->entry_words + 2;
     GSTEX__REQUIRE((block[0] & 255u) == 0, RAW_LEVELS, -1, block[0] & 255u, 0, 0);
     GSTEX__REQUIRE(block[1] == 0, RAW_GAUSSIANS, -1, block[1], 0, 0);
-    GSTEX__REQUIRE(material->varying_count > 0, RAW_OF_NOTHING, -1, 1, 0, 0);
     GSTEX__REQUIRE_ROOM(size, TEXELS_ROOM, *position);
-    GSTEX__REQUIRE(gstex__spare_bytes_are_zero(material, block + 2, size - 2), TEXELS_SPARE, -1, 0, 0, 0);
+    GSTEX__REQUIRE(gstex__spare_bytes_are_zero(group, block + 2, size - 2), TEXELS_SPARE, -1, 0, 0, 0);
     *position += size;
     return 1;
 }
 
-static int gstex__check_background(const gstex__check *at, const gstex_material *material, const uint32_t *words) {
+static int gstex__check_background(const gstex__check *at, const gstex_group *group, const uint32_t *words) {
     int c;
-    for (c = 0; c < material->channel_count; ++c) {
+    for (c = 0; c < group->channel_count; ++c) {
         const float value = gstex__to_float(words[c]);
         GSTEX__REQUIRE_RANGE(value, BACKGROUND, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
-        if (material->varying >> c & 1u) continue;
-        GSTEX__REQUIRE(value == material->channel_lo[c], BACKGROUND_OF_CONSTANT, c, value, material->channel_lo[c], 0);
     }
     return 1;
 }
@@ -1202,10 +1421,10 @@ static int gstex__geometry_bits(const gstex_level *level) {
 }
 
 // Bits of a record that hold something.
-static int gstex__used_bits(const gstex_material *material, const gstex_level *level) {
+static int gstex__used_bits(const gstex_group *group, const gstex_level *level) {
     int bits = gstex__geometry_bits(level), i;
-    for (i = 0; i < material->palette_count; ++i) bits += material->palette_bits[i];
-    for (i = 0; i < material->channel_count; ++i) bits += material->channel_bits[i];
+    for (i = 0; i < group->palette_count; ++i) bits += group->palette_bits[i];
+    for (i = 0; i < group->channel_count; ++i) bits += group->channel_bits[i];
     return bits;
 }
 
@@ -1213,9 +1432,9 @@ static int gstex__largest_power(int32_t stride) { // of 2 that divides it: 4, 8,
     return (stride & -stride) < 32 ? (int)(stride & -stride) : 32;
 }
 
-static int gstex__check_layout(const gstex__check *at, const gstex_material *material, const gstex_level *level) {
-    const int32_t least_cells = material->repeat ? 3 : 1;
-    const int used = gstex__used_bits(material, level), geometry = gstex__geometry_bits(level);
+static int gstex__check_layout(const gstex__check *at, const gstex_group *group, const gstex_level *level) {
+    const int32_t least_cells = group->repeat ? 3 : 1;
+    const int used = gstex__used_bits(group, level), geometry = gstex__geometry_bits(level);
     const int least_stride = used > GSTEX_MIN_STRIDE ? used : GSTEX_MIN_STRIDE;
     double last;
     GSTEX__REQUIRE_RANGE(level->cells_x, CELLS_X, -1, least_cells, GSTEX_MAX_CELLS);
@@ -1231,8 +1450,8 @@ static int gstex__check_layout(const gstex__check *at, const gstex_material *mat
     GSTEX__REQUIRE_RANGE(level->scale_step, SCALE_STEP, -1, -GSTEX_MAX_SCALE_STEP, GSTEX_MAX_SCALE_STEP);
     last = (double)level->scale_lo + (double)level->scale_step * (double)((1 << level->scale_bits) - 1);
     GSTEX__REQUIRE_RANGE(last, LAST_SCALE, -1, GSTEX_LEAST_LOG_SCALE, GSTEX_MOST_LOG_SCALE);
-    last = (double)material->amplitude_lo +
-           (double)material->amplitude_step * (double)((1 << level->amplitude_bits) - 1);
+    last = (double)group->amplitude_lo +
+           (double)group->amplitude_step * (double)((1 << level->amplitude_bits) - 1);
     GSTEX__REQUIRE_RANGE(last, LAST_AMPLITUDE, -1, GSTEX_LEAST_LOG_AMPLITUDE, GSTEX_MOST_LOG_AMPLITUDE);
     return 1;
 }
@@ -1318,7 +1537,7 @@ static int gstex__spare_bits_are_zero(const uint32_t *words, uint32_t count, int
     return set == 0;
 }
 
-static int gstex__check_level(const gstex__check *at, const gstex_material *material, const gstex_level *level,
+static int gstex__check_level(const gstex__check *at, const gstex_group *group, const gstex_level *level,
                               uint64_t *position) {
     const uint64_t count = level->gaussian_count, cells = (uint64_t)level->cells_x * (uint64_t)level->cells_y;
     const uint64_t size = (count * (uint64_t)level->stride + 31) / 32;
@@ -1333,29 +1552,29 @@ static int gstex__check_level(const gstex__check *at, const gstex_material *mate
     }
     GSTEX__REQUIRE(*position + size <= at->end, RECORDS_ROOM, -1, size, count, at->end - *position);
     GSTEX__REQUIRE(gstex__spare_bits_are_zero(at->words + *position, level->gaussian_count,
-                                              gstex__used_bits(material, level), level->stride),
+                                              gstex__used_bits(group, level), level->stride),
                    RECORDS_SPARE, -1, 0, 0, 0);
     *position += size;
     return 1;
 }
 
-static int gstex__check_gaussians(gstex__check *at, const gstex_material *material, uint64_t *position) {
-    const uint32_t *block = at->words + *position, *entries = block + 2 + material->channel_count;
+static int gstex__check_gaussians(gstex__check *at, const gstex_group *group, uint64_t *position) {
+    const uint32_t *block = at->words + *position, *entries = block + 2 + group->channel_count;
     const uint32_t levels = block[0] & 255u;
-    const uint64_t least = 2 + (uint64_t)material->channel_count, size = least + GSTEX_LEVEL_ENTRY_WORDS * levels;
+    const uint64_t least = 2 + (uint64_t)group->channel_count, size = least + GSTEX_LEVEL_ENTRY_WORDS * levels;
     gstex_level level[GSTEX_MAX_LEVELS];
     uint64_t count = 0;
     uint32_t l;
     GSTEX__REQUIRE_ROOM(least, BLOCK_ROOM, *position);
     GSTEX__REQUIRE_RANGE(levels, LEVEL_COUNT, -1, 0, GSTEX_MAX_LEVELS);
     GSTEX__REQUIRE_ROOM(size, BLOCK_ROOM, *position);
-    if (!gstex__check_background(at, material, block + 2)) return 0;
+    if (!gstex__check_background(at, group, block + 2)) return 0;
     for (l = 0; l < levels; ++l) {
         const uint32_t *entry = entries + GSTEX_LEVEL_ENTRY_WORDS * l;
         at->level = (int32_t)l;
         GSTEX__REQUIRE(entry[4] >> 30 == 0, RESERVED_OF_LEVEL, -1, entry[4] >> 30, 0, 0);
         gstex__read_level(entry, &level[l]);
-        if (!gstex__check_layout(at, material, &level[l])) return 0;
+        if (!gstex__check_layout(at, group, &level[l])) return 0;
     }
     for (l = 1; l < levels; ++l) {
         at->level = (int32_t)l;
@@ -1365,7 +1584,7 @@ static int gstex__check_gaussians(gstex__check *at, const gstex_material *materi
     *position += size;
     for (l = 0; l < levels; ++l) {
         at->level = (int32_t)l;
-        if (!gstex__check_level(at, material, &level[l], position)) return 0;
+        if (!gstex__check_level(at, group, &level[l], position)) return 0;
         count += level[l].gaussian_count;
     }
     at->level = -1;
@@ -1373,51 +1592,100 @@ static int gstex__check_gaussians(gstex__check *at, const gstex_material *materi
     return 1;
 }
 
-static int gstex__check_mip(gstex__check *at, const gstex_material *material, uint64_t *position) {
+static int gstex__check_shared(const gstex__check *at, const gstex_group *group, int32_t tail, uint64_t *position) {
+    const uint32_t *block = at->words + *position;
+    const float filter = gstex__to_float(block[1]);
+    const uint32_t first = at->mip > 0 && at->mip < tail ? at->words[gstex__block(group, 0)] : GSTEX_SHARED_BIT;
+    const uint64_t size = 2 + (uint64_t)group->channel_count;
+    int k;
+    GSTEX__REQUIRE(block[0] == GSTEX_SHARED_BIT, SHARED_WORD, -1, block[0], GSTEX_SHARED_BIT, 0);
+    GSTEX__REQUIRE((first & (GSTEX_RAW_BIT | GSTEX_SHARED_BIT)) == 0, SHARED_FIRST, -1, 1, 0, 0);
+    GSTEX__REQUIRE_RANGE(filter, FILTER, -1, 0, GSTEX_MAX_SIZE);
+    GSTEX__REQUIRE_ROOM(size, BLOCK_ROOM, *position);
+    for (k = 0; k < group->channel_count; ++k) GSTEX__REQUIRE(block[2 + k] >> 30 == 0, BEND, k, block[2 + k], 0, 0);
+    *position += size;
+    return 1;
+}
+
+static int gstex__check_mip(gstex__check *at, const gstex_group *group, int32_t tail, uint64_t *position) {
     const uint32_t *block = at->words + *position;
     GSTEX__REQUIRE_ROOM((uint64_t)2, BLOCK_ROOM, *position);
     GSTEX__REQUIRE(block[0] >> 10 == 0, RESERVED_OF_BLOCK, -1, block[0] >> 10, 0, 0);
-    if (block[0] & GSTEX_SHARED_BIT) {
-        const float filter = gstex__to_float(block[1]);
-        const uint32_t first = at->mip > 0 ? at->words[gstex__block(material, 0)] : GSTEX_SHARED_BIT;
-        GSTEX__REQUIRE(block[0] == GSTEX_SHARED_BIT, SHARED_WORD, -1, block[0], GSTEX_SHARED_BIT, 0);
-        GSTEX__REQUIRE((first & (GSTEX_RAW_BIT | GSTEX_SHARED_BIT)) == 0, SHARED_FIRST, -1, 1, 0, 0);
-        GSTEX__REQUIRE_RANGE(filter, FILTER, -1, 0, GSTEX_MAX_SIZE);
-        *position += 2;
-        return 1;
+    if (block[0] & GSTEX_SHARED_BIT) return gstex__check_shared(at, group, tail, position);
+    if (block[0] & GSTEX_RAW_BIT) return gstex__check_raw(at, group, position);
+    return gstex__check_gaussians(at, group, position);
+}
+
+// The mips first .. end - 1 of all groups, which stand one after the other from *position on.
+static int gstex__check_mips(gstex__check *at, const gstex_material *material, int first, int end, uint64_t *position) {
+    int m;
+    for (at->group = 0; at->group < material->group_count; ++at->group) {
+        const gstex_group *group = &material->groups[at->group];
+        for (m = first; m < end; ++m) {
+            const uint32_t offset = gstex__block(group, m);
+            GSTEX__REQUIRE(offset == *position, MIP_OFFSET, m, offset, *position, 0);
+            at->mip = m;
+            if (!gstex__check_mip(at, group, material->tail, position)) return 0;
+            at->mip = -1;
+        }
     }
-    if (block[0] & GSTEX_RAW_BIT) return gstex__check_raw(at, material, position);
-    return gstex__check_gaussians(at, material, position);
+    at->group = -1;
+    return 1;
+}
+
+// The largest number of candidates of any mip of a group that is here.
+static uint32_t gstex__most_of_group(const gstex_material *material, int group, uint32_t *scratch) {
+    uint32_t most = 0;
+    int m;
+    for (m = material->first_mip; m < material->mip_count; ++m) {
+        gstex_mip mip;
+        uint32_t found;
+        gstex_get_mip(&material->groups[group], m, &mip);
+        if (mip.kind != GSTEX_GAUSSIANS) continue;
+        found = gstex__most_candidates(&material->groups[group], m, scratch);
+        if (found > most) most = found;
+    }
+    return most;
+}
+
+static int gstex__check_candidates(gstex__check *at, const gstex_material *material, uint32_t *scratch) {
+    for (at->group = 0; at->group < material->group_count; ++at->group) {
+        const uint32_t stated = (uint32_t)material->groups[at->group].candidates_max;
+        const uint32_t most = gstex__most_of_group(material, at->group, scratch);
+        // In a resident part alone the most may be that of a mip which is not here.
+        GSTEX__REQUIRE(stated == most || (material->first_mip > 0 && stated > most), CANDIDATES_MAX, -1, stated, most, 0);
+    }
+    at->group = -1;
+    return 1;
 }
 
 GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, gstex_material *material,
                              gstex_error *error) {
     gstex__check check = gstex__check_of(words, error), *at = &check;
-    uint64_t position;
-    uint32_t most = 0;
-    int m;
+    uint64_t position, i;
     if (!gstex__check_header(at, word_count, material)) return 0;
     position = words[1] >> 16;
-    if (!gstex__check_palettes(at, material, &position)) return 0;
-    for (m = 0; m < material->mip_count; ++m) {
-        const uint32_t offset = gstex__block(material, m);
-        GSTEX__REQUIRE(offset == position, MIP_OFFSET, m, offset, position, 0);
-        at->mip = m;
-        if (!gstex__check_mip(at, material, &position)) return 0;
-        at->mip = -1;
+    for (at->group = 0; at->group < material->group_count; ++at->group) {
+        if (!gstex__check_group_header(at, material, &position)) return 0;
+        if (!gstex__check_palettes(at, &material->groups[at->group], &position)) return 0;
     }
-    GSTEX__REQUIRE(position == at->end, LEFT_OVER, -1, at->end + 1, position + 1, 0);
-    GSTEX__REQUIRE(words[at->end] == 0, GUARD, -1, words[at->end], 0, 0);
-    for (m = 0; m < material->mip_count; ++m) {
-        gstex_mip mip;
-        uint32_t found;
-        gstex_get_mip(material, m, &mip);
-        if (mip.kind != GSTEX_GAUSSIANS) continue;
-        found = gstex__most_candidates(material, m, scratch);
-        if (found > most) most = found;
+    at->group = -1;
+    if (material->tail < material->mip_count) {
+        const uint32_t resident = material->resident_words;
+        const uint32_t align = GSTEX_ALIGN_WORDS;
+        if (!gstex__check_mips(at, material, material->tail, material->mip_count, &position)) return 0;
+        GSTEX__REQUIRE(position / align * align + align == resident, RESIDENT_END, -1, resident,
+                       position / align * align + align, 0);
+        for (i = position; i < resident; ++i) GSTEX__REQUIRE(words[i] == 0, GUARD, -1, words[i], 0, 0);
+        position = resident;
+        at->end = words[4] - 1;
     }
-    GSTEX__REQUIRE(words[7] == most, CANDIDATES_MAX, -1, words[7], most, 0);
-    return 1;
+    if (material->first_mip == 0) {
+        if (!gstex__check_mips(at, material, 0, material->tail, &position)) return 0;
+        GSTEX__REQUIRE(position == at->end, LEFT_OVER, -1, at->end + 1, position + 1, 0);
+        GSTEX__REQUIRE(words[at->end] == 0, GUARD, -1, words[at->end], 0, 0);
+    }
+    return gstex__check_candidates(at, material, scratch);
 }
 
 // ==== Decoding: "Decoding a position" of docs/format.md =============================================================
@@ -1429,7 +1697,7 @@ enum { GSTEX__SIDE = 8, GSTEX__TILE = 64 }; // texels along an edge of a tile, a
 
 // A mip to be decoded.
 typedef struct gstex__view {
-    const gstex_material *material;
+    const gstex_group *group;
     const uint32_t *words;
     int32_t width, height;         // of the mip
     float own_width, own_height;   // of the mip whose Gaussians these are
@@ -1437,7 +1705,10 @@ typedef struct gstex__view {
     int32_t level_count;
     uint32_t background, entries;  // words of the first background value and the first level's entry
     uint32_t texels;               // word of the first texel of a raw mip; 0 in others
-    // Of the channels that vary, filled up with zeros to a multiple of four:
+    int32_t bent;                  // 1: values are bent
+    float bend[GSTEX_MAX_CHANNELS][3];
+    int32_t texel_stride, slot[GSTEX_MAX_CHANNELS]; // where values go: floats from a texel to the next, places in it
+    // Of the channels, filled up with zeros to a multiple of four:
     int32_t lanes;
     float lo[GSTEX_MAX_CHANNELS], step[GSTEX_MAX_CHANNELS];
     int32_t own_bits[GSTEX_MAX_CHANNELS], own_channels; // the number of those whose codes records hold
@@ -1493,41 +1764,57 @@ typedef struct gstex__seen {
     float fade[3 * GSTEX__SIDE][GSTEX__SIDE]; // 0 in the columns that do not see it
 } gstex__seen;
 
-static void gstex__open_view(const gstex_material *material, int mip, gstex__view *view) {
-    const uint32_t *words = material->words;
+static void gstex__open_view(const gstex_group *group, int mip, gstex__view *view) {
+    const uint32_t *words = group->words;
     uint32_t block;
     int32_t k;
-    if (mip < 0) mip = 0;
-    if (mip >= material->mip_count) mip = material->mip_count - 1;
-    block = gstex__block(material, mip);
-    view->material = material;
+    block = gstex__block(group, mip);
+    view->group = group;
     view->words = words;
-    view->width = gstex__mip_size(material->width, mip);
-    view->height = gstex__mip_size(material->height, mip);
+    view->width = gstex__mip_size(group->width, mip);
+    view->height = gstex__mip_size(group->height, mip);
     view->own_width = (float)view->width;
     view->own_height = (float)view->height;
     view->variance = 0.0f;
     view->texels = 0;
+    view->bent = 0;
     if (words[block] & GSTEX_RAW_BIT) view->texels = block + 2;
     if (words[block] & GSTEX_SHARED_BIT) {
         const float filter = gstex__to_float(words[block + 1]);
-        view->own_width = (float)material->width;
-        view->own_height = (float)material->height;
+        view->own_width = (float)group->width;
+        view->own_height = (float)group->height;
         view->variance = filter * filter;
-        block = gstex__block(material, 0);
+        view->bent = 1;
+        gstex__read_bend(words + block + 2, group->channel_count, view->bend);
+        block = gstex__block(group, 0);
     }
     view->level_count = gstex__int_bits(words[block], 0, 8);
     view->background = block + 2;
-    view->entries = block + 2 + (uint32_t)material->channel_count;
-    view->lanes = 4 * (int32_t)material->entry_words;
+    view->entries = block + 2 + (uint32_t)group->channel_count;
+    view->lanes = 4 * (int32_t)group->entry_words;
+    view->texel_stride = group->channel_count;
     view->own_channels = 0;
     for (k = 0; k < view->lanes; ++k) {
-        const int varies = k < material->varying_count, c = varies ? material->varying_channel[k] : 0;
-        view->lo[k] = varies ? material->channel_lo[c] : 0.0f;
-        view->step[k] = varies ? material->channel_step[c] : 0.0f;
-        view->own_bits[k] = varies ? material->channel_bits[c] : 0;
+        const int there = k < group->channel_count;
+        view->lo[k] = there ? group->channel_lo[k] : 0.0f;
+        view->step[k] = there ? group->channel_step[k] : 0.0f;
+        view->own_bits[k] = there ? group->channel_bits[k] : 0;
+        view->slot[k] = k;
         if (view->own_bits[k]) ++view->own_channels;
     }
+}
+
+// Makes a view write its values among those of all channels of the material.
+static void gstex__spread(const gstex_material *material, gstex__view *view) {
+    int k;
+    view->texel_stride = material->channel_count;
+    for (k = 0; k < view->group->channel_count; ++k) view->slot[k] = view->group->channel[k];
+}
+
+// The value of a channel as it is written.
+GSTEX__INLINE float gstex__finish(const gstex__view *view, int k, float value) {
+    value = gstex_saturate(value);
+    return view->bent ? gstex_bend(value, view->bend[k][0], view->bend[k][1], view->bend[k][2]) : value;
 }
 
 static void gstex__open_grid(const gstex__view *view, int level, gstex__grid *grid) {
@@ -1626,7 +1913,7 @@ GSTEX__INLINE float gstex__take(uint64_t *window, int32_t bits) {
 GSTEX__INLINE void gstex__read_geometry(const gstex__view *view, const gstex__grid *grid, gstex__batch *batch) {
     const gstex_level *level = &grid->level;
     const float lo = level->scale_lo, step = level->scale_step;
-    const float amplitude_lo = view->material->amplitude_lo, amplitude_step = view->material->amplitude_step;
+    const float amplitude_lo = view->group->amplitude_lo, amplitude_step = view->group->amplitude_step;
     float turn[GSTEX__SIDE];
     int i;
     for (i = 0; i < batch->count; ++i) {
@@ -1667,22 +1954,22 @@ GSTEX__INLINE void gstex__read_geometry(const gstex__view *view, const gstex__gr
 
 // The features of the channels that vary, of the record whose palette entries start at a bit.
 GSTEX__INLINE void gstex__read_features(const gstex__view *view, uint64_t bit, float *features) {
-    const gstex_material *m = view->material;
-    const uint32_t *palette = view->words + m->palette_offset, *entries[GSTEX_MAX_PALETTES];
+    const gstex_group *group = view->group;
+    const uint32_t *palette = view->words + group->palette_offset, *entries[GSTEX_MAX_PALETTES];
     int32_t codes[GSTEX_MAX_CHANNELS];
     uint64_t window = 0;
     int p, k;
-    for (p = 0; p < m->palette_count; ++p) {
-        const int32_t bits = m->palette_bits[p];
+    for (p = 0; p < group->palette_count; ++p) {
+        const int32_t bits = group->palette_bits[p];
         if ((p & 1) == 0) window = gstex__window(view->words, bit); // for two numbers, of 12 bits at most
-        entries[p] = palette + ((uint32_t)window & ((1u << bits) - 1u)) * m->entry_words;
-        palette += m->entry_words << bits;
+        entries[p] = palette + ((uint32_t)window & ((1u << bits) - 1u)) * group->entry_words;
+        palette += group->entry_words << bits;
         window >>= bits;
         bit += (uint32_t)bits;
     }
     for (k = 0; k < view->lanes; k += 4) {
         uint32_t even = 0, odd = 0; // two codes of 16 bits each
-        for (p = 0; p < m->palette_count; ++p) {
+        for (p = 0; p < group->palette_count; ++p) {
             const uint32_t bytes = entries[p][k >> 2];
             even += bytes & 0x00FF00FFu;
             odd += bytes >> 8 & 0x00FF00FFu;
@@ -1721,7 +2008,7 @@ static void gstex__keep(gstex__tile *tile, int32_t top_k, float weight, uint64_t
 GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *grid, const int width, const int keeps,
                                     int32_t first_row, int32_t end_row, const float *from_y, const float *fade_y,
                                     gstex__batch *batch, gstex__tile *tile) {
-    const int varying = view->material->varying_count;
+    const int channels = view->group->channel_count;
     const uint32_t geometry = (uint32_t)gstex__geometry_bits(&grid->level);
     float features[GSTEX_MAX_CHANNELS], weight[GSTEX__SIDE];
     int32_t n, j, i;
@@ -1743,7 +2030,7 @@ GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *
         }
         for (n = 0; n < batch->count; ++n) {
             if (keeps) {
-                gstex__keep(tile, view->material->top_k, weight[n], batch->bit[n] + geometry);
+                gstex__keep(tile, view->group->top_k, weight[n], batch->bit[n] + geometry);
                 continue;
             }
             gstex__read_features(view, batch->bit[n] + geometry, features);
@@ -1767,7 +2054,7 @@ GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *
                 weight[i] = gstex_weight(amplitude, u, v) * (fade_x[i] * fade);
             }
             GSTEX__LANES for (i = 0; i < GSTEX__SIDE; ++i) sum[i] += weight[i];
-            for (k = 0; k < varying; ++k) {
+            for (k = 0; k < channels; ++k) {
                 float *value = tile->value[k] + GSTEX__SIDE * j;
                 GSTEX__LANES for (i = 0; i < GSTEX__SIDE; ++i) value[i] += weight[i] * features[k];
             }
@@ -1781,7 +2068,7 @@ GSTEX__INLINE void gstex__add_batch(const gstex__view *view, const gstex__grid *
 GSTEX__INLINE void gstex__add_level(const gstex__view *view, const gstex__grid *grid, const int width, const int keeps,
                                     gstex__tile *tile) {
     const gstex_level *level = &grid->level;
-    const int32_t repeat = view->material->repeat;
+    const int32_t repeat = view->group->repeat;
     const uint64_t records = (uint64_t)level->record_offset * 32;
     gstex__seen seen;
     gstex__batch batch;
@@ -1839,22 +2126,22 @@ static void gstex__keep_one(const gstex__view *view, const gstex__grid *grid, gs
 // The values of a tile of Gaussians: those of a texel side by side, `step` floats from a row to the next. With a K the
 // tile is one texel.
 static void gstex__blend(const gstex__view *view, gstex__tile *tile, float *out, size_t step) {
-    const gstex_material *m = view->material;
+    const gstex_group *group = view->group;
     const int32_t columns = tile->columns.count, rows = tile->rows.count;
     gstex__grid grid;
     int32_t i, j, k;
-    int l, c;
+    int l;
     tile->kept = 0;
     for (i = 0; i < GSTEX__SIDE * rows; ++i) tile->weight[i] = GSTEX_BACKGROUND_WEIGHT;
     for (k = 0; k < view->lanes; ++k) tile->one[k] = 0.0f;
-    for (k = 0; k < m->varying_count; ++k) {
-        const float background = gstex__to_float(view->words[view->background + (uint32_t)m->varying_channel[k]]);
+    for (k = 0; k < group->channel_count; ++k) {
+        const float background = gstex__to_float(view->words[view->background + (uint32_t)k]);
         tile->one[k] = GSTEX_BACKGROUND_WEIGHT * background;
         for (i = 0; columns * rows > 1 && i < GSTEX__SIDE * rows; ++i) tile->value[k][i] = tile->one[k];
     }
     for (l = 0; l < view->level_count; ++l) {
         gstex__open_grid(view, l, &grid);
-        if (m->top_k)
+        if (group->top_k)
             gstex__keep_one(view, &grid, tile);
         else if (columns * rows == 1)
             gstex__add_one(view, &grid, tile);
@@ -1869,24 +2156,22 @@ static void gstex__blend(const gstex__view *view, gstex__tile *tile, float *out,
     }
     for (j = 0; j < rows; ++j)
         for (i = 0; i < columns; ++i) {
-            float *values = out + step * (size_t)j + (size_t)(m->channel_count * i);
+            float *values = out + step * (size_t)j + (size_t)(view->texel_stride * i);
             const int32_t at = GSTEX__SIDE * j + i;
-            for (c = 0; c < m->channel_count; ++c) values[c] = gstex_saturate(m->channel_lo[c]);
-            for (k = 0; k < m->varying_count; ++k) {
+            for (k = 0; k < group->channel_count; ++k) {
                 const float sum = columns * rows > 1 ? tile->value[k][at] : tile->one[k];
-                values[m->varying_channel[k]] = gstex_saturate(sum / tile->weight[at]);
+                values[view->slot[k]] = gstex__finish(view, k, sum / tile->weight[at]);
             }
         }
 }
 
 // A texel inside a raw mip.
 static void gstex__read_texel(const gstex__view *view, int32_t x, int32_t y, float *values) {
-    const gstex_material *m = view->material;
-    const uint32_t *texel = view->words + view->texels + ((size_t)y * (size_t)view->width + (size_t)x) * m->entry_words;
-    int c, k;
-    for (c = 0; c < m->channel_count; ++c) values[c] = gstex_saturate(m->channel_lo[c]);
-    for (k = 0; k < m->varying_count; ++k)
-        values[m->varying_channel[k]] = (float)(texel[k >> 2] >> 8 * (k & 3) & 255u) / 255.0f;
+    const gstex_group *group = view->group;
+    const uint32_t *texel = view->words + view->texels + ((size_t)y * (size_t)view->width + (size_t)x) * group->entry_words;
+    int k;
+    for (k = 0; k < group->channel_count; ++k)
+        values[view->slot[k]] = (float)(texel[k >> 2] >> 8 * (k & 3) & 255u) / 255.0f;
 }
 
 static void gstex__set_texels(gstex__axis *axis, int32_t first, int32_t count) {
@@ -1914,45 +2199,81 @@ static void gstex__fetch_inside(const gstex__view *view, int32_t x, int32_t y, f
     gstex__blend(view, &tile, values, 0);
 }
 
-GSTEX_API void gstex_fetch(const gstex_material *material, int mip, int32_t x, int32_t y, float *values) {
-    gstex__view view;
-    gstex__open_view(material, mip, &view);
-    x = gstex__inside(x, view.width, material->repeat);
-    y = gstex__inside(y, view.height, material->repeat);
-    gstex__fetch_inside(&view, x, y, values);
+// The mip that stands for one that is asked for.
+static int gstex__inside_mips(const gstex_material *material, int mip) {
+    if (mip < material->first_mip) return material->first_mip;
+    return mip < material->mip_count ? mip : material->mip_count - 1;
 }
 
-GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
-                           float *texels, size_t row_stride) {
+static void gstex__write_constants(const gstex_material *material, float *values) {
+    int c;
+    for (c = 0; c < material->channel_count; ++c)
+        if (material->channels[c].group < 0) values[c] = gstex_saturate(material->channels[c].constant);
+}
+
+GSTEX_API void gstex_fetch(const gstex_material *material, int mip, int32_t x, int32_t y, float *values) {
     gstex__view view;
+    int g;
+    mip = gstex__inside_mips(material, mip);
+    x = gstex__inside(x, gstex__mip_size(material->width, mip), material->repeat);
+    y = gstex__inside(y, gstex__mip_size(material->height, mip), material->repeat);
+    gstex__write_constants(material, values);
+    for (g = 0; g < material->group_count; ++g) {
+        gstex__open_view(&material->groups[g], mip, &view);
+        gstex__spread(material, &view);
+        gstex__fetch_inside(&view, x, y, values);
+    }
+}
+
+static void gstex__decode_group(const gstex__view *view, int32_t x, int32_t y, int32_t width, int32_t height,
+                                float *texels, size_t row_stride) {
+    const int32_t side = view->texels || view->group->top_k ? 1 : GSTEX__SIDE;
     gstex__tile tile;
-    int32_t side, i, j;
-    gstex__open_view(material, mip, &view);
-    if (x < 0 || y < 0 || width < 0 || height < 0 || width > view.width - x || height > view.height - y) return 0;
-    side = view.texels || material->top_k ? 1 : GSTEX__SIDE;
+    int32_t i, j;
     for (j = 0; j < height; j += side)
         for (i = 0; i < width; i += side) {
-            float *to = texels + row_stride * (size_t)j + (size_t)material->channel_count * (size_t)i;
+            float *to = texels + row_stride * (size_t)j + (size_t)view->texel_stride * (size_t)i;
             if (side == 1) {
-                gstex__fetch_inside(&view, x + i, y + j, to);
+                gstex__fetch_inside(view, x + i, y + j, to);
                 continue;
             }
             gstex__set_texels(&tile.columns, x + i, width - i < side ? width - i : side);
             gstex__set_texels(&tile.rows, y + j, height - j < side ? height - j : side);
-            gstex__blend(&view, &tile, to, row_stride);
+            gstex__blend(view, &tile, to, row_stride);
         }
+}
+
+GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
+                           float *texels, size_t row_stride) {
+    int32_t i, j;
+    int g;
+    mip = gstex__inside_mips(material, mip);
+    if (x < 0 || y < 0 || width < 0 || height < 0 || width > gstex__mip_size(material->width, mip) - x ||
+        height > gstex__mip_size(material->height, mip) - y)
+        return 0;
+    for (j = 0; j < height; ++j)
+        for (i = 0; i < width; ++i)
+            gstex__write_constants(material,
+                                   texels + row_stride * (size_t)j + (size_t)material->channel_count * (size_t)i);
+    for (g = 0; g < material->group_count; ++g) {
+        gstex__view view;
+        gstex__open_view(&material->groups[g], mip, &view);
+        gstex__spread(material, &view);
+        gstex__decode_group(&view, x, y, width, height, texels, row_stride);
+    }
     return 1;
 }
 
-GSTEX_API uint32_t gstex_candidates(const gstex_material *material, int mip, int32_t x, int32_t y) {
+// How many Gaussians of a group a texel inside a mip looks at.
+static uint32_t gstex__candidates_of(const gstex_group *group, int mip, int32_t x, int32_t y) {
     gstex__view view;
     gstex__grid grid;
     gstex__axis columns, rows;
     uint32_t found = 0;
     int l, i, j;
-    gstex__open_view(material, mip, &view);
-    gstex__set_texels(&columns, gstex__inside(x, view.width, material->repeat), 1);
-    gstex__set_texels(&rows, gstex__inside(y, view.height, material->repeat), 1);
+    gstex__open_view(group, mip, &view);
+    gstex__set_texels(&columns, x, 1);
+    gstex__set_texels(&rows, y, 1);
     for (l = 0; l < view.level_count; ++l) {
         const gstex_level *level = &grid.level;
         gstex__open_grid(&view, l, &grid);
@@ -1960,13 +2281,23 @@ GSTEX_API uint32_t gstex_candidates(const gstex_material *material, int mip, int
         gstex__locate(&rows, level->cells_y, view.height);
         for (j = -1; j <= 1; ++j)
             for (i = -1; i <= 1; ++i) {
-                const int32_t row = gstex__wrap_cell(rows.cell[0] + j, level->cells_y, material->repeat);
-                const int32_t column = gstex__wrap_cell(columns.cell[0] + i, level->cells_x, material->repeat);
+                const int32_t row = gstex__wrap_cell(rows.cell[0] + j, level->cells_y, group->repeat);
+                const int32_t column = gstex__wrap_cell(columns.cell[0] + i, level->cells_x, group->repeat);
                 const uint32_t cell = (uint32_t)row * (uint32_t)level->cells_x + (uint32_t)column;
                 if (row < 0 || column < 0) continue;
                 found += gstex__start(view.words, level, cell + 1) - gstex__start(view.words, level, cell);
             }
     }
+    return found;
+}
+
+GSTEX_API uint32_t gstex_candidates(const gstex_material *material, int mip, int32_t x, int32_t y) {
+    uint32_t found = 0;
+    int g;
+    mip = gstex__inside_mips(material, mip);
+    x = gstex__inside(x, gstex__mip_size(material->width, mip), material->repeat);
+    y = gstex__inside(y, gstex__mip_size(material->height, mip), material->repeat);
+    for (g = 0; g < material->group_count; ++g) found += gstex__candidates_of(&material->groups[g], mip, x, y);
     return found;
 }
 
@@ -2015,7 +2346,7 @@ static double gstex__from_light(double light) {
 
 // Something that can be read at any point of its mips: a material, or pictures (bindings/decoder.cpp).
 typedef struct gstex__source {
-    int32_t width, height, channel_count, mip_count;
+    int32_t width, height, channel_count, first_mip, mip_count;
     uint32_t srgb;
     void (*read)(const void *data, int mip, double u, double v, float *values);
     const void *data;
@@ -2064,17 +2395,18 @@ static void gstex__filter(const float *texels, int32_t count, float across, floa
     }
 }
 
+// values: one for each channel of the group.
 static void gstex__sample_bilinear(const gstex__view *view, double u, double v, float *values) {
-    const gstex_material *m = view->material;
-    const int32_t channels = m->channel_count;
+    const gstex_group *group = view->group;
+    const int32_t channels = group->channel_count;
     float texels[4 * GSTEX_MAX_CHANNELS];
     int32_t columns[2], rows[2], i;
-    const float across = gstex__two_texels(u, view->width, m->repeat, columns);
-    const float down = gstex__two_texels(v, view->height, m->repeat, rows);
-    if (view->texels || m->top_k) {
+    const float across = gstex__two_texels(u, view->width, group->repeat, columns);
+    const float down = gstex__two_texels(v, view->height, group->repeat, rows);
+    if (view->texels || group->top_k) {
         for (i = 0; i < 4; ++i)
-            gstex__fetch_inside(view, gstex__inside(columns[i & 1], view->width, m->repeat),
-                                gstex__inside(rows[i >> 1], view->height, m->repeat), texels + channels * i);
+            gstex__fetch_inside(view, gstex__inside(columns[i & 1], view->width, group->repeat),
+                                gstex__inside(rows[i >> 1], view->height, group->repeat), texels + channels * i);
     } else {
         gstex__tile tile;
         gstex__set_texels(&tile.columns, 0, 2);
@@ -2090,14 +2422,22 @@ static void gstex__sample_bilinear(const gstex__view *view, double u, double v, 
 
 static void gstex__read_point(const gstex_material *material, int mip, double u, double v, int bilinear,
                               float *values) {
-    gstex__view view;
-    gstex__open_view(material, mip, &view);
+    float own[GSTEX_MAX_CHANNELS];
+    int g, k;
+    mip = gstex__inside_mips(material, mip);
     u = gstex__wrap(u, material->repeat);
     v = gstex__wrap(v, material->repeat);
-    if (bilinear || view.texels)
-        gstex__sample_bilinear(&view, u, v, values);
-    else
-        gstex__sample_direct(&view, u, v, values);
+    gstex__write_constants(material, values);
+    for (g = 0; g < material->group_count; ++g) {
+        const gstex_group *group = &material->groups[g];
+        gstex__view view;
+        gstex__open_view(group, mip, &view);
+        if (bilinear || view.texels)
+            gstex__sample_bilinear(&view, u, v, own);
+        else
+            gstex__sample_direct(&view, u, v, own);
+        for (k = 0; k < group->channel_count; ++k) values[group->channel[k]] = own[k];
+    }
 }
 
 static void gstex__read_direct(const void *material, int mip, double u, double v, float *values) {
@@ -2113,6 +2453,7 @@ static gstex__source gstex__source_of(const gstex_material *material, gstex_filt
     source.width = material->width;
     source.height = material->height;
     source.channel_count = material->channel_count;
+    source.first_mip = material->first_mip;
     source.mip_count = material->mip_count;
     source.srgb = material->srgb;
     source.read = bilinear ? gstex__read_bilinear : gstex__read_direct;
@@ -2123,8 +2464,8 @@ static gstex__source gstex__source_of(const gstex_material *material, gstex_filt
 // The mean of some taps around a point, each between the two mips around lod; blended as light.
 static void gstex__blend_taps(const gstex__source *source, double u, double v, const gstex_footprint *footprint,
                               float *values) {
-    const int32_t last = source->mip_count - 1, taps = footprint->taps;
-    const double lod = footprint->lod > 0.0 ? footprint->lod < last ? footprint->lod : last : 0.0;
+    const int32_t first = source->first_mip, last = source->mip_count - 1, taps = footprint->taps;
+    const double lod = footprint->lod > first ? footprint->lod < last ? footprint->lod : last : first;
     const int32_t fine = (int32_t)lod, mips = lod > fine ? 2 : 1;
     double total[GSTEX_MAX_CHANNELS] = {0.0};
     int32_t tap, m, c;

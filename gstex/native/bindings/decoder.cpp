@@ -18,7 +18,7 @@ namespace {
 [[noreturn]] void refuse(const gstex_error &error) {
     char text[256];
     gstex_error_text(&error, text, sizeof text);
-    const bool version = error.rule == GSTEX_RULE_NEWER_VERSION || error.rule == GSTEX_RULE_DRAFT_VERSION;
+    const bool version = error.rule == GSTEX_RULE_NEWER_VERSION || error.rule == GSTEX_RULE_OLDER_VERSION;
     const nb::object errors = nb::module_::import_("gstex.errors");
     PyErr_SetString(errors.attr(version ? "VersionError" : "FormatError").ptr(), text);
     throw nb::python_error();
@@ -60,9 +60,16 @@ class Section {
     nb::object words() const { return words_; }
 
     int checked_mip(int mip) const {
-        if (mip < 0 || mip >= material_.mip_count) throw nb::index_error("no such mip");
+        if (mip < material_.first_mip || mip >= material_.mip_count) throw nb::index_error("no such mip");
         return mip;
     }
+
+    const gstex_group &checked_group(int group) const {
+        if (group < 0 || group >= material_.group_count) throw nb::index_error("no such group");
+        return material_.groups[group];
+    }
+
+    int group_count() const { return material_.group_count; }
 
     nb::dict header() const {
         const gstex_material &m = material_;
@@ -70,25 +77,40 @@ class Section {
         all["width"] = m.width;
         all["height"] = m.height;
         all["mip_count"] = m.mip_count;
+        all["tail"] = m.tail;
+        all["first_mip"] = m.first_mip;
         all["repeat"] = bool(m.repeat);
         all["bilinear"] = bool(m.bilinear);
-        all["top_k"] = m.top_k;
-        all["amplitude_lo"] = double(m.amplitude_lo);
-        all["amplitude_step"] = double(m.amplitude_step);
-        all["channel_lo"] = list_of(m.channel_lo, m.channel_count);
-        all["channel_step"] = list_of(m.channel_step, m.channel_count);
-        all["channel_bits"] = list_of(m.channel_bits, m.channel_count);
-        all["palette_bits"] = list_of(m.palette_bits, m.palette_count);
-        all["srgb"] = m.srgb;
-        all["varying"] = m.varying;
-        all["used_words"] = m.word_count;
-        all["candidates_max"] = m.candidates_max;
+        all["resident_words"] = m.resident_words;
+        nb::list channels;
+        for (int c = 0; c < m.channel_count; ++c) {
+            const gstex_channel &of = m.channels[c];
+            channels.append(nb::make_tuple(of.role, of.component, of.group, bool(of.srgb), bool(of.flipped),
+                                           double(of.constant), double(of.scale), double(of.bias)));
+        }
+        all["channels"] = channels;
         return all;
     }
 
-    nb::dict mip(int number) const {
+    nb::dict group(int number) const {
+        const gstex_group &of = checked_group(number);
+        nb::dict all;
+        all["header_offset"] = of.header;
+        all["members"] = list_of(of.channel, of.channel_count);
+        all["top_k"] = of.top_k;
+        all["amplitude_lo"] = double(of.amplitude_lo);
+        all["amplitude_step"] = double(of.amplitude_step);
+        all["channel_lo"] = list_of(of.channel_lo, of.channel_count);
+        all["channel_step"] = list_of(of.channel_step, of.channel_count);
+        all["channel_bits"] = list_of(of.channel_bits, of.channel_count);
+        all["palette_bits"] = list_of(of.palette_bits, of.palette_count);
+        all["candidates_max"] = of.candidates_max;
+        return all;
+    }
+
+    nb::dict mip(int group, int number) const {
         gstex_mip of;
-        gstex_get_mip(&material_, checked_mip(number), &of);
+        gstex_get_mip(&checked_group(group), checked_mip(number), &of);
         nb::dict all;
         all["offset"] = of.offset;
         all["words"] = of.words;
@@ -98,17 +120,17 @@ class Section {
         return all;
     }
 
-    gstex_level level_of(int mip, int number) const {
+    gstex_level level_of(int group, int mip, int number) const {
         gstex_mip of;
         gstex_level level;
-        gstex_get_mip(&material_, checked_mip(mip), &of);
+        gstex_get_mip(&checked_group(group), checked_mip(mip), &of);
         if (number < 0 || number >= of.level_count) throw nb::index_error("no such level");
-        gstex_get_level(&material_, mip, number, &level);
+        gstex_get_level(&material_.groups[group], mip, number, &level);
         return level;
     }
 
-    nb::dict level(int mip, int number) const {
-        const gstex_level of = level_of(mip, number);
+    nb::dict level(int group, int mip, int number) const {
+        const gstex_level of = level_of(group, mip, number);
         nb::dict layout, all;
         layout["cells_x"] = of.cells_x;
         layout["cells_y"] = of.cells_y;
@@ -128,20 +150,21 @@ class Section {
         return all;
     }
 
-    void cell_counts(int mip, int number, nb::object out) const {
-        const gstex_level level = level_of(mip, number);
+    void cell_counts(int group, int mip, int number, nb::object out) const {
+        const gstex_level level = level_of(group, mip, number);
         Arrays arrays;
-        gstex_cell_counts(&material_, &level, arrays.of<uint16_t>(out, "out", {level.cells_y, level.cells_x}));
+        gstex_cell_counts(&material_.groups[group], &level, arrays.of<uint16_t>(out, "out", {level.cells_y, level.cells_x}));
     }
 
-    nb::tuple candidate_stats(int mip) const {
+    nb::tuple candidate_stats(int group, int mip) const {
+        const gstex_group &of = checked_group(group);
         checked_mip(mip);
         double mean;
         uint32_t most;
         {
             nb::gil_scoped_release released;
             const auto scratch = make_scratch();
-            most = gstex_count_candidates(&material_, mip, scratch.get(), &mean);
+            most = gstex_count_candidates(&of, mip, scratch.get(), &mean);
         }
         return nb::make_tuple(mean, most);
     }
@@ -173,11 +196,11 @@ class Section {
     template <class T>
     T *texels_of(Arrays &arrays, int mip, int x, int y, nb::object out, int channels, int64_t *height,
                  int64_t *width) const {
-        gstex_mip of;
-        gstex_get_mip(&material_, checked_mip(mip), &of);
+        checked_mip(mip);
         const nb::object shape = out.attr("shape");
         *height = nb::cast<int64_t>(shape[0]), *width = nb::cast<int64_t>(shape[1]);
-        if (x < 0 || y < 0 || *width > of.width - x || *height > of.height - y)
+        if (x < 0 || y < 0 || *width > gstex__mip_size(material_.width, mip) - x ||
+            *height > gstex__mip_size(material_.height, mip) - y)
             throw nb::value_error("a rectangle that does not lie inside the mip");
         if (channels) return arrays.of<T>(out, "out", {*height, *width, channels});
         return arrays.of<T>(out, "out", {*height, *width});
@@ -300,14 +323,16 @@ const uint8_t *bytes_of(Arrays &arrays, nb::handle buffer, int64_t count) {
 } // namespace
 
 void bind_decoder(nb::module_ &m) {
-    // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc)
+    // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc,
+    // resident_bytes, resident_crc)
     m.def("read_header", [](nb::object head, uint64_t size) {
         Arrays arrays;
         const int64_t count = int64_t(nb::len(head));
         gstex_sections sections;
         gstex_error error;
         if (!gstex_read_header(bytes_of(arrays, head, count), size_t(count), size, &sections, &error)) refuse(error);
-        return nb::make_tuple(sections.gpu_bytes, sections.gpu_crc, sections.json_bytes, sections.json_crc);
+        return nb::make_tuple(sections.gpu_bytes, sections.gpu_crc, sections.json_bytes, sections.json_crc,
+                              sections.resident_bytes, sections.resident_crc);
     });
     // sections: what read_header gave. gpu, json: uint8 arrays of these sizes.
     m.def("check_crcs", [](nb::tuple of, nb::object gpu, nb::object json) {
@@ -315,6 +340,7 @@ void bind_decoder(nb::module_ &m) {
         gstex_sections sections{};
         sections.gpu_bytes = nb::cast<uint32_t>(of[0]), sections.gpu_crc = nb::cast<uint32_t>(of[1]);
         sections.json_bytes = nb::cast<uint32_t>(of[2]), sections.json_crc = nb::cast<uint32_t>(of[3]);
+        sections.resident_bytes = nb::cast<uint32_t>(of[4]), sections.resident_crc = nb::cast<uint32_t>(of[5]);
         const uint8_t *gpu_bytes = bytes_of(arrays, gpu, sections.gpu_bytes);
         const uint8_t *json_bytes = bytes_of(arrays, json, sections.json_bytes);
         gstex_error error;
@@ -325,27 +351,44 @@ void bind_decoder(nb::module_ &m) {
         }
         if (!right) refuse(error);
     });
-    // What word 7 of a section has to hold, of which all else is right.
+    // resident: uint8 array, the resident part alone.
+    m.def("check_resident", [](nb::tuple of, nb::object resident) {
+        Arrays arrays;
+        gstex_sections sections{};
+        sections.resident_bytes = nb::cast<uint32_t>(of[4]), sections.resident_crc = nb::cast<uint32_t>(of[5]);
+        gstex_error error;
+        const uint8_t *bytes = bytes_of(arrays, resident, sections.resident_bytes);
+        if (!gstex_check_resident(&sections, bytes, &error)) refuse(error);
+    });
+    // What candidates_max of every group of a section has to be, of which all else is right.
     m.def("find_candidates_max", [](nb::object words) {
         Arrays arrays;
         const int64_t count = int64_t(nb::len(words));
         const uint32_t *from = arrays.of<const uint32_t>(words, "words", {count});
         gstex_material material;
         gstex_error error;
+        std::vector<uint32_t> most;
         bool sound;
         {
             nb::gil_scoped_release released;
             const auto scratch = make_scratch();
-            sound = gstex_validate(from, size_t(count), scratch.get(), &material, &error) != 0;
+            sound = gstex_validate(from, size_t(count), scratch.get(), &material, &error) != 0 ||
+                    error.rule == GSTEX_RULE_CANDIDATES_MAX;
+            for (int g = 0; sound && g < material.group_count; ++g)
+                most.push_back(gstex__most_of_group(&material, g, scratch.get()));
         }
-        if (!sound && error.rule != GSTEX_RULE_CANDIDATES_MAX) refuse(error);
-        return sound ? uint32_t(material.candidates_max) : uint32_t(error.lo);
+        if (!sound) refuse(error);
+        nb::list all;
+        for (uint32_t of_group : most) all.append(of_group);
+        return all;
     });
 
     nb::class_<Section>(m, "Section")
         .def(nb::init<nb::object>())
         .def_prop_ro("words", &Section::words)
         .def("header", &Section::header)
+        .def_prop_ro("group_count", &Section::group_count)
+        .def("group", &Section::group)
         .def("mip", &Section::mip)
         .def("level", &Section::level)
         .def("cell_counts", &Section::cell_counts)
@@ -366,6 +409,7 @@ void bind_decoder(nb::module_ &m) {
             gstex__source source;
             source.width = width, source.height = height;
             source.channel_count = pictures.channels();
+            source.first_mip = 0;
             source.mip_count = pictures.count();
             source.srgb = srgb;
             source.read = &Pictures::read;
