@@ -107,6 +107,11 @@ const float gstex_variance_unit = 1.38629436; // 2 ln 2: with variances in this 
 
 uint gstex_mask(int count) { return (1u << count) - 1u; }
 int gstex_bits(uint word, int first, int count) { return int(word >> first & gstex_mask(count)); }
+// How many of 16 bits are set.
+int gstex_count(uint bits) {
+    uint twos = bits - (bits >> 1 & 0x5555u), fours = (twos & 0x3333u) + (twos >> 2 & 0x3333u);
+    return int((fours + (fours >> 4) & 0x0F0Fu) * 0x0101u >> 8 & 31u);
+}
 // 32 bits of two words, from a bit of the first one, 0 .. 31. high << (32 - bit) would be undefined for bit 0.
 uint gstex_join(uint low, uint high, int bit) { return low >> bit | (high << 1) << (31 - bit); }
 // 2^-bits, exactly.
@@ -114,7 +119,7 @@ float gstex_unit(int bits) { return uintBitsToFloat(uint(127 - bits) << 23); }
 float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
 
 // Word 0 of a channel's entry, which has four.
-int gstex_entry(GstexMaterial m, int channel) { return m.base + 8 + 4 * channel; }
+int gstex_entry(int base, int channel) { return base + 8 + 4 * channel; }
 
 GstexMaterial gstex_material(uint base) {
     GstexMaterial m;
@@ -131,7 +136,7 @@ GstexMaterial gstex_material(uint base) {
 }
 
 // Word 0 of a group's header.
-int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(gstex_entry(m, m.channels) + number)); }
+int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(gstex_entry(m.base, m.channels) + number)); }
 
 // Whether somebody needs one of its channels.
 bool gstex_needs(GstexMaterial m, int number) {
@@ -144,8 +149,7 @@ GstexGroup gstex_group(GstexMaterial m, int number) {
     int at = gstex_group_at(m, number);
     uint kind = GSTEX_LOAD(at);
     g.members = kind & 0xFFFFu;
-    uint pairs = g.members - (g.members >> 1 & 0x5555u), fours = (pairs & 0x3333u) + (pairs >> 2 & 0x3333u);
-    g.channels = int(fours * 0x1111u >> 12 & 31u);
+    g.channels = gstex_count(g.members);
     g.top_k = min(gstex_bits(kind, 16, 8), GSTEX_MAX_K);
     g.amplitude_lo = gstex_log2e * gstex_float(at + 1);
     g.amplitude_step = gstex_log2e * gstex_float(at + 2);
@@ -485,7 +489,7 @@ bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4
 GstexValue gstex_constants(GstexMaterial m) {
     GstexValue value;
     for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
-        value.v[c >> 2][c & 3] = c < m.channels ? clamp(gstex_float(gstex_entry(m, c) + 1), 0.0, 1.0) : 0.0;
+        value.v[c >> 2][c & 3] = c < m.channels ? clamp(gstex_float(gstex_entry(m.base, c) + 1), 0.0, 1.0) : 0.0;
     return value;
 }
 
@@ -534,13 +538,13 @@ vec4 gstex_to_srgb(vec4 y) {
     return mix(12.92 * y, 1.055 * pow(y, vec4(1.0 / 2.4)) - 0.055, greaterThan(y, vec4(0.0031308)));
 }
 
-bool gstex_is_srgb(GstexMaterial m, int channel) { return (GSTEX_LOAD(gstex_entry(m, channel)) >> 19 & 1u) == 1u; }
+bool gstex_is_srgb(int base, int channel) { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
 uint gstex_srgb(GstexMaterial m, uint members) {
     uint srgb = 0u;
     for (int c = 0, k = 0; members >> c != 0u; ++c)
-        if ((members >> c & 1u) == 1u) srgb |= uint(gstex_is_srgb(m, c)) << k++;
+        if ((members >> c & 1u) == 1u) srgb |= uint(gstex_is_srgb(m.base, c)) << k++;
     return srgb;
 }
 
@@ -656,10 +660,36 @@ struct GstexSurface {
     float roughness, metallic, ao, opacity;
 };
 
-// The channels of a colour, one more known. Components are 1 red, 2 green, 3 blue, or 0 all three.
-ivec3 gstex_with(ivec3 color, uint component, int c) {
-    return ivec3((component | 1u) == 1u ? c : color.x, (component | 2u) == 2u ? c : color.y,
-                 (component | 3u) == 3u && component != 1u && component != 2u ? c : color.z);
+// A colour of which one more channel is known; component: 1 red, 2 green, 3 blue, 0 all of them.
+ivec3 gstex_with(ivec3 color, int component, int c) {
+    for (int i = 0; i < 3; ++i)
+        if (component == 0 || component == i + 1) color[i] = c;
+    return color;
+}
+
+// As the channel table of the header says. Of two channels for the same the first counts.
+GstexChannels gstex_find_channels(uint base) {
+    GstexChannels at = GstexChannels(ivec3(-1), ivec3(-1), ivec2(-1), false, -1, -1, -1, -1, -1);
+    ivec3 picture = ivec3(-1);
+    for (int c = min(gstex_material(base).channels, 4 * GSTEX_VEC4S) - 1; c >= 0; --c) {
+        uint entry = GSTEX_LOAD(gstex_entry(int(base), c));
+        int role = gstex_bits(entry, 0, 8), component = gstex_bits(entry, 8, 3);
+        if (role == 1) at.albedo = gstex_with(at.albedo, component, c);
+        if (role == 2) picture = gstex_with(picture, component, c);
+        if (role == 3) at.opacity = gstex_bits(entry, 16, 3) == 7 ? -1 : c; // a constant one hides nothing
+        if (role == 4 && component == 4) at.normal.x = c;
+        if (role == 4 && component == 5) {
+            at.normal.y = c;
+            at.normal_directx = gstex_bits(entry, 20, 1) == 1;
+        }
+        if (role == 5) at.roughness = c;
+        if (role == 6) at.metallic = c;
+        if (role == 7) at.ao = c;
+        if (role == 9) at.emissive = gstex_with(at.emissive, component, c);
+        if (role == 10) at.gloss = c;
+    }
+    if (at.albedo.x < 0) at.albedo = picture; // stands in for it
+    return at;
 }
 
 float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
@@ -667,13 +697,13 @@ float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
 float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
 
 vec3 gstex_color(uint base, GstexValue value, ivec3 c, float missing) {
-    if (c.x < 0) return vec3(missing);
+    if (min(c.x, min(c.y, c.z)) < 0) return vec3(missing);
     vec4 stored = vec4(gstex_channel(value, c.x), gstex_channel(value, c.y), gstex_channel(value, c.z), 0);
-    return gstex_is_srgb(gstex_material(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
+    return gstex_is_srgb(int(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
 }
 
 vec3 gstex_normal(GstexValue value, ivec2 c, bool directx) {
-    if (c.x < 0) return vec3(0, 0, 1);
+    if (min(c.x, c.y) < 0) return vec3(0, 0, 1);
     vec2 xy = 2.0 * vec2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
     float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
     return normalize(vec3(xy.x, directx ? -xy.y : xy.y, z));

@@ -120,7 +120,7 @@ def test_a_budget_is_kept_to(short, monkeypatch: pytest.MonkeyPatch) -> None:
 def task_of(image: np.ndarray, **options: Any) -> Task:
     channels = image.shape[2]
     return Task(target=Target.of(image.astype(np.float32), np.ones_like(image, np.float32)),
-                ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels, repeat=True, stack_channels=channels,
+                ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels, repeat=True,
                 **{"budget_words": 10**6, "count": 40, **options})  # fmt: skip
 
 

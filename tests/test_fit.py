@@ -236,8 +236,7 @@ def test_sample_at_texel_centres_is_decode(filter):
 def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Schedule:
     """The fit of an image [H, W, 3] that repeats."""
     image = image.astype(np.float32)
-    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
-                stack_channels=3, budget_words=400, count=count)  # fmt: skip
+    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True, budget_words=400, count=count)  # fmt: skip
     return Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
 
 

@@ -155,8 +155,7 @@ def test_a_flat_half_decodes_to_its_codes():
 def test_palettes_that_a_budget_does_not_hold_are_dropped(monkeypatch):
     """They are chosen again and again while the number of Gaussians settles; own codes are left in the end."""
     image = patches(16, 3, 4)
-    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
-                stack_channels=3, budget_words=200)  # fmt: skip
+    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True, budget_words=200)  # fmt: skip
     monkeypatch.setattr("gstex.encode.rate_control.rank_bits", lambda *measured, **how: [(7, 7)])
     settings = replace(make_settings("fast", "direct", "l2"), steps=40, relocations=2)
     result = fit_mip(task, settings, seed=0, progress=lambda *state: None)

@@ -128,7 +128,7 @@ def unequal_task() -> Task:
     image = 0.5 + 0.4 * np.stack([first, second], axis=2).astype(np.float32)
     weight = np.array([1.9, 0.1], np.float32)
     return Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 2,
-                neutral=[()] * 2, repeat=False, stack_channels=2, budget_words=10**6, count=60,
+                neutral=[()] * 2, repeat=False, budget_words=10**6, count=60,
                 weight=weight)  # fmt: skip
 
 

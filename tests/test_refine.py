@@ -37,7 +37,7 @@ def case(request):
     planes = np.array([0, 0, 0, 1], np.int32)
     small = [image.reshape(40 // n, n, 56 // n, n, 4).mean(axis=(1, 3)) for n in (2, 4)]
     task = Task(target=Target.of(image, importance), ranges=[(0.0, 1.0)] * 4, neutral=[()] * 4,
-                repeat=request.param != "clamp", stack_channels=4, budget_words=10**6, count=60,
+                repeat=request.param != "clamp", budget_words=10**6, count=60,
                 shared=tuple(Target(p, np.ones_like(p[:, :, :2]), planes) for p in small))  # fmt: skip
     settings = replace(make_settings("fast", "direct", "l2"), steps=60, relocations=2, settle=0)
     fit = Schedule(task, settings, np.random.default_rng(0), lambda *state: None)

@@ -37,7 +37,7 @@ def cloth(height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:
 def task_of(image: np.ndarray, budget: int, *, repeat: bool = True) -> Task:
     channels = image.shape[2]
     return Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * channels, neutral=[()] * channels,
-                repeat=repeat, stack_channels=channels, budget_words=budget)  # fmt: skip
+                repeat=repeat, budget_words=budget)  # fmt: skip
 
 
 def grid_of(task: Task) -> UniformGrid:

@@ -33,11 +33,11 @@ from gstex.gl.context import import_gl
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = ("material", "candidates", "texels", "levels", "palettes", "candidates_mean", "added_mean", "loads_mean",
-           "loads_max", "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
+COLUMNS = ("material", "candidates", "texels", "groups", "levels", "palettes", "candidates_mean", "added_mean",
+           "loads_mean", "loads_max", "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
 # What is counted while it runs, with the counter that tools/glsl_cost.comp declares: text of the decoder.
 COUNTED = {
-    "gstex_add(h, word, bit, weight, sum);": "{ ++added; gstex_add(h, word, bit, weight, sum); }",
+    "gstex_add(g, word, bit, weight, sum);": "{ ++added; gstex_add(g, word, bit, weight, sum); }",
     "ivec2 gstex_cell(GstexLevel level, int cell) {": "ivec2 gstex_cell(GstexLevel level, int cell) { ++looked_up;",
 }
 BIN = 10  # candidates
@@ -56,34 +56,57 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the header says of the work: levels of mip 0, channels, those that vary, palettes, and how many groups of
-    four channels that vary have own codes."""
+class GroupShape:
+    """What the header of a group says of the work: its members, a bit each; levels of mip 0, palettes, how many fours of
+    its channels have own codes, and candidates_max."""
 
+    members: int
     levels: int
-    channels: int
-    varying: int
     palettes: int
     coded: int
+    candidates_max: int
+
+    @property
+    def channels(self) -> int:
+        """How many members there are."""
+        return self.members.bit_count()
+
+    @property
+    def gaps(self) -> int:
+        """Channels before the last member that are none."""
+        return self.members.bit_length() - self.channels
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the header of a material says of the work: its channels and its groups."""
+
+    channels: int
+    groups: tuple[GroupShape, ...]
 
     @property
     def vec4s(self) -> int:
         """GSTEX_VEC4S that decodes all channels."""
-        return -(-self.channels // 4)
+        return min(-(-self.channels // 4), 4)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Arithmetic operations: once a texel, and on top of it for each channel that is decoded and each four of them, and
-    if channels are constant for each channel, alone and with each four; once a level; once a row of cells; for each
-    cell that is looked up alone; for each Gaussian that is looked at; and for each that is added, of every palette,
-    of every word of its entry, of four channels, and of their own codes."""
+    """Arithmetic operations: once a texel, and on top of it for each channel that is decoded and each four of them; once
+    a group, for each channel and each four of it, for each channel up to its last, and for each gap between them with
+    each four; once a level; once a row of cells; for each cell that is looked up alone; for each Gaussian that is
+    looked at; and for each that is added, of every palette, of every word of its entry, of four channels, and of their
+    own codes. bend: of a channel of a shared mip."""
 
     texel: int
     channel: int
-    channels_four: int
-    constant: int
-    constant_four: int
+    four: int
+    group: int
+    group_channel: int
+    group_four: int
+    spread: int
+    gap: int
+    bend: int
     level: int
     row: int
     cell: int
@@ -93,15 +116,18 @@ class Parts:
     four_channels: int
     four_codes: int
 
-    def total(self, shape: Shape, candidates: Any, added: Any, looked_up: Any) -> Any:
-        """Operations of texels with these counts."""
+    def of_texel(self, shape: Shape) -> int:
+        """Operations of a texel without its groups."""
+        return self.texel + (4 * self.channel + self.four) * shape.vec4s
+
+    def of_group(self, shape: Shape, group: GroupShape, candidates: Any, added: Any, looked_up: Any) -> Any:
+        """Operations of a group for texels with these counts."""
         fours = shape.vec4s
-        fixed = self.texel + self.channel * 4 * fours + self.channels_four * fours
-        if shape.varying < shape.channels:
-            fixed += (self.constant + self.constant_four * fours) * shape.channels
-        fixed += shape.levels * (self.level + 3 * self.row)
-        palette = self.palette + self.palette_word * -(-shape.varying // 4)
-        features = shape.palettes * palette + self.four_channels * fours + self.four_codes * shape.coded
+        fixed = self.group + (4 * self.group_channel + self.group_four) * fours
+        fixed += self.spread * group.members.bit_length() + self.gap * fours * group.gaps
+        fixed += group.levels * (self.level + 3 * self.row)
+        palette = self.palette + self.palette_word * -(-group.channels // 4)
+        features = group.palettes * palette + self.four_channels * fours + self.four_codes * group.coded
         return fixed + self.cell * looked_up + self.candidate * candidates + features * added
 
 
@@ -141,13 +167,18 @@ def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterat
     measured, parts = [], parts_of()
     for name, texture in textures:
         counts, shape = count(texture.words), shape_of(texture.words)
-        arithmetic = parts.total(shape, counts.candidates, counts.added, counts.looked_up)
+        arithmetic, worst, most = parts.of_texel(shape), parts.of_texel(shape), 0
+        for group in shape.groups:
+            alone = count(texture.words, channels=group.members)
+            arithmetic = arithmetic + parts.of_group(shape, group, alone.candidates, alone.added, alone.looked_up)
+            most += group.candidates_max
+            worst += int(parts.of_group(shape, group, *[group.candidates_max] * 2, alone.looked_up.max()))
         measured.append((counts, arithmetic))
-        most = int(texture.words[7])
-        worst = int(parts.total(shape, most, most, counts.looked_up.max()))
         time = None if context.is_software else _nanoseconds(texture)
         every = np.ones(counts.loads.shape, bool)
-        yield {"material": name, "candidates": f"at most {most}", "levels": shape.levels, "palettes": shape.palettes,
+        yield {"material": name, "candidates": f"at most {most}", "groups": len(shape.groups),
+               "levels": sum(group.levels for group in shape.groups),
+               "palettes": sum(group.palettes for group in shape.groups),
                "arithmetic_worst": worst, "ns_texel": time, **_means(counts, arithmetic, every)}  # fmt: skip
     joined = Counts(*(np.concatenate([getattr(c, field.name).ravel() for c, _ in measured])
                       for field in fields(Counts)))  # fmt: skip
@@ -170,10 +201,10 @@ def _means(counts: Counts, arithmetic: np.ndarray, inside: np.ndarray) -> dict[s
     }
 
 
-def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
+def count(words: np.ndarray, size: tuple[int, int] | None = None, channels: int = 0xFFFF) -> Counts:
     """Decode mip 0 with counters, in the current context.
 
-    size: (width, height) of the part to decode; None for all of it.
+    size: (width, height) of the part to decode; None for all of it. channels: GSTEX_CHANNELS.
     """
     gl = import_gl()
     width, height = size or (int(words[2]) & 0xFFFF, int(words[2]) >> 16)
@@ -186,7 +217,8 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "glsl_cost.comp"
         source.write_text(text, encoding="utf-8")
-        program = compute_program(source, {"GSTEX_VEC4S": min(-(-(int(words[3]) & 0xFF) // 4), 4)})
+        vec4s = min(-(-(int(words[3]) & 0xFF) // 4), 4)
+        program = compute_program(source, {"GSTEX_VEC4S": vec4s, "GSTEX_CHANNELS": f"{channels}u"})
     buffer, target = WordBuffer([words]), gl.glGenTextures(1)
     gl.glBindTexture(gl.GL_TEXTURE_2D, target)
     gl.glTexStorage2D(gl.GL_TEXTURE_2D, 1, gl.GL_RGBA32UI, width, height)
@@ -204,18 +236,21 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None) -> Counts:
 
 def shape_of(words: np.ndarray) -> Shape:
     """The shape of a material, from its GPU section (docs/format.md)."""
-    channels, mips = int(words[3]) & 0xFF, int(words[3]) >> 8 & 0xFF
-    varying, palette_bits = int(words[9]) >> 16, int(words[10])
-    widths = words[11 + mips + 2 * channels :]
-    own = [int(widths[c >> 3]) >> 4 * (c & 7) & 15 for c in range(channels) if varying >> c & 1]
-    block = int(words[int(words[11])])
-    return Shape(
-        levels=block & 0xFF if block < 256 else 0,
-        channels=channels,
-        varying=len(own),
-        palettes=sum(palette_bits >> 4 * p & 15 > 0 for p in range(4)),
-        coded=sum(any(own[i : i + 4]) for i in range(0, len(own), 4)),
-    )
+    channels, mips, groups = int(words[3]) & 0xFF, int(words[3]) >> 8 & 0xFF, int(words[3]) >> 16 & 7
+    found = []
+    for number in range(groups):
+        header = words[int(words[8 + 4 * channels + number]) :]
+        members, palette_bits = int(header[0]) & 0xFFFF, int(header[5])
+        block, widths = int(words[int(header[6])]), header[6 + mips + 2 * members.bit_count() :]
+        own = [int(widths[k >> 3]) >> 4 * (k & 7) & 15 for k in range(members.bit_count())]
+        found.append(GroupShape(
+            members=members,
+            levels=block & 0xFF if block < 256 else 0,
+            palettes=sum(palette_bits >> 4 * p & 15 > 0 for p in range(4)),
+            coded=sum(any(own[i : i + 4]) for i in range(0, len(own), 4)),
+            candidates_max=int(header[3]),
+        ))  # fmt: skip
+    return Shape(channels, tuple(found))
 
 
 def _nanoseconds(texture: gstex.Texture) -> float:
@@ -272,7 +307,8 @@ def parts_of() -> Parts:
     around = sorted((loop for loop in loops if loop[0] < exp2[-1] < loop[1]), key=lambda loop: loop[1] - loop[0])
     candidate, row, level = around[:3]
     whole = 0, len(lines)
-    taken, fields_, sums, _level, _raw, spread, values, stores = within(whole, loops)
+    constants, group, stores = within(whole, loops)
+    fields_, sums, _level, _raw, values, bends, spread, adds = within(group, loops)
     [two_fields], [gap] = within(fields_, loops), within(spread, loops)
     cells, _candidate = within(row, loops)
     pairs, palettes, fours = within(candidate, loops)
@@ -280,10 +316,14 @@ def parts_of() -> Parts:
     codes = within(fours, _selections(lines))[0]
     return Parts(
         texel=own(*whole),
-        channel=own(*values),
-        channels_four=own(*fields_) + 2 * own(*two_fields) + own(*sums) + own(*stores),
-        constant=own(*taken) + own(*spread),
-        constant_four=own(*gap),
+        channel=own(*constants),
+        four=own(*stores),
+        group=own(*group),
+        group_channel=own(*values),
+        group_four=own(*fields_) + 2 * own(*two_fields) + own(*sums) + own(*adds),
+        spread=own(*spread),
+        gap=own(*gap),
+        bend=own(*bends),
         level=own(*level),
         row=own(*row),
         cell=own(*cells),

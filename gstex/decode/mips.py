@@ -57,7 +57,7 @@ def decode_texels(
         FormatError: the words break a rule of docs/format.md. LimitError: too many texels.
     """
     table = _table_of(source)
-    channels = len(table.header.channel_bits)
+    channels = len(table.header.channels)
     x, y, width, height = rectangle or (0, 0, mip_size(table.header.width, mip), mip_size(table.header.height, mip))
     check_texels(width * height * channels, f"{width}x{height} in {channels} channels", max_texels)
     out = np.empty((height, width, channels), np.float32)

@@ -63,7 +63,7 @@ class FileLevels:
     def __init__(self, source: np.ndarray | MaterialTable, *, four_fetches: bool):
         self._table = source if isinstance(source, MaterialTable) else validate(source)
         header = self._table.header
-        self.width, self.height, self.channels = header.width, header.height, len(header.channel_bits)
+        self.width, self.height, self.channels = header.width, header.height, len(header.channels)
         self.last = header.mip_count - 1
         self.is_srgb = header.srgb
         self._decoded: dict[int, np.ndarray] | None = {} if four_fetches else None

@@ -440,7 +440,6 @@ def tasks_of(
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,
-            stack_channels=len(material.channels),
             budget_words=budget,
             count=count,
         )

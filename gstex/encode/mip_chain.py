@@ -19,7 +19,7 @@ from gstex.encode.schedule import Schedule, fit_mip
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.work import Progress
-from gstex.format.layout import ALIGN_WORDS, header_words, mip_block_words, raw_words
+from gstex.format.layout import ALIGN_WORDS, group_header_words, mip_block_words, raw_words, shared_words
 from gstex.native.maths import whole_power
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
@@ -41,9 +41,6 @@ STRIP, EXTRA_WORDS = 16, 512
 # A step of a fit takes the time of its texels and of this many more.
 STEP_TEXELS = 2000
 
-# Words of a mip that shares the Gaussians of mip 0.
-SHARED_WORDS = 2
-
 RAW = "raw"  # how `share_words` says: as texels
 SHARED = "shared"  # with the Gaussians of mip 0
 Mip = Result | np.ndarray | str | None
@@ -56,6 +53,7 @@ def fit_chain(
     sharing: int = SHARED_MIPS,
     first: Result | None = None,
     texels_share: float = 0.0,
+    head_words: int = 0,
     seed: int,
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
@@ -69,6 +67,7 @@ def fit_chain(
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
+        head_words: of the material's header, which count as those of the group do.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
@@ -96,10 +95,10 @@ def fit_chain(
         first = fit_first(task, settings, seed=seed, progress=report(0), **on)
     mips: list[Mip] = [first]
     done = work[0]
-    head = header_words(tasks[0].stack_channels, len(tasks))
-    sizes = [task.target.image.shape[:2] for task in tasks]
     channels = tasks[0].target.channels
-    shares = share_words(head + first.words, sizes, channels, tasks[0].stack_channels, sharing, texels_share)
+    head = head_words + group_header_words(channels, len(tasks))
+    sizes = [task.target.image.shape[:2] for task in tasks]
+    shares = share_words(head + first.words, sizes, channels, sharing, texels_share)
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
@@ -120,14 +119,14 @@ def fit_chain(
 
 
 def share_words(
-    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, stack_channels: int, sharing: int = SHARED_MIPS,
+    first_words: int, sizes: Sequence[tuple[int, int]], channels: int, sharing: int = SHARED_MIPS,
     texels_share: float = 0.0,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
     Args:
         first_words: words of the header and mip 0.
-        sizes: (height, width) of all mips. channels: those that vary. stack_channels: all.
+        sizes: (height, width) of all mips. channels: of the group.
         sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
 
     Returns:
@@ -140,9 +139,9 @@ def share_words(
     cost = CHAIN_COST if sharing == SHARED_MIPS and not dearer else CHAIN_COST_OWN
     total = int(cost * first_words + EXTRA_WORDS * dearer) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
     sharing = min(sharing, len(sizes) - 1)
-    total -= SHARED_WORDS * sharing
-    background = mip_block_words(stack_channels, 0)
-    tables = mip_block_words(stack_channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
+    total -= shared_words(channels) * sharing
+    background = mip_block_words(channels, 0)
+    tables = mip_block_words(channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
     small = _raw_tail(raw, total, 1 + sharing)
     while small > 1 + sharing and raw[small - 1] <= texels_share * first_words:

@@ -1,74 +1,110 @@
-"""From the fits of all mips to the codes of a file: constants beside what varies, cells in order."""
+"""From the fits of all groups and mips to the codes of a file: constants beside what varies, cells in order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gstex.decode import decode_texels
+from gstex.encode.bend import find_bend
 from gstex.encode.mip_chain import Mip
-from gstex.encode.problem import Result
+from gstex.encode.problem import Result, Task
 from gstex.encode.shared_mips import filter_sigma
-from gstex.format import PackedLevel, PackedMaterial, PackedMip, PackedRawMip, PackedSharedMip
+from gstex.format import (
+    ChannelEntry,
+    PackedGroup,
+    PackedLevel,
+    PackedMaterial,
+    PackedMip,
+    PackedRawMip,
+    PackedSharedMip,
+    pack,
+)
 from gstex.material import Material
 
-__all__ = ["pack_mips"]
+__all__ = ["FittedGroup", "pack_groups"]
 
 
-def pack_mips(material: Material, mips: Sequence[Mip], *, repeat: bool, bilinear: bool) -> PackedMaterial:
-    """Put together what the file holds.
+@dataclass(frozen=True)
+class FittedGroup:
+    """The fit of a group.
 
-    Args:
-        mips: of the channels that vary, as `fit_chain` returns them; None for a mip that is its mean.
+    channels: of the stack. mips: as `fit_chain` returns them; None for a mip that is its mean.
+    tasks: what was fitted, one for each mip.
     """
-    channels = len(material.channels)
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    lo, step = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
-    bits = np.zeros(channels, np.int64)
-    background = np.zeros(channels, np.float32)
-    for i, channel in enumerate(material.channels):
-        if channel.constant is not None:
-            lo[i] = background[i] = channel.constant
+
+    channels: list[int]
+    mips: Sequence[Mip]
+    tasks: Sequence[Task]
+
+
+def pack_groups(
+    material: Material, groups: Sequence[FittedGroup], mip_count: int, *, tail: int, repeat: bool, bilinear: bool
+) -> np.ndarray:
+    """Put together what the file holds: the words of its GPU section.
+
+    tail: the first mip of the resident part, mip_count for none. Shared mips are bent to what they stand for.
+    """
+    packed = PackedMaterial(
+        width=material.width, height=material.height, repeat=repeat, bilinear=bilinear, mip_count=mip_count,
+        tail=tail if groups else mip_count, channels=_entries(material),
+        groups=tuple(_group(group) for group in groups))  # fmt: skip
+    words = pack(packed)
+    shared = [m for m in range(mip_count) if any(isinstance(g.mips[m], PackedSharedMip) for g in packed.groups)]
+    if not shared:
+        return words
+    bent = [list(group.mips) for group in packed.groups]
+    for number in shared:
+        decoded = decode_texels(words, number)
+        for group, mips in zip(groups, bent, strict=True):
+            if isinstance(mips[number], PackedSharedMip):
+                bend = find_bend(decoded[:, :, group.channels], group.tasks[number].target)
+                mips[number] = replace(mips[number], bend=bend)
+    changed = (replace(group, mips=tuple(mips)) for group, mips in zip(packed.groups, bent, strict=True))
+    return pack(replace(packed, groups=tuple(changed)))
+
+
+def _entries(material: Material) -> tuple[ChannelEntry, ...]:
+    """The table of channels."""
+    ranges = {source.file: source.float_range for source in material.sources}
+    flipped = material.normal_convention == "dx"
+    entries = []
+    for channel in material.channels:
+        lo, hi = ranges.get(channel.file) or (0.0, 1.0)
+        entries.append(ChannelEntry(
+            role=channel.role, component=channel.component, srgb=channel.color_space == "srgb",
+            constant=channel.constant, flipped=flipped and (channel.role, channel.component) == ("normal", "y"),
+            scale=hi - lo, bias=lo))  # fmt: skip
+    return tuple(entries)
+
+
+def _group(group: FittedGroup) -> PackedGroup:
+    count = len(group.channels)
+    first = group.mips[0]
     palettes: tuple[np.ndarray, ...] = ()
+    lo, step, bits = np.zeros(count, np.float32), np.full(count, 1 / 255, np.float32), np.full(count, 8, np.int64)
+    background = np.zeros(count, np.float32)
     amplitude_lo = amplitude_step = 0.0
-    first = mips[0]
     if isinstance(first, Result):
-        # One coding for the whole file, chosen by mip 0.
+        # One coding for all mips, chosen by mip 0; where all mips are texels the coding is theirs.
         coding = first.coding
-        lo[varying], step[varying], bits[varying] = coding.channel_lo, coding.channel_step, coding.channel_bits
-        background[varying], palettes = first.background, coding.palettes
+        lo, step, bits = coding.channel_lo, coding.channel_step, coding.channel_bits
+        background, palettes = first.background, coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
-    elif isinstance(first, np.ndarray):  # all mips are texels; the coding is theirs
-        step[varying], bits[varying] = 1 / 255, 8
     packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
-    for number, mip in enumerate(mips):
+    for number, mip in enumerate(group.mips):
         if isinstance(mip, np.ndarray):
             packed.append(PackedRawMip(mip))
-            continue
-        if isinstance(mip, str):  # SHARED
-            packed.append(PackedSharedMip(filter_sigma(number)))
-            continue
-        here = background.copy()
-        if mip is not None:
-            here[varying] = mip.background
-        packed.append(PackedMip(here, () if mip is None else _levels(mip, varying, channels)))
-    return PackedMaterial(
-        width=material.width,
-        height=material.height,
-        repeat=repeat,
-        bilinear=bilinear,
-        top_k=0,
-        amplitude_lo=amplitude_lo,
-        amplitude_step=amplitude_step,
-        channel_lo=lo,
-        channel_step=step,
-        channel_bits=bits,
-        srgb=np.array([c.color_space == "srgb" for c in material.channels], bool),
-        mips=tuple(packed),
-        varying=np.array([c.constant is None for c in material.channels], bool),
-        palettes=palettes,
-    )
+        elif isinstance(mip, str):  # SHARED
+            packed.append(PackedSharedMip(filter_sigma(number), np.zeros((count, 3), np.int64)))
+        elif mip is None:
+            packed.append(PackedMip(background, ()))
+        else:
+            packed.append(PackedMip(mip.background, _levels(mip)))
+    return PackedGroup(tuple(group.channels), 0, amplitude_lo, amplitude_step, lo, step, bits, tuple(packed), palettes)
 
 
-def _levels(mip: Result, varying: list[int], channels: int) -> tuple[PackedLevel, ...]:
+def _levels(mip: Result) -> tuple[PackedLevel, ...]:
     """The levels that hold Gaussians, each in the order of its cells."""
     levels = []
     for i, layout in enumerate(mip.coding.levels):
@@ -77,8 +113,7 @@ def _levels(mip: Result, varying: list[int], channels: int) -> tuple[PackedLevel
             continue
         cell = mip.placement[here, 2].astype(np.int64) * layout.cells_x + mip.placement[here, 1]
         order = np.argsort(cell, kind="stable")
-        features = np.zeros((len(here), channels), np.uint32)
-        features[:, varying] = mip.features[here]
-        entries = mip.entries[here][order]
-        levels.append(PackedLevel(layout, cell[order], mip.geometry[here][order], features[order], entries))
+        sorted_ = here[order]
+        levels.append(PackedLevel(layout, cell[order], mip.geometry[sorted_], mip.features[sorted_].astype(np.uint32),
+                                  mip.entries[sorted_]))  # fmt: skip
     return tuple(levels)

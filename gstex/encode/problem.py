@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -88,7 +88,6 @@ class Task:
     ranges: for every channel the lowest and highest value, within 0..1, of all mips.
     neutral: for every channel the values that must decode exactly.
     repeat: wrap rule.
-    stack_channels: channels of the whole stack, constant ones included (each has a background in the mip).
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
     weight: float32 [C], what the squared error of a channel counts, apart from where; None for all the same.
     maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
@@ -102,7 +101,6 @@ class Task:
     ranges: list[tuple[float, float]]
     neutral: list[tuple[float, ...]]
     repeat: bool
-    stack_channels: int
     budget_words: int
     count: int | None = None
     above: Result | None = None
@@ -110,6 +108,26 @@ class Task:
     maps: np.ndarray | None = None
     asked: np.ndarray | None = None
     shared: tuple[Target, ...] = ()
+
+    def part(self, channels: Sequence[int]) -> Task:
+        """The task of some of the channels, weighted as they are among each other."""
+        columns, target = list(channels), self.target
+        if columns == list(range(target.channels)):
+            return self
+        planes = target.plane[columns]
+        kept = np.unique(planes)
+        weight = self.weights[columns]
+        return replace(
+            self,
+            target=Target(np.ascontiguousarray(target.image[:, :, columns]),
+                          np.ascontiguousarray(target.importance[:, :, kept]),
+                          np.searchsorted(kept, planes).astype(np.int32)),
+            ranges=[self.ranges[c] for c in columns],
+            neutral=[self.neutral[c] for c in columns],
+            weight=(weight * (len(columns) / max(float(weight.sum()), 1e-9))).astype(np.float32),
+            maps=None if self.maps is None else np.unique(self.maps[columns], return_inverse=True)[1],
+            asked=None if self.asked is None else self.asked[columns],
+        )  # fmt: skip
 
     @property
     def weights(self) -> np.ndarray:

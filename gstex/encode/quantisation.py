@@ -195,10 +195,7 @@ def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
 
 
 def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
-    """Words of the mip with this coding and placement: its block, indices and records.
-
-    channels: of the whole stack, constant ones included.
-    """
+    """Words of the mip with this coding and placement: its block, indices and records; channels: of the group."""
     total = mip_block_words(channels, 0)
     level, cell_x, cell_y = placement.T.astype(np.int64)
     for i, layout in enumerate(coding.levels):

@@ -50,7 +50,7 @@ class RateControl:
         """Words of the mip with this coding, and of the codebooks if it is the one that has to pay for them."""
         task = self.trainer.task
         tables = 0 if task.above else palette_words(coding.palette_bits, task.target.channels)
-        return words_needed(coding, self.trainer.engine.host(self.trainer.placement), task.stack_channels) + tables
+        return words_needed(coding, self.trainer.engine.host(self.trainer.placement), task.target.channels) + tables
 
     def expected_rmse(self) -> float:
         """The root mean square error at the freeze: it falls by a third from where relocation begins."""
@@ -91,7 +91,7 @@ class RateControl:
                     self.codebook_bits = ()
                     continue
                 one = trainer.engine.host(trainer.placement[:1])
-                raise BudgetTooSmall(words_needed(coding, one, task.stack_channels))
+                raise BudgetTooSmall(words_needed(coding, one, task.target.channels))
             cost, _, error = trainer.removal_cost()
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))

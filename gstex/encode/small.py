@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gstex.encode.problem import Task
-from gstex.format.layout import header_words, raw_words
+from gstex.format.layout import raw_words
 
 __all__ = ["as_texels", "suits_texels"]
 
@@ -22,11 +22,11 @@ def suits_texels(tasks: Sequence[Task]) -> bool:
 
 
 def _texel_words(tasks: Sequence[Task]) -> int:
-    """Words of the GPU section if all mips are stored as texels."""
+    """Words of all mips if they are stored as texels."""
     count = -(-tasks[0].target.channels // 4)
     sizes = [task.target.image.shape[:2] for task in tasks]
     mips = sum(raw_words(width, height, count) for height, width in sizes)
-    return header_words(tasks[0].stack_channels, len(tasks)) + mips
+    return mips
 
 
 def as_texels(tasks: Sequence[Task]) -> list[np.ndarray]:

@@ -75,7 +75,7 @@ class UniformGrid:
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for."""
         tables = palette_words(bits, self.task.target.channels)
-        words = self.task.budget_words - tables - mip_block_words(self.task.stack_channels, 1)
+        words = self.task.budget_words - tables - mip_block_words(self.task.target.channels, 1)
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
 
     def start(self, bits: tuple[int, ...]) -> None:

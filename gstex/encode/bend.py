@@ -1,0 +1,39 @@
+"""The bend of a shared mip (docs/format.md, "Decoding a position"): what its values lack.
+
+Mip 0's Gaussians average what is stored, where the mips of a colour map average light. The quadratic that brings the
+values nearest to what the mip stands for has its mean, too, because constants are among its members.
+"""
+
+import numpy as np
+
+from gstex.encode.problem import Target
+from gstex.format.layout import BEND_UNIT, MAX_BEND
+
+__all__ = ["find_bend"]
+
+# Of the values' spread, what a bend of no use costs: it keeps the numbers small where values hardly differ.
+_RIDGE = 1e-3
+
+
+def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
+    """The bend of every channel, int64 [C, 3] in units of BEND_UNIT.
+
+    Args:
+        decoded: float32 [H, W, C], the mip without a bend. target: what it stands for.
+    """
+    bends = np.zeros((decoded.shape[2], 3), np.int64)
+    for c in range(decoded.shape[2]):
+        weight = target.importance[:, :, target.plane[c]].reshape(-1).astype(np.float64)
+        if not weight.any():
+            continue
+        x = decoded[:, :, c].reshape(-1).astype(np.float64)
+        missing = target.image[:, :, c].reshape(-1) - x
+        basis = np.stack([1 - x, 4 * x * (1 - x), x])  # what low, middle and high add
+        normal = (basis * weight) @ basis.T
+        numbers = np.linalg.solve(normal + _RIDGE * np.trace(normal) / 3 * np.eye(3), (basis * weight) @ missing)
+        codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
+        # The ends alone shift everything by the same: what rounding and the ridge take off the mean.
+        left = float((missing - (codes * BEND_UNIT) @ basis) @ weight / weight.sum())
+        codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
+        bends[c] = codes.astype(np.int64)
+    return bends
