@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
 from gstex.errors import UsageError
-from gstex.format import MaterialTable, open_file, palette_words, validate, write_file
-from gstex.format.layout import mip_size
+from gstex.format import GroupTable, MaterialTable, open_file, palette_words, validate, write_file
+from gstex.format.layout import group_header_words, header_words, mip_size
 from gstex.limits import MAX_SIZE
 from gstex.material import plan_maps, write_maps
 
@@ -53,7 +53,7 @@ class Texture:
     @property
     def channels(self) -> int:
         """Channels of the stack, constant ones included."""
-        return len(self.table.header.channel_bits)
+        return len(self.table.header.channels)
 
     @property
     def mip_count(self) -> int:
@@ -80,7 +80,7 @@ class Texture:
         """Fetch all texels.
 
         Args:
-            mip: level of detail, 0 .. mip_count - 1.
+            mip: level of detail, 0 .. mip_count - 1; from the first mip of the tail on if that alone was loaded.
             max_texels: the most texels, counted in every channel, that may be decoded; None for 2^28, which take
                 1 GB. A small file can stand for many more.
 
@@ -155,8 +155,10 @@ class Texture:
         """Write the file (through a temporary one beside it) and return its size in bytes.
 
         Raises:
-            OutputError: it cannot be written; an older file at `path` is left as it was.
+            OutputError: it cannot be written; an older file at `path` is left as it was. UsageError: it is a tail.
         """
+        if self.table.header.first_mip:
+            raise UsageError("save: this texture is the tail of a file alone; load all of it with mips='all'")
         self.file_bytes = write_file(Path(path), self.words, self.metadata)
         return self.file_bytes
 
@@ -207,54 +209,94 @@ class Texture:
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
         header = self.table.header
+        held = range(header.first_mip, header.mip_count)
+        mips = [self._mip_info(number) for number in held]
         return {
             "width": header.width,
             "height": header.height,
             "channels": self.channels,
-            "channel_bits": header.channel_bits.tolist(),
-            "varying": header.varying.tolist(),
-            "palettes": [
-                {"entries": 1 << bits, "bits": bits, "bytes": 4 * palette_words([bits], header.varying_count)}
-                for bits in header.palette_bits
-            ],
+            "constant": [channel.constant for channel in header.channels],
             "wrap": self.wrap,
             "sampling": self.sampling,
-            "top_k": header.top_k,
             "file_bytes": self.file_bytes,
             "gpu_bytes": 4 * len(self.words),
-            "mips": [self._mip_info(number) for number in range(self.mip_count)],
+            "mip_0_bytes": self._mip_0_bytes() if header.first_mip == 0 else None,
+            "tail": {"first": header.tail, "bytes": 4 * header.resident_words} if self._has_tail() else None,
+            "groups": [self._group_info(group) for group in self.table.groups],
+            "mips": mips,
             "generator": self.metadata.get("generator"),
             "fit": self._object("fit"),
             "report": self._object("report"),
             "maps": self.material.get("channels", []),
         }
 
-    def _mip_info(self, number: int) -> dict[str, Any]:
-        """One entry of info()["mips"]. bytes: of its block, index and records or texels."""
-        mip = self.table.mips[number]
-        mean, most = self.table.candidate_stats(number)
-        levels = [
-            {
-                "cells": [level.layout.cells_x, level.layout.cells_y],
-                "gaussians": level.count,
-                "regular": level.layout.regular,
-                "record_bits": level.layout.stride,
-                "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
-                "rotation_bits": level.layout.rotation_bits,
-                "scale_bits": level.layout.scale_bits,
-                "amplitude_bits": level.layout.amplitude_bits,
-            }
-            for level in mip.levels
-        ]
+    def _has_tail(self) -> bool:
+        return self.table.header.tail < self.mip_count
+
+    def _mip_0_bytes(self) -> int:
+        """What mip 0 needs: headers, palettes and its blocks; all that there is in a file of one mip."""
+        if self.mip_count == 1:
+            return 4 * len(self.words)
+        words = header_words(self.channels, len(self.table.groups))
+        for group in self.table.groups:
+            members = len(group.header.members)
+            words += group_header_words(members, self.mip_count) + palette_words(group.header.palette_bits, members)
+            words += group.mips[0].words
+        return 4 * words
+
+    def _group_info(self, group: GroupTable) -> dict[str, Any]:
+        """One entry of info()["groups"]. bytes: of its header, palettes and all of its mips that are here."""
+        header = group.header
+        members = len(header.members)
+        tables = [4 * palette_words([bits], members) for bits in header.palette_bits]
         return {
+            "channels": list(header.members),
+            "channel_bits": header.channel_bits.tolist(),
+            "palettes": [
+                {"entries": 1 << bits, "bits": bits, "bytes": size}
+                for bits, size in zip(header.palette_bits, tables, strict=True)
+            ],
+            "top_k": header.top_k,
+            "candidates_max": group.candidates_max,
+            "bytes": 4 * (group_header_words(members, self.mip_count) + sum(m.words for m in group.mips)) + sum(tables),
+        }
+
+    def _mip_info(self, number: int) -> dict[str, Any]:
+        """One entry of info()["mips"]. bytes: of blocks, indices and records or texels, of all groups."""
+        mean, most = self.table.candidate_stats(number)
+        parts: list[dict[str, Any]] = []
+        for index, group in enumerate(self.table.groups):
+            mip = group.mips[number]
+            parts.append({
+                "group": index,
+                "bytes": 4 * mip.words,
+                "stored_as": "texels" if mip.raw else "gaussians" if mip.filter is None else "mip 0",
+                "gaussians": sum(level.count for level in mip.levels),
+                "levels": [
+                    {
+                        "cells": [level.layout.cells_x, level.layout.cells_y],
+                        "gaussians": level.count,
+                        "regular": level.layout.regular,
+                        "record_bits": level.layout.stride,
+                        "position_bits": [level.layout.position_x_bits, level.layout.position_y_bits],
+                        "rotation_bits": level.layout.rotation_bits,
+                        "scale_bits": level.layout.scale_bits,
+                        "amplitude_bits": level.layout.amplitude_bits,
+                    }
+                    for level in mip.levels
+                ],
+            })  # fmt: skip
+        kinds = list(dict.fromkeys(part["stored_as"] for part in parts)) or ["constants"]
+        return {
+            "mip": number,
             "width": mip_size(self.width, number),
             "height": mip_size(self.height, number),
-            "bytes": 4 * mip.words,
-            "stored_as": "texels" if mip.raw else "gaussians" if mip.filter is None else "mip 0",
-            "gaussians": sum(level.count for level in mip.levels),
+            "bytes": sum(part["bytes"] for part in parts),
+            "stored_as": ", ".join(kinds),
+            "gaussians": sum(part["gaussians"] for part in parts),
             "candidates_mean": mean,
             "candidates_max": most,
-            "levels": levels,
+            "groups": parts,
         }
 
     def _object(self, key: str) -> dict[str, Any]:
@@ -269,8 +311,9 @@ class Texture:
         return FileLevels(self.table, four_fetches=filter == "bilinear")
 
     def _check_mip(self, mip: int) -> None:
-        if not 0 <= mip < self.mip_count:
-            allowed = "only 0" if self.mip_count == 1 else f"0..{self.mip_count - 1}"
+        first, last = self.table.header.first_mip, self.mip_count - 1
+        if not first <= mip <= last:
+            allowed = f"only {last}" if first == last else f"{first}..{last}"
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
 
 
@@ -285,12 +328,18 @@ def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.nda
     return array
 
 
-def load(path: str | Path) -> Texture:
+def load(path: str | Path, *, mips: str = "all") -> Texture:
     """Read a .gstex file.
+
+    Args:
+        mips: 'all', or 'tail' for the small mips alone, which stand first in the file: they are decoded as ever, level
+            of detail is clamped to them, and the texture cannot be saved.
 
     Raises:
         FormatError: the file cannot be read or breaks a rule of docs/format.md. VersionError: it is of another
-        version.
+        version. UsageError: mips is neither.
     """
-    table, metadata, size = open_file(Path(path))
+    if mips not in ("all", "tail"):
+        raise UsageError(f"mips: got {mips!r}, expected 'all' or 'tail'")
+    table, metadata, size = open_file(Path(path), tail=mips == "tail")
     return Texture(table, metadata, file_bytes=size)

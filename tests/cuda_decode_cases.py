@@ -10,7 +10,7 @@ from cuda_host import HostDevice
 from random_material import make_layout, make_material, random_material
 
 from gstex.cuda import GpuTexture
-from gstex.format import pack, validate
+from gstex.format import PackedGroup, PackedMaterial, pack, validate
 from gstex.format.layout import LevelLayout
 
 
@@ -23,15 +23,24 @@ def words_of(
     palette_bits: Sequence[int] = (),
     constants: Sequence[int] = (),
 ) -> np.ndarray:
-    """The words of a material with sharp and blurred Gaussians in levels with an index and without.
+    """The words of a material of one group, with sharp and blurred Gaussians in levels with an index and without.
 
-    Channels have 1 to 9 bits, or with palettes 0 to 9; those in `constants` do not vary. Mips: Gaussians, two that
-    share them, other Gaussians, some of them in crowded cells, and raw ones.
+    Channels have 1 to 9 bits, or with palettes 0 to 9; those in `constants` are in no group. Mips: Gaussians, two that
+    share them, other Gaussians, some of them in crowded cells, and raw ones. The tail begins after the shared ones.
     """
     rng = np.random.default_rng([channels, *size, top_k, *palette_bits])
     varying = ~np.isin(np.arange(channels), constants)
     bits = np.where(varying, rng.integers(0 if palette_bits else 1, 10, channels), 0)
-    other = sum(palette_bits) + int(bits.sum())
+    mips = mips_of(sum(palette_bits) + int(bits.sum()))[: max(size).bit_length()]
+    material = make_material(
+        rng, width=size[0], height=size[1], repeat=repeat, bilinear=channels % 2 == 0, top_k=top_k,
+        channel_bits=bits, varying=varying, palette_bits=palette_bits, mips=mips, tail=min(3, len(mips)),
+    )  # fmt: skip
+    return pack(within_0_and_1(material))
+
+
+def mips_of(other: int) -> list:
+    """Six mips, as of `make_group`, whose records have so many bits behind their geometry."""
     levels = [
         (layout_for((9, 7), (6, 5, 5, 5, 4), (-2.0, 0.09), other), 300),
         (layout_for((7, 5), (5, 0, 0, 4, 6), (-1.5, 0.1), other, regular=True), 0),
@@ -43,13 +52,39 @@ def words_of(
         (layout_for((4, 3), (6, 5, 5, 5, 4), (-3.0, 0.1), other), crowd),
         (layout_for((4, 3), (0, 0, 0, 0, 0), (-2.0, 0.0), other, regular=True), 0),
     ]
-    raw = [None, None] if varying.any() else []
-    mips: list = [levels, 0.6, 1.7, second, *raw][: max(size).bit_length()]
-    material = make_material(
-        rng, width=size[0], height=size[1], repeat=repeat, bilinear=channels % 2 == 0, top_k=top_k,
-        channel_bits=bits, varying=varying, palette_bits=palette_bits, mips=mips,
-    )  # fmt: skip
+    return [levels, 0.6, 1.7, second, None, None]
+
+
+GROUPED = 13  # channels
+
+
+def grouped_words(*, repeat: bool = False, tail: int = 3) -> np.ndarray:
+    """Three groups whose members alternate, of 3, 1 and 7 channels, and two constant channels.
+
+    In most mips they have blocks of different kinds. The first has palettes, and no bits for one channel; the second
+    K = 5, and texels in mip 0; the third more cells than texels in mip 1.
+    """
+    rng = np.random.default_rng([GROUPED, repeat])
+
+    def few(other: int, cells: tuple[int, int], count: int) -> list:
+        return [(layout_for(cells, (6, 5, 5, 5, 4), (-3.0, 0.1), other), count)]
+
+    of_palettes = mips_of(3 + 2 + 11)
+    groups = [
+        {"members": [1, 5, 12], "channel_bits": [4, 0, 7], "palette_bits": [3, 2], "mips": of_palettes},
+        {"members": [0], "channel_bits": [6], "top_k": 5,
+         "mips": [None, few(6, (5, 4), 60), None, few(6, (3, 3), 20), few(6, (3, 3), 5), []]},
+        {"members": [2, 4, 6, 7, 8, 10, 11], "channel_bits": [5, 3, 8, 1, 2, 9, 5],
+         "mips": [few(33, (8, 6), 200), few(33, (40, 20), 30), 2.5, [], None, few(33, (3, 3), 9)]},
+    ]  # fmt: skip
+    material = make_material(rng, width=53, height=37, repeat=repeat, bilinear=repeat, groups=groups, channels=GROUPED,
+                             tail=tail)  # fmt: skip
     return pack(within_0_and_1(material))
+
+
+def resident_part(words: np.ndarray) -> np.ndarray:
+    """What a file with a tail begins with: headers, palettes and tail."""
+    return words[: int(words[5])]
 
 
 def layout_for(
@@ -84,19 +119,19 @@ def picture_words(size: tuple[int, int], *, repeat: bool, palette_bits: Sequence
 def random_words(seed: int) -> np.ndarray:
     """Any small material, its values mostly inside 0 .. 1. K = 0: of random weights two may be too close to order."""
     material = random_material(np.random.default_rng(seed))
-    return pack(within_0_and_1(replace(material, top_k=0)))
+    groups = tuple(replace(group, top_k=0) for group in material.groups)
+    return pack(within_0_and_1(replace(material, groups=groups)))
 
 
-def within_0_and_1(material):
-    """The material with ranges that reach from a little below 0 to a little above 1, and constants of 0.3."""
-    varying = material.varying
-    most = np.maximum(2.0**material.channel_bits - 1 + 255 * len(material.palettes), 1)
-    mips = tuple(
-        replace(mip, background=np.where(varying, mip.background, np.float32(0.3))) if hasattr(mip, "levels") else mip
-        for mip in material.mips
-    )
-    lo = np.where(varying, -0.02, 0.3).astype(np.float32)
-    return replace(material, channel_lo=lo, channel_step=np.minimum(1.04 / most, 1).astype(np.float32), mips=mips)
+def within_0_and_1(material: PackedMaterial) -> PackedMaterial:
+    """The material with ranges that reach from a little below 0 to a little above 1."""
+
+    def within(group: PackedGroup) -> PackedGroup:
+        most = np.maximum(2.0**group.channel_bits - 1 + 255 * len(group.palettes), 1)
+        lo = np.full(len(most), np.float32(-0.02))
+        return replace(group, channel_lo=lo, channel_step=np.minimum(1.04 / most, 1).astype(np.float32))
+
+    return replace(material, groups=tuple(within(group) for group in material.groups))
 
 
 def crowded_words(count: int, *, channels: int = 4) -> np.ndarray:
@@ -136,6 +171,8 @@ def run_sanitized_cases() -> None:
         words_of(8, repeat=True, palette_bits=(5, 3), constants=(2,)),
         words_of(8, size=(1, 1), constants=(2,)),
         words_of(7, top_k=10),
+        grouped_words(),
+        resident_part(grouped_words()),
         picture_words((19, 17), repeat=False),
         crowded_words(700, channels=7),
     ]
@@ -143,13 +180,13 @@ def run_sanitized_cases() -> None:
         device, table = HostDevice(), validate(words)
         device.xp = _FilledArrays()
         texture = GpuTexture(words, device)
-        for mip in range(texture.mip_count):
+        for mip in range(table.header.first_mip, texture.mip_count):
             assert np.isfinite(texture.decode(mip)).all()
             texture.candidates(mip)
         for filter in ("direct", "bilinear"):
             values = texture.sample(uv, lod, filter=filter)
             assert ((values >= 0) & (values <= 1)).all()
-        if not table.header.top_k:
+        if not any(group.header.top_k for group in table.groups):
             texture.sample(uv[:60], duv=steps(rng, 60), filter="bilinear")
     print("done")
 

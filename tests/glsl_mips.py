@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from gstex.decode import shape
-from gstex.format.layout import MAX_TOP_K
 from gstex.gl import WordBuffer, compute_program
 from gstex.gl.context import import_gl
 
@@ -27,8 +26,7 @@ def decode_mips(words: np.ndarray, mips: Sequence[int] | None = None) -> list[np
     gl = import_gl()
     channels = shape(words, 0)[2]
     layers = -(-channels // 4)
-    top_k = min(int(words[3]) >> 16 & 0xFF, MAX_TOP_K)
-    program = compute_program("decode.comp", {"GSTEX_VEC4S": layers, "GSTEX_MAX_K": top_k})
+    program = compute_program("decode.comp", {"GSTEX_VEC4S": layers})
     buffer = WordBuffer([words])
     decoded = []
     for mip in range(int(words[3]) >> 8 & 0xFF) if mips is None else mips:

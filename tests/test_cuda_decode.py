@@ -5,20 +5,33 @@ Without a GPU it runs on the host in place of one. Arrays of a GPU: test_cuda_gp
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from cuda_decode_cases import crowded_words, picture_words, points, random_words, steps, words_of
+from cuda_decode_cases import (
+    GROUPED,
+    crowded_words,
+    grouped_words,
+    picture_words,
+    points,
+    random_words,
+    resident_part,
+    steps,
+    words_of,
+)
 from cuda_devices import DEVICE, each_device  # noqa: F401
 from cuda_host import HostDevice, run_sanitized
 from format_builder import Gaussian, LevelSpec, build
 from format_specs import SPECS, WIDE, built, material, tie_across_the_border, wide
-from make_golden import DATA, GOLDEN
+from make_golden import GOLDEN, golden_file
 
 import gstex
 from gstex import decode
 from gstex.cuda import Device, GpuTexture
 from gstex.errors import FormatError, UsageError
-from gstex.format import PackedMip, unpack, validate
+from gstex.format import PackedMip, pack, unpack, validate
 from gstex.format.container import read_bytes
 
 # The worst of these tests: 2.1e-6 at texels, 5.7e-7 at points. On other random files points came to 2e-5: float32 says
@@ -35,7 +48,7 @@ def device() -> Device:
 
 def assert_mips_match(words: np.ndarray, device: Device, limit: float = LIMIT) -> None:
     texture = GpuTexture(words, device)
-    for mip in range(texture.mip_count):
+    for mip in range(validate(words).header.first_mip, texture.mip_count):
         expected = decode.decode_texels(words, mip)
         np.testing.assert_allclose(texture.decode(mip), expected, rtol=0, atol=limit, err_msg=f"mip {mip}")
         np.testing.assert_array_equal(texture.candidates(mip), decode.count_candidates(words, mip))
@@ -47,10 +60,59 @@ def assert_mips_match(words: np.ndarray, device: Device, limit: float = LIMIT) -
 @pytest.mark.parametrize("channels", range(1, 17))
 def test_every_mip_with_any_number_of_channels(channels: int, device: Device) -> None:
     words = words_of(channels, repeat=channels % 2 == 0, constants=[channels // 2] if channels % 3 == 0 else [])
-    before = dict(DEVICE.launches)
-    assert_mips_match(words, device)
-    ran = {name: count - before.get(name, 0) for name, count in DEVICE.launches.items()}
+    ran = launches_of(lambda: assert_mips_match(words, device))
     assert ran["decode_mip"] == 4 and ran["fetch"] == 2  # four mips of Gaussians, two of texels
+
+
+def launches_of(work: Callable[[], None]) -> dict[str, int]:
+    before = dict(DEVICE.launches)
+    work()
+    return {name: count - before.get(name, 0) for name, count in DEVICE.launches.items()}
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_groups_whose_members_alternate(repeat: bool, device: Device) -> None:
+    ran = launches_of(lambda: assert_mips_match(grouped_words(repeat=repeat), device))
+    # In tiles: mips 0 .. 3 of the first group, and 0, 2 and 3 of the third.
+    assert ran["decode_mip"] == 7 and ran["fetch"] == 11 and ran["write_constants"] == 6
+
+
+@pytest.mark.parametrize("tail", [3, 5])
+def test_a_tail_alone(tail: int, device: Device) -> None:
+    """Its mips are those of the whole file, and what would lie before them is the first of them."""
+    words = grouped_words(tail=tail)
+    whole, alone = GpuTexture(words, device), GpuTexture(resident_part(words), device)
+    assert_mips_match(resident_part(words), device)
+    assert alone.gpu_bytes < whole.gpu_bytes and alone.mip_count == whole.mip_count == 6
+    for mip in range(tail, 6):
+        np.testing.assert_array_equal(alone.decode(mip), whole.decode(mip))
+    with pytest.raises(UsageError, match=rf"mip: got {tail - 1}, this file holds {f'{tail}..5' if tail < 5 else 'only 5'}"):
+        alone.decode(tail - 1)
+    uv, lod = points(np.random.default_rng(5), COUNT), np.linspace(-1, 7, COUNT, dtype=np.float32)
+    np.testing.assert_array_equal(alone.sample(uv, lod), whole.sample(uv, np.maximum(lod, tail)))
+    np.testing.assert_array_equal(alone.sample(uv), whole.sample(uv, tail))
+    small = steps(np.random.default_rng(6), COUNT) / 256
+    np.testing.assert_array_equal(alone.sample(uv, duv=small), whole.sample(uv, tail))
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_bend_is_signed_and_moves_values_at_its_place(where: int, device: Device) -> None:
+    """Of values around 0, 1/2 and 1 the low, the middle and the high number moves one set the most, either way."""
+    material = unpack(words_of(5))
+    group = material.groups[0]
+
+    def decoded(bend: int) -> np.ndarray:
+        bends = np.zeros((5, 3), np.int64)
+        bends[:, where] = bend
+        mips = group.mips[0], replace(group.mips[1], bend=bends), *group.mips[2:]
+        words = pack(replace(material, groups=(replace(group, mips=mips),)))
+        return GpuTexture(words, device).decode(1)
+
+    flat, up, down = decoded(0), decoded(511), decoded(-511)
+    shape = ((1 - flat), 4 * flat * (1 - flat), flat)[where]
+    np.testing.assert_allclose(up, np.clip(flat + 511 / 1024 * shape, 0, 1), rtol=0, atol=LIMIT)
+    np.testing.assert_allclose(down, np.clip(flat - 511 / 1024 * shape, 0, 1), rtol=0, atol=LIMIT)
+    assert (up > flat + 0.2).any() and (down < flat - 0.2).any()
 
 
 @pytest.mark.parametrize("palette_bits, repeat", [((3,), False), ((12, 1), True), ((4, 5, 6), False),
@@ -118,7 +180,8 @@ def test_random_materials_have_regular_levels_and_fields_of_no_bits() -> None:
     layouts = [
         level.layout
         for seed in RANDOM_SEEDS
-        for mip in unpack(random_words(seed)).mips
+        for group in unpack(random_words(seed)).groups
+        for mip in group.mips
         if isinstance(mip, PackedMip)
         for level in mip.levels
     ]
@@ -137,10 +200,10 @@ def test_files_that_are_extreme(name: str, device: Device) -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, device: Device) -> None:
     """Against the texels of the golden file, and what the CPU makes of it."""
-    file = gstex.load(DATA / f"golden_v1_{name}.gstex")
+    file = gstex.load(golden_file(name))
     assert_mips_match(file.words, device)
     texture = GpuTexture(file, device)
-    expected = np.load(DATA / f"golden_v1_{name}.npz")
+    expected = np.load(golden_file(name).with_suffix(".npz"))
     for mip in range(texture.mip_count):
         np.testing.assert_allclose(texture.decode(mip), expected[f"mip{mip}"], rtol=0, atol=LIMIT)
 
@@ -176,7 +239,17 @@ def test_kernels_pass_the_sanitizers() -> None:
     ],
 )
 def test_points(options: dict, filter: str, device: Device) -> None:
-    words, rng = words_of(**options), np.random.default_rng(2)
+    assert_points_match(words_of(**options), filter, device)
+
+
+@pytest.mark.parametrize("filter", ["direct", "bilinear"])
+def test_points_of_groups(filter: str, device: Device) -> None:
+    assert_points_match(grouped_words(repeat=True), filter, device)
+    assert_points_match(resident_part(grouped_words()), filter, device)
+
+
+def assert_points_match(words: np.ndarray, filter: str, device: Device) -> None:
+    rng = np.random.default_rng(2)
     texture, levels = GpuTexture(words, device), decode.FileLevels(words, four_fetches=filter == "bilinear")
     uv, duv = points(rng, COUNT), steps(rng, COUNT)
     lod = rng.uniform(-1, texture.mip_count + 1, COUNT).astype(np.float32)
@@ -272,6 +345,6 @@ def test_mips_and_words_that_are_refused(device: Device) -> None:
     with pytest.raises(UsageError, match=r"mip: got 6, this file holds 0\.\.5"):
         GpuTexture(words, device).decode(6)
     broken = words.copy()
-    broken[7] += 1
+    broken[validate(words).groups[0].header_offset + 3] += 1
     with pytest.raises(FormatError, match="candidates_max"):
         GpuTexture(broken, device)

@@ -41,7 +41,7 @@ def points(rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, runner: Runner) -> None:
-    texture, expected = gstex.load(DATA / f"golden_v1_{name}.gstex"), np.load(DATA / f"golden_v1_{name}.npz")
+    texture, expected = gstex.load(DATA / f"golden_v2_{name}.gstex"), np.load(DATA / f"golden_v2_{name}.npz")
     runner.upload(texture.words)
     for mip in range(texture.mip_count):
         found = runner.fetch(*texels(texture, mip), mip)

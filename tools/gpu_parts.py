@@ -29,6 +29,7 @@ from gstex import Texture
 from gstex.cuda import Device, GpuTexture
 from gstex.encode.settings import EFFORTS
 from gstex.errors import ExtraError, GraphicsError
+from gstex.format import VERSION
 from gstex.gl import surfaceless
 from gstex.material import Material, load_material
 
@@ -189,7 +190,7 @@ def small(context: Context) -> dict[str, Any]:
         pool(None)  # every array is memory of its own, or no tool sees where it ends
     result: dict[str, Any] = {"files": 0}
     uv = np.random.default_rng(1).random((500, 2), np.float32)
-    for file in sorted(_GOLDEN.glob("golden_v1_*.gstex")):
+    for file in sorted(_GOLDEN.glob(f"golden_v{VERSION}_*.gstex")):
         texture = GpuTexture(gstex.load(file), context.device)
         for mip in range(texture.mip_count):
             texture.decode(mip)
@@ -206,7 +207,7 @@ def small(context: Context) -> dict[str, Any]:
 def parity(context: Context) -> dict[str, Any]:
     """The files of the tests: the largest difference to what the decoder of the CPU reads. And a fit on both."""
     rng, worst = np.random.default_rng(2), {"decode": 0.0, "sample": 0.0}
-    files = sorted(_GOLDEN.glob("golden_v1_*.gstex"))
+    files = sorted(_GOLDEN.glob(f"golden_v{VERSION}_*.gstex"))
     for file in files:
         texture = gstex.load(file)
         on_gpu = GpuTexture(texture, context.device)

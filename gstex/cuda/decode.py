@@ -25,12 +25,13 @@ __all__ = ["GpuTexture"]
 _TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode/mip.cu
 _THREADS = 128  # decode/sample.cu, decode/constants.cu
 _BLOCK = (32, 4)  # decode/fetch.cu
+_FIRST_MIP_BIT = 26  # of word 3; whoever uploads a resident part alone fills it in (docs/format.md)
 
 
 class GpuTexture:
     """One material on the GPU.
 
-    texture: a `Texture`, or uint32 [n], the words of a GPU section.
+    texture: a `Texture`, or uint32 [n], the words of a GPU section or of its resident part alone.
     device: where to run; by default the GPU that `open_device` finds.
 
     Raises:
@@ -42,9 +43,12 @@ class GpuTexture:
         self._table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
-        self._words = self.device.xp.asarray(self._table.words)
+        header, words = self._table.header, self._table.words
+        if header.first_mip:
+            words = words.copy()
+            words[3] |= np.uint32(header.first_mip << _FIRST_MIP_BIT)
+        self._words = self.device.xp.asarray(words)
         self.device.synchronize()  # kernels may run in other streams than this copy
-        header = self._table.header
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)
         self.varying_count = sum(len(group.header.members) for group in self._table.groups)
@@ -54,7 +58,7 @@ class GpuTexture:
         """Fetch all texels.
 
         Args:
-            mip: level of detail, 0 .. mip_count - 1.
+            mip: as of `Texture.decode`.
             out: where to write: float32 [H, W, C], contiguous, an array of the device or a tensor of torch there.
 
         Returns:
@@ -132,8 +136,9 @@ class GpuTexture:
     # ---- Kernels ----------------------------------------------------------------------------------------------------
 
     def _mip_shape(self, mip: int) -> tuple[int, int]:
-        if not 0 <= mip < self.mip_count:
-            allowed = "only 0" if self.mip_count == 1 else f"0..{self.mip_count - 1}"
+        first, last = self._table.header.first_mip, self.mip_count - 1
+        if not first <= mip <= last:
+            allowed = f"only {last}" if first == last else f"{first}..{last}"
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
         return mip_size(self.height, mip), mip_size(self.width, mip)
 

@@ -10,26 +10,28 @@ from typing import Any
 import numpy as np
 
 from gstex import metrics
-from gstex.cuda.device import Device, device_errors, open_device
+from gstex.cuda.device import Device, open_device
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.draft import DraftSchedule
-from gstex.encode.mip_chain import TEXELS_SHARE, Mip, fit_chain
+from gstex.encode.group_fits import Division, fit_groups, split_budget
+from gstex.encode.groups import check_groups, divide
+from gstex.encode.measure import DRAFT_SIDE, SIDE, measure, own_errors
+from gstex.encode.mip_chain import TEXELS_SHARE
 from gstex.encode.ops.cuda.array_work import array_work
-from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.ops.cuda.sources import sources_of_fit
-from gstex.encode.packing import pack_mips
-from gstex.encode.problem import BudgetTooSmall, Result, Target, Task, planes_of
+from gstex.encode.packing import FittedGroup, pack_groups
+from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.rate_options import MAX_BPP, MAX_PSNR, MOST_RATE, check_rate, check_roles, target_report
 from gstex.encode.schedule import Schedule
-from gstex.encode.settings import EFFORTS, QUALITIES, Settings, make_settings, rate_of
+from gstex.encode.settings import EFFORTS, QUALITIES, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.small import as_texels, suits_texels
 from gstex.encode.target import Goal, fit_to_goal
+from gstex.encode.tasks import channels_of, tasks_of, varying_channels
 from gstex.errors import BudgetError, DeviceError, UsageError
-from gstex.format import header_words, pack
-from gstex.format.layout import ALIGN_WORDS, HEADER_FIXED_WORDS
+from gstex.format import group_header_words, header_words
+from gstex.format.layout import ALIGN_WORDS, MAX_MIPS
 from gstex.material import Material, load_material
-from gstex.material.bleed import bleed
 from gstex.material.halve import FILTERS
 from gstex.material.importance import AUTO, Importance, load_importance
 from gstex.material.mips import MipLevel, make_mips
@@ -37,14 +39,10 @@ from gstex.material.saliency import estimate_saliency
 from gstex.texture import Texture
 from gstex.version import __version__
 
-# What a squared error counts in the fit, by map; 1 for others. The normals decide how a lit surface looks: on two crops
-# at 1.4 bits per texel a weight of 2 costs 0.0 and 0.15 dB over all maps and gives 0.6 dB of the lit picture; one of 3
-# cost a third crop 0.9 dB.
-ROLE_WEIGHTS = {"normal": 2.0}
 # What `quality` gives the smallest pictures: 64x64 texels get 1 bit each, at whatever quality.
 LEAST_BYTES = 512
-# psnr_sampled is measured at so many points along both axes, and at so many for effort draft.
-SIDE, DRAFT_SIDE = 256, 128
+# The first mip of the tail, where mip 0 takes so many bytes: below them its padding would cost too much.
+TAIL, LEAST_TAILED = 3, 4096
 # Of the time of all, what measuring the result takes.
 MEASURING = 0.04
 
@@ -75,6 +73,8 @@ def compress(
     device: str = "auto",
     wrap: str | None = None,
     mips: bool = True,
+    tail: int | None = None,
+    groups: str = "auto",
     mip_filter: str = "box",
     roughness_from_normals: bool = False,
     alpha_test: float | None = None,
@@ -111,6 +111,11 @@ def compress(
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
         mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
+        tail: the first mip that can be decoded without those before it, from the beginning of the file, 1..14; None
+            for 3, or for none where mip 0 takes less than 4 KB. If there is no such mip there is no tail.
+        groups: how channels are divided into groups, each with Gaussians of its own: 'auto' finds it by short trial
+            fits, '1' keeps all in one group, and "albedo,roughness;normal" names the maps of each group by their roles,
+            ';' between groups; maps that are not named form a group of their own.
         mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
         roughness_from_normals: widen roughness in the mips by the variance that their normals lose.
         alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
@@ -144,14 +149,15 @@ def compress(
     _check_choice("mip_filter", mip_filter, FILTERS)
     if wrap is not None:
         _check_choice("wrap", wrap, ("repeat", "clamp"))
-    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test, quality=quality, psnr=psnr,
+    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test, tail=tail, quality=quality, psnr=psnr,
                   match=match, max_bpp=max_bpp, weights=weights, loss=loss)  # fmt: skip
 
     note = notes or (lambda line: None)
     gpu = _open_gpu(device, note)
     material = source if isinstance(source, Material) else load_material(source, overrides=maps)
+    check_groups(groups, material)
     repeat = (wrap or material.wrap) == "repeat"
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    varying = varying_channels(material)
     weights = {} if weights is None else check_roles(weights, material)
     preset = False
     least = 8 * LEAST_BYTES / (material.width * material.height)
@@ -180,8 +186,13 @@ def compress(
             step = round((1 - MEASURING) * part * settings.steps)
             progress(Progress(stage, step, settings.steps, metrics.to_psnr(mse)))
 
-    fitted: list[Mip] = [None] * len(levels)
-    budget = _budget_words(bpp or MAX_BPP, material, len(levels))
+    texels = material.width * material.height
+    budget = int((bpp or MAX_BPP) * texels / 32)
+    if len(levels) == 1:  # alone in its section, mip 0 pays for guard word and padding too
+        budget = budget // ALIGN_WORDS * ALIGN_WORDS - 1
+    if tail is None:
+        tail = TAIL if 4 * budget >= LEAST_TAILED else MAX_MIPS
+    tail = min(tail, len(levels))
     tasks = tasks_of(material, levels, varying, budget, gaussians, repeat=repeat, weights=weights)
     matters = None if importance is None else _importance_of(importance, tasks[0])
     if matters:
@@ -190,44 +201,63 @@ def compress(
         planes = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
         targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, planes, strict=True)]
         tasks = [replace(task, target=t) for task, t in zip(tasks, targets, strict=True)]
-    how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed, "progress": report_step,
+    how: dict[str, Any] = {"sharing": _sharing(material, tail if tail < len(levels) else None), "seed": seed,
+                           "device": gpu, "wanted": device, "note": note,
+                           "tail": tail if tail < len(levels) else None,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
-    if target is not None:
-        measured = partial(_stored_psnr, material=material, repeat=repeat)
-        how["fit_first"] = partial(fit_to_goal, goal=Goal(target, measured, budget))
+    stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
+                     bilinear=sampling == "bilinear")  # fmt: skip
+    in_texels = [FittedGroup(varying, as_texels(tasks), tasks)] if varying else []
+    fitted: list[FittedGroup] = []
     if varying and preset and target is None and loss != "restore" and suits_texels(tasks):
-        fitted, gpu = list(as_texels(tasks)), None
+        fitted, gpu = in_texels, None
     elif varying:
+        sizes = {"stack_channels": len(material.channels), "mip_count": len(levels)}
+        division = Division.one(len(varying))
+        if target is None:
+            division = divide(groups, material, tasks[0], settings, budget, seed=seed, progress=report_step, **sizes)
+        else:
+            most = split_budget(division, budget, **sizes)[0]
+            measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
+            how["fit_first"] = partial(fit_to_goal, goal=Goal(target, measured, most))
+        budgets = split_budget(division, budget, **sizes)
+        how["head_words"] = header_words(len(material.channels), len(division.groups)) // len(division.groups)
         try:
-            fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
+            fitted, gpu = fit_groups(tasks, division, budgets, varying, settings, progress=report_step, **how)
         except BudgetTooSmall as error:
             if preset:  # there is no smaller file of Gaussians, so texels are the cheaper one
-                fitted, gpu = list(as_texels(tasks)), None
+                fitted, gpu = in_texels, None
             else:
-                least = error.words + header_words(len(material.channels), len(levels)) + 1
-                needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / (material.width * material.height)
+                heads = sum(group_header_words(len(group), len(levels)) for group in division.groups)
+                least = error.words + header_words(len(material.channels), len(division.groups)) + heads + 1
+                needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / texels
                 option = "--bpp" if target is None else "--max-bpp"
                 raise BudgetError(
                     f"{bpp:g} bits per texel do not hold a single Gaussian with its tables; "
                     f"give {option} {needed:.4g} or more, or --gaussians"
                 ) from None
-    if target is not None and preset and isinstance(fitted[0], Result) and suits_texels(tasks) and (
-        measured(fitted[0]) < target
+    if target is not None and preset and fitted and isinstance(fitted[0].mips[0], Result) and suits_texels(tasks) and (
+        measured(fitted[0].mips[0]) < target
     ):  # fmt: skip
-        fitted, gpu = list(as_texels(tasks)), None  # exact to 8 bits
-    if target is not None or isinstance(fitted[0], np.ndarray):
+        fitted, gpu = in_texels, None  # exact to 8 bits
+    if target is not None or fitted is in_texels:
         bpp = None  # texels take what they take
-    words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
-    if alpha_test is not None and mips and isinstance(fitted[0], Result):
-        tuned = Cutout(material, alpha_test, varying, repeat=repeat)
+    words = stored(fitted)
+    if alpha_test is not None and mips and fitted and fitted is not in_texels:
+        opacity = opacity_index(material)
+        number = next((n for n, group in enumerate(fitted) if opacity in group.channels), 0)
+        tuned = Cutout(material, alpha_test, fitted[number].channels, repeat=repeat)
         for _ in range(COVERAGE_ROUNDS):
-            changes = tuned.improve(Texture(words, {}), fitted, tasks)
+            changes = tuned.improve(Texture(words, {}), fitted[number].mips, fitted[number].tasks)
             if changes is None:
                 break
-            how |= {"sharing": changes.sharing, "first": fitted[0], "texels_share": TEXELS_SHARE}
-            tasks = changes.tasks
-            fitted, gpu = _fit(tasks, settings, gpu, device, note, **how)
-            words = pack(pack_mips(material, fitted, repeat=repeat, bilinear=sampling == "bilinear"))
+            again = how | {"sharing": changes.sharing, "texels_share": TEXELS_SHARE}
+            again.pop("fit_first", None)
+            one = Division.one(len(fitted[number].channels))
+            refitted, gpu = fit_groups(changes.tasks, one, [budgets[number]], fitted[number].channels, settings,
+                                       progress=report_step, first=[fitted[number]], **again)  # fmt: skip
+            fitted[number] = refitted[0]
+            words = stored(fitted)
     words.flags.writeable = False
 
     # What was not asked for is not written: files of those who do not know of it stay as they were.
@@ -240,6 +270,7 @@ def compress(
                 "sampling": sampling, "mip_filter": mip_filter if mips else None,
                 "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
                 "importance": matters.name if matters else None, "seed": seed, "backend": backend,
+                "groups": groups, "tail": tail if tail < len(levels) else None,
                 **{name: value for name, value in asked.items() if value}},
     }  # fmt: skip
     if progress:
@@ -265,7 +296,7 @@ def compress(
 
 def check_options(
     *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None,
-    **rate: Any,
+    tail: int | None = None, **rate: Any,
 ) -> None:  # fmt: skip
     """Refuse numbers that `compress` takes for no input. rate: of `rate_options.check_rate`.
 
@@ -273,6 +304,8 @@ def check_options(
         UsageError: one is out of range, or options contradict each other.
     """
     check_rate(bpp=bpp, gaussians=gaussians, **rate)
+    if tail is not None and not 1 <= tail < MAX_MIPS:
+        raise UsageError(f"tail: got {tail}, expected 1..{MAX_MIPS - 1}, the first mip of the tail")
     if alpha_test is not None and not 0 < alpha_test <= 1:
         raise UsageError(f"alpha_test: got {alpha_test:g}, expected a number above 0 and up to 1")
     if not 0 <= seed < 2**63:
@@ -294,21 +327,6 @@ def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:
     return gpu
 
 
-def _fit(
-    tasks: Sequence[Task], settings: Settings, gpu: Device | None, device: str, note: Callable[[str], None], **how: Any
-) -> tuple[list[Mip], Device | None]:
-    """The fits of all mips, and the GPU that made them, None for the CPU. how: of fit_chain."""
-    if gpu:
-        try:
-            with device_errors(device):
-                return fit_chain(tasks, settings, make_engine=partial(GpuEngine, device=gpu), **how), gpu
-        except DeviceError as error:
-            if device == "cuda":
-                raise
-            note(f"goes on from the start on the CPU; {error}")
-    return fit_chain(tasks, settings, **how), None
-
-
 def _psnr_of_codec(name: str, material: Material, note: Callable[[str], None]) -> float:
     """The PSNR to match, in dB."""
     from gstex.compare.codec_quality import codec_psnr  # what compares is above what fits; only this needs it
@@ -318,12 +336,13 @@ def _psnr_of_codec(name: str, material: Material, note: Callable[[str], None]) -
     return found
 
 
-def _stored_psnr(mip: Result, *, material: Material, repeat: bool) -> float:
+def _stored_psnr(mip: Result, *, material: Material, task: Task, repeat: bool) -> float:
     """PSNR of mip 0 as a file shows it, as in `measure`."""
-    words = pack(pack_mips(material, [mip], repeat=repeat, bilinear=False))
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    weights = None if material.weights is None else _of(material.weights, varying)
-    return metrics.psnr(_of(Texture(words, {}).decode(), varying), _of(material.pixels, varying), weights)
+    varying = varying_channels(material)
+    words = pack_groups(material, [FittedGroup(varying, [mip], [task])], 1, tail=1, repeat=repeat, bilinear=False)
+    weights = None if material.weights is None else channels_of(material.weights, varying)
+    decoded = channels_of(Texture(words, {}).decode(), varying)
+    return metrics.psnr(decoded, channels_of(material.pixels, varying), weights)
 
 
 def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
@@ -334,126 +353,10 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
     return load_importance(source, *target.image.shape[:2], repeat=task.repeat)
 
 
-def measure(
-    texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None, *,
-    decoded: np.ndarray, side: int = SIDE,
-) -> dict[str, Any]:
-    """The figures of `gstex compress --json` that depend on the stored words alone.
-
-    levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0;
-    they are None where the match is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is
-    psnr_important, in which each texel of mip 0 counts by its value. side: psnr_sampled is measured at side * side
-    points.
-    """
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    roles = [material.channels[i].role for i in varying]
-    weights = None if material.weights is None else _of(material.weights, varying)
-    decoded, reference = _of(decoded, varying), _of(material.pixels, varying)
-    uv = metrics.sample_points(side)
-    repeat = texture.wrap == "repeat"
-    sampled = texture.sample(uv)[:, varying]
-    sampled_weights = None if weights is None else metrics.filtered(weights, uv, repeat=repeat)
-    sampled_reference = metrics.filtered(reference, uv, repeat=repeat)
-
-    info = texture.info()
-    texels = texture.width * texture.height
-    chain = [{"psnr": _finite(metrics.psnr(decoded, reference, weights)), **_mip_facts(info["mips"][0])}]
-    for number, level in enumerate(levels[1:], start=1):
-        part = None if level.weights is None else level.weights[:, :, varying]
-        value = metrics.psnr(texture.decode(number)[:, :, varying], level.pixels[:, :, varying], part)
-        chain.append({"psnr": _finite(value), **_mip_facts(info["mips"][number])})
-    # Of mip 0 and the header; without mips below it the padding belongs to it.
-    first_bytes = 4 * int(texture.words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else info["gpu_bytes"]
-    important = {}
-    if importance is not None:
-        part = np.broadcast_to(importance[:, :, None], decoded.shape) * (1 if weights is None else weights)
-        important["psnr_important"] = _finite(metrics.psnr(decoded, reference, part))
-    return {
-        "gpu_bytes": info["gpu_bytes"],
-        "width": texture.width,
-        "height": texture.height,
-        "channels": texture.channels,
-        "gaussians": info["mips"][0]["gaussians"],
-        "bpp": 8 * first_bytes / texels,
-        "bppc": 8 * first_bytes / texels / texture.channels,
-        "psnr": chain[0]["psnr"],
-        "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
-        **important,
-        "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
-        "candidates_mean": info["mips"][0]["candidates_mean"],
-        "candidates_max": info["mips"][0]["candidates_max"],
-        "mips": chain,
-    }
-
-
-def own_errors(decoded: np.ndarray, material: Material) -> tuple[dict[str, float], dict[str, float]]:
-    """`metrics.own_errors` of mip 0."""
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    weights = None if material.weights is None else _of(material.weights, varying)
-    roles = [material.channels[i].role for i in varying]
-    return metrics.own_errors(_of(decoded, varying), _of(material.pixels, varying), roles, weights)
-
-
-def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:
-    names = ("width", "height", "bytes", "stored_as", "gaussians", "candidates_mean", "candidates_max")
-    return {name: mip[name] for name in names}
-
-
-def _budget_words(bpp: float, material: Material, mips: int) -> int:
-    """Words of mip 0 that bpp pays for. Alone in its section it pays for guard word and padding too."""
-    words = int(bpp * material.width * material.height / 32)
-    if mips == 1:
-        words = words // ALIGN_WORDS * ALIGN_WORDS - 1
-    return words - header_words(len(material.channels), mips)
-
-
-def _sharing(material: Material) -> int:
-    """How many mips may share the Gaussians of mip 0: those before the first that the user gives."""
+def _sharing(material: Material, tail: int | None) -> int:
+    """How many mips may share the Gaussians of mip 0: those before the tail and the first that the user gives."""
     given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]
-    return min([SHARED_MIPS, *(mip - 1 for mip in given)])
-
-
-def tasks_of(
-    material: Material, levels: Sequence[MipLevel], varying: list[int], budget: int, count: int | None, *, repeat: bool,
-    weights: Mapping[str, float] | None = None,
-) -> list[Task]:
-    """What to fit for every mip: colour under zero opacity goes on from the visible. weights: of `compress`."""
-    roles = [material.channels[i].role for i in varying]
-    asked = np.array([(weights or {}).get(role, 1.0) for role in roles])
-    weight = np.array([ROLE_WEIGHTS.get(role, 1.0) for role in roles], np.float32) * asked.astype(np.float32)
-    weight *= len(varying) / max(weight.sum(), 1e-9)
-    maps = np.array([roles.index(role) for role in roles])
-    pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
-    # Of rows first: an axis at a time is a fifth of the time of both.
-    lows = np.min([pixels.min(axis=0).min(axis=0) for pixels, _ in pictures], axis=0)
-    highs = np.max([pixels.max(axis=0).max(axis=0) for pixels, _ in pictures], axis=0)
-    plane, firsts = planes_of([visible[:, :, varying] for _, visible in pictures])
-    firsts = [varying[i] for i in firsts]
-    return [
-        Task(
-            target=Target(
-                np.ascontiguousarray(_of(pixels, varying)), np.ascontiguousarray(visible[:, :, firsts]), plane
-            ),
-            weight=weight,
-            maps=maps,
-            asked=asked if weights else None,
-            ranges=[(float(lows[i]), float(highs[i])) for i in varying],
-            neutral=[material.channels[i].neutral for i in varying],
-            repeat=repeat,
-            budget_words=budget,
-            count=count,
-        )
-        for pixels, visible in pictures
-    ]
-
-
-def _of(stack: np.ndarray, channels: list[int]) -> np.ndarray:
-    """Some channels of a stack [H, W, C], without a copy where it is all of them."""
-    return stack if len(channels) == stack.shape[2] else stack[:, :, channels]
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return min([SHARED_MIPS if tail is None else tail - 1, *(mip - 1 for mip in given)])
 
 
 def _check_choice(name: str, value: str, allowed) -> None:

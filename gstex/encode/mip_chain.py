@@ -1,8 +1,9 @@
 """The fit of a mip chain: which mips share the Gaussians of mip 0, and what the others may cost.
 
-Mips 1 to SHARED_MIPS are drawn with the Gaussians of mip 0 and cost nothing. Those below them are stored as texels
-where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
-chain costs at most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
+The first mips below mip 0 are drawn with its Gaussians and cost nothing. Those below them are stored as texels
+where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. Of a chain
+with a tail all that the tail needs takes at most TAIL_COST times mip 0 where that is large, and the whole chain costs at
+most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
 below are not shared, for up to CHAIN_COST_OWN.
 """
 
@@ -19,11 +20,22 @@ from gstex.encode.schedule import Schedule, fit_mip
 from gstex.encode.settings import Settings
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.work import Progress
-from gstex.format.layout import ALIGN_WORDS, group_header_words, mip_block_words, raw_words, shared_words
+from gstex.format.layout import (
+    ALIGN_WORDS,
+    group_header_words,
+    mip_block_words,
+    palette_words,
+    raw_words,
+    shared_words,
+)
 from gstex.native.maths import whole_power
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
+# Of mip 0, what its header, palettes and the mips of a tail take; but those mips get LEAST_TAIL.
+TAIL_COST, LEAST_TAIL = 0.077, 0.05
+# Bytes of mip 0 from which on the tail is held to this: what is read first of a smaller file is little anyway.
+LARGE = 65536
 # Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
 # below mip 0; if that does not do for all, where they take this share of it.
 RAW_SHARE = 0.5
@@ -53,6 +65,7 @@ def fit_chain(
     sharing: int = SHARED_MIPS,
     first: Result | None = None,
     texels_share: float = 0.0,
+    tail: int | None = None,
     head_words: int = 0,
     seed: int,
     progress: Progress,
@@ -64,9 +77,10 @@ def fit_chain(
 
     Args:
         tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
-        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
+        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS, fewer than the tail.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
+        tail: the first mip of the tail, None for none.
         head_words: of the material's header, which count as those of the group do.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
@@ -98,7 +112,8 @@ def fit_chain(
     channels = tasks[0].target.channels
     head = head_words + group_header_words(channels, len(tasks))
     sizes = [task.target.image.shape[:2] for task in tasks]
-    shares = share_words(head + first.words, sizes, channels, sharing, texels_share)
+    tables = palette_words(first.coding.palette_bits, channels)
+    shares = share_words(head + first.words, sizes, channels, sharing, texels_share, tail=tail, resident=head + tables)
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
@@ -120,14 +135,15 @@ def fit_chain(
 
 def share_words(
     first_words: int, sizes: Sequence[tuple[int, int]], channels: int, sharing: int = SHARED_MIPS,
-    texels_share: float = 0.0,
+    texels_share: float = 0.0, *, tail: int | None = None, resident: int = 0,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
     Args:
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: of the group.
-        sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
+        sharing: how many mips share the Gaussians of mip 0. texels_share, tail: of fit_chain.
+        resident: words that the tail needs beside its mips.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
@@ -136,7 +152,10 @@ def share_words(
     # The section is padded to whole pieces and ends with a guard word.
     strip = max(sizes[0]) >= STRIP * min(sizes[0])
     dearer = strip or texels_share > 0
-    cost = CHAIN_COST if sharing == SHARED_MIPS and not dearer else CHAIN_COST_OWN
+    as_ever = sharing == (SHARED_MIPS if tail is None else tail - 1)
+    cost = CHAIN_COST if as_ever and not dearer else CHAIN_COST_OWN
+    if tail is not None and cost == CHAIN_COST and 4 * first_words >= LARGE:
+        cost = 1 + max(TAIL_COST - resident / first_words, LEAST_TAIL)
     total = int(cost * first_words + EXTRA_WORDS * dearer) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
     sharing = min(sharing, len(sizes) - 1)
     total -= shared_words(channels) * sharing

@@ -57,9 +57,10 @@ def pack_groups(
     for number in shared:
         decoded = decode_texels(words, number)
         for group, mips in zip(groups, bent, strict=True):
-            if isinstance(mips[number], PackedSharedMip):
+            mip = mips[number]
+            if isinstance(mip, PackedSharedMip):
                 bend = find_bend(decoded[:, :, group.channels], group.tasks[number].target)
-                mips[number] = replace(mips[number], bend=bend)
+                mips[number] = replace(mip, bend=bend)
     changed = (replace(group, mips=tuple(mips)) for group, mips in zip(packed.groups, bent, strict=True))
     return pack(replace(packed, groups=tuple(changed)))
 

@@ -44,10 +44,10 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
         FormatError: `words` breaks a rule of docs/format.md.
         OutputError: the metadata cannot be written as JSON or is too large, or the file would be.
     """
-    header = validate(words).header
-    require(header.first_mip == 0, "GPU section", "a resident part", "a whole section")
+    of = validate(words).header
+    require(of.first_mip == 0, "GPU section", "a resident part", "a whole section")
     gpu = words.astype("<u4", copy=False).tobytes()
-    resident = 4 * header.resident_words
+    resident = 4 * of.resident_words
     text = _encode_metadata(metadata)
     json_offset = FILE_HEADER_BYTES + len(gpu)
     file_bytes = json_offset + len(text)
@@ -145,7 +145,7 @@ def _read_body(
     """Check the checksums and contents of both sections, uint8 each."""
     if len(gpu) < sections[0]:
         _core.check_resident(sections, gpu)
-        require(zlib.crc32(text) == sections[3], "json_crc", f"0x{sections[3]:08X}", "the CRC-32 of the metadata")
+        require(zlib.crc32(text.tobytes()) == sections[3], "json_crc", f"0x{sections[3]:08X}", "the CRC-32 of the metadata")
     else:
         _core.check_crcs(sections, gpu, text)
     words = gpu.view("<u4").astype(np.uint32, copy=False)

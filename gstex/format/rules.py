@@ -203,8 +203,8 @@ def check_shared(filter: float, bend: np.ndarray, *, allowed: bool, where: str) 
     require(allowed, f"{where} shared", "1", "0: only mips before the tail share a mip 0 of Gaussians")
     require_range(f"{where} filter", filter, 0, MAX_SIZE)
     for channel, numbers in enumerate(bend):
-        require(bool((np.abs(numbers) <= MAX_BEND).all()), f"{where} bend[{channel}]", numbers.tolist(),
-                f"-{MAX_BEND} .. {MAX_BEND}")
+        require(bool(((numbers >= -MAX_BEND - 1) & (numbers <= MAX_BEND)).all()), f"{where} bend[{channel}]",
+                numbers.tolist(), f"-{MAX_BEND + 1} .. {MAX_BEND}")
 
 
 def check_candidates(found: int) -> None:

@@ -27,8 +27,9 @@ class LevelTable:
 
 @dataclass(frozen=True)
 class MipTable:
-    """A mip of a group: background float32 [V] and levels, finest first. offset, words: where it stands, with all that is
-    its own.
+    """A mip of a group: background float32 [V] and levels, finest first.
+
+    offset, words: where it stands, with all that is its own.
 
     A raw one has no levels, and texels after the two words at its offset. One that is drawn with the Gaussians of
     mip 0 has no levels either, a filter, and bend int64 [V, 3].
@@ -85,7 +86,8 @@ def validate(words: np.ndarray) -> MaterialTable:
     """Check every rule of docs/format.md for a GPU section, in time linear in its size.
 
     Args:
-        words: uint32 [a multiple of 64], the whole section or its resident part. Kept if nobody can write to it, else copied.
+        words: uint32 [a multiple of 64], the whole section or its resident part. Kept if nobody can write
+            to it, else copied.
 
     Raises:
         VersionError: the section is of another version.

@@ -116,8 +116,8 @@ def pack(material: PackedMaterial) -> np.ndarray:
     words = np.concatenate(parts)
     found = _core.find_candidates_max(words)
     check_candidates(sum(found))
-    for most, head in zip(found, _group_offsets(words, header, len(groups)), strict=True):
-        words[head + 3] = most
+    for most, offset in zip(found, _group_offsets(words, header, len(groups)), strict=True):
+        words[offset + 3] = most
     return words
 
 
@@ -154,7 +154,8 @@ def read_mip(table: MaterialTable, group: int, number: int) -> PackedMip | Packe
     if mip.bend is not None:
         return PackedSharedMip(mip.filter or 0.0, mip.bend)
     if not mip.raw:
-        levels = [_read_level(words, level, of, table.cell_counts(group, number, i)) for i, level in enumerate(mip.levels)]
+        counts = [table.cell_counts(group, number, level) for level in range(len(mip.levels))]
+        levels = (_read_level(words, level, of, cells) for level, cells in zip(mip.levels, counts, strict=True))
         return PackedMip(mip.background, tuple(levels))
     width, height = mip_size(table.header.width, number), mip_size(table.header.height, number)
     texels = _read_bytes(words, mip.offset + 2, width * height, members)

@@ -1265,7 +1265,7 @@ static int gstex__check_sizes(const gstex__check *at, const gstex_material *m) {
 
 static int gstex__check_channel(const gstex__check *at, const gstex_material *m, int c) {
     const gstex_channel *channel = &m->channels[c];
-    const uint32_t word = at->words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c];
+    const uint32_t *entry = at->words + GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c, word = entry[0];
     const int constant = channel->group < 0;
     GSTEX__REQUIRE_RANGE(channel->role, ROLE, c, 0, GSTEX_MASK);
     GSTEX__REQUIRE_RANGE(channel->component, COMPONENT, c, 0, GSTEX_Y);
@@ -1275,7 +1275,7 @@ static int gstex__check_channel(const gstex__check *at, const gstex_material *m,
                    0);
     GSTEX__REQUIRE(gstex__bits(word, 21, 3) == 0, CURVE, c, gstex__bits(word, 21, 3), 0, 0);
     GSTEX__REQUIRE_RANGE(channel->constant, CONSTANT, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
-    GSTEX__REQUIRE(constant || channel->constant == 0.0f, CONSTANT_OF_GROUP, c, channel->constant, 0, 0);
+    GSTEX__REQUIRE(constant || entry[1] == 0, CONSTANT_OF_GROUP, c, channel->constant, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->scale) && channel->scale != 0.0f, SCALE, c, channel->scale, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->bias), BIAS, c, channel->bias, 0, 0);
     return 1;
@@ -1309,7 +1309,7 @@ static int gstex__check_header(gstex__check *at, size_t word_count, gstex_materi
     used = words[4];
     resident = words[5];
     if (material->tail < material->mip_count) {
-        const uint32_t most = (used + GSTEX_ALIGN_WORDS - 1) / GSTEX_ALIGN_WORDS * GSTEX_ALIGN_WORDS - GSTEX_ALIGN_WORDS;
+        const uint32_t most = used ? (used - 1) / GSTEX_ALIGN_WORDS * GSTEX_ALIGN_WORDS : 0; // other words follow it
         GSTEX__REQUIRE(resident % GSTEX_ALIGN_WORDS == 0 && resident > size && resident <= most, RESIDENT_WORDS, -1, resident,
                        size + 1, most);
         if (word_count == resident) material->first_mip = material->tail;

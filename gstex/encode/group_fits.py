@@ -1,0 +1,125 @@
+"""The fits of all groups of channels, on a GPU or the CPU: what each may cost, and their progress as one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from gstex.cuda.device import Device, device_errors
+from gstex.encode.engine import MakeEngine
+from gstex.encode.mip_chain import Mip, fit_chain
+from gstex.encode.ops.cpu.engine import CpuEngine
+from gstex.encode.ops.cuda.engine import GpuEngine
+from gstex.encode.packing import FittedGroup
+from gstex.encode.problem import BudgetTooSmall, Task
+from gstex.encode.settings import Settings
+from gstex.encode.work import Progress
+from gstex.errors import DeviceError
+from gstex.format import group_header_words, header_words
+
+__all__ = ["Division", "fit_groups", "split_budget"]
+
+SEEDS = 1000  # from the seed of a group to that of the next
+
+
+@dataclass(frozen=True)
+class Division:
+    """How channels are divided into groups.
+
+    groups: for each the columns of the tasks, which are channels that vary. shares: of the bytes of mip 0; they add up
+    to 1.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+    shares: tuple[float, ...]
+
+    @staticmethod
+    def one(columns: int) -> "Division":
+        """All channels in one group."""
+        return Division((tuple(range(columns)),), (1.0,))
+
+
+def split_budget(division: Division, words: int, *, stack_channels: int, mip_count: int) -> list[int]:
+    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0."""
+    left = words - header_words(stack_channels, len(division.groups))
+    left -= sum(group_header_words(len(group), mip_count) for group in division.groups)
+    return [int(left * share) for share in division.shares]
+
+
+def fit_groups(
+    tasks: Sequence[Task],
+    division: Division,
+    budgets: Sequence[int],
+    varying: Sequence[int],
+    settings: Settings,
+    *,
+    device: Device | None,
+    wanted: str,
+    note: Callable[[str], None],
+    seed: int,
+    progress: Progress,
+    first: Sequence[FittedGroup] = (),
+    **how: Any,
+) -> tuple[list[FittedGroup], Device | None]:
+    """Fit every group of a division.
+
+    Args:
+        tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
+        budgets: words of mip 0 of every group.
+        device: a GPU, or None for the CPU. wanted: the option, 'cuda' if nothing else will do.
+        note: told a line if the fit goes on without the GPU.
+        progress: as of `fit_chain`; the error is that of all groups that have begun.
+        first: groups whose mip 0 is there already. how: further arguments of fit_chain.
+
+    Returns:
+        The groups, and the GPU that made them; None for the CPU.
+
+    Raises:
+        BudgetTooSmall: a budget does not hold a single Gaussian; it says what all would need.
+    """
+    how |= {"seed": seed, "progress": progress, "first": first}
+    run = partial(_fit_all, tasks, division, budgets, varying, settings, **how)
+    if device:
+        try:
+            with device_errors(wanted):
+                return run(make_engine=partial(GpuEngine, device=device)), device
+        except DeviceError as error:
+            if wanted == "cuda":
+                raise
+            note(f"goes on from the start on the CPU; {error}")
+    return run(make_engine=CpuEngine), None
+
+
+def _fit_all(
+    tasks: Sequence[Task], division: Division, budgets: Sequence[int], varying: Sequence[int], settings: Settings, *,
+    seed: int, progress: Progress, first: Sequence[FittedGroup], make_engine: MakeEngine, **how: Any,
+) -> list[FittedGroup]:
+    fitted = []
+    channels = sum(map(len, division.groups))
+    errors = [0.0] * len(division.groups)
+    done = 0.0
+    for number, (columns, words) in enumerate(zip(division.groups, budgets, strict=True)):
+        own = [_part(task, columns, words, division.shares[number]) for task in tasks]
+        share = (1 + len(columns)) / (len(division.groups) + channels)
+
+        def report(stage: str, part: float, mse: float, number: int = number, share: float = share,
+                   done: float = done) -> None:  # fmt: skip
+            errors[number] = mse
+            begun = division.groups[: number + 1]
+            mean = sum(len(group) * error for group, error in zip(begun, errors, strict=False)) / sum(map(len, begun))
+            progress(stage, done + share * part, mean)
+
+        start: Any = {"first": first[number].mips[0]} if first else {}
+        try:
+            mips: list[Mip] = fit_chain(own, settings, seed=seed + SEEDS * number, progress=report,
+                                        make_engine=make_engine, **start, **how)  # fmt: skip
+        except BudgetTooSmall as error:
+            raise BudgetTooSmall(int(error.words / division.shares[number]) + 1) from None
+        fitted.append(FittedGroup([varying[c] for c in columns], mips, own))
+        done += share
+    return fitted
+
+
+def _part(task: Task, columns: Sequence[int], words: int, share: float) -> Task:
+    count = None if task.count is None else max(1, round(task.count * share))
+    return replace(task.part(columns), budget_words=words, count=count)
