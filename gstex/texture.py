@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
 from gstex.errors import UsageError
-from gstex.format import GroupTable, MaterialTable, open_file, palette_words, validate, write_file
+from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.layout import group_header_words, header_words, mip_size
 from gstex.limits import MAX_SIZE
 from gstex.material import plan_maps, write_maps
@@ -221,7 +221,7 @@ class Texture:
             "file_bytes": self.file_bytes,
             "gpu_bytes": 4 * len(self.words),
             "mip_0_bytes": self._mip_0_bytes() if header.first_mip == 0 else None,
-            "tail": {"first": header.tail, "bytes": 4 * header.resident_words} if self._has_tail() else None,
+            "tail": self._tail_info(),
             "groups": [self._group_info(group) for group in self.table.groups],
             "mips": mips,
             "generator": self.metadata.get("generator"),
@@ -230,8 +230,14 @@ class Texture:
             "maps": self.material.get("channels", []),
         }
 
-    def _has_tail(self) -> bool:
-        return self.table.header.tail < self.mip_count
+    def _tail_info(self) -> dict[str, Any] | None:
+        """What can be decoded without the rest. bytes: of the resident part; mips: of each the bytes of its blocks."""
+        first = self.table.header.tail
+        if first == self.mip_count:
+            return None
+        words = [sum(mips) for mips in zip(*([m.words for m in g.tail_mips] for g in self.table.groups), strict=True)]
+        mips = [{"mip": first + number, "bytes": 4 * count} for number, count in enumerate(words)]
+        return {"first": first, "bytes": 4 * self.table.header.resident_words, "mips": mips}
 
     def _mip_0_bytes(self) -> int:
         """What mip 0 needs: headers, palettes and its blocks; all that there is in a file of one mip."""
@@ -240,9 +246,12 @@ class Texture:
         words = header_words(self.channels, len(self.table.groups))
         for group in self.table.groups:
             members = len(group.header.members)
-            words += group_header_words(members, self.mip_count) + palette_words(group.header.palette_bits, members)
+            words += self._group_header_words(group) + palette_words(group.header.palette_bits, members)
             words += group.mips[0].words
         return 4 * words
+
+    def _group_header_words(self, group: GroupTable) -> int:
+        return group_header_words(len(group.header.members), self.mip_count, self.table.header.tail)
 
     def _group_info(self, group: GroupTable) -> dict[str, Any]:
         """One entry of info()["groups"]. bytes: of its header, palettes and all of its mips that are here."""
@@ -258,7 +267,7 @@ class Texture:
             ],
             "top_k": header.top_k,
             "candidates_max": group.candidates_max,
-            "bytes": 4 * (group_header_words(members, self.mip_count) + sum(m.words for m in group.mips)) + sum(tables),
+            "bytes": 4 * (self._group_header_words(group) + sum(mip.words for mip in _blocks(group))) + sum(tables),
         }
 
     def _mip_info(self, number: int) -> dict[str, Any]:
@@ -315,6 +324,11 @@ class Texture:
         if not first <= mip <= last:
             allowed = f"only {last}" if first == last else f"{first}..{last}"
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
+
+
+def _blocks(group: GroupTable) -> list[MipTable]:
+    """Every block of a group once: a mip of the tail may have two."""
+    return list({mip.offset: mip for mip in (*group.mips, *group.tail_mips) if mip.words}.values())
 
 
 def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.ndarray:

@@ -12,7 +12,8 @@
 //
 // Define before the #include, where the default does not fit:
 //   GSTEX_VEC4S    decoded channels in fours, 1 .. 4 (default). Channels of the file beyond them are left out.
-//   GSTEX_CHANNELS a bit for every channel that is needed, default all 16. Groups without one are not decoded: 0.
+//   GSTEX_CHANNELS a bit for every channel that is needed, default all 16. A group with none of them is not decoded:
+//                  its channels are 0.
 //   GSTEX_MAX_K    the largest K that files have, 0 .. 32 (default): the list of a K takes two registers for each.
 //   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
 //   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, default 2048.
@@ -52,7 +53,7 @@ struct GstexMaterial {
     int base;              // the first word; positions in the file are relative to it
     ivec2 size;            // of mip 0, texels
     int channels, mips, groups;
-    int first_mip;         // those before it are not there
+    int tail, first_mip;   // the mips before first_mip are not there; it is 0, or tail where the tail alone is
     bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
 };
 
@@ -66,7 +67,7 @@ struct GstexGroup {
     int top_k;             // how many Gaussians are blended; 0: all in reach
     int candidates_max;
     float amplitude_lo, amplitude_step; // log2
-    int mips;              // word of the first mip's offset
+    int mips;              // word of mip 0's offset
     int ranges;            // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
     int palettes;          // word of the first one
     uint palette_bits;     // of the number of an entry, 4 bits for each palette
@@ -129,16 +130,19 @@ GstexMaterial gstex_material(uint base) {
     m.channels = gstex_bits(kind, 0, 8);
     m.mips = gstex_bits(kind, 8, 8);
     m.groups = min(gstex_bits(kind, 16, 3), 4);
+    m.tail = gstex_bits(kind, 19, 4);
     m.first_mip = min(gstex_bits(kind, 26, 4), m.mips - 1);
     m.repeat = gstex_bits(kind, 24, 1) == 1;
     m.bilinear = gstex_bits(kind, 25, 1) == 1;
     return m;
 }
 
-// Word 0 of a group's header.
-int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(gstex_entry(m.base, m.channels) + number)); }
+// Word 0 of a group's header. The offsets of all groups stand behind the entries of the channels.
+int gstex_group_at(GstexMaterial m, int number) {
+    return m.base + int(GSTEX_LOAD(gstex_entry(m.base, m.channels) + number));
+}
 
-// Whether somebody needs one of its channels.
+// Whether a channel of a group is needed.
 bool gstex_needs(GstexMaterial m, int number) {
     const uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
     return (GSTEX_LOAD(gstex_group_at(m, number)) & needed) != 0u;
@@ -146,18 +150,19 @@ bool gstex_needs(GstexMaterial m, int number) {
 
 GstexGroup gstex_group(GstexMaterial m, int number) {
     GstexGroup g;
-    int at = gstex_group_at(m, number);
-    uint kind = GSTEX_LOAD(at);
+    int head = gstex_group_at(m, number);
+    uint kind = GSTEX_LOAD(head);
     g.members = kind & 0xFFFFu;
     g.channels = gstex_count(g.members);
     g.top_k = min(gstex_bits(kind, 16, 8), GSTEX_MAX_K);
-    g.amplitude_lo = gstex_log2e * gstex_float(at + 1);
-    g.amplitude_step = gstex_log2e * gstex_float(at + 2);
-    g.candidates_max = int(min(GSTEX_LOAD(at + 3), 4096u)); // the format's limit: no buffer makes a loop run on
-    g.palettes = m.base + int(GSTEX_LOAD(at + 4));
-    g.palette_bits = GSTEX_LOAD(at + 5) & 0xFFFFu;
-    g.mips = at + 6;
-    g.ranges = g.mips + m.mips;
+    g.amplitude_lo = gstex_log2e * gstex_float(head + 1);
+    g.amplitude_step = gstex_log2e * gstex_float(head + 2);
+    g.candidates_max = int(min(GSTEX_LOAD(head + 3), 4096u)); // the format's limit: no buffer makes a loop run on
+    g.palettes = m.base + int(GSTEX_LOAD(head + 4));
+    g.palette_bits = GSTEX_LOAD(head + 5) & 0xFFFFu;
+    // Offsets of all mips, and after them those of the tail's where that is alone.
+    g.mips = head + 6 + (m.first_mip > 0 ? m.mips - m.tail : 0);
+    g.ranges = head + 6 + 2 * m.mips - m.tail;
     g.entry_words = (g.channels + 3) >> 2;
     int widths = g.ranges + 2 * g.channels; // bits of the channels' own codes, 4 bits for each channel
     uvec2 bits = uvec2(GSTEX_LOAD(widths), g.channels > 8 ? GSTEX_LOAD(widths + 1) : 0u);
@@ -616,8 +621,7 @@ GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
     // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
     vec2 a = vec2(m.size) * dx, b = vec2(m.size) * dy;
     float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(vec2(d, q)), major = sqrt(0.5 * (dot(a, a) + dot(b, b)) + r);
-    if (!(major > 0.0)) return gstex_taps(m, uv, 0.0, m.bilinear, 1, vec2(0));
+    float r = length(vec2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
     float minor = abs(a.x * b.y - a.y * b.x) / major;
     float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
     vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);

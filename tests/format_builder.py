@@ -93,11 +93,15 @@ class ChannelSpec:
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """The channels that share a set of Gaussians: their places in the material, and their ranges in that order."""
+    """The channels that share a set of Gaussians: their places in the material, and their ranges in that order.
+
+    tail_mips: for each mip of the tail None, or what stands there in place of a shared mip; () = None for all.
+    """
 
     members: Sequence[int]
     ranges: Sequence[tuple[float, float, int]]  # (channel_lo, channel_step, channel_bits)
     mips: Sequence[MipSpec | RawMipSpec | SharedMipSpec]
+    tail_mips: Sequence[MipSpec | RawMipSpec | None] = ()
     top_k: int = 0
     amplitude_lo: float = 0.0
     amplitude_step: float = 0.5
@@ -171,21 +175,29 @@ def build_words(spec: MaterialSpec) -> list[int]:
     end = header_words
     for group in spec.groups:
         group_offset.append(end)
-        end += _group_header_words(group, mip_count) + len(_palette_words(group))
+        end += _group_header_words(group, mip_count, tail) + len(_palette_words(group))
     body: list[int] = []
     mip_offset = [[0] * mip_count for _ in spec.groups]
+    tail_offset = [[0] * (mip_count - tail) for _ in spec.groups]
     resident_words = guard = 0
-    for mips in (range(tail, mip_count), range(tail)):
-        if not mips:
-            continue
-        for group, offsets in zip(spec.groups, mip_offset, strict=True):
-            for m in mips:
+    if tail < mip_count:
+        for group, offsets, tail_offsets in zip(spec.groups, mip_offset, tail_offset, strict=True):
+            for m in range(tail, mip_count):
+                instead = group.tail_mips[m - tail] if group.tail_mips else None
+                offsets[m] = tail_offsets[m - tail] = end + len(body)
+                body += _mip_words(group, instead or group.mips[m], end + len(body))
+        body.append(guard)
+        body += [0] * (-(end + len(body)) % 64)
+        resident_words = end + len(body)
+    for group, offsets in zip(spec.groups, mip_offset, strict=True):
+        for m in range(mip_count):
+            if m < tail or (group.tail_mips and group.tail_mips[m - tail]):
                 offsets[m] = end + len(body)
                 body += _mip_words(group, group.mips[m], offsets[m])
-        body.append(guard)
-        words = end + len(body)
-        body += [0] * (-words % 64)
-        resident_words = resident_words or end + len(body)
+    body.append(guard)
+    words = end + len(body)
+    body += [0] * (-words % 64)
+    resident_words = resident_words or end + len(body)
     magic, version, first_mip = 0x4D545347, 2, 0
     header = [
         magic,
@@ -202,8 +214,8 @@ def build_words(spec: MaterialSpec) -> list[int]:
         group_of = [g for g, group in enumerate(spec.groups) if c in group.members]
         header += _channel_entry(channel, group_of[0] if group_of else 7)
     header += group_offset
-    for group, offset, offsets in zip(spec.groups, group_offset, mip_offset, strict=True):
-        header += _group_header(spec, group, offset, offsets) + _palette_words(group)
+    for group, offset, *offsets in zip(spec.groups, group_offset, mip_offset, tail_offset, strict=True):
+        header += _group_header(spec, group, offset, *offsets) + _palette_words(group)
     return header + body
 
 
@@ -213,18 +225,20 @@ def _channel_entry(channel: ChannelSpec, group: int) -> list[int]:
     return [first, _f32(channel.constant), _f32(channel.scale), _f32(channel.bias)]
 
 
-def _group_header_words(group: GroupSpec, mip_count: int) -> int:
+def _group_header_words(group: GroupSpec, mip_count: int, tail: int) -> int:
     count = len(group.members)
-    return 6 + mip_count + 2 * count + math.ceil(count / 8)
+    return 6 + 2 * mip_count - tail + 2 * count + math.ceil(count / 8)
 
 
-def _group_header(spec: MaterialSpec, group: GroupSpec, offset: int, mip_offset: list[int]) -> list[int]:
+def _group_header(
+    spec: MaterialSpec, group: GroupSpec, offset: int, mip_offset: list[int], tail_offset: list[int]
+) -> list[int]:
     members = sum(1 << c for c in group.members)
-    of_mips = [_candidates_max(spec.repeat, mip) for mip in group.mips if isinstance(mip, MipSpec)]
-    candidates_max = max(of_mips, default=0)
+    mips = [*group.mips, *group.tail_mips]
+    candidates_max = max((_candidates_max(spec.repeat, mip) for mip in mips if isinstance(mip, MipSpec)), default=0)
     palette_offset, palette_bits = 0, 0
     for p, palette in enumerate(group.palettes):
-        palette_offset = offset + _group_header_words(group, spec.mip_count)
+        palette_offset = offset + _group_header_words(group, spec.mip_count, spec.mip_count - len(tail_offset))
         palette_bits |= _palette_bits(palette) << (4 * p)
     ranges: list[int] = []
     channel_bits = [0] * math.ceil(len(group.members) / 8)
@@ -239,6 +253,7 @@ def _group_header(spec: MaterialSpec, group: GroupSpec, offset: int, mip_offset:
         palette_offset,
         palette_bits,
         *mip_offset,
+        *tail_offset,
         *ranges,
         *channel_bits,
     ]

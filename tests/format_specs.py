@@ -129,14 +129,15 @@ def add_group_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
     )  # fmt: skip
     long = [(0.0, 1 / 15, 4)] * 14
     shared = [SharedMipSpec(0.5 * 2**m, [(10 * m, -5 * m, m - k) for k in range(14)]) for m in range(3)]
-    level = random_level(rng, size, (5, 6), (1, 2), long)
-    specs["groups of fourteen channels and of one, a tail of one mip"] = MaterialSpec(
+    level, more = random_level(rng, size, (5, 6), (1, 2), long), random_level(rng, (4, 5), (3, 3), (4,), long)
+    specs["groups of fourteen channels and of one, shared mips with others in the tail"] = MaterialSpec(
         *size, [ChannelSpec()] * 16,
         [GroupSpec([c for c in range(15) if c != 4], long, [MipSpec([0.5] * 14, [level]), *shared,
-                   random_texels(rng, 1, 14)], amplitude_lo=-2.0),
+                   random_texels(rng, 1, 14)], amplitude_lo=-2.0,
+                   tail_mips=[MipSpec([0.5] * 14, [more]), random_texels(rng, 4, 14), None]),
          GroupSpec((4,), one, [MipSpec([0.5], [random_level(rng, (18 >> m, 23 >> m), (3, 3), (1,), one)])
                    for m in range(5)], amplitude_lo=-2.0)],
-        mip_count, tail=4, bilinear=True, repeat=True,
+        mip_count, tail=2, bilinear=True, repeat=True,
     )  # fmt: skip
     specs["all but one mip in the tail"] = MaterialSpec(
         *size, [ChannelSpec(srgb=True)] * 3,
@@ -146,7 +147,7 @@ def add_group_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
         mip_count, tail=1,
     )  # fmt: skip
     specs["a tail without padding"] = one_group(
-        75, 2, ONE, (MipSpec([0.5], [random_level(rng, (75, 2), (9, 1), (2, 1), ONE)]), random_texels(rng, 37, 1)),
+        73, 2, ONE, (MipSpec([0.5], [random_level(rng, (73, 2), (9, 1), (2, 1), ONE)]), random_texels(rng, 36, 1)),
         tail=1,
     )  # fmt: skip
 

@@ -14,9 +14,10 @@ from random_material import make_layout, make_material
 
 import gstex
 from gstex.encode.settings import EFFORTS
-from gstex.format import PackedGroup, pack
+from gstex.format import PackedGroup, PackedRawMip, PackedSharedMip, mip_size, pack
 from gstex.texture import Texture
 
+TAIL = 3  # of random_texture
 NEAR = 1e-5  # relative difference of two weights that float32 decoders may put in either order
 
 
@@ -34,8 +35,8 @@ def random_texture(
     with an index and without.
 
     The size, mostly odd, the wrap rule, direct or bilinear filtering and the bits follow from `channels`. Mips of the
-    first group: one of Gaussians, two that share them, a second of Gaussians, and raw ones. The other groups have
-    other kinds of mips. The tail begins at mip 3.
+    first group: one of Gaussians, two that share them, a second of Gaussians, another that shares and a raw one. The
+    other groups have other kinds of mips. The tail begins at mip 3; what is shared from there on is raw in the tail.
 
     groups: channels are dealt out to them at random. palette_bits: of the numbers of entries, for up to four palettes
     of the groups 0 and 2. own_codes: whether channels have codes beside them; with palettes half of those that vary.
@@ -61,8 +62,9 @@ def random_texture(
             "mips": random_mips(rng, number, stride_for(sum(palettes) + int(own.sum()))),
         })  # fmt: skip
     material = make_material(rng, width=width, height=height, repeat=channels % 2 == 0, bilinear=channels % 3 == 0,
-                             groups=found, channels=channels, tail=3)  # fmt: skip
-    return Texture(pack(replace(material, groups=tuple(map(in_range, material.groups)))), {})
+                             groups=found, channels=channels, tail=TAIL)  # fmt: skip
+    ready = (in_range(with_tail(rng, group, width, height)) for group in material.groups)
+    return Texture(pack(replace(material, groups=tuple(ready))), {})
 
 
 def random_mips(rng: np.random.Generator, number: int, stride: int) -> list:
@@ -81,11 +83,21 @@ def random_mips(rng: np.random.Generator, number: int, stride: int) -> list:
         (make_layout(4, 3, stride, (6, 5, 5, 5, 4), (-3.0, 0.1)), counts),
     ]
     return [
-        [levels, 0.6, 1.7, second, None, None],
+        [levels, 0.6, 1.7, second, 4.5, None],
         [second, None, 0.9, None, second, None],
         [None, levels, None, second, None, second],
-        [levels[2:], 2.5, [], None, None, []],
+        [levels[2:], 2.5, [], 3.0, None, []],
     ][number]
+
+
+def with_tail(rng: np.random.Generator, group: PackedGroup, width: int, height: int) -> PackedGroup:
+    """The group with raw mips in the tail where its own are shared."""
+    sizes = [(mip_size(height, m), mip_size(width, m), len(group.members)) for m in range(len(group.mips))]
+    stands = (
+        PackedRawMip(rng.integers(0, 256, sizes[m], np.uint8)) if isinstance(group.mips[m], PackedSharedMip) else None
+        for m in range(TAIL, len(group.mips))
+    )
+    return replace(group, tail_mips=tuple(stands))
 
 
 def in_range(group: PackedGroup) -> PackedGroup:

@@ -68,17 +68,20 @@ class Runner:
         self.bases = self._words.bases
 
     def fetch(
-        self, columns: np.ndarray, rows: np.ndarray, mip: int, *, vec4s: int = 4, base: int = 0, max_k: int = 32
+        self, columns: np.ndarray, rows: np.ndarray, mip: int, *, vec4s: int = 4, base: int = 0, **defines: int | str
     ) -> np.ndarray:
-        """gstex_fetch of texels -> float32 [M, 4 vec4s]."""
+        """gstex_fetch of texels -> float32 [M, 4 vec4s]. defines: more of them for the shader."""
         points = np.stack([columns, rows, np.full(len(columns), mip), np.zeros(len(columns))], axis=1)
-        return self._run(_FETCH, points, None, vec4s, base, max_k)
+        return self._run(_FETCH, points, None, vec4s, base, **defines)
 
-    def sample(self, uv: np.ndarray, lod: Any = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0) -> Any:
+    def sample(
+        self, uv: np.ndarray, lod: Any = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0,
+        **defines: int | str,
+    ) -> np.ndarray:
         """gstex_sample or gstex_sample_bilinear at uv [M, 2] and lod (a number or [M]) -> float32 [M, 4 vec4s]."""
         lod = np.broadcast_to(lod, (len(uv),))
         points = np.concatenate([uv, lod[:, None], np.zeros((len(uv), 1))], axis=1)
-        return self._run(_BILINEAR if bilinear else _SAMPLE, points, None, vec4s, base)
+        return self._run(_BILINEAR if bilinear else _SAMPLE, points, None, vec4s, base, **defines)
 
     def sample_grad(self, uv: np.ndarray, duv: np.ndarray, *, vec4s: int = 4, base: int = 0) -> np.ndarray:
         """gstex_sample_grad at uv [M, 2] with the steps duv [M, 2, 2] -> float32 [M, 4 vec4s]."""
@@ -117,7 +120,7 @@ class Runner:
         return np.moveaxis(pixels.view(np.float32), 0, 2).reshape(size[1], size[0], 4 * layers)
 
     def _run(
-        self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int, max_k: int = 32
+        self, call: str, points: np.ndarray, steps: np.ndarray | None, vec4s: int, base: int, **defines: int | str
     ) -> np.ndarray:
         gl, rows = self.gl, -(-len(points) // _WIDTH)
         inputs = [
@@ -125,9 +128,8 @@ class Runner:
             for unit, values in ((1, points), (2, steps))
             if values is not None
         ]
-        defines: dict[str, int | str] = {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": max_k, call: 1}
         uniforms = {"point_texels": 1, "step_texels": 2, "base": base}
-        found = self.draw("points.frag", defines, (_WIDTH, rows), vec4s, **uniforms)
+        found = self.draw("points.frag", {"GSTEX_VEC4S": vec4s, call: 1, **defines}, (_WIDTH, rows), vec4s, **uniforms)
         gl.glDeleteTextures(len(inputs), inputs)
         return found.reshape(-1, 4 * vec4s)[: len(points)]
 

@@ -95,11 +95,13 @@ class Group:
     amplitude_lo: float
     amplitude_step: float
     mip_offset: tuple[int, ...]
+    tail_offset: tuple[int, ...]
     channel_lo: np.ndarray  # float64 [V]
     channel_step: np.ndarray  # float64 [V]
     channel_bits: np.ndarray  # int64 [V]
     palettes: tuple[np.ndarray, ...]  # int64 [2^bits, V] each
     mips: tuple[Mip | None, ...]  # None before the tail if that is there alone
+    tail_mips: tuple[Mip, ...]  # what the tail alone has of its mips
 
 
 @dataclass(frozen=True)
@@ -154,40 +156,29 @@ def read_words(section: np.ndarray) -> Material:
     end, groups = header["header_words"], []
     for group_offset in words[8 + 4 * channel_count : header["header_words"]]:
         _check(group_offset == end, "group_offset")
-        group, end = _read_group(words, end, mip_count)
+        group, end = _read_group(words, end, mip_count, tail)
         groups.append(group)
     for c, channel in enumerate(channels):
         of = [g for g, group in enumerate(groups) if c in group.members] or [CONSTANT]
         _check(of == [channel.entry["group"]], "members")
     _check(all(group.members and group.members[-1] < channel_count for group in groups), "members")
 
-    is_part = tail < mip_count and len(words) == resident_words
-    mips: dict[tuple[int, int], Mip] = {}
-    for part in (range(tail, mip_count), range(0 if is_part else tail)):
-        if not part:
-            continue
-        for g, group in enumerate(groups):
-            for m in part:
-                _check(group.mip_offset[m] == end, f"mip_offset[{m}]")
-                mips[g, m], end = _read_mip(words, end, header, m, group)
-                if mips[g, m].extent is not None:
-                    _check(0 < m < tail and mips[g, 0].texels is None, "shared mip")
-                    mips[g, m] = replace(mips[g, m], background=mips[g, 0].background, levels=mips[g, 0].levels)
-        _check(words[end] == 0, "guard word")
-        used, end = end + 1, -(-(end + 1) // 64) * 64
-        _check(not any(words[used:end]), "padding")
-        _check(part[-1] < tail or end == resident_words, "resident_words")
-    _check(end == len(words), "words")
-    if is_part:
-        _check(header["words"] > resident_words and header["first_mip"] in (0, tail), "words, first_mip")
-        header["first_mip"] = tail
-    else:
-        _check(header["words"] == used and header["first_mip"] <= tail, "words, first_mip")
+    if tail < mip_count:
+        groups, end = _read_tails(words, end, header, groups)
+        end = _read_padding(words, end)
+        _check(end == resident_words < header["words"], "resident_words")
+    if len(words) > resident_words or tail == mip_count:
+        groups, end = _read_mips(words, end, header, groups)
+        _check(header["words"] == end + 1, "words")
+        end = _read_padding(words, end)
         _check(tail < mip_count or end == resident_words, "resident_words")
-    whole = tuple(
-        replace(group, mips=tuple(mips.get((g, m)) for m in range(mip_count))) for g, group in enumerate(groups)
-    )
-    return Material(file={}, header=header, channels=channels, groups=whole, metadata={})
+    else:
+        header["first_mip"] = header["first_mip"] or tail
+    _check(end == len(words), "words")
+    if header["first_mip"]:
+        _check(header["first_mip"] == tail < mip_count, "first_mip")
+        groups = [replace(group, mips=(None,) * tail + group.tail_mips) for group in groups]
+    return Material(file={}, header=header, channels=channels, groups=tuple(groups), metadata={})
 
 
 def fetch(material: Material, mip: int) -> np.ndarray:
@@ -220,9 +211,7 @@ def candidates(material: Material, group: Group, mip: int) -> np.ndarray:
     return total
 
 
-def blend_terms(
-    material: Material, group: Group, mip: int, axes: list
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def blend_terms(material: Material, group: Group, mip: int, axes: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All candidates of some points in a group, before K is applied.
 
     Args:
@@ -277,13 +266,14 @@ def _read_channel(words: list[int], first: int, group_count: int) -> Channel:
     return Channel(entry, constant, scale, bias)
 
 
-def _read_group(words: list[int], first: int, mip_count: int) -> tuple[Group, int]:
+def _read_group(words: list[int], first: int, mip_count: int, tail: int) -> tuple[Group, int]:
     """A group without its mips, and the word after its header and palettes."""
     header = {name: _bits(words[first + word], a, b) for name, (word, a, b) in GROUP_FIELDS.items()}
     _check(_bits(words[first], 24, 31) == 0 == _bits(words[first + 5], 16, 31), "reserved bits of a group")
     members = tuple(c for c in range(16) if header["members"] >> c & 1)
     count = len(members)
-    ranges = first + 6 + mip_count
+    tail_offset = first + 6 + mip_count
+    ranges = tail_offset + mip_count - tail
     nibbles = ranges + 2 * count
     channel_bits = [_bits(words[nibbles + k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(count)]
     palettes, end = _read_palettes(words, nibbles + -(-count // 8), header, count)
@@ -292,19 +282,61 @@ def _read_group(words: list[int], first: int, mip_count: int) -> tuple[Group, in
         members=members,
         amplitude_lo=_f32(words[first + 1]),
         amplitude_step=_f32(words[first + 2]),
-        mip_offset=tuple(words[first + 6 : ranges]),
+        mip_offset=tuple(words[first + 6 : tail_offset]),
+        tail_offset=tuple(words[tail_offset:ranges]),
         channel_lo=np.array([_f32(words[ranges + 2 * k]) for k in range(count)]),
         channel_step=np.array([_f32(words[ranges + 2 * k + 1]) for k in range(count)]),
         channel_bits=np.array(channel_bits),
         palettes=palettes,
         mips=(),
+        tail_mips=(),
     )
     return group, end
 
 
-def _read_palettes(
-    words: list[int], end: int, header: dict[str, int], count: int
-) -> tuple[tuple[np.ndarray, ...], int]:
+def _read_tails(words: list[int], end: int, header: dict[str, int], groups: list[Group]) -> tuple[list[Group], int]:
+    """The groups with their tails, which begin at a word, and the word after them."""
+    whole = []
+    for group in groups:
+        mips = []
+        for m, tail_offset in enumerate(group.tail_offset, header["tail"]):
+            _check(tail_offset == end, f"tail_offset[{m - header['tail']}]")
+            mip, end = _read_mip(words, end, header, m, group)
+            _check(mip.extent is None, "shared mip in the tail")
+            mips.append(mip)
+        whole.append(replace(group, tail_mips=tuple(mips)))
+    return whole, end
+
+
+def _read_mips(words: list[int], end: int, header: dict[str, int], groups: list[Group]) -> tuple[list[Group], int]:
+    """The groups with all their mips, of which those outside the tail begin at a word, and the word after these."""
+    whole = []
+    for group in groups:
+        mips: list[Mip] = []
+        for m, mip_offset in enumerate(group.mip_offset):
+            t = m - header["tail"]
+            if t >= 0 and mip_offset == group.tail_offset[t]:
+                mips.append(group.tail_mips[t])
+                continue
+            _check(mip_offset == end, f"mip_offset[{m}]")
+            mip, end = _read_mip(words, end, header, m, group)
+            _check(mip.extent is not None or t < 0, f"mip_offset[{m}]")
+            if mip.extent is not None:
+                _check(m > 0 and mips[0].texels is None, "shared mip")
+                mip = replace(mip, background=mips[0].background, levels=mips[0].levels)
+            mips.append(mip)
+        whole.append(replace(group, mips=tuple(mips)))
+    return whole, end
+
+
+def _read_padding(words: list[int], end: int) -> int:
+    """The word after a guard word and its padding."""
+    padded = -(-(end + 1) // 64) * 64
+    _check(not any(words[end:padded]), "guard word, padding")
+    return padded
+
+
+def _read_palettes(words: list[int], end: int, header: dict, count: int) -> tuple[tuple[np.ndarray, ...], int]:
     """The palettes from a word on, and the word after them."""
     palettes = []
     palette_bits = [_bits(header["palette_bits"], 4 * p, 4 * p + 3) for p in range(4)]

@@ -143,7 +143,8 @@ def raw() -> MaterialSpec:
 
 
 def shared() -> MaterialSpec:
-    """Two mips drawn with the Gaussians of mip 0, of odd sizes, bent and not, and a raw one; wraps, two levels."""
+    """Two mips drawn with the Gaussians of mip 0, of odd sizes, bent and not, the second of which is a raw one in the
+    tail, and a raw one; wraps, two levels."""
     rng, size, ranges = random.Random(6), (21, 14), ((0.0, 1 / 63, 6), (0.1, 0.02, 5))
     levels = (
         random_level(rng, size, (7, 5), (2, 1, 1), ranges),
@@ -155,7 +156,8 @@ def shared() -> MaterialSpec:
         SharedMipSpec(1.25, [(-40, 75, 12), (3, -200, -1)]),
         random_texels(rng, 2, 2),
     )
-    return one_group(*size, ranges, mips, tail=3, repeat=True, amplitude_lo=-2.0)
+    tail_mips = (random_texels(rng, 5 * 3, 2), None)
+    return one_group(*size, ranges, mips, tail=2, repeat=True, amplitude_lo=-2.0, tail_mips=tail_mips)
 
 
 def palettes() -> MaterialSpec:
@@ -209,16 +211,16 @@ def regular() -> MaterialSpec:
 
 def groups() -> MaterialSpec:
     """Four groups whose channels do not stand together, of every kind of mip, with and without palettes and K; two
-    constants; entries of every kind; a tail of two mips, in which groups do not agree."""
+    constants; entries of every kind; a tail of two mips, in which groups do not agree and one has another mip."""
     rng, size, small = random.Random(10), (19, 13), (4, 3)
     table = [random_palette(rng, 4, 5)]
     colour = [(0.0, 1 / 300, 3), (0.0, 1 / 300, 3), (0.0, 1 / 300, 0), (0.05, 1 / 400, 1), (0.0, 1 / 255, 0)]
     level = random_level(rng, size, (6, 5), (2, 0, 1, 3), colour, palettes=table)
     first = GroupSpec(
         (0, 2, 5, 7, 9), colour,
-        (MipSpec([0.5] * 5, (level,)), SharedMipSpec(0.75, [(30, 20, 10)] * 5),
-         random_texels(rng, 4 * 3, 5), random_texels(rng, 2 * 1, 5)),
-        amplitude_lo=-2.0, palettes=table,
+        (MipSpec([0.5] * 5, (level,)), SharedMipSpec(0.75, [(30, 20, 10)] * 5), SharedMipSpec(1.75, [(1, 2, 4)] * 5),
+         random_texels(rng, 2 * 1, 5)),
+        tail_mips=(random_texels(rng, 4 * 3, 5), None), amplitude_lo=-2.0, palettes=table,
     )  # fmt: skip
     normal = [(0.0, 1 / 127, 7), (0.0, 1 / 127, 7)]
     levels = [random_level(rng, (19 >> m, 13 >> m), (max(3, 5 - m), 3), (1, 2), normal) for m in range(4)]

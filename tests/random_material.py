@@ -28,26 +28,36 @@ def make_layout(cells_x=4, cells_y=3, stride=64, widths=(6, 5, 5, 5, 4), scale=(
     return fmt.LevelLayout(cells_x, cells_y, stride, *widths, *scale, regular=regular)
 
 
-def make_group(rng, members, *, width, height, channel_bits, palette_bits=(), mips=(), top_k=0):
-    """A group of channels; each mip is a list of (layout, cells) pairs, see make_level, None for a raw one, or a number,
-    the filter of one that is drawn with the Gaussians of mip 0."""
+def make_group(rng, members, *, width, height, channel_bits, palette_bits=(), mips=(), top_k=0, tail=None):
+    """A group of channels.
+
+    Each mip is a list of (layout, cells) pairs, see make_level, None for a raw one, or a number, the filter of one that
+    is drawn with the Gaussians of mip 0; the last has texels in the tail that begins at mip `tail`.
+    """
     members = tuple(int(c) for c in members)
     count, channel_bits = len(members), np.array(channel_bits, np.int64)
     built = []
+
+    def texels(number):
+        size = fmt.mip_size(height, number), fmt.mip_size(width, number), count
+        return fmt.PackedRawMip(rng.integers(0, 256, size, dtype=np.uint8))
+
     for number, pairs in enumerate(mips):
         if pairs is None:
-            size = fmt.mip_size(height, number), fmt.mip_size(width, number), count
-            built.append(fmt.PackedRawMip(rng.integers(0, 256, size, dtype=np.uint8)))
+            built.append(texels(number))
         elif isinstance(pairs, float):
             built.append(fmt.PackedSharedMip(pairs, rng.integers(-511, 512, (count, 3))))
         else:
             background = rng.uniform(-1, 2, count).astype(np.float32)
             levels = tuple(make_level(rng, layout, channel_bits, cells, palette_bits) for layout, cells in pairs)
             built.append(fmt.PackedMip(background, levels))
+    in_tail = range(len(built) if tail is None else tail, len(built))
+    alone = tuple(texels(m) if isinstance(built[m], fmt.PackedSharedMip) else None for m in in_tail)
+    alone = alone if any(alone) else ()
     return fmt.PackedGroup(
         members, top_k, -3.0, 2.0**-9, rng.uniform(-1, 2, count).astype(np.float32),
         rng.uniform(0, 1, count).astype(np.float32), channel_bits, tuple(built),
-        tuple(rng.integers(0, 256, (2**bits, count), dtype=np.uint8) for bits in palette_bits))
+        tuple(rng.integers(0, 256, (2**bits, count), dtype=np.uint8) for bits in palette_bits), alone)
 
 
 def make_channels(rng, count, constant=()):
@@ -61,13 +71,9 @@ def make_channels(rng, count, constant=()):
     )  # fmt: skip
 
 
-def last_of(mips):
-    """One past the last shared mip of a list of mips, as of make_group; at least 1."""
-    return max([1, *(number + 1 for number, pairs in enumerate(mips) if isinstance(pairs, float))])
-
-
 def make_material(rng, *, width=64, height=32, repeat=True, bilinear=False, top_k=0,
-                  channel_bits=(8, 0, 5), varying=None, palette_bits=(), mips=(), tail=None, groups=None, channels=None):
+                  channel_bits=(8, 0, 5), varying=None, palette_bits=(), mips=(), tail=None, groups=None,
+                  channels=None):
     """A material.
 
     Of one group: channel_bits [C], palette_bits, mips and top_k are as of make_group; varying: the channels that are in
@@ -87,7 +93,7 @@ def make_material(rng, *, width=64, height=32, repeat=True, bilinear=False, top_
     return fmt.PackedMaterial(
         width, height, repeat, bilinear, mip_count, mip_count if tail is None or not groups else tail,
         make_channels(rng, channels, set(range(channels)) - held),
-        tuple(make_group(rng, width=width, height=height, **group) for group in groups))
+        tuple(make_group(rng, width=width, height=height, tail=tail, **group) for group in groups))
 
 
 def random_material(rng):
@@ -107,8 +113,7 @@ def random_material(rng):
         mips = random_mips(rng, mip_count, repeat, sum(palette_bits) + int(channel_bits.sum()))
         groups.append({"members": members, "channel_bits": channel_bits, "palette_bits": palette_bits, "mips": mips,
                        "top_k": int(rng.integers(0, 33))})  # fmt: skip
-    least_tail = max([1, *(last_of(group["mips"]) for group in groups)])
-    tail = int(rng.integers(least_tail, mip_count + 1)) if groups else None
+    tail = int(rng.integers(1, mip_count + 1)) if groups else None
     mips = () if groups else [[]] * mip_count
     return make_material(rng, width=width, height=height, repeat=repeat, bilinear=bool(rng.integers(2)), groups=groups,
                          channels=channels, mips=mips, tail=tail)

@@ -95,6 +95,19 @@ def test_a_tail_alone(tail: int, device: Device) -> None:
     np.testing.assert_array_equal(alone.sample(uv, duv=small), whole.sample(uv, tail))
 
 
+def test_kernels_read_the_first_mip_that_is_there_for_those_before(device: Device) -> None:
+    words = resident_part(words_of(4)).copy()
+    words[3] |= 3 << 26  # first_mip
+    expected = GpuTexture(resident_part(words_of(4)), device).decode(3)
+    for file, name, defines, grid, block in (
+        ("decode/mip.cu", "decode_mip", {"MEMBERS": 4}, (1,), (128,)),
+        ("decode/fetch.cu", "fetch", {"MEMBERS": 4, "TOP_K": 0}, (1, 1), (32, 4)),
+    ):
+        out = np.zeros_like(expected)
+        device.kernel(file, name, defines)(grid, block, words, np.int32(0), np.int32(0), out)
+        np.testing.assert_allclose(out, expected, rtol=0, atol=LIMIT)
+
+
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_a_bend_is_signed_and_moves_values_at_its_place(where: int, device: Device) -> None:
     """Of values around 0, 1/2 and 1 the low, the middle and the high number moves one set the most, either way."""

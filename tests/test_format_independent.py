@@ -59,19 +59,20 @@ def test_words_of_channel_entries() -> None:
 
 
 def test_words_of_a_tail() -> None:
-    """Two groups, three mips, of which the last two are the tail."""
+    """Two groups, three mips, of which the last two are the tail; one is drawn from mip 0 where that is there."""
     texels = [RawMipSpec([[10 * m + x] for x in range(3 >> m)]) for m in range(2)]
-    one = GroupSpec((0,), [(0.0, 1.0, 1)], (MipSpec((0.0,)), texels[1], RawMipSpec([[7]])))
+    shared = SharedMipSpec(2.0, [(1, 0, 0)])
+    one = GroupSpec((0,), [(0.0, 1.0, 1)], (MipSpec((0.0,)), shared, RawMipSpec([[7]])), tail_mips=(texels[1], None))
     two = GroupSpec((1,), [(0.0, 1.0, 1)], (texels[0], MipSpec((1.0,)), RawMipSpec([[8]])))
     words = format_builder.build_words(MaterialSpec(3, 1, [ChannelSpec()] * 2, [one, two], 3, tail=1))
     header = 8 + 8 + 2
-    assert words[16:18] == [header, header + 12] and words[3] >> 19 & 15 == 1
-    tail = header + 2 * 12
+    assert words[16:18] == [header, header + 14] and words[3] >> 19 & 15 == 1
+    tail = header + 2 * 14
     assert words[tail : tail + 13] == [256, 0, 10, 256, 0, 7, 0, 0, 0x3F800000, 256, 0, 8, 0]
-    assert words[4:6] == [64 + 3 + 5 + 1, 64] and not any(words[tail + 13 : 64])
-    assert words[64:73] == [0, 0, 0, 256, 0, 0, 1, 2, 0] and len(words) == 128
-    assert words[header + 6 : header + 9] == [64, tail, tail + 3]
-    assert words[header + 18 : header + 21] == [67, tail + 6, tail + 9]
+    assert words[4:6] == [64 + 6 + 5 + 1, 64] and not any(words[tail + 13 : 64])
+    assert words[64:76] == [0, 0, 0, 512, 0x40000000, 1, 256, 0, 0, 1, 2, 0] and len(words) == 128
+    assert words[header + 6 : header + 11] == [64, 67, tail + 3, tail, tail + 3]
+    assert words[header + 20 : header + 25] == [70, tail + 6, tail + 9, tail + 6, tail + 9]
 
 
 def test_words_of_a_shared_mip() -> None:
@@ -174,7 +175,7 @@ def test_sections_without_padding(name: str) -> None:
 
 
 def test_a_tail_without_padding() -> None:
-    """37 texels behind headers of 24 words, and the guard word is the 64th."""
+    """36 texels behind headers of 25 words, and the guard word is the 64th."""
     words = format_builder.build_words(SPECS["a tail without padding"])
     assert words[5] == 64 and words[62] != 0 == words[63] and words[64] == 1
 
@@ -222,7 +223,9 @@ def assert_codes_of_a_group(got: Group, spec: GroupSpec) -> None:
     assert [palette.tolist() for palette in got.palettes] == [list(map(list, palette)) for palette in spec.palettes]
     table = np.array(spec.ranges, np.float32)
     assert (np.stack([got.channel_lo, got.channel_step, got.channel_bits], axis=1) == table).all()
-    for mip, mip_spec in zip(got.mips, spec.mips, strict=True):
+    in_place = spec.mips[len(spec.mips) - len(got.tail_mips) :]
+    instead = [mip or shared for mip, shared in zip(spec.tail_mips or in_place, in_place, strict=True)]
+    for mip, mip_spec in zip((*got.mips, *got.tail_mips), (*spec.mips, *instead), strict=True):
         if isinstance(mip_spec, SharedMipSpec):
             assert mip.filter == mip_spec.filter and mip.levels is got.mips[0].levels
             assert (mip.bend * 1024).tolist() == [list(numbers) for numbers in mip_spec.bend]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from glsl_materials import material_of, random_texture, tied_points
+from glsl_materials import material_of, random_texture, tail_of, tied_points
 from glsl_runner import LIMIT, Runner, context_or_skip
 from make_golden import DATA, GOLDEN
 
@@ -138,6 +138,87 @@ def test_palettes_with_a_top_k(own_codes: bool, runner: Runner) -> None:
         np.testing.assert_allclose(found[counted], texture.sample(uv, mip)[counted], atol=LIMIT)
 
 
+# (reading of the text, channels, groups, numbers of bits of palettes, constant channels)
+GROUPS = [
+    ("gl", 2, 2, (), ()),
+    ("es", 5, 3, (4,), (1,)),
+    ("gl", 8, 4, (5, 3), (0, 6)),
+    ("es", 8, 2, (), ()),
+    ("gl", 16, 3, (6,), ()),
+    ("es", 16, 4, (), (0, 1, 2, 3, 9, 15)),
+]
+
+
+@pytest.mark.parametrize(
+    ("runner", "channels", "groups", "palette_bits", "constant"), GROUPS, indirect=["runner"]
+)
+def test_groups(
+    channels: int, groups: int, palette_bits: tuple[int, ...], constant: tuple[int, ...], runner: Runner
+) -> None:
+    """Channels of several groups, which lie between each other and between constant ones. At the same mip one group has
+    Gaussians, another texels, and a third those of mip 0, bent."""
+    texture = random_texture(channels, groups=groups, palette_bits=palette_bits, constant=constant)
+    assert len(texture.table.groups) == groups
+    runner.upload(texture.words)
+    vec4s, rng = -(-channels // 4), np.random.default_rng(channels)
+    for mip in range(texture.mip_count):
+        found = runner.fetch(*texels(texture, mip), mip, vec4s=vec4s)
+        np.testing.assert_allclose(found[:, :channels], texture.decode(mip).reshape(-1, channels), rtol=0, atol=CLOSE)
+        assert not found[:, channels:].any()
+    uv, lod = points(rng), rng.uniform(0, texture.mip_count, POINTS).astype(np.float32)
+    lod[:20] = np.arange(20) % texture.mip_count
+    for way in ("direct", "bilinear"):
+        if way == "direct" and texture.sampling == "bilinear":
+            continue
+        found = runner.sample(uv, lod, bilinear=way == "bilinear", vec4s=vec4s)[:, :channels]
+        np.testing.assert_allclose(found, texture.sample(uv, lod, filter=way), atol=LIMIT)
+    duv = (rng.normal(size=(POINTS, 2, 2)) * np.exp2(rng.uniform(-9, 1, (POINTS, 1, 2)))).astype(np.float32)
+    found, counted = runner.sample_grad(uv, duv, vec4s=vec4s)[:, :channels], stable(texture, duv)
+    np.testing.assert_allclose(found[counted], texture.sample(uv, duv=duv)[counted], atol=LIMIT)
+
+
+@pytest.mark.parametrize("needed", [0xFFFF, 0b1, 0b10010, 0b1000_0000, 0])
+def test_groups_without_a_channel_that_is_needed_are_left_out(needed: int, runner: Runner) -> None:
+    """GSTEX_CHANNELS: all channels of the other groups are there, and constant ones."""
+    texture = random_texture(8, groups=3, palette_bits=(4,), constant=(2,))
+    members = [np.array(group.header.members) for group in texture.table.groups]
+    left_out = [c for of in members if not (needed >> of & 1).any() for c in of]
+    assert bool(left_out) == (needed != 0xFFFF)
+    runner.upload(texture.words)
+    for mip in (0, 1):
+        found = runner.fetch(*texels(texture, mip), mip, vec4s=2, GSTEX_CHANNELS=f"{needed}u")
+        expected = texture.decode(mip).reshape(-1, 8).copy()
+        expected[:, left_out] = 0
+        np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
+    uv = points(np.random.default_rng(1))
+    expected = texture.sample(uv, 0.5)
+    expected[:, left_out] = 0
+    np.testing.assert_allclose(runner.sample(uv, 0.5, vec4s=2, GSTEX_CHANNELS=needed), expected, atol=LIMIT)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(7, 1), (6, 3)])
+def test_a_tail_alone_has_no_mips_before_it(channels: int, groups: int, runner: Runner) -> None:
+    """The resident part of a file with first_mip set: mips and levels of detail before the tail are its first mip. A mip
+    that is drawn from mip 0 elsewhere has texels of its own in the tail."""
+    whole = random_texture(channels, groups=groups)
+    texture, tail, rng = Texture(tail_of(whole), {}), whole.table.header.tail, np.random.default_rng(2)
+    assert len(texture.words) < len(whole.words) and 0 < tail < texture.mip_count
+    assert np.abs(texture.decode(4) - whole.decode(4)).max() > LIMIT
+    runner.upload(np.zeros(64, np.uint32), texture.words)  # what a mip before the tail had would be missing
+    base = runner.bases[1]
+    for mip in range(-1, texture.mip_count + 1):
+        shown = min(max(mip, tail), texture.mip_count - 1)
+        found = runner.fetch(*texels(texture, shown), mip, base=base)[:, :channels]
+        np.testing.assert_allclose(found, texture.decode(shown).reshape(-1, channels), rtol=0, atol=CLOSE)
+    uv, lod = points(rng), rng.uniform(-1, texture.mip_count + 1, POINTS).astype(np.float32)
+    expected = texture.sample(uv, np.maximum(lod, tail))
+    np.testing.assert_allclose(runner.sample(uv, lod, base=base)[:, :channels], expected, atol=LIMIT)
+    duv = np.full((POINTS, 2, 2), 1e-3, np.float32)
+    duv[0] = 0
+    found = runner.sample_grad(uv, duv, base=base)[:, :channels]
+    np.testing.assert_allclose(found, texture.sample(uv, np.float32(tail)), atol=LIMIT)
+
+
 def stable(texture: Texture, duv: np.ndarray) -> np.ndarray:
     """bool [M]: where the number of taps does not hang on rounding. Of these points at most a hundredth are lost."""
     taps = [
@@ -212,10 +293,10 @@ def test_no_more_than_the_largest_k_is_kept(top_k: int, runner: Runner) -> None:
     runner.upload(texture.words)
     columns, rows = texels(texture, 0)
     expected = runner.fetch(columns, rows, 0)
-    np.testing.assert_array_equal(runner.fetch(columns, rows, 0, max_k=3), expected)
+    np.testing.assert_array_equal(runner.fetch(columns, rows, 0, GSTEX_MAX_K=3), expected)
     if top_k:
         runner.upload(random_texture(3, top_k=9).words)
-        np.testing.assert_array_equal(runner.fetch(columns, rows, 0, max_k=3), expected)
+        np.testing.assert_array_equal(runner.fetch(columns, rows, 0, GSTEX_MAX_K=3), expected)
 
 
 def test_mips_beyond_the_last_are_the_last(runner: Runner) -> None:

@@ -97,7 +97,7 @@ def test_zoom_keeps_what_is_under_the_pointer_and_fit_shows_all():
 @pytest.mark.parametrize("mip", [0, 1, 5])
 def test_the_inspector_explains_what_the_decoder_gives(document, mip):
     stack = document.texture.decode(mip)
-    gaussians = document.gaussians(mip)
+    gaussians = document.gaussians(mip, 0)
     assert gaussians.count or document.info["mips"][mip]["stored_as"] == "texels"
     rng = np.random.default_rng(mip)
     height, width, _ = stack.shape

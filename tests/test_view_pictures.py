@@ -164,7 +164,7 @@ def test_heat_map_shows_the_number_of_candidates(draw, mip):
 
 def test_an_ellipse_lies_where_its_gaussian_is(draw):
     """The smallest is drawn last, so that nothing covers it."""
-    mip = draw.document.gaussians(0)
+    mip = draw.document.gaussians(0, 0)
     number = int(np.argmin(mip.sigma.max(axis=1)))
     zoom = 60 / mip.sigma[number].max()
     center = mip.center[number] / SIZE
@@ -181,7 +181,7 @@ def test_an_ellipse_lies_where_its_gaussian_is(draw):
 
 
 def test_cells_are_where_the_grid_says(draw):
-    mip = draw.document.gaussians(0)
+    mip = draw.document.gaussians(0, 0)
     across, down = mip.cells[0]
     picture = draw((10 * SIZE, 10 * SIZE), 2.0, view="cells", zoom=10.0, level=0)
     color = to_bytes(LEVEL_COLORS[0])

@@ -16,7 +16,8 @@
 struct GstexHeader {
     int width, height;   // of mip 0, texels
     int channels, mips;
-    int first_mip;       // those before it are not there
+    int tail;            // the first mip of the tail
+    int first_mip;       // 0, or the tail where that alone is at hand
     bool repeat;
 };
 
@@ -63,6 +64,7 @@ __device__ __forceinline__ GstexHeader gstex_header(const gstex_word *words) {
     h.channels = gstex_bits(words[3], 0, 8);
     h.mips = gstex_bits(words[3], 8, 8);
     h.repeat = gstex_bits(words[3], 24, 1);
+    h.tail = gstex_bits(words[3], 19, 4);
     h.first_mip = gstex_bits(words[3], 26, 4);
     return h;
 }
@@ -83,7 +85,9 @@ __device__ __forceinline__ GstexGroup gstex_group(const gstex_word *words, const
     g.palettes = int(words[header + 4]);
     g.palette_bits = words[header + 5] & 0xFFFFu;
     g.mips = header + GSTEX_GROUP_FIXED_WORDS;
-    g.ranges = g.mips + h.mips;
+    g.ranges = g.mips + 2 * h.mips - h.tail;
+    // Where the tail alone is at hand, its own offsets count: they stand behind those of all mips, from mip `tail` on.
+    if (h.first_mip > 0) g.mips += h.mips - h.tail;
     int widths = g.ranges + 2 * MEMBERS;
     g.own_bits = words[widths];
     if (MEMBERS > 8) g.own_bits |= (unsigned long long)words[widths + 1] << 32;

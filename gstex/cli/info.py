@@ -15,11 +15,11 @@ from gstex.cli.text import bytes_line, count, decibels, format_table, printable,
 __all__ = ["info"]
 
 _CHANNELS = {"number": "CHANNEL", "role": "ROLE", "component": "COMPONENT", "color_space": "COLOUR",
-             "bits": "BITS", "file": "FILE"}
+             "group": "GROUP", "bits": "BITS", "file": "FILE"}
 _MIPS = {"mip": "MIP", "size": "SIZE", "bytes": "BYTES", "stored_as": "STORED AS", "gaussians": "GAUSSIANS",
          "psnr": "PSNR", "mean": "CANDIDATES", "most": "AT MOST"}
-_LEVELS = {"mip": "MIP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSSIANS", "record": "BITS EACH",
-           "position": "POSITION", "rotation_bits": "ROTATION", "scale_bits": "SCALE",
+_LEVELS = {"mip": "MIP", "group": "GROUP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSSIANS",
+           "record": "BITS EACH", "position": "POSITION", "rotation_bits": "ROTATION", "scale_bits": "SCALE",
            "amplitude_bits": "AMPLITUDE"}
 
 
@@ -51,42 +51,50 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         f"  size        {size(facts['file_bytes'])}, {size(facts['gpu_bytes'])} on the GPU",
         bytes_line(facts),
     ]
-    if facts["palettes"]:
-        tables = (f"{p['entries']} entries in {size(p['bytes'])}" for p in facts["palettes"])
-        lines.append(f"  palettes    {', '.join(tables)}")
+    if facts["tail"]:
+        first, resident = facts["tail"]["first"], facts["tail"]["bytes"]
+        lines.append(f"  tail        mips from {first} on, in the first {size(resident)} on the GPU")
+    for number, group in enumerate(facts["groups"]):
+        tables = ", ".join(f"{p['entries']} entries in {size(p['bytes'])}" for p in group["palettes"])
+        palettes = f"; palettes of {tables}" if tables else ""
+        channels = count(len(group["channels"]), "channel")
+        lines.append(f"  group {number}     {channels}, {size(group['bytes'])}{palettes}")
     lines += _measured(facts["report"])
     if facts["generator"] is not None:
         lines.append(f"  made by     {printable(facts['generator'])[:80]}")
     named = facts["maps"] if isinstance(facts["maps"], list) else []
     rows = [
-        {**(row if isinstance(row, dict) else {}), "number": number, "bits": bits}
-        for number, (bits, row) in enumerate(zip_longest(_own_bits(facts), named[: facts["channels"]]))
+        {**(row if isinstance(row, dict) else {}), "number": number, **stored}
+        for number, (stored, row) in enumerate(zip_longest(_storage(facts), named[: facts["channels"]]))
     ]
     lines += ["", *format_table(rows, _CHANNELS), ""]
     lines += [*format_table(_chain(facts), _MIPS), ""]
     rows = [
-        {**level, "mip": mip_number, "level": level_number, "cells": "x".join(map(str, level["cells"])),
+        {**level, "mip": mip["mip"], "group": part["group"], "level": level_number,
+         "cells": "x".join(map(str, level["cells"])),
          "gaussians": "one a cell" if level["regular"] else level["gaussians"],
          "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
-        for mip_number, mip in enumerate(facts["mips"]) for level_number, level in enumerate(mip["levels"])
+        for mip in facts["mips"] for part in mip["groups"] for level_number, level in enumerate(part["levels"])
     ]
     return lines + format_table(rows, _LEVELS)
 
 
-def _own_bits(facts: Mapping[str, Any]) -> list[int | str]:
-    """For every channel the bits of its own in a record, or where its values come from without any."""
-    return [
-        bits or ("palettes" if varies else "constant")
-        for bits, varies in zip(facts["channel_bits"], facts["varying"], strict=True)
-    ]
+def _storage(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For every channel its group, and the bits of its own in a record or where its values come from without any."""
+    rows: list[dict[str, Any]] = [{"bits": "constant"} for _ in range(facts["channels"])]
+    for number, group in enumerate(facts["groups"]):
+        for channel, bits in zip(group["channels"], group["channel_bits"], strict=True):
+            rows[channel] = {"group": number, "bits": bits or "palettes"}
+    return rows
 
 
 def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row a mip; its PSNR is what the metadata states, if it does."""
     stated = facts["report"].get("mips")
     rows = []
-    for number, mip in enumerate(facts["mips"]):
-        row = {**mip, "mip": number, "size": f"{mip['width']}x{mip['height']}",
+    for mip in facts["mips"]:
+        number = mip["mip"]
+        row = {**mip, "size": f"{mip['width']}x{mip['height']}",
                "mean": f"{mip['candidates_mean']:.1f}", "most": mip["candidates_max"]}
         measured = stated[number] if isinstance(stated, list) and number < len(stated) else None
         if isinstance(measured, dict) and _is_decibels(measured.get("psnr", "")):

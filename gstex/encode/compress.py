@@ -201,8 +201,7 @@ def compress(
         planes = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
         targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, planes, strict=True)]
         tasks = [replace(task, target=t) for task, t in zip(tasks, targets, strict=True)]
-    how: dict[str, Any] = {"sharing": _sharing(material, tail if tail < len(levels) else None), "seed": seed,
-                           "device": gpu, "wanted": device, "note": note,
+    how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed, "device": gpu, "wanted": device, "note": note,
                            "tail": tail if tail < len(levels) else None,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
     stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
@@ -212,7 +211,7 @@ def compress(
     if varying and preset and target is None and loss != "restore" and suits_texels(tasks):
         fitted, gpu = in_texels, None
     elif varying:
-        sizes = {"stack_channels": len(material.channels), "mip_count": len(levels)}
+        sizes = {"stack_channels": len(material.channels), "mip_count": len(levels), "tail": tail}
         division = Division.one(len(varying))
         if target is None:
             division = divide(groups, material, tasks[0], settings, budget, seed=seed, progress=report_step, **sizes)
@@ -228,7 +227,7 @@ def compress(
             if preset:  # there is no smaller file of Gaussians, so texels are the cheaper one
                 fitted, gpu = in_texels, None
             else:
-                heads = sum(group_header_words(len(group), len(levels)) for group in division.groups)
+                heads = sum(group_header_words(len(group), len(levels), tail) for group in division.groups)
                 least = error.words + header_words(len(material.channels), len(division.groups)) + heads + 1
                 needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / texels
                 option = "--bpp" if target is None else "--max-bpp"
@@ -353,10 +352,10 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
     return load_importance(source, *target.image.shape[:2], repeat=task.repeat)
 
 
-def _sharing(material: Material, tail: int | None) -> int:
-    """How many mips may share the Gaussians of mip 0: those before the tail and the first that the user gives."""
+def _sharing(material: Material) -> int:
+    """How many mips may share the Gaussians of mip 0: those before the first that the user gives."""
     given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]
-    return min([SHARED_MIPS if tail is None else tail - 1, *(mip - 1 for mip in given)])
+    return min([SHARED_MIPS, *(mip - 1 for mip in given)])
 
 
 def _check_choice(name: str, value: str, allowed) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gstex.encode.mip_chain import SHARED, Mip
+from gstex.encode.mip_chain import Mip, Shared
 from gstex.encode.problem import Result, Task
 from gstex.material import Material
 from gstex.material.coverage import coverage, keep_coverage
@@ -53,7 +53,7 @@ class Cutout:
         aims higher by what it is too low.
         """
         covered = self.coverage(texture)
-        sharing = sum(isinstance(mip, str) and mip == SHARED for mip in mips)
+        sharing = sum(isinstance(mip, Shared) for mip in mips)
         failing = [m for m, c in enumerate(covered) if abs(c - covered[0]) > _ALLOWED]
         changed = list(tasks)
         tuned = False

@@ -39,10 +39,10 @@ class Division:
         return Division((tuple(range(columns)),), (1.0,))
 
 
-def split_budget(division: Division, words: int, *, stack_channels: int, mip_count: int) -> list[int]:
+def split_budget(division: Division, words: int, *, stack_channels: int, mip_count: int, tail: int) -> list[int]:
     """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0."""
     left = words - header_words(stack_channels, len(division.groups))
-    left -= sum(group_header_words(len(group), mip_count) for group in division.groups)
+    left -= sum(group_header_words(len(group), mip_count, tail) for group in division.groups)
     return [int(left * share) for share in division.shares]
 
 

@@ -36,7 +36,7 @@ def check_groups(groups: str, material: Material) -> None:
 
 def divide(
     groups: str, material: Material, task: Task, settings: Settings, budget_words: int, *, seed: int,
-    progress: Progress, stack_channels: int, mip_count: int,
+    progress: Progress, stack_channels: int, mip_count: int, tail: int,
 ) -> Division:  # fmt: skip
     """The division that an option of `compress` asks for."""
     varying = varying_channels(material)

@@ -2,13 +2,13 @@
 
 The first mips below mip 0 are drawn with its Gaussians and cost nothing. Those below them are stored as texels
 where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. Of a chain
-with a tail all that the tail needs takes at most TAIL_COST times mip 0 where that is large, and the whole chain costs at
-most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
+with a tail all that the tail needs takes at most TAIL_COST times mip 0 where that is large, and the whole chain costs
+at most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
 below are not shared, for up to CHAIN_COST_OWN.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,21 @@ STEP_TEXELS = 2000
 
 RAW = "raw"  # how `share_words` says: as texels
 SHARED = "shared"  # with the Gaussians of mip 0
-Mip = Result | np.ndarray | str | None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A mip that is drawn with the Gaussians of mip 0. alone: what stands for it in the tail, if it is part of that."""
+
+    alone: "Result | np.ndarray | Background | None" = None
+
+
+@dataclass(frozen=True)
+class Background:
+    """A mip that is its background alone: not even a Gaussian was affordable."""
+
+
+Mip = Result | np.ndarray | Shared | Background
 
 
 def fit_chain(
@@ -77,18 +91,17 @@ def fit_chain(
 
     Args:
         tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
-        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS, fewer than the tail.
+        sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
-        tail: the first mip of the tail, None for none.
+        tail: the first mip of the tail, None for none. Those of it that share have something of their own there.
         head_words: of the material's header, which count as those of the group do.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
 
     Returns:
-        For every mip a Result, texels uint8 [h, w, C], SHARED, or None: a mip that its background alone has to
-        stand for, where not even a Gaussian was affordable.
+        For every mip a Result, texels uint8 [h, w, C], Shared or Background.
 
     Raises:
         BudgetTooSmall: the budget of mip 0 does not hold a single Gaussian.
@@ -110,16 +123,19 @@ def fit_chain(
     mips: list[Mip] = [first]
     done = work[0]
     channels = tasks[0].target.channels
-    head = head_words + group_header_words(channels, len(tasks))
+    head = head_words + group_header_words(channels, len(tasks), len(tasks) if tail is None else tail)
     sizes = [task.target.image.shape[:2] for task in tasks]
     tables = palette_words(first.coding.palette_bits, channels)
-    shares = share_words(head + first.words, sizes, channels, sharing, texels_share, tail=tail, resident=head + tables)
+    free = sharing if tail is None else min(sharing, tail - 1)  # mips that cost nothing
+    cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
+    shares = share_words(head + first.words, sizes, channels, free, texels_share, cost=cost,
+                         resident=None if tail is None else head + tables)  # fmt: skip
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
-        mip: Mip = None
+        mip: Mip = Background()
         if share == SHARED:
-            mip = SHARED
+            mip = Shared()
         elif share == RAW:
             mip = np.rint(np.clip(task.target.image, 0, 1) * 255).astype(np.uint8)
         elif isinstance(share, int):
@@ -127,23 +143,23 @@ def fit_chain(
             try:
                 mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index), **on)
             except BudgetTooSmall:
-                mip = None
-        mips.append(mip)
+                pass
+        mips.append(Shared(mip) if free < index <= sharing and not isinstance(mip, Shared) else mip)
         done += work[index]
     return mips
 
 
 def share_words(
     first_words: int, sizes: Sequence[tuple[int, int]], channels: int, sharing: int = SHARED_MIPS,
-    texels_share: float = 0.0, *, tail: int | None = None, resident: int = 0,
+    texels_share: float = 0.0, *, cost: float = CHAIN_COST, resident: int | None = None,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
     Args:
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: of the group.
-        sharing: how many mips share the Gaussians of mip 0. texels_share, tail: of fit_chain.
-        resident: words that the tail needs beside its mips.
+        sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
+        cost: CHAIN_COST or CHAIN_COST_OWN. resident: words that a tail needs beside its mips; None without a tail.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
@@ -152,9 +168,9 @@ def share_words(
     # The section is padded to whole pieces and ends with a guard word.
     strip = max(sizes[0]) >= STRIP * min(sizes[0])
     dearer = strip or texels_share > 0
-    as_ever = sharing == (SHARED_MIPS if tail is None else tail - 1)
-    cost = CHAIN_COST if as_ever and not dearer else CHAIN_COST_OWN
-    if tail is not None and cost == CHAIN_COST and 4 * first_words >= LARGE:
+    if dearer:
+        cost = CHAIN_COST_OWN
+    elif resident is not None and cost == CHAIN_COST and 4 * first_words >= LARGE:
         cost = 1 + max(TAIL_COST - resident / first_words, LEAST_TAIL)
     total = int(cost * first_words + EXTRA_WORDS * dearer) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
     sharing = min(sharing, len(sizes) - 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gstex.decode import decode_texels
 from gstex.encode.bend import find_bend
-from gstex.encode.mip_chain import Mip
+from gstex.encode.mip_chain import Background, Mip, Shared
 from gstex.encode.problem import Result, Task
 from gstex.encode.shared_mips import filter_sigma
 from gstex.format import (
@@ -29,7 +29,7 @@ __all__ = ["FittedGroup", "pack_groups"]
 class FittedGroup:
     """The fit of a group.
 
-    channels: of the stack. mips: as `fit_chain` returns them; None for a mip that is its mean.
+    channels: of the stack. mips: as `fit_chain` returns them.
     tasks: what was fitted, one for each mip.
     """
 
@@ -48,7 +48,7 @@ def pack_groups(
     packed = PackedMaterial(
         width=material.width, height=material.height, repeat=repeat, bilinear=bilinear, mip_count=mip_count,
         tail=tail if groups else mip_count, channels=_entries(material),
-        groups=tuple(_group(group) for group in groups))  # fmt: skip
+        groups=tuple(_group(group, tail) for group in groups))  # fmt: skip
     words = pack(packed)
     shared = [m for m in range(mip_count) if any(isinstance(g.mips[m], PackedSharedMip) for g in packed.groups)]
     if not shared:
@@ -79,7 +79,7 @@ def _entries(material: Material) -> tuple[ChannelEntry, ...]:
     return tuple(entries)
 
 
-def _group(group: FittedGroup) -> PackedGroup:
+def _group(group: FittedGroup, tail: int) -> PackedGroup:
     count = len(group.channels)
     first = group.mips[0]
     palettes: tuple[np.ndarray, ...] = ()
@@ -92,17 +92,23 @@ def _group(group: FittedGroup) -> PackedGroup:
         lo, step, bits = coding.channel_lo, coding.channel_step, coding.channel_bits
         background, palettes = first.background, coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
-    packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
-    for number, mip in enumerate(group.mips):
+
+    def own(mip: Result | np.ndarray | Background | None) -> PackedMip | PackedRawMip:
         if isinstance(mip, np.ndarray):
-            packed.append(PackedRawMip(mip))
-        elif isinstance(mip, str):  # SHARED
+            return PackedRawMip(mip)
+        return PackedMip(mip.background, _levels(mip)) if isinstance(mip, Result) else PackedMip(background, ())
+
+    packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
+    alone: list[PackedMip | PackedRawMip | None] = []
+    for number, mip in enumerate(group.mips):
+        if isinstance(mip, Shared):
             packed.append(PackedSharedMip(filter_sigma(number), np.zeros((count, 3), np.int64)))
-        elif mip is None:
-            packed.append(PackedMip(background, ()))
         else:
-            packed.append(PackedMip(mip.background, _levels(mip)))
-    return PackedGroup(tuple(group.channels), 0, amplitude_lo, amplitude_step, lo, step, bits, tuple(packed), palettes)
+            packed.append(own(mip))
+        if number >= tail:
+            alone.append(own(mip.alone) if isinstance(mip, Shared) else None)
+    return PackedGroup(tuple(group.channels), 0, amplitude_lo, amplitude_step, lo, step, bits, tuple(packed), palettes,
+                       tuple(alone) if any(alone) else ())  # fmt: skip
 
 
 def _levels(mip: Result) -> tuple[PackedLevel, ...]:

@@ -145,12 +145,15 @@ def _read_body(
     """Check the checksums and contents of both sections, uint8 each."""
     if len(gpu) < sections[0]:
         _core.check_resident(sections, gpu)
-        require(zlib.crc32(text.tobytes()) == sections[3], "json_crc", f"0x{sections[3]:08X}", "the CRC-32 of the metadata")
+        right = zlib.crc32(text.tobytes()) == sections[3]
+        require(right, "json_crc", f"0x{sections[3]:08X}", "the CRC-32 of the metadata")
     else:
         _core.check_crcs(sections, gpu, text)
     words = gpu.view("<u4").astype(np.uint32, copy=False)
     words.flags.writeable = False
-    return validate(words), _decode_metadata(text.tobytes())
+    table = validate(words)
+    require(table.header.first_mip == 0 or len(gpu) < sections[0], "GPU section", "a resident part", "a whole section")
+    return table, _decode_metadata(text.tobytes())
 
 
 def _encode_metadata(metadata: dict) -> bytes:

@@ -215,6 +215,8 @@ class PackedGroup:
 
     members: the V channels of the stack, in rising order. channel_lo, channel_step: float32 [V].
     channel_bits: int64 [V], 0..12. mips: one for each of the material.
+    tail_mips: for every mip of the tail None, or what stands for it there where `mips` has one that is shared; () for
+        None everywhere.
     palettes: at most 4, each uint8 [2^bits, V] with bits 1..12: what an entry adds to the codes of the channels.
     """
 
@@ -227,6 +229,7 @@ class PackedGroup:
     channel_bits: np.ndarray
     mips: tuple[PackedMip | PackedRawMip | PackedSharedMip, ...]
     palettes: tuple[np.ndarray, ...] = ()
+    tail_mips: tuple[PackedMip | PackedRawMip | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,9 +260,9 @@ def header_words(channels: int, groups: int) -> int:
     return HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * channels + groups
 
 
-def group_header_words(members: int, mips: int) -> int:
-    """Words of the header of a group."""
-    return GROUP_FIXED_WORDS + mips + 2 * members + -(-members // 8)
+def group_header_words(members: int, mips: int, tail: int) -> int:
+    """Words of the header of a group; tail: its first mip, `mips` for none."""
+    return GROUP_FIXED_WORDS + 2 * mips - tail + 2 * members + -(-members // 8)
 
 
 def mip_block_words(members: int, levels: int) -> int:

@@ -200,7 +200,7 @@ def check_grids(layouts: list[LevelLayout], *, where: str) -> None:
 
 def check_shared(filter: float, bend: np.ndarray, *, allowed: bool, where: str) -> None:
     """Check a mip that is drawn with the Gaussians of mip 0."""
-    require(allowed, f"{where} shared", "1", "0: only mips before the tail share a mip 0 of Gaussians")
+    require(allowed, f"{where} shared", "1", "0: only mips below a mip 0 of Gaussians share them, and none in the tail")
     require_range(f"{where} filter", filter, 0, MAX_SIZE)
     for channel, numbers in enumerate(bend):
         require(bool(((numbers >= -MAX_BEND - 1) & (numbers <= MAX_BEND)).all()), f"{where} bend[{channel}]",

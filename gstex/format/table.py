@@ -46,12 +46,16 @@ class MipTable:
 
 @dataclass(frozen=True)
 class GroupTable:
-    """A group: its header, at word header_offset, and its mips. In a resident part those before first_mip are empty."""
+    """A group: its header, at word header_offset, and its mips. tail_mips: what stands for those of the tail there.
+
+    In a resident part alone mips before the tail are empty, and the others are those of the tail.
+    """
 
     header: GroupHeader
     header_offset: int
     candidates_max: int
     mips: tuple[MipTable, ...]
+    tail_mips: tuple[MipTable, ...]
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,12 @@ class MaterialTable:
         """Gaussians that a position looks at, at most, in all groups."""
         return sum(group.candidates_max for group in self.groups)
 
-    def cell_counts(self, group: int, mip: int, level: int) -> np.ndarray:
-        """Gaussians in every cell of a level: uint16 [cells_y, cells_x]."""
-        layout = self.groups[group].mips[mip].levels[level].layout
+    def cell_counts(self, group: int, mip: int, level: int, *, in_tail: bool = False) -> np.ndarray:
+        """Gaussians in every cell of a level: uint16 [cells_y, cells_x]. in_tail: of what stands for the mip there."""
+        of = self.groups[group]
+        layout = (of.tail_mips[mip - self.header.tail] if in_tail else of.mips[mip]).levels[level].layout
         counts = np.empty((layout.cells_y, layout.cells_x), np.uint16)
-        self.section.cell_counts(group, mip, level, counts)
+        self.section.cell_counts(group, mip, level, in_tail, counts)
         return counts
 
     def candidate_stats(self, mip: int) -> tuple[float, int]:
@@ -120,18 +125,22 @@ def _group(section: _core.Section, words: np.ndarray, header: Header, number: in
         channel_bits=np.array(facts["channel_bits"], np.int64),
         palette_bits=tuple(facts["palette_bits"]),
     )
-    mips = tuple(
-        _mip(section, words, number, mip, len(of.members)) if mip >= header.first_mip else _MISSING
-        for mip in range(header.mip_count)
-    )
-    return GroupTable(of, facts["header_offset"], facts["candidates_max"], mips)
+    count = len(of.members)
+    tails = tuple(_mip(section, words, number, mip, count, True) for mip in range(header.tail, header.mip_count))
+    if header.first_mip:
+        mips = (_MISSING,) * header.first_mip + tails
+    else:
+        mips = tuple(_mip(section, words, number, mip, count, False) for mip in range(header.mip_count))
+    return GroupTable(of, facts["header_offset"], facts["candidates_max"], mips, tails)
 
 
 _MISSING = MipTable(0, 0, np.zeros(0, np.float32), ())  # a mip that a resident part does not hold
 
 
-def _mip(section: _core.Section, words: np.ndarray, group: int, number: int, members: int) -> MipTable:
-    facts = section.mip(group, number)
+def _mip(
+    section: _core.Section, words: np.ndarray, group: int, number: int, members: int, in_tail: bool
+) -> MipTable:
+    facts = section.mip(group, number, in_tail)
     offset, bend, background = facts["offset"], None, np.zeros(members, np.float32)
     if facts["filter"] is not None:
         codes = words[offset + 2 : offset + 2 + members, None].astype(np.int64) >> np.array([0, 10, 20]) & 1023
@@ -140,6 +149,6 @@ def _mip(section: _core.Section, words: np.ndarray, group: int, number: int, mem
         background = words[offset + 2 : offset + 2 + members].view(np.float32).copy()
     levels = []
     for level in range(facts["level_count"]):
-        of_level = section.level(group, number, level)
+        of_level = section.level(group, number, level, in_tail)
         levels.append(LevelTable(LevelLayout(**of_level.pop("layout")), **of_level))
     return MipTable(offset, facts["words"], background, tuple(levels), facts["raw"], facts["filter"], bend)

@@ -82,21 +82,22 @@ def pack(material: PackedMaterial) -> np.ndarray:
         require(len(packed.mips) == header.mip_count, f"group {number} number of mips", len(packed.mips),
                 str(header.mip_count))
         parts[0][len(parts[0]) - len(groups) + number] = position
-        head = _group_words(group, header.mip_count, position)
+        head = _group_words(group, header, position)
         heads.append(head)
         added = [head, *map(_byte_words, packed.palettes)]
         parts += added
         position += sum(len(part) for part in added)
 
-    def add_mips(first: int, end: int) -> None:
+    def add(number: int, mip: int, of: PackedMip | PackedRawMip | PackedSharedMip) -> int:
+        """A mip of a group; its offset."""
         nonlocal position
-        for number, packed in enumerate(material.groups):
-            for mip in range(first, end):
-                heads[number][GROUP_FIXED_WORDS + mip] = position
-                added = _mip_parts(packed, groups[number], header, mip, position, where=f"group {number} mip {mip}")
-                parts.extend(added)
-                position += sum(len(part) for part in added)
-                require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes", "less than 2^32 bytes")
+        before, first = position, material.groups[number].mips[0]
+        added = _mip_parts(of, groups[number], header, mip, position, where=f"group {number} mip {mip}",
+                           shares=mip > 0 and isinstance(first, PackedMip))  # fmt: skip
+        parts.extend(added)
+        position += sum(len(part) for part in added)
+        require(position < _MAX_WORDS, "size of the material", f"{4 * position} bytes", "less than 2^32 bytes")
+        return before
 
     def pad() -> None:
         """The guard word, and zeros to the end of a whole piece."""
@@ -104,12 +105,25 @@ def pack(material: PackedMaterial) -> np.ndarray:
         parts.append(np.zeros(ALIGN_WORDS - position % ALIGN_WORDS, np.uint32))
         position += len(parts[-1])
 
-    resident = 0
-    if header.tail < header.mip_count:
-        add_mips(header.tail, header.mip_count)
+    resident, tail, count = 0, header.tail, header.mip_count
+    if tail < count:
+        for number, packed in enumerate(material.groups):
+            stands = packed.tail_mips or (None,) * (count - tail)
+            require(len(stands) == count - tail, f"group {number} number of tail_mips", len(stands), str(count - tail))
+            for mip in range(tail, count):
+                in_tail = stands[mip - tail] or packed.mips[mip]
+                shared = isinstance(packed.mips[mip], PackedSharedMip)
+                require(shared == (stands[mip - tail] is not None), f"group {number} mip {mip} in the tail",
+                        "one" if stands[mip - tail] else "none", "one for a mip that is shared, and for no other")
+                heads[number][GROUP_FIXED_WORDS + count + mip - tail] = offset = add(number, mip, in_tail)
+                if not shared:
+                    heads[number][GROUP_FIXED_WORDS + mip] = offset
         pad()
         resident = position
-    add_mips(0, header.tail)
+    for number, packed in enumerate(material.groups):
+        for mip in range(count):
+            if mip < tail or isinstance(packed.mips[mip], PackedSharedMip):
+                heads[number][GROUP_FIXED_WORDS + mip] = add(number, mip, packed.mips[mip])
     parts[0][4] = position + 1
     pad()
     parts[0][5] = resident or position
@@ -140,21 +154,24 @@ def unpack(words: np.ndarray) -> PackedMaterial:
             amplitude_step=g.header.amplitude_step, channel_lo=g.header.channel_lo,
             channel_step=g.header.channel_step, channel_bits=g.header.channel_bits,
             mips=tuple(read_mip(table, number, mip) for mip in range(header.mip_count)),
-            palettes=read_palettes(table, number))
+            palettes=read_palettes(table, number), tail_mips=_tail_mips(table, number))
         for number, g in enumerate(table.groups)
     )  # fmt: skip
     return PackedMaterial(width=header.width, height=header.height, repeat=header.repeat, bilinear=header.bilinear,
                           mip_count=header.mip_count, tail=header.tail, channels=header.channels, groups=groups)
 
 
-def read_mip(table: MaterialTable, group: int, number: int) -> PackedMip | PackedRawMip | PackedSharedMip:
-    """The codes of one mip of a group of a proven section."""
+def read_mip(
+    table: MaterialTable, group: int, number: int, *, in_tail: bool = False
+) -> PackedMip | PackedRawMip | PackedSharedMip:
+    """The codes of one mip of a group of a proven section; in_tail: what stands for it in the tail."""
     of = table.groups[group]
-    mip, words, members = of.mips[number], table.words, len(of.header.members)
-    if mip.bend is not None:
-        return PackedSharedMip(mip.filter or 0.0, mip.bend)
+    mip = of.tail_mips[number - table.header.tail] if in_tail else of.mips[number]
+    words, members = table.words, len(of.header.members)
+    if mip.filter is not None and mip.bend is not None:
+        return PackedSharedMip(mip.filter, mip.bend)
     if not mip.raw:
-        counts = [table.cell_counts(group, number, level) for level in range(len(mip.levels))]
+        counts = [table.cell_counts(group, number, level, in_tail=in_tail) for level in range(len(mip.levels))]
         levels = (_read_level(words, level, of, cells) for level, cells in zip(mip.levels, counts, strict=True))
         return PackedMip(mip.background, tuple(levels))
     width, height = mip_size(table.header.width, number), mip_size(table.header.height, number)
@@ -162,11 +179,23 @@ def read_mip(table: MaterialTable, group: int, number: int) -> PackedMip | Packe
     return PackedRawMip(texels.reshape(height, width, members))
 
 
+def _tail_mips(table: MaterialTable, group: int) -> tuple[PackedMip | PackedRawMip | None, ...]:
+    tail = table.header.tail
+    stands: list[PackedMip | PackedRawMip | None] = []
+    for mip in range(tail, table.header.mip_count):
+        packed = None
+        if table.groups[group].mips[mip].bend is not None:
+            packed = read_mip(table, group, mip, in_tail=True)
+        require(not isinstance(packed, PackedSharedMip), f"group {group} mip {mip} in the tail", "shared", "not shared")
+        stands.append(packed)  # type: ignore[arg-type]
+    return tuple(stands) if any(stands) else ()
+
+
 def read_palettes(table: MaterialTable, group: int) -> tuple[np.ndarray, ...]:
     """The palettes of a group of a proven section, uint8 [2^bits, V] each."""
     of = table.groups[group]
     members = len(of.header.members)
-    position = of.header_offset + group_header_words(members, table.header.mip_count)
+    position = of.header_offset + group_header_words(members, table.header.mip_count, table.header.tail)
     palettes = []
     for bits in of.header.palette_bits:
         palettes.append(_read_bytes(table.words, position, 1 << bits, members))
@@ -250,7 +279,7 @@ def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
         entry = words[HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * number :]
         entry[0] = (ROLE_CODES.index(channel.role) | COMPONENTS.index(channel.component) << 8 | owner << 16
                     | channel.srgb << 19 | channel.flipped << 20)
-        entry[1:4] = _float_words([channel.constant or 0.0, channel.scale, channel.bias])
+        entry[1:4] = _float_words([0.0 if channel.constant is None else channel.constant, channel.scale, channel.bias])
     return words
 
 
@@ -259,16 +288,16 @@ def _group_offsets(words: np.ndarray, header: Header, groups: int) -> list[int]:
     return words[at : at + groups].tolist()
 
 
-def _group_words(group: GroupHeader, mip_count: int, position: int) -> np.ndarray:
+def _group_words(group: GroupHeader, header: Header, position: int) -> np.ndarray:
     """The header of a group that stands at `position`; candidates_max and offsets of mips are 0."""
     members = len(group.members)
-    size = group_header_words(members, mip_count)
+    size = group_header_words(members, header.mip_count, header.tail)
     words = np.zeros(size, np.uint32)
     words[0] = sum(1 << channel for channel in group.members) | group.top_k << 16
     words[1:3] = _float_words([group.amplitude_lo, group.amplitude_step])
     words[4] = position + size if group.palette_bits else 0
     words[5] = sum(bits << 4 * palette for palette, bits in enumerate(group.palette_bits))
-    ranges_at = GROUP_FIXED_WORDS + mip_count
+    ranges_at = GROUP_FIXED_WORDS + 2 * header.mip_count - header.tail
     words[ranges_at : ranges_at + 2 * members : 2] = _float_words(group.channel_lo)
     words[ranges_at + 1 : ranges_at + 2 * members : 2] = _float_words(group.channel_step)
     for channel, bits in enumerate(group.channel_bits.tolist()):
@@ -277,10 +306,12 @@ def _group_words(group: GroupHeader, mip_count: int, position: int) -> np.ndarra
 
 
 def _mip_parts(
-    packed: PackedGroup, group: GroupHeader, header: Header, number: int, position: int, *, where: str
-) -> list[np.ndarray]:
-    """The mip of a group that stands at `position`: its block and what belongs to it."""
-    mip, members = packed.mips[number], len(group.members)
+    mip: PackedMip | PackedRawMip | PackedSharedMip, group: GroupHeader, header: Header, number: int, position: int, *,
+    where: str, shares: bool,
+) -> list[np.ndarray]:  # fmt: skip
+    """The mip of a group that stands at `position`: its block and what belongs to it. shares: whether it may be drawn
+    from mip 0."""
+    members = len(group.members)
     if isinstance(mip, PackedRawMip):
         shape = (mip_size(header.height, number), mip_size(header.width, number), members)
         require(mip.texels.shape == shape, f"{where} shape of texels", mip.texels.shape, str(shape))
@@ -289,8 +320,7 @@ def _mip_parts(
     if isinstance(mip, PackedSharedMip):
         filter, bend = np.float32(mip.filter), np.asarray(mip.bend)
         require(bend.shape == (members, 3), f"{where} shape of bend", bend.shape, f"({members}, 3)")
-        allowed = 0 < number < header.tail and isinstance(packed.mips[0], PackedMip)
-        check_shared(float(filter), bend, allowed=allowed, where=where)
+        check_shared(float(filter), bend, allowed=shares, where=where)
         fields = (bend.astype(np.int64) & 1023) << np.array([0, 10, 20])
         return [np.array([SHARED_BIT, filter.view(np.uint32)], np.uint32), fields.sum(axis=1).astype(np.uint32)]
     return _gaussian_parts(mip, group, position, repeat=header.repeat, where=where)

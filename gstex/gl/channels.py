@@ -1,47 +1,39 @@
-"""Which channel belongs to which map: the uniform struct GstexChannels of shaders/gstex.glsl from the metadata."""
+"""Which channel belongs to which map: the uniform struct GstexChannels of shaders/gstex.glsl from the channel table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
+
+from gstex.format import ChannelEntry
 
 __all__ = ["channel_uniforms"]
 
 
-def channel_uniforms(material: Mapping[str, Any], name: str = "channels") -> dict[str, Any]:
-    """Values of the members of `uniform GstexChannels <name>`, for `Program.set(**...)`.
+def channel_uniforms(entries: Sequence[ChannelEntry], name: str = "channels") -> dict[str, Any]:
+    """Values of the members of `uniform GstexChannels <name>`, for `Program.set(**...)`: what gstex_find_channels finds.
 
     Args:
-        material: `Texture.material`.
+        entries: `Texture.table.header.channels`.
 
     What is missing is -1. As in gstex.shading a picture ('color') stands in for albedo, and a constant opacity hides
     nothing.
     """
-    channels = material.get("channels", [])
 
-    def of(role: str) -> list[int]:
-        return [i for i, c in enumerate(channels) if c["role"] == role]
+    def first(role: str, *components: str) -> int:
+        found = [i for i, c in enumerate(entries) if c.role == role and (not components or c.component in components)]
+        return (found or [-1])[0]
 
-    def color(*roles: str) -> tuple[int, int, int]:
-        for role in roles:
-            found = of(role)[:3]
-            if found:
-                return (found[0], found[1], found[2]) if len(found) == 3 else (found[0],) * 3
-        return -1, -1, -1
+    def color(role: str) -> tuple[int, ...]:
+        return tuple(first(role, "v", component) for component in "rgb")
 
-    def first(role: str) -> int:
-        return (of(role) or [-1])[0]
-
-    normal = of("normal")[:2]
-    opacity = first("opacity")
-    if opacity >= 0 and channels[opacity]["constant"] is not None:
-        opacity = -1
+    albedo, normal, opacity = color("albedo"), (first("normal", "x"), first("normal", "y")), first("opacity")
     values = {
-        "albedo": color("albedo", "color"),
+        "albedo": color("color") if albedo[0] < 0 else albedo,
         "emissive": color("emissive"),
-        "normal": tuple(normal) if len(normal) == 2 else (-1, -1),
-        "normal_directx": int(material.get("normal_convention") == "dx"),
+        "normal": normal,
+        "normal_directx": int(normal[1] >= 0 and entries[normal[1]].flipped),
         **{role: first(role) for role in ("roughness", "gloss", "metallic", "ao")},
-        "opacity": opacity,
+        "opacity": -1 if opacity >= 0 and entries[opacity].constant is not None else opacity,
     }
     return {f"{name}.{member}": value for member, value in values.items()}

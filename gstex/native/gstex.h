@@ -166,10 +166,12 @@ extern "C" {
     X(PALETTES_ROOM, "palettes: got %d words, expected at most the %h words left before the guard word")                \
     X(PALETTES_SPARE, "spare bytes of the palettes: got bits that are set, expected zeros")                             \
     X(MIP_OFFSET, "mip_offset[%i]: got %d, expected %l, right after the part before")                                   \
+    X(TAIL_OFFSET, "tail_offset[%i]: got %d, expected %l, right after the part before")                                 \
+    X(TAIL_SHARED, "mip_offset[%i]: got %d, expected %l, tail_offset, or the place of a shared mip")                    \
     X(BLOCK_ROOM, "block: got %d words, expected at most the %h words left before the guard word")                      \
     X(RESERVED_OF_BLOCK, "reserved bits of word 0: got %d, expected 0")                                                 \
     X(SHARED_WORD, "word 0: got %x, expected %L: shared and nothing else")                                              \
-    X(SHARED_FIRST, "shared: got 1, expected 0: only mips before the tail share a mip 0 of Gaussians")                  \
+    X(SHARED_FIRST, "shared: got 1, expected 0: only mips below a mip 0 of Gaussians share them, and none in the tail") \
     X(FILTER, "filter: got %f, expected %l .. %h")                                                                      \
     X(BEND, "bend[%i]: got %x, expected zeros in bits 30 and 31")                                                       \
     X(RAW_LEVELS, "level_count: got %d, expected 0 in a raw mip")                                                       \
@@ -300,7 +302,7 @@ typedef struct gstex_group {
     float channel_lo[GSTEX_MAX_CHANNELS], channel_step[GSTEX_MAX_CHANNELS];
     float amplitude_lo, amplitude_step;
     uint32_t palette_offset, entry_words;     // word of the first palette; words of an entry or texel
-    int32_t width, height, mip_count, repeat; // of the material
+    int32_t width, height, mip_count, tail, first_mip, repeat; // of the material
 } gstex_group;
 
 // A proven GPU section, or its resident part alone. Nothing in it is allocated; it points to the words, which have to stay
@@ -885,19 +887,22 @@ static void gstex__open_channel(const uint32_t *entry, gstex_channel *channel) {
 }
 
 // Words of the header of a group of so many channels.
-static uint32_t gstex__group_header_words(uint32_t channels, uint32_t mips) {
-    return GSTEX_GROUP_FIXED_WORDS + mips + 2 * channels + (channels + 7) / 8;
+static uint32_t gstex__group_header_words(const gstex_material *material, uint32_t channels) {
+    return GSTEX_GROUP_FIXED_WORDS + (uint32_t)(2 * material->mip_count - material->tail) + 2 * channels +
+           (channels + 7) / 8;
 }
 
 static void gstex__open_group(const gstex_material *material, uint32_t offset, gstex_group *group) {
-    const uint32_t *header = material->words + offset, *ranges = header + GSTEX_GROUP_FIXED_WORDS + material->mip_count;
-    const uint32_t *nibbles;
+    const uint32_t *header = material->words + offset, *nibbles;
+    const uint32_t *ranges = header + GSTEX_GROUP_FIXED_WORDS + 2 * material->mip_count - material->tail;
     int i;
     group->words = material->words;
     group->header = offset;
     group->width = material->width;
     group->height = material->height;
     group->mip_count = material->mip_count;
+    group->tail = material->tail;
+    group->first_mip = material->first_mip;
     group->repeat = material->repeat;
     group->members = gstex__bits(header[0], 0, 16);
     group->top_k = gstex__int_bits(header[0], 16, 8);
@@ -962,8 +967,24 @@ GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material) {
     }
 }
 
-static uint32_t gstex__block(const gstex_group *group, int mip) {
+// Where the block of a mip stands: where all is at hand, and in a resident part alone.
+static uint32_t gstex__whole_block(const gstex_group *group, int mip) {
     return group->words[group->header + GSTEX_GROUP_FIXED_WORDS + (uint32_t)mip];
+}
+
+static uint32_t gstex__tail_block(const gstex_group *group, int mip) {
+    return group->words[group->header + GSTEX_GROUP_FIXED_WORDS + (uint32_t)(group->mip_count + mip - group->tail)];
+}
+
+static uint32_t gstex__block(const gstex_group *group, int mip) {
+    return group->first_mip > 0 ? gstex__tail_block(group, mip) : gstex__whole_block(group, mip);
+}
+
+// The group as a resident part alone has it.
+static gstex_group gstex__tail_of(const gstex_group *group) {
+    gstex_group tail = *group;
+    tail.first_mip = group->tail;
+    return tail;
 }
 
 // A signed number of 10 bits, in units of GSTEX_BEND_UNIT.
@@ -1347,7 +1368,7 @@ static int gstex__check_group_header(const gstex__check *at, gstex_material *mat
         GSTEX__REQUIRE(bits == 0, PALETTE_GAP, (int32_t)p, bits, palettes, 0);
     }
     for (k = 0, c = 0; c < GSTEX_MAX_CHANNELS; ++c) k += (int)(members >> c & 1u);
-    size = gstex__group_header_words((uint32_t)k, (uint32_t)material->mip_count);
+    size = gstex__group_header_words(material, (uint32_t)k);
     GSTEX__REQUIRE_ROOM((uint64_t)size, GROUP_ROOM, *position);
     if (k % 8) GSTEX__REQUIRE(header[size - 1] >> 4 * (k % 8) == 0, UNUSED_NIBBLES, -1, 0, 0, 0);
     gstex__open_group(material, (uint32_t)*position, group);
@@ -1592,10 +1613,10 @@ static int gstex__check_gaussians(gstex__check *at, const gstex_group *group, ui
     return 1;
 }
 
-static int gstex__check_shared(const gstex__check *at, const gstex_group *group, int32_t tail, uint64_t *position) {
+static int gstex__check_shared(const gstex__check *at, const gstex_group *group, int in_tail, uint64_t *position) {
     const uint32_t *block = at->words + *position;
     const float filter = gstex__to_float(block[1]);
-    const uint32_t first = at->mip > 0 && at->mip < tail ? at->words[gstex__block(group, 0)] : GSTEX_SHARED_BIT;
+    const uint32_t first = at->mip > 0 && !in_tail ? at->words[gstex__whole_block(group, 0)] : GSTEX_SHARED_BIT;
     const uint64_t size = 2 + (uint64_t)group->channel_count;
     int k;
     GSTEX__REQUIRE(block[0] == GSTEX_SHARED_BIT, SHARED_WORD, -1, block[0], GSTEX_SHARED_BIT, 0);
@@ -1607,25 +1628,32 @@ static int gstex__check_shared(const gstex__check *at, const gstex_group *group,
     return 1;
 }
 
-static int gstex__check_mip(gstex__check *at, const gstex_group *group, int32_t tail, uint64_t *position) {
+static int gstex__check_mip(gstex__check *at, const gstex_group *group, int in_tail, uint64_t *position) {
     const uint32_t *block = at->words + *position;
     GSTEX__REQUIRE_ROOM((uint64_t)2, BLOCK_ROOM, *position);
     GSTEX__REQUIRE(block[0] >> 10 == 0, RESERVED_OF_BLOCK, -1, block[0] >> 10, 0, 0);
-    if (block[0] & GSTEX_SHARED_BIT) return gstex__check_shared(at, group, tail, position);
+    if (block[0] & GSTEX_SHARED_BIT) return gstex__check_shared(at, group, in_tail, position);
     if (block[0] & GSTEX_RAW_BIT) return gstex__check_raw(at, group, position);
     return gstex__check_gaussians(at, group, position);
 }
 
-// The mips first .. end - 1 of all groups, which stand one after the other from *position on.
-static int gstex__check_mips(gstex__check *at, const gstex_material *material, int first, int end, uint64_t *position) {
+// The blocks of the tail of all groups, or those of the rest, which stand one after the other from *position on.
+static int gstex__check_mips(gstex__check *at, const gstex_material *material, int in_tail, uint64_t *position) {
     int m;
     for (at->group = 0; at->group < material->group_count; ++at->group) {
         const gstex_group *group = &material->groups[at->group];
-        for (m = first; m < end; ++m) {
-            const uint32_t offset = gstex__block(group, m);
-            GSTEX__REQUIRE(offset == *position, MIP_OFFSET, m, offset, *position, 0);
+        for (m = in_tail ? material->tail : 0; m < material->mip_count; ++m) {
+            const uint32_t offset = in_tail ? gstex__tail_block(group, m) : gstex__whole_block(group, m);
+            if (!in_tail && m >= material->tail && offset == gstex__tail_block(group, m)) continue;
+            if (in_tail)
+                GSTEX__REQUIRE(offset == *position, TAIL_OFFSET, m - material->tail, offset, *position, 0);
+            else
+                GSTEX__REQUIRE(offset == *position, MIP_OFFSET, m, offset, *position, 0);
             at->mip = m;
-            if (!gstex__check_mip(at, group, material->tail, position)) return 0;
+            if (!in_tail && m >= material->tail)
+                GSTEX__REQUIRE(*position < at->end && (at->words[*position] & GSTEX_SHARED_BIT), TAIL_SHARED, m, offset,
+                               gstex__tail_block(group, m), 0);
+            if (!gstex__check_mip(at, group, in_tail, position)) return 0;
             at->mip = -1;
         }
     }
@@ -1633,19 +1661,28 @@ static int gstex__check_mips(gstex__check *at, const gstex_material *material, i
     return 1;
 }
 
-// The largest number of candidates of any mip of a group that is here.
-static uint32_t gstex__most_of_group(const gstex_material *material, int group, uint32_t *scratch) {
+// The largest number of candidates of mips first .. of a group.
+static uint32_t gstex__most_from(const gstex_group *group, int first, uint32_t *scratch) {
     uint32_t most = 0;
     int m;
-    for (m = material->first_mip; m < material->mip_count; ++m) {
+    for (m = first; m < group->mip_count; ++m) {
         gstex_mip mip;
         uint32_t found;
-        gstex_get_mip(&material->groups[group], m, &mip);
+        gstex_get_mip(group, m, &mip);
         if (mip.kind != GSTEX_GAUSSIANS) continue;
-        found = gstex__most_candidates(&material->groups[group], m, scratch);
+        found = gstex__most_candidates(group, m, scratch);
         if (found > most) most = found;
     }
     return most;
+}
+
+// The same of all mips of a group that are here, those of the tail included.
+static uint32_t gstex__most_of_group(const gstex_material *material, int group, uint32_t *scratch) {
+    const gstex_group tail = gstex__tail_of(&material->groups[group]);
+    const uint32_t in_tail = material->tail < material->mip_count ? gstex__most_from(&tail, material->tail, scratch) : 0;
+    const uint32_t whole =
+        material->first_mip > 0 ? 0 : gstex__most_from(&material->groups[group], 0, scratch);
+    return whole > in_tail ? whole : in_tail;
 }
 
 static int gstex__check_candidates(gstex__check *at, const gstex_material *material, uint32_t *scratch) {
@@ -1673,7 +1710,7 @@ GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t 
     if (material->tail < material->mip_count) {
         const uint32_t resident = material->resident_words;
         const uint32_t align = GSTEX_ALIGN_WORDS;
-        if (!gstex__check_mips(at, material, material->tail, material->mip_count, &position)) return 0;
+        if (!gstex__check_mips(at, material, 1, &position)) return 0;
         GSTEX__REQUIRE(position / align * align + align == resident, RESIDENT_END, -1, resident,
                        position / align * align + align, 0);
         for (i = position; i < resident; ++i) GSTEX__REQUIRE(words[i] == 0, GUARD, -1, words[i], 0, 0);
@@ -1681,7 +1718,7 @@ GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t 
         at->end = words[4] - 1;
     }
     if (material->first_mip == 0) {
-        if (!gstex__check_mips(at, material, 0, material->tail, &position)) return 0;
+        if (!gstex__check_mips(at, material, 0, &position)) return 0;
         GSTEX__REQUIRE(position == at->end, LEFT_OVER, -1, at->end + 1, position + 1, 0);
         GSTEX__REQUIRE(words[at->end] == 0, GUARD, -1, words[at->end], 0, 0);
     }

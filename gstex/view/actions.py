@@ -146,7 +146,8 @@ def gain(factor: float) -> Action:
 
 def next_level(viewer: Viewer) -> None:
     if viewer.document:
-        count = len(viewer.document.gaussians(viewer.mip()).cells)
+        mip = viewer.gaussians()
+        count = 0 if mip is None else len(mip.cells)
         now = viewer.state.level
         viewer.state.level = (0 if now is None else now + 1) if count else None
         if viewer.state.level is not None and viewer.state.level >= count:

@@ -53,14 +53,19 @@ class Document:
         """(width, height) of a mip in texels."""
         return mip_size(self.texture.width, mip), mip_size(self.texture.height, mip)
 
-    def gaussians(self, mip: int) -> MipGaussians:
-        """The Gaussians that a mip is drawn with; kept, as the inspector asks at every move of the mouse."""
-        if mip not in self._gaussians:
-            self._gaussians[mip] = read_gaussians(self.texture.words, mip)
-        return self._gaussians[mip]
+    def group_of(self, one: ShownMap) -> int | None:
+        """The group of a map; that of the first channel where channels differ, None for a constant map."""
+        groups = self.texture.table.groups
+        return next((g for c in one.channels for g, group in enumerate(groups) if c in group.header.members), None)
+
+    def gaussians(self, mip: int, group: int) -> MipGaussians:
+        """The Gaussians that a group draws a mip with; kept, as the inspector asks at every move of the mouse."""
+        if (mip, group) not in self._gaussians:
+            self._gaussians[mip, group] = read_gaussians(self.texture.table, mip, group)
+        return self._gaussians[mip, group]
 
     @cached_property
-    def _gaussians(self) -> dict[int, MipGaussians]:
+    def _gaussians(self) -> dict[tuple[int, int], MipGaussians]:
         return {}
 
     def source_folder(self) -> Path | None:

@@ -31,7 +31,10 @@ class Texel:
 
 
 def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) -> Texel:
-    """A texel of a mip, of Gaussians or plain. column, row: in texels of the mip shown. most: of `strongest`."""
+    """A texel of a mip of a group, of Gaussians or plain; the values of channels of other groups are 0.
+
+    column, row: in texels of the mip shown. most: of `strongest`.
+    """
     if mip.texels is not None:
         return Texel(np.clip(mip.texels[row, column], 0, 1), 0, ())
     found: list[np.ndarray] = []
@@ -49,6 +52,9 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     numbers, weight = numbers[order], weight[order]
     total = weight.sum() + BACKGROUND_WEIGHT
     value = (weight @ mip.features[numbers] + BACKGROUND_WEIGHT * mip.background) / total
+    value = np.clip(value, 0, 1)
+    low, middle, high = mip.bend.T
+    value += low * (1 - value) + high * value + 4 * middle * value * (1 - value)
     strongest = tuple(
         Contribution(int(n), float(w / total), int(mip.level[n])) for n, w in zip(numbers[:most], weight, strict=False)
     )

@@ -1,19 +1,31 @@
 """The inspector: a texel's channels against the reference, and the Gaussians that make it."""
 
+from dataclasses import replace
+
 import numpy as np
 from imgui_bundle import imgui
 
 from gstex.view.colors import LEVEL_COLORS
 from gstex.view.document import Document
+from gstex.view.gaussians import MipGaussians
 from gstex.view.inspect import Texel, explain_texel
 from gstex.view.viewer import Viewer
 
 __all__ = ["draw_inspector", "texel_facts"]
 
 
-def texel_facts(document: Document, mip: int, texel: tuple[int, int]) -> Texel:
-    """A texel of a mip explained."""
-    return explain_texel(document.gaussians(mip), *texel)
+def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int | None) -> Texel:
+    """A texel of a mip explained: the values of all channels, and the Gaussians of a group; of none without one."""
+    table = document.texture.table
+    value = np.array([channel.constant or 0.0 for channel in table.header.channels]).clip(0, 1)
+    facts = Texel(value, 0, ())
+    for number in range(len(table.groups)):
+        mip_of_group = document.gaussians(mip, number)
+        found = explain_texel(mip_of_group, *texel)
+        value[list(mip_of_group.members)] = found.value[list(mip_of_group.members)]
+        if number == group:
+            facts = replace(found, value=value)
+    return facts
 
 
 def draw_inspector(viewer: Viewer) -> None:
@@ -27,14 +39,18 @@ def draw_inspector(viewer: Viewer) -> None:
     if texel is None or not state.flat:
         imgui.text_wrapped("Click a texel, or K, to inspect it." if state.flat else "Inspect in a flat view.")
         return
-    facts = texel_facts(document, mip, texel)
-    kind = f"{facts.candidates} candidates" if document.gaussians(mip).count else "plain texels"
+    one = viewer.shown_map()
+    group = None if one is None else document.group_of(one)
+    facts = texel_facts(document, mip, texel, group)
+    kind = "constant" if group is None else f"{facts.candidates} candidates"
+    if group is not None and not document.gaussians(mip, group).count:
+        kind = "plain texels"
     imgui.text(f"{texel[0]}, {texel[1]} of mip {mip}: {kind}")
     viewer.session.want("reference")
     stack = viewer.session.stacks.get("reference")
     _draw_channels(document, facts.value, None if stack is None else stack.values(mip, *texel))
-    if facts.strongest:
-        _draw_gaussians(document, mip, facts)
+    if facts.strongest and group is not None:
+        _draw_gaussians(document.gaussians(mip, group), facts)
 
 
 def _draw_channels(document: Document, value: np.ndarray, reference: np.ndarray | None) -> None:
@@ -58,8 +74,7 @@ def _value(value: float) -> str:
     return f"{255 * value:.1f}"
 
 
-def _draw_gaussians(document: Document, mip: int, facts: Texel) -> None:
-    gaussians = document.gaussians(mip)
+def _draw_gaussians(gaussians: MipGaussians, facts: Texel) -> None:
     imgui.text_disabled("STRONGEST GAUSSIANS")
     if not imgui.begin_table("gaussians", 4, imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_stretch_prop):
         return

@@ -68,9 +68,13 @@ def draw_overlay(viewer: Viewer) -> None:
 
 def _level_legend(viewer: Viewer, x: float, y: float) -> None:
     assert viewer.document
-    mip = viewer.document.gaussians(viewer.mip())
-    if not len(mip.cells):
-        _label(x, y, "this mip is stored as plain texels")
+    mip = viewer.gaussians()
+    if mip is None or not len(mip.cells):
+        _label(x, y, "this map is constant" if mip is None else "this mip is stored as plain texels")
+        return
+    if len(viewer.document.texture.table.groups) > 1:
+        names = [one.name for one in viewer.document.maps if set(one.channels) & set(mip.members)]
+        y += _label(x, y, f"Gaussians of {', '.join(names)}") + 1
     for level, (across, down) in enumerate(mip.cells):
         if viewer.state.level in (None, level):
             text = f"level {level}: {across}x{down} cells, {int((mip.level == level).sum())} Gaussians"
@@ -174,6 +178,6 @@ def _under_pointer(viewer: Viewer) -> str:
     mip = viewer.mip()
     size = document.mip_size(mip)
     at = min(texel[0] >> mip, size[0] - 1), min(texel[1] >> mip, size[1] - 1)
-    facts = texel_facts(document, mip, at)
+    facts = texel_facts(document, mip, at, None)
     values = "  ".join(f"{255 * facts.value[c]:.0f}" for c in one.channels)
     return f"{at[0]}, {at[1]}   {one.name} {values}"

@@ -137,7 +137,8 @@ def _draw_view(viewer: Viewer) -> None:
     if state.view in ("gaussians", "cells"):
         _heading("Levels")
         assert viewer.document
-        count = len(viewer.document.gaussians(viewer.mip()).cells)
+        mip = viewer.gaussians()
+        count = 0 if mip is None else len(mip.cells)
         labels = ["All levels", *(f"Level {level}" for level in range(count))]
         at = 0 if state.level is None else min(state.level + 1, count)
         changed, number = imgui.combo("##level", at, labels)

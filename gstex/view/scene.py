@@ -9,6 +9,7 @@ from gstex.gl.context import import_gl
 from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import Document
 from gstex.view.ellipses import Ellipses
+from gstex.view.gaussians import MipGaussians
 from gstex.view.maps import LOOKS, ShownMap
 from gstex.view.orbit import camera_of, lights_of
 from gstex.view.pan import Placement, place
@@ -35,7 +36,8 @@ class Scene:
         texture = document.texture
         self._gl = gl = import_gl()
         self._words = WordBuffer([texture.words])
-        self._programs = Programs(-(-texture.channels // 4), int(texture.words[3]) >> 16 & 0xFF)
+        top_k = max((group.header.top_k for group in texture.table.groups), default=0)
+        self._programs = Programs(-(-texture.channels // 4), top_k)
         self._nothing = gl.glGenVertexArrays(1)  # the core profile draws with no other
         self._stacks: dict[str, int] = {}
         self._ellipses = Ellipses()
@@ -108,6 +110,11 @@ class Scene:
         maps = self.document.maps
         return maps[min(state.map, len(maps) - 1)].pick(state.channel)
 
+    def gaussians(self, state: ViewState, mip: int) -> MipGaussians | None:
+        """The Gaussians that draw a mip of the map that is shown; None for a constant map."""
+        group = self.document.group_of(self.shown_map(state))
+        return None if group is None else self.document.gaussians(mip, group)
+
     def _frame(self, state: ViewState, placement: Placement, size: tuple[int, int]) -> dict[str, Any]:
         return {
             "picture_size": size, "corner": (placement.left, placement.top), "zoom": placement.zoom,
@@ -138,7 +145,9 @@ class Scene:
         self, state: ViewState, placement: Placement, frame: dict[str, Any], content_scale: float
     ) -> None:
         number = self.shown_mip(placement)
-        mip = self.document.gaussians(number)
+        mip = self.gaussians(state, number)
+        if mip is None:
+            return
         pinned = (-1.0, -1.0)
         if (texel := state.pinned_in(number, (mip.shown_width, mip.shown_height))) is not None:
             pinned = ((texel[0] + 0.5) / mip.shown_width, (texel[1] + 0.5) / mip.shown_height)
@@ -153,7 +162,9 @@ class Scene:
     ) -> None:
         gl = self._gl
         number = self.shown_mip(placement)
-        mip = self.document.gaussians(number)
+        mip = self.gaussians(state, number)
+        if mip is None:
+            return
         texel = state.pinned_in(number, (mip.shown_width, mip.shown_height))
         self._ellipses.update(mip, self.shown_map(state), state.level, texel, (placement.width, placement.height))
         program = self._programs.get("ellipse.vert", "ellipse.frag")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gstex.view import pan
 from gstex.view.document import Document
+from gstex.view.gaussians import MipGaussians
 from gstex.view.maps import ShownMap
 from gstex.view.pan import Placement
 from gstex.view.session import Session
@@ -88,6 +89,12 @@ class Viewer:
             return None
         maps = self.document.maps
         return maps[min(self.state.map, len(maps) - 1)].pick(self.state.channel)
+
+    def gaussians(self) -> MipGaussians | None:
+        """The Gaussians that draw the mip and map shown; None for a constant map."""
+        one = self.shown_map()
+        group = self.document.group_of(one) if self.document and one else None
+        return None if self.document is None or group is None else self.document.gaussians(self.mip(), group)
 
     def other_ready(self) -> bool:
         """Whether all stacks that the view needs are there; asks for those that are not."""

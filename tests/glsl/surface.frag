@@ -1,8 +1,11 @@
-// The surface that a stack describes, one pixel a texel, for the comparison with gstex.shading.
+// The surface that a stack describes, one pixel a texel, for the comparison with gstex.shading. Which channels hold what
+// is found in the header, or given.
 #include "gstex.glsl"
 
 uniform uint base;
+#ifndef FIND_CHANNELS
 uniform GstexChannels channels;
+#endif
 
 layout(location = 0) out highp uvec4 albedo_roughness;
 layout(location = 1) out highp uvec4 normal_metallic;
@@ -10,6 +13,9 @@ layout(location = 2) out highp uvec4 emissive_ao;
 layout(location = 3) out highp uvec4 opacity;
 
 void main() {
+#ifdef FIND_CHANNELS
+    GstexChannels channels = gstex_find_channels(base);
+#endif
     GstexValue value = gstex_fetch(base, ivec2(gl_FragCoord.xy), 0);
     GstexSurface surface = gstex_surface(base, value, channels);
     albedo_roughness = floatBitsToUint(vec4(surface.albedo, surface.roughness));

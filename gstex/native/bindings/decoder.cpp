@@ -108,9 +108,18 @@ class Section {
         return all;
     }
 
-    nb::dict mip(int group, int number) const {
+    // A group as it is here, or as its tail alone has it.
+    gstex_group seen(int group, int mip, bool in_tail) const {
+        const gstex_group &of = checked_group(group);
+        checked_mip(mip);
+        if (in_tail && mip < of.tail) throw nb::index_error("no such mip in the tail");
+        return in_tail ? gstex__tail_of(&of) : of;
+    }
+
+    nb::dict mip(int group, int number, bool in_tail) const {
         gstex_mip of;
-        gstex_get_mip(&checked_group(group), checked_mip(number), &of);
+        const gstex_group from = seen(group, number, in_tail);
+        gstex_get_mip(&from, number, &of);
         nb::dict all;
         all["offset"] = of.offset;
         all["words"] = of.words;
@@ -120,17 +129,18 @@ class Section {
         return all;
     }
 
-    gstex_level level_of(int group, int mip, int number) const {
+    gstex_level level_of(int group, int mip, int number, bool in_tail) const {
         gstex_mip of;
         gstex_level level;
-        gstex_get_mip(&checked_group(group), checked_mip(mip), &of);
+        const gstex_group from = seen(group, mip, in_tail);
+        gstex_get_mip(&from, mip, &of);
         if (number < 0 || number >= of.level_count) throw nb::index_error("no such level");
-        gstex_get_level(&material_.groups[group], mip, number, &level);
+        gstex_get_level(&from, mip, number, &level);
         return level;
     }
 
-    nb::dict level(int group, int mip, int number) const {
-        const gstex_level of = level_of(group, mip, number);
+    nb::dict level(int group, int mip, int number, bool in_tail) const {
+        const gstex_level of = level_of(group, mip, number, in_tail);
         nb::dict layout, all;
         layout["cells_x"] = of.cells_x;
         layout["cells_y"] = of.cells_y;
@@ -150,8 +160,8 @@ class Section {
         return all;
     }
 
-    void cell_counts(int group, int mip, int number, nb::object out) const {
-        const gstex_level level = level_of(group, mip, number);
+    void cell_counts(int group, int mip, int number, bool in_tail, nb::object out) const {
+        const gstex_level level = level_of(group, mip, number, in_tail);
         Arrays arrays;
         gstex_cell_counts(&material_.groups[group], &level, arrays.of<uint16_t>(out, "out", {level.cells_y, level.cells_x}));
     }
