@@ -664,13 +664,6 @@ struct GstexSurface {
     float roughness, metallic, ao, opacity;
 };
 
-// A colour of which one more channel is known; component: 1 red, 2 green, 3 blue, 0 all of them.
-ivec3 gstex_with(ivec3 color, int component, int c) {
-    for (int i = 0; i < 3; ++i)
-        if (component == 0 || component == i + 1) color[i] = c;
-    return color;
-}
-
 // As the channel table of the header says. Of two channels for the same the first counts.
 GstexChannels gstex_find_channels(uint base) {
     GstexChannels at = GstexChannels(ivec3(-1), ivec3(-1), ivec2(-1), false, -1, -1, -1, -1, -1);
@@ -678,8 +671,12 @@ GstexChannels gstex_find_channels(uint base) {
     for (int c = min(gstex_material(base).channels, 4 * GSTEX_VEC4S) - 1; c >= 0; --c) {
         uint entry = GSTEX_LOAD(gstex_entry(int(base), c));
         int role = gstex_bits(entry, 0, 8), component = gstex_bits(entry, 8, 3);
-        if (role == 1) at.albedo = gstex_with(at.albedo, component, c);
-        if (role == 2) picture = gstex_with(picture, component, c);
+        for (int i = 0; i < 3; ++i) // red, green and blue are components 1, 2 and 3; 0 is grey
+            if (component == 0 || component == i + 1) {
+                if (role == 1) at.albedo[i] = c;
+                if (role == 2) picture[i] = c;
+                if (role == 9) at.emissive[i] = c;
+            }
         if (role == 3) at.opacity = gstex_bits(entry, 16, 3) == 7 ? -1 : c; // a constant one hides nothing
         if (role == 4 && component == 4) at.normal.x = c;
         if (role == 4 && component == 5) {
@@ -689,7 +686,6 @@ GstexChannels gstex_find_channels(uint base) {
         if (role == 5) at.roughness = c;
         if (role == 6) at.metallic = c;
         if (role == 7) at.ao = c;
-        if (role == 9) at.emissive = gstex_with(at.emissive, component, c);
         if (role == 10) at.gloss = c;
     }
     if (at.albedo.x < 0) at.albedo = picture; // stands in for it

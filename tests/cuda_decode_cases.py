@@ -172,7 +172,7 @@ def run_sanitized_cases() -> None:
         words_of(8, size=(1, 1), constants=(2,)),
         words_of(7, top_k=10),
         grouped_words(),
-        resident_part(grouped_words()),
+        resident_part(grouped_words(tail=2)),
         picture_words((19, 17), repeat=False),
         crowded_words(700, channels=7),
     ]

@@ -107,10 +107,10 @@ def in_range(group: PackedGroup) -> PackedGroup:
     return replace(group, channel_lo=lo, channel_step=np.minimum(1.04 / most, 1).astype(np.float32))
 
 
-def tail_of(texture: Texture) -> np.ndarray:
-    """The words that stay resident, as they are uploaded alone."""
-    words = texture.words[: texture.table.header.resident_words].copy()
-    words[3] |= texture.table.header.tail << 26  # first_mip
+def uploaded(tail: Texture) -> np.ndarray:
+    """The words of a resident part, as they are uploaded alone."""
+    words = tail.words.copy()
+    words[3] |= tail.table.header.tail << 26  # first_mip
     return words
 
 

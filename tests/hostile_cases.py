@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -30,9 +31,9 @@ PALETTE_MIP, PALETTE_LEVEL, PALETTE_RECORDS = 59, 64, 74
 REGULAR_MIP, REGULAR_LEVEL0, REGULAR_LEVEL1, REGULAR_LEVEL2 = 23, 26, 33, 40
 REGULAR_RECORDS0, ONE_A_CELL_INDEX, ONE_A_CELL_RECORDS, REGULAR_RECORDS2 = 47, 50, 53, 60
 # Words of `with_a_tail`: 4 channels, of which the third is constant; a group of the first and the last, which has a
-# palette, and one of the second; 3 mips, of which the last is the tail.
-GROUP0, TAIL_PALETTE, GROUP1, TAIL, TAIL_GUARD, RESIDENT = 26, 40, 42, 54, 67, 128
-SHARED_MIP, OTHER_MIP = 146, 150
+# palette, and one of the second; 4 mips, of which the last two are the tail.
+GROUP0, TAIL_PALETTE, GROUP1, TAIL, EMPTY_TAIL, TAIL_GUARD, RESIDENT = 26, 43, 45, 60, 74, 81, 128
+SHARED_MIP, SHARED_TAIL, OTHER_MIP = 146, 150, 154
 
 
 @cache
@@ -76,15 +77,21 @@ def with_regular_levels() -> np.ndarray:
 
 @cache
 def with_a_tail() -> np.ndarray:
-    """Two groups and a constant; mips of all kinds before the tail and in it."""
-    layout = make_layout(3, 3, 40)
+    """Two groups and a constant; mips of all kinds before the tail and in it, one of which is drawn from mip 0 in the
+    whole file."""
+    rng, layout = np.random.default_rng(0), make_layout(3, 3, 40)
     one = {"members": (0, 3), "channel_bits": (5, 2), "palette_bits": (1,),
-           "mips": [[(layout, [0, 4, 4])], 0.75, None]}  # fmt: skip
-    two = {"members": (1,), "channel_bits": (8,), "mips": [None, [(make_layout(4, 3, 40), [1, 5])], []], "top_k": 3}
-    words = fmt.pack(make_material(np.random.default_rng(0), width=16, height=8, groups=[one, two], channels=4, tail=2))
+           "mips": [[(layout, [0, 4, 4])], 0.75, 1.5, None]}  # fmt: skip
+    two = {"members": (1,), "channel_bits": (8,), "top_k": 3,
+           "mips": [None, [(make_layout(4, 3, 40), [1, 5])], [], None]}  # fmt: skip
+    material = make_material(rng, width=16, height=8, groups=[one, two], channels=4, tail=2)
+    in_tail = (fmt.PackedRawMip(rng.integers(0, 256, (2, 4, 2), dtype=np.uint8)), None)
+    first = replace(material.groups[0], tail_mips=in_tail)
+    words = fmt.pack(replace(material, groups=(first, material.groups[1])))
     assert words[24:26].tolist() == [GROUP0, GROUP1] and words[GROUP0 + 4] == TAIL_PALETTE
-    assert words[GROUP0 + 6 : GROUP0 + 9].tolist() == [RESIDENT, SHARED_MIP, TAIL]
-    assert words[GROUP1 + 6 : GROUP1 + 9].tolist() == [OTHER_MIP, OTHER_MIP + 2 + 128, TAIL + 10]
+    last = TAIL + 10
+    assert words[GROUP0 + 6 : GROUP0 + 12].tolist() == [RESIDENT, SHARED_MIP, SHARED_TAIL, last, TAIL, last]
+    assert words[GROUP1 + 6 : GROUP1 + 10].tolist() == [OTHER_MIP, OTHER_MIP + 130, EMPTY_TAIL, EMPTY_TAIL + 3]
     assert words[5] == RESIDENT and words[4] == OTHER_MIP + 130 + 16 + 1 and len(words) == 320
     return words
 
@@ -228,7 +235,7 @@ PLAIN = [
     # mip block
     (put((MIP, 1, 10, 22)), "group 0 mip 0 reserved bits of word 0: got 1, expected 0"),
     (put((MIP, 1, 9, 1)), "group 0 mip 0 word 0: got 0x202, expected 0x200: shared and nothing else"),
-    (put((MIP, 512)), "group 0 mip 0 shared: got 1, expected 0: only mips before the tail share a mip 0 of Gaussians"),
+    (put((MIP, 512)), "group 0 mip 0 shared: got 1, expected 0: only mips below a mip 0 of Gaussians share them"),
     (put((EMPTY_MIP, 512), (EMPTY_MIP + 1, f32(-1))), "group 0 mip 1 filter: got -1.0, expected 0 .. 16384"),
     (put((EMPTY_MIP, 512), (EMPTY_MIP + 1, f32(float("inf")))), "group 0 mip 1 filter: got inf, expected 0 .. 16384"),
     (put((EMPTY_MIP, 512), (EMPTY_MIP + 2, 1, 30, 1)),
@@ -374,7 +381,7 @@ REGULAR_RULES = [
 RESIDENT_RULES = [
     (put((5, 0)), "resident_words: got 0, expected a multiple of 64 in 27 .. 256"),
     (put((5, 130)), "resident_words: got 130, expected a multiple of 64 in 27 .. 256"),
-    (put((25, GROUP0)), "group 1 group_offset[1]: got 26, expected 42, right after the part before"),
+    (put((25, GROUP0)), "group 1 group_offset[1]: got 26, expected 45, right after the part before"),
     (put((8, 1, 16, 3)), "group 0 members: got 0x9, expected 0x8"),
     (put((12, 0, 16, 3)), "group 0 members: got 0x9, expected 0xB"),
     (put((12, 7, 16, 3)), "group 1 members: got 0, expected at least one channel: leave out groups without channels"),
@@ -382,32 +389,37 @@ RESIDENT_RULES = [
     (put((GROUP1, 1, 0, 1)), "group 1 members: got 0x3, expected 0x2"),
     (put((GROUP1, 0x80, 16, 8)), "group 1 top_k: got 128, expected 0 .. 32"),
     (put((GROUP0 + 3, 4096), (GROUP1 + 3, 1)), "group 1 candidates_max of all groups: got 4097, expected at most 4096"),
-    (put((GROUP1 + 4, TAIL)), "group 1 palette_offset: got 54, expected 0, because there are no palettes"),
+    (put((GROUP1 + 4, TAIL)), "group 1 palette_offset: got 60, expected 0, because there are no palettes"),
     (put((TAIL_PALETTE + 1, 1, 16, 1)), "group 0 spare bytes of the palettes: got bits that are set"),
-    (put((GROUP0 + 8, TAIL + 1)), "group 0 mip_offset[2]: got 55, expected 54, right after the part before"),
-    (put((GROUP0 + 8, RESIDENT)), "group 0 mip_offset[2]: got 128, expected 54"),
-    (put((GROUP1 + 8, TAIL)), "group 1 mip_offset[2]: got 54, expected 64, right after the part before"),
-    (put((TAIL, 512)), "group 0 mip 2 shared: got 1, expected 0: only mips before the tail share a mip 0 of Gaussians"),
+    (put((GROUP0 + 10, TAIL + 1)), "group 0 tail_offset[0]: got 61, expected 60, right after the part before"),
+    (put((GROUP0 + 11, TAIL)), "group 0 tail_offset[1]: got 60, expected 70, right after the part before"),
+    (put((GROUP1 + 10, OTHER_MIP)), "group 1 tail_offset[0]: got 154, expected 74, right after the part before"),
+    (put((TAIL, 512)), "group 0 mip 2 shared: got 1, expected 0: only mips below a mip 0 of Gaussians share them, and"),
     (put((TAIL + 2, 1, 16, 1)), "group 0 mip 2 spare bytes of the texels: got bits that are set, expected zeros"),
-    (put((TAIL + 10, 16)), "group 1 mip 2 block: got 115 words, expected at most the 63 words left before the guard"),
+    (put((EMPTY_TAIL, 16)), "group 1 mip 2 block: got 115 words, expected at most the 53 words left before the guard"),
     (put((TAIL_GUARD, 1)), "guard word: got 1, expected 0"),
     (put((RESIDENT - 1, 1 << 31)), "guard word: got 2147483648, expected 0"),
 ]  # fmt: skip
 # The same, behind its end.
 BEHIND_RULES = [
-    (put((5, 64)), "group 0 mip 2 texels: got 10 words, expected at most the 9 words left before the guard word"),
+    (put((5, 64)), "group 0 mip 2 texels: got 10 words, expected at most the 3 words left before the guard word"),
     (put((5, 192)), "resident_words: got 192, expected 128, where the tail and its guard word end"),
     (put((5, 320)), "resident_words: got 320, expected a multiple of 64 in 27 .. 256"),
-    (put((3, 3, 19, 4)), "resident_words: got 128, expected 320, the whole section, because there is no tail"),
-    (put((GROUP0 + 6, TAIL)), "group 0 mip_offset[0]: got 54, expected 128, right after the part before"),
+    (put((3, 4, 19, 4)), "resident_words: got 128, expected 320, the whole section, because there is no tail"),
+    (put((GROUP0 + 6, TAIL)), "group 0 mip_offset[0]: got 60, expected 128, right after the part before"),
     (put((GROUP0 + 7, SHARED_MIP + 1)), "group 0 mip_offset[1]: got 147, expected 146, right after the part before"),
+    (put((GROUP0 + 8, SHARED_MIP)), "group 0 mip_offset[2]: got 146, expected 150, right after the part before"),
+    (put((GROUP0 + 8, TAIL)), "group 1 mip_offset[0]: got 154, expected 150, right after the part before"),
+    (put((GROUP0 + 9, TAIL)), "group 0 mip_offset[3]: got 60, expected 154, right after the part before"),
+    (put((GROUP0 + 9, OTHER_MIP)), "group 0 mip 3 mip_offset[3]: got 154, expected 70, tail_offset, or the place of a"),
     (put((RESIDENT, 256 + 1)), "group 0 mip 0 level_count: got 1, expected 0 in a raw mip"),
     (put((SHARED_MIP, 256 | 512)), "group 0 mip 1 word 0: got 0x300, expected 0x200: shared and nothing else"),
     (put((SHARED_MIP + 1, f32(16385))), "group 0 mip 1 filter: got 16385.0, expected 0 .. 16384"),
     (put((SHARED_MIP + 2, 1, 30, 1)), "group 0 mip 1 bend[0]: got 0x"),
-    (put((SHARED_MIP + 3, 1, 31, 1)), "group 0 mip 1 bend[1]: got 0x"),
-    (put((OTHER_MIP, 512)), "group 1 mip 0 shared: got 1, expected 0: only mips before the tail share a mip 0"),
-    (put((OTHER_MIP + 130, 512)), "group 1 mip 1 shared: got 1, expected 0: only mips before the tail share a mip 0"),
+    (put((SHARED_TAIL + 3, 1, 31, 1)), "group 0 mip 2 bend[1]: got 0x"),
+    (put((SHARED_TAIL, 0)), "group 0 mip 2 mip_offset[2]: got 150, expected 60, tail_offset, or the place of a"),
+    (put((OTHER_MIP, 512)), "group 1 mip 0 shared: got 1, expected 0: only mips below a mip 0 of Gaussians"),
+    (put((OTHER_MIP + 130, 512)), "group 1 mip 1 shared: got 1, expected 0: only mips below a mip 0 of Gaussians"),
     (put((GROUP0 + 3, 4)), "group 0 candidates_max: got 4, expected 3, the largest number of candidates found"),
     (put((GROUP1 + 3, 1)), "group 1 candidates_max: got 1, expected 2, the largest number of candidates found"),
 ]  # fmt: skip
@@ -470,6 +482,6 @@ METADATA_RULES = [
 
 
 def all_subjects() -> set[str]:
-    """What the cases are about."""
+    """What the cases are about, and those of test_format_hostile.py that are no change of a section or a header."""
     lists = [*(rules for _, rules in SECTIONS), FILE_RULES, METADATA_RULES]
-    return {subject(message) for rules in lists for _, message in rules}
+    return {subject(message) for rules in lists for _, message in rules} | {"file size", "GPU section"}

@@ -31,7 +31,7 @@ import gstex
 from gstex import decode
 from gstex.cuda import Device, GpuTexture
 from gstex.errors import FormatError, UsageError
-from gstex.format import PackedMip, pack, unpack, validate
+from gstex.format import PackedMip, PackedSharedMip, pack, unpack, validate
 from gstex.format.container import read_bytes
 
 # The worst of these tests: 2.1e-6 at texels, 5.7e-7 at points. On other random files points came to 2e-5: float32 says
@@ -57,9 +57,10 @@ def assert_mips_match(words: np.ndarray, device: Device, limit: float = LIMIT) -
 # ---- Texels ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", range(1, 17))
-def test_every_mip_with_any_number_of_channels(channels: int, device: Device) -> None:
-    words = words_of(channels, repeat=channels % 2 == 0, constants=[channels // 2] if channels % 3 == 0 else [])
+@pytest.mark.parametrize("members", range(1, 17))
+def test_every_mip_with_any_number_of_members(members: int, device: Device) -> None:
+    constants = [members // 2] if members % 3 == 0 else []
+    words = words_of(members + len(constants), repeat=members % 2 == 0, constants=constants)
     ran = launches_of(lambda: assert_mips_match(words, device))
     assert ran["decode_mip"] == 4 and ran["fetch"] == 2  # four mips of Gaussians, two of texels
 
@@ -86,13 +87,25 @@ def test_a_tail_alone(tail: int, device: Device) -> None:
     assert alone.gpu_bytes < whole.gpu_bytes and alone.mip_count == whole.mip_count == 6
     for mip in range(tail, 6):
         np.testing.assert_array_equal(alone.decode(mip), whole.decode(mip))
-    with pytest.raises(UsageError, match=rf"mip: got {tail - 1}, this file holds {f'{tail}..5' if tail < 5 else 'only 5'}"):
+    held = "only 5" if tail == 5 else f"{tail}..5"
+    with pytest.raises(UsageError, match=f"mip: got {tail - 1}, this file holds {held}"):
         alone.decode(tail - 1)
     uv, lod = points(np.random.default_rng(5), COUNT), np.linspace(-1, 7, COUNT, dtype=np.float32)
     np.testing.assert_array_equal(alone.sample(uv, lod), whole.sample(uv, np.maximum(lod, tail)))
     np.testing.assert_array_equal(alone.sample(uv), whole.sample(uv, tail))
     small = steps(np.random.default_rng(6), COUNT) / 256
     np.testing.assert_array_equal(alone.sample(uv, duv=small), whole.sample(uv, tail))
+
+
+def test_what_stands_in_the_tail_for_a_shared_mip(device: Device) -> None:
+    """Texels where the tail alone is at hand, the Gaussians of mip 0 where all of the file is."""
+    words = grouped_words(tail=2)
+    assert_mips_match(words, device)
+    assert_mips_match(resident_part(words), device)
+    whole, alone = (GpuTexture(part, device).decode(2) for part in (words, resident_part(words)))
+    differs = (np.abs(whole - alone) > 0.1).any(axis=(0, 1))
+    shared = [c for group in unpack(words).groups if isinstance(group.mips[2], PackedSharedMip) for c in group.members]
+    assert len(shared) == 10 and differs.nonzero()[0].tolist() == sorted(shared)
 
 
 def test_kernels_read_the_first_mip_that_is_there_for_those_before(device: Device) -> None:
@@ -258,7 +271,7 @@ def test_points(options: dict, filter: str, device: Device) -> None:
 @pytest.mark.parametrize("filter", ["direct", "bilinear"])
 def test_points_of_groups(filter: str, device: Device) -> None:
     assert_points_match(grouped_words(repeat=True), filter, device)
-    assert_points_match(resident_part(grouped_words()), filter, device)
+    assert_points_match(resident_part(grouped_words(tail=2)), filter, device)
 
 
 def assert_points_match(words: np.ndarray, filter: str, device: Device) -> None:

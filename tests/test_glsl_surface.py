@@ -32,7 +32,7 @@ def described(roles: tuple[str, ...], constant: str | None) -> list[dict[str, An
     """A mapping a channel, as in the metadata; colours are sRGB but for the emissive."""
     rows = []
     for i, role in enumerate(roles):
-        components = "xy" if role == "normal" else "rgb" if roles.count(role) == 3 else "v"
+        components = {"normal": "xy"}.get(role, "rgb" if roles.count(role) == 3 else "vv")
         rows.append({
             "role": role, "component": components[roles[:i].count(role)],
             "color_space": "srgb" if role in ("albedo", "color") else "linear",

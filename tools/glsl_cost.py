@@ -236,12 +236,13 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None, channels: int 
 
 def shape_of(words: np.ndarray) -> Shape:
     """The shape of a material, from its GPU section (docs/format.md)."""
-    channels, mips, groups = int(words[3]) & 0xFF, int(words[3]) >> 8 & 0xFF, int(words[3]) >> 16 & 7
+    kind = int(words[3])
+    channels, groups, offsets = kind & 0xFF, kind >> 16 & 7, 2 * (kind >> 8 & 0xFF) - (kind >> 19 & 15)
     found = []
     for number in range(groups):
         header = words[int(words[8 + 4 * channels + number]) :]
         members, palette_bits = int(header[0]) & 0xFFFF, int(header[5])
-        block, widths = int(words[int(header[6])]), header[6 + mips + 2 * members.bit_count() :]
+        block, widths = int(words[int(header[6])]), header[6 + offsets + 2 * members.bit_count() :]
         own = [int(widths[k >> 3]) >> 4 * (k & 7) & 15 for k in range(members.bit_count())]
         found.append(GroupShape(
             members=members,

@@ -8,6 +8,7 @@ below are not shared, for up to CHAIN_COST_OWN.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +40,10 @@ LARGE = 65536
 # Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
 # below mip 0; if that does not do for all, where they take this share of it.
 RAW_SHARE = 0.5
+# The same of a tail, where the mips above them are seen before the rest of the file is there, and only then.
+TAIL_RAW_SHARE = 0.85
+# Of what a mip takes otherwise, what one takes that is seen only then.
+BRIEFLY = 0.1
 # Of mip 0, what the texels of a mip may take where they have to hold the coverage of a cut-out.
 TEXELS_SHARE = 0.3
 # Bits per texel of a mip by those of the mip above it, before tables.
@@ -128,7 +133,7 @@ def fit_chain(
     tables = palette_words(first.coding.palette_bits, channels)
     free = sharing if tail is None else min(sharing, tail - 1)  # mips that cost nothing
     cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
-    shares = share_words(head + first.words, sizes, channels, free, texels_share, cost=cost,
+    shares = share_words(head + first.words, sizes, channels, free, texels_share, cost=cost, brief=sharing - free,
                          resident=None if tail is None else head + tables)  # fmt: skip
     above = first
     for index, share in enumerate(shares, start=1):
@@ -140,10 +145,8 @@ def fit_chain(
             mip = np.rint(np.clip(task.target.image, 0, 1) * 255).astype(np.uint8)
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
-            try:
+            with suppress(BudgetTooSmall):
                 mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index), **on)
-            except BudgetTooSmall:
-                pass
         mips.append(Shared(mip) if free < index <= sharing and not isinstance(mip, Shared) else mip)
         done += work[index]
     return mips
@@ -151,7 +154,8 @@ def fit_chain(
 
 def share_words(
     first_words: int, sizes: Sequence[tuple[int, int]], channels: int, sharing: int = SHARED_MIPS,
-    texels_share: float = 0.0, *, cost: float = CHAIN_COST, resident: int | None = None,
+    texels_share: float = 0.0, *, cost: float = CHAIN_COST, brief: int = 0,
+    resident: int | None = None,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
@@ -159,7 +163,8 @@ def share_words(
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: of the group.
         sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
-        cost: CHAIN_COST or CHAIN_COST_OWN. resident: words that a tail needs beside its mips; None without a tail.
+        cost: CHAIN_COST or CHAIN_COST_OWN. brief: how many mips after those that share are seen only until the rest of the
+            file is there. resident: words that a tail needs beside its mips; None without a tail.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
@@ -178,7 +183,7 @@ def share_words(
     background = mip_block_words(channels, 0)
     tables = mip_block_words(channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
-    small = _raw_tail(raw, total, 1 + sharing)
+    small = _raw_tail(raw, total, 1 + sharing, TAIL_RAW_SHARE if brief else RAW_SHARE)
     while small > 1 + sharing and raw[small - 1] <= texels_share * first_words:
         small -= 1
         total += raw[small]
@@ -186,7 +191,8 @@ def share_words(
     def costs(scale: float) -> list[tuple[int, int | str | None]]:
         rows: list[tuple[int, int | str | None]] = []
         for mip in range(1 + sharing, len(sizes)):
-            records = scale * first_words * whole_power(GROWTH, mip) * texels[mip] / texels[0]
+            part = BRIEFLY if mip <= sharing + brief else 1.0
+            records = part * scale * first_words * whole_power(GROWTH, mip) * texels[mip] / texels[0]
             words = tables + int(records)
             if mip >= small or raw[mip] <= words:
                 rows.append((raw[mip], RAW))
@@ -207,11 +213,14 @@ def share_words(
     return shared + [share for _, share in costs(low)]
 
 
-def _raw_tail(raw: list[int], total: int, least: int) -> int:
-    """The first of the mips at the end of the chain that are stored as texels, `least` or later."""
+def _raw_tail(raw: list[int], total: int, least: int, share: float) -> int:
+    """The first of the mips at the end of the chain that are stored as texels, `least` or later.
+
+    share: of the total, what they may take if it does not hold all from `least` on.
+    """
     if sum(raw[least:]) <= total:
         return least
     first = len(raw)
-    while first > least and sum(raw[first - 1 :]) <= RAW_SHARE * total:
+    while first > least and sum(raw[first - 1 :]) <= share * total:
         first -= 1
     return first
