@@ -493,15 +493,20 @@ bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 GstexValue gstex_constants(GstexMaterial m) {
     GstexValue value;
-    for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
-        value.v[c >> 2][c & 3] = c < m.channels ? clamp(gstex_float(gstex_entry(m.base, c) + 1), 0.0, 1.0) : 0.0;
+    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = vec4(0);
+    uint constant = gstex_mask(min(m.channels, 16));
+    for (int number = 0; number < m.groups; ++number) constant &= ~GSTEX_LOAD(gstex_group_at(m, number)); // its members
+    if (constant != 0u)
+        for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
+            if ((constant >> c & 1u) == 1u)
+                value.v[c >> 2][c & 3] = clamp(gstex_float(gstex_entry(m.base, c) + 1), 0.0, 1.0);
     return value;
 }
 
-// Adds the values of a group: a gap opens in them for every channel that is no member. Nothing is indexed by what the
-// file says, or compilers would keep the values in memory and not in registers.
+// Adds the values of a group: a gap opens in them for every channel that is no member, up to the last gap. Nothing is
+// indexed by what the file says, or compilers would keep the values in memory and not in registers.
 void gstex_spread(uint members, GstexValue of_group, inout GstexValue value) {
-    for (int c = 0; members >> c != 0u; ++c)
+    for (int c = 0; (members >> c & (members >> c) + 1u) != 0u; ++c)
         if ((members >> c & 1u) == 0u)
             for (int i = GSTEX_VEC4S - 1; i >= 0; --i) {
                 vec4 later = vec4(of_group.v[max(i - 1, 0)].w, of_group.v[i].xyz);

@@ -55,7 +55,7 @@ def border_steps(
 def steps_of_file(path: str | Path, *, mip: int = 0, count: int = 20000) -> np.ndarray:
     """`border_steps` of a compressed file, evaluated directly at the points."""
     import gstex
-    from gstex.format import unpack
+    from gstex.format import PackedMip, unpack
 
     texture = gstex.load(path)
     width, height = max(1, texture.width >> mip), max(1, texture.height >> mip)
@@ -63,7 +63,12 @@ def steps_of_file(path: str | Path, *, mip: int = 0, count: int = 20000) -> np.n
     def sample(points: np.ndarray) -> np.ndarray:
         return texture.sample(points / [width, height], mip, filter="direct")
 
-    cells = [(level.layout.cells_x, level.layout.cells_y) for level in unpack(texture.words).mips[mip].levels]
+    cells = [
+        (level.layout.cells_x, level.layout.cells_y)
+        for group in unpack(texture.words).groups
+        if isinstance(group.mips[mip], PackedMip)
+        for level in group.mips[mip].levels
+    ]
     return border_steps(sample, cells, width, height, repeat=texture.wrap == "repeat", count=count)
 
 

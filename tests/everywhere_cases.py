@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from gstex import metrics
-from gstex.encode import compress as compression
+from gstex.encode.bend import find_bend
+from gstex.encode.problem import Target
+from gstex.encode.tasks import tasks_of
 from gstex.material import Channel, Material, guess_wrap, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.coverage import coverage, keep_coverage
@@ -73,11 +75,12 @@ def cases(sample: Path) -> dict[str, list]:
     importance = load_importance(noise(12, 18, 4), 45, 70, repeat=True)
     weights = Importance("", image[:, :, 0]).weights([(37, 53), (18, 26)], repeat=True)
     found["importance"] = [importance.values, *weights]
-    tasks = compression.tasks_of(material, make_mips(material, repeat=True), [0, 1, 2, 4, 5], 1000, None, repeat=True)
+    tasks = tasks_of(material, make_mips(material, repeat=True), [0, 1, 2, 4, 5], 1000, None, repeat=True)
     found["tasks"] = [
         a for t in tasks for a in (t.target.image, t.target.importance, t.target.plane, t.weight, np.array(t.ranges))
     ]
 
+    found["bends"] = [find_bend(image, Target.of(noise(37, 53, 3), noise(37, 53, 3)))]
     other, uv = noise(45, 70, 8), metrics.sample_points(70)
     roles = [channel.role for channel in material.channels]
     found["PSNR"] = [

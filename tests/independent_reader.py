@@ -72,7 +72,7 @@ class Mip:
     levels: tuple[Level, ...]
     texels: np.ndarray | None = None  # float64 [H, W, V] of a raw mip
     filter: float = 0.0  # of a shared mip, which has the background and levels of mip 0
-    bend: np.ndarray | None = None  # float64 [V, 3] of a shared mip: what is added at 0, 1/2 and 1
+    bend: np.ndarray | None = None  # float64 [V, 3] of a shared mip: low, middle and high
     extent: tuple[int, int] | None = None  # width and height that cells are measured in, those of mip 0 if shared
 
 

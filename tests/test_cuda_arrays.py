@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cuda_decode_cases import points, steps, words_of
+from cuda_decode_cases import grouped_words, points, resident_part, steps, words_of
 from small_samples import crop_sample
 from strict_cupy import Array, StrictCupy
 
@@ -15,6 +16,7 @@ import gstex
 from gstex import decode
 from gstex.cuda import CupyDevice, GpuTexture, open_device
 from gstex.encode.settings import EFFORTS
+from gstex.format import validate
 
 
 @pytest.fixture
@@ -40,10 +42,18 @@ def test_strict_arrays_refuse_what_cupy_refuses() -> None:
             mistake()
 
 
-def test_a_texture(device: CupyDevice) -> None:
-    words, rng = words_of(6, repeat=True, palette_bits=(3, 2), constants=[1]), np.random.default_rng(1)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: words_of(6, repeat=True, palette_bits=(3, 2), constants=[1]),
+        lambda: grouped_words(repeat=True),
+        lambda: resident_part(grouped_words(tail=2)),
+    ],
+)
+def test_a_texture(make: Callable[[], np.ndarray], device: CupyDevice) -> None:
+    words, rng = make(), np.random.default_rng(1)
     texture = GpuTexture(words, device)
-    for mip in range(texture.mip_count):
+    for mip in range(validate(words).header.first_mip, texture.mip_count):
         found = texture.decode(mip)
         assert isinstance(found, Array)
         np.testing.assert_allclose(device.to_host(found), decode.decode_texels(words, mip), rtol=0, atol=1e-5)

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cuda_decode_cases import (
-    GROUPED,
     crowded_words,
     grouped_words,
     picture_words,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cuda_decode_cases import points, random_words, steps, words_of
+from cuda_decode_cases import grouped_words, points, random_words, resident_part, steps, words_of
 from cuda_devices import gpu_or_reason
 from cuda_host import HostDevice
 from random_gaussians import random_scene
@@ -20,6 +20,7 @@ import gstex
 from gstex import decode
 from gstex.cuda import GpuTexture
 from gstex.encode.ops.cuda.view import GpuView
+from gstex.format import validate
 
 GPU, REASON = gpu_or_reason()
 if GPU is None:
@@ -43,11 +44,20 @@ def torch_on_gpu():
 # ---- Decoding -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda: words_of(**OPTIONS), lambda: words_of(5, top_k=10), lambda: random_words(4)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: words_of(**OPTIONS),
+        lambda: words_of(5, top_k=10),
+        lambda: random_words(4),
+        lambda: grouped_words(repeat=True),
+        lambda: resident_part(grouped_words(tail=2)),
+    ],
+)
 def test_arrays_of_cupy(make: Callable[[], np.ndarray]) -> None:
     words = make()
     texture = GpuTexture(words, GPU)
-    for mip in range(texture.mip_count):
+    for mip in range(validate(words).header.first_mip, texture.mip_count):
         found = texture.decode(mip)
         assert isinstance(found, GPU.xp.ndarray)
         np.testing.assert_allclose(host(found), decode.decode_texels(words, mip), rtol=0, atol=2 * LIMIT)

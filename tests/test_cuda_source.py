@@ -77,7 +77,10 @@ def test_constants_are_those_of_the_format() -> None:
     document = (Path(__file__).parent.parent / "docs" / "format.md").read_text()
     for words in (f"tan(pi / {round(math.pi / math.atan(constants.TAN_22_5))})",
                   f"e^{round(math.log(constants.BACKGROUND_WEIGHT))} background",
-                  f"candidates_max <= {layout.MAX_CANDIDATES}",
+                  f"add up to at most {layout.MAX_CANDIDATES}",
+                  f"1 to {layout.MAX_GROUPS} *groups*",
+                  f"or {layout.CONSTANT_GROUP}: the channel is constant",
+                  f"units of 1/{round(1 / layout.BEND_UNIT)}, low",
                   f"At most {layout.MAX_PALETTES} palettes",
                   f"f = clamp({constants.FADE_SLOPE:g} (1.5",
                   f"1, {constants.MAX_TAPS})",
@@ -109,7 +112,11 @@ def test_the_shader_has_the_same_limits() -> None:
     assert glsl_number(r"#define GSTEX_MAX_K (\d+)") == layout.MAX_TOP_K
     assert glsl_number(r"mip\.levels = min\(mip\.levels, (\d+)\)") == layout.MAX_LEVELS
     assert glsl_number(r"\+ (\d+) \* number;") == layout.LEVEL_ENTRY_WORDS
-    assert glsl_number(r"h\.base \+ (1\d) \+ \w") == layout.HEADER_FIXED_WORDS
+    assert glsl_number(r"return base \+ (\d+) \+ \d+ \* channel;") == layout.HEADER_FIXED_WORDS
+    assert glsl_number(r"return base \+ \d+ \+ (\d+) \* channel;") == layout.CHANNEL_ENTRY_WORDS
+    assert glsl_number(r"= head \+ (\d+) \+ ") == layout.GROUP_FIXED_WORDS
+    assert glsl_number(r"m\.groups = min\(.*, (\d+)\);") == layout.MAX_GROUPS
+    assert 1 / glsl_number(r">> 22\) / ([\d.]+);") == layout.BEND_UNIT
     assert glsl_number(r"1\.0 / 64\.0\), 1\.0, ([\d.]+)\)") == constants.MAX_TAPS
     assert 1 / glsl_number(r"- 1\.0 / ([\d.]+)\), 1\.0") == constants.TAP_SLACK
     assert 1 << int(glsl_number(r"gstex_bits\(kind, (\d+), 1\) == 1, block")) == layout.RAW_BIT

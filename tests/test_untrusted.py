@@ -5,17 +5,16 @@ ten times more and beyond.
 """
 
 import json
-import struct
 import subprocess
 import sys
-import zlib
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from command import Command
-from format_builder import MaterialSpec, MipSpec, build_words
+from format_builder import MipSpec, build_file, build_words, one_group
 from random_material import make_layout, make_material
 
 import gstex
@@ -52,7 +51,7 @@ print("PEAK", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * sc
 
 def empty_words(width: int, height: int, channels: int) -> np.ndarray:
     """A section of one mip without Gaussians, which takes 256 bytes however large it claims to be."""
-    spec = MaterialSpec(width, height, [(0.0, 1 / 255, 8)] * channels, [MipSpec([0.25] * channels)])
+    spec = one_group(width, height, [(0.0, 1 / 255, 8)] * channels, [MipSpec([0.25] * channels)])
     return np.array(build_words(spec), np.uint32)
 
 
@@ -169,19 +168,20 @@ def test_the_limit_can_be_moved(command: Command, tmp_path: Path, monkeypatch: p
 
 @pytest.fixture(scope="module")
 def nibbles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of 8 MB with 16 million records, the most that fit: a regular level of a nibble each."""
+    """A file of 8 MB with 16 million records, the most that fit: a regular level of a nibble each; and a small tail."""
     path = tmp_path_factory.mktemp("nibbles") / "a.gstex"
     cells = 4096
-    spec = make_material(np.random.default_rng(0), width=cells, height=cells, channel_bits=(4,), mips=[[]])
-    words = fmt.pack(spec)
-    block = int(words[11])
+    rng = np.random.default_rng(0)
+    words = fmt.pack(make_material(rng, width=cells, height=cells, channel_bits=(4,), mips=[[], []], tail=1))
+    group = int(words[12])
+    block = int(words[group + 6])
     entry = [cells | cells << 16, block + 10, block + 10, cells * cells, 4 | 1 << 29, 0, 0]
     head = np.concatenate([words[: block + 3], np.array(entry, np.uint32)])
     head[block], head[block + 1] = 1, cells * cells
-    records = np.random.default_rng(0).integers(0, 2**32, cells * cells // 8, dtype=np.uint32)
+    records = rng.integers(0, 2**32, cells * cells // 8, dtype=np.uint32)
     used = len(head) + len(records) + 1
     words = np.concatenate([head, records, np.zeros(-(-used // 64) * 64 - used + 1, np.uint32)])
-    words[4], words[7] = used, 9
+    words[4], words[group + 3] = used, 9
     fmt.write_file(path, words, metadata_of(cells, cells))
     return path
 
@@ -196,14 +196,23 @@ def test_an_open_file_takes_its_own_size(nibbles: Path) -> None:
         assert peak < 2 * size + CONSTANT, call
 
 
+def test_the_tail_alone_costs_nothing_of_the_rest(nibbles: Path) -> None:
+    peaks = {}
+    for mips in ("all", "tail"):
+        tracemalloc.start()
+        try:
+            texture = gstex.load(nibbles, mips=mips)
+            peaks[mips] = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peaks["all"] > 8 * MEGABYTE > MEGABYTE > peaks["tail"]
+    assert texture.decode(1).shape == (2048, 2048, 1)
+
+
 def test_metadata_of_the_largest_size(tmp_path: Path) -> None:
     """A megabyte of the values that take the most memory: empty lists."""
-    gpu = empty_words(8, 8, 1).tobytes()
     text = b'{"a":[' + b"[]," * ((1 << 20) // 3 - 4) + b"[]]}"
-    end = 256 + len(gpu)
-    header = struct.pack("<8s9I212x", b"\x89GSTEX\r\n", 1, 0, end + len(text), 256, len(gpu), end, len(text),
-                         zlib.crc32(gpu), zlib.crc32(text))  # fmt: skip
-    (tmp_path / "a.gstex").write_bytes(header + gpu + text)
+    (tmp_path / "a.gstex").write_bytes(build_file(empty_words(8, 8, 1).tolist(), text))
     peak, _ = peak_of("gstex.load(sys.argv[1])", tmp_path / "a.gstex")
     assert peak < 100 * MEGABYTE
 
@@ -232,8 +241,6 @@ def test_reading_takes_no_more_than_a_scratch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("source", "target"), [((1, 4096), (4096, 1)), ((4096, 1), (1, 4096)), ((3, 900), (800, 2))])
 def test_resampling_makes_nothing_larger_than_both_images(source: tuple[int, int], target: tuple[int, int]) -> None:
-    import tracemalloc
-
     image = np.random.default_rng(0).random((*source, 2), np.float32)
     tracemalloc.start()
     try:
@@ -252,7 +259,7 @@ def test_resampling_makes_nothing_larger_than_both_images(source: tuple[int, int
 def test_words_are_proven_wherever_they_are_given() -> None:
     sound = fmt.pack(make_material(np.random.default_rng(0), mips=[[(make_layout(), 20)]]))
     bad = sound.copy()
-    bad[11] = 2**31
+    bad[int(bad[20]) + 6] = 2**31
     for call in (lambda: Texture(bad, {}), lambda: gstex.decode.decode_texels(bad), lambda: fmt.unpack(bad),
                  lambda: gstex.decode.count_candidates(bad), lambda: fmt.write_bytes(bad, {}),
                  lambda: gstex.decode.FileLevels(bad, four_fetches=True)):  # fmt: skip

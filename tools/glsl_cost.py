@@ -57,7 +57,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class GroupShape:
-    """What the header of a group says of the work: its members, a bit each; levels of mip 0, palettes, how many fours of
+    """What the header of a group says of the work: members, a bit each; levels of mip 0, palettes, how many fours of
     its channels have own codes, and candidates_max."""
 
     members: int
@@ -73,8 +73,8 @@ class GroupShape:
 
     @property
     def gaps(self) -> int:
-        """Channels before the last member that are none."""
-        return self.members.bit_length() - self.channels
+        """A bit for each channel before the last member that is none."""
+        return ~self.members & (1 << self.members.bit_length()) - 1
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class Shape:
     groups: tuple[GroupShape, ...]
 
     @property
+    def has_constants(self) -> bool:
+        """Whether a channel is in no group."""
+        return sum(group.channels for group in self.groups) < self.channels
+
+    @property
     def vec4s(self) -> int:
         """GSTEX_VEC4S that decodes all channels."""
         return min(-(-self.channels // 4), 4)
@@ -92,15 +97,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class Parts:
-    """Arithmetic operations: once a texel, and on top of it for each channel that is decoded and each four of them; once
-    a group, for each channel and each four of it, for each channel up to its last, and for each gap between them with
-    each four; once a level; once a row of cells; for each cell that is looked up alone; for each Gaussian that is
-    looked at; and for each that is added, of every palette, of every word of its entry, of four channels, and of their
-    own codes. bend: of a channel of a shared mip."""
+    """Arithmetic operations: once a texel, for each four channels that are decoded, and if some are constant for each
+    channel; once a group to take its members, and to decode it, for each channel and each four of it, for each channel
+    up to the last gap between them, and for each gap with each four; once a level; once a row of cells; for each cell
+    that is looked up alone; for each Gaussian that is looked at; and for each that is added, of every palette, of every
+    word of its entry, of four channels, and of their own codes. bend: of a channel of a shared mip."""
 
     texel: int
-    channel: int
     four: int
+    constant: int
+    members: int
     group: int
     group_channel: int
     group_four: int
@@ -118,13 +124,14 @@ class Parts:
 
     def of_texel(self, shape: Shape) -> int:
         """Operations of a texel without its groups."""
-        return self.texel + (4 * self.channel + self.four) * shape.vec4s
+        constants = 4 * self.constant * shape.vec4s if shape.has_constants else 0
+        return self.texel + self.four * shape.vec4s + constants + self.members * len(shape.groups)
 
     def of_group(self, shape: Shape, group: GroupShape, candidates: Any, added: Any, looked_up: Any) -> Any:
         """Operations of a group for texels with these counts."""
         fours = shape.vec4s
         fixed = self.group + (4 * self.group_channel + self.group_four) * fours
-        fixed += self.spread * group.members.bit_length() + self.gap * fours * group.gaps
+        fixed += self.spread * group.gaps.bit_length() + self.gap * fours * group.gaps.bit_count()
         fixed += group.levels * (self.level + 3 * self.row)
         palette = self.palette + self.palette_word * -(-group.channels // 4)
         features = group.palettes * palette + self.four_channels * fours + self.four_codes * group.coded
@@ -308,7 +315,7 @@ def parts_of() -> Parts:
     around = sorted((loop for loop in loops if loop[0] < exp2[-1] < loop[1]), key=lambda loop: loop[1] - loop[0])
     candidate, row, level = around[:3]
     whole = 0, len(lines)
-    constants, group, stores = within(whole, loops)
+    zeros, members, constants, group, stores = within(whole, loops)
     fields_, sums, _level, _raw, values, bends, spread, adds = within(group, loops)
     [two_fields], [gap] = within(fields_, loops), within(spread, loops)
     cells, _candidate = within(row, loops)
@@ -317,8 +324,9 @@ def parts_of() -> Parts:
     codes = within(fours, _selections(lines))[0]
     return Parts(
         texel=own(*whole),
-        channel=own(*constants),
-        four=own(*stores),
+        four=own(*zeros) + own(*stores),
+        constant=own(*constants),
+        members=own(*members),
         group=own(*group),
         group_channel=own(*values),
         group_four=own(*fields_) + 2 * own(*two_fields) + own(*sums) + own(*adds),

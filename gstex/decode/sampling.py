@@ -78,8 +78,9 @@ class FileLevels:
         read = _mips_read(self, len(uv), lod, duv, max_taps)
         missing = [mip for mip in read if mip not in self._decoded]
         texels = sum(max(1, self.width >> mip) * max(1, self.height >> mip) for mip in missing)
-        if texels > 4 * sum(read.values()) or texels * self.channels > MOST_TEXELS:
-            # Not worth it for a few points, or too much to keep. Both ways give the same bits.
+        is_tail = self._table.header.first_mip > 0
+        if is_tail or texels > 4 * sum(read.values()) or texels * self.channels > MOST_TEXELS:
+            # Not all mips are here, not worth it for a few points, or too much to keep. Both ways give the same bits.
             self._table.section.sample(uv, lod, duv, bilinear=True, max_taps=max_taps, out=out)
             return
         self._decoded |= {mip: decode_texels(self._table, mip) for mip in missing}

@@ -29,11 +29,29 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
         x = decoded[:, :, c].reshape(-1).astype(np.float64)
         missing = target.image[:, :, c].reshape(-1) - x
         basis = np.stack([1 - x, 4 * x * (1 - x), x])  # what low, middle and high add
-        normal = (basis * weight) @ basis.T
-        numbers = np.linalg.solve(normal + _RIDGE * np.trace(normal) / 3 * np.eye(3), (basis * weight) @ missing)
+        normal = [[float((weight * a * b).sum()) for b in basis] for a in basis]
+        ridge = _RIDGE * (normal[0][0] + normal[1][1] + normal[2][2]) / 3
+        for k in range(3):
+            normal[k][k] += ridge
+        numbers = _solve(normal, [float((weight * a * missing).sum()) for a in basis])
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
         # The ends alone shift everything by the same: what rounding and the ridge take off the mean.
-        left = float((missing - (codes * BEND_UNIT) @ basis) @ weight / weight.sum())
+        added = (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
+        left = float(((missing - added) * weight).sum() / weight.sum())
         codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
         bends[c] = codes.astype(np.int64)
     return bends
+
+
+def _solve(matrix: list[list[float]], right: list[float]) -> np.ndarray:
+    """The solution of a symmetric, positive definite system, by elimination: the same bits on every CPU."""
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for k, pivot in enumerate(rows):
+        for i in range(k + 1, len(rows)):
+            factor = rows[i][k] / pivot[k]
+            rows[i] = [a - factor * b for a, b in zip(rows[i], pivot, strict=True)]
+    found = np.zeros(len(rows))
+    for k in reversed(range(len(rows))):
+        known = sum(rows[k][i] * float(found[i]) for i in range(k + 1, len(rows)))
+        found[k] = (rows[k][-1] - known) / rows[k][k]
+    return found

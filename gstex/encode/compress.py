@@ -214,7 +214,7 @@ def compress(
         sizes = {"stack_channels": len(material.channels), "mip_count": len(levels), "tail": tail}
         division = Division.one(len(varying))
         if target is None:
-            division = divide(groups, material, tasks[0], settings, budget, seed=seed, progress=report_step, **sizes)
+            division = divide(groups, material, tasks[0], settings, budget, seed=seed, **sizes)
         else:
             most = split_budget(division, budget, **sizes)[0]
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)

@@ -1,16 +1,48 @@
-"""How the channels of a material are divided into groups, each with Gaussians of its own."""
+"""How the channels of a material are divided into groups, each with Gaussians of its own.
 
+One group is the answer where maps share their edges. A smooth map beside noisy ones is worth a small group of its own:
+in theirs it stays far behind what it could be for a few per cent of the bytes. Short trial fits of a part of the
+picture tell which map gains most by that, and whether the others lose. The lab book (note 0004) has what else was
+tried.
+"""
 
-from gstex.encode.group_fits import Division
-from gstex.encode.problem import Task
-from gstex.encode.settings import Settings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gstex.decode import decode_texels
+from gstex.encode.group_fits import Division, split_budget
+from gstex.encode.map_weights import Spectrum, coefficients
+from gstex.encode.packing import FittedGroup, pack_group
+from gstex.encode.problem import BudgetTooSmall, Target, Task
+from gstex.encode.schedule import fit_mip
+from gstex.encode.settings import Settings, make_settings
 from gstex.encode.tasks import varying_channels
-from gstex.encode.work import Progress
 from gstex.errors import UsageError
+from gstex.format import ChannelEntry, PackedMaterial, pack
 from gstex.format.layout import MAX_GROUPS
 from gstex.material import Material
+from gstex.native.maths import log2, log10, power
 
-__all__ = ["check_groups", "divide"]
+__all__ = ["check_groups", "divide", "find_division"]
+
+# Trials fit the middle of a picture, of this size along both axes. Fits of less work, in steps of a texel, or of fewer
+# steps have no time for them.
+SIDE, LEAST_WORK, LEAST_STEPS = 256, 2.5e8, 250
+# A map may be taken out if a codec needs at most this part of all bits for it, at the error that it has.
+SMOOTH = 0.2
+# The share of a map that is taken out, what it has to gain in dB, and what the whole may lose.
+APART, RESCUED, LOSS = 0.06, 3.0, 0.15
+# Mean squared error below which a map has all that it needs: 50 dB.
+EXACT = 1e-5
+# Given groups have at least this share each.
+LEAST_SHARE = 0.03
+# Words of tables that a trial does not have to pay for: of a large picture they are nothing.
+TABLES = 48
+# The error falls by this power of the bytes.
+FALL = 0.7
+_LEAST_ERROR = 1e-9
 
 
 def check_groups(groups: str, material: Material) -> None:
@@ -22,7 +54,7 @@ def check_groups(groups: str, material: Material) -> None:
     if groups in ("auto", "1"):
         return
     roles = {channel.role for channel in material.channels}
-    named = [[role.strip() for role in group.split(",")] for group in groups.split(";")]
+    named = _named(groups)
     flat = [role for group in named for role in group]
     allowed = f"'auto', '1', or maps of {', '.join(sorted(roles))} with ',' in a group and ';' between groups"
     for role in flat:
@@ -34,17 +66,171 @@ def check_groups(groups: str, material: Material) -> None:
         raise UsageError(f"groups: got more than {MAX_GROUPS}, expected at most {MAX_GROUPS}")
 
 
+def _named(groups: str) -> list[list[str]]:
+    return [[role.strip() for role in group.split(",")] for group in groups.split(";")]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What a group of columns came to.
+
+    raw: mean squared errors of its channels; errors: weighted as the task has it.
+    """
+
+    columns: tuple[int, ...]
+    words: int
+    raw: np.ndarray
+    errors: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """What counts of it."""
+        return float(self.errors.sum())
+
+
 def divide(
     groups: str, material: Material, task: Task, settings: Settings, budget_words: int, *, seed: int,
-    progress: Progress, stack_channels: int, mip_count: int, tail: int,
+    stack_channels: int, mip_count: int, tail: int,
 ) -> Division:  # fmt: skip
-    """The division that an option of `compress` asks for."""
-    varying = varying_channels(material)
-    roles = [material.channels[c].role for c in varying]
-    if groups in ("auto", "1"):
-        return Division.one(len(varying))
-    named = [[role.strip() for role in group.split(",")] for group in groups.split(";")]
+    """The division that an option of `compress` asks for.
+
+    task: of mip 0, all channels that vary. budget_words: of all that mip 0 needs. The others: see `split_budget`.
+    """
+    roles = [material.channels[c].role for c in varying_channels(material)]
+    if groups == "1" or len(set(roles)) == 1 or task.count is not None:
+        return Division.one(len(roles))
+    sizes = {"stack_channels": stack_channels, "mip_count": mip_count, "tail": tail}
+    if groups == "auto":
+        if settings.steps < LEAST_STEPS or task.target.image[:, :, 0].size * settings.steps < LEAST_WORK:
+            return Division.one(len(roles))
+        return find_division(task, budget_words, seed=seed, **sizes)
+    named = _named(groups)
     named.append([role for role in roles if not any(role in group for group in named)])
     columns = [tuple(c for c, role in enumerate(roles) if role in group) for group in named]
     columns = [group for group in columns if group]
-    return Division(tuple(columns), tuple(len(group) / len(varying) for group in columns))
+    if len(columns) == 1:
+        return Division.one(len(roles))
+    return _Trials(task, budget_words, seed, sizes).shared_out(columns)
+
+
+def find_division(task: Task, budget_words: int, *, seed: int, **sizes: int) -> Division:
+    """The division that short trial fits find; see `divide`."""
+    return _Trials(task, budget_words, seed, sizes).search()
+
+
+class _Trials:
+    """Trial fits of a part of a picture."""
+
+    def __init__(self, task: Task, budget_words: int, seed: int, sizes: dict[str, int]):
+        self.task, self.seed, self.sizes = _part_of(task, SIDE), seed, sizes
+        texels = [t.target.image[:, :, 0].size for t in (self.task, task)]
+        self.scale = texels[0] / texels[1]
+        self.budget_words = budget_words
+        assert task.maps is not None
+        self.maps = task.maps
+        self.known: dict[tuple[tuple[int, ...], int], _Trial] = {}
+        self.ordered = Spectrum.of(coefficients(self.task.target.image)).ordered
+
+    def search(self) -> Division:
+        """The map that a small group of its own would bring nearest to what it could be is taken out, and the next, as
+        long as the others hardly lose by it."""
+        everything = tuple(range(len(self.maps)))
+        division = Division.one(len(everything))
+        trials = self.of(division)
+        while trials and len(division.groups) < MAX_GROUPS:
+            found = self.rescued(division, trials)
+            if found is None:
+                break
+            division, trials = found
+        return division
+
+    def rescued(self, division: Division, trials: list[_Trial]) -> tuple[Division, list[_Trial]] | None:
+        """A map of the last group in a group of its own, with the trials of that; None if none is worth it."""
+        whole, share = trials[-1], division.shares[-1]
+        maps = self.maps[list(whole.columns)]
+        best: tuple[float, _Trial] | None = None
+        numbers = np.unique(maps).tolist()
+        errors = {n: float(whole.raw[maps == n].mean()) for n in numbers}
+        needs = {n: _codec_bits(self.ordered[np.asarray(whole.columns)[maps == n]], errors[n]) for n in numbers}
+        for number, error in errors.items():
+            own = tuple(c for c in whole.columns if self.maps[c] == number)
+            if len(numbers) == 1 or error < EXACT or needs[number] > SMOOTH * sum(needs.values()):
+                continue
+            tried = self.of(Division((own,), (APART,)))
+            gain = _decibels(error, float(tried[0].raw.mean())) if tried else 0.0
+            if tried and gain >= RESCUED and (best is None or gain > best[0]):
+                best = gain, tried[0]
+        if best is None or share - APART < APART:
+            return None
+        others = tuple(c for c in whole.columns if c not in best[1].columns)
+        shares = (*division.shares[:-1], APART, share - APART)
+        divided = Division((*division.groups[:-1], best[1].columns, others), shares)
+        again = self.of(divided, [*trials[:-1], best[1]])
+        if again is None or _decibels(whole.total, again[-1].total + best[1].total) < -LOSS:
+            return None
+        return divided, again
+
+    def shared_out(self, columns: Sequence[tuple[int, ...]]) -> Division:
+        """The shares of given groups: those at which a little more gains as much in one group as in another."""
+        level = 1e-3 * float(self.ordered.sum(axis=1).mean()) / self.ordered.shape[1]
+        shares = np.array([_codec_bits(self.ordered[list(group)], level) for group in columns])
+        for _ in range(2):
+            shares = np.maximum(shares / max(shares.sum(), 1e-9), LEAST_SHARE)
+            shares /= shares.sum()
+            trials = self.of(Division(tuple(columns), tuple(shares.tolist())))
+            if trials is None:
+                break
+            # The errors are e s^-FALL; their sum is least where e s^(-FALL - 1) is the same for all.
+            shares = power(np.array([t.total for t in trials]) * power(shares, FALL), 1 / (1 + FALL))
+        shares = np.maximum(shares / shares.sum(), LEAST_SHARE)
+        return Division(tuple(columns), tuple((shares / shares.sum()).tolist()))
+
+    def of(self, division: Division, known: Sequence[_Trial] = ()) -> list[_Trial] | None:
+        """The trials of a division, of which the first are known; None where a budget does not hold a Gaussian."""
+        words = split_budget(division, self.budget_words, **self.sizes)
+        trials = list(known)
+        try:
+            for columns, budget in list(zip(division.groups, words, strict=True))[len(known) :]:
+                trials.append(self.fit(columns, round(budget * self.scale + TABLES * (1 - self.scale))))
+        except BudgetTooSmall:
+            return None
+        return trials
+
+    def fit(self, columns: tuple[int, ...], words: int) -> _Trial:
+        """A trial; each is made once."""
+        if (columns, words) not in self.known:
+            self.known[columns, words] = self._fit(columns, words)
+        return self.known[columns, words]
+
+    def _fit(self, columns: tuple[int, ...], words: int) -> _Trial:
+        task = replace(self.task.part(columns), budget_words=words)
+        settings = make_settings("fast", "direct", "l2")
+        result = fit_mip(task, settings, seed=self.seed, progress=lambda *state: None)
+        group = pack_group(FittedGroup(list(range(len(columns))), [result], [task]), 1)
+        height, width, count = task.target.image.shape
+        section = pack(PackedMaterial(width, height, task.repeat, False, 1, 1, (ChannelEntry(),) * count, (group,)))
+        off = (decode_texels(section) - task.target.image).astype(np.float64) ** 2
+        counts = task.target.importance.astype(np.float64)[:, :, task.target.plane]
+        raw = (off * counts).sum(axis=(0, 1)) / np.maximum(counts.sum(axis=(0, 1)), 1e-9)
+        return _Trial(columns, words, raw, raw * self.task.weights[list(columns)])
+
+
+def _decibels(before: float, after: float) -> float:
+    return float(10 * log10(max(before, _LEAST_ERROR) / max(after, _LEAST_ERROR)))
+
+
+def _codec_bits(ordered: np.ndarray, level: float) -> float:
+    """Bits per texel of a codec that leaves every coefficient an error of at most `level` (map_weights.py)."""
+    above = np.maximum(ordered / np.float32(max(level, _LEAST_ERROR)), 1)
+    return float(0.5 * log2(above.astype(np.float64)).sum() / ordered.shape[1])
+
+
+def _part_of(task: Task, side: int) -> Task:
+    """The middle of a task's picture, at most this long and high."""
+    height, width = task.target.image.shape[:2]
+    rows, columns = min(height, side), min(width, side)
+    y, x = (height - rows) // 2, (width - columns) // 2
+    image = np.ascontiguousarray(task.target.image[y : y + rows, x : x + columns])
+    importance = np.ascontiguousarray(task.target.importance[y : y + rows, x : x + columns])
+    whole = (rows, columns) == (height, width)
+    return replace(task, target=Target(image, importance, task.target.plane), repeat=task.repeat and whole)

@@ -163,8 +163,8 @@ def share_words(
         first_words: words of the header and mip 0.
         sizes: (height, width) of all mips. channels: of the group.
         sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
-        cost: CHAIN_COST or CHAIN_COST_OWN. brief: how many mips after those that share are seen only until the rest of the
-            file is there. resident: words that a tail needs beside its mips; None without a tail.
+        cost: CHAIN_COST or CHAIN_COST_OWN. brief: how many mips after those that share are seen only until the rest of
+            the file is there. resident: words that a tail needs beside its mips; None without a tail.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.

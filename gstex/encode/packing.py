@@ -22,7 +22,7 @@ from gstex.format import (
 )
 from gstex.material import Material
 
-__all__ = ["FittedGroup", "pack_groups"]
+__all__ = ["FittedGroup", "pack_group", "pack_groups"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def pack_groups(
     packed = PackedMaterial(
         width=material.width, height=material.height, repeat=repeat, bilinear=bilinear, mip_count=mip_count,
         tail=tail if groups else mip_count, channels=_entries(material),
-        groups=tuple(_group(group, tail) for group in groups))  # fmt: skip
+        groups=tuple(pack_group(group, tail) for group in groups))  # fmt: skip
     words = pack(packed)
     shared = [m for m in range(mip_count) if any(isinstance(g.mips[m], PackedSharedMip) for g in packed.groups)]
     if not shared:
@@ -79,7 +79,8 @@ def _entries(material: Material) -> tuple[ChannelEntry, ...]:
     return tuple(entries)
 
 
-def _group(group: FittedGroup, tail: int) -> PackedGroup:
+def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
+    """The codes of a group; shared mips have no bend yet. tail: see `pack_groups`."""
     count = len(group.channels)
     first = group.mips[0]
     palettes: tuple[np.ndarray, ...] = ()
