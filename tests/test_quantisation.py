@@ -15,7 +15,7 @@ from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.quantisation import Precision, channel_grid, make_coding, words_needed
-from gstex.format import PackedLevel, PackedMaterial, PackedMip, header_words, pack, palette_words
+from gstex.format import ChannelEntry, PackedGroup, PackedLevel, PackedMaterial, PackedMip, pack, validate
 from gstex.texture import Texture
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
@@ -55,19 +55,18 @@ class Scene:
             here = here[order]
             levels.append(PackedLevel(layout, cell[order], codes[here], feature_codes[here], entries[here]))
         coding = self.coding
-        return pack(
-            PackedMaterial(
-                self.pyramid.width, self.pyramid.height, self.pyramid.repeat, False, 0, coding.amplitude_lo,
-                coding.amplitude_step, coding.channel_lo, coding.channel_step, coding.channel_bits,
-                np.zeros(len(coding.channel_bits), bool), (PackedMip(self.background, tuple(levels)),),
-                np.ones(len(coding.channel_bits), bool), coding.palettes,
-            )
+        count = len(coding.channel_bits)
+        group = PackedGroup(
+            tuple(range(count)), 0, coding.amplitude_lo, coding.amplitude_step, coding.channel_lo, coding.channel_step,
+            coding.channel_bits, (PackedMip(self.background, tuple(levels)),), coding.palettes,
         )  # fmt: skip
+        pyramid, channels = self.pyramid, (ChannelEntry(),) * count
+        return pack(PackedMaterial(pyramid.width, pyramid.height, pyramid.repeat, False, 1, 1, channels, (group,)))
 
 
 def mip_words(words: np.ndarray) -> int:
-    """Words of the only mip of a section: what stands between header or palettes and guard word."""
-    return int(words[4]) - int(words[11]) - 1
+    """Words of the only mip of the only group of a section."""
+    return validate(words).groups[0].mips[0].words
 
 
 SCENES = [(64, 64, 200, True), (37, 90, 150, False), (8, 8, 1, True), (1, 1, 3, False), (300, 20, 40, True)]

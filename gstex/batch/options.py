@@ -30,6 +30,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     device: Literal["auto", "cpu", "cuda"] = "auto"
     wrap: Literal["repeat", "clamp"] | None = None
     mips: bool = True
+    tail: Annotated[int, Meta(ge=1, le=14, description="first mip of the tail")] | None = None
+    groups: Annotated[str, Meta(min_length=1, description="auto, 1, or maps such as albedo,roughness;normal")] = "auto"
     mip_filter: Literal["box", "kaiser"] = "box"
     roughness_from_normals: bool = False
     alpha_test: Annotated[float, Meta(gt=0, le=1)] | None = None

@@ -74,6 +74,12 @@ _FIT = (
                       "clamp for one image]"),
     click.option("--mips/--no-mips", default=True, show_default=True,
                  help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
+    click.option("--tail", type=int, metavar="MIP",
+                 help="First mip of the tail: the mips from it on stand first in the file, and are a texture without "
+                      "the rest.  [default: 3, or none below 4 KB]"),
+    click.option("--groups", default="auto", show_default=True, metavar="auto|1|MAPS",
+                 help="Maps that share Gaussians: auto finds out, 1 keeps all together, \"albedo,roughness;normal\" says "
+                      "so; maps that are not named are a group of their own."),
     click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
                  help="How mips are made: the mean, or a sharper windowed sinc."),
     click.option("--roughness-from-normals", is_flag=True,
