@@ -144,7 +144,7 @@ int gstex_group_at(GstexMaterial m, int number) {
 
 // Whether a channel of a group is needed.
 bool gstex_needs(GstexMaterial m, int number) {
-    const uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
+    uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
     return (GSTEX_LOAD(gstex_group_at(m, number)) & needed) != 0u;
 }
 

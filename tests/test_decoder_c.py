@@ -83,7 +83,7 @@ def test_it_needs_nothing_but_the_smallest_headers() -> None:
 
 def test_the_document_compiles(tmp_path: Path) -> None:
     blocks = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "decoder-c.md").read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     source = tmp_path / "document.c"
     source.write_text("\n".join(["#include <stdio.h>\n#include <stdlib.h>", *blocks, "int main(void) { return 0; }\n"]))
     build(tmp_path / "document", source, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")

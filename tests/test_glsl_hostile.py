@@ -146,13 +146,3 @@ def test_random_words_end() -> None:
         at = rng.integers(3, len(words), 40)
         words[at] = rng.integers(0, 2**32, 40, dtype=np.uint32)
         assert (count(words, (8, 8)).loads <= GROUPS * MOST_LOADS).all()
-
-
-@pytest.mark.parametrize("members", [0, 0xFFFF, 0x8000, 0xFFFE])
-def test_any_members(members: int) -> None:
-    """None, more than there are channels, and those of another group."""
-    words = random_texture(6, groups=2).words.copy()
-    header = header_of(words, 1)
-    words[header] = int(words[header]) & 0xFFFF0000 | members
-    assert (count(words, (8, 8)).loads <= 2 * MOST_LOADS).all()
-    assert np.isfinite(decode_mips(words, [0])[0]).all()

@@ -46,6 +46,17 @@ def test_reference_compiler_takes_any_channels(version: str, channels: str, tmp_
     check(read_shader(Path(__file__).parent / "glsl" / "surface.frag", defines, version=version), "frag", tmp_path)
 
 
+@pytest.mark.parametrize("version", ["300 es", "430 core"])
+def test_channels_may_be_a_uniform(version: str, tmp_path: Path) -> None:
+    (tmp_path / "a.frag").write_text("""uniform highp uint needed;
+#define GSTEX_CHANNELS needed
+#include "gstex.glsl"
+out highp vec4 color;
+void main() { color = gstex_sample(0u, vec2(0.5), 0.0).v[0]; }
+""")
+    check(read_shader(tmp_path / "a.frag", version=version), "frag", tmp_path)
+
+
 @pytest.mark.parametrize("version", STAGES)
 def test_example_of_the_document_compiles(version: str, tmp_path: Path) -> None:
     [example] = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / "shaders.md").read_text(), re.DOTALL)

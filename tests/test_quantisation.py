@@ -15,7 +15,18 @@ from gstex.encode.codebooks import to_grid
 from gstex.encode.ops.cpu.codebooks import store, train
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.quantisation import Precision, channel_grid, make_coding, words_needed
-from gstex.format import ChannelEntry, PackedGroup, PackedLevel, PackedMaterial, PackedMip, pack, validate
+from gstex.format import (
+    ChannelEntry,
+    PackedGroup,
+    PackedLevel,
+    PackedMaterial,
+    PackedMip,
+    group_header_words,
+    header_words,
+    pack,
+    palette_words,
+    validate,
+)
 from gstex.texture import Texture
 
 PRECISION = Precision(position_step=0.2, rotation_bits=6, scale_bits=6, amplitude_bits=4, feature_step=1 / 40)
@@ -131,7 +142,7 @@ def test_packed_words_decode_to_the_reference(width, height, count, repeat, pale
     placement = torch.tensor(scene.placement.astype(np.int64))
     expected = blend(*parameters, scene.pyramid, placement, points).numpy().clip(0, 1)
     assert np.abs(decode_texels(words).reshape(-1, 3) - expected).max() < 1e-4
-    assert count_candidates(words).max() <= int(words[7])
+    assert count_candidates(words).max() <= validate(words).candidates_max
 
     uv = np.random.default_rng(1).random((500, 2), np.float32)
     points = torch.tensor(uv.astype(np.float64) * [width, height])
@@ -144,7 +155,8 @@ def test_words_are_counted_before_they_are_packed(width, height, count, repeat, 
     scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
     words, needed = scene.packed(), words_needed(scene.coding, scene.placement, 3)
     assert needed == mip_words(words)
-    assert header_words(3, 1) + palette_words(palette_bits, 3) + needed + 1 == int(words[4])
+    head = header_words(3, 1) + group_header_words(3, 1, 1)
+    assert head + palette_words(palette_bits, 3) + needed + 1 == int(words[4])
 
 
 def test_crowded_cells_are_counted_too():

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from gstex.encode import compress as compression
-from gstex.encode import schedule
+from gstex.encode import group_fits, schedule
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.rate_control import RateControl
 from gstex.encode.trainer import Trainer
@@ -32,7 +32,7 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
     (schedule.Schedule, "refine", "refinement"),
     (Trainer, "list_tiles", "lists"),
     (schedule.Schedule, "try_grid", "uniform grid"),
-    (compression, "fit_chain", "other"),
+    (group_fits, "fit_chain", "other"),
     (compression, "measure", "measuring"),
 )
 

@@ -80,7 +80,11 @@ def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, le
         texels = out.shape[0] * out.shape[1]
         seconds = seconds_of(device, partial(texture.decode, mip, out=out), least=least)
         read = 4 * texture.channels + (texture.gpu_bytes / texels if mip == 0 else 0)
-        fmas = candidates * (_FMAS_A_GAUSSIAN + texture.varying_count)
+        groups = enumerate(texture.table.groups)
+        fmas = sum(
+            texture.table.section.candidate_stats(number, mip)[0] * (_FMAS_A_GAUSSIAN + len(group.header.members))
+            for number, group in groups
+        )
         yield {
             "what": f"mip {mip}, all texels",
             "count": texels,

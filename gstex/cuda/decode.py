@@ -33,6 +33,7 @@ class GpuTexture:
 
     texture: a `Texture`, or uint32 [n], the words of a GPU section or of its resident part alone.
     device: where to run; by default the GPU that `open_device` finds.
+    table: what `gstex.format.validate` made of the words.
 
     Raises:
         DeviceError: no GPU that works. FormatError: the words break a rule of docs/format.md.
@@ -40,10 +41,10 @@ class GpuTexture:
 
     def __init__(self, texture: Texture | np.ndarray, device: Device | None = None):
         # Kernels check nothing.
-        self._table = texture.table if isinstance(texture, Texture) else validate(texture)
+        self.table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
-        header, words = self._table.header, self._table.words
+        header, words = self.table.header, self.table.words
         if header.first_mip:
             words = words.copy()
             words[3] |= np.uint32(header.first_mip << _FIRST_MIP_BIT)
@@ -51,7 +52,6 @@ class GpuTexture:
         self.device.synchronize()  # kernels may run in other streams than this copy
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)
-        self.varying_count = sum(len(group.header.members) for group in self._table.groups)
         self.gpu_bytes = self._words.nbytes
 
     def decode(self, mip: int = 0, *, out: Any = None) -> Any:
@@ -72,7 +72,7 @@ class GpuTexture:
         shape = height, width, self.channels
         out = self.device.xp.empty(shape, np.float32) if out is None else self._arrays.check_out(out, shape)
         tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
-        for number, group in enumerate(self._table.groups):
+        for number, group in enumerate(self.table.groups):
             if _in_tiles(group, mip, width, height):
                 kernel = self.device.kernel("decode/mip.cu", "decode_mip", {"MEMBERS": len(group.header.members)})
                 kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(number),
@@ -89,7 +89,7 @@ class GpuTexture:
         """
         height, width = self._mip_shape(mip)
         out = self.device.xp.zeros((height, width), np.int32)
-        for number in range(len(self._table.groups)):
+        for number in range(len(self.table.groups)):
             self._launch_texels("count_candidates", number, mip, width, height, out)
         return out
 
@@ -113,7 +113,7 @@ class GpuTexture:
             raise UsageError("lod and duv: got both, expected one of them; drop one")
         if filter not in (None, "direct", "bilinear"):
             raise UsageError(f"filter: got {filter!r}, expected 'direct' or 'bilinear'")
-        bilinear = self._table.header.bilinear if filter is None else filter == "bilinear"
+        bilinear = self.table.header.bilinear if filter is None else filter == "bilinear"
         arrays = self._arrays
         with self.device.on_stream_of(uv):
             points = arrays.floats("uv", uv, (None, 2))
@@ -126,7 +126,7 @@ class GpuTexture:
                 mode, detail = 1, arrays.floats("lod", lod, (count,))
             out = arrays.empty_like(points, (count, self.channels))
             if count:
-                for number, group in enumerate(self._table.groups):
+                for number, group in enumerate(self.table.groups):
                     kernel = self.device.kernel("decode/sample.cu", "sample", {**_defines(group), "MODE": mode})
                     kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int32(number), points, detail,
                            np.int32(bilinear), np.int64(count), out)  # fmt: skip
@@ -136,20 +136,20 @@ class GpuTexture:
     # ---- Kernels ----------------------------------------------------------------------------------------------------
 
     def _mip_shape(self, mip: int) -> tuple[int, int]:
-        first, last = self._table.header.first_mip, self.mip_count - 1
+        first, last = self.table.header.first_mip, self.mip_count - 1
         if not first <= mip <= last:
             allowed = f"only {last}" if first == last else f"{first}..{last}"
             raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
         return mip_size(self.height, mip), mip_size(self.width, mip)
 
     def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: Any) -> None:
-        kernel = self.device.kernel("decode/fetch.cu", name, _defines(self._table.groups[group]))
+        kernel = self.device.kernel("decode/fetch.cu", name, _defines(self.table.groups[group]))
         grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
         kernel(grid, _BLOCK, self._words, np.int32(group), np.int32(mip), out)
 
     def _write_constants(self, count: int, out: Any) -> None:
         """Write the constant channels of `count` texels or points."""
-        if self.varying_count < self.channels:
+        if any(channel.constant is not None for channel in self.table.header.channels):
             kernel = self.device.kernel("decode/constants.cu", "write_constants")
             kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int64(count), out)
 

@@ -13,6 +13,7 @@ __all__ = ["find_bend"]
 
 # Of the values' spread, what a bend of no use costs: it keeps the numbers small where values hardly differ.
 _RIDGE = 1e-3
+_SHIFTS = 4
 
 
 def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
@@ -35,10 +36,10 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
             normal[k][k] += ridge
         numbers = _solve(normal, [float((weight * a * missing).sum()) for a in basis])
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
-        # The ends alone shift everything by the same: what rounding and the ridge take off the mean.
-        added = (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
-        left = float(((missing - added) * weight).sum() / weight.sum())
-        codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
+        # The ends alone shift everything by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
+        for _ in range(_SHIFTS):
+            left = float((missing + x - np.clip(x + (codes * BEND_UNIT) @ basis, 0, 1)) @ weight / weight.sum())
+            codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
         bends[c] = codes.astype(np.int64)
     return bends
 

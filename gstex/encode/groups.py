@@ -37,7 +37,7 @@ APART, RESCUED, LOSS = 0.06, 3.0, 0.15
 # Mean squared error below which a map has all that it needs: 50 dB.
 EXACT = 1e-5
 # Given groups have at least this share each.
-LEAST_SHARE = 0.03
+LEAST_SHARE = 0.06
 # Words of tables that a trial does not have to pay for: of a large picture they are nothing.
 TABLES = 48
 # The error falls by this power of the bytes.
