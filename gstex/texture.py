@@ -220,7 +220,7 @@ class Texture:
             "sampling": self.sampling,
             "file_bytes": self.file_bytes,
             "gpu_bytes": 4 * len(self.words),
-            "mip_0_bytes": self._mip_0_bytes() if header.first_mip == 0 else None,
+            "mip_0_bytes": self.mip_0_words().nbytes if header.first_mip == 0 else None,
             "tail": self._tail_info(),
             "groups": [self._group_info(group) for group in self.table.groups],
             "mips": mips,
@@ -239,16 +239,19 @@ class Texture:
         mips = [{"mip": first + number, "bytes": 4 * count} for number, count in enumerate(words)]
         return {"first": first, "bytes": 4 * self.table.header.resident_words, "mips": mips}
 
-    def _mip_0_bytes(self) -> int:
-        """What mip 0 needs: headers, palettes and its blocks; all that there is in a file of one mip."""
+    def mip_0_words(self) -> np.ndarray:
+        """What a decoder reads of mip 0: headers, palettes, and its blocks with indices and records; all there is in a
+        file of one mip.
+        """
         if self.mip_count == 1:
-            return 4 * len(self.words)
-        words = header_words(self.channels, len(self.table.groups))
+            return self.words
+        parts = [self.words[: header_words(self.channels, len(self.table.groups))]]
         for group in self.table.groups:
-            members = len(group.header.members)
-            words += self._group_header_words(group) + palette_words(group.header.palette_bits, members)
-            words += group.mips[0].words
-        return 4 * words
+            bits, first = group.header.palette_bits, group.header_offset
+            size = self._group_header_words(group) + palette_words(bits, len(group.header.members))
+            block = group.mips[0]
+            parts += [self.words[first : first + size], self.words[block.offset : block.offset + block.words]]
+        return np.concatenate(parts)
 
     def _group_header_words(self, group: GroupTable) -> int:
         return group_header_words(len(group.header.members), self.mip_count, self.table.header.tail)

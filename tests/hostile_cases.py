@@ -249,6 +249,10 @@ PLAIN = [
     (put((BACKGROUND, f32(2.5))), "group 0 mip 0 background[0]: got 2.5, expected -1 .. 2"),
     (put((BACKGROUND + 1, f32(float("nan")))), "group 0 mip 0 background[1]: got nan, expected -1 .. 2"),
     (put((4, GUARD), (GUARD - 1, 0)), "group 0 mip 1 block: got 4 words, expected at most the 3 words left"),
+    (put((4, GUARD), (GUARD - 1, 0), (EMPTY_MIP, 512), (EMPTY_MIP + 1, f32(1))),
+     "group 0 mip 1 block: got 4 words, expected at most the 3 words left"),
+    (put((4, EMPTY_MIP + 2), (EMPTY_MIP + 2, 0), (EMPTY_MIP + 3, 0)),
+     "group 0 mip 1 block: got 2 words, expected at most the 1 words left"),
     # level entry
     (put((LEVEL0, 0, 0, 16)), "group 0 mip 0 level 0 cells_x: got 0, expected 3 .. 8192"),
     (put((LEVEL0, 2, 16, 16)), "group 0 mip 0 level 0 cells_y: got 2, expected 3 .. 8192"),

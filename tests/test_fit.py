@@ -169,11 +169,12 @@ def test_no_holes_in_flat_parts():
 def test_constant_channels_cost_nothing_and_come_back_exactly():
     pixels = np.concatenate([waves(32, 32, 1), np.full((32, 32, 2), (128 / 255, 1.0))], axis=2)
     texture = gstex.compress(material_of(pixels), gaussians=20, effort="fast", mips=False)
-    assert texture.info()["channel_bits"][1:] == [0, 0] and texture.info()["varying"] == [True, False, False]
+    assert texture.info()["constant"] == [None, np.float32(128 / 255), 1]
+    assert [group["channels"] for group in texture.info()["groups"]] == [[0]]
     assert (texture.decode()[:, :, 1:] == np.float32([128 / 255, 1.0])).all()
     alone = gstex.compress(material_of(pixels[:, :, :1]), gaussians=20, effort="fast", mips=False)
-    # Ranges and background in the header, nothing in the records.
-    assert int(texture.words[4]) - int(alone.words[4]) == 3 * 2
+    # Their entries in the table of channels, and nothing else.
+    assert int(texture.words[4]) - int(alone.words[4]) == 4 * 2
 
 
 @pytest.mark.parametrize(("height", "width", "rate"), [(64, 64, 1.0), (48, 32, 8 / 3), (256, 96, 3 / 16)])
@@ -236,7 +237,8 @@ def test_sample_at_texel_centres_is_decode(filter):
 def fit_of(image: np.ndarray, settings: Settings, *, count: int | None = None) -> Schedule:
     """The fit of an image [H, W, 3] that repeats."""
     image = image.astype(np.float32)
-    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True, budget_words=400, count=count)  # fmt: skip
+    task = Task(target=Target.of(image, np.ones_like(image)), ranges=[(0.0, 1.0)] * 3, neutral=[()] * 3, repeat=True,
+                budget_words=400, count=count)  # fmt: skip
     return Schedule(task, settings, np.random.default_rng(0), lambda *state: None)
 
 

@@ -125,6 +125,16 @@ def test_raw_texels():
         refusal(words[:size])
 
 
+def test_gaussians_beyond_the_last_cell_of_a_crowded_group():
+    """9 cells, so that prefixes 9 .. 15 are all the total; the last Gaussian is moved to cell 15."""
+    layout = make_layout(3, 3, 64)
+    words = fmt.pack(make_material(np.random.default_rng(0), channel_bits=(3,), mips=[[(layout, [4] * 20)]]))
+    prefixes = int(words[23 + 3 + 1]) + 3
+    assert words[prefixes : prefixes + 8].tolist() == [0, 0, 20 << 16, *[20 | 20 << 16] * 5]
+    words[prefixes + 2 : prefixes + 8] = [19 << 16, *[19 | 19 << 16] * 5]
+    assert refusal(words) == "group 0 mip 0 level 0 index counts beyond the last cell: got 1, expected 0"
+
+
 def test_every_spare_byte_of_a_palette():
     for word in range(PALETTES, PALETTE_MIP):
         for bit in range(24, 32):

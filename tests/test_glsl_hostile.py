@@ -18,9 +18,9 @@ from glsl_cost import count
 MOST_CANDIDATES = 4096
 LEVELS = 16
 GROUPS = 4
-# Words that a group of a texel may load: for each level the entry and three rows of up to 5 words and 3 cells of 5 each,
-# and a little for the headers, the mip and the channels; 2 for each candidate, and for its features up to 4 for each of
-# 4 palettes, 4 for the numbers of their entries, and 4 for each of 4 fours of channels.
+# Words that a group of a texel may load: for each level the entry and three rows of up to 5 words and 3 cells of 5
+# each, and a little for the headers, the mip and the channels; 2 for each candidate, and for its features up to 4 for
+# each of 4 palettes, 4 for the numbers of their entries, and 4 for each of 4 fours of channels.
 MOST_FIXED = LEVELS * (7 + 3 * (5 + 3 * 5)) + 128
 MOST_FEATURES = 4 * 4 + 4 + 4 * 4
 MOST_LOADS = (2 + MOST_FEATURES) * MOST_CANDIDATES + MOST_FIXED

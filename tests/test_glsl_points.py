@@ -149,9 +149,7 @@ GROUPS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("runner", "channels", "groups", "palette_bits", "constant"), GROUPS, indirect=["runner"]
-)
+@pytest.mark.parametrize(("runner", "channels", "groups", "palette_bits", "constant"), GROUPS, indirect=["runner"])
 def test_groups(
     channels: int, groups: int, palette_bits: tuple[int, ...], constant: tuple[int, ...], runner: Runner
 ) -> None:
@@ -198,8 +196,8 @@ def test_groups_without_a_channel_that_is_needed_are_left_out(needed: int, runne
 
 @pytest.mark.parametrize(("channels", "groups"), [(7, 1), (6, 3)])
 def test_a_tail_alone_has_no_mips_before_it(channels: int, groups: int, runner: Runner) -> None:
-    """The resident part of a file with first_mip set: mips and levels of detail before the tail are its first mip. A mip
-    that is drawn from mip 0 elsewhere has texels of its own in the tail."""
+    """The resident part of a file with first_mip set: mips and levels of detail before the tail are its first mip. A
+    mip that is drawn from mip 0 elsewhere has texels of its own in the tail."""
     whole = random_texture(channels, groups=groups)
     texture, tail = Texture(whole.words[: whole.table.header.resident_words], {}), whole.table.header.tail
     assert len(texture.words) < len(whole.words) and 0 < tail < texture.mip_count
@@ -231,9 +229,10 @@ def stable(texture: Texture, duv: np.ndarray) -> np.ndarray:
     return same
 
 
-@pytest.mark.parametrize("top_k", [1, 10])
-def test_points_with_a_top_k(top_k: int, runner: Runner) -> None:
-    texture = random_texture(4, top_k=top_k)
+@pytest.mark.parametrize(("top_k", "groups"), [(1, 1), (10, 1), (10, 3)])
+def test_points_with_a_top_k(top_k: int, groups: int, runner: Runner) -> None:
+    """Of three groups the second has none."""
+    texture = random_texture(4, groups=groups, top_k=top_k)
     uv = np.random.default_rng(top_k).uniform(0, 1, (POINTS, 2)).astype(np.float32)
     runner.upload(texture.words)
     for mip in (0, 1, 3):

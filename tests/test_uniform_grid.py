@@ -13,12 +13,12 @@ import gstex.encode.compress
 import gstex.encode.uniform_grid
 from gstex import metrics
 from gstex.encode.codebooks import MOST_TABLES
-from gstex.encode.mip_chain import SHARED
+from gstex.encode.mip_chain import Shared
 from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import fit_mip, stored_features
 from gstex.encode.settings import make_settings
 from gstex.encode.uniform_grid import BALANCES, CHOICES, TRIAL_ROUNDS, UniformGrid
-from gstex.format import header_words, palette_words, unpack
+from gstex.format import group_header_words, header_words, palette_words, unpack
 from gstex.material import Material
 
 SIZE, BPP = 96, 3.0
@@ -56,17 +56,17 @@ class Fitted:
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     fits: list = []
-    chain = gstex.encode.compress.fit_chain
+    chain = gstex.encode.group_fits.fit_chain
     material = material_of(cloth(SIZE, SIZE, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gstex.encode.compress, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
+        patch.setattr(gstex.encode.group_fits, "fit_chain", lambda *a, **k: fits.append(chain(*a, **k)) or fits[0])
         return Fitted(material, gstex.compress(material, bpp=BPP, effort="fast"), fits[0])
 
 
 def test_cloth_is_a_regular_grid(fitted):
-    first = unpack(fitted.texture.words).mips[0]
-    (level,) = first.levels
-    layout, palettes = level.layout, unpack(fitted.texture.words).palettes
+    (group,) = unpack(fitted.texture.words).groups
+    (level,) = group.mips[0].levels
+    layout, palettes = level.layout, group.palettes
     assert layout.regular and layout.geometry_bits == 0
     assert layout.stride == sum(len(p).bit_length() - 1 for p in palettes) > 0
     np.testing.assert_array_equal(level.cell, np.arange(layout.cells_x * layout.cells_y))
@@ -82,10 +82,9 @@ def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch)
 
 
 def test_the_budget_is_used_and_never_exceeded(fitted):
-    words, first = fitted.texture.words, fitted.mips[0]
-    mip_1 = int(words[12])
-    assert first.words == mip_1 - header_words(3, fitted.texture.mip_count)
-    assert 0.95 * BPP <= 32 * mip_1 / SIZE**2 == fitted.texture.report["bpp"] <= BPP
+    first, count = fitted.mips[0], fitted.texture.mip_count
+    heads = header_words(3, 1) + group_header_words(3, count, fitted.texture.table.header.tail)
+    assert 0.95 * BPP <= 32 * (heads + first.words) / SIZE**2 == fitted.texture.report["bpp"] <= BPP
 
 
 def test_the_file_decodes_to_the_picture_of_the_fit(fitted):
@@ -96,7 +95,7 @@ def test_the_file_decodes_to_the_picture_of_the_fit(fitted):
 
 
 def test_mips_share_a_regular_grid_too(fitted):
-    assert fitted.mips[1] == SHARED
+    assert isinstance(fitted.mips[1], Shared)
     small = fitted.material.pixels.reshape(SIZE // 2, 2, SIZE // 2, 2, 3).mean(axis=(1, 3))
     assert metrics.psnr(fitted.texture.decode(1), small) > fitted.texture.report["psnr"] - 3
 
@@ -104,7 +103,7 @@ def test_mips_share_a_regular_grid_too(fitted):
 @pytest.mark.parametrize("options", [{"importance": np.eye(SIZE, dtype=np.float32)}, {"loss": "restore"}])
 def test_there_is_no_grid_where_some_places_matter_or_noise_is_to_go(fitted, options):
     texture = gstex.compress(fitted.material, bpp=BPP, effort="fast", mips=False, **options)
-    assert not any(level.layout.regular for level in unpack(texture.words).mips[0].levels)
+    assert not any(level.layout.regular for level in unpack(texture.words).groups[0].mips[0].levels)
 
 
 def test_a_count_that_is_asked_for_is_kept(fitted):

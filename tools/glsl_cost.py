@@ -171,15 +171,18 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
 
 def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[dict[str, Any]]:
     """A row for every material, then one for every ten candidates over all materials."""
-    measured, parts = [], parts_of()
+    measured: list[tuple[Counts, np.ndarray]] = []
+    parts = parts_of()
     for name, texture in textures:
         counts, shape = count(texture.words), shape_of(texture.words)
-        arithmetic, worst, most = parts.of_texel(shape), parts.of_texel(shape), 0
+        arithmetic = np.full(counts.loads.shape, parts.of_texel(shape))
+        worst, most = parts.of_texel(shape), 0
         for group in shape.groups:
             alone = count(texture.words, channels=group.members)
-            arithmetic = arithmetic + parts.of_group(shape, group, alone.candidates, alone.added, alone.looked_up)
+            arithmetic += parts.of_group(shape, group, alone.candidates, alone.added, alone.looked_up)
             most += group.candidates_max
-            worst += int(parts.of_group(shape, group, *[group.candidates_max] * 2, alone.looked_up.max()))
+            all_added = group.candidates_max, group.candidates_max, alone.looked_up.max()
+            worst += int(parts.of_group(shape, group, *all_added))
         measured.append((counts, arithmetic))
         time = None if context.is_software else _nanoseconds(texture)
         every = np.ones(counts.loads.shape, bool)

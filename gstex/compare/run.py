@@ -21,7 +21,6 @@ from gstex.compare.result import Comparison, Point
 from gstex.compare.stored import Stored, assemble
 from gstex.encode.settings import QUALITIES
 from gstex.errors import BudgetError, UsageError
-from gstex.format.layout import HEADER_FIXED_WORDS
 from gstex.material import Material, load_material
 from gstex.texture import Texture
 
@@ -146,10 +145,8 @@ def compare(
 
 
 def gpu_section(texture: Texture) -> bytes:
-    """What a decoder reads of mip 0: the header, and mip 0 with its tables, index and records."""
-    words = texture.words
-    end = int(words[HEADER_FIXED_WORDS + 1]) if texture.mip_count > 1 else len(words)
-    return words[:end].astype("<u4", copy=False).tobytes()
+    """What a decoder reads of mip 0: the headers, and mip 0 with its tables, index and records."""
+    return texture.mip_0_words().astype("<u4", copy=False).tobytes()
 
 
 def _fit(material: Material, rate: float, effort: str, progress: Callable[[Step], None]) -> Texture:

@@ -38,7 +38,8 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
         # The ends alone shift everything by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
         for _ in range(_SHIFTS):
-            left = float((missing + x - np.clip(x + (codes * BEND_UNIT) @ basis, 0, 1)) @ weight / weight.sum())
+            bent = np.clip(x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0), 0, 1)
+            left = float(((missing + x - bent) * weight).sum() / weight.sum())
             codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
         bends[c] = codes.astype(np.int64)
     return bends

@@ -11,7 +11,7 @@ __all__ = ["channel_uniforms"]
 
 
 def channel_uniforms(entries: Sequence[ChannelEntry], name: str = "channels") -> dict[str, Any]:
-    """Values of the members of `uniform GstexChannels <name>`, for `Program.set(**...)`: what gstex_find_channels finds.
+    """What gstex_find_channels finds, as values of `uniform GstexChannels <name>` for `Program.set(**...)`.
 
     Args:
         entries: `Texture.table.header.channels`.

@@ -43,7 +43,8 @@ class Scene:
         self._ellipses = Ellipses()
         self._facts = {
             "texture_size": (texture.width, texture.height), "mip_count": texture.mip_count,
-            "wraps": texture.wrap == "repeat", "srgb_bits": int(texture.words[9]) & 0xFFFF,
+            "wraps": texture.wrap == "repeat",
+            "srgb_bits": sum(channel.srgb << c for c, channel in enumerate(texture.table.header.channels)),
         }  # fmt: skip
         self._surface = surface_channels(document.roles, texture.material.get("normal_convention"))
 
