@@ -14,6 +14,7 @@ from odd_images import channels, png_bytes, save
 from small_samples import crop_sample
 
 import gstex
+from gstex.format import validate
 from gstex.format.container import read_file, write_file
 
 
@@ -253,18 +254,21 @@ def test_newer_version(command: Command, tmp_path: Path, packed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "value", "name"),
-    [(2, 0, "width"), (2, 0xFFFF_FFFF, "width"), (3, 0, "channel_count"), (3, 17 | 1 << 8, "channel_count"),
-     (4, 0xFFFF_FFFF, "words"), (7, 0, "candidates_max"), (11, 0xFFFF_FFF0, "mip_offset")],
+    ("of_group", "word", "value", "name"),
+    [(False, 2, 0, "width"), (False, 2, 0xFFFF_FFFF, "width"), (False, 3, 0, "channel_count"),
+     (False, 3, 17 | 1 << 8, "channel_count"), (False, 4, 0xFFFF_FFFF, "words"), (True, 3, 0, "candidates_max"),
+     (True, 6, 0xFFFF_FFF0, "mip_offset")],
 )  # fmt: skip
 def test_header_field_out_of_range(
-    command: Command, tmp_path: Path, packed: Path, word: int, value: int, name: str
+    command: Command, tmp_path: Path, packed: Path, of_group: bool, word: int, value: int, name: str
 ) -> None:
     data = bytearray(packed.read_bytes())
-    struct.pack_into("<I", data, 256 + 4 * word, value)
-    gpu_bytes = struct.unpack_from("<I", data, 24)[0]
-    # A checksum that fits, so that it is the field that is found.
+    start = validate(read_file(packed)[0]).groups[0].header_offset if of_group else 0
+    struct.pack_into("<I", data, 256 + 4 * (start + word), value)
+    gpu_bytes, resident_bytes = struct.unpack_from("<I", data, 24)[0], struct.unpack_from("<I", data, 44)[0]
+    # Checksums that fit, so that it is the field that is found.
     struct.pack_into("<I", data, 36, zlib.crc32(data[256 : 256 + gpu_bytes]))
+    struct.pack_into("<I", data, 48, zlib.crc32(data[256 : 256 + resident_bytes]))
     Path("a.gstex").write_bytes(data)
     both_commands_refuse(command, tmp_path, Path("a.gstex"), 1, "a.gstex", name, "expected")
 

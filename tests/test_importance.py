@@ -12,7 +12,7 @@ from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.encode import compress as compression
+from gstex.encode import group_fits
 from gstex.errors import MaterialError, UsageError
 from gstex.material import Channel, Material, load_material
 from gstex.material.importance import LEAST, Importance, load_importance
@@ -95,7 +95,7 @@ def tasks_with(material: Material, monkeypatch: pytest.MonkeyPatch, **options) -
         seen.extend(tasks)
         raise gstex.errors.BudgetError("enough")
 
-    monkeypatch.setattr(compression, "fit_chain", stop)
+    monkeypatch.setattr(group_fits, "fit_chain", stop)
     with pytest.raises(gstex.errors.BudgetError):
         gstex.compress(material, bpp=8, **options)
     return seen

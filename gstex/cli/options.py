@@ -76,7 +76,7 @@ _FIT = (
                  help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
     click.option("--tail", type=int, metavar="MIP",
                  help="First mip of the tail: the mips from it on stand first in the file, and are a texture without "
-                      "the rest.  [default: 3, or none below 4 KB]"),
+                      "the rest.  [default: 3, or none below 16 KB]"),
     click.option("--groups", default="auto", show_default=True, metavar="auto|1|MAPS",
                  help="Maps that share Gaussians: auto finds out, 1 keeps all together, \"albedo,roughness;normal\" says "
                       "so; maps that are not named are a group of their own."),

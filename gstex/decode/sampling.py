@@ -86,6 +86,9 @@ class FileLevels:
         self._decoded |= {mip: decode_texels(self._table, mip) for mip in missing}
         pictures = _core.Pictures([self._decoded.get(mip) for mip in range(self.last + 1)], self._table.header.repeat)
         _sample_pictures(pictures, self, self.is_srgb, uv, lod, duv, max_taps, out)
+        for c, channel in enumerate(self._table.header.channels):
+            if channel.constant is not None:  # which the shares of texels and mips add up to but for rounding
+                out[:, c] = min(max(channel.constant, 0.0), 1.0)
 
 
 def sample_at(

@@ -42,7 +42,7 @@ from gstex.version import __version__
 # What `quality` gives the smallest pictures: 64x64 texels get 1 bit each, at whatever quality.
 LEAST_BYTES = 512
 # The first mip of the tail, where mip 0 takes so many bytes: below them its padding would cost too much.
-TAIL, LEAST_TAILED = 3, 4096
+TAIL, LEAST_TAILED = 3, 16384
 # Of the time of all, what measuring the result takes.
 MEASURING = 0.04
 
@@ -112,7 +112,7 @@ def compress(
         mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
         tail: the first mip that can be decoded without those before it, from the beginning of the file, 1..14; None
-            for 3, or for none where mip 0 takes less than 4 KB. If there is no such mip there is no tail.
+            for 3, or for none where mip 0 takes less than 16 KB. If there is no such mip there is no tail.
         groups: how channels are divided into groups, each with Gaussians of its own: 'auto' finds it by short trial
             fits, '1' keeps all in one group, and "albedo,roughness;normal" names the maps of each group by their roles,
             ';' between groups; maps that are not named form a group of their own.

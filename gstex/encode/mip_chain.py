@@ -177,9 +177,13 @@ def share_words(
         cost = CHAIN_COST_OWN
     elif resident is not None and cost == CHAIN_COST and 4 * first_words >= LARGE:
         cost = 1 + max(TAIL_COST - resident / first_words, LEAST_TAIL)
-    total = int(cost * first_words + EXTRA_WORDS * dearer) // ALIGN_WORDS * ALIGN_WORDS - 1 - first_words
     sharing = min(sharing, len(sizes) - 1)
-    total -= shared_words(channels) * sharing
+    most = cost * first_words + EXTRA_WORDS * dearer
+    blocks = shared_words(channels) * (sharing + brief)
+    if resident is None:
+        total = _whole_pieces(most) - 1 - first_words - blocks
+    else:  # mip 0 and the shared mips end in whole pieces, and so does the resident part
+        total = _whole_pieces(most - _whole_pieces(first_words - resident + blocks + ALIGN_WORDS)) - 1 - resident
     background = mip_block_words(channels, 0)
     tables = mip_block_words(channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
@@ -211,6 +215,10 @@ def share_words(
             high = middle
     shared: list[int | str | None] = [SHARED] * sharing
     return shared + [share for _, share in costs(low)]
+
+
+def _whole_pieces(words: float) -> int:
+    return int(words) // ALIGN_WORDS * ALIGN_WORDS
 
 
 def _raw_tail(raw: list[int], total: int, least: int, share: float) -> int:

@@ -20,6 +20,7 @@ from gstex.format import (
     PackedSharedMip,
     pack,
 )
+from gstex.format.layout import COMPONENTS, ROLE_CODES
 from gstex.material import Material
 
 __all__ = ["FittedGroup", "pack_group", "pack_groups"]
@@ -73,7 +74,8 @@ def _entries(material: Material) -> tuple[ChannelEntry, ...]:
     for channel in material.channels:
         lo, hi = ranges.get(channel.file) or (0.0, 1.0)
         entries.append(ChannelEntry(
-            role=channel.role, component=channel.component, srgb=channel.color_space == "srgb",
+            role=channel.role if channel.role in ROLE_CODES else ROLE_CODES[0],
+            component=channel.component if channel.component in COMPONENTS else COMPONENTS[0], srgb=channel.color_space == "srgb",
             constant=channel.constant, flipped=flipped and (channel.role, channel.component) == ("normal", "y"),
             scale=hi - lo, bias=lo))  # fmt: skip
     return tuple(entries)
