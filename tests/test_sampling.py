@@ -7,7 +7,7 @@ from typing import Any
 import independent_reader
 import numpy as np
 import pytest
-from format_builder import MaterialSpec, MipSpec, RawMipSpec, build_file, build_words
+from format_builder import MipSpec, RawMipSpec, build_file, build_words, one_group
 from independent_sampling import sample_footprint, sample_lod
 from random_material import random_material
 
@@ -24,8 +24,8 @@ GREY = 0.73535698  # half the light of white, as sRGB
 
 def flat(*mips: tuple[float, ...], srgb: int = 0, size: int = 16, **options: Any) -> Texture:
     """Mips without Gaussians, each of one value a channel."""
-    channels = [(0.0, 1 / 255, 8)] * len(mips[0])
-    spec = MaterialSpec(size, size, channels, [MipSpec(mip) for mip in mips], srgb=srgb, **options)
+    ranges = [(0.0, 1 / 255, 8)] * len(mips[0])
+    spec = one_group(size, size, ranges, [MipSpec(mip) for mip in mips], srgb=srgb, **options)
     return Texture(np.array(build_words(spec), np.uint32), {})
 
 
@@ -33,7 +33,7 @@ def noise(width: int, height: int, srgb: int = 0, **options: Any) -> tuple[Textu
     """One raw mip of noise: (texture, its texels float64 [H, W, 1]); a point is filtered bilinearly."""
     texels = np.random.default_rng(3).integers(0, 256, (height, width, 1))
     mips = [RawMipSpec(texels.reshape(-1, 1).tolist())]
-    spec = MaterialSpec(width, height, [(0.0, 1 / 255, 8)], mips, srgb=srgb, **options)
+    spec = one_group(width, height, [(0.0, 1 / 255, 8)], mips, srgb=srgb, **options)
     return Texture(np.array(build_words(spec), np.uint32), {}), texels / 255
 
 
@@ -101,8 +101,10 @@ def test_few_points_and_many_are_the_same_bits(seed: int) -> None:
         np.testing.assert_array_equal(many[:5], few)
 
 
-def test_a_single_read_is_the_stored_value_bit_by_bit() -> None:
-    rng = np.random.default_rng(1)
+# Three groups that repeat, with mips of every kind; two that are clamped, of which one is of texels.
+@pytest.mark.parametrize("seed", [11, 8])
+def test_a_single_read_is_the_stored_value_bit_by_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
     texture = Texture(pack(random_material(rng)), {})
     uv = rng.random((50, 2), np.float32)
     for mip in range(texture.mip_count):
@@ -111,7 +113,28 @@ def test_a_single_read_is_the_stored_value_bit_by_bit() -> None:
         texture.table.section.sample(uv.astype(np.float64), lod, None, bilinear=False, max_taps=1, out=stored)
         np.testing.assert_array_equal(direct, stored)
         repeat = texture.wrap == "repeat"
-        np.testing.assert_array_equal(fetched, bilinear(texture.decode(mip), uv.astype(float), repeat=repeat))
+        expected = bilinear(texture.decode(mip), uv.astype(float), repeat=repeat)
+        for c, channel in enumerate(texture.table.header.channels):
+            if channel.constant is not None:  # it is not read from texels, whose shares add up to 1 but for rounding
+                expected[:, c] = np.clip(np.float32(channel.constant), 0, 1)
+        np.testing.assert_array_equal(fetched, expected)
+
+
+@pytest.mark.parametrize("filter", ["direct", "bilinear"])
+def test_of_a_tail_alone_the_first_mip_is_the_finest(filter: str) -> None:
+    mips = [MipSpec((value,)) for value in (0.125, 0.25, 0.5, 1.0)]
+    words = np.array(build_words(one_group(16, 16, [(0.0, 1.0, 1)], mips, tail=2)), np.uint32)
+    whole, tail = Texture(words, {}), Texture(words[: words[5]], {})
+    lods = [-7, 0, 0.5, 1, 1.5, 2, 2.25, 2.5, 3, 9]
+    uv = [[0.1, 0.9]] * len(lods)
+    expected = [0.125, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 1, 1]
+    np.testing.assert_allclose(whole.sample(uv, lods, filter=filter)[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(tail.sample(uv, lods, filter=filter)[:, 0], np.maximum(expected, 0.5), atol=1e-6)
+    # A texel of mip 0 across, 4, and 8; and a footprint without size.
+    duv = [np.eye(2) * texels / 16 for texels in (1, 4, 8, 0)]
+    expected = [0.125, 0.5, 1, 0.125]
+    np.testing.assert_allclose(whole.sample(uv[:4], duv=duv, filter=filter)[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(tail.sample(uv[:4], duv=duv, filter=filter)[:, 0], np.maximum(expected, 0.5), atol=1e-6)
 
 
 # ---- footprints
@@ -281,14 +304,40 @@ def test_sizes_out_of_range(size: tuple[int, int]) -> None:
 # ---- against a second implementation of the document
 
 
-# Of both filters, files that repeat and that do not, with mips of texels, mips that share Gaussians, and palettes.
-@pytest.mark.parametrize("seed, filter", [(0, "direct"), (1, "bilinear"), (2, "direct"), (3, "bilinear"), (8, "direct"),
-                                          (9, "bilinear")])  # fmt: skip
+# Of both filters, groups that repeat and that do not, with mips of texels, mips that share Gaussians, and palettes; in
+# the tail of some stands another block for what is shared.
+SEEDS = {0: "direct", 2: "direct", 5: "bilinear", 11: "bilinear", 15: "direct", 17: "bilinear"}
+
+
+def test_the_materials_below_hold_all_that_is_sampled() -> None:
+    held = set()
+    for seed, filter in SEEDS.items():
+        material = random_material(np.random.default_rng(seed))
+        groups = material.groups
+        held |= {(filter, "repeat", material.repeat), (filter, "tail", material.tail < material.mip_count),
+                 (filter, "constant", len(material.channels) > sum(len(g.members) for g in groups)),
+                 (filter, "groups", len(groups) > 1), (filter, "other tail", any(any(g.tail_mips) for g in groups)),
+                 *((filter, "palettes", bool(g.palettes)) for g in groups),
+                 *((filter, type(mip).__name__, True) for g in groups for mip in g.mips)}  # fmt: skip
+    kinds = {(name, True) for name in ("PackedMip", "PackedRawMip", "PackedSharedMip", "tail", "constant", "groups")}
+    kinds |= {("palettes", False), ("palettes", True), ("repeat", False), ("repeat", True), ("other tail", True)}
+    assert held >= {(filter, *kind) for filter in ("direct", "bilinear") for kind in kinds}
+
+
+@pytest.mark.parametrize(("seed", "filter"), SEEDS.items())
 def test_agrees_with_the_independent_implementation(seed: int, filter: str) -> None:
     rng = np.random.default_rng(seed)
     # Without K: near ties of weights fall either way, in float32 and in float64.
-    words = pack(replace(random_material(rng), top_k=0))
-    texture, ours = Texture(words, {}), independent_reader.read(build_file(words.tolist(), b"{}"))
+    material = random_material(rng)
+    words = pack(replace(material, groups=tuple(replace(group, top_k=0) for group in material.groups)))
+    independent = independent_reader.read(build_file(words.tolist(), b"{}"))
+    assert_agree(rng, Texture(words, {}), independent, filter)
+    if material.tail < material.mip_count:
+        resident = words[: words[5]]
+        assert_agree(rng, Texture(resident, {}), independent_reader.read_words(resident), filter)
+
+
+def assert_agree(rng: np.random.Generator, texture: Texture, ours: independent_reader.Material, filter: str) -> None:
     uv = rng.uniform(-1, 2, (24, 2)).astype(np.float32).astype(float)
     lod = rng.uniform(-1, texture.mip_count, 24)
     # Pixels from a hundredth of a texel to the whole texture, from round to lines.
