@@ -245,7 +245,7 @@ class Texture:
         """
         if self.mip_count == 1:
             return self.words
-        parts = [self.words[: header_words(self.channels, len(self.table.groups))]]
+        parts = [self.words[: header_words(self.table.header.channels, len(self.table.groups))]]
         for group in self.table.groups:
             bits, first = group.header.palette_bits, group.header_offset
             size = self._group_header_words(group) + palette_words(bits, len(group.header.members))

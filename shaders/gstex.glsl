@@ -53,6 +53,7 @@ struct GstexMaterial {
     int base;              // the first word; positions in the file are relative to it
     ivec2 size;            // of mip 0, texels
     int channels, mips, groups;
+    int group_offsets;     // the word where the offsets of the groups begin
     int tail, first_mip;   // the mips before first_mip are not there; it is 0, or tail where the tail alone is
     bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
 };
@@ -119,8 +120,12 @@ uint gstex_join(uint low, uint high, int bit) { return low >> bit | (high << 1) 
 float gstex_unit(int bits) { return uintBitsToFloat(uint(127 - bits) << 23); }
 float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
 
-// Word 0 of a channel's entry, which has four.
-int gstex_entry(int base, int channel) { return base + 8 + 4 * channel; }
+// The word of a channel's entry.
+int gstex_entry(int base, int channel) { return base + 8 + channel; }
+// The value of a constant channel.
+float gstex_constant(int base, int channel) {
+    return gstex_float(base + int(GSTEX_LOAD(gstex_entry(base, channel)) >> 24));
+}
 
 GstexMaterial gstex_material(uint base) {
     GstexMaterial m;
@@ -130,6 +135,7 @@ GstexMaterial gstex_material(uint base) {
     m.channels = gstex_bits(kind, 0, 8);
     m.mips = gstex_bits(kind, 8, 8);
     m.groups = min(gstex_bits(kind, 16, 3), 4);
+    m.group_offsets = m.base + int(GSTEX_LOAD(m.base + 1) >> 16) - gstex_bits(kind, 16, 3);
     m.tail = gstex_bits(kind, 19, 4);
     m.first_mip = min(gstex_bits(kind, 26, 4), m.mips - 1);
     m.repeat = gstex_bits(kind, 24, 1) == 1;
@@ -137,10 +143,8 @@ GstexMaterial gstex_material(uint base) {
     return m;
 }
 
-// Word 0 of a group's header. The offsets of all groups stand behind the entries of the channels.
-int gstex_group_at(GstexMaterial m, int number) {
-    return m.base + int(GSTEX_LOAD(gstex_entry(m.base, m.channels) + number));
-}
+// Word 0 of a group's header. The offsets of all groups end the material's header.
+int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(m.group_offsets + number)); }
 
 // Whether a channel of a group is needed.
 bool gstex_needs(GstexMaterial m, int number) {
@@ -499,7 +503,7 @@ GstexValue gstex_constants(GstexMaterial m) {
     if (constant != 0u)
         for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
             if ((constant >> c & 1u) == 1u)
-                value.v[c >> 2][c & 3] = clamp(gstex_float(gstex_entry(m.base, c) + 1), 0.0, 1.0);
+                value.v[c >> 2][c & 3] = clamp(gstex_constant(m.base, c), 0.0, 1.0);
     return value;
 }
 

@@ -7,6 +7,7 @@ It trusts its input: a spec that breaks a rule gives a file that breaks it, whic
 from __future__ import annotations
 
 import json
+import itertools
 import math
 import struct
 import zlib
@@ -170,7 +171,9 @@ def build_words(spec: MaterialSpec) -> list[int]:
     """The table "GPU section": headers and palettes, the tail, the other mips; each half with its guard word."""
     channel_count, group_count, mip_count = len(spec.channels), len(spec.groups), spec.mip_count
     tail = mip_count if spec.tail is None else spec.tail
-    header_words = 8 + 4 * channel_count + group_count
+    group_of = [next((g for g, group in enumerate(spec.groups) if c in group.members), 7) for c in range(channel_count)]
+    numbers = [_channel_numbers(channel, group) for channel, group in zip(spec.channels, group_of, strict=True)]
+    header_words = 8 + channel_count + sum(map(len, numbers)) + group_count
     group_offset: list[int] = []
     end = header_words
     for group in spec.groups:
@@ -210,19 +213,28 @@ def build_words(spec: MaterialSpec) -> list[int]:
         0,
         0,
     ]  # fmt: skip
-    for c, channel in enumerate(spec.channels):
-        group_of = [g for g, group in enumerate(spec.groups) if c in group.members]
-        header += _channel_entry(channel, group_of[0] if group_of else 7)
-    header += group_offset
+    position = len(header) + channel_count
+    for channel, group, own in zip(spec.channels, group_of, numbers, strict=True):
+        header.append(_channel_entry(channel, group) | (position if own else 0) << 24)
+        position += len(own)
+    header += [*itertools.chain(*numbers), *group_offset]
     for group, offset, *offsets in zip(spec.groups, group_offset, mip_offset, tail_offset, strict=True):
         header += _group_header(spec, group, offset, *offsets) + _palette_words(group)
     return header + body
 
 
-def _channel_entry(channel: ChannelSpec, group: int) -> list[int]:
-    first = channel.role | channel.component << 8 | group << 16 | channel.srgb << 19
-    first |= channel.flipped << 20 | channel.curve << 21
-    return [first, _f32(channel.constant), _f32(channel.scale), _f32(channel.bias)]
+def _channel_entry(channel: ChannelSpec, group: int) -> int:
+    entry = channel.role | channel.component << 8 | group << 16 | channel.srgb << 19
+    return entry | channel.flipped << 20 | channel.curve << 21 | _is_ranged(channel) << 23
+
+
+def _channel_numbers(channel: ChannelSpec, group: int) -> list[int]:
+    ranges = [_f32(channel.scale), _f32(channel.bias)] if _is_ranged(channel) else []
+    return [*([_f32(channel.constant)] if group == 7 else []), *ranges]
+
+
+def _is_ranged(channel: ChannelSpec) -> bool:
+    return (channel.scale, channel.bias) != (1.0, 0.0)
 
 
 def _group_header_words(group: GroupSpec, mip_count: int, tail: int) -> int:

@@ -28,9 +28,9 @@ HEADER_FIELDS = {  # name: (word, first bit, last bit) from the base word
     "tail": (3, 19, 22), "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "first_mip": (3, 26, 29),
     "words": (4, 0, 31), "resident_words": (5, 0, 31),
 }  # fmt: skip
-CHANNEL_FIELDS = {  # the same, from the first word of a channel entry
+CHANNEL_FIELDS = {  # the same, of a channel entry
     "role": (0, 0, 7), "component": (0, 8, 10), "group": (0, 16, 18), "srgb": (0, 19, 19), "flipped": (0, 20, 20),
-    "curve": (0, 21, 23),
+    "curve": (0, 21, 22), "ranged": (0, 23, 23), "numbers": (0, 24, 31),
 }  # fmt: skip
 GROUP_FIELDS = {  # the same, from the first word of a group header
     "members": (0, 0, 15), "top_k": (0, 16, 23), "candidates_max": (3, 0, 31), "palette_offset": (4, 0, 31),
@@ -149,12 +149,12 @@ def read_words(section: np.ndarray) -> Material:
     channel_count, group_count, mip_count = header["channel_count"], header["group_count"], header["mip_count"]
     tail, resident_words = header["tail"], header["resident_words"]
     _check(header["magic"] == 0x4D545347 and header["version"] == 2, "material magic, version")
-    _check(header["header_words"] == 8 + 4 * channel_count + group_count, "header_words")
     _check(words[6:8] == [0, 0] and _bits(words[3], 23, 23) == 0 == _bits(words[3], 30, 31), "reserved bits")
     _check(1 <= tail <= mip_count and resident_words % 64 == 0, "tail, resident_words")
-    channels = tuple(_read_channel(words, 8 + 4 * c, group_count) for c in range(channel_count))
+    channels, end = _read_channels(words, channel_count, group_count)
+    _check(header["header_words"] == end + group_count, "header_words")
     end, groups = header["header_words"], []
-    for group_offset in words[8 + 4 * channel_count : header["header_words"]]:
+    for group_offset in words[end - group_count : end]:
         _check(group_offset == end, "group_offset")
         group, end = _read_group(words, end, mip_count, tail)
         groups.append(group)
@@ -256,14 +256,23 @@ def _read_file_header(data: bytes) -> dict[str, int]:
     return file
 
 
-def _read_channel(words: list[int], first: int, group_count: int) -> Channel:
-    entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in CHANNEL_FIELDS.items()}
-    _check(_bits(words[first], 11, 15) == 0 == _bits(words[first], 24, 31), "reserved bits of a channel")
-    _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] == 0, "role, component, curve")
-    _check(entry["group"] < group_count or entry["group"] == CONSTANT, "group")
-    _check(not entry["flipped"] or entry["component"] == 5, "flipped")
-    constant, scale, bias = (_f32(word) for word in words[first + 1 : first + 4])
-    return Channel(entry, constant, scale, bias)
+def _read_channels(words: list[int], channel_count: int, group_count: int) -> tuple[tuple[Channel, ...], int]:
+    """The channels, and the word after their numbers."""
+    channels, position = [], 8 + channel_count
+    for word in words[8:position]:
+        entry = {name: _bits(word, a, b) for name, (_, a, b) in CHANNEL_FIELDS.items()}
+        _check(_bits(word, 11, 15) == 0, "reserved bits of a channel")
+        _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] == 0, "role, component, curve")
+        _check(entry["group"] < group_count or entry["group"] == CONSTANT, "group")
+        _check(not entry["flipped"] or entry["component"] == 5, "flipped")
+        is_constant, is_ranged = entry["group"] == CONSTANT, entry["ranged"] == 1
+        _check(entry["numbers"] == (position if is_constant or is_ranged else 0), "numbers")
+        constant = _f32(words[position]) if is_constant else 0.0
+        position += is_constant
+        scale, bias = (_f32(words[position]), _f32(words[position + 1])) if is_ranged else (1.0, 0.0)
+        position += 2 * is_ranged
+        channels.append(Channel(entry, constant, scale, bias))
+    return tuple(channels), position
 
 
 def _read_group(words: list[int], first: int, mip_count: int, tail: int) -> tuple[Group, int]:

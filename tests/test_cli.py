@@ -102,14 +102,15 @@ def test_options_reach_the_fit(command: Command, steel: Path, monkeypatch: pytes
                   "--wrap", "clamp", "--sampling", "bilinear", "--loss", "perceptual", "--seed", "5",
                   "--map", "roughness=RustedSteel_orm.png:b", "--map", "ignore=RustedSteel_normal.png",
                   "--no-mips", "--mip-filter", "kaiser", "--roughness-from-normals", "--alpha-test", "0.5",
-                  "--importance", "auto", "--weight", "normal=2", "--weight", "ao=0.5")
+                  "--importance", "auto", "--weight", "normal=2", "--weight", "ao=0.5", "--tail", "4",
+                  "--groups", "albedo;normal")
     assert ran.code == 1
     del seen["progress"], seen["notes"]
     assert seen == {"bpp": None, "gaussians": 77, "quality": None, "psnr": None, "match": None,
                     "max_bpp": None, "weights": {"normal": 2.0, "ao": 0.5}, "effort": "thorough", "device": "cpu",
                     "wrap": "clamp", "sampling": "bilinear", "loss": "perceptual", "seed": 5, "channels": 5,
                     "mips": False, "mip_filter": "kaiser", "roughness_from_normals": True, "alpha_test": 0.5,
-                    "importance": "auto"}
+                    "importance": "auto", "tail": 4, "groups": "albedo;normal"}
 
 
 @pytest.mark.parametrize("asked, used", [("1", 1), ("1000", native.cores())])

@@ -1,17 +1,17 @@
-"""Codes to words to bytes and back, the index, the candidates and the atomic write."""
+"""Codes to words and back, the sizes of all parts, records, the index and the candidates."""
 
-import os
 from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from random_material import make_layout, make_material, random_material
+from random_material import make_group, make_layout, make_material, random_material
 
 from gstex import format as fmt
-from gstex.errors import FormatError, OutputError
+from gstex.errors import FormatError
 from gstex.format.bits import read_records, write_records
 from gstex.format.index import build_index
+from gstex.format.layout import COMPONENTS, ROLE_CODES
 
 
 def assert_equal(found, expected, name="material"):
@@ -35,7 +35,7 @@ def assert_equal(found, expected, name="material"):
 
 
 # What the format knows is in one of these or another; a test below makes sure of it.
-SEEDS = (0, 2, 4, 8, 25, 46)
+SEEDS = (2, 80, 86, 114, 117)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -53,20 +53,29 @@ def test_random_materials_hold_whatever_the_format_knows():
     held = set()
     for seed in SEEDS:
         material = random_material(np.random.default_rng(seed))
-        own_codes = material.channel_bits > 0
-        held |= {("repeat", material.repeat), ("bilinear", material.bilinear), ("top_k", material.top_k > 0),
-                 ("palettes", len(material.palettes)), ("constant channels", not material.varying.all()),
-                 ("channels of palettes alone", (material.varying & ~own_codes).any())}  # fmt: skip
-        for mip in material.mips:
-            held |= {type(mip), ("levels", len(getattr(mip, "levels", ())))}
-            for level in getattr(mip, "levels", ()):
-                held |= {("crowded cell", np.bincount(level.cell).max() > 15)}
-                held |= {(level.layout.regular, field, width > 0)
-                         for field, width in enumerate(level.layout.geometry_widths)}  # fmt: skip
-    names = ("repeat", "bilinear", "top_k", "constant channels", "channels of palettes alone", "crowded cell")
+        groups = material.groups
+        members = sum(len(group.members) for group in groups)
+        held |= {("repeat", material.repeat), ("bilinear", material.bilinear), ("groups", len(groups)),
+                 ("constant channels", members < len(material.channels)),
+                 ("tail", material.tail < material.mip_count)}  # fmt: skip
+        for group in groups:
+            held |= {("top_k", group.top_k > 0), ("palettes", len(group.palettes)),
+                     ("channels of palettes alone", (group.channel_bits == 0).any()),
+                     ("another block in the tail", any(group.tail_mips)),
+                     *(("in the tail", type(mip)) for mip in group.mips[material.tail :])}  # fmt: skip
+            for mip in group.mips:
+                held |= {type(mip), ("levels", len(getattr(mip, "levels", ())))}
+                for level in getattr(mip, "levels", ()):
+                    held |= {("crowded cell", np.bincount(level.cell).max() > 15)}
+                    held |= {(level.layout.regular, field, width > 0)
+                             for field, width in enumerate(level.layout.geometry_widths)}  # fmt: skip
+    names = ("repeat", "bilinear", "top_k", "constant channels", "channels of palettes alone", "crowded cell", "tail",
+             "another block in the tail")  # fmt: skip
     assert held >= {(name, yes) for name in names for yes in (False, True)}
-    assert held >= {fmt.PackedMip, fmt.PackedRawMip, fmt.PackedSharedMip}
-    assert held >= {("palettes", count) for count in range(5)} | {("levels", count) for count in range(4)}
+    kinds = {fmt.PackedMip, fmt.PackedRawMip, fmt.PackedSharedMip}
+    assert held >= kinds | {("in the tail", kind) for kind in kinds}
+    assert held >= {(name, count) for name in ("palettes", "groups") for count in range(5)}
+    assert held >= {("levels", count) for count in range(4)}
     assert held >= {(regular, field, there) for regular in (False, True) for field in range(6)
                     for there in (False, True)}  # fmt: skip
 
@@ -74,9 +83,39 @@ def test_random_materials_hold_whatever_the_format_knows():
 def test_round_trip_of_the_smallest_texture():
     rng = np.random.default_rng(0)
     layout = make_layout(1, 1, 8, (1, 1, 1, 1, 0))
-    for pairs in ([], [(layout, 1)]):
-        material = make_material(rng, width=1, height=1, repeat=False, channel_bits=(0,), mips=[pairs])
+    for channel_bits, pairs in ((0, []), (3, []), (3, [(layout, 1)])):
+        material = make_material(rng, width=1, height=1, repeat=False, channel_bits=(channel_bits,), mips=[pairs])
+        assert len(material.groups) == (channel_bits > 0)
         assert_equal(fmt.unpack(fmt.pack(material)), material)
+
+
+def test_round_trip_of_channel_entries():
+    """Every role and every component; Y of a normal both ways; numbers of both signs, and the smallest and largest."""
+    numbers = [2.0**-149, -(2.0**-149), float(np.finfo(np.float32).max), float(np.finfo(np.float32).min), 1 / 3]
+    for first, constant in ((0, None), (5, None), (9, 2.0), (0, -1.0), (3, 0.0)):
+        channels = [fmt.ChannelEntry(role, COMPONENTS[(k + first) % 6], bool((k + first) % 2), constant, False,
+                                     float(np.float32(numbers[k % 5])), float(np.float32(numbers[(k + first) % 5])))
+                    for k, role in enumerate(ROLE_CODES)]  # fmt: skip
+        channels += [fmt.ChannelEntry("normal", "y", flipped=flipped, constant=constant) for flipped in (False, True)]
+        material = make_material(np.random.default_rng(0), channel_bits=[3 * (constant is None)] * 15, mips=[[]])
+        material = replace(material, channels=tuple(channels))
+        words = fmt.pack(material)
+        assert_equal(fmt.unpack(words), material)
+        assert fmt.validate(words).header.srgb.tolist() == [channel.srgb for channel in channels]
+
+
+def test_floats_are_rounded_once():
+    """What is written is what the rules look at, and what comes back."""
+    material = make_material(np.random.default_rng(0), channel_bits=(3, 0), mips=[[(make_layout(), 5)], 0.1])
+    group, = material.groups
+    channels = (replace(material.channels[0], scale=0.1, bias=-0.3), replace(material.channels[1], constant=2 + 1e-9))
+    mips = (group.mips[0], replace(group.mips[1], filter=0.1))
+    group = replace(group, amplitude_lo=-1 / 3, amplitude_step=0.01, channel_lo=np.array([2 + 1e-9]),
+                    channel_step=np.array([1 / 3]), mips=mips)  # fmt: skip
+    back = fmt.unpack(fmt.pack(replace(material, channels=channels, groups=(group,))))
+    assert (back.channels[0].scale, back.channels[0].bias) == (np.float32(0.1), np.float32(-0.3))
+    assert back.channels[1].constant == 2.0 == back.groups[0].channel_lo[0]
+    assert back.groups[0].amplitude_lo == np.float32(-1 / 3) and back.groups[0].mips[1].filter == np.float32(0.1)
 
 
 @pytest.mark.parametrize("palette_bits", [(12,), (1, 1, 1, 1), (12, 12, 12, 12), (3, 9)])
@@ -91,7 +130,10 @@ def test_round_trip_of_palettes(palette_bits):
                                  palette_bits=palette_bits, mips=[[(layout, 77)], None, 2.5])
         words = fmt.pack(material)
         assert_equal(fmt.unpack(words), material)
-        assert words[11] - words[8] == fmt.palette_words(palette_bits, sum(varying))
+        group = fmt.validate(words).groups[0]
+        palettes = group.header_offset + fmt.group_header_words(sum(varying), 3, 3)
+        assert words[group.header_offset + 4] == palettes
+        assert group.mips[0].offset - palettes == fmt.palette_words(palette_bits, sum(varying))
 
 
 NO_GEOMETRY = (0, 0, 0, 0, 0)
@@ -108,26 +150,27 @@ def test_round_trip_of_regular_levels(repeat):
     words = fmt.pack(material)
     assert_equal(fmt.unpack(words), material)
     table = fmt.validate(words)
-    levels = table.mips[0].levels
+    levels = table.groups[0].mips[0].levels
     assert [level.layout.regular for level in levels] == [True, False, False, True]
     for number, level in enumerate(levels):
         cells_x, cells_y = level.layout.cells_x, level.layout.cells_y
-        counts = table.cell_counts(0, number)
+        counts = table.cell_counts(0, 0, number)
         index = fmt.index_words(cells_x, cells_y, counts, regular=level.layout.regular)
         assert index == level.record_offset - level.index_offset == (0 if level.layout.regular else 3 * (
             cells_x * cells_y // 16 + 1))
         assert counts.shape == (cells_y, cells_x) and counts.sum() == level.count
-    assert (table.cell_counts(0, 3) == 1).all()
+    assert (table.cell_counts(0, 0, 3) == 1).all()
 
 
 def test_round_trip_of_the_smallest_records():
-    """A nibble each, whether it holds something or not."""
-    for regular, channel_bits in ((True, (4,)), (False, (4,)), (True, (0, 0)), (False, (0,))):
+    """A nibble each, of which a code or the number of an entry takes all or one bit."""
+    for regular, bits, palette_bits in ((True, 4, ()), (False, 4, ()), (True, 1, ()), (False, 0, (1,))):
         layout = make_layout(5, 3, 4, NO_GEOMETRY, regular=regular)
-        material = make_material(np.random.default_rng(1), channel_bits=channel_bits, mips=[[(layout, range(15))]])
+        material = make_material(np.random.default_rng(1), channel_bits=(bits,), varying=(1,),
+                                 palette_bits=palette_bits, mips=[[(layout, range(15))]])  # fmt: skip
         words = fmt.pack(material)
         assert_equal(fmt.unpack(words), material)
-        level = fmt.validate(words).mips[0].levels[0]
+        level = fmt.validate(words).groups[0].mips[0].levels[0]
         assert words[4] == level.record_offset + 2 + 1
 
 
@@ -136,16 +179,16 @@ def test_a_material_of_raw_mips_may_have_palettes():
     assert_equal(fmt.unpack(fmt.pack(material)), material)
 
 
-def test_without_palettes_they_need_not_be_named():
-    """Records name none, and the channels with bits are those that vary."""
-    level = fmt.PackedLevel(make_layout(), np.array([3, 5]), np.zeros((2, 6), np.uint32), np.zeros((2, 3), np.uint32))
-    zeros = np.zeros(3, np.float32)
-    material = fmt.PackedMaterial(8, 8, True, False, 0, 0.0, 0.0, zeros, zeros, np.array([8, 0, 5]),
-                                  np.zeros(3, bool), (fmt.PackedMip(zeros, (level,)),))
+def test_palettes_tails_and_what_channels_are_need_not_be_named():
+    level = fmt.PackedLevel(make_layout(), np.array([3, 5]), np.zeros((2, 6), np.uint32), np.zeros((2, 2), np.uint32))
+    zeros = np.zeros(2, np.float32)
+    group = fmt.PackedGroup((0, 2), 0, 0.0, 0.0, zeros, zeros, np.array([8, 5]), (fmt.PackedMip(zeros, (level,)),))
+    channels = (fmt.ChannelEntry(), fmt.ChannelEntry(constant=0.5), fmt.ChannelEntry())
+    material = fmt.PackedMaterial(8, 8, True, False, 1, 1, channels, (group,))
     back = fmt.unpack(fmt.pack(material))
-    assert back.varying.tolist() == [True, False, True] and back.palettes == ()
     assert_equal(back, material)
-    assert level.entries.shape == (2, 0)
+    assert back.groups[0].palettes == back.groups[0].tail_mips == () and level.entries.shape == (2, 0)
+    assert (back.channels[0].role, back.channels[0].component, back.channels[0].scale) == ("other", "v", 1.0)
 
 
 def test_round_trip_of_the_largest_grid_along_one_axis():
@@ -161,30 +204,105 @@ def test_round_trip_of_a_crowded_material():
     assert_equal(fmt.unpack(fmt.pack(material)), material)
 
 
-def test_sizes_add_up_to_the_words_in_use():
-    for seed in range(10):
-        material = random_material(np.random.default_rng(seed))
-        channels = len(material.channel_bits)
-        varying = int(material.varying.sum())
-        palette_bits = [len(palette).bit_length() - 1 for palette in material.palettes]
-        used = fmt.header_words(channels, len(material.mips)) + fmt.palette_words(palette_bits, varying) + 1
-        for mip in material.mips:
-            if isinstance(mip, fmt.PackedSharedMip):
-                used += 2
-                continue
-            if isinstance(mip, fmt.PackedRawMip):
-                height, width, _ = mip.texels.shape
-                used += fmt.raw_words(width, height, fmt.raw_texel_words(varying))
-                continue
-            used += fmt.mip_block_words(channels, len(mip.levels))
-            for level in mip.levels:
-                layout = level.layout
-                counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
-                used += fmt.index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
-                used += fmt.record_words(len(level.cell), layout.stride)
-        words = fmt.pack(material)
-        assert words[4] == used
-        assert len(words) == -(-used // 64) * 64
+# Tails and the sizes of all parts
+
+
+def in_another_way(group, mip, *, tail):
+    """The group with a set of Gaussians in its tail for a mip that is drawn from mip 0 in the whole."""
+    stands = list(group.tail_mips)
+    stands[mip - tail] = replace(group.mips[0], background=group.mips[0].background / 2)
+    return replace(group, tail_mips=tuple(stands))
+
+
+def with_a_tail():
+    """Two groups: one has other blocks in the tail for what is shared, the other is of raw mips. The tail is 2."""
+    layout = make_layout(5, 4, 48)
+    groups = [{"members": (0, 3, 4), "channel_bits": (5, 0, 3), "palette_bits": (2,), "top_k": 7,
+               "mips": [[(layout, 30)], 2.0, 4.0, 8.0, []]},
+              {"members": (1,), "channel_bits": (8,), "mips": [None] * 5}]  # fmt: skip
+    material = make_material(np.random.default_rng(3), channels=5, groups=groups, tail=2)
+    return replace(material, groups=(in_another_way(material.groups[0], 3, tail=2), material.groups[1]))
+
+
+def test_round_trip_of_tails():
+    """Of every length, of one group and of two; Gaussians and texels in place of what is shared."""
+    material = with_a_tail()
+    assert [type(mip).__name__ for mip in material.groups[0].tail_mips] == ["PackedRawMip", "PackedMip", "NoneType"]
+    assert_equal(fmt.unpack(fmt.pack(material)), material)
+    for tail in range(2, 6):
+        groups = tuple(replace(group, tail_mips=group.tail_mips[tail - 2 :]) for group in material.groups)
+        groups = tuple(replace(g, tail_mips=g.tail_mips if any(g.tail_mips) else ()) for g in groups)
+        for some in (groups, groups[:1], groups[1:]):
+            held = {c: g for g, group in enumerate(some) for c in group.members}
+            channels = tuple(replace(entry, constant=None if c in held else 0.25)
+                             for c, entry in enumerate(material.channels))  # fmt: skip
+            changed = replace(material, tail=tail, groups=some, channels=channels)
+            words = fmt.pack(changed)
+            assert_equal(fmt.unpack(words), changed)
+            assert (words[5] == len(words)) == (tail == 5)
+
+
+def test_the_resident_part_is_a_material():
+    """All that the tail needs, and nothing of what follows it."""
+    words = fmt.pack(with_a_tail())
+    whole, alone = fmt.validate(words), fmt.validate(words[: words[5]])
+    assert (whole.header.first_mip, alone.header.first_mip) == (0, 2)
+    assert_equal(replace(alone.header, first_mip=0), whole.header)
+    for part, of in zip(alone.groups, whole.groups, strict=True):
+        assert_equal(part.header, of.header)
+        assert_equal(part.tail_mips, of.tail_mips)
+        assert_equal(part.mips[2:], of.tail_mips)
+        assert all(mip.words == 0 for mip in part.mips[:2])
+    assert whole.groups[0].mips[2].filter == 4.0 and whole.groups[0].tail_mips[0].raw
+    assert whole.groups[0].tail_mips[1].levels
+    assert_equal(whole.groups[0].tail_mips[2], whole.groups[0].mips[4])
+    for call in (fmt.unpack, lambda part: fmt.write_bytes(part, {})):
+        with pytest.raises(FormatError, match="GPU section: got a resident part, expected a whole section"):
+            call(words[: words[5]])
+
+
+def words_of(mip, size, members):
+    """Words of a mip, with all that belongs to it."""
+    if isinstance(mip, fmt.PackedSharedMip):
+        return fmt.shared_words(members)
+    if isinstance(mip, fmt.PackedRawMip):
+        return fmt.raw_words(*size, fmt.raw_texel_words(members))
+    words = fmt.mip_block_words(members, len(mip.levels))
+    for level in mip.levels:
+        layout = level.layout
+        counts = np.bincount(level.cell, minlength=layout.cells_x * layout.cells_y)
+        words += fmt.index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
+        words += fmt.record_words(len(level.cell), layout.stride)
+    return words
+
+
+def padded(words):
+    """Words of a part, with its guard word and the zeros after it."""
+    return -(-(words + 1) // 64) * 64
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sizes_add_up_to_the_words_in_use(seed):
+    material = random_material(np.random.default_rng(seed))
+    mip_count, tail = material.mip_count, material.tail
+    sizes = [(fmt.mip_size(material.width, m), fmt.mip_size(material.height, m)) for m in range(mip_count)]
+    used = fmt.header_words(material.channels, len(material.groups))
+    in_tail = others = 0
+    for group in material.groups:
+        members = len(group.members)
+        palette_bits = [len(palette).bit_length() - 1 for palette in group.palettes]
+        used += fmt.group_header_words(members, mip_count, tail) + fmt.palette_words(palette_bits, members)
+        words = [words_of(mip, size, members) for mip, size in zip(group.mips, sizes, strict=True)]
+        instead = group.tail_mips or (None,) * (mip_count - tail)
+        in_tail += sum(words_of(instead[m - tail], sizes[m], members) if instead[m - tail] else words[m]
+                       for m in range(tail, mip_count))  # fmt: skip
+        others += sum(words[m] for m in range(mip_count) if m < tail or instead[m - tail])
+    words = fmt.pack(material)
+    resident = padded(used + in_tail) if tail < mip_count else 0
+    end = resident + others if resident else used + others
+    assert words[4] == end + 1
+    assert len(words) == padded(end)
+    assert words[5] == (resident or len(words))
 
 
 # Records
@@ -217,12 +335,12 @@ def test_every_spare_bit_is_seen(stride, count):
     layout = make_layout(3, 3, stride, NO_GEOMETRY)
     material = make_material(np.random.default_rng(0), channel_bits=channel_bits, mips=[[(layout, count)]])
     words = fmt.pack(material)
-    level = fmt.validate(words).mips[0].levels[0]
+    level = fmt.validate(words).groups[0].mips[0].levels[0]
     for bit in range(32 * fmt.record_words(count, stride)):
         changed = words.copy()
         changed[level.record_offset + bit // 32] ^= np.uint32(1 << bit % 32)
         if bit >= count * stride or bit % stride >= used:
-            with pytest.raises(FormatError, match="mip 0 level 0 spare bits of the records: got bits that are set"):
+            with pytest.raises(FormatError, match="group 0 mip 0 level 0 spare bits of the records: got bits"):
                 fmt.validate(changed)
         else:
             fmt.validate(changed)
@@ -243,10 +361,10 @@ def test_index_gives_the_start_of_every_cell(cells_x, cells_y, most):
     words = build_index(counts, where="level")
     assert len(words) == fmt.index_words(cells_x, cells_y, counts)
     table = fmt.validate(fmt.pack(_material_of([counts], repeat=False)))
-    level = table.mips[0].levels[0]
+    level = table.groups[0].mips[0].levels[0]
     assert level.count == count and level.record_offset - level.index_offset == len(words)
     np.testing.assert_array_equal(table.words[level.index_offset : level.record_offset], words)
-    np.testing.assert_array_equal(table.cell_counts(0, 0), counts)
+    np.testing.assert_array_equal(table.cell_counts(0, 0, 0), counts)
 
     starts = np.concatenate([[0], np.cumsum(counts)])
     for cell in range(cells_x * cells_y + 1):
@@ -326,7 +444,7 @@ def test_candidates_of_a_shared_mip_are_those_of_mip_0_at_its_texels():
     layouts = [(make_layout(9, 7), 200), (make_layout(4, 3), 40)]
     words = fmt.pack(make_material(np.random.default_rng(2), width=64, height=32, mips=[layouts, 1.5, 9.0, None]))
     table = fmt.validate(words)
-    counts = [table.cell_counts(0, level) for level in range(2)]
+    counts = [table.cell_counts(0, 0, level) for level in range(2)]
     for mip in range(3):
         width, height = 64 >> mip, 32 >> mip
         texels = sum(
@@ -360,234 +478,51 @@ def _texel_cells(size, cells):
 def test_candidates_of_no_level():
     table = fmt.validate(fmt.pack(make_material(np.random.default_rng(0), mips=[[]])))
     assert table.candidate_stats(0) == (0, 0)
+    table = fmt.validate(fmt.pack(make_material(np.random.default_rng(0), channel_bits=(0, 0), mips=[[]])))
+    assert table.candidate_stats(0) == (0, 0) and table.candidates_max == 0
 
 
-# Writing what the format does not hold
+def test_candidates_of_groups_add_up():
+    """Each group states the most of its own mips; a mip has the sum of what its groups have there."""
+    layout = make_layout(3, 3)
+    mips = ([[(layout, 40)], [(layout, 7)], None],
+            [[(layout, 5)], 1.5, [(layout, [4] * 12)]],
+            [None, [(layout, 3)], []])  # fmt: skip
+    groups = [{"members": (g,), "channel_bits": (5,), "mips": of} for g, of in enumerate(mips)]
+    table = fmt.validate(fmt.pack(make_material(np.random.default_rng(0), channels=3, groups=groups)))
+    # With 3 x 3 cells that wrap, every position sees all.
+    assert [table.candidate_stats(mip) for mip in range(3)] == [(45, 45), (15, 15), (12, 12)]
+    assert [group.candidates_max for group in table.groups] == [40, 12, 3] and table.candidates_max == 55
 
 
-def _with_level(material, **changes):
-    level = replace(material.mips[0].levels[0], **changes)
-    return replace(material, mips=(replace(material.mips[0], levels=(level,)),))
+def test_candidates_of_what_stands_in_the_tail_alone_count_too():
+    """Where the whole draws it from mip 0, nothing else of the file may look at so many."""
+    material, layout = with_a_tail(), make_layout(3, 3, 48)
+    crowd = make_group(np.random.default_rng(0), (0, 3, 4), width=64, height=32, channel_bits=(5, 0, 3),
+                       palette_bits=(2,), mips=[[(layout, [1] * 10 + [5] * 200)]]).mips[0]  # fmt: skip
+    first, second = material.groups
+    first = replace(first, tail_mips=(first.tail_mips[0], crowd, None))
+    words = fmt.pack(replace(material, groups=(first, second)))
+    whole, alone = fmt.validate(words), fmt.validate(words[: words[5]])
+    for table in (whole, alone):
+        assert [group.candidates_max for group in table.groups] == [210, 0] and table.candidates_max == 210
+        assert table.cell_counts(0, 3, 0, in_tail=True).reshape(-1).tolist() == [0, 10, 0, 0, 0, 200, 0, 0, 0]
+    assert whole.candidate_stats(3)[1] == whole.candidate_stats(0)[1] < 31
+    assert alone.candidate_stats(2) == (0, 0) and alone.candidate_stats(3) == (210, 210)
+    # Alone, the tail cannot know what the most of all mips is.
+    words[whole.groups[0].header_offset + 3] += 1
+    fmt.validate(words[: words[5]])
+    with pytest.raises(FormatError, match="group 0 candidates_max: got 211, expected 210, the largest number"):
+        fmt.validate(words)
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda m, lv: replace(m, width=16385), "width: got 16385, expected 1 .. 16384"),
-    (lambda m, lv: replace(m, top_k=33), "top_k: got 33, expected 0 .. 32"),
-    (lambda m, lv: replace(m, mips=m.mips * 8), "mip_count: got 8, expected 1 .. 7"),
-    (lambda m, lv: replace(m, mips=()), "mip_count: got 0, expected 1 .. 7"),
-    (lambda m, lv: replace(m, channel_bits=np.array([8, 13, 0])), r"channel_bits\[1\]: got 13"),
-    (lambda m, lv: replace(m, channel_bits=np.zeros(17, int), channel_lo=np.zeros(17), srgb=np.zeros(17, bool),
-                           channel_step=np.zeros(17), varying=None), "channel_count: got 17, expected 1 .. 16"),
-    (lambda m, lv: replace(m, mips=(replace(m.mips[0], levels=(lv,) * 17),)),
-     "mip 0 level_count: got 17, expected 0 .. 16"),
-    (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo[:2]),)),
-     r"mip 0 shape of background: got \(2,\), expected"),
-    (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo - 9),)),
-     r"mip 0 background\[0\]: got -"),
-    (lambda m, lv: replace(m, srgb=m.srgb[:2]), r"shape of srgb: got \(2,\), expected \(3,\)"),
-    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 3), np.uint8)),)),
-     r"mip 0 shape of texels: got \(32, 64, 3\), expected \(32, 64, 2\)"),
-    (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedRawMip(np.zeros((16, 32, 2), np.float32)))),
-     "mip 1 dtype of texels: got float32, expected uint8"),
-    (lambda m, lv: replace(m, mips=(fmt.PackedSharedMip(1.0),)), "mip 0 shared: got 1, expected 0: only mips below"),
-    (lambda m, lv: replace(m, mips=(m.mips[0], fmt.PackedSharedMip(-1.0))), "mip 1 filter: got -1.0, expected 0 .."),
-    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 2), np.uint8)), fmt.PackedSharedMip(1.0))),
-     "mip 1 shared: got 1, expected 0: only mips below a mip 0 of Gaussians"),
-    (lambda m, lv: replace(m, channel_bits=np.zeros(3, int), varying=None,
-                           mips=(fmt.PackedRawMip(np.zeros((32, 64, 0), np.uint8)),)),
-     "mip 0: got texels of a material whose channels are all constant"),
-    (lambda m, lv: replace(m, channel_lo=m.channel_lo[:2]), r"shape of channel_lo: got \(2,\), expected"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=1.0)), "log2 of the inverse scale"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=328)), "stride: got 328, expected"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=10**9)), "cells_x: got 1000000000"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_x_bits=-1)),
-     "position_x_bits: got -1, expected 0 .. 15"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_x_bits=16)),
-     "position_x_bits: got 16, expected 0 .. 15"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, position_y_bits=16)),
-     "position_y_bits: got 16, expected 0 .. 15"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, rotation_bits=0)),
-     "level 0 rotation code: got .*, expected 0 .. 0"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_bits=-1)), "scale_bits: got -1, expected 0 .. 12"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, regular=True)),
-     "mip 0 level 0 count: got 50, expected 12, one for every cell of a regular level"),
-    (lambda m, lv: _with_level(m, cell=lv.cell[:0], geometry=lv.geometry[:0], features=lv.features[:0]),
-     "mip 0 level 0 count: got 0, expected 1"),
-    (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
-    (lambda m, lv: _with_level(m, cell=lv.cell + 12), r"level 0 cell: got .*, expected 0 .. 11"),
-    (lambda m, lv: _with_level(m, cell=lv.cell - 12), r"level 0 cell: got -.*, expected 0 .. 11"),
-    (lambda m, lv: _with_level(m, cell=lv.cell[:3]), r"shape of geometry: got \(50, 6\), expected \(3, 6\)"),
-    (lambda m, lv: _with_level(m, features=lv.features[:, :2]), r"shape of features: got \(50, 2\)"),
-    (lambda m, lv: _with_level(m, geometry=lv.geometry | np.uint32([0, 32, 0, 0, 0, 0])),
-     "position_y code: got .* 0 .. 31"),
-    (lambda m, lv: _with_level(m, features=lv.features | np.uint32(256)),
-     r"feature\[0\] code: got .* 0 .. 255"),
-    (lambda m, lv: _with_level(m, features=lv.features | np.uint32([0, 1, 0])),
-     r"feature\[1\] code: got 1, expected 0 .. 0"),
-    (lambda m, lv: _with_level(m, geometry=lv.geometry.astype(np.int64)), "dtype of geometry: got int64"),
-    (lambda m, lv: _with_level(m, cell=np.full(5000, 3), geometry=np.zeros((5000, 6), np.uint32),
-                               features=np.zeros((5000, 3), np.uint32), entries=None),
-     "candidates of a position: got 5000, expected at most 4096; use finer cells"),
-])
-def test_pack_refuses(change, message):
-    material = make_material(np.random.default_rng(0), mips=[[(make_layout(), 50)]])
-    fmt.pack(material)
-    with pytest.raises(FormatError, match=message):
-        fmt.pack(change(material, material.mips[0].levels[0]))
-
-
-@pytest.mark.parametrize("change, message", [
-    (lambda m, lv: replace(m, palettes=m.palettes * 3), "number of palettes: got 6, expected 0 .. 4"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0][:3], m.palettes[1])),
-     r"shape of palette 0: got \(3, 2\), expected \(a power of 2, 2\): a byte for every channel that varies"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][:0])), r"shape of palette 1: got \(0, 2\)"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][:, :1])),
-     r"shape of palette 1: got \(8, 1\), expected \(a power of 2, 2\)"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1][0])), r"shape of palette 1: got \(2,\)"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0], m.palettes[1].astype(int))),
-     "dtype of palette 1: got int64, expected uint8"),
-    (lambda m, lv: replace(m, palettes=(m.palettes[0][:1], m.palettes[1])),
-     r"palette_bits\[0\]: got 0, expected 1 .. 12"),
-    (lambda m, lv: replace(m, palettes=(np.zeros((8192, 2), np.uint8),)),
-     r"palette_bits\[0\]: got 13, expected 1 .. 12"),
-    (lambda m, lv: replace(m, palettes=()),
-     r"channel_bits\[1\]: got 0, expected 1 .. 12: the channel varies and there are no palettes"),
-    (lambda m, lv: replace(m, palettes=m.palettes[:1]), r"level 0 shape of entries: got \(50, 2\), expected \(50, 1\)"),
-    (lambda m, lv: replace(m, varying=m.varying[:2]), r"shape of varying: got \(2,\), expected \(3,\)"),
-    (lambda m, lv: replace(m, varying=np.array([False, True, True])),
-     r"channel_bits\[0\]: got 8, expected 0: the channel does not vary"),
-    (lambda m, lv: replace(m, varying=np.zeros(3, bool), channel_bits=np.zeros(3, int),
-                           palettes=(np.zeros((2, 0), np.uint8),)),
-     "number of palettes: got 1, expected 0: all channels of this material are constant"),
-    (lambda m, lv: _with_level(m, entries=lv.entries | np.uint32([0, 8])),
-     "level 0 entry of palette 1: got .*, expected 0 .. 7"),
-    (lambda m, lv: _with_level(m, entries=lv.entries[:, :1]), r"shape of entries: got \(50, 1\), expected \(50, 2\)"),
-    (lambda m, lv: _with_level(m, entries=lv.entries.astype(np.int64)), "dtype of entries: got int64, expected uint32"),
-    (lambda m, lv: _with_level(m, features=lv.features | np.uint32([0, 1, 0])),
-     r"feature\[1\] code: got 1, expected 0 .. 0"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=40)),
-     "stride: got 40, expected a multiple of 4 in 43 .. 320"),
-    (lambda m, lv: replace(m, mips=(replace(m.mips[0], background=m.channel_lo + np.float32([0, 0, 0.125])),)),
-     r"mip 0 background\[2\]: got .*, expected channel_lo = .* because the channel is constant"),
-    (lambda m, lv: replace(m, mips=(fmt.PackedRawMip(np.zeros((32, 64, 3), np.uint8)),)),
-     r"mip 0 shape of texels: got \(32, 64, 3\), expected \(32, 64, 2\)"),
-])
-def test_pack_refuses_palettes(change, message):
-    material = make_material(np.random.default_rng(0), channel_bits=(8, 0, 0), varying=(1, 1, 0), palette_bits=(2, 3),
-                             mips=[[(make_layout(stride=44), 50)]])
-    material = replace(material, channel_lo=np.clip(material.channel_lo, -1, 1))
-    material = replace(material, mips=(replace(material.mips[0], background=material.channel_lo),))
-    fmt.pack(material)
-    with pytest.raises(FormatError, match=message):
-        fmt.pack(change(material, material.mips[0].levels[0]))
-
-
-@pytest.mark.parametrize("change, message", [
-    (lambda m, lv: _with_level(m, cell=np.array([0, 1, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11])),
-     "mip 0 level 0 cell: got an empty cell, expected one Gaussian in every cell of a regular level"),
-    (lambda m, lv: _with_level(m, cell=lv.cell[:-1], geometry=lv.geometry[:-1], features=lv.features[:-1],
-                               entries=None),
-     "mip 0 level 0 count: got 11, expected 12, one for every cell of a regular level"),
-    (lambda m, lv: _with_level(m, cell=lv.cell[::-1]), "level 0 cell: got cells that fall"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, cells_x=5)),
-     "mip 0 level 0 count: got 12, expected 15, one for every cell of a regular level"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, stride=0)),
-     "mip 0 level 0 stride: got 0, expected a multiple of 4 in 4 .. 320"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_step=5.0)),
-     "mip 0 level 0 scale_step: got 5.0, expected -4 .. 4"),
-    (lambda m, lv: _with_level(m, layout=replace(lv.layout, scale_lo=8.5)),
-     "mip 0 level 0 scale_lo: got 8.5, expected -16 .. 8"),
-    (lambda m, lv: _with_level(m, geometry=lv.geometry + np.uint32([1, 0, 0, 0, 0, 0])),
-     "mip 0 level 0 position_x code: got 1, expected 0 .. 0"),
-])
-def test_pack_refuses_regular_levels(change, message):
-    """Of records that hold nothing at all."""
-    layout = make_layout(4, 3, 4, NO_GEOMETRY, regular=True)
-    material = make_material(np.random.default_rng(0), channel_bits=(0,), mips=[[(layout, None)]])
-    fmt.pack(material)
-    with pytest.raises(FormatError, match=message):
-        fmt.pack(change(material, material.mips[0].levels[0]))
-
-
-@pytest.mark.parametrize("metadata, message", [
-    ({"a": float("nan")}, "metadata: cannot be written as JSON"),
-    ({"a": object()}, "metadata: cannot be written as JSON"),
-    ({"a": "\ud800"}, "metadata: cannot be written as JSON"),
-    ([1], "metadata: got 3 bytes of list, expected a dict"),
-    ({"a": "x" * 2**20}, "expected a dict of at most 1048576 bytes"),
-])
-def test_metadata_that_cannot_be_written(metadata, message):
-    words = fmt.pack(make_material(np.random.default_rng(0), mips=[[]]))
-    with pytest.raises(OutputError, match=message):
-        fmt.write_bytes(words, metadata)
-
-
-# Files
-
-
-@pytest.fixture
-def words():
-    return fmt.pack(make_material(np.random.default_rng(0), mips=[[(make_layout(), 50)]]))
-
-
-def test_file_round_trip(tmp_path, words):
-    path = tmp_path / "wall.gstex"
-    metadata = {"generator": "test", "report": {"psnr": 40.5}, "name": "кирпич"}
-    assert fmt.write_file(path, words, metadata) == path.stat().st_size
-    back, back_metadata = fmt.read_file(path)
-    assert back.dtype == np.uint32 and not back.flags.writeable
-    np.testing.assert_array_equal(back, words)
-    assert back_metadata == metadata
-    data = fmt.write_bytes(words, metadata)
-    assert path.read_bytes() == data
-    assert not fmt.read_bytes(bytearray(data))[0].flags.writeable
-    for shift in range(4):  # words are aligned wherever the bytes stand
-        moved = fmt.read_bytes(memoryview(bytes(shift) + data)[shift:])[0]
-        assert moved.ctypes.data % 4 == 0
-        np.testing.assert_array_equal(moved, words)
-
-
-@pytest.mark.parametrize("step", ["replace", "fsync"])
-@pytest.mark.parametrize("error, seen_as", [(OSError("disk full"), OutputError),
-                                            (KeyboardInterrupt(), KeyboardInterrupt)])
-def test_failed_write_leaves_the_old_file(tmp_path, words, monkeypatch, step, error, seen_as):
-    path = tmp_path / "wall.gstex"
-    path.write_bytes(b"old")
-
-    def fail(*args):
-        raise error
-
-    monkeypatch.setattr(os, step, fail)
-    with pytest.raises(seen_as):
-        fmt.write_file(path, words, {})
-    assert [entry.name for entry in tmp_path.iterdir()] == ["wall.gstex"]
-    assert path.read_bytes() == b"old"
-
-
-def test_bad_words_are_not_written(tmp_path, words):
-    path = tmp_path / "wall.gstex"
-    words[0] ^= 1
-    with pytest.raises(FormatError, match="GPU section magic"):
-        fmt.write_file(path, words, {})
-    assert not list(tmp_path.iterdir())
-
-
-def test_places_that_cannot_be_written(tmp_path, words):
-    with pytest.raises(OutputError, match=r"a\.gstex: cannot be written \(.*\); check that the folder"):
-        fmt.write_file(tmp_path / "missing" / "a.gstex", words, {})
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="folder: cannot be written"):
-        fmt.write_file(tmp_path / "folder", words, {})
-    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
-
-
-def test_paths_that_cannot_be_read(tmp_path):
-    with pytest.raises(FormatError, match=r"missing\.gstex: cannot be read \(No such file or directory\)"):
-        fmt.read_file(tmp_path / "missing.gstex")
-    with pytest.raises(FormatError, match="not a regular file"):
-        fmt.read_file(tmp_path)
-
-
-def test_public_names():
-    assert len(fmt.__all__) == len(set(fmt.__all__))
-    assert all(hasattr(fmt, name) for name in fmt.__all__)
+def test_the_limit_of_candidates_is_that_of_all_groups():
+    layout = make_layout(3, 3, 4, NO_GEOMETRY)
+    groups = [{"members": (g,), "channel_bits": (4,), "mips": [[(layout, [4] * count)]]}
+              for g, count in enumerate((1, 2000, 2000, 95))]  # fmt: skip
+    words = fmt.pack(make_material(np.random.default_rng(0), channels=4, groups=groups))
+    assert fmt.validate(words).candidates_max == 4096
+    groups[3]["mips"] = [[(layout, [4] * 96)]]
+    message = "candidates_max of all groups: got 4097, expected at most 4096; use finer cells or fewer Gaussians"
+    with pytest.raises(FormatError, match=f"^{message}$"):
+        fmt.pack(make_material(np.random.default_rng(0), channels=4, groups=groups))

@@ -155,7 +155,7 @@ def test_words_are_counted_before_they_are_packed(width, height, count, repeat, 
     scene = Scene(width, height, count, repeat=repeat, palette_bits=palette_bits)
     words, needed = scene.packed(), words_needed(scene.coding, scene.placement, 3)
     assert needed == mip_words(words)
-    head = header_words(3, 1) + group_header_words(3, 1, 1)
+    head = header_words((ChannelEntry(),) * 3, 1) + group_header_words(3, 1, 1)
     assert head + palette_words(palette_bits, 3) + needed + 1 == int(words[4])
 
 

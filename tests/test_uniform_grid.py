@@ -18,7 +18,7 @@ from gstex.encode.problem import Result, Target, Task
 from gstex.encode.schedule import fit_mip, stored_features
 from gstex.encode.settings import make_settings
 from gstex.encode.uniform_grid import BALANCES, CHOICES, TRIAL_ROUNDS, UniformGrid
-from gstex.format import group_header_words, header_words, palette_words, unpack
+from gstex.format import ChannelEntry, group_header_words, header_words, palette_words, unpack
 from gstex.material import Material
 
 SIZE, BPP = 96, 3.0
@@ -83,7 +83,7 @@ def test_it_is_nearer_than_free_gaussians_of_the_same_bytes(fitted, monkeypatch)
 
 def test_the_budget_is_used_and_never_exceeded(fitted):
     first, count = fitted.mips[0], fitted.texture.mip_count
-    heads = header_words(3, 1) + group_header_words(3, count, fitted.texture.table.header.tail)
+    heads = header_words((ChannelEntry(),) * 3, 1) + group_header_words(3, count, fitted.texture.table.header.tail)
     assert 0.95 * BPP <= 32 * (heads + first.words) / SIZE**2 == fitted.texture.report["bpp"] <= BPP
 
 

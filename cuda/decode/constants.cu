@@ -9,8 +9,8 @@ write_constants(const gstex_word *__restrict__ words, long long count, float *__
     if (i >= count) return;
     int channels = gstex_bits(words[3], 0, 8);
     for (int c = 0; c < channels; ++c) {
-        const gstex_word *entry = words + GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c;
-        if (gstex_bits(entry[0], 16, 3) == GSTEX_CONSTANT_GROUP)
-            out[i * channels + c] = gstex_saturate(__uint_as_float(entry[1]));
+        gstex_word entry = words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c];
+        if (gstex_bits(entry, 16, 3) == GSTEX_CONSTANT_GROUP)
+            out[i * channels + c] = gstex_saturate(__uint_as_float(words[entry >> 24]));
     }
 }

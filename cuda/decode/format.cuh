@@ -76,7 +76,7 @@ __device__ __forceinline__ int gstex_channel(int channel) {
 
 __device__ __forceinline__ GstexGroup gstex_group(const gstex_word *words, const GstexHeader &h, int number) {
     GstexGroup g;
-    int header = int(words[gstex_channel(h.channels) + number]);
+    int header = int(words[int(words[1] >> 16) - gstex_bits(words[3], 16, 3) + number]);
     g.members = words[header] & 0xFFFFu;
     g.top_k = min(gstex_bits(words[header], 16, 8), GSTEX_MAX_TOP_K);
     g.amplitude_lo = gstex_float(words, header + 1);

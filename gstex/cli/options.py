@@ -78,8 +78,8 @@ _FIT = (
                  help="First mip of the tail: the mips from it on stand first in the file, and are a texture without "
                       "the rest.  [default: 3, or none below 16 KB]"),
     click.option("--groups", default="auto", show_default=True, metavar="auto|1|MAPS",
-                 help="Maps that share Gaussians: auto finds out, 1 keeps all together, \"albedo,roughness;normal\" says "
-                      "so; maps that are not named are a group of their own."),
+                 help="Maps that share Gaussians: auto finds out, 1 keeps all together, or as in "
+                      "\"albedo,roughness;normal\"; maps that are not named are a group of their own."),
     click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), default="box", show_default=True,
                  help="How mips are made: the mean, or a sharper windowed sinc."),
     click.option("--roughness-from-normals", is_flag=True,

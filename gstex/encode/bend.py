@@ -36,7 +36,7 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
             normal[k][k] += ridge
         numbers = _solve(normal, [float((weight * a * missing).sum()) for a in basis])
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
-        # The ends alone shift everything by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
+        # The ends alone shift all by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
         for _ in range(_SHIFTS):
             bent = np.clip(x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0), 0, 1)
             left = float(((missing + x - bent) * weight).sum() / weight.sum())

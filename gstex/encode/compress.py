@@ -19,7 +19,7 @@ from gstex.encode.measure import DRAFT_SIDE, SIDE, measure, own_errors
 from gstex.encode.mip_chain import TEXELS_SHARE
 from gstex.encode.ops.cuda.array_work import array_work
 from gstex.encode.ops.cuda.sources import sources_of_fit
-from gstex.encode.packing import FittedGroup, pack_groups
+from gstex.encode.packing import FittedGroup, channel_entries, pack_groups
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.rate_options import MAX_BPP, MAX_PSNR, MOST_RATE, check_rate, check_roles, target_report
 from gstex.encode.schedule import Schedule
@@ -206,12 +206,13 @@ def compress(
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
     stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
                      bilinear=sampling == "bilinear")  # fmt: skip
+    entries = channel_entries(material)
     in_texels = [FittedGroup(varying, as_texels(tasks), tasks)] if varying else []
     fitted: list[FittedGroup] = []
     if varying and preset and target is None and loss != "restore" and suits_texels(tasks):
         fitted, gpu = in_texels, None
     elif varying:
-        sizes = {"stack_channels": len(material.channels), "mip_count": len(levels), "tail": tail}
+        sizes: dict[str, Any] = {"entries": entries, "mip_count": len(levels), "tail": tail}
         division = Division.one(len(varying))
         if target is None:
             division = divide(groups, material, tasks[0], settings, budget, seed=seed, **sizes)
@@ -220,7 +221,7 @@ def compress(
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
             how["fit_first"] = partial(fit_to_goal, goal=Goal(target, measured, most))
         budgets = split_budget(division, budget, **sizes)
-        how["head_words"] = header_words(len(material.channels), len(division.groups)) // len(division.groups)
+        how["head_words"] = header_words(entries, len(division.groups)) // len(division.groups)
         try:
             fitted, gpu = fit_groups(tasks, division, budgets, varying, settings, progress=report_step, **how)
         except BudgetTooSmall as error:
@@ -228,7 +229,7 @@ def compress(
                 fitted, gpu = in_texels, None
             else:
                 heads = sum(group_header_words(len(group), len(levels), tail) for group in division.groups)
-                least = error.words + header_words(len(material.channels), len(division.groups)) + heads + 1
+                least = error.words + header_words(entries, len(division.groups)) + heads + 1
                 needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / texels
                 option = "--bpp" if target is None else "--max-bpp"
                 raise BudgetError(

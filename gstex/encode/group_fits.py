@@ -15,7 +15,7 @@ from gstex.encode.problem import BudgetTooSmall, Task
 from gstex.encode.settings import Settings
 from gstex.encode.work import Progress
 from gstex.errors import DeviceError
-from gstex.format import group_header_words, header_words
+from gstex.format import ChannelEntry, group_header_words, header_words
 
 __all__ = ["Division", "fit_groups", "split_budget"]
 
@@ -39,9 +39,14 @@ class Division:
         return Division((tuple(range(columns)),), (1.0,))
 
 
-def split_budget(division: Division, words: int, *, stack_channels: int, mip_count: int, tail: int) -> list[int]:
-    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0."""
-    left = words - header_words(stack_channels, len(division.groups))
+def split_budget(
+    division: Division, words: int, *, entries: Sequence[ChannelEntry], mip_count: int, tail: int
+) -> list[int]:
+    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0.
+
+    entries: of all channels of the stack.
+    """
+    left = words - header_words(entries, len(division.groups))
     left -= sum(group_header_words(len(group), mip_count, tail) for group in division.groups)
     return [int(left * share) for share in division.shares]
 

@@ -8,6 +8,7 @@ tried.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,17 +90,15 @@ class _Trial:
 
 
 def divide(
-    groups: str, material: Material, task: Task, settings: Settings, budget_words: int, *, seed: int,
-    stack_channels: int, mip_count: int, tail: int,
-) -> Division:  # fmt: skip
+    groups: str, material: Material, task: Task, settings: Settings, budget_words: int, *, seed: int, **sizes: Any
+) -> Division:
     """The division that an option of `compress` asks for.
 
-    task: of mip 0, all channels that vary. budget_words: of all that mip 0 needs. The others: see `split_budget`.
+    task: of mip 0, all channels that vary. budget_words: of all that mip 0 needs. sizes: of `split_budget`.
     """
     roles = [material.channels[c].role for c in varying_channels(material)]
     if groups == "1" or len(set(roles)) == 1 or task.count is not None:
         return Division.one(len(roles))
-    sizes = {"stack_channels": stack_channels, "mip_count": mip_count, "tail": tail}
     if groups == "auto":
         if settings.steps < LEAST_STEPS or task.target.image[:, :, 0].size * settings.steps < LEAST_WORK:
             return Division.one(len(roles))
@@ -113,7 +112,7 @@ def divide(
     return _Trials(task, budget_words, seed, sizes).shared_out(columns)
 
 
-def find_division(task: Task, budget_words: int, *, seed: int, **sizes: int) -> Division:
+def find_division(task: Task, budget_words: int, *, seed: int, **sizes: Any) -> Division:
     """The division that short trial fits find; see `divide`."""
     return _Trials(task, budget_words, seed, sizes).search()
 
@@ -121,7 +120,7 @@ def find_division(task: Task, budget_words: int, *, seed: int, **sizes: int) -> 
 class _Trials:
     """Trial fits of a part of a picture."""
 
-    def __init__(self, task: Task, budget_words: int, seed: int, sizes: dict[str, int]):
+    def __init__(self, task: Task, budget_words: int, seed: int, sizes: dict[str, Any]):
         self.task, self.seed, self.sizes = _part_of(task, SIDE), seed, sizes
         texels = [t.target.image[:, :, 0].size for t in (self.task, task)]
         self.scale = texels[0] / texels[1]

@@ -23,7 +23,7 @@ from gstex.format import (
 from gstex.format.layout import COMPONENTS, ROLE_CODES
 from gstex.material import Material
 
-__all__ = ["FittedGroup", "pack_group", "pack_groups"]
+__all__ = ["FittedGroup", "channel_entries", "pack_group", "pack_groups"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def pack_groups(
     """
     packed = PackedMaterial(
         width=material.width, height=material.height, repeat=repeat, bilinear=bilinear, mip_count=mip_count,
-        tail=tail if groups else mip_count, channels=_entries(material),
+        tail=tail if groups else mip_count, channels=channel_entries(material),
         groups=tuple(pack_group(group, tail) for group in groups))  # fmt: skip
     words = pack(packed)
     shared = [m for m in range(mip_count) if any(isinstance(g.mips[m], PackedSharedMip) for g in packed.groups)]
@@ -66,7 +66,7 @@ def pack_groups(
     return pack(replace(packed, groups=tuple(changed)))
 
 
-def _entries(material: Material) -> tuple[ChannelEntry, ...]:
+def channel_entries(material: Material) -> tuple[ChannelEntry, ...]:
     """The table of channels."""
     ranges = {source.file: source.float_range for source in material.sources}
     flipped = material.normal_convention == "dx"
@@ -75,9 +75,13 @@ def _entries(material: Material) -> tuple[ChannelEntry, ...]:
         lo, hi = ranges.get(channel.file) or (0.0, 1.0)
         entries.append(ChannelEntry(
             role=channel.role if channel.role in ROLE_CODES else ROLE_CODES[0],
-            component=channel.component if channel.component in COMPONENTS else COMPONENTS[0], srgb=channel.color_space == "srgb",
-            constant=channel.constant, flipped=flipped and (channel.role, channel.component) == ("normal", "y"),
-            scale=hi - lo, bias=lo))  # fmt: skip
+            component=channel.component if channel.component in COMPONENTS else COMPONENTS[0],
+            srgb=channel.color_space == "srgb",
+            constant=channel.constant,
+            flipped=flipped and (channel.role, channel.component) == ("normal", "y"),
+            scale=hi - lo,
+            bias=lo,
+        ))  # fmt: skip
     return tuple(entries)
 
 

@@ -76,7 +76,7 @@ RAW_BIT, SHARED_BIT = 1 << 8, 1 << 9  # in word 0 of a mip block
 FILE_HEADER_BYTES = 256
 MAX_JSON_BYTES = 1 << 20
 HEADER_FIXED_WORDS = 8
-CHANNEL_ENTRY_WORDS = 4
+CHANNEL_ENTRY_WORDS = 1
 GROUP_FIXED_WORDS = 6
 LEVEL_ENTRY_WORDS = 7
 ALIGN_WORDS = 64  # 256 bytes
@@ -184,7 +184,8 @@ class PackedSharedMip:
     """One mip of a group that is drawn with the Gaussians of mip 0.
 
     filter: sigma in texels of mip 0; stored as float32.
-    bend: int [V, 3], what is added to values of 0, 1/2 and 1 in units of 1/1024, -511 .. 511.
+    bend: int [V, 3], low, middle and high in units of 1/1024, -512 .. 511: what is added at 0, what more than the
+        mean of both ends is added at 1/2, and what is added at 1.
     """
 
     filter: float
@@ -207,6 +208,11 @@ class ChannelEntry:
     flipped: bool = False
     scale: float = 1.0
     bias: float = 0.0
+
+    @property
+    def is_ranged(self) -> bool:
+        """Whether 0 .. 1 stands for something else."""
+        return (self.scale, self.bias) != (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -255,9 +261,10 @@ def mip_size(size: int, mip: int) -> int:
     return max(1, size >> mip)
 
 
-def header_words(channels: int, groups: int) -> int:
+def header_words(channels: Sequence[ChannelEntry], groups: int) -> int:
     """Words of the material header."""
-    return HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * channels + groups
+    numbers = sum((channel.constant is not None) + 2 * channel.is_ranged for channel in channels)
+    return HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * len(channels) + numbers + groups
 
 
 def group_header_words(members: int, mips: int, tail: int) -> int:

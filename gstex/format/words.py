@@ -268,24 +268,29 @@ def _palette_bits(palettes: tuple[np.ndarray, ...], members: int, group: int) ->
 
 def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
     """The words of the material header; those that depend on what follows are 0."""
-    words = np.zeros(header_words(len(header.channels), len(groups)), np.uint32)
+    words = np.zeros(header_words(header.channels, len(groups)), np.uint32)
     words[0] = MAGIC
     words[1] = VERSION | len(words) << 16
     words[2] = header.width | header.height << 16
     words[3] = (len(header.channels) | header.mip_count << 8 | len(groups) << 16 | header.tail << 19
                 | header.repeat << 24 | header.bilinear << 25)
+    position = HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * len(header.channels)
     for number, channel in enumerate(header.channels):
         owner = next((g for g, group in enumerate(groups) if number in group.members), CONSTANT_GROUP)
-        entry = words[HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * number :]
-        entry[0] = (ROLE_CODES.index(channel.role) | COMPONENTS.index(channel.component) << 8 | owner << 16
-                    | channel.srgb << 19 | channel.flipped << 20)
-        entry[1:4] = _float_words([0.0 if channel.constant is None else channel.constant, channel.scale, channel.bias])
+        numbers = [] if channel.constant is None else [channel.constant]
+        numbers += [channel.scale, channel.bias] if channel.is_ranged else []
+        words[HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * number] = (
+            ROLE_CODES.index(channel.role) | COMPONENTS.index(channel.component) << 8 | owner << 16
+            | channel.srgb << 19 | channel.flipped << 20 | channel.is_ranged << 23 | (position if numbers else 0) << 24
+        )  # fmt: skip
+        words[position : position + len(numbers)] = _float_words(numbers)
+        position += len(numbers)
     return words
 
 
 def _group_offsets(words: np.ndarray, header: Header, groups: int) -> list[int]:
-    at = HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * len(header.channels)
-    return words[at : at + groups].tolist()
+    end = header_words(header.channels, groups)
+    return words[end - groups : end].tolist()
 
 
 def _group_words(group: GroupHeader, header: Header, position: int) -> np.ndarray:

@@ -24,8 +24,8 @@ GSTEX_FORMULA REAL gstex_sine(REAL h, REAL norm) { return (h + h) * norm; }
 // The log2 of an inverse scale in 1/texel, a log-amplitude, or the feature of a channel.
 GSTEX_FORMULA REAL gstex_value(REAL lo, REAL step, REAL code) { return gstex_fma(step, code, lo); }
 
-// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, middle, high: what is added at
-// x = 0, 1/2 and 1.
+// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, high: what is added
+// at x = 0 and 1. middle: at 1/2, beside the mean of both.
 GSTEX_FORMULA REAL gstex_bend(REAL x, REAL low, REAL middle, REAL high) {
     const REAL rest = (REAL)1.0f - x;
     const REAL ends = gstex_fma(low, rest, high * x);

@@ -44,7 +44,7 @@
 #define GSTEX_ALIGN_WORDS 64
 #define GSTEX_HEADER_FIXED_WORDS 8
 #define GSTEX_LEVEL_ENTRY_WORDS 7
-#define GSTEX_CHANNEL_ENTRY_WORDS 4
+#define GSTEX_CHANNEL_ENTRY_WORDS 1
 #define GSTEX_GROUP_FIXED_WORDS 6
 #define GSTEX_CONSTANT_GROUP 7
 #define GSTEX_MAX_GROUPS 4
@@ -140,7 +140,7 @@ extern "C" {
     X(FLIPPED, "flipped[%i]: got 1, expected 0: only Y of a normal points up or down")                                  \
     X(CURVE, "curve[%i]: got %d, expected 0")                                                                           \
     X(CONSTANT, "constant[%i]: got %f, expected %l .. %h")                                                              \
-    X(CONSTANT_OF_GROUP, "constant[%i]: got %f, expected 0: the channel is in a group")                                 \
+    X(NUMBERS, "numbers[%i]: got %d, expected %l, the place of the channel's numbers, or 0 if it has none")             \
     X(SCALE, "scale[%i]: got %f, expected a finite number other than 0")                                                \
     X(BIAS, "bias[%i]: got %f, expected a finite number")                                                               \
     X(GROUP_OFFSET, "group_offset[%i]: got %d, expected %l, right after the part before")                               \
@@ -335,7 +335,8 @@ typedef struct gstex_material {
 GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, gstex_material *material,
                              gstex_error *error);
 
-// Makes a material of words that gstex_validate has accepted before, in no time. It checks nothing.
+// Makes a material of words that gstex_validate has accepted before, in no time. It checks nothing. In a copy of a resident
+// part alone first_mip has to be set (docs/format.md, "Loading the tail alone").
 GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material);
 
 typedef enum gstex_mip_kind {
@@ -352,7 +353,7 @@ typedef struct gstex_mip {
     uint32_t gaussian_count; // of its own
     uint32_t offset, words;  // its first word, and how many words it takes with all that belongs to it
     float filter;            // of a shared mip: a sigma in texels of mip 0
-    float bend[GSTEX_MAX_CHANNELS][3]; // of a shared mip: what is added to values of 0, 1/2 and 1 of each channel
+    float bend[GSTEX_MAX_CHANNELS][3]; // of a shared mip: low, middle, high of each channel (docs/format.md)
 } gstex_mip;
 
 // A level of Gaussians: its grid and the layout of its records. Widths are in bits, offsets in words.
@@ -545,8 +546,8 @@ GSTEX_FORMULA REAL gstex_sine(REAL h, REAL norm) { return (h + h) * norm; }
 // The log2 of an inverse scale in 1/texel, a log-amplitude, or the feature of a channel.
 GSTEX_FORMULA REAL gstex_value(REAL lo, REAL step, REAL code) { return gstex_fma(step, code, lo); }
 
-// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, middle, high: what is added at
-// x = 0, 1/2 and 1.
+// The value of a shared mip from what the Gaussians of mip 0 give, x in 0 .. 1. low, high: what is added
+// at x = 0 and 1. middle: at 1/2, beside the mean of both.
 GSTEX_FORMULA REAL gstex_bend(REAL x, REAL low, REAL middle, REAL high) {
     const REAL rest = (REAL)1.0f - x;
     const REAL ends = gstex_fma(low, rest, high * x);
@@ -874,16 +875,23 @@ GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex
 
 // ==== The material ==================================================================================================
 
-static void gstex__open_channel(const uint32_t *entry, gstex_channel *channel) {
-    const int group = gstex__int_bits(entry[0], 16, 3);
-    channel->role = gstex__int_bits(entry[0], 0, 8);
-    channel->component = gstex__int_bits(entry[0], 8, 3);
+// How many numbers a channel has, by its entry.
+static uint32_t gstex__numbers_of(uint32_t entry) {
+    return (gstex__bits(entry, 16, 3) == GSTEX_CONSTANT_GROUP) + 2 * gstex__bits(entry, 23, 1);
+}
+
+static void gstex__open_channel(const uint32_t *words, int number, gstex_channel *channel) {
+    const uint32_t entry = words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * number];
+    const uint32_t *numbers = words + (entry >> 24);
+    const int group = gstex__int_bits(entry, 16, 3), ranged = gstex__int_bits(entry, 23, 1);
+    channel->role = gstex__int_bits(entry, 0, 8);
+    channel->component = gstex__int_bits(entry, 8, 3);
     channel->group = group == GSTEX_CONSTANT_GROUP ? -1 : group;
-    channel->srgb = gstex__int_bits(entry[0], 19, 1);
-    channel->flipped = gstex__int_bits(entry[0], 20, 1);
-    channel->constant = gstex__to_float(entry[1]);
-    channel->scale = gstex__to_float(entry[2]);
-    channel->bias = gstex__to_float(entry[3]);
+    channel->srgb = gstex__int_bits(entry, 19, 1);
+    channel->flipped = gstex__int_bits(entry, 20, 1);
+    channel->constant = channel->group < 0 ? gstex__to_float(*numbers++) : 0.0f;
+    channel->scale = ranged ? gstex__to_float(numbers[0]) : 1.0f;
+    channel->bias = ranged ? gstex__to_float(numbers[1]) : 0.0f;
 }
 
 // Words of the header of a group of so many channels.
@@ -949,13 +957,13 @@ static void gstex__open_header(const uint32_t *words, gstex_material *material) 
     material->srgb = 0;
     for (c = 0; c < material->channel_count; ++c) {
         gstex_channel *channel = &material->channels[c];
-        gstex__open_channel(words + GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c, channel);
+        gstex__open_channel(words, c, channel);
         material->srgb |= (uint32_t)channel->srgb << c;
     }
 }
 
 static uint32_t gstex__group_offset(const gstex_material *material, int group) {
-    return material->words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * material->channel_count + group];
+    return material->words[(int)(material->words[1] >> 16) - material->group_count + group];
 }
 
 GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material) {
@@ -1286,24 +1294,22 @@ static int gstex__check_sizes(const gstex__check *at, const gstex_material *m) {
 
 static int gstex__check_channel(const gstex__check *at, const gstex_material *m, int c) {
     const gstex_channel *channel = &m->channels[c];
-    const uint32_t *entry = at->words + GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c, word = entry[0];
-    const int constant = channel->group < 0;
+    const uint32_t word = at->words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c];
     GSTEX__REQUIRE_RANGE(channel->role, ROLE, c, 0, GSTEX_MASK);
     GSTEX__REQUIRE_RANGE(channel->component, COMPONENT, c, 0, GSTEX_Y);
-    GSTEX__REQUIRE((word & 0xFF00F800u) == 0, RESERVED_OF_CHANNEL, c, word & 0xFF00F800u, 0, 0);
+    GSTEX__REQUIRE((word & 0xF800u) == 0, RESERVED_OF_CHANNEL, c, word & 0xF800u, 0, 0);
     GSTEX__REQUIRE(channel->group < m->group_count, GROUP, c, channel->group, GSTEX_CONSTANT_GROUP, m->group_count);
     GSTEX__REQUIRE(!channel->flipped || (channel->role == GSTEX_NORMAL && channel->component == GSTEX_Y), FLIPPED, c, 1, 0,
                    0);
-    GSTEX__REQUIRE(gstex__bits(word, 21, 3) == 0, CURVE, c, gstex__bits(word, 21, 3), 0, 0);
+    GSTEX__REQUIRE(gstex__bits(word, 21, 2) == 0, CURVE, c, gstex__bits(word, 21, 2), 0, 0);
     GSTEX__REQUIRE_RANGE(channel->constant, CONSTANT, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
-    GSTEX__REQUIRE(constant || entry[1] == 0, CONSTANT_OF_GROUP, c, channel->constant, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->scale) && channel->scale != 0.0f, SCALE, c, channel->scale, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->bias), BIAS, c, channel->bias, 0, 0);
     return 1;
 }
 
 // The material header. A section of exactly its resident words is a tail alone. Words are read after their number is known
-// to be there: the least section has GSTEX_ALIGN_WORDS, and a header at most 76.
+// to be there: the least section has GSTEX_ALIGN_WORDS, and entries and fixed words 24.
 static int gstex__check_header(gstex__check *at, size_t word_count, gstex_material *material) {
     const uint32_t *words = at->words;
     uint32_t channels, mips, groups, size, used, resident, least;
@@ -1319,7 +1325,14 @@ static int gstex__check_header(gstex__check *at, size_t word_count, gstex_materi
     GSTEX__REQUIRE_RANGE(channels, CHANNEL_COUNT, -1, 1, GSTEX_MAX_CHANNELS);
     GSTEX__REQUIRE_RANGE(mips, MIP_COUNT, -1, 1, GSTEX_MAX_MIPS);
     GSTEX__REQUIRE_RANGE(groups, GROUP_COUNT, -1, 0, GSTEX_MAX_GROUPS);
-    size = GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * channels + groups;
+    size = GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * channels; // less than any section has
+    for (i = 0, c = 0; c < (int)channels; ++c) {
+        const uint32_t entry = words[GSTEX_HEADER_FIXED_WORDS + GSTEX_CHANNEL_ENTRY_WORDS * c];
+        const uint32_t numbers = gstex__numbers_of(entry), expected = numbers ? size + (uint32_t)i : 0;
+        GSTEX__REQUIRE(entry >> 24 == expected, NUMBERS, c, entry >> 24, expected, 0);
+        i += numbers;
+    }
+    size += (uint32_t)i + groups;
     GSTEX__REQUIRE(words[1] >> 16 == size, HEADER_WORDS, -1, words[1] >> 16, size, 0);
     GSTEX__REQUIRE((words[3] & 0xC0800000u) == 0, RESERVED_OF_3, -1, words[3] & 0xC0800000u, 0, 0);
     GSTEX__REQUIRE(gstex__bits(words[3], 26, 4) == 0, FIRST_MIP, -1, gstex__bits(words[3], 26, 4), 0, 0);
