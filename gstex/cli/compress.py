@@ -155,17 +155,18 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
         lines.append(f"  coverage    {first:.1%} at the alpha test; mips within {far:.1%} of the area of that")
     lines += [
         f"  candidates  {report['candidates_mean']:.1f} per texel, {report['candidates_max']} at most",
-        *_mip_lines(report["mips"]),
+        *_mip_lines(report),
         f"  fit         {report['seconds']:.1f} s on {report['device']}, seed {report['seed']}",
     ]
     return lines
 
 
-def _mip_lines(mips: list[dict[str, Any]]) -> list[str]:
+def _mip_lines(report: dict[str, Any]) -> list[str]:
     """One line on the mips below full size."""
+    mips = report["mips"]
     if len(mips) == 1:
         return ["  mips        full size alone"]
     shown = [f"{mip['width']}x{mip['height']} {decibels(mip['psnr'])}" for mip in mips[1:4]]
-    below = sum(mip["bytes"] for mip in mips[1:])
+    below = report["gpu_bytes"] - report["mip_0_bytes"]
     more = ", .." if len(mips) > 4 else ""
     return [f"  mips        {len(mips) - 1} below full size, {size(below)}: {', '.join(shown)}{more}"]

@@ -27,7 +27,7 @@ def size(byte_count: int) -> str:
 def bytes_line(facts: Mapping[str, Any]) -> str:
     """What a file consists of, in bytes and in bits per texel. facts: of `Texture.info` or `Texture.report`."""
     whole, on_gpu = facts["file_bytes"], facts["gpu_bytes"]
-    mips = sum(mip["bytes"] for mip in facts["mips"][1:])
+    mips = on_gpu - facts["mip_0_bytes"]
     parts = {"full size": on_gpu - mips, "mips": mips, "description": whole - on_gpu}
     listed = ", ".join(f"{name} {value / 1024:.1f}" for name, value in parts.items() if value)
     bits = 8 * whole / (facts["width"] * facts["height"])

@@ -221,6 +221,7 @@ def compress(
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
             how["fit_first"] = partial(fit_to_goal, goal=Goal(target, measured, most))
         budgets = split_budget(division, budget, **sizes)
+        how["sections"] = len(division.groups)
         how["head_words"] = header_words(entries, len(division.groups)) // len(division.groups)
         try:
             fitted, gpu = fit_groups(tasks, division, budgets, varying, settings, progress=report_step, **how)

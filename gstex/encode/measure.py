@@ -52,6 +52,7 @@ def measure(
         important["psnr_important"] = _finite(metrics.psnr(decoded, reference, part))
     return {
         "gpu_bytes": info["gpu_bytes"],
+        "mip_0_bytes": first_bytes,
         "width": texture.width,
         "height": texture.height,
         "channels": texture.channels,

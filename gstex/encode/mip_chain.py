@@ -86,6 +86,7 @@ def fit_chain(
     texels_share: float = 0.0,
     tail: int | None = None,
     head_words: int = 0,
+    sections: int = 1,
     seed: int,
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
@@ -100,7 +101,7 @@ def fit_chain(
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
         tail: the first mip of the tail, None for none. Those of it that share have something of their own there.
-        head_words: of the material's header, which count as those of the group do.
+        head_words: of the material's header, which count as those of the group do. sections: the number of groups.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
@@ -134,7 +135,7 @@ def fit_chain(
     free = sharing if tail is None else min(sharing, tail - 1)  # mips that cost nothing
     cost = CHAIN_COST if sharing == SHARED_MIPS else CHAIN_COST_OWN
     shares = share_words(head + first.words, sizes, channels, free, texels_share, cost=cost, brief=sharing - free,
-                         resident=None if tail is None else head + tables)  # fmt: skip
+                         resident=None if tail is None else head + tables, sections=sections)  # fmt: skip
     above = first
     for index, share in enumerate(shares, start=1):
         task = tasks[index]
@@ -155,7 +156,7 @@ def fit_chain(
 def share_words(
     first_words: int, sizes: Sequence[tuple[int, int]], channels: int, sharing: int = SHARED_MIPS,
     texels_share: float = 0.0, *, cost: float = CHAIN_COST, brief: int = 0,
-    resident: int | None = None,
+    resident: int | None = None, sections: int = 1,
 ) -> list[int | str | None]:
     """What the mips below mip 0 may cost.
 
@@ -165,6 +166,7 @@ def share_words(
         sharing: how many mips share the Gaussians of mip 0. texels_share: of fit_chain.
         cost: CHAIN_COST or CHAIN_COST_OWN. brief: how many mips after those that share are seen only until the rest of
             the file is there. resident: words that a tail needs beside its mips; None without a tail.
+        sections: how many groups there are.
 
     Returns:
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
@@ -180,7 +182,9 @@ def share_words(
     sharing = min(sharing, len(sizes) - 1)
     most = cost * first_words + EXTRA_WORDS * dearer
     blocks = shared_words(channels) * (sharing + brief)
-    if resident is None:
+    if sections > 1:  # each pays for its part of what fills the pieces up
+        total = int(most - first_words - blocks - 2 * ALIGN_WORDS / sections)
+    elif resident is None:
         total = _whole_pieces(most) - 1 - first_words - blocks
     else:  # mip 0 and the shared mips end in whole pieces, and so does the resident part
         total = _whole_pieces(most - _whole_pieces(first_words - resident + blocks + ALIGN_WORDS)) - 1 - resident

@@ -868,6 +868,9 @@ GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex
     if (!gstex_check_crcs(&sections, start + sections.gpu_offset, start + sections.json_offset, error)) return 0;
     file->words = (const uint32_t *)(const void *)(start + sections.gpu_offset);
     file->word_count = sections.gpu_bytes / 4;
+    // A resident part is none: gstex_validate would take it for a tail alone.
+    GSTEX__REQUIRE(file->words[4] <= file->word_count || file->words[5] != file->word_count, WORDS,
+                   (int64_t)file->word_count, file->words[4], file->word_count - GSTEX_ALIGN_WORDS + 1, file->word_count);
     file->json = (const char *)(start + sections.json_offset);
     file->json_bytes = sections.json_bytes;
     return 1;
