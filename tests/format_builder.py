@@ -6,8 +6,8 @@ It trusts its input: a spec that breaks a rule gives a file that breaks it, whic
 
 from __future__ import annotations
 
-import json
 import itertools
+import json
 import math
 import struct
 import zlib
@@ -224,8 +224,9 @@ def build_words(spec: MaterialSpec) -> list[int]:
 
 
 def _channel_entry(channel: ChannelSpec, group: int) -> int:
+    ranged = _is_ranged(channel)
     entry = channel.role | channel.component << 8 | group << 16 | channel.srgb << 19
-    return entry | channel.flipped << 20 | channel.curve << 21 | _is_ranged(channel) << 23
+    return entry | channel.flipped << 20 | channel.curve << 21 | ranged << 23
 
 
 def _channel_numbers(channel: ChannelSpec, group: int) -> list[int]:

@@ -109,11 +109,11 @@ def add_regular_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> Non
     # 64 words with the guard word, and fields of 0 bits that would begin at it.
     table = [random_palette(rng, 4, 1)]
     specs["a section without padding, entries alone"] = material(
-        6, 5, random_level(rng, (6, 5), (16, 7), (1,), [(0.0, 1 / 255, 0)], palettes=table, **BARE, regular=True),
+        6, 5, random_level(rng, (6, 5), (17, 8), (1,), [(0.0, 1 / 255, 0)], palettes=table, **BARE, regular=True),
         ranges=[(0.0, 1 / 255, 0)], palettes=table,
     )  # fmt: skip
     specs["a section without padding, rotations and bits"] = material(
-        6, 5, random_level(rng, (6, 5), (16, 15), (1,), bit, **BARE | {"rotation_bits": 3}, regular=True), ranges=bit
+        6, 5, random_level(rng, (6, 5), (24, 11), (1,), bit, **BARE | {"rotation_bits": 3}, regular=True), ranges=bit
     )
 
 
@@ -147,7 +147,7 @@ def add_group_specs(specs: dict[str, MaterialSpec], rng: random.Random) -> None:
         mip_count, tail=1,
     )  # fmt: skip
     specs["a tail without padding"] = one_group(
-        73, 2, ONE, (MipSpec([0.5], [random_level(rng, (73, 2), (9, 1), (2, 1), ONE)]), random_texels(rng, 36, 1)),
+        79, 2, ONE, (MipSpec([0.5], [random_level(rng, (79, 2), (9, 1), (2, 1), ONE)]), random_texels(rng, 39, 1)),
         tail=1,
     )  # fmt: skip
 

@@ -140,7 +140,7 @@ def test_numbers_that_the_example_names() -> None:
     found = {**material.file, **material.header, **channel.entry, **group.header, **level.entry,
              "group_offset": material.header["header_words"], "mip_offset": group.mip_offset[0],
              "channel_bits": group.channel_bits[0], "scale_lo": level.scale_lo, "scale_step": level.scale_step,
-             "amplitude_lo": group.amplitude_lo, "amplitude_step": group.amplitude_step, "scale": channel.scale,
+             "amplitude_lo": group.amplitude_lo, "amplitude_step": group.amplitude_step,
              "level_count": 1, "gaussian_count": group.mips[0].gaussian_count, "background": 0.5}  # fmt: skip
     named = 0
     for _, _, text in rows_behind("## A file of two Gaussians, byte by byte"):

@@ -18,6 +18,7 @@ from hostile_cases import (
     FILE_RULES,
     GROUP1,
     METADATA_RULES,
+    MIP_OFFSETS,
     PALETTE_MIP,
     PALETTES,
     REGULAR_LEVEL0,
@@ -80,7 +81,7 @@ def test_rules_of_a_tail_alone():
                                       mips=[[], [(make_layout(3, 3, 64), [4, 4])]])  # fmt: skip
     words = fmt.pack(tail_of_gaussians)[:64]
     message = "group 0 candidates_max: got 1, expected 2, the largest number of candidates found in the index"
-    assert refusal(put((13 + 3, 1))(words.copy())) == message
+    assert refusal(put((12 + 3, 1))(words.copy())) == message
 
 
 def test_a_tail_alone_is_no_file(tmp_path):
@@ -117,7 +118,7 @@ def test_raw_texels():
     """Spare bytes of every texel's last word, and less than all of them."""
     words = fmt.pack(make_material(np.random.default_rng(0), width=4, height=2, channel_bits=(8, 0, 5),
                                    mips=[None, [(make_layout(3, 3), 2)], None]))
-    first = int(words[27]) + 2
+    first = int(words[MIP_OFFSETS]) + 2
     for texel in range(8):
         message = "group 0 mip 0 spare bytes of the texels: got bits that are set, expected zeros"
         assert refusal(put((first + texel, 1, 16 + texel, 1))(words.copy())) == message
@@ -129,7 +130,7 @@ def test_gaussians_beyond_the_last_cell_of_a_crowded_group():
     """9 cells, so that prefixes 9 .. 15 are all the total; the last Gaussian is moved to cell 15."""
     layout = make_layout(3, 3, 64)
     words = fmt.pack(make_material(np.random.default_rng(0), channel_bits=(3,), mips=[[(layout, [4] * 20)]]))
-    prefixes = int(words[23 + 3 + 1]) + 3
+    prefixes = int(words[REGULAR_LEVEL0 + 1]) + 3
     assert words[prefixes : prefixes + 8].tolist() == [0, 0, 20 << 16, *[20 | 20 << 16] * 5]
     words[prefixes + 2 : prefixes + 8] = [19 << 16, *[19 | 19 << 16] * 5]
     assert refusal(words) == "group 0 mip 0 level 0 index counts beyond the last cell: got 1, expected 0"
@@ -268,7 +269,7 @@ def test_bytes_left_over():
     with pytest.raises(FormatError, match=f"file_bytes: got {len(data)}, expected {len(data) + 1}"):
         fmt.read_bytes(data + b"x")
     longer = np.append(plain(), np.zeros(64, np.uint32))
-    assert refusal(longer) == "words: got 120, expected 129 .. 192 in a section of 192 words"
+    assert refusal(longer) == "words: got 118, expected 129 .. 192 in a section of 192 words"
 
 
 # Random damage

@@ -30,32 +30,35 @@ from independent_reader import Group, read
 
 def test_words_of_an_empty_material() -> None:
     spec = material(5, 3, ranges=[(0.5, 0.125, 3)], bilinear=True)
-    half, eighth, quarter, one = 0x3F000000, 0x3E000000, 0x3E800000, 0x3F800000
-    words = [0x4D545347, 2 | 13 << 16, 5 | 3 << 16, 1 | 1 << 8 | 1 << 16 | 1 << 19 | 1 << 25, 27, 64, 0, 0]
-    words += [0, 0, one, 0, 13]  # the channel, and where its group stands
-    words += [1, 0, half, 0, 0, 0, 23, half, eighth, 3]
+    half, eighth, quarter = 0x3F000000, 0x3E000000, 0x3E800000
+    words = [0x4D545347, 2 | 10 << 16, 5 | 3 << 16, 1 | 1 << 8 | 1 << 16 | 1 << 19 | 1 << 25, 24, 64, 0, 0]
+    words += [0, 10]  # the channel, and where its group stands
+    words += [1, 0, half, 0, 0, 0, 20, half, eighth, 3]
     words += [0, 0, quarter]
-    assert format_builder.build_words(spec) == words + [0] * (64 - 26)
+    assert format_builder.build_words(spec) == words + [0] * (64 - 23)
 
 
 def test_words_of_channel_entries() -> None:
     entries = [
         ChannelSpec(12, 5, srgb=True, flipped=True, scale=-2.0, bias=0.5),
-        ChannelSpec(9, 3, constant=0.5),
+        ChannelSpec(9, 3, constant=0.5, scale=4.0),
         ChannelSpec(4, 4),
+        ChannelSpec(6, constant=0.25),
     ]
     mips = (MipSpec((0.0,)), MipSpec((0.25,)))
     spec = MaterialSpec(2, 3, entries, [GroupSpec((c,), [(0.0, 1.0, 1)], mips) for c in (2, 0)], 2)
     words = format_builder.build_words(spec)
-    half, one, two = 0x3F000000, 0x3F800000, 0xC0000000
-    assert words[1] == 2 | 22 << 16 and words[3] == 3 | 2 << 8 | 2 << 16 | 2 << 19
-    assert words[8:12] == [12 | 5 << 8 | 1 << 16 | 1 << 19 | 1 << 20, 0, two, half]
-    assert words[12:20] == [9 | 3 << 8 | 7 << 16, half, one, 0, 4 | 4 << 8, 0, one, 0]
-    assert words[20:23] == [22, 22 + 11, 0b100] and words[33] == 0b001
+    quarter, half, four, minus_two = 0x3E800000, 0x3F000000, 0x40800000, 0xC0000000
+    assert words[1] == 2 | 20 << 16 and words[3] == 4 | 2 << 8 | 2 << 16 | 2 << 19
+    assert words[8] == 12 | 5 << 8 | 1 << 16 | 1 << 19 | 1 << 20 | 1 << 23 | 12 << 24
+    assert words[9:12] == [9 | 3 << 8 | 7 << 16 | 1 << 23 | 14 << 24, 4 | 4 << 8, 6 | 7 << 16 | 17 << 24]
+    assert words[12:18] == [minus_two, half, half, four, 0, quarter]
+    assert words[18:21] == [20, 20 + 11, 0b100] and words[31] == 0b001
     # Mips stand group by group; without a tail there is nothing between them.
-    assert words[28:30] == [44, 47] and words[39:41] == [50, 53] and words[4:6] == [57, 64]
-    quarter = 0x3E800000
-    assert words[44:57] == [0, 0, 0, 0, 0, quarter] * 2 + [0]
+    assert words[26:28] == [42, 45] and words[37:39] == [48, 51] and words[4:6] == [55, 64]
+    assert words[42:55] == [0, 0, 0, 0, 0, quarter] * 2 + [0]
+    channels = read(build(spec)).channels
+    assert [(c.constant, c.scale, c.bias) for c in channels] == [(0, -2, 0.5), (0.5, 4, 0), (0, 1, 0), (0.25, 1, 0)]
 
 
 def test_words_of_a_tail() -> None:
@@ -65,8 +68,8 @@ def test_words_of_a_tail() -> None:
     one = GroupSpec((0,), [(0.0, 1.0, 1)], (MipSpec((0.0,)), shared, RawMipSpec([[7]])), tail_mips=(texels[1], None))
     two = GroupSpec((1,), [(0.0, 1.0, 1)], (texels[0], MipSpec((1.0,)), RawMipSpec([[8]])))
     words = format_builder.build_words(MaterialSpec(3, 1, [ChannelSpec()] * 2, [one, two], 3, tail=1))
-    header = 8 + 8 + 2
-    assert words[16:18] == [header, header + 14] and words[3] >> 19 & 15 == 1
+    header = 8 + 2 + 2
+    assert words[10:12] == [header, header + 14] and words[3] >> 19 & 15 == 1
     tail = header + 2 * 14
     assert words[tail : tail + 13] == [256, 0, 10, 256, 0, 7, 0, 0, 0x3F800000, 256, 0, 8, 0]
     assert words[4:6] == [64 + 6 + 5 + 1, 64] and not any(words[tail + 13 : 64])
@@ -78,7 +81,7 @@ def test_words_of_a_tail() -> None:
 def test_words_of_a_shared_mip() -> None:
     mips = (MipSpec((0.0, 0.0)), SharedMipSpec(0.5, [(1, 2, 3), (-1, 511, -511)]), RawMipSpec([[0, 0]]))
     words = format_builder.build_words(one_group(4, 4, [(0.0, 1.0, 1)] * 2, mips, tail=2))
-    block = words[8 + 8 + 1 + 7]
+    block = words[8 + 2 + 1 + 7]
     assert words[block : block + 4] == [512, 0x3F000000, 1 | 2 << 10 | 3 << 20, 1023 | 511 << 10 | 513 << 20]
     found = read(build(one_group(4, 4, [(0.0, 1.0, 1)] * 2, mips, tail=2))).groups[0].mips[1]
     assert (found.bend * 1024).tolist() == [[1, 2, 3], [-1, 511, -511]]
@@ -94,7 +97,7 @@ def test_words_of_palettes() -> None:
     level = LevelSpec(1, 1, [gaussian] * 3, **bits, amplitude_bits=1)
     spec = material(4, 4, level, ranges=ranges, constants={1: 0.5}, palettes=[first, second], srgb=0b100)
     words = format_builder.build_words(spec)
-    group = 8 + 4 * 6 + 1
+    group = 8 + 6 + 1 + 1
     palettes, palette_words = group + 6 + 1 + 10 + 1, 2 * (2 + 4)
     assert words[group] == 0b111101
     assert words[group + 4 : group + 7] == [palettes, 1 | 2 << 4, palettes + palette_words]
@@ -121,7 +124,7 @@ def test_words_of_a_level() -> None:
     bits: dict[str, Any] = {"position_x_bits": 3, "position_y_bits": 2, "rotation_bits": 4, "scale_bits": 2}
     level = LevelSpec(2, 1, [gaussian, gaussian], **bits, amplitude_bits=1, stride=24)
     words = format_builder.build_words(material(4, 4, level, ranges=[(0.0, 0.125, 3)]))
-    block = 13 + 10
+    block = 10 + 10
     entry = block + 3
     index_offset = entry + 7
     assert words[block : block + 2] == [1, 2]
@@ -139,7 +142,7 @@ def test_words_of_regular_levels() -> None:
     indexed = LevelSpec(1, 1, [Gaussian(0, 0, 0, 0, 0, 0, 0, (7,))], **BARE)
     sized = LevelSpec(1, 1, [Gaussian(0, 0, 0, 0, 2, 1, 0, (9,))], **BARE | {"scale_bits": 2}, regular=True)
     words = format_builder.build_words(material(4, 4, picture, indexed, sized))
-    block = 13 + 10
+    block = 10 + 10
     entries, data = block + 3, block + 3 + 21
     assert words[block : block + 2] == [3, 5]
     assert words[entries : entries + 5] == [3 | 1 << 16, data, data, 3, 4 | 1 << 29]
@@ -165,7 +168,7 @@ def test_file_header() -> None:
 
 def test_guard_word_has_room() -> None:
     """64 words without the guard: it takes a 65th, and the padding goes on to 128."""
-    words = format_builder.build_words(material(1, 1, LevelSpec(1, 1, [wide(0, 0)] * 20, stride=32)))
+    words = format_builder.build_words(material(1, 1, LevelSpec(1, 1, [wide(0, 0)] * 23, stride=32)))
     assert (len(words), words[4]) == (128, 65)
 
 
@@ -175,7 +178,7 @@ def test_sections_without_padding(name: str) -> None:
 
 
 def test_a_tail_without_padding() -> None:
-    """36 texels behind headers of 25 words, and the guard word is the 64th."""
+    """39 texels behind headers of 22 words, and the guard word is the 64th."""
     words = format_builder.build_words(SPECS["a tail without padding"])
     assert words[5] == 64 and words[62] != 0 == words[63] and words[64] == 1
 
@@ -206,10 +209,14 @@ def test_codes_come_back(name: str) -> None:
     assert (got.header["width"], got.header["height"]) == (spec.width, spec.height)
     assert (got.header["repeat"], got.header["bilinear"]) == (spec.repeat, spec.bilinear)
     assert (got.header["mip_count"], got.header["tail"]) == (spec.mip_count, spec.tail or spec.mip_count)
+    position = 8 + len(spec.channels)
     for c, (channel, entry) in enumerate(zip(got.channels, spec.channels, strict=True)):
-        groups = [g for g, group in enumerate(spec.groups) if c in group.members]
+        groups, ranged = [g for g, group in enumerate(spec.groups) if c in group.members], entry.scale != 1.0
+        count = (not groups) + 2 * ranged
         fields = {"role": entry.role, "component": entry.component, "group": groups[0] if groups else 7}
-        assert channel.entry == {**fields, "srgb": entry.srgb, "flipped": entry.flipped, "curve": entry.curve}
+        fields |= {"srgb": entry.srgb, "flipped": entry.flipped, "curve": entry.curve}
+        assert channel.entry == {**fields, "ranged": ranged, "numbers": position if count else 0}
+        position += count
         numbers = (entry.constant, entry.scale, entry.bias)
         assert (channel.constant, channel.scale, channel.bias) == tuple(map(np.float32, numbers))
     for group, group_spec in zip(got.groups, spec.groups, strict=True):

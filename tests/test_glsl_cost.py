@@ -62,7 +62,7 @@ def test_groups_that_are_not_needed_cost_nothing(context: None) -> None:
         np.testing.assert_array_equal(sum(getattr(one, name) for one in alone), getattr(counts, name))
         assert not getattr(nothing, name).any()
     # The header, and of each group its offset and its members, to see what is constant and what is needed.
-    assert nothing.loads.max() == nothing.loads.min() == 2 + 2 * 2 * 3
+    assert nothing.loads.max() == nothing.loads.min() == 3 + 2 * 2 * 3
     assert not shape.has_constants
     np.testing.assert_array_equal(sum(one.loads - nothing.loads for one in alone), counts.loads - nothing.loads)
 

@@ -34,7 +34,7 @@ def context() -> Iterator[None]:
 
 def header_of(words: np.ndarray, group: int = 0) -> int:
     """Where the header of a group stands."""
-    return int(words[8 + 4 * (int(words[3]) & 0xFF) + group])
+    return int(words[(int(words[1]) >> 16) - (int(words[3]) >> 16 & 7) + group])
 
 
 def first_block(words: np.ndarray, group: int = 0) -> int:
@@ -92,7 +92,9 @@ def test_groups_are_bounded() -> None:
     words = random_texture(4).words.copy()
     once, header, end = count(words, (8, 8)), header_of(words), len(words)
     words = np.append(words, words[header : header + 64])  # what stands there is written over
-    words[8 + 4 * 4 : 8 + 4 * 4 + 7] = end
+    offsets = (int(words[1]) >> 16) - 1
+    words[offsets : offsets + 7] = end
+    words[1] = 2 | offsets + 7 << 16
     words[3] = int(words[3]) & 0xFFF8FFFF | 7 << 16
     found = count(words, (8, 8))
     np.testing.assert_array_equal(found.candidates, GROUPS * once.candidates)
@@ -116,7 +118,8 @@ def test_any_words_end(fill: int) -> None:
     words[2] = 64 | 64 << 16
     assert (count(words, (8, 8)).loads <= GROUPS * MOST_LOADS).all()
     words[3] = fill & 0xFF800000 | 4 | 4 << 8 | GROUPS << 16 | 4 << 19
-    words[8 + 4 * 4 : 8 + 4 * 4 + GROUPS] = 40  # the header of all groups
+    words[1] = 2 | 12 + GROUPS << 16
+    words[12 : 12 + GROUPS] = 40  # the header of all groups
     words[46:50] = 100  # mips
     words[100] = 16  # a mip of Gaussians with all the levels there may be
     assert (count(words, (8, 8)).loads <= GROUPS * MOST_LOADS).all()

@@ -87,7 +87,7 @@ def test_all_loads_go_through_one_macro() -> None:
 
 def test_headers_are_read_in_one_place() -> None:
     """Words of the headers of a material and of a group by number, in the order of the text."""
-    assert re.findall(r"\bbase \+ (\d+)", DECODER) == ["8", "2", "3"]
+    assert re.findall(r"\bbase \+ (\d+)", DECODER) == ["8", "2", "3", "1"]
     assert re.findall(r"\bhead \+ (\d+)", DECODER) == ["1", "2", "3", "4", "5", "6", "6"]
 
 

@@ -45,7 +45,7 @@ def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels, dear)
 
 @pytest.mark.parametrize("side, bpp, channels, tables", [(1024, 1, 8, 512), (2048, 0.5, 9, 2000), (512, 1, 8, 256)])
 def test_shares_of_a_tail(side, bpp, channels, tables):
-    """From 1024x1024 on all that the tail needs takes 8 % of mip 0; what is seen only at first takes the least of it."""
+    """From 1024x1024 on all that the tail needs takes 8 % of mip 0; what is seen only at first takes the least."""
     first, sizes = int(bpp * side * side / 32), mip_sizes(side, side)
     shares = share_words(first, sizes, channels, 2, brief=2, resident=tables)
     assert shares[:2] == [SHARED] * 2 and shares[-1] == RAW

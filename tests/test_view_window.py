@@ -107,7 +107,11 @@ def test_a_session_with_the_window(sample, tmp_path):
         screen.press("Escape", "z")
         screen.wait_for(lambda p: find(p, maps[normal]) == (left, top), "the whole map again")
         words = document.texture.words.copy()
-        words[11 + document.texture.mip_count + 2 * 4] ^= 1 << 20  # lo of the normals' X
+        table = document.texture.table
+        x = [channel.component for channel in table.header.channels].index("x")
+        group = next(group for group in table.groups if x in group.header.members)
+        ranges = group.header_offset + 6 + 2 * table.header.mip_count - table.header.tail
+        words[ranges + 2 * group.header.members.index(x)] ^= 1 << 20  # lo of the normals' X
         other = Texture(words, document.texture.metadata)
         other.save(sample.file)
         changed = to_bytes(shown(other.decode(), document.maps[normal]))

@@ -250,7 +250,7 @@ def shape_of(words: np.ndarray) -> Shape:
     channels, groups, offsets = kind & 0xFF, kind >> 16 & 7, 2 * (kind >> 8 & 0xFF) - (kind >> 19 & 15)
     found = []
     for number in range(groups):
-        header = words[int(words[8 + 4 * channels + number]) :]
+        header = words[int(words[(int(words[1]) >> 16) - groups + number]) :]
         members, palette_bits = int(header[0]) & 0xFFFF, int(header[5])
         block, widths = int(words[int(header[6])]), header[6 + offsets + 2 * members.bit_count() :]
         own = [int(widths[k >> 3]) >> 4 * (k & 7) & 15 for k in range(members.bit_count())]

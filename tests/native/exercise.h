@@ -41,10 +41,23 @@ static void check_error(const gstex_error *error) {
     expect(gstex_error_text(error, 0, 0) == length, "a text without room");
 }
 
+// Values of one read: what is constant is exactly that.
 static void check_values(const gstex_material *material, const float *values) {
     int c;
-    for (c = 0; c < material->channel_count; ++c)
+    for (c = 0; c < material->channel_count; ++c) {
         expect(values[c] >= 0.0f && values[c] <= 1.0f, "a value beyond 0 .. 1");
+        if (material->channels[c].group < 0)
+            expect(values[c] == gstex_saturate(material->channels[c].constant), "a constant that is another");
+    }
+}
+
+static void expect_same(const gstex_material *material, const float *values, const float *others, const char *what) {
+    expect(memcmp(values, others, sizeof(float) * (size_t)material->channel_count) == 0, what);
+}
+
+static int nearest_mip(const gstex_material *material, int mip) {
+    const int last = material->mip_count - 1;
+    return mip < material->first_mip ? material->first_mip : mip > last ? last : mip;
 }
 
 static void exercise_points(const gstex_material *material, uint32_t *state) {
@@ -62,10 +75,11 @@ static void exercise_points(const gstex_material *material, uint32_t *state) {
         gstex_footprint footprint;
         gstex_sample(material, mip, u, v, filter, values);
         check_values(material, values);
-        if (mip >= 0 && mip < material->mip_count) {
-            gstex_sample_lod(material, u, v, mip, filter, again);
-            expect(memcmp(values, again, sizeof(float) * (size_t)material->channel_count) == 0,
-                   "a whole level of detail that is not its mip");
+        gstex_sample_lod(material, u, v, mip, filter, again);
+        expect_same(material, values, again, "a whole level of detail that is not its mip");
+        if (mip < material->first_mip || mip >= material->mip_count) {
+            gstex_sample(material, nearest_mip(material, mip), u, v, filter, again);
+            expect_same(material, values, again, "a mip that is not there and is none that is");
         }
         gstex_sample_lod(material, u, v, lod, filter, values);
         check_values(material, values);
@@ -80,16 +94,17 @@ static void exercise_points(const gstex_material *material, uint32_t *state) {
     }
 }
 
-// Part of a mip at once and texel by texel.
-static void exercise_texels(const gstex_material *material, int mip, const gstex_mip *of, uint32_t *state) {
+// Part of a mip at once and texel by texel. The mip may be one before the first, and is the first then.
+static void exercise_texels(const gstex_material *material, int mip, uint32_t *state) {
     const int32_t channels = material->channel_count, cost = material->candidates_max + 10;
-    const int32_t most = 20000 / cost < 12 ? 1 + 20000 / cost / 2 : 12;
-    const int32_t width = of->width < most ? of->width : most, height = of->height < most ? of->height : most;
-    const int32_t x = (int32_t)(random_of(state) % (uint32_t)(of->width - width + 1));
-    const int32_t y = (int32_t)(random_of(state) % (uint32_t)(of->height - height + 1));
+    const int32_t most = 20000 / cost < 12 ? 1 + 20000 / cost / 2 : 12, there = nearest_mip(material, mip);
+    const int32_t all_x = gstex__mip_size(material->width, there), all_y = gstex__mip_size(material->height, there);
+    const int32_t width = all_x < most ? all_x : most, height = all_y < most ? all_y : most;
+    const int32_t x = (int32_t)(random_of(state) % (uint32_t)(all_x - width + 1));
+    const int32_t y = (int32_t)(random_of(state) % (uint32_t)(all_y - height + 1));
     const size_t stride = (size_t)(width * channels + 3), count = stride * (size_t)height;
     float *texels = (float *)malloc(count * sizeof(float));
-    float values[GSTEX_MAX_CHANNELS];
+    float values[GSTEX_MAX_CHANNELS], again[GSTEX_MAX_CHANNELS];
     int32_t i, j;
     expect(texels != 0, "no memory");
     for (i = 0; i < (int32_t)count; ++i) texels[i] = -7.0f;
@@ -102,58 +117,212 @@ static void exercise_texels(const gstex_material *material, int mip, const gstex
                 continue;
             }
             if (i % channels) continue;
-            gstex_fetch(material, mip, x + i / channels, y + j, values);
-            expect(memcmp(values, found, sizeof(float) * (size_t)channels) == 0, "a fetch that is not the decoded texel");
+            gstex_fetch(material, there, x + i / channels, y + j, values);
+            expect_same(material, values, found, "a fetch that is not the decoded texel");
             check_values(material, values);
             expect(gstex_candidates(material, mip, x + i / channels, y + j) <= (uint32_t)material->candidates_max,
                    "more candidates than the header states");
         }
     free(texels);
-    gstex_fetch(material, mip, (int32_t)random_of(state), (int32_t)random_of(state), values);
+    i = (int32_t)random_of(state), j = (int32_t)random_of(state);
+    gstex_fetch(material, mip, i, j, values);
     check_values(material, values);
-    expect(!gstex_decode(material, mip, of->width, 0, 1, 1, values, 0), "a rectangle outside");
+    gstex_fetch(material, there, i, j, again);
+    expect_same(material, values, again, "a fetch of a mip that is not there and is none that is");
+    expect(gstex_candidates(material, mip, i, j) == gstex_candidates(material, there, i, j), "candidates of nothing");
+    expect(!gstex_decode(material, mip, all_x, 0, 1, 1, values, 0), "a rectangle outside");
     expect(!gstex_decode(material, mip, 0, -1, 1, 1, values, 0), "a rectangle above");
     expect(!gstex_decode(material, mip, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, values, 0), "a rectangle far away");
 }
 
+// A mip of a group, and what its parts add up to. Returns the most candidates that it has.
+static uint32_t exercise_mip(const gstex_material *material, const gstex_group *group, int m, uint32_t *scratch) {
+    const uint32_t end = material->first_mip > 0 ? material->resident_words : material->word_count;
+    gstex_mip mip;
+    double mean;
+    uint32_t most, gaussians = 0;
+    int l, k;
+    gstex_get_mip(group, m, &mip);
+    expect(mip.width == gstex__mip_size(material->width, m) && mip.height == gstex__mip_size(material->height, m),
+           "a mip of another size");
+    expect(mip.offset > group->header && (uint64_t)mip.offset + mip.words < end, "a mip that goes beyond its guard word");
+    expect(mip.level_count == 0 || mip.kind == GSTEX_GAUSSIANS, "levels of what has none");
+    for (l = 0; l < mip.level_count; ++l) {
+        gstex_level level;
+        gstex_get_level(group, m, l, &level);
+        gaussians += level.gaussian_count;
+        if ((int64_t)level.cells_x * level.cells_y <= 1 << 16) {
+            const size_t cells = (size_t)(level.cells_x * level.cells_y);
+            uint16_t *counts = (uint16_t *)malloc(cells * sizeof(uint16_t));
+            uint32_t sum = 0;
+            size_t i;
+            expect(counts != 0, "no memory");
+            gstex_cell_counts(group, &level, counts);
+            for (i = 0; i < cells; ++i) sum += counts[i];
+            expect(sum == level.gaussian_count, "cells that do not add up");
+            free(counts);
+        }
+    }
+    expect(gaussians == mip.gaussian_count, "levels that do not add up");
+    most = gstex_count_candidates(group, m, scratch, &mean);
+    expect(most <= (uint32_t)group->candidates_max && mean <= most, "more candidates than the group states");
+    expect(most == gstex_count_candidates(group, m, scratch, 0), "other candidates if nobody wants the mean");
+    if (mip.kind == GSTEX_TEXELS) expect(most == 0 && mean == 0, "candidates of texels");
+    if (mip.kind == GSTEX_SHARED) {
+        expect(material->first_mip == 0 && m > 0, "a shared mip where mip 0 is not");
+        expect(most == gstex_count_candidates(group, 0, scratch, 0), "a shared mip of others than mip 0 has");
+        expect(mip.filter >= 0.0f && mip.filter <= GSTEX_MAX_SIZE, "a filter out of range");
+        for (k = 0; k < 3 * group->channel_count; ++k)
+            expect(mip.bend[k / 3][k % 3] >= -0.5f && mip.bend[k / 3][k % 3] < 0.5f, "a bend out of range");
+    }
+    return most;
+}
+
+// Every channel is constant or in one group, and groups know theirs.
+static void check_channels(const gstex_material *material) {
+    int g, k, c, members = 0, constants = 0;
+    for (g = 0; g < material->group_count; ++g) {
+        const gstex_group *group = &material->groups[g];
+        expect(group->channel_count > 0, "a group of nothing");
+        for (k = 0; k < group->channel_count; ++k) {
+            expect(material->channels[group->channel[k]].group == g, "a channel that is in another group");
+            expect(k == 0 || group->channel[k] > group->channel[k - 1], "channels in another order");
+            expect(group->members >> group->channel[k] & 1u, "a channel that is no member");
+        }
+        members += group->channel_count;
+    }
+    for (c = 0; c < material->channel_count; ++c) {
+        constants += material->channels[c].group < 0;
+        expect(gstex__is_finite(material->channels[c].scale) && material->channels[c].scale != 0.0f, "no scale");
+        expect((material->srgb >> c & 1u) == (uint32_t)material->channels[c].srgb, "two answers about sRGB");
+    }
+    expect(members + constants == material->channel_count, "channels of no group or of two");
+}
+
 static void exercise_material(const gstex_material *material, uint32_t *scratch, uint32_t seed) {
     uint32_t state = seed | 1u;
-    int m, l;
-    for (m = 0; m < material->mip_count; ++m) {
-        gstex_mip mip;
-        double mean;
-        uint32_t most, gaussians = 0;
-        gstex_get_mip(material, m, &mip);
-        for (l = 0; l < mip.level_count; ++l) {
-            gstex_level level;
-            gstex_get_level(material, m, l, &level);
-            gaussians += level.gaussian_count;
-            if ((int64_t)level.cells_x * level.cells_y <= 1 << 16) {
-                const size_t cells = (size_t)(level.cells_x * level.cells_y);
-                uint16_t *counts = (uint16_t *)malloc(cells * sizeof(uint16_t));
-                uint32_t sum = 0;
-                size_t i;
-                expect(counts != 0, "no memory");
-                gstex_cell_counts(material, &level, counts);
-                for (i = 0; i < cells; ++i) sum += counts[i];
-                expect(sum == level.gaussian_count, "cells that do not add up");
-                free(counts);
-            }
+    int64_t most_of_all = 0;
+    int g, m;
+    check_channels(material);
+    for (g = 0; g < material->group_count; ++g) {
+        const gstex_group *group = &material->groups[g];
+        uint32_t most = 0;
+        for (m = material->first_mip; m < material->mip_count; ++m) {
+            const uint32_t found = exercise_mip(material, group, m, scratch);
+            most = found > most ? found : most;
         }
-        expect(gaussians == mip.gaussian_count, "levels that do not add up");
-        most = gstex_count_candidates(material, m, scratch, &mean);
-        expect(most <= (uint32_t)material->candidates_max && mean <= most, "more candidates than the header states");
-        exercise_texels(material, m, &mip, &state);
+        most_of_all += group->candidates_max;
+        if (material->tail == material->mip_count) expect(most == (uint32_t)group->candidates_max, "fewer candidates");
     }
+    expect(most_of_all == material->candidates_max, "candidates that do not add up");
+    expect(most_of_all <= GSTEX_MAX_CANDIDATES, "more candidates than there may be");
+    for (m = 0; m < material->mip_count; ++m) exercise_texels(material, m, &state);
+    exercise_texels(material, material->mip_count, &state);
+    exercise_texels(material, -1, &state);
     exercise_points(material, &state);
 }
 
-// Returns 1 if the bytes are a sound file.
+// Points a material to another copy of its words.
+static void move_material(gstex_material *material, const uint32_t *words) {
+    int g;
+    material->words = words;
+    for (g = 0; g < material->group_count; ++g) material->groups[g].words = words;
+}
+
+// Words that have been proven open to the same material. opened: words of that many, with first_mip as it has to be.
+static void check_opened(const gstex_material *material, const uint32_t *opened) {
+    gstex_material again, moved = *material;
+    memset(&again, 0, sizeof again); // what is between members, too
+    gstex_open(opened, &again);
+    move_material(&moved, opened);
+    expect(memcmp(&moved, &again, sizeof again) == 0, "a material that opens to another");
+}
+
+// Two materials give the same values of a group, whose block of a mip is the same in both.
+static void compare_group(const gstex_material *one, const gstex_material *other, int g, int mip, uint32_t *state) {
+    float values[GSTEX_MAX_CHANNELS], others[GSTEX_MAX_CHANNELS];
+    int i, k;
+    for (i = 0; i < 4; ++i) {
+        const int32_t x = (int32_t)random_of(state), y = (int32_t)random_of(state);
+        const gstex_filter filter = (gstex_filter)(random_of(state) % 3);
+        if (i & 1) {
+            gstex_fetch(one, mip, x, y, values);
+            gstex_fetch(other, mip, x, y, others);
+        } else {
+            gstex_sample(one, mip, x / 1e9, y / 1e9, filter, values);
+            gstex_sample(other, mip, x / 1e9, y / 1e9, filter, others);
+        }
+        for (k = 0; k < one->groups[g].channel_count; ++k)
+            expect(values[one->groups[g].channel[k]] == others[one->groups[g].channel[k]], "a tail of other values");
+    }
+}
+
+// Resident words alone, which end where their memory ends. whole: the material of the file, or 0 if it is not sound.
+// Returns 1 if they are sound.
+static int exercise_resident(const uint32_t *words, size_t count, const gstex_material *whole, uint32_t *scratch) {
+    uint32_t *set = (uint32_t *)copy_of(words, 4 * count), state = 23;
+    gstex_material material;
+    gstex_error error;
+    int sound, g, m;
+    memset(&material, 0, sizeof material);
+    sound = gstex_validate(words, count, scratch, &material, &error);
+    expect(sound || !whole, "a sound file whose tail is not");
+    if (!sound) {
+        check_error(&error);
+    } else if (material.first_mip > 0) {
+        expect(material.first_mip == material.tail && material.resident_words == count, "a tail of another size");
+        set[3] |= (uint32_t)material.tail << 26; // as it is uploaded alone
+        check_opened(&material, set);
+        expect(!gstex_validate(set, count, scratch, &material, &error) && error.rule == GSTEX_RULE_FIRST_MIP,
+               "a first mip in what is to be proven");
+        gstex_open(set, &material);
+        exercise_material(&material, scratch, 19);
+        for (g = 0; whole && g < whole->group_count; ++g)
+            for (m = whole->tail; m < whole->mip_count; ++m) {
+                gstex_mip alone, of_whole;
+                gstex_get_mip(&material.groups[g], m, &alone);
+                gstex_get_mip(&whole->groups[g], m, &of_whole);
+                expect(alone.kind != GSTEX_SHARED && alone.offset < count, "a block of the tail that is not in it");
+                expect((of_whole.offset != alone.offset) == (of_whole.kind == GSTEX_SHARED), "two blocks of one mip");
+                if (of_whole.offset == alone.offset) compare_group(&material, whole, g, m, &state);
+            }
+    }
+    free(set);
+    return sound && material.first_mip > 0;
+}
+
+// The tail of a file of which the first bytes are here. Returns 1 if it is there and sound.
+static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, const gstex_material *whole) {
+    gstex_sections sections;
+    gstex_error error;
+    uint32_t *words, *scratch;
+    int sound;
+    if (!gstex_read_header(data, here, file_bytes, &sections, &error)) {
+        check_error(&error);
+        return 0;
+    }
+    if (here < 256 + (size_t)sections.resident_bytes || sections.resident_bytes == sections.gpu_bytes) return 0;
+    words = (uint32_t *)copy_of(data + 256, sections.resident_bytes);
+    scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
+    expect(scratch != 0, "no memory");
+    sound = gstex_check_resident(&sections, words, &error);
+    if (!sound) {
+        check_error(&error);
+        expect(!gstex_check_resident(&sections, words, 0), "another answer if nobody wants the reason");
+    }
+    expect(sound || !whole, "a sound file whose tail is not");
+    sound = sound && exercise_resident(words, sections.resident_bytes / 4, whole, scratch);
+    free(scratch);
+    free(words);
+    return sound;
+}
+
+// Returns 1 if the bytes are a sound file, 2 if they are none but its tail alone is sound.
 static int exercise(const uint8_t *data, size_t size) {
     uint8_t *bytes = (uint8_t *)copy_of(data, size);
     gstex_file file;
     gstex_error error;
-    gstex_material material, again;
+    gstex_material material;
     int sound;
     memset(&material, 0, sizeof material);
     sound = gstex_read(bytes, size, &file, &error);
@@ -174,12 +343,12 @@ static int exercise(const uint8_t *data, size_t size) {
         sound = gstex_validate(words, file.word_count, scratch, &material, &error);
         if (sound) {
             uint32_t *used = (uint32_t *)copy_of(words, 4 * (size_t)material.word_count); // nothing behind the guard word
-            expect(error.rule == GSTEX_OK, "an error about a sound file");
-            memset(&again, 0, sizeof again); // what is between members, too
-            gstex_open(used, &again);
-            material.words = used;
-            expect(memcmp(&material, &again, sizeof material) == 0, "a material that opens to another");
+            expect(error.rule == GSTEX_OK && material.first_mip == 0, "an error about a sound file, or a part of one");
+            check_opened(&material, used);
+            move_material(&material, used);
             exercise_material(&material, scratch, 17);
+            expect(exercise_tail(bytes, size, size, &material) == (material.tail < material.mip_count),
+                   "a sound file whose tail is not, or a tail where there is none");
             free(used);
         } else {
             check_error(&error);
@@ -187,6 +356,7 @@ static int exercise(const uint8_t *data, size_t size) {
         free(scratch);
         free(words);
     }
+    if (!sound && exercise_tail(bytes, size, size, 0)) sound = 2;
     free(bytes);
     return sound;
 }
@@ -198,11 +368,13 @@ static void store(uint8_t *bytes, uint32_t value) {
     for (i = 0; i < 4; ++i) bytes[i] = (uint8_t)(value >> 8 * i);
 }
 
-// Makes the file's header fit its bytes, which are at least 514.
+// Makes the file's header fit its bytes, which are at least 514, and its resident part what the section says.
 static void repair_header(uint8_t *data, size_t size) {
     const uint32_t stated = gstex__load(data + 24), most = (uint32_t)(size - 258) / 256 * 256;
     const uint32_t gpu = stated > 0 && stated <= most && stated % 256 == 0 && size - 256 - stated <= 1 << 20 ? stated : most;
-    memcpy(data, "\x89GSTEX\r\n\1\0\0\0\0\0\0\0", 16);
+    const uint32_t words = gstex__load(data + 256 + 20);
+    const uint32_t resident = words > 0 && words <= gpu / 4 && words % 64 == 0 ? 4 * words : gpu;
+    memcpy(data, "\x89GSTEX\r\n\2\0\0\0\0\0\0\0", 16);
     store(data + 16, (uint32_t)size);
     store(data + 20, 256);
     store(data + 24, gpu);
@@ -210,7 +382,112 @@ static void repair_header(uint8_t *data, size_t size) {
     store(data + 32, (uint32_t)size - 256 - gpu);
     store(data + 36, gstex__crc32(data + 256, gpu));
     store(data + 40, gstex__crc32(data + 256 + gpu, size - 256 - gpu));
-    memset(data + 44, 0, 212);
+    store(data + 44, resident);
+    store(data + 48, gstex__crc32(data + 256, resident));
+    memset(data + 52, 0, 204);
+}
+
+// A word that a rule is about, and what it has to be.
+typedef struct repair_of {
+    size_t at; // 0: nothing can be done
+    uint32_t value;
+} repair_of;
+
+static repair_of set_word(size_t at, double value) {
+    repair_of repair;
+    repair.at = at;
+    repair.value = (uint32_t)value;
+    return repair;
+}
+
+// The same for bits of a word.
+static repair_of set_bits(const uint32_t *words, size_t at, int first, int count, double value) {
+    const uint32_t mask = (uint32_t)(((uint64_t)1 << count) - 1) << first;
+    return set_word(at, (words[at] & ~mask) | (uint32_t)value << first);
+}
+
+// Of the header of a group, all before which is right.
+static repair_of repair_of_group(const uint32_t *words, size_t header, const gstex_error *error) {
+    const size_t item = (size_t)error->item, mips = words[3] >> 8 & 255u, tail = words[3] >> 19 & 15u;
+    const size_t ranges = header + 6 + 2 * mips - tail;
+    switch (error->rule) {
+    case GSTEX_RULE_MEMBERS: return set_bits(words, header, 0, 16, error->lo);
+    case GSTEX_RULE_RESERVED_OF_GROUP:
+        return words[header] >> 24 ? set_bits(words, header, 24, 8, 0) : set_bits(words, header + 5, 16, 16, 0);
+    case GSTEX_RULE_TOP_K: return set_bits(words, header, 16, 8, 5);
+    case GSTEX_RULE_AMPLITUDE_LO: return set_word(header + 1, 0);
+    case GSTEX_RULE_AMPLITUDE_STEP: return set_word(header + 2, 0);
+    case GSTEX_RULE_CANDIDATES_LIMIT: return set_word(header + 3, 0);
+    case GSTEX_RULE_CANDIDATES_MAX: return set_word(header + 3, error->lo);
+    case GSTEX_RULE_PALETTE_OFFSET: return set_word(header + 4, error->lo);
+    case GSTEX_RULE_NO_PALETTE_OFFSET: return set_word(header + 4, 0);
+    case GSTEX_RULE_TAIL_SHARED:
+    case GSTEX_RULE_MIP_OFFSET: return set_word(header + 6 + item, error->lo);
+    case GSTEX_RULE_TAIL_OFFSET: return set_word(header + 6 + mips + item, error->lo);
+    case GSTEX_RULE_CHANNEL_LO: return set_word(ranges + 2 * item, 0);
+    case GSTEX_RULE_CHANNEL_STEP: return set_word(ranges + 2 * item + 1, 0);
+    default: return set_word(0, 0);
+    }
+}
+
+// Of a block, all before which is right; channels: of its group.
+static repair_of repair_of_block(const uint32_t *words, size_t block, size_t channels, const gstex_error *error) {
+    const size_t item = (size_t)error->item, entry = block + 2 + channels + 7 * (size_t)error->level;
+    switch (error->rule) {
+    case GSTEX_RULE_RESERVED_OF_BLOCK: return set_bits(words, block, 10, 22, 0);
+    case GSTEX_RULE_GAUSSIAN_COUNT: return set_word(block + 1, error->lo);
+    case GSTEX_RULE_RAW_GAUSSIANS:
+    case GSTEX_RULE_FILTER: return set_word(block + 1, 0);
+    case GSTEX_RULE_BACKGROUND: return set_word(block + 2 + item, 0);
+    case GSTEX_RULE_BEND: return set_bits(words, block + 2 + item, 30, 2, 0);
+    case GSTEX_RULE_INDEX_OFFSET: return set_word(entry + 1, error->lo);
+    case GSTEX_RULE_RECORD_OFFSET:
+    case GSTEX_RULE_REGULAR_OFFSET: return set_word(entry + 2, error->lo);
+    case GSTEX_RULE_REGULAR_COUNT: return set_word(entry + 3, error->lo);
+    default: return set_word(0, 0);
+    }
+}
+
+// What makes a section break another rule, or none.
+static repair_of repair_of_rule(const uint32_t *words, const gstex_error *error) {
+    const size_t item = (size_t)error->item, entry = 8 + item;
+    if (error->group >= 0 && error->rule != GSTEX_RULE_GROUP_OFFSET) {
+        const size_t header = words[(words[1] >> 16) - (words[3] >> 16 & 7u) + (uint32_t)error->group];
+        const size_t mips = words[3] >> 8 & 255u, tail = words[3] >> 19 & 15u, m = (size_t)error->mip;
+        // A block of the tail is proven in the tail, or it is that of a shared mip.
+        const int in_tail = m >= tail && error->rule != GSTEX_RULE_FILTER && error->rule != GSTEX_RULE_BEND;
+        uint32_t members = words[header] & 0xFFFFu, channels = 0;
+        if (error->mip < 0 || error->rule == GSTEX_RULE_TAIL_SHARED) return repair_of_group(words, header, error);
+        for (; members; members >>= 1) channels += members & 1u;
+        return repair_of_block(words, words[header + 6 + (in_tail ? mips + m - tail : m)], channels, error);
+    }
+    switch (error->rule) {
+    case GSTEX_RULE_HEADER_WORDS: return set_bits(words, 1, 16, 16, error->lo);
+    case GSTEX_RULE_RESERVED_OF_3: return set_word(3, words[3] & ~0xC0800000u);
+    case GSTEX_RULE_FIRST_MIP: return set_bits(words, 3, 26, 4, 0);
+    case GSTEX_RULE_TAIL: return set_bits(words, 3, 19, 4, error->hi);
+    case GSTEX_RULE_TAIL_OF_NOTHING: return set_bits(words, 3, 19, 4, error->lo);
+    case GSTEX_RULE_WORDS: return set_word(4, error->hi);
+    case GSTEX_RULE_LEFT_OVER: return set_word(4, error->lo);
+    case GSTEX_RULE_RESIDENT_WORDS: return set_word(5, error->hi);
+    case GSTEX_RULE_RESIDENT_ALL:
+    case GSTEX_RULE_RESIDENT_END: return set_word(5, error->lo);
+    case GSTEX_RULE_RESERVED_OF_HEADER: return set_word(words[6] ? 6 : 7, 0);
+    case GSTEX_RULE_NUMBERS: return set_bits(words, entry, 24, 8, error->lo);
+    case GSTEX_RULE_ROLE: return set_bits(words, entry, 0, 8, 0);
+    case GSTEX_RULE_COMPONENT: return set_bits(words, entry, 8, 3, 0);
+    case GSTEX_RULE_RESERVED_OF_CHANNEL: return set_bits(words, entry, 11, 5, 0);
+    case GSTEX_RULE_FLIPPED: return set_bits(words, entry, 20, 1, 0);
+    case GSTEX_RULE_CURVE: return set_bits(words, entry, 21, 2, 0);
+    case GSTEX_RULE_CONSTANT: return set_word(words[entry] >> 24, 0);
+    case GSTEX_RULE_SCALE:
+    case GSTEX_RULE_BIAS: {
+        const size_t scale = (words[entry] >> 24) + ((words[entry] >> 16 & 7u) == GSTEX_CONSTANT_GROUP);
+        return error->rule == GSTEX_RULE_SCALE ? set_word(scale, 0x3F000000) : set_word(scale + 1, 0);
+    }
+    case GSTEX_RULE_GROUP_OFFSET: return set_word((words[1] >> 16) - (words[3] >> 16 & 7u) + item, error->lo);
+    default: return set_word(0, 0);
+    }
 }
 
 // Puts right what a reader would have to see before it gets to what the damage is about, as far as `state` wants it:
@@ -221,44 +498,21 @@ static void repair_words(uint8_t *data, size_t size, uint32_t *state) {
         gstex_file file;
         gstex_error error;
         gstex_material material;
-        uint32_t *words, *scratch;
-        size_t at = 0;
-        double value;
-        if (!gstex_read(data, size, &file, &error)) return;
-        words = (uint32_t *)copy_of(file.words, 4 * file.word_count);
-        scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
-        expect(scratch != 0, "no memory");
-        value = 0;
-        if (!gstex_validate(words, file.word_count, scratch, &material, &error) && random_of(state) % 32) {
-            const uint32_t mips = words[3] >> 8 & 255u;
-            value = error.lo;
-            switch (error.rule) {
-            case GSTEX_RULE_HEADER_WORDS: at = 1, value = (words[1] & 0xFFFFu) + 65536.0 * error.lo; break;
-            case GSTEX_RULE_WORDS: at = 4, value = error.hi; break;
-            case GSTEX_RULE_LEFT_OVER: at = 4; break;
-            case GSTEX_RULE_CANDIDATES_MAX: at = 7; break;
-            case GSTEX_RULE_PALETTE_OFFSET: at = 8; break;
-            case GSTEX_RULE_NO_PALETTE_OFFSET: at = 8, value = 0; break;
-            case GSTEX_RULE_MIP_OFFSET: at = 11 + (size_t)error.item; break;
-            case GSTEX_RULE_CHANNEL_LO:
-            case GSTEX_RULE_CHANNEL_STEP: at = 11 + mips + 2 * (size_t)error.item, value = 0; break;
-            case GSTEX_RULE_GAUSSIAN_COUNT: at = words[11 + error.mip] + 1; break;
-            case GSTEX_RULE_BACKGROUND: at = words[11 + error.mip] + 2 + (size_t)error.item, value = 0; break;
-            case GSTEX_RULE_INDEX_OFFSET:
-            case GSTEX_RULE_RECORD_OFFSET:
-            case GSTEX_RULE_REGULAR_OFFSET:
-            case GSTEX_RULE_REGULAR_COUNT:
-                at = words[11 + error.mip] + 2 + (words[3] & 255u) + 7 * (size_t)error.level;
-                at += error.rule == GSTEX_RULE_INDEX_OFFSET ? 1 : error.rule == GSTEX_RULE_REGULAR_COUNT ? 3 : 2;
-                break;
-            default: break;
-            }
-            if (error.rule == GSTEX_RULE_CHANNEL_STEP) ++at;
+        repair_of repair = set_word(0, 0);
+        if (gstex_read(data, size, &file, &error)) {
+            uint32_t *words = (uint32_t *)copy_of(file.words, 4 * file.word_count);
+            uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
+            expect(scratch != 0, "no memory");
+            if (!gstex_validate(words, file.word_count, scratch, &material, &error) && random_of(state) % 32)
+                repair = repair_of_rule(words, &error);
+            free(scratch);
+            free(words);
+            if (repair.at >= file.word_count) return;
+        } else if (error.rule == GSTEX_RULE_RESIDENT_OF_WORDS && random_of(state) % 32) {
+            repair = set_word(5, error.found / 4);
         }
-        free(scratch);
-        free(words);
-        if (at == 0 || at >= file.word_count) return;
-        store(data + 256 + 4 * at, (uint32_t)value);
+        if (repair.at == 0) return;
+        store(data + 256 + 4 * repair.at, repair.value);
         repair_header(data, size);
     }
 }
