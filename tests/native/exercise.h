@@ -199,11 +199,33 @@ static void check_channels(const gstex_material *material) {
     expect(members + constants == material->channel_count, "channels of no group or of two");
 }
 
+// Blocks stand one after the other: the tail alone up to its padding, or all others of a file up to its guard word.
+static void check_places(const gstex_material *material) {
+    const int alone = material->first_mip > 0;
+    uint32_t next = 0;
+    int g, m;
+    for (g = 0; g < material->group_count; ++g)
+        for (m = material->first_mip; m < material->mip_count; ++m) {
+            gstex_mip mip;
+            gstex_get_mip(&material->groups[g], m, &mip);
+            if (!alone && m >= material->tail && mip.kind != GSTEX_SHARED) {
+                expect(mip.offset + mip.words < material->resident_words, "a block of the tail that is not in it");
+                continue;
+            }
+            expect(next == 0 || mip.offset == next, "a hole before a block");
+            next = mip.offset + mip.words;
+        }
+    if (next == 0) return;
+    expect(alone ? next / 64 * 64 + 64 == material->resident_words : next + 1 == material->word_count,
+           "a hole before a guard word");
+}
+
 static void exercise_material(const gstex_material *material, uint32_t *scratch, uint32_t seed) {
     uint32_t state = seed | 1u;
     int64_t most_of_all = 0;
     int g, m;
     check_channels(material);
+    check_places(material);
     for (g = 0; g < material->group_count; ++g) {
         const gstex_group *group = &material->groups[g];
         uint32_t most = 0;
@@ -311,6 +333,11 @@ static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, co
         expect(!gstex_check_resident(&sections, words, 0), "another answer if nobody wants the reason");
     }
     expect(sound || !whole, "a sound file whose tail is not");
+    if (sound) {
+        words[sections.resident_bytes / 8] ^= 256;
+        expect(!gstex_check_resident(&sections, words, &error) && error.rule == GSTEX_RULE_RESIDENT_CRC, "a damaged tail");
+        words[sections.resident_bytes / 8] ^= 256;
+    }
     sound = sound && exercise_resident(words, sections.resident_bytes / 4, whole, scratch);
     free(scratch);
     free(words);
