@@ -261,6 +261,20 @@ def test_the_resident_part_is_a_material():
             call(words[: words[5]])
 
 
+def test_a_shared_mip_ends_before_the_guard_word():
+    """All that is bent by nothing is zeros, as padding is, so that only its size speaks against the place."""
+    material = make_material(np.random.default_rng(0), channel_bits=[8] * 14, mips=[[], 1.0])
+    group, = material.groups
+    group = replace(group, mips=(group.mips[0], replace(group.mips[1], bend=np.zeros((14, 3), np.int64))))
+    words = fmt.pack(replace(material, groups=(group,)))
+    for missing, needed in ((1, 16), (13, 16), (14, 16), (15, 2)):
+        changed = words.copy()
+        changed[4] -= missing
+        message = f"group 0 mip 1 block: got {needed} words, expected at most the {16 - missing} words left"
+        with pytest.raises(FormatError, match=message):
+            fmt.validate(changed)
+
+
 def words_of(mip, size, members):
     """Words of a mip, with all that belongs to it."""
     if isinstance(mip, fmt.PackedSharedMip):

@@ -130,6 +130,9 @@ def test_of_a_tail_alone_the_first_mip_is_the_finest(filter: str) -> None:
     expected = [0.125, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 1, 1]
     np.testing.assert_allclose(whole.sample(uv, lods, filter=filter)[:, 0], expected, atol=1e-6)
     np.testing.assert_allclose(tail.sample(uv, lods, filter=filter)[:, 0], np.maximum(expected, 0.5), atol=1e-6)
+    # So many points that whole mips would be decoded for them, were they there.
+    many = tail.sample(np.tile(uv, (100, 1)), np.tile(lods, 100), filter=filter)[:, 0]
+    np.testing.assert_allclose(many, np.tile(np.maximum(expected, 0.5), 100), atol=1e-6)
     # A texel of mip 0 across, 4, and 8; and a footprint without size.
     duv = [np.eye(2) * texels / 16 for texels in (1, 4, 8, 0)]
     expected = [0.125, 0.5, 1, 0.125]

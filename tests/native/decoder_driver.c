@@ -2,10 +2,10 @@
 //
 //     decoder_driver files FILE..             prints "sound" or the reason for each
 //     decoder_driver prefixes FILE..          all that is cut off from the end; none may be sound, but for the tail
-//     decoder_driver damage COUNT FILE..      random damage, the same each time; prints how many were sound, how many of
-//                                             the others have a sound tail, and how many there were
-//     decoder_driver values FILE              all texels of all mips, then 64 points, as float32 to stdout; and the same
-//                                             of the tail alone, if there is one
+//     decoder_driver damage COUNT FILE..      random damage, the same each time; prints how many were sound, how many
+//                                             of the others have a sound tail, and how many there were
+//     decoder_driver values FILE              all texels of all mips, then 64 points, as float32 to stdout; and the
+//                                             same of the tail alone, if there is one
 
 #include "exercise.h"
 
@@ -23,6 +23,17 @@ static uint8_t *read_file(const char *path, size_t *size) {
     return data;
 }
 
+// Cuts off the end of the GPU section, so that parts which do not fit any more end beyond the memory.
+static size_t cut_section(uint8_t *data, size_t size, uint32_t *state) {
+    const size_t gpu = gstex__load(data + 24), pieces = gpu / 256;
+    const size_t left = 256 * (1 + random_of(state) % (pieces ? pieces : 1));
+    if (gpu % 256 || gpu + 256 > size || left >= gpu) return size;
+    memmove(data + 256 + left, data + 256 + gpu, size - 256 - gpu);
+    store(data + 24, (uint32_t)left);
+    store(data + 256 + 4 * 4, (uint32_t)left / 4);
+    return size - gpu + left;
+}
+
 // One to four changes of bytes, words or sizes.
 static size_t damage(uint8_t *data, size_t size, uint32_t *state) {
     static const uint32_t special[] = {0, 1, 2, 3, 255, 256, 512, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 0x10000, 0x7FC00000};
@@ -30,17 +41,19 @@ static size_t damage(uint8_t *data, size_t size, uint32_t *state) {
     while (changes-- > 0) {
         const size_t words = (size - 256) / 4, near = words < 120 ? words : 120;
         const size_t word = 256 + 4 * (random_of(state) % (random_of(state) % 4 ? near : words));
-        const uint32_t kind = random_of(state) % 6;
+        const uint32_t kind = random_of(state) % 31;
         const size_t cut = 4 * (random_of(state) % 8);
-        if (kind == 0) {
+        if (kind == 30) {
+            size = cut_section(data, size, state);
+        } else if (kind % 6 == 0) {
             store(data + word, special[random_of(state) % (sizeof special / sizeof *special)]);
-        } else if (kind == 1) {
+        } else if (kind % 6 == 1) {
             data[word + random_of(state) % 4] ^= (uint8_t)(1u << random_of(state) % 8);
-        } else if (kind == 2) {
+        } else if (kind % 6 == 2) {
             store(data + word, gstex__load(data + word) + random_of(state) % 7 - 3);
-        } else if (kind == 3) {
+        } else if (kind % 6 == 3) {
             store(data + word, gstex__load(data + 256 + 4 * (random_of(state) % words)));
-        } else if (kind == 4 && word + cut + 4 < size && size - cut >= 800) {
+        } else if (kind % 6 == 4 && word + cut + 4 < size && size - cut >= 800) {
             memmove(data + word, data + word + cut, size - word - cut);
             size -= cut;
         } else {

@@ -145,7 +145,7 @@ static uint32_t exercise_mip(const gstex_material *material, const gstex_group *
     gstex_get_mip(group, m, &mip);
     expect(mip.width == gstex__mip_size(material->width, m) && mip.height == gstex__mip_size(material->height, m),
            "a mip of another size");
-    expect(mip.offset > group->header && (uint64_t)mip.offset + mip.words < end, "a mip that goes beyond its guard word");
+    expect(mip.offset > group->header && (uint64_t)mip.offset + mip.words < end, "a mip beyond its guard word");
     expect(mip.level_count == 0 || mip.kind == GSTEX_GAUSSIANS, "levels of what has none");
     for (l = 0; l < mip.level_count; ++l) {
         gstex_level level;
@@ -335,7 +335,8 @@ static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, co
     expect(sound || !whole, "a sound file whose tail is not");
     if (sound) {
         words[sections.resident_bytes / 8] ^= 256;
-        expect(!gstex_check_resident(&sections, words, &error) && error.rule == GSTEX_RULE_RESIDENT_CRC, "a damaged tail");
+        expect(!gstex_check_resident(&sections, words, &error) && error.rule == GSTEX_RULE_RESIDENT_CRC,
+               "a damaged tail is none");
         words[sections.resident_bytes / 8] ^= 256;
     }
     sound = sound && exercise_resident(words, sections.resident_bytes / 4, whole, scratch);
