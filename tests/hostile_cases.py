@@ -195,6 +195,7 @@ PLAIN = [
     (put((NUMBERS + 2, f32(float("nan")))), "constant[1]: got nan, expected -1 .. 2"),
     (put((NUMBERS, 0)), "scale[0]: got 0.0, expected a finite number other than 0"),
     (put((NUMBERS + 3, f32(float("inf")))), "scale[1]: got inf, expected a finite number other than 0"),
+    (put((NUMBERS, f32(1)), (NUMBERS + 1, f32(-0.0))), "ranged[0]: got 1, expected 0: scale and bias are 1 and 0"),
     (put((NUMBERS + 1, f32(float("nan")))), "bias[0]: got nan, expected a finite number"),
     (put((NUMBERS + 6, f32(float("-inf")))), "bias[2]: got -inf, expected a finite number"),
     (put((GROUP_OFFSETS, GROUP + 1)), "group 0 group_offset[0]: got 20, expected 19, right after the part before"),

@@ -16,33 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from independent_fields import (
+    CHANNEL_FIELDS,
+    FILE_FIELDS,
+    FILE_MAGIC,
+    GEOMETRY_FIELDS,
+    GROUP_FIELDS,
+    HEADER_FIELDS,
+    LEVEL_FIELDS,
+    bits_of,
+    f32_of,
+    signed_of,
+)
 
-FILE_MAGIC = bytes.fromhex("89 47 53 54 45 58 0D 0A")
-FILE_FIELDS = (  # u32 each, from byte 8 on
-    "version", "flags", "file_bytes", "gpu_offset", "gpu_bytes", "json_offset", "json_bytes", "gpu_crc",
-    "json_crc", "resident_bytes", "resident_crc",
-)  # fmt: skip
-HEADER_FIELDS = {  # name: (word, first bit, last bit) from the base word
-    "magic": (0, 0, 31), "version": (1, 0, 15), "header_words": (1, 16, 31), "width": (2, 0, 15),
-    "height": (2, 16, 31), "channel_count": (3, 0, 7), "mip_count": (3, 8, 15), "group_count": (3, 16, 18),
-    "tail": (3, 19, 22), "repeat": (3, 24, 24), "bilinear": (3, 25, 25), "first_mip": (3, 26, 29),
-    "words": (4, 0, 31), "resident_words": (5, 0, 31),
-}  # fmt: skip
-CHANNEL_FIELDS = {  # the same, of a channel entry
-    "role": (0, 0, 7), "component": (0, 8, 10), "group": (0, 16, 18), "srgb": (0, 19, 19), "flipped": (0, 20, 20),
-    "curve": (0, 21, 22), "ranged": (0, 23, 23), "numbers": (0, 24, 31),
-}  # fmt: skip
-GROUP_FIELDS = {  # the same, from the first word of a group header
-    "members": (0, 0, 15), "top_k": (0, 16, 23), "candidates_max": (3, 0, 31), "palette_offset": (4, 0, 31),
-    "palette_bits": (5, 0, 15),
-}  # fmt: skip
-LEVEL_FIELDS = {  # the same, from the first word of a level entry
-    "cells_x": (0, 0, 15), "cells_y": (0, 16, 31), "index_offset": (1, 0, 31), "record_offset": (2, 0, 31),
-    "count": (3, 0, 31), "stride": (4, 0, 8), "position_x_bits": (4, 9, 12), "position_y_bits": (4, 13, 16),
-    "rotation_bits": (4, 17, 20), "scale_bits": (4, 21, 24), "amplitude_bits": (4, 25, 28),
-    "regular": (4, 29, 29),
-}  # fmt: skip
-GEOMETRY_FIELDS = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
 CONSTANT = 7  # the group of a constant channel
 CHUNK = 1 << 15  # points evaluated at once
 
@@ -145,11 +131,11 @@ def read_tail(beginning: bytes) -> Material:
 def read_words(section: np.ndarray) -> Material:
     """Read a GPU section, or the resident part of one: a material whose first_mip is its tail."""
     words = [int(word) for word in section]
-    header = {name: _bits(words[word], a, b) for name, (word, a, b) in HEADER_FIELDS.items()}
+    header = {name: bits_of(words[word], a, b) for name, (word, a, b) in HEADER_FIELDS.items()}
     channel_count, group_count, mip_count = header["channel_count"], header["group_count"], header["mip_count"]
     tail, resident_words = header["tail"], header["resident_words"]
     _check(header["magic"] == 0x4D545347 and header["version"] == 2, "material magic, version")
-    _check(words[6:8] == [0, 0] and _bits(words[3], 23, 23) == 0 == _bits(words[3], 30, 31), "reserved bits")
+    _check(words[6:8] == [0, 0] and bits_of(words[3], 23, 23) == 0 == bits_of(words[3], 30, 31), "reserved bits")
     _check(1 <= tail <= mip_count and resident_words % 64 == 0, "tail, resident_words")
     channels, end = _read_channels(words, channel_count, group_count)
     _check(header["header_words"] == end + group_count, "header_words")
@@ -260,41 +246,42 @@ def _read_channels(words: list[int], channel_count: int, group_count: int) -> tu
     """The channels, and the word after their numbers."""
     channels, position = [], 8 + channel_count
     for word in words[8:position]:
-        entry = {name: _bits(word, a, b) for name, (_, a, b) in CHANNEL_FIELDS.items()}
-        _check(_bits(word, 11, 15) == 0, "reserved bits of a channel")
+        entry = {name: bits_of(word, a, b) for name, (_, a, b) in CHANNEL_FIELDS.items()}
+        _check(bits_of(word, 11, 15) == 0, "reserved bits of a channel")
         _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] == 0, "role, component, curve")
         _check(entry["group"] < group_count or entry["group"] == CONSTANT, "group")
         _check(not entry["flipped"] or entry["component"] == 5, "flipped")
         is_constant, is_ranged = entry["group"] == CONSTANT, entry["ranged"] == 1
         _check(entry["numbers"] == (position if is_constant or is_ranged else 0), "numbers")
-        constant = _f32(words[position]) if is_constant else 0.0
+        constant = f32_of(words[position]) if is_constant else 0.0
         position += is_constant
-        scale, bias = (_f32(words[position]), _f32(words[position + 1])) if is_ranged else (1.0, 0.0)
+        scale, bias = (f32_of(words[position]), f32_of(words[position + 1])) if is_ranged else (1.0, 0.0)
         position += 2 * is_ranged
+        _check(not is_ranged or (scale, bias) != (1.0, 0.0), "ranged")
         channels.append(Channel(entry, constant, scale, bias))
     return tuple(channels), position
 
 
 def _read_group(words: list[int], first: int, mip_count: int, tail: int) -> tuple[Group, int]:
     """A group without its mips, and the word after its header and palettes."""
-    header = {name: _bits(words[first + word], a, b) for name, (word, a, b) in GROUP_FIELDS.items()}
-    _check(_bits(words[first], 24, 31) == 0 == _bits(words[first + 5], 16, 31), "reserved bits of a group")
+    header = {name: bits_of(words[first + word], a, b) for name, (word, a, b) in GROUP_FIELDS.items()}
+    _check(bits_of(words[first], 24, 31) == 0 == bits_of(words[first + 5], 16, 31), "reserved bits of a group")
     members = tuple(c for c in range(16) if header["members"] >> c & 1)
     count = len(members)
     tail_offset = first + 6 + mip_count
     ranges = tail_offset + mip_count - tail
     nibbles = ranges + 2 * count
-    channel_bits = [_bits(words[nibbles + k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(count)]
+    channel_bits = [bits_of(words[nibbles + k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(count)]
     palettes, end = _read_palettes(words, nibbles + -(-count // 8), header, count)
     group = Group(
         header=header,
         members=members,
-        amplitude_lo=_f32(words[first + 1]),
-        amplitude_step=_f32(words[first + 2]),
+        amplitude_lo=f32_of(words[first + 1]),
+        amplitude_step=f32_of(words[first + 2]),
         mip_offset=tuple(words[first + 6 : tail_offset]),
         tail_offset=tuple(words[tail_offset:ranges]),
-        channel_lo=np.array([_f32(words[ranges + 2 * k]) for k in range(count)]),
-        channel_step=np.array([_f32(words[ranges + 2 * k + 1]) for k in range(count)]),
+        channel_lo=np.array([f32_of(words[ranges + 2 * k]) for k in range(count)]),
+        channel_step=np.array([f32_of(words[ranges + 2 * k + 1]) for k in range(count)]),
         channel_bits=np.array(channel_bits),
         palettes=palettes,
         mips=(),
@@ -348,7 +335,7 @@ def _read_padding(words: list[int], end: int) -> int:
 def _read_palettes(words: list[int], end: int, header: dict, count: int) -> tuple[tuple[np.ndarray, ...], int]:
     """The palettes from a word on, and the word after them."""
     palettes = []
-    palette_bits = [_bits(header["palette_bits"], 4 * p, 4 * p + 3) for p in range(4)]
+    palette_bits = [bits_of(header["palette_bits"], 4 * p, 4 * p + 3) for p in range(4)]
     while palette_bits and palette_bits[-1] == 0:
         palette_bits.pop()
     _check(header["palette_offset"] == (end if palette_bits else 0), "palette_offset")
@@ -366,7 +353,7 @@ def _read_bytes(words: list[int], first: int, rows: int, count: int) -> tuple[np
     table = np.zeros((rows, count), np.int64)
     for row in range(rows):
         for k in range(4 * size):
-            byte = _bits(words[first + row * size + k // 4], 8 * (k % 4), 8 * (k % 4) + 7)
+            byte = bits_of(words[first + row * size + k // 4], 8 * (k % 4), 8 * (k % 4) + 7)
             if k < count:
                 table[row, k] = byte
             else:
@@ -380,10 +367,10 @@ def _read_mip(words: list[int], block: int, header: dict[str, int], m: int, grou
     width, height = max(1, header["width"] >> m), max(1, header["height"] >> m)
     raw, shared = 256, 512
     if words[block] == shared:
-        extent, filter = (header["width"], header["height"]), _f32(words[block + 1])
+        extent, filter = (header["width"], header["height"]), f32_of(words[block + 1])
         end = block + 2 + count
-        bend = np.array([[_signed(word, 10 * k) / 1024 for k in range(3)] for word in words[block + 2 : end]])
-        _check(not any(_bits(word, 30, 31) for word in words[block + 2 : end]), "bits 30-31 of bend")
+        bend = np.array([[signed_of(word, 10 * k) / 1024 for k in range(3)] for word in words[block + 2 : end]])
+        _check(not any(bits_of(word, 30, 31) for word in words[block + 2 : end]), "bits 30-31 of bend")
         return Mip(width, height, 0, np.zeros(count), (), filter=filter, bend=bend, extent=extent), end
     if words[block] == raw:
         _check(words[block + 1] == 0, "raw mip")
@@ -396,13 +383,13 @@ def _read_mip(words: list[int], block: int, header: dict[str, int], m: int, grou
         level, end = _read_level(words, first, end, group)
         levels.append(level)
     _check(gaussian_count == sum(level.entry["count"] for level in levels), "gaussian_count")
-    background = np.array([_f32(word) for word in words[block + 2 : entries]])
+    background = np.array([f32_of(word) for word in words[block + 2 : entries]])
     return Mip(width, height, gaussian_count, background, tuple(levels)), end
 
 
 def _read_level(words: list[int], first: int, end: int, group: Group) -> tuple[Level, int]:
     """The level whose entry stands at a word and whose index or records at another, and the word after it."""
-    entry = {name: _bits(words[first + word], a, b) for name, (word, a, b) in LEVEL_FIELDS.items()}
+    entry = {name: bits_of(words[first + word], a, b) for name, (word, a, b) in LEVEL_FIELDS.items()}
     cells, stride, count = entry["cells_x"] * entry["cells_y"], entry["stride"], entry["count"]
     _check(entry["index_offset"] == end, "index_offset")
     if entry["regular"]:
@@ -427,8 +414,8 @@ def _read_level(words: list[int], first: int, end: int, group: Group) -> tuple[L
         summed += palette[numbers]
     level = Level(
         entry=entry,
-        scale_lo=_f32(words[first + 5]),
-        scale_step=_f32(words[first + 6]),
+        scale_lo=f32_of(words[first + 5]),
+        scale_step=f32_of(words[first + 6]),
         start=start,
         codes=dict(zip(GEOMETRY_FIELDS, codes, strict=False)),
         entries=np.stack([np.zeros(count, np.int64), *entries], axis=1)[:, 1:],
@@ -444,14 +431,14 @@ def _read_index(words: list[int], index_offset: int, cells: int) -> tuple[np.nda
     start, end = np.zeros(16 * groups, np.int64), index_offset + 3 * groups
     for g in range(groups):
         word, low, high = words[index_offset + 3 * g : index_offset + 3 * g + 3]
-        if _bits(word, 31, 31):
+        if bits_of(word, 31, 31):
             _check(index_offset + low == end and high == 0, "prefix block")
-            prefix = [_bits(words[end + k // 2], 16 * (k % 2), 16 * (k % 2) + 15) for k in range(16)]
+            prefix = [bits_of(words[end + k // 2], 16 * (k % 2), 16 * (k % 2) + 15) for k in range(16)]
             end += 8
         else:
-            counts = [_bits((low, high)[k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(16)]
+            counts = [bits_of((low, high)[k // 8], 4 * (k % 8), 4 * (k % 8) + 3) for k in range(16)]
             prefix = [sum(counts[:k]) for k in range(16)]
-        start[16 * g : 16 * g + 16] = _bits(word, 0, 30) + np.array(prefix)
+        start[16 * g : 16 * g + 16] = bits_of(word, 0, 30) + np.array(prefix)
     _check(bool((np.diff(start) >= 0).all()) and start[0] == 0, "index order")
     return start[: cells + 1], end
 
@@ -586,21 +573,6 @@ def neighbours_of(
             x, y = cell_x + i, cell_y + j
             exists = (x >= 0) & (x < cells_x) & (y >= 0) & (y < cells_y) | bool(material.header["repeat"])
             yield i, j, (y % cells_y) * cells_x + x % cells_x, exists
-
-
-def _bits(word: int, first: int, last: int) -> int:
-    """Bits first .. last of a word."""
-    return (word >> first) & ((1 << (last - first + 1)) - 1)
-
-
-def _signed(word: int, first: int) -> int:
-    """The 10 bits from `first` on, in two's complement."""
-    value = _bits(word, first, first + 9)
-    return value - 1024 if value >= 512 else value
-
-
-def _f32(word: int) -> float:
-    return struct.unpack("<f", struct.pack("<I", word))[0]
 
 
 def _check(holds: bool, what: str) -> None:

@@ -285,6 +285,7 @@ def test_pack_refuses_regular_levels(change, message):
     (lambda m, one, two: with_group(m, 0, tail_mips=one.tail_mips[:1]),
      "group 0 number of tail_mips: got 1, expected 2"),
     (lambda m, one, two: replace(m, tail=2), "group 0 number of tail_mips: got 2, expected 1"),
+    (lambda m, one, two: replace(m, tail=3), "group 0 number of tail_mips: got 2, expected 0: there is no tail"),
     (lambda m, one, two: with_group(m, 1, tail_mips=(None,) * 3), "group 1 number of tail_mips: got 3, expected 2"),
     (lambda m, one, two: with_group(m, 0, tail_mips=()),
      "group 0 mip 1 in the tail: got none, expected one for a mip that is shared, and for no other"),

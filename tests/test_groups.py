@@ -50,6 +50,18 @@ def test_maps_are_divided_as_asked(rough_and_smooth: Material) -> None:
     assert -10 * np.log10(errors[2]) == pytest.approx(two.report["psnr_by_map"]["height"], abs=0.01)
 
 
+def test_a_number_of_gaussians_is_divided_too(rough_and_smooth: Material) -> None:
+    texture = gstex.compress(rough_and_smooth, gaussians=90, groups="height", **QUICK)
+    assert members(texture) == [[2], [0, 1]]
+    assert [part["gaussians"] for part in texture.info()["mips"][0]["groups"]] == [30, 60]
+
+
+def test_a_target_keeps_all_maps_together(rough_and_smooth: Material) -> None:
+    with pytest.raises(UsageError, match="groups: got 'height' with psnr or match, which keep all maps together"):
+        gstex.compress(rough_and_smooth, psnr=30.0, groups="height", **QUICK)
+    assert members(gstex.compress(rough_and_smooth, psnr=25.0, **QUICK)) == [[0, 1, 2]]
+
+
 @pytest.mark.parametrize(("groups", "message"), [
     ("height;", "groups: got '', expected 'auto', '1', or maps of ao, height, roughness with ',' in a group"),
     ("bark", "groups: got 'bark', expected"),
@@ -70,8 +82,10 @@ def test_more_groups_than_the_format_has_are_refused() -> None:
 
 def test_auto_finds_the_smooth_map(rough_and_smooth: Material, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dividing, "LEAST_WORK", 0)
-    texture = gstex.compress(rough_and_smooth, bpp=4, effort="fast", device="cpu")
+    steps: list[gstex.Progress] = []
+    texture = gstex.compress(rough_and_smooth, bpp=4, effort="fast", device="cpu", progress=steps.append)
     assert members(texture) == [[2], [0, 1]]
+    assert steps[0].stage == "groups" and [s.step for s in steps] == sorted(s.step for s in steps)
     assert texture.info()["groups"][0]["bytes"] < texture.info()["groups"][1]["bytes"] / 4
 
 

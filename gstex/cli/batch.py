@@ -72,7 +72,7 @@ def batch(
     from gstex.encode.compress import check_options
 
     checked = ("bpp", "gaussians", "quality", "psnr", "match", "max_bpp", "weights", "loss", "seed", "alpha_test",
-               "tail")  # fmt: skip
+               "tail", "groups")  # fmt: skip
     check_options(**{name: options[name] for name in checked})
     if manifest is None:
         plan = _plan(inputs, output, names, options)

@@ -70,7 +70,7 @@ def compress(
     check_name(output)
     rate: dict[str, Any] = {"bpp": bpp, "gaussians": gaussians, "quality": quality, "psnr": psnr, "match": match,
                             "max_bpp": max_bpp, "weights": weights}  # fmt: skip
-    check_options(**rate, **{name: options[name] for name in ("loss", "seed", "alpha_test", "tail")})
+    check_options(**rate, **{name: options[name] for name in ("loss", "seed", "alpha_test", "tail", "groups")})
     tiles = find_tiles(source)
     outputs: dict[int | None, Path] = {None: output}
     if tiles:

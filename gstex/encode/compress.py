@@ -13,7 +13,7 @@ from gstex import metrics
 from gstex.cuda.device import Device, open_device
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.draft import DraftSchedule
-from gstex.encode.group_fits import Division, fit_groups, split_budget
+from gstex.encode.group_fits import Division, fit_groups, on_device, split_budget
 from gstex.encode.groups import check_groups, divide
 from gstex.encode.measure import DRAFT_SIDE, SIDE, measure, own_errors
 from gstex.encode.mip_chain import TEXELS_SHARE
@@ -43,6 +43,8 @@ from gstex.version import __version__
 LEAST_BYTES = 512
 # The first mip of the tail, where mip 0 takes so many bytes: below them its padding would cost too much.
 TAIL, LEAST_TAILED = 3, 16384
+# Of the time of all, what finding groups takes where that is tried.
+FINDING = 0.12
 # Of the time of all, what measuring the result takes.
 MEASURING = 0.04
 
@@ -149,8 +151,8 @@ def compress(
     _check_choice("mip_filter", mip_filter, FILTERS)
     if wrap is not None:
         _check_choice("wrap", wrap, ("repeat", "clamp"))
-    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test, tail=tail, quality=quality, psnr=psnr,
-                  match=match, max_bpp=max_bpp, weights=weights, loss=loss)  # fmt: skip
+    check_options(bpp=bpp, gaussians=gaussians, seed=seed, alpha_test=alpha_test, tail=tail, groups=groups,
+                  quality=quality, psnr=psnr, match=match, max_bpp=max_bpp, weights=weights, loss=loss)  # fmt: skip
 
     note = notes or (lambda line: None)
     gpu = _open_gpu(device, note)
@@ -181,7 +183,14 @@ def compress(
         levels = make_mips(material, repeat=repeat, filter=mip_filter, alpha_test=alpha_test,
                            roughness_from_normals=roughness_from_normals)  # fmt: skip
 
+    found = 0.0  # the part of all that finding groups took
+
     def report_step(stage: str, part: float, mse: float) -> None:
+        nonlocal found
+        if stage == "groups":
+            found = part = FINDING * part
+        else:
+            part = found + (1 - found) * part
         if progress:
             step = round((1 - MEASURING) * part * settings.steps)
             progress(Progress(stage, step, settings.steps, metrics.to_psnr(mse)))
@@ -201,7 +210,7 @@ def compress(
         planes = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
         targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, planes, strict=True)]
         tasks = [replace(task, target=t) for task, t in zip(tasks, targets, strict=True)]
-    how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed, "device": gpu, "wanted": device, "note": note,
+    how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed,
                            "tail": tail if tail < len(levels) else None,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
     stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
@@ -215,7 +224,10 @@ def compress(
         sizes: dict[str, Any] = {"entries": entries, "mip_count": len(levels), "tail": tail}
         division = Division.one(len(varying))
         if target is None:
-            division = divide(groups, material, tasks[0], settings, budget, seed=seed, **sizes)
+            roles = [material.channels[c].role for c in varying]
+            find = partial(divide, "1" if groups == "auto" and loss == "restore" else groups, roles, tasks[0], settings,
+                           budget, seed=seed, progress=report_step, **sizes)  # fmt: skip
+            division, gpu = on_device(find, gpu, device, note)
         else:
             most = split_budget(division, budget, **sizes)[0]
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
@@ -224,7 +236,8 @@ def compress(
         how["sections"] = len(division.groups)
         how["head_words"] = header_words(entries, len(division.groups)) // len(division.groups)
         try:
-            fitted, gpu = fit_groups(tasks, division, budgets, varying, settings, progress=report_step, **how)
+            fit = partial(fit_groups, tasks, division, budgets, varying, settings, progress=report_step, **how)
+            fitted, gpu = on_device(fit, gpu, device, note)
         except BudgetTooSmall as error:
             if preset:  # there is no smaller file of Gaussians, so texels are the cheaper one
                 fitted, gpu = in_texels, None
@@ -255,8 +268,9 @@ def compress(
             again = how | {"sharing": changes.sharing, "texels_share": TEXELS_SHARE}
             again.pop("fit_first", None)
             one = Division.one(len(fitted[number].channels))
-            refitted, gpu = fit_groups(changes.tasks, one, [budgets[number]], fitted[number].channels, settings,
-                                       progress=report_step, first=[fitted[number]], **again)  # fmt: skip
+            fit = partial(fit_groups, changes.tasks, one, [budgets[number]], fitted[number].channels, settings,
+                          progress=report_step, first=[fitted[number]], **again)  # fmt: skip
+            refitted, gpu = on_device(fit, gpu, device, note)
             fitted[number] = refitted[0]
             words = stored(fitted)
     words.flags.writeable = False
@@ -297,7 +311,7 @@ def compress(
 
 def check_options(
     *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None,
-    tail: int | None = None, **rate: Any,
+    tail: int | None = None, groups: str = "auto", **rate: Any,
 ) -> None:  # fmt: skip
     """Refuse numbers that `compress` takes for no input. rate: of `rate_options.check_rate`.
 
@@ -305,6 +319,8 @@ def check_options(
         UsageError: one is out of range, or options contradict each other.
     """
     check_rate(bpp=bpp, gaussians=gaussians, **rate)
+    if groups not in ("auto", "1") and (rate.get("psnr") is not None or rate.get("match") is not None):
+        raise UsageError(f"groups: got {groups!r} with psnr or match, which keep all maps together; drop one of them")
     if tail is not None and not 1 <= tail < MAX_MIPS:
         raise UsageError(f"tail: got {tail}, expected 1..{MAX_MIPS - 1}, the first mip of the tail")
     if alpha_test is not None and not 0 < alpha_test <= 1:

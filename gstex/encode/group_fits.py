@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from gstex.cuda.device import Device, device_errors
 from gstex.encode.engine import MakeEngine
@@ -17,7 +17,9 @@ from gstex.encode.work import Progress
 from gstex.errors import DeviceError
 from gstex.format import ChannelEntry, group_header_words, header_words
 
-__all__ = ["Division", "fit_groups", "split_budget"]
+__all__ = ["Division", "fit_groups", "on_device", "split_budget"]
+
+_Found = TypeVar("_Found")
 
 SEEDS = 1000  # from the seed of a group to that of the next
 
@@ -51,39 +53,14 @@ def split_budget(
     return [int(left * share) for share in division.shares]
 
 
-def fit_groups(
-    tasks: Sequence[Task],
-    division: Division,
-    budgets: Sequence[int],
-    varying: Sequence[int],
-    settings: Settings,
-    *,
-    device: Device | None,
-    wanted: str,
-    note: Callable[[str], None],
-    seed: int,
-    progress: Progress,
-    first: Sequence[FittedGroup] = (),
-    **how: Any,
-) -> tuple[list[FittedGroup], Device | None]:
-    """Fit every group of a division.
+def on_device(
+    run: Callable[..., _Found], device: Device | None, wanted: str, note: Callable[[str], None]
+) -> tuple[_Found, Device | None]:
+    """What run(make_engine=..) gives on a GPU, and the GPU; if it fails there, what it gives on the CPU, and None.
 
-    Args:
-        tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
-        budgets: words of mip 0 of every group.
-        device: a GPU, or None for the CPU. wanted: the option, 'cuda' if nothing else will do.
-        note: told a line if the fit goes on without the GPU.
-        progress: as of `fit_chain`; the error is that of all groups that have begun.
-        first: groups whose mip 0 is there already. how: further arguments of fit_chain.
-
-    Returns:
-        The groups, and the GPU that made them; None for the CPU.
-
-    Raises:
-        BudgetTooSmall: a budget does not hold a single Gaussian; it says what all would need.
+    device: a GPU, or None for the CPU. wanted: the option, 'cuda' if nothing else will do. note: told a line if it goes
+    on without the GPU.
     """
-    how |= {"seed": seed, "progress": progress, "first": first}
-    run = partial(_fit_all, tasks, division, budgets, varying, settings, **how)
     if device:
         try:
             with device_errors(wanted):
@@ -95,11 +72,31 @@ def fit_groups(
     return run(make_engine=CpuEngine), None
 
 
-def _fit_all(
-    tasks: Sequence[Task], division: Division, budgets: Sequence[int], varying: Sequence[int], settings: Settings, *,
-    seed: int, progress: Progress, first: Sequence[FittedGroup], make_engine: MakeEngine, **how: Any,
+def fit_groups(
+    tasks: Sequence[Task],
+    division: Division,
+    budgets: Sequence[int],
+    varying: Sequence[int],
+    settings: Settings,
+    *,
+    seed: int,
+    progress: Progress,
+    make_engine: MakeEngine = CpuEngine,
+    first: Sequence[FittedGroup] = (),
+    **how: Any,
 ) -> list[FittedGroup]:
-    fitted = []
+    """Fit every group of a division.
+
+    Args:
+        tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
+        budgets: words of mip 0 of every group.
+        progress: as of `fit_chain`; the error is that of all groups that have begun.
+        first: groups whose mip 0 is there already. make_engine, how: further arguments of fit_chain.
+
+    Raises:
+        BudgetTooSmall: a budget does not hold a single Gaussian; it says what all would need.
+    """
+    fitted: list[FittedGroup] = []
     channels = sum(map(len, division.groups))
     errors = [0.0] * len(division.groups)
     done = 0.0

@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 
 from gstex.decode import decode_texels
+from gstex.encode.engine import MakeEngine
 from gstex.encode.group_fits import Division, split_budget
-from gstex.encode.map_weights import Spectrum, coefficients
+from gstex.encode.map_weights import Spectrum, bits_at, coefficients
 from gstex.encode.packing import FittedGroup, pack_group
 from gstex.encode.problem import BudgetTooSmall, Target, Task
 from gstex.encode.schedule import fit_mip
 from gstex.encode.settings import Settings, make_settings
-from gstex.encode.tasks import varying_channels
+from gstex.encode.work import Progress
 from gstex.errors import UsageError
 from gstex.format import ChannelEntry, PackedMaterial, pack
 from gstex.format.layout import MAX_GROUPS
 from gstex.material import Material
-from gstex.native.maths import log2, log10, power
+from gstex.native.maths import log10, power
 
-__all__ = ["check_groups", "divide", "find_division"]
+__all__ = ["check_groups", "divide"]
 
 # Trials fit the middle of a picture, of this size along both axes. Fits of less work, in steps of a texel, or of fewer
 # steps have no time for them.
@@ -41,6 +42,8 @@ EXACT = 1e-5
 LEAST_SHARE = 0.06
 # Words of tables that a trial does not have to pay for: of a large picture they are nothing.
 TABLES = 48
+# How many trials there are in most cases.
+USUAL_TRIALS = 5
 # The error falls by this power of the bytes.
 FALL = 0.7
 _LEAST_ERROR = 1e-9
@@ -90,38 +93,42 @@ class _Trial:
 
 
 def divide(
-    groups: str, material: Material, task: Task, settings: Settings, budget_words: int, *, seed: int, **sizes: Any
-) -> Division:
+    groups: str, roles: Sequence[str], task: Task, settings: Settings, budget_words: int, *, seed: int,
+    make_engine: MakeEngine, progress: Progress, **sizes: Any,
+) -> Division:  # fmt: skip
     """The division that an option of `compress` asks for.
 
-    task: of mip 0, all channels that vary. budget_words: of all that mip 0 needs. sizes: of `split_budget`.
+    Args:
+        roles: of the channels that vary. task: of mip 0, of all of these. budget_words: of all that mip 0 needs.
+        progress: called as progress('groups', part, mse) while trials go on. sizes: of `split_budget`.
     """
-    roles = [material.channels[c].role for c in varying_channels(material)]
-    if groups == "1" or len(set(roles)) == 1 or task.count is not None:
+    if groups == "1" or len(set(roles)) == 1:
         return Division.one(len(roles))
     if groups == "auto":
-        if settings.steps < LEAST_STEPS or task.target.image[:, :, 0].size * settings.steps < LEAST_WORK:
+        work = task.target.image[:, :, 0].size * settings.steps
+        if task.count is not None or settings.steps < LEAST_STEPS or work < LEAST_WORK:
             return Division.one(len(roles))
-        return find_division(task, budget_words, seed=seed, **sizes)
+        return _Trials(task, budget_words, seed, make_engine, progress, sizes).search()
     named = _named(groups)
     named.append([role for role in roles if not any(role in group for group in named)])
     columns = [tuple(c for c, role in enumerate(roles) if role in group) for group in named]
     columns = [group for group in columns if group]
     if len(columns) == 1:
         return Division.one(len(roles))
-    return _Trials(task, budget_words, seed, sizes).shared_out(columns)
-
-
-def find_division(task: Task, budget_words: int, *, seed: int, **sizes: Any) -> Division:
-    """The division that short trial fits find; see `divide`."""
-    return _Trials(task, budget_words, seed, sizes).search()
+    if task.count is not None:
+        return Division(tuple(columns), tuple(len(group) / len(roles) for group in columns))
+    return _Trials(task, budget_words, seed, make_engine, progress, sizes).shared_out(columns)
 
 
 class _Trials:
     """Trial fits of a part of a picture."""
 
-    def __init__(self, task: Task, budget_words: int, seed: int, sizes: dict[str, Any]):
+    def __init__(
+        self, task: Task, budget_words: int, seed: int, make_engine: MakeEngine, progress: Progress,
+        sizes: dict[str, Any],
+    ):  # fmt: skip
         self.task, self.seed, self.sizes = _part_of(task, SIDE), seed, sizes
+        self.make_engine, self.progress = make_engine, progress
         texels = [t.target.image[:, :, 0].size for t in (self.task, task)]
         self.scale = texels[0] / texels[1]
         self.budget_words = budget_words
@@ -150,7 +157,8 @@ class _Trials:
         best: tuple[float, _Trial] | None = None
         numbers = np.unique(maps).tolist()
         errors = {n: float(whole.raw[maps == n].mean()) for n in numbers}
-        needs = {n: _codec_bits(self.ordered[np.asarray(whole.columns)[maps == n]], errors[n]) for n in numbers}
+        rows = self.ordered[list(whole.columns)]
+        needs = {n: bits_at(rows[maps == n], max(errors[n], _LEAST_ERROR)) for n in numbers}
         for number, error in errors.items():
             own = tuple(c for c in whole.columns if self.maps[c] == number)
             if len(numbers) == 1 or error < EXACT or needs[number] > SMOOTH * sum(needs.values()):
@@ -171,8 +179,8 @@ class _Trials:
 
     def shared_out(self, columns: Sequence[tuple[int, ...]]) -> Division:
         """The shares of given groups: those at which a little more gains as much in one group as in another."""
-        level = 1e-3 * float(self.ordered.sum(axis=1).mean()) / self.ordered.shape[1]
-        shares = np.array([_codec_bits(self.ordered[list(group)], level) for group in columns])
+        level = max(1e-3 * float(self.ordered.sum(axis=1).mean()) / self.ordered.shape[1], _LEAST_ERROR)
+        shares = np.array([bits_at(self.ordered[list(group)], level) for group in columns])
         for _ in range(2):
             shares = np.maximum(shares / max(shares.sum(), 1e-9), LEAST_SHARE)
             shares /= shares.sum()
@@ -204,7 +212,12 @@ class _Trials:
     def _fit(self, columns: tuple[int, ...], words: int) -> _Trial:
         task = replace(self.task.part(columns), budget_words=words)
         settings = make_settings("fast", "direct", "l2")
-        result = fit_mip(task, settings, seed=self.seed, progress=lambda *state: None)
+        before = min(len(self.known) / USUAL_TRIALS, 1.0)
+
+        def report(stage: str, part: float, mse: float) -> None:
+            self.progress("groups", min(before + part / USUAL_TRIALS, 1.0), mse)
+
+        result = fit_mip(task, settings, seed=self.seed, progress=report, make_engine=self.make_engine)
         group = pack_group(FittedGroup(list(range(len(columns))), [result], [task]), 1)
         height, width, count = task.target.image.shape
         section = pack(PackedMaterial(width, height, task.repeat, False, 1, 1, (ChannelEntry(),) * count, (group,)))
@@ -216,12 +229,6 @@ class _Trials:
 
 def _decibels(before: float, after: float) -> float:
     return float(10 * log10(max(before, _LEAST_ERROR) / max(after, _LEAST_ERROR)))
-
-
-def _codec_bits(ordered: np.ndarray, level: float) -> float:
-    """Bits per texel of a codec that leaves every coefficient an error of at most `level` (map_weights.py)."""
-    above = np.maximum(ordered / np.float32(max(level, _LEAST_ERROR)), 1)
-    return float(0.5 * log2(above.astype(np.float64)).sum() / ordered.shape[1])
 
 
 def _part_of(task: Task, side: int) -> Task:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gstex.native import _core
-from gstex.native.maths import cos, power
+from gstex.native.maths import cos, log2, power
 
 # Side of the blocks whose coefficients are taken, and about how many of them say enough of a picture.
 BLOCK, MOST_BLOCKS = 8, 4096
@@ -130,6 +130,13 @@ class Spectrum:
         below = np.array([np.searchsorted(row, most) for row, most in zip(self.ordered, levels, strict=True)])
         count = self.ordered.shape[1]
         return (self.sums[np.arange(len(below)), below] + (count - below) * level) / count
+
+
+def bits_at(ordered: np.ndarray, level: float) -> float:
+    """Bits per texel of a codec that leaves each of the coefficients of some channels, float32 [C, K], an error of at
+    most `level` (reverse water-filling)."""
+    above = np.maximum(ordered / np.float32(level), 1)
+    return float(0.5 * log2(above.astype(np.float64)).sum() / ordered.shape[1])
 
 
 def fair_level(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> float:

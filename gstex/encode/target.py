@@ -16,14 +16,14 @@ import numpy as np
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.engine import MakeEngine
 from gstex.encode.map_balance import turned_spectrum
-from gstex.encode.map_weights import Spectrum, fair_level
+from gstex.encode.map_weights import Spectrum, bits_at, fair_level
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import EFFORTS, Settings, make_settings
 from gstex.encode.trainer import Trainer
 from gstex.encode.work import Progress
-from gstex.native.maths import log2, log10, power
+from gstex.native.maths import log10, power
 
 __all__ = ["BAND", "SHORT", "Goal", "fit_to_goal"]
 
@@ -255,9 +255,7 @@ def solved_psnr(trainer: Trainer) -> float:
 
 def codec_bits(spectrum: Spectrum, psnr: float) -> float:
     """Bits per texel of a transform codec at this PSNR, by reverse water-filling (map_weights.py)."""
-    level = fair_level(spectrum, float(power(10.0, -psnr / 10)))
-    above = np.maximum(spectrum.ordered / np.float32(level), 1)
-    return float(0.5 * log2(above.astype(np.float64)).sum() / spectrum.ordered.shape[1])
+    return bits_at(spectrum.ordered, fair_level(spectrum, float(power(10.0, -psnr / 10))))
 
 
 def _factor(missing: float, slope: float) -> float:

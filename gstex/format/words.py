@@ -106,6 +106,9 @@ def pack(material: PackedMaterial) -> np.ndarray:
         position += len(parts[-1])
 
     resident, tail, count = 0, header.tail, header.mip_count
+    for number, packed in enumerate(material.groups if tail == count else ()):
+        mips = packed.tail_mips
+        require(not mips, f"group {number} number of tail_mips", len(mips), "0: there is no tail")
     if tail < count:
         for number, packed in enumerate(material.groups):
             stands = packed.tail_mips or (None,) * (count - tail)

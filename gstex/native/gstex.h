@@ -143,6 +143,7 @@ extern "C" {
     X(NUMBERS, "numbers[%i]: got %d, expected %l, the place of the channel's numbers, or 0 if it has none")             \
     X(SCALE, "scale[%i]: got %f, expected a finite number other than 0")                                                \
     X(BIAS, "bias[%i]: got %f, expected a finite number")                                                               \
+    X(RANGED, "ranged[%i]: got 1, expected 0: scale and bias are 1 and 0, what they are without it")                    \
     X(GROUP_OFFSET, "group_offset[%i]: got %d, expected %l, right after the part before")                               \
     X(GROUP_ROOM, "group header: got %d words, expected at most the %h words left before the guard word")               \
     X(MEMBERS, "members: got %x, expected %L, the channels whose entries name this group")                              \
@@ -1308,6 +1309,7 @@ static int gstex__check_channel(const gstex__check *at, const gstex_material *m,
     GSTEX__REQUIRE_RANGE(channel->constant, CONSTANT, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
     GSTEX__REQUIRE(gstex__is_finite(channel->scale) && channel->scale != 0.0f, SCALE, c, channel->scale, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->bias), BIAS, c, channel->bias, 0, 0);
+    GSTEX__REQUIRE(!gstex__bits(word, 23, 1) || channel->scale != 1.0f || channel->bias != 0.0f, RANGED, c, 1, 0, 0);
     return 1;
 }
 

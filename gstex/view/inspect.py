@@ -54,7 +54,7 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     value = (weight @ mip.features[numbers] + BACKGROUND_WEIGHT * mip.background) / total
     value = np.clip(value, 0, 1)
     low, middle, high = mip.bend.T
-    value += low * (1 - value) + high * value + 4 * middle * value * (1 - value)
+    value = np.clip(value + low * (1 - value) + high * value + 4 * middle * value * (1 - value), 0, 1)
     strongest = tuple(
         Contribution(int(n), float(w / total), int(mip.level[n])) for n, w in zip(numbers[:most], weight, strict=False)
     )
