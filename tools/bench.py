@@ -93,6 +93,7 @@ bench.add_command(times)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits per texel.  [default: 1,2 with --quick, else 0.5,1,2,4]")
 @click.option("--no-mips", is_flag=True, help="Mip 0 alone.")
+@click.option("--groups", help="As of gstex compress.  [default: auto]")
 @click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, callback=parse_changes,
               help="Change a field of gstex.encode.settings.Settings; may be given many times. Only with --trial.")
 @click.option("--trial", metavar="WHAT",
@@ -103,8 +104,8 @@ bench.add_command(times)
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
-    rates: list[float] | None, no_mips: bool, changes: dict[str, Any], trial: str | None, names: tuple[str, ...],
-    data: Path, results: Path,
+    rates: list[float] | None, no_mips: bool, groups: str | None, changes: dict[str, Any], trial: str | None,
+    names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Quality at given rates: PSNR, bytes, candidates and seconds of every material."""
     if changes and not trial:
@@ -118,6 +119,8 @@ def rd(
     }
     if no_mips:
         options["mips"] = False
+    if groups:
+        options["groups"] = groups
     rates = rates or ([1.0, 2.0] if quick else [0.5, 1.0, 2.0, 4.0])
     cases = choose_cases(data, mode, names)
     if trial:
