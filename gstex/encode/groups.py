@@ -34,8 +34,8 @@ __all__ = ["check_groups", "divide"]
 SIDE, LEAST_WORK, LEAST_STEPS = 256, 2.5e8, 250
 # A map may be taken out if a codec needs at most this part of all bits for it, at the error that it has.
 SMOOTH = 0.2
-# The share of a map that is taken out, what it has to gain in dB, and what the whole may lose.
-APART, RESCUED, LOSS = 0.06, 3.0, 0.15
+# The share of a map that is taken out, what it has to gain in dB, and what the whole may lose for each dB of that.
+APART, RESCUED, LOSS = 0.06, 3.0, 0.03
 # Mean squared error below which a map has all that it needs: 50 dB.
 EXACT = 1e-5
 # Given groups have at least this share each.
@@ -173,7 +173,7 @@ class _Trials:
         shares = (*division.shares[:-1], APART, share - APART)
         divided = Division((*division.groups[:-1], best[1].columns, others), shares)
         again = self.of(divided, [*trials[:-1], best[1]])
-        if again is None or _decibels(whole.total, again[-1].total + best[1].total) < -LOSS:
+        if again is None or _decibels(whole.total, again[-1].total + best[1].total) < -LOSS * best[0]:
             return None
         return divided, again
 
