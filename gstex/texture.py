@@ -1,5 +1,6 @@
 """A compressed material: decode it, sample it, save it, ask it what it holds."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
 from gstex.errors import UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
+from gstex.format.description import describe, describe_fit, describe_report
 from gstex.format.layout import group_header_words, header_words, mip_size
 from gstex.limits import MAX_SIZE
 from gstex.material import plan_maps, write_maps
@@ -74,7 +76,7 @@ class Texture:
     def report(self) -> dict[str, Any]:
         """What was measured on the stored words (psnr, bpp, candidates and the like), file_bytes, and after
         `compress` how long it took and where it ran."""
-        return {**self._object("report"), "file_bytes": self.file_bytes, **self._run}
+        return {**describe_report(self._object("report"), self._facts), "file_bytes": self.file_bytes, **self._run}
 
     def decode(self, mip: int = 0, *, max_texels: int | None = None) -> np.ndarray:
         """Fetch all texels.
@@ -86,7 +88,7 @@ class Texture:
 
         Returns:
             float32 [H, W, C] in 0..1, row 0 = top, in the encoding of the source maps (colour stays sRGB);
-            channels in the order of metadata["material"]["channels"].
+            channels in the order of material["channels"].
 
         Raises:
             UsageError: no such mip. LimitError: too many texels.
@@ -185,7 +187,7 @@ class Texture:
             raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
         self._check_mip(mip)
         # Before anything is allocated: the sizes of the maps come from the metadata.
-        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        plan = plan_maps(self.material, self.channels)
         shape = None if size is None else (size[1], size[0])
         check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
         stack = self.decode(mip, max_texels=max_texels) if size is None else self.resized(*size, max_texels=max_texels)
@@ -198,16 +200,36 @@ class Texture:
         Raises:
             FormatError: the metadata does not describe the maps.
         """
-        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        plan = plan_maps(self.material, self.channels)
         return [source.output for source in plan.sources]
 
     @property
     def material(self) -> dict[str, Any]:
-        """The description of the maps, as `gstex.material.Material.to_metadata` wrote it."""
-        return self._object("material")
+        """The description of the maps, as `gstex.material.Material.to_metadata` gives it; without sources if the file
+        names none."""
+        header = self.table.header
+        return describe(self._object("material"), header.channels, width=header.width, height=header.height,
+                        repeat=header.repeat)
+
+    @property
+    def fit(self) -> dict[str, Any]:
+        """The options of `compress` that the file was made with; the usual ones where it states none."""
+        return describe_fit(self._object("fit"))
 
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
+        stated = {
+            "file_bytes": self.file_bytes,
+            "generator": self.metadata.get("generator"),
+            "fit": self.fit,
+            "report": self._object("report"),
+            "maps": self.material["channels"],
+        }
+        return {**self._facts, **stated}
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the words say."""
         header = self.table.header
         held = range(header.first_mip, header.mip_count)
         mips = [self._mip_info(number) for number in held]
@@ -218,16 +240,11 @@ class Texture:
             "constant": [channel.constant for channel in header.channels],
             "wrap": self.wrap,
             "sampling": self.sampling,
-            "file_bytes": self.file_bytes,
             "gpu_bytes": 4 * len(self.words),
             "mip_0_bytes": self.mip_0_words().nbytes if header.first_mip == 0 else None,
             "tail": self._tail_info(),
             "groups": [self._group_info(group) for group in self.table.groups],
             "mips": mips,
-            "generator": self.metadata.get("generator"),
-            "fit": self._object("fit"),
-            "report": self._object("report"),
-            "maps": self.material.get("channels", []),
         }
 
     def _tail_info(self) -> dict[str, Any] | None:

@@ -328,7 +328,7 @@ def test_info_needs_no_metadata(command: Command, packed: Path, change: Callable
 def test_names_in_a_file_cannot_drive_the_terminal(command: Command, packed: Path) -> None:
     def change(metadata: dict[str, Any]) -> None:
         metadata["generator"] = "\x1b]0;evil\x07"
-        metadata["material"]["channels"][0]["file"] = "a\x1b[2J\nb.png"
+        metadata["material"]["sources"][0]["file"] = "a\x1b[2J\nb.png"
         metadata["report"]["psnr_by_map"] = {"\x1b[31m": 1.0}
 
     ran = command("info", with_metadata(packed, change))

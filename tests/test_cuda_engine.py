@@ -90,10 +90,10 @@ def test_it_says_where_it_was_fitted(short, monkeypatch: pytest.MonkeyPatch, tmp
     on(monkeypatch, HOST)
     texture = gstex.compress(material, gaussians=9, effort="fast", device="cuda", notes=lines.append)
     assert (texture.report["backend"], texture.report["device"]) == ("cuda", "host")
-    assert texture.metadata["fit"]["backend"] == "cuda"
+    assert texture.fit["backend"] == "cuda"
     assert lines == ["fits on host"]
     texture.save(tmp_path / "a.gstex")
-    assert gstex.load(tmp_path / "a.gstex").metadata["fit"]["backend"] == "cuda"
+    assert gstex.load(tmp_path / "a.gstex").fit["backend"] == "cuda"
     lines.clear()
     texture = gstex.compress(material, gaussians=9, effort="fast", device="cpu", notes=lines.append)
     assert (texture.report["backend"], texture.report["device"], lines) == ("cpu", "cpu", [])
@@ -334,7 +334,7 @@ def test_a_gpu_that_gives_up_in_a_fit(error: Exception, short, monkeypatch: pyte
     on(monkeypatch, Full(error))
     texture = gstex.compress(material, gaussians=9, effort="fast", notes=lines.append)
     assert lines == ["fits on Small 100", f"goes on from the start on the CPU; {OUT_OF_MEMORY}"]
-    assert texture.report["backend"] == texture.metadata["fit"]["backend"] == "cpu"
+    assert texture.report["backend"] == texture.fit["backend"] == "cpu"
     np.testing.assert_array_equal(texture.words, expected)
     with pytest.raises(DeviceError, match="not enough GPU memory"):
         gstex.compress(material, gaussians=9, effort="fast", device="cuda")

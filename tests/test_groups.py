@@ -44,7 +44,7 @@ def test_maps_are_divided_as_asked(rough_and_smooth: Material) -> None:
     assert members(one) == [[0, 1, 2]] and members(two) == members(rest) == [[2], [0, 1]]
     assert one.report["bpp"] <= 4 and two.report["bpp"] <= 4
     assert two.report["psnr_by_map"]["height"] > one.report["psnr_by_map"]["height"] + 3
-    assert two.metadata["fit"]["groups"] == " height ; ao,roughness"
+    assert two.fit["groups"] == " height ; ao,roughness"
     decoded = two.decode()
     errors = np.mean((decoded - rough_and_smooth.pixels) ** 2, axis=(0, 1))
     assert -10 * np.log10(errors[2]) == pytest.approx(two.report["psnr_by_map"]["height"], abs=0.01)

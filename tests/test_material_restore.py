@@ -10,7 +10,9 @@ import OpenImageIO as oiio
 import pytest
 from odd_images import channels, save
 
+from gstex.encode.packing import channel_entries
 from gstex.errors import FormatError, OutputError
+from gstex.format.description import brief_material, describe
 from gstex.material import load_material, plan_maps, write_maps
 from gstex.material.images import read_info, read_pixels
 
@@ -36,8 +38,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def metadata_of(folder: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """What a file of the folder says, and the stack."""
     material = load_material(folder)
-    return json.loads(json.dumps(material.to_metadata())), material.pixels
+    written = json.loads(json.dumps(brief_material(material.to_metadata())))
+    metadata = describe(written, channel_entries(material), width=material.width, height=material.height,
+                        repeat=material.wrap == "repeat")  # fmt: skip
+    assert metadata["sources"] == json.loads(json.dumps(material.to_metadata()["sources"]))
+    return metadata, material.pixels
 
 
 def test_every_file_comes_back(folder: Path, tmp_path: Path) -> None:

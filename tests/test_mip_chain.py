@@ -81,7 +81,7 @@ def test_chain_is_within_its_cost_and_follows_the_reference(name):
         assert decoded.shape == level.pixels.shape == (stated["height"], stated["width"], len(material.channels))
         weights = None if level.weights is None else level.weights[:, :, varying]
         psnr = metrics.psnr(decoded[:, :, varying], level.pixels[:, :, varying], weights)
-        assert stated["psnr"] == psnr
+        assert stated["psnr"] == round(psnr, 3)
         if stated["stored_as"] == "mip 0" and weights is None:  # bent to the mean of what it stands for
             means = [stack[:, :, varying].mean(axis=(0, 1)) for stack in (decoded, level.pixels)]
             assert np.abs(means[0] - means[1]).max() < 0.5 / 255
@@ -137,7 +137,7 @@ def test_options_reach_the_mips():
     material = small_sample("vine_leaves", 4)
     for options in ({}, {"alpha_test": 0.5}, {"mip_filter": "kaiser"}, {"roughness_from_normals": True}):
         texture = gstex.compress(material, gaussians=200, effort="fast", **options)
-        metadata = texture.metadata["fit"]
+        metadata = texture.fit
         assert metadata["mip_filter"] == options.get("mip_filter", "box")
         assert metadata["alpha_test"] == options.get("alpha_test")
         assert isinstance(unpack(texture.words).groups[0].mips[5], PackedRawMip)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.encode.settings import EFFORTS, make_settings, rate_of
+from gstex.encode.settings import make_settings, rate_of
 from gstex.material import Channel, Material
 
 SIZE = 64
@@ -49,7 +49,7 @@ def test_noise_is_left_out(restored):
     clean, noisy = clean_picture(), noisy_picture()
     after = metrics.psnr(restored.decode(), clean)
     assert after > metrics.psnr(noisy, clean) + 6
-    plain = gstex.compress(material_of(noisy), bpp=restored.metadata["fit"]["bpp"], effort="fast", mips=False)
+    plain = gstex.compress(material_of(noisy), bpp=restored.fit["bpp"], effort="fast", mips=False)
     assert after > metrics.psnr(plain.decode(), clean) + 0.3
 
 
@@ -60,8 +60,8 @@ def test_traces_of_jpeg_are_left_out():
 
 
 def test_the_file_says_how_it_was_made_and_equal_fits_are_equal(restored, tmp_path):
-    fit = restored.metadata["fit"]
-    assert fit["loss"] == "restore" and fit["steps"] == EFFORTS["fast"][0] and fit["effort"] == "normal"
+    fit = restored.fit
+    assert fit["loss"] == "restore" and fit["effort"] == "normal"
     assert fit["bpp"] == 3.0 and 2.7 < restored.report["bpp"] <= 3
     again = gstex.compress(material_of(noisy_picture()), loss="restore", mips=False)
     restored.save(tmp_path / "a")
@@ -83,5 +83,5 @@ def test_the_command(command: Command, tmp_path: Path):
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["bpp"] <= 2
     texture = gstex.load("photo.gstex")
-    assert texture.metadata["fit"]["loss"] == "restore"
+    assert texture.fit["loss"] == "restore"
     assert metrics.psnr(texture.decode(), clean_picture()) > metrics.psnr(noisy_picture(), clean_picture()) + 6

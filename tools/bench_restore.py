@@ -147,7 +147,7 @@ def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) ->
     material = as_material(damaged)
     restored = gstex.compress(material, loss="restore", mips=False, **settings)
     image = restored.decode()
-    plain = gstex.compress(material, mips=False, **{**settings, "bpp": restored.metadata["fit"]["bpp"]})
+    plain = gstex.compress(material, mips=False, **{**settings, "bpp": restored.fit["bpp"]})
     before, after = metrics.psnr(seen, truth), metrics.psnr(image, truth)
     return {
         "bpp": restored.report["bpp"],

@@ -45,7 +45,8 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
 
 def key_of(material: Material, settings: dict[str, Any], code: str) -> str:
     """Hash of all that a row depends on: pixels, weights, the table of channels, settings and code."""
-    about = {"material": material.to_metadata(), "settings": settings, "code": code}
+    neutral = [channel.neutral for channel in material.channels]
+    about = {"material": material.to_metadata(), "neutral": neutral, "settings": settings, "code": code}
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(material.pixels).data)
     if material.weights is not None:

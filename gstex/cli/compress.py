@@ -147,7 +147,7 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
         by_range = ", ".join(f"{role} {value:.1%}" for role, value in report["error_of_range_by_map"].items())
         lines.append(f"  of range    {by_range}")
     if "psnr_important" in report:
-        name = printable(texture.metadata["fit"]["importance"])
+        name = printable(texture.fit["importance"])
         lines.append(f"  important   {decibels(report['psnr_important'])}, texels weighted by {name}")
     if len(report.get("coverage", ())) > 1:
         first, *others = report["coverage"]

@@ -96,9 +96,8 @@ def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         number = mip["mip"]
         row = {**mip, "size": f"{mip['width']}x{mip['height']}",
                "mean": f"{mip['candidates_mean']:.1f}", "most": mip["candidates_max"]}
-        measured = stated[number] if isinstance(stated, list) and number < len(stated) else None
-        if isinstance(measured, dict) and _is_decibels(measured.get("psnr", "")):
-            row["psnr"] = decibels(measured["psnr"])
+        if isinstance(stated, list) and number < len(stated) and _is_decibels(stated[number]):
+            row["psnr"] = decibels(stated[number])
         rows.append(row)
     return rows
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from gstex.encode.target import Goal, fit_to_goal
 from gstex.encode.tasks import channels_of, tasks_of, varying_channels
 from gstex.errors import BudgetError, DeviceError, UsageError
 from gstex.format import group_header_words, header_words
+from gstex.format.description import brief_fit, brief_material, brief_report
 from gstex.format.layout import ALIGN_WORDS, MAX_MIPS
 from gstex.material import Material, load_material
 from gstex.material.halve import FILTERS
@@ -280,27 +281,28 @@ def compress(
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
-        "material": material.to_metadata(),
-        "fit": {**asdict(settings), "loss": loss, "bpp": bpp, "gaussians": gaussians, "effort": effort,
-                "sampling": sampling, "mip_filter": mip_filter if mips else None,
-                "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
-                "importance": matters.name if matters else None, "seed": seed, "backend": backend,
-                "groups": groups, "tail": tail if tail < len(levels) else None,
-                **{name: value for name, value in asked.items() if value}},
+        "material": brief_material(material.to_metadata()),
+        "fit": brief_fit({
+            "effort": effort, "loss": loss, "bpp": bpp, "gaussians": gaussians, "mip_filter": mip_filter,
+            "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
+            "importance": matters.name if matters else None, "groups": groups, "seed": seed, "backend": backend,
+            **{name: value for name, value in asked.items() if value},
+        }),
     }  # fmt: skip
     if progress:
         progress(Progress("measure", round((1 - MEASURING) * settings.steps), settings.steps, None))
     values = matters.values if matters else None
     texture = Texture(words, metadata)
     decoded = texture.decode()
-    metadata["report"] = measure(texture, material, levels, values, decoded=decoded, side=DRAFT_SIDE if draft else SIDE)
+    report = measure(texture, material, levels, values, decoded=decoded, side=DRAFT_SIDE if draft else SIDE)
     if alpha_test is not None and opacity_index(material) is not None:
-        metadata["report"]["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
+        report["coverage"] = Cutout(material, alpha_test, varying, repeat=repeat).coverage(texture)
     if target is not None:
-        reached = target_report(metadata["report"], target, match, max_bpp)
-        metadata["report"]["target"] = reached
+        reached = target_report({**texture.report, **report}, target, match, max_bpp)
+        report["target"] = reached
         if "note" in reached:
             note(reached["note"])
+    metadata["report"] = brief_report(report)
     # The time would make the bytes of equal fits differ, so it stays out of what is written.
     of_range, of_signal = own_errors(decoded, material)
     run = {"error_of_range_by_map": of_range, "lost_by_map": of_signal,

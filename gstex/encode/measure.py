@@ -1,4 +1,4 @@
-"""The figures of `gstex compress --json`, measured on the words that are stored."""
+"""The quality of a texture, measured on the words that are stored."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,12 +21,12 @@ def measure(
     texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None, *,
     decoded: np.ndarray, side: int = SIDE,
 ) -> dict[str, Any]:
-    """The figures of `gstex compress --json` that depend on the stored words alone.
+    """How near the stored words come to the pictures, in dB.
 
-    levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0;
-    they are None where the match is perfect or no channel varies. importance: float32 [H, W] in 0..1; with it there is
-    psnr_important, in which each texel of mip 0 counts by its value. side: psnr_sampled is measured at side * side
-    points.
+    levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0,
+    mips has the psnr of each; they are None where the match is perfect or no channel varies. importance: float32
+    [H, W] in 0..1; with it there is psnr_important, in which each texel of mip 0 counts by its value. side:
+    psnr_sampled is measured at side * side points.
     """
     varying = varying_channels(material)
     roles = [material.channels[i].role for i in varying]
@@ -38,33 +38,20 @@ def measure(
     sampled_weights = None if weights is None else metrics.filtered(weights, uv, repeat=repeat)
     sampled_reference = metrics.filtered(reference, uv, repeat=repeat)
 
-    info = texture.info()
-    texels = texture.width * texture.height
-    chain = [{"psnr": _finite(metrics.psnr(decoded, reference, weights)), **_mip_facts(info["mips"][0])}]
+    chain = [_finite(metrics.psnr(decoded, reference, weights))]
     for number, level in enumerate(levels[1:], start=1):
         part = None if level.weights is None else level.weights[:, :, varying]
         value = metrics.psnr(texture.decode(number)[:, :, varying], level.pixels[:, :, varying], part)
-        chain.append({"psnr": _finite(value), **_mip_facts(info["mips"][number])})
-    first_bytes = info["mip_0_bytes"]
+        chain.append(_finite(value))
     important = {}
     if importance is not None:
         part = np.broadcast_to(importance[:, :, None], decoded.shape) * (1 if weights is None else weights)
         important["psnr_important"] = _finite(metrics.psnr(decoded, reference, part))
     return {
-        "gpu_bytes": info["gpu_bytes"],
-        "mip_0_bytes": first_bytes,
-        "width": texture.width,
-        "height": texture.height,
-        "channels": texture.channels,
-        "gaussians": info["mips"][0]["gaussians"],
-        "bpp": 8 * first_bytes / texels,
-        "bppc": 8 * first_bytes / texels / texture.channels,
-        "psnr": chain[0]["psnr"],
+        "psnr": chain[0],
         "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
         **important,
         "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
-        "candidates_mean": info["mips"][0]["candidates_mean"],
-        "candidates_max": info["mips"][0]["candidates_max"],
         "mips": chain,
     }
 
@@ -75,11 +62,6 @@ def own_errors(decoded: np.ndarray, material: Material) -> tuple[dict[str, float
     weights = None if material.weights is None else channels_of(material.weights, varying)
     roles = [material.channels[i].role for i in varying]
     return metrics.own_errors(channels_of(decoded, varying), channels_of(material.pixels, varying), roles, weights)
-
-
-def _mip_facts(mip: dict[str, Any]) -> dict[str, Any]:
-    names = ("width", "height", "bytes", "stored_as", "gaussians", "candidates_mean", "candidates_max")
-    return {name: mip[name] for name in names}
 
 
 def _finite(value: float) -> float | None:

@@ -9,8 +9,8 @@ from gstex.format.layout import raw_words
 
 __all__ = ["as_texels", "suits_texels"]
 
-# Up to this size a quality preset stores all mips as texels, which are exact to 8 bits: 32x32 of four channels. A file
-# has some 5 KB of metadata beside it, and a fit of so few texels spends as much on its tables as on what it shows.
+# Up to this size a quality preset stores all mips as texels, which are exact to 8 bits: 32x32 of four channels. A fit
+# of so few texels spends as much on its tables as on what it shows.
 TEXEL_BYTES = 6144
 
 

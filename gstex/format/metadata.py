@@ -1,7 +1,4 @@
-"""What the metadata of a file says about its maps: these classes are the specification of all that decoding uses.
-
-`gstex.material.Material.to_metadata` writes more beside it, which nothing depends on.
-"""
+"""The rules for what a file says about its maps, in the long form that `description.describe` makes of the metadata."""
 
 import os
 import re
@@ -142,23 +139,23 @@ class MaterialMaps:
                      f"material of {self.width}x{self.height} has")
 
 
-def plan_maps(material: Any, channel_count: int, *, size: tuple[int, int] | None = None) -> MaterialMaps:
+def plan_maps(material: Any, channel_count: int) -> MaterialMaps:
     """Check the description of a material's maps.
 
     Args:
-        material: as `gstex.material.Material.to_metadata` gives it, or anything else.
+        material: as `gstex.material.Material.to_metadata` or `description.describe` give it, or anything else.
         channel_count: of the stack.
-        size: (width, height) of the texture, with which the description must agree; None if it is not known.
 
     Raises:
         FormatError: the description breaks a rule.
     """
+    if isinstance(material, dict) and "sources" not in material:
+        raise FormatError("metadata: got no source files, expected the maps to write; a file without them, as `gstex "
+                          "strip` makes it, decodes to texels alone: decode the file that it was made from")
     try:
         maps = convert(material, MaterialMaps)
     except (ValueError, RecursionError) as error:
         raise _broken(_explain(str(error), material)) from None
-    if size not in (None, (maps.width, maps.height)):
-        raise _broken(f"size: {maps.width}x{maps.height}, expected {size[0]}x{size[1]} as in the header of the file")
     for source in maps.sources:
         for plane in source.planes:
             for index in (plane.channel, *(plane.normal_z or ())):

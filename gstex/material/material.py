@@ -78,17 +78,13 @@ class Material:
             "height": self.height,
             "normal_convention": self.normal_convention,
             "wrap": self.wrap,
-            "channels": self.channels,
-            "sources": [{**_described(source), "planes": self.planes[source.file]} for source in self.sources],
+            "channels": [{f.name: getattr(c, f.name) for f in fields(Channel) if f.name != "neutral"}
+                         for c in self.channels],
+            "sources": [{**{f.name: getattr(s, f.name) for f in fields(SourceMap)}, "planes": self.planes[s.file]}
+                        for s in self.sources],
             "ignored": self.ignored,
         }
         return json.decode(json.encode(described))
-
-
-def _described(source: SourceMap) -> dict[str, Any]:
-    """The fields of a source that its metadata states: those with a usual value only where it is another."""
-    values = {f.name: (getattr(source, f.name), f.default) for f in fields(SourceMap)}
-    return {name: value for name, (value, usual) in values.items() if name == "float_range" or value != usual}
 
 
 def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:

@@ -21,9 +21,8 @@ __all__ = ["describe", "load_stacks", "render", "wanted_of"]
 def wanted_of(document: Document) -> Wanted:
     """What a stack has to fit to be compared with a document."""
     texture = document.texture
-    fit = texture.metadata.get("fit")
-    return Wanted(texture.material, fit if isinstance(fit, dict) else {}, texture.width, texture.height,
-                  texture.channels, texture.mip_count, texture.wrap == "repeat")  # fmt: skip
+    return Wanted(texture.material, texture.fit, texture.width, texture.height, texture.channels, texture.mip_count,
+                  texture.wrap == "repeat")  # fmt: skip
 
 
 def load_stacks(document: Document, state: ViewState, source: Path) -> dict[str, Stack]:
