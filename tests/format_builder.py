@@ -90,6 +90,7 @@ class ChannelSpec:
     constant: float = 0.0
     scale: float = 1.0
     bias: float = 0.0
+    stops: float = 0.0  # of curve 1
 
 
 @dataclass(frozen=True)
@@ -231,11 +232,12 @@ def _channel_entry(channel: ChannelSpec, group: int) -> int:
 
 def _channel_numbers(channel: ChannelSpec, group: int) -> list[int]:
     ranges = [_f32(channel.scale), _f32(channel.bias)] if _is_ranged(channel) else []
-    return [*([_f32(channel.constant)] if group == 7 else []), *ranges]
+    stops = [_f32(channel.stops)] if channel.curve == 1 else []
+    return [*([_f32(channel.constant)] if group == 7 else []), *ranges, *stops]
 
 
 def _is_ranged(channel: ChannelSpec) -> bool:
-    return (channel.scale, channel.bias) != (1.0, 0.0)
+    return (channel.scale, channel.bias, channel.curve) != (1.0, 0.0, 0)
 
 
 def _group_header_words(group: GroupSpec, mip_count: int, tail: int) -> int:

@@ -105,6 +105,15 @@ def of_constants() -> np.ndarray:
     return words
 
 
+@cache
+def with_a_curve() -> np.ndarray:
+    """The same, and the channel has a curve: its numbers are a constant, scale, bias and stops."""
+    material = make_material(np.random.default_rng(0), width=4, height=2, channel_bits=(0,), mips=[[], []])
+    words = fmt.pack(replace(material, channels=(replace(material.channels[0], stops=8.0),)))
+    assert words[4] == 14 and words[12] == f32(8) and len(words) == 64
+    return words
+
+
 def f32(value: float) -> int:
     return struct.unpack("<I", struct.pack("<f", value))[0]
 
@@ -189,8 +198,9 @@ PLAIN = [
     (put((CHANNELS + 1, 0, 16, 3)), "numbers[2]: got 16, expected 15"),
     (put((CHANNELS, 4 | 4 << 8, 0, 11), (CHANNELS, 1, 20, 1)), "flipped[0]: got 1, expected 0: only Y of a normal"),
     (put((CHANNELS, 8 | 5 << 8, 0, 11), (CHANNELS, 1, 20, 1)), "flipped[0]: got 1, expected 0: only Y of a normal"),
-    (put((CHANNELS, 1, 21, 1)), "curve[0]: got 1, expected 0"),
-    (put((CHANNELS + 2, 3, 21, 2)), "curve[2]: got 3, expected 0"),
+    (put((CHANNELS, 2, 21, 2)), "curve[0]: got 2, expected 0 or 1"),
+    (put((CHANNELS + 2, 3, 21, 2)), "curve[2]: got 3, expected 0 or 1"),
+    (put((CHANNELS, 1, 21, 1)), "numbers[1]: got 13, expected 14"),
     (put((NUMBERS + 2, f32(-1.25))), "constant[1]: got -1.25, expected -1 .. 2"),
     (put((NUMBERS + 2, f32(float("nan")))), "constant[1]: got nan, expected -1 .. 2"),
     (put((NUMBERS, 0)), "scale[0]: got 0.0, expected a finite number other than 0"),
@@ -449,8 +459,19 @@ CONSTANTS_RULES = [
      "group 0 group header: got 11 words, expected at most the 9 words left before the guard word"),
 ]  # fmt: skip
 
+CURVE_RULES = [
+    (put((12, 0)), "stops[0]: got 0.0, expected a number above 0, at most 32"),
+    (put((12, f32(-1))), "stops[0]: got -1.0, expected a number above 0, at most 32"),
+    (put((12, f32(32.5))), "stops[0]: got 32.5, expected a number above 0, at most 32"),
+    (put((12, f32(float("nan")))), "stops[0]: got nan, expected a number above 0, at most 32"),
+    (put((12, f32(float("inf")))), "stops[0]: got inf, expected a number above 0, at most 32"),
+    (put((8, 0, 23, 1), (1, 11, 16, 16), (4, 12), (11, 0), (12, 0)),
+     "curve[0]: got 1, expected 0: only a channel with scale and bias has a curve"),
+]  # fmt: skip
+
 SECTIONS = [(plain, PLAIN), (with_palettes, PALETTES_RULES), (with_regular_levels, REGULAR_RULES),
-            (with_a_tail, RESIDENT_RULES), (with_a_tail, BEHIND_RULES), (of_constants, CONSTANTS_RULES)]  # fmt: skip
+            (with_a_tail, RESIDENT_RULES), (with_a_tail, BEHIND_RULES), (of_constants, CONSTANTS_RULES),
+            (with_a_curve, CURVE_RULES)]  # fmt: skip
 
 # Fields of the file header.
 FILE_RULES = [

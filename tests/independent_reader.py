@@ -70,6 +70,7 @@ class Channel:
     constant: float
     scale: float
     bias: float
+    stops: float
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def _read_channels(words: list[int], channel_count: int, group_count: int) -> tu
     for word in words[8:position]:
         entry = {name: bits_of(word, a, b) for name, (_, a, b) in CHANNEL_FIELDS.items()}
         _check(bits_of(word, 11, 15) == 0, "reserved bits of a channel")
-        _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] == 0, "role, component, curve")
+        _check(entry["role"] <= 12 and entry["component"] <= 5 and entry["curve"] <= 1, "role, component, curve")
         _check(entry["group"] < group_count or entry["group"] == CONSTANT, "group")
         _check(not entry["flipped"] or entry["component"] == 5, "flipped")
         is_constant, is_ranged = entry["group"] == CONSTANT, entry["ranged"] == 1
@@ -257,8 +258,12 @@ def _read_channels(words: list[int], channel_count: int, group_count: int) -> tu
         position += is_constant
         scale, bias = (f32_of(words[position]), f32_of(words[position + 1])) if is_ranged else (1.0, 0.0)
         position += 2 * is_ranged
-        _check(not is_ranged or (scale, bias) != (1.0, 0.0), "ranged")
-        channels.append(Channel(entry, constant, scale, bias))
+        _check(is_ranged or not entry["curve"], "curve")
+        stops = f32_of(words[position]) if entry["curve"] else 0.0
+        position += entry["curve"]
+        _check(not entry["curve"] or 0 < stops <= 32, "stops")
+        _check(not is_ranged or (scale, bias, stops) != (1.0, 0.0, 0.0), "ranged")
+        channels.append(Channel(entry, constant, scale, bias, stops))
     return tuple(channels), position
 
 

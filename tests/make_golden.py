@@ -238,7 +238,7 @@ def groups() -> MaterialSpec:
     entries = [
         ChannelSpec(1, 1, srgb=True), ChannelSpec(8, scale=4.0, bias=-0.5), ChannelSpec(1, 2, srgb=True),
         ChannelSpec(4, 4), ChannelSpec(4, 5, flipped=True), ChannelSpec(1, 3, srgb=True), ChannelSpec(6, constant=1.0),
-        ChannelSpec(7), ChannelSpec(9, scale=-2.5, bias=100.0), ChannelSpec(3), ChannelSpec(5),
+        ChannelSpec(7), ChannelSpec(9, scale=0.125, bias=100.0, curve=1, stops=6.5), ChannelSpec(3), ChannelSpec(5),
         ChannelSpec(12, constant=-0.25),
     ]  # fmt: skip
     return MaterialSpec(*size, entries, (first, second, third, fourth), 4, tail=2, repeat=True)

@@ -41,7 +41,7 @@ def test_words_of_an_empty_material() -> None:
 def test_words_of_channel_entries() -> None:
     entries = [
         ChannelSpec(12, 5, srgb=True, flipped=True, scale=-2.0, bias=0.5),
-        ChannelSpec(9, 3, constant=0.5, scale=4.0),
+        ChannelSpec(9, 3, constant=0.5, scale=4.0, curve=1, stops=0.5),
         ChannelSpec(4, 4),
         ChannelSpec(6, constant=0.25),
     ]
@@ -49,14 +49,14 @@ def test_words_of_channel_entries() -> None:
     spec = MaterialSpec(2, 3, entries, [GroupSpec((c,), [(0.0, 1.0, 1)], mips) for c in (2, 0)], 2)
     words = format_builder.build_words(spec)
     quarter, half, four, minus_two = 0x3E800000, 0x3F000000, 0x40800000, 0xC0000000
-    assert words[1] == 2 | 20 << 16 and words[3] == 4 | 2 << 8 | 2 << 16 | 2 << 19
+    assert words[1] == 2 | 21 << 16 and words[3] == 4 | 2 << 8 | 2 << 16 | 2 << 19
     assert words[8] == 12 | 5 << 8 | 1 << 16 | 1 << 19 | 1 << 20 | 1 << 23 | 12 << 24
-    assert words[9:12] == [9 | 3 << 8 | 7 << 16 | 1 << 23 | 14 << 24, 4 | 4 << 8, 6 | 7 << 16 | 17 << 24]
-    assert words[12:18] == [minus_two, half, half, four, 0, quarter]
-    assert words[18:21] == [20, 20 + 11, 0b100] and words[31] == 0b001
+    assert words[9:12] == [9 | 3 << 8 | 7 << 16 | 1 << 21 | 1 << 23 | 14 << 24, 4 | 4 << 8, 6 | 7 << 16 | 18 << 24]
+    assert words[12:19] == [minus_two, half, half, four, 0, half, quarter]
+    assert words[19:22] == [21, 21 + 11, 0b100] and words[32] == 0b001
     # Mips stand group by group; without a tail there is nothing between them.
-    assert words[26:28] == [42, 45] and words[37:39] == [48, 51] and words[4:6] == [55, 64]
-    assert words[42:55] == [0, 0, 0, 0, 0, quarter] * 2 + [0]
+    assert words[27:29] == [43, 46] and words[38:40] == [49, 52] and words[4:6] == [56, 64]
+    assert words[43:56] == [0, 0, 0, 0, 0, quarter] * 2 + [0]
     channels = read(build(spec)).channels
     assert [(c.constant, c.scale, c.bias) for c in channels] == [(0, -2, 0.5), (0.5, 4, 0), (0, 1, 0), (0.25, 1, 0)]
 
@@ -212,13 +212,13 @@ def test_codes_come_back(name: str) -> None:
     position = 8 + len(spec.channels)
     for c, (channel, entry) in enumerate(zip(got.channels, spec.channels, strict=True)):
         groups, ranged = [g for g, group in enumerate(spec.groups) if c in group.members], entry.scale != 1.0
-        count = (not groups) + 2 * ranged
+        count = (not groups) + 2 * ranged + entry.curve
         fields = {"role": entry.role, "component": entry.component, "group": groups[0] if groups else 7}
         fields |= {"srgb": entry.srgb, "flipped": entry.flipped, "curve": entry.curve}
         assert channel.entry == {**fields, "ranged": ranged, "numbers": position if count else 0}
         position += count
-        numbers = (entry.constant, entry.scale, entry.bias)
-        assert (channel.constant, channel.scale, channel.bias) == tuple(map(np.float32, numbers))
+        numbers = (entry.constant, entry.scale, entry.bias, entry.stops)
+        assert (channel.constant, channel.scale, channel.bias, channel.stops) == tuple(map(np.float32, numbers))
     for group, group_spec in zip(got.groups, spec.groups, strict=True):
         assert_codes_of_a_group(group, group_spec)
 

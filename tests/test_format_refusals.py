@@ -81,6 +81,9 @@ def shared(filter, *bend):
     (lambda m, g, lv: with_channel(m, 2, scale=NAN), "scale[2]: got nan, expected a finite number other than 0"),
     (lambda m, g, lv: with_channel(m, 0, bias=NAN), "bias[0]: got nan, expected a finite number"),
     (lambda m, g, lv: with_channel(m, 0, bias=-INF), "bias[0]: got -inf, expected a finite number"),
+    *((lambda m, g, lv, stops=stops: with_channel(m, 0, stops=stops),
+       f"stops[0]: got {stops}, expected a number above 0, at most 32, or 0 for no curve")
+      for stops in (-1.0, 33.0, INF, NAN)),
     (lambda m, g, lv: with_channel(m, 1, constant=None),
      "groups of channel 1: got [], expected one, or none for a constant channel"),
     (lambda m, g, lv: with_channel(m, 0, constant=0.5),

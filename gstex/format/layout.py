@@ -104,6 +104,7 @@ LOG_SCALE_RANGE = (-16, 8)  # log2 of 1/texel
 CHANNEL_RANGE = (-1, 2)
 MAX_AMPLITUDE_STEP = 8
 MAX_SCALE_STEP = 4  # of either sign
+MAX_STOPS = 32  # of a curve
 MAX_BEND = 511  # of either sign; a bend's numbers are this many units at most
 BEND_UNIT = 1 / 1024
 
@@ -198,7 +199,8 @@ class ChannelEntry:
 
     role: one of ROLE_CODES. component: one of COMPONENTS. srgb: its values are sRGB-encoded.
     constant: its value, -1 .. 2, if it has no group. flipped: Y of a normal that points down.
-    scale, bias: a value v in 0 .. 1 stands for bias + scale v; stored as float32.
+    scale, bias: a value v in 0 .. 1 stands for bias + scale v; stored as float32. stops: if it is not 0, for
+        bias + scale (2^(stops v) - 1) instead.
     """
 
     role: str = "other"
@@ -208,11 +210,12 @@ class ChannelEntry:
     flipped: bool = False
     scale: float = 1.0
     bias: float = 0.0
+    stops: float = 0.0
 
     @property
     def is_ranged(self) -> bool:
         """Whether 0 .. 1 stands for something else."""
-        return (self.scale, self.bias) != (1.0, 0.0)
+        return (self.scale, self.bias, self.stops) != (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,7 @@ def mip_size(size: int, mip: int) -> int:
 
 def header_words(channels: Sequence[ChannelEntry], groups: int) -> int:
     """Words of the material header."""
-    numbers = sum((channel.constant is not None) + 2 * channel.is_ranged for channel in channels)
+    numbers = sum((channel.constant is not None) + 2 * channel.is_ranged + (channel.stops != 0) for channel in channels)
     return HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * len(channels) + numbers + groups
 
 

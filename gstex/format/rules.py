@@ -26,6 +26,7 @@ from gstex.format.layout import (
     MAX_PALETTE_BITS,
     MAX_PALETTES,
     MAX_SCALE_STEP,
+    MAX_STOPS,
     MAX_STRIDE,
     MAX_TOP_K,
     MIN_STRIDE,
@@ -121,6 +122,8 @@ def check_channels(channels: tuple[ChannelEntry, ...], groups: list[GroupHeader]
         require(isfinite(channel.scale) and channel.scale != 0, f"scale[{number}]", channel.scale,
                 "a finite number other than 0")
         require(isfinite(channel.bias), f"bias[{number}]", channel.bias, "a finite number")
+        require(0 <= channel.stops <= MAX_STOPS, f"stops[{number}]", channel.stops,
+                f"a number above 0, at most {MAX_STOPS}, or 0 for no curve")
 
 
 def check_group(group: GroupHeader, channel_count: int, *, where: str) -> None:

@@ -107,8 +107,8 @@ def validate(words: np.ndarray) -> MaterialTable:
     facts = section.header()
     channels = tuple(
         ChannelEntry(role=ROLE_CODES[role], component=COMPONENTS[component], srgb=srgb,
-                     constant=constant if group < 0 else None, flipped=flipped, scale=scale, bias=bias)
-        for role, component, group, srgb, flipped, constant, scale, bias in facts.pop("channels")
+                     constant=constant if group < 0 else None, flipped=flipped, scale=scale, bias=bias, stops=stops)
+        for role, component, group, srgb, flipped, constant, scale, bias, stops in facts.pop("channels")
     )  # fmt: skip
     header = Header(**facts, channels=channels)
     groups = tuple(_group(section, words, header, number) for number in range(section.group_count))

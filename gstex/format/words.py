@@ -237,7 +237,8 @@ def _header(material: PackedMaterial) -> Header:
     """The material's header with floats rounded as they will be stored."""
     channels = tuple(
         replace(c, constant=None if c.constant is None else float(np.float32(c.constant)),
-                scale=float(np.float32(c.scale)), bias=float(np.float32(c.bias)))
+                scale=float(np.float32(c.scale)), bias=float(np.float32(c.bias)),
+                stops=float(np.float32(c.stops)))
         for c in material.channels
     )  # fmt: skip
     return Header(width=int(material.width), height=int(material.height), mip_count=int(material.mip_count),
@@ -282,9 +283,11 @@ def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
         owner = next((g for g, group in enumerate(groups) if number in group.members), CONSTANT_GROUP)
         numbers = [] if channel.constant is None else [channel.constant]
         numbers += [channel.scale, channel.bias] if channel.is_ranged else []
+        numbers += [channel.stops] if channel.stops else []
         words[HEADER_FIXED_WORDS + CHANNEL_ENTRY_WORDS * number] = (
             ROLE_CODES.index(channel.role) | COMPONENTS.index(channel.component) << 8 | owner << 16
-            | channel.srgb << 19 | channel.flipped << 20 | channel.is_ranged << 23 | (position if numbers else 0) << 24
+            | channel.srgb << 19 | channel.flipped << 20 | (channel.stops != 0) << 21 | channel.is_ranged << 23
+            | (position if numbers else 0) << 24
         )  # fmt: skip
         words[position : position + len(numbers)] = _float_words(numbers)
         position += len(numbers)

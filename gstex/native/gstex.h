@@ -67,6 +67,7 @@
 #define GSTEX_MAX_SCALE_STEP 4
 #define GSTEX_MAX_TOP_K 32
 #define GSTEX_MAX_CANDIDATES 4096
+#define GSTEX_MAX_STOPS 32
 #define GSTEX_LEAST_LOG_AMPLITUDE (-16)
 #define GSTEX_MOST_LOG_AMPLITUDE 8
 #define GSTEX_LEAST_LOG_SCALE (-16)
@@ -138,11 +139,13 @@ extern "C" {
     X(RESERVED_OF_CHANNEL, "reserved bits of channel entry %i: got %x, expected 0")                                     \
     X(GROUP, "group[%i]: got %d, expected a number below %h, or %l for a constant channel")                             \
     X(FLIPPED, "flipped[%i]: got 1, expected 0: only Y of a normal points up or down")                                  \
-    X(CURVE, "curve[%i]: got %d, expected 0")                                                                           \
+    X(CURVE, "curve[%i]: got %d, expected 0 or 1")                                                                      \
+    X(CURVE_RANGED, "curve[%i]: got 1, expected 0: only a channel with scale and bias has a curve")                     \
     X(CONSTANT, "constant[%i]: got %f, expected %l .. %h")                                                              \
     X(NUMBERS, "numbers[%i]: got %d, expected %l, the place of the channel's numbers, or 0 if it has none")             \
     X(SCALE, "scale[%i]: got %f, expected a finite number other than 0")                                                \
     X(BIAS, "bias[%i]: got %f, expected a finite number")                                                               \
+    X(STOPS, "stops[%i]: got %f, expected a number above 0, at most %h")                                               \
     X(RANGED, "ranged[%i]: got 1, expected 0: scale and bias are 1 and 0, what they are without it")                    \
     X(GROUP_OFFSET, "group_offset[%i]: got %d, expected %l, right after the part before")                               \
     X(GROUP_ROOM, "group header: got %d words, expected at most the %h words left before the guard word")               \
@@ -285,7 +288,8 @@ typedef struct gstex_channel {
     int32_t srgb;            // 1: its values are sRGB-encoded
     int32_t flipped;         // 1: Y of a normal that points down
     float constant;          // its value, if it is constant
-    float scale, bias;       // a value v in 0 .. 1 stands for bias + scale v
+    float scale, bias;       // a value v in 0 .. 1 stands for bias + scale v ..
+    float stops;             // .. or, if this is not 0, for bias + scale (2^(stops v) - 1)
 } gstex_channel;
 
 // The channels that share one set of Gaussians.
@@ -881,7 +885,8 @@ GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex
 
 // How many numbers a channel has, by its entry.
 static uint32_t gstex__numbers_of(uint32_t entry) {
-    return (gstex__bits(entry, 16, 3) == GSTEX_CONSTANT_GROUP) + 2 * gstex__bits(entry, 23, 1);
+    return (gstex__bits(entry, 16, 3) == GSTEX_CONSTANT_GROUP) + 2 * gstex__bits(entry, 23, 1) +
+           (gstex__bits(entry, 21, 2) == 1);
 }
 
 static void gstex__open_channel(const uint32_t *words, int number, gstex_channel *channel) {
@@ -896,6 +901,7 @@ static void gstex__open_channel(const uint32_t *words, int number, gstex_channel
     channel->constant = channel->group < 0 ? gstex__to_float(*numbers++) : 0.0f;
     channel->scale = ranged ? gstex__to_float(numbers[0]) : 1.0f;
     channel->bias = ranged ? gstex__to_float(numbers[1]) : 0.0f;
+    channel->stops = ranged && gstex__bits(entry, 21, 2) == 1 ? gstex__to_float(numbers[2]) : 0.0f;
 }
 
 // Words of the header of a group of so many channels.
@@ -1305,11 +1311,14 @@ static int gstex__check_channel(const gstex__check *at, const gstex_material *m,
     GSTEX__REQUIRE(channel->group < m->group_count, GROUP, c, channel->group, GSTEX_CONSTANT_GROUP, m->group_count);
     GSTEX__REQUIRE(!channel->flipped || (channel->role == GSTEX_NORMAL && channel->component == GSTEX_Y), FLIPPED, c, 1, 0,
                    0);
-    GSTEX__REQUIRE(gstex__bits(word, 21, 2) == 0, CURVE, c, gstex__bits(word, 21, 2), 0, 0);
+    GSTEX__REQUIRE(gstex__bits(word, 21, 2) <= 1, CURVE, c, gstex__bits(word, 21, 2), 0, 0);
+    GSTEX__REQUIRE(gstex__bits(word, 21, 3) != 1, CURVE_RANGED, c, 1, 0, 0);
     GSTEX__REQUIRE_RANGE(channel->constant, CONSTANT, c, GSTEX_LEAST_CHANNEL, GSTEX_MOST_CHANNEL);
     GSTEX__REQUIRE(gstex__is_finite(channel->scale) && channel->scale != 0.0f, SCALE, c, channel->scale, 0, 0);
     GSTEX__REQUIRE(gstex__is_finite(channel->bias), BIAS, c, channel->bias, 0, 0);
-    GSTEX__REQUIRE(!gstex__bits(word, 23, 1) || channel->scale != 1.0f || channel->bias != 0.0f, RANGED, c, 1, 0, 0);
+    GSTEX__REQUIRE(!gstex__bits(word, 21, 2) || (channel->stops > 0.0f && channel->stops <= GSTEX_MAX_STOPS), STOPS, c,
+                   channel->stops, 0, GSTEX_MAX_STOPS);
+    GSTEX__REQUIRE(gstex__bits(word, 21, 3) != 4 || channel->scale != 1.0f || channel->bias != 0.0f, RANGED, c, 1, 0, 0);
     return 1;
 }
 

@@ -86,7 +86,8 @@ class Section {
         for (int c = 0; c < m.channel_count; ++c) {
             const gstex_channel &of = m.channels[c];
             channels.append(nb::make_tuple(of.role, of.component, of.group, bool(of.srgb), bool(of.flipped),
-                                           double(of.constant), double(of.scale), double(of.bias)));
+                                           double(of.constant), double(of.scale), double(of.bias),
+                                           double(of.stops)));
         }
         all["channels"] = channels;
         return all;
