@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gstex.filtering import bilinear, block_means
+from gstex.format.ranges import ValueRange
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 Vector = tuple[float, float, float]
 
 TEXELS_AT_ONCE = 2**16  # texels shaded at a time: the arrays in between stay in the cache
+_RANGE = (("scale", 1.0), ("bias", 0.0), ("stops", 0.0))
 _TILES = 2  # copies of a repeating material from pole to pole of the sphere
 _SAMPLES = 2  # of the sphere, along each side of a pixel
 _CHECKER = (0.12, 0.28)  # linear grey seen through transparent parts
@@ -111,7 +113,7 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
     Args:
         stack: float [..., C] in 0..1, encoded as `Material.pixels`.
         channels: one mapping a channel with role, component, color_space and constant, as in
-            `Material.to_metadata()["channels"]`.
+            `Material.to_metadata()["channels"]`; and scale, bias and stops of colours that have a range.
         convention: of the normals; 'dx' has Y down, 'gl' and None up.
 
     What is missing: base colour mid-grey, or that of a picture ('color'); normal straight up; roughness 1 - gloss,
@@ -132,9 +134,10 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
         picked = [i for i, c in enumerate(channels) if c["role"] == role][:3]
         if not picked:
             return None
-        planes = np.moveaxis(stack[..., picked], -1, 0)  # [3 or 1, ...]
-        if channels[picked[0]]["color_space"] == "srgb":
+        planes, first = np.moveaxis(stack[..., picked], -1, 0), channels[picked[0]]  # [3 or 1, ...]
+        if first["color_space"] == "srgb":
             planes = srgb_to_linear(planes)
+        planes = ValueRange(*(first.get(name, usual) for name, usual in _RANGE)).from_unit(planes)
         return np.ascontiguousarray(np.broadcast_to(planes[:1] if len(picked) < 3 else planes, (3, *shape)))
 
     x, y = full(0), full(0)

@@ -14,6 +14,7 @@ from gstex import metrics
 from gstex.encode.bend import find_bend
 from gstex.encode.problem import Target
 from gstex.encode.tasks import tasks_of
+from gstex.format.ranges import ValueRange
 from gstex.material import Channel, Material, guess_wrap, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.coverage import coverage, keep_coverage
@@ -56,8 +57,10 @@ def cases(sample: Path) -> dict[str, list]:
     found: dict[str, list] = {
         "sRGB": [srgb_to_linear(image), linear_to_srgb(image), srgb_to_linear(image.astype(float)),
                  linear_to_srgb(image.astype(float))],
-        "integers and floats in 0..1": [to_unit(codes, None), to_unit(wide, None), to_unit(image, (-0.3, 2.7)),
-                                        to_unit(np.array([[-0.0, 1.0]], np.float32), (0.0, 1.0))],
+        "integers and floats in 0..1": [to_unit(codes, None), to_unit(wide, None),
+                                        to_unit(image, ValueRange.between(-0.3, 2.7)),
+                                        to_unit(np.array([[-0.0, 1.0]], np.float32), ValueRange()),
+                                        ValueRange.of_light(60000.0, 0.5).to_unit(image * 60000)],
         "resampling": [resample(image, 61, 20, repeat=True), restore_size(image, 20, 61, repeat=False)],
         "wrap": [guess_wrap([image[:, :, 0], image[:, :, 1]])],
         "coverage": [coverage(image[:, :, 0], 0.4, repeat=True),

@@ -85,7 +85,7 @@ def test_the_schema_of_the_metadata_is_that_of_the_document() -> None:
         owner = cells[0] or owner
         described.setdefault(owner, set()).update(filter(None, cells[1].split(", ")))
     described["material"] = described["material"] - {"name", "ignored"} | {"width", "height", "wrap", "channels"}
-    described["a source"] |= {"channels"}
+    described["a source"] |= {"channels", "ranges"}
     described["a plane"] |= {"channel", "normal_z"}
     classes = {"material": metadata.MaterialMaps, "a source": metadata.MapFile, "a plane": metadata.MapPlane}
     fields = {name: {field.name for field in msgspec.inspect.type_info(c).fields} for name, c in classes.items()}

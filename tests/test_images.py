@@ -10,6 +10,7 @@ from odd_images import channels, png_bytes, save, to_8_bit
 from PIL import Image
 
 from gstex.errors import GstexError, MaterialError, OutputError
+from gstex.format.ranges import ValueRange
 from gstex.material import load_material
 from gstex.material.images import (
     ImageFile,
@@ -21,7 +22,7 @@ from gstex.material.images import (
     write_image,
     write_picture,
 )
-from gstex.material.meaning import float_range_of
+from gstex.material.meaning import range_of
 
 H, W = 12, 20
 NOISE = np.random.default_rng(3).integers(0, 65536, (H, W, 4), dtype=np.uint16)
@@ -102,21 +103,26 @@ def test_floats(name: str, kind: oiio.BASETYPE, depth: int, tmp_path: Path) -> N
     info, pixels = read(tmp_path / name)
     assert (info.bit_depth, info.is_float) == (depth, True)
     assert np.array_equal(pixels, values)
-    lo, hi = float_range_of(pixels)
-    assert (lo, hi) == (values.min(), values.max())
-    unit = to_unit(pixels, (lo, hi))
+    of = range_of(pixels)
+    assert of == ValueRange.between(values.min(), values.max())
+    unit = to_unit(pixels, of)
     assert unit.min() == 0 and unit.max() == 1
 
 
 def test_there_is_no_minus_zero():
     """Which of 0 and -0 is the least differs between CPUs, and the least is stored."""
-    unit = to_unit(np.array([-0.0, 0.0, 1.0], np.float32), (0.0, 1.0))
+    unit = to_unit(np.array([-0.0, 0.0, 1.0], np.float32), ValueRange())
     assert not np.signbit(unit).any()
 
 
+def ends(values: ValueRange) -> tuple[float, float]:
+    lo, hi = values.from_unit(np.array([0.0, 1.0]))
+    return float(lo), float(hi)
+
+
 def test_float_ranges() -> None:
-    def of(values: list[float], *roles: str) -> tuple[float, float]:
-        return float_range_of(np.array([values], np.float32), roles)
+    def of(values: list[float], role: str = "") -> tuple[float, float]:
+        return ends(range_of(np.array([values], np.float32), role))
 
     assert of([0.25, 0.5]) == (0, 1)
     assert of([-0.5, 0.5], "normal") == (-1, 1)
@@ -137,7 +143,8 @@ WRITTEN += [("tiff", c, d, True) for c, d in ((1, 32), (3, 16), (4, 32))]
 def test_what_is_written_reads_back_the_same(
     format: str, count: int, depth: int, is_float: bool, tmp_path: Path
 ) -> None:
-    source = ImageFile(f"a.{format}", W, H, count, depth, is_float, format, (0.0, 1.0) if is_float else None)
+    ranges = (ValueRange(),) * count if is_float else None
+    source = ImageFile(f"a.{format}", W, H, count, depth, is_float, format, ranges)
     values = from_unit(to_unit(NOISE[:, :, -count:], None), source)
     write_image(tmp_path / source.file, values, source)
     info, pixels = read(tmp_path / source.file)
@@ -153,8 +160,8 @@ def test_units_are_exact_both_ways() -> None:
         unit = to_unit(codes, None)
         assert unit.dtype == np.float32 and unit[0] == 0 and unit[-1] == 1
         assert np.array_equal(from_unit(unit, source), codes)
-    source = SourceMap("a.exr", 1, 1, 1, 32, True, "exr", (-2.0, 6.0))
-    assert from_unit(np.array([0, 0.25, 1], np.float32), source).tolist() == [-2, 0, 6]
+    source = SourceMap("a.exr", 1, 1, 1, 32, True, "exr", (ValueRange.between(-2, 6),))
+    assert from_unit(np.array([[[0], [0.25], [1]]], np.float32), source).ravel().tolist() == [-2, 0, 6]
 
 
 # ---- broken files ----

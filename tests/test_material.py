@@ -8,6 +8,7 @@ import pytest
 from odd_images import channels, pattern, save
 
 from gstex.errors import AmbiguousError, MaterialError, UsageError
+from gstex.format.ranges import ValueRange
 from gstex.material import Material, load_material, table
 from gstex.material.resample import guess_wrap, resample, restore_size
 
@@ -101,7 +102,7 @@ def test_a_float_albedo_is_linear_and_a_float_height_keeps_its_range(tmp_path: P
         assert image.write_image(values) and image.close()
     material = load_material(tmp_path)
     assert {c.color_space for c in material.channels} == {"linear"}
-    assert [s.float_range for s in material.sources] == [(0.0, 1.0), (-3.0, 17.0)]
+    assert [c.range for c in material.channels] == [ValueRange()] * 3 + [ValueRange(20.0, -3.0)]
     height = material.pixels[:, :, -1]
     assert height.min() == 0 and height.max() == 1
 

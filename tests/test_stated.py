@@ -24,6 +24,7 @@ from stating_files import (
 )
 
 from gstex.errors import MaterialError
+from gstex.format.ranges import ValueRange
 from gstex.material import Material, load_material, table, write_maps
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
@@ -402,7 +403,8 @@ def test_the_range_of_other_maps(
     values = np.linspace(0.1, 0.9, H * W, dtype=np.float32).reshape(H, W, 1)
     values[2, 3] = extreme
     write_exr(tmp_path / f"a_{word}.exr", values, half=False)
-    assert load_material(tmp_path).sources[0].float_range == pytest.approx(expected)
+    of = load_material(tmp_path).channels[0].range
+    assert tuple(of.from_unit(np.array([0.0, 1.0]))) == pytest.approx(expected)
 
 
 def test_a_stray_value_of_a_data_map_does_not_stretch_it(tmp_path: Path) -> None:
@@ -410,7 +412,7 @@ def test_a_stray_value_of_a_data_map_does_not_stretch_it(tmp_path: Path) -> None
     values[2, 3] = 40
     write_exr(tmp_path / "a_rough.exr", values)
     material = load_material(tmp_path)
-    assert material.sources[0].float_range == (0, 1) and "1 values of 40 .. 40 cut" in notes(material)
+    assert material.channels[0].range == ValueRange() and "1 values of 40 .. 40 cut" in notes(material)
 
 
 def test_a_range_can_be_stated(tmp_path: Path) -> None:

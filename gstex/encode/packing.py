@@ -68,19 +68,18 @@ def pack_groups(
 
 def channel_entries(material: Material) -> tuple[ChannelEntry, ...]:
     """The table of channels."""
-    ranges = {source.file: source.float_range for source in material.sources}
     flipped = material.normal_convention == "dx"
     entries = []
     for channel in material.channels:
-        lo, hi = ranges.get(channel.file) or (0.0, 1.0)
         entries.append(ChannelEntry(
             role=channel.role if channel.role in ROLE_CODES else ROLE_CODES[0],
             component=channel.component if channel.component in COMPONENTS else COMPONENTS[0],
             srgb=channel.color_space == "srgb",
             constant=channel.constant,
             flipped=flipped and (channel.role, channel.component) == ("normal", "y"),
-            scale=hi - lo,
-            bias=lo,
+            scale=channel.range.scale,
+            bias=channel.range.bias,
+            stops=channel.range.stops,
         ))  # fmt: skip
     return tuple(entries)
 

@@ -6,9 +6,11 @@ one takes the long form, which `describe`, `describe_fit` and `describe_report` 
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from gstex.format.layout import ChannelEntry
+from gstex.format.ranges import ValueRange
 
 __all__ = ["brief_fit", "brief_material", "brief_report", "describe", "describe_fit", "describe_report"]
 
@@ -19,7 +21,7 @@ _FORMATS = {
 }  # fmt: skip
 
 # What a source and a fit are where nothing else is said.
-_SOURCE = {"bit_depth": 8, "is_float": False, "float_range": None, "alpha": True, "associated": False,
+_SOURCE = {"bit_depth": 8, "is_float": False, "alpha": True, "associated": False,
            "says_srgb": False}  # fmt: skip
 _FIT = {"effort": "normal", "loss": "l2", "bpp": None, "gaussians": None, "mip_filter": "box",
         "roughness_from_normals": False, "alpha_test": None, "importance": None, "groups": "auto", "seed": 0,
@@ -47,7 +49,7 @@ def describe(material: Any, channels: Sequence[ChannelEntry], *, width: int, hei
     told = dict(material) if isinstance(material, dict) else {}
     normals = [c for c in channels if (c.role, c.component) == ("normal", "y")]
     if isinstance(told.get("sources"), list):
-        told["sources"] = [_describe_source(row, width, height) for row in told["sources"]]
+        told["sources"] = [_describe_source(row, channels, width, height) for row in told["sources"]]
     ignored = told.get("ignored")
     return {
         **told,
@@ -98,16 +100,26 @@ def describe_report(report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict
 
 def _brief_source(row: Mapping[str, Any], material: Mapping[str, Any]) -> dict[str, Any]:
     usual = _usual(row["file"], len(row["planes"]), material["width"], material["height"])
-    rest = {name: value for name, value in row.items() if name not in ("file", "planes")}
+    rest = {name: value for name, value in row.items() if name not in ("file", "planes", "ranges")}
     return {"file": row["file"], "planes": [_brief_plane(plane) for plane in row["planes"]],
             **{name: value for name, value in rest.items() if value != usual[name]}}  # fmt: skip
 
 
-def _describe_source(row: Any, width: int, height: int) -> Any:
+def _describe_source(row: Any, channels: Sequence[ChannelEntry], width: int, height: int) -> Any:
     if not isinstance(row, dict) or not isinstance(row.get("planes"), list):
         return row
     planes = [_describe_plane(plane) for plane in row["planes"]]
-    return {**_usual(row.get("file"), len(planes), width, height), **row, "planes": planes}
+    ranges = [_range_of(plane, channels) for plane in planes] if row.get("is_float") is True else None
+    return {**_usual(row.get("file"), len(planes), width, height), **row, "planes": planes, "ranges": ranges}
+
+
+def _range_of(plane: Any, channels: Sequence[ChannelEntry]) -> dict[str, float]:
+    """The range of a plane: that of its channel, or of X for the Z of a normal."""
+    of = plane if isinstance(plane, dict) else {}
+    pair = of.get("normal_z")
+    channel: Any = of.get("channel", pair[0] if isinstance(pair, list) and pair else None)
+    known = isinstance(channel, int) and 0 <= channel < len(channels)
+    return asdict(channels[channel].range if known else ValueRange())
 
 
 def _usual(file: Any, planes: int, width: int, height: int) -> dict[str, Any]:
@@ -138,7 +150,7 @@ def _place(channel: int, sources: Any) -> tuple[str, int]:
 
 def _describe_channel(entry: ChannelEntry, file: str, file_channel: int) -> dict[str, Any]:
     return {"role": entry.role, "component": entry.component, "color_space": "srgb" if entry.srgb else "linear",
-            "file": file, "file_channel": file_channel, "constant": entry.constant}  # fmt: skip
+            "file": file, "file_channel": file_channel, "constant": entry.constant, **asdict(entry.range)}  # fmt: skip
 
 
 def _rounded(value: Any) -> Any:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, convert
 
 from gstex.errors import FormatError
 from gstex.format.layout import MAX_CHANNELS
+from gstex.format.ranges import ValueRange
 from gstex.limits import MAX_SIZE
 
 __all__ = ["EXTENSIONS", "ImageFormat", "MapFile", "MapPlane", "MaterialMaps", "SourceMap", "plan_maps"]
@@ -29,7 +30,6 @@ _CHANNELS = {"jpeg": (1, 3), "webp": (3, 4), "bmp": (1, 3, 4), "hdr": (3,)}  # o
 ImageFormat = Literal["png", "jpeg", "tga", "webp", "exr", "tiff", "bmp", "hdr"]
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
 Index = Annotated[int, Meta(ge=0, lt=MAX_CHANNELS)]
-Unit = Annotated[float, Meta(ge=0, le=1)]
 Real = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
 
 
@@ -41,7 +41,7 @@ class SourceMap:
     channels: that are read, a palette expanded (grey 1, RGB 3, RGBA 4).
     bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats.
     format: in which the map is written; that of the file unless nothing here writes that.
-    float_range: (lo, hi) of a float file, whose value x is kept as (x - lo) / (hi - lo); None for integers.
+    ranges: of the channels of a float file; None for integers.
     alpha: whether the last of 2 or 4 channels is an alpha.
     associated: the file holds colours multiplied by its alpha; the stack holds them without.
     says_srgb: the file is a PNG of colours that says so in its chunks.
@@ -54,7 +54,7 @@ class SourceMap:
     bit_depth: int
     is_float: bool
     format: ImageFormat
-    float_range: tuple[Real, Real] | None = None
+    ranges: tuple[ValueRange, ...] | None = None
     alpha: bool = True
     associated: bool = False
     says_srgb: bool = False
@@ -73,11 +73,11 @@ class SourceMap:
 
 
 class MapPlane(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a channel of a file is made of, one of these: a channel of the stack, a value, or the Z of a normal whose X
-    and Y are two channels of the stack that are in the same file."""
+    """What a channel of a file is made of: a channel of the stack, a value (of integers in 0 .. 1), or the Z
+    of a normal whose X and Y are two channels of the stack that are in the same file."""
 
     channel: Index | UnsetType = UNSET
-    fill: Unit | UnsetType = UNSET
+    fill: Real | UnsetType = UNSET
     normal_z: tuple[Index, Index] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -102,8 +102,8 @@ class MapFile(SourceMap):
         _require(self.channels in _CHANNELS.get(self.format, (self.channels,)),
                  f".channels: {self.format} has no images of {self.channels} channels")
         _require(len(self.planes) == self.channels, f".planes: {len(self.planes)}, expected {self.channels}")
-        lo, hi = self.float_range or (0.0, 0.0)
-        _require(lo < hi or not self.is_float, f".float_range: {self.float_range}, expected [lo, hi] with lo < hi")
+        for plane in () if self.is_float else self.planes:
+            _require(plane.fill is UNSET or 0 <= plane.fill <= 1, f".planes: fill {plane.fill}, expected 0 .. 1")
         _require(not self.associated or self.colors < self.channels, ".associated: it has no alpha")
         direct = {plane.channel for plane in self.planes}
         for plane in self.planes:

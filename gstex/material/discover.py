@@ -61,14 +61,14 @@ class Choice:
     whole: role of the file's colour channels where they are not named one by one.
     channels: role by channel index, None = leave out; wins over `whole`.
     convention: 'gl' | 'dx' | None, as the name of a normal map states it.
-    float_range: of a float file, as an override states it.
+    float_ranges: of a float file by role, as overrides state them.
     alpha: role of an alpha that varies and that nothing names, if not the usual one.
     """
 
     whole: str | None = None
     channels: dict[int, str | None] = field(default_factory=dict)
     convention: str | None = None
-    float_range: tuple[float, float] | None = None
+    float_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     alpha: str | None = None
 
     def roles(self) -> set[str]:
@@ -352,7 +352,8 @@ def _apply_overrides(
             choice.channels.update(dict.fromkeys(o.channels, given))
             if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
-        choice.float_range = o.float_range or choice.float_range
+        if o.float_range:
+            choice.float_ranges[o.role] = o.float_range
     return set(settled)
 
 

@@ -19,6 +19,7 @@ import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
 from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
+from gstex.format.ranges import ValueRange
 from gstex.limits import MAX_SIZE
 from gstex.material.dds import read_header
 from gstex.material.stated import Stated, read_stated, upright
@@ -147,7 +148,7 @@ def read_info(path: Path) -> ImageFile:
     """Read an image's header and check it, before anything of the image's size is allocated.
 
     Returns:
-        The file's description; `float_range` is (0, 1) for float files until the pixels are known.
+        The file's description; `ranges` are 0..1 for float files until the pixels are known.
     Raises:
         MaterialError: not an image, damaged, or a size, channel count or pixel type out of range.
     """
@@ -177,10 +178,10 @@ def read_info(path: Path) -> ImageFile:
         format = "exr" if is_float else "png"
     elif format == "bmp" and stated.alpha and not stated.empty_alpha:
         format = "png"  # OpenImageIO writes BMP files whose alpha means nothing
-    float_range = (0.0, 1.0) if is_float else None
     channels = len(stated.picked)
+    ranges = (ValueRange(),) * channels if is_float else None
     alpha = stated.alpha or channels not in (2, 4)
-    return ImageFile(path.name, *stated.size, channels, bits, is_float, format, float_range, alpha, stated=stated)
+    return ImageFile(path.name, *stated.size, channels, bits, is_float, format, ranges, alpha, stated=stated)
 
 
 def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
@@ -236,21 +237,19 @@ def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) 
     return result
 
 
-def to_unit(pixels: np.ndarray, float_range: tuple[float, float] | None) -> np.ndarray:
-    """Stored values -> float32 in 0..1: integers by their largest code, floats by their range, clipped."""
-    if float_range is None:
+def to_unit(pixels: np.ndarray, values: ValueRange | None) -> np.ndarray:
+    """Stored values -> float32 in 0..1: integers by their largest code, floats by their range, cut to it."""
+    if values is None:
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    lo, hi = float_range
-    unit = np.clip((pixels.astype(np.float64) - lo) / (hi - lo), 0.0, 1.0)
-    return (unit + 0.0).astype(np.float32)  # which of 0 and -0 a minimum is depends on the CPU, so there is no -0
+    return values.to_unit(pixels)
 
 
 def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:
     """float32 in 0..1 -> the file's own values: the inverse of `to_unit`, rounded to the nearest code."""
+    if source.ranges is not None:
+        planes = [values.from_unit(unit[..., c]) for c, values in enumerate(source.ranges)]
+        return np.stack(planes, axis=-1)
     unit = np.clip(unit, 0.0, 1.0).astype(np.float64)
-    if source.float_range is not None:
-        lo, hi = source.float_range
-        return (unit * (hi - lo) + lo).astype(np.float32)
     top = 255 if source.bit_depth == 8 else 65535
     codes = np.rint(unit * top)
     return codes.astype(np.uint8 if source.bit_depth == 8 else np.uint16)

@@ -13,7 +13,7 @@ import numpy as np
 from gstex.errors import MaterialError, UsageError
 from gstex.material.halve import halve
 from gstex.material.images import FORMAT_NAMES, read_info, read_pixels, to_unit
-from gstex.material.meaning import float_range_of
+from gstex.material.meaning import range_of
 from gstex.material.resample import resample
 
 __all__ = ["AUTO", "LEAST", "Importance", "load_importance"]
@@ -88,7 +88,7 @@ def _read_file(path: Path) -> tuple[str, np.ndarray]:
         pixels = read_pixels(path, info)
     except MaterialError as error:
         raise MaterialError(f"importance: {error}") from None
-    return path.name, _grey(to_unit(pixels, float_range_of(pixels) if info.is_float else None))
+    return path.name, _grey(to_unit(pixels, range_of(pixels) if info.is_float else None))
 
 
 def _read_array(array: np.ndarray) -> tuple[str, np.ndarray]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
+from gstex.format.ranges import ValueRange
 from gstex.material.discover import Choice, Override, Reading, parse_override, quote, read_alone, read_names, resolve
 from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels, to_unit
 from gstex.material.material import Material
-from gstex.material.meaning import float_range_of
+from gstex.material.meaning import range_of
 from gstex.material.normals import looks_like_normals
 from gstex.material.own_mips import OwnMip, find_own_mips
 from gstex.material.planes import LETTERS, ReadMap, is_grey, note_alpha, plan_alpha, read_map, unused_channels
@@ -180,15 +181,15 @@ def _read_single(path: Path, info: ImageFile | None, vocabulary: Vocabulary) -> 
         return picture
     pixels = read_pixels(path, info)
     if named.role == "normal":
-        float_range = (0.0, 1.0)
+        values = ValueRange() if info.is_float else None
         if info.is_float:
             with contextlib.suppress(MaterialError):
-                float_range = float_range_of(pixels[:, :, : info.colors], {"normal"})
-        unit = to_unit(pixels, float_range if info.is_float else None)
+                values = range_of(pixels[:, :, : info.colors], "normal")
+        unit = to_unit(pixels, values)
         return named if info.colors == 2 or (info.colors == 3 and looks_like_normals(unit)) else picture
     if named.packed is not None:
         return named if info.colors == 3 else picture
-    item = ReadMap(replace(info, float_range=(0.0, 1.0) if info.is_float else None), Choice(), pixels, [], {})
+    item = ReadMap(info, Choice(), pixels, [], {})
     return named if info.colors == 1 or (info.colors == 3 and is_grey(item, exact=False)) else picture
 
 

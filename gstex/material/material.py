@@ -1,7 +1,7 @@
 """A material: a stack of aligned channels with the files they come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +10,13 @@ from msgspec import json
 
 from gstex.format.layout import MAX_CHANNELS
 from gstex.format.metadata import SourceMap
+from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile
 
 __all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
+_UNIT = ValueRange()
+_TOLD = ("role", "component", "color_space", "file", "file_channel", "constant")
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
 
 
@@ -24,7 +27,7 @@ class Channel:
     role: a key of `roles.ROLES`. component: 'r' 'g' 'b' of a colour, 'x' 'y' of a normal, 'v' for one value.
     color_space: 'srgb' | 'linear', the encoding of the values in the stack.
     file, file_channel: where it comes from. constant: the value in 0..1 if it is the same in every texel.
-    neutral: values in 0..1 that have to decode exactly.
+    neutral: values in 0..1 that have to decode exactly. range: what 0..1 stands for.
     """
 
     role: str
@@ -34,6 +37,7 @@ class Channel:
     file_channel: int
     constant: float | None
     neutral: tuple[float, ...]
+    range: ValueRange = _UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,7 @@ class Material:
 
     width, height: of the stack, those of the map with the most texels.
     pixels: float32 [height, width, channels] in 0..1, row 0 = top, encoded as stored (sRGB stays sRGB, floats
-        are scaled by their source's float_range). Read-only.
+        are scaled by their channel's range). Read-only.
     normal_convention: 'gl' | 'dx', None without a normal map; 'gl' where the name says nothing.
     wrap: 'repeat' | 'clamp', a guess from the borders; 'clamp' for a single image.
     ignored: (file, reason) of what was left out; a reason about part of a file has "file:channels".
@@ -78,8 +82,7 @@ class Material:
             "height": self.height,
             "normal_convention": self.normal_convention,
             "wrap": self.wrap,
-            "channels": [{f.name: getattr(c, f.name) for f in fields(Channel) if f.name != "neutral"}
-                         for c in self.channels],
+            "channels": [{**{name: getattr(c, name) for name in _TOLD}, **asdict(c.range)} for c in self.channels],
             "sources": [{**{f.name: getattr(s, f.name) for f in fields(SourceMap)}, "planes": self.planes[s.file]}
                         for s in self.sources],
             "ignored": self.ignored,

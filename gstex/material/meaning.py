@@ -1,21 +1,24 @@
 """What the pixels of a file mean, made what the stack holds: colours in sRGB, without alpha multiplied in; the range of
 floats."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from gstex.errors import MaterialError
+from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile
 from gstex.material.profile import to_srgb
+from gstex.native import maths
 
-__all__ = ["convert_colors", "float_range_of", "noted", "premultiply", "straighten"]
+__all__ = ["convert_colors", "noted", "premultiply", "range_of", "straighten"]
 
 _OVERSHOOT = 0.02  # how far lossy compression of floats leaves 0..1
 _FEW = 0.001  # share of the values of a data map that may be outliers
 _DATA = frozenset(("opacity", "roughness", "metallic", "ao", "gloss", "mask"))  # values of 0..1 by what they are
 _BOUNDED = _DATA | {"albedo", "color", "specular"}
+_LIGHT = frozenset(("albedo", "color", "specular", "emissive"))
+_BRIGHT = 4.0  # light up to here has equal steps
 _ENOUGH = 2**18  # texels to judge a range by
 # OpenEXR colours are taken as multiplied by alpha unless more than this share of the texels that are not opaque is
 # brighter than its alpha allows.
@@ -101,30 +104,32 @@ def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
     return np.concatenate([changed.astype(pixels.dtype), pixels[:, :, info.colors :]], axis=2)
 
 
-def float_range_of(pixels: np.ndarray, roles: Iterable[str] = ()) -> tuple[float, float]:
-    """The range (lo, hi) by which a float image is scaled to 0..1.
+def range_of(pixels: np.ndarray, role: str = "") -> ValueRange:
+    """What 0..1 is to stand for in the channels of a role of a float image.
 
-    Values inside 0..1 keep (0, 1), and so do colours and data that leave it by what lossy compression does; of data
-    a thousandth may be anywhere. A normal map is in 0..1 or -1..1, whichever makes its vectors of unit length. Any
-    other map takes its own extremes.
+    Values inside 0..1 stay, and so do colours and data that leave it by what lossy compression does; of data
+    a thousandth may be anywhere. A normal map is in 0..1 or -1..1, whichever makes its vectors of unit length. Light
+    that is far brighter in places takes a curve. Any other map takes its own extremes.
 
     Args:
-        pixels: float [..., C], the channels that are used. roles: of the file.
+        pixels: float [..., C], the channels.
     Raises:
         MaterialError: most normals are in neither range; the text lacks the name of the file.
     """
-    roles = set(roles)
-    if "normal" in roles:
-        return _normal_range(pixels.reshape(-1, pixels.shape[-1]))
+    if role == "normal":
+        return ValueRange.between(*_normal_range(pixels.reshape(-1, pixels.shape[-1])))
     lo, hi = float(pixels.min()), float(pixels.max())
-    slack = _OVERSHOOT if roles & _BOUNDED else 0.0
+    slack = _OVERSHOOT if role in _BOUNDED else 0.0
     if lo >= -slack and hi <= 1 + slack:
-        return 0.0, 1.0
-    if roles and roles <= _DATA:
+        return ValueRange()
+    if role in _DATA:
         outside = np.mean((pixels < -_OVERSHOOT) | (pixels > 1 + _OVERSHOOT))
         if outside <= _FEW:
-            return 0.0, 1.0
-    return lo, hi if hi > lo else lo + 1.0
+            return ValueRange()
+    if role in _LIGHT and lo >= -_OVERSHOOT and hi > _BRIGHT:
+        lit = pixels[pixels > 0]
+        return ValueRange.of_light(hi, maths.quantile(lit[:: max(1, lit.size // _ENOUGH)], 0.5))
+    return ValueRange.between(lo, hi if hi > lo else lo + 1.0)
 
 
 def _normal_range(vectors: np.ndarray) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from gstex.material.bleed import pull_push
 from gstex.material.coverage import coverage, keep_coverage
 from gstex.material.halve import FILTERS, halve
 from gstex.material.material import COLOR_ROLES, Material, visible_weights
+from gstex.native import maths
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["MipLevel", "make_mips"]
@@ -153,7 +154,8 @@ class _Chain:
             self._store(level, index, values if given is None else given, encoded=given is not None)
 
     def _fill_mean(self, index: int, *, widen: bool) -> None:
-        """A channel averaged by itself, in linear light if it is sRGB; `widen` by the normals' lost variance."""
+        """A channel averaged by itself, in linear light if it is sRGB or has a curve; `widen` by the normals' lost
+        variance."""
         gloss = self.material.channels[index].role == "gloss"
         values = self._decoded(self.material.pixels[:, :, index, None], index)
         for level in range(1, len(self.levels)):
@@ -179,12 +181,16 @@ class _Chain:
         return own[:, :, index, None].astype(np.float64)
 
     def _decoded(self, values: np.ndarray, index: int) -> np.ndarray:
-        values = values.astype(np.float64)
-        return srgb_to_linear(values) if self.material.channels[index].color_space == "srgb" else values
+        channel, values = self.material.channels[index], values.astype(np.float64)
+        if channel.range.stops:
+            return (maths.exp2(channel.range.stops * values) - 1) / (maths.exp2(channel.range.stops) - 1)
+        return srgb_to_linear(values) if channel.color_space == "srgb" else values
 
     def _store(self, level: int, index: int, values: np.ndarray, *, encoded: bool = False) -> None:
-        values = np.clip(values[:, :, 0], 0.0, 1.0)
-        if not encoded and self.material.channels[index].color_space == "srgb":
+        channel, values = self.material.channels[index], np.clip(values[:, :, 0], 0.0, 1.0)
+        if not encoded and channel.range.stops:
+            values = maths.log2(1 + values * (maths.exp2(channel.range.stops) - 1)) / channel.range.stops
+        elif not encoded and channel.color_space == "srgb":
             values = linear_to_srgb(values)
         self.levels[level][:, :, index] = values
 

@@ -1,15 +1,17 @@
 """One chosen file -> the channels that it gives the stack, by its roles and by what its pixels hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from gstex.errors import AmbiguousError, MaterialError
+from gstex.format.ranges import ValueRange
 from gstex.material.discover import ALPHA, Choice, quote
 from gstex.material.images import ImageFile, read_pixels, to_unit
 from gstex.material.material import COLOR_ROLES
-from gstex.material.meaning import convert_colors, float_range_of, noted, straighten
+from gstex.material.meaning import convert_colors, noted, range_of, straighten
 from gstex.material.normals import read_normals
 from gstex.material.roles import ALPHA_ROLE, ROLES
 from gstex.native import maths
@@ -53,31 +55,22 @@ class ReadMap:
         return self.info.colors
 
     def unit_all(self) -> np.ndarray:
-        return to_unit(self.pixels, self.info.float_range)
+        return np.stack([self.unit(c) for c in range(self.info.channels)], axis=2)
 
     def unit(self, channel: int, level: int = 0) -> np.ndarray:
         pixels = self.own_mips[level] if level else self.pixels
-        return to_unit(pixels[:, :, channel], self.info.float_range)
+        return to_unit(pixels[:, :, channel], self.info.ranges[channel] if self.info.ranges else None)
 
 
 def read_map(path: Path, info: ImageFile, choice: Choice) -> ReadMap:
     pixels, info = _read_meaning(path, info, choice)
+    named = {_file_index(c, info): r for c, r in choice.channels.items()}
     if info.is_float:
-        try:
-            used = pixels[:, :, : info.colors] if choice.whole else pixels
-            float_range = choice.float_range or float_range_of(used, choice.roles())
-        except MaterialError as error:
-            raise MaterialError(
-                f"{info.file}: {error}; state what they are, for 0..255 with "
-                f"--map {quote(f'normal={info.file}@0..255')}"
-            ) from None
-        info = replace(info, float_range=float_range)
-        info = noted(info, *_range_notes(used, float_range, stated=choice.float_range is not None))
-    elif choice.float_range is not None:
+        info = _with_ranges(info, pixels, choice, named)
+    elif choice.float_ranges:
         raise MaterialError(f"{info.file}: holds integers of {info.bit_depth} bits, and a range is stated; "
                             "a range is for float files: leave it out")
     item = ReadMap(info, choice, pixels, [], {})
-    named = {_file_index(c, info): r for c, r in choice.channels.items()}
     for index in named:
         if index >= info.channels:
             raise MaterialError(
@@ -110,10 +103,34 @@ def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarr
     return pixels, info
 
 
-def _range_notes(used: np.ndarray, float_range: tuple[float, float], *, stated: bool) -> list[str]:
-    lo, hi = float_range
-    beyond = used[(used < lo) | (used > hi)]
-    notes = [f"range {lo:.4g} .. {hi:.4g}" + (", as stated" if stated else "")]
+def _with_ranges(
+    info: ImageFile, pixels: np.ndarray, choice: Choice, named: Mapping[int, str | None]
+) -> ImageFile:
+    """A float file with a range for its channels, one for those of a role."""
+    roles = [named.get(c, choice.whole if c < info.colors else None) for c in range(info.channels)]
+    ranges = [ValueRange()] * info.channels
+    for role in dict.fromkeys(r for r in roles if r is not None):
+        mine = [c for c, r in enumerate(roles) if r == role]
+        used, stated = pixels[:, :, mine], choice.float_ranges.get(role)
+        try:
+            values = ValueRange.between(*stated) if stated else range_of(used, role)
+        except MaterialError as error:
+            raise MaterialError(
+                f"{info.file}: {error}; state what they are, for 0..255 with "
+                f"--map {quote(f'normal={info.file}@0..255')}"
+            ) from None
+        for channel in mine:
+            ranges[channel] = values
+        several = f"{role}: " if len({r for r in roles if r}) > 1 else ""
+        info = noted(info, *(several + note for note in _range_notes(used, values, stated=stated is not None)))
+    return replace(info, ranges=tuple(ranges))
+
+
+def _range_notes(used: np.ndarray, values: ValueRange, *, stated: bool) -> list[str]:
+    lo, hi = (float(end) for end in values.from_unit(np.array([0.0, 1.0])))
+    beyond = used[(used < lo) | (used > np.nextafter(np.float32(hi), np.float32(np.inf)))]
+    how = ", as stated" if stated else f", in ratios above {values.scale:.2g}" if values.stops else ""
+    notes = [f"range {lo:.4g} .. {hi:.4g}{how}"]
     if beyond.size:
         notes.append(f"{beyond.size} values of {beyond.min():.4g} .. {beyond.max():.4g} cut to {lo:g} .. {hi:g}")
     return notes

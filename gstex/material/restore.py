@@ -55,6 +55,9 @@ def write_maps(
         for source in sources:
             pixels = _map_pixels(source, stack, size or source.mip_size(mip), maps)
             stored = from_unit(pixels, source)
+            for channel, plane in enumerate(source.planes):
+                if source.is_float and plane.fill is not UNSET:
+                    stored[:, :, channel] = plane.fill
             write_image(temporary / source.output, premultiply(stored) if source.associated else stored, source)
         for source in sources:
             os.replace(temporary / source.output, out / source.output)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gstex.errors import AmbiguousError
+from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile, read_pixels
 from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
 from gstex.material.meaning import convert_colors, divide_by_alpha
@@ -101,6 +102,7 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
         channels.append(Channel(
             plane.role, plane.component, _color_space(plane.role, item.info, plane.component), item.info.file,
             plane.file_channel, constant, _neutral(plane.role, item.info),
+            item.info.ranges[plane.file_channel] if item.info.ranges else ValueRange(),
         ))
     stack.flags.writeable = False
     own_mips = _stack_own_mips(entries, height, width, opacity, repeat=wrap == "repeat")
@@ -163,8 +165,8 @@ def _planes_of(item: ReadMap, channels: list[Channel]) -> tuple[dict[str, Any], 
         elif xy and index == 2 and item.rebuild_z:
             result.append({"normal_z": xy})
         else:
-            constant = constant_of(item, index)
-            fill = float(np.median(item.unit(index))) if constant is None else constant
+            values = item.pixels[:, :, index] if item.info.is_float else item.unit(index)
+            fill = float(np.median(values))
             if index == item.colors and item.info.stated.empty_alpha:
                 fill = 1.0
             result.append({"fill": fill})

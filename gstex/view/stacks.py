@@ -164,8 +164,9 @@ def _tile(source: Path, material: dict[str, Any]) -> int | None:
 
 def _reading(material: dict[str, Any]) -> tuple[Any, ...]:
     """How the maps of a material were read: their roles, and the ranges of floats."""
-    rows = [row for row in material.get("sources") or () if isinstance(row, dict)]
-    return _roles(material), {str(row.get("file")): row.get("float_range") for row in rows}
+    rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
+    ranges = [tuple(row.get(name) for name in ("scale", "bias", "stops")) for row in rows]
+    return _roles(material), ranges
 
 
 def _roles(material: dict[str, Any]) -> list[tuple[Any, Any]]:
@@ -178,16 +179,16 @@ def _overrides(material: dict[str, Any]) -> list[str]:
     """The `--map` options that say how a file's maps were read."""
     rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
     sources = {row.get("file"): row.get("channels") for row in material.get("sources") or () if isinstance(row, dict)}
-    ranges = {row.get("file"): row.get("float_range") for row in material.get("sources") or () if isinstance(row, dict)}
+    floats = {row.get("file") for row in material.get("sources") or () if isinstance(row, dict) and row.get("is_float")}
     options = []
     for key in dict.fromkeys((row.get("role"), row.get("file")) for row in rows):
         letters = "".join("rgba"[int(row.get("file_channel", 0)) % 4]
                           for row in rows if (row.get("role"), row.get("file")) == key)  # fmt: skip
         alone = len({row.get("role") for row in rows if row.get("file") == key[1]}) == 1
-        pair = ranges.get(key[1])
+        row = next(row for row in rows if (row.get("role"), row.get("file")) == key)
         of_floats = ""
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
-            of_floats = f"@{pair[0]!r}..{pair[1]!r}"
+        if key[1] in floats and not row["stops"]:
+            of_floats = f"@{row['bias']!r}..{row['bias'] + row['scale']!r}"
         options.append(f"{key[0]}={key[1]}" + ("" if alone or sources.get(key[1]) == 1 else f":{letters}") + of_floats)
     ignored = material.get("ignored")
     for row in ignored if isinstance(ignored, list) else ():

@@ -3,6 +3,8 @@
 // Numbers of channels in the stack, -1 where there is none.
 uniform ivec3 base_channels;
 uniform ivec3 emissive_channels;
+uniform vec3 base_range; // scale, bias and stops
+uniform vec3 emissive_range;
 uniform ivec2 normal_channels;
 uniform int roughness_channel;
 uniform int metallic_channel;
@@ -33,16 +35,18 @@ float value_or(GstexValue value, int channel, float missing) {
     return channel < 0 ? missing : channel_of(value, channel);
 }
 
-vec3 color_or(GstexValue value, ivec3 channels, vec3 missing) {
+vec3 color_or(GstexValue value, ivec3 channels, vec3 range, vec3 missing) {
     if (channels.x < 0) return missing;
     vec3 color = vec3(channel_of(value, channels.x), channel_of(value, channels.y), channel_of(value, channels.z));
-    return is_srgb(channels.x) ? light_of(vec4(color, 0.0)).rgb : color;
+    if (is_srgb(channels.x)) color = light_of(vec4(color, 0.0)).rgb;
+    if (range.z > 0.0) color = exp2(range.z * color) - 1.0;
+    return range.y + range.x * color;
 }
 
 Surface read_surface(GstexValue value) {
     Surface s;
-    s.base = color_or(value, base_channels, vec3(0.2));
-    s.emissive = color_or(value, emissive_channels, vec3(0.0));
+    s.base = color_or(value, base_channels, base_range, vec3(0.2));
+    s.emissive = color_or(value, emissive_channels, emissive_range, vec3(0.0));
     vec2 slope = vec2(0.0);
     if (normal_channels.x >= 0)
         slope = 2.0 * vec2(channel_of(value, normal_channels.x), channel_of(value, normal_channels.y)) - 1.0;
