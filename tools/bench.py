@@ -42,6 +42,7 @@ from bench_run import choose_cases, data_option, endings, material_option, resul
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 from bench_times import times  # noqa: E402
+from bench_top_k import top_k  # noqa: E402
 from bench_trials import add_trial, changed_settings, parse_changes  # noqa: E402
 
 import gstex  # noqa: E402
@@ -80,6 +81,7 @@ bench.add_command(importance)
 bench.add_command(mips)
 bench.add_command(restore)
 bench.add_command(times)
+bench.add_command(top_k)
 
 
 @bench.command()
