@@ -17,6 +17,9 @@ from gstex.encode.ops.cpu.windowed import windowed
 from gstex.errors import ExtraError
 from gstex.filtering import bilinear
 from gstex.material import Material
+from gstex.material.material import COLOR_ROLES
+from gstex.material.restore import restored
+from gstex.material.visible import opacity_at
 from gstex.native import _core, maths
 from gstex.shading import is_lit, render_plane_views
 from gstex.srgb import linear_to_srgb
@@ -206,10 +209,11 @@ def _with_z(stored: np.ndarray) -> np.ndarray:
 class Quality:
     """All that is measured of a stack. None is an exact match, a map that is missing or constant, or in `notes`.
 
-    psnr, psnr_by_map: dB at texel centres, over all channels that vary or those of a role. psnr_sampled: dB
-    between texel centres. ssim_by_map: 1 is equal. flip_albedo: of 'albedo', else of 'color'. normal_angle_mean,
-    normal_angle_p99: degrees. shaded_psnr, shaded_flip: over the pictures of `shading.render_plane_views`
-    together; materials only. notes: what was not measured, or of a part only, and why.
+    psnr, psnr_by_map: dB at texel centres, over all channels that vary or those of a role; a map that is smaller than
+    the stack is measured at its own size, see `own_size_psnr`. psnr_sampled: dB between texel centres. ssim_by_map: 1
+    is equal. flip_albedo: of 'albedo', else of 'color'. normal_angle_mean, normal_angle_p99: degrees. shaded_psnr,
+    shaded_flip: over the pictures of `shading.render_plane_views` together; materials only. notes: what was not
+    measured, or of a part only, and why.
     """
 
     psnr: float | None
@@ -226,6 +230,36 @@ class Quality:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON types."""
         return {**asdict(self), "notes": list(self.notes)}
+
+
+def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
+    """PSNR of the maps of another size than the stack's against their sources, at the size of these, by role.
+
+    What resampling has lost or mixed in counts here: the stack is brought to the size of the source as `gstex decode`
+    does it. Colours count by the opacity over them.
+
+    Args:
+        stack: float32 [H, W, C], encoded as `material.pixels`.
+    """
+    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
+    opacity = next((i for i in varying if material.channels[i].role == "opacity"), None)
+    colors = frozenset(i for i in varying if material.channels[i].role in COLOR_ROLES)
+    repeat = material.wrap == "repeat"
+    masks = [None if opacity is None else of[:, :, opacity] for of in (stack, material.pixels)]
+    errors: dict[str, list[tuple[float, float]]] = {}  # by role, of every channel the error and the weight
+    for index in varying:
+        if index not in material.originals:
+            continue
+        original = material.originals[index]
+        found = restored(stack, [index], original.shape, masks[0], colors, repeat=repeat)[:, :, 0]
+        weights = np.ones(original.shape)
+        if masks[1] is not None and index in colors:
+            weights = opacity_at(masks[1], original.shape, repeat=repeat).astype(np.float64)
+        square = (np.clip(found, 0, 1).astype(np.float64) - original) ** 2
+        of_role = errors.setdefault(material.channels[index].role, [])
+        of_role.append((float((square * weights).sum()), float(weights.sum())))
+    totals = {role: np.sum(pairs, axis=0) for role, pairs in errors.items()}
+    return {role: to_psnr(error / count) for role, (error, count) in totals.items() if count > 0}
 
 
 def measure_quality(
@@ -251,7 +285,8 @@ def measure_quality(
 
     sampled = filter_sampled or (lambda uv: filtered(stack, uv, repeat=material.wrap == "repeat"))
     values = sampled(original.uv)[:, original.varying]
-    by_map, similarity = psnr_by_map(picked, reference, roles, weights), {}
+    by_map: dict[str, float] = psnr_by_map(picked, reference, roles, weights) | own_size_psnr(stack, material)
+    similarity = {}
     for role in by_map:
         mine = [c for c, r in enumerate(roles) if r == role]
         part = None if weights is None else weights[:, :, mine]

@@ -96,7 +96,8 @@ def crop(material: Material, row: int, column: int, height: int, width: int) -> 
     )
     sources = tuple(replace(source, width=width, height=height) for source in material.sources)
     return replace(
-        material, width=width, height=height, pixels=pixels, channels=channels, sources=sources, wrap="clamp"
+        material, width=width, height=height, pixels=pixels, channels=channels, sources=sources, wrap="clamp",
+        originals={},
     )
 
 

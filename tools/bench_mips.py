@@ -76,7 +76,7 @@ def _measure(name: str, material: Material, rates: list[float], effort: str) -> 
 
 def _as_material(material: Material, level: MipLevel) -> Material:
     height, width = level.pixels.shape[:2]
-    return replace(material, width=width, height=height, pixels=level.pixels, own_mips=())
+    return replace(material, width=width, height=height, pixels=level.pixels, own_mips=(), originals={})
 
 
 def _astc_hull(material: Material) -> tuple[list[Option], float]:

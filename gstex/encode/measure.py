@@ -31,7 +31,7 @@ def measure(
     varying = varying_channels(material)
     roles = [material.channels[i].role for i in varying]
     weights = None if material.weights is None else channels_of(material.weights, varying)
-    decoded, reference = channels_of(decoded, varying), channels_of(material.pixels, varying)
+    whole, decoded, reference = decoded, channels_of(decoded, varying), channels_of(material.pixels, varying)
     uv = metrics.sample_points(side)
     repeat = texture.wrap == "repeat"
     sampled = texture.sample(uv)[:, varying]
@@ -43,6 +43,7 @@ def measure(
         part = None if level.weights is None else level.weights[:, :, varying]
         value = metrics.psnr(texture.decode(number)[:, :, varying], level.pixels[:, :, varying], part)
         chain.append(_finite(value))
+    by_map = metrics.psnr_by_map(decoded, reference, roles, weights) | metrics.own_size_psnr(whole, material)
     important = {}
     if importance is not None:
         part = np.broadcast_to(importance[:, :, None], decoded.shape) * (1 if weights is None else weights)
@@ -51,7 +52,7 @@ def measure(
         "psnr": chain[0],
         "psnr_sampled": _finite(metrics.psnr(sampled, sampled_reference, sampled_weights)),
         **important,
-        "psnr_by_map": {k: _finite(v) for k, v in metrics.psnr_by_map(decoded, reference, roles, weights).items()},
+        "psnr_by_map": {k: _finite(v) for k, v in by_map.items()},
         "mips": chain,
     }
 

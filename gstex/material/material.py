@@ -55,6 +55,7 @@ class Material:
     own_mips: smaller levels that the input gives, entry m - 1 for level m: float32 [h, w, channels] in 0..1
         with h = max(1, height >> m), encoded as the pixels, NaN in the channels not given; None if none is.
         A channel that is constant has one value in these, too.
+    originals: by number of the channel, of maps of another size than the stack's: float32 [h, w] in 0..1 at their own.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Material:
     ignored: tuple[tuple[str, str], ...] = ()
     planes: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     own_mips: tuple[np.ndarray | None, ...] = ()
+    originals: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def weights(self) -> np.ndarray | None:

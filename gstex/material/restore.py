@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gstex.material.meaning import premultiply
 from gstex.material.resample import restore_size
 from gstex.material.visible import fill_hidden
 
-__all__ = ["write_maps"]
+__all__ = ["restored", "write_maps"]
 def write_maps(
     metadata: dict[str, Any] | MaterialMaps,
     stack: np.ndarray,
@@ -80,15 +81,10 @@ def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], maps:
     result = np.empty((*size, source.channels), np.float32)
     direct = [(i, p.channel) for i, p in enumerate(source.planes) if p.channel is not UNSET]
     if direct:
-        wanted = stack[:, :, [channel for _, channel in direct]].astype(np.float32, copy=False)
-        if wanted.shape[:2] != size:
-            opacity, colors = _hiding(maps.channels, stack.shape[2])
-            hidden = [k for k, (_, channel) in enumerate(direct) if channel in colors]
-            if opacity is not None and hidden:
-                mask = np.clip(stack[:, :, opacity].astype(np.float32), 0.0, 1.0)
-                wanted[:, :, hidden] = fill_hidden(wanted[:, :, hidden], mask, repeat=repeat)
-            wanted = restore_size(wanted, *size, repeat=repeat)
-        result[:, :, [i for i, _ in direct]] = wanted
+        opacity, colors = _hiding(maps.channels, stack.shape[2])
+        mask = None if opacity is None else stack[:, :, opacity]
+        wanted = [channel for _, channel in direct]
+        result[:, :, [i for i, _ in direct]] = restored(stack, wanted, size, mask, colors, repeat=repeat)
     for i, plane in enumerate(source.planes):
         if plane.fill is not UNSET:
             result[:, :, i] = plane.fill
@@ -97,6 +93,24 @@ def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], maps:
             x, y = (result[:, :, places[c]].astype(np.float64) * 2 - 1 for c in plane.normal_z)
             result[:, :, i] = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * 0.5 + 0.5
     return result
+
+
+def restored(
+    stack: np.ndarray, channels: Sequence[int], size: tuple[int, int], opacity: np.ndarray | None,
+    colors: Collection[int], *, repeat: bool,
+) -> np.ndarray:  # fmt: skip
+    """Channels of a stack [H, W, C] at the size of their file, float32 [*size, channels].
+
+    opacity: [H, W], hides the channels in `colors`; None if nothing does.
+    """
+    wanted = stack[:, :, list(channels)].astype(np.float32, copy=False)
+    if wanted.shape[:2] == size:
+        return wanted
+    hidden = [k for k, channel in enumerate(channels) if channel in colors]
+    if opacity is not None and hidden:
+        mask = np.clip(opacity.astype(np.float32), 0.0, 1.0)
+        wanted[:, :, hidden] = fill_hidden(wanted[:, :, hidden], mask, repeat=repeat)
+    return restore_size(wanted, *size, repeat=repeat)
 
 
 def _hiding(rows: Any, channel_count: int) -> tuple[int | None, frozenset[int]]:

@@ -117,6 +117,8 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
         name=material_name, width=width, height=height, sources=tuple(m.info for m in maps),
         channels=tuple(channels), pixels=stack, normal_convention=convention, wrap=wrap,
         ignored=tuple(ignored), planes={m.info.file: _planes_of(m, channels) for m in maps}, own_mips=own_mips,
+        originals={i: item.unit(plane.file_channel) for i, (item, plane) in enumerate(entries)
+                   if (item.info.height, item.info.width) != (height, width)},
     )
 
 

@@ -5,10 +5,17 @@ import numpy as np
 from gstex.material.bleed import pull_push
 from gstex.material.resample import resample
 
-__all__ = ["fill_hidden"]
+__all__ = ["fill_hidden", "opacity_at"]
 
 _RINGING = 0.05  # what Lanczos leaves of opacity beyond an edge
 _TRUSTED = 1 / 8  # opacity from which a colour counts in full; below it, the colours around count too
+
+
+def opacity_at(opacity: np.ndarray, size: tuple[int, ...], *, repeat: bool) -> np.ndarray:
+    """An opacity [H, W] in 0..1 at another size (height, width), 0 where the filter makes something of nothing."""
+    if opacity.shape == size:
+        return opacity
+    return np.clip(resample(opacity[:, :, None], *size, repeat=repeat)[:, :, 0] - _RINGING, 0.0, 1.0)
 
 
 def fill_hidden(colors: np.ndarray, opacity: np.ndarray, *, repeat: bool) -> np.ndarray:
@@ -20,10 +27,7 @@ def fill_hidden(colors: np.ndarray, opacity: np.ndarray, *, repeat: bool) -> np.
     Returns:
         float32 [h, w, C], unchanged where the opacity is above 1/8 (and everywhere if nothing is visible).
     """
-    height, width = colors.shape[:2]
-    if opacity.shape != (height, width):
-        sized = resample(opacity[:, :, None], height, width, repeat=repeat)[:, :, 0]
-        opacity = np.clip(sized - _RINGING, 0.0, 1.0)
+    opacity = opacity_at(opacity, colors.shape[:2], repeat=repeat)
     trust = np.clip(opacity[:, :, None].astype(np.float64) / _TRUSTED, 0.0, 1.0)
     if trust.min() >= 1 or not trust.any():
         return colors
