@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from make_golden import golden_file
 from view_samples import SIZE, make_sample, need_gl, to_bytes
 
 from gstex import decode, shading
 from gstex.filtering import bilinear
+from gstex.format import pack, unpack
 from gstex.gl import surfaceless
 from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import open_document
@@ -160,6 +162,28 @@ def test_heat_map_shows_the_number_of_candidates(draw, mip):
     assert counts.min() < counts.max()
     expected = to_bytes(ramp(counts / most)).repeat(1 << mip, axis=0).repeat(1 << mip, axis=1)
     assert np.abs(draw(view="heat", lod=float(mip)) - expected).max() <= 1
+
+
+def test_heat_is_that_of_the_group_of_the_map(draw):
+    """Channels of the other groups are made constant ones to count by hand."""
+    from gstex.view.scene import Scene
+
+    document = open_document(golden_file("groups"))
+    packed = unpack(document.texture.words)
+    scene = Scene(document)
+    for number, one in enumerate(document.maps):
+        group = document.group_of(one)
+        if group == 3:  # of texels
+            continue
+        kept = packed.groups if group is None else (packed.groups[group],)
+        members = {channel for part in kept for channel in part.members}
+        channels = tuple(c if i in members or c.constant is not None else replace(c, constant=0.5)
+                         for i, c in enumerate(packed.channels))  # fmt: skip
+        counts = decode.count_candidates(pack(replace(packed, channels=channels, groups=kept)))
+        expected = to_bytes(ramp(counts / document.candidates(0, group)[1]))
+        scene.draw(ViewState(zoom=1.0, view="heat", map=number), draw.target, (19, 13), 1.0)
+        assert np.abs(draw.target.read().astype(int) - expected).max() <= 1, one.name
+    scene.delete()
 
 
 def test_an_ellipse_lies_where_its_gaussian_is(draw):

@@ -58,6 +58,18 @@ class Document:
         groups = self.texture.table.groups
         return next((g for c in one.channels for g, group in enumerate(groups) if c in group.header.members), None)
 
+    def candidates(self, mip: int, group: int | None) -> tuple[float, int]:
+        """Gaussians that a texel of a mip looks at in a group, or in all for None: on average, and at most."""
+        if group is None:
+            return self.texture.table.candidate_stats(mip)
+        if (mip, group) not in self._candidates:
+            self._candidates[mip, group] = self.texture.table.section.candidate_stats(group, mip)
+        return self._candidates[mip, group]
+
+    @cached_property
+    def _candidates(self) -> dict[tuple[int, int], tuple[float, int]]:
+        return {}
+
     def gaussians(self, mip: int, group: int) -> MipGaussians:
         """The Gaussians that a group draws a mip with; kept, as the inspector asks at every move of the mouse."""
         if (mip, group) not in self._gaussians:

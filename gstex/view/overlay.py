@@ -82,10 +82,12 @@ def _level_legend(viewer: Viewer, x: float, y: float) -> None:
 
 
 def _heat_legend(viewer: Viewer, x: float, y: float) -> None:
-    assert viewer.document
-    mip = viewer.document.info["mips"][viewer.mip()]
-    height = _label(x, y, f"Gaussians looked at: {mip['candidates_mean']:.1f} on average, "
-                          f"{mip['candidates_max']} at most")  # fmt: skip
+    document = viewer.document
+    assert document
+    group = document.group_of(document.maps[viewer.state.map])
+    mean, most = document.candidates(viewer.mip(), group)
+    of = f" by group {group}" if group is not None and len(document.texture.table.groups) > 1 else ""
+    height = _label(x, y, f"Gaussians looked at{of}: {mean:.1f} on average, {most} at most")
     draw, step = imgui.get_background_draw_list(), 18.0
     y += height + 2
     for number, (a, b) in enumerate(pairwise(RAMP)):

@@ -86,7 +86,7 @@ class Scene:
         placement = self.placement(state, size)
         frame = self._frame(state, placement, size)
         if state.view == "heat":
-            self._draw_heat(frame, self.shown_mip(placement))
+            self._draw_heat(frame, self.shown_mip(placement), self.document.group_of(self.shown_map(state)))
         else:
             self._draw_flat(state, placement, frame)
         if state.view == "cells":
@@ -136,9 +136,12 @@ class Scene:
         bind_stacks({"reference": self._stacks.get("reference", 0), "other": self._stacks.get(state.other, 0)}, program)
         self._triangle(program)
 
-    def _draw_heat(self, frame: dict[str, Any], mip: int) -> None:
+    def _draw_heat(self, frame: dict[str, Any], mip: int, group: int | None) -> None:
+        """group: whose Gaussians are counted; None for all."""
+        groups = self.document.texture.table.groups
+        channels = 0xFFFF if group is None else sum(1 << c for c in groups[group].header.members)
         program = self._programs.get("screen.vert", "heat.frag")
-        program.set(**frame, most=float(max(self.document.info["mips"][mip]["candidates_max"], 1)))
+        program.set(**frame, heat_channels=channels, most=float(max(self.document.candidates(mip, group)[1], 1)))
         set_array(program, ramp=RAMP)
         self._triangle(program)
 

@@ -1,6 +1,8 @@
-// How many Gaussians each texel looks at: docs/format.md, "Candidates".
+// How many Gaussians each texel looks at, for some channels: docs/format.md, "Candidates".
 
 uniform vec2 texture_size; // texels of mip 0
+uniform uint heat_channels;
+#define GSTEX_CHANNELS heat_channels
 #include "gstex.glsl"
 #include "view/frame.glsl"
 
