@@ -8,16 +8,22 @@
 //
 // Wherever it is used:
 //
-//     gstex_file file; gstex_material material; gstex_error error; float values[GSTEX_MAX_CHANNELS];
-//     if (!gstex_read(data, bytes, &file, &error)) ...                                     // a file in memory
-//     if (!gstex_validate(file.words, file.word_count, scratch, &material, &error)) ...    // proves all of it
-//     gstex_sample_lod(&material, u, v, lod, GSTEX_AS_FITTED, values);                     // as a texture unit would
-//     gstex_decode(&material, mip, 0, 0, width, height, texels, width * material.channel_count);
+//     gstex_material material; gstex_error error; float values[GSTEX_MAX_CHANNELS];
+//     size_t need = gstex_file_scratch_words(data, bytes);                          // a file in memory
+//     if (!gstex_load(data, bytes, scratch, need, &material, &error)) ...           // proves all of it
+//     base = gstex_add_to_pool(&pool, &material);                                   // its place in a buffer of many
+//     gstex_write_words(&material, words + base);                                   // for shaders/gstex.glsl
+//     gstex_find_channels(&material, GSTEX_VEC4S, &channels);                       // which channels hold which map
+//     gstex_sample_lod(&material, u, v, lod, GSTEX_AS_FITTED, values);              // as a texture unit would
+//     gstex_decode_rect(&material, mip, 0, 0, width, height, &layout, texels, 4 * width);   // RGBA8, floats or halves
+//
+// The parts, in this order: errors, reading a file, the material, uploading it, its channels, decoding, sampling.
 //
 // What holds for all of it:
 //   - It allocates nothing, opens nothing and has no state: functions may run in any number of threads.
-//   - Files may be hostile. gstex_read and gstex_validate take any bytes, in time linear in their number. After them no
-//     call reads outside the words, and the work for a texel is bounded by material.candidates_max (at most 4096).
+//   - Files may be hostile. gstex_load (gstex_read and gstex_validate in one) takes any bytes, in time linear in their
+//     number. After it no call reads outside the words, and the work for a texel is bounded by material.candidates_max
+//     (at most 4096).
 //   - Machines are little-endian, as files are, and `words` is aligned to 4 bytes.
 //   - Values are float32, computed as written here, with functions that round exactly and polynomials: they are the same
 //     bits on every CPU if the compiler neither reorders nor fuses operations (-ffp-contract=off, no -ffast-math).
@@ -118,6 +124,7 @@ extern "C" {
     X(RESIDENT_OF_WORDS, "resident_bytes: got %d, expected %l, 4 resident_words of the GPU section")                    \
     X(JSON_CRC, "json_crc: got %X, expected %L, the CRC-32 of the section")                                             \
     X(ALIGNMENT, "data: got an address that is no multiple of 4, expected one: copy the file to such a place")          \
+    X(SCRATCH, "scratch: got %d words, expected at least %l, as gstex_scratch_words says")                              \
     X(SECTION_WORDS, "GPU section: got %d words, expected a positive multiple of %l, below 2^30")                       \
     X(MATERIAL_MAGIC, "GPU section magic: got %X, expected %L")                                                         \
     X(CHANNEL_COUNT, "channel_count: got %d, expected %l .. %h")                                                        \
@@ -267,7 +274,19 @@ GSTEX_API int gstex_check_crcs(const gstex_sections *sections, const void *gpu, 
 // The same for the resident part alone. resident: resident_bytes of them.
 GSTEX_API int gstex_check_resident(const gstex_sections *sections, const void *resident, gstex_error *error);
 
-// Both of them, for a whole file in memory. data: aligned to 4 bytes; `file` points into it.
+// The same for the rest of the GPU section, which is loaded after a resident part that gstex_check_resident has accepted.
+GSTEX_API int gstex_check_rest(const gstex_sections *sections, const void *rest, gstex_error *error);
+
+// Bytes of a file, from its start. There may be none.
+typedef struct gstex_range {
+    uint32_t offset, bytes;
+} gstex_range;
+
+// What a streamer reads after the header: first the small mips, later the rest of the GPU section, which follows them in
+// memory too. Without a tail the first range is the whole section.
+GSTEX_API void gstex_stream_ranges(const gstex_sections *sections, gstex_range *first, gstex_range *rest);
+
+// The header and both checksums, for a whole file in memory. data: aligned to 4 bytes; `file` points into it.
 GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex_error *error);
 
 // ==== The material ==================================================================================================
@@ -329,20 +348,32 @@ typedef struct gstex_material {
     gstex_group groups[GSTEX_MAX_GROUPS];
 } gstex_material;
 
-// What the scratch of gstex_validate and gstex_count_candidates has to hold, in words: 1.6 MB, of which small files touch
-// little.
+// What gstex_validate needs of scratch for any file, in words: 1.6 MB.
 #define GSTEX_SCRATCH_WORDS (GSTEX_MAX_CELLS * (3 * GSTEX_MAX_LEVELS + 2))
+
+// The words of scratch that are enough for this section, or this resident part alone: 64 .. GSTEX_SCRATCH_WORDS, some
+// thousand for most files. The words need not have been proven.
+GSTEX_API size_t gstex_scratch_words(const uint32_t *words, size_t word_count);
+
+// The same for a whole file in memory, which need not be one.
+GSTEX_API size_t gstex_file_scratch_words(const void *data, size_t bytes);
 
 // Checks every rule of docs/format.md for a GPU section and makes a material of it. Returns 1, or 0 with the reason in
 // *error (which may be 0). The time is linear in word_count.
 // words: the whole section, or exactly its resident part (sections.resident_bytes / 4 words), from any source.
-// scratch: GSTEX_SCRATCH_WORDS words, which are free again afterwards.
-GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, gstex_material *material,
-                             gstex_error *error);
+// scratch: scratch_words words, which are free again afterwards; gstex_scratch_words says how many are enough.
+GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, size_t scratch_words,
+                             gstex_material *material, gstex_error *error);
 
-// Makes a material of words that gstex_validate has accepted before, in no time. It checks nothing. In a copy of a resident
-// part alone first_mip has to be set (docs/format.md, "Loading the tail alone").
-GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material);
+// gstex_read and gstex_validate: from the bytes of a file to a proven material. The checksum of the metadata is compared,
+// and nothing else is asked of it. data: aligned to 4 bytes; the material points into it. scratch: as for gstex_validate;
+// gstex_file_scratch_words says how many words are enough.
+GSTEX_API int gstex_load(const void *data, size_t bytes, uint32_t *scratch, size_t scratch_words, gstex_material *material,
+                         gstex_error *error);
+
+// Makes a material of words that gstex_validate has accepted before, in no time. It checks nothing: damaged words make
+// later calls read anywhere. In a copy of a resident part alone first_mip has to be set (gstex_set_first_mip).
+GSTEX_API void gstex_open_unchecked(const uint32_t *words, gstex_material *material);
 
 typedef enum gstex_mip_kind {
     GSTEX_GAUSSIANS, // a set of Gaussians of its own
@@ -378,8 +409,75 @@ GSTEX_API void gstex_get_level(const gstex_group *group, int mip, int level, gst
 GSTEX_API void gstex_cell_counts(const gstex_group *group, const gstex_level *level, uint16_t *counts);
 
 // Returns the largest number of Gaussians that a position of a mip looks at in a group, and with `mean` (which may be 0)
-// the mean over its texels. 0 for a mip of texels. scratch: GSTEX_SCRATCH_WORDS words.
+// the mean over its texels. 0 for a mip of texels. scratch: gstex_scratch_words of the section.
 GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uint32_t *scratch, double *mean);
+
+// ==== Uploading =====================================================================================================
+// What shaders/gstex.glsl reads. Materials stand one after the other in one buffer, a storage buffer or a texture.
+
+// The words that a material takes in a buffer: its section, or its resident part alone, padding included. A multiple of
+// 64, so that the next one stands at a multiple of 256 bytes.
+GSTEX_API uint32_t gstex_upload_words(const gstex_material *material);
+
+// Writes these words to `to`, which may be mapped memory of the GPU: it is not read. They are those of the file; of a
+// resident part alone first_mip is set. A section that stands in memory as gstex_validate took it may be uploaded from there.
+GSTEX_API void gstex_write_words(const gstex_material *material, uint32_t *to);
+
+// Sets first_mip in words that are going to be uploaded: the tail for a resident part alone (material.first_mip), 0 for a
+// whole section. Shaders clamp mips to at least it.
+GSTEX_API void gstex_set_first_mip(uint32_t *words, int32_t first_mip);
+
+// What a buffer of materials needs, and what a shader that reads all of them is compiled with. Begins as zeros.
+typedef struct gstex_pool {
+    uint32_t count;          // of materials
+    uint32_t words;          // of the buffer so far
+    uint32_t resident_words; // of all tails alone
+    int32_t vec4s;           // GSTEX_VEC4S: the most channels, in fours
+    int32_t max_k;           // GSTEX_MAX_K: the largest top K
+    int32_t width, height, mip_count; // the most texels along each axis, the most mips
+    int32_t candidates_max;  // the most Gaussians that a texel looks at: the bound of the cost
+} gstex_pool;
+
+// Adds a material to a pool and returns its base word, `base` of the shader's functions: the words before it. One material
+// alone is a pool of one. Returns 0xFFFFFFFF, and adds nothing, if the buffer would have 2^31 words or more, which is as
+// far as the shader counts.
+GSTEX_API uint32_t gstex_add_to_pool(gstex_pool *pool, const gstex_material *material);
+
+// A rectangle of a texture, whose texels are words of a run, row by row, from word `first` of it on.
+typedef struct gstex_upload_rect {
+    uint32_t x, y, width, height;
+    uint32_t first;
+} gstex_upload_rect;
+
+// The rectangles that `words` words at word `base` of a pool cover, where the pool is a texture of format R32UI and `width`
+// texels (GSTEX_WIDTH of the shader): at most three, because a run may begin and end inside a row. Returns how many.
+GSTEX_API int gstex_upload_rects(uint32_t base, uint32_t words, uint32_t width, gstex_upload_rect rects[3]);
+
+// ==== Channels ======================================================================================================
+
+// The first channel of a role and a component, or -1. A grey map (GSTEX_ONLY) is found as each of GSTEX_RED, GSTEX_GREEN
+// and GSTEX_BLUE. With GSTEX_ONLY the first channel of the role is found, whatever its component.
+GSTEX_API int32_t gstex_find(const gstex_material *material, gstex_role role, gstex_component component);
+
+// Which channels hold which map, as `GstexChannels` of the shader: member by member in the layout std140, 80 bytes to be
+// copied into a uniform block. -1: there is no such map.
+typedef struct gstex_channels {
+    int32_t albedo[3], padding_0;
+    int32_t emissive[3], padding_1;
+    int32_t normal[2];
+    uint32_t normal_directx; // 1: Y of the normals points down
+    int32_t roughness, gloss, metallic, ao, opacity;
+    int32_t height, padding_2[3];
+} gstex_channels;
+
+// Fills them by the rules of gstex_find_channels of the shader: of two channels for the same the first counts; a grey map is
+// a colour; a picture (GSTEX_COLOR) stands in for albedo; a constant opacity hides nothing and is not found.
+// vec4s: GSTEX_VEC4S of the shader. Channels beyond these are not decoded there, and not found here.
+GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s, gstex_channels *channels);
+
+// What a value in 0 .. 1 of a channel stands for in the source map, such as metres of a height or radiance of an emissive
+// that was no image of 8 or 16 bits: bias + scale value.
+GSTEX_API float gstex_source_value(const gstex_channel *channel, float value);
 
 // ==== Decoding ======================================================================================================
 // `values` holds channel_count floats in 0 .. 1 in the encoding of the source maps (colour stays sRGB), as docs/format.md
@@ -394,6 +492,37 @@ GSTEX_API void gstex_fetch(const gstex_material *material, int mip, int32_t x, i
 // Returns 1, or 0 if the rectangle does not lie inside the mip; then nothing is written.
 GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
                            float *texels, size_t row_stride);
+
+typedef enum gstex_texel_format {
+    GSTEX_UNORM8,  // 0 .. 255 for 0 .. 1, rounded to the nearest: as gstex writes maps of 8 bits
+    GSTEX_FLOAT16, // rounded to the nearest, ties to even
+    GSTEX_FLOAT32
+} gstex_texel_format;
+
+// What a component of a texel holds: a channel, GSTEX_INVERTED(channel) (1 - value: the roughness of a gloss, or a normal's
+// Y turned over), or one of these.
+#define GSTEX_INVERTED(channel) ((channel) + GSTEX_MAX_CHANNELS)
+#define GSTEX_MISSING (-1)  // what gstex_find and gstex_find_channels give for no channel: 1 in the fourth component, else 0
+#define GSTEX_ZERO (-2)
+#define GSTEX_ONE (-3)
+#define GSTEX_NORMAL_Z (-4) // (z + 1) / 2 of the normal whose X and Y stand in the first two components
+
+// The texels that gstex_decode_rect writes.
+typedef struct gstex_texel_layout {
+    int32_t format;       // gstex_texel_format
+    int32_t components;   // 1 .. 4, side by side
+    int32_t source[4];    // of each
+    int32_t source_units; // 1: bias + scale value of channels that are not inverted (gstex_source_value), for floats
+} gstex_texel_layout;
+
+// The texels x .. x + width - 1 of rows y .. y + height - 1 of a mip, in the layout that an engine's texture has: for
+// fallback, thumbnails, pages of a virtual texture with their borders. x, y: any, also negative; beyond the border as the
+// texture goes on. Values are those of gstex_fetch; groups without a channel of the layout are not decoded.
+// texels: aligned to the size of a component. row_pitch: bytes from a row to the next.
+// Returns 1, or 0 and writes nothing if the layout has no meaning, a channel is not there, a size is negative, or row_pitch
+// is less than a row or no multiple of a component's size.
+GSTEX_API int gstex_decode_rect(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
+                                const gstex_texel_layout *layout, void *texels, size_t row_pitch);
 
 // How many Gaussians a texel looks at, in all groups; mips of texels have none.
 GSTEX_API uint32_t gstex_candidates(const gstex_material *material, int mip, int32_t x, int32_t y);
@@ -762,9 +891,10 @@ static uint32_t gstex__load(const unsigned char *bytes) {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-// CRC-32 as in zlib. The tables are made anew each time, in some microseconds: as constants they would be 4 KB of text.
-static uint32_t gstex__crc32(const unsigned char *bytes, size_t count) {
-    uint32_t table[4][256], crc = 0xFFFFFFFFu, i;
+// CRC-32 as in zlib, of `before` and what follows. The tables are made anew each time, in some microseconds: as constants
+// they would be 4 KB of text.
+static uint32_t gstex__add_to_crc32(uint32_t before, const unsigned char *bytes, size_t count) {
+    uint32_t table[4][256], crc = ~before, i;
     int bit;
     for (i = 0; i < 256; ++i) {
         uint32_t entry = i;
@@ -783,6 +913,8 @@ static uint32_t gstex__crc32(const unsigned char *bytes, size_t count) {
     for (; count > 0; --count, ++bytes) crc = crc >> 8 ^ table[0][(crc ^ *bytes) & 255u];
     return ~crc;
 }
+
+static uint32_t gstex__crc32(const unsigned char *bytes, size_t count) { return gstex__add_to_crc32(0, bytes, count); }
 
 static gstex__check gstex__check_of(const uint32_t *words, gstex_error *error) {
     gstex__check at;
@@ -862,6 +994,21 @@ GSTEX_API int gstex_check_resident(const gstex_sections *sections, const void *r
     GSTEX__REQUIRE(found == sections->resident_crc, RESIDENT_CRC, -1, sections->resident_crc, found, 0);
     GSTEX__REQUIRE(stated == sections->resident_bytes, RESIDENT_OF_WORDS, -1, sections->resident_bytes, stated, 0);
     return 1;
+}
+
+GSTEX_API int gstex_check_rest(const gstex_sections *sections, const void *rest, gstex_error *error) {
+    const gstex__check check = gstex__check_of(0, error), *at = &check;
+    const uint32_t found = gstex__add_to_crc32(sections->resident_crc, (const unsigned char *)rest,
+                                               sections->gpu_bytes - sections->resident_bytes);
+    GSTEX__REQUIRE(found == sections->gpu_crc, GPU_CRC, -1, sections->gpu_crc, found, 0);
+    return 1;
+}
+
+GSTEX_API void gstex_stream_ranges(const gstex_sections *sections, gstex_range *first, gstex_range *rest) {
+    first->offset = sections->gpu_offset;
+    first->bytes = sections->resident_bytes;
+    rest->offset = sections->gpu_offset + sections->resident_bytes;
+    rest->bytes = sections->gpu_bytes - sections->resident_bytes;
 }
 
 GSTEX_API int gstex_read(const void *data, size_t bytes, gstex_file *file, gstex_error *error) {
@@ -976,7 +1123,7 @@ static uint32_t gstex__group_offset(const gstex_material *material, int group) {
     return material->words[(int)(material->words[1] >> 16) - material->group_count + group];
 }
 
-GSTEX_API void gstex_open(const uint32_t *words, gstex_material *material) {
+GSTEX_API void gstex_open_unchecked(const uint32_t *words, gstex_material *material) {
     int g;
     gstex__open_header(words, material);
     for (g = 0; g < material->group_count; ++g) {
@@ -1126,7 +1273,7 @@ typedef struct gstex__grids {
     // Number of the border on the left of each cell among the borders of all levels.
     uint32_t *border[GSTEX_MAX_LEVELS];
     uint32_t *steps; // of the candidates at each border
-    uint32_t *spare; // 2 GSTEX_MAX_CELLS
+    uint32_t *spare; // two rows of cells of the finest level
 } gstex__grids;
 
 // Gaussians in the 3x3 cells around every cell of a row of cells.
@@ -1150,6 +1297,11 @@ static void gstex__sum_row(const gstex_group *group, const gstex_level *level, i
     }
 }
 
+// No level has more columns than the first.
+static size_t gstex__spare_words(const gstex__grids *grids) {
+    return grids->count > 0 ? 2 * (size_t)grids->level[0].cells_x : 0;
+}
+
 // The levels of a mip and where their parts of the scratch stand. A shared mip has those of mip 0.
 static void gstex__find_grids(const gstex_group *group, int mip, uint32_t *scratch, gstex__grids *grids) {
     gstex_mip of;
@@ -1168,7 +1320,7 @@ static void gstex__find_grids(const gstex_group *group, int mip, uint32_t *scrat
         scratch += 2 * (size_t)grids->level[l].cells_x;
     }
     grids->spare = scratch;
-    grids->steps = scratch + 2 * GSTEX_MAX_CELLS;
+    grids->steps = scratch + gstex__spare_words(grids);
 }
 
 // Numbers the borders between columns of all levels from left to right; borders at one place have one number. Returns how
@@ -1198,7 +1350,7 @@ static uint32_t gstex__number_borders(const gstex__grids *grids) {
 // Moves a level to its next row of cells.
 static void gstex__next_row(const gstex_group *group, gstex__grids *grids, int l) {
     const int32_t nx = grids->level[l].cells_x;
-    uint32_t *sums = grids->sums[l], *fresh = grids->spare + GSTEX_MAX_CELLS;
+    uint32_t *sums = grids->sums[l], *fresh = grids->spare + grids->level[0].cells_x;
     const uint32_t *border = grids->border[l];
     int32_t x;
     gstex__sum_row(group, &grids->level[l], ++grids->row[l], grids->spare, fresh);
@@ -1276,6 +1428,51 @@ static double gstex__mean_candidates(const gstex_group *group, int mip, uint32_t
         total += (double)of_level;
     }
     return total / ((double)width * height);
+}
+
+// The scratch that the levels of a block take, a block that need not be sound: sums and borders of each level, spare, and
+// the steps, one for each border.
+static size_t gstex__scratch_of_block(const uint32_t *words, size_t word_count, uint64_t block, uint32_t channels) {
+    size_t all = 0, most = 0;
+    uint32_t l, levels;
+    if (block >= word_count) return 0;
+    levels = gstex__bits(words[block], 0, 8);
+    for (l = 0; l < levels && l < GSTEX_MAX_LEVELS; ++l) {
+        const uint64_t entry = block + 2 + channels + GSTEX_LEVEL_ENTRY_WORDS * l;
+        const size_t cells = entry < word_count ? gstex__bits(words[entry], 0, 16) : 0;
+        if (cells > GSTEX_MAX_CELLS) return 0; // is refused before it is counted
+        all += cells;
+        most = cells > most ? cells : most;
+    }
+    return 3 * all + 2 * most;
+}
+
+GSTEX_API size_t gstex_scratch_words(const uint32_t *words, size_t word_count) {
+    size_t most = GSTEX_ALIGN_WORDS;
+    uint32_t groups, offsets, blocks, g, i, c;
+    if (word_count < GSTEX_ALIGN_WORDS) return most;
+    groups = gstex__bits(words[3], 16, 3);
+    offsets = (words[1] >> 16) - groups;
+    blocks = 2 * gstex__bits(words[3], 8, 8) - gstex__bits(words[3], 19, 4); // mip_offset and tail_offset
+    for (g = 0; g < groups; ++g) {
+        const uint64_t header = offsets + g < word_count ? words[offsets + g] : word_count;
+        uint32_t channels = 0;
+        if (header + GSTEX_GROUP_FIXED_WORDS + blocks > word_count) continue;
+        for (c = 0; c < GSTEX_MAX_CHANNELS; ++c) channels += words[header] >> c & 1u;
+        for (i = 0; i < blocks; ++i) {
+            const uint32_t block = words[header + GSTEX_GROUP_FIXED_WORDS + i];
+            const size_t need = gstex__scratch_of_block(words, word_count, block, channels);
+            most = need > most ? need : most;
+        }
+    }
+    return most;
+}
+
+GSTEX_API size_t gstex_file_scratch_words(const void *data, size_t bytes) {
+    const size_t least = GSTEX_FILE_HEADER_BYTES + 4 * GSTEX_ALIGN_WORDS;
+    if (bytes < least || (uintptr_t)data % 4 != 0) return GSTEX_ALIGN_WORDS;
+    return gstex_scratch_words((const uint32_t *)data + GSTEX_FILE_HEADER_BYTES / 4,
+                               (bytes - GSTEX_FILE_HEADER_BYTES) / 4);
 }
 
 GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uint32_t *scratch, double *mean) {
@@ -1723,10 +1920,11 @@ static int gstex__check_candidates(gstex__check *at, const gstex_material *mater
     return 1;
 }
 
-GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, gstex_material *material,
-                             gstex_error *error) {
+GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, size_t scratch_words,
+                             gstex_material *material, gstex_error *error) {
     gstex__check check = gstex__check_of(words, error), *at = &check;
     uint64_t position, i;
+    size_t need;
     if (!gstex__check_header(at, word_count, material)) return 0;
     position = words[1] >> 16;
     for (at->group = 0; at->group < material->group_count; ++at->group) {
@@ -1749,7 +1947,114 @@ GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t 
         GSTEX__REQUIRE(position == at->end, LEFT_OVER, -1, at->end + 1, position + 1, 0);
         GSTEX__REQUIRE(words[at->end] == 0, GUARD, -1, words[at->end], 0, 0);
     }
+    need = gstex_scratch_words(words, word_count);
+    GSTEX__REQUIRE(need <= scratch_words, SCRATCH, -1, scratch_words, need, 0);
     return gstex__check_candidates(at, material, scratch);
+}
+
+GSTEX_API int gstex_load(const void *data, size_t bytes, uint32_t *scratch, size_t scratch_words, gstex_material *material,
+                         gstex_error *error) {
+    gstex_file file;
+    return gstex_read(data, bytes, &file, error) &&
+           gstex_validate(file.words, file.word_count, scratch, scratch_words, material, error);
+}
+
+// ==== Uploading =====================================================================================================
+
+GSTEX_API uint32_t gstex_upload_words(const gstex_material *material) {
+    const uint32_t align = GSTEX_ALIGN_WORDS;
+    if (material->first_mip > 0) return material->resident_words;
+    return (material->word_count + align - 1) / align * align;
+}
+
+GSTEX_API void gstex_set_first_mip(uint32_t *words, int32_t first_mip) {
+    words[3] = (words[3] & ~(15u << 26)) | (uint32_t)first_mip << 26;
+}
+
+GSTEX_API void gstex_write_words(const gstex_material *material, uint32_t *to) {
+    const uint32_t all = gstex_upload_words(material), used = material->first_mip > 0 ? all : material->word_count;
+    uint32_t head[4], i;
+    for (i = 0; i < 4; ++i) head[i] = material->words[i];
+    gstex_set_first_mip(head, material->first_mip);
+    for (i = 0; i < 4; ++i) to[i] = head[i];
+    for (; i < used; ++i) to[i] = material->words[i];
+    for (; i < all; ++i) to[i] = 0;
+}
+
+GSTEX_API uint32_t gstex_add_to_pool(gstex_pool *pool, const gstex_material *material) {
+    const uint32_t base = pool->words, words = gstex_upload_words(material);
+    const int32_t vec4s = (material->channel_count + 3) / 4;
+    int g;
+    if (words > 0x7FFFFFFFu - base) return 0xFFFFFFFFu;
+    pool->count += 1;
+    pool->words += words;
+    pool->resident_words += material->tail < material->mip_count ? material->resident_words : words;
+    if (pool->vec4s < vec4s) pool->vec4s = vec4s;
+    for (g = 0; g < material->group_count; ++g)
+        if (pool->max_k < material->groups[g].top_k) pool->max_k = material->groups[g].top_k;
+    if (pool->width < material->width) pool->width = material->width;
+    if (pool->height < material->height) pool->height = material->height;
+    if (pool->mip_count < material->mip_count) pool->mip_count = material->mip_count;
+    if (pool->candidates_max < material->candidates_max) pool->candidates_max = material->candidates_max;
+    return base;
+}
+
+GSTEX_API int gstex_upload_rects(uint32_t base, uint32_t words, uint32_t width, gstex_upload_rect rects[3]) {
+    uint32_t done = 0;
+    int count = 0;
+    while (width > 0 && done < words) {
+        gstex_upload_rect *rect = &rects[count++];
+        const uint32_t left = words - done;
+        rect->first = done;
+        rect->x = (base + done) % width;
+        rect->y = (base + done) / width;
+        rect->width = left < width - rect->x ? left : width - rect->x;
+        rect->height = rect->width == width ? left / width : 1; // all whole rows at once
+        done += rect->width * rect->height;
+    }
+    return count;
+}
+
+// ==== Channels ======================================================================================================
+
+// A channel of a role among the first `count`.
+static int32_t gstex__find_among(const gstex_material *material, int32_t count, int32_t role, int32_t component) {
+    int32_t c;
+    for (c = 0; c < material->channel_count && c < count; ++c) {
+        const gstex_channel *channel = &material->channels[c];
+        const int grey = channel->component == GSTEX_ONLY && component >= GSTEX_RED && component <= GSTEX_BLUE;
+        if (channel->role == role && (component == GSTEX_ONLY || component == channel->component || grey)) return c;
+    }
+    return -1;
+}
+
+GSTEX_API int32_t gstex_find(const gstex_material *material, gstex_role role, gstex_component component) {
+    return gstex__find_among(material, GSTEX_MAX_CHANNELS, (int32_t)role, (int32_t)component);
+}
+
+GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s, gstex_channels *channels) {
+    static const gstex_channels none = {{-1, -1, -1}, 0, {-1, -1, -1}, 0, {-1, -1}, 0, -1, -1, -1, -1, -1, -1, {0, 0, 0}};
+    const int32_t count = 4 * vec4s;
+    const int32_t base = gstex__find_among(material, count, GSTEX_ALBEDO, GSTEX_RED) < 0 ? GSTEX_COLOR : GSTEX_ALBEDO;
+    int i;
+    *channels = none;
+    for (i = 0; i < 3; ++i) {
+        channels->albedo[i] = gstex__find_among(material, count, base, GSTEX_RED + i);
+        channels->emissive[i] = gstex__find_among(material, count, GSTEX_EMISSIVE, GSTEX_RED + i);
+    }
+    for (i = 0; i < 2; ++i) channels->normal[i] = gstex__find_among(material, count, GSTEX_NORMAL, GSTEX_X + i);
+    if (channels->normal[1] >= 0) channels->normal_directx = (uint32_t)material->channels[channels->normal[1]].flipped;
+    channels->roughness = gstex__find_among(material, count, GSTEX_ROUGHNESS, GSTEX_ONLY);
+    channels->gloss = gstex__find_among(material, count, GSTEX_GLOSS, GSTEX_ONLY);
+    channels->metallic = gstex__find_among(material, count, GSTEX_METALLIC, GSTEX_ONLY);
+    channels->ao = gstex__find_among(material, count, GSTEX_AO, GSTEX_ONLY);
+    channels->opacity = gstex__find_among(material, count, GSTEX_OPACITY, GSTEX_ONLY);
+    channels->height = gstex__find_among(material, count, GSTEX_HEIGHT, GSTEX_ONLY);
+    if (channels->opacity >= 0 && material->channels[channels->opacity].group < 0) channels->opacity = -1;
+}
+
+GSTEX_API float gstex_source_value(const gstex_channel *channel, float value) {
+    return channel->bias + channel->scale * value;
 }
 
 // ==== Decoding: "Decoding a position" of docs/format.md =============================================================
@@ -2307,24 +2612,139 @@ static void gstex__decode_group(const gstex__view *view, int32_t x, int32_t y, i
         }
 }
 
-GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
-                           float *texels, size_t row_stride) {
+// A rectangle inside a mip that is there. Groups without one of the channels whose bits are set are left out.
+static void gstex__decode_inside(const gstex_material *material, uint32_t channels, int mip, int32_t x, int32_t y,
+                                 int32_t width, int32_t height, float *texels, size_t row_stride) {
     int32_t i, j;
     int g;
-    mip = gstex__inside_mips(material, mip);
-    if (x < 0 || y < 0 || width < 0 || height < 0 || width > gstex__mip_size(material->width, mip) - x ||
-        height > gstex__mip_size(material->height, mip) - y)
-        return 0;
     for (j = 0; j < height; ++j)
         for (i = 0; i < width; ++i)
             gstex__write_constants(material,
                                    texels + row_stride * (size_t)j + (size_t)material->channel_count * (size_t)i);
     for (g = 0; g < material->group_count; ++g) {
         gstex__view view;
+        if (!(material->groups[g].members & channels)) continue;
         gstex__open_view(&material->groups[g], mip, &view);
         gstex__spread(material, &view);
         gstex__decode_group(&view, x, y, width, height, texels, row_stride);
     }
+}
+
+GSTEX_API int gstex_decode(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
+                           float *texels, size_t row_stride) {
+    mip = gstex__inside_mips(material, mip);
+    if (x < 0 || y < 0 || width < 0 || height < 0 || width > gstex__mip_size(material->width, mip) - x ||
+        height > gstex__mip_size(material->height, mip) - y)
+        return 0;
+    gstex__decode_inside(material, 0xFFFFu, mip, x, y, width, height, texels, row_stride);
+    return 1;
+}
+
+// The nearest number of 16 bits; of two the one whose last bit is 0. What is too large becomes infinite.
+static uint16_t gstex__to_half(float value) {
+    gstex__float_bits from;
+    uint32_t sign, bits, shift = 13, rest, half;
+    from.value = value;
+    sign = from.bits >> 16 & 0x8000u;
+    bits = from.bits & 0x7FFFFFFFu;
+    if (bits > 0x7F800000u) return (uint16_t)(sign | 0x7E00u); // no number
+    if (bits >= 0x47800000u) return (uint16_t)(sign | 0x7C00u); // 2^16 and more
+    if (bits < 0x33000000u) return (uint16_t)sign;              // below half of the least
+    if (bits < 0x38800000u) { // below the normal numbers: all have the exponent of the least of them
+        shift = 126 - (bits >> 23);
+        bits = (bits & 0x7FFFFFu) | 0x800000u;
+    } else {
+        bits -= 0x38000000u; // the other bias of the exponent
+    }
+    half = bits >> shift;
+    rest = bits & ((1u << shift) - 1u);
+    if (rest > 1u << (shift - 1) || (rest == 1u << (shift - 1) && (half & 1u))) ++half; // may carry into the exponent
+    return (uint16_t)(sign | half);
+}
+
+// The number of a component: `from` is a member of gstex_texel_layout.source, values are those of a texel, done the
+// components before this one.
+static float gstex__component(const gstex_material *material, const gstex_texel_layout *layout, int number,
+                              const float *values, const float *done) {
+    const int32_t from = layout->source[number];
+    if (from == GSTEX_NORMAL_Z) {
+        const double x = 2.0 * (double)done[0] - 1.0, y = 2.0 * (double)done[1] - 1.0, square = 1.0 - x * x - y * y;
+        return (float)(sqrt(square > 0.0 ? square : 0.0) * 0.5 + 0.5);
+    }
+    if (from < 0) return from == GSTEX_ONE || (from == GSTEX_MISSING && number == 3) ? 1.0f : 0.0f;
+    if (from >= GSTEX_MAX_CHANNELS) return 1.0f - values[from - GSTEX_MAX_CHANNELS];
+    return layout->source_units ? gstex_source_value(&material->channels[from], values[from]) : values[from];
+}
+
+// Bytes of a component, or 0 if the layout has no meaning for the material.
+static size_t gstex__component_bytes(const gstex_material *material, const gstex_texel_layout *layout) {
+    int i;
+    if (layout->components < 1 || layout->components > 4) return 0;
+    for (i = 0; i < layout->components; ++i) {
+        const int32_t from = layout->source[i];
+        if (from < GSTEX_NORMAL_Z || from >= 2 * GSTEX_MAX_CHANNELS) return 0;
+        if (from >= 0 && from % GSTEX_MAX_CHANNELS >= material->channel_count) return 0;
+        if (from == GSTEX_NORMAL_Z && i < 2) return 0;
+    }
+    if (layout->format == GSTEX_UNORM8) return layout->source_units ? 0 : 1;
+    return layout->format == GSTEX_FLOAT16 ? 2 : layout->format == GSTEX_FLOAT32 ? 4 : 0;
+}
+
+static void gstex__write_texel(const gstex_material *material, const gstex_texel_layout *layout, const float *values,
+                               unsigned char *to) {
+    float done[4];
+    int i;
+    for (i = 0; i < layout->components; ++i) {
+        done[i] = gstex__component(material, layout, i, values, done);
+        if (layout->format == GSTEX_UNORM8)
+            to[i] = (unsigned char)((double)done[i] * 255.0 + 0.5); // is cut off
+        else if (layout->format == GSTEX_FLOAT16)
+            ((uint16_t *)(void *)to)[i] = gstex__to_half(done[i]);
+        else
+            ((float *)(void *)to)[i] = done[i];
+    }
+}
+
+// gstex__inside of a texel that may be farther away than 32 bits count.
+static int32_t gstex__inside_far(int64_t texel, int32_t size, int32_t repeat) {
+    const int64_t there = repeat ? texel % size : texel < 0 ? 0 : texel < size ? texel : size - 1;
+    return gstex__inside((int32_t)there, size, repeat);
+}
+
+GSTEX_API int gstex_decode_rect(const gstex_material *material, int mip, int32_t x, int32_t y, int32_t width, int32_t height,
+                                const gstex_texel_layout *layout, void *texels, size_t row_pitch) {
+    const size_t bytes = gstex__component_bytes(material, layout), texel = bytes * (size_t)layout->components;
+    float values[GSTEX__TILE * GSTEX_MAX_CHANNELS];
+    uint32_t channels = 0;
+    int32_t across, down, i, j, left, top;
+    if (bytes == 0 || width < 0 || height < 0 || row_pitch % bytes || row_pitch / texel < (size_t)width) return 0;
+    for (i = 0; i < layout->components; ++i)
+        if (layout->source[i] >= 0) channels |= 1u << layout->source[i] % GSTEX_MAX_CHANNELS;
+    mip = gstex__inside_mips(material, mip);
+    across = gstex__mip_size(material->width, mip);
+    down = gstex__mip_size(material->height, mip);
+    for (top = 0; top < height; top += GSTEX__SIDE)
+        for (left = 0; left < width; left += GSTEX__SIDE) {
+            const int32_t columns = width - left < GSTEX__SIDE ? width - left : GSTEX__SIDE;
+            const int32_t rows = height - top < GSTEX__SIDE ? height - top : GSTEX__SIDE;
+            const int64_t first_x = (int64_t)x + left, first_y = (int64_t)y + top;
+            const size_t stride = (size_t)(columns * material->channel_count);
+            const int inside = first_x >= 0 && first_y >= 0 && first_x + columns <= across && first_y + rows <= down;
+            if (inside)
+                gstex__decode_inside(material, channels, mip, (int32_t)first_x, (int32_t)first_y, columns, rows, values,
+                                     stride);
+            for (j = 0; j < rows; ++j)
+                for (i = 0; i < columns; ++i) {
+                    float *value = values + stride * (size_t)j + (size_t)(i * material->channel_count);
+                    unsigned char *to = (unsigned char *)texels + row_pitch * (size_t)(top + j) + texel * (size_t)(left + i);
+                    if (!inside) {
+                        const int32_t of_x = gstex__inside_far(first_x + i, across, material->repeat);
+                        const int32_t of_y = gstex__inside_far(first_y + j, down, material->repeat);
+                        gstex__decode_inside(material, channels, mip, of_x, of_y, 1, 1, value, 0);
+                    }
+                    gstex__write_texel(material, layout, value, to);
+                }
+        }
     return 1;
 }
 

@@ -94,12 +94,12 @@ static void print_values(const uint8_t *data, size_t size) {
     gstex_error error;
     uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
     expect(scratch != 0 && gstex_read(data, size, &file, &error), "no file");
-    expect(gstex_validate(file.words, file.word_count, scratch, &material, &error), "no sound file");
+    expect(gstex_validate(file.words, file.word_count, scratch, GSTEX_SCRATCH_WORDS, &material, &error), "no sound file");
     print_material(&material);
     if (material.tail < material.mip_count) {
         const size_t resident = material.resident_words;
         uint32_t *words = (uint32_t *)copy_of(file.words, 4 * resident);
-        expect(gstex_validate(words, resident, scratch, &material, &error), "no sound tail");
+        expect(gstex_validate(words, resident, scratch, GSTEX_SCRATCH_WORDS, &material, &error), "no sound tail");
         print_material(&material);
         free(words);
     }
@@ -163,13 +163,11 @@ int main(int count, char **arguments) {
             }
         } else {
             const int is_sound = exercise(data, size) == 1;
-            gstex_file file;
             gstex_error error;
             gstex_material material;
             char text[256] = "sound";
             uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
-            if (!gstex_read(data, size, &file, &error) ||
-                !gstex_validate(file.words, file.word_count, scratch, &material, &error))
+            if (!gstex_load(data, size, scratch, GSTEX_SCRATCH_WORDS, &material, &error))
                 gstex_error_text(&error, text, sizeof text);
             expect(is_sound == (strcmp(text, "sound") == 0), "two answers");
             if (is_sound) exercise_part_as_file(data, size);

@@ -23,6 +23,14 @@ static void *copy_of(const void *data, size_t size) {
     return copy;
 }
 
+// Scratch that ends where a check may end that it needs.
+static uint32_t *scratch_for(const uint32_t *words, size_t count) {
+    const size_t need = gstex_scratch_words(words, count);
+    uint32_t *scratch = (uint32_t *)malloc(need * sizeof(uint32_t));
+    expect(scratch != 0 && need >= 64 && need <= GSTEX_SCRATCH_WORDS, "no memory, or scratch of another size");
+    return scratch;
+}
+
 static uint32_t random_of(uint32_t *state) { // xorshift
     *state ^= *state << 13;
     *state ^= *state >> 17;
@@ -92,6 +100,79 @@ static void exercise_points(const gstex_material *material, uint32_t *state) {
         gstex_sample_grad(material, u, v, &steps, filter, values);
         check_values(material, values);
     }
+}
+
+// The channels of maps: what is found is of the role, and is what gstex_find finds among all.
+static void exercise_channels(const gstex_material *material) {
+    static const int32_t roles[] = {GSTEX_ROUGHNESS, GSTEX_GLOSS, GSTEX_METALLIC, GSTEX_AO, GSTEX_HEIGHT};
+    gstex_channels channels;
+    const int32_t *found[] = {&channels.roughness, &channels.gloss, &channels.metallic, &channels.ao, &channels.height};
+    int i, vec4s;
+    for (vec4s = 1; vec4s <= 4; ++vec4s) {
+        gstex_find_channels(material, vec4s, &channels);
+        expect(sizeof channels == 80 && channels.opacity < 4 * vec4s, "channels of another size");
+        for (i = 0; i < 5; ++i) {
+            const int32_t all = gstex_find(material, (gstex_role)roles[i], GSTEX_ONLY);
+            expect(*found[i] == (all < 4 * vec4s ? all : -1), "a channel that is not found, or is not there");
+            expect(all < material->channel_count && (all < 0 || material->channels[all].role == roles[i]), "another role");
+        }
+        for (i = 0; i < 3; ++i)
+            expect(channels.albedo[i] < 4 * vec4s && channels.albedo[i] < material->channel_count, "no such channel");
+    }
+}
+
+// What gstex_decode_rect writes for a component.
+static float component_of(const gstex_material *material, const gstex_texel_layout *layout, int number, const float *values) {
+    const int32_t from = layout->source[number];
+    if (from >= 0 && from < 16) {
+        const gstex_channel *channel = &material->channels[from];
+        return layout->source_units ? channel->bias + channel->scale * values[from] : values[from];
+    }
+    return from >= 16 ? 1.0f - values[from - 16] : from == GSTEX_ONE || (from == GSTEX_MISSING && number == 3) ? 1.0f : 0.0f;
+}
+
+// A rectangle anywhere, in a layout of floats that is drawn by lot: fetches, and nothing written beside them.
+static void exercise_rect(const gstex_material *material, int mip, uint32_t *state) {
+    enum { SIDE = 11 };
+    const int32_t most = material->candidates_max > 500 ? 3 : SIDE, sizes[] = {0, 1, INT32_MAX, INT32_MIN};
+    const int32_t width = (int32_t)(random_of(state) % (uint32_t)(most + 1)), height = (int32_t)(random_of(state) % (uint32_t)(most + 1));
+    const uint32_t lot = random_of(state) % 8;
+    const int32_t x = lot < 4 ? sizes[lot] : (int32_t)(random_of(state) % 64) - 16;
+    const int32_t y = lot < 4 ? sizes[3 - lot] : (int32_t)(random_of(state) % 64) - 16;
+    float texels[SIDE * (4 * SIDE + 2)], values[GSTEX_MAX_CHANNELS];
+    gstex_texel_layout layout;
+    size_t pitch;
+    int32_t i, j;
+    int k;
+    layout.format = GSTEX_FLOAT32;
+    layout.components = 1 + (int32_t)(random_of(state) % 4);
+    layout.source_units = (int32_t)(random_of(state) % 2);
+    for (k = 0; k < 4; ++k) {
+        layout.source[k] = (int32_t)(random_of(state) % (uint32_t)(2 * material->channel_count + 3)) - 3;
+        if (layout.source[k] >= material->channel_count)
+            layout.source[k] = GSTEX_INVERTED(layout.source[k] - material->channel_count);
+    }
+    pitch = (size_t)(layout.components * width + (int32_t)(random_of(state) % 3));
+    for (i = 0; i < SIDE * (4 * SIDE + 2); ++i) texels[i] = -7.0f;
+    expect(gstex_decode_rect(material, mip, x, y, width, height, &layout, texels, 4 * pitch), "a rectangle is refused");
+    for (j = 0; j < height; ++j) {
+        for (i = 0; i < width; ++i) {
+            const int64_t all_x = gstex__mip_size(material->width, nearest_mip(material, mip));
+            const int64_t all_y = gstex__mip_size(material->height, nearest_mip(material, mip));
+            int64_t at_x = (int64_t)x + i, at_y = (int64_t)y + j;
+            if (material->repeat) at_x %= all_x, at_y %= all_y;
+            at_x = at_x > INT32_MAX ? INT32_MAX : at_x, at_y = at_y > INT32_MAX ? INT32_MAX : at_y;
+            gstex_fetch(material, mip, (int32_t)at_x, (int32_t)at_y, values);
+            for (k = 0; k < layout.components; ++k)
+                expect(texels[pitch * (size_t)j + (size_t)(layout.components * i + k)] ==
+                           component_of(material, &layout, k, values), "a component that is another");
+        }
+        for (i = layout.components * width; i < (int32_t)pitch; ++i)
+            expect(texels[pitch * (size_t)j + (size_t)i] == -7.0f, "a texel beside the rectangle");
+    }
+    layout.source[layout.components - 1] = material->channel_count;
+    expect(material->channel_count == 16 ||
+               !gstex_decode_rect(material, mip, x, y, width, height, &layout, texels, 4 * pitch), "no such channel");
 }
 
 // Part of a mip at once and texel by texel. The mip may be one before the first, and is the first then.
@@ -241,6 +322,8 @@ static void exercise_material(const gstex_material *material, uint32_t *scratch,
     for (m = 0; m < material->mip_count; ++m) exercise_texels(material, m, &state);
     exercise_texels(material, material->mip_count, &state);
     exercise_texels(material, -1, &state);
+    for (m = -1; m <= material->mip_count; ++m) exercise_rect(material, m, &state);
+    exercise_channels(material);
     exercise_points(material, &state);
 }
 
@@ -251,11 +334,24 @@ static void move_material(gstex_material *material, const uint32_t *words) {
     for (g = 0; g < material->group_count; ++g) material->groups[g].words = words;
 }
 
+// What is written into a buffer are the words of the file, with first_mip as it has to be.
+static void check_written(const gstex_material *material, const uint32_t *words, size_t count) {
+    uint32_t *to = (uint32_t *)malloc(count * sizeof(uint32_t));
+    gstex_pool pool;
+    memset(&pool, 0, sizeof pool);
+    expect(to != 0 && gstex_upload_words(material) == count, "another number of words");
+    gstex_write_words(material, to);
+    expect(memcmp(to, words, 4 * count) == 0, "words that are not those of the file");
+    expect(gstex_add_to_pool(&pool, material) == 0 && gstex_add_to_pool(&pool, material) == count &&
+               pool.words == 2 * count && pool.count == 2 && 4 * pool.vec4s >= material->channel_count, "another pool");
+    free(to);
+}
+
 // Words that have been proven open to the same material. opened: words of that many, with first_mip as it has to be.
 static void check_opened(const gstex_material *material, const uint32_t *opened) {
     gstex_material again, moved = *material;
     memset(&again, 0, sizeof again); // what is between members, too
-    gstex_open(opened, &again);
+    gstex_open_unchecked(opened, &again);
     move_material(&moved, opened);
     expect(memcmp(&moved, &again, sizeof again) == 0, "a material that opens to another");
 }
@@ -287,17 +383,18 @@ static int exercise_resident(const uint32_t *words, size_t count, const gstex_ma
     gstex_error error;
     int sound, g, m;
     memset(&material, 0, sizeof material);
-    sound = gstex_validate(words, count, scratch, &material, &error);
+    sound = gstex_validate(words, count, scratch, gstex_scratch_words(words, count), &material, &error);
     expect(sound || !whole, "a sound file whose tail is not");
     if (!sound) {
         check_error(&error);
     } else if (material.first_mip > 0) {
         expect(material.first_mip == material.tail && material.resident_words == count, "a tail of another size");
-        set[3] |= (uint32_t)material.tail << 26; // as it is uploaded alone
+        gstex_set_first_mip(set, material.tail); // as it is uploaded alone
+        check_written(&material, set, count);
         check_opened(&material, set);
-        expect(!gstex_validate(set, count, scratch, &material, &error) && error.rule == GSTEX_RULE_FIRST_MIP,
+        expect(!gstex_validate(set, count, scratch, GSTEX_SCRATCH_WORDS, &material, &error) && error.rule == GSTEX_RULE_FIRST_MIP,
                "a first mip in what is to be proven");
-        gstex_open(set, &material);
+        gstex_open_unchecked(set, &material);
         exercise_material(&material, scratch, 19);
         for (g = 0; whole && g < whole->group_count; ++g)
             for (m = whole->tail; m < whole->mip_count; ++m) {
@@ -313,6 +410,24 @@ static int exercise_resident(const uint32_t *words, size_t count, const gstex_ma
     return sound && material.first_mip > 0;
 }
 
+// What stands after a resident part that is right: all of the file that is here.
+static void check_ranges(const gstex_sections *sections, const uint8_t *data, size_t here, const gstex_material *whole) {
+    gstex_range first, rest;
+    gstex_error error;
+    uint8_t *bytes;
+    gstex_stream_ranges(sections, &first, &rest);
+    expect(first.offset == 256 && first.offset + first.bytes == rest.offset && first.bytes == sections->resident_bytes &&
+               rest.offset + rest.bytes == sections->json_offset, "ranges that are not the section");
+    if (here < rest.offset + (size_t)rest.bytes) return;
+    bytes = (uint8_t *)copy_of(data + rest.offset, rest.bytes);
+    expect(gstex_check_rest(sections, bytes, &error) || !whole, "a sound file whose rest is not");
+    if (whole) {
+        bytes[rest.bytes / 2] ^= 1;
+        expect(!gstex_check_rest(sections, bytes, &error) && error.rule == GSTEX_RULE_GPU_CRC, "a damaged rest is none");
+    }
+    free(bytes);
+}
+
 // The tail of a file of which the first bytes are here. Returns 1 if it is there and sound.
 static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, const gstex_material *whole) {
     gstex_sections sections;
@@ -325,8 +440,7 @@ static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, co
     }
     if (here < 256 + (size_t)sections.resident_bytes || sections.resident_bytes == sections.gpu_bytes) return 0;
     words = (uint32_t *)copy_of(data + 256, sections.resident_bytes);
-    scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
-    expect(scratch != 0, "no memory");
+    scratch = scratch_for(words, sections.resident_bytes / 4);
     sound = gstex_check_resident(&sections, words, &error);
     if (!sound) {
         check_error(&error);
@@ -334,6 +448,7 @@ static int exercise_tail(const uint8_t *data, size_t here, size_t file_bytes, co
     }
     expect(sound || !whole, "a sound file whose tail is not");
     if (sound) {
+        check_ranges(&sections, data, here, whole);
         words[sections.resident_bytes / 8] ^= 256;
         expect(!gstex_check_resident(&sections, words, &error) && error.rule == GSTEX_RULE_RESIDENT_CRC,
                "a damaged tail is none");
@@ -359,17 +474,27 @@ static int exercise(const uint8_t *data, size_t size) {
         expect(!gstex_read(bytes, size, &file, 0), "another answer if nobody wants the reason");
     } else {
         uint32_t *words = (uint32_t *)copy_of(file.words, 4 * file.word_count);
-        uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
+        const size_t need = gstex_scratch_words(words, file.word_count);
+        uint32_t *scratch = scratch_for(words, file.word_count);
         uint8_t *shifted = (uint8_t *)malloc(size + 1);
         gstex_file nowhere;
-        expect(scratch != 0 && shifted != 0, "no memory");
+        gstex_material loaded;
+        expect(shifted != 0, "no memory");
         expect((const uint8_t *)file.json + file.json_bytes == bytes + size, "sections that leave a rest");
         memcpy(shifted + 1, bytes, size);
         expect(!gstex_read(shifted + 1, size, &nowhere, &error) && error.rule == GSTEX_RULE_ALIGNMENT,
                "words at an address that is no multiple of 4");
         free(shifted);
-        sound = gstex_validate(words, file.word_count, scratch, &material, &error);
+        sound = gstex_validate(words, file.word_count, scratch, need, &material, &error);
+        expect(gstex_load(bytes, size, scratch, need, &loaded, 0) == sound && (!sound || loaded.words == file.words),
+               "another answer for the bytes");
+        expect(gstex_file_scratch_words(bytes, size) >= need, "less scratch for the bytes");
         if (sound) {
+            expect(!gstex_validate(words, file.word_count, scratch, need - 1, &loaded, &error) &&
+                       error.rule == GSTEX_RULE_SCRATCH && error.lo == (double)need, "scratch that is too small");
+            check_error(&error);
+            expect(gstex_validate(words, file.word_count, scratch, need, &material, &error), "another answer");
+            check_written(&material, words, file.word_count);
             uint32_t *used = (uint32_t *)copy_of(words, 4 * (size_t)material.word_count); // nothing behind the guard word
             expect(error.rule == GSTEX_OK && material.first_mip == 0, "an error about a sound file, or a part of one");
             check_opened(&material, used);
@@ -529,9 +654,11 @@ static void repair_words(uint8_t *data, size_t size, uint32_t *state) {
         repair_of repair = set_word(0, 0);
         if (gstex_read(data, size, &file, &error)) {
             uint32_t *words = (uint32_t *)copy_of(file.words, 4 * file.word_count);
-            uint32_t *scratch = (uint32_t *)malloc(GSTEX_SCRATCH_WORDS * sizeof(uint32_t));
+            uint32_t *scratch = scratch_for(words, file.word_count);
             expect(scratch != 0, "no memory");
-            if (!gstex_validate(words, file.word_count, scratch, &material, &error) && random_of(state) % 32)
+            if (!gstex_validate(words, file.word_count, scratch, gstex_scratch_words(words, file.word_count), &material,
+                                &error) &&
+                random_of(state) % 32)
                 repair = repair_of_rule(words, &error);
             free(scratch);
             free(words);

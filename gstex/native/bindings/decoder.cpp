@@ -51,7 +51,7 @@ class Section {
         {
             nb::gil_scoped_release released;
             const auto scratch = make_scratch();
-            sound = gstex_validate(array.data(), array.size(), scratch.get(), &material_, &error) != 0;
+            sound = gstex_validate(array.data(), array.size(), scratch.get(), GSTEX_SCRATCH_WORDS, &material_, &error) != 0;
         }
         if (!sound) refuse(error);
     }
@@ -383,7 +383,7 @@ void bind_decoder(nb::module_ &m) {
         {
             nb::gil_scoped_release released;
             const auto scratch = make_scratch();
-            sound = gstex_validate(from, size_t(count), scratch.get(), &material, &error) != 0 ||
+            sound = gstex_validate(from, size_t(count), scratch.get(), GSTEX_SCRATCH_WORDS, &material, &error) != 0 ||
                     error.rule == GSTEX_RULE_CANDIDATES_MAX;
             for (int g = 0; sound && g < material.group_count; ++g)
                 most.push_back(gstex__most_of_group(&material, g, scratch.get()));
