@@ -659,23 +659,24 @@ int gstex_candidates(uint base, ivec2 texel, int mip) {
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
 
-// Which channels hold which map; -1: there is no such map.
+// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
 struct GstexChannels {
     ivec3 albedo, emissive;
     ivec2 normal;
     bool normal_directx; // Y of the normals points down
-    int roughness, gloss, metallic, ao, opacity;
+    int roughness, gloss, metallic, ao, opacity, height;
 };
 
 struct GstexSurface {
-    vec3 albedo, emissive; // linear light
+    vec3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
     vec3 normal;           // in tangent space, Y up, of length 1
     float roughness, metallic, ao, opacity;
+    float height;          // in the units of the map
 };
 
 // As the channel table of the header says. Of two channels for the same the first counts.
 GstexChannels gstex_find_channels(uint base) {
-    GstexChannels at = GstexChannels(ivec3(-1), ivec3(-1), ivec2(-1), false, -1, -1, -1, -1, -1);
+    GstexChannels at = GstexChannels(ivec3(-1), ivec3(-1), ivec2(-1), false, -1, -1, -1, -1, -1, -1);
     ivec3 picture = ivec3(-1);
     for (int c = min(gstex_material(base).channels, 4 * GSTEX_VEC4S) - 1; c >= 0; --c) {
         uint entry = GSTEX_LOAD(gstex_entry(int(base), c));
@@ -695,6 +696,7 @@ GstexChannels gstex_find_channels(uint base) {
         if (role == 5) at.roughness = c;
         if (role == 6) at.metallic = c;
         if (role == 7) at.ao = c;
+        if (role == 8) at.height = c;
         if (role == 10) at.gloss = c;
     }
     if (at.albedo.x < 0) at.albedo = picture; // stands in for it
@@ -705,9 +707,22 @@ float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
 
 float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
 
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x.
+float gstex_source_value(uint base, int channel, float x) {
+    uint entry = GSTEX_LOAD(gstex_entry(int(base), channel));
+    if (gstex_bits(entry, 23, 1) == 0) return x;
+    int scale = int(base) + gstex_bits(entry, 24, 8) + (gstex_bits(entry, 16, 3) == 7 ? 1 : 0); // a constant stands first
+    return gstex_float(scale + 1) + gstex_float(scale) * x;
+}
+
+float gstex_source(uint base, GstexValue value, int c, float missing) {
+    return c < 0 ? missing : gstex_source_value(base, c, gstex_channel(value, c));
+}
+
 vec3 gstex_color(uint base, GstexValue value, ivec3 c, float missing) {
     if (min(c.x, min(c.y, c.z)) < 0) return vec3(missing);
-    vec4 stored = vec4(gstex_channel(value, c.x), gstex_channel(value, c.y), gstex_channel(value, c.z), 0);
+    vec4 stored = vec4(gstex_source(base, value, c.x, 0.0), gstex_source(base, value, c.y, 0.0),
+                       gstex_source(base, value, c.z, 0.0), 0);
     return gstex_is_srgb(int(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
 }
 
@@ -724,5 +739,5 @@ GstexSurface gstex_surface(uint base, GstexValue value, GstexChannels at) {
         gstex_normal(value, at.normal, at.normal_directx),
         gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
         gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
-        gstex_scalar(value, at.opacity, 1.0));
+        gstex_scalar(value, at.opacity, 1.0), gstex_source(base, value, at.height, 0.0));
 }

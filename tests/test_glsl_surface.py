@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from format_builder import ChannelSpec, GroupSpec, MaterialSpec, RawMipSpec, build_words
-from glsl_runner import LIMIT, Runner, context_or_skip
+from glsl_runner import LIMIT, SHADERS, Runner, context_or_skip
 
 from gstex.format.layout import COMPONENTS, ROLE_CODES
-from gstex.gl import channel_uniforms
+from gstex.gl import channel_uniforms, draw_program
+from gstex.gl.context import import_gl
+from gstex.resources import source_path
 from gstex.shading import read_surface
 from gstex.texture import Texture
 
@@ -41,6 +46,13 @@ def described(roles: tuple[str, ...], constant: str | None) -> list[dict[str, An
     return rows
 
 
+def raw_texture(channels: list[ChannelSpec], codes: np.ndarray, members: list[int]) -> Texture:
+    """One raw mip. codes: int [SIZE, SIZE, C]. members: the channels that are not constant."""
+    raw = RawMipSpec(codes[:, :, members].reshape(-1, len(members)).tolist())
+    group = GroupSpec(members, [(0.0, 1 / 255, 8)] * len(members), [raw])
+    return Texture(np.array(build_words(MaterialSpec(SIZE, SIZE, channels, [group])), np.uint32), {})
+
+
 @pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
 @pytest.mark.parametrize(
     ("roles", "convention", "constant"),
@@ -65,8 +77,6 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
             members.append(c)
         else:
             stack[:, :, c] = row["constant"]
-    raw = RawMipSpec(codes[:, :, members].reshape(-1, len(members)).tolist())
-    group = GroupSpec(members, [(0.0, 1 / 255, 8)] * len(members), [raw])
     channels = [
         ChannelSpec(
             ROLE_CODES.index(row["role"]), COMPONENTS.index(row["component"]), row["color_space"] == "srgb",
@@ -74,11 +84,11 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
         )
         for row in rows
     ]  # fmt: skip
-    texture = Texture(np.array(build_words(MaterialSpec(SIZE, SIZE, channels, [group])), np.uint32), {})
+    texture = raw_texture(channels, codes, members)
     runner.upload(np.zeros(64, np.uint32), texture.words)
 
     defines = {"FIND_CHANNELS": 1} if finds else {}
-    uniforms = {} if finds else channel_uniforms(texture.table.header.channels)
+    uniforms = {} if finds else channel_uniforms(texture.table)
     found = runner.draw("surface.frag", defines, (SIZE, SIZE), 4, base=64, **uniforms)
 
     expected = read_surface(stack, rows, convention)
@@ -94,3 +104,54 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
     }
     for name, (value, reference) in pairs.items():
         np.testing.assert_allclose(value, reference, atol=LIMIT, err_msg=name)
+
+
+@pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
+def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: Runner) -> None:
+    """Light of 0.5 to 40.5, and a height of -3 to 17 metres; a constant blue, whose constant stands before its scale."""
+    channels = [
+        ChannelSpec(8, scale=20.0, bias=-3.0), *(ChannelSpec(9, c, scale=40.0, bias=0.5) for c in (1, 2)),
+        ChannelSpec(9, 3, constant=CONSTANT, scale=8.0, bias=-1.0), ChannelSpec(5),
+    ]  # fmt: skip
+    codes = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, len(channels)))
+    texture = raw_texture(channels, codes, [0, 1, 2, 4])
+    runner.upload(np.zeros(64, np.uint32), texture.words)
+    uniforms = {} if finds else channel_uniforms(texture.table)
+    found = runner.draw("surface.frag", {"FIND_CHANNELS": 1} if finds else {}, (SIZE, SIZE), 4, base=64, **uniforms)
+    values = codes / 255
+    np.testing.assert_allclose(found[..., 13], -3 + 20 * values[..., 0], atol=1e-4)
+    np.testing.assert_allclose(found[..., 8:10], 0.5 + 40 * values[..., 1:3], atol=1e-4)
+    np.testing.assert_allclose(found[..., 10], -1 + 8 * CONSTANT, atol=1e-6)
+
+
+def test_what_the_shader_does_not_decode_is_not_found() -> None:
+    channels = [ChannelSpec(0)] * 3 + [ChannelSpec(1, c, srgb=True) for c in (1, 2, 3)] + [ChannelSpec(7)] * 3
+    texture = raw_texture(channels, np.zeros((SIZE, SIZE, 9), np.int64), list(range(9)))
+    found = [channel_uniforms(texture.table, "at", vec4s=vec4s) for vec4s in (1, 2, 3)]
+    assert [of["at.albedo"] for of in found] == [[3, -1, -1], [3, 4, 5], [3, 4, 5]]
+    assert [of["at.ao"] for of in found] == [-1, 6, 6]
+
+
+def test_block_of_channels_has_the_layout_of_the_shader(tmp_path: Path, runner: Runner) -> None:
+    """gstex_channels of gstex.h is copied into a uniform block as it is."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    members = ("albedo", "emissive", "normal", "normal_directx", "roughness", "gloss", "metallic", "ao", "opacity", "height")
+    lines = "".join(f'printf("%zu ", offsetof(gstex_channels, {name}));' for name in members)
+    (tmp_path / "a.c").write_text(
+        f'#include <stdio.h>\n#include "gstex.h"\nint main(void) {{ {lines} printf("%zu", sizeof(gstex_channels)); }}\n'
+    )
+    subprocess.run(["gcc", f"-I{source_path('native/gstex.h').parent}", tmp_path / "a.c", "-o", tmp_path / "a"], check=True)
+    *offsets, size = map(int, subprocess.run([tmp_path / "a"], capture_output=True, check=True).stdout.split())
+
+    block = "layout(std140) uniform Block { GstexChannels channels; };"
+    text = (SHADERS / "surface.frag").read_text().replace("uniform GstexChannels channels;", block)
+    (tmp_path / "block.frag").write_text(text)
+    gl = import_gl()
+    program, found, value = draw_program(SHADERS / "screen.vert", tmp_path / "block.frag").handle, {}, np.zeros(1, np.int32)
+    for index in range(gl.glGetProgramiv(program, gl.GL_ACTIVE_UNIFORMS)):
+        gl.glGetActiveUniformsiv(program, 1, np.array([index], np.uint32), gl.GL_UNIFORM_OFFSET, value)
+        found[bytes(gl.glGetActiveUniform(program, index)[0]).rstrip(b"\0").decode()] = int(value[0])
+    assert [found[f"channels.{name}"] for name in members] == offsets
+    gl.glGetActiveUniformBlockiv(program, 0, gl.GL_UNIFORM_BLOCK_DATA_SIZE, value)
+    assert value[0] == size == 80

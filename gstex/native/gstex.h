@@ -512,7 +512,7 @@ typedef struct gstex_texel_layout {
     int32_t format;       // gstex_texel_format
     int32_t components;   // 1 .. 4, side by side
     int32_t source[4];    // of each
-    int32_t source_units; // 1: bias + scale value of channels that are not inverted (gstex_source_value), for floats
+    int32_t source_units; // 1: gstex_source_value of channels that are not inverted; for floats, without GSTEX_NORMAL_Z
 } gstex_texel_layout;
 
 // The texels x .. x + width - 1 of rows y .. y + height - 1 of a mip, in the layout that an engine's texture has: for
@@ -2684,7 +2684,7 @@ static size_t gstex__component_bytes(const gstex_material *material, const gstex
         const int32_t from = layout->source[i];
         if (from < GSTEX_NORMAL_Z || from >= 2 * GSTEX_MAX_CHANNELS) return 0;
         if (from >= 0 && from % GSTEX_MAX_CHANNELS >= material->channel_count) return 0;
-        if (from == GSTEX_NORMAL_Z && i < 2) return 0;
+        if (from == GSTEX_NORMAL_Z && (i < 2 || layout->source_units)) return 0;
     }
     if (layout->format == GSTEX_UNORM8) return layout->source_units ? 0 : 1;
     return layout->format == GSTEX_FLOAT16 ? 2 : layout->format == GSTEX_FLOAT32 ? 4 : 0;

@@ -21,5 +21,5 @@ void main() {
     albedo_roughness = floatBitsToUint(vec4(surface.albedo, surface.roughness));
     normal_metallic = floatBitsToUint(vec4(surface.normal, surface.metallic));
     emissive_ao = floatBitsToUint(vec4(surface.emissive, surface.ao));
-    opacity = floatBitsToUint(vec4(surface.opacity));
+    opacity = floatBitsToUint(vec4(surface.opacity, surface.height, 0, 0));
 }

@@ -93,6 +93,24 @@ class Section {
         return all;
     }
 
+    // The members of gstex_channels, but for padding.
+    nb::dict find_channels(int vec4s) const {
+        gstex_channels of;
+        gstex_find_channels(&material_, vec4s, &of);
+        nb::dict all;
+        all["albedo"] = list_of(of.albedo, 3);
+        all["emissive"] = list_of(of.emissive, 3);
+        all["normal"] = list_of(of.normal, 2);
+        all["normal_directx"] = int(of.normal_directx);
+        all["roughness"] = of.roughness;
+        all["gloss"] = of.gloss;
+        all["metallic"] = of.metallic;
+        all["ao"] = of.ao;
+        all["opacity"] = of.opacity;
+        all["height"] = of.height;
+        return all;
+    }
+
     nb::dict group(int number) const {
         const gstex_group &of = checked_group(number);
         nb::dict all;
@@ -398,6 +416,7 @@ void bind_decoder(nb::module_ &m) {
         .def(nb::init<nb::object>())
         .def_prop_ro("words", &Section::words)
         .def("header", &Section::header)
+        .def("find_channels", &Section::find_channels)
         .def_prop_ro("group_count", &Section::group_count)
         .def("group", &Section::group)
         .def("mip", &Section::mip)
