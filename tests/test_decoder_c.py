@@ -81,14 +81,6 @@ def test_it_needs_nothing_but_the_smallest_headers() -> None:
     assert called - keywords == {"floor", "ceil", "sqrt", "sqrtf"}
 
 
-def test_the_document_compiles(tmp_path: Path) -> None:
-    blocks = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "decoder-c.md").read_text(), re.DOTALL)
-    assert len(blocks) == 5
-    source = tmp_path / "document.c"
-    source.write_text("\n".join(["#include <stdio.h>\n#include <stdlib.h>", *blocks, "int main(void) { return 0; }\n"]))
-    build(tmp_path / "document", source, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
-
-
 # ---- What is written into it
 
 
@@ -187,6 +179,19 @@ def test_values_are_the_same_bits_with_every_compiler(cc: str, options: tuple[st
     for path in FILES:
         found = np.frombuffer(run(driver, "values", path), np.float32)
         np.testing.assert_array_equal(found, values_of_the_package(path), err_msg=path.name)
+
+
+def test_values_are_the_same_bits_on_64_bit_arm(tmp_path: Path) -> None:
+    """In an emulator, without a warning; with all checks of the driver."""
+    for name in ("aarch64-linux-gnu-gcc", "qemu-aarch64"):
+        if not shutil.which(name):
+            pytest.skip(f"{name} is not installed (Debian: apt-get install g++-aarch64-linux-gnu qemu-user)")
+    options = ("-std=c99", "-O2", "-static", *EXACT, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+    driver = build(tmp_path / "driver", DRIVER, *options, cc="aarch64-linux-gnu-gcc")
+    for path in FILES:
+        found = np.frombuffer(run("qemu-aarch64", driver, "values", path), np.float32)
+        np.testing.assert_array_equal(found, values_of_the_package(path), err_msg=path.name)
+    assert run("qemu-aarch64", driver, "files", *FILES).decode().split() == ["sound"] * len(FILES)
 
 
 @pytest.mark.parametrize("name", GOLDEN)

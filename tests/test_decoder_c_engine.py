@@ -1,4 +1,4 @@
-"""What engines call of gstex.h beside decoding: rectangles in their layouts, pools, uploads, golden files as raw floats."""
+"""What engines call of gstex.h: rectangles in their layouts, pools, uploads; and golden files as raw floats."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from test_decoder_c import build as compile_driver
 
 import gstex
 from gstex.format.layout import ROLE_CODES
-from gstex.material.images import from_unit
 from gstex.material import SourceMap
+from gstex.material.images import from_unit
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-import golden_raw  # noqa: E402
+import golden_raw
 
 DRIVER = ROOT / "tests" / "native" / "engine_driver.c"
 UNORM8, FLOAT16, FLOAT32 = range(3)
@@ -67,7 +67,8 @@ def test_golden_files_as_raw_floats(driver: Path, tmp_path: Path) -> None:
     (values + np.float32(2e-5)).tofile(tmp_path / "other.f32")
     values[:-1].tofile(tmp_path / "short.f32")
     for name in ("other", "short"):
-        assert subprocess.run([driver, "golden", files[0], tmp_path / f"{name}.f32"], capture_output=True).returncode == 1
+        done = subprocess.run([driver, "golden", files[0], tmp_path / f"{name}.f32"], capture_output=True)
+        assert done.returncode == 1, name
 
 
 # ---- Rectangles
@@ -106,7 +107,8 @@ def test_every_source_of_a_component(driver: Path, tmp_path: Path) -> None:
     size = 16
     codes = np.random.default_rng(1).integers(0, 256, (size * size, 3))
     codes[:2] = 0, 255, 255  # normals longer than 1
-    channels = [ChannelSpec(4, 4), ChannelSpec(4, 5), ChannelSpec(8, scale=20.0, bias=-3.0), ChannelSpec(7, constant=0.25)]
+    height = ChannelSpec(8, scale=20.0, bias=-3.0)
+    channels = [ChannelSpec(4, 4), ChannelSpec(4, 5), height, ChannelSpec(7, constant=0.25)]
     group = GroupSpec([0, 1, 2], [(0.0, 1 / 255, 8)] * 3, [RawMipSpec(codes.tolist())])
     path, texels = saved(tmp_path, MaterialSpec(size, size, channels, [group]))
     box, (x, y, height, ao) = (0, 0, size, size), np.moveaxis(texels, 2, 0)
@@ -132,7 +134,8 @@ def test_halves_are_those_of_numpy(driver: Path, tmp_path: Path) -> None:
         halves = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
         between = (halves[:-1] + halves[1:]) / 2
         near = np.concatenate([np.nextafter(between, np.float32(s * np.inf)) for s in (1, -1)])
-        values = np.concatenate([values, halves, between, near, [65519.99, 65520, -65520, 1e-8, 2.9802322e-8]]).astype(np.float32)
+        edges = np.array([65519.99, 65520, -65520, 1e-8, 2.9802322e-8], np.float32)
+        values = np.concatenate([values, halves, between, near, edges])
         values.tofile(tmp_path / "values")
         found = np.frombuffer(run(driver, "halves", tmp_path / "values"), np.float16)
         expected = values.astype(np.float16)
@@ -155,8 +158,9 @@ def test_halves_are_those_of_numpy(driver: Path, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_has_no_meaning_is_refused(change: dict, why: str, driver: Path) -> None:
     asked = {"box": (0, 0, 10, 1), "kind": FLOAT32, "sources": (0,), "units": False, "pitch": 80, **change}
-    command = [driver, "rect", golden_file("groups"), 0, *asked["box"], asked["kind"], int(asked["units"]), asked["pitch"]]
-    done = subprocess.run([*map(str, command), *map(str, asked["sources"])], capture_output=True, text=True)
+    numbers = [0, *asked["box"], asked["kind"], int(asked["units"]), asked["pitch"], *asked["sources"]]
+    command = [driver, "rect", golden_file("groups"), *map(str, numbers)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "refused\n"), why
 
 
@@ -165,8 +169,8 @@ def test_what_has_no_meaning_is_refused(change: dict, why: str, driver: Path) ->
 
 @pytest.mark.parametrize(
     ("base", "words", "width"),
-    [(0, 64, 64), (0, 63, 64), (64, 640, 64), (10, 20, 64), (10, 54, 64), (10, 64, 64), (10, 300, 64), (7, 1, 1), (5, 9, 1),
-     (2**31 - 64, 64, 4096), (4090, 12, 4096), (0, 0, 64), (3, 10, 0)],
+    [(0, 64, 64), (0, 63, 64), (64, 640, 64), (10, 20, 64), (10, 54, 64), (10, 64, 64), (10, 300, 64), (7, 1, 1),
+     (5, 9, 1), (2**31 - 64, 64, 4096), (4090, 12, 4096), (0, 0, 64), (3, 10, 0)],
 )  # fmt: skip
 def test_rectangles_of_an_upload_cover_the_run(base: int, words: int, width: int, driver: Path) -> None:
     """Each word once, in its place, by at most three rectangles."""
@@ -192,7 +196,8 @@ def test_a_pool_knows_what_the_shader_needs(driver: Path) -> None:
     assert list(map(int, numbers.split())) == [
         5, sum(sizes), sum(resident), -(-max(t.channels for t in textures) // 4),
         max(group.header.top_k for t in textures for group in t.table.groups), max(t.width for t in textures),
-        max(t.height for t in textures), max(t.mip_count for t in textures), max(t.table.candidates_max for t in textures),
+        max(t.height for t in textures), max(t.mip_count for t in textures),
+        max(t.table.candidates_max for t in textures),
     ]  # fmt: skip
     assert int(numbers.split()[4]) == 10
 
@@ -200,8 +205,9 @@ def test_a_pool_knows_what_the_shader_needs(driver: Path) -> None:
 def test_channels_are_found_by_role_and_component(driver: Path, tmp_path: Path) -> None:
     roles = {name: code for code, name in enumerate(ROLE_CODES)}
     file = golden_file("groups")  # albedo in 0, 2, 5; height of -0.5 .. 3.5 in 1; a normal in 3, 4
-    cases = {("albedo", 0): 0, ("albedo", 1): 0, ("albedo", 2): 2, ("albedo", 3): 5, ("normal", 4): 3, ("normal", 5): 4,
-             ("normal", 1): -1, ("gloss", 0): -1, ("opacity", 0): 9, ("emissive", 3): 8, ("metallic", 0): 6}  # fmt: skip
+    cases = {("albedo", 0): 0, ("albedo", 1): 0, ("albedo", 2): 2, ("albedo", 3): 5, ("normal", 4): 3,
+             ("normal", 5): 4, ("normal", 1): -1, ("gloss", 0): -1, ("opacity", 0): 9, ("emissive", 3): 8,
+             ("metallic", 0): 6}  # fmt: skip
     for (role, component), channel in cases.items():
         assert int(run(driver, "find", file, roles[role], component).split()[0]) == channel, (role, component)
     assert run(driver, "find", file, roles["height"], 0).split() == [b"1", b"-0.5", b"3.5"]

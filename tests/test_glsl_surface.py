@@ -108,7 +108,7 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
 
 @pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
 def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: Runner) -> None:
-    """Light of 0.5 to 40.5, and a height of -3 to 17 metres; a constant blue, whose constant stands before its scale."""
+    """Light of 0.5 to 40.5, and a height of -3 to 17 metres; a constant blue, which has three numbers."""
     channels = [
         ChannelSpec(8, scale=20.0, bias=-3.0), *(ChannelSpec(9, c, scale=40.0, bias=0.5) for c in (1, 2)),
         ChannelSpec(9, 3, constant=CONSTANT, scale=8.0, bias=-1.0), ChannelSpec(5),
@@ -136,19 +136,22 @@ def test_block_of_channels_has_the_layout_of_the_shader(tmp_path: Path, runner: 
     """gstex_channels of gstex.h is copied into a uniform block as it is."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
-    members = ("albedo", "emissive", "normal", "normal_directx", "roughness", "gloss", "metallic", "ao", "opacity", "height")
+    members = ("albedo", "emissive", "normal", "normal_directx", "roughness", "gloss", "metallic", "ao", "opacity",
+               "height")  # fmt: skip
     lines = "".join(f'printf("%zu ", offsetof(gstex_channels, {name}));' for name in members)
     (tmp_path / "a.c").write_text(
         f'#include <stdio.h>\n#include "gstex.h"\nint main(void) {{ {lines} printf("%zu", sizeof(gstex_channels)); }}\n'
     )
-    subprocess.run(["gcc", f"-I{source_path('native/gstex.h').parent}", tmp_path / "a.c", "-o", tmp_path / "a"], check=True)
+    header = source_path("native/gstex.h")
+    subprocess.run(["gcc", f"-I{header.parent}", tmp_path / "a.c", "-o", tmp_path / "a"], check=True)
     *offsets, size = map(int, subprocess.run([tmp_path / "a"], capture_output=True, check=True).stdout.split())
 
     block = "layout(std140) uniform Block { GstexChannels channels; };"
     text = (SHADERS / "surface.frag").read_text().replace("uniform GstexChannels channels;", block)
     (tmp_path / "block.frag").write_text(text)
     gl = import_gl()
-    program, found, value = draw_program(SHADERS / "screen.vert", tmp_path / "block.frag").handle, {}, np.zeros(1, np.int32)
+    program = draw_program(SHADERS / "screen.vert", tmp_path / "block.frag").handle
+    found, value = {}, np.zeros(1, np.int32)
     for index in range(gl.glGetProgramiv(program, gl.GL_ACTIVE_UNIFORMS)):
         gl.glGetActiveUniformsiv(program, 1, np.array([index], np.uint32), gl.GL_UNIFORM_OFFSET, value)
         found[bytes(gl.glGetActiveUniform(program, index)[0]).rstrip(b"\0").decode()] = int(value[0])

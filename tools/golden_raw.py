@@ -4,7 +4,8 @@
 
 writes for every golden file of tests/data two files: NAME.gstex, and NAME.f32 with the values that every decoder gives
 within 1e-5: float32, little-endian, nothing else in the file; mip after mip from mip 0 on, row after row from the top,
-texel after texel, all channels of a texel side by side. Sizes and the number of channels stand in the header of NAME.gstex.
+texel after texel, all channels of a texel side by side. Sizes and the number of channels stand in the header of
+NAME.gstex.
 They were computed by tests/independent_reader.py, which was written from docs/format.md alone.
 `tests/native/engine_driver.c golden NAME.gstex NAME.f32` is a comparison in C.
 """

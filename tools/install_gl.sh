@@ -5,7 +5,7 @@
 set -eu
 missing=
 for package in libegl1 libgl1 libglx-mesa0 libgl1-mesa-dri libgles2 glslang-tools spirv-tools \
-    xvfb xauth xdotool imagemagick; do
+    libegl-dev libgl-dev libopengl-dev xvfb xauth xdotool imagemagick; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
