@@ -5,6 +5,7 @@ from pathlib import Path
 import OpenImageIO as oiio
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+MATERIALS = sorted({path.parent.name for path in SAMPLES.glob("*/*.png")})
 
 
 def crop_sample(name: str, target: Path, size: int = 40) -> Path:

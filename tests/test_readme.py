@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from command import COMMANDS, Command
-from small_samples import SAMPLES, crop_sample
+from small_samples import MATERIALS, SAMPLES, crop_sample
 
 from gstex.cli.app import cli
 
@@ -30,9 +30,8 @@ def commands() -> list[list[str]]:
 def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with small copies of the samples where the README expects them."""
     monkeypatch.chdir(tmp_path)
-    for folder in SAMPLES.iterdir():
-        if folder.is_dir():
-            crop_sample(folder.name, tmp_path / "samples" / folder.name, 64)
+    for name in MATERIALS:
+        crop_sample(name, tmp_path / "samples" / name, 64)
     return tmp_path
 
 
