@@ -15,16 +15,17 @@ from gstex.resources import source_path
 ROOT = Path(__file__).resolve().parent.parent
 DECODER = source_path("shaders/gstex.glsl").read_text()
 IN_C = source_path("native/gstex.h").read_text()
+EXAMPLES = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / "shaders.md").read_text(), re.DOTALL)
 STAGES = {"300 es": "frag", "430 core": "frag", "450 core": "comp"}
 
 
-def check(text: str, stage: str, folder: Path) -> None:
+def check(text: str, stage: str, folder: Path, *options: str) -> None:
     """Compile with the reference compiler; skip where it is missing."""
     if shutil.which("glslangValidator") is None:
         pytest.skip("glslangValidator is not installed (Debian: glslang-tools)")
     source = folder / f"shader.{stage}"
     source.write_text(text)
-    done = subprocess.run(["glslangValidator", source], capture_output=True, text=True)
+    done = subprocess.run(["glslangValidator", *options, source], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -60,11 +61,19 @@ void main() { color = gstex_sample(0u, vec2(0.5), 0.0).v[0]; }
 
 @pytest.mark.parametrize("version", STAGES)
 def test_example_of_the_document_compiles(version: str, tmp_path: Path) -> None:
-    [example] = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / "shaders.md").read_text(), re.DOTALL)
+    example, _ = EXAMPLES
     head, rest = example.split("\n", 1)
     assert head == "#version 430 core"
     (tmp_path / "example.frag").write_text(rest)
     check(read_shader(tmp_path / "example.frag", version=version), "frag", tmp_path)
+
+
+def test_example_for_vulkan_compiles(tmp_path: Path) -> None:
+    _, example = EXAMPLES
+    head, rest = example.split("\n", 1)
+    assert head == "#version 450"
+    (tmp_path / "example.frag").write_text(rest)
+    check(read_shader(tmp_path / "example.frag", version="450"), "frag", tmp_path, "-V")
 
 
 def test_document_names_what_the_decoder_has() -> None:
