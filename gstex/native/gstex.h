@@ -1469,10 +1469,11 @@ GSTEX_API size_t gstex_scratch_words(const uint32_t *words, size_t word_count) {
 }
 
 GSTEX_API size_t gstex_file_scratch_words(const void *data, size_t bytes) {
-    const size_t least = GSTEX_FILE_HEADER_BYTES + 4 * GSTEX_ALIGN_WORDS;
-    if (bytes < least || (uintptr_t)data % 4 != 0) return GSTEX_ALIGN_WORDS;
-    return gstex_scratch_words((const uint32_t *)data + GSTEX_FILE_HEADER_BYTES / 4,
-                               (bytes - GSTEX_FILE_HEADER_BYTES) / 4);
+    size_t count, stated;
+    if (bytes < GSTEX_FILE_HEADER_BYTES || (uintptr_t)data % 4 != 0) return GSTEX_ALIGN_WORDS;
+    count = (bytes - GSTEX_FILE_HEADER_BYTES) / 4;
+    stated = gstex__load((const unsigned char *)data + 24) / 4; // gpu_bytes
+    return gstex_scratch_words((const uint32_t *)data + GSTEX_FILE_HEADER_BYTES / 4, stated < count ? stated : count);
 }
 
 GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uint32_t *scratch, double *mean) {
