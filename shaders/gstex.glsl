@@ -707,11 +707,13 @@ float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
 
 float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
 
-// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x.
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with a curve, which
+// light of a high dynamic range has, bias + scale (2^(stops x) - 1).
 float gstex_source_value(uint base, int channel, float x) {
     uint entry = GSTEX_LOAD(gstex_entry(int(base), channel));
     if (gstex_bits(entry, 23, 1) == 0) return x;
     int scale = int(base) + gstex_bits(entry, 24, 8) + (gstex_bits(entry, 16, 3) == 7 ? 1 : 0); // a constant stands first
+    if (gstex_bits(entry, 21, 2) == 1) x = exp2(gstex_float(scale + 2) * x) - 1.0;
     return gstex_float(scale + 1) + gstex_float(scale) * x;
 }
 

@@ -108,10 +108,11 @@ def test_every_source_of_a_component(driver: Path, tmp_path: Path) -> None:
     codes = np.random.default_rng(1).integers(0, 256, (size * size, 3))
     codes[:2] = 0, 255, 255  # normals longer than 1
     height = ChannelSpec(8, scale=20.0, bias=-3.0)
-    channels = [ChannelSpec(4, 4), ChannelSpec(4, 5), height, ChannelSpec(7, constant=0.25)]
+    light = ChannelSpec(9, constant=0.25, scale=0.5, bias=1.0, curve=1, stops=8.0)
+    channels = [ChannelSpec(4, 4), ChannelSpec(4, 5), height, ChannelSpec(7, constant=0.25), light]
     group = GroupSpec([0, 1, 2], [(0.0, 1 / 255, 8)] * 3, [RawMipSpec(codes.tolist())])
     path, texels = saved(tmp_path, MaterialSpec(size, size, channels, [group]))
-    box, (x, y, height, ao) = (0, 0, size, size), np.moveaxis(texels, 2, 0)
+    box, (x, y, height, ao, _) = (0, 0, size, size), np.moveaxis(texels, 2, 0)
     z = np.sqrt(np.maximum(1 - (2.0 * x - 1) ** 2 - (2.0 * y - 1) ** 2, 0)) / 2 + 0.5  # as the package restores it
     found = rect(driver, path, 0, box, FLOAT32, (0, 1, NORMAL_Z, MISSING))
     np.testing.assert_allclose(found, np.stack([x, y, z, np.ones_like(x)], 2), atol=1e-7)
@@ -122,6 +123,7 @@ def test_every_source_of_a_component(driver: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, np.stack([0 * ao, 0 * ao, 0 * ao + 1, ao], 2))
     found = rect(driver, path, 0, box, FLOAT32, (2, 3, INVERTED + 2), units=True)
     np.testing.assert_allclose(found, np.stack([20 * height - 3, ao, 1 - height], 2), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(rect(driver, path, 0, box, FLOAT32, (4,), units=True), 1 + 0.5 * 3, rtol=1e-6)
     found = rect(driver, path, 0, box, FLOAT16, (2, 0), units=True, pitch=70)
     np.testing.assert_array_equal(found, np.stack([np.float32(-3) + np.float32(20) * height, x], 2).astype(np.float16))
 

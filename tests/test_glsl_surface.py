@@ -108,10 +108,12 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
 
 @pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
 def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: Runner) -> None:
-    """Light of 0.5 to 40.5, and a height of -3 to 17 metres; a constant blue, which has three numbers."""
+    """Light of 0.5 to 40.5, and a height of -3 to 17 metres; green with a curve, a constant blue, which has four
+    numbers."""
     channels = [
-        ChannelSpec(8, scale=20.0, bias=-3.0), *(ChannelSpec(9, c, scale=40.0, bias=0.5) for c in (1, 2)),
-        ChannelSpec(9, 3, constant=CONSTANT, scale=8.0, bias=-1.0), ChannelSpec(5),
+        ChannelSpec(8, scale=20.0, bias=-3.0), ChannelSpec(9, 1, scale=40.0, bias=0.5),
+        ChannelSpec(9, 2, scale=0.125, curve=1, stops=8.0),
+        ChannelSpec(9, 3, constant=CONSTANT, scale=8.0, bias=-1.0, curve=1, stops=2.0), ChannelSpec(5),
     ]  # fmt: skip
     codes = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, len(channels)))
     texture = raw_texture(channels, codes, [0, 1, 2, 4])
@@ -120,8 +122,9 @@ def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: R
     found = runner.draw("surface.frag", {"FIND_CHANNELS": 1} if finds else {}, (SIZE, SIZE), 4, base=64, **uniforms)
     values = codes / 255
     np.testing.assert_allclose(found[..., 13], -3 + 20 * values[..., 0], atol=1e-4)
-    np.testing.assert_allclose(found[..., 8:10], 0.5 + 40 * values[..., 1:3], atol=1e-4)
-    np.testing.assert_allclose(found[..., 10], -1 + 8 * CONSTANT, atol=1e-6)
+    np.testing.assert_allclose(found[..., 8], 0.5 + 40 * values[..., 1], atol=1e-4)
+    np.testing.assert_allclose(found[..., 9], 0.125 * (np.exp2(8 * values[..., 2]) - 1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[..., 10], -1 + 8 * (2 ** (2 * CONSTANT) - 1), atol=1e-5)
 
 
 def test_what_the_shader_does_not_decode_is_not_found() -> None:

@@ -37,7 +37,7 @@ def top_k(context: click.Context, bpp: float, effort: str, results: Path) -> Non
     """Quality and time of samples with the K heaviest Gaussians of a texel alone."""
     rows: list[dict[str, Any]] = []
     with endings(context, results, keeps=False):
-        for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
+        for folder in sorted({path.parent for path in SAMPLES.glob("*/*.png")}):
             material = load_material(folder)
             texture = gstex.compress(material, bpp=bpp, effort=effort, mips=False, groups="1", device="cpu")
             rows += rows_of(folder.name, material, texture)

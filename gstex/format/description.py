@@ -119,7 +119,7 @@ def _range_of(plane: Any, channels: Sequence[ChannelEntry]) -> dict[str, float]:
     pair = of.get("normal_z")
     channel: Any = of.get("channel", pair[0] if isinstance(pair, list) and pair else None)
     known = isinstance(channel, int) and 0 <= channel < len(channels)
-    return asdict(channels[channel].range if known else ValueRange())
+    return asdict(ValueRange.of(channels[channel]) if known else ValueRange())
 
 
 def _usual(file: Any, planes: int, width: int, height: int) -> dict[str, Any]:
@@ -150,7 +150,8 @@ def _place(channel: int, sources: Any) -> tuple[str, int]:
 
 def _describe_channel(entry: ChannelEntry, file: str, file_channel: int) -> dict[str, Any]:
     return {"role": entry.role, "component": entry.component, "color_space": "srgb" if entry.srgb else "linear",
-            "file": file, "file_channel": file_channel, "constant": entry.constant, **asdict(entry.range)}  # fmt: skip
+            "file": file, "file_channel": file_channel, "constant": entry.constant,
+            **asdict(ValueRange.of(entry))}  # fmt: skip
 
 
 def _rounded(value: Any) -> Any:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gstex.format.ranges import ValueRange
 from gstex.limits import MAX_SIZE
 
 __all__ = [
@@ -212,11 +211,6 @@ class ChannelEntry:
     scale: float = 1.0
     bias: float = 0.0
     stops: float = 0.0
-
-    @property
-    def range(self) -> ValueRange:
-        """What 0 .. 1 stands for."""
-        return ValueRange(self.scale, self.bias, self.stops)
 
     @property
     def is_ranged(self) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.format.layout import ChannelEntry
 from gstex.native import maths
 
 __all__ = ["ValueRange"]
@@ -21,6 +22,11 @@ class ValueRange:
     scale: float = 1.0
     bias: float = 0.0
     stops: float = 0.0
+
+    @classmethod
+    def of(cls, entry: ChannelEntry) -> "ValueRange":
+        """That of a channel of a file."""
+        return cls(entry.scale, entry.bias, entry.stops)
 
     @classmethod
     def between(cls, lo: float, hi: float) -> "ValueRange":

@@ -476,7 +476,7 @@ typedef struct gstex_channels {
 GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s, gstex_channels *channels);
 
 // What a value in 0 .. 1 of a channel stands for in the source map, such as metres of a height or radiance of an emissive
-// that was no image of 8 or 16 bits: bias + scale value.
+// that was no image of 8 or 16 bits: bias + scale value, or with a curve bias + scale (2^(stops value) - 1).
 GSTEX_API float gstex_source_value(const gstex_channel *channel, float value);
 
 // ==== Decoding ======================================================================================================
@@ -2055,7 +2055,8 @@ GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s
 }
 
 GSTEX_API float gstex_source_value(const gstex_channel *channel, float value) {
-    return channel->bias + channel->scale * value;
+    const float steps = channel->stops > 0.0f ? gstex_exp2(channel->stops * value) - 1.0f : value;
+    return channel->bias + channel->scale * steps;
 }
 
 // ==== Decoding: "Decoding a position" of docs/format.md =============================================================
