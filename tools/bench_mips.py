@@ -60,8 +60,7 @@ def _measure(name: str, material: Material, rates: list[float], effort: str) -> 
         report = gstex.compress(material, bpp=rate, effort=effort).report
         first_bytes = report["bpp"] * material.width * material.height / 8
         for number, (mip, (hull, values)) in enumerate(zip(report["mips"], hulls, strict=False)):
-            # A mip that shares the Gaussians of mip 0 is compared at the bits per texel of mip 0: its own are 8 bytes.
-            astc_bytes = mip["bytes"] if number and mip["stored_as"] != "mip 0" else first_bytes / 4**number
+            astc_bytes = first_bytes / 4**number  # the bits per texel of mip 0
             astc = metrics.to_psnr(_error_at(hull, astc_bytes) / values)
             row = {"material": name, "bpp_asked": rate, "mip": number, "size": f"{mip['width']}x{mip['height']}",
                    "stored_as": mip["stored_as"], "bytes": mip["bytes"], "astc_bytes": round(astc_bytes),
