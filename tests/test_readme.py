@@ -1,4 +1,4 @@
-"""What the README shows works: its Python runs, its commands exist, its targets are in the Makefile."""
+"""What the README and the quick start show works: Python runs, commands exist, targets are in the Makefile."""
 
 import re
 import shlex
@@ -13,10 +13,11 @@ from gstex.cli.app import cli
 
 ROOT = SAMPLES.parent
 README = (ROOT / "README.md").read_text()
+QUICK_START = (ROOT / "docs" / "quick-start.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", README + QUICK_START, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:
@@ -39,7 +40,7 @@ def test_python(samples: Path) -> None:
     names: dict[str, object] = {}
     assert len(blocks("python")) >= 2
     for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
+        exec(compile(block, "README.md or quick-start.md", "exec"), names)
     assert (samples / "rusted_steel.gstex").is_file()
     assert names["stack"].shape == (64, 64, 8)
     assert names["values"].shape == (1, 8)
@@ -59,7 +60,7 @@ def test_first_commands(command: Command, samples: Path, monkeypatch: pytest.Mon
 
 def test_every_option_exists() -> None:
     known = {"--help"}.union(*(p.opts for c in COMMANDS.values() for p in c.params))
-    own = re.sub(r"`python tools/[^`]*`", "", README)  # the tools have options of their own
+    own = re.sub(r"`python tools/[^`]*`", "", README + QUICK_START)  # the tools have options of their own
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", own)) <= known
 
 
@@ -88,5 +89,7 @@ def test_make_targets() -> None:
 
 
 def test_files_of_the_text_exist() -> None:
-    for name in re.findall(r"`([\w/]+(?:\.md|/))`", README):
-        assert (ROOT / name).exists(), name
+    for folder, text in ((ROOT, README), (ROOT / "docs", QUICK_START)):
+        for name in re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text) + re.findall(r"`([\w/]+/)`", text):
+            assert (folder / name).exists(), name
+    assert README.count("\n") <= 150
