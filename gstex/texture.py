@@ -7,11 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
-from gstex.errors import UsageError
+from gstex.errors import FormatError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.layout import group_header_words, header_words, mip_size
 from gstex.limits import MAX_SIZE
-from gstex.material import plan_maps, write_maps
+from gstex.material import MaterialMaps, plan_maps, write_maps
+
+__all__ = ["Texture", "stripped_name"]
+
+
+def stripped_name(metadata: dict[str, Any]) -> str | None:
+    """The name of the material whose description `gstex strip` has taken out of a file; None if it is there."""
+    name = metadata.get("stripped")
+    return name if isinstance(name, str) and "material" not in metadata else None
 
 
 class Texture:
@@ -69,6 +77,11 @@ class Texture:
     def sampling(self) -> str:
         """'direct' or 'bilinear': the way of sampling the file was fitted for."""
         return "bilinear" if self.table.header.bilinear else "direct"
+
+    @property
+    def stripped(self) -> str | None:
+        """The name of the material if `gstex strip` has taken its description out of the file, else None."""
+        return stripped_name(self.metadata)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -185,7 +198,7 @@ class Texture:
             raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
         self._check_mip(mip)
         # Before anything is allocated: the sizes of the maps come from the metadata.
-        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
+        plan = self._plan_maps()
         shape = None if size is None else (size[1], size[0])
         check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
         stack = self.decode(mip, max_texels=max_texels) if size is None else self.resized(*size, max_texels=max_texels)
@@ -198,13 +211,31 @@ class Texture:
         Raises:
             FormatError: the metadata does not describe the maps.
         """
-        plan = plan_maps(self.material, self.channels, size=(self.width, self.height))
-        return [source.output for source in plan.sources]
+        return [source.output for source in self._plan_maps().sources]
+
+    def _plan_maps(self) -> MaterialMaps:
+        if self.stripped is not None:
+            raise FormatError(f"metadata: the names of the maps were taken out of this file by `gstex strip`; decode the "
+                              f"file that it was made from, of material {self.stripped!r}, or write maps of it by their "
+                              "roles with `gstex transcode`")
+        if "material" not in self.metadata:
+            raise FormatError("metadata: the file does not describe its maps (no \"material\"); `gstex transcode` writes "
+                              "maps of it by their roles")
+        return plan_maps(self.material, self.channels, size=(self.width, self.height))
 
     @property
     def material(self) -> dict[str, Any]:
         """The description of the maps, as `gstex.material.Material.to_metadata` wrote it."""
         return self._object("material")
+
+    @property
+    def channel_rows(self) -> Any:
+        """What every channel is, as the metadata says it, which may be anything; if it says nothing, by the table of
+        channels in the header: a mapping with role, component, color_space and constant each."""
+        if "material" in self.metadata:
+            return self.material.get("channels", [])
+        return [{"role": c.role, "component": c.component, "color_space": "srgb" if c.srgb else "linear",
+                 "constant": c.constant} for c in self.table.header.channels]  # fmt: skip
 
     def info(self) -> dict[str, Any]:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
@@ -225,9 +256,10 @@ class Texture:
             "groups": [self._group_info(group) for group in self.table.groups],
             "mips": mips,
             "generator": self.metadata.get("generator"),
+            "stripped": self.stripped,
             "fit": self._object("fit"),
             "report": self._object("report"),
-            "maps": self.material.get("channels", []),
+            "maps": self.channel_rows,
         }
 
     def _tail_info(self) -> dict[str, Any] | None:

@@ -31,6 +31,8 @@ _COMMANDS = {
     "compress": "A folder of maps or an image -> one file.",
     "decode": "A file -> its maps, as images again.",
     "info": "What is in a file: maps, bytes, quality.",
+    "strip": "A file without what a game does not need.",
+    "validate": "Whether files are sound, and what is wrong.",
     "view": "A file in a window: maps, errors, lit, Gaussians.",
 }
 
@@ -63,6 +65,8 @@ def cli(context: click.Context) -> None:
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
     gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
     gstex batch library/ -o packed/       every material of a tree, again and again
+    gstex strip wall.gstex                ... without what a game does not need
+    gstex validate packed/*.gstex         whether files are sound
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """

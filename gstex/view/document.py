@@ -32,7 +32,7 @@ class Document:
     @cached_property
     def maps(self) -> list[ShownMap]:
         """Its maps."""
-        return list_maps(self.texture.material, self.texture.channels)
+        return list_maps({"channels": self.texture.channel_rows}, self.texture.channels)
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Document:
     @property
     def roles(self) -> list[dict[str, Any]]:
         """A mapping a channel with role, component, color_space and constant, whatever the metadata holds."""
-        rows = self.texture.material.get("channels")
+        rows = self.texture.channel_rows
         rows = rows if isinstance(rows, list) else []
         defaults = {"role": "", "component": "v", "color_space": "linear", "constant": None, "file": ""}
         found = [row if isinstance(row, dict) else {} for row in rows[: self.texture.channels]]

@@ -22,7 +22,8 @@ def wanted_of(document: Document) -> Wanted:
     """What a stack has to fit to be compared with a document."""
     texture = document.texture
     fit = texture.metadata.get("fit")
-    return Wanted(texture.material, fit if isinstance(fit, dict) else {}, texture.width, texture.height,
+    material = texture.material or {"channels": texture.channel_rows}  # of a stripped file the roles alone
+    return Wanted(material, fit if isinstance(fit, dict) else {}, texture.width, texture.height,
                   texture.channels, texture.mip_count, texture.wrap == "repeat")  # fmt: skip
 
 
