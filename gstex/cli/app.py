@@ -32,6 +32,7 @@ _COMMANDS = {
     "decode": "A file -> its maps, as images again.",
     "info": "What is in a file: maps, bytes, quality.",
     "strip": "A file without what a game does not need.",
+    "transcode": "A file or maps -> BC or ASTC textures, as DDS or KTX2.",
     "validate": "Whether files are sound, and what is wrong.",
     "view": "A file in a window: maps, errors, lit, Gaussians.",
 }
@@ -65,6 +66,7 @@ def cli(context: click.Context) -> None:
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
     gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
     gstex batch library/ -o packed/       every material of a tree, again and again
+    gstex transcode wall.gstex -o tex/    ... as textures that engines load: DDS or KTX2, with mips
     gstex strip wall.gstex                ... without what a game does not need
     gstex validate packed/*.gstex         whether files are sound
 
