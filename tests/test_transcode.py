@@ -107,12 +107,11 @@ def test_dds_is_read_back_by_openimageio_and_pillow(to: str, wall: Path, tmp_pat
             apart = np.abs(found[:, :, :count].astype(int) - truth)
             assert apart.max() <= (30 if codec == "bc1" else 12 if codec == "bc7" else 3), (plan.name, level)
             other = decoded(codec, data, *mip.shape[:2])[:, :, :count].astype(int)
-            assert np.abs(found[:, :, :count] - other).max() <= 1
+            assert np.abs(found[:, :, :count] - other).max() <= (2 if codec == "bc1" else 1)  # rounded down by some
         if dxgi == 72:  # BC1 sRGB, which Pillow does not know
             continue
         pillow = np.asarray(Image.open(path).convert("RGBA" if count > 2 else "RGB" if count == 2 else "L"))
         pillow = pillow.reshape(H, W, -1)[:, :, :count]
-        # Pillow rounds the colours between those of BC1 down.
         assert np.abs(pillow.astype(int) - read_dds(path, 0)[:, :, :count]).max() <= (2 if codec == "bc1" else 1)
 
 
@@ -161,7 +160,8 @@ def constant_source(**values: float) -> Source:
         key = f"{role}_{component}"
         if key in values:
             flipped = values.get("flipped") == 1 and key == "normal_y"
-            entries.append(gstex.format.ChannelEntry(role=role, component=component, srgb=role == "albedo", flipped=flipped))
+            srgb = role == "albedo"
+            entries.append(gstex.format.ChannelEntry(role=role, component=component, srgb=srgb, flipped=flipped))
             planes.append(np.full((8, 8), values[key], np.float32))
     return Source("c", tuple(entries), (np.stack(planes, axis=2),))
 
@@ -225,8 +225,8 @@ def test_the_command_writes_and_tells(command: Command, wall: Path) -> None:
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
     assert [(f["file"], f["format"], f["color_space"]) for f in found["files"]] == [
-        ("wall_albedo.dds", "BC7", "srgb"), ("wall_normal.dds", "BC5", "linear"), ("wall_roughness.dds", "BC4", "linear"),
-        ("wall_metallic.dds", "BC4", "linear"), ("wall_ao.dds", "BC4", "linear"), ("wall_height.dds", "BC4", "linear"),
+        ("wall_albedo.dds", "BC7", "srgb"), ("wall_normal.dds", "BC5", "linear"),
+        *((f"wall_{role}.dds", "BC4", "linear") for role in ("roughness", "metallic", "ao", "height")),
     ]  # fmt: skip
     assert all(f["bytes"] == (Path("t") / f["file"]).stat().st_size and f["mips"] == 6 for f in found["files"])
     assert sorted(os.listdir("t")) == sorted(f["file"] for f in found["files"])

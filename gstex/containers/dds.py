@@ -31,13 +31,18 @@ _LEGACY = {36: 11, 111: 54, 112: 34, 113: 10, 114: 41, 115: 16, 116: 2}
 
 @dataclass(frozen=True)
 class DdsFile:
-    """What a header states. levels: (offset, bytes) of each in the file. alpha_mode: 0 if it says nothing."""
+    """What a header states.
 
-    format: PixelFormat
+    format: None if it is not in `formats.py`. levels: (offset, bytes) of each in the file; () without a format.
+    level_count: of levels, as stated. alpha_mode: 0 if it says nothing.
+    """
+
+    format: PixelFormat | None
     srgb: bool
     width: int
     height: int
     levels: tuple[tuple[int, int], ...]
+    level_count: int
     alpha_mode: int
 
 
@@ -71,14 +76,11 @@ def made_by(head: bytes) -> int | None:
     return int(struct.unpack_from("<I", head, 36)[0])
 
 
-def parse_dds(head: bytes, file_bytes: int) -> DdsFile | None:
+def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
     """Read a header, and check it against the size of the file.
 
     Args:
         head: the first HEADER_BYTES of the file, or all of a smaller one.
-
-    Returns:
-        None if its format is not in `formats.py`.
 
     Raises:
         ValueError: damaged, or no plain 2D texture; the text goes on after the name of the file.
@@ -110,17 +112,18 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile | None:
             if wide > 8 or mask >= 1 << min(bits, 32):
                 raise ValueError(f"uncompressed channels of {wide} bits in pixels of {bits}; allowed are up to 8 bits a "
                                  "channel, and 16 of one or two channels: export it as 16-bit PNG or TIFF")  # fmt: skip
-    if dxgi not in BY_DXGI:
-        return None
-    format, srgb = BY_DXGI[dxgi]
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
         raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+    count = max(1, min(count, mip_count_of(width, height)))
+    if dxgi not in BY_DXGI:
+        return DdsFile(None, False, width, height, (), count, alpha_mode)
+    format, srgb = BY_DXGI[dxgi]
     levels, place = [], start
-    for level in range(max(1, min(count, mip_count_of(width, height)))):
+    for level in range(count):
         size = format.level_bytes(mip_extent(width, level), mip_extent(height, level))
         if place + size > file_bytes:
             raise ValueError(f"damaged or truncated dds file (level {level} ends at byte {place + size}, the file at "
                              f"{file_bytes}); export it again")  # fmt: skip
         levels.append((place, size))
         place += size
-    return DdsFile(format, bool(srgb), width, height, tuple(levels), alpha_mode)
+    return DdsFile(format, bool(srgb), width, height, tuple(levels), count, alpha_mode)

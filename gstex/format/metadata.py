@@ -18,9 +18,10 @@ from gstex.limits import MAX_SIZE
 __all__ = ["EXTENSIONS", "ImageFormat", "MapFile", "MapPlane", "MaterialMaps", "SourceMap", "plan_maps"]
 
 EXTENSIONS = frozenset((
-    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".psd",
+    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".ktx2",
+    ".psd",
 ))
-_READ_ONLY = (".dds", ".psd")  # formats that nothing is written in
+_READ_ONLY = (".dds", ".ktx2", ".psd")  # formats that nothing is written in
 # format -> (bit depth, is float)
 _DEPTHS = {
     "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),

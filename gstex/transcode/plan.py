@@ -115,7 +115,8 @@ class _Planner:
     def _map(self, indices: list[int]) -> TexturePlan:
         first = self.channels[indices[0]]
         role = first.role
-        planes, notes = [Plane(i) for i in indices], []
+        planes = [Plane(i) for i in indices]
+        notes: list[str] = []
         if role == "normal" and len(indices) == 2:
             planes, notes = self._normal(indices)
         roles, opacity = [role], False
