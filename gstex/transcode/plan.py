@@ -8,7 +8,7 @@ from gstex.errors import UsageError
 from gstex.format import ChannelEntry
 from gstex.transcode.source import Source
 
-__all__ = ["PACKS", "TARGETS", "Plane", "TexturePlan", "plan_textures"]
+__all__ = ["PACKS", "TARGETS", "Plane", "TexturePlan", "map_channels", "map_names", "plan_textures"]
 
 TARGETS = ("auto", "bc7", "bc5", "bc4", "bc1", *(f"astc-{w}x{h}" for w, h in ASTC_BLOCKS))
 PACKS = ("unreal", "unity", "gltf")
@@ -98,11 +98,12 @@ class _Planner:
     def plans(self) -> list[TexturePlan]:
         packed = self._packed()
         plans: list[TexturePlan] = []
-        for indices in _maps(self.channels):
+        for indices in map_channels(self.channels):
             if not self.used.intersection(indices):
                 plans.append(self._map(indices))
         plans += [packed] if packed else []
-        return _numbered(plans)
+        names = map_names([plan.name for plan in plans])
+        return [replace(plan, name=name) for plan, name in zip(plans, names, strict=True)]
 
     def _first(self, role: str) -> int | None:
         return next((i for i, channel in enumerate(self.channels) if channel.role == role), None)
@@ -203,7 +204,7 @@ class _Planner:
         return tuple(found.values())
 
 
-def _maps(channels: Sequence[ChannelEntry]) -> list[list[int]]:
+def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:
     """The channels of each map: neighbours of one role, up to a component that is there already."""
     maps: list[list[int]] = []
     for index, channel in enumerate(channels):
@@ -215,13 +216,13 @@ def _maps(channels: Sequence[ChannelEntry]) -> list[list[int]]:
     return maps
 
 
-def _numbered(plans: Sequence[TexturePlan]) -> list[TexturePlan]:
-    """The same with names of their own: mask, mask2, .."""
+def map_names(names: Sequence[str]) -> list[str]:
+    """The same names, each once: mask, mask2, .."""
     seen: dict[str, int] = {}
     result = []
-    for plan in plans:
-        seen[plan.name] = count = seen.get(plan.name, 0) + 1
-        result.append(plan if count == 1 else replace(plan, name=f"{plan.name}{count}"))
+    for name in names:
+        seen[name] = count = seen.get(name, 0) + 1
+        result.append(name if count == 1 else f"{name}{count}")
     return result
 
 
