@@ -61,7 +61,7 @@ def export(texture: Texture, folder: str | Path, name: str, *, target: str, forc
 
 def _check(paths: list[Path], contents: list[bytes], header: str) -> None:
     """Refuse to replace what is neither the same nor an earlier export of the same name."""
-    buffer, head, decoder = paths
+    _, head, decoder = paths
     first = header.partition("\n")[0].encode()
     exported = head.is_file() and head.read_bytes().partition(b"\n")[0] == first
     of_ours = contents[2].partition(b":")[0]  # "// gstex.h"
@@ -153,6 +153,7 @@ def _glsl_defines(texture: Texture) -> list[str]:
     for name, least in (("GSTEX_VEC4S", -(-texture.channels // 4)), ("GSTEX_MAX_K", _max_k(texture))):
         lines += [
             f"#ifndef {name}", f"#define {name} {least}", f"#elif {name} < {least}",
-            f"#error {name} is too small for this material: define it as {least} or more before the first include", "#endif",
+            f"#error {name} is too small for this material: define it as {least} or more before the first include",
+            "#endif",
         ]  # fmt: skip
     return lines

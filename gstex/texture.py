@@ -215,12 +215,12 @@ class Texture:
 
     def _plan_maps(self) -> MaterialMaps:
         if self.stripped is not None:
-            raise FormatError(f"metadata: the names of the maps were taken out of this file by `gstex strip`; decode the "
-                              f"file that it was made from, of material {self.stripped!r}, or write maps of it by their "
+            raise FormatError("metadata: the names of the maps were taken out of this file by `gstex strip`; decode "
+                              f"the file that it was made from, of material {self.stripped!r}, or write its maps by their "
                               "roles with `gstex transcode`")
         if "material" not in self.metadata:
-            raise FormatError("metadata: the file does not describe its maps (no \"material\"); `gstex transcode` writes "
-                              "maps of it by their roles")
+            raise FormatError("metadata: the file does not describe its maps (no \"material\"); `gstex transcode` "
+                              "writes them by their roles")
         return plan_maps(self.material, self.channels, size=(self.width, self.height))
 
     @property

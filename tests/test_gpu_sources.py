@@ -1,4 +1,4 @@
-"""DDS of wide channels and KTX2 as sources, and what headers of PSD, BMP and HDR files state. All files are made here."""
+"""DDS of wide channels and KTX2 as sources, and what headers of PSD, BMP and HDR state. All files are made here."""
 
 import random
 import struct
@@ -89,8 +89,8 @@ VULKAN = {9: ("u1", 1), 16: ("u1", 2), 23: ("u1", 3), 37: ("u1", 4), 43: ("u1", 
 
 def ktx2(
     levels: list[bytes], number: int, size: tuple[int, int] = (H, W), *, scheme: int = 0, pack: object = None,
-    transfer: int = 2, primaries: int = 1, flags: int = 0, model: int = 1, faces: int = 1, layers: int = 0, depth: int = 0,
-    values: dict[str, str] | None = None,
+    transfer: int = 2, primaries: int = 1, flags: int = 0, model: int = 1, faces: int = 1, layers: int = 0,
+    depth: int = 0, values: dict[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """A KTX2 file by the specification, made without gstex. The descriptor has one sample, which readers pass over."""
     descriptor = struct.pack("<IIHHBBBB", 44, 0, 2, 40, model, primaries, transfer, flags) + bytes(28)
@@ -206,7 +206,8 @@ def test_what_a_ktx2_file_states_is_honoured(tmp_path: Path) -> None:
     ({"primaries": 10}, "its colours are stated as 'primaries 10"),
     ({"values": {"KTXorientation": "xx"}}, "KTXorientation 'xx'; allowed are rd, ld, lu, ru"),
     ({"values": {"KTXswizzle": "bgra"}}, "KTXswizzle 'bgra', channels that change places"),
-    ({"size": (H + 1, W)}, r"level 0 has \d+ bytes, expected"), ({"size": (20000, 4)}, "size 4x20000; allowed are 1..16384"),
+    ({"size": (H + 1, W)}, r"level 0 has \d+ bytes, expected"),
+    ({"size": (20000, 4)}, "size 4x20000; allowed are 1..16384"),
 ])  # fmt: skip
 def test_ktx2_files_that_are_no_plain_maps(options: dict, message: str, tmp_path: Path) -> None:
     options = {"number": 43, **options}

@@ -26,9 +26,9 @@ def strip(file: Path, output: Path | None, force: bool, as_json: bool) -> None:
     gstex strip wall.gstex -o game/wall.gstex   under the same name elsewhere
     gstex strip wall.gstex -o wall.gstex --force    in place; keep what it was made from
 
-    Leave out of FILE what decoders do not need: the names of its maps, and the figures and settings of its fit. What the
-    GPU reads stays the same to the byte. A stripped file can be loaded, shown, sampled and transcoded; `gstex decode`
-    needs the whole file.
+    Leave out of FILE what decoders do not need: the names of its maps, and the figures and settings of its fit. What
+    the GPU reads stays the same to the byte. A stripped file can be loaded, shown, sampled and transcoded; only
+    `gstex decode` needs the whole file.
     """
     import gstex
     from gstex.format import write_file

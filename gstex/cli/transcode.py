@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["transcode"]
 
 _TARGETS = ("auto", "bc7", "bc5", "bc4", "bc1", "astc-4x4", "astc-5x4", "astc-5x5", "astc-6x5", "astc-6x6", "astc-8x5",
-            "astc-8x6", "astc-10x5", "astc-10x6", "astc-8x8", "astc-10x8", "astc-10x10", "astc-12x10", "astc-12x12")  # fmt: skip
+            "astc-8x6", "astc-10x5", "astc-10x6", "astc-8x8", "astc-10x8", "astc-10x10", "astc-12x10",
+            "astc-12x12")  # fmt: skip
 _TABLE = {"file": "FILE", "holds": "HOLDS", "format": "FORMAT", "color_space": "COLOUR", "size": "SIZE", "mips": "MIPS",
           "bytes": "BYTES", "note": "NOTE"}
 
@@ -26,8 +27,8 @@ _TABLE = {"file": "FILE", "holds": "HOLDS", "format": "FORMAT", "color_space": "
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True,
               help="Folder for the textures; made if it is missing.")
 @click.option("--to", type=click.Choice(_TARGETS), metavar="FORMAT", default="auto", show_default=True,
-              help="Format of every texture: bc7, bc5, bc4, bc1, astc-4x4 to astc-12x12; or auto, what engines use: BC7 "
-                   "for colours, BC5 for normals, BC4 for single channels.")
+              help="Format of every texture: bc7, bc5, bc4, bc1, astc-4x4 to astc-12x12; or auto, what engines use: "
+                   "BC7 for colours, BC5 for normals, BC4 for single channels.")
 @click.option("--container", type=click.Choice(["dds", "ktx2"]),
               help="Kind of file.  [default: dds; ktx2 for ASTC]")
 @click.option("--pack", type=click.Choice(["unreal", "unity", "gltf"]),

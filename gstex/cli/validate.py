@@ -40,7 +40,8 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
         named = ", ".join(printable(name) for name in broken[:_NAMED])
         verb = "is" if len(broken) == 1 else "are"
-        click.echo(f"gstex: error: {len(broken)} of {count(len(rows), 'file')} {verb} not sound: {named}{more}", err=True)
+        whole = count(len(rows), "file")
+        click.echo(f"gstex: error: {len(broken)} of {whole} {verb} not sound: {named}{more}", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -32,8 +32,8 @@ def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
             that it states, because the pictures have changed since.
     """
     if texture.stripped is not None:
-        raise MismatchError(f"{name}: `gstex strip` has taken out what says which maps it was made from; compare the file "
-                            "from before")
+        raise MismatchError(f"{name}: `gstex strip` has taken out what says which maps it was made from; compare the "
+                            "file from before")
     differences = list(_differences(texture.material, material.to_metadata()))
     if differences:
         more = f", and {len(differences) - 2} more" if len(differences) > 2 else ""

@@ -110,8 +110,8 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
         for mask in (*masks, 0):
             wide = bin(mask).count("1")
             if wide > 8 or mask >= 1 << min(bits, 32):
-                raise ValueError(f"uncompressed channels of {wide} bits in pixels of {bits}; allowed are up to 8 bits a "
-                                 "channel, and 16 of one or two channels: export it as 16-bit PNG or TIFF")  # fmt: skip
+                raise ValueError(f"uncompressed channels of {wide} bits in pixels of {bits}; allowed are up to 8 bits "
+                                 "a channel, and 16 of one or two: export it as 16-bit PNG or TIFF")  # fmt: skip
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
         raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
     count = max(1, min(count, mip_count_of(width, height)))

@@ -1,10 +1,11 @@
 """KTX2 files of one 2D texture with mips.
 
 KTX File Format Specification 2.0 (registry.khronos.org/KTX/specs/2.0/ktxspec.v2.html) and, for the descriptor of the
-format, Khronos Data Format Specification 1.3 (DFD). All numbers are little-endian. Data of the levels stands in the file
-from the smallest to the largest.
+format, Khronos Data Format Specification 1.3 (DFD). All numbers are little-endian. Data of the levels stands in the
+file from the smallest to the largest.
 """
 
+import contextlib
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -166,11 +167,11 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
     model, transfer, primaries, flags = _parse_descriptor(head, dfd_at, dfd_bytes)
     if scheme == BASIS_LZ or model in (_ETC1S, _UASTC):
         name = "UASTC" if model == _UASTC else "ETC1S (BasisLZ)"
-        raise ValueError(f"{name} of Basis Universal, which is not read; decode it with `ktx extract`, or export the maps "
-                         "as PNG")  # fmt: skip
+        raise ValueError(f"{name} of Basis Universal, which is not read; decode it with `ktx extract`, or export the "
+                         "maps as PNG")  # fmt: skip
     if number not in BY_VULKAN:
-        raise ValueError(f"VkFormat {number}, which is not read; allowed are 8, 16 and 32 bits a channel (UNORM and sRGB, "
-                         "floats), BC1 to BC7 and ASTC: export it as PNG or EXR")  # fmt: skip
+        raise ValueError(f"VkFormat {number}, which is not read; allowed are 8, 16 and 32 bits a channel (UNORM and "
+                         "sRGB, floats), BC1 to BC7 and ASTC: export it as PNG or EXR")  # fmt: skip
     if scheme > ZLIB:
         raise ValueError(f"supercompression {scheme}; allowed are none, Zstandard and ZLIB: export it without")
     format, srgb = BY_VULKAN[number]
@@ -185,8 +186,8 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
             found = stored if scheme == NONE else whole
             raise ValueError(f"damaged ktx2 file (level {level} has {found} bytes, expected {size}); export it again")
         if offset < HEADER_BYTES or offset + stored > file_bytes or stored == 0:
-            raise ValueError(f"damaged or truncated ktx2 file (level {level} ends at byte {offset + stored}, the file at "
-                             f"{file_bytes}); export it again")  # fmt: skip
+            raise ValueError(f"damaged or truncated ktx2 file (level {level} ends at byte {offset + stored}, the "
+                             f"file at {file_bytes}); export it again")  # fmt: skip
         levels.append((offset, stored, size))
     values = _parse_values(head, kvd_at, kvd_bytes)
     return Ktx2File(format, bool(srgb), width, height, tuple(levels), scheme, transfer, primaries,
@@ -207,8 +208,8 @@ def _parse_values(head: bytes, place: int, size: int) -> dict[str, str]:
         return {}
     end = place + size
     if place < HEADER_BYTES or end > len(head):
-        raise ValueError(f"damaged ktx2 file (key/value data of {size} bytes at {place}, beyond the {MOST_HEAD} bytes that "
-                         "a header may take or the end of the file); export it again")  # fmt: skip
+        raise ValueError(f"damaged ktx2 file (key/value data of {size} bytes at {place}, beyond the {MOST_HEAD} bytes "
+                         "that a header may take or the end of the file); export it again")  # fmt: skip
     values = {}
     while place + 4 <= end:
         (length,) = struct.unpack_from("<I", head, place)
@@ -217,9 +218,7 @@ def _parse_values(head: bytes, place: int, size: int) -> dict[str, str]:
         key, zero, value = pair.partition(b"\0")
         if place + length > end or not zero or not key:
             raise ValueError("damaged ktx2 file (key/value data); export it again")
-        try:
+        with contextlib.suppress(UnicodeDecodeError):  # a value may be any bytes
             values[key.decode()] = value.rstrip(b"\0").decode()
-        except UnicodeDecodeError:
-            pass  # a value may be any bytes
         place += length + -length % 4
     return values

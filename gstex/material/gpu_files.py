@@ -87,7 +87,8 @@ def state_gpu_file(path: Path, format: str) -> tuple[Stated, str] | None:
     _check_swizzle(path, ktx)
     notes = [] if orientation == 1 else [f"turned upright (KTXorientation {ktx.values['KTXorientation']})"]
     return _stated(OWN[1], ktx.format, ktx.width, ktx.height, len(ktx.levels), orientation=orientation,
-                   associated=ktx.format.alpha and ktx.premultiplied, profile=_profile(ktx), notes=tuple(notes))  # fmt: skip
+                   associated=ktx.format.alpha and ktx.premultiplied, profile=_profile(ktx),
+                   notes=tuple(notes))  # fmt: skip
 
 
 def _stated(

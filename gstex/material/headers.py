@@ -68,8 +68,9 @@ def read_psd_header(path: Path) -> PsdHeader:
             raise MaterialError(f"{path.name}: damaged or truncated psd file (no header); export it again")
         channels, _, _, _, mode = struct.unpack_from(">HIIHH", head, 12)
         if mode not in _PSD_READ:
-            raise MaterialError(f"{path.name}: {_PSD_MODES.get(mode, f'mode {mode}')} colours; allowed are grey, indexed "
-                                "and RGB: convert it to RGB and save it again")  # fmt: skip
+            kind = _PSD_MODES.get(mode, f"mode {mode}")
+            raise MaterialError(f"{path.name}: {kind} colours; allowed are grey, indexed and RGB"
+                                ": convert it to RGB and save it again")  # fmt: skip
         end = path.stat().st_size
         file.seek(struct.unpack(">I", file.read(4).rjust(4, b"\0"))[0], 1)  # the palette
         (size,) = struct.unpack(">I", file.read(4).rjust(4, b"\0"))
@@ -100,7 +101,7 @@ class HdrHeader:
     chromaticities: tuple[float, ...]
 
 
-# By the signs of the resolution line, the axis of the lines first (Ward, "Real Pixels", and the file format of Radiance).
+# By the signs of the resolution line, the axis of the lines first (file format of Radiance, radsite.lbl.gov).
 _RESOLUTIONS = {"-Y+X": 1, "-Y-X": 2, "+Y-X": 3, "+Y+X": 4, "+X-Y": 5, "-X-Y": 6, "-X+Y": 7, "+X+Y": 8}
 
 
@@ -127,11 +128,11 @@ def read_hdr_header(path: Path) -> HdrHeader:
         except ValueError:
             numbers = ()
         if key == "FORMAT" and value != "32-bit_rle_rgbe":
-            raise MaterialError(f"{path.name}: FORMAT {value[:40]}; allowed is 32-bit_rle_rgbe: convert it with ra_xyze, or "
-                                "export it as EXR")  # fmt: skip
+            raise MaterialError(f"{path.name}: FORMAT {value[:40]}; allowed is 32-bit_rle_rgbe: convert it with "
+                                "ra_xyze, or export it as EXR")  # fmt: skip
         if (key == "GAMMA" and numbers != (1.0,)) or (key == "COLORCORR" and numbers != (1.0, 1.0, 1.0)):
-            raise MaterialError(f"{path.name}: {key} {value[:40]}; allowed are linear colours without a correction: export "
-                                "it as EXR")  # fmt: skip
+            raise MaterialError(f"{path.name}: {key} {value[:40]}; allowed are linear colours without a correction: "
+                                "export it as EXR")  # fmt: skip
         if key == "EXPOSURE":
             if len(numbers) != 1 or not 1e-6 <= numbers[0] * exposure <= 1e6:
                 raise MaterialError(f"{path.name}: EXPOSURE {value[:40]}, expected a positive number; export it again")

@@ -125,8 +125,8 @@ def _sniff(path: Path) -> ImageFormat | _ReadOnly:
     if head.startswith(b"\xabKTX 20\xbb"):
         return "ktx2"
     if head.startswith(b"\xabKTX 11\xbb"):
-        raise MaterialError(f"{path.name}: a KTX file of version 1, which is not read; allowed are {FORMAT_NAMES}: convert "
-                            "it with ktx2ktx2")
+        raise MaterialError(f"{path.name}: a KTX file of version 1, which is not read; allowed are {FORMAT_NAMES}: "
+                            "convert it with ktx2ktx2")
     if path.suffix.lower() == ".tga":
         return "tga"
     raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
@@ -210,8 +210,8 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
     """
     stated = info.stated
     if stated.container in OWN:
-        pixels = read_gpu_level(path, stated, level)
-        return _finite(path, upright(pixels.astype(np.float32) if info.is_float else pixels, stated.orientation))
+        own = read_gpu_level(path, stated, level)
+        return _finite(path, upright(own.astype(np.float32) if info.is_float else own, stated.orientation))
     with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
         if (spec.width, spec.height, spec.nchannels) != stated.stored:

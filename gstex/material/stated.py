@@ -105,7 +105,8 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput, dds: DdsFile | 
     elif format == "psd":
         more = read_psd_header(path).channels - spec.nchannels
         if more > 0:
-            unused.append((f"{more} more", "not used: channels beside the merged picture; save them as files of their own"))
+            unused.append((f"{more} more", "not used: channels beside the merged picture; save them as files of their "
+                                           "own"))  # fmt: skip
     elif format == "hdr":
         hdr = read_hdr_header(path)
         orientation, exposure = hdr.orientation, hdr.exposure

@@ -177,8 +177,8 @@ class _Planner:
         metal = plane("metallic", metallic)
         if smooth:
             if self.to == "bc1":
-                raise UsageError("--pack unity: has the smoothness in an alpha, which BC1 does not hold; take --to bc7 or "
-                                 "auto")
+                raise UsageError("--pack unity: has the smoothness in an alpha, which BC1 does not hold; take --to bc7 "
+                                 "or auto")
             planes = [metal, metal, metal, rough]
         else:
             planes = [plane("ao", ao), rough, metal]

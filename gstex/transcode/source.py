@@ -69,8 +69,8 @@ def _open_file(path: Path, options_given: bool, max_texels: int | None) -> Sourc
     import gstex
 
     if options_given:
-        raise UsageError(f"{path}: is a .gstex file, which has its maps and mips already; --map, --names, --mip-filter, "
-                         "--alpha-test and --roughness-from-normals go with a folder or an image")  # fmt: skip
+        raise UsageError(f"{path}: is a .gstex file, which has its maps and mips already; --map, --names, "
+                         "--mip-filter, --alpha-test and --roughness-from-normals go with maps")  # fmt: skip
     texture = gstex.load(path)
     mips = tuple(texture.decode(mip, max_texels=max_texels) for mip in range(texture.mip_count))
     return Source(path.stem.removesuffix(".stripped"), texture.table.header.channels, mips)
