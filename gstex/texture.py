@@ -216,8 +216,8 @@ class Texture:
     def _plan_maps(self) -> MaterialMaps:
         if self.stripped is not None:
             raise FormatError("metadata: the names of the maps were taken out of this file by `gstex strip`; decode "
-                              f"the file that it was made from, of material {self.stripped!r}, or write its maps by their "
-                              "roles with `gstex transcode`")
+                              f"the file that it was made from, of material {self.stripped!r}, or write its maps by "
+                              "their roles with `gstex transcode`")
         if "material" not in self.metadata:
             raise FormatError("metadata: the file does not describe its maps (no \"material\"); `gstex transcode` "
                               "writes them by their roles")
