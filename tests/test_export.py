@@ -12,6 +12,7 @@ import pytest
 from command import Command
 from glsl_runner import LIMIT, context_or_skip
 from make_golden import golden_file
+from small_samples import crop_sample
 
 import gstex
 from gstex.format import ChannelEntry
@@ -175,3 +176,41 @@ def test_files_of_others_are_kept(command: Command, tmp_path: Path) -> None:
     assert "cannot be made" in command("export", second, "--to", "c", "-o", out / "file").error()
     shutil.copy(golden_file("raw"), tmp_path / "gstex.gstex")
     assert "name of the decoder" in command("export", tmp_path / "gstex.gstex", "--to", "c", "-o", out).error()
+
+
+DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "transcode.md").read_text()
+
+
+def steel(folder: Path) -> Path:
+    """`wall.gstex`, of a material with all common maps."""
+    crop_sample("rusted_steel", folder / "steel", 16)
+    texture = gstex.compress(folder / "steel", gaussians=20, effort="draft", device="cpu")
+    texture.save(folder / "wall.gstex")
+    return folder / "wall.gstex"
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+def test_the_document_in_c_runs(command: Command, tmp_path: Path) -> None:
+    [code] = re.findall(r"```c\n(.*?)```", DOCUMENT, re.DOTALL)
+    file = steel(tmp_path)
+    assert command("export", file, "--to", "c", "-o", tmp_path / "out").code == 0
+    (tmp_path / "out" / "main.c").write_text(code)
+    subprocess.run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main", "-lm"], check=True,
+                   cwd=tmp_path / "out")  # fmt: skip
+    done = subprocess.run(["./main"], capture_output=True, text=True, check=True, cwd=tmp_path / "out")
+    right = gstex.load(file).sample(np.array([[0.5, 0.25]]))[0, 5]
+    assert float(done.stdout.split()[1]) == pytest.approx(right, abs=2e-6)
+
+
+def test_the_document_in_glsl_compiles(gl: None, command: Command, tmp_path: Path) -> None:
+    [code] = re.findall(r"```glsl\n(.*?)```", DOCUMENT, re.DOTALL)
+    out = tmp_path / "out"
+    assert command("export", steel(tmp_path), "--to", "glsl", "-o", out).code == 0
+    text = re.sub(r'#include "(.*)"', lambda match: (out / match[1]).read_text(), code)
+    shader = tmp_path / "main.comp"
+    shader.write_text(text + """
+layout(local_size_x = 1) in;
+layout(std430, binding = 1) writeonly buffer Out { float found; };
+void main() { found = roughness_at(0u, vec2(0.5)); }
+""")
+    compute_program(shader).delete()
