@@ -25,8 +25,13 @@ _CUBE, _VOLUME = 0x200, 0x200000  # DDSCAPS2_*
 _TEXTURE_2D = 3  # D3D10_RESOURCE_DIMENSION_TEXTURE2D
 STRAIGHT, PREMULTIPLIED, OPAQUE = 1, 2, 3  # DDS_ALPHA_MODE_*
 _TAG = b"GSTX"  # in dwReserved1, where writers leave their names; a hash of the input follows it
-# Codes of D3DFORMAT that old writers put in place of a FourCC -> DXGI.
-_LEGACY = {36: 11, 111: 54, 112: 34, 113: 10, 114: 41, 115: 16, 116: 2}
+# FourCC of old writers, and codes of D3DFORMAT that they put in its place -> DXGI.
+_LEGACY = {
+    b"DXT1": 71, b"DXT2": 74, b"DXT3": 74, b"DXT4": 77, b"DXT5": 77, b"ATI1": 80, b"BC4U": 80, b"ATI2": 83, b"BC5U": 83,
+    **{bytes([code, 0, 0, 0]): dxgi for code, dxgi in (
+        (36, 11), (111, 54), (112, 34), (113, 10), (114, 41), (115, 16), (116, 2),
+    )},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
         caps |= (_CUBE if misc & 4 else 0) | (_VOLUME if dimension == 4 else 0)
         alpha_mode, start = alpha & 7, HEADER_BYTES
     elif flags & _FOURCC:
-        dxgi = _LEGACY.get(int.from_bytes(code, "little"), 0)
+        dxgi = _LEGACY.get(code, 0)
     elif flags & _LUMINANCE and bits == 16 and masks[0] == 0xFFFF:
         dxgi = 56
     elif flags & _RGB and bits == 32 and masks[:3] == [0xFFFF, 0xFFFF0000, 0]:
@@ -116,6 +121,10 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
         raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
     count = max(1, min(count, mip_count_of(width, height)))
     if dxgi not in BY_DXGI:
+        end = start + (0 if flags & _FOURCC else width * height * min(bits, 32) // 8)
+        if end > file_bytes:
+            raise ValueError(f"damaged or truncated dds file (its pixels end at byte {end} or later, the file at "
+                             f"{file_bytes}); export it again")  # fmt: skip
         return DdsFile(None, False, width, height, (), count, alpha_mode)
     format, srgb = BY_DXGI[dxgi]
     levels, place = [], start
