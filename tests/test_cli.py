@@ -214,6 +214,8 @@ def read_terminal(master: int) -> bytes:
 @pytest.mark.parametrize("arguments", [
     (), ("--help",), ("--version",), ("--nonsense",), ("nonsense",), ("compress",), ("compress", "--help"),
     ("batch", "--help"), ("compare", "--help"), ("decode", "--help"), ("info", "--help"), ("view", "--help"),
+    ("export", "--help"), ("strip", "--help"), ("transcode", "--help"), ("validate", "--help"), ("validate",),
+    ("transcode", "a"), ("transcode", "a", "-o", "b", "--to", "bc9"), ("export", "a", "-o", "b"),
     ("batch",), ("batch", "a"), ("batch", "a", "-o", "b", "--manifest", "c"), ("batch", "-o", "b", "a", "-q", "-v"),
     ("compress", "a", "--bpp", "1", "--quality", "high"), ("decode", "a"),
 ])  # fmt: skip

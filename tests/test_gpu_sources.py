@@ -81,6 +81,18 @@ def test_dds_bgra_and_a_premultiplied_float(tmp_path: Path) -> None:
     assert np.abs(load_material(tmp_path / "b.dds").pixels - straight).max() < 1e-5
 
 
+def test_a_dds_that_says_it_is_opaque_has_no_opacity(tmp_path: Path) -> None:
+    """As the BC1 of `gstex transcode`, whose blocks may mark black as transparent."""
+    block = np.frombuffer(bytes.fromhex("0000ffff00ffffff"), np.uint8)  # three colours, and black that is transparent
+    for mode, roles in ((1, ["albedo", "opacity"]), (3, ["albedo"])):  # grey: one channel
+        (tmp_path / "a.dds").write_bytes(dds([np.tile(block, H // 4 * W // 4)], (H, W), dxgi=72, alpha=mode))
+        assert [c.role for c in load_material(tmp_path / "a.dds").channels] == roles
+    pixels = values("f4", 4)
+    (tmp_path / "b.dds").write_bytes(dds([pixels], (H, W), dxgi=2, alpha=3))
+    material = load_material(tmp_path / "b.dds")
+    assert len(material.channels) == 3 and "opaque" in dict(material.ignored)["b.dds:a"]
+
+
 # ---- KTX2
 
 VULKAN = {9: ("u1", 1), 16: ("u1", 2), 23: ("u1", 3), 37: ("u1", 4), 43: ("u1", 4), 70: ("u2", 1), 77: ("u2", 2),
@@ -203,7 +215,7 @@ def test_what_a_ktx2_file_states_is_honoured(tmp_path: Path) -> None:
     ({"number": 0, "model": 166}, "UASTC of Basis Universal, which is not read"),
     ({"number": 64}, "VkFormat 64, which is not read; allowed are 8, 16 and 32 bits"),
     ({"scheme": 9}, "supercompression 9; allowed are none, Zstandard and ZLIB"),
-    ({"transfer": 7}, "its colours are stated as 'PQ of a KTX2 file'"),
+    ({"number": 37, "transfer": 7}, "its colours are stated as 'PQ of a KTX2 file'"),
     ({"primaries": 10}, "its colours are stated as 'primaries 10"),
     ({"values": {"KTXorientation": "xx"}}, "KTXorientation 'xx'; allowed are rd, ld, lu, ru"),
     ({"values": {"KTXswizzle": "bgra"}}, "KTXswizzle 'bgra', channels that change places"),

@@ -249,6 +249,12 @@ def test_errors(arguments: tuple[str, ...], code: int, message: str, command: Co
     assert not Path("t").exists()
 
 
+def test_the_folder_of_the_maps_takes_no_textures(command: Command, wall: Path) -> None:
+    before = sorted(os.listdir(wall))
+    assert "is the folder of the maps" in command("transcode", wall, "-o", wall).error()
+    assert sorted(os.listdir(wall)) == before
+
+
 def test_options_of_maps_do_not_go_with_a_file(command: Command, tmp_path: Path) -> None:
     crop_sample("rusted_steel", tmp_path / "s", 16)
     gstex.compress(tmp_path / "s", effort="draft", device="cpu").save(tmp_path / "s.gstex")

@@ -8,6 +8,7 @@ import click
 
 from gstex.cli.options import debug_option, force_option, json_option, names_option
 from gstex.cli.text import format_table, printable, size
+from gstex.errors import OutputError
 from gstex.limits import MOST_TEXELS
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def transcode(
 
     if threads is not None:
         native.set_thread_count(min(threads, native.cores()))
+    if source.is_dir() and output.is_dir() and output.samefile(source):
+        raise OutputError(f"{output}: is the folder of the maps; give another folder, or it would hold each map twice")
     container = container or ("ktx2" if to.startswith("astc") else "dds")
     opened = transcoding.open_source(
         source, overrides=maps, names=names, max_texels=max_texels, filter=mip_filter, alpha_test=alpha_test,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gstex.containers import DdsFile, Ktx2File, PixelFormat, mip_extent, parse_dds, parse_ktx2, write_dds
-from gstex.containers.dds import HEADER_BYTES, PREMULTIPLIED
+from gstex.containers.dds import HEADER_BYTES, OPAQUE, PREMULTIPLIED
 from gstex.containers.formats import BY_NAME, pixels_of
 from gstex.containers.ktx2 import LINEAR, MOST_HEAD, NONE, SRGB, ZSTD
 from gstex.errors import ExtraError, MaterialError
@@ -81,7 +81,8 @@ def state_gpu_file(path: Path, format: str) -> tuple[Stated, str] | None:
             return None
         alpha = dds.format.alpha
         return _stated(OWN[0], dds.format, dds.width, dds.height, dds.level_count,
-                       associated=alpha and dds.alpha_mode == PREMULTIPLIED)  # fmt: skip
+                       associated=alpha and dds.alpha_mode == PREMULTIPLIED,
+                       empty_alpha=alpha and dds.alpha_mode == OPAQUE)  # fmt: skip
     ktx = _read_ktx2_header(path)
     orientation = _orientation(path, ktx)
     _check_swizzle(path, ktx)
@@ -123,6 +124,8 @@ def _profile(ktx: Ktx2File) -> Profile | None:
     floats = ktx.format.dtype[1:2] == "f" or ktx.format.name.startswith("bc6h")
     if ktx.primaries > 1:
         return Profile(f"primaries {ktx.primaries} of a KTX2 file", None, None)
+    if ktx.srgb:  # whatever the descriptor says
+        return None
     if ktx.transfer == LINEAR and not floats:
         return LINEAR_LIGHT
     if ktx.transfer in (0, LINEAR) or (ktx.transfer == SRGB and not floats):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 
-from gstex.containers.dds import PREMULTIPLIED, DdsFile
+from gstex.containers.dds import OPAQUE, PREMULTIPLIED, DdsFile
 from gstex.errors import MaterialError
 from gstex.material.headers import read_bmp_header, read_hdr_header, read_psd_header
 from gstex.material.profile import Profile, from_chromaticities, from_cicp, from_gamma, from_icc
@@ -96,6 +96,7 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput, dds: DdsFile | 
     levels, exposure = 1, 1.0
     if dds is not None:
         levels, associated = dds.level_count, dds.alpha_mode == PREMULTIPLIED and alpha
+        empty_alpha = alpha and dds.alpha_mode == OPAQUE
         if spec.get_string_attribute("compression") in ("DXT2", "DXT4"):
             notes.append("colours were multiplied by alpha")  # OpenImageIO has taken it out
     profile, says_srgb = _profile(path, format, spec)
