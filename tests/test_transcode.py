@@ -217,6 +217,18 @@ def test_ranges_are_told(tmp_path: Path, command: Command) -> None:
     assert found["files"][0]["ranges"] == {"height": {"scale": 20.0, "bias": -3.0}}
 
 
+def test_hidden_colour_is_no_fringe(tmp_path: Path) -> None:
+    picture = np.zeros((16, 16, 4), np.uint8)
+    picture[4:12, 4:12] = (200, 150, 50, 255)  # around it black, with an opacity of 0
+    Image.fromarray(picture).save(tmp_path / "leaf.png")
+    source = open_source(tmp_path / "leaf.png")
+    [plan] = plan_textures(source)
+    for mip in source.mips:
+        texels = texels_of(plan, mip).astype(int)
+        assert np.abs(texels[:, :, :3] - (200, 150, 50)).max() <= 1
+    assert texels_of(plan, source.mips[0])[:, :, 3].tolist() == picture[:, :, 3].tolist()
+
+
 # ---- The command
 
 

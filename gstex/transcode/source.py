@@ -44,7 +44,7 @@ def open_source(
 
     Args:
         path: of a .gstex file, whose mips are those that it holds; or what `load_material` takes, with mips by
-            `make_mips`.
+            `make_mips`, in which hidden colour goes on from what is visible, as for a fit.
         overrides, names: as of `load_material`. mip_options: filter, alpha_test, roughness_from_normals of
             `make_mips`. All of them go with maps alone.
         max_texels: as of `Texture.decode`.
@@ -58,11 +58,14 @@ def open_source(
         return _open_file(path, bool(overrides or names or any(mip_options.values())), max_texels)
     from gstex.encode.packing import channel_entries
     from gstex.material import load_material, make_mips
+    from gstex.material.bleed import bleed
 
     material = load_material(path, overrides=overrides, names=names)
     given = {name: value for name, value in mip_options.items() if value}
-    levels = make_mips(material, repeat=material.wrap == "repeat", **given)
-    return Source(material.name, channel_entries(material), tuple(level.pixels for level in levels))
+    repeat = material.wrap == "repeat"
+    levels = make_mips(material, repeat=repeat, **given)
+    mips = tuple(bleed(level.pixels, level.weights, repeat=repeat)[0] for level in levels)
+    return Source(material.name, channel_entries(material), mips)
 
 
 def _open_file(path: Path, options_given: bool, max_texels: int | None) -> Source:
