@@ -18,6 +18,7 @@ demo: .venv/installed
 test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
+	tools/install_ktx_readers.sh .venv-test
 	$(PYTEST) $(ARGS)
 
 test-quick: .venv-test/installed

@@ -1,12 +1,14 @@
 """Which file may be replaced: one that was made from the same material."""
 
 from pathlib import Path
+from typing import Any
 
 from gstex.errors import FormatError, OutputError
 from gstex.format import read_file
 from gstex.material.material import Material
+from gstex.texture import stripped_name
 
-__all__ = ["check_replaced"]
+__all__ = ["check_replaced", "check_stripped_replaced", "stripped_metadata"]
 
 
 def check_replaced(output: Path, material: Material) -> None:
@@ -19,16 +21,48 @@ def check_replaced(output: Path, material: Material) -> None:
     if not output.exists():
         return
     try:
-        there = read_file(output)[1].get("material")
+        metadata = read_file(output)[1]
     except FormatError:
         raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
                           "replace it") from None
+    if (stripped := stripped_name(metadata)) is not None:
+        raise OutputError(f"{output}: is there already, stripped of what it was made from ({stripped!r}); give another "
+                          "name, or --force to replace it")
+    there = metadata.get("material")
     here = material.to_metadata()
     if not isinstance(there, dict) or (there.get("name"), _files(there)) != (here["name"], _files(here)):
         made_from = f"{there.get('name')!r}" if isinstance(there, dict) else "something else"
         files = ", ".join(_files(there)) or "no files"
         raise OutputError(f"{output}: is there already, made from {made_from} ({files}); give another name, or --force "
                           "to replace it")
+
+
+def stripped_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What is left of the metadata of a file that is stripped: the name of its material, so that `gstex strip` knows
+    its own outputs again; that of the file if it says none."""
+    name = stripped_name(metadata)
+    if name is None:
+        material = metadata.get("material")
+        name = material.get("name") if isinstance(material, dict) else None
+    return {"stripped": name if isinstance(name, str) else path.stem}
+
+
+def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
+    """Refuse to replace a file that is not a stripped one of the same name. metadata: that is to be written.
+
+    Raises:
+        OutputError: there is such a file.
+    """
+    if not output.exists():
+        return
+    try:
+        there = read_file(output)[1]
+    except FormatError:
+        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
+                          "replace it") from None
+    if there != metadata:
+        what = f"made from {stripped_name(there)!r}" if stripped_name(there) is not None else "and is not stripped"
+        raise OutputError(f"{output}: is there already, {what}; give another name, or --force to replace it")
 
 
 def _files(material: object) -> list[str]:

@@ -8,12 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
-from gstex.errors import UsageError
+from gstex.errors import FormatError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.description import describe, describe_fit, describe_report
 from gstex.format.layout import group_header_words, header_words, mip_size
 from gstex.limits import MAX_SIZE
-from gstex.material import plan_maps, write_maps
+from gstex.material import MaterialMaps, plan_maps, write_maps
+
+__all__ = ["Texture", "stripped_name"]
+
+
+def stripped_name(metadata: dict[str, Any]) -> str | None:
+    """The name of the material whose description `gstex strip` has taken out of a file; None if it is there."""
+    name = metadata.get("stripped")
+    return name if isinstance(name, str) and "material" not in metadata else None
 
 
 class Texture:
@@ -71,6 +79,11 @@ class Texture:
     def sampling(self) -> str:
         """'direct' or 'bilinear': the way of sampling the file was fitted for."""
         return "bilinear" if self.table.header.bilinear else "direct"
+
+    @property
+    def stripped(self) -> str | None:
+        """The name of the material if `gstex strip` has taken its description out of the file, else None."""
+        return stripped_name(self.metadata)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -187,7 +200,7 @@ class Texture:
             raise UsageError(f"mip and size: got mip {mip} and a size, expected one of them; drop one")
         self._check_mip(mip)
         # Before anything is allocated: the sizes of the maps come from the metadata.
-        plan = plan_maps(self.material, self.channels)
+        plan = self._plan_maps()
         shape = None if size is None else (size[1], size[0])
         check_texels(plan.texels(mip=mip, size=shape), f"{len(plan.sources)} maps to be written", max_texels)
         stack = self.decode(mip, max_texels=max_texels) if size is None else self.resized(*size, max_texels=max_texels)
@@ -200,8 +213,17 @@ class Texture:
         Raises:
             FormatError: the metadata does not describe the maps.
         """
-        plan = plan_maps(self.material, self.channels)
-        return [source.output for source in plan.sources]
+        return [source.output for source in self._plan_maps().sources]
+
+    def _plan_maps(self) -> MaterialMaps:
+        if self.stripped is not None:
+            raise FormatError("metadata: the names of the maps were taken out of this file by `gstex strip`; decode "
+                              f"the file that it was made from, of material {self.stripped!r}, or write its maps by "
+                              "their roles with `gstex transcode`")
+        if "material" not in self.metadata:
+            raise FormatError("metadata: the file does not describe its maps (no \"material\"); `gstex transcode` "
+                              "writes them by their roles")
+        return plan_maps(self.material, self.channels)
 
     @property
     def material(self) -> dict[str, Any]:
@@ -221,6 +243,7 @@ class Texture:
         stated = {
             "file_bytes": self.file_bytes,
             "generator": self.metadata.get("generator"),
+            "stripped": self.stripped,
             "fit": self.fit,
             "report": self._object("report"),
             "maps": self.material["channels"],

@@ -90,7 +90,7 @@ def test_a_batch_writes_its_page(tmp_path: Path) -> None:
     assert picture.startswith(b"\xff\xd8") and 500 < len(picture) < 6000
     assert rows["bad.gstex"] == {"output": "bad.gstex", "state": "failed",
                                  "message": "x_albedo.png: the file is empty; allowed are PNG, JPEG, TGA, WebP, EXR, "
-                                            "TIFF, BMP, HDR, DDS or PSD images"}  # fmt: skip
+                                            "TIFF, BMP, HDR, DDS, KTX2 or PSD images"}  # fmt: skip
     # Nothing comes from elsewhere.
     assert "default-src 'none'" in page and not re.search(r"(src|href)=[\"']?(https?:)?//", page)
 

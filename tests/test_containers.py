@@ -109,7 +109,7 @@ def test_dds_colours_multiplied_by_alpha(how: str, tmp_path: Path) -> None:
     ({"caps": 0xFE00}, "a cube map; allowed are plain 2D"),
     ({"caps": 0x200000}, "a volume; allowed are plain 2D"),
     ({"dxgi": 28, "slices": 3}, "an array of 3; allowed are plain 2D"),
-    ({"flags": 0x20000, "bits": 16, "masks": (0xFFFF, 0, 0, 0)}, "uncompressed channels of 16 bits in pixels of 16"),
+    ({"flags": 0x20000, "bits": 16, "masks": (0xFFF, 0, 0, 0)}, "uncompressed channels of 12 bits in pixels of 16"),
     ({"masks": (0x3FF, 0xFFC00, 0x3FF00000, 0xC0000000)}, "uncompressed channels of 10 bits in pixels of 32"),
 ])  # fmt: skip
 def test_dds_files_that_are_no_plain_maps(options: dict, message: str, tmp_path: Path) -> None:
@@ -188,9 +188,10 @@ def test_radiance_hdr(tmp_path: Path) -> None:
     assert np.abs(again.pixels - material.pixels).max() < 0.01
 
 
-def test_ktx_files_are_named_as_such(tmp_path: Path) -> None:
-    (tmp_path / "a.ktx2").write_bytes(b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(100))
-    with pytest.raises(MaterialError, match=r"a KTX file, which is not read; allowed are PNG, .* export it as PNG"):
+def test_ktx_files_of_version_1_are_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.ktx2").write_bytes(b"\xabKTX 11\xbb\r\n\x1a\n" + bytes(100))
+    with pytest.raises(MaterialError, match=r"a KTX file of version 1, which is not read; .* convert it with ktx2ktx2"):
         load_material(tmp_path / "a.ktx2")
+    (tmp_path / "a.ktx2").rename(tmp_path / "a.ktx")
     Image.fromarray(smooth(H, W, 3)).save(tmp_path / "a_col.png")
-    assert "not a PNG" in dict(load_material(tmp_path).ignored)["a.ktx2"]
+    assert "not a PNG" in dict(load_material(tmp_path).ignored)["a.ktx"]

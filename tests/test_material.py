@@ -206,7 +206,7 @@ def test_the_table(tmp_path: Path) -> None:
         "a_metal.png": ("metallic", "constant 0"),
         "a_gloss.png": ("gloss", "resampled to 32x24; roughness = 1 - gloss"),
         "a.png": ("-", "preview picture: the plain name beside a named albedo"),
-        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD image"),
+        "licence.txt": ("-", "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS, KTX2 or PSD image"),
     }
 
 

@@ -119,7 +119,7 @@ def test_files_that_fit_no_map_are_listed(folder: Path) -> None:
         "a_nm.png": "left out by --map",
         "b_col.mip1.png": "level 1 of b_col, which is not there",
         "mip1/c.png": "level 1 of c, which is not there",
-        "mip1/notes.txt": "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD image",
+        "mip1/notes.txt": "not a PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS, KTX2 or PSD image",
         "a_col.mip0.png": outside,
         "mip15/a_col.png": outside,
         "a_nm.mip1.png": "level 1 of a_nm.png, which is left out",

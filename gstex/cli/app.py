@@ -30,7 +30,11 @@ _COMMANDS = {
     "compare": "A material beside BC1, BC7 and ASTC.",
     "compress": "A folder of maps or an image -> one file.",
     "decode": "A file -> its maps, as images again.",
+    "export": "A file -> buffer, decoder and constants, for GLSL or C.",
     "info": "What is in a file: maps, bytes, quality.",
+    "strip": "A file without what a game does not need.",
+    "transcode": "A file or maps -> BC or ASTC textures, as DDS or KTX2.",
+    "validate": "Whether files are sound, and what is wrong.",
     "view": "A file in a window: maps, errors, lit, Gaussians.",
 }
 
@@ -63,6 +67,10 @@ def cli(context: click.Context) -> None:
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
     gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
     gstex batch library/ -o packed/       every material of a tree, again and again
+    gstex transcode wall.gstex -o tex/    ... as textures that engines load: DDS or KTX2, with mips
+    gstex export wall.gstex --to c -o src/    ... as buffer, decoder and constants to include
+    gstex strip wall.gstex                ... without what a game does not need
+    gstex validate packed/*.gstex         whether files are sound
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """

@@ -31,6 +31,9 @@ def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
         MismatchError: maps, sizes or roles differ; or the file's quality, measured against this folder, is not the one
             that it states, because the pictures have changed since.
     """
+    if texture.stripped is not None:
+        raise MismatchError(f"{name}: `gstex strip` has taken out what says which maps it was made from; compare the "
+                            "file from before")
     differences = list(_differences(texture.material, material.to_metadata()))
     if differences:
         more = f", and {len(differences) - 2} more" if len(differences) > 2 else ""

@@ -16,9 +16,10 @@ from gstex.limits import MAX_SIZE
 __all__ = ["EXTENSIONS", "ImageFormat", "MapFile", "MapPlane", "MaterialMaps", "SourceMap", "plan_maps"]
 
 EXTENSIONS = frozenset((
-    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".psd",
+    ".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff", ".bmp", ".hdr", ".dds", ".ktx2",
+    ".psd",
 ))
-_READ_ONLY = (".dds", ".psd")  # formats that nothing is written in
+_READ_ONLY = (".dds", ".ktx2", ".psd")  # formats that nothing is written in
 # format -> (bit depth, is float)
 _DEPTHS = {
     "png": ((8, False), (16, False)), "jpeg": ((8, False),), "tga": ((8, False),), "webp": ((8, False),),
@@ -149,9 +150,6 @@ def plan_maps(material: Any, channel_count: int) -> MaterialMaps:
     Raises:
         FormatError: the description breaks a rule.
     """
-    if isinstance(material, dict) and "sources" not in material:
-        raise FormatError("metadata: got no source files, expected the maps to write; a file without them, as `gstex "
-                          "strip` makes it, decodes to texels alone: decode the file that it was made from")
     try:
         maps = convert(material, MaterialMaps)
     except (ValueError, RecursionError) as error:

@@ -21,12 +21,13 @@ from gstex.errors import MaterialError, OutputError
 from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
 from gstex.format.ranges import ValueRange
 from gstex.limits import MAX_SIZE
-from gstex.material.dds import read_header
+from gstex.material.gpu_files import OWN, read_dds_header, read_gpu_level, state_gpu_file
+from gstex.material.headers import read_psd_header
 from gstex.material.stated import Stated, read_stated, upright
 
 __all__ = [
     "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "ImageFile", "SourceMap", "from_unit",
-    "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
+    "png_bytes", "read_info", "read_pixels", "read_raw", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
@@ -36,9 +37,9 @@ FORMATS = {
     "png": "png", "jpeg": "jpeg", "tga": "targa", "webp": "webp", "exr": "openexr", "tiff": "tiff",
     "bmp": "bmp", "hdr": "hdr",
 }
-_READ_ONLY = {"dds": "dds", "psd": "psd"}  # written as PNG, or as EXR if they hold floats
-_ReadOnly = Literal["dds", "psd"]
-FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS or PSD"
+_READ_ONLY = {"dds": "dds", "ktx2": "", "psd": "psd"}  # written as PNG, or as EXR if they hold floats
+_ReadOnly = Literal["dds", "ktx2", "psd"]
+FORMAT_NAMES = "PNG, JPEG, TGA, WebP, EXR, TIFF, BMP, HDR, DDS, KTX2 or PSD"
 # numpy type -> (bit depth, is float)
 _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float": (32, True)}
 
@@ -122,8 +123,11 @@ def _sniff(path: Path) -> ImageFormat | _ReadOnly:
         return "hdr"
     if head.startswith(b"BM") and path.suffix.lower() != ".tga":
         return "bmp"
-    if head.startswith((b"\xabKTX 20\xbb", b"\xabKTX 11\xbb")):
-        raise MaterialError(f"{path.name}: a KTX file, which is not read; allowed are {FORMAT_NAMES}: export it as PNG")
+    if head.startswith(b"\xabKTX 20\xbb"):
+        return "ktx2"
+    if head.startswith(b"\xabKTX 11\xbb"):
+        raise MaterialError(f"{path.name}: a KTX file of version 1, which is not read; allowed are {FORMAT_NAMES}: "
+                            "convert it with ktx2ktx2")
     if path.suffix.lower() == ".tga":
         return "tga"
     raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
@@ -153,8 +157,13 @@ def read_info(path: Path) -> ImageFile:
         MaterialError: not an image, damaged, or a size, channel count or pixel type out of range.
     """
     format = _sniff(path)
-    if format == "dds":
-        read_header(path)  # says better than OpenImageIO what cannot be read
+    if format == "dds" or format == "ktx2":
+        own = state_gpu_file(path, format)  # says better than OpenImageIO what cannot be read
+        if own is not None:
+            return _described(path, format, *own)
+    dds = read_dds_header(path) if format == "dds" else None
+    if format == "psd":
+        read_psd_header(path)
     with _quiet(), _opened(path, format) as image:
         spec = image.spec()
         sizes = [(spec.width, spec.height)] + ([(spec.full_width, spec.full_height)] if format == "exr" else [])
@@ -172,9 +181,14 @@ def read_info(path: Path) -> ImageFile:
             raise MaterialError(
                 f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
             )
-        stated = read_stated(path, format, image)
+        stated = read_stated(path, format, image, dds)
+    return _described(path, format, stated, pixel_type)
+
+
+def _described(path: Path, format: ImageFormat | _ReadOnly, stated: Stated, pixel_type: str) -> ImageFile:
+    """What is known of a file from its header, as an image of a material."""
     bits, is_float = _TYPES[pixel_type]
-    if format == "dds" or format == "psd":
+    if format == "dds" or format == "ktx2" or format == "psd":
         format = "exr" if is_float else "png"
     elif format == "bmp" and stated.alpha and not stated.empty_alpha:
         format = "png"  # OpenImageIO writes BMP files whose alpha means nothing
@@ -196,6 +210,9 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
         MaterialError: the data is damaged, truncated, changed since, or holds NaN or infinity.
     """
     stated = info.stated
+    if stated.container in OWN:
+        own = read_gpu_level(path, stated, level)
+        return _finite(path, upright(own.astype(np.float32) if info.is_float else own, stated.orientation))
     with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
         if (spec.width, spec.height, spec.nchannels) != stated.stored:
@@ -215,12 +232,32 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
         pixels = pixels[:, :, [c - first for c in stated.picked]]
     if not level:
         pixels = _placed(pixels, stated.offset, stated.full)
-    pixels = upright(pixels, stated.orientation)
-    if info.is_float:
-        bad = int(pixels.size - np.isfinite(pixels).sum())
-        if bad:
-            raise MaterialError(f"{path.name}: {bad} values are NaN or infinite; fill them, export it again")
+    if stated.exposure != 1:
+        pixels = pixels / np.float32(stated.exposure)
+    return _finite(path, upright(pixels, stated.orientation))
+
+
+def _finite(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The same pixels, if they are all numbers."""
+    bad = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
+    if bad:
+        raise MaterialError(f"{path.name}: {bad} values are NaN or infinite; fill them, export it again")
     return pixels
+
+
+def read_raw(path: Path, format: str, channels: int) -> np.ndarray:
+    """The first channels of a picture [h, w, channels] as OpenImageIO decodes it, uint8 or float32.
+
+    Raises:
+        MaterialError: damaged.
+    """
+    with _quiet(), _opened(path, format) as image:
+        spec = image.spec()
+        pixels = image.read_image(0, 0, 0, channels, spec.format if str(spec.format) == "uint8" else oiio.FLOAT)
+        error = _take_error(image)
+    if pixels is None or error:
+        raise _damaged(path, format, error)
+    return np.asarray(pixels).reshape(spec.height, spec.width, channels)
 
 
 def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from gstex.material.images import ImageFile, read_pixels, to_unit
 from gstex.material.material import COLOR_ROLES
 from gstex.material.meaning import convert_colors, noted, range_of, straighten
 from gstex.material.normals import read_normals
+from gstex.material.profile import LINEAR_LIGHT
 from gstex.material.roles import ALPHA_ROLE, ROLES
 from gstex.native import maths
 
@@ -98,7 +99,7 @@ def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarr
         if profile is not None:
             info = noted(info, f"converted from {profile.name} to {'Rec. 709' if info.is_float else 'sRGB'}")
         info = replace(info, says_srgb=info.stated.says_srgb)
-    elif profile is not None:
+    elif profile is not None and profile is not LINEAR_LIGHT:
         info = noted(info, f"taken as data, not as colours of {profile.name}")
     return pixels, info
 

@@ -13,7 +13,7 @@ import numpy as np
 from gstex.native import maths
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
-__all__ = ["Profile", "from_chromaticities", "from_cicp", "from_gamma", "from_icc", "to_srgb"]
+__all__ = ["LINEAR_LIGHT", "Profile", "from_chromaticities", "from_cicp", "from_gamma", "from_icc", "to_srgb"]
 
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # x, y of red, green, blue, white
 _P3 = (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290)
@@ -183,3 +183,7 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
     a, b, c = matrix
     columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
     return np.asarray(columns / (a * columns[:, 0]).sum())
+
+
+# Colours of sRGB's primaries without its curve. GPU files state that of data too, where it means nothing.
+LINEAR_LIGHT = Profile("linear light", np.eye(3), np.stack([np.linspace(0, 1, _ENTRIES)] * 3))

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 
+from gstex.containers.dds import OPAQUE, PREMULTIPLIED, DdsFile
 from gstex.errors import MaterialError
-from gstex.material.dds import read_header
+from gstex.material.headers import read_bmp_header, read_hdr_header, read_psd_header
 from gstex.material.profile import Profile, from_chromaticities, from_cicp, from_gamma, from_icc
 
 __all__ = ["Stated", "read_stated", "upright"]
@@ -40,6 +41,7 @@ class Stated:
     profile: what the colours mean; None for sRGB, or linear Rec. 709 in float files, or where nothing is stated.
     says_srgb: a PNG file states its colours in chunks.
     unused: (part of the file, reason) of what is left out. notes: lines on what was done, for the table.
+    exposure: what values are divided by when they are read.
     """
 
     container: str = ""
@@ -56,6 +58,7 @@ class Stated:
     says_srgb: bool = False
     unused: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    exposure: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,8 +67,8 @@ class Stated:
         return (height, width) if self.orientation > 4 else (width, height)
 
 
-def read_stated(path: Path, format: str, image: oiio.ImageInput) -> Stated:
-    """Read what an opened file states, from its header alone. The image is of no further use.
+def read_stated(path: Path, format: str, image: oiio.ImageInput, dds: DdsFile | None = None) -> Stated:
+    """Read what an opened file states, from its header alone. The image is of no further use. dds: of a DDS file.
 
     Raises:
         MaterialError: several layers, none of which is the picture; no channels that make a picture.
@@ -82,8 +85,6 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput) -> Stated:
     orientation = spec.get_int_attribute("Orientation", 1)
     if not 1 <= orientation <= 8:
         orientation = 1
-    if orientation > 1:
-        notes.append(f"turned upright (orientation {orientation})")
     associated: bool | None = False
     empty_alpha = False
     if format == "exr" and alpha:
@@ -92,19 +93,34 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput) -> Stated:
         associated = not spec.get_int_attribute("oiio:UnassociatedAlpha", 0)
     elif format == "tga" and alpha:
         associated, empty_alpha = _tga_alpha(path)
-    levels = 1
-    if format == "dds":
-        header = read_header(path)
-        levels, associated = header.levels, header.premultiplied and alpha
+    levels, exposure = 1, 1.0
+    if dds is not None:
+        levels, associated = dds.level_count, dds.alpha_mode == PREMULTIPLIED and alpha
+        empty_alpha = alpha and dds.alpha_mode == OPAQUE
         if spec.get_string_attribute("compression") in ("DXT2", "DXT4"):
             notes.append("colours were multiplied by alpha")  # OpenImageIO has taken it out
-    elif format == "bmp" and alpha:
-        empty_alpha = _bmp_alpha_is_empty(path)
     profile, says_srgb = _profile(path, format, spec)
+    if format == "bmp" and len(picked) == 4:
+        bmp = read_bmp_header(path)
+        picked, empty_alpha = bmp.order, bmp.empty_alpha
+    elif format == "psd":
+        more = read_psd_header(path).channels - spec.nchannels
+        if more > 0:
+            unused.append((f"{more} more", "not used: channels beside the merged picture; save them as files of their "
+                                           "own"))  # fmt: skip
+    elif format == "hdr":
+        hdr = read_hdr_header(path)
+        orientation, exposure = hdr.orientation, hdr.exposure
+        if exposure != 1:
+            notes.append(f"divided by its EXPOSURE of {exposure:g}")
+        if hdr.chromaticities:
+            profile = from_chromaticities(hdr.chromaticities)
+    if orientation > 1:
+        notes.append(f"turned upright (orientation {orientation})")
     stored = (spec.width, spec.height, spec.nchannels)
     unused += _other_parts(format, image)
     return Stated(format, stored, levels, orientation, picked, alpha, offset, full, associated, empty_alpha, profile,
-                  says_srgb, tuple(unused), tuple(notes))  # fmt: skip
+                  says_srgb, tuple(unused), tuple(notes), exposure)  # fmt: skip
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -196,14 +212,6 @@ def _tga_alpha(path: Path) -> tuple[bool, bool]:
     if kind in (3, 4):
         return kind == 4, False
     return False, kind in (1, 2) or (len(head) == 18 and head[17] & 15 == 0)
-
-
-def _bmp_alpha_is_empty(path: Path) -> bool:
-    """Whether the fourth byte of a 32-bit BMP file is padding: no header of version 4 gives it a mask."""
-    with open(path, "rb") as file:
-        head = file.read(70)
-    (size,) = struct.unpack_from("<I", head, 14)
-    return size < 56 or len(head) < 70 or struct.unpack_from("<I", head, 66)[0] == 0
 
 
 def _profile(path: Path, format: str, spec: oiio.ImageSpec) -> tuple[Profile | None, bool]:

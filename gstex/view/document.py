@@ -41,13 +41,8 @@ class Document:
 
     @property
     def roles(self) -> list[dict[str, Any]]:
-        """A mapping a channel with role, component, color_space and constant, whatever the metadata holds."""
-        rows = self.texture.material.get("channels")
-        rows = rows if isinstance(rows, list) else []
-        defaults = {"role": "", "component": "v", "color_space": "linear", "constant": None, "file": ""}
-        found = [row if isinstance(row, dict) else {} for row in rows[: self.texture.channels]]
-        found += [{}] * (self.texture.channels - len(found))
-        return [{**defaults, **row} for row in found]
+        """A mapping a channel with role, component, color_space and constant."""
+        return self.texture.material["channels"]
 
     def mip_size(self, mip: int) -> tuple[int, int]:
         """(width, height) of a mip in texels."""

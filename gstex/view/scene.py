@@ -46,7 +46,8 @@ class Scene:
             "wraps": texture.wrap == "repeat",
             "srgb_bits": sum(channel.srgb << c for c, channel in enumerate(texture.table.header.channels)),
         }  # fmt: skip
-        self._surface = surface_channels(document.roles, texture.material.get("normal_convention"))
+        flipped = any(channel.flipped for channel in texture.table.header.channels)
+        self._surface = surface_channels(document.roles, "dx" if flipped else "gl")
 
     def set_stack(self, name: str, stack: Stack | None) -> None:
         """Give what a view compares with, by its name in `state.OTHERS`; None takes it away."""

@@ -141,7 +141,7 @@ def _read(source: Path, wanted: Wanted) -> Material:
         material = load_material(source, tile=tile)
     except AmbiguousError:
         material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
-    if _reading(material.to_metadata()) != _reading(wanted.material):
+    if "sources" in wanted.material and _reading(material.to_metadata()) != _reading(wanted.material):
         try:
             material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
         except GstexError as error:

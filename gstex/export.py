@@ -1,0 +1,161 @@
+"""A .gstex file -> what an engine includes: the GPU section as a raw buffer, the decoder's text, and a header with the
+constants of this file: which channel is what, scales and biases, sizes, and what to define."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from gstex import __version__
+from gstex.errors import OutputError
+from gstex.files import replace_file
+from gstex.format import ChannelEntry
+from gstex.resources import source_path
+from gstex.texture import Texture
+from gstex.transcode.plan import map_channels, map_names
+
+__all__ = ["TARGETS", "export", "export_names"]
+
+# target -> the decoder, and the extension of the header
+TARGETS = {"glsl": ("shaders/gstex.glsl", ".glsl"), "c": ("native/gstex.h", ".h")}
+
+
+def export_names(name: str, target: str) -> list[str]:
+    """Names of the files that `export` writes: buffer, header, decoder."""
+    decoder, extension = TARGETS[target]
+    return [f"{name}.bin", f"{name}{extension}", Path(decoder).name]
+
+
+def export(texture: Texture, folder: str | Path, name: str, *, target: str, force: bool = False) -> list[Path]:
+    """Write the three files.
+
+    Args:
+        name: of the material, from which those of files and constants are made.
+        target: a key of TARGETS.
+        force: replace files that were not exported from a file of the same name.
+
+    Returns:
+        Paths of the buffer (uint32, little-endian, `Texture.words`), the header, and the decoder.
+
+    Raises:
+        OutputError: a file cannot be written, or is there already and holds something else.
+    """
+    folder = Path(folder)
+    names = export_names(name, target)
+    decoder = source_path(TARGETS[target][0]).read_text(encoding="utf-8")
+    header = _header(texture, name, target)
+    contents = [texture.words.astype("<u4").tobytes(), header.encode(), decoder.encode()]
+    paths = [folder / one for one in names]
+    if len({path.name.lower() for path in paths}) < 3:
+        raise OutputError(f"{paths[1]}: is the name of the decoder; rename the .gstex file")
+    if not force:
+        _check(paths, contents, header)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror or error}); give another name") from None
+    for path, content in zip(paths, contents, strict=True):
+        replace_file(path, content)
+    return paths
+
+
+def _check(paths: list[Path], contents: list[bytes], header: str) -> None:
+    """Refuse to replace what is neither the same nor an earlier export of the same name."""
+    _, head, decoder = paths
+    first = header.partition("\n")[0].encode()
+    exported = head.is_file() and head.read_bytes().partition(b"\n")[0] == first
+    of_ours = contents[2].partition(b":")[0]  # "// gstex.h"
+    for path, content in zip(paths, contents, strict=True):
+        if not path.exists():
+            continue
+        there = path.read_bytes() if path.is_file() else b""
+        ours = there.startswith(of_ours + b":") if path == decoder else exported
+        if not path.is_file() or (there != content and not ours):
+            raise OutputError(f"{path}: is there already, and was not exported from a file of this name; give another "
+                              "folder, or --force to replace it")
+
+
+def _identifier(name: str) -> str:
+    """A prefix of macros that C and GLSL allow: no two underscores in a row, and none of the names that they keep."""
+    text = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    return f"M_{text}" if not text or text[0].isdigit() or text.partition("_")[0] in ("GL", "GSTEX") else text
+
+
+def _header(texture: Texture, name: str, target: str) -> str:
+    prefix = _identifier(name)
+    decoder = Path(TARGETS[target][0]).name
+    lines = [f"// Exported from {name}.gstex: the constants of {name}.bin. `gstex export` writes it anew.",
+             f"// By gstex {__version__}. Include it before {decoder}.", ""]  # fmt: skip
+    if target == "c":
+        lines += [f"#ifndef {prefix}_H", f"#define {prefix}_H", ""]
+    rows = [*_sizes(texture, prefix), ("", "", ""), *_channels(texture.table.header.channels, prefix, target)]
+    width = max(len(key) for key, _, _ in rows)
+    value_width = max(len(value) for _, value, _ in rows)
+    for key, value, note in rows:
+        lines.append(f"#define {key:<{width}} {value:<{value_width}}  // {note}".rstrip() if key else "")
+    lines += ["", *(_glsl_defines(texture) if target == "glsl" else ["#endif"])]
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(texture: Texture, prefix: str) -> list[tuple[str, str, str]]:
+    header = texture.table.header
+    return [(f"{prefix}_{key}", str(value), note) for key, value, note in (
+        ("WORDS", len(texture.words), "of 32 bits in the buffer"),
+        ("RESIDENT_WORDS", header.resident_words, "that the tail needs"),
+        ("WIDTH", header.width, "texels of mip 0"),
+        ("HEIGHT", header.height, ""),
+        ("MIPS", header.mip_count, ""),
+        ("TAIL", header.tail, "first mip of the tail; MIPS if there is none"),
+        ("CHANNELS", len(header.channels), ""),
+        ("GROUPS", len(texture.table.groups), ""),
+        ("REPEAT", int(header.repeat), "1: repeats, 0: clamps at its border"),
+        ("BILINEAR", int(header.bilinear), "1: fitted for four fetches, 0: for one evaluation at the point"),
+        ("MAX_K", _max_k(texture), "largest top K of a group; 0: all Gaussians in sight"),
+        ("CANDIDATES_MAX", texture.table.candidates_max, "Gaussians that a texel looks at, at most"),
+    )]  # fmt: skip
+
+
+def _max_k(texture: Texture) -> int:
+    return max((group.header.top_k for group in texture.table.groups), default=0)
+
+
+def _channels(channels: tuple[ChannelEntry, ...], prefix: str, target: str) -> list[tuple[str, str, str]]:
+    """Numbers of the channels, map by map, and what 0..1 stands for in each map."""
+    rows = []
+    maps = map_channels(channels)
+    for indices, name in zip(maps, map_names([channels[i[0]].role for i in maps]), strict=True):
+        key = f"{prefix}_{name.upper()}"
+        first = channels[indices[0]]
+        for index in indices:
+            one = channels[index]
+            part = "" if one.component == "v" else f"_{one.component.upper()}"
+            note = "" if one.constant is None else f"constant {_number(min(max(one.constant, 0.0), 1.0), 'glsl')}"
+            rows.append((key + part, str(index), note))
+        rows.append((f"{key}_SRGB", str(int(first.srgb)), "1: values are sRGB-encoded"))
+        if first.role == "normal":
+            flipped = any(channels[i].flipped for i in indices)
+            rows.append((f"{key}_FLIPPED", str(int(flipped)), "1: Y points down (DirectX)"))
+        rows.append((f"{key}_SCALE", _number(first.scale, target), "a value v stands for BIAS + SCALE * v"))
+        rows.append((f"{key}_BIAS", _number(first.bias, target), ""))
+        if first.stops:
+            rows.append((f"{key}_STOPS", _number(first.stops, target), "for BIAS + SCALE * (exp2(STOPS * v) - 1)"))
+    return rows
+
+
+def _number(value: float, target: str) -> str:
+    """A float32 as a literal that gives the same bits."""
+    text = np.format_float_scientific(np.float32(value), trim="0") if value and not 1e-3 <= abs(value) < 1e6 else (
+        np.format_float_positional(np.float32(value), trim="0"))  # fmt: skip
+    return f"({text}{'f' if target == 'c' else ''})" if value < 0 else f"{text}{'f' if target == 'c' else ''}"
+
+
+def _glsl_defines(texture: Texture) -> list[str]:
+    """What gstex.glsl needs; several materials in one shader need the largest of each."""
+    lines = []
+    for name, least in (("GSTEX_VEC4S", -(-texture.channels // 4)), ("GSTEX_MAX_K", _max_k(texture))):
+        lines += [
+            f"#ifndef {name}", f"#define {name} {least}", f"#elif {name} < {least}",
+            f"#error {name} is too small for this material: define it as {least} or more before the first include",
+            "#endif",
+        ]  # fmt: skip
+    return lines

@@ -1,0 +1,12 @@
+"""A .gstex file, or the maps of a material -> block-compressed textures with mips, as DDS or KTX2.
+
+    source   what is transcoded: channels and their mips, from a file, a folder or an image
+    plan     which channels go into which texture, in which format
+    run      encode, and write the files
+"""
+
+from .plan import PACKS, TARGETS, Plane, TexturePlan, plan_textures
+from .run import Written, transcode
+from .source import Source, open_source
+
+__all__ = ["PACKS", "TARGETS", "Plane", "Source", "TexturePlan", "Written", "open_source", "plan_textures", "transcode"]
