@@ -225,7 +225,7 @@ def test_the_curve_of_light_is_told(tmp_path: Path, command: Command) -> None:
     (of,) = json.loads(ran.out)["files"][0]["ranges"].values()
     assert of["stops"] > 4 and of["scale"] * (2 ** of["stops"] - 1) == pytest.approx(1000, rel=1e-4)
     ran = command("transcode", tmp_path / "lamp_emissive.exr", "-o", "t")
-    assert "emissive: 0..1 stands for 0 .. 1000, by bias + scale (2^(" in ran.out
+    assert "albedo: 0..1 stands for 0 .. 1000, by bias + scale (2^(" in ran.out
 
 
 def test_hidden_colour_is_no_fringe(tmp_path: Path) -> None:
