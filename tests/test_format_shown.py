@@ -73,8 +73,8 @@ def test_info_of_groups(command: Command) -> None:
     assert "  tail        mips from 2 on, in the first 1.2 KiB (1280 bytes) on the GPU" in lines
     table = lines.index(next(line for line in lines if line.startswith("CHANNEL")))
     assert [line.split()[-2:] for line in lines[table + 1 : table + 13]] == [
-        ["0", "3"], ["3", "8"], ["0", "3"], ["1", "7"], ["1", "7"], ["0", "palettes"], ["linear", "constant"], ["0", "1"],
-        ["3", "8"], ["0", "palettes"], ["2", "4"], ["linear", "constant"],
+        ["0", "3"], ["3", "8"], ["0", "3"], ["1", "7"], ["1", "7"], ["0", "palettes"], ["linear", "constant"],
+        ["0", "1"], ["3", "8"], ["0", "palettes"], ["2", "4"], ["linear", "constant"],
     ]  # fmt: skip
     mips = json.loads(command("info", golden_file("groups"), "--json").out)["mips"]
     kinds = [[group["stored_as"] for group in mip["groups"]] for mip in mips]
