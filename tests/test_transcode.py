@@ -261,6 +261,13 @@ def test_errors(arguments: tuple[str, ...], code: int, message: str, command: Co
     assert not Path("t").exists()
 
 
+def test_an_output_that_cannot_be_is_refused_before_the_work(command: Command, wall: Path) -> None:
+    Path("file").write_text("x")
+    for output, message in (("file", "is no folder"), ("/proc/none/here", "cannot be written")):
+        ran = command("transcode", wall, "-o", output)
+        assert message in ran.error() and "encode" not in ran.err
+
+
 def test_missing_encoders_are_named(command: Command, wall: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gstex.transcode import run
 
