@@ -272,6 +272,28 @@ def test_errors(arguments: tuple[str, ...], code: int, message: str, command: Co
     assert not Path("t").exists()
 
 
+def test_an_output_that_cannot_be_is_refused_before_the_work(command: Command, wall: Path) -> None:
+    Path("file").write_text("x")
+    for output, message in (("file", "is no folder"), ("/proc/none/here", "cannot be written")):
+        ran = command("transcode", wall, "-o", output)
+        assert message in ran.error() and "encode" not in ran.err
+
+
+def test_missing_encoders_are_named(command: Command, wall: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gstex.transcode import run
+
+    for missing, to, message in (
+        (("quicktex",), "bc1", "BC1 needs quicktex: pip install gstex[compare]"),
+        (("ispc_texcomp", "etcpak"), "auto", "BC7 needs ispc_texcomp or etcpak: pip"),
+        (("texture2ddecoder",), "bc7", "BC7 needs texture2ddecoder: pip"),
+        (("astc_encoder",), "astc-4x4", "ASTC 4x4 needs astc_encoder: pip"),
+    ):
+        monkeypatch.setattr(run, "is_installed", lambda name, missing=missing: name not in missing)
+        assert message in command("transcode", wall, "-o", "t", "--to", to).error()
+    monkeypatch.setattr(run, "is_installed", lambda name: False)  # BC4 and BC5 are encoded by gstex itself
+    assert command("transcode", wall, "-o", "t", "--only", "normal", "--only", "ao").code == 0
+
+
 def test_the_folder_of_the_maps_takes_no_textures(command: Command, wall: Path) -> None:
     before = sorted(os.listdir(wall))
     assert "is the folder of the maps" in command("transcode", wall, "-o", wall).error()

@@ -28,7 +28,7 @@ def strip(file: Path, output: Path | None, force: bool, as_json: bool) -> None:
 
     Leave out of FILE what decoders do not need: the names of its maps, and the figures and settings of its fit. What
     the GPU reads stays the same to the byte. A stripped file can be loaded, shown, sampled and transcoded; only
-    `gstex decode` needs the whole file.
+    `gstex decode` and `compare` need the whole one.
     """
     import gstex
     from gstex.format import write_file

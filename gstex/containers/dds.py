@@ -17,8 +17,8 @@ __all__ = ["DdsFile", "made_by", "parse_dds", "write_dds"]
 _HEADER = struct.Struct("<4s7I44s2I4s5I5I")  # magic and DDS_HEADER with its DDS_PIXELFORMAT
 _DX10 = struct.Struct("<5I")
 HEADER_BYTES = _HEADER.size + _DX10.size
-_FLAGS = 0x1 | 0x2 | 0x4 | 0x1000  # DDSD_CAPS, HEIGHT, WIDTH, PIXELFORMAT
-_MIP_COUNT, _LINEAR_SIZE, _PITCH = 0x20000, 0x80000, 0x8  # DDSD_*
+_FLAGS = 0x1 | 0x2 | 0x4 | 0x1000 | 0x80000  # DDSD_CAPS, HEIGHT, WIDTH, PIXELFORMAT, LINEARSIZE
+_MIP_COUNT = 0x20000  # DDSD_MIPMAPCOUNT
 _FOURCC, _LUMINANCE, _RGB = 0x4, 0x20000, 0x40  # DDPF_*
 _COMPLEX, _TEXTURE, _MIPMAP = 0x8, 0x1000, 0x400000  # DDSCAPS_*
 _CUBE, _VOLUME = 0x200, 0x200000  # DDSCAPS2_*
@@ -57,7 +57,8 @@ def write_dds(
     """The bytes of a file.
 
     Args:
-        levels: data of each, largest first. srgb: the values are sRGB-encoded, for formats that have such a variant.
+        format: of blocks. levels: data of each, largest first.
+        srgb: the values are sRGB-encoded, for formats that have such a variant.
         alpha_mode: STRAIGHT, PREMULTIPLIED or OPAQUE.
         tag: a number of 32 bits that says what the file was made from, see `made_by`.
     """
@@ -66,11 +67,11 @@ def write_dds(
     for level, data in enumerate(levels):
         assert len(data) == format.level_bytes(mip_extent(width, level), mip_extent(height, level))
     mips = len(levels) > 1
-    row = len(levels[0]) if format.compressed else width * format.block_bytes
-    flags = _FLAGS | (_LINEAR_SIZE if format.compressed else _PITCH) | (_MIP_COUNT if mips else 0)
+    flags = _FLAGS | (_MIP_COUNT if mips else 0)
     caps = _TEXTURE | (_COMPLEX | _MIPMAP if mips else 0)
-    head = _HEADER.pack(b"DDS ", 124, flags, height, width, row, 0, len(levels), struct.pack("<4sI36x", _TAG, tag),
-                        32, _FOURCC, b"DX10", 0, 0, 0, 0, 0, caps, 0, 0, 0, 0)  # fmt: skip
+    reserved = struct.pack("<4sI36x", _TAG, tag)
+    head = _HEADER.pack(b"DDS ", 124, flags, height, width, len(levels[0]), 0, len(levels), reserved, 32, _FOURCC,
+                        b"DX10", 0, 0, 0, 0, 0, caps, 0, 0, 0, 0)  # fmt: skip
     return b"".join([head, _DX10.pack(dxgi, _TEXTURE_2D, 0, 1, alpha_mode), *levels])
 
 

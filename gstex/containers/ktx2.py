@@ -23,16 +23,12 @@ HEADER_BYTES = _HEADER.size
 MOST_HEAD = 1 << 16  # bytes of a file that header, level index, DFD and key/value data may take
 # Supercompression schemes.
 NONE, BASIS_LZ, ZSTD, ZLIB = range(4)
-# Of the Data Format Specification: colour models, primaries, transfer functions, flags and qualifiers.
-_RGBSDA, _MODELS = 1, {"bc1": 128, "bc1a": 128, "bc2": 129, "bc3": 130, "bc4": 131, "bc5": 132, "bc6h": 133,
-                       "bc6h-signed": 133, "bc7": 134, "astc": 162}  # fmt: skip
+# Of the Data Format Specification: colour models, primaries, transfer functions, flags.
+_MODELS = {"bc1": 128, "bc4": 131, "bc5": 132, "bc7": 134, "astc": 162}  # of what is written here
 _ETC1S, _UASTC = 163, 166
 _UNSPECIFIED, _BT709 = 0, 1
 LINEAR, SRGB = 1, 2
 _PREMULTIPLIED = 1
-_LINEAR_SAMPLE, _SIGNED, _FLOAT = 0x10, 0x40, 0x80
-_ALPHA = 15  # channel number of an alpha, in all models here
-_ONE = 0x3F800000  # 1.0 as float bits
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,8 @@ def write_ktx2(
     """The bytes of a file.
 
     Args:
-        levels: data of each, largest first. srgb: the values are sRGB-encoded, for formats that have such a variant.
+        format: BC1, BC4, BC5, BC7 or ASTC. levels: data of each, largest first.
+        srgb: the values are sRGB-encoded, for formats that have such a variant.
         color: they are colours, with the primaries of sRGB; otherwise data.
         values: keys and texts of the key/value data, KTXwriter among them; KTXorientation is "rd": row 0 is the top.
     """
@@ -81,55 +78,25 @@ def write_ktx2(
         parts += [bytes(padding), data]
         rows[level] = _LEVEL.pack(place + padding, len(data), len(data))
         place += padding + len(data)
-    type_size = int(format.dtype[-1]) if format.dtype else 1
-    head = _HEADER.pack(IDENTIFIER, number, type_size, width, height, 0, 0, 1, len(levels), NONE, index_end,
+    head = _HEADER.pack(IDENTIFIER, number, 1, width, height, 0, 0, 1, len(levels), NONE, index_end,
                         len(descriptor), index_end + len(descriptor), len(pairs), 0, 0)  # fmt: skip
     return b"".join([head, *rows, descriptor, pairs, *parts])
 
 
 def _descriptor(format: PixelFormat, *, srgb: bool, color: bool) -> bytes:
-    """A data format descriptor of one basic block."""
-    samples = _block_samples(format, srgb) if format.compressed else _plain_samples(format, srgb)
-    model = _MODELS[format.name.partition("-")[0] if format.name.startswith("astc") else format.name] \
-        if format.compressed else _RGBSDA  # fmt: skip
+    """A data format descriptor of one basic block.
+
+    One sample covers a block, or the half of it that holds a channel of its own; channel 0 is the colour.
+    """
+    parts = 2 if format.name == "bc5" else 1
+    bits = 8 * format.block_bytes // parts
+    samples = [struct.pack("<HBB4B2I", bits * c, bits - 1, c, 0, 0, 0, 0, 0, 0xFFFFFFFF) for c in range(parts)]
     width, height = format.block
-    size = 24 + 16 * len(samples)
-    block = struct.pack("<IHHBBBB4B8B", 0, 2, size, model, _BT709 if color else _UNSPECIFIED, SRGB if srgb else LINEAR,
-                        0, width - 1, height - 1, 0, 0, format.block_bytes, *bytes(7))  # fmt: skip
+    size = 24 + 16 * parts
+    block = struct.pack("<IHHBBBB4B8B", 0, 2, size, _MODELS[format.name.partition("-")[0]],
+                        _BT709 if color else _UNSPECIFIED, SRGB if srgb else LINEAR, 0, width - 1, height - 1, 0, 0,
+                        format.block_bytes, *bytes(7))  # fmt: skip
     return struct.pack("<I", 4 + size) + block + b"".join(samples)
-
-
-def _sample(offset: int, bits: int, channel: int, low: int, high: int) -> bytes:
-    return struct.pack("<HBB4B2I", offset, bits - 1, channel, 0, 0, 0, 0, low, high)
-
-
-def _block_samples(format: PixelFormat, srgb: bool) -> list[bytes]:
-    """One sample covers a block, or the half of it that holds a channel of its own; channel 0 is the colour."""
-    high = 0xFFFFFFFF
-    if format.name in ("bc2", "bc3"):
-        return [_sample(0, 64, _ALPHA | (_LINEAR_SAMPLE if srgb else 0), 0, high), _sample(64, 64, 0, 0, high)]
-    if format.name == "bc5":
-        return [_sample(0, 64, 0, 0, high), _sample(64, 64, 1, 0, high)]
-    if format.name == "bc1a":
-        return [_sample(0, 64, 1, 0, high)]
-    if format.name.startswith("bc6h"):
-        signed = format.name.endswith("signed")
-        low = 0xBF800000 if signed else 0
-        return [_sample(0, 128, _FLOAT | (_SIGNED if signed else 0), low, _ONE)]
-    return [_sample(0, 8 * format.block_bytes, 0, 0, high)]
-
-
-def _plain_samples(format: PixelFormat, srgb: bool) -> list[bytes]:
-    """One sample a channel, in the order of the bytes."""
-    size = int(format.dtype[-1])
-    channels = [0, 1, 2, _ALPHA][: format.channels]
-    if format.bgr:
-        channels[0], channels[2] = channels[2], channels[0]
-    floats = format.dtype[1] == "f"
-    low, high = (0xBF800000, _ONE) if floats else (0, (1 << 8 * size) - 1)
-    kind = _FLOAT | _SIGNED if floats else 0
-    return [_sample(8 * size * i, 8 * size, c | kind | (_LINEAR_SAMPLE if srgb and c == _ALPHA else 0), low, high)
-            for i, c in enumerate(channels)]
 
 
 def _pack_values(values: Mapping[str, str]) -> bytes:

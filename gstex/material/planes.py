@@ -230,7 +230,7 @@ def note_alpha(item: ReadMap, ignored: list[tuple[str, str]]) -> None:
     if alpha == item.info.channels or alpha in {p.file_channel for p in item.planes}:
         return
     name = item.info.file
-    if item.info.stated.empty_alpha:
+    if item.info.stated.empty_alpha and constant_of(item, alpha) != 1:
         ignored.append((f"{name}:a", "opaque: the file says that it has no alpha; "
                                      f"--map {quote(f'opacity={name}:a')} takes what is there"))  # fmt: skip
     elif ALPHA_ROLE.get(item.choice.whole or "") == "opacity" and constant_of(item, alpha) == 0:

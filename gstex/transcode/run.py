@@ -53,6 +53,12 @@ def check_outputs(folder: Path, source: Source, names: Sequence[str], *, force: 
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is no folder; give another name")
+    try:  # before minutes of work; access rights alone do not tell
+        there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+        with tempfile.TemporaryFile(dir=there, prefix=".gstex-"):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another place") from None
     for name in names:
         path = folder / name
         if path.is_dir():
