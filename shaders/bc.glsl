@@ -44,6 +44,14 @@ GSTEX_BC int gstex_bc_divide(int a, int b) { return a < 0 ? -((b / 2 - a) / b) :
 // x 2^shift, for shifts below 0 too.
 GSTEX_BC int gstex_bc_scale(int x, int shift) { return shift < 0 ? x >> -shift : x * (1 << shift); }
 
+GSTEX_BC GstexFit gstex_bc_no_fit() {
+    GstexFit fit;
+    for (int a = 0; a < 4; ++a) fit.ends.lo[a] = fit.ends.hi[a] = 0;
+    fit.low = fit.high = 0u;
+    fit.error = gstex_bc_worst;
+    return fit;
+}
+
 GSTEX_BC int gstex_bc_index(GstexFit fit, int i) { return int((i < 8 ? fit.low : fit.high) >> (4 * (i & 7)) & 15u); }
 
 GSTEX_BC GstexFit gstex_bc_with_index(GstexFit fit, int i, int index) {
@@ -274,6 +282,7 @@ GSTEX_BC GstexHeld gstex_bc_held_with(GstexSums sums, GstexEnds ends, GstexHold 
 // Ends that a format can hold, near the given ones, with little error by the sums.
 GSTEX_BC GstexEnds gstex_bc_held(GstexSums sums, GstexEnds ends, GstexHold hold) {
     GstexHeld best;
+    best.ends = ends;
     best.cost = gstex_bc_worst;
     int ways = 2 * hold.p_bits, chosen = 0;
     // One turn more for the codes, if the p were chosen without them.
@@ -303,8 +312,7 @@ GSTEX_BC GstexHold gstex_bc_hold(uint used, int bits, int greener, int p_bits) {
 
 // The best of some turns of ends and indices, from the ends `start` and their sums. hold, n, unit: of the format.
 GSTEX_BC GstexFit gstex_bc_fit(int at, uint mask, GstexHold hold, GstexEnds start, GstexSums sums, int n, int unit) {
-    GstexFit best;
-    best.error = gstex_bc_worst;
+    GstexFit best = gstex_bc_no_fit();
     for (int turn = 0; turn < gstex_bc_turns && best.error > 0; ++turn) {
         GstexEnds held = gstex_bc_held(sums, start, hold);
         GstexFit fit = gstex_bc_assign(at, mask, hold.used, held, n, unit);
@@ -337,8 +345,7 @@ GSTEX_BC GstexSums gstex_bc1_sums_between(GstexEnds line) {
 // R, G and B of a block, in the mode of four colours; 8 bytes.
 GSTEX_BC GstexBlock gstex_bc1(int at) {
     GstexHold hold = gstex_bc_hold(0xFFFFFFu, 5, 1, 0);
-    GstexFit best;
-    best.error = gstex_bc_worst;
+    GstexFit best = gstex_bc_no_fit();
     GstexEnds line = gstex_bc_line(at, gstex_bc_all, hold.used);
     // The texels reach from index 0 to 3, or only from 1 to 2, 0 to 1, 2 to 3, 0 to 2 or 1 to 3, and the ends beyond them:
     // codes are coarse, and what lies between two of them may suit the texels better.
@@ -438,13 +445,16 @@ GSTEX_BC GstexBlock gstex_bc4(int at, int channel) {
             inner_furthest = max(inner_furthest, x);
         }
     }
-    GstexScalarFit best, fit, from;
-    for (int kind = 0; kind < 2; ++kind) {
-        int n = kind == 0 ? 7 : 5;
+    GstexScalarFit fit, best, from;
+    fit.lo = fit.hi = fit.n = 0;
+    fit.low = fit.high = 0u;
+    best = fit;
+    for (int n = 7; n >= 5; n -= 2) {
         // Five steps pay where 0 or 255 occurs, beside other values.
         bool inner = inner_least <= inner_furthest && (inner_least > least || inner_furthest < furthest);
         if (n == 5 && !inner) continue;
         fit.error = gstex_bc_worst;
+        from = fit;
         from.lo = n == 7 ? least : inner_least;
         from.hi = n == 7 ? furthest : inner_furthest;
         for (int step = 0; step < 3 + 8 * gstex_bc4_turns && fit.error > 0; ++step) {

@@ -254,29 +254,28 @@ GSTEX_BC GstexBlock gstex_bc7(int at, bool has_alpha) {
         transparent += off * off;
     }
     bool opaque = transparent == 0, thorough = true;
-    int least = gstex_bc_worst, nearest = 0;
-    GstexMoments all;
+    int least = gstex_bc_worst, nearest = 0, best = 0, best_shape = 0;
+    GstexMoments all = gstex_bc7_moments(at, gstex_bc_all);
     GstexShapes shapes;
-    GstexWay best;
-    GstexFit best_first, best_second;
+    for (int k = 0; k < gstex_bc7_picks; ++k) shapes.shape[k] = shapes.along[k] = 0;
+    GstexFit best_first = gstex_bc_no_fit(), best_second = best_first;
     for (int k = 0; k < 7 + 3 * gstex_bc7_picks && least > gstex_bc7_enough; ++k) {
         if (k == 1) {
             thorough = least < gstex_bc7_fine;
-            all = gstex_bc7_moments(at, gstex_bc_all);
             nearest = gstex_bc7_alone(all, opaque ? 3 : 4);
         }
         if (k == 7) shapes = gstex_bc7_best_shapes(at, all);
-        int pick = k < 7 ? 0 : (k - 7) / 3;
-        GstexWay way = gstex_bc7_way(k < 7 ? k : 7 + (k - 7) % 3, nearest, k < 7 ? 0 : shapes.shape[pick]);
+        int pick = k < 7 ? 0 : (k - 7) / 3, number = k < 7 ? k : 7 + (k - 7) % 3, shape = shapes.shape[pick];
+        GstexWay way = gstex_bc7_way(number, nearest, shape);
         // What cannot be, or does not suit the colours. Long lines need more indices, short ones finer ends.
         if (opaque && (way.alone == 3 || way.mode == 4 || way.mode == 7)) continue;
         if (!thorough && way.mode == 5 && way.alone != nearest) continue;
         if (!thorough && way.mode == (k < 7 ? 0 : shapes.along[pick] > gstex_bc7_long ? 3 : 1)) continue;
 
         uint mask = way.shape < 0 ? gstex_bc_all : gstex_bc7_shapes[way.shape];
-        bool colors_only = way.mode == 1 || way.mode == 3 || way.mode == 6 && !has_alpha;
+        bool colors_only = way.mode == 1 || way.mode == 3 || (way.mode == 6 && !has_alpha);
         int error = colors_only && has_alpha ? transparent : 0;
-        GstexFit first, second;
+        GstexFit first = best_first, second = best_second;
         for (int part = 0; part < way.parts && error < least; ++part) {
             uint used = colors_only ? 0xFFFFFFu : 0xFFFFFFFFu;
             if (way.alone >= 0) used = part == 0 ? ~(255u << (8 * way.alone)) : 255u << (8 * way.alone);
@@ -289,17 +288,17 @@ GSTEX_BC GstexBlock gstex_bc7(int at, bool has_alpha) {
             GstexFit fit = gstex_bc_fit(at, texels, hold, line, gstex_bc_sums_at(line), (1 << index_bits) - 1, 64);
             error += fit.error;
             if (part == 0) first = fit;
-            if (part == 0 && way.parts == 2) continue;
-            second = fit;
+            else second = fit;
         }
         if (error >= least) continue;
         least = error;
-        best = way;
+        best = number;
+        best_shape = shape;
         best_first = first;
         best_second = second;
     }
-    if (best.mode == 6 && !has_alpha) best_first.ends.lo[3] = best_first.ends.hi[3] = 255;
-    return gstex_bc7_block(best, best_first, best_second);
+    if (best == 0 && !has_alpha) best_first.ends.lo[3] = best_first.ends.hi[3] = 255;
+    return gstex_bc7_block(gstex_bc7_way(best, nearest, best_shape), best_first, best_second);
 }
 
 // ---- Any format ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // Decodes a rectangle of a mip and writes it as blocks of BC1, BC4, BC5 or BC7, or as RGBA8: all maps of a material in
-// one pass, so that every texel is decoded once. docs/shaders.md says how to bind and dispatch it; gstex.gl.Transcoder does.
+// one pass, so that every texel is decoded once. docs/shaders.md says how to bind and dispatch it; gstex/gl/transcode.py
+// does that.
 //
 // A group of 16x16 invocations decodes a texel each, and then encodes a block of a map each.
 
@@ -15,7 +16,8 @@ shared uint gstex_texels[GSTEX_MAPS * 256]; // of map, texel of the block, block
 #include "bc.glsl"
 #include "bc7.glsl"
 
-// A map to write. format: see the end of bc7.glsl. first: its first word in `blocks`. Where R, G, B and A come from: a channel, 16 + a channel for 255 - its value, or 256 + a value.
+// A map to write. format: of those at the end of bc7.glsl. first: its first word in `blocks`. source: where R, G, B and A
+// come from: a channel, 16 + a channel for 255 - its code, or 256 + a code.
 struct GstexMap { uint format, first; uint source[4]; };
 
 layout(std430, binding = 1) readonly buffer GstexMaps { GstexMap maps[]; };
@@ -42,10 +44,11 @@ void main() {
         uint codes = 0u;
         for (int c = 0; c < 4; ++c) codes |= code(value, of.source[c]) << (8 * c);
         gstex_texels[256 * m + place] = codes;
-        if (of.format == gstex_bc_rgba8 && all(lessThan(texel, size))) blocks[int(of.first) + texel.y * size.x + texel.x] = codes;
+        if (of.format == gstex_bc_rgba8 && all(lessThan(texel, size)))
+            blocks[int(of.first) + texel.y * size.x + texel.x] = codes;
     }
-    barrier();
     memoryBarrierShared();
+    barrier();
 
     ivec2 block_count = (size + 3) / 4;
     for (int task = int(gl_LocalInvocationIndex); task < 16 * map_count; task += 256) {
