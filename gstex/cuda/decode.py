@@ -19,13 +19,13 @@ from gstex.cuda.device import Device, open_device
 from gstex.errors import UsageError
 from gstex.format import GroupTable, validate
 from gstex.texture import Texture
+from gstex.upload import uploaded_words
 
 __all__ = ["GpuTexture"]
 
 _TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode/mip.cu
 _THREADS = 128  # decode/sample.cu, decode/constants.cu
 _BLOCK = (32, 4)  # decode/fetch.cu
-_FIRST_MIP_BIT = 26  # of word 3; whoever uploads a resident part alone fills it in (docs/format.md)
 
 
 class GpuTexture:
@@ -44,11 +44,8 @@ class GpuTexture:
         self.table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
-        header, words = self.table.header, self.table.words
-        if header.first_mip:
-            words = words.copy()
-            words[3] |= np.uint32(header.first_mip << _FIRST_MIP_BIT)
-        self._words = self.device.xp.asarray(words)
+        header = self.table.header
+        self._words = self.device.xp.asarray(uploaded_words(self.table))
         self.device.synchronize()  # kernels may run in other streams than this copy
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)

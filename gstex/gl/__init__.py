@@ -11,6 +11,6 @@ from .program import Program, compute_program, draw_program, read_shader
 from .transcode import Transcoder
 
 __all__ = [
-    "Context", "Program", "Transcoder", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "draw_program",
-    "join_words", "read_shader", "surfaceless",
+    "Context", "Program", "Transcoder", "WordBuffer", "channel_uniforms", "compute_program", "current_context",
+    "draw_program", "join_words", "read_shader", "surfaceless",
 ]  # fmt: skip

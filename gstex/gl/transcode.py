@@ -18,6 +18,7 @@ from gstex.gl.buffer import WordBuffer
 from gstex.gl.context import current_context, import_gl
 from gstex.gl.program import compute_program
 from gstex.texture import Texture
+from gstex.upload import uploaded_words
 
 __all__ = ["Transcoder"]
 
@@ -58,7 +59,7 @@ class Transcoder:
             raise GraphicsError("transcoding: found OpenGL ES, expected OpenGL 4.3; make a context of desktop OpenGL")
         self._texture = texture
         self._owned = words is None
-        self._words, self._base = words or WordBuffer([texture.table.words]), base
+        self._words, self._base = words or WordBuffer([uploaded_words(texture.table)]), base
         needed = {channel for a_map in self.maps for channel in a_map.channels}
         self._program = compute_program("transcode.comp", {
             "GSTEX_VEC4S": -(-texture.channels // 4),
@@ -73,11 +74,11 @@ class Transcoder:
 
         Args:
             mip: as of `Texture.decode`.
-            rectangle: (left, top, width, height) in texels, multiples of 4 or up to the mip's border; None: all of it.
+            rectangle: (left, top, width, height) in texels, multiples of 4 or up to the mip's border; None: all.
 
         Returns:
-            For every map the byte of the buffer where its blocks begin, row by row. Whatever reads the buffer in a later
-            command of OpenGL sees them.
+            For every map the byte of the buffer where its blocks begin, row by row. Whatever reads the buffer in a
+            later command of OpenGL sees them.
 
         Raises:
             UsageError: no such mip or rectangle. GraphicsError: the driver's storage buffers are smaller than that.
@@ -113,8 +114,8 @@ class Transcoder:
         """Run, and read the blocks back. Arguments and errors are those of `run`.
 
         Returns:
-            For every map uint32 [rows, columns, 2 or 4], the little-endian words of its blocks of 8 or 16 bytes; of rgba8
-            uint32 [height, width, 1], with R in the lowest 8 bits. Row 0 is the top.
+            For every map uint32 [rows, columns, 2 or 4], the little-endian words of its blocks of 8 or 16 bytes; of
+            rgba8 uint32 [height, width, 1], with R in the lowest 8 bits. Row 0 is the top.
         """
         gl = self._gl
         starts = self.run(mip, rectangle)
