@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gstex import metrics
 from gstex.blocks import BlockMap, plan_maps
 from gstex.cli.options import parse_rates
 from gstex.compare.bc4 import decode_bc4
+from gstex.errors import ExtraError
 from gstex.gl import Transcoder, surfaceless
 
 __all__ = ["bc"]
@@ -82,20 +83,24 @@ def _measure(texture: gstex.Texture) -> Iterator[dict[str, Any]]:
         yield row
 
 
+def _module(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ExtraError(f"bench bc needs {name.partition('.')[0]}: pip install gstex[compare]") from error
+
+
 def _encode(rgba: np.ndarray, format: str, channels: int) -> tuple[str, bytes]:
     """(encoder and setting, blocks) of uint8 [h, w, 4]."""
     height, width = rgba.shape[:2]
     if format == "bc7":
-        import ispc_texcomp
-
+        ispc_texcomp = _module("ispc_texcomp")
         profile = "fast" if channels == 3 else "alpha_fast"
         settings = ispc_texcomp.BC7EncSettings.from_profile(profile)
         surface = ispc_texcomp.RGBASurface(rgba.tobytes(), width, height)
         return f"ispc_texcomp {profile}", ispc_texcomp.compress_blocks_bc7(surface, settings)
-    import quicktex
-    from quicktex.s3tc import bc1, bc4, bc5
-
-    raw = quicktex.RawTexture.frombytes(rgba.tobytes(), width, height)
+    bc1, bc4, bc5 = (_module(f"quicktex.s3tc.bc{number}") for number in (1, 4, 5))
+    raw = _module("quicktex").RawTexture.frombytes(rgba.tobytes(), width, height)
     if format == "bc1":
         return "quicktex 18", bc1.BC1Encoder(18, bc1.BC1Encoder.ColorMode.ThreeColorBlack).encode(raw).tobytes()
     encoder = bc4.BC4Encoder(0) if format == "bc4" else bc5.BC5Encoder(0, 1)
@@ -116,10 +121,8 @@ def _decode(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
 
 
 def _decode_8_bits(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
-    import texture2ddecoder
-
     height, width = rgba.shape[:2]
-    bgra = np.frombuffer(getattr(texture2ddecoder, f"decode_{format}")(data, width, height), np.uint8)
+    bgra = np.frombuffer(getattr(_module("texture2ddecoder"), f"decode_{format}")(data, width, height), np.uint8)
     return bgra.reshape(height, width, 4)[:, :, [2, 1, 0, 3]].astype(float)
 
 
