@@ -137,8 +137,8 @@ GSTEX_BC GstexEnds gstex_bc_line(int at, uint mask, uint used) {
         furthest = max(furthest, along);
     }
     for (int a = 0; a < 4; ++a) {
-        int lo = sum[a] + gstex_bc_divide(axis[a] * (count * least - middle), norm);
-        int hi = sum[a] + gstex_bc_divide(axis[a] * (count * furthest - middle), norm);
+        int lo = sum[a] + gstex_bc_divide(axis[a] * (count * least - middle), max(norm, 1));
+        int hi = sum[a] + gstex_bc_divide(axis[a] * (count * furthest - middle), max(norm, 1));
         ends.lo[a] = clamp(gstex_bc_divide(lo, count), 0, 255);
         ends.hi[a] = clamp(gstex_bc_divide(hi, count), 0, 255);
     }
