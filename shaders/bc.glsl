@@ -368,7 +368,8 @@ GSTEX_BC GstexBlock gstex_bc1(int at) {
     block.word[0] = uint(max(lo, hi)) | uint(min(lo, hi)) << 16; // this order means four colours
     block.word[1] = block.word[2] = block.word[3] = 0u;
     for (int i = 0; i < 16; ++i) {
-        int index = gstex_bc_index(best, i); // from lo; in the block 0 is the larger, 1 the smaller, 2 and 3 are between
+        // From lo on; in the block 0 is the larger, 1 the smaller, 2 and 3 are between.
+        int index = gstex_bc_index(best, i);
         if (lo < hi) index = 3 - index;
         if (lo == hi) index = 0;
         block.word[1] |= uint(index == 0 ? 0 : index == 3 ? 1 : index + 1) << (2 * i);

@@ -5,8 +5,8 @@
 const int gstex_bc7_enough = 3; // a squared error of a block that is not worth another mode: 60 dB
 // Below this error of mode 6, 47 dB, rounding decides, and all modes are tried; above, those that suit the colours.
 const int gstex_bc7_fine = 64;
-const int gstex_bc7_picks = 2;  // shapes whose parts are encoded
-const int gstex_bc7_long = 80;  // above this squared length a line needs the values of mode 1 more than the ends of mode 3
+const int gstex_bc7_picks = 2; // shapes whose parts are encoded
+const int gstex_bc7_long = 80; // above this squared length lines need the values of mode 1 more than the ends of mode 3
 
 // ---- Which parts and channels belong together ----------------------------------------------------------------------
 
@@ -279,7 +279,8 @@ GSTEX_BC GstexBlock gstex_bc7(int at, bool has_alpha) {
         for (int part = 0; part < way.parts && error < least; ++part) {
             uint used = colors_only ? 0xFFFFFFu : 0xFFFFFFFFu;
             if (way.alone >= 0) used = part == 0 ? ~(255u << (8 * way.alone)) : 255u << (8 * way.alone);
-            int bits = part == 0 ? way.bits[0] : way.bits[1], index_bits = part == 0 ? way.index_bits[0] : way.index_bits[1];
+            int bits = part == 0 ? way.bits[0] : way.bits[1];
+            int index_bits = part == 0 ? way.index_bits[0] : way.index_bits[1];
             GstexHold hold = gstex_bc_hold(used, bits, 0, way.p_bits);
             hold.opaque = has_alpha && opaque && way.mode == 6;
             hold.thorough = thorough;
