@@ -17,6 +17,7 @@ SOURCES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*
 VARIANTS = [
     *[("decode/mip.cu", {"MEMBERS": members}) for members in (1, 4, 16)],
     *[("decode/fetch.cu", {"MEMBERS": members, "TOP_K": 0}) for members in (1, 16)],
+    *[("transcode/rectangle.cu", {"MEMBERS": members, "TOP_K": 0}) for members in (1, 16)],
     ("decode/sample.cu", {"MEMBERS": 1, "TOP_K": 1, "MODE": 2}),
     ("decode/sample.cu", {"MEMBERS": 4, "TOP_K": 0, "MODE": 1}),
     ("decode/sample.cu", {"MEMBERS": 16, "TOP_K": 0, "MODE": 0}),
@@ -43,7 +44,9 @@ def test_no_source_asks_for_the_kind_of_gpu() -> None:
     assert asking == ["gstex.cuh"]
 
 
-@pytest.mark.parametrize("file", ["decode/mip.cu", "decode/sample.cu", "encode/blend.cu", "encode/sums.cu"])
+@pytest.mark.parametrize(
+    "file", ["decode/mip.cu", "decode/sample.cu", "encode/blend.cu", "encode/sums.cu", "transcode/blocks.cu"]
+)
 def test_a_new_gpu_takes_it_too(file: str, tmp_path: Path) -> None:
     compile_source(kernel_source(file), "sm_90", tmp_path)
 

@@ -1,5 +1,6 @@
 """`gstex decode --mip` and `--size`: how large every file comes out, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from odd_images import channels, save
 from random_material import make_layout, make_material
 
 import gstex
+from gstex.encode.packing import channel_entries
 from gstex.format import pack
+from gstex.format.description import brief_material
 from gstex.material import load_material
 from gstex.texture import Texture
 
@@ -32,7 +35,8 @@ def packed(tmp_path: Path) -> Path:
     codes = make_material(np.random.default_rng(1), width=material.width, height=material.height, channel_bits=bits,
                           mips=[levels, levels, None])  # fmt: skip
     path = tmp_path / "wall.gstex"
-    Texture(pack(codes), {"material": material.to_metadata()}).save(path)
+    codes = replace(codes, channels=channel_entries(material))
+    Texture(pack(codes), {"material": brief_material(material.to_metadata())}).save(path)
     return path
 
 

@@ -318,9 +318,8 @@ def test_orientations_of_hdr(line: str, tmp_path: Path) -> None:
     axes = axes if second in ("-Y", "+X") else axes[:, ::-1]
     (tmp_path / "a.hdr").write_bytes(hdr(axes, line))
     material = load_material(tmp_path / "a.hdr")
-    lo, hi = material.sources[0].float_range or (0, 0)
     assert material.pixels.shape == (6, 5, 3)
-    assert np.abs(material.pixels * (hi - lo) + lo - picture).max() < picture.max() / 100
+    assert np.abs(material.channels[0].range.from_unit(material.pixels) - picture).max() < picture.max() / 100
 
 
 def test_exposure_of_hdr(tmp_path: Path) -> None:
@@ -328,8 +327,7 @@ def test_exposure_of_hdr(tmp_path: Path) -> None:
     zeros = "PRIMARIES=0 0 0 0 0 0 0 0"
     (tmp_path / "a.hdr").write_bytes(hdr(picture * 4, "-Y {h} +X {w}", "EXPOSURE=2.0", "GAMMA=1", zeros, "EXPOSURE= 2"))
     material = load_material(tmp_path / "a.hdr")
-    lo, hi = material.sources[0].float_range or (0, 0)
-    assert np.abs(material.pixels * (hi - lo) + lo - picture).max() < picture.max() / 100
+    assert np.abs(material.channels[0].range.from_unit(material.pixels) - picture).max() < picture.max() / 100
     for bad in ("FORMAT=32-bit_rle_xyze", "GAMMA=2.2", "COLORCORR=1 0.5 1", "EXPOSURE=0", "EXPOSURE=nan"):
         (tmp_path / "a.hdr").write_bytes(hdr(picture, "-Y {h} +X {w}", bad))
         with pytest.raises(MaterialError, match=bad.partition("=")[0]):

@@ -10,6 +10,7 @@
     python tools/bench.py importance    regions that matter, with and without an importance map
     python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
+    python tools/bench.py bc            BC blocks made on load, against the encoders of engines
     python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -30,6 +31,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # for benchmarks/; gstex is the installed one
 
+from bench_bc import bc  # noqa: E402
 from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
@@ -79,6 +81,7 @@ bench.add_command(fits)
 bench.add_command(images)
 bench.add_command(importance)
 bench.add_command(mips)
+bench.add_command(bc)
 bench.add_command(restore)
 bench.add_command(times)
 bench.add_command(top_k)

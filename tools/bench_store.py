@@ -23,8 +23,8 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
-    "encode", "format", "native", "cuda", "decode", "constants.py", "files.py", "filtering.py", "metrics.py",
-    "resources.py", "shading.py", "srgb.py", "texture.py",
+    "encode", "format", "native", "cuda", "decode", "blocks.py", "constants.py", "files.py", "filtering.py",
+    "metrics.py", "resources.py", "shading.py", "srgb.py", "texture.py", "upload.py",
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 _SUFFIXES = (".py", ".cpp", ".h")

@@ -7,5 +7,6 @@
 from .decode import GpuTexture
 from .device import CupyDevice, Device, Kernel, open_device
 from .source import kernel_source
+from .transcode import Transcoder
 
-__all__ = ["CupyDevice", "Device", "GpuTexture", "Kernel", "kernel_source", "open_device"]
+__all__ = ["CupyDevice", "Device", "GpuTexture", "Kernel", "Transcoder", "kernel_source", "open_device"]

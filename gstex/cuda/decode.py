@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from gstex.blocks import Rectangle, check_rectangle, mip_shape
 from gstex.constants import TILE
 from gstex.cuda.arrays import Arrays
 from gstex.cuda.device import Device, open_device
 from gstex.errors import UsageError
 from gstex.format import GroupTable, validate
-from gstex.format.layout import mip_size
 from gstex.texture import Texture
+from gstex.upload import uploaded_words
 
 __all__ = ["GpuTexture"]
 
 _TILE_WIDTH, _TILE_HEIGHT, _TILES_OF_BLOCK = TILE, 2 * TILE, 4  # decode/mip.cu
 _THREADS = 128  # decode/sample.cu, decode/constants.cu
 _BLOCK = (32, 4)  # decode/fetch.cu
-_FIRST_MIP_BIT = 26  # of word 3; whoever uploads a resident part alone fills it in (docs/format.md)
 
 
 class GpuTexture:
@@ -44,11 +44,8 @@ class GpuTexture:
         self.table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
-        header, words = self.table.header, self.table.words
-        if header.first_mip:
-            words = words.copy()
-            words[3] |= np.uint32(header.first_mip << _FIRST_MIP_BIT)
-        self._words = self.device.xp.asarray(words)
+        header = self.table.header
+        self._words = self.device.xp.asarray(uploaded_words(self.table))
         self.device.synchronize()  # kernels may run in other streams than this copy
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)
@@ -68,7 +65,7 @@ class GpuTexture:
         Raises:
             UsageError: no such mip, or an `out` of another shape or kind.
         """
-        height, width = self._mip_shape(mip)
+        height, width = self.mip_shape(mip)
         shape = height, width, self.channels
         out = self.device.xp.empty(shape, np.float32) if out is None else self._arrays.check_out(out, shape)
         tiles = -(-width // _TILE_WIDTH) * -(-height // _TILE_HEIGHT)
@@ -82,12 +79,39 @@ class GpuTexture:
         self._write_constants(width * height, out)
         return out
 
+    def decode_rectangle(self, mip: int, rectangle: Rectangle) -> Any:
+        """Fetch the texels of a part of a mip, each by itself.
+
+        Args:
+            mip: as of `Texture.decode`.
+            rectangle: (left, top, width, height) as for `gstex.blocks.check_rectangle`.
+
+        Returns:
+            As of `decode`, for the rectangle.
+
+        Raises:
+            UsageError: no such mip or rectangle.
+        """
+        left, top, width, height = check_rectangle(rectangle, *self.mip_shape(mip))
+        out = self.device.xp.empty((height, width, self.channels), np.float32)
+        for number, group in enumerate(self.table.groups):
+            kernel = self.device.kernel("transcode/rectangle.cu", "fetch_rectangle", _defines(group))
+            grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
+            kernel(grid, _BLOCK, self._words, np.int32(number), np.int32(mip), np.int32(left), np.int32(top),
+                   np.int32(width), np.int32(height), out)  # fmt: skip
+        self._write_constants(width * height, out)
+        return out
+
+    def mip_shape(self, mip: int) -> tuple[int, int]:
+        """(height, width) of a mip in texels. Raises: UsageError: the words do not hold it."""
+        return mip_shape(self.height, self.width, mip, self.table.header.first_mip, self.mip_count - 1)
+
     def candidates(self, mip: int = 0) -> Any:
         """How many Gaussians of all groups each texel looks at: int32 [H, W], an array of the device.
 
         A group whose mip holds texels adds none.
         """
-        height, width = self._mip_shape(mip)
+        height, width = self.mip_shape(mip)
         out = self.device.xp.zeros((height, width), np.int32)
         for number in range(len(self.table.groups)):
             self._launch_texels("count_candidates", number, mip, width, height, out)
@@ -134,13 +158,6 @@ class GpuTexture:
             return arrays.back(out, uv)
 
     # ---- Kernels ----------------------------------------------------------------------------------------------------
-
-    def _mip_shape(self, mip: int) -> tuple[int, int]:
-        first, last = self.table.header.first_mip, self.mip_count - 1
-        if not first <= mip <= last:
-            allowed = f"only {last}" if first == last else f"{first}..{last}"
-            raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")
-        return mip_size(self.height, mip), mip_size(self.width, mip)
 
     def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: Any) -> None:
         kernel = self.device.kernel("decode/fetch.cu", name, _defines(self.table.groups[group]))

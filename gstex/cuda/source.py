@@ -12,7 +12,7 @@ from gstex.resources import source_path
 
 __all__ = ["kernel_source"]
 
-# Headers that the core has as well.
+# Headers that the core has as well; those that end in .glsl are shaders' own, in the language that both have in common.
 _SHARED = ("formulas.h",)
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([\w./]+)"[^\n]*$', re.MULTILINE)
 
@@ -36,7 +36,7 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
 def _spliced(file: str, seen: set[str]) -> str:
     """The text of a file with every header of the folder in the place where it is first included."""
     seen.add(file)
-    folder = "native" if file in _SHARED else "cuda"
+    folder = "native" if file in _SHARED else "shaders" if file.endswith(".glsl") else "cuda"
     text = source_path(f"{folder}/{file}").read_text(encoding="utf-8")
     parts, position = [f'#line 1 "{file}"\n'], 0
     for include in _INCLUDE.finditer(text):

@@ -8,8 +8,9 @@ from .buffer import WordBuffer, join_words
 from .channels import channel_uniforms
 from .context import Context, current_context, surfaceless
 from .program import Program, compute_program, draw_program, read_shader
+from .transcode import Transcoder
 
 __all__ = [
-    "Context", "Program", "WordBuffer", "channel_uniforms", "compute_program", "current_context", "draw_program",
-    "join_words", "read_shader", "surfaceless",
+    "Context", "Program", "Transcoder", "WordBuffer", "channel_uniforms", "compute_program", "current_context",
+    "draw_program", "join_words", "read_shader", "surfaceless",
 ]  # fmt: skip
