@@ -6,6 +6,7 @@ against the file before anything is allocated (gstex/containers).
 
 import tempfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gstex.material.stated import Stated
 __all__ = ["OWN", "read_dds_header", "read_gpu_level", "state_gpu_file"]
 
 OWN = ("own dds", "own ktx2")  # containers of `Stated` that `read_gpu_level` reads
+_ReadDds = Callable[[Path, int], np.ndarray]
 _CHUNK = 1 << 20
 _MOST_WINDOW = 1 << 27  # bytes of memory that a Zstandard stream may ask for
 _ORIENTATIONS = {"rd": 1, "ld": 2, "lu": 3, "ru": 4}  # as of EXIF
@@ -133,8 +135,11 @@ def _profile(ktx: Ktx2File) -> Profile | None:
     return Profile(_TRANSFERS.get(ktx.transfer, f"transfer function {ktx.transfer}") + " of a KTX2 file", None, None)
 
 
-def read_gpu_level(path: Path, stated: Stated, level: int) -> np.ndarray:
+def read_gpu_level(path: Path, stated: Stated, level: int, read_dds: _ReadDds) -> np.ndarray:
     """A level: [h, w, channels] uint8, uint16, float16 or float32, as stored.
+
+    Args:
+        read_dds: the first channels of a DDS file of blocks.
 
     Raises:
         MaterialError: the file has changed, or is damaged. ExtraError: a package that unpacks it is missing.
@@ -152,7 +157,7 @@ def read_gpu_level(path: Path, stated: Stated, level: int) -> np.ndarray:
         return pixels_of(where.format, data, width, height)
     if where.format.name.startswith("astc"):
         return _decode_astc(path, where.format, data, width, height)
-    return _decode_blocks(path, where.format, data, width, height)
+    return _decode_blocks(path, where.format, data, width, height, read_dds)
 
 
 def _levels_of(path: Path, stated: Stated) -> _Levels:
@@ -206,12 +211,12 @@ def _decode_astc(path: Path, format: PixelFormat, data: bytes, width: int, heigh
     return np.ascontiguousarray(bgra.reshape(height, width, 4)[:, :, [2, 1, 0, 3]])
 
 
-def _decode_blocks(path: Path, format: PixelFormat, data: bytes, width: int, height: int) -> np.ndarray:
-    """BC1 to BC7, by OpenImageIO, which takes them in a DDS file."""
-    from gstex.material.images import read_raw
-
+def _decode_blocks(
+    path: Path, format: PixelFormat, data: bytes, width: int, height: int, read_dds: _ReadDds
+) -> np.ndarray:
+    """BC1 to BC7, by what reads DDS files."""
     as_dds = BY_NAME["bc1"] if format.name == "bc1a" else format
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
         file = Path(folder) / path.name
         file.write_bytes(write_dds(as_dds, width, height, [data], srgb=False, alpha_mode=1))
-        return read_raw(file, "dds", format.channels)
+        return read_dds(file, format.channels)

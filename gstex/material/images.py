@@ -27,7 +27,7 @@ from gstex.material.stated import Stated, read_stated, upright
 
 __all__ = [
     "EXTENSIONS", "FORMATS", "FORMAT_NAMES", "ImageFile", "SourceMap", "from_unit",
-    "png_bytes", "read_info", "read_pixels", "read_raw", "to_unit", "write_image", "write_picture",
+    "png_bytes", "read_info", "read_pixels", "to_unit", "write_image", "write_picture",
 ]
 
 MAX_FILE_CHANNELS = 4
@@ -211,7 +211,7 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
     """
     stated = info.stated
     if stated.container in OWN:
-        own = read_gpu_level(path, stated, level)
+        own = read_gpu_level(path, stated, level, _read_dds)
         return _finite(path, upright(own.astype(np.float32) if info.is_float else own, stated.orientation))
     with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
@@ -245,18 +245,18 @@ def _finite(path: Path, pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def read_raw(path: Path, format: str, channels: int) -> np.ndarray:
-    """The first channels of a picture [h, w, channels] as OpenImageIO decodes it, uint8 or float32.
+def _read_dds(path: Path, channels: int) -> np.ndarray:
+    """The first channels of a DDS file [h, w, channels] as OpenImageIO decodes it, uint8 or float32.
 
     Raises:
         MaterialError: damaged.
     """
-    with _quiet(), _opened(path, format) as image:
+    with _quiet(), _opened(path, "dds") as image:
         spec = image.spec()
         pixels = image.read_image(0, 0, 0, channels, spec.format if str(spec.format) == "uint8" else oiio.FLOAT)
         error = _take_error(image)
     if pixels is None or error:
-        raise _damaged(path, format, error)
+        raise _damaged(path, "dds", error)
     return np.asarray(pixels).reshape(spec.height, spec.width, channels)
 
 
