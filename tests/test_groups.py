@@ -187,3 +187,16 @@ def test_mips_are_as_bright_as_light(shape: str) -> None:
     for mip in range(2, texture.mip_count):
         mean = 255 * texture.decode(mip).mean(axis=(0, 1))
         assert np.abs(mean - 188).max() < 3, mip
+
+
+def test_groups_of_a_texture_that_is_stored_as_texels() -> None:
+    """A quality stores a small texture as texels, and says that the division is not followed."""
+    notes: list[str] = []
+    ramp = np.linspace(0, 1, 64).reshape(8, 8)
+    tiny = material_of(roughness=ramp, height=ramp.T)
+    texture = gstex.compress(tiny, groups="height", notes=notes.append, **QUICK)
+    assert len(texture.table.groups) == 1 and texture.info()["mips"][0]["stored_as"] == "texels"
+    assert [note for note in notes if note.startswith("groups: 'height' is not followed")] == notes
+    notes.clear()
+    gstex.compress(tiny, notes=notes.append, **QUICK)
+    assert notes == []

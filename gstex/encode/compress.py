@@ -257,6 +257,9 @@ def compress(
         fitted, gpu = in_texels, None  # exact to 8 bits
     if target is not None or fitted is in_texels:
         bpp = None  # texels take what they take
+    if fitted is in_texels and groups not in ("auto", "1"):
+        note(f"groups: {groups!r} is not followed: so few texels are stored as they are, all maps in one group; --bpp "
+             "or --gaussians fits Gaussians")
     words = stored(fitted)
     if alpha_test is not None and mips and fitted and fitted is not in_texels:
         opacity = opacity_index(material)
