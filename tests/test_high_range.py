@@ -39,9 +39,13 @@ def test_a_lamp_leaves_the_rest_of_the_picture_as_it_is(peak: float, tmp_path: P
     (path,) = gstex.load(tmp_path / "lamp.gstex").write_maps(tmp_path / "out")
     written = oiio.ImageBuf(str(path)).get_pixels(oiio.FLOAT)
     error = np.abs(written - values)
-    assert np.sqrt((error[DISTANCE > 11] ** 2).mean()) < 0.04  # without the lamp: 0.003
+    assert np.sqrt((error[DISTANCE > 11] ** 2).mean()) < 0.06  # without the lamp 0.003, scaled to the peak of 60000 138
     assert (error[DISTANCE < 6] / peak).max() < 0.25
     assert texture.report["psnr"] > 30
+    # Mip 0 averages the curve and a mip light, so that none is drawn from mip 0.
+    assert not {"mip 0"} & {mip["stored_as"] for mip in texture.report["mips"]}
+    notes = material.sources[0].stated.notes
+    assert len(notes) == 1 and notes[0].startswith("range 0 .. ")
 
 
 def test_light_up_to_four_and_heights_have_no_curve(tmp_path: Path) -> None:

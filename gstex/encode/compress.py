@@ -376,7 +376,10 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
 
 
 def _sharing(material: Material) -> int:
-    """How many mips may share the Gaussians of mip 0: those before the first that the user gives."""
+    """How many mips may share the Gaussians of mip 0: those before the first that the user gives, and none where a
+    channel has a curve, as mip 0 averages that and a mip averages light."""
+    if any(channel.range.stops and channel.constant is None for channel in material.channels):
+        return 0
     given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]
     return min([SHARED_MIPS, *(mip - 1 for mip in given)])
 

@@ -28,6 +28,7 @@ _GREY_MEAN_DIFFERENCE = 1.5 / 255
 # so: at most these on average, and in all texels but one in 200.
 _COMPRESSED_MEAN, _COMPRESSED_MOST = 4 / 255, 10 / 255
 LETTERS = "rgba"
+_ROUNDING = 1e-5  # of a range, which is stored in float32: values this far beyond it are inside
 
 
 @dataclass
@@ -129,7 +130,8 @@ def _with_ranges(
 
 def _range_notes(used: np.ndarray, values: ValueRange, *, stated: bool) -> list[str]:
     lo, hi = (float(end) for end in values.from_unit(np.array([0.0, 1.0])))
-    beyond = used[(used < lo) | (used > np.nextafter(np.float32(hi), np.float32(np.inf)))]
+    slack = _ROUNDING * (hi - lo)
+    beyond = used[(used < lo - slack) | (used > hi + slack)]
     how = ", as stated" if stated else f", in ratios above {values.scale:.2g}" if values.stops else ""
     notes = [f"range {lo:.4g} .. {hi:.4g}{how}"]
     if beyond.size:
