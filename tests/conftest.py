@@ -16,7 +16,8 @@ SLOW = frozenset((
     "test_fit", "test_fit_palettes",
     "test_glsl", "test_glsl_points", "test_gpu_check", "test_image_gs", "test_material_data", "test_mip_chain",
     "test_native", "test_packaging", "test_refine", "test_report", "test_report_browser", "test_same_everywhere",
-    "test_samples", "test_sampling", "test_transcode_readers", "test_uniform_grid", "test_untrusted", "test_view",
+    "test_samples", "test_sampling", "test_transcode_readers", "test_transcoder",
+    "test_uniform_grid", "test_untrusted", "test_view",
     "test_view_window",
 ))  # fmt: skip
 

@@ -304,4 +304,4 @@ def run_sanitized_cases() -> None:
 
 def test_kernels_touch_only_what_is_theirs() -> None:
     """Under the address and undefined-behaviour sanitizers: no sum of an encoder overflows, either."""
-    assert "done" in run_sanitized("test_transcode", "run_sanitized_cases")
+    assert "done" in run_sanitized("test_transcoder", "run_sanitized_cases")
