@@ -110,7 +110,7 @@ def _sizes(texture: Texture, prefix: str) -> list[tuple[str, str, str]]:
         ("GROUPS", len(texture.table.groups), ""),
         ("REPEAT", int(header.repeat), "1: repeats, 0: clamps at its border"),
         ("BILINEAR", int(header.bilinear), "1: fitted for four fetches, 0: for one evaluation at the point"),
-        ("MAX_K", _max_k(texture), "largest top K of a group; 0: all Gaussians in sight"),
+        ("MAX_K", _max_k(texture), "largest top K of a group; 0: all candidates are blended"),
         ("CANDIDATES_MAX", texture.table.candidates_max, "Gaussians that a texel looks at, at most"),
     )]  # fmt: skip
 

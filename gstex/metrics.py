@@ -236,7 +236,7 @@ def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
     """PSNR of the maps of another size than the stack's against their sources, at the size of these, by role.
 
     What resampling has lost or mixed in counts here: the stack is brought to the size of the source as `gstex decode`
-    does it. Colours count by the opacity over them.
+    does it. Colours count by the opacity over them. A role that has channels of the stack's size too is left out.
 
     Args:
         stack: float32 [H, W, C], encoded as `material.pixels`.
@@ -247,8 +247,9 @@ def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
     repeat = material.wrap == "repeat"
     masks = [None if opacity is None else of[:, :, opacity] for of in (stack, material.pixels)]
     errors: dict[str, list[tuple[float, float]]] = {}  # by role, of every channel the error and the weight
+    in_part = {material.channels[i].role for i in varying if i not in material.originals}
     for index in varying:
-        if index not in material.originals:
+        if material.channels[index].role in in_part:
             continue
         original = material.originals[index]
         found = restored(stack, [index], original.shape, masks[0], colors, repeat=repeat)[:, :, 0]

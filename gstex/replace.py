@@ -18,13 +18,9 @@ def check_replaced(output: Path, material: Material) -> None:
     Raises:
         OutputError: there is such a file.
     """
-    if not output.exists():
+    metadata = _read_metadata(output)
+    if metadata is None:
         return
-    try:
-        metadata = read_file(output)[1]
-    except FormatError:
-        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
-                          "replace it") from None
     if (stripped := stripped_name(metadata)) is not None:
         raise OutputError(f"{output}: is there already, stripped of what it was made from ({stripped!r}); give another "
                           "name, or --force to replace it")
@@ -53,16 +49,23 @@ def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
     Raises:
         OutputError: there is such a file.
     """
-    if not output.exists():
+    there = _read_metadata(output)
+    if there is None:
         return
-    try:
-        there = read_file(output)[1]
-    except FormatError:
-        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
-                          "replace it") from None
     if there != metadata:
         what = f"made from {stripped_name(there)!r}" if stripped_name(there) is not None else "and is not stripped"
         raise OutputError(f"{output}: is there already, {what}; give another name, or --force to replace it")
+
+
+def _read_metadata(output: Path) -> dict[str, Any] | None:
+    """The metadata of the file that is there; None if there is none."""
+    if not output.exists():
+        return None
+    try:
+        return read_file(output)[1]
+    except FormatError:
+        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
+                          "replace it") from None
 
 
 def _files(material: object) -> list[str]:

@@ -54,3 +54,7 @@ def test_the_report_and_the_comparison_agree(material: Material) -> None:
     for role, value in found.items():
         assert texture.report["psnr_by_map"][role] == pytest.approx(value, abs=0.0006)
         assert result.points[result.file].quality["psnr_by_map"][role] == pytest.approx(value)
+
+
+def test_a_role_of_another_size_in_part_is_left_out(material: Material) -> None:
+    assert metrics.own_size_psnr(material.pixels, replace(material, originals={0: material.originals[0]})) == {}

@@ -1,4 +1,4 @@
-// Rate-distortion plots: a metric over bytes, on a logarithmic axis, with bits a texel along the top.
+// Rate-distortion plots: a metric over bytes, on a logarithmic axis, with bits per texel along the top.
 
 const PLOT = { height: 270, left: 46, right: 14, top: 44, bottom: 36 };
 const hiddenFamilies = new Set();
@@ -127,7 +127,7 @@ function axes(xs, ys, x, y, right, bottom, metric) {
     parts.push(svg("line", { class: "tick", x1: x(bpp / bits), x2: x(bpp / bits), y1: PLOT.top - 5, y2: PLOT.top }));
     text(x(bpp / bits), PLOT.top - 9, "middle", bpp >= 0.125 ? String(bpp) : `1/${1 / bpp}`);
   }
-  text(right, PLOT.top - 26, "end", "bits a texel");
+  text(right, PLOT.top - 26, "end", "bits per texel");
   parts.push(svg("rect", { class: "frame", x: PLOT.left, y: PLOT.top, width: right - PLOT.left, height: bottom - PLOT.top }));
   return parts;
 }

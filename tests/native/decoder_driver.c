@@ -9,6 +9,8 @@
 
 #include "exercise.h"
 
+#include "damage.h"
+
 static uint8_t *read_file(const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");
     uint8_t *data;

@@ -456,7 +456,7 @@ struct MoveApply {
     float *total, *out;
 };
 
-// image: 8 bits a texel, [height, width], both multiples of 4. blocks: [height / 4 * width / 4, 8], row by row.
+// image: 8 bits per texel, [height, width], both multiples of 4. blocks: [height / 4 * width / 4, 8], row by row.
 struct EncodeBc4 {
     const uint8_t *image;
     int64_t height, width;
