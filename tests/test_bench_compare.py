@@ -112,7 +112,7 @@ class Line:
         if step < self.smallest:
             return None
         size, quality = 1000 * 2 ** (step / 2), 30.0 + 3 * step
-        self.dots[step] = Dot(size, {"psnr": quality}, {"ao": quality}, chain=self.chain * size)
+        self.dots[step] = Dot(size, {"psnr": quality}, {"ao": quality}, self.chain * size, 20.0 + step)
         return self.dots[step]
 
     @property
@@ -127,6 +127,7 @@ def test_the_search_brackets_the_target():
     assert line.asked == [-1, 2, 1] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
     assert row["astc_ratio"] == pytest.approx(3000 / (1000 * 2 ** (5 / 6))) and row["counted"] == "yes"
     assert row["astc_usual_bpp"] == 4.0 and row["worst_map"] == "ao"
+    assert row["candidates_mean"] == pytest.approx(20 + 5 / 3)  # between the rates, along the line of dB
 
 
 def test_the_search_goes_on_until_no_map_is_too_far_below():
@@ -171,6 +172,7 @@ def test_summary():
     def row(ratio, counted, bpp="1.0"):
         return {"quality": "ASTC 8x8", "criterion": "psnr", "astc_ratio": ratio, "bc_ratio": 2 * ratio,
                 "astc_ratio_mips": 1.2 * ratio, "counted": counted, "gstex_bpp": bpp,
+                "candidates_mean": 10 * ratio,
                 "astc_ratio_within": ratio if counted == "yes" else ratio / 50}  # fmt: skip
 
     rows = [row(4.0, "yes"), row(1.0, "yes", ">2.0"), row(100.0, "no")]
@@ -178,6 +180,7 @@ def test_summary():
         "quality": "ASTC 8x8", "criterion": "psnr", "materials": 3, "counted": 2, "bounds": 1,
         "astc_ratio": pytest.approx(2.0), "astc_ratio_least": 1.0, "bc_ratio": pytest.approx(4.0),
         "astc_ratio_mips": pytest.approx(2.4), "astc_ratio_within": pytest.approx(2.0),
+        "candidates_mean": pytest.approx(350.0),
     }]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # for benchmarks/; gstex is the installed one
 
 from bench_bc import bc  # noqa: E402
+from bench_bound import bound  # noqa: E402
 from bench_cases import PROTOTYPE, Case  # noqa: E402
 from bench_compare import compare  # noqa: E402
 from bench_filtering import filtering  # noqa: E402
@@ -82,6 +83,7 @@ bench.add_command(images)
 bench.add_command(importance)
 bench.add_command(mips)
 bench.add_command(bc)
+bench.add_command(bound)
 bench.add_command(restore)
 bench.add_command(times)
 bench.add_command(top_k)

@@ -53,10 +53,11 @@ _GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too f
 COLUMNS = (
     "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
     "bc_ratio", "astc_ratio_mips", "worst_map", "worst_map_db", "counted", "gstex_bpp_within", "astc_ratio_within",
+    "candidates_mean",
 )  # fmt: skip
 SUMMARY = (
     "quality", "criterion", "materials", "counted", "bounds", "astc_ratio", "astc_ratio_least", "bc_ratio",
-    "astc_ratio_mips", "astc_ratio_within",
+    "astc_ratio_mips", "astc_ratio_within", "candidates_mean",
 )  # fmt: skip
 TABLES = {
     "quick": ("compare-quick", "256x256 crops"),
@@ -200,12 +201,12 @@ class Measured:
 
 
 def _dot(
-    byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0
+    byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0, candidates: float = 0.0
 ) -> dict[str, Any]:
     """A Dot as JSON. quality: a Quality.to_json(), or psnr alone."""
     found = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
     maps = {k: 99.0 if v is None else v for k, v in maps.items()}
-    return {"bytes": byte_count, "qualities": found, "maps": maps, "chain": chain}
+    return {"bytes": byte_count, "qualities": found, "maps": maps, "chain": chain, "candidates": candidates}
 
 
 def chain_bytes(stored: Iterable[Stored]) -> int:
@@ -272,7 +273,8 @@ def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Pat
         texture = gstex.load(file)  # what is measured is what a file holds
     quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
     click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
-    dot = _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality, texture.words.nbytes)
+    candidates = texture.info()["mips"][0]["candidates_mean"]
+    dot = _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality, texture.words.nbytes, candidates)
     return {"dot": dot}
 
 
@@ -318,6 +320,7 @@ def _row(measured: Measured, usual: Dot, criterion: str) -> dict[str, Any]:
         "counted": "yes" if counts else "no",
         "gstex_bpp_within": bpp(within),
         "astc_ratio_within": theirs["astc"].bytes / within.bytes,
+        "candidates_mean": ours.candidates,
     }
     for family, found in theirs.items():
         row |= {f"{family}_bpp": bpp(found), f"{family}_ratio": found.bytes / ours.bytes}
@@ -383,6 +386,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "bc_ratio": geometric_mean([row["bc_ratio"] for row in counted if "bc_ratio" in row]),
                 "astc_ratio_mips": geometric_mean([r["astc_ratio_mips"] for r in counted if "astc_ratio_mips" in r]),
                 "astc_ratio_within": geometric_mean([row["astc_ratio_within"] for row in every]),
+                "candidates_mean": sum(row["candidates_mean"] for row in every) / len(every),
             })  # fmt: skip
     return result
 

@@ -21,12 +21,14 @@ _MAX_DEFICIT = 2.0  # dB by which a map may be below the baseline's for a ratio 
 @dataclass(frozen=True)
 class Dot:
     """One way to store a material. qualities: dB by criterion, what was not measured missing; maps: PSNR by map.
-    chain: bytes with all mips, 0 where that is not known."""
+    chain: bytes with all mips, 0 where that is not known. candidates: Gaussians that a texel evaluates, on average, of
+    all groups together; 0 of block codecs."""
 
     bytes: float
     qualities: dict[str, float]
     maps: dict[str, float]
     chain: float = 0.0
+    candidates: float = 0.0
 
 
 Curve = Sequence[Dot]  # sorted by bytes
@@ -51,12 +53,14 @@ CRITERIA: dict[str, Callable[[dict], float]] = {
 @dataclass(frozen=True)
 class Needed:
     """What a curve needs. bytes: for the quality; maps: PSNR by map there. bound: None; 'most' if even the smallest
-    dot of the curve is better, which is given then; 'least' if the largest one is worse. chain: bytes with all mips."""
+    dot of the curve is better, which is given then; 'least' if the largest one is worse. chain, candidates: as of a
+    Dot."""
 
     bytes: float
     maps: dict[str, float]
     bound: str | None = None
     chain: float = 0.0
+    candidates: float = 0.0
 
 
 def lead(dot: Dot, criterion: str, target: float, theirs: dict[str, float] | None = None) -> float:
@@ -83,7 +87,7 @@ def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float]
         raise ValueError(f"no dot of the curve has the quality {criterion!r}")
     first, above = rising[0]
     if above >= 0:
-        return Needed(first.bytes, first.maps, "most", first.chain)
+        return Needed(first.bytes, first.maps, "most", first.chain, first.candidates)
     for (before, low), (after, high) in pairwise(rising):
         if high >= 0:
             part = -low / (high - low)
@@ -91,9 +95,10 @@ def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float]
             maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
             # Mips add a part to the bytes that hardly differs between neighbours.
             parts = [dot.chain / dot.bytes for dot in (before, after)]
-            return Needed(size, maps, chain=size * ((1 - part) * parts[0] + part * parts[1]))
+            return Needed(size, maps, chain=size * ((1 - part) * parts[0] + part * parts[1]),
+                          candidates=(1 - part) * before.candidates + part * after.candidates)
     last, _ = rising[-1]
-    return Needed(last.bytes, last.maps, "least", last.chain)
+    return Needed(last.bytes, last.maps, "least", last.chain, last.candidates)
 
 
 def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:

@@ -1,0 +1,94 @@
+"""`bench.py bound`: the bits that an ideal transform codec would need for the qualities of the `compare` table.
+
+Reverse water-filling (Cover and Thomas, "Elements of Information Theory", 10.3.3) of Gaussian sources: the channels of
+a material are turned to their common principal axes and every 8x8 block to its cosines. A codec that a shader reads at
+random has no entropy coder, so noise takes it more bits than this. Edges may take it less: they are no Gaussian source.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from bench_cases import list_cases
+from bench_run import data_option, endings, results_option
+from bench_table import describe_run, typed_command, write_table
+
+from gstex.material import Material
+
+__all__ = ["bound"]
+
+COLUMNS = ("material", "quality", "target", "gstex_bpp", "astc_bpp", "bound_bpp", "bound_local_bpp")
+BLOCK = 8
+# First frequency, the larger of the two of a cosine, of each band whose strength varies from block to block.
+BANDS = (0, 1, 2, 4)
+_BISECTIONS = 60
+_LEAST_VARIANCE, _MOST_VARIANCE = 1e-12, 1e3
+
+
+@click.command("bound")
+@data_option()
+@results_option("compare.csv is read and the table goes")
+@click.pass_context
+def bound(context: click.Context, data: Path, results: Path) -> None:
+    """Bits of an ideal transform codec at the PSNR of the rows of compare.csv."""
+    with endings(context, results, keeps=False):
+        with (results / "compare.csv").open(newline="") as file:
+            asked = [row for row in csv.DictReader(file) if row["criterion"] == "psnr"]
+        cases = {case.name: case for case in list_cases(data, "centre")}
+        rows: list[dict[str, Any]] = []
+        for name in dict.fromkeys(row["material"] for row in asked):
+            squares = _squares(cases[name].load())
+            local = _local(squares)
+            for row in (row for row in asked if row["material"] == name):
+                error = 10 ** (-float(row["target"]) / 10)
+                rows.append({**{column: row.get(column, "") for column in COLUMNS},
+                             "bound_bpp": _bits(squares.mean(axis=2, keepdims=True), error),
+                             "bound_local_bpp": _bits(local, error)})  # fmt: skip
+        title = "Bits per texel of an ideal transform codec at equal PSNR"
+        for path in write_table(results, "bound", title, describe_run(typed_command(context)), COLUMNS, rows):
+            click.echo(path)
+
+
+def _squares(material: Material) -> np.ndarray:
+    """Squares of all cosines, float64 [64, axes, blocks], of the channels that vary."""
+    image = material.pixels.astype(np.float64)
+    height, width = (n // BLOCK * BLOCK for n in image.shape[:2])
+    flat = image[:height, :width].reshape(-1, image.shape[2])
+    flat = flat[:, np.ptp(flat, axis=0) > 0]
+    flat = flat - flat.mean(axis=0)
+    axes = np.linalg.eigh(flat.T @ flat)[1]
+    blocks = (flat @ axes).reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, -1)
+    k = np.arange(BLOCK)
+    basis = np.sqrt(2 / BLOCK) * np.cos(np.pi * (k + 0.5) * k[:, None] / BLOCK)
+    basis[0] /= np.sqrt(2)
+    found = np.einsum("ki,lj,aibjc->klcab", basis, basis, blocks, optimize=True)
+    return (found**2).reshape(BLOCK * BLOCK, flat.shape[1], -1)
+
+
+def _local(squares: np.ndarray) -> np.ndarray:
+    """Variances that a codec knows for each block and band: the mean of each cosine, times the strength of its band in
+    the block."""
+    band = np.digitize(np.maximum(*np.divmod(np.arange(len(squares)), BLOCK)), BANDS[1:])
+    variance = np.empty_like(squares)
+    for number in range(len(BANDS)):
+        of_band = squares[band == number]
+        mean = np.maximum(of_band.mean(axis=2, keepdims=True), _LEAST_VARIANCE)
+        variance[band == number] = mean * (of_band / mean).mean(axis=(0, 1))
+    return variance
+
+
+def _bits(variance: np.ndarray, error: float) -> float:
+    """Bits per texel of sources float64 [64, axes, blocks] at a mean squared error per value."""
+    blocks = variance.shape[2]
+    asked = error * variance.shape[1] * len(variance)
+    low, high = _LEAST_VARIANCE, _MOST_VARIANCE
+    for _ in range(_BISECTIONS):
+        level = np.sqrt(low * high)
+        left = np.minimum(variance, level).sum() / blocks
+        low, high = (low, level) if left > asked else (level, high)
+    bits = np.maximum(0.0, np.log2(np.maximum(variance, _LEAST_VARIANCE) / low)) / 2
+    return float(bits.sum() / blocks / len(variance))
