@@ -1,4 +1,5 @@
-"""Write what C, CUDA and GLSL share from its owners: numbers from gstex/constants.py, formulas from gstex/native.
+"""Write what C, CUDA and GLSL share from its owners: numbers from gstex/constants.py, formulas from gstex/native, and
+encoders of blocks from shaders.
 
     python tools/write_headers.py            write the files
     python tools/write_headers.py --check    exit 1, and name the files, if one of them is not what would be written
@@ -69,20 +70,59 @@ def decoder_formulas() -> str:
     return "\n".join(parts)
 
 
-def decoder_header(text: str) -> str:
-    """gstex/native/gstex.h with what is written in it; the rest stays."""
-    for name, body in (("constants", decoder_constants()), ("formulas", decoder_formulas())):
-        start, end = f"// ---- {name}: written by tools/write_headers.py ----\n", f"// ---- end of {name} ----\n"
+def decoder_parts() -> dict[str, str]:
+    """What is written in gstex.h."""
+    return {"constants": decoder_constants(), "formulas": decoder_formulas()}
+
+
+# From the text of shaders/bc.glsl, which GLSL and C++ have in common, to C99: a struct is a type by name, casts and
+# functions are written in another way, and a block's texels are a pointer.
+BLOCK_PATTERNS = (
+    (r"#ifndef GSTEX_BC\n.*?#endif\n\n", ""),
+    (r"const int (\w+) = ([^;,]+);", r"enum { \1 = \2 };"),
+    (r"^const uint ", "static const uint32_t "),
+    (r"^struct (Gstex\w+) \{(.*?)\};", r"typedef struct \1 {\2} \1;"),
+    (r"GSTEX_BC_TABLE const|GSTEX_BC_TABLE", "static const"),
+    (r"GSTEX_BC_TOP_BIT\(", "gstex__bc_top_bit("),
+    (r"^GSTEX_BC (\w+ \w+)\(\) ", r"static \1(void) "),
+    (r"^GSTEX_BC ", "static "),
+    (r"\bint at\b", "const uint32_t *at"),
+    (r"GSTEX_TEXEL\(at, i\)", "at[i]"),
+    (r"\b(u?)int\(", r"(\1int)("),
+    (r"\b(min|max|clamp|abs)\(", r"gstex__bc_\1("),
+    (r"\buint\b", "uint32_t"),
+)
+
+
+def block_encoders() -> str:
+    """The encoders of gstex_blocks.h, without the comments that head the files of GLSL."""
+    parts = []
+    for name in ("bc.glsl", "bc7.glsl"):
+        text = (ROOT / "shaders" / name).read_text(encoding="utf-8")
+        _, _, text = text.partition("\n\n")  # the head
+        for pattern, becomes in BLOCK_PATTERNS:
+            text = re.sub(pattern, becomes, text, flags=re.MULTILINE | re.DOTALL)
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def header_with(name: str, text: str, parts: dict[str, str]) -> str:
+    """A header of gstex/native with the parts that are written in it; the rest stays."""
+    for part, body in parts.items():
+        start, end = f"// ---- {part}: written by tools/write_headers.py ----\n", f"// ---- end of {part} ----\n"
         if text.count(start) != 1 or text.count(end) != 1:
-            raise ValueError(f"gstex.h: expected one part for {name}")
+            raise ValueError(f"{name}: expected one part for {part}")
         text = text[: text.index(start) + len(start)] + body + text[text.index(end) :]
     return text
 
 
 def written() -> dict[Path, str]:
     """Every file that is written, and its text."""
-    decoder = NATIVE / "gstex.h"
-    return {NATIVE / "constants.h": constants_header(), decoder: decoder_header(decoder.read_text(encoding="utf-8"))}
+    parts = {"gstex.h": decoder_parts(), "gstex_blocks.h": {"encoders": block_encoders()}}
+    texts = {NATIVE / "constants.h": constants_header()}
+    for name, of in parts.items():
+        texts[NATIVE / name] = header_with(name, (NATIVE / name).read_text(encoding="utf-8"), of)
+    return texts
 
 
 def main() -> int:

@@ -52,13 +52,16 @@ static void upload(const material *materials, const gstex_pool *pool) {
 static GLuint build_program(const char *shaders, const gstex_pool *pool) {
     char head[100];
     const char *vertex[1], *fragment[3];
+    GLuint stages[2];
     snprintf(head, sizeof head, "#version 430 core\n#define GSTEX_VEC4S %d\n#define GSTEX_MAX_K %d\n", pool->vec4s,
              pool->max_k);
     vertex[0] = read_text(".", "quad.vert");
     fragment[0] = head;
-    fragment[1] = read_text(shaders, "gstex.glsl");
+    fragment[1] = read_shader(shaders, "gstex.glsl");
     fragment[2] = read_text(".", "quad.frag");
-    return link_program(compile_shader(GL_VERTEX_SHADER, 1, vertex), compile_shader(GL_FRAGMENT_SHADER, 3, fragment));
+    stages[0] = compile_shader(GL_VERTEX_SHADER, 1, vertex);
+    stages[1] = compile_shader(GL_FRAGMENT_SHADER, 3, fragment);
+    return link_program(2, stages);
 }
 
 static void draw(GLuint program, const material *material, int place) {

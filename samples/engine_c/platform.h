@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void fail(const char *what, const char *why) {
     fprintf(stderr, "%s: %s\n", what, why);
@@ -41,6 +42,30 @@ static const char *read_text(const char *folder, const char *name) {
     size_t bytes;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return read_file(path, &bytes);
+}
+
+// Text with `#include "name"` replaced by the files of those names, which include nothing: GLSL has no #include.
+static const char *read_shader(const char *folder, const char *name) {
+    const char *rest = read_text(folder, name), *found;
+    char *text = allocate(1);
+    size_t size = 0;
+    text[0] = 0;
+    while ((found = strstr(rest, "#include \"")) != 0) {
+        const char *end = strchr(found + 10, '"');
+        char included[100];
+        const char *part;
+        snprintf(included, sizeof included, "%.*s", (int)(end - found) - 10, found + 10);
+        part = read_text(folder, included);
+        text = realloc(text, size + (size_t)(found - rest) + strlen(part) + 1);
+        if (!text) fail("realloc", "no memory");
+        sprintf(text + size, "%.*s%s", (int)(found - rest), rest, part);
+        size += strlen(text + size);
+        rest = end + 1;
+    }
+    text = realloc(text, size + strlen(rest) + 1);
+    if (!text) fail("realloc", "no memory");
+    strcpy(text + size, rest);
+    return text;
 }
 
 // A context that draws without a window: Mesa's without a surface, or else the default display.
@@ -86,12 +111,11 @@ static GLuint compile_shader(GLenum kind, int count, const char **strings) {
     return shader;
 }
 
-static GLuint link_program(GLuint vertex, GLuint fragment) {
+static GLuint link_program(int count, const GLuint *shaders) {
     const GLuint program = glCreateProgram();
     GLint done;
     char log[2000];
-    glAttachShader(program, vertex);
-    glAttachShader(program, fragment);
+    while (count > 0) glAttachShader(program, shaders[--count]);
     glLinkProgram(program);
     glGetProgramiv(program, GL_LINK_STATUS, &done);
     glGetProgramInfoLog(program, sizeof log, 0, log);
