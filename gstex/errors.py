@@ -6,6 +6,7 @@
     │   └── AmbiguousError      several readings of a folder; the message shows the --map to type
     ├── FormatError             a .gstex file breaks a rule of docs/format.md
     │   └── VersionError        a .gstex file of a newer version
+    ├── ModelError              a glTF model breaks a rule, or needs what is not there
     ├── LimitError              a file stands for more texels than may be decoded; the message names the option
     ├── OutputError             the output cannot be written
     ├── BudgetError             the byte budget cannot be met
@@ -30,6 +31,7 @@ __all__ = [
     "LimitError",
     "MaterialError",
     "MismatchError",
+    "ModelError",
     "OutputError",
     "UsageError",
     "VersionError",
@@ -69,6 +71,10 @@ class FormatError(GstexError):
 
 class VersionError(FormatError):
     """A .gstex file was written by a newer version of the format."""
+
+
+class ModelError(GstexError):
+    """A glTF model breaks a rule of glTF 2.0 or of our extension, or needs what is not there."""
 
 
 class LimitError(GstexError):

@@ -237,7 +237,7 @@ except SystemExit:
 def test_every_command_is_listed_with_its_help(command: Command) -> None:
     lines = command("--help").out.split("Commands:")[1].splitlines()
     listed = dict(line.split(maxsplit=1) for line in lines if line.strip())
-    assert list(listed) == ["batch", "compare", "compress", "decode", "export", "info", "strip", "transcode",
+    assert list(listed) == ["batch", "compare", "compress", "decode", "export", "gltf", "info", "strip", "transcode",
                             "validate", "view"]
     for name in listed:
         ran = command(name, "--help")

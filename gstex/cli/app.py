@@ -31,6 +31,7 @@ _COMMANDS = {
     "compress": "A folder of maps or an image -> one file.",
     "decode": "A file -> its maps, as images again.",
     "export": "A file -> buffer, decoder and constants, for GLSL or C.",
+    "gltf": "The materials of a glTF model, in the model; and back.",
     "info": "What is in a file: maps, bytes, quality.",
     "strip": "A file without what a game does not need.",
     "transcode": "A file or maps -> BC or ASTC textures, as DDS or KTX2.",
@@ -69,6 +70,7 @@ def cli(context: click.Context) -> None:
     gstex batch library/ -o packed/       every material of a tree, again and again
     gstex transcode wall.gstex -o tex/    ... as textures that engines load: DDS or KTX2, with mips
     gstex export wall.gstex --to c -o src/    ... as buffer, decoder and constants to include
+    gstex gltf chair.glb -o chair.gstex.glb    the materials of a glTF model
     gstex strip wall.gstex                ... without what a game does not need
     gstex validate packed/*.gstex         whether files are sound
 

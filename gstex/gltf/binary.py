@@ -1,0 +1,194 @@
+"""The binary chunk of a model that is written anew: what stays of the old buffers, and what is added."""
+
+from typing import Any
+
+from gstex.gltf.container import Model
+
+__all__ = ["Editor"]
+
+_ALIGN = 16  # bytes; accessors need 4, and readers like more
+_Part = tuple[int, int, int]  # of a buffer: first byte and end there, first byte in the new one
+_COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")  # name a range of a buffer, in a buffer view
+
+
+class Editor:
+    """Changes which bytes the images of a model have.
+
+    Buffer views keep their indices, which extensions may name. may_free: whether those of images that are gone may be
+    taken for something else.
+    """
+
+    def __init__(self, model: Model, *, may_free: bool = True) -> None:
+        self.model, self.may_free = model, may_free
+        self.replaced: dict[int, bytes | None] = {}
+        self.added: list[bytes] = []
+        self._free: list[int] = []
+        self._first = len(model.items("bufferViews"))  # of those added
+        self._owners = _count_owners(model.document)
+
+    def view(self, data: bytes) -> int:
+        """A buffer view with these bytes."""
+        if self._free:
+            index = self._free.pop(0)
+            self.replaced[index] = data
+            return index
+        self.added.append(data)
+        return self._first + len(self.added) - 1
+
+    def set_image(self, image: dict[str, Any], data: bytes, kind: str) -> None:
+        """Give an image other bytes, in its own buffer view if nobody else has that."""
+        old = image.pop("bufferView", None)
+        image.pop("uri", None)
+        if old is not None and self._owners.get(old) == 1:
+            self.replaced[old] = data
+            image["bufferView"] = old
+        else:
+            image["bufferView"] = self.view(data)
+        image["mimeType"] = kind
+
+    def free(self, image: dict[str, Any]) -> None:
+        """Let go of the bytes of an image that is taken out."""
+        old = image.get("bufferView")
+        if self.may_free and old is not None and self._owners.get(old) == 1 and old not in self.replaced:
+            self.replaced[old] = None
+            self._free.append(old)
+
+    def finish(self) -> bytes:
+        """Write the buffers of the model anew; returns the bytes of buffer 0."""
+        return _rebuild(self.model, self.replaced, self.added)
+
+
+def _count_owners(document: dict[str, Any]) -> dict[int, int]:
+    """How often each buffer view is named."""
+    owners: dict[int, int] = {}
+    left: list[Any] = [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            view = value.get("bufferView")
+            if type(view) is int:
+                owners[view] = owners.get(view, 0) + 1
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return owners
+
+
+def _rebuild(model: Model, replaced: dict[int, bytes | None], added: list[bytes]) -> bytes:
+    """Give a model, whose document is changed, one buffer with all of its data.
+
+    Args:
+        replaced: new bytes of buffer views; None for those that nobody needs any more, which stay as a view of one byte
+            if others come after them.
+        added: bytes of further buffer views.
+    """
+    views = model.items("bufferViews")
+    while not added and replaced.get(len(views) - 1, b"") is None:
+        del replaced[len(views) - 1]
+        views.pop()
+    ranges = [_view_holders(view, number, replaced) for number, view in enumerate(views)]
+    kept: dict[int, list[tuple[int, int]]] = {}
+    for holders in ranges:
+        for holder, where in holders:
+            buffer, first, count = model.view_range(holder, where)
+            kept.setdefault(buffer, []).append((first, first + count))
+    chunk = bytearray()
+    moved: dict[int, list[_Part]] = {}  # by buffer
+    numbers: dict[int, int] = {}  # of buffers without data
+    for buffer in sorted(kept):
+        data = model.buffer(buffer)
+        if data is None:
+            numbers[buffer] = len(numbers)
+            continue
+        moved[buffer] = []
+        for first, last in _merged(kept[buffer]):
+            _pad(chunk, first % _ALIGN)
+            moved[buffer].append((first, last, len(chunk)))
+            chunk += data[first:last]
+    for holders in ranges:
+        for holder, where in holders:
+            buffer, first, _ = model.view_range(holder, where)
+            _move(holder, buffer, first, moved, numbers)
+    new = {number: data for number, data in replaced.items() if data is not None}
+    for number, data in [*new.items(), *((len(views) + n, data) for n, data in enumerate(added))]:
+        _pad(chunk, 0)
+        view = {"buffer": 0, "byteOffset": len(chunk), "byteLength": len(data)}
+        chunk += data
+        if number < len(views):
+            views[number] = view
+        else:
+            model.document.setdefault("bufferViews", []).append(view)
+            views = model.items("bufferViews")
+    _stubs(views, replaced, chunk)
+    _number_buffers(model, views, numbers, chunk)
+    return bytes(chunk)
+
+
+def _view_holders(view: dict[str, Any], number: int, replaced: dict[int, bytes | None]) -> list[tuple[Any, str]]:
+    """What names a range of a buffer in a buffer view: itself, and compressed data; none if it is replaced."""
+    if number in replaced:
+        return []
+    where = f"bufferViews[{number}]"
+    found: list[tuple[Any, str]] = [(view, where)]
+    extensions = view.get("extensions")
+    for name in _COMPRESSED:
+        if isinstance(extensions, dict) and isinstance(extensions.get(name), dict):
+            found.append((extensions[name], f"{where}.extensions.{name}"))
+    return found
+
+
+def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The union of ranges, in order: views may share bytes, and none is copied twice."""
+    result: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if result and first <= result[-1][1]:
+            result[-1] = (result[-1][0], max(last, result[-1][1]))
+        else:
+            result.append((first, last))
+    return result
+
+
+def _move(
+    holder: dict[str, Any], buffer: int, first: int, moved: dict[int, list[_Part]], numbers: dict[int, int]
+) -> None:  # fmt: skip
+    """Point a holder at where its range is now. A buffer without data keeps its ranges and gets another number."""
+    if buffer in numbers:
+        holder["buffer"] = ~numbers[buffer]  # for now: how many buffers come before it is not known yet
+        return
+    parts = moved[buffer]
+    low, high = 0, len(parts) - 1
+    while low < high:  # the last part that begins at or before `first`
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if parts[middle][0] <= first else (low, middle - 1)
+    holder["buffer"] = 0
+    holder["byteOffset"] = parts[low][2] + first - parts[low][0]
+
+
+def _stubs(views: list[dict[str, Any]], replaced: dict[int, bytes | None], chunk: bytearray) -> None:
+    unused = [number for number, data in replaced.items() if data is None]
+    if unused and not chunk:
+        chunk.append(0)
+    for number in unused:
+        views[number] = {"buffer": 0, "byteOffset": 0, "byteLength": 1}
+
+
+def _number_buffers(model: Model, views: list[dict[str, Any]], numbers: dict[int, int], chunk: bytearray) -> None:
+    old = model.items("buffers")
+    buffers = [{"byteLength": len(chunk)}] if chunk else []
+    before = len(buffers)
+    buffers += [old[buffer] for buffer in numbers]
+    for view in views:
+        for holder, _ in _view_holders(view, 0, {}):
+            if holder["buffer"] < 0:
+                holder["buffer"] = before + ~holder["buffer"]
+    if buffers:
+        model.document["buffers"] = buffers
+    else:
+        model.document.pop("buffers", None)
+    if not views:
+        model.document.pop("bufferViews", None)
+
+
+def _pad(chunk: bytearray, rest: int) -> None:
+    """Zeros up to a place that is `rest` beyond a multiple of the alignment."""
+    chunk += bytes((rest - len(chunk)) % _ALIGN)

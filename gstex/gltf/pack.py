@@ -1,0 +1,257 @@
+"""Compress the materials of a model: a .gstex file each, named by the textures that it holds."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gstex.errors import ModelError
+from gstex.format.container import write_bytes
+from gstex.gltf.binary import Editor
+from gstex.gltf.container import Model, is_remote, write_glb
+from gstex.gltf.extension import NAME, Component, File, Image, Root, Texture
+from gstex.gltf.pictures import Picture, fallback_bytes, mime_type, read_picture, why_not
+from gstex.gltf.plan import ImagePlan, MaterialPlan, image_sources, plan_model
+from gstex.material import Material, load_material
+from gstex.texture import Texture as Compressed
+
+__all__ = ["Packed", "PackedFile", "pack_model"]
+
+# Extensions that name images by `source` in textures, or not at all: beside them alone images may be counted anew.
+_KNOWN = ("KHR_", "EXT_mesh_gpu_instancing", "EXT_meshopt", "EXT_texture_", "MSFT_texture_dds", "MSFT_lod", NAME)
+_PLANE = {"R": 0, "G": 1, "B": 2, "A": 3}
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """A .gstex file in a model. bytes: of the file. images: what it holds, as (index, slots). report: of `Texture`."""
+
+    name: str
+    bytes: int
+    width: int
+    height: int
+    images: tuple[tuple[int, tuple[str, ...]], ...]
+    report: dict[str, Any]
+
+
+@dataclass
+class Packed:
+    """A model that is compressed.
+
+    data: the GLB file. image_bytes: of the images that were compressed, before. fallback_bytes: of those that stand in
+    for them, in `fallback_images`. left: (what, why) of what stays as it was. notes: lines for people.
+    """
+
+    data: bytes = b""
+    files: list[PackedFile] = field(default_factory=list)
+    image_bytes: int = 0
+    fallback_bytes: int = 0
+    fallback_images: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def pack_model(
+    model: Model,
+    compress: Callable[[Material, str, float | None], Compressed],
+    *,
+    name: str,
+    fallback: int | None,
+) -> Packed:
+    """Compress the materials of a model. Its document is changed.
+
+    Args:
+        compress: makes a texture of a material, its wrap ('repeat' or 'clamp') and the threshold of its alpha test.
+        name: of the model's file, which the result keeps, so that the command knows its own outputs.
+        fallback: texels along an axis that images for other viewers have at most; None for no such images: then the
+            extension is required.
+
+    Raises:
+        ModelError: the model breaks a rule, or has nothing to compress. MaterialError: an image is damaged.
+    """
+    model.check_views()
+    plan = plan_model(model)
+    result = Packed(left=plan.left, notes=[*model.notes, *plan.notes])
+    writer = _Writer(model, result, fallback)
+    for file in plan.files:
+        reasons = {item.image: why_not(model.image(item.image), f"images[{item.image}]") for item in file.images}
+        result.left += [(f"images[{image}]", reason) for image, reason in reasons.items() if reason]
+        file.images = [item for item in file.images if not reasons[item.image]]
+    files = [file for file in plan.files if file.images]
+    if not files:
+        why = "; ".join(f"{what} {reason}" for what, reason in result.left[:3])
+        raise ModelError(f"no texture can be compressed ({why or 'the model has none'}); nothing was written")
+    for file in files:
+        pictures = {}
+        for item in file.images:
+            data = model.image(item.image)
+            pictures[item.image] = read_picture(data, f"images[{item.image}]")
+            result.image_bytes += len(data)
+        with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+            material = _material(file, pictures, Path(folder), result.notes)
+        texture = compress(material, "repeat" if file.repeat else "clamp", file.alpha_test)
+        writer.add(file, pictures, material, texture)
+    result.data = writer.finish(name)
+    return result
+
+
+def _material(
+    file: MaterialPlan, pictures: dict[int, Picture], folder: Path, notes: list[str]
+) -> Material:  # fmt: skip
+    """The maps of a file as a material. Each is written as an image under the name of its role, which says it all."""
+    for item in file.images:
+        picture = pictures[item.image]
+        for map_name, channels in _maps(item, picture).items():
+            picture.write(folder / f"{map_name}.png", channels)
+        unused = _unused(item, picture)
+        if unused:
+            notes.append(f"images[{item.image}]: {unused} varies and glTF does not look at it, so it is left out")
+    return load_material(folder, name=file.name)
+
+
+def _maps(item: ImagePlan, picture: Picture) -> dict[str, list[int]]:
+    """The maps of an image: name, and which of its channels."""
+    maps: dict[str, list[int]] = {}
+    for role in sorted(item.roles):
+        if role in ("albedo", "emissive"):
+            maps[role] = [0, 1, 2, 3] if item.alpha == "opacity" and picture.has_alpha else [0, 1, 2]
+        elif role == "normal":
+            maps[role] = [0, 1, 2]
+        else:
+            maps[role] = [{"ao": 0, "roughness": 1, "metallic": 2, "mask": 3}[role]]
+    return maps
+
+
+def _unused(item: ImagePlan, picture: Picture) -> str:
+    """Letters of the channels that vary and go nowhere."""
+    used = {channel for channels in _maps(item, picture).values() for channel in channels}
+    if item.roles == {"ao"} and (picture.pixels[:, :, :1] == picture.pixels[:, :, :3]).all():
+        used |= {1, 2}  # a grey image
+    return " ".join(letter for letter, n in _PLANE.items()
+                    if n not in used and (picture.pixels[:, :, n] != picture.pixels[0, 0, n]).any())  # fmt: skip
+
+
+def _components(item: ImagePlan, picture: Picture, material: Material) -> list[Component]:
+    """What R, G, B and maybe A of an image are in the file."""
+    found: dict[int, Component] = {}
+    for name, channels in _maps(item, picture).items():
+        for plane, channel in zip(material.planes[f"{name}.png"], channels, strict=True):
+            if "channel" in plane:
+                found[channel] = Component(channel=plane["channel"])
+            elif "normal_z" in plane:
+                found[channel] = Component(normalZ=tuple(plane["normal_z"]))
+            else:
+                found[channel] = Component(value=float(plane["fill"]))
+    if item.roles == {"ao"}:
+        found[1] = found[2] = found[0]
+    top = np.iinfo(picture.pixels.dtype).max
+    for channel in range(3):  # what glTF does not look at
+        found.setdefault(channel, Component(value=float(np.median(picture.pixels[:, :, channel])) / top))
+    return [found[channel] for channel in sorted(found)]
+
+
+class _Writer:
+    """The model that is written."""
+
+    def __init__(self, model: Model, result: Packed, fallback: int | None) -> None:
+        self.model, self.result, self.fallback = model, result, fallback
+        self.unknown = [n for n in model.document.get("extensionsUsed", []) if not n.startswith(_KNOWN)]
+        self.editor = Editor(model, may_free=not self.unknown)
+        self.files: list[File] = []
+        self.gone: set[int] = set()  # images that nobody shows any more
+
+    def add(
+        self, file: MaterialPlan, pictures: dict[int, Picture], material: Material, texture: Compressed
+    ) -> None:  # fmt: skip
+        data = write_bytes(texture.words, texture.metadata)
+        for item in file.images:
+            picture = pictures[item.image]
+            parts = _components(item, picture, material)
+            for number in item.textures:
+                self._texture(number, item.image, picture, parts)
+            self._image(item.image, picture, alpha=len(parts) == 4)
+        self.files.append(File(bufferView=self.editor.view(data), name=file.name))
+        images = tuple((item.image, tuple(sorted(item.slots))) for item in file.images)
+        made = PackedFile(file.name, len(data), texture.width, texture.height, images, texture.report)
+        self.result.files.append(made)
+
+    def _texture(self, number: int, image: int, picture: Picture, parts: list[Component]) -> None:
+        texture = self.model.items("textures")[number]
+        height, width = picture.pixels.shape[:2]
+        kind = "image/jpeg" if picture.mime_type == "image/jpeg" else "image/png"
+        name = self.model.items("images")[image].get("name")
+        facts = Image(width, height, kind, picture.bit_depth, name if isinstance(name, str) else msgspec.UNSET)
+        extensions = texture.setdefault("extensions", {})
+        for other, index in image_sources(self.model, number).items():
+            if other and index == image:  # its place is that of the fallback now
+                del extensions[other]
+        texture["source"] = image
+        extensions[NAME] = msgspec.to_builtins(Texture(len(self.files), parts, facts))
+
+    def _image(self, index: int, picture: Picture, *, alpha: bool) -> None:
+        image = self.model.items("images")[index]
+        if self.fallback is None:
+            self.gone.add(index)
+            self.editor.free(image)
+            return
+        if max(picture.pixels.shape[:2]) <= self.fallback and picture.mime_type != "image/webp":
+            data, kind = self.model.image(index), picture.mime_type
+        else:
+            data, kind = fallback_bytes(picture, self.fallback, alpha=alpha)
+        self.result.fallback_bytes += len(data)
+        self.result.fallback_images += 1
+        self.editor.set_image(image, data, kind)
+
+    def finish(self, name: str) -> bytes:
+        document = self.model.document
+        if self.gone:
+            self._drop_images()
+        for number, image in enumerate(self.model.items("images")):  # the result stands alone
+            if "uri" in image and not is_remote(image["uri"]):
+                data = self.model.image(number)
+                self.editor.set_image(image, data, mime_type(data) or str(image.get("mimeType", "image/png")))
+        _name_extension(document, required=self.fallback is None)
+        document.setdefault("extensions", {})[NAME] = msgspec.to_builtins(Root(self.files, name))
+        return write_glb(document, self.editor.finish())
+
+    def _drop_images(self) -> None:
+        """Take out images that no texture needs, and count the others anew."""
+        textures = self.model.items("textures")
+        for texture in textures:
+            if NAME in texture.get("extensions", {}):
+                texture.pop("source", None)
+        if self.unknown:
+            names = ", ".join(self.unknown)
+            self.result.notes.append(f"the images stay in the file, because {names} may name them")
+            return
+        images = self.model.items("images")
+        kept = [n for n in range(len(images)) if n not in self.gone]
+        numbers = {old: new for new, old in enumerate(kept)}
+        for texture in textures:
+            extensions = texture.get("extensions", {})
+            for holder in (texture, *(value for value in extensions.values() if isinstance(value, dict))):
+                if "source" in holder and holder["source"] in numbers:
+                    holder["source"] = numbers[holder["source"]]
+        if kept:
+            self.model.document["images"] = [images[n] for n in kept]
+        else:
+            del self.model.document["images"]
+
+
+def _name_extension(document: dict[str, Any], *, required: bool) -> None:
+    """State which extensions the model uses now."""
+    textures = document.get("textures", [])
+    shown = {name for texture in textures for name in texture.get("extensions", {})}
+    used = [name for name in document.get("extensionsUsed", []) if not name.startswith("EXT_texture_") or name in shown]
+    document["extensionsUsed"] = used if NAME in used else [*used, NAME]
+    needed = [name for name in document.get("extensionsRequired", []) if name in document["extensionsUsed"]]
+    if required and NAME not in needed:
+        needed.append(NAME)
+    if needed:
+        document["extensionsRequired"] = needed
+    else:
+        document.pop("extensionsRequired", None)

@@ -1,0 +1,151 @@
+"""Decode the .gstex files of a model: ordinary images again."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gstex.decode import check_texels
+from gstex.errors import FormatError, ModelError
+from gstex.format.container import read_bytes
+from gstex.gltf.binary import Editor
+from gstex.gltf.container import Model, broken, write_glb
+from gstex.gltf.extension import NAME, Component, Image, Texture, read_root, read_texture
+from gstex.gltf.plan import image_sources
+from gstex.material import plan_maps, write_maps
+from gstex.texture import Texture as Compressed
+
+__all__ = ["MODEL", "Unpacked", "unpack_model"]
+
+MODEL = "gstexModel"  # in asset.extras: which file the images are from
+
+
+@dataclass
+class Unpacked:
+    """A model of ordinary images.
+
+    data: the GLB file. images: (index, width, height, kind, bytes) of those that were made.
+    """
+
+    data: bytes = b""
+    images: list[tuple[int, int, int, str, int]] = field(default_factory=list)
+
+
+def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> Unpacked:
+    """Decode every texture that is compressed. The model's document is changed.
+
+    Args:
+        name: of the model's file, which the result keeps, so that the command knows its own outputs.
+        max_texels: that may be decoded, counted in every channel, all images together; None for 2^28.
+
+    Raises:
+        ModelError: the model breaks a rule, or holds no .gstex file. FormatError: such a file does.
+        LimitError: too many texels.
+    """
+    document = model.document
+    extensions = document.get("extensions", {})
+    if NAME not in extensions:
+        raise ModelError(f"has no materials that `gstex gltf` has compressed ({NAME}); nothing was written")
+    files = read_root(extensions[NAME]).files
+    model.check_views()
+    jobs = _jobs(model, len(files))
+    opened: dict[int, Compressed] = {}
+    texels = 0
+    for stated, _ in jobs:
+        if stated.file not in opened:
+            opened[stated.file] = texture = _open(model, files[stated.file], stated.file)
+            texels += texture.width * texture.height * texture.channels
+        if isinstance(stated.image, Image):
+            texels += stated.image.width * stated.image.height * len(stated.components)
+    check_texels(texels, f"{len(jobs)} images", max_texels)
+    result, editor = Unpacked(), Editor(model)
+    for number, texture in opened.items():
+        stack = texture.decode(max_texels=max_texels)
+        for stated, textures in jobs:
+            if stated.file == number:
+                data, kind, size = _image_bytes(texture, stack, stated)
+                index = _set_image(model, editor, textures, data, kind, stated)
+                result.images.append((index, *size, kind, len(data)))
+    for texture_item in model.items("textures"):
+        texture_item.get("extensions", {}).pop(NAME, None)
+        _drop_empty(texture_item, "extensions")
+    del extensions[NAME]
+    _drop_empty(document, "extensions")
+    for key in ("extensionsUsed", "extensionsRequired"):
+        document[key] = [other for other in document.get(key, []) if other != NAME]
+        _drop_empty(document, key)
+    extras = document["asset"].setdefault("extras", {})
+    if isinstance(extras, dict):
+        extras[MODEL] = name
+    result.data = write_glb(document, editor.finish())
+    return result
+
+
+def _jobs(model: Model, files: int) -> list[tuple[Texture, list[int]]]:
+    """What is to be decoded, and the textures that show it: some differ in their samplers alone."""
+    jobs: dict[bytes, tuple[Texture, list[int]]] = {}
+    for number, texture in enumerate(model.items("textures")):
+        value = texture.get("extensions", {}).get(NAME)
+        if value is not None:
+            stated = read_texture(value, f"textures[{number}].extensions.{NAME}", files=files)
+            jobs.setdefault(msgspec.json.encode(stated), (stated, []))[1].append(number)
+    return list(jobs.values())
+
+
+def _open(model: Model, file: Any, number: int) -> Compressed:
+    where = f"extensions.{NAME}.files[{number}]"
+    has_view = file.bufferView is not msgspec.UNSET
+    data = model.view(file.bufferView, f"{where}.bufferView") if has_view else model.read_uri(file.uri, f"{where}.uri")
+    try:
+        return Compressed(*read_bytes(data), file_bytes=len(data))
+    except FormatError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _image_bytes(texture: Compressed, stack: Any, stated: Texture) -> tuple[bytes, str, tuple[int, int]]:
+    """(file, its kind, its size): the image that a texture shows."""
+    image = stated.image if isinstance(stated.image, Image) else Image(texture.width, texture.height)
+    format = image.mimeType.removeprefix("image/")
+    source = {
+        "file": f"image.{format}", "width": image.width, "height": image.height, "channels": len(stated.components),
+        "bit_depth": image.bitDepth, "is_float": False, "format": format,
+        "planes": [_plane(part) for part in stated.components],
+    }  # fmt: skip
+    try:
+        maps = plan_maps({**texture.material, "sources": [source]}, texture.channels)
+    except FormatError as error:
+        raise broken(f"textures: {str(error).removeprefix('metadata: ').partition(';')[0]}") from None
+    with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+        [path] = write_maps(maps, stack, Path(folder))
+        return path.read_bytes(), image.mimeType, (image.width, image.height)
+
+
+def _plane(part: Component) -> dict[str, Any]:
+    if part.normalZ is not msgspec.UNSET:
+        return {"normal_z": list(part.normalZ)}
+    return {"channel": part.channel} if part.value is msgspec.UNSET else {"fill": part.value}
+
+
+def _set_image(
+    model: Model, editor: Editor, textures: list[int], data: bytes, kind: str, stated: Texture
+) -> int:  # fmt: skip
+    """Put an image where the fallback is, or at the end if there is none or others show it too."""
+    items = model.items("textures")
+    index = items[textures[0]].get("source")
+    others = (n for n in range(len(items)) if n not in textures and index in image_sources(model, n).values())
+    if index is None or next(others, None) is not None:
+        images = model.document.setdefault("images", [])
+        named = isinstance(stated.image, Image) and isinstance(stated.image.name, str)
+        images.append({"name": stated.image.name} if named else {})  # type: ignore[union-attr]
+        index = len(images) - 1
+    editor.set_image(model.items("images")[index], data, kind)
+    for number in textures:
+        items[number]["source"] = index
+    return int(index)
+
+
+def _drop_empty(holder: dict[str, Any], key: str) -> None:
+    if key in holder and not holder[key]:
+        del holder[key]
