@@ -367,14 +367,14 @@ def test_ctrl_c_and_sigterm_leave_nothing_half_written(
 def test_a_signal_waits_until_a_new_process_can_be_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    worker = crew._Worker(None, None, 1)  # type: ignore[arg-type]
+    worker = crew.Worker(None, None, 1)  # type: ignore[arg-type]
 
-    def start_interrupted(*arguments: object) -> crew._Worker:
+    def start_interrupted(*arguments: object) -> crew.Worker:
         signal.raise_signal(signal.SIGINT)  # as the process is half-started
         return worker
 
-    monkeypatch.setattr(crew, "_start", start_interrupted)
-    workers: list[crew._Worker] = []
+    monkeypatch.setattr(crew, "start_worker", start_interrupted)
+    workers: list[crew.Worker] = []
     with pytest.raises(KeyboardInterrupt):
         list(crew._fill(workers, deque([Item("", Path(), (), "")]), tmp_path, 1, 1, False))
     assert workers == [worker]
@@ -427,7 +427,7 @@ def test_the_last_materials_get_the_threads_of_those_that_are_done() -> None:
             self.sent.append(message)
 
     small, large = (Item("", Path(), (), "", texels=texels) for texels in (10, 20))
-    workers = [crew._Worker(None, Pipe(), 2, item) for item in (small, None, large, None)]  # type: ignore[arg-type]
+    workers = [crew.Worker(None, Pipe(), 2, item) for item in (small, None, large, None)]  # type: ignore[arg-type]
     crew._balance(workers, 9)
     assert [worker.threads for worker in workers] == [4, 2, 5, 2]
     assert [worker.connection.sent for worker in workers] == [[("threads", 4)], [], [("threads", 5)], []]

@@ -215,6 +215,7 @@ def read_terminal(master: int) -> bytes:
     (), ("--help",), ("--version",), ("--nonsense",), ("nonsense",), ("compress",), ("compress", "--help"),
     ("batch", "--help"), ("compare", "--help"), ("decode", "--help"), ("info", "--help"), ("view", "--help"),
     ("export", "--help"), ("strip", "--help"), ("transcode", "--help"), ("validate", "--help"), ("validate",),
+    ("watch", "--help"), ("watch", "a"), ("watch", "a", "-o", "b", "-q", "-v"),
     ("transcode", "a"), ("transcode", "a", "-o", "b", "--to", "bc9"), ("export", "a", "-o", "b"),
     ("batch",), ("batch", "a"), ("batch", "a", "-o", "b", "--manifest", "c"), ("batch", "-o", "b", "a", "-q", "-v"),
     ("compress", "a", "--bpp", "1", "--quality", "high"), ("decode", "a"),
@@ -238,7 +239,7 @@ def test_every_command_is_listed_with_its_help(command: Command) -> None:
     lines = command("--help").out.split("Commands:")[1].splitlines()
     listed = dict(line.split(maxsplit=1) for line in lines if line.strip())
     assert list(listed) == ["batch", "compare", "compress", "decode", "export", "gltf", "info", "strip", "transcode",
-                            "validate", "view"]
+                            "validate", "view", "watch"]
     for name in listed:
         ran = command(name, "--help")
         assert (ran.code, ran.err) == (0, "") and ran.out.startswith(f"Usage: gstex {name} ")

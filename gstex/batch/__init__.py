@@ -15,6 +15,8 @@ how many threads it may use. A script that calls `run` needs its `if __name__ ==
     worker      that process
     crew        the processes, and which of them does what with how many threads
     running     a plan, carried out
+    changes     which files have changed, and are at rest
+    watching    a folder that somebody works in
     events      what it tells meanwhile
     rows        what is known of each material in the end
     thumbnail   a small picture of a material
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
     from .options import Options
     from .plans import Item, Plan, plan
     from .running import run
+    from .watching import watch
 
-__all__ = ["Event", "Item", "Options", "Plan", "plan", "read_manifest", "run", "write_manifest"]
+__all__ = ["Event", "Item", "Options", "Plan", "plan", "read_manifest", "run", "watch", "write_manifest"]
 
 _HOMES = {
     "Event": ".events", "Item": ".plans", "Options": ".options", "Plan": ".plans", "plan": ".plans",
-    "read_manifest": ".manifest", "run": ".running", "write_manifest": ".manifest",
+    "read_manifest": ".manifest", "run": ".running", "watch": ".watching", "write_manifest": ".manifest",
 }  # fmt: skip
 
 

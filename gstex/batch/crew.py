@@ -17,13 +17,17 @@ from gstex.batch.plans import Item
 from gstex.batch.worker import serve
 from gstex.encode.settings import EFFORTS
 
-__all__ = ["cost", "share_threads", "work_through"]
+__all__ = [
+    "Worker", "cost", "end_workers", "give", "hear", "share_threads", "signals_held", "start_worker", "work_through",
+]  # fmt: skip
 
 _PATIENCE = 1.0  # seconds in which a process has to end before it is killed
 
 
 @dataclass(eq=False)
-class _Worker:
+class Worker:
+    """A process, the pipe to it, its threads, and what it works on since when; None if it waits."""
+
     process: BaseProcess
     connection: Connection
     threads: int
@@ -51,23 +55,23 @@ def work_through(items: Sequence[Item], out: Path, *, jobs: int, cores: int, for
     However this ends, by Ctrl-C too, the processes have ended a second or so later.
     """
     waiting = deque(sorted(items, key=cost, reverse=True))
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     try:
         while waiting or any(worker.item for worker in workers):
             yield from _fill(workers, waiting, out, jobs, cores, force)
             _balance(workers, cores)
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
-                yield from _hear(worker, workers)
+                yield from hear(worker, workers)
         for worker in workers:
             with contextlib.suppress(OSError):
                 worker.connection.send(None)
     finally:
-        _end(workers)
+        end_workers(workers)
 
 
 def _fill(
-    workers: list[_Worker], waiting: deque[Item], out: Path, jobs: int, cores: int, force: bool
+    workers: list[Worker], waiting: deque[Item], out: Path, jobs: int, cores: int, force: bool
 ) -> Iterator[Event]:
     """Give every process something to do, and start those that are missing."""
     count = min(jobs, len(waiting) + sum(worker.item is not None for worker in workers))
@@ -77,31 +81,38 @@ def _fill(
         if worker is None:
             if len(workers) >= count:
                 return
-            with _signals_held():  # or a process might be half-started, and nobody would end it
-                worker = _start(out, force, threads[len(workers)])
+            with signals_held():  # or a process might be half-started, and nobody would end it
+                worker = start_worker(out, force, threads[len(workers)])
                 workers.append(worker)
-        item = waiting.popleft()
-        try:
-            worker.connection.send(("item", item))
-        except OSError:  # it has ended while it had nothing to do
-            waiting.appendleft(item)
+        if give(worker, waiting[0]):
+            item = waiting.popleft()
+            yield Event("begin", item.output, str(item.source), threads=worker.threads)
+        else:  # it has ended while it had nothing to do
             _remove(worker, workers)
-            continue
-        worker.item, worker.started = item, time.monotonic()
-        yield Event("begin", item.output, str(item.source), threads=worker.threads)
 
 
-def _start(out: Path, force: bool, threads: int) -> _Worker:
+def give(worker: Worker, item: Item) -> bool:
+    """Let a process that waits work on a material. False if it has ended."""
+    try:
+        worker.connection.send(("item", item))
+    except OSError:
+        return False
+    worker.item, worker.started = item, time.monotonic()
+    return True
+
+
+def start_worker(out: Path, force: bool, threads: int) -> Worker:
+    """A new process; call it under `signals_held`."""
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     here, there = context.Pipe()
     process = context.Process(target=serve, args=(there, out, force, threads), daemon=True)
     process.start()
     there.close()  # so that the pipe ends with the process
-    return _Worker(process, here, threads)
+    return Worker(process, here, threads)
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Keep Ctrl-C and SIGTERM waiting. A process that starts in here does not hear them before it says so."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -113,7 +124,7 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _balance(workers: Sequence[_Worker], cores: int) -> None:
+def _balance(workers: Sequence[Worker], cores: int) -> None:
     """Share the cores out among those who work: the last materials get more threads. The largest comes first."""
     busy = sorted((worker for worker in workers if worker.item), key=lambda worker: -cost(worker.item or _NOTHING))
     for worker, threads in zip(busy, share_threads(cores, len(busy)) if busy else [], strict=True):
@@ -126,7 +137,7 @@ def _balance(workers: Sequence[_Worker], cores: int) -> None:
 _NOTHING = Item("", Path(), (), "")
 
 
-def _hear(worker: _Worker, workers: list[_Worker]) -> Iterator[Event]:
+def hear(worker: Worker, workers: list[Worker]) -> Iterator[Event]:
     """The events of one message, or of the end of a process."""
     try:
         message: tuple[Any, ...] = worker.connection.recv()
@@ -152,7 +163,7 @@ def _hear(worker: _Worker, workers: list[_Worker]) -> Iterator[Event]:
         yield Event("failed", item.output, str(item.source), seconds=seconds, message=message[1])
 
 
-def _remove(worker: _Worker, workers: list[_Worker]) -> int | None:
+def _remove(worker: Worker, workers: list[Worker]) -> int | None:
     """Forget a process that has ended. Returns its exit code."""
     worker.connection.close()
     worker.process.join(_PATIENCE)
@@ -160,7 +171,7 @@ def _remove(worker: _Worker, workers: list[_Worker]) -> int | None:
     return worker.process.exitcode
 
 
-def _end(workers: Sequence[_Worker]) -> None:
+def end_workers(workers: Sequence[Worker]) -> None:
     """End all processes: those in the midst of a fit get the time to take their temporary files along."""
     for worker in workers:
         if worker.item is not None:

@@ -1,4 +1,4 @@
-"""What a batch tells while it runs."""
+"""What a batch tells while it runs, and `watch` while it looks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +21,18 @@ class Event:
         'done'      it is written: record, seconds
         'failed'    it is not: message
         'end'       everything is done: total, current (those moved too), done, failed, seconds
-    output: of the material, below the folder of the outputs. source: its folder or image.
+        'watching'  `watch` looks at a folder from now on: source
+        'stopped'   it has stopped a fit, as something changed: effort
+        'idle'      it has nothing to do: total, failed
+    output: of the material, below the folder of the outputs. source: its folder or image. effort: of the fit, where
+    `watch` tells.
     """
 
     event: str
     output: str = ""
     source: str = ""
     message: str = ""
+    effort: str = ""
     total: int | None = None
     jobs: int | None = None
     threads: int | None = None

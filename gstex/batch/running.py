@@ -18,7 +18,7 @@ from gstex.batch.state import Listings, Record, State, fingerprint
 from gstex.batch.work import copy_output
 from gstex.errors import GstexError, OutputError, UsageError
 
-__all__ = ["PAGE", "run"]
+__all__ = ["PAGE", "check_items", "prepare_output", "run"]
 
 PAGE = "index.html"
 
@@ -46,7 +46,7 @@ def run(
     cores = min(threads or native.cores(), native.cores())
     jobs = min(jobs or cores, len(plan.items))
     started = time.monotonic()
-    _prepare(plan.out)
+    prepare_output(plan.out)
     state = State(plan.out)
     state.sweep({(plan.out / item.output).parent for item in plan.items})
     rows = {id(item): Row(item) for item in plan.items}
@@ -55,7 +55,7 @@ def run(
     yield Event("start", total=len(plan.items), jobs=jobs, threads=cores)
 
     waiting: list[Item] = []
-    for item, event in _check(plan, state, cores, force):
+    for item, event in check_items(plan, state, cores, force):
         if event is None:
             waiting.append(item)
             continue
@@ -73,7 +73,7 @@ def run(
                 current=counts["current"], done=counts["done"], failed=counts["failed"])  # fmt: skip
 
 
-def _check(plan: Plan, state: State, cores: int, force: bool) -> Iterator[tuple[Item, Event | None]]:
+def check_items(plan: Plan, state: State, cores: int, force: bool) -> Iterator[tuple[Item, Event | None]]:
     """Each item with the event that ends it, or None if it has to be compressed. Files are hashed by all cores."""
     broken = [item for item in plan.items if item.problem]
     sound = [item for item in plan.items if not item.problem]
@@ -118,7 +118,12 @@ def _settled(
     return None
 
 
-def _prepare(out: Path) -> None:
+def prepare_output(out: Path) -> None:
+    """Make the folder of the outputs.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     try:
         os.makedirs(out, exist_ok=True)
         with tempfile.TemporaryFile(dir=out, prefix=".gstex-"):

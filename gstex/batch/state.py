@@ -24,7 +24,7 @@ from gstex.material.own_mips import OwnMip
 from gstex.material.vocabulary import NAMES_FILE
 from gstex.version import __version__
 
-__all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint"]
+__all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint", "input_files"]
 
 FOLDER = ".gstex-batch"
 _CHUNK = 1 << 20
@@ -148,7 +148,7 @@ def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listi
         MaterialError: an input is not there or cannot be read. Stopped.
     """
     inputs = []
-    for label, path in _input_files(item, {} if listings is None else listings):
+    for label, path in input_files(item, {} if listings is None else listings):
         try:
             inputs.append((label, _sha256(path, stop)))
         except OSError as error:
@@ -162,8 +162,12 @@ def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listi
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
-def _input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
-    """(what it is, path) of every file that the output depends on."""
+def input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
+    """(what it is, path) of every file that the output depends on. listings: of `fingerprint`.
+
+    Raises:
+        MaterialError: one that the item names is not there, or the folder cannot be read.
+    """
     if item.source not in listings:
         listings[item.source] = list_images(item.source)
     folder, images, own_mips, _ = listings[item.source]

@@ -37,6 +37,7 @@ _COMMANDS = {
     "transcode": "A file or maps -> BC or ASTC textures, as DDS or KTX2.",
     "validate": "Whether files are sound, and what is wrong.",
     "view": "A file in a window: maps, errors, lit, Gaussians.",
+    "watch": "A folder that somebody works in -> outputs that follow.",
 }
 
 
@@ -68,6 +69,7 @@ def cli(context: click.Context) -> None:
     gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
     gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
     gstex batch library/ -o packed/       every material of a tree, again and again
+    gstex watch library/ -o packed/       .. while somebody works in it: a draft within seconds of every change
     gstex transcode wall.gstex -o tex/    ... as textures that engines load: DDS or KTX2, with mips
     gstex export wall.gstex --to c -o src/    ... as buffer, decoder and constants to include
     gstex gltf chair.glb -o chair.gstex.glb    the materials of a glTF model

@@ -2,9 +2,6 @@
 
 import contextlib
 import json
-import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from gstex.cli.options import check_one_size, debug_option, fit_options, names_option, seed_option
+from gstex.cli.signals import Terminated, terminations_as_interrupts
 from gstex.cli.text import count, format_table, printable
 
 if TYPE_CHECKING:
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["batch"]
 
 _NAMED = 5  # failed materials in the last line
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: ends what Ctrl-C ends, in the same way."""
 
 
 @click.command()
@@ -113,7 +107,7 @@ def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> 
 
     failed: list[Event] = []
     try:
-        with _terminations_as_interrupts(), contextlib.closing(run(plan, **how)) as events:  # type: ignore[type-var]
+        with terminations_as_interrupts(), contextlib.closing(run(plan, **how)) as events:  # type: ignore[type-var]
             for event in events:
                 if as_json:
                     click.echo(json.dumps(event.to_json(), allow_nan=False))
@@ -121,7 +115,7 @@ def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> 
                     failed.append(event)
                 progress(event)
     except KeyboardInterrupt as error:
-        terminated = isinstance(error, _Terminated)
+        terminated = isinstance(error, Terminated)
         progress.stopped("SIGTERM" if terminated else "Ctrl-C")
         raise click.exceptions.Exit(TERMINATED if terminated else INTERRUPTED) from None
     if failed:
@@ -131,22 +125,6 @@ def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> 
         whole = count(len(plan.items), "material")
         click.echo(f"gstex: error: {len(failed)} of {whole} failed: {named}{more}", err=True)
         raise click.exceptions.Exit(1)
-
-
-@contextlib.contextmanager
-def _terminations_as_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # signals are for that one alone
-        yield
-        return
-
-    def interrupt(number: int, frame: Any) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _print_plan(plan: "Plan", as_json: bool) -> None:
