@@ -29,6 +29,7 @@ __all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint"
 FOLDER = ".gstex-batch"
 _CHUNK = 1 << 20
 _OLD = 3600.0  # seconds: no file takes that long to be written
+_OLD_FIT = 30 * 86400.0  # seconds
 
 
 class Stopped(Exception):
@@ -110,6 +111,10 @@ class State:
                               "check rights and free space") from None
         replace_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
 
+    def checkpoint(self, output: str) -> Path:
+        """The file that a long fit of an output leaves on the way."""
+        return self._folder / f"{output}.fit"
+
     def holds(self, record: Record | None) -> bool:
         """Whether the output of a record is there as the record states it."""
         if record is None:
@@ -121,12 +126,16 @@ class State:
             return False
 
     def sweep(self, folders: set[Path]) -> None:
-        """Delete what killed processes left half-written in some folders, once it is an hour old."""
+        """Delete what killed processes left half-written in some folders, once it is an hour old, and checkpoints that
+        nobody went on from for a month."""
         folders = folders | {self._path(str(f.relative_to(self._out) / "x")).parent for f in folders}
         for folder in sorted(folders):
             with contextlib.suppress(OSError):
                 for path in folder.glob(TEMPORARY.format("*")):
                     if time.time() - path.stat().st_mtime > _OLD:
+                        path.unlink()
+                for path in folder.glob("*.gstex.fit"):
+                    if time.time() - path.stat().st_mtime > _OLD_FIT:
                         path.unlink()
 
     def _path(self, output: str) -> Path:

@@ -54,12 +54,13 @@ def make_output(
                             "at rest")  # fmt: skip
     if not force and not state.holds(state.load(item.output)):
         check_replaced(target, material)
-    texture = compress(material, progress=progress, **arguments)
+    texture = compress(material, progress=progress, checkpoint=state.checkpoint(item.output), **arguments)
     data = write_bytes(texture.words, texture.metadata)
     texture.file_bytes = len(data)
     replace_file(target, data)
     record = _record(item, key, data, texture, material, time.perf_counter() - started)
     state.save(record)
+    state.checkpoint(item.output).unlink(missing_ok=True)
     return record
 
 

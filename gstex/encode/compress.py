@@ -11,6 +11,7 @@ import numpy as np
 
 from gstex import metrics
 from gstex.cuda.device import Device, open_device
+from gstex.encode.checkpoint import Checkpoint, key_of
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.group_fits import Division, fit_groups, on_device, split_budget
@@ -88,6 +89,7 @@ def compress(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Texture:
     """Compress a material.
 
@@ -133,6 +135,9 @@ def compress(
         seed: the same seed gives the same bytes, whatever the number of threads; a GPU gives others than the CPU.
         progress: called after every step.
         notes: called with a line for people on where the fit runs, if `device` is not 'cpu'.
+        checkpoint: a file that a long fit leaves on the way, every 20 seconds, so that the same call goes on from there
+            after it was killed, to the same bytes. One of another fit is replaced. Delete it once the texture is saved.
+            Fits on a GPU and drafts leave none, and one for a PSNR only when mip 0 is done.
 
     Returns:
         Texture, not yet saved; its `report` holds the measurements.
@@ -214,6 +219,12 @@ def compress(
     how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed,
                            "tail": tail if tail < len(levels) else None,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
+    kept: Checkpoint | None = None
+    if checkpoint is not None and gpu is None and not draft and varying:
+        roles = [material.channels[c].role for c in varying]
+        key = key_of(tasks, settings, how, groups, roles, bpp, target, max_bpp, loss, channel_entries(material))
+        kept = Checkpoint(Path(checkpoint), key, note)
+        how["checkpoint"] = kept
     stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
                      bilinear=sampling == "bilinear")  # fmt: skip
     entries = channel_entries(material)
@@ -228,7 +239,12 @@ def compress(
             roles = [material.channels[c].role for c in varying]
             find = partial(divide, "1" if groups == "auto" and loss == "restore" else groups, roles, tasks[0], settings,
                            budget, seed=seed, progress=report_step, **sizes)  # fmt: skip
-            division, gpu = on_device(find, gpu, device, note)
+            if kept and kept.division and kept.division.covers(len(varying)):
+                division = kept.division
+            else:
+                division, gpu = on_device(find, gpu, device, note)
+            if kept:
+                kept.divided(division)
         else:
             most = split_budget(division, budget, **sizes)[0]
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
@@ -271,6 +287,7 @@ def compress(
                 break
             again = how | {"sharing": changes.sharing, "texels_share": TEXELS_SHARE}
             again.pop("fit_first", None)
+            again.pop("checkpoint", None)
             one = Division.one(len(fitted[number].channels))
             fit = partial(fit_groups, changes.tasks, one, [budgets[number]], fitted[number].channels, settings,
                           progress=report_step, first=[fitted[number]], **again)  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gstex.cuda.device import Device, device_errors
 from gstex.encode.engine import MakeEngine
@@ -16,6 +16,9 @@ from gstex.encode.settings import Settings
 from gstex.encode.work import Progress
 from gstex.errors import DeviceError
 from gstex.format import ChannelEntry, group_header_words, header_words
+
+if TYPE_CHECKING:
+    from gstex.encode.checkpoint import Checkpoint
 
 __all__ = ["Division", "fit_groups", "on_device", "split_budget"]
 
@@ -39,6 +42,12 @@ class Division:
     def one(columns: int) -> "Division":
         """All channels in one group."""
         return Division((tuple(range(columns)),), (1.0,))
+
+    def covers(self, columns: int) -> bool:
+        """Whether it divides so many columns, each into one group."""
+        flat = sorted(column for group in self.groups for column in group)
+        whole = flat == list(range(columns)) and all(self.groups) and len(self.groups) == len(self.shares)
+        return whole and all(0 < share <= 1 for share in self.shares)
 
 
 def split_budget(
@@ -83,6 +92,7 @@ def fit_groups(
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     first: Sequence[FittedGroup] = (),
+    checkpoint: "Checkpoint | None" = None,
     **how: Any,
 ) -> list[FittedGroup]:
     """Fit every group of a division.
@@ -91,7 +101,8 @@ def fit_groups(
         tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
         budgets: words of mip 0 of every group.
         progress: as of `fit_chain`; the error is that of all groups that have begun.
-        first: groups whose mip 0 is there already. make_engine, how: further arguments of fit_chain.
+        first: groups whose mip 0 is there already. checkpoint: of fits on the CPU. make_engine, how: further
+            arguments of fit_chain.
 
     Raises:
         BudgetTooSmall: a budget does not hold a single Gaussian; it says what all would need.
@@ -112,6 +123,8 @@ def fit_groups(
             progress(stage, done + share * part, mean)
 
         start: Any = {"first": first[number].mips[0]} if first else {}
+        if checkpoint and make_engine is CpuEngine:
+            start["spots"] = partial(checkpoint.spot, number)
         try:
             mips: list[Mip] = fit_chain(own, settings, seed=seed + SEEDS * number, progress=report,
                                         make_engine=make_engine, **start, **how)  # fmt: skip

@@ -10,7 +10,7 @@ below are not shared, for up to CHAIN_COST_OWN.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from gstex.format.layout import (
     shared_words,
 )
 from gstex.native.maths import whole_power
+
+if TYPE_CHECKING:
+    from gstex.encode.checkpoint import Spot
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
@@ -92,6 +95,7 @@ def fit_chain(
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
     fit_first: Callable[..., Result] = fit_mip,
+    spots: "Callable[[int], Spot] | None" = None,
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
@@ -105,6 +109,7 @@ def fit_chain(
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
+        spots: the place of every mip in a checkpoint, by its number.
 
     Returns:
         For every mip a Result, texels uint8 [h, w, C], Shared or Background.
@@ -125,7 +130,7 @@ def fit_chain(
     task = replace(tasks[0], shared=shared)
     on: Any = {"make_engine": make_engine, "schedule": schedule}
     if first is None:
-        first = fit_first(task, settings, seed=seed, progress=report(0), **on)
+        first = _kept(spots(0) if spots else None, fit_first, task, settings, seed=seed, progress=report(0), **on)
     mips: list[Mip] = [first]
     done = work[0]
     channels = tasks[0].target.channels
@@ -147,10 +152,24 @@ def fit_chain(
         elif isinstance(share, int):
             task = replace(task, budget_words=share, count=None, above=above)
             with suppress(BudgetTooSmall):
-                mip = above = fit_mip(task, settings, seed=seed + index, progress=report(index), **on)
+                spot = spots(index) if spots else None
+                mip = above = _kept(spot, fit_mip, task, settings, seed=seed + index, progress=report(index), **on)
         mips.append(Shared(mip) if free < index <= sharing and not isinstance(mip, Shared) else mip)
         done += work[index]
     return mips
+
+
+def _kept(
+    spot: "Spot | None", fit: Callable[..., Result], task: Task, settings: Settings, **how: Any
+) -> Result:
+    """What a fit comes to, or came to before it was ended. Other fits than `fit_mip` leave only that."""
+    if spot is None:
+        return fit(task, settings, **how)
+    result = spot.result(task)
+    if result is None:
+        result = fit(task, settings, **how, **({"spot": spot} if fit is fit_mip else {}))
+        spot.finish(result)
+    return result
 
 
 def share_words(

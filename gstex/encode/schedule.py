@@ -16,13 +16,14 @@ A trainer (trainer.py) does the steps, a rate control (rate_control.py) keeps to
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gstex.encode import work
 from gstex.encode.codebooks import TRIES, best_codebooks
 from gstex.encode.engine import MakeEngine
+from gstex.encode.fit_state import FitState
 from gstex.encode.initialise import start_gaussians
 from gstex.encode.map_balance import MapBalance
 from gstex.encode.ops.cpu.codebooks import StoredFeatures
@@ -37,6 +38,9 @@ from gstex.encode.trainer import Trainer
 from gstex.encode.uniform_grid import UniformGrid
 from gstex.encode.work import Progress
 from gstex.native.maths import exp, log
+
+if TYPE_CHECKING:
+    from gstex.encode.checkpoint import Spot
 
 __all__ = ["Schedule", "fit_mip", "stored_features"]
 
@@ -55,11 +59,13 @@ class Schedule:
     checkpoint in between, with another budget.
 
     codebook_tries: how often codebooks are trained, to take the best. grid_wins: whether a regular grid is the result,
-    whatever else is; None to find out.
+    whatever else is; None to find out. spot: where `run` leaves how far it is, and what it goes on from.
     """
 
     codebook_tries = TRIES
     grid_wins: bool | None = None
+    spot: "Spot | None" = None
+    _past: FitState | None = None  # what this fit goes on from
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -69,6 +75,7 @@ class Schedule:
         self.trainer = Trainer(task, settings, rng, progress, make_engine)
         self.rate = RateControl(self.trainer)
         self.maps = MapBalance(self.trainer)
+        self._fixed: dict[str, Any] = {}  # what stages have fixed, for a checkpoint
         when = self.relocations()
         self.trainer.work.total = work.work_of(
             settings, below=task.above is not None, choices=1 + len(when[1::CHOOSE_EVERY]),
@@ -91,27 +98,49 @@ class Schedule:
         Raises:
             BudgetTooSmall: the budget does not hold a single Gaussian.
         """
-        self.prepare()
+        past = self.spot.state(self.task, self.settings) if self.spot else None
+        if past is None or not self._restore(past):
+            self.start()
+        self.optimise(self.freeze_step)
         return self.finish()
 
     def prepare(self) -> None:
         """The stages before the count is fixed."""
         self.start()
-        self.optimise(round(self.settings.steps * self.settings.freeze_at))
+        self.optimise(self.freeze_step)
+
+    @property
+    def freeze_step(self) -> int:
+        """The step before which the count is fixed."""
+        return round(self.settings.steps * self.settings.freeze_at)
+
+    @property
+    def settle_step(self) -> int:
+        """The step before which fine-tuning begins."""
+        return round(self.settings.steps * self.settings.settle_at) if self.settings.settle else self.settings.steps
 
     def finish(self) -> Result:
         """The stages from then on. Raises: as `run`."""
-        trainer = self.trainer
-        grid, enough = self.try_grid()
-        if grid and enough:
-            return grid
-        coding = self.freeze()
+        trainer, past = self.trainer, self._past
         engine = trainer.engine
+        if past is None or past.coding is None:
+            grid, enough = self.try_grid()
+            if grid and enough:
+                return grid
+            coding = self.freeze()
+        else:
+            grid, coding = past.grid, past.coding
+        self._fixed = {"grid": grid, "coding": coding}
         quantiser = engine.quantiser(coding, trainer.placement)
-        self.quantise(quantiser)
-        geometry = engine.codes(quantiser, trainer.parameters.geometry)
-        coding = self.make_codebooks(quantiser, geometry)
-        stored = engine.store(coding, trainer.placement, trainer.parameters.features)
+        if past is None or past.final is None:
+            self._leave("quantise")
+            self.quantise(quantiser)
+            geometry = engine.codes(quantiser, trainer.parameters.geometry)
+            coding = self.make_codebooks(quantiser, geometry)
+            stored = engine.store(coding, trainer.placement, trainer.parameters.features)
+        else:
+            coding, geometry, stored = past.final, past.codes, past.stored
+        self._fixed |= {"final": coding, "stored": stored}
         geometry = self.fine_tune(quantiser, geometry, stored)
         self.refine(quantiser, geometry, stored)
         trainer.follow(wait=True)
@@ -119,6 +148,29 @@ class Schedule:
         if grid and grid.error < error:
             return grid
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
+
+    def _leave(self, stage: Any, number: int = 0, codes: Any = None) -> None:
+        """Leave how far the fit is, if it is time for that; see FitState."""
+        if self.spot is None or not self.spot.due():
+            return
+        rate = self.rate
+        self.spot.leave(FitState(
+            stage, number, self.trainer.save(placed=stage != "optimise"), tuple(rate.codebook_bits), float(rate.slope),
+            tuple(map(tuple, rate.choices)), self.maps.pushes, codes=codes,
+            **self._fixed,
+        ))  # fmt: skip
+
+    def _restore(self, past: FitState) -> bool:
+        """Go on from what a fit of the same task has left; False if nothing can be understood of it."""
+        try:
+            self.trainer.restore(past.trainer)
+        except (ValueError, TypeError, KeyError):
+            return False
+        rate = self.rate
+        rate.codebook_bits, rate.slope, rate.choices = past.codebook_bits, past.slope, past.choices
+        self.maps.pushes = past.pushes
+        self._past = past
+        return True
 
     def set_budget(self, words: int) -> None:
         """Go on with another budget."""
@@ -182,8 +234,9 @@ class Schedule:
         # Falling to a quarter, by the same factor each time.
         shares = exp(log(0.25) * np.linspace(0, 1, len(when))) * s.relocate_share
         relocations = dict(zip(when, shares, strict=True))
+        restored = trainer.step_count if self._past else -1  # its relocation has been done
         while trainer.step_count < until:
-            if trainer.step_count in relocations:
+            if trainer.step_count in relocations and trainer.step_count != restored:
                 number = list(relocations).index(trainer.step_count)
                 if number == 1 and not self.task.above:
                     self.rate.slope = self.measure_slope()
@@ -193,6 +246,7 @@ class Schedule:
                     self.rate.choose_codebooks()
                     trainer.advance("fit", work.CHOICE)
             if trainer.step_count % s.replace_every == 0:
+                self._leave("optimise")
                 trainer.place()
             trainer.step(trainer.parameters.geometry, trainer.parameters.features)
             trainer.advance("fit")
@@ -257,8 +311,7 @@ class Schedule:
 
     def quantise(self, quantiser: Any) -> None:
         """Train on the values that codes stand for, up to fine-tuning."""
-        s = self.settings
-        self.trainer.step_quantised(quantiser, round(s.steps * s.settle_at) if s.settle else s.steps)
+        self.trainer.step_quantised(quantiser, self.settle_step)
 
     def make_codebooks(self, quantiser: Any, geometry: Any) -> Coding:
         """The coding with its codebooks; geometry: codes."""
@@ -276,9 +329,9 @@ class Schedule:
 
         geometry: codes. Returns the new ones.
         """
-        trainer, rounds = self.trainer, self.settings.settle
-        first = trainer.step_count
-        for n in range(1, rounds + 1):
+        trainer, rounds, first = self.trainer, self.settings.settle, self.settle_step
+        for n in range(self._first_round("tune", 1), rounds + 1):
+            self._leave("tune", n, codes=geometry)
             near, blend = trainer.points(partial(quantiser.decode, geometry), stored)
             trainer.engine.refine_features(near, blend(), stored, codebooks_too=not self.task.above)
             trainer.advance("quantise", work.FEATURES)
@@ -289,6 +342,13 @@ class Schedule:
             geometry = trainer.engine.codes(quantiser, trainer.parameters.geometry)
         return geometry
 
+    def _first_round(self, stage: str, usual: int) -> int:
+        """The number of the round that a stage begins with; past its last one if another stage was left."""
+        past = self._past
+        if past is None or past.stage in ("optimise", "quantise") or (stage, past.stage) == ("refine", "tune"):
+            return usual
+        return past.number if past.stage == stage else self.settings.settle + 1
+
     def refine(self, quantiser: Any, geometry: Any, stored: Any) -> None:
         """Move what is stored to where the squared error is least, in place; training only came near.
 
@@ -298,7 +358,8 @@ class Schedule:
         if not s.polish:
             return
         codebooks_too = not self.task.above
-        for _ in range(s.polish):
+        for n in range(self._first_round("refine", 0), s.polish):
+            self._leave("refine", n, codes=geometry)
             near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
             engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())
             trainer.advance("refine", work.GEOMETRY)
@@ -320,12 +381,13 @@ def fit_mip(
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
+    spot: "Spot | None" = None,
 ) -> Result:
     """Fit Gaussians to one mip.
 
     Args:
         progress: called as progress(stage, step, mse) after every step.
-        schedule: the stages.
+        schedule: the stages. spot: of a checkpoint; for Schedule on the CPU.
 
     Returns:
         Codes that fill at most task.budget_words words.
@@ -333,4 +395,6 @@ def fit_mip(
     Raises:
         BudgetTooSmall: the budget does not hold a single Gaussian.
     """
-    return schedule(task, settings, np.random.default_rng(seed), progress, make_engine).run()
+    one = schedule(task, settings, np.random.default_rng(seed), progress, make_engine)
+    one.spot = spot
+    return one.run()

@@ -3,6 +3,7 @@
 The trainer knows no stage and no budget. An engine (engine.py) does the heavy work.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from gstex.encode.cell_pyramid import Pyramid, make_pyramid
 from gstex.encode.engine import NO_JITTER, MakeEngine
+from gstex.encode.fit_state import TrainerState
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
 from gstex.encode.ops.cpu.tile_lists import MARGIN, STEP_MARGIN
@@ -111,6 +113,44 @@ class Trainer:
             self.weigh_channels(factors)
 
         return back
+
+    def save(self, *, placed: bool) -> TrainerState:
+        """The fit as it is now, as data; on the CPU alone. placed: whether Gaussians stay in their cells."""
+        self.follow(wait=True)
+        p, rng = self.parameters, self.rng.bit_generator
+        engine: Any = self.engine
+        seeds: Any = rng.seed_seq
+        first, second, third, fourth = p.moments
+        return TrainerState(
+            pyramid=self.pyramid, geometry=p.geometry, features=p.features, moments=(first, second, third, fourth),
+            level=p.level, placement=self.placement if placed else None, step_count=self.step_count,
+            mse=float(self.mse), jitter=float(self.jitter), losses=self._losses, factors=self.channel_factors,
+            generator=json.dumps(rng.state), children=seeds.n_children_spawned, done=float(self.work.done),
+            total=float(self.work.total), shared_mse=engine.shared_mse,
+        )  # fmt: skip
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from what a trainer of the same task has saved.
+
+        Raises:
+            ValueError: of its random numbers nothing can be understood.
+        """
+        generator = json.loads(state.generator)
+        self.rng.bit_generator.state = generator
+        self.rng.spawn(state.children)
+        self.set_pyramid(state.pyramid)
+        self.set_gaussians(state.geometry, state.features)
+        self.parameters.moments, self.parameters.level = list(state.moments), state.level
+        self.step_count, self.mse, self.jitter = state.step_count, state.mse, state.jitter
+        self._losses = state.losses
+        self.work.total = state.total
+        self.work.go_back(state.done)
+        self.weigh_channels(state.factors)
+        engine: Any = self.engine
+        engine.shared_mse = state.shared_mse
+        if state.placement is not None:
+            self.placement = state.placement
+            self.list_tiles(state.geometry)
 
     # -- what counts
 

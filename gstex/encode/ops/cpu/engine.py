@@ -93,6 +93,16 @@ class CpuEngine:
         for view in self._views:
             view.forget_lists()
 
+    @property
+    def shared_mse(self) -> tuple[float, ...]:
+        """The mean squared error of every shared mip in the last steps, 0 before the first."""
+        return tuple(float(view.mse) for view in self.shared)
+
+    @shared_mse.setter
+    def shared_mse(self, errors: tuple[float, ...]) -> None:
+        for view, error in zip(self.shared, errors, strict=True):
+            view.mse = error
+
     # -- what they show, as arrays of NumPy
 
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

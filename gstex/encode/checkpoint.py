@@ -1,0 +1,173 @@
+"""What a long fit leaves on the way in a file, so that the same call goes on from there, whatever has ended it.
+
+The file holds the division into groups, the mips that are done, and one fit in its midst (fit_state.py). It is written
+in one step, with its hash and a key of all that decides the result: what belongs to another fit, or is damaged, is as
+good as not there. It changes no bit of the result, so it may be left at any moment.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+from msgspec import Struct, field
+
+from gstex.encode.fit_state import FitState, check_result, check_state
+from gstex.encode.group_fits import Division
+from gstex.encode.problem import Result, Task
+from gstex.encode.settings import Settings
+from gstex.errors import OutputError
+from gstex.files import replace_file
+from gstex.version import __version__
+
+__all__ = ["Checkpoint", "Spot", "key_of"]
+
+_MAGIC = b"gstex checkpoint 1\n"
+_MOST_BYTES = 1 << 31
+_KINDS = frozenset(["float32", "float64", "int32", "int64", "uint8", "uint32"])
+# Seconds of a fit from one checkpoint to the next; and at least so many times what writing the last one took.
+_EVERY, _COST = 20.0, 200.0
+
+
+class _Saved(Struct):
+    """The contents of a file. mips: by group and mip. state: of the fit of `spot`."""
+
+    key: str
+    division: Division | None = None
+    mips: dict[str, Result] = field(default_factory=dict)
+    spot: str = ""
+    state: FitState | None = None
+
+
+class Checkpoint:
+    """What was left of a fit, and what it leaves now.
+
+    path: of the file. key: of `key_of`. note: is told once if the file cannot be written, which stops nothing.
+    """
+
+    def __init__(self, path: Path, key: str, note: Callable[[str], None] = lambda line: None):
+        self._path, self._note = path, note
+        self._saved = _read(path, key) or _Saved(key)
+        self._following = time.monotonic() + _EVERY
+
+    @property
+    def division(self) -> Division | None:
+        """The division that was found."""
+        return self._saved.division
+
+    def divided(self, division: Division) -> None:
+        """Keep the division."""
+        self._saved.division = division
+        if self.due():
+            self.write()
+
+    def spot(self, group: int, mip: int) -> "Spot":
+        """The place of the fit of a mip."""
+        return Spot(self, self._saved, f"{group} {mip}")
+
+    def due(self) -> bool:
+        """Whether it is time to leave something."""
+        return time.monotonic() >= self._following
+
+    def write(self) -> None:
+        """Write the file."""
+        started = time.monotonic()
+        payload = msgspec.msgpack.encode(self._saved, enc_hook=_encode)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, _MAGIC + hashlib.sha256(payload).digest() + payload)
+        except (OSError, OutputError) as error:
+            self._note(f"goes on without a checkpoint; {error}")
+            self._note = lambda line: None
+        ended = time.monotonic()
+        self._following = ended + max(_EVERY, _COST * (ended - started))
+
+
+class Spot:
+    """The fit of one mip in a checkpoint."""
+
+    def __init__(self, checkpoint: Checkpoint, saved: _Saved, name: str):
+        self._checkpoint, self._saved, self._name = checkpoint, saved, name
+
+    def due(self) -> bool:
+        """Whether it is time to leave something."""
+        return self._checkpoint.due()
+
+    def result(self, task: Task) -> Result | None:
+        """What the fit of a task came to."""
+        result = self._saved.mips.get(self._name)
+        try:
+            if result is not None:
+                check_result(result, task)
+        except ValueError:
+            del self._saved.mips[self._name]
+            return None
+        return result
+
+    def state(self, task: Task, settings: Settings) -> FitState | None:
+        """How far the fit of a task came."""
+        state = self._saved.state if self._saved.spot == self._name else None
+        try:
+            if state is not None:
+                check_state(state, task, settings)
+        except ValueError:
+            return None
+        return state
+
+    def leave(self, state: FitState) -> None:
+        """Leave the fit in its midst."""
+        self._saved.spot, self._saved.state = self._name, state
+        self._checkpoint.write()
+
+    def finish(self, result: Result) -> None:
+        """Keep the result."""
+        self._saved.mips[self._name], self._saved.spot, self._saved.state = result, "", None
+        if self.due():
+            self._checkpoint.write()
+
+
+def key_of(tasks: Sequence[Task], *others: Any) -> str:
+    """A hash of what is fitted, and of everything else that decides the result: things whose `repr` says all."""
+    digest = hashlib.sha256(f"{__version__} {others!r}".encode())
+    for task in tasks:
+        target, arrays = task.target, (task.weight, task.maps, task.asked)
+        numbers = (task.ranges, task.neutral, task.repeat, task.budget_words, task.count)
+        digest.update(f"{target.image.shape} {target.importance.shape} {numbers!r}".encode())
+        for array in (target.image, target.importance, target.plane, *arrays):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).data.cast("B"))
+    return digest.hexdigest()
+
+
+def _read(path: Path, key: str) -> _Saved | None:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        data = path.read_bytes()
+        head = len(_MAGIC) + 32
+        payload = memoryview(data)[head:]
+        if data[:head] != _MAGIC + hashlib.sha256(payload).digest():
+            return None
+        saved = msgspec.msgpack.decode(payload, type=_Saved, dec_hook=_decode)
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are such
+        return None
+    return saved if saved.key == key else None
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [value.dtype.name, value.shape, np.ascontiguousarray(value).data.cast("B") if value.size else b""]
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(type(value))
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    if kind is not np.ndarray:
+        raise NotImplementedError(kind)
+    name, shape, data = msgspec.convert(value, tuple[str, tuple[int, ...], bytes])
+    if name not in _KINDS or len(shape) > 3 or min(shape, default=0) < 0:
+        raise ValueError("array")
+    return np.frombuffer(data, cast(Any, name)).reshape(shape).copy()
