@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from command import Command
 from msgspec import structs
 from small_samples import crop_sample
 
@@ -19,9 +20,10 @@ import gstex
 from gstex.batch import Options, plan
 from gstex.batch.work import make_output
 from gstex.encode import checkpoint as module
-from gstex.encode.checkpoint import Checkpoint
-from gstex.encode.fit_state import FitState
-from gstex.encode.settings import EFFORTS
+from gstex.encode.checkpoint import Checkpoint, Spot
+from gstex.encode.fit_state import FitState, check_result
+from gstex.encode.problem import Task
+from gstex.encode.settings import EFFORTS, Settings
 from gstex.encode.trainer import Trainer
 from gstex.material import Material, load_material
 
@@ -31,9 +33,9 @@ HEAD = len(module._MAGIC) + 32
 @pytest.fixture(autouse=True)
 def at_every_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints whenever there is something to leave, and fits of few steps with everything in them."""
-    monkeypatch.setattr(module, "_EVERY", 0.0)
-    monkeypatch.setattr(module, "_COST", 0.0)
-    monkeypatch.setitem(EFFORTS, "normal", (60, 6, 3, 2))
+    monkeypatch.setattr(module, "EVERY", 0.0)
+    monkeypatch.setattr(module, "COST", 0.0)
+    monkeypatch.setitem(EFFORTS, "normal", (100, 7, 4, 2))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +64,13 @@ def kept_states(
 ALL = {"optimise", "quantise", "tune", "refine"}
 FITS: dict[str, tuple[dict[str, object], set[str]]] = {
     "one group": ({"gaussians": 150, "groups": "1"}, ALL),
-    "two groups": ({"bpp": 6.0, "groups": "roughness,ao", "importance": "auto"}, ALL),
-    "no jitter": ({"gaussians": 60, "sampling": "bilinear", "wrap": "clamp"}, ALL),
+    "beside a grid": ({"bpp": 4.0, "groups": "1", "weights": {"albedo": 2.0}}, ALL),
+    "as a grid": ({"bpp": 1.5, "groups": "1"}, {"optimise"}),
+    "two groups": ({"bpp": 6.0, "groups": "roughness,ao", "importance": "auto", "mips": False}, ALL),
+    "bilinear": ({"gaussians": 60, "sampling": "bilinear", "wrap": "repeat"}, ALL),
     "perceptual": ({"bpp": 1.0, "loss": "perceptual", "mips": False}, {"optimise", "quantise", "refine"}),
-    "a grid": ({"bpp": 0.7, "weights": {"albedo": 2.0}}, {"optimise"}),
 }
+EVERY_STATE = ("one group", "beside a grid")
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -80,9 +84,12 @@ def test_from_every_checkpoint_to_the_same_bytes(
     assert words == plain
     last = last_of_each_stage(states)
     assert {stage for _, stage in last} >= stages | {"done"}, last
-    for number in sorted({*random.Random(1).sample(range(len(states)), 3), *last.values()}):
+    chosen = range(len(states)) if name in EVERY_STATE else last.values()
+    for number in chosen:
         path.write_bytes(states[number])
-        assert gstex.compress(material, device="cpu", checkpoint=path, **how).words.tobytes() == plain, (number, last)
+        words, again = kept_states(material, path, monkeypatch, device="cpu", **how)
+        assert words == plain, (number, last)
+        assert set(again) <= set(states), (number, last)  # not a bit of what comes after differs
 
 
 def last_of_each_stage(states: list[bytes]) -> dict[tuple[str, str], int]:
@@ -135,7 +142,7 @@ def test_what_is_done_is_not_done_again(
         gstex.compress(material, checkpoint=path, **HOW)
         left[stage] = len(steps)
     assert whole > left["optimise"] > left["quantise"] > left["tune"] > left["refine"] == left["done"] == 0
-    assert left["quantise"] == 60 - 36  # of the steps after the freeze
+    assert left["quantise"] == 100 - 60  # of the steps after the freeze
 
 
 def test_of_another_fit_nothing_is_taken(
@@ -151,7 +158,7 @@ def test_of_another_fit_nothing_is_taken(
         steps.clear()
         path.write_bytes(states[-1])
         assert gstex.compress(other, checkpoint=path, **{**HOW, **how}).words.tobytes() == plain
-        assert len(steps) >= 60 and whole >= 60
+        assert len(steps) >= 100 and whole >= 100
 
 
 def test_a_damaged_file_is_as_good_as_none(
@@ -204,7 +211,7 @@ def wrong(saved: module._Saved) -> Iterator[tuple[str, FitState]]:
     yield "none", trainer(geometry=t.geometry[:0], features=t.features[:0], level=t.level[:0],
                           moments=tuple(m[:0] for m in t.moments))  # fmt: skip
     yield "placement", trainer(placement=changed(t.placement, 99))
-    yield "cells", trainer(placement=t.placement + np.int32(9999))
+    yield "cells", trainer(placement=t.placement + np.array([0, 9999, 0], np.int32))
     yield "codes", structs.replace(state, codes=state.codes[1:].copy())
     stored = state.stored
     yield "entries", structs.replace(state, stored=replace(stored, entries=stored.entries + np.uint32(9999)))
@@ -222,11 +229,32 @@ def test_a_state_that_no_fit_leaves_is_not_taken(
     number = max(n for (_, stage), n in last_of_each_stage(states).items() if stage == "tune")
     saved = contents(states[number])
     assert saved.state.stored.entries.size  # there are palettes
-    monkeypatch.setattr(module, "_EVERY", 1e9)
-    for name, state in wrong(saved):
-        saved.state = state
+    monkeypatch.setattr(module, "EVERY", 1e9)
+    asked: list[tuple[Spot, Task, Settings]] = []
+    look = Spot.state
+
+    def look_and_keep(self: Spot, task: Task, settings: Settings) -> FitState | None:
+        asked.append((self, task, settings))
+        return look(self, task, settings)
+
+    monkeypatch.setattr(Spot, "state", look_and_keep)
+    states_of_none = dict(wrong(saved))
+    for name in ("NaN", "generator", "no JSON"):  # the whole way
+        saved.state = states_of_none[name]
         path.write_bytes(sealed(saved))
         assert gstex.compress(material, checkpoint=path, **how).words.tobytes() == plain, name
+    spot, task, settings = asked[-1]
+    for name, state in states_of_none.items():
+        spot._saved.spot, spot._saved.state = spot._name, state
+        assert (look(spot, task, settings) is None) == (name not in ("generator", "no JSON")), name
+    result = contents(states[-1]).mips["0 0"]
+    check_result(result, task)
+    for broken in (replace(result, placement=result.placement + np.int32(9999)), replace(result, words=0),
+                   replace(result, geometry=result.geometry[1:].copy())):  # fmt: skip
+        with pytest.raises(ValueError):
+            check_result(broken, task)
+        spot._saved.mips["0 0"] = broken
+        assert spot.result(task) is None
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(material: Material, tmp_path: Path) -> None:
@@ -239,8 +267,8 @@ def test_a_file_that_cannot_be_written_stops_nothing(material: Material, tmp_pat
 
 def test_no_sooner_than_its_cost_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 19.0, 20.0, 30.0, 32.0, 432.0 - 1, 432.0])
-    monkeypatch.setattr(module, "_EVERY", 20.0)
-    monkeypatch.setattr(module, "_COST", 200.0)
+    monkeypatch.setattr(module, "EVERY", 20.0)
+    monkeypatch.setattr(module, "COST", 200.0)
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     one = Checkpoint(tmp_path / "fit", "key")
     assert not one.due() and one.due()
@@ -259,7 +287,7 @@ from gstex.encode import checkpoint
 from gstex.encode.checkpoint import Checkpoint
 from test_checkpoint import OPTIONS
 
-checkpoint._EVERY = checkpoint._COST = 0.0
+checkpoint.EVERY = checkpoint.COST = 0.0
 write, count = Checkpoint.write, 0
 def dies(self):
     global count
@@ -289,3 +317,29 @@ def test_a_batch_goes_on_from_a_checkpoint_after_kill_9(tmp_path: Path, steps: l
     make_output(item, tmp_path / "new")
     assert (out / "steel.gstex").read_bytes() == (tmp_path / "new/steel.gstex").read_bytes()
     assert went_on < len(steps)
+
+
+def test_compress_goes_on_from_a_checkpoint(tmp_path: Path, command: Command, steps: list[int]) -> None:
+    source, out = crop_sample("rusted_steel", tmp_path / "steel", 64), tmp_path / "steel.gstex"
+    arguments = ("compress", source, "-o", out, "--gaussians", "60", "--device", "cpu", "--no-mips", "--groups", "1")
+    assert command(*arguments).code == 0
+    plain, whole = out.read_bytes(), len(steps)
+    out.unlink()
+    write, count = Checkpoint.write, 0
+
+    def write_and_stop(self: Checkpoint) -> None:
+        nonlocal count
+        write(self)
+        count += 1
+        if count == 6:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "write", write_and_stop)
+        ran = command(*arguments, "--checkpoint")
+    assert ran.code == 130 and not out.exists() and (tmp_path / "steel.gstex.fit").is_file()
+    assert ran.err.splitlines()[-1].endswith("stopped by Ctrl-C; no output was written")
+    steps.clear()
+    assert command(*arguments, "--checkpoint").code == 0
+    assert out.read_bytes() == plain and 0 < len(steps) < whole
+    assert not (tmp_path / "steel.gstex.fit").exists()

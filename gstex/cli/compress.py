@@ -41,14 +41,16 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @seed_option
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads to use, at most one a core.  [default: all cores]")
+@click.option("--checkpoint", is_flag=True,
+              help="Leave OUT.gstex.fit on the way of a long fit, and go on from one that is there, to the same file.")
 @force_option
 @json_option
 @debug_option
 def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
     psnr: float | None, match: str | None, max_bpp: float | None, weights: dict[str, float] | None,
-    importance: str | None, maps: tuple[str, ...], names: Path | None, threads: int | None, force: bool,
-    as_json: bool, **options: Any,
+    importance: str | None, maps: tuple[str, ...], names: Path | None, threads: int | None, checkpoint: bool,
+    force: bool, as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
@@ -80,14 +82,16 @@ def compress(
             check_output_file(path, source, *more)
         click.echo(f"a UDIM set of {count(len(tiles), 'tile')}: each becomes a file of its own", err=True)
     options |= {**rate, "importance": importance}
-    reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options,
-                             force=force, as_json=as_json) for tile, path in outputs.items()]  # fmt: skip
+    how = {"checkpoint": checkpoint, "force": force, "as_json": as_json}
+    reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options, **how)
+               for tile, path in outputs.items()]  # fmt: skip
     if as_json:
         click.echo(json.dumps({"tiles": reports} if tiles else reports[0], allow_nan=False))
 
 
 def _compress_one(
-    source: Path, output: Path, reading: dict[str, Any], options: dict[str, Any], *, force: bool, as_json: bool
+    source: Path, output: Path, reading: dict[str, Any], options: dict[str, Any], *, checkpoint: bool, force: bool,
+    as_json: bool,
 ) -> dict[str, Any]:
     """Compress one material, print what is for people, and return the report. reading: of load_material."""
     from gstex.cli.progress import ProgressReporter
@@ -98,9 +102,12 @@ def _compress_one(
     if not force:
         check_replaced(output, material)
     click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
+    fit = output.with_name(f"{output.name}.fit") if checkpoint else None
     with ProgressReporter() as progress:
-        texture = gstex.compress(material, progress=progress, notes=progress.note, **options)
+        texture = gstex.compress(material, progress=progress, notes=progress.note, checkpoint=fit, **options)
     texture.save(output)
+    if fit is not None:
+        fit.unlink(missing_ok=True)
     for line in _warnings(texture):
         click.echo(line, err=True)
     if not as_json:

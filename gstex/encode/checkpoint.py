@@ -23,13 +23,13 @@ from gstex.errors import OutputError
 from gstex.files import replace_file
 from gstex.version import __version__
 
-__all__ = ["Checkpoint", "Spot", "key_of"]
+__all__ = ["COST", "EVERY", "Checkpoint", "Spot", "key_of"]
 
 _MAGIC = b"gstex checkpoint 1\n"
 _MOST_BYTES = 1 << 31
 _KINDS = frozenset(["float32", "float64", "int32", "int64", "uint8", "uint32"])
 # Seconds of a fit from one checkpoint to the next; and at least so many times what writing the last one took.
-_EVERY, _COST = 20.0, 200.0
+EVERY, COST = 20.0, 200.0
 
 
 class _Saved(Struct):
@@ -51,7 +51,7 @@ class Checkpoint:
     def __init__(self, path: Path, key: str, note: Callable[[str], None] = lambda line: None):
         self._path, self._note = path, note
         self._saved = _read(path, key) or _Saved(key)
-        self._following = time.monotonic() + _EVERY
+        self._following = time.monotonic() + EVERY
 
     @property
     def division(self) -> Division | None:
@@ -83,7 +83,7 @@ class Checkpoint:
             self._note(f"goes on without a checkpoint; {error}")
             self._note = lambda line: None
         ended = time.monotonic()
-        self._following = ended + max(_EVERY, _COST * (ended - started))
+        self._following = ended + max(EVERY, COST * (ended - started))
 
 
 class Spot:

@@ -1,0 +1,174 @@
+"""What libraries ask for: a PSNR, all cores, fits that go on. The `rate`, `jobs` and `checkpoint` tables of
+tools/bench.py."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import OpenImageIO as oiio
+from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
+from bench_table import describe_run, typed_command, write_table
+
+import gstex
+from gstex import batch, native
+from gstex.encode import checkpoint as encode_checkpoint
+from gstex.encode.checkpoint import Checkpoint
+from gstex.material import load_material
+
+__all__ = ["checkpoint", "jobs", "rate"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SAMPLES = _ROOT / "samples"
+RATE_COLUMNS = ("material", "psnr_asked", "psnr", "above", "bpp_plain", "bpp", "seconds_plain", "seconds", "times")
+JOBS_COLUMNS = ("materials", "jobs", "cores", "seconds", "cpu_seconds", "busy")
+CHECKPOINT_COLUMNS = ("material", "width", "seconds", "checkpoints", "largest_bytes", "writing_seconds", "share")
+# Sides of the materials of a library: many small ones and few large.
+SIDES = (32, 32, 48, 48, 64, 64, 64, 96, 96, 128)
+
+
+@click.command()
+@click.option("--bpp", type=click.FloatRange(0, 64, min_open=True), default=1.0, show_default=True,
+              help="Of the plain fit, whose PSNR is asked for.")
+@effort_option
+@material_option("crop")
+@data_option()
+@results_option("the table goes")
+@click.pass_context
+def rate(context: click.Context, bpp: float, effort: str, names: tuple[str, ...], data: Path, results: Path) -> None:
+    """--psnr against a plain fit of the same quality, on 256x256 crops: where it lands, and in how much time."""
+    with endings(context, results, keeps=False):
+        rows = []
+        for case in choose_cases(data, "quick", names):
+            material = case.load()
+            plain = gstex.compress(material, bpp=bpp, effort=effort, groups="1", device="cpu")
+            asked = plain.report["psnr"]
+            found = gstex.compress(material, psnr=asked, effort=effort, device="cpu")
+            rows.append({
+                "material": case.name, "psnr_asked": asked, "psnr": found.report["psnr"],
+                "above": found.report["psnr"] - asked, "bpp_plain": plain.report["bpp"], "bpp": found.report["bpp"],
+                "seconds_plain": plain.report["seconds"], "seconds": found.report["seconds"],
+                "times": found.report["seconds"] / plain.report["seconds"],
+            })  # fmt: skip
+            click.echo(f"{case.name}: {rows[-1]['above']:+.2f} dB, {rows[-1]['times']:.2f} times the time", err=True)
+        about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, {bpp:g} bpp, seed 0, CPU"}
+        _write(results, "rate", "A PSNR that is asked for, against a plain fit that has it", about, RATE_COLUMNS, rows)
+
+
+@click.command()
+@click.option("--materials", type=click.IntRange(1, 10000), default=40, show_default=True, help="In the library.")
+@click.option("--jobs", "count", type=click.IntRange(min=1), help="Materials at once.  [default: one a core]")
+@click.option("--effort", type=click.Choice(["draft", "fast", "normal"]), default="fast", show_default=True)
+@results_option("the table goes")
+@click.pass_context
+def jobs(context: click.Context, materials: int, count: int | None, effort: str, results: Path) -> None:
+    """How busy `gstex batch` keeps the cores over a library of crops of the samples, from 32 to 128 texels wide."""
+    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "library"
+        for number in range(materials):
+            _crop(number, library / f"{number:04}")
+        plan = batch.plan(library, Path(folder) / "out", options=batch.Options(effort=effort, device="cpu"))  # type: ignore[arg-type]
+        before, started = _cpu_seconds(), time.perf_counter()
+        ended = [event for event in batch.run(plan, jobs=count) if event.event in ("done", "failed")]
+        seconds = time.perf_counter() - started
+        if failed := [event for event in ended if event.event == "failed"]:
+            raise click.ClickException(f"{failed[0].output}: {failed[0].message}")
+        spent, cores = _cpu_seconds() - before, native.cores()
+        row = {"materials": len(ended), "jobs": count or cores, "cores": cores, "seconds": seconds,
+               "cpu_seconds": spent, "busy": spent / (seconds * cores)}  # fmt: skip
+        about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, CPU",
+                 "busy": "time of all processes on cores, by the time that the cores were there"}  # fmt: skip
+        click.echo(f"{row['busy']:.1%} busy", err=True)
+        _write(results, "jobs", "How busy gstex batch keeps the cores", about, JOBS_COLUMNS, [row])
+
+
+@click.command()
+@effort_option
+@click.option("--side", type=click.IntRange(64, 4096), default=512, show_default=True, help="Of the crops, in texels.")
+@click.option("--every", type=click.FloatRange(min=0), default=20.0, show_default=True,
+              help="Seconds from one to the next: small crops are fitted in less than what is usual.")
+@material_option("sample")
+@results_option("the table goes")
+@click.pass_context
+def checkpoint(context: click.Context, effort: str, side: int, every: float, names: tuple[str, ...], results: Path) -> None:
+    """What the checkpoints of a fit cost: their number and size, and the time in which they are written."""
+    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
+        rows = []
+        for source in _samples(names):
+            material = load_material(_crop_of(source, side, Path(folder) / source.name))
+            with _timed(path := Path(folder) / "fit", every) as writes:
+                texture = gstex.compress(material, effort=effort, device="cpu", checkpoint=path)
+            seconds, writing = texture.report["seconds"], sum(took for took, _ in writes)
+            rows.append({
+                "material": source.name, "width": material.width, "seconds": seconds, "checkpoints": len(writes),
+                "largest_bytes": max((size for _, size in writes), default=0), "writing_seconds": writing,
+                "share": writing / seconds,
+            })  # fmt: skip
+            click.echo(f"{source.name}: {len(writes)} checkpoints, {rows[-1]['share']:.3%} of the time", err=True)
+        about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, quality normal, CPU, every {every:g} s"}
+        _write(results, "checkpoint", "What the checkpoints of a fit cost", about, CHECKPOINT_COLUMNS, rows)
+
+
+def _write(results: Path, name: str, title: str, about: Any, columns: tuple[str, ...], rows: list[Any]) -> None:
+    for path in write_table(results, name, title, about, columns, rows):
+        click.echo(path)
+
+
+@contextmanager
+def _timed(path: Path, every: float) -> Iterator[list[tuple[float, int]]]:
+    """(seconds, bytes of the file) of every checkpoint that is written meanwhile, one in so many seconds at most."""
+    writes: list[tuple[float, int]] = []
+    write = Checkpoint.write
+
+    def timed(self: Checkpoint) -> None:
+        started = time.perf_counter()
+        write(self)
+        writes.append((time.perf_counter() - started, path.stat().st_size))
+
+    usual = encode_checkpoint.EVERY
+    Checkpoint.write, encode_checkpoint.EVERY = timed, every  # type: ignore[method-assign]
+    try:
+        yield writes
+    finally:
+        Checkpoint.write, encode_checkpoint.EVERY = write, usual  # type: ignore[method-assign]
+
+
+def _samples(names: tuple[str, ...]) -> list[Path]:
+    folders = sorted({path.parent for path in _SAMPLES.glob("*/*.png")})
+    chosen = [path for path in folders if not names or path.name in names]
+    if not chosen:
+        raise click.ClickException(f"{_SAMPLES}: none of {', '.join(names)}; see samples/README.md")
+    return chosen
+
+
+def _crop(number: int, folder: Path) -> None:
+    """The material of this number: a crop of a sample, from another place every time."""
+    samples = _samples(())
+    source = samples[number % len(samples)]
+    _crop_of(source, SIDES[number // len(samples) % len(SIDES)], folder, shift=37 * number)
+
+
+def _crop_of(source: Path, side: int, folder: Path, *, shift: int = 0) -> Path:
+    """A square part of every map, or all of those that are smaller."""
+    folder.mkdir(parents=True)
+    for path in sorted(source.glob("*.png")):
+        image = oiio.ImageBuf(str(path))
+        spec = image.spec()
+        x, y = (shift % max(1, extent - side + 1) for extent in (spec.width, spec.height))
+        part = oiio.ROI(x, min(x + side, spec.width), y, min(y + side, spec.height))
+        cut = oiio.ImageBufAlgo.cut(image, roi=part)
+        if not cut.write(str(folder / path.name)):
+            raise OSError(cut.geterror())
+    return folder
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
