@@ -28,7 +28,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLES = _ROOT / "samples"
 RATE_COLUMNS = ("material", "psnr_asked", "psnr", "above", "bpp_plain", "bpp", "seconds_plain", "seconds", "times")
 JOBS_COLUMNS = ("materials", "jobs", "cores", "seconds", "cpu_seconds", "busy")
-CHECKPOINT_COLUMNS = ("material", "width", "seconds", "checkpoints", "largest_bytes", "writing_seconds", "share")
+CHECKPOINT_COLUMNS = ("material", "width", "seconds", "checkpoints", "largest_bytes", "writing_seconds", "percent")
 # Sides of the materials of a library: many small ones and few large.
 SIDES = (32, 32, 48, 48, 64, 64, 64, 96, 96, 128)
 
@@ -96,7 +96,9 @@ def jobs(context: click.Context, materials: int, count: int | None, effort: str,
 @material_option("sample")
 @results_option("the table goes")
 @click.pass_context
-def checkpoint(context: click.Context, effort: str, side: int, every: float, names: tuple[str, ...], results: Path) -> None:
+def checkpoint(
+    context: click.Context, effort: str, side: int, every: float, names: tuple[str, ...], results: Path
+) -> None:
     """What the checkpoints of a fit cost: their number and size, and the time in which they are written."""
     with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
         rows = []
@@ -108,10 +110,11 @@ def checkpoint(context: click.Context, effort: str, side: int, every: float, nam
             rows.append({
                 "material": source.name, "width": material.width, "seconds": seconds, "checkpoints": len(writes),
                 "largest_bytes": max((size for _, size in writes), default=0), "writing_seconds": writing,
-                "share": writing / seconds,
+                "percent": 100 * writing / seconds,
             })  # fmt: skip
-            click.echo(f"{source.name}: {len(writes)} checkpoints, {rows[-1]['share']:.3%} of the time", err=True)
-        about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, quality normal, CPU, every {every:g} s"}
+            click.echo(f"{source.name}: {len(writes)} checkpoints, {rows[-1]['percent']:.2f} % of the time", err=True)
+        settings = f"effort {effort}, quality normal, CPU, a checkpoint every {every:g} s"
+        about = {**describe_run(typed_command(context)), "settings": settings}
         _write(results, "checkpoint", "What the checkpoints of a fit cost", about, CHECKPOINT_COLUMNS, rows)
 
 
