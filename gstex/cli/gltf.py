@@ -108,6 +108,7 @@ def _compress(
     from gstex.encode.compress import check_options
     from gstex.files import replace_file
     from gstex.gltf import pack_model
+    from gstex.metrics import lost_maps
 
     check_options(**{name: options[name] for name in ("bpp", "gaussians", "quality", "psnr", "max_bpp", "loss", "seed",
                                                       "tail")})  # fmt: skip
@@ -127,6 +128,9 @@ def _compress(
         return
     for line in (*(f"{what}: {why}; left alone" for what, why in packed.left), *packed.notes):
         click.echo(f"gstex: {printable(line)}", err=True)
+    for one in packed.files:
+        for line in lost_maps(one.report):
+            click.echo(f"gstex: warning: {printable(one.name)}: {line}; give more --bpp", err=True)
     rows = [{"name": one.name, "size": f"{one.width}x{one.height}", "bytes": one.bytes,
              "holds": " ".join(slot.removesuffix("Texture") for _, slots in one.images for slot in slots),
              "psnr": decibels(one.report["psnr"])} for one in packed.files]  # fmt: skip

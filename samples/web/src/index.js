@@ -1,0 +1,7 @@
+export { FormatError, crc32, readFile } from './file.js';
+export { validate } from './validate.js';
+export { findChannels, standardMaps } from './maps.js';
+export { GstexDecoder, LimitError } from './decoder.js';
+export { GstexLoader } from './loader.js';
+export { GLTFGstexExtension } from './gltf.js';
+export { sampleInMaterial } from './sampling.js';
