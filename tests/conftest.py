@@ -18,7 +18,7 @@ SLOW = frozenset((
     "test_native", "test_packaging", "test_refine", "test_report", "test_report_browser", "test_same_everywhere",
     "test_samples", "test_sampling", "test_transcode_readers", "test_transcoder",
     "test_uniform_grid", "test_untrusted", "test_view",
-    "test_view_window", "test_web_loader", "test_web_page",
+    "test_view_window", "test_web_loader", "test_web_page", "test_panda3d_sample",
 ))  # fmt: skip
 
 
