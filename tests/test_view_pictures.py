@@ -1,5 +1,6 @@
 """Pictures of the viewer, pixel by pixel against the CPU."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,13 @@ from gstex.format import pack, unpack
 from gstex.gl import surfaceless
 from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import open_document
+from gstex.view.environment import HEIGHT, direction_of, filter_environment, make_sky
+from gstex.view.errors import chosen_gain, shown_error
 from gstex.view.maps import shown
 from gstex.view.orbit import direction
 from gstex.view.screenshot import wanted_of
 from gstex.view.stacks import Stack, load_reference, to_codes
-from gstex.view.state import Lit, ViewState
+from gstex.view.state import GSTEX, TONES, Lit, ViewState
 from gstex.view.surface import surface_channels
 
 
@@ -30,13 +33,14 @@ class Drawer:
 
         self.document = open_document(sample.file)
         self.texture = self.document.texture
-        self.reference = load_reference(sample.source, wanted_of(self.document))
+        self.reference, self.file = load_reference(sample.source, wanted_of(self.document), self.texture)
         self.scene, self.target = Scene(self.document), Target()
         self.scene.set_stack("reference", self.reference)
 
     def __call__(self, size=(SIZE, SIZE), content_scale=1.0, **state) -> np.ndarray:
         """int [h, w, 3] of a state; a pixel a texel if it says nothing else."""
-        self.scene.draw(ViewState(**{"zoom": 1.0, **state}), self.target, size, content_scale)
+        usual = {"zoom": 1.0, "hidden": "shown"}
+        self.scene.draw(ViewState(**{**usual, **state}), self.target, size, content_scale)
         return self.target.read().astype(int)
 
     def map(self, name: str) -> int:
@@ -126,8 +130,77 @@ def test_differences_are_amplified(draw):
     apart = np.abs(shown(draw.texture.decode(), one) - shown(draw.reference_stack(), one))
     assert apart.max() > 0.02
     for gain in (1.0, 8.0):
-        picture = draw(view="diff", map=number, gain=gain)
+        picture = draw(view="diff", map=number, gain=gain, error="channels")
         assert np.abs(picture - to_bytes(apart * gain)).max() <= 1, gain
+
+
+def test_differences_are_a_heat_map_of_their_size_for_normals_by_angle(draw):
+    draw.scene.set_stack(GSTEX, draw.file)
+    for name in ("albedo", "normal", "roughness"):
+        number = draw.map(name)
+        size = shown_error(draw.texture.decode(), draw.reference_stack(), draw.document.maps[number])
+        gain = chosen_gain(None, [draw.file.errors], number)
+        assert gain > 1
+        picture = draw(view="diff", map=number)
+        assert np.abs(picture - to_bytes(ramp(size * gain))).max() <= 2, name
+    draw.scene.set_stack(GSTEX, None)
+
+
+def hidden_texels(draw) -> np.ndarray:
+    hidden = draw.reference_stack()[:, :, draw.document.opacity] < 0.5 / 255
+    assert 0.1 < hidden.mean() < 0.9
+    return hidden
+
+
+def test_hidden_texels_are_hatched_and_no_difference(draw):
+    hidden, plain = hidden_texels(draw), draw()
+    picture = draw(hidden="hatched")
+    assert np.array_equal(picture[~hidden], plain[~hidden])
+    grey = picture[hidden]
+    assert (np.ptp(grey, axis=1) == 0).all() and set(grey[:, 0]) == {41, 61}
+    apart = draw(view="diff", hidden="hatched", gain=4.0)
+    assert set(apart[hidden][:, 0]) == {41, 61}
+    assert np.array_equal(apart[~hidden], draw(view="diff", gain=4.0)[~hidden])
+    normals = draw.map("normal")  # zero opacity hides colour alone
+    assert np.array_equal(draw(map=normals, hidden="hatched"), draw(map=normals))
+    opacity = draw.texture.decode()[:, :, draw.document.opacity, None]
+    row, column = np.mgrid[:SIZE, :SIZE]
+    checker = np.where((row // 16 + column // 16) % 2, 0.56, 0.38)[:, :, None]
+    expected = plain / 255 * opacity + checker * (1 - opacity)
+    assert np.abs(draw(hidden="opacity") - to_bytes(expected)).max() <= 1
+
+
+def test_without_the_reference_the_file_says_what_is_hidden(draw):
+    draw.scene.set_stack("reference", None)
+    hidden = draw.texture.decode()[:, :, draw.document.opacity] < 0.5 / 255
+    picture = draw(hidden="hatched")
+    assert hidden.any() and set(picture[hidden][:, 0]) == {41, 61}
+    assert np.array_equal(picture[~hidden], draw()[~hidden])
+    draw.scene.set_stack("reference", draw.reference)
+
+
+def test_one_thing_alone_takes_the_whole_picture(draw):
+    expected = to_bytes(shown(draw.reference_stack(), draw.document.maps[0]))
+    for view in ("map", "split", "diff", "heat"):
+        assert np.abs(draw(view=view, alone="reference") - expected).max() <= 1, view
+        assert np.array_equal(draw(view=view, alone=GSTEX), draw()), view
+    lit = draw((64, 64), view="lit", alone="reference", lit=Lit(surroundings="even"))
+    split = draw((64, 64), view="lit", split=0.0, lit=Lit(split=True, surroundings="even"))
+    assert np.array_equal(lit[:, 3:], split[:, 3:])
+
+
+def test_a_grey_map_is_stretched_over_its_range(draw):
+    number = draw.map("roughness")
+    one = draw.document.maps[number]
+    low, high = draw.document.value_range(one)
+    plane = draw.texture.decode()[:, :, one.channels[0]]
+    assert (low, high) == (plane.min(), plane.max())
+    picture = draw(map=number, stretch=True)
+    assert picture.min() <= 1 and picture.max() >= 254
+    expected = to_bytes(np.repeat((plane[:, :, None] - low) / (high - low), 3, axis=2))
+    assert np.abs(picture - expected).max() <= 2
+    shares = draw.document.histogram(draw.document.maps[0])
+    assert shares.shape == (3, 64) and np.allclose(shares.sum(axis=1), 1)
 
 
 def test_differences_to_a_codec_are_beside_those_of_the_file(draw):
@@ -135,11 +208,11 @@ def test_differences_to_a_codec_are_beside_those_of_the_file(draw):
     wrong = Stack("stand-in", tuple(to_codes(np.full((s, s, draw.texture.channels), 0.4)) for s in _sizes(draw)))
     draw.scene.set_stack("bc1", wrong)
     one = draw.document.maps[0]
-    picture = draw(view="diff", other="bc1", gain=2.0)
+    picture = draw(view="diff", other="bc1", gain=2.0, error="channels")
     expected = to_bytes(2 * np.abs(0.4 - shown(draw.reference_stack(), one)))
     half = SIZE // 2
     assert np.abs(picture[:, half + 2 :] - expected[:, half + 2 :]).max() <= 1
-    assert np.array_equal(picture[:, : half - 2], draw(view="diff", gain=2.0)[:, : half - 2])
+    assert np.array_equal(picture[:, : half - 2], draw(view="diff", gain=2.0, error="channels")[:, : half - 2])
     draw.scene.set_stack("bc1", None)
 
 
@@ -227,7 +300,8 @@ def test_the_inspected_texel_lights_up_its_cells_and_its_gaussians(draw):
 def test_a_plane_seen_straight_on_is_lit_as_on_the_cpu(draw):
     """From far away through a narrow lens all pixels are seen from the same direction."""
     far = 400.0
-    lit = Lit(shape="plane", distance=far, tiling=1.0, field_of_view=float(np.degrees(2 * np.arctan(1 / far))))
+    lit = Lit(shape="plane", surroundings="even", distance=far, tiling=1.0,
+              field_of_view=float(np.degrees(2 * np.arctan(1 / far))))  # fmt: skip
     picture = draw(view="lit", lit=lit)
     day = shading.VIEWS[0]
     light = replace(day.lights[0], to=tuple(direction(lit.light_yaw, lit.light_pitch)))
@@ -253,16 +327,60 @@ def test_the_sphere_is_round_stays_the_same_and_follows_the_light(draw):
 
 
 def test_the_lit_view_is_split_too(draw):
-    lit = Lit(split=True)
+    lit = Lit(split=True, surroundings="even")
     size = (64, 64)
-    picture, alone = draw(size, view="lit", lit=lit), draw(size, view="lit")
+    picture, alone = draw(size, view="lit", lit=lit), draw(size, view="lit", lit=Lit(surroundings="even"))
     assert np.array_equal(picture[:, :30], alone[:, :30])
     assert (picture[:, 36:] != alone[:, 36:]).any()
     assert np.abs(picture[:, 36:] - alone[:, 36:]).mean() < 40
 
 
-def test_without_its_stack_a_view_shows_the_file_alone(draw):
-    assert np.array_equal(draw(view="split", other="bc7"), draw())
+def test_what_is_on_its_way_leaves_its_side_empty(draw):
+    half = SIZE // 2
+    picture = draw(view="split", other="bc7")
+    assert np.array_equal(picture[:, : half - 2], draw()[:, : half - 2])
+    assert (picture[:, half] == 255).all() and picture[:, half + 2 :].max() < 45
+    lit = draw((64, 64), view="lit", other="bc7", lit=Lit(split=True, surroundings="even"))
+    assert (lit[:, 32] == 255).all() and lit[:, 34:].max() < 60
+    draw.scene.set_stack("reference", None)
+    assert np.array_equal(draw(view="diff"), draw())  # a difference to nothing is none
+    draw.scene.set_stack("reference", draw.reference)
+
+
+def straight(half: float, **changes) -> Lit:
+    """A square of this half side fills the picture, seen from far away."""
+    far = 400.0
+    return Lit(distance=far + half, tiling=1.0, field_of_view=float(np.degrees(2 * np.arctan(half / far))), **changes)
+
+
+def test_the_side_of_a_cube_wears_the_material_like_the_plane(draw):
+    draw.scene.set_environment(filter_environment("sky", make_sky()))
+    size = (2 * SIZE, 2 * SIZE)
+    plane = draw(size, view="lit", lit=straight(1.0, shape="plane"))
+    for shape, edge in (("cube", 4), ("rounded cube", 16)):
+        side = draw(size, view="lit", lit=straight(0.62, shape=shape))
+        inside = slice(edge, -edge), slice(edge, -edge)
+        assert np.abs(side - plane)[inside].mean() < 2, shape
+        assert np.percentile(np.abs(side - plane)[inside], 99) < 16, shape
+    cube = draw((96, 96), view="lit", lit=Lit(shape="cube", yaw=32.0, pitch=24.0))
+    assert not np.array_equal(cube, draw((96, 96), view="lit", lit=Lit(shape="rounded cube", yaw=32.0, pitch=24.0)))
+    draw.scene.set_environment(None)
+
+
+def test_surroundings_light_a_surface_by_its_normal_and_turn_with_the_light(draw):
+    """Where light comes from one side alone, that side of a ball is lit."""
+    panorama = np.where(direction_of(HEIGHT)[:, :, :1] > 0, 2.0, 0.0).repeat(3, axis=2).astype(np.float32)
+    draw.scene.set_environment(filter_environment("right", panorama))
+    size, lit = (64, 64), Lit(light_yaw=0.0, strength=0.0, surroundings="file")
+    right = draw(size, view="lit", lit=lit)
+    left = draw(size, view="lit", lit=replace(lit, light_yaw=180.0))
+    assert right[:, 40:56].mean() > 1.25 * right[:, 8:24].mean()
+    assert left[:, 8:24].mean() > 1.25 * left[:, 40:56].mean()
+    lighter = draw(size, view="lit", lit=replace(lit, exposure=1.0))
+    assert lighter.sum() > right.sum()
+    tones = [draw(size, view="lit", lit=replace(lit, tone=tone)) for tone in TONES]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(tones, 2))
+    draw.scene.set_environment(None)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ class Screen:
         self._window = found.stdout.split()[-1] if found.stdout.split() else ""
         return bool(self._window)
 
+    def title(self) -> str:
+        """Of the window."""
+        return subprocess.run(["xdotool", "getwindowname", self._window], env=self._environment, capture_output=True,
+                              text=True).stdout.strip()  # fmt: skip
+
     def do(self, *words: str) -> None:
         """One call of xdotool. Without a pause it would come before the window has taken the last one."""
         subprocess.run(["xdotool", *words], env=self._environment, check=True, capture_output=True)

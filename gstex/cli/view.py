@@ -10,7 +10,18 @@ import click
 from gstex.cli.options import debug_option, json_option
 from gstex.cli.output import check_output_file
 from gstex.errors import UsageError
-from gstex.view.state import OTHERS, SAMPLINGS, SHAPES, VIEWS, Lit, ViewState
+from gstex.view.state import (
+    CUBE_ORBIT,
+    ERRORS,
+    HIDDEN,
+    OTHERS,
+    SAMPLINGS,
+    SHAPES,
+    TONES,
+    VIEWS,
+    Lit,
+    ViewState,
+)
 
 if TYPE_CHECKING:
     from gstex.view.document import Document
@@ -42,6 +53,7 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
 
 @click.command()
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.argument("second", metavar="[SECOND]", required=False, type=click.Path(path_type=Path))
 @click.option("--reference", metavar="FOLDER", type=click.Path(path_type=Path),
               help="What the file was made from.  [default: found beside the file or in the current folder]")
 @click.option("--screenshot", metavar="OUT.png", type=click.Path(path_type=Path),
@@ -55,10 +67,15 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
 @click.option("--zoom", type=click.FloatRange(1 / 64, 1024), metavar="Z", help="Pixels a texel.  [default: fits]")
 @click.option("--center", metavar="U,V", callback=_parse_pair, help="Place in the middle.  [default: 0.5,0.5]")
 @click.option("--sampling", type=click.Choice(SAMPLINGS), help="How to sample.  [default: as the file was fitted for]")
-@click.option("--other", type=click.Choice(OTHERS), default="reference", show_default=True,
-              help="What split and diff compare with.")
+@click.option("--other", type=click.Choice(OTHERS),
+              help="What split and diff compare with; a mix has the bytes of FILE.  [default: SECOND, else reference]")
 @click.option("--split", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Place of the line.")
-@click.option("--gain", type=click.FloatRange(0, 1000), default=8.0, show_default=True, help="Of differences.")
+@click.option("--gain", type=click.FloatRange(0, 1000, min_open=True), help="Of differences.  [default: by their size]")
+@click.option("--error", type=click.Choice(ERRORS), default="heat", show_default=True,
+              help="Differences by size, for normals by angle, or by channel.")
+@click.option("--hidden", type=click.Choice(HIDDEN), default="hatched", show_default=True,
+              help="Colour under zero opacity: hatched, all colour through its opacity, or as it is.")
+@click.option("--stretch", is_flag=True, help="A grey map from black at its least value to white at its largest.")
 @click.option("--level", type=click.IntRange(0, 15), metavar="N", help="One level of Gaussians or cells.")
 @click.option("--pin", metavar="X,Y", callback=_parse_pair, help="Texel to inspect.")
 @click.option("--tile", is_flag=True, help="Go on beyond the border.")
@@ -66,49 +83,70 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
 @click.option("--orbit", metavar="YAW,PITCH", callback=_parse_pair, help="Of the eye in the lit view, in degrees.")
 @click.option("--light", metavar="YAW,PITCH", callback=_parse_pair, help="Of the light, in degrees.")
 @click.option("--tiling", type=click.FloatRange(1, 16), metavar="N", help="Copies of the material on the shape.")
+@click.option("--surroundings", metavar="sky|even|FILE", default="sky", show_default=True,
+              help="What lights the lit view: a sky, an even light, or a panorama as .hdr or .exr.")
+@click.option("--exposure", type=click.FloatRange(-10, 10), metavar="STOPS", default=0.0, show_default=True,
+              help="Of the lit view.")
+@click.option("--tone", type=click.Choice(TONES), default="neutral", show_default=True,
+              help="From light to the screen: colours kept, as films do, or cut off.")
 @json_option
 @debug_option
-def view(file: Path | None, reference: Path | None, screenshot: Path | None, size: tuple[int, int], as_json: bool,
-         **options: Any) -> None:  # fmt: skip
+def view(file: Path | None, second: Path | None, reference: Path | None, screenshot: Path | None,
+         size: tuple[int, int], as_json: bool, **options: Any) -> None:  # fmt: skip
     """\b
     gstex view wall.gstex --reference wall/                      a window; ? lists its keys
+    gstex view wall.gstex small.gstex                            two files of the same maps, side by side
     gstex view wall.gstex --screenshot wall.png --view lit       one picture, no window, no display
     gstex view wall.gstex --screenshot d.png --view diff --map normal --reference wall/ --json
 
     Show FILE as its shader decodes it. Files and folders of maps can be dropped on the window.
     """
+    if options["other"] is None:
+        options["other"] = "second" if second else "reference"
+    elif options["other"] == "second" and second is None:
+        raise UsageError("--other second: needs a SECOND file; give its path after FILE")
     if screenshot is not None:
         if file is None:
             raise UsageError("--screenshot: needs a FILE")
-        _take_screenshot(file, reference, screenshot, size, as_json, options)
+        _take_screenshot(file, second, reference, screenshot, size, as_json, options)
         return
     if as_json:
         raise UsageError("--json: goes with --screenshot")
     from gstex.view.window import run
 
-    run(file, reference, size, lambda document: _state(document, options))
+    if second is not None and options["shown"] == "map":
+        options["shown"] = "split"
+    run(file, reference, size, lambda document: _state(document, options), second,
+        _panorama(options))  # fmt: skip
 
 
 def _take_screenshot(
-    file: Path, reference: Path | None, output: Path, size: tuple[int, int], as_json: bool, options: dict[str, Any]
-) -> None:
+    file: Path, second: Path | None, reference: Path | None, output: Path, size: tuple[int, int], as_json: bool,
+    options: dict[str, Any],
+) -> None:  # fmt: skip
     from gstex.material.images import write_picture
     from gstex.view.document import open_document
 
     check_output_file(output, file)
     document = open_document(file)
     state = _state(document, options)
-    from gstex.view.screenshot import describe, load_stacks, render
+    from gstex.view.screenshot import describe, load_stacks, load_surroundings, render
 
     stacks = {}
     if any(state.compares()):
         source = reference or document.source_folder()
-        if source is None:
+        if source is None and (state.compares()[0] or state.beside() != "second"):
             raise UsageError(f"--view {state.view}: needs what the file was made from: give --reference FOLDER")
-        stacks = load_stacks(document, state, source)
-    write_picture(output, render(document, state, size, stacks))
+        stacks = load_stacks(document, state, source, second)
+    around = load_surroundings(state, _panorama(options))
+    write_picture(output, render(document, state, size, stacks, around))
     if as_json:
         click.echo(json.dumps({"output": str(output), **describe(document, state, size, stacks)}, allow_nan=False))
+
+
+def _panorama(options: dict[str, Any]) -> Path | None:
+    given = options["surroundings"]
+    return None if given in ("sky", "even") else Path(given)
 
 
 def _state(document: "Document", options: dict[str, Any]) -> ViewState:
@@ -117,6 +155,12 @@ def _state(document: "Document", options: dict[str, Any]) -> ViewState:
 
     texture = document.texture
     lit = Lit(shape=options["shape"], tiling=2.0 if texture.wrap == "repeat" else 1.0)
+    lit.surroundings = options["surroundings"] if _panorama(options) is None else "file"
+    lit.exposure, lit.tone = options["exposure"], options["tone"]
+    if lit.surroundings == "file":
+        lit.strength = 0.0  # the panorama has its own lamps
+    if "cube" in lit.shape:
+        lit.yaw, lit.pitch = CUBE_ORBIT
     for name, keys in (("orbit", ("yaw", "pitch")), ("light", ("light_yaw", "light_pitch"))):
         if options[name] is not None:
             setattr(lit, keys[0], options[name][0])
@@ -128,6 +172,7 @@ def _state(document: "Document", options: dict[str, Any]) -> ViewState:
         view=options["shown"], map=0 if options["map_name"] is None else find_map(document.maps, options["map_name"]),
         channel=options["channel"], lod=options["lod"], zoom=options["zoom"], center=options["center"] or (0.5, 0.5),
         sampling=options["sampling"] or texture.sampling, other=options["other"], split=options["split"],
-        gain=options["gain"], level=options["level"], tiled=options["tile"],
+        gain=options["gain"], error=options["error"], hidden=options["hidden"], stretch=options["stretch"],
+        level=options["level"], tiled=options["tile"],
         pinned=None if pin is None else (int(pin[0]), int(pin[1])), lit=lit,
     )  # fmt: skip

@@ -13,11 +13,12 @@ from gstex.format.metadata import SourceMap
 from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile
 
-__all__ = ["COLOR_ROLES", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
+__all__ = ["COLOR_ROLES", "HIDDEN_BELOW", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
 _UNIT = ValueRange()
 _TOLD = ("role", "component", "color_space", "file", "file_channel", "constant")
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
+HIDDEN_BELOW = np.float32(0.5 / 255)  # opacity that is 0 in 8 bits
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarr
     color = [i for i, c in enumerate(channels) if c.role in COLOR_ROLES]
     if not opacity or not color:
         return None
-    hidden = pixels[:, :, opacity[0]] < np.float32(0.5 / 255)
+    hidden = pixels[:, :, opacity[0]] < HIDDEN_BELOW
     if not hidden.any():
         return None
     result = np.ones(pixels.shape, np.float32)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gstex.view import orbit, pan
-from gstex.view.state import SHAPES
+from gstex.view.errors import MOST_GAIN
+from gstex.view.state import CUBE_ORBIT, OTHERS, SHAPES
 from gstex.view.viewer import Viewer
 
 Action = Callable[[Viewer], None]
@@ -62,8 +63,13 @@ def fit(viewer: Viewer) -> None:
     viewer.state.lit.distance, viewer.state.lit.yaw, viewer.state.lit.pitch = 3.2, 0.0, 0.0
 
 
-def one_to_one(viewer: Viewer) -> None:
-    viewer.state.zoom = 1.0
+def zoom_to(zoom: float) -> Action:
+    """Pixels a texel, round the middle."""
+
+    def run(viewer: Viewer) -> None:
+        viewer.state.zoom = zoom
+
+    return run
 
 
 def move(x: int, y: int) -> Action:
@@ -123,6 +129,17 @@ def next_of(attribute: str, choices: tuple[str, ...], step: int = 1) -> Action:
     return run
 
 
+def next_other(step: int) -> Action:
+    """A second file only where there is one."""
+
+    def run(viewer: Viewer) -> None:
+        names = [name for name in OTHERS if name != "second" or viewer.session.second is not None]
+        at = names.index(viewer.state.other) if viewer.state.other in names else 0
+        viewer.state.other = names[(at + step) % len(names)]
+
+    return run
+
+
 def move_split(step: float) -> Action:
     def run(viewer: Viewer) -> None:
         viewer.state.split = min(max(viewer.state.split + step, 0.0), 1.0)
@@ -139,9 +156,82 @@ def split(viewer: Viewer) -> None:
 
 def gain(factor: float) -> Action:
     def run(viewer: Viewer) -> None:
-        viewer.state.gain = min(max(viewer.state.gain * factor, 1.0), 256.0)
+        viewer.state.gain = min(max(viewer.gain() * factor, 1.0), MOST_GAIN)
 
     return run
+
+
+def auto_gain(viewer: Viewer) -> None:
+    viewer.state.gain = None
+
+
+def toggle(attribute: str) -> Action:
+    """Of what is shown."""
+
+    def run(viewer: Viewer) -> None:
+        setattr(viewer.state, attribute, not getattr(viewer.state, attribute))
+
+    return run
+
+
+def hold(name: str) -> Action:
+    """Show one thing alone, the reference for example, until `let_go`."""
+
+    def run(viewer: Viewer) -> None:
+        viewer.state.alone = name
+
+    return run
+
+
+def let_go(viewer: Viewer) -> None:
+    viewer.state.alone = ""
+
+
+def flicker(viewer: Viewer) -> None:
+    viewer.flickers = not viewer.flickers
+    viewer.state.alone = ""
+
+
+def step_file(step: int) -> Action:
+    return lambda viewer: viewer.session.step_file(step)
+
+
+def next_of_lit(attribute: str, choices: tuple[str, ...]) -> Action:
+    def run(viewer: Viewer) -> None:
+        lit = viewer.state.lit
+        setattr(lit, attribute, choices[(choices.index(getattr(lit, attribute)) + 1) % len(choices)])
+        viewer.state.view = "lit"
+
+    return run
+
+
+def next_surroundings(viewer: Viewer) -> None:
+    """A panorama only where the user has given one."""
+    lit, there = viewer.state.lit, ("sky", "even", *(("file",) if viewer.session.panorama else ()))
+    set_surroundings(viewer, there[(there.index(lit.surroundings) + 1) % len(there)])
+    viewer.state.view = "lit"
+
+
+def set_surroundings(viewer: Viewer, name: str) -> None:
+    session = viewer.session
+    if name == "sky" and session.panorama is not None:
+        session.set_panorama(None)
+    viewer.state.lit.surroundings = name
+
+
+def exposure(step: float) -> Action:
+    def run(viewer: Viewer) -> None:
+        viewer.state.lit.exposure = min(max(viewer.state.lit.exposure + step, -10.0), 10.0)
+
+    return run
+
+
+def copy_texel(viewer: Viewer) -> None:
+    """The values of the pinned texel, or of the one under the pointer, to the clipboard."""
+    text = viewer.texel_text()
+    if text:
+        viewer.clipboard = text
+        viewer.session.say("copied: " + text.splitlines()[0])
 
 
 def next_level(viewer: Viewer) -> None:
@@ -172,15 +262,24 @@ def grid(viewer: Viewer) -> None:
     viewer.state.grid = not viewer.state.grid
 
 
-def next_shape(viewer: Viewer) -> None:
+def set_shape(viewer: Viewer, shape: str) -> None:
+    """A cube that is seen straight on would show one side alone."""
     lit = viewer.state.lit
-    lit.shape = SHAPES[(SHAPES.index(lit.shape) + 1) % len(SHAPES)]
+    if "cube" in shape and (lit.yaw, lit.pitch) == (0.0, 0.0):
+        lit.yaw, lit.pitch = CUBE_ORBIT
+    elif "cube" not in shape and (lit.yaw, lit.pitch) == CUBE_ORBIT:
+        lit.yaw, lit.pitch = 0.0, 0.0
+    lit.shape = shape
+
+
+def next_shape(viewer: Viewer) -> None:
+    set_shape(viewer, SHAPES[(SHAPES.index(viewer.state.lit.shape) + 1) % len(SHAPES)])
     viewer.state.view = "lit"
 
 
 def strength(factor: float) -> Action:
     def run(viewer: Viewer) -> None:
-        viewer.state.lit.strength = min(max(viewer.state.lit.strength * factor, 0.1), 8.0)
+        viewer.state.lit.strength = min(max(max(viewer.state.lit.strength, 0.1) * factor, 0.1), 8.0)
 
     return run
 
@@ -194,11 +293,16 @@ def flag(attribute: str) -> Action:
 
 def dialog(name: str) -> Action:
     def run(viewer: Viewer) -> None:
+        if name == "export" and viewer.document is None:
+            return
         viewer.dialog = name
         path = viewer.document.path if viewer.document else None
         viewer.dialog_text = str(Path.cwd() / (path.name if name == "save" and path else ""))
         if name == "open":
             viewer.dialog_text += "/"
+        one = viewer.shown_map()
+        if name == "export" and one is not None:
+            viewer.dialog_text = str(Path.cwd() / Path(one.file).name)
 
     return run
 
@@ -211,10 +315,14 @@ def picture(viewer: Viewer) -> None:
 
 def escape(viewer: Viewer) -> None:
     """Close what lies on top."""
-    if viewer.dialog:
+    if viewer.session.offered is not None:
+        viewer.session.offered = None
+    elif viewer.dialog:
         viewer.dialog = ""
     elif viewer.help:
         viewer.help = False
+    elif viewer.flickers:
+        flicker(viewer)
     elif viewer.session.notice:
         viewer.session.say("")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gstex.view import actions
-from gstex.view.state import OTHERS, SAMPLINGS
+from gstex.view.state import ERRORS, HIDDEN, SAMPLINGS, TONES
 from gstex.view.viewer import Viewer
 
 __all__ = ["COMMANDS", "MOUSE", "Command", "listed"]
@@ -12,13 +12,15 @@ __all__ = ["COMMANDS", "MOUSE", "Command", "listed"]
 
 @dataclass(frozen=True)
 class Command:
-    """keys: as written for people, 'Ctrl+Left', any of them does it. repeat: while it is held."""
+    """keys: as written for people, 'Ctrl+Left', any of them does it. repeat: while it is held. release: what is done
+    when the key is let go."""
 
     keys: tuple[str, ...]
     group: str
     text: str
     run: Callable[[Viewer], None]
     repeat: bool = False
+    release: Callable[[Viewer], None] | None = None
 
 
 COMMANDS = (
@@ -33,14 +35,23 @@ COMMANDS = (
     Command((".",), "Map", "next map", actions.step_map(1), True),
     Command((",",), "Map", "map before", actions.step_map(-1), True),
     Command(("X",), "Map", "next channel of the map, then all", actions.next_channel),
-    Command(("F",), "Place", "fit", actions.fit),
-    Command(("Z",), "Place", "a pixel a texel", actions.one_to_one),
+    Command(("Shift+X",), "Map", "a grey map from its least to its largest value", actions.toggle("stretch")),
+    Command(("U",), "Map", "colour under zero opacity: hatched, all through its opacity, as it is",
+            actions.next_of("hidden", HIDDEN)),
+    Command(("Ctrl+E",), "Map", "write the map, decoded, to an image file", actions.dialog("export")),
+    Command(("Left", "Up"), "Folder", "material before", actions.step_file(-1), True),
+    Command(("Right", "Down"), "Folder", "next material", actions.step_file(1), True),
+    Command(("F", "Ctrl+0"), "Place", "fit", actions.fit),
+    Command(("Z", "Ctrl+1"), "Place", "100 %: a pixel a texel", actions.zoom_to(1.0)),
+    Command(("Ctrl+2",), "Place", "200 %", actions.zoom_to(2.0)),
+    Command(("Ctrl+4",), "Place", "400 %", actions.zoom_to(4.0)),
+    Command(("Ctrl+8",), "Place", "800 %", actions.zoom_to(8.0)),
     Command(("=", "Keypad+"), "Place", "nearer (wheel: to the pointer)", actions.zoom(2**0.5), True),
     Command(("-", "Keypad-"), "Place", "farther", actions.zoom(0.5**0.5), True),
-    Command(("Left",), "Place", "move; in the lit view turn", actions.move(-1, 0), True),
-    Command(("Right",), "Place", "move; in the lit view turn", actions.move(1, 0), True),
-    Command(("Up",), "Place", "move; in the lit view turn", actions.move(0, -1), True),
-    Command(("Down",), "Place", "move; in the lit view turn", actions.move(0, 1), True),
+    Command(("Alt+Left",), "Place", "move; in the lit view turn", actions.move(-1, 0), True),
+    Command(("Alt+Right",), "Place", "move; in the lit view turn", actions.move(1, 0), True),
+    Command(("Alt+Up",), "Place", "move; in the lit view turn", actions.move(0, -1), True),
+    Command(("Alt+Down",), "Place", "move; in the lit view turn", actions.move(0, 1), True),
     Command(("T",), "Place", "tile: go on beyond the border; in the lit view more copies", actions.tile),
     Command(("Y",), "Place", "lines between texels", actions.grid),
     Command(("I",), "Sampling", "next way: texels, direct, bilinear, anisotropic",
@@ -48,12 +59,18 @@ COMMANDS = (
     Command(("A",), "Sampling", "level of detail by the zoom", actions.auto_lod),
     Command(("PageDown",), "Sampling", "coarser level of detail", actions.step_lod(0.25), True),
     Command(("PageUp",), "Sampling", "finer level of detail", actions.step_lod(-0.25), True),
-    Command(("O",), "Compare", "next to compare with: reference, BC1, BC7, ASTC", actions.next_of("other", OTHERS)),
-    Command(("Shift+O",), "Compare", "the one before", actions.next_of("other", OTHERS, -1)),
+    Command(("Q",), "Compare", "while it is held: the reference alone", actions.hold("reference"),
+            release=actions.let_go),
+    Command(("N",), "Compare", "flicker between the file and what it is compared with", actions.flicker),
+    Command(("O",), "Compare", "next to compare with: reference, BC1, BC7, ASTC, mixes, second file",
+            actions.next_other(1)),
+    Command(("Shift+O",), "Compare", "the one before", actions.next_other(-1)),
     Command(("[",), "Compare", "line of the split to the left", actions.move_split(-0.02), True),
     Command(("]",), "Compare", "line of the split to the right", actions.move_split(0.02), True),
     Command(("E",), "Compare", "differences twice as strong", actions.gain(2.0), True),
     Command(("Shift+E",), "Compare", "half as strong", actions.gain(0.5), True),
+    Command(("Shift+A",), "Compare", "as strong as suits their size", actions.auto_gain),
+    Command(("Shift+D",), "Compare", "differences by size, or by channel", actions.next_of("error", ERRORS)),
     Command(("V",), "Gaussians", "next level alone, then all", actions.next_level),
     Command((";",), "Gaussians", "smaller ellipses", actions.ellipse_size(0.5**0.5), True),
     Command(("'",), "Gaussians", "larger ellipses", actions.ellipse_size(2**0.5), True),
@@ -62,18 +79,24 @@ COMMANDS = (
     Command(("Ctrl+Right",), "Inspect", "move the pinned texel", actions.move_pin(1, 0), True),
     Command(("Ctrl+Up",), "Inspect", "move the pinned texel", actions.move_pin(0, -1), True),
     Command(("Ctrl+Down",), "Inspect", "move the pinned texel", actions.move_pin(0, 1), True),
-    Command(("B",), "Light", "ball or plane", actions.next_shape),
+    Command(("Ctrl+C",), "Inspect", "copy the values of the texel", actions.copy_texel),
+    Command(("B",), "Light", "next shape: sphere, cube, rounded cube, plane", actions.next_shape),
     Command(("Shift+Left",), "Light", "move the light", actions.move_light(-1, 0), True),
     Command(("Shift+Right",), "Light", "move the light", actions.move_light(1, 0), True),
     Command(("Shift+Up",), "Light", "move the light", actions.move_light(0, -1), True),
     Command(("Shift+Down",), "Light", "move the light", actions.move_light(0, 1), True),
     Command(("J",), "Light", "stronger light", actions.strength(1.25), True),
     Command(("Shift+J",), "Light", "weaker light", actions.strength(0.8), True),
+    Command(("<",), "Light", "darker picture, by a third of a stop", actions.exposure(-1 / 3), True),
+    Command((">",), "Light", "lighter picture", actions.exposure(1 / 3), True),
+    Command(("Shift+T",), "Light", "next tone: neutral, filmic, clip", actions.next_of_lit("tone", TONES)),
+    Command(("Shift+L",), "Light", "next surroundings: sky, even light, the panorama", actions.next_surroundings),
     Command(("P", "Tab"), "Window", "panel", actions.flag("panel")),
     Command(("?", "F1"), "Window", "these keys", actions.flag("help")),
     Command(("R", "F5"), "Window", "read the file again", lambda viewer: viewer.session.reload()),
     Command(("W", "F12"), "Window", "write the picture to a file in the current folder", actions.picture),
-    Command(("Ctrl+O",), "Window", "open a file, a folder of maps or a reference", actions.dialog("open")),
+    Command(("Ctrl+O",), "Window", "open a file, a folder of maps, a reference, a second file or a panorama",
+            actions.dialog("open")),
     Command(("Ctrl+S",), "Window", "save the file", actions.dialog("save")),
     Command(("Esc",), "Window", "close what is on top", actions.escape),
     Command(("Ctrl+Q",), "Window", "end", actions.close),
@@ -81,9 +104,10 @@ COMMANDS = (
 
 MOUSE = (
     ("Wheel", "nearer and farther"),
+    ("Zoom at the bottom", "click: fit, 100, 200, 400, 800 %"),
     ("Left button", "drag: move, in the lit view turn; on the line of a split: move it; click: inspect a texel"),
     ("Right button", "drag in the lit view: move the light"),
-    ("Drop", "a .gstex file, or a folder of maps to compress"),
+    ("Drop", "a .gstex file, a folder of maps to compress, or a panorama (.hdr, .exr) for the light"),
 )
 
 

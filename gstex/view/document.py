@@ -5,14 +5,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gstex
 from gstex.format.layout import mip_size
+from gstex.material.material import COLOR_ROLES
 from gstex.texture import Texture
 from gstex.view.gaussians import MipGaussians, read_gaussians
 from gstex.view.maps import ShownMap, list_maps
 
 __all__ = ["Document", "open_document"]
 
+_OVERVIEW = 1024  # texels of side, at most, that histograms count
 Stamp = tuple[int, int, int]  # of a file: its inode, size and time of change
 
 
@@ -43,6 +47,34 @@ class Document:
     def roles(self) -> list[dict[str, Any]]:
         """A mapping a channel with role, component, color_space and constant."""
         return self.texture.material["channels"]
+
+    @cached_property
+    def opacity(self) -> int | None:
+        """The channel that hides colour where it is zero; None without one. One that is constant hides nothing."""
+        rows = enumerate(self.roles)
+        return next((i for i, row in rows if row["role"] == "opacity" and row["constant"] is None), None)
+
+    def hides(self, one: ShownMap) -> bool:
+        """Whether a map has texels that zero opacity may hide (`Material.weights`)."""
+        return self.opacity is not None and self.roles[one.channels[0]]["role"] in COLOR_ROLES
+
+    def value_range(self, one: ShownMap) -> tuple[float, float]:
+        """The least and the largest value of the first channel of a map, apart by 1/255 at least."""
+        plane = self._overview[:, :, one.channels[0]]
+        low, high = float(plane.min()), float(plane.max())
+        return low, max(high, low + 1 / 255)
+
+    def histogram(self, one: ShownMap, bins: int = 64) -> np.ndarray:
+        """float32 [channels of the map, bins]: shares of the texels by value, from 0 to 1."""
+        counts = [np.histogram(self._overview[:, :, c], bins, (0.0, 1.0))[0] for c in one.channels]
+        return np.array(counts, np.float32) / (self._overview.shape[0] * self._overview.shape[1])
+
+    @cached_property
+    def _overview(self) -> np.ndarray:
+        """The largest mip that takes no time to decode, [h, w, C]."""
+        texture = self.texture
+        small = (m for m in range(texture.mip_count) if max(self.mip_size(m)) <= _OVERVIEW)
+        return texture.decode(next(small, texture.mip_count - 1))
 
     def mip_size(self, mip: int) -> tuple[int, int]:
         """(width, height) of a mip in texels."""

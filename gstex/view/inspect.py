@@ -2,14 +2,15 @@
 
 docs/format.md, "Decoding a position"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gstex.constants import BACKGROUND_WEIGHT, FADE_SLOPE
+from gstex.view.document import Document
 from gstex.view.gaussians import MipGaussians
 
-__all__ = ["Contribution", "Texel", "explain_texel"]
+__all__ = ["Contribution", "Texel", "explain_texel", "texel_facts"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,20 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
         Contribution(int(n), float(w / total), int(mip.level[n])) for n, w in zip(numbers[:most], weight, strict=False)
     )
     return Texel(np.clip(value, 0, 1), candidates, strongest)
+
+
+def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int | None) -> Texel:
+    """A texel of a mip explained: the values of all channels, and the Gaussians of a group; of none without one."""
+    table = document.texture.table
+    value = np.array([channel.constant or 0.0 for channel in table.header.channels]).clip(0, 1)
+    facts = Texel(value, 0, ())
+    for number in range(len(table.groups)):
+        mip_of_group = document.gaussians(mip, number)
+        found = explain_texel(mip_of_group, *texel)
+        value[list(mip_of_group.members)] = found.value[list(mip_of_group.members)]
+        if number == group:
+            facts = replace(found, value=value)
+    return facts
 
 
 def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:

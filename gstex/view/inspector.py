@@ -1,31 +1,17 @@
 """The inspector: a texel's channels against the reference, and the Gaussians that make it."""
 
-from dataclasses import replace
-
 import numpy as np
 from imgui_bundle import imgui
 
+from gstex.view import actions
 from gstex.view.colors import LEVEL_COLORS
 from gstex.view.document import Document
 from gstex.view.gaussians import MipGaussians
-from gstex.view.inspect import Texel, explain_texel
+from gstex.view.inspect import Texel, texel_facts
 from gstex.view.viewer import Viewer
+from gstex.view.widgets import tip
 
-__all__ = ["draw_inspector", "texel_facts"]
-
-
-def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int | None) -> Texel:
-    """A texel of a mip explained: the values of all channels, and the Gaussians of a group; of none without one."""
-    table = document.texture.table
-    value = np.array([channel.constant or 0.0 for channel in table.header.channels]).clip(0, 1)
-    facts = Texel(value, 0, ())
-    for number in range(len(table.groups)):
-        mip_of_group = document.gaussians(mip, number)
-        found = explain_texel(mip_of_group, *texel)
-        value[list(mip_of_group.members)] = found.value[list(mip_of_group.members)]
-        if number == group:
-            facts = replace(found, value=value)
-    return facts
+__all__ = ["draw_inspector"]
 
 
 def draw_inspector(viewer: Viewer) -> None:
@@ -45,26 +31,36 @@ def draw_inspector(viewer: Viewer) -> None:
     kind = "constant" if group is None else f"{facts.candidates} candidates"
     if group is not None and not document.gaussians(mip, group).count:
         kind = "plain texels"
-    imgui.text(f"{texel[0]}, {texel[1]} of mip {mip}: {kind}")
+    imgui.text_wrapped(f"{texel[0]}, {texel[1]} of mip {mip}: {kind}")
     viewer.session.want("reference")
     stack = viewer.session.stacks.get("reference")
-    _draw_channels(document, facts.value, None if stack is None else stack.values(mip, *texel))
+    hidden = [viewer.is_hidden(mip, texel, facts.value, one) for one in document.maps]
+    _draw_channels(document, facts.value, None if stack is None else stack.values(mip, *texel), hidden)
+    if imgui.button("Copy"):
+        actions.copy_texel(viewer)
+    tip("Copy these values, a line a channel (Ctrl+C)")
     if facts.strongest and group is not None:
         _draw_gaussians(document.gaussians(mip, group), facts)
 
 
-def _draw_channels(document: Document, value: np.ndarray, reference: np.ndarray | None) -> None:
-    flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_stretch_prop
+def _draw_channels(
+    document: Document, value: np.ndarray, reference: np.ndarray | None, hidden: list[bool]
+) -> None:  # fmt: skip
+    """hidden: by map, whether opacity hides the texel, so that its error counts for nobody."""
+    flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_fixed_fit
     if not imgui.begin_table("channels", 4, flags):
         return
     for heading in ("channel", "file", "ref.", "error"):
         imgui.table_setup_column(heading)
     imgui.table_headers_row()
-    for one in document.maps:
+    for one, is_hidden in zip(document.maps, hidden, strict=True):
         for channel, component in zip(one.channels, one.components, strict=True):
-            _cell(f"{one.name[:5]}.{component}" if len(one.channels) > 1 else one.name[:9])
+            _cell(f"{one.name}.{component}" if len(one.channels) > 1 else one.name)
             _cell(_value(value[channel]))
             _cell("" if reference is None else _value(reference[channel]))
+            if is_hidden:
+                _cell("hidden")
+                continue
             _cell("" if reference is None else f"{255 * (value[channel] - reference[channel]):+.1f}")
     imgui.end_table()
 

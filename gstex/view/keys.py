@@ -7,13 +7,14 @@ those of the user's layout, and signs such as ? and [ are taken as characters, w
 
 from typing import Any
 
-from gstex.view.commands import COMMANDS
+from gstex.view.commands import COMMANDS, Command
 from gstex.view.viewer import Viewer
 
 __all__ = ["Keys"]
 
 _BY_NAME = {name: command for command in COMMANDS for name in command.keys}
 _SIGNS = {name for name in _BY_NAME if len(name) == 1 and not name.isalnum()}
+_MODIFIERS = {"Ctrl": "MOD_CONTROL", "Shift": "MOD_SHIFT", "Alt": "MOD_ALT"}  # in the order of their names
 _NAMED = {
     "LEFT": "Left", "RIGHT": "Right", "UP": "Up", "DOWN": "Down", "PAGE_UP": "PageUp", "PAGE_DOWN": "PageDown",
     "TAB": "Tab", "ESCAPE": "Esc", "KP_ADD": "Keypad+", "KP_SUBTRACT": "Keypad-",
@@ -27,24 +28,25 @@ class Keys:
     def __init__(self, glfw: Any, window: Any):
         self._glfw, self._window = glfw, window
         self._named = {getattr(glfw, f"KEY_{key}"): name for key, name in _NAMED.items()}
-        self._pressed: list[tuple[str, bool, tuple[float, float]]] = []
+        self._pressed: list[tuple[str, bool, tuple[float, float], int]] = []
         self._repeats = False
+        self._held: list[tuple[int, Command]] = []
 
     def on_key(self, key: int, scancode: int, action: int, modifiers: int) -> None:
         """GLFW's key event."""
         glfw = self._glfw
         self._repeats = action == glfw.REPEAT
         name = self._name(key, scancode)
-        if action == glfw.RELEASE or name is None or modifiers & (glfw.MOD_ALT | glfw.MOD_SUPER):
+        if action == glfw.RELEASE or name is None or modifiers & glfw.MOD_SUPER:
             return
-        control, shift = modifiers & glfw.MOD_CONTROL, modifiers & glfw.MOD_SHIFT
-        self._append(f"{'Ctrl+' if control else ''}{'Shift+' if shift else ''}{name}")
+        pressed = [word for word, bit in _MODIFIERS.items() if modifiers & getattr(glfw, bit)]
+        self._append("+".join([*pressed, name]), key)
 
     def on_character(self, code: int) -> None:
         """GLFW's character event, which comes after that of its key."""
         sign = "=" if chr(code) == "+" else chr(code)
         if sign in _SIGNS:
-            self._append(sign)
+            self._append(sign, 0)
 
     def run(self, viewer: Viewer, *, typing: bool, covered: bool) -> None:
         """Do what the keys since the last call ask for.
@@ -52,16 +54,27 @@ class Keys:
         typing: text goes elsewhere, and Esc alone counts. covered: the pointer is over a part of the interface.
         """
         pressed, self._pressed = self._pressed, []
-        for name, repeats, pointer in pressed:
+        self._release(viewer)
+        for name, repeats, pointer, key in pressed:
             command = _BY_NAME.get(name)
             if command is None or (repeats and not command.repeat):
                 continue
-            if name == "Esc" or not (typing or viewer.dialog):
+            if name == "Esc" or not (typing or viewer.dialog or viewer.session.offered):
                 viewer.pointer = None if covered else viewer.pixel_at(*pointer)
                 command.run(viewer)
+                if command.release is not None:
+                    self._held.append((key, command))
 
-    def _append(self, name: str) -> None:
-        self._pressed.append((name, self._repeats, self._glfw.get_cursor_pos(self._window)))
+    def _release(self, viewer: Viewer) -> None:
+        """End what lasts only while its key is down. A window that loses the keyboard has no key down."""
+        for key, command in list(self._held):
+            if self._glfw.get_key(self._window, key) == self._glfw.RELEASE:
+                self._held.remove((key, command))
+                if command.release is not None:
+                    command.release(viewer)
+
+    def _append(self, name: str, key: int) -> None:
+        self._pressed.append((name, self._repeats, self._glfw.get_cursor_pos(self._window), key))
 
     def _name(self, key: int, scancode: int) -> str | None:
         """The key's name without modifiers; None of those that are taken as characters, or that do nothing."""

@@ -22,7 +22,7 @@ def run_mouse(viewer: Viewer) -> None:
     if viewer.document is None:
         return
     from_line = abs(x - viewer.state.split * viewer.size[0])
-    near_line = inside and _has_line(viewer) and from_line < _GRIP * viewer.content_scale
+    near_line = inside and viewer.state.has_line() and from_line < _GRIP * viewer.content_scale
     if near_line or viewer.drag == "split":
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
     if inside:
@@ -37,12 +37,6 @@ def run_mouse(viewer: Viewer) -> None:
             if viewer.drag == "move" and imgui.is_mouse_released(0) and _travelled() < _CLICK:
                 viewer.state.pinned = viewer.texel_under((x, y))
             viewer.drag = ""
-
-
-def _has_line(viewer: Viewer) -> bool:
-    state = viewer.state
-    return (state.view == "split" or (state.view == "diff" and state.other != "reference")
-            or (state.view == "lit" and state.lit.split))  # fmt: skip
 
 
 def _travelled() -> float:

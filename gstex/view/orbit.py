@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gstex.shading import SPHERE, VIEWS
-from gstex.view.state import Lit
+from gstex.view.state import TONES, Lit
 
 __all__ = ["Camera", "LitUniforms", "camera_of", "lights_of", "turn", "turn_light"]
 
@@ -54,15 +54,21 @@ def turn_light(lit: Lit, yaw: float, pitch: float) -> None:
     lit.light_pitch = min(max(lit.light_pitch + pitch, -_PITCH), _PITCH)
 
 
-def lights_of(lit: Lit) -> LitUniforms:
-    """The lights of `gstex.shading`: the movable one for its key light, its fill light, its daylight."""
+def lights_of(lit: Lit, has_environment: bool) -> LitUniforms:
+    """The lamps and the tones of a picture. The movable lamp of `gstex.shading` lights always; its fill light and its
+    daylight only where no surroundings do."""
     day = VIEWS[0]
-    ambient = SPHERE.ambient if lit.shape == "sphere" else day.ambient
+    ambient = day.ambient if lit.shape == "plane" else SPHERE.ambient
     key, fill = day.lights
+    yaw = math.radians(-lit.light_yaw)
     return {
         "light_to": np.array([direction(lit.light_yaw, lit.light_pitch), fill.to]),
-        "light_color": np.array([np.array(key.color) * lit.strength, fill.color]),
+        "light_color": np.array([np.array(key.color) * lit.strength, np.array(fill.color) * (not has_environment)]),
         "ambient_up": np.array(ambient.up),
         "ambient_sky": np.array(ambient.sky),
         "ambient_ground": np.array(ambient.ground),
+        "has_environment": has_environment,
+        "environment_turn": (math.cos(yaw), -math.sin(yaw)),
+        "exposure": 2.0**lit.exposure,
+        "tone": TONES.index(lit.tone),
     }

@@ -5,9 +5,14 @@ from itertools import pairwise
 
 from imgui_bundle import ImVec2, imgui
 
+from gstex.view import actions
 from gstex.view.colors import LEVEL_COLORS, RAMP
-from gstex.view.inspector import texel_facts
-from gstex.view.state import label_of
+from gstex.view.errors import MOST_ANGLE
+from gstex.view.inspect import texel_facts
+from gstex.view.maps import ShownMap
+from gstex.view.pan import ZOOMS
+from gstex.view.session import COMPRESS
+from gstex.view.state import GSTEX
 from gstex.view.viewer import Viewer
 
 __all__ = ["draw_overlay", "draw_status"]
@@ -15,6 +20,8 @@ __all__ = ["draw_overlay", "draw_status"]
 
 Color = tuple[float, float, float]
 _TEXT: Color = (0.92, 0.92, 0.92)
+_BUSY: Color = (0.95, 0.8, 0.5)
+_ALARM: Color = (1.0, 0.6, 0.4)
 
 
 def _rgb(color: Sequence[float], alpha: float = 1.0) -> int:
@@ -37,7 +44,7 @@ def draw_overlay(viewer: Viewer) -> None:
     width, height = viewer.size[0] / viewer.scale, viewer.size[1] / viewer.scale
     gap = 6.0
     if viewer.document is None:
-        hint = "" if viewer.session.jobs else "Drop a .gstex file or a folder of maps here"
+        hint = "" if viewer.session.jobs else "Drop a .gstex file or a folder of maps here, or press Ctrl+O"
         size = imgui.calc_text_size(hint)
         place = ImVec2(left + (width - size.x) / 2, top + (height - size.y) / 2)
         imgui.get_background_draw_list().add_text(place, _rgb((0.6, 0.6, 0.6)), hint)
@@ -46,24 +53,78 @@ def draw_overlay(viewer: Viewer) -> None:
     draw = imgui.get_background_draw_list()
     draw.push_clip_rect((left, top), (left + width, top + height))
     state = viewer.state
-    split = left + state.split * width
-    ready = viewer.other_ready()
-    if ready and (state.view == "split" or (state.view == "lit" and state.lit.split)):
-        _label(split - gap, top + gap, "gstex", right=True)
-        _label(split + gap, top + gap, label_of(state.other))
-    elif ready and state.view == "diff":
-        if state.other == "reference":
-            _label(left + gap, top + gap, f"error of gstex x {state.gain:.3g}")
-        else:
-            _label(split - gap, top + gap, f"error of gstex x {state.gain:.3g}", right=True)
-            _label(split + gap, top + gap, f"of {label_of(state.other)}")
+    if state.alone:
+        _side(viewer, left + gap, top + gap, state.alone, width - 2 * gap)
+    elif state.has_line():
+        split = left + state.split * width
+        _side(viewer, split - gap, top + gap, GSTEX, split - left - 2 * gap, right=True)
+        _side(viewer, split + gap, top + gap, state.other, left + width - split - 2 * gap)
+    elif state.view == "diff":
+        _side(viewer, left + gap, top + gap, GSTEX, width - 2 * gap)
     elif state.view in ("gaussians", "cells"):
         _level_legend(viewer, left + gap, top + gap)
     elif state.view == "heat":
         _heat_legend(viewer, left + gap, top + gap)
+    if state.view == "diff" and not state.alone and "reference" in viewer.session.stacks:
+        _error_legend(viewer, left + gap, top + height)
     _box_pinned(viewer)
     draw.pop_clip_rect()
     _messages(viewer, left + gap, top + height - gap)
+
+
+def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: bool = False) -> None:
+    """What a side of the picture shows: what it is, its rate, the PSNR of the map; what is on its way, or missing."""
+    session, one = viewer.session, viewer.shown_map()
+    label, stack = session.label(name), session.stacks.get(name)
+    if name in session.failed:
+        texts, color = [f"{label}: not there, see below"], _ALARM
+    elif stack is None and name != GSTEX:
+        now = session.jobs[name].report if name in session.jobs else None
+        share = f" {100 * now.step // max(now.steps, 1)} %" if now is not None and now.steps > 1 else ""
+        texts, color = [f"{label} is on its way", f"{now.stage}{share}" if now is not None else "waiting"], _BUSY
+    else:
+        texts, color = [label, *_figures(viewer, name, one)], _TEXT
+    pad = 2 * imgui.get_style().frame_padding.x
+    whole = "   ".join(texts)
+    lines = [whole] if imgui.calc_text_size(whole).x + pad <= room else texts
+    for text in lines:
+        if imgui.calc_text_size(text).x + pad > room and text != texts[0]:
+            continue
+        y += _label(x, y, text, right=right, color=color) + 1
+
+
+def _figures(viewer: Viewer, name: str, one: ShownMap | None) -> list[str]:
+    """['1.00 bits per texel', 'normal 34.21 dB']."""
+    document, stack = viewer.document, viewer.session.stacks.get(name)
+    found = []
+    if stack is not None and stack.bpp is not None:
+        found.append(f"{stack.bpp:.2f} bits per texel")
+    elif name == GSTEX and document is not None and isinstance(bpp := document.texture.report.get("bpp"), int | float):
+        found.append(f"{bpp:.2f} bits per texel")
+    if stack is not None and stack.errors is not None:
+        psnr = stack.errors.psnr(one.channels) if one is not None and viewer.state.flat else stack.psnr
+        of = one.name if one is not None and viewer.state.flat else "all maps"
+        found.append(f"{of} " + ("exact" if psnr is None else f"{psnr:.2f} dB"))
+    return found
+
+
+def _error_legend(viewer: Viewer, x: float, bottom: float) -> None:
+    """What the colours of differences mean, above the messages."""
+    one, gain = viewer.shown_map(), viewer.gain()
+    assert one
+    if viewer.state.error == "channels":
+        _label(x, bottom - 5 * imgui.get_text_line_height(), f"error of each channel, times {gain:.3g}")
+        return
+    most = f"{MOST_ANGLE / gain:.3g} degrees" if one.look == "normal" else f"{255 / gain:.3g} of 255"
+    y = bottom - 5 * imgui.get_text_line_height()
+    _ramp(x, y + _label(x, y, f"error: 0 .. {most}, and more") + 2)
+
+
+def _ramp(x: float, y: float) -> None:
+    draw, step = imgui.get_background_draw_list(), 18.0
+    for number, (a, b) in enumerate(pairwise(RAMP)):
+        draw.add_rect_filled_multi_color((x + number * step, y), (x + (number + 1) * step, y + 10), _rgb(a), _rgb(b),
+                                         _rgb(b), _rgb(a))  # fmt: skip
 
 
 def _level_legend(viewer: Viewer, x: float, y: float) -> None:
@@ -88,11 +149,7 @@ def _heat_legend(viewer: Viewer, x: float, y: float) -> None:
     mean, most = document.candidates(viewer.mip(), group)
     of = f" by group {group}" if group is not None and len(document.texture.table.groups) > 1 else ""
     height = _label(x, y, f"Gaussians looked at{of}: {mean:.1f} on average, {most} at most")
-    draw, step = imgui.get_background_draw_list(), 18.0
-    y += height + 2
-    for number, (a, b) in enumerate(pairwise(RAMP)):
-        draw.add_rect_filled_multi_color((x + number * step, y), (x + (number + 1) * step, y + 10), _rgb(a), _rgb(b),
-                                         _rgb(b), _rgb(a))  # fmt: skip
+    _ramp(x, y + height + 2)
 
 
 def _box_pinned(viewer: Viewer) -> None:
@@ -117,20 +174,21 @@ def _messages(viewer: Viewer, x: float, y: float) -> None:
     """Jobs with their progress, what is missing, the last message: from the bottom up."""
     session, line = viewer.session, imgui.get_text_line_height() + imgui.get_style().frame_padding.y + 2
     texts = []
-    state = viewer.state
-    wanted = ["reference"] * (state.compares()[0] or state.pinned is not None) + [state.other] * state.compares()[1]
+    wanted = [*viewer.needed(), *(["reference"] if viewer.state.pinned is not None else [])]
     for name in dict.fromkeys(wanted):
         if name in session.failed:
-            texts.append((f"{label_of(name)}: {session.failed[name]}", (1.0, 0.6, 0.4)))
-    for job in session.jobs.values():
+            texts.append((f"{session.label(name)}: {session.failed[name]}", _ALARM))
+    for name, job in session.jobs.items():
+        if name == COMPRESS:
+            continue  # a window of its own says so
         now = job.report
         figures = f" {100 * now.step // max(now.steps, 1)} %" if now.steps > 1 else ""
         quality = f", {now.psnr:.1f} dB" if now.psnr is not None else ""
-        texts.append((f"{job.title}: {now.stage}{figures}{quality}", (0.95, 0.8, 0.5)))
+        texts.append((f"{job.title}: {now.stage}{figures}{quality}", _BUSY))
     if viewer.preparing:
-        texts.append(("preparing the shaders", (0.95, 0.8, 0.5)))
+        texts.append(("preparing the shaders", _BUSY))
     if session.notice:
-        texts.append((session.notice, (1.0, 0.6, 0.4) if session.is_error else (0.8, 0.9, 0.8)))
+        texts.append((session.notice, _ALARM if session.is_error else (0.8, 0.9, 0.8)))
     room = viewer.size[0] / viewer.scale - 12.0
     for text, color in reversed(texts):
         for part in reversed(_wrapped(text, room)):
@@ -151,20 +209,44 @@ def _wrapped(text: str, width: float) -> list[str]:
 
 
 def draw_status(viewer: Viewer, top: float, width: float, height: float) -> None:
-    """The line at the bottom: what is under the pointer; zoom and times."""
-    draw, pad = imgui.get_background_draw_list(), imgui.get_style().frame_padding
-    draw.add_rect_filled((0, top), (width, top + height), _rgb((0.085, 0.085, 0.085)))
-    y = top + (height - imgui.get_text_line_height()) / 2
-    right = f"decode {viewer.decode_ms:.1f} ms   frame {viewer.frame_ms:.1f} ms"
+    """The line at the bottom: what is under the pointer; zoom, with a list of others, and times."""
+    imgui.set_next_window_pos((0, top))
+    imgui.set_next_window_size((width, height))
+    imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))
+    imgui.push_style_var(imgui.StyleVar_.window_min_size, (1.0, 1.0))
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, 0.0))
+    flags = (imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
+             | imgui.WindowFlags_.no_bring_to_front_on_focus | imgui.WindowFlags_.no_nav)  # fmt: skip
+    imgui.begin("status", None, flags)
+    pad = imgui.get_style().frame_padding
+    times = f"decode {viewer.decode_ms:.1f} ms   frame {viewer.frame_ms:.1f} ms"
     if placement := viewer.placement():
-        right = f"{_zoom(placement.zoom)}   mip {placement.lod:.3g}   {right}"
-    right_size = imgui.calc_text_size(right).x
-    draw.add_text(ImVec2(width - right_size - pad.x, y), _rgb((0.6, 0.6, 0.6)), right)
-    room = width - right_size - 4 * pad.x
+        times = f"mip {placement.lod:.3g}   {times}"
+    left_of_times = width - imgui.calc_text_size(times).x - pad.x
+    room = left_of_times
+    if placement:
+        label = _zoom(placement.zoom)
+        room -= imgui.calc_text_size(label).x + 5 * pad.x
+        imgui.set_cursor_pos((room + pad.x, 0.0))
+        imgui.push_style_color(imgui.Col_.button, (0.0, 0.0, 0.0, 0.0))
+        if imgui.button(f"{label}##zoom", (0.0, height)):
+            imgui.open_popup("zooms")
+        imgui.pop_style_color()
+        imgui.set_item_tooltip("Another zoom (F, Ctrl+1, Ctrl+2, Ctrl+4, Ctrl+8)")
+    imgui.set_cursor_pos((left_of_times, (height - imgui.get_text_line_height()) / 2))
+    imgui.text_disabled(times)
     left = _under_pointer(viewer)
-    while left and imgui.calc_text_size(left).x > room:
+    while left and imgui.calc_text_size(left).x > room - 2 * pad.x:
         left = left[:-1]
-    draw.add_text(ImVec2(pad.x, y), _rgb((0.85, 0.85, 0.85)), left)
+    imgui.set_cursor_pos((pad.x, (height - imgui.get_text_line_height()) / 2))
+    imgui.text(left)
+    imgui.pop_style_var(3)
+    if imgui.begin_popup("zooms"):
+        for label, action in (("Fit", actions.fit), *((_zoom(zoom), actions.zoom_to(zoom)) for zoom in ZOOMS)):
+            if imgui.selectable(label, False)[0]:
+                action(viewer)
+        imgui.end_popup()
+    imgui.end()
 
 
 def _zoom(zoom: float) -> str:
@@ -181,5 +263,7 @@ def _under_pointer(viewer: Viewer) -> str:
     size = document.mip_size(mip)
     at = min(texel[0] >> mip, size[0] - 1), min(texel[1] >> mip, size[1] - 1)
     facts = texel_facts(document, mip, at, None)
+    if viewer.is_hidden(mip, at, facts.value, one):
+        return f"{at[0]}, {at[1]}   {one.name} hidden"
     values = "  ".join(f"{255 * facts.value[c]:.0f}" for c in one.channels)
     return f"{at[0]}, {at[1]}   {one.name} {values}"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from gstex.view.state import ViewState
 
-__all__ = ["MOST_ZOOM", "Placement", "fit_zoom", "move", "place", "zoom_at"]
+__all__ = ["MOST_ZOOM", "ZOOMS", "Placement", "fit_zoom", "move", "place", "zoom_at"]
 
 MOST_ZOOM = 1024.0
+ZOOMS = (1.0, 2.0, 4.0, 8.0)  # those with keys, and in the list at the bottom
 LEAST_ZOOM = 1 / 64
-_MARGIN = 0.96  # of the picture that a fitted texture fills
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,8 @@ class Placement:
 
 
 def fit_zoom(width: int, height: int, size: tuple[int, int]) -> float:
-    """Pixels a texel at which a texture fits a picture of `size`; whole numbers of them if there is one of note."""
-    zoom = min(size[0] / width, size[1] / height)
-    if zoom >= 1:
-        return float(math.floor(zoom)) if zoom < 4 or zoom == int(zoom) else zoom * _MARGIN
-    return zoom * _MARGIN
+    """Pixels a texel at which a texture fills a picture of `size` along one axis."""
+    return min(size[0] / width, size[1] / height)
 
 
 def place(state: ViewState, width: int, height: int, mip_count: int, size: tuple[int, int]) -> Placement:

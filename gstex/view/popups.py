@@ -1,14 +1,31 @@
-"""Windows over the picture: the list of keys, and the names of files to open and to save."""
+"""Windows over the picture: the list of keys, files to open and to write, how to compress, and how far it is."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from imgui_bundle import imgui
 
+from gstex.encode.settings import QUALITIES
 from gstex.errors import GstexError
+from gstex.view import dialogs
 from gstex.view.commands import listed
+from gstex.view.recent import recent_files
+from gstex.view.session import COMPRESS
 from gstex.view.viewer import Viewer
+from gstex.view.widgets import heading, rows, tip
 
-__all__ = ["draw_popups"]
+__all__ = ["draw_popups", "open_path"]
+
+_EFFORTS = ("draft", "fast", "normal", "thorough")
+_KEYS_WIDTH = 22.0  # of a column of keys, in heights of the font
+_TITLES = {"open": "Open", "save": "Save as", "export": "Write the map"}
+_ASKS = {
+    "open": "A .gstex file; a folder or an image to compress; an .hdr or .exr panorama:",
+    "save": "A .gstex file to write:",
+    "export": "An image file to write the map to, as the file decodes:",
+}
+
 
 def draw_popups(viewer: Viewer, width: float, height: float) -> None:
     """Draw those that are open. width, height: of the window, in units of the pointer."""
@@ -16,6 +33,10 @@ def draw_popups(viewer: Viewer, width: float, height: float) -> None:
         viewer.help = _draw_help(width, height)
     if viewer.dialog:
         _draw_dialog(viewer, width, height)
+    if viewer.session.offered is not None:
+        _draw_offer(viewer, viewer.session.offered, width, height)
+    if COMPRESS in viewer.session.jobs:
+        _draw_progress(viewer, width, height)
 
 
 def _begin(title: str, width: float, height: float, wide: float, high: float) -> bool:
@@ -28,63 +49,150 @@ def _begin(title: str, width: float, height: float, wide: float, high: float) ->
 
 
 def _draw_help(width: float, height: float) -> bool:
+    """All keys, in as many columns as there is room for."""
     unit = imgui.get_font_size()
-    stays = _begin("Keys", width, height, 40 * unit, 46 * unit)
-    for group, rows in listed().items():
-        _heading(group)
-        _rows(group, rows)
+    groups = listed()
+    columns = max(1, min(4, int((width - 32) / (_KEYS_WIDTH * unit))))
+    stays = _begin("Keys", width, height, columns * _KEYS_WIDTH * unit + 2 * unit, height - 4 * unit)
+    imgui.push_font(None, 0.86 * imgui.get_style().font_size_base)
+    if imgui.begin_table("columns", columns):
+        lines = sum(len(one) + 2 for one in groups.values())
+        done, column = 0, 0
+        imgui.table_next_column()
+        for group, cells in groups.items():
+            if column + 1 < columns and done + (len(cells) + 2) / 2 > lines * (column + 1) / columns:
+                column += 1
+                imgui.table_next_column()
+            done += len(cells) + 2
+            heading(group)
+            rows(group, cells)
+        imgui.end_table()
+    imgui.pop_font()
     imgui.end()
     return stays
 
 
-def _heading(text: str) -> None:
-    imgui.spacing()
-    imgui.text_disabled(text.upper())
-
-
-def _rows(name: str, rows: list[tuple[str, str]]) -> None:
-    if imgui.begin_table(name, 2, imgui.TableFlags_.row_bg):
-        imgui.table_setup_column("keys", imgui.TableColumnFlags_.width_fixed, 8 * imgui.get_font_size())
-        imgui.table_setup_column("what")
-        for keys, text in rows:
-            imgui.table_next_column()
-            imgui.text(keys)
-            imgui.table_next_column()
-            imgui.text_wrapped(text)
-        imgui.end_table()
-
-
 def _draw_dialog(viewer: Viewer, width: float, height: float) -> None:
-    is_open = viewer.dialog == "open"
-    unit = imgui.get_font_size()
-    stays = _begin("Open" if is_open else "Save as", width, height, 36 * unit, 0)
-    imgui.text_wrapped("A .gstex file, or a folder or an image to compress:" if is_open else "A .gstex file to write:")
+    kind = viewer.dialog
+    stays = _begin(_TITLES[kind], width, height, 40 * imgui.get_font_size(), 0)
+    imgui.text_wrapped(_ASKS[kind])
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
-    imgui.set_next_item_width(-1.0)
+    browses = dialogs.why_not() == ""
+    imgui.set_next_item_width(-6 * imgui.get_font_size() if browses else -1.0)
     entered, viewer.dialog_text = imgui.input_text("##path", viewer.dialog_text,
                                                    imgui.InputTextFlags_.enter_returns_true)  # fmt: skip
-    path = Path(viewer.dialog_text).expanduser()
-    replaces = not is_open and path.exists()
-    if replaces:
-        imgui.text_wrapped(f"{path.name} is there already.")
-    pressed = imgui.button("Open" if is_open else "Replace" if replaces else "Save")
-    if is_open and viewer.document is not None:
+    if browses:
         imgui.same_line()
-        if imgui.button("Take as reference"):
-            viewer.session.set_source(path)
-            stays = False
+        if imgui.button("Browse..."):
+            viewer.browser = dialogs.browse(kind, Path(viewer.dialog_text).expanduser())
+        tip("Choose in a window of the system")
+    if viewer.browser is not None and (chosen := viewer.browser.poll()) is not None:
+        viewer.browser, viewer.dialog_text = None, chosen or viewer.dialog_text
+    path = Path(viewer.dialog_text).expanduser()
+    if kind == "open":
+        stays &= not _draw_open(viewer, path, entered)
+    else:
+        stays &= not _draw_write(viewer, path, entered)
     imgui.same_line()
     if imgui.button("Cancel"):
         stays = False
+    if kind == "open":
+        stays &= not _draw_recent(viewer)
     imgui.end()
-    if is_open and (pressed or entered):
-        stays = False
-        open_path(viewer, path)
-    elif pressed or entered:
-        stays = not viewer.session.save(path, replace=pressed)  # the key Enter alone replaces nothing
     if not stays:
-        viewer.dialog = ""
+        viewer.dialog, viewer.browser = "", None
+
+
+def _draw_open(viewer: Viewer, path: Path, entered: bool) -> bool:
+    """The buttons of the window to open; whether one was pressed."""
+    uses: list[tuple[str, str, Callable[[Path], None]]] = [("Open", "Show it (Enter)", lambda p: open_path(viewer, p))]
+    session = viewer.session
+    if viewer.document is not None:
+        uses.append(("Take as reference", "It is what the file was made from", session.set_source))
+        if path.suffix.lower() == ".gstex":
+            uses.append(("Compare with it", "Show it beside the file", lambda p: compare_with(viewer, p)))
+    for number, (label, text, use) in enumerate(uses):
+        if number:
+            imgui.same_line()
+        pressed = imgui.button(label)
+        tip(text)
+        if pressed or (entered and number == 0):
+            use(path)
+            return True
+    return False
+
+
+def _draw_write(viewer: Viewer, path: Path, entered: bool) -> bool:
+    """The buttons of the windows to write; whether it is done."""
+    replaces = path.is_file()
+    if replaces:
+        imgui.text_wrapped(f"{path.name} is there already.")
+    pressed = imgui.button("Replace" if replaces else "Write")
+    if not (pressed or entered):
+        return False
+    one = viewer.shown_map()
+    if viewer.dialog == "export" and one is not None:
+        return viewer.session.export(one, viewer.mip(), path, replace=pressed)
+    return viewer.session.save(path, replace=pressed)  # the key Enter alone replaces nothing
+
+
+def _draw_recent(viewer: Viewer) -> bool:
+    """The files that were shown last; whether one was chosen."""
+    if imgui.is_window_appearing():
+        viewer.recent = recent_files()
+    if viewer.recent:
+        heading("Shown last")
+    for path in viewer.recent:
+        if imgui.selectable(f"{path.name}##{path}", False)[0]:
+            open_path(viewer, path)
+            return True
+        tip(str(path))
+    return False
+
+
+def _draw_offer(viewer: Viewer, source: Path, width: float, height: float) -> None:
+    """How to compress what was dropped."""
+    choice = viewer.compression
+    stays, appears = _begin("Compress", width, height, 26 * imgui.get_font_size(), 0), imgui.is_window_appearing()
+    imgui.text_wrapped(f"{source.name} becomes a texture. Nothing is written before you save it.")
+    imgui.push_item_width(-1.0)
+    names = [*QUALITIES, "bits"]
+    labels = [*(f"Quality {name}" for name in QUALITIES), "Bits per texel"]
+    _, at = imgui.combo("##rate", names.index(choice.rate), labels)
+    tip("What the file may take: by the number of its channels, or a rate of your own")
+    choice.rate = names[at]
+    if choice.rate == "bits":
+        _, choice.bpp = imgui.slider_float("##bpp", choice.bpp, 0.1, 16.0, "%.2f bits per texel",
+                                           imgui.SliderFlags_.logarithmic)  # fmt: skip
+        tip("Of mip 0, all maps together")
+    _, at = imgui.combo("##effort", _EFFORTS.index(choice.effort), [f"Effort {name}" for name in _EFFORTS])
+    tip("How long to search: draft for a look, thorough for what is shipped")
+    choice.effort = _EFFORTS[at]
+    imgui.pop_item_width()
+    pressed = imgui.button("Compress") or (not appears and imgui.is_key_pressed(imgui.Key.enter, False))
+    imgui.same_line()
+    stays &= not imgui.button("Cancel")
+    imgui.end()
+    if pressed:
+        options: dict[str, Any] = {"effort": choice.effort}
+        options |= {"bpp": choice.bpp} if choice.rate == "bits" else {"quality": choice.rate}
+        viewer.session.compress(source, options)
+    if pressed or not stays:
+        viewer.session.offered = None
+
+
+def _draw_progress(viewer: Viewer, width: float, height: float) -> None:
+    """How far compressing is, in the middle of the window."""
+    job = viewer.session.jobs[COMPRESS]
+    now = job.report
+    _begin(f"{job.title.capitalize()}###progress", width, height, 24 * imgui.get_font_size(), 0)
+    share = now.step / now.steps if now.steps > 1 else 0.0
+    imgui.progress_bar(share, (-1.0, 0.0), f"{100 * share:.0f} %")
+    imgui.text(now.stage if now.psnr is None else f"{now.stage}, {now.psnr:.1f} dB so far")
+    if imgui.button("Stop"):
+        viewer.session.stop(COMPRESS)
+    imgui.end()
 
 
 def open_path(viewer: Viewer, path: Path) -> None:
@@ -93,3 +201,11 @@ def open_path(viewer: Viewer, path: Path) -> None:
         viewer.session.drop(path)
     except GstexError as error:
         viewer.session.say(str(error), error=True)
+
+
+def compare_with(viewer: Viewer, path: Path) -> None:
+    """Show a second file beside the first."""
+    viewer.session.set_second(path)
+    if viewer.state.view not in ("split", "diff", "lit"):
+        viewer.state.view = "split"
+    viewer.state.lit.split |= viewer.state.view == "lit"

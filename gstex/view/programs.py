@@ -7,14 +7,17 @@ import numpy as np
 
 from gstex.gl import Program, draw_program
 from gstex.gl.context import import_gl
+from gstex.view.errors import MOST_ANGLE
 from gstex.view.maps import LOOKS
+from gstex.view.state import TONES
 
 __all__ = ["Programs", "bind_stacks", "set_array"]
 
-_NAMES = {
+_NAMES: dict[str, Any] = {
     "SAMPLING_TEXELS": 0, "SAMPLING_POINT": 1, "SAMPLING_GRAD": 2,
     **{f"LOOK_{name.upper().replace(' ', '_')}": number for number, name in enumerate(LOOKS)},
-    "SHOWS_MAP": 0, "SHOWS_SPLIT": 1, "SHOWS_DIFF": 2,
+    "MOST_ANGLE": MOST_ANGLE, "SHAPE_SPHERE": 0, "SHAPE_CUBE": 1, "SHAPE_PLANE": 2,
+    **{f"TONE_{name.upper()}": number for number, name in enumerate(TONES)},
 }  # fmt: skip
 
 
@@ -58,10 +61,10 @@ def set_array(program: Program, **uniforms: Any) -> None:
 
 
 def bind_stacks(textures: Mapping[str, Any], program: Program) -> None:
-    """Attach texture arrays to the samplers of their names."""
+    """Attach texture arrays to the samplers of their names; 'environment' is a plain texture."""
     gl = import_gl()
     for unit, (name, handle) in enumerate(textures.items()):
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
-        gl.glBindTexture(gl.GL_TEXTURE_2D_ARRAY, handle)
+        gl.glBindTexture(gl.GL_TEXTURE_2D if name == "environment" else gl.GL_TEXTURE_2D_ARRAY, handle)
         program.set(**{name: unit})
     gl.glActiveTexture(gl.GL_TEXTURE0)

@@ -6,25 +6,29 @@ import numpy as np
 
 from gstex.gl import Program, WordBuffer
 from gstex.gl.context import import_gl
+from gstex.material.material import HIDDEN_BELOW
 from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import Document
 from gstex.view.ellipses import Ellipses
+from gstex.view.environment import Environment
+from gstex.view.errors import Errors, chosen_gain
 from gstex.view.gaussians import MipGaussians
 from gstex.view.maps import LOOKS, ShownMap
 from gstex.view.orbit import camera_of, lights_of
 from gstex.view.pan import Placement, place
 from gstex.view.programs import Programs, bind_stacks, set_array
 from gstex.view.stacks import Stack
-from gstex.view.state import ViewState
+from gstex.view.state import GSTEX, OTHERS, ViewState
 from gstex.view.surface import surface_channels
-from gstex.view.target import Target, upload_stack
+from gstex.view.target import Target, upload_environment, upload_stack
 
 __all__ = ["Scene"]
 
 _GRID_ZOOM = 8.0  # pixels a texel from which on lines between texels make sense
 _DIMMED = 0.45  # the picture under ellipses and cells
 _READS = {"texels": "texels", "direct": "point", "bilinear": "point", "anisotropic": "grad"}
-_SHOWS = ("map", "split", "diff")
+_SHAPES = {"sphere": (0, 0.0), "cube": (1, 0.015), "rounded cube": (1, 0.22), "plane": (2, 0.0)}  # and radius of edges
+_NOWHERE = 1e6  # pixels: a line that is in no picture
 _FOUR_FETCHES = 1 << 25  # of word 3 of the header (docs/format.md)
 
 
@@ -40,6 +44,9 @@ class Scene:
         self._programs = Programs(-(-texture.channels // 4), top_k)
         self._nothing = gl.glGenVertexArrays(1)  # the core profile draws with no other
         self._stacks: dict[str, int] = {}
+        self._errors: dict[str, Errors] = {}
+        self._environment: Environment | None = None
+        self._environment_texture = 0
         self._ellipses = Ellipses()
         self._facts = {
             "texture_size": (texture.width, texture.height), "mip_count": texture.mip_count,
@@ -50,11 +57,22 @@ class Scene:
         self._surface = surface_channels(document.roles, "dx" if flipped else "gl")
 
     def set_stack(self, name: str, stack: Stack | None) -> None:
-        """Give what a view compares with, by its name in `state.OTHERS`; None takes it away."""
+        """Give what a view compares with, by its name in `state.OTHERS`, or the quality of the file as GSTEX; None
+        takes it away."""
+        self._errors.pop(name, None)
         if name in self._stacks:
             self._gl.glDeleteTextures(1, [self._stacks.pop(name)])
-        if stack is not None:
+        if stack is not None and stack.errors is not None:
+            self._errors[name] = stack.errors
+        if stack is not None and stack.levels:
             self._stacks[name] = upload_stack(stack)
+
+    def set_environment(self, surroundings: Environment | None) -> None:
+        """Give the surroundings that light a surface; None takes them away."""
+        if self._environment_texture:
+            self._gl.glDeleteTextures(1, [self._environment_texture])
+        self._environment = surroundings
+        self._environment_texture = 0 if surroundings is None else upload_environment(surroundings)
 
     def has(self, name: str) -> bool:
         """Whether a stack is there."""
@@ -70,7 +88,8 @@ class Scene:
         return int(placement.lod + 0.5)
 
     def draw(self, state: ViewState, target: Target, size: tuple[int, int], content_scale: float = 1.0) -> None:
-        """Draw. Where a stack that the view needs is missing, the file alone is drawn.
+        """Draw. Where a stack that the view needs is missing, its place is left empty; there are no differences to a
+        reference that is missing.
 
         size: (width, height) in pixels. content_scale: pixels a unit of length of the screen, for lines.
         """
@@ -86,6 +105,9 @@ class Scene:
             return
         placement = self.placement(state, size)
         frame = self._frame(state, placement, size)
+        if state.alone:
+            self._draw_flat(state, placement, frame)
+            return
         if state.view == "heat":
             self._draw_heat(frame, self.shown_mip(placement), self.document.group_of(self.shown_map(state)))
         else:
@@ -106,6 +128,7 @@ class Scene:
         gl.glDeleteVertexArrays(1, [self._nothing])
         for handle in self._stacks.values():
             gl.glDeleteTextures(1, [handle])
+        self.set_environment(None)
 
     def shown_map(self, state: ViewState) -> ShownMap:
         """The map, or the channel of it, that the state shows."""
@@ -124,18 +147,31 @@ class Scene:
         }  # fmt: skip
 
     def _draw_flat(self, state: ViewState, placement: Placement, frame: dict[str, Any]) -> None:
-        needs_reference, needs_other = state.compares()
-        there = (not needs_reference or self.has("reference")) and (not needs_other or self.has(state.other))
-        shows = state.view if state.view in ("split", "diff") and there else "map"
+        one, beside, width = self.shown_map(state), state.beside(), frame["picture_size"][0]
+        shows_diff = state.view == "diff" and not state.alone and self.has("reference")
+        has_line = state.has_line() and (state.view != "diff" or shows_diff)
+        line = round(state.split * width) if has_line else -_NOWHERE
+        split = line if has_line else -_NOWHERE if state.alone in OTHERS else _NOWHERE
+        hides = self.document.hides(one) and state.hidden != "shown"
+        errors = [self._errors[name] for name in dict.fromkeys((GSTEX, state.other)) if name in self._errors]
         program = self._programs.get("screen.vert", "flat.frag", SAMPLING=_READS[state.sampling])
         program.set(
-            **frame, **_look(self.shown_map(state)), shows=_SHOWS.index(shows),
-            split=round(state.split * frame["picture_size"][0]), other_differs=state.other != "reference",
-            gain=state.gain, grid=0.35 if state.grid and placement.zoom >= _GRID_ZOOM else 0.0,
-            brightness=_DIMMED if state.view in ("gaussians", "cells") else 1.0,
+            **frame, **self._look(one, state), shows_diff=shows_diff, heats=state.error == "heat",
+            has_reference=self.has("reference"), has_other=self.has(beside), split=float(split), line=float(line),
+            gain=chosen_gain(state.gain, errors, min(state.map, len(self.document.maps) - 1)),
+            grid=0.35 if state.grid and placement.zoom >= _GRID_ZOOM else 0.0,
+            brightness=_DIMMED if state.view in ("gaussians", "cells") and not state.alone else 1.0,
+            opacity_channel=self.document.opacity if hides else -1, hidden_below=float(HIDDEN_BELOW),
+            hatches=state.hidden == "hatched",
         )  # fmt: skip
-        bind_stacks({"reference": self._stacks.get("reference", 0), "other": self._stacks.get(state.other, 0)}, program)
+        set_array(program, ramp=RAMP)
+        bind_stacks({"reference": self._stacks.get("reference", 0), "other": self._stacks.get(beside, 0)}, program)
         self._triangle(program)
+
+    def _look(self, one: ShownMap, state: ViewState) -> dict[str, Any]:
+        low_high = self.document.value_range(one) if state.stretch and one.look == "grey" else (0.0, 1.0)
+        return {"look_channels": [*one.channels[:3], -1, -1, -1][:3], "look": LOOKS.index(one.look),
+                "look_range": low_high}  # fmt: skip
 
     def _draw_heat(self, frame: dict[str, Any], mip: int, group: int | None) -> None:
         """group: whose Gaussians are counted; None for all."""
@@ -184,21 +220,26 @@ class Scene:
 
     def _draw_lit(self, state: ViewState, size: tuple[int, int]) -> None:
         lit, texture = state.lit, self.document.texture
-        camera = camera_of(lit)
-        lights = lights_of(lit)
+        camera, around = camera_of(lit), self._environment if lit.surroundings != "even" else None
+        lights = lights_of(lit, around is not None)
         light_to, light_color = lights.pop("light_to"), lights.pop("light_color")
-        split = lit.split and self.has(state.other)
+        beside, has_line = state.beside(), state.has_line()
+        line = float(round(state.split * size[0])) if has_line else -_NOWHERE
+        is_alone = state.alone in OTHERS and self.has(beside)
         program = self._programs.get("screen.vert", "lit.frag", SAMPLING=_READS[state.sampling])
         aspect = texture.height / texture.width
         down = lit.tiling if texture.wrap == "repeat" else 1.0
-        across = max(1.0, round(down * aspect)) if lit.shape == "sphere" else down
+        across = down if lit.shape == "plane" else max(1.0, round(down * aspect))
         program.set(
             **lights, **self._surface, **self._facts, picture_size=size, eye=camera.eye, tan_half=camera.tan_half,
-            is_sphere=lit.shape == "sphere", aspect=aspect, tiles=(across, down),
-            split=round(state.split * size[0]) if split else -1.0,
+            shape=_SHAPES[lit.shape][0], rounding=_SHAPES[lit.shape][1], aspect=aspect, tiles=(across, down),
+            has_other=self.has(beside), line=line, split=line if has_line else -_NOWHERE if is_alone else _NOWHERE,
+            environment_last=0.0 if around is None else len(around.levels) - 1.0,
         )  # fmt: skip
         set_array(program, camera=[camera.right, camera.up, camera.forward], light_to=light_to, light_color=light_color)
-        bind_stacks({"other": self._stacks.get(state.other, 0)}, program)
+        if around is not None:
+            set_array(program, irradiance=around.irradiance)
+        bind_stacks({"other": self._stacks.get(beside, 0), "environment": self._environment_texture}, program)
         self._triangle(program)
 
     def _bind_words(self, sampling: str) -> None:
@@ -224,10 +265,6 @@ class Scene:
         gl.glBlendFuncSeparate(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA, gl.GL_ZERO, gl.GL_ONE)
         self._triangle(program)
         gl.glDisable(gl.GL_BLEND)
-
-
-def _look(one: ShownMap) -> dict[str, Any]:
-    return {"look_channels": [*one.channels[:3], -1, -1, -1][:3], "look": LOOKS.index(one.look)}
 
 
 def _copies(state: ViewState, placement: Placement, size: tuple[int, int]) -> list[tuple[float, float]]:

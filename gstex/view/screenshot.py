@@ -7,39 +7,67 @@ from typing import Any
 
 import numpy as np
 
+import gstex
 from gstex.gl import surfaceless
 from gstex.view.document import Document
+from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
+from gstex.view.errors import chosen_gain
 from gstex.view.pan import place
 from gstex.view.scene import Scene
-from gstex.view.stacks import Stack, Wanted, encode_stack, load_reference
-from gstex.view.state import ViewState
+from gstex.view.stacks import Stack, Wanted, encode_mix, encode_stack, load_reference, read_second
+from gstex.view.state import GSTEX, MIXES, ViewState
 from gstex.view.target import Target
 
-__all__ = ["describe", "load_stacks", "render", "wanted_of"]
+__all__ = ["describe", "load_stacks", "load_surroundings", "render", "wanted_of"]
 
 
 def wanted_of(document: Document) -> Wanted:
     """What a stack has to fit to be compared with a document."""
     texture = document.texture
     return Wanted(texture.material, texture.fit, texture.width, texture.height, texture.channels, texture.mip_count,
-                  texture.wrap == "repeat")  # fmt: skip
+                  texture.wrap == "repeat", texture.mip_0_words().nbytes)  # fmt: skip
 
 
-def load_stacks(document: Document, state: ViewState, source: Path) -> dict[str, Stack]:
-    """The stacks that a state needs, read and encoded here and now. Raises what `stacks` does."""
-    reference, other = state.compares()
+def load_stacks(
+    document: Document, state: ViewState, source: Path | None, second: Path | None = None
+) -> dict[str, Stack]:  # fmt: skip
+    """The stacks that a state needs, read and encoded here and now. Raises what `stacks` does.
+
+    source: what the file was made from; None where only a second file is needed.
+    """
+    needs_reference, needs_other = state.compares()
+    wanted, other = wanted_of(document), state.beside()
     stacks = {}
-    if reference:
-        stacks["reference"] = load_reference(source, wanted_of(document))
-    if other and state.other != "reference":
-        stacks[state.other] = encode_stack(source, wanted_of(document), state.other)
+    if source is not None and (needs_reference or needs_other):
+        stacks["reference"], file = load_reference(source, wanted, document.texture)
+        stacks |= {GSTEX: file} if file is not None else {}
+    if needs_other and other == "second":
+        assert second
+        stacks[other] = read_second(gstex.load(second), second.name, source, wanted)
+    elif needs_other and other != "reference":
+        assert source
+        encode = encode_mix if other in MIXES else encode_stack
+        stacks[other] = encode(source, wanted, other)
     return stacks
 
 
+def load_surroundings(state: ViewState, panorama: Path | None = None) -> Environment | None:
+    """What lights a state; None where no surroundings do. panorama: a file, for surroundings 'file'. Raises
+    MaterialError: it cannot be read."""
+    if state.view != "lit" or state.lit.surroundings == "even":
+        return None
+    if state.lit.surroundings == "file" and panorama is not None:
+        return filter_environment(panorama.name, read_panorama(panorama))
+    return filter_environment("sky", make_sky())
+
+
 def render(
-    document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack] | None = None
+    document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack] | None = None,
+    surroundings: Environment | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Draw a state in a context of its own.
+
+    surroundings: for the lit view, see `load_surroundings`.
 
     Returns:
         uint8 [height, width, 3] sRGB, row 0 = top.
@@ -51,6 +79,7 @@ def render(
         scene, target = Scene(document), Target()
         for name, stack in (stacks or {}).items():
             scene.set_stack(name, stack)
+        scene.set_environment(surroundings)
         scene.draw(state, target, size)
         picture = target.read()
         scene.delete()
@@ -72,8 +101,10 @@ def describe(
             "corner": [placement.left, placement.top],
         }  # fmt: skip
     if any(state.compares()):
-        other = stacks[state.other]
-        facts |= {"other": state.other, "other_bpp": other.bpp, "other_psnr": other.psnr, "gain": state.gain}
+        other = stacks[state.beside()]
+        errors = [stack.errors for stack in stacks.values() if stack.errors is not None]
+        facts |= {"other": state.beside(), "other_bpp": other.bpp, "other_psnr": other.psnr}
+        facts["gain"] = chosen_gain(state.gain, errors, min(state.map, len(document.maps) - 1))
     if state.view in ("gaussians", "cells", "heat"):
         mip = document.info["mips"][int(facts["lod"] + 0.5)]
         facts |= {key: mip[key] for key in ("gaussians", "candidates_mean", "candidates_max")}

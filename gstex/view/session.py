@@ -6,27 +6,36 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gstex.errors import GstexError
+from gstex.files import replace_file
 from gstex.view import tasks
 from gstex.view.document import Document, open_document, read_stamp
+from gstex.view.environment import Environment, is_panorama
+from gstex.view.errors import Errors
 from gstex.view.jobs import Job
+from gstex.view.maps import ShownMap
+from gstex.view.recent import remember
 from gstex.view.screenshot import wanted_of
 from gstex.view.stacks import Stack
-from gstex.view.state import ViewState, label_of
+from gstex.view.state import GSTEX, ViewState, label_of
 
-__all__ = ["Session"]
+__all__ = ["COMPRESS", "SURROUNDINGS", "Session"]
 
 _LOOK_SECONDS = 0.5  # between looks at the file
-_COMPRESS = "compress"
+COMPRESS, SURROUNDINGS = "compress", "surroundings"  # names of jobs
 
 
 class Session:
     """All that outlives a frame. Knows nothing of windows or of OpenGL.
 
     document: the file shown, None before there is one. state: what is shown of it. source: what it was made from, as
-    far as known. stacks: by name in `state.OTHERS`. failed: why one of them cannot be had. notice: the last message,
-    is_error: of what kind. jobs: at work, by the name of a stack or 'compress'.
+    far as known. second: another file to compare with. stacks: by name in `state.OTHERS`; GSTEX is the quality of the
+    file, without pictures. failed: why one of them cannot be had. notice: the last message, is_error: of what kind.
+    offered: a folder or an image that may be compressed, once the user has said how. panorama, surroundings: the file
+    of those of the lit view, and what was made of it or of the sky. jobs: at work, by the name of a stack, COMPRESS or
+    SURROUNDINGS.
     """
 
     def __init__(self, make_state: Callable[[Document], ViewState]):
@@ -34,11 +43,15 @@ class Session:
         self.document: Document | None = None
         self.state = ViewState()
         self.source: Path | None = None
+        self.second: Path | None = None
         self.stacks: dict[str, Stack] = {}
         self.failed: dict[str, str] = {}
         self.jobs: dict[str, Job] = {}
         self.notice = ""
         self.is_error = False
+        self.offered: Path | None = None
+        self.panorama: Path | None = None
+        self.surroundings: Environment | None = None
         self._looked = time.monotonic()
         self._missing = False
         self._own: Path | None = None  # folder of what was compressed here
@@ -56,24 +69,70 @@ class Session:
             self._keep_state(document)
         self._missing = False
         self.say("")
+        if self._own is None or self._own not in path.parents:
+            remember(path)
 
     def drop(self, path: Path) -> None:
-        """Show a file, or compress a folder or an image in the background and show the result."""
+        """Show a file, take a panorama as surroundings, or offer to compress a folder or an image."""
         if path.suffix.lower() == ".gstex":
             self._try(lambda: self.open(path))
+        elif path.is_file() and is_panorama(path):
+            self.set_panorama(path)
+        elif path.exists():
+            self.offered = path.resolve()
         else:
-            self.compress(path)
+            self.say(f"{path}: is not there", error=True)
 
-    def compress(self, source: Path) -> None:
-        """Compress in the background; the file goes to a folder of its own, see `save`."""
-        if _COMPRESS in self.jobs:
-            self.jobs.pop(_COMPRESS).stop()
+    def set_panorama(self, path: Path | None) -> None:
+        """Take a file as the surroundings of the lit view, or the sky. A panorama has lamps of its own."""
+        if SURROUNDINGS in self.jobs:
+            self.jobs.pop(SURROUNDINGS).stop()
+        self.panorama, self.surroundings = path, None
+        self.failed.pop(SURROUNDINGS, None)
+        lit = self.state.lit
+        lit.surroundings, lit.strength = ("sky", 1.0) if path is None else ("file", 0.0)
+        if path is not None:
+            self.state.view = "lit"
+
+    def want_surroundings(self) -> bool:
+        """Whether what lights the lit view is there; if not, it is being made."""
+        if self.state.lit.surroundings == "even" or self.surroundings is not None:
+            return True
+        if SURROUNDINGS not in self.jobs and SURROUNDINGS not in self.failed:
+            self.jobs[SURROUNDINGS] = Job("surroundings", tasks.read_surroundings, self.panorama)
+        return False
+
+    def neighbours(self) -> list[Path]:
+        """The .gstex files of the folder of the file that is shown, by name."""
+        path = self.document.path if self.document else None
+        if path is None:
+            return []
+        with contextlib.suppress(OSError):
+            return sorted((p for p in path.resolve().parent.glob("*.gstex")), key=lambda p: p.name.lower())
+        return []
+
+    def step_file(self, step: int) -> None:
+        """Show the next file of the folder, or the one before; after the last comes the first."""
+        files = self.neighbours()
+        path = self.document.path if self.document else None
+        if path is None or len(files) < 2:
+            return
+        at = files.index(path.resolve()) if path.resolve() in files else -1
+        self._try(lambda: self.open(files[(at + step) % len(files)]))
+
+    def compress(self, source: Path, options: dict[str, Any] | None = None) -> None:
+        """Compress in the background; the file goes to a folder of its own, see `save`.
+
+        options: of `gstex.compress`; None for effort fast.
+        """
+        if COMPRESS in self.jobs:
+            self.jobs.pop(COMPRESS).stop()
         if self._own is None:
             self._own = Path(tempfile.mkdtemp(prefix="gstex-"))
         output = self._own / f"{source.resolve().stem or 'material'}.gstex"
         self._dropped = source.resolve()
-        self.jobs[_COMPRESS] = Job(f"compressing {source.name}", tasks.compress_source, self._dropped, output,
-                                   {"effort": "fast"})  # fmt: skip
+        self.jobs[COMPRESS] = Job(f"compressing {source.name}", tasks.compress_source, self._dropped, output,
+                                   options or {"effort": "fast"})  # fmt: skip
         self.say("")
 
     def save(self, path: Path, *, replace: bool = False) -> bool:
@@ -91,7 +150,33 @@ class Session:
         except GstexError as error:
             self.say(str(error), error=True)
             return False
+        remember(path)
         self.say(f"saved {path}")
+        return True
+
+    def export(self, one: ShownMap, mip: int, path: Path, *, replace: bool = False) -> bool:
+        """Write the file that holds a map, decoded, in its own format and depth; whether that is done.
+
+        replace: a file that is there already.
+        """
+        if self.document is None:
+            return False
+        if path.exists() and not replace:
+            self.say(f"{path.name} is there already: another name, or the button Replace", error=True)
+            return False
+        try:
+            with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
+                written = {p.name: p for p in self.document.texture.write_maps(folder, mip=mip)}
+                name = Path(one.file)
+                made = written.get(name.name) or next(p for p in written.values() if p.stem == name.stem)
+                if path.suffix.lower() != made.suffix.lower():
+                    self.say(f"{path.name}: give a name that ends in {made.suffix}", error=True)
+                    return False
+                replace_file(path, made.read_bytes())
+        except (GstexError, OSError, StopIteration) as error:
+            self.say(f"{path.name}: {error or 'the file does not say which image held this map'}", error=True)
+            return False
+        self.say(f"wrote {path.resolve()}")
         return True
 
     def want(self, name: str) -> bool:
@@ -100,13 +185,43 @@ class Session:
             return True
         if self.document is None or name in self.failed or name in self.jobs:
             return False
-        if self.source is None:
+        wanted = wanted_of(self.document)
+        if name == "second":
+            if self.second is None:
+                self.failed[name] = "no second file: open one and choose 'Compare with it' (Ctrl+O)"
+            else:
+                self.jobs[name] = Job(self.second.name, tasks.read_other_file, self.second, self.source, wanted)
+        elif self.source is None:
             self.failed[name] = "what the file was made from is not known: give --reference FOLDER, or open it (Ctrl+O)"
         elif name == "reference":
-            self.jobs[name] = Job("reference", tasks.read_reference, self.source, wanted_of(self.document))
+            texture = self.document.texture
+            self.jobs[name] = Job("reference", tasks.read_reference, self.source, wanted, texture.words,
+                                  texture.metadata)  # fmt: skip
         else:
-            self.jobs[name] = Job(label_of(name), tasks.read_stack, self.source, wanted_of(self.document), name)
+            self.jobs[name] = Job(label_of(name), tasks.read_codec, self.source, wanted, name)
         return False
+
+    def label(self, name: str) -> str:
+        """What to call the file, or what it is compared with."""
+        if name == GSTEX:
+            return "gstex" if self.second is None or self.document is None else self.document.name
+        if name in self.stacks and name != "reference":
+            return self.stacks[name].label
+        return self.second.name if name == "second" and self.second else label_of(name)
+
+    def errors(self) -> list[Errors]:
+        """Of all that the view of differences shows now, as far as known."""
+        found = (self.stacks.get(name) for name in dict.fromkeys((GSTEX, self.state.other)))
+        return [stack.errors for stack in found if stack is not None and stack.errors is not None]
+
+    def set_second(self, path: Path) -> None:
+        """Compare with another file."""
+        self.second = path
+        for held in (self.stacks, self.failed):
+            held.pop("second", None)
+        if "second" in self.jobs:
+            self.jobs.pop("second").stop()
+        self.state.other = "second"
 
     def set_source(self, source: Path) -> None:
         """Say what the file was made from."""
@@ -116,7 +231,7 @@ class Session:
     def stop(self, name: str) -> None:
         """Give up a job."""
         self.jobs.pop(name).stop()
-        if name != _COMPRESS:
+        if name != COMPRESS:
             self.failed[name] = "stopped"
 
     def retry(self) -> None:
@@ -130,12 +245,14 @@ class Session:
             if not job.poll():
                 continue
             del self.jobs[name]
-            if name == _COMPRESS:
+            if name == COMPRESS:
                 self._take_compressed(job)
+            elif name == SURROUNDINGS and job.error is None:
+                self.surroundings = job.result
             elif job.error is not None:
                 self.failed[name] = job.error
             else:
-                self.stacks[name] = job.result
+                self.stacks.update(job.result)
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
             self._looked = time.monotonic()
             changed |= self._look_at_file()
@@ -170,7 +287,7 @@ class Session:
             return
         self._try(lambda: self.open(job.result, self._dropped))
         if not self.is_error:
-            self.say("compressed with effort fast and not saved yet: Ctrl+S saves it")
+            self.say("compressed and not saved yet: Ctrl+S saves it")
 
     def _look_at_file(self) -> bool:
         """Read the file again if it has changed, and say so if it has gone."""
@@ -204,7 +321,7 @@ class Session:
         state.level = None
 
     def _stop_stacks(self) -> None:
-        for name in [name for name in self.jobs if name != _COMPRESS]:
+        for name in [name for name in self.jobs if name not in (COMPRESS, SURROUNDINGS)]:
             self.jobs.pop(name).stop()
         self.stacks, self.failed = {}, {}
 

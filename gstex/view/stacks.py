@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from gstex import metrics
 from gstex.errors import AmbiguousError, GstexError, MismatchError
 from gstex.material import Material, MipLevel, find_tiles, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.udim import tile_of
-from gstex.view.state import label_of
+from gstex.texture import Texture
+from gstex.view.errors import Errors, measure_errors
+from gstex.view.maps import list_maps
+from gstex.view.state import MIXES, label_of
 
-__all__ = ["Stack", "Wanted", "encode_stack", "load_reference", "to_codes"]
+__all__ = ["Stack", "Wanted", "encode_mix", "encode_stack", "load_reference", "read_second", "to_codes"]
 
 # What engines use, by the channels of an image.
 _BC = {
@@ -30,14 +32,22 @@ _BC = {
 class Stack:
     """One stack with its mips.
 
-    levels: uint16 [layers, h, w, 4] each, value = code / 65535; channel c is component c % 4 of layer c // 4.
-    bpp: bits per texel of mip 0, None for the reference. psnr: dB against the reference, None if exact or unknown.
+    levels: uint16 [layers, h, w, 4] each, value = code / 65535; channel c is component c % 4 of layer c // 4. Empty for
+    the file itself, which the shader decodes.
+    bpp: bits per texel of mip 0, None for the reference. errors: against the reference, None if that is not known.
+    varying: the channels that are not constant.
     """
 
     label: str
     levels: tuple[np.ndarray, ...]
     bpp: float | None = None
-    psnr: float | None = None
+    errors: Errors | None = None
+    varying: tuple[int, ...] = ()
+
+    @property
+    def psnr(self) -> float | None:
+        """In dB, of all channels that vary; None if exact or unknown."""
+        return None if self.errors is None else self.errors.psnr(self.varying)
 
     def values(self, mip: int, column: int, row: int) -> np.ndarray:
         """float64 [4 layers] of a texel, channels in order."""
@@ -46,7 +56,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stack has to fit: the description of a material and the way its mips were made, from a file's metadata."""
+    """What a stack has to fit: the description of a material and the way its mips were made, from a file's metadata.
+
+    byte_count: what a GPU reads of the file for mip 0.
+    """
 
     material: dict[str, Any]
     fit: dict[str, Any]
@@ -55,6 +68,17 @@ class Wanted:
     channels: int
     mip_count: int
     repeat: bool
+    byte_count: int = 0
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        """The channels that are not constant."""
+        return tuple(i for i, row in enumerate(self.material["channels"]) if row["constant"] is None)
+
+    @property
+    def texels(self) -> int:
+        """Of mip 0."""
+        return self.width * self.height
 
 
 def to_codes(pixels: np.ndarray) -> np.ndarray:
@@ -67,19 +91,55 @@ def to_codes(pixels: np.ndarray) -> np.ndarray:
     return codes
 
 
-def load_reference(source: Path, wanted: Wanted) -> Stack:
-    """The source of a file, with the mips that the file stands for.
+def load_reference(source: Path, wanted: Wanted, texture: Texture | None = None) -> tuple[Stack, Stack | None]:
+    """The source of a file with the mips that the file stands for, and how far the file is from it.
+
+    texture: the file; None measures nothing.
 
     Raises:
         MismatchError: it does not fit the file. MaterialError: it cannot be read.
     """
     material, levels = _load(source, wanted)
-    return Stack(f"{material.name}, the reference", tuple(to_codes(level.pixels) for level in levels))
+    reference = Stack(f"{material.name}, the reference", tuple(to_codes(level.pixels) for level in levels))
+    if texture is None:
+        return reference, None
+    return reference, Stack("gstex", (), _bpp(wanted.byte_count, wanted), _errors(texture.decode(), material, wanted),
+                            wanted.varying)  # fmt: skip
+
+
+def read_second(second: Texture, name: str, source: Path | None, wanted: Wanted) -> Stack:
+    """Another file of the same material, decoded, its channels in the order of the first.
+
+    name: what to call it. source: of the first, to measure it against; None measures nothing.
+
+    Raises:
+        MismatchError: it holds other maps, or has another size. MaterialError: the source cannot be read.
+    """
+    from gstex.compare.scaling import shrink
+
+    size, found = (wanted.width, wanted.height), (second.width, second.height)
+    if size != found:
+        raise MismatchError(f"{name}: is {found[0]}x{found[1]}, the first file {size[0]}x{size[1]}; "
+                            "give one of its size")  # fmt: skip
+    theirs, ours = _roles(second.material), _roles(wanted.material)
+    missing = [f"{role}.{component}" for role, component in ours if (role, component) not in theirs]
+    if missing:
+        raise MismatchError(f"{name}: has no {', '.join(missing[:3])}; give a file of the same maps")
+    order = [theirs.index(one) for one in ours]
+    decoded = [second.decode(mip)[:, :, order] for mip in range(min(second.mip_count, wanted.mip_count))]
+    while len(decoded) < wanted.mip_count:  # what the GPU would do with a texture of fewer mips is worse
+        decoded.append(shrink(decoded[-1], 2))
+    errors = None
+    if source is not None:
+        errors = _errors(decoded[0], _load(source, wanted)[0], wanted)
+    return Stack(name, tuple(map(to_codes, decoded)), _bpp(second.mip_0_words().nbytes, wanted), errors, wanted.varying)
+
+
+Progress = Callable[[str, int, int], None]
 
 
 def encode_stack(
-    source: Path, wanted: Wanted, codec: str, progress: Callable[[str, int, int], None] = lambda *at: None,
-    processes: int | None = None,
+    source: Path, wanted: Wanted, codec: str, progress: Progress = lambda *at: None, processes: int | None = None
 ) -> Stack:  # fmt: skip
     """The source in a block codec, in the packing that engines use, every mip encoded by itself.
 
@@ -89,36 +149,96 @@ def encode_stack(
     Raises:
         ExtraError: the encoders are not installed.
     """
-    from gstex.compare.cache import Cache
-    from gstex.compare.codecs import CODECS, choose_codecs, decode
-    from gstex.compare.encoding import Job, encode_all, unzip
+    from gstex.compare.codecs import choose_codecs
     from gstex.compare.plans import make_plan
 
     choose_codecs([codec])  # says what is missing
     progress("reading the maps", 0, 1)
     material, levels = _load(source, wanted)
     images = [image for group in make_plan(material) for image in group[0]]
-    names = [_BC[codec][len(image.channels)] if codec in _BC else codec for image in images]
-    filled = [bleed(level.pixels, level.weights, repeat=wanted.repeat)[0] for level in levels]
-    jobs = [
-        Job(name, np.round(pixels[:, :, image.channels] * 255).astype(np.uint8), image.alpha_weighted)
-        for pixels in filled for image, name in zip(images, names, strict=True)
-    ]  # fmt: skip
-    label = label_of(codec)
+    plan = [_Image(i.channels, _BC[codec][len(i.channels)] if codec in _BC else codec, 1, i.alpha_weighted)
+            for i in images]  # fmt: skip
+    return _encode(plan, label_of(codec), material, levels, wanted, progress, processes)
+
+
+def encode_mix(
+    source: Path, wanted: Wanted, name: str, progress: Progress = lambda *at: None, processes: int | None = None
+) -> Stack:  # fmt: skip
+    """The best mix of a family of codecs, each image in a codec and a resolution of its own, that takes no more bytes
+    than the file; the smallest there is where all take more.
+
+    name: a key of `state.MIXES`. The rest as for `encode_stack`.
+    """
+    from gstex.compare.baselines import encode_baselines
+    from gstex.compare.cache import Cache
+    from gstex.compare.codecs import choose_codecs
+    from gstex.compare.plans import make_plan
+    from gstex.compare.run import DEFAULT_CODECS
+
+    family = MIXES[name]
+    codecs, _ = choose_codecs([codec for codec in DEFAULT_CODECS if codec.startswith(family)])
+    progress("reading the maps", 0, 1)
+    material, levels = _load(source, wanted)
+    found = encode_baselines(
+        material, codecs, processes=processes, cache=Cache(),
+        progress=lambda what, done, total: progress(f"{what} every codec", done, total),
+    )  # fmt: skip
+    hull = found.hulls[family]
+    option = next((o for o in reversed(hull) if o.bytes <= wanted.byte_count), hull[0])
+    weighted = {i.name: i.alpha_weighted for group in make_plan(material) for way in group for i in way}
+    plan = [_Image(s.channels, s.codec, s.scale, weighted[s.image]) for s in option.choice.values()]
+    return _encode(plan, f"{family.upper()} mix", material, levels, wanted, progress, processes)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """Channels that are stored together. scale: how much smaller than the stack the image is."""
+
+    channels: tuple[int, ...]
+    codec: str
+    scale: int
+    alpha_weighted: bool
+
+
+def _encode(
+    plan: Sequence[_Image], label: str, material: Material, levels: Sequence[MipLevel], wanted: Wanted,
+    progress: Progress, processes: int | None,
+) -> Stack:  # fmt: skip
+    """The images of a plan, every mip encoded by itself. A GPU reads the mips of a smaller image where they are small
+    enough as if it were whole."""
+    from gstex.compare.cache import Cache
+    from gstex.compare.codecs import CODECS, decode
+    from gstex.compare.encoding import Job, encode_all, unzip
+    from gstex.compare.scaling import shrink, stretch
+
+    jobs = []
+    for mip, level in enumerate(levels):
+        filled = bleed(level.pixels, level.weights, repeat=wanted.repeat)[0]
+        for image in plan:
+            small = shrink(filled[:, :, image.channels], max(1, image.scale >> mip))
+            jobs.append(Job(image.codec, np.round(small * 255).astype(np.uint8), image.alpha_weighted))
     data = encode_all(jobs, cache=Cache(), processes=processes,
                       progress=lambda done, total: progress(f"encoding {label}", done, total))  # fmt: skip
     stacks, byte_count = [], 0
-    for number, level in enumerate(levels):
+    for mip, level in enumerate(levels):
         stack = np.array(level.pixels)  # constant channels stay
-        for index, image in enumerate(images):
-            job = jobs[number * len(images) + index]
-            packed = data[number * len(images) + index]
+        for index, image in enumerate(plan):
+            job, packed = jobs[mip * len(plan) + index], data[mip * len(plan) + index]
             height, width, channels = job.image.shape
-            stack[:, :, list(image.channels)] = decode(CODECS[job.codec], unzip(packed), height, width, channels)
-            byte_count += CODECS[job.codec].size(height, width) if number == 0 else 0
+            pixels = decode(CODECS[job.codec], unzip(packed), height, width, channels)
+            stack[:, :, list(image.channels)] = stretch(pixels, *stack.shape[:2], repeat=wanted.repeat)
+            byte_count += CODECS[job.codec].size(height, width) if mip == 0 else 0
         stacks.append(stack)
-    bpp = 8 * byte_count / (wanted.width * wanted.height)
-    return Stack(label, tuple(map(to_codes, stacks)), bpp, _psnr(stacks[0], material))
+    return Stack(label, tuple(map(to_codes, stacks)), _bpp(byte_count, wanted), _errors(stacks[0], material, wanted),
+                 wanted.varying)  # fmt: skip
+
+
+def _bpp(byte_count: int, wanted: Wanted) -> float:
+    return 8 * byte_count / wanted.texels
+
+
+def _errors(stack: np.ndarray, material: Material, wanted: Wanted) -> Errors:
+    return measure_errors(stack, material.pixels, material.weights, list_maps(wanted.material, wanted.channels))
 
 
 def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
@@ -195,10 +315,3 @@ def _overrides(material: dict[str, Any]) -> list[str]:
         if isinstance(row, list) and row and ":" not in str(row[0]):
             options.append(f"ignore={row[0]}")
     return options
-
-
-def _psnr(stack: np.ndarray, material: Material) -> float | None:
-    varying = [i for i, c in enumerate(material.channels) if c.constant is None]
-    weights = None if material.weights is None else material.weights[:, :, varying]
-    value = metrics.psnr(stack[:, :, varying], material.pixels[:, :, varying], weights)
-    return value if np.isfinite(value) else None

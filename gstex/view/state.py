@@ -2,19 +2,40 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["OTHERS", "SAMPLINGS", "SHAPES", "VIEWS", "Lit", "ViewState", "label_of"]
+__all__ = ["CUBE_ORBIT", "ERRORS", "GSTEX", "HIDDEN", "MIXES", "OTHERS", "SAMPLINGS",
+           "SHAPES", "SURROUNDINGS", "TONES", "VIEWS", "Lit", "ViewState", "label_of"]  # fmt: skip
 
 VIEWS = ("map", "diff", "split", "lit", "gaussians", "cells", "heat")
 # 'texels': the nearest texel, as fetched; the others as in docs/format.md, "Filtering inside a mip" and "Footprint".
 SAMPLINGS = ("texels", "direct", "bilinear", "anisotropic")
-SHAPES = ("sphere", "plane")
-# What there is to compare with: the source, and names of gstex.compare.codecs.CODECS.
-OTHERS = ("reference", "bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
+SHAPES = ("sphere", "cube", "rounded cube", "plane")
+# Light from around: a sky; what reports are lit by, a light that goes from above to below; or a panorama of the user's.
+SURROUNDINGS = ("sky", "even", "file")
+# From light to the screen: Khronos PBR Neutral, which keeps colours; the curve of films; or nothing but a limit.
+TONES = ("neutral", "filmic", "clip")
+# The best mixes of a family of codecs at the bytes of the file: name and family.
+MIXES = {"bc-mix": "bc", "astc-mix": "astc"}
+# What there is to compare with: the source, names of gstex.compare.codecs.CODECS, mixes of them, and a second file.
+OTHERS = ("reference", "bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12", *MIXES,
+          "second")  # fmt: skip
+GSTEX = "gstex"  # the file itself, where a name of OTHERS would be what it is compared with
+# How differences look: one colour for their size, or by channel in the colours of the map.
+ERRORS = ("heat", "channels")
+# What becomes of colour under zero opacity, which nobody sees and no fit counts: hatched; all colour drawn through its
+# opacity; or as it is stored.
+HIDDEN = ("hatched", "opacity", "shown")
 
 
 def label_of(other: str) -> str:
     """'astc-6x6' -> 'ASTC 6x6', 'reference' -> 'Reference'."""
-    return "Reference" if other == "reference" else other.upper().replace("-", " ").replace("X", "x")
+    if other in ("reference", "second"):
+        return {"reference": "Reference", "second": "Second file"}[other]
+    if other in MIXES:
+        return f"{MIXES[other].upper()} mix of the same bytes"
+    return other.upper().replace("-", " ").replace("X", "x")
+
+
+CUBE_ORBIT = (32.0, 24.0)  # yaw and pitch from which three sides of a cube are seen
 
 
 @dataclass
@@ -22,7 +43,8 @@ class Lit:
     """The lit view. Angles in degrees, lengths in half widths of the plane, which is the radius of the sphere.
 
     yaw, pitch: of the eye round the middle; distance: of the eye from it. light_yaw, light_pitch: of the movable
-    light; strength: of it. tiling: copies of the material along an axis. split: the left part is the file, the right
+    light; strength: of it. surroundings: one of SURROUNDINGS, which turn with the light. exposure: in stops. tone: one
+    of TONES. tiling: copies of the material along an axis. split: the left part is the file, the right
     one what it is compared with. field_of_view: of the picture's height.
     """
 
@@ -33,6 +55,9 @@ class Lit:
     light_yaw: float = -34.0
     light_pitch: float = 31.0
     strength: float = 1.0
+    surroundings: str = "sky"
+    exposure: float = 0.0
+    tone: str = "neutral"
     tiling: float = 2.0
     split: bool = False
     field_of_view: float = 40.0
@@ -45,9 +70,11 @@ class ViewState:
     view: one of VIEWS. map: number of a map, see `maps.list_maps`. channel: of that map, None for all of them as they
     look. lod: level of detail, None to follow the zoom. zoom: pixels a texel, None to fit. center: (u, v) in the
     middle. sampling: one of SAMPLINGS. other: one of OTHERS, what 'split' and 'diff' compare with. split: place of the
-    line, 0..1 of the width. gain: of differences. level: of Gaussians, None for all. sigmas: size of the ellipses.
-    tiled: the texture goes on beyond its border. grid: lines between texels where these are large. pinned: (column,
-    row) of the inspected texel, in texels of mip 0.
+    line, 0..1 of the width. alone: GSTEX or one of OTHERS, which takes the whole picture for as long as it is set.
+    gain: of differences, None for one that suits their size. error: one of ERRORS. hidden: one of HIDDEN. stretch:
+    whether a grey map goes from black at its least value to white at its largest. level: of Gaussians, None for all.
+    sigmas: size of the ellipses. tiled: the texture goes on beyond its border. grid: lines between texels where these
+    are large. pinned: (column, row) of the inspected texel, in texels of mip 0.
     """
 
     view: str = "map"
@@ -59,7 +86,11 @@ class ViewState:
     sampling: str = "direct"
     other: str = "reference"
     split: float = 0.5
-    gain: float = 8.0
+    alone: str = ""
+    gain: float | None = None
+    error: str = "heat"
+    hidden: str = "hatched"
+    stretch: bool = False
     level: int | None = None
     sigmas: float = 1.0
     tiled: bool = False
@@ -80,5 +111,17 @@ class ViewState:
 
     def compares(self) -> tuple[bool, bool]:
         """(whether the reference is needed, whether `other` is) to draw this."""
-        shows_other = self.view in ("split", "diff") or (self.view == "lit" and self.lit.split)
-        return self.view == "diff" or (shows_other and self.other == "reference"), shows_other
+        is_diff = self.view == "diff" and not self.alone
+        shows_other = self.has_line() or is_diff or self.alone in OTHERS
+        return is_diff or (shows_other and self.beside() == "reference"), shows_other
+
+    def has_line(self) -> bool:
+        """Whether a line parts the picture."""
+        if self.alone:
+            return False
+        return (self.view == "split" or (self.view == "diff" and self.other != "reference")
+                or (self.view == "lit" and self.lit.split))  # fmt: skip
+
+    def beside(self) -> str:
+        """The name of what is drawn beside the file, or in its place."""
+        return self.alone if self.alone in OTHERS else self.other

@@ -4,9 +4,10 @@ import numpy as np
 
 from gstex.errors import GraphicsError
 from gstex.gl.context import import_gl
+from gstex.view.environment import Environment
 from gstex.view.stacks import Stack
 
-__all__ = ["Target", "upload_stack"]
+__all__ = ["Target", "upload_environment", "upload_stack"]
 
 
 class Target:
@@ -81,4 +82,24 @@ def upload_stack(stack: Stack) -> int:
         _, height, width, _ = codes.shape
         gl.glTexSubImage3D(gl.GL_TEXTURE_2D_ARRAY, level, 0, 0, 0, width, height, layers, gl.GL_RGBA,
                            gl.GL_UNSIGNED_SHORT, np.ascontiguousarray(codes))  # fmt: skip
+    return handle
+
+
+def upload_environment(surroundings: Environment) -> int:
+    """A texture with all levels of surroundings as mips; its handle."""
+    gl = import_gl()
+    handle = int(gl.glGenTextures(1))
+    gl.glBindTexture(gl.GL_TEXTURE_2D, handle)
+    for name, value in (
+        (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR), (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+        (gl.GL_TEXTURE_WRAP_S, gl.GL_REPEAT), (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+    ):  # fmt: skip
+        gl.glTexParameteri(gl.GL_TEXTURE_2D, name, value)
+    height, width, _ = surroundings.levels[0].shape
+    gl.glTexStorage2D(gl.GL_TEXTURE_2D, len(surroundings.levels), gl.GL_RGB16F, width, height)
+    gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+    for level, pixels in enumerate(surroundings.levels):
+        height, width, _ = pixels.shape
+        gl.glTexSubImage2D(gl.GL_TEXTURE_2D, level, 0, 0, width, height, gl.GL_RGB, gl.GL_FLOAT,
+                           np.ascontiguousarray(pixels, np.float32))  # fmt: skip
     return handle

@@ -4,23 +4,47 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gstex.view.jobs import Report
-from gstex.view.stacks import Stack, Wanted, encode_stack, load_reference
+import numpy as np
 
-__all__ = ["compress_source", "read_reference", "read_stack"]
+from gstex.texture import Texture
+from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
+from gstex.view.jobs import Report
+from gstex.view.stacks import Stack, Wanted, encode_mix, encode_stack, load_reference, read_second
+from gstex.view.state import GSTEX, MIXES
+
+__all__ = ["compress_source", "read_codec", "read_other_file", "read_reference", "read_surroundings"]
 
 Reporter = Callable[[Report], None]
+Stacks = dict[str, Stack]  # by a name of `state.OTHERS`, or GSTEX
 
 
-def read_reference(source: Path, wanted: Wanted, report: Reporter) -> Stack:
-    """The reference."""
+def read_reference(source: Path, wanted: Wanted, words: np.ndarray, metadata: Any, report: Reporter) -> Stacks:
+    """The reference, and the quality of the file of these words and metadata."""
     report(Report("reading the maps", 0, 1))
-    return load_reference(source, wanted)
+    reference, file = load_reference(source, wanted, Texture(words, metadata))
+    return {"reference": reference} | ({GSTEX: file} if file is not None else {})
 
 
-def read_stack(source: Path, wanted: Wanted, codec: str, report: Reporter) -> Stack:
-    """The reference in a block codec."""
-    return encode_stack(source, wanted, codec, lambda *at: report(Report(*at)))
+def read_codec(source: Path, wanted: Wanted, name: str, report: Reporter) -> Stacks:
+    """The reference in a block codec, or in a mix of them."""
+    encode = encode_mix if name in MIXES else encode_stack
+    return {name: encode(source, wanted, name, lambda *at: report(Report(*at)))}
+
+
+def read_other_file(path: Path, source: Path | None, wanted: Wanted, report: Reporter) -> Stacks:
+    """A second .gstex file."""
+    import gstex
+
+    report(Report("decoding", 0, 1))
+    return {"second": read_second(gstex.load(path), path.name, source, wanted)}
+
+
+def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:
+    """A panorama, or the sky."""
+    report(Report("filtering", 0, 1))
+    if panorama is None:
+        return filter_environment("sky", make_sky())
+    return filter_environment(panorama.name, read_panorama(panorama))
 
 
 def compress_source(source: Path, output: Path, options: dict[str, Any], report: Reporter) -> Path:

@@ -3,15 +3,30 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from gstex.material.material import HIDDEN_BELOW
 from gstex.view import pan
+from gstex.view.dialogs import Browser
 from gstex.view.document import Document
+from gstex.view.errors import chosen_gain
 from gstex.view.gaussians import MipGaussians
+from gstex.view.inspect import texel_facts
 from gstex.view.maps import ShownMap
 from gstex.view.pan import Placement
 from gstex.view.session import Session
 from gstex.view.state import ViewState
 
-__all__ = ["Viewer"]
+__all__ = ["Compression", "Viewer"]
+
+
+@dataclass
+class Compression:
+    """How the window compresses. rate: a quality of `gstex.compress`, or 'bits' for bpp bits per texel."""
+
+    rate: str = "normal"
+    bpp: float = 1.0
+    effort: str = "fast"
 
 
 @dataclass
@@ -19,7 +34,9 @@ class Viewer:
     """The window's own state.
 
     size: of the picture in pixels; left, top: its corner in the window, in pixels. scale: pixels a unit of the
-    pointer. content_scale: of the screen. panel, help: whether they are open. dialog: '', 'open' or 'save'.
+    pointer. content_scale: of the screen. panel, help: whether they are open. dialog: '', 'open',
+    'save' or 'export'. flickers: whether the file and the other picture take turns. clipboard: text to put there.
+    browser: a window of the system that is open. recent: files shown last. compression: as it was chosen last.
     pointer: pixel of the picture under it, None outside. closing: whether to end. decode_ms, frame_ms: measured.
     picture_wanted: a file to write the picture to. preparing: frames
     for which shaders have been waiting to be compiled, so that the window can say so first.
@@ -40,6 +57,11 @@ class Viewer:
     decode_ms: float = 0.0
     frame_ms: float = 0.0
     renderer: str = ""
+    flickers: bool = False
+    clipboard: str = ""
+    browser: Browser | None = None
+    recent: list[Path] = field(default_factory=list)
+    compression: Compression = field(default_factory=Compression)
     picture_wanted: Path | None = None
     preparing: int = 0
     drag: str = field(default="", repr=False)
@@ -96,8 +118,60 @@ class Viewer:
         group = self.document.group_of(one) if self.document and one else None
         return None if self.document is None or group is None else self.document.gaussians(self.mip(), group)
 
+    def needed(self) -> list[str]:
+        """The names of the stacks that the view needs."""
+        reference, other = self.state.compares()
+        names = ["reference"] * reference + [self.state.beside()] * other
+        if self.flickers:
+            names.append(self.state.other)
+        one = self.shown_map()
+        knows_source = self.session.source is not None
+        if self.document and one and self.state.flat and self.document.hides(one) and knows_source:
+            names.append("reference")  # it says exactly what is hidden
+        return list(dict.fromkeys(names))
+
     def other_ready(self) -> bool:
         """Whether all stacks that the view needs are there; asks for those that are not."""
-        reference, other = self.state.compares()
-        names = ["reference"] * reference + [self.state.other] * other
-        return all([self.session.want(name) for name in dict.fromkeys(names)])
+        return all([self.session.want(name) for name in self.needed()])
+
+    def gain(self) -> float:
+        """Of differences, in the map that is shown."""
+        return chosen_gain(self.state.gain, self.session.errors(), self.state.map)
+
+    def is_hidden(self, mip: int, texel: tuple[int, int], value: np.ndarray, one: ShownMap) -> bool:
+        """Whether zero opacity hides a texel of a map. value: of all channels in the file, which tells where there is
+        no reference."""
+        if self.document is None or not self.document.hides(one):
+            return False
+        stack = self.session.stacks.get("reference")
+        values = value if stack is None else stack.values(mip, *texel)
+        return bool(values[self.document.opacity] < HIDDEN_BELOW)
+
+    def inspected(self) -> tuple[int, tuple[int, int]] | None:
+        """(mip, (column, row)) of the pinned texel, or of that under the pointer."""
+        mip, document = self.mip(), self.document
+        if document is None or not self.state.flat:
+            return None
+        size = document.mip_size(mip)
+        texel = self.state.pinned_in(mip, size)
+        if texel is None and self.pointer is not None and (under := self.texel_under(self.pointer)) is not None:
+            texel = min(under[0] >> mip, size[0] - 1), min(under[1] >> mip, size[1] - 1)
+        return None if texel is None else (mip, texel)
+
+    def texel_text(self) -> str:
+        """The values of the inspected texel for other programs: a line a channel, fields apart by tabs; '' without."""
+        found = self.inspected()
+        if found is None or self.document is None:
+            return ""
+        mip, texel = found
+        value = texel_facts(self.document, mip, texel, None).value
+        stack = self.session.stacks.get("reference")
+        reference = None if stack is None else stack.values(mip, *texel)
+        lines = [f"{texel[0]}\t{texel[1]}\tmip {mip}\t{self.document.name}"]
+        for one in self.document.maps:
+            hidden = self.is_hidden(mip, texel, value, one)
+            for channel, component in zip(one.channels, one.components, strict=True):
+                fields = [f"{one.name}.{component}", f"{value[channel]:.5f}"]
+                fields += [] if reference is None else [f"{reference[channel]:.5f}"]
+                lines.append("\t".join([*fields, "hidden"] if hidden else fields))
+        return "\n".join(lines)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gstex.errors import ExtraError, GraphicsError, GstexError
-from gstex.view.document import Document
+from gstex.view.document import Document, open_document
+from gstex.view.environment import read_panorama
 from gstex.view.session import Session
-from gstex.view.state import ViewState
+from gstex.view.state import GSTEX, ViewState
 
 __all__ = ["run"]
 
@@ -21,14 +22,18 @@ _INSTALL = 'the window needs OpenGL, GLFW and Dear ImGui: pip install "gstex[vie
 _ADVICE = "; --screenshot OUT.png draws without a window"
 _IDLE_SECONDS = 0.25  # between looks at jobs and at the file
 _SLOW_MS = 90.0  # a picture that takes longer is coarser while something moves
+_FLICKER_SECONDS = 0.5  # of each picture
 _MOVING_SECONDS = 0.35  # how long after the last input
 _TITLE = "gstex view"
 
 
 def run(
-    file: Path | None, reference: Path | None, size: tuple[int, int], make_state: Callable[[Document], ViewState]
+    file: Path | None, reference: Path | None, size: tuple[int, int], make_state: Callable[[Document], ViewState],
+    second: Path | None = None, panorama: Path | None = None,
 ) -> None:  # fmt: skip
     """Open a window and stay until it is closed.
+
+    second: another file to compare with. panorama: of the lit view.
 
     size: of the window, in units of the screen. make_state: the first state of a file.
 
@@ -42,10 +47,15 @@ def run(
         session.open(file, reference)
     elif file is not None and not file.is_dir():
         session.open(file)  # raises with the reason
+    session.second, session.panorama = second, panorama
+    if second is not None:
+        open_document(second)  # raises with the reason
+    if panorama is not None:
+        read_panorama(panorama)
     window = _open_window(glfw, size)
     try:
         if file is not None and file.is_dir():
-            session.compress(file)
+            session.drop(file)
         _Loop(glfw, window, session).run()
     finally:
         session.close()
@@ -127,6 +137,8 @@ class _Loop:
         self._drawn: Any = None  # what the target shows
         self._coarse = False
         self._moved = 0.0
+        self._around: Any = None  # surroundings that the scene has
+        self._waited = False  # whether the picture was left for one frame, so that the panel is as new
         self._warm: set[tuple[Any, ...]] = set()
         self._keys = Keys(glfw, window)
         glfw.set_drop_callback(window, self._drop)
@@ -144,7 +156,8 @@ class _Loop:
             else:
                 glfw.wait_events_timeout(_IDLE_SECONDS)
             started = time.perf_counter()
-            if self._session.poll() or self._inputs() != before or frames <= 0 or viewer.preparing:
+            if (self._session.poll() or self._inputs() != before or frames <= 0 or viewer.preparing or self._waited
+                    or viewer.browser is not None):  # fmt: skip
                 frames = 3  # the interface settles in a few
             frames -= 1
             self._frame()
@@ -165,24 +178,36 @@ class _Loop:
         self._renderer.process_inputs()
         imgui.new_frame()
         width, height = imgui.get_io().display_size.x, imgui.get_io().display_size.y
-        top = panel.draw_toolbar(viewer, width)
-        bottom = imgui.get_text_line_height() + 6
+        # Mouse and keys first: what is drawn after them shows what they did.
+        top, bottom = imgui.get_frame_height() + imgui.get_style().window_padding.y, imgui.get_text_line_height() + 6
         unit = imgui.get_font_size() / 15
         beside = min(panel.PANEL_WIDTH * unit, 0.5 * width) if viewer.panel else 0.0
-        viewer.left, viewer.top = 0, round(top * viewer.scale)
-        viewer.size = (max(1, round((width - beside) * viewer.scale)),
-                       max(1, round((height - bottom) * viewer.scale) - viewer.top))  # fmt: skip
-        if viewer.panel:
-            panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
+        self._lay_out(width - beside, height, top, bottom)
         run_mouse(viewer)
         io = imgui.get_io()
         self._keys.run(viewer, typing=io.want_text_input, covered=io.want_capture_mouse)
+        if viewer.flickers:
+            turn = int(time.monotonic() / _FLICKER_SECONDS) % 2
+            viewer.state.alone = viewer.state.other if turn else GSTEX
+        before, shown = deepcopy(viewer.state), viewer.document
+        beside = min(panel.PANEL_WIDTH * unit, 0.5 * width) if viewer.panel else 0.0
+        self._lay_out(width - beside, height, top, bottom)
+        panel.draw_toolbar(viewer, width)
+        if viewer.panel:
+            panel.draw_panel(viewer, width - beside, top, beside, height - top - bottom)
         popups.draw_popups(viewer, width, height)
         overlay.draw_overlay(viewer)
         overlay.draw_status(viewer, height - bottom, width, bottom)
         imgui.render()
+        if viewer.clipboard:
+            self._glfw.set_clipboard_string(self._window, viewer.clipboard)
+            viewer.clipboard = ""
 
-        self._draw_scene()
+        # Where a control has just changed something, what was drawn before it is old: the picture waits a frame.
+        changed = viewer.state != before or viewer.document is not shown
+        self._waited = changed and not self._waited
+        if not self._waited:
+            self._draw_scene()
         framebuffer = self._glfw.get_framebuffer_size(self._window)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glViewport(0, 0, *framebuffer)
@@ -191,6 +216,13 @@ class _Loop:
         if self._target.size != (0, 0):
             self._target.show(viewer.left, framebuffer[1] - viewer.top - viewer.size[1], viewer.size)
         self._renderer.render(imgui.get_draw_data())
+
+    def _lay_out(self, width: float, height: float, top: float, bottom: float) -> None:
+        """Give the picture its place between toolbar, panel and status, in units of the pointer."""
+        viewer = self._viewer
+        viewer.left, viewer.top = 0, round(top * viewer.scale)
+        viewer.size = (max(1, round(width * viewer.scale)),
+                       max(1, round((height - bottom) * viewer.scale) - viewer.top))  # fmt: skip
 
     def _draw_scene(self) -> None:
         """Draw into the target what has changed; coarser while it moves, where drawing is slow."""
@@ -202,11 +234,19 @@ class _Loop:
             self._new_scene(document)
         ready = viewer.other_ready() or not session.jobs
         wanted = viewer.picture_wanted if ready else None
+        for name in [name for name in self._given if name not in session.stacks]:
+            self._scene.set_stack(name, None)
+            del self._given[name]
         for name, stack in session.stacks.items():
             if self._given.get(name) is not stack:
                 self._scene.set_stack(name, stack)
                 self._given[name] = stack
-        now = (deepcopy(session.state), viewer.size, id(document), frozenset(self._given))
+        lit = session.state.view == "lit"
+        if lit and session.want_surroundings() and self._around is not session.surroundings:
+            self._scene.set_environment(session.surroundings)
+            self._around = session.surroundings
+        given = tuple((name, id(stack)) for name, stack in self._given.items())
+        now = (deepcopy(session.state), viewer.size, id(document), given, id(self._around) if lit else 0)
         if now != self._drawn:
             self._moved = moment
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
@@ -261,7 +301,7 @@ class _Loop:
 
         if self._scene is not None:
             self._scene.delete()
-        self._scene, self._given, self._drawn = Scene(document), {}, None
+        self._scene, self._given, self._drawn, self._around = Scene(document), {}, None, None
         self._glfw.set_window_title(self._window, f"{document.name} - {_TITLE}")
 
     def _write_picture(self, path: Path) -> None:

@@ -18,6 +18,14 @@ uniform vec3 light_color[2];
 uniform vec3 ambient_up;
 uniform vec3 ambient_sky;
 uniform vec3 ambient_ground;
+// Surroundings, gstex/view/environment.py; without them the three lines above.
+uniform bool has_environment;
+uniform sampler2D environment;  // equirectangular, a mip for each step of roughness
+uniform float environment_last; // its last mip
+uniform vec3 irradiance[9];
+uniform vec2 environment_turn;  // cosine and sine of the angle by which it is turned round y
+uniform float exposure;         // factor
+uniform int tone;               // TONE_NEUTRAL, TONE_FILMIC or TONE_CLIP
 
 struct Surface {
     vec3 base;     // linear
@@ -60,6 +68,26 @@ Surface read_surface(GstexValue value) {
     return s;
 }
 
+vec3 turned(vec3 way) {
+    return vec3(environment_turn.x * way.x - environment_turn.y * way.z, way.y,
+                environment_turn.y * way.x + environment_turn.x * way.z);
+}
+
+vec3 environment_light(vec3 way, float mip) {
+    way = turned(way);
+    vec2 uv = vec2(0.5 + atan(way.x, way.z) * 0.15915494, acos(clamp(way.y, -1.0, 1.0)) * 0.31830989);
+    return textureLod(environment, uv, mip).rgb;
+}
+
+vec3 irradiance_at(vec3 way) {
+    way = turned(way);
+    vec3 light = 0.282095 * irradiance[0];
+    light += 0.488603 * (way.y * irradiance[1] + way.z * irradiance[2] + way.x * irradiance[3]);
+    light += 1.092548 * (way.x * way.y * irradiance[4] + way.y * way.z * irradiance[5] + way.x * way.z * irradiance[7]);
+    light += 0.315392 * (3.0 * way.z * way.z - 1.0) * irradiance[6];
+    return max(light + 0.546274 * (way.x * way.x - way.y * way.y) * irradiance[8], 0.0);
+}
+
 vec3 ambient_light(float alpha, vec3 n, vec3 eye, float n_eye, vec3 f0, vec3 diffuse) {
     float roughness = sqrt(alpha);
     float straight = 1.0 - roughness;
@@ -67,6 +95,10 @@ vec3 ambient_light(float alpha, vec3 n, vec3 eye, float n_eye, vec3 f0, vec3 dif
     float scale = -1.04 * a004 + 1.04 - 0.572 * roughness;
     float offset = 1.04 * a004 - 0.04 + 0.022 * roughness;
     vec3 reflected = clamp(f0 * scale + offset, 0.0, 1.0);
+    if (has_environment) {
+        vec3 mirrored = environment_light(reflect(-eye, n), roughness * environment_last);
+        return reflected * mirrored + (1.0 - reflected) * diffuse * irradiance_at(n);
+    }
     float n_up = dot(n, ambient_up);
     float mirror_up = 2.0 * dot(n, eye) * n_up - dot(eye, ambient_up);
     vec3 mean = (ambient_sky + ambient_ground) / 2.0;
@@ -99,8 +131,15 @@ vec3 shade(Surface s, vec3 n, vec3 eye) {
     return radiance;
 }
 
-// Khronos PBR Neutral: linear light -> sRGB in 0..1.
+// Linear light -> sRGB in 0..1.
 vec3 tone_map(vec3 radiance) {
+    radiance *= exposure;
+    if (tone == TONE_FILMIC) { // Narkowicz 2016, "ACES Filmic Tone Mapping Curve"
+        vec3 curve = radiance * (2.51 * radiance + 0.03) / (radiance * (2.43 * radiance + 0.59) + 0.14);
+        return stored_of(vec4(clamp(curve, 0.0, 1.0), 0.0)).rgb;
+    }
+    if (tone == TONE_CLIP) return stored_of(vec4(clamp(radiance, 0.0, 1.0), 0.0)).rgb;
+    // Khronos PBR Neutral
     const float start = 0.8 - 0.04;
     float low = min(radiance.r, min(radiance.g, radiance.b));
     vec3 color = radiance - (low < 0.08 ? low - 6.25 * low * low : 0.04);

@@ -24,6 +24,23 @@ GstexValue stack_point(sampler2DArray stack, vec2 uv, int mip) {
     return value;
 }
 
+// The least value of a channel among the texels that a point is filtered from.
+float stack_least(sampler2DArray stack, vec2 uv, float lod, int channel) {
+    float least = 1.0;
+    lod = clamp(lod, 0.0, float(mip_count - 1));
+    for (int mip = int(lod); mip <= int(ceil(lod)); ++mip) {
+        vec2 at = vec2(mip_size(mip)) * (wraps ? fract(uv) : clamp(uv, 0.0, 1.0)) - 0.5;
+        vec2 share = at - floor(at);
+        for (int n = 0; n < 4; ++n) {
+            ivec2 beside = ivec2(n & 1, n >> 1);
+            vec2 weight = mix(1.0 - share, share, vec2(beside));
+            if (min(weight.x, weight.y) < 1.0 / 256.0) continue;
+            least = min(least, channel_of(stack_fetch(stack, ivec2(floor(at)) + beside, mip), channel));
+        }
+    }
+    return least;
+}
+
 // Taps `step_uv` apart round uv, each between the two mips around lod, blended as light.
 GstexValue stack_taps(sampler2DArray stack, vec2 uv, float lod, int taps, vec2 step_uv) {
     lod = clamp(lod, 0.0, float(mip_count - 1));
