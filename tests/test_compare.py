@@ -125,6 +125,30 @@ def test_points_are_sorted_and_json_holds_all(result):
     data = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert data["points"][data["file"]]["label"] == result.points[result.file].label
     assert data["material"]["name"] == "leaves" and len(data["advice"]) >= 3
+    assert data["file_sizes"]["mip_0_bytes"] == data["points"][data["file"]]["bytes"]
+
+
+def test_mixes_are_called_by_what_they_are_and_the_shown_one_has_no_fewer_bytes(result):
+    here = result.points[result.file]
+    mixes = [p for p in result.points if " mix: " in p.label]
+    assert {p.family for p in mixes} == {"astc", "bc"}
+    for point in mixes:
+        family, _, parts = point.label.partition(" mix: ")
+        said = dict(part.split(" ", 1) for part in parts.split(", "))
+        assert family.lower() == point.family and list(said) == list(point.choice)
+        for image, row in point.choice.items():
+            label = CODECS[row["codec"]].label.removeprefix("ASTC ")
+            assert said[image] == label + (f" at 1/{row['scale']}" if row["scale"] > 1 else "")
+    for family in ("astc", "bc"):
+        corners = [i for i in result.hulls[family] if result.points[i].bytes >= here.bytes]
+        assert not corners or corners[0] in result.pictures
+
+
+def test_the_judgement_comes_first(result):
+    assert result.advice[0].startswith(("Fine grain", "Detail of"))
+    assert any(line.startswith("For ") and (line.endswith("judged by quick fits.") or "far more" in line)
+               for line in result.advice)  # fmt: skip
+    assert any(line.startswith("For this material at") for line in result.advice)
 
 
 def test_stacks_are_measured_in_processes(file, material, monkeypatch):

@@ -77,6 +77,14 @@ def test_nothing_comes_from_elsewhere(page: Page) -> None:
     assert policy.startswith("default-src 'none';") and "img-src data:" in policy
 
 
+def test_sizes_say_what_they_leave_out(tmp_path: Path) -> None:
+    sizes = {"mip_0_bytes": 384, "gpu_bytes": 2432, "file_bytes": 4480}
+    write_report(small_comparison(file_sizes=sizes), tmp_path / "report.html")
+    text = Page(tmp_path / "report.html").text
+    assert "0.4 KiB for mip 0 of all maps, 0.4 KiB after zstd" in text
+    assert "the file is 4.4 KiB: 2.0 KiB for its other mips, 2.0 KiB of description" in text
+
+
 def test_names_are_text(page: Page) -> None:
     assert NAME in page.text and "Ship <gstex> & be happy." in page.text
     assert page.text.count("No <bc1>.") == page.text.count("No FLIP & co.") == 1

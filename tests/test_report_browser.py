@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SURROUND = (43, 43, 43)
+HATCH = (41, 61)
 NO_ERROR, FULL_ERROR, NOT_MEASURED = (0, 0, 4), (252, 255, 164), (90, 90, 90)
 LOW_ERROR = (33, 12, 70)  # 32 of 255: 1.13 of the ramp's 9 steps
 CODES = np.rint(small_comparison().original * 255).astype(np.uint8)
@@ -81,6 +82,10 @@ class Report:
         rows = (np.arange(height) - rounded(height / 2 - y * zoom)) // zoom
         inside = ((rows >= 0) & (rows < HEIGHT))[:, None] & ((columns >= 0) & (columns < WIDTH))
         rows, columns = np.clip(rows, 0, HEIGHT - 1).astype(int), np.clip(columns, 0, WIDTH - 1).astype(int)
+        if self.run("return view.map === 0 && !view.error"):  # the albedo: what is hidden is hatched
+            y, x = np.mgrid[:HEIGHT, :WIDTH]
+            stripes = np.where((x + y)[:, :, None] % 4 < 2, HATCH[0], HATCH[1])
+            left, right = (np.where(hidden(), stripes, p) for p in (left, right))
         picked = [np.where(inside[:, :, None], p[rows][:, columns], SURROUND) for p in (left, right)]
         return np.where((np.arange(width) < edge)[None, :, None], *picked)
 
@@ -137,7 +142,8 @@ def report(driver: Any, address: str) -> Report:
     return opened(driver, address)
 
 
-def opened(driver: Any, address: str, width: int = 1000, scheme: str = "light") -> Report:
+def opened(driver: Any, address: str, width: int = 1000, scheme: str = "light", map: int | str = 0) -> Report:
+    """map: to look at; a material with opacity opens lit."""
     size = {"width": width, "height": 800, "deviceScaleFactor": 0, "mobile": False}  # 0: the screen's own
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme_now = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -146,6 +152,8 @@ def opened(driver: Any, address: str, width: int = 1000, scheme: str = "light") 
     page = Report(driver)
     page.settle()
     page.run("document.getElementById('viewer').scrollIntoView()")
+    page.run(f"change({{ map: {map} }})")
+    page.settle()
     return page
 
 
@@ -182,6 +190,15 @@ def test_opens_without_a_word(report: Report) -> None:
     report.check(GSTEX[:, :, :3], ASTC[:, :, :3])
     assert report.find("#left-facts").text == "384 B · 2.00 bpp · albedo: 41.50 dB"
     assert report.find("#right-facts").text == "1.2 KiB · 6.25 bpp · albedo: astc-<8x8>, 24.50 dB"
+
+
+def test_a_cut_out_opens_lit_beside_the_nearest_that_has_no_fewer_bytes(driver: Any, address: str) -> None:
+    report = opened(driver, address, map="view.map")
+    assert report.run("return gallery.maps[view.map].role") == "lit"
+    labels = report.run("return [stackLabel(view.left), stackLabel(view.right)]")
+    assert labels == ["gstex 2.0 bpp", "ASTC <8x8> & co"]  # 384 bytes, then 1200 and 2800
+    assert report.run("return stackLabel(rival(2))") == "BC7"  # gstex has fewer than its 1200 bytes
+    assert report.run("return stackLabel(rival(3))") == "ASTC <8x8> & co"  # none has more
 
 
 def test_the_split_is_dragged(report: Report) -> None:

@@ -3,7 +3,7 @@
 Made by `gstex compare`, shown by `gstex.report`.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ class Comparison:
     (bytes, mse), sorted by bytes. file: index of the point of the .gstex file under comparison.
     pictures: by index, the decoded stack [H, W, C] float32, encoded like `Material.pixels`, of the few points
     that are shown. original: the material's pixels, likewise. advice: sentences for people, most telling first.
-    notes: what was left out and why.
+    notes: what was left out and why. file_sizes: of the .gstex file, mip_0_bytes, gpu_bytes with all mips, and
+    file_bytes with the description, None before it is saved.
     """
 
     material: dict[str, Any]
@@ -51,6 +52,7 @@ class Comparison:
     original: np.ndarray
     advice: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    file_sizes: dict[str, int | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All numbers and sentences, without the pictures, as JSON types."""
@@ -61,4 +63,5 @@ class Comparison:
             "file": self.file,
             "advice": list(self.advice),
             "notes": list(self.notes),
+            "file_sizes": self.file_sizes,
         }

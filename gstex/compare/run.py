@@ -12,9 +12,10 @@ from gstex import metrics
 from gstex.compare.advice import FAMILIES, advise
 from gstex.compare.baselines import Baselines, encode_baselines
 from gstex.compare.cache import Cache
-from gstex.compare.codecs import choose_codecs
+from gstex.compare.codecs import CODECS, choose_codecs
 from gstex.compare.encoding import zip_bytes
 from gstex.compare.hull import Option, lower_hull, thin_out
+from gstex.compare.judgement import judge, kept_detail
 from gstex.compare.match import check_match
 from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.result import Comparison, Point
@@ -112,6 +113,9 @@ def compare(
         texture = file if isinstance(file, Texture) else gstex.load(file)
         decoded = check_match(texture, material, "the texture" if isinstance(file, Texture) else str(file))
         material = replace(material, wrap=texture.wrap)
+    outlook: list[tuple[float, float]] = []
+    if texture is not None and not rates:
+        outlook = _draft_curve(material, texture, progress)
     if rates or texture is not None:
         curve = [_fit(material, rate, effort, progress) for rate in sorted(rates or ())]
     else:
@@ -132,6 +136,10 @@ def compare(
     _measure(drafts, material, processes, progress)
 
     points = [_point(d, material) for d in drafts]
+    of_file = points[drafts.index(here)]
+    measured = [(p.bpp, p.quality["psnr"]) for p in points if p.family == "gstex" and p.quality["psnr"] is not None]
+    judged = judge(kept_detail(here.stack(material), material), of_file.quality, of_file.bpp, outlook or measured,
+                   drafted=bool(outlook))  # fmt: skip
     return Comparison(
         material=material.to_metadata(),
         points=tuple(points),
@@ -139,8 +147,9 @@ def compare(
         file=drafts.index(here),
         pictures={i: d.stack(material) for i, d in enumerate(drafts) if d.shown},
         original=material.pixels,
-        advice=advise(points[drafts.index(here)], baselines.hulls, material),
+        advice=(*judged, *advise(of_file, baselines.hulls, material)),
         notes=tuple(notes),
+        file_sizes={name: texture.report.get(name) for name in ("mip_0_bytes", "gpu_bytes", "file_bytes")},
     )
 
 
@@ -166,6 +175,24 @@ def _fit_usual_curve(material: Material, effort: str, progress: Callable[[Step],
     return textures
 
 
+def _draft_curve(
+    material: Material, texture: Texture, progress: Callable[[Step], None]
+) -> list[tuple[float, float]]:  # fmt: skip
+    """(bits per texel, PSNR) of a file and of what more bits would make of it, as far as quick fits tell: at effort
+    draft all is worse, but an octave of the rate gains about as much."""
+    bpp, psnr = texture.report.get("bpp"), texture.report.get("psnr")
+    if not isinstance(bpp, int | float) or not isinstance(psnr, int | float) or 2 * bpp > _MAX_RATE:
+        return []
+    try:
+        low, high = (_fit(material, rate, "draft", progress).report for rate in (bpp, 2 * bpp))
+    except BudgetError:
+        return []
+    if low["psnr"] is None or high["psnr"] is None or high["bpp"] <= low["bpp"]:
+        return []
+    gained = (high["psnr"] - low["psnr"]) / np.log2(high["bpp"] / low["bpp"])
+    return [(bpp, psnr), (2 * bpp, psnr + float(gained))]
+
+
 def _gstex_draft(texture: Texture) -> _Draft:
     data = gpu_section(texture)
     bpp = 8 * len(data) / (texture.width * texture.height)
@@ -176,15 +203,23 @@ def _codec_drafts(baselines: Baselines) -> list[_Draft]:
     """The usual stacks, and the best mixes: corners of the hulls, thinned out."""
     drafts = [_codec_draft(c.family, c.label, c.option, usual=True) for c in baselines.usual]
     for family, hull in baselines.hulls.items():
-        known, number = {d.parts: d for d in drafts}, 0
+        known = {d.parts: d for d in drafts}
         for option in thin_out(hull):
             draft = known.get(tuple(option.choice.values()))
             if draft is None:
-                number += 1
-                draft = _codec_draft(family, f"{FAMILIES[family]} mix {number}", option)
+                draft = _codec_draft(family, _mix_label(family, option), option)
                 drafts.append(draft)
             draft.corner = True
     return drafts
+
+
+def _mix_label(family: str, option: Option) -> str:
+    """'ASTC mix: albedo 8x8, normal 6x6, ao+roughness 12x12 at 1/2'."""
+    parts = []
+    for image, stored in option.choice.items():
+        name = CODECS[stored.codec].label.removeprefix(f"{FAMILIES[family]} ")
+        parts.append(f"{image} {name}" + (f" at 1/{stored.scale}" if stored.scale > 1 else ""))
+    return f"{FAMILIES[family]} mix: {', '.join(parts)}"
 
 
 def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False) -> _Draft:
@@ -193,14 +228,14 @@ def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False
 
 
 def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
-    """Pictures of the file, of each family's best mix nearest to its bytes, and of two usual stacks of each family:
-    the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
+    """Pictures of the file, of each family's best mix nearest to its bytes from above, and of two usual stacks of each
+    family: the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
     here.shown = True
     for family in FAMILIES:
         mine = [d for d in drafts if d.family == family]
         usual = [d for d in mine if d.usual]
         if corners := [d for d in mine if d.corner]:
-            min(corners, key=lambda d: abs(np.log(d.bytes / here.bytes))).shown = True
+            next((d for d in corners if d.bytes >= here.bytes), corners[-1]).shown = True
         for draft in (usual[0], usual[-1 if family == "bc" else len(usual) // 2]) if usual else ():
             draft.shown = True
 

@@ -58,7 +58,9 @@ def _page(comparison: Comparison) -> str:
         "name": html.escape(material["name"]),
         "size": f"{material['width']} × {material['height']} texels",
         "stack": f"{len(material['channels'])} channels in {maps} map{'s' if maps > 1 else ''}",
-        "file": html.escape(f"{file.label}: {file.bytes / 1024:.1f} KiB, {file.zstd_bytes / 1024:.1f} KiB after zstd"),
+        "file": html.escape(f"{file.label}: {file.bytes / 1024:.1f} KiB for mip 0 of all maps, "
+                            f"{file.zstd_bytes / 1024:.1f} KiB after zstd"),
+        "whole": html.escape(_whole(comparison.file_sizes)),
         "advice": _items(comparison.advice),
         "notes": _items(_notes(comparison)),
         "crop": _crop_note(gallery, material),
@@ -74,6 +76,17 @@ def _page(comparison: Comparison) -> str:
     }
     # One pass, so that nothing that was filled in is taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _read("report.html"))
+
+
+def _whole(sizes: dict[str, int | None]) -> str:
+    """What the numbers of mip 0 leave out of a file."""
+    mip_0, on_gpu, whole = (sizes.get(name) for name in ("mip_0_bytes", "gpu_bytes", "file_bytes"))
+    if mip_0 is None or on_gpu is None:
+        return ""
+    mips = f"{(on_gpu - mip_0) / 1024:.1f} KiB for its other mips"
+    if whole is None:
+        return f"and {mips}; not saved"
+    return f"the file is {whole / 1024:.1f} KiB: {mips}, {(whole - on_gpu) / 1024:.1f} KiB of description"
 
 
 def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | None], lit: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 // The error ramp: "inferno" of Matplotlib (CC0) at ten equal steps, dark to light.
 const RAMP = ["000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4"];
 const HIDDEN = 90; // grey of texels that are not measured
+const HATCH = [[41, 41, 41], [61, 61, 61]]; // stripes over colour that nobody sees
 const KEPT = 40; // prepared pictures; of 1024 x 1024 texels they take 4 MB each
 const COLOR_ROLES = ["albedo", "color", "emissive"];
 
@@ -58,19 +59,24 @@ function newCanvas(width, height) {
   return canvas;
 }
 
-/** A canvas of the map as people see it: colours in sRGB, normals with Z, one value as grey. */
+/** A canvas of the map as people see it: colours in sRGB, normals with Z, one value as grey; colour that zero opacity
+ * hides is hatched. */
 function mapCanvas(stack, map, part) {
   return remember(`map ${stack} ${map} ${part}`, async () => {
     const { kind } = gallery.maps[map];
+    const opacity = await hidingOpacity(map, part);
     const codes = await loadPlanes(stack, map, part);
     const [r, g = r, b = codes.planes.length > 1 ? null : r] = codes.planes;
     return painted(codes, (t) => {
+      if (opacity && opacity[t] === 0) return hatch(t % codes.width, Math.floor(t / codes.width));
       if (kind === "normal") return [r[t], g[t], normalZ(r[t], g[t])];
       if (kind === "light") return [lightToSrgb[r[t]], lightToSrgb[g[t]], lightToSrgb[b[t]]];
       return [r[t], g[t], b ? b[t] : 0];
     });
   });
 }
+
+const hatch = (x, y) => ((x + y) % 4 < 2 ? HATCH[0] : HATCH[1]);
 
 function normalZ(codeX, codeY) {
   const x = codeX / 127.5 - 1;
@@ -93,10 +99,16 @@ function errorCanvas(stack, map, part, gain) {
   });
 }
 
+/** The channel of the opacity that hides texels of a map, undefined without. */
+function hides(map) {
+  if (!COLOR_ROLES.includes(gallery.maps[map].role)) return undefined;
+  return numbers.material.channels.find((c) => c.role === "opacity" && c.constant === null);
+}
+
 /** The original's opacity where zero of it takes texels of this map out of all metrics, else null. */
 async function hidingOpacity(map, part) {
-  const channel = numbers.material.channels.find((c) => c.role === "opacity" && c.constant === null);
-  if (!channel || !COLOR_ROLES.includes(gallery.maps[map].role)) return null;
+  const channel = hides(map);
+  if (!channel) return null;
   const index = gallery.maps.findIndex((m) => m.role === "opacity" && m.file === channel.file);
   return (await loadPlanes(0, index, part)).planes[0];
 }

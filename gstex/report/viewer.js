@@ -6,7 +6,6 @@ const FLICKER = 500; // milliseconds a picture
 const HINT = 1600;
 const SURROUND = "#2b2b2b"; // behind the material, in light and dark alike: eyes adapt to it
 const VEIL = "rgba(43, 43, 43, 0.6)"; // over what is an overview only
-const NEAR_BYTES = Math.log(1.5); // two pictures of about the same bytes
 const WHEEL_STEP = 50; // pixels of a wheel's turn for one step of zoom
 
 const view = {
@@ -28,9 +27,11 @@ function startViewer() {
   const file = Math.max(1, gallery.stacks.indexOf(numbers.file));
   view.left = Math.min(file, gallery.stacks.length - 1);
   view.right = rival(view.left);
+  // A cut-out is seen as what it is under light, where its opacity counts.
+  if (hides(0) && gallery.lit) view.map = gallery.maps.length - 1;
   gallery.maps.forEach((map, index) => {
     const shared = gallery.maps.some((other, i) => i !== index && other.role === map.role);
-    byId("maps").append(pill("map", index, map.role + (shared ? ` (${map.file})` : ""), index === 0, () => change({ map: index })));
+    byId("maps").append(pill("map", index, map.role + (shared ? ` (${map.file})` : ""), index === view.map, () => change({ map: index })));
   });
   for (const side of ["left", "right"]) {
     byId(side).append(...gallery.stacks.map((_, stack) => element("option", { value: stack }, stackLabel(stack))));
@@ -46,16 +47,21 @@ function startViewer() {
   setInterval(() => view.flicker && change({ flickered: !view.flickered }), FLICKER);
 }
 
-/** The picture to put beside another: of a different family, the best of about its bytes, else the nearest to them;
- * without any, the original. */
+/** The picture to put beside another: of a different family, the nearest in bytes that has no fewer, else the one with
+ * the most; of two with the same the better one. Without any, the original. */
 function rival(stack) {
   const point = stackPoint(stack);
-  const distance = (s) => Math.abs(Math.log(stackPoint(s).bytes / point.bytes));
-  const psnr = (s) => stackPoint(s).quality.psnr ?? Infinity; // null is an exact match
   const others = [...gallery.stacks.keys()].filter((s) => s > 0 && point && stackPoint(s).family !== point.family);
-  const near = others.filter((s) => distance(s) <= NEAR_BYTES);
-  if (near.length) return near.reduce((best, s) => (psnr(s) > psnr(best) ? s : best));
-  return others.reduce((best, s) => (best === 0 || distance(s) < distance(best) ? s : best), 0);
+  const psnr = (s) => stackPoint(s).quality.psnr ?? Infinity; // null is an exact match
+  const rank = (s) => {
+    const more = stackPoint(s).bytes - point.bytes;
+    return [more < 0 ? 1 : 0, Math.abs(more), -psnr(s)];
+  };
+  const before = (a, b) => {
+    const at = a.findIndex((value, i) => value !== b[i]);
+    return at >= 0 && a[at] < b[at];
+  };
+  return others.reduce((best, s) => (best === 0 || before(rank(s), rank(best)) ? s : best), 0);
 }
 
 function observeSize() {
@@ -97,6 +103,7 @@ async function refresh() {
   for (const [name, stack] of [["Original", 0], ["Left", stacks.left], ["Right", stacks.right]]) {
     wanted.codes[name] = await loadPlanes(stack, view.map, "texels");
   }
+  wanted.opacity = gallery.maps[view.map].file ? await hidingOpacity(view.map, "texels") : null;
   if (refresh.latest !== wanted) return;
   shown = wanted;
   drawControls();
@@ -269,9 +276,10 @@ function drawReadout() {
   }
   const texel = (y - cropY) * width + (x - cropX);
   const original = shown.codes.Original.planes.map((plane) => plane[texel]);
+  const hidden = shown.opacity?.[texel] === 0;
   const rows = Object.entries(shown.codes).map(([name, { planes }]) => {
     const codes = planes.map((plane) => plane[texel]);
-    const error = name === "Original" ? "" : codes.map((code, c) => signed(code - original[c])).join(" ");
+    const error = name === "Original" ? "" : hidden ? "hidden" : codes.map((code, c) => signed(code - original[c])).join(" ");
     return element("span", { class: "values", "data-side": name.toLowerCase() },
       element("b", {}, name), " ", element("code", {}, codes.map((c) => String(c).padStart(3, "\u2007")).join(" ")), element("i", {}, error));
   }); // prettier-ignore

@@ -1,0 +1,139 @@
+"""Whether a texture is good enough, in words: what each map has kept of its detail, how far normals lean, what the lit
+picture looks like, and what a better one would take. Every word follows from a figure that is named."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gstex.material import Material
+
+__all__ = ["BANDS", "Kept", "judge", "kept_detail", "rate_for"]
+
+BANDS = ("fine", "middle")  # details inside blocks of 4x4 texels; what is left of those of 16x16
+_BLOCKS = (4, 16)  # sides
+_QUIET = 1.0 / 255  # root mean square of a band: below it there is nothing to lose
+_LOST, _SOFT = 0.4, 0.75  # share of the energy of a band: less is lost, less is softened
+_FLIP = ((0.03, "is hardly seen"), (0.08, "is seen side by side"), (1.0, "is seen at once"))
+_STEP = 5.0  # dB between the qualities that are named
+_BEST = 50.0  # dB: nobody needs more
+_FAR = 4.0  # times the bytes of the last fit: farther than that nothing is said
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One map. energy: by band, root mean square of the original. kept: by band, 1 less the squared error over the
+    energy, of what varies in that band, 0..1."""
+
+    energy: dict[str, float]
+    kept: dict[str, float]
+
+
+def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
+    """By role, of the channels that vary; without those that are smaller than the stack, which have no such detail.
+
+    stack: float [H, W, C] encoded as stored. A block with a hidden texel does not count.
+    """
+    found = {}
+    for role in dict.fromkeys(c.role for c in material.channels if c.constant is None):
+        picked = [i for i, c in enumerate(material.channels) if c.role == role and c.constant is None]
+        original = material.pixels[:, :, picked].astype(np.float64)
+        error = stack[:, :, picked] - original
+        seen = None if material.weights is None else material.weights[:, :, picked].min(axis=2) > 0
+        of_original, of_error = _bands(original, seen), _bands(error, seen)
+        energy = {band: float(np.sqrt(value)) for band, value in of_original.items()}
+        kept = {band: float(np.clip(1 - of_error[band] / max(value, 1e-12), 0, 1))
+                for band, value in of_original.items()}  # fmt: skip
+        found[role] = Kept(energy, kept)
+    return found
+
+
+def _bands(values: np.ndarray, seen: np.ndarray | None) -> dict[str, float]:
+    """Mean squares of [H, W, C] by band: of what block means leave, in the blocks that are whole and seen."""
+    found, plane, mask = {}, values, np.ones(values.shape[:2], bool) if seen is None else seen
+    side = 1
+    for band, block in zip(BANDS, _BLOCKS, strict=True):
+        step = block // side
+        height, width = (n // step * step for n in plane.shape[:2])
+        if not height or not width:
+            break
+        cut = plane[:height, :width].reshape(height // step, step, width // step, step, -1)
+        blocks = mask[:height, :width].reshape(height // step, step, width // step, step)
+        whole = np.asarray(blocks.all(axis=(1, 3)))
+        means = cut.mean(axis=(1, 3))
+        squares = ((cut - means[:, None, :, None]) ** 2).mean(axis=(1, 3, 4))
+        if not whole.any():
+            break
+        found[band] = float(squares[whole].mean())
+        plane, mask, side = means, whole, block
+    return found
+
+
+def rate_for(psnr: float, curve: Sequence[tuple[float, float]]) -> float | None:
+    """Bits per texel for a PSNR in dB, along a curve of (bits per texel, PSNR) that is straight in the logarithm of the
+    rate; None where that is too far from what was measured."""
+    points = sorted(curve)
+    if len(points) < 2:
+        return None
+    for (low, at_low), (high, at_high) in pairwise(points):
+        if (at_low <= psnr <= at_high or (high, at_high) == points[-1]) and at_high > at_low:
+            octaves = (psnr - at_low) / (at_high - at_low) * np.log2(high / low)
+            rate = low * 2.0**octaves
+            return float(rate) if points[0][0] / _FAR <= rate <= points[-1][0] * _FAR else None
+    return None
+
+
+def judge(
+    kept: Mapping[str, Kept], quality: Mapping[str, Any], bpp: float, curve: Sequence[tuple[float, float]],
+    *, drafted: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
+    """Sentences, most telling first.
+
+    Args:
+        kept: see `kept_detail`. quality: `Quality.to_json()`. bpp: bits per texel of the file.
+        curve: see `rate_for`, through the file. drafted: its slope is that of fits at effort draft, which gain less
+            from more bits than others do, so that the rate is one that is enough.
+    """
+    if quality["psnr"] is None:
+        return ()
+    sentences = []
+    for band, what in (("fine", "Fine grain (inside 4x4 texels)"), ("middle", "Detail of 4 to 16 texels")):
+        shares = {role: one.kept[band] for role, one in kept.items() if one.energy.get(band, 0.0) >= _QUIET}
+        lost = {role: share for role, share in shares.items() if share < _LOST}
+        soft = {role: share for role, share in shares.items() if _LOST <= share < _SOFT}
+        if lost:
+            sentences.append(f"{what} of {_listed(lost)} is lost: {_shares(lost)} of it is kept.")
+        if soft:
+            sentences.append(f"{what} of {_listed(soft)} is softened: {_shares(soft)} of it is kept.")
+        if shares and not lost and not soft:
+            sentences.append(f"{what} is kept in every map, {min(shares.values()):.0%} of it at least.")
+    if quality.get("normal_angle_mean"):
+        sentences.append(f"Normals lean by {quality['normal_angle_mean']:.1f} degrees on average, one in a hundred by "
+                         f"more than {quality['normal_angle_p99']:.0f}.")  # fmt: skip
+    if quality.get("shaded_flip") is not None:
+        flip = quality["shaded_flip"]
+        words = next(words for most, words in _FLIP if flip <= most)
+        sentences.append(f"Under light the difference {words} (FLIP {flip:.3f}).")
+    target = _STEP * (np.floor(quality["psnr"] / _STEP + 0.2) + 1)  # a dB more is no other quality
+    if target <= _BEST and len(curve) > 1:
+        rate = rate_for(target, curve)
+        more = f"instead of {bpp:.2g}" + (", judged by quick fits" if drafted else "")
+        if rate is not None:
+            about = "at most about" if drafted else "about"
+            sentences.append(f"For {target:.0f} dB: {about} {rate:.2g} bits per texel {more}.")
+        else:
+            sentences.append(f"For {target:.0f} dB: far more bits per texel than {max(curve)[0]:.2g}.")
+    return tuple(sentences)
+
+
+def _listed(names: Mapping[str, float]) -> str:
+    """The worst first."""
+    rows = sorted(names, key=lambda role: names[role])
+    return " and ".join([", ".join(rows[:-1]), rows[-1]] if len(rows) > 1 else rows)
+
+
+def _shares(names: Mapping[str, float]) -> str:
+    rows = [f"{share:.0%}" for share in sorted(names.values())]
+    return " and ".join([", ".join(rows[:-1]), rows[-1]] if len(rows) > 1 else rows)
