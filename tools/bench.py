@@ -11,9 +11,11 @@
     python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
     python tools/bench.py filtering     minified, turned and grazing views against block codecs
     python tools/bench.py bc            BC blocks made on load, against the encoders of engines
+    python tools/bench.py bound         what an ideal transform codec would need for the qualities of compare
     python tools/bench.py rate          --psnr, against a plain fit that has it
     python tools/bench.py jobs          how busy gstex batch keeps the cores
     python tools/bench.py checkpoint    what the checkpoints of a fit cost
+    python tools/bench.py progress      whether the time left that the bar shows is true
     python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -45,6 +47,7 @@ from bench_importance import importance  # noqa: E402
 from bench_library import checkpoint, jobs  # noqa: E402
 from bench_library import rate as psnr_rate  # noqa: E402
 from bench_mips import mips  # noqa: E402
+from bench_progress import progress  # noqa: E402
 from bench_restore import restore  # noqa: E402
 from bench_run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
@@ -89,6 +92,7 @@ bench.add_command(importance)
 bench.add_command(mips)
 bench.add_command(bc)
 bench.add_command(bound)
+bench.add_command(progress)
 bench.add_command(restore)
 bench.add_command(psnr_rate)
 bench.add_command(jobs)

@@ -10,7 +10,7 @@ from gstex.cli.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["ProgressReporter", "StagedProgress", "make_bar"]
+__all__ = ["ProgressReporter", "StagedProgress", "make_bar", "seconds_left"]
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
@@ -88,11 +88,18 @@ class ProgressReporter:
         parts = [f"{100 * now.step // max(now.steps, 1)} %"]
         if now.psnr is not None:
             parts.append(f"{now.psnr:.1f} dB")
-        start, step = self._first or (moment, now.step)
-        if now.step > step:
-            left = round((moment - start) / (now.step - step) * (now.steps - now.step))
+        seconds = seconds_left(self._first or (moment, now.step), (moment, now.step), now.steps)
+        if seconds is not None:
+            left = round(seconds)
             parts.append(f"{left // 60}:{left % 60:02} left")
         return ", ".join(parts)
+
+
+def seconds_left(first: tuple[float, float], now: tuple[float, float], steps: float) -> float | None:
+    """From the (moment, step) of the first and of the last report: all steps take as long as those since. None before
+    there are any."""
+    done = now[1] - first[1]
+    return (now[0] - first[0]) / done * (steps - now[1]) if done > 0 else None
 
 
 def make_bar() -> "Progress | None":
