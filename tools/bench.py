@@ -16,6 +16,7 @@
     python tools/bench.py jobs          how busy gstex batch keeps the cores
     python tools/bench.py checkpoint    what the checkpoints of a fit cost
     python tools/bench.py progress      whether the time left that the bar shows is true
+    python tools/bench.py scale         what a large library takes, computed from these tables
     python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -50,6 +51,7 @@ from bench_mips import mips  # noqa: E402
 from bench_progress import progress  # noqa: E402
 from bench_restore import restore  # noqa: E402
 from bench_run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
+from bench_scale import scale  # noqa: E402
 from bench_store import Store, code_version, key_of  # noqa: E402
 from bench_table import describe_run, typed_command, write_table  # noqa: E402
 from bench_times import times  # noqa: E402
@@ -97,6 +99,7 @@ bench.add_command(restore)
 bench.add_command(psnr_rate)
 bench.add_command(jobs)
 bench.add_command(checkpoint)
+bench.add_command(scale)
 bench.add_command(times)
 bench.add_command(top_k)
 

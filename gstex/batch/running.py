@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from gstex import native
+from gstex.batch.cluster import FILES, work_on_cluster
 from gstex.batch.crew import work_through
 from gstex.batch.events import Event
 from gstex.batch.page import write_page
@@ -24,7 +25,8 @@ PAGE = "index.html"
 
 
 def run(
-    plan: Plan, *, jobs: int | None = None, threads: int | None = None, force: bool = False, page: bool = True
+    plan: Plan, *, jobs: int | None = None, threads: int | None = None, force: bool = False, page: bool = True,
+    ray: str | None = None, ray_files: str = "shipped",
 ) -> Iterator[Event]:
     """Carry out a plan, and tell what happens as events. Close the generator to stop; so does Ctrl-C.
 
@@ -36,15 +38,23 @@ def run(
         threads: of all of them together; None for one a core.
         force: compress everything again, and replace files that no batch has made.
         page: write index.html into the folder of the outputs at the end.
+        ray: address of a Ray cluster whose nodes do the work, or 'auto' (gstex/batch/cluster.py); None for this
+            machine. jobs are then as many as the cluster has room for.
+        ray_files: 'shipped' to and from the nodes, or 'shared': they see the same folders under the same paths.
     Raises:
-        UsageError: jobs or threads are out of range. OutputError: the folder of the outputs cannot be written, or the
+        UsageError: jobs, threads or ray are out of range, or there is no such cluster. ExtraError: ray needs a package
+        that is missing. OutputError: the folder of the outputs cannot be written, or the
         page. One material that fails is an event.
     """
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}: got {value}, expected at least 1")
+    if ray is not None and jobs is not None:
+        raise UsageError("jobs: goes with this machine; a cluster has as many as its nodes have room for")
+    if ray_files not in FILES:
+        raise UsageError(f"ray_files: got {ray_files!r}, expected one of {', '.join(FILES)}")
     cores = min(threads or native.cores(), native.cores())
-    jobs = min(jobs or cores, len(plan.items))
+    most = min(jobs or cores, len(plan.items))
     started = time.monotonic()
     prepare_output(plan.out)
     state = State(plan.out)
@@ -52,7 +62,8 @@ def run(
     rows = {id(item): Row(item) for item in plan.items}
     by_output = {item.output: item for item in reversed(plan.items)}
     counts = {"current": 0, "done": 0, "failed": 0}
-    yield Event("start", total=len(plan.items), jobs=jobs, threads=cores)
+    here = ray is None
+    yield Event("start", total=len(plan.items), jobs=most if here else None, threads=cores if here else None)
 
     waiting: list[Item] = []
     for item, event in check_items(plan, state, cores, force):
@@ -62,7 +73,11 @@ def run(
         rows[id(item)].take(event)
         counts["failed" if event.event == "failed" else "current"] += 1
         yield event
-    for event in work_through(waiting, plan.out, jobs=jobs, cores=cores, force=force):
+    if ray is None:
+        work = work_through(waiting, plan.out, jobs=most, cores=cores, force=force)
+    else:
+        work = work_on_cluster(waiting, plan.out, address=ray, files=ray_files, force=force)
+    for event in work:
         if event.event in ("done", "failed"):
             rows[id(by_output[event.output])].take(event)
             counts[event.event] += 1

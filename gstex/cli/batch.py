@@ -32,6 +32,9 @@ _NAMED = 5  # failed materials in the last line
               help="Materials at once; their memory adds up.  [default: one a core]")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="CPU threads of all of them together, at most one a core.  [default: all cores]")
+@click.option("--ray", metavar="auto|ADDRESS", help="Let a Ray cluster do the work (pip install gstex[ray]).")
+@click.option("--ray-files", type=click.Choice(["shipped", "shared"]), default="shipped", show_default=True,
+              help="Send files to the nodes and back, or let them use the same paths on storage that all of them see.")
 @click.option("--force", is_flag=True,
               help="Compress everything again, and replace files that no batch has made.")
 @fit_options
@@ -43,7 +46,8 @@ _NAMED = 5  # failed materials in the last line
 @debug_option
 def batch(
     inputs: tuple[str, ...], output: Path, dry_run: bool, manifest: str | None, save_manifest: str | None,
-    jobs: int | None, threads: int | None, force: bool, names: Path | None, as_json: bool, quiet: bool, verbose: bool,
+    jobs: int | None, threads: int | None, ray: str | None, ray_files: str, force: bool, names: Path | None,
+    as_json: bool, quiet: bool, verbose: bool,
     **options: Any,
 ) -> None:  # fmt: skip
     """\b
@@ -59,6 +63,8 @@ def batch(
         raise click.UsageError("--quiet and --verbose contradict each other: give one of them")
     if (manifest is None) == (not inputs):
         raise click.UsageError("give LIBRARY or --manifest" + (", not both" if inputs else ""))
+    if ray is not None and jobs is not None:
+        raise click.UsageError("--jobs and --ray contradict each other: a cluster has as many as its nodes hold")
     if save_manifest == "-":
         raise click.UsageError("--save-manifest: got '-', expected the name of a file")
     from gstex.batch import read_manifest, write_manifest
@@ -80,7 +86,7 @@ def batch(
         return
     with BatchProgress(plan, plain_stdout=not as_json, quiet=quiet, verbose=verbose) as progress:
         progress.left_out()
-        _run(plan, progress, as_json, jobs=jobs, threads=threads, force=force)
+        _run(plan, progress, as_json, jobs=jobs, threads=threads, force=force, ray=ray, ray_files=ray_files)
 
 
 def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: dict[str, Any]) -> "Plan":

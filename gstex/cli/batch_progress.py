@@ -124,8 +124,10 @@ class BatchProgress:
         elif event.event == "begin" and self._verbose:
             self._line(f"begins {event.output}, {count(event.threads or 1, 'thread')}")
         elif event.event == "start" and self._bar is None:
-            jobs, threads = count(event.jobs or 1, "job"), count(event.threads or 1, "thread")
-            self._line(f"{count(event.total or 0, 'material')}, {jobs}, {threads}")
+            where = "on a cluster"
+            if event.jobs is not None:
+                where = f"{count(event.jobs, 'job')}, {count(event.threads or 1, 'thread')}"
+            self._line(f"{count(event.total or 0, 'material')}, {where}")
         elif event.event == "end" and not self._quiet:
             self.stop()
             click.echo(self._summary(event), err=not self._stdout)
