@@ -19,6 +19,7 @@ test: .venv-test/installed
 	tools/install_browser.sh
 	tools/install_gl.sh
 	tools/install_ktx_readers.sh .venv-test
+	tools/install_dxc.sh .venv-test
 	$(PYTEST) $(ARGS)
 
 test-quick: .venv-test/installed

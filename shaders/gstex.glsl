@@ -179,7 +179,10 @@ GstexGroup gstex_group(GstexMaterial m, int number) {
         uvec4 own = (uvec4(bits[i >> 1] >> 16 * (i & 1)) >> uvec4(0, 4, 8, 12)) & 15u;
         ivec2 two = ivec2(own.xz + own.yw), at = ivec2(-1), shift;
         for (int j = 0; j < 2; ++j) {
-            if (bit + two[j] > window + 32) window = at[j] = bit;
+            if (bit + two[j] > window + 32) {
+                window = bit;
+                at[j] = bit;
+            }
             shift[j] = bit - max(window, 0);
             bit += two[j];
         }
@@ -557,8 +560,12 @@ bool gstex_is_srgb(int base, int channel) { return (GSTEX_LOAD(gstex_entry(base,
 // A bit for each channel of a group, in the order of its members.
 uint gstex_srgb(GstexMaterial m, uint members) {
     uint srgb = 0u;
-    for (int c = 0, k = 0; members >> c != 0u; ++c)
-        if ((members >> c & 1u) == 1u) srgb |= uint(gstex_is_srgb(m.base, c)) << k++;
+    int k = 0;
+    for (int c = 0; members >> c != 0u; ++c)
+        if ((members >> c & 1u) == 1u) {
+            srgb |= uint(gstex_is_srgb(m.base, c)) << k;
+            ++k;
+        }
     return srgb;
 }
 

@@ -16,9 +16,10 @@ SLOW = frozenset((
     "test_fit", "test_fit_palettes",
     "test_glsl", "test_glsl_points", "test_gpu_check", "test_image_gs", "test_material_data", "test_mip_chain",
     "test_native", "test_packaging", "test_refine", "test_report", "test_report_browser", "test_same_everywhere",
-    "test_samples", "test_sampling", "test_transcode_readers", "test_transcoder",
+    "test_samples", "test_sampling", "test_shader_examples", "test_shader_languages", "test_transcode_readers",
+    "test_transcoder",
     "test_uniform_grid", "test_untrusted", "test_view",
-    "test_view_window", "test_web_loader", "test_web_page", "test_panda3d_sample",
+    "test_view_window", "test_web_loader", "test_web_page", "test_panda3d_sample", "test_write_shaders",
 ))  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def test_document_names_what_the_decoder_has() -> None:
     for name in set(re.findall(r"\bgstex_\w+(?=[(`])", document)) - {"gstex_words"}:
         assert re.search(rf"\b{name}\(", DECODER + ENCODERS) or re.search(rf"\b{name}\b", IN_C), name
     for name in set(re.findall(r"\bGSTEX_[A-Z0-9_]+", document)):
-        defaults = DECODER + source_path("shaders/transcode.comp").read_text()
+        defaults = "".join(source_path(f"shaders/{one}").read_text()
+                           for one in ("gstex.glsl", "gstex.hlsl", "gstex.metal", "transcode.comp"))  # fmt: skip
         assert f"#ifndef {name}" in defaults or f"!defined({name})" in DECODER or f"{name}(at" in ENCODERS, name
     public = DECODER.split("==== Functions to call ====")[1]
     for name in re.findall(r"^\w+ (gstex_\w+)\(", public, re.MULTILINE):

@@ -84,6 +84,7 @@ def test_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> None:
     [core] = [name for name in found if re.fullmatch(r"gstex/native/_core\..*(so|pyd)", name)]
     assert found == expected | HEADERS | {core} | {f"gstex/_kernels/{name}" for name in KERNELS}
     assert {"gstex/_cuda/README.md", "gstex/_shaders/README.md", "gstex/cli/app.py"} <= found
+    assert {f"gstex/_shaders/gstex.{language}" for language in ("glsl", "hlsl", "metal", "wgsl")} <= found
     assert {"gstex/_cuda/decode/mip.cu", "gstex/_cuda/decode/format.cuh", "gstex/_cuda/encode/blend.cu"} <= found
 
 

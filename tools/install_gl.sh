@@ -1,11 +1,11 @@
 #!/bin/sh
 # install_gl.sh: on Debian, as root, install what the tests of the shaders and of the viewer need: OpenGL on the CPU
-# without a display, a shader compiler, and a display without a screen. Only what is missing. Anywhere else do nothing:
-# those tests then skip and say so.
+# without a display, Vulkan on the CPU, a shader compiler, and a display without a screen. Only what is missing. Anywhere
+# else do nothing: those tests then skip and say so.
 set -eu
 missing=
 for package in libegl1 libgl1 libglx-mesa0 libgl1-mesa-dri libgles2 glslang-tools spirv-tools \
-    libegl-dev libgl-dev libopengl-dev xvfb xauth xdotool imagemagick; do
+    mesa-vulkan-drivers libvulkan1 libegl-dev libgl-dev libopengl-dev xvfb xauth xdotool imagemagick; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

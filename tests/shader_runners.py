@@ -1,0 +1,280 @@
+"""Runs the functions of gstex.wgsl, gstex.hlsl and gstex.metal at many points.
+
+WGSL runs in wgpu, HLSL as SPIR-V of two compilers in the same, on whatever Vulkan there is, mostly lavapipe; WGSL in
+Chromium's WebGPU too. Metal runs nowhere but on Apple's devices: a C++ compiler takes the text with a header that
+stands in for Metal's.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gstex.gl import join_words
+from gstex.resources import source_path
+
+HERE = Path(__file__).parent / "shaders"
+FETCH, SAMPLE, BILINEAR, GRAD, CANDIDATES, SURFACE = range(6)
+
+
+def with_options(text: str, **options: int) -> str:
+    """gstex.wgsl with other options."""
+    for name, value in options.items():
+        text, found = re.subn(rf"(const {name}: \w+ =) \w+;", rf"\1 {value};", text)
+        assert found == 1
+    return text
+
+
+def wgsl_text(call: int, **options: int) -> str:
+    return (with_options(source_path("shaders/gstex.wgsl").read_text(), **options) + (HERE / "points.wgsl").read_text()
+            + f"const CALL: u32 = {call}u;\n")
+
+
+class PointRunner:
+    """Uploads materials and calls functions at points. A subclass compiles the calls and runs them."""
+
+    def __init__(self, **options: int) -> None:
+        self.options = options
+        self.bases: list[int] = []
+        self.words = np.zeros(1, np.uint32)
+        self._compiled: dict[int, Any] = {}
+
+    def upload(self, *materials: np.ndarray) -> None:
+        """Replace the words by those of these materials; their base words are in `bases`."""
+        self.words, self.bases = join_words(materials)
+
+    def call(self, what: int, points: np.ndarray, steps: np.ndarray | None = None, *, base: int = 0) -> np.ndarray:
+        """points: [M, 3], x, y and mip or lod. steps: [M, 4], dx and dy -> float32 [M, 16]."""
+        inputs = np.zeros((len(points), 2, 4), np.float32)
+        inputs[:, 0, : points.shape[1]] = points
+        if steps is not None:
+            inputs[:, 1] = steps
+        if what not in self._compiled:
+            self._compiled[what] = self.compiled(what)
+        return self.run(self._compiled[what], inputs, np.array([base, len(points)], np.uint32)).reshape(-1, 16)
+
+    def compiled(self, what: int) -> Any:
+        raise NotImplementedError
+
+    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+class WgpuRunner(PointRunner):
+    """language: wgsl, or HLSL with the name of its compiler: glslang or dxc."""
+
+    def __init__(self, language: str, **options: int):
+        super().__init__(**options)
+        self.device = wgpu_device()
+        self.language = language
+
+    def compiled(self, what: int) -> Any:
+        if self.language == "wgsl":
+            code: Any = wgsl_text(what, **self.options)
+        else:
+            compile_hlsl = glslang if self.language == "glslang" else dxc
+            code = compile_hlsl(hlsl_text(), CALL=what, **self.options)
+        return pipeline(self.device, code)
+
+    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+        data = [self.words, inputs, 16 * len(inputs), arguments]
+        return dispatch(self.device, compiled, data, (-(-len(inputs) // 64),))
+
+
+class MetalRunner(PointRunner):
+    def __init__(self, folder: Path, **options: int):
+        super().__init__(**options)
+        self.folder = folder
+
+    def compiled(self, what: int) -> Any:
+        folder = self.folder / str(what)
+        folder.mkdir()
+        return build_metal(folder, (HERE / "points.metal").read_text(), CALL=what, **self.options)
+
+    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+        parts = (np.array([len(self.words)], np.uint32), self.words, arguments, inputs)
+        given = b"".join(part.tobytes() for part in parts)
+        done = subprocess.run([compiled], input=given, capture_output=True, check=True)
+        return np.frombuffer(done.stdout, np.float32)
+
+
+def wgpu_device() -> Any:
+    """A device of wgpu; the test is skipped where there is none."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # its loader complains otherwise
+    wgpu = pytest.importorskip("wgpu", reason="wgpu is not installed: pip install wgpu")
+    try:
+        return wgpu.gpu.request_adapter_sync().request_device_sync()
+    except (RuntimeError, ValueError) as error:
+        pytest.skip(f"no Vulkan here (Debian: mesa-vulkan-drivers): {error}")
+
+
+def pipeline(device: Any, code: Any) -> Any:
+    """A compute pipeline of WGSL or SPIR-V."""
+    module = device.create_shader_module(code=code)
+    return device.create_compute_pipeline(layout="auto", compute={"module": module, "entry_point": "main"})
+
+
+def dispatch(device: Any, compiled: Any, data: Sequence[np.ndarray | int], groups: tuple[int, ...]) -> np.ndarray:
+    """Run a pipeline. data: of the storage buffers from binding 0 on; a number is that of the floats to return."""
+    usage = 0x80 | 0x4 | 0x8  # storage, and copies from and to it
+    buffers = [
+        device.create_buffer(size=4 * one, usage=usage) if isinstance(one, int) else
+        device.create_buffer_with_data(data=np.ascontiguousarray(one), usage=usage)
+        for one in data
+    ]  # fmt: skip
+    entries = [{"binding": i, "resource": {"buffer": one, "offset": 0, "size": one.size}}
+               for i, one in enumerate(buffers)]  # fmt: skip
+    group = device.create_bind_group(layout=compiled.get_bind_group_layout(0), entries=entries)
+    encoder = device.create_command_encoder()
+    compute_pass = encoder.begin_compute_pass()
+    compute_pass.set_pipeline(compiled)
+    compute_pass.set_bind_group(0, group)
+    compute_pass.dispatch_workgroups(*groups)
+    compute_pass.end()
+    device.queue.submit([encoder.finish()])
+    [found] = [buffer for buffer, one in zip(buffers, data, strict=True) if isinstance(one, int)]
+    return np.frombuffer(device.queue.read_buffer(found), np.float32)
+
+
+def compute(device: Any, code: Any, inputs: Sequence[np.ndarray], floats: int, groups: tuple[int, ...]) -> np.ndarray:
+    """Compile and run a shader once. inputs: bindings 0 and on; the floats it writes are behind them."""
+    return dispatch(device, pipeline(device, code), [*inputs, floats], groups)
+
+
+def hlsl_text() -> str:
+    return source_path("shaders/gstex.hlsl").read_text() + (HERE / "points.hlsl").read_text()
+
+
+def glslang(text: str, stage: str = "comp", **options: int | str) -> bytes:
+    """HLSL -> SPIR-V, by the compiler of Khronos; the test is skipped where it is missing."""
+    if shutil.which("glslangValidator") is None:
+        pytest.skip("glslangValidator is not installed (Debian: glslang-tools)")
+    command = ["glslangValidator", "-D", "-V", "-S", stage, "-e", "main", "-o"]
+    return _compiled(command, text, options)
+
+
+def dxc(
+    text: str, profile: str = "cs_6_0", *, spirv: bool = True, flags: Sequence[str] = (), **options: int | str
+) -> bytes:
+    """HLSL -> SPIR-V or DXIL, by Microsoft's compiler, with warnings as errors; the test is skipped where it is
+    missing."""
+    command = shutil.which("dxc", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    if command is None:
+        pytest.skip("dxc is not installed (tools/install_dxc.sh)")
+    # -O0: naga, through which wgpu reads SPIR-V, refuses a variable that the optimiser makes.
+    more = [*(["-spirv", "-O0"] if spirv else []), *flags]
+    return _compiled([command, "-T", profile, "-E", "main", "-WX", *more, "-Fo"], text, options)
+
+
+def _compiled(command: list[str], text: str, options: dict[str, int | str]) -> bytes:
+    """What a compiler makes of a text. command: ends with the option that the name of the output follows."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, binary = Path(folder) / "shader.hlsl", Path(folder) / "shader.bin"
+        source.write_text(text)
+        defines = [f"-D{name}={value}" for name, value in options.items()]
+        command = [*command[:-1], *defines, command[-1], str(binary), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return binary.read_bytes()
+
+
+def build_metal(folder: Path, shader: str, main: str | None = None, decoder: str = "", **options: int) -> Path:
+    """Compile Metal as C++ with tests/shaders/metal_stdlib; the test is skipped without g++. shader: what follows
+    gstex.metal. main: of the program; None for the one that calls points. decoder: in place of gstex.metal."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    text = (decoder or source_path("shaders/gstex.metal").read_text()) + shader
+    used = set(re.findall(r"\.([xyzw]{2,4}|[rgba]{2,4})\b", text))
+    for width in (2, 3, 4):
+        lines = []
+        for letters, count in itertools.product(("xyzw", "rgba"), (2, 3, 4)):
+            for one in sorted(used):
+                if len(one) == count and set(one) <= set(letters[:width]):
+                    lines.append(f"SWIZZLE({one}, {', '.join(str(letters.index(letter)) for letter in one)})\n")
+        (folder / f"swizzles_{width}.h").write_text("".join(lines))
+    (folder / "shader.cpp").write_text(text + ((HERE / "points_metal_host.h").read_text() if main is None else main))
+    defines = [f"-D{name}={value}" for name, value in options.items()]
+    built = subprocess.run(
+        ["g++", "-std=c++14", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-attributes",
+         "-Wno-parentheses", "-Wno-unused", "-Werror", *defines,
+         f"-I{folder}", f"-isystem{HERE}", folder / "shader.cpp", "-o", folder / "shader"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    return folder / "shader"
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Headless Chromium with WebGPU on the CPU, at a page of localhost, which alone may use it; the test is skipped
+    where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs Selenium: pip install selenium")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless=new", "no-sandbox", "disable-dev-shm-usage", "use-angle=swiftshader", "enable-unsafe-swiftshader",
+        "enable-unsafe-webgpu", "use-webgpu-adapter=swiftshader", "enable-features=Vulkan", "use-vulkan=swiftshader",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    server = ThreadingHTTPServer(("localhost", 0), _EmptyPage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as profile:
+        options.add_argument(f"--user-data-dir={profile}")
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=chromedriver))
+        try:
+            driver.set_script_timeout(240)
+            driver.get(f"http://localhost:{server.server_port}/")
+            yield driver
+        finally:
+            driver.quit()
+            server.shutdown()
+            server.server_close()
+
+
+class _EmptyPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!DOCTYPE html><title>WebGPU</title>")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class BrowserRunner(PointRunner):
+    """WGSL in the browser."""
+
+    def __init__(self, driver: Any, **options: int):
+        super().__init__(**options)
+        self.driver = driver
+
+    def compiled(self, what: int) -> Any:
+        return wgsl_text(what, **self.options)
+
+    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+        given = [base64.b64encode(part.tobytes()).decode() for part in (self.words, inputs, arguments)]
+        found = self.driver.execute_async_script((HERE / "webgpu.js").read_text(), compiled, len(inputs), *given)
+        if "skip" in found:
+            pytest.skip(f"no WebGPU in this browser: {found['skip']}")
+        assert "error" not in found, found["error"]
+        return np.frombuffer(base64.b64decode(found["floats"]), np.float32)

@@ -1,0 +1,237 @@
+"""tools/write_shaders.py: the decoders in HLSL, WGSL and Metal are what it writes, keep the text of gstex.glsl, compile
+with every option, and what it cannot write it refuses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shader_runners import build_metal, dxc, glslang, hlsl_text, wgpu_device, wgsl_text, with_options
+
+from gstex.resources import source_path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import write_shaders  # noqa: E402
+from glsl_syntax import ShaderError  # noqa: E402
+from write_shaders import PRINTERS, translate  # noqa: E402
+
+SOURCE = source_path("shaders/gstex.glsl").read_text()
+WRITTEN = {language: source_path(f"shaders/gstex.{language}").read_text() for language in PRINTERS}
+LANGUAGES = pytest.mark.parametrize("language", list(PRINTERS))
+
+
+def test_the_files_are_what_the_tool_writes() -> None:
+    for path, text in write_shaders.written().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run tools/write_shaders.py"
+    check = [sys.executable, ROOT / "tools" / "write_shaders.py", "--check"]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_stale_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    (tmp_path / "gstex.glsl").write_text(SOURCE)
+    monkeypatch.setattr(write_shaders, "SOURCE", tmp_path / "gstex.glsl")
+    monkeypatch.setattr(write_shaders, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["write_shaders.py", "--check"])
+    assert write_shaders.main() == 1
+    assert "gstex.wgsl is not what" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["write_shaders.py"])
+    assert write_shaders.main() == 0
+    assert (tmp_path / "gstex.wgsl").read_text() == WRITTEN["wgsl"]
+    (tmp_path / "gstex.glsl").write_text(SOURCE + "double gstex_wide() { return 1.0; }\n")
+    assert write_shaders.main() == 1
+    assert f"shaders/gstex.glsl:{SOURCE.count(chr(10)) + 1}: 'double'" in capsys.readouterr().err
+
+
+@LANGUAGES
+def test_names_and_comments_survive(language: str) -> None:
+    body = SOURCE[SOURCE.index("// Channel c is") :]
+    found = WRITTEN[language]
+    comments = re.findall(r"//.*", body)
+    assert len(comments) > 100
+    assert re.findall(r"//.*", found[found.index("// Channel c is") :]) == [
+        comment for comment in comments if comment
+    ] or language == "metal"  # which says where its global variables are
+    assert not set(comments) - set(re.findall(r"//.*", found))
+    names = re.findall(r"^(?:\w+ )+(gstex_\w+|Gstex\w+)\b", body, re.MULTILINE)
+    assert len(names) > 50 and not [name for name in names if not re.search(rf"\b{name}\b", found)]
+    assert 0.97 < found.count("\n") / SOURCE.count("\n") < 1.12  # lines that are wrapped, and `make_` functions of HLSL
+
+
+@LANGUAGES
+def test_nothing_of_glsl_is_left(language: str) -> None:
+    code = re.sub(r"//.*", "", WRITTEN[language])
+    assert not re.search(r"\b[iub]?vec[234]\(|\buintBitsToFloat|\binout [A-Z]|\blessThan", code) or language == "hlsl"
+    assert not re.search(r"\b[iub]?vec[234]\b", code) or language == "wgsl"
+    assert "layout(" not in code and "usampler2D" not in code and "//@" not in WRITTEN[language]
+
+
+# ---- Every option compiles -----------------------------------------------------------------------------------------
+
+OPTIONS = [(1, 0), (2, 1), (3, 32), (4, 0), (4, 32)]
+
+
+@pytest.mark.parametrize(("vec4s", "max_k"), OPTIONS)
+def test_glslang_takes_every_option(vec4s: int, max_k: int) -> None:
+    for call in (3, 5) if vec4s == 4 else (0, 3):
+        glslang(hlsl_text(), CALL=call, GSTEX_VEC4S=vec4s, GSTEX_MAX_K=max_k, GSTEX_CHANNELS="0x15u")
+
+
+@pytest.mark.parametrize(("vec4s", "max_k"), OPTIONS)
+def test_dxc_takes_every_option(vec4s: int, max_k: int) -> None:
+    """DXIL and SPIR-V, of the oldest and the newest version of the language. Warnings are errors."""
+    options = {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": max_k, "GSTEX_CHANNELS": "0x15u"}
+    calls = (3, 4, 5) if vec4s == 4 else (0, 2)
+    for call, profile, version in zip(calls, ("cs_6_0", "cs_6_6", "cs_6_2"), ("2016", "2021", "2018"), strict=False):
+        dxc(hlsl_text(), profile, spirv=False, flags=["-HV", version], CALL=call, **options)
+    dxc(hlsl_text(), flags=["-HV", "2021"], CALL=calls[-1], **options)
+
+
+def test_words_of_hlsl_may_stand_elsewhere() -> None:
+    text = "ByteAddressBuffer words : register(t5, space2);\n#define GSTEX_LOAD(i) words.Load(4 * (i))\n" + hlsl_text()
+    dxc(text, CALL=3)
+    glslang(text, CALL=3)
+    dxc(hlsl_text(), CALL=0, GSTEX_REGISTER="t7, space1")
+
+
+def test_wgpu_takes_every_option() -> None:
+    device = wgpu_device()
+    for vec4s, max_k in OPTIONS:
+        text = wgsl_text(0, GSTEX_VEC4S=vec4s, GSTEX_MAX_K=max_k)
+        device.create_shader_module(code=text)
+    device.create_shader_module(code=text.replace("const GSTEX_CHANNELS", "override GSTEX_CHANNELS"))
+
+
+@pytest.mark.parametrize(("vec4s", "max_k"), OPTIONS)
+def test_metal_as_cpp_takes_every_option(vec4s: int, max_k: int, tmp_path: Path) -> None:
+    build_metal(tmp_path, "int main() {}\n", "", GSTEX_VEC4S=vec4s, GSTEX_MAX_K=max_k)
+
+
+# ---- New functions need no change of the tool ----------------------------------------------------------------------
+
+NEW = """
+const vec3 gstex_weights = vec3(0.2, 0.7, 0.1);
+struct GstexNoise { uvec2 state; float last[2]; };
+
+float gstex_step(inout GstexNoise noise, int shift) {
+    noise.state.xy ^= 77u; // of both
+    noise.state ^= noise.state << shift;
+    noise.state >>= 3;
+    noise.last[shift & 1] = fract(float(noise.state.x) * 2.3283064e-10);
+    return noise.last[shift & 1];
+}
+
+vec3 gstex_new(vec3 sample, float level) {
+    GstexNoise noise;
+    noise.state = uvec2(floatBitsToUint(level), 5u);
+    float filter = gstex_step(noise, 13);
+    sample.yz *= max(sample.xy, 0.5) + filter;
+    bvec3 low = lessThan(sample, vec3(level));
+    while (filter < 0.5) {
+        filter += gstex_step(noise, 7);
+        if (filter > 0.25 && level > 1.0) break;
+        else level *= 2.0;
+    }
+    return any(low) ? mix(sample, gstex_weights * level, low) : normalize(sample) * inversesqrt(level);
+}
+"""
+CALL_NEW = {
+    "hlsl": "RWStructuredBuffer<float3> o : register(u2);\n[numthreads(1, 1, 1)] void main() "
+            "{ o[0] = gstex_new(float3(1, 2, 3), 0.5); }\n",
+    "wgsl": "@group(0) @binding(2) var<storage, read_write> o: vec3f;\n@compute @workgroup_size(1) fn main() "
+            "{ o = gstex_new(vec3f(1, 2, 3), 0.5); }\n",
+    "metal": "int main() { float3 o = gstex_new(float3(1, 2, 3), 0.5f); return o.x > 9.0f; }\n",
+}  # fmt: skip
+
+
+@LANGUAGES
+def test_new_functions_are_written_and_compile(language: str, tmp_path: Path) -> None:
+    text = translate(SOURCE + NEW, language)
+    assert text.startswith(WRITTEN[language][:1500]) and "// of both" in text
+    new = text + CALL_NEW[language]
+    if language == "wgsl":
+        assert "fn gstex_new(sample_in: vec3f, level_in: f32) -> vec3f {" in new and "gstex_step(&noise, 13)" in new
+        wgpu_device().create_shader_module(code=new)
+    elif language == "hlsl":
+        assert "float3 gstex_new(float3 sample_, float level) {" in new
+        glslang(new)
+        dxc(new, flags=["-HV", "2021"])
+    else:
+        shader = new[len(source_path("shaders/gstex.metal").read_text()) :]
+        build_metal(tmp_path, shader, "")
+
+
+def test_swizzles_in_another_order_are_refused_in_wgsl_alone() -> None:
+    text = SOURCE + "\nvec2 gstex_turn(vec2 a) {\n    a.yx = a.xy;\n    return a;\n}\n"
+    assert "a.yx = a.xy;" in translate(text, "hlsl")
+    with pytest.raises(ShaderError, match=rf":{SOURCE.count(chr(10)) + 3}: \.yx is assigned"):
+        translate(text, "wgsl")
+
+
+def test_a_choice_at_compile_time_in_wgsl() -> None:
+    text = translate(SOURCE + """
+float gstex_choice(float x) {
+#if GSTEX_VEC4S > 2
+    x += 1.0;
+#else
+    x += 2.0;
+#endif
+    return x;
+}
+""", "wgsl")  # fmt: skip
+    assert text.endswith("""
+    if (GSTEX_VEC4S > 2) {
+    x += 1.0;
+    } else {
+    x += 2.0;
+    }
+    return x;
+}
+""")
+
+
+REFUSED = [
+    ("float f(float x) { return x++; }", "inside an expression"),
+    ("float f(float x) { float a = x, b; a = b = x; return a; }", "one assignment a statement"),
+    ("float f(int i) { return float(i) * i; }", "float * int is not in every language"),
+    ("float f(int i) { return i; }", "returns int from a function that is float"),
+    ("float f(float x) { return tan(x); }", "tan is not defined before"),
+    ("float f(float x) { return y; }", "y is not declared before"),
+    ("float f(vec2 x) { return x.z; }", "vec2 has no z"),
+    ("float f(float x) { vec2 a[2] = vec2[](vec2(x), vec2(x)); return x; }", "array made of its elements"),
+    ("float f(float x) { for (int i = 0, j = 1; i < j; ++i) x += 1.0; return x; }", "a loop declares one variable"),
+    ("float f(float x) { return f(x); }", "calls itself"),
+    ("float gstex_float(float x) { return x; }", "is there already"),
+    ("float f(out float x) { x = 1.0; return x; }", "a parameter may be inout"),
+    ("float f(float x[2]) { return x[0]; }", "an array as parameter"),
+    ("float f(vec2 a, vec2 b) { return a == b ? 1.0 : 0.0; }", "== of vectors"),
+    ("#define HALF(x) (0.5 * (x))", "a macro"),
+    ("uniform float f;", "'uniform' begins nothing"),
+    ("float f(float x) { switch (int(x)) { case 0: return x; } return x; }", "'switch'"),
+    ("float f(vec2 v) { return f2(v.x); }", "f2 is not defined before"),
+    ("float f(GstexSum s) { gstex_add(gstex_group(gstex_material(0u), 0), 0, 0, 1.0, s.x); return 1.0; }", "has no x"),
+    ("vec2 f(float x) { return vec2(x, x, x); }", "vec2 of 3 numbers"),
+    ("float f(float x) { return max(x, 1); }", "max of float, int"),
+    ("float f(int i) { if (i) return 1.0; return 0.0; }", "a condition is bool, not int"),
+    ("float f(float x) { if (x > 1.0) x; return x; }", "does nothing"),
+    ("float f(float x) { return x;", "a block is not closed"),
+    ("float f(float x) { return x @ 1.0; }", "cannot read '@'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED)
+def test_what_is_not_in_every_language_is_refused_with_its_line(line: str, message: str) -> None:
+    for language in PRINTERS:
+        with pytest.raises(ShaderError) as caught:
+            translate(SOURCE + line + "\n", language)
+        assert str(caught.value).startswith(f"gstex.glsl:{SOURCE.count(chr(10)) + 1}: ")
+        assert message in str(caught.value)
+
+
+def test_options_are_replaced_by_name() -> None:
+    assert "const GSTEX_VEC4S: i32 = 2;" in with_options(WRITTEN["wgsl"], GSTEX_VEC4S=2)

@@ -1,0 +1,378 @@
+"""What the names and expressions of a tree are: `annotate` gives every expression its type, and every name what it
+stands for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from glsl_syntax import Node, ShaderError
+
+__all__ = ["BITS", "LOAD", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector", "vector",
+           "width"]  # fmt: skip
+
+LOAD = "GSTEX_LOAD"
+RELATIONS = {"lessThan": "<", "lessThanEqual": "<=", "greaterThan": ">", "greaterThanEqual": ">=", "equal": "==",
+             "notEqual": "!="}  # fmt: skip
+_LIKE_ARGUMENT = frozenset((
+    "abs", "sign", "floor", "ceil", "trunc", "fract", "sqrt", "inversesqrt", "exp", "exp2", "log", "log2", "sin", "cos",
+    "normalize", "pow", "max", "min", "clamp", "mix", "step", "smoothstep", "cross", "not",
+))  # fmt: skip
+BITS = {"uintBitsToFloat": "float", "intBitsToFloat": "float", "floatBitsToUint": "uint", "floatBitsToInt": "int"}
+_FIXED = {"length": "float", "distance": "float", "dot": "float", "any": "bool", "all": "bool"}
+_LETTERS = {"float": "", "int": "i", "uint": "u", "bool": "b"}
+_SWIZZLES = ("xyzw", "rgba")
+
+
+@dataclass
+class Variable:
+    """kind: local, parameter, inout, global (may be assigned), constant or option."""
+
+    name: str
+    type: str
+    kind: str
+    assigned: bool = False
+
+
+@dataclass
+class Function:
+    node: Node
+    globals: set[str] = field(default_factory=set)  # that it or what it calls may change
+    loads: bool = False  # it or what it calls reads words
+    calls: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Program:
+    """variable: of each node that is a name of one. type: of each node that is an expression, "vec4[]" of an array."""
+
+    tree: Node
+    text: str
+    name: str
+    structs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    sized: dict[str, list[Node]] = field(default_factory=dict)  # fields of a struct that are arrays
+    functions: dict[str, Function] = field(default_factory=dict)
+    globals: dict[str, Variable] = field(default_factory=dict)
+    variable: dict[int, Variable] = field(default_factory=dict)
+    type: dict[int, str] = field(default_factory=dict)
+    built: set[str] = field(default_factory=set)  # structs that are made from all their fields at once
+
+    def fail(self, node: Node, message: str) -> NoReturn:
+        line = self.text.count("\n", 0, node.start) + 1
+        raise ShaderError(f"{self.name}:{line}: {message}")
+
+    def source(self, node: Node) -> str:
+        return self.text[node.start : node.end]
+
+    def of(self, node: Node) -> str:
+        return self.type[id(node)]
+
+
+def is_vector(kind: str) -> bool:
+    return re.fullmatch(r"[iub]?vec[234]", kind) is not None
+
+
+def width(kind: str) -> int:
+    """How many numbers a scalar or vector has."""
+    return int(kind[-1]) if is_vector(kind) else 1
+
+
+def element(kind: str) -> str:
+    """The type of the numbers of a vector; of a scalar itself."""
+    if not is_vector(kind):
+        return kind
+    return next(name for name, letter in _LETTERS.items() if kind.startswith(letter + "vec"))
+
+
+def vector(of: str, count: int) -> str:
+    """The type of `count` numbers of a type."""
+    return of if count == 1 else f"{_LETTERS[of]}vec{count}"
+
+
+def annotate(tree: Node, text: str, name: str, options: dict[str, str]) -> Program:
+    """The program of a tree.
+
+    Args:
+        options: names that are defined before, and "int" or "uint".
+
+    Raises:
+        ShaderError: a name, a function or a use of it that is not known in every language.
+    """
+    program = Program(tree, text, name)
+    program.globals = {key: Variable(key, kind, "option") for key, kind in options.items()}
+    _Annotator(program).file()
+    for _ in program.functions:  # once for each link of the longest chain of calls at most
+        for function in program.functions.values():
+            for called in function.calls:
+                function.globals |= program.functions[called].globals
+                function.loads |= program.functions[called].loads
+    return program
+
+
+class _Annotator:
+    def __init__(self, program: Program):
+        self.program = program
+        self.scopes: list[dict[str, Variable]] = [program.globals]
+        self.function: Function | None = None
+
+    def file(self) -> None:
+        for node in self.program.tree.body:
+            if node.kind == "struct":
+                self.struct(node)
+            elif node.kind == "declaration":
+                self.declaration(node)
+            elif node.kind == "function":
+                self.define(node)
+
+    def struct(self, node: Node) -> None:
+        fields, sized = [], []
+        for declaration in node.fields:
+            for one in declaration.declarators:
+                if one.size is not None:
+                    self.expression(one.size)
+                    sized.append(one)
+                fields.append((one.name.text, declaration.type.text + ("[]" if one.size is not None else "")))
+        self.program.structs[node.name.text] = fields
+        self.program.sized[node.name.text] = sized
+
+    def define(self, node: Node) -> None:
+        if node.name.text in self.program.functions:
+            self.program.fail(node, f"{node.name.text} is there already; WGSL has one function of a name")
+        self.function = self.program.functions[node.name.text] = Function(node)
+        self.scopes.append({})
+        for one in node.parameters:
+            self.declare(one.name, one.type.text, "inout" if one.qualifier == "inout" else "parameter")
+        for inner in node.body.body:
+            self.statement(inner)
+        self.scopes.pop()
+        self.function = None
+
+    def declare(self, name: Node, kind: str, how: str) -> None:
+        if name.text in self.scopes[-1]:
+            self.program.fail(name, f"{name.text} is declared already")
+        found = Variable(name.text, kind, how)
+        self.scopes[-1][name.text] = self.program.variable[id(name)] = found
+
+    def declaration(self, node: Node) -> None:
+        for one in node.declarators:
+            kind = node.type.text
+            if one.size is not None:
+                self.expression(one.size)
+                kind += "[]"
+            if one.value is not None and self.expression(one.value) != kind:
+                self.program.fail(one, f"{one.name.text} is {kind} and gets {self.program.of(one.value)}")
+            how = "local" if self.function else "global"
+            self.declare(one.name, kind, "constant" if node.const else how)
+
+    # ---- Statements ----
+
+    def statement(self, node: Node) -> None:
+        if node.kind == "declaration":
+            self.declaration(node)
+        elif node.kind in ("directive", "jump"):
+            pass
+        elif node.kind == "block":
+            self.scopes.append({})
+            for inner in node.body:
+                self.statement(inner)
+            self.scopes.pop()
+        elif node.kind == "for":
+            self.scopes.append({})
+            for part in (node.first, node.next):
+                if part is not None:
+                    self.statement(part)
+            if node.condition is not None:
+                self.condition(node.condition)
+            self.within(node.body)
+            self.scopes.pop()
+        elif node.kind in ("if", "while"):
+            self.condition(node.condition)
+            for part in (node.body,) if node.kind == "while" else (node.yes, node.no):
+                if part is not None:
+                    self.within(part)
+        elif node.kind == "return":
+            assert self.function is not None
+            wanted = self.function.node.type.text
+            found = "void" if node.value is None else self.expression(node.value)
+            if found != wanted:
+                self.program.fail(node, f"returns {found} from a function that is {wanted}")
+        elif node.kind == "assign":
+            self.assign(node)
+        elif node.kind == "step":
+            self.expression(node.inner)
+            self.change(node.inner)
+        else:
+            self.expression(node.inner)
+
+    def condition(self, node: Node) -> None:
+        if self.expression(node) != "bool":
+            self.program.fail(node, f"a condition is bool, not {self.program.of(node)}")
+
+    def within(self, node: Node) -> None:
+        self.scopes.append({})
+        self.statement(node)
+        self.scopes.pop()
+
+    def assign(self, node: Node) -> None:
+        left, right = self.expression(node.left), self.expression(node.right)
+        if node.op == "=" and left != right:
+            self.program.fail(node, f"{self.program.source(node.left)} is {left} and gets {right}")
+        if node.op not in ("=", "<<=", ">>="):
+            self.arithmetic(node, node.op[:-1], left, right)
+        self.change(node.left)
+
+    def change(self, node: Node) -> None:
+        """A variable is assigned, or a part of it."""
+        while node.kind in ("member", "index", "paren"):
+            node = node.inner if node.kind == "paren" else node.of
+        if node.kind != "name":
+            self.program.fail(node, "cannot be assigned")
+        found = self.program.variable[id(node)]
+        if found.kind in ("constant", "option"):
+            self.program.fail(node, f"{node.text} is constant")
+        found.assigned = True
+
+    # ---- Expressions ----
+
+    def expression(self, node: Node) -> str:
+        kind = getattr(self, "_" + node.kind)(node)
+        self.program.type[id(node)] = kind
+        return kind
+
+    def _literal(self, node: Node) -> str:
+        if node.text in ("true", "false"):
+            return "bool"
+        if node.text.endswith("u"):
+            return "uint"
+        return "int" if re.fullmatch(r"0[xX].*|\d+", node.text) else "float"
+
+    def _name(self, node: Node) -> str:
+        for scope in reversed(self.scopes):
+            if node.text in scope:
+                found = self.program.variable[id(node)] = scope[node.text]
+                if found.kind == "global" and self.function:
+                    self.function.globals.add(node.text)
+                return found.type
+        self.program.fail(node, f"{node.text} is not declared before")
+
+    def _paren(self, node: Node) -> str:
+        return self.expression(node.inner)
+
+    def _member(self, node: Node) -> str:
+        of, name = self.expression(node.of), node.field.text
+        if of in self.program.structs:
+            for key, kind in self.program.structs[of]:
+                if key == name:
+                    return kind
+        elif is_vector(of):
+            letters = next((s[: width(of)] for s in _SWIZZLES if set(name) <= set(s[: width(of)])), "")
+            if letters and len(name) <= 4:
+                return vector(element(of), len(name))
+        self.program.fail(node, f"{of} has no {name}")
+
+    def _index(self, node: Node) -> str:
+        of = self.expression(node.of)
+        if self.expression(node.at) not in ("int", "uint"):
+            self.program.fail(node.at, "is no whole number")
+        if of.endswith("[]"):
+            return of[:-2]
+        if not is_vector(of):
+            self.program.fail(node, f"{of} has no elements")
+        return element(of)
+
+    def _unary(self, node: Node) -> str:
+        return self.expression(node.inner)
+
+    def _binary(self, node: Node) -> str:
+        left, right = self.expression(node.left), self.expression(node.right)
+        if node.op in ("&&", "||", "^^"):
+            return "bool"
+        if node.op in ("<<", ">>"):
+            if element(left) not in ("int", "uint") or element(right) not in ("int", "uint"):
+                self.program.fail(node, f"{left} {node.op} {right}")
+            return left
+        found = self.arithmetic(node, node.op, left, right)
+        if node.op in ("<", ">", "<=", ">=", "==", "!="):
+            if is_vector(found):
+                self.program.fail(node, f"{node.op} of vectors; use {', '.join(RELATIONS)}")
+            return "bool"
+        return found
+
+    def arithmetic(self, node: Node, op: str, left: str, right: str) -> str:
+        vectors = {kind for kind in (left, right) if is_vector(kind)}
+        if element(left) != element(right) or len(vectors) > 1 or left.endswith("[]") or left in self.program.structs:
+            self.program.fail(node, f"{left} {op} {right} is not in every language; convert one of them")
+        return vectors.pop() if vectors else left
+
+    def _ternary(self, node: Node) -> str:
+        condition, yes, no = (self.expression(part) for part in (node.condition, node.yes, node.no))
+        if condition != "bool" or yes != no:
+            self.program.fail(node, f"{condition} ? {yes} : {no} is not in every language")
+        if yes.endswith("[]") or yes in self.program.structs:
+            self.program.fail(node, f"a choice between two {yes}; use if")
+        return yes
+
+    def _call(self, node: Node) -> str:
+        name = node.callee.text
+        given = [self.expression(one) for one in node.arguments]
+        if node.callee.kind == "type":
+            return self.construct(node, name, given)
+        if name == LOAD:
+            if given != ["int"]:
+                self.program.fail(node, f"{LOAD} takes an int")
+            if self.function:
+                self.function.loads = True
+            return "uint"
+        if name in self.program.functions:
+            return self.called(node, name, given)
+        if not given:
+            self.program.fail(node, f"{name} is not known")
+        largest = max(given, key=width)
+        if name in RELATIONS:
+            if given[0] != given[-1] or len(given) != 2 or not is_vector(given[0]):
+                self.program.fail(node, f"{name} of {', '.join(given)}")
+            return vector("bool", width(given[0]))
+        if name in _LIKE_ARGUMENT:
+            choice = name == "mix" and is_vector(given[-1]) and element(given[-1]) == "bool"
+            if len({element(kind) for kind in (given[:-1] if choice else given)}) > 1:
+                self.program.fail(node, f"{name} of {', '.join(given)} is not in every language; convert some of them")
+            return given[0] if choice else largest
+        if name in BITS:
+            return vector(BITS[name], width(given[0]))
+        if name in _FIXED:
+            return _FIXED[name]
+        self.program.fail(node, f"{name} is not defined before, and not among the functions that all languages have")
+
+    def called(self, node: Node, name: str, given: list[str]) -> str:
+        function = self.program.functions[name].node
+        wanted = [one.type.text for one in function.parameters]
+        if given != wanted:
+            self.program.fail(node, f"{name} takes {', '.join(wanted)}, and gets {', '.join(given)}")
+        for one, argument in zip(function.parameters, node.arguments, strict=True):
+            if one.qualifier == "inout":
+                if argument.kind != "name":
+                    self.program.fail(argument, f"{one.name.text} of {name} is inout: WGSL takes whole variables only")
+                self.change(argument)
+        if self.function:
+            if self.function.node.name.text == name:
+                self.program.fail(node, "a function calls itself, which shaders cannot")
+            self.function.calls.add(name)
+        return str(function.type.text)
+
+    def construct(self, node: Node, name: str, given: list[str]) -> str:
+        if name in self.program.structs:
+            wanted = [kind for _, kind in self.program.structs[name]]
+            if any(kind.endswith("[]") for kind in wanted):
+                self.program.fail(node, f"{name} has an array; assign its fields one by one")
+            if given != wanted:
+                self.program.fail(node, f"{name} takes {', '.join(wanted)}, and gets {', '.join(given)}")
+            self.program.built.add(name)
+            return name
+        bad: Any = [kind for kind in given if kind.endswith("[]") or kind in self.program.structs or kind == "void"]
+        if name == "void" or bad:
+            self.program.fail(node, f"{name} of {', '.join(given)}")
+        count, need = sum(width(kind) for kind in given), width(name)
+        if count != need and not (len(given) == 1 and (count == 1 or count > need > 1)):
+            self.program.fail(node, f"{name} of {count} numbers ({', '.join(given)})")
+        return name

@@ -1,0 +1,166 @@
+"""Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl.
+
+    python tools/write_shaders.py            write the files
+    python tools/write_shaders.py --check    exit 1, and name the files, if one of them is not what would be written
+
+docs/design-notes/0011-shader-languages.md says why, and what gstex.glsl may use.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from glsl_syntax import ShaderError, parse
+from glsl_types import LOAD, annotate
+from shader_printer import HlslPrinter, MetalPrinter, Printer
+from shader_wgsl import GONE, WgslPrinter
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "shaders" / "gstex.glsl"
+
+PRINTERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "metal": MetalPrinter, "wgsl": WgslPrinter}
+
+_OPTION = re.compile(r"^#ifndef (\w+)\n#define \1 (\S+)\n#endif\n", re.MULTILINE)
+_WORDS = f"#if !defined({LOAD}) && defined(GL_ES)\n"  # begins what declares the words
+
+# Lines of the comment at the beginning of gstex.glsl, and what stands there in a language.
+_INTRODUCTION = ("// The same text is GLSL 4.30 (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI "
+                 "texture). The format is\n")  # fmt: skip
+_DEFINE = "// Define before the #include, where the default does not fit:\n"
+_LOAD = "//   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.\n"
+_BINDING = ("//   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, "
+            "default 2048.\n")  # fmt: skip
+_FROM = "tools/write_shaders.py writes this file from gstex.glsl. The format is\n"
+_COMMENTS = {
+    "hlsl": {
+        _INTRODUCTION: f"// HLSL, from shader model 5.0 on. {_FROM}",
+        _BINDING: "//   GSTEX_REGISTER of the buffer, default t0; with a space: t3, space1.\n",
+    },
+    "metal": {
+        _INTRODUCTION: f"// Metal, from version 2.0 on. {_FROM}",
+        _BINDING: "//   GSTEX_WORDS    the type of that buffer, default device const uint *.\n",
+    },
+    "wgsl": {
+        _INTRODUCTION: f"// WGSL. {_FROM}",
+        _DEFINE: "// Change these lines where their values do not fit; `gstex export --to wgsl` does so for a file:\n",
+        _LOAD: "//   gstex_load(i)  word i of the buffer that holds all materials. Every load goes through it.\n",
+        _BINDING: "",
+    },
+}  # fmt: skip
+
+_HLSL = """\
+#ifndef GSTEX_LOAD
+#ifndef GSTEX_REGISTER
+#define GSTEX_REGISTER t0
+#endif
+StructuredBuffer<uint> gstex_words : register(GSTEX_REGISTER);
+#define GSTEX_LOAD(i) gstex_words[i]
+#endif
+
+// Of a, or of b where yes is true, component by component.
+{selects}"""
+
+_METAL = """\
+#include <metal_stdlib>
+using namespace metal;
+
+#ifndef GSTEX_WORDS
+#define GSTEX_WORDS device const uint *
+#endif
+#ifndef GSTEX_LOAD
+#define GSTEX_LOAD(i) gstex.words[i]
+#endif
+
+// Where the words are, which Metal passes from function to function. A shader has one, and sets `words`.
+struct GstexContext {{
+    GSTEX_WORDS words;
+{members}}};
+"""
+
+_WGSL = """\
+@group(0) @binding(0) var<storage, read> gstex_words: array<u32>;
+fn gstex_load(i: i32) -> u32 { return gstex_words[i]; }
+"""
+
+
+def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
+    """A decoder in GLSL -> the same in a language.
+
+    Args:
+        text: what shaders/gstex.glsl holds.
+        language: a key of PRINTERS.
+        name: of the file, for messages.
+
+    Raises:
+        ShaderError: it uses what the tool cannot write in another language; the message has the line.
+    """
+    options = dict(_OPTION.findall(text.partition(_WORDS)[0]))
+    hidden: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        """A comment, as many lines long, which the printers leave where it is."""
+        hidden.append(match[0])
+        return f"//@{len(hidden) - 1}@" + "\n" * match[0].count("\n")
+
+    block = re.escape(_WORDS) + r"(?:#ifndef .*\n#define .*\n#endif\n|(?!#endif).*\n)*#endif\n"
+    shown, found = re.subn(block, hide, text)
+    shown = _OPTION.sub(hide, shown)
+    if found != 1:
+        raise ShaderError(f"{name}: expected one {_WORDS.strip()}, which begins what declares the words")
+    for match in re.finditer(r"^#define\b.*", shown, re.MULTILINE):
+        line = shown.count("\n", 0, match.start()) + 1
+        raise ShaderError(f"{name}:{line}: a macro; an option has a number as default, and all else is a function")
+    kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
+    program = annotate(parse(shown, name), shown, name, kinds)
+    printer = PRINTERS[language](program)
+    body = re.sub(rf".*{GONE}.*\n", "", printer.text(program.tree))
+    for number, part in enumerate(hidden):
+        there = f"//@{number}@" + "\n" * part.count("\n")
+        if part.startswith(_WORDS):
+            part = _words(printer)
+        elif language == "wgsl":
+            [(key, value)] = _OPTION.findall(part)
+            part = f"const {key}: {printer.type_name(kinds[key])} = {value};\n"
+        body = body.replace(there, part)
+    for comment, instead in _COMMENTS[language].items():
+        if text.count(comment) != 1:
+            raise ShaderError(f"{name}: expected one line {comment.strip()!r}")
+        body = body.replace(comment, instead)
+    return body.replace("// gstex.glsl:", f"// gstex.{language}:", 1)
+
+
+def _words(printer: Printer) -> str:
+    """What declares the words."""
+    if isinstance(printer, HlslPrinter):
+        return _HLSL.format(selects=printer.selects())
+    if isinstance(printer, MetalPrinter):
+        return _METAL.format(members=printer.members())
+    return _WGSL
+
+
+def written() -> dict[Path, str]:
+    """Every file that is written, and its text."""
+    text = SOURCE.read_text(encoding="utf-8")
+    return {SOURCE.with_suffix(f".{language}"): translate(text, language) for language in PRINTERS}
+
+
+def main() -> int:
+    """Write or check; the exit code."""
+    try:
+        files = written()
+    except ShaderError as error:
+        print(f"shaders/{error}", file=sys.stderr)
+        return 1
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not what tools/write_shaders.py writes")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(files[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
