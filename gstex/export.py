@@ -17,7 +17,13 @@ from gstex.transcode.plan import map_channels, map_names
 __all__ = ["TARGETS", "export", "export_names"]
 
 # target -> the decoder, and the extension of the header
-TARGETS = {"glsl": ("shaders/gstex.glsl", ".glsl"), "c": ("native/gstex.h", ".h")}
+TARGETS = {
+    "glsl": ("shaders/gstex.glsl", ".glsl"),
+    "hlsl": ("shaders/gstex.hlsl", ".hlsl"),
+    "wgsl": ("shaders/gstex.wgsl", ".wgsl"),
+    "metal": ("shaders/gstex.metal", ".metal"),
+    "c": ("native/gstex.h", ".h"),
+}
 
 
 def export_names(name: str, target: str) -> list[str]:
@@ -28,6 +34,9 @@ def export_names(name: str, target: str) -> list[str]:
 
 def export(texture: Texture, folder: str | Path, name: str, *, target: str, force: bool = False) -> list[Path]:
     """Write the three files.
+
+    WGSL has no preprocessor: its decoder is written with the options that the file needs, or with those of a decoder
+    that is in the folder already, where they are larger.
 
     Args:
         name: of the material, from which those of files and constants are made.
@@ -44,8 +53,10 @@ def export(texture: Texture, folder: str | Path, name: str, *, target: str, forc
     names = export_names(name, target)
     decoder = source_path(TARGETS[target][0]).read_text(encoding="utf-8")
     header = _header(texture, name, target)
-    contents = [texture.words.astype("<u4").tobytes(), header.encode(), decoder.encode()]
     paths = [folder / one for one in names]
+    if target == "wgsl":
+        decoder = _with_options(decoder, texture, paths[2])
+    contents = [texture.words.astype("<u4").tobytes(), header.encode(), decoder.encode()]
     if len({path.name.lower() for path in paths}) < 3:
         raise OutputError(f"{paths[1]}: is the name of the decoder; rename the .gstex file")
     if not force:
@@ -81,19 +92,40 @@ def _identifier(name: str) -> str:
     return f"M_{text}" if not text or text[0].isdigit() or text.partition("_")[0] in ("GL", "GSTEX") else text
 
 
+def _options(texture: Texture) -> dict[str, int]:
+    """What the decoder has to be compiled with, at least; several materials in one shader need the largest of each."""
+    return {"GSTEX_VEC4S": max(-(-texture.channels // 4), 1), "GSTEX_MAX_K": _max_k(texture)}
+
+
+def _with_options(decoder: str, texture: Texture, path: Path) -> str:
+    """gstex.wgsl with the options that a texture needs and, if it is at `path`, those that others needed."""
+    there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for name, value in _options(texture).items():
+        line = rf"const {name}: i32 = (\d+);"
+        before = re.search(line, there) if there.startswith("// gstex.wgsl:") else None
+        least = max(value, int(before[1])) if before else value
+        decoder, found = re.subn(line, f"const {name}: i32 = {least};", decoder)
+        if found != 1:
+            raise ValueError(f"gstex.wgsl: expected one {name}")
+    return decoder
+
+
 def _header(texture: Texture, name: str, target: str) -> str:
     prefix = _identifier(name)
     decoder = Path(TARGETS[target][0]).name
     lines = [f"// Exported from {name}.gstex: the constants of {name}.bin. `gstex export` writes it anew.",
-             f"// By gstex {__version__}. Include it before {decoder}.", ""]  # fmt: skip
+             f"// By gstex {__version__}. {'It stands beside' if target == 'wgsl' else 'Include it before'} {decoder}.",
+             ""]  # fmt: skip
     if target == "c":
         lines += [f"#ifndef {prefix}_H", f"#define {prefix}_H", ""]
     rows = [*_sizes(texture, prefix), ("", "", ""), *_channels(texture.table.header.channels, prefix, target)]
     width = max(len(key) for key, _, _ in rows)
     value_width = max(len(value) for _, value, _ in rows)
     for key, value, note in rows:
-        lines.append(f"#define {key:<{width}} {value:<{value_width}}  // {note}".rstrip() if key else "")
-    lines += ["", *(_glsl_defines(texture) if target == "glsl" else ["#endif"])]
+        line = f"const {key:<{width}} = {value + ';':<{value_width + 1}}" if target == "wgsl" else (
+            f"#define {key:<{width}} {value:<{value_width}}")  # fmt: skip
+        lines.append(f"{line}  // {note}".rstrip(" /") if key else "")
+    lines += ["", *({"c": ["#endif"], "wgsl": _assertions(texture)}.get(target) or _defines(texture))]
     return "\n".join(lines) + "\n"
 
 
@@ -102,8 +134,8 @@ def _sizes(texture: Texture, prefix: str) -> list[tuple[str, str, str]]:
     return [(f"{prefix}_{key}", str(value), note) for key, value, note in (
         ("WORDS", len(texture.words), "of 32 bits in the buffer"),
         ("RESIDENT_WORDS", header.resident_words, "that the tail needs"),
-        ("WIDTH", header.width, "texels of mip 0"),
-        ("HEIGHT", header.height, ""),
+        ("SIZE_X", header.width, "texels of mip 0"),
+        ("SIZE_Y", header.height, ""),
         ("MIPS", header.mip_count, ""),
         ("TAIL", header.tail, "first mip of the tail; MIPS if there is none"),
         ("CHANNELS", len(header.channels), ""),
@@ -144,15 +176,22 @@ def _channels(channels: tuple[ChannelEntry, ...], prefix: str, target: str) -> l
 
 def _number(value: float, target: str) -> str:
     """A float32 as a literal that gives the same bits."""
+    suffix = "f" if target in ("c", "metal") else ""
     text = np.format_float_scientific(np.float32(value), trim="0") if value and not 1e-3 <= abs(value) < 1e6 else (
         np.format_float_positional(np.float32(value), trim="0"))  # fmt: skip
-    return f"({text}{'f' if target == 'c' else ''})" if value < 0 else f"{text}{'f' if target == 'c' else ''}"
+    return f"({text}{suffix})" if value < 0 else f"{text}{suffix}"
 
 
-def _glsl_defines(texture: Texture) -> list[str]:
-    """What gstex.glsl needs; several materials in one shader need the largest of each."""
+def _assertions(texture: Texture) -> list[str]:
+    """What WGSL checks when it is compiled."""
+    return [f"const_assert {name} >= {least}; // exporting this material beside gstex.wgsl makes it large enough"
+            for name, least in _options(texture).items()]  # fmt: skip
+
+
+def _defines(texture: Texture) -> list[str]:
+    """What GLSL, HLSL and Metal need defined."""
     lines = []
-    for name, least in (("GSTEX_VEC4S", -(-texture.channels // 4)), ("GSTEX_MAX_K", _max_k(texture))):
+    for name, least in _options(texture).items():
         lines += [
             f"#ifndef {name}", f"#define {name} {least}", f"#elif {name} < {least}",
             f"#error {name} is too small for this material: define it as {least} or more before the first include",

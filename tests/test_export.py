@@ -12,6 +12,7 @@ import pytest
 from command import Command
 from glsl_runner import LIMIT, context_or_skip
 from make_golden import golden_file
+from shader_runners import build_metal, compute, glslang, wgpu_device
 from small_samples import crop_sample
 
 import gstex
@@ -19,8 +20,9 @@ from gstex.format import ChannelEntry
 from gstex.gl import WordBuffer, compute_program
 from gstex.gl.context import import_gl
 
-FILES = {"clamp_k10": "my-wall 2", "raw": "2nd", "shared": "gl_thing"}  # golden file -> name of the copy
-PREFIXES = {"my-wall 2": "MY_WALL_2", "2nd": "M_2ND", "gl_thing": "M_GL_THING"}
+# golden file -> name of the copy
+FILES = {"clamp_k10": "my-wall 2", "raw": "2nd", "shared": "gl_thing", "groups": "has_height"}
+PREFIXES = {"my-wall 2": "MY_WALL_2", "2nd": "M_2ND", "gl_thing": "M_GL_THING", "has_height": "HAS_HEIGHT"}
 
 
 @pytest.fixture(params=FILES)
@@ -52,14 +54,14 @@ def test_c_compiles_and_decodes(command: Command, file: Path, tmp_path: Path) ->
 #include "gstex.h"
 int main(int count, char **paths) {{
     static uint32_t words[{prefix}_WORDS], scratch[GSTEX_SCRATCH_WORDS];
-    static float texels[{prefix}_WIDTH * {prefix}_HEIGHT * {prefix}_CHANNELS];
+    static float texels[{prefix}_SIZE_X * {prefix}_SIZE_Y * {prefix}_CHANNELS];
     gstex_material material;
     gstex_error error;
     FILE *file = fopen(paths[count - 1], "rb");
     if (!file || fread(words, 4, {prefix}_WORDS, file) != {prefix}_WORDS || fgetc(file) != EOF) return 1;
     if (!gstex_validate(words, {prefix}_WORDS, scratch, GSTEX_SCRATCH_WORDS, &material, &error)) return 2;
-    if (!gstex_decode(&material, 0, 0, 0, {prefix}_WIDTH, {prefix}_HEIGHT, texels,
-                      {prefix}_WIDTH * {prefix}_CHANNELS)) return 3;
+    if (!gstex_decode(&material, 0, 0, 0, {prefix}_SIZE_X, {prefix}_SIZE_Y, texels,
+                      {prefix}_SIZE_X * {prefix}_CHANNELS)) return 3;
     {say}
     fwrite(texels, sizeof texels, 1, stdout);
     return 0;
@@ -105,7 +107,7 @@ void main() {{
     ivec2 at = ivec2(gl_GlobalInvocationID.xy);
     GstexValue value = gstex_fetch(0u, at, 0);
     for (int c = 0; c < {prefix}_CHANNELS; ++c)
-        texels[(at.y * {prefix}_WIDTH + at.x) * {prefix}_CHANNELS + c] = value.v[c / 4][c % 4];
+        texels[(at.y * {prefix}_SIZE_X + at.x) * {prefix}_CHANNELS + c] = value.v[c / 4][c % 4];
 }}
 """]))  # fmt: skip
     program, api = compute_program(shader), import_gl()
@@ -126,6 +128,90 @@ void main() {{
     buffer.delete()
     api.glDeleteBuffers(1, [handle])
     program.delete()
+
+
+# What follows wall.xxx and gstex.xxx: calls the decoder for every texel of mip 0.
+DECODES = {
+    "hlsl": """
+RWStructuredBuffer<float> texels : register(u1);
+[numthreads(1, 1, 1)] void main(uint3 id : SV_DispatchThreadID)
+{
+    GstexValue value = gstex_fetch(0, int2(id.xy), 0);
+    for (int c = 0; c < PREFIX_CHANNELS; ++c)
+        texels[(id.y * PREFIX_SIZE_X + id.x) * PREFIX_CHANNELS + c] = value.v[c / 4][c % 4];
+}
+""",
+    "wgsl": """
+@group(0) @binding(1) var<storage, read_write> texels: array<f32>;
+@compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) {
+    let value = gstex_fetch(0u, vec2i(id.xy), 0);
+    for (var c = 0; c < PREFIX_CHANNELS; c++) {
+        texels[(i32(id.y) * PREFIX_SIZE_X + i32(id.x)) * PREFIX_CHANNELS + c] = value.v[c / 4][c % 4];
+    }
+}
+""",
+    "metal": """
+kernel void decode(device const uint *words [[buffer(0)]], device float *texels [[buffer(1)]],
+                   uint2 id [[thread_position_in_grid]])
+{
+    GstexContext gstex;
+    gstex.words = words;
+    GstexValue value = gstex_fetch(gstex, 0, int2(id), 0);
+    for (int c = 0; c < PREFIX_CHANNELS; ++c)
+        texels[(id.y * PREFIX_SIZE_X + id.x) * PREFIX_CHANNELS + c] = value.v[c / 4][c % 4];
+}
+""",
+}
+METAL_HOST = """
+#include <cstdio>
+static uint words[PREFIX_WORDS];
+static float texels[PREFIX_SIZE_X * PREFIX_SIZE_Y * PREFIX_CHANNELS];
+int main() {
+    if (std::fread(words, 4, PREFIX_WORDS, stdin) != PREFIX_WORDS) return 1;
+    for (uint y = 0; y < PREFIX_SIZE_Y; ++y)
+        for (uint x = 0; x < PREFIX_SIZE_X; ++x) decode(words, texels, uint2(x, y));
+    return std::fwrite(texels, sizeof texels, 1, stdout) == 1 ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("target", list(DECODES))
+def test_other_shaders_compile_and_decode(target: str, command: Command, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = command("export", file, "--to", target, "-o", out, "--json")
+    assert ran.code == 0, ran.err
+    found, texture, prefix = json.loads(ran.out), gstex.load(file), PREFIXES[file.stem]
+    names = [f"{file.stem}.bin", f"{file.stem}.{target}", f"gstex.{target}"]
+    assert [Path(found[key]).name for key in ("buffer", "header", "decoder")] == names
+    header, decoder = (Path(found[key]).read_text() for key in ("header", "decoder"))
+    code, expected = DECODES[target].replace("PREFIX", prefix), texture.decode()
+    words = np.fromfile(found["buffer"], "<u4")
+    if target == "metal":
+        program = build_metal(tmp_path, code, METAL_HOST.replace("PREFIX", prefix), header + decoder)
+        done = subprocess.run([program], input=words.tobytes(), capture_output=True, check=True)
+        texels = np.frombuffer(done.stdout, np.float32)
+    else:
+        device = wgpu_device()
+        text = header + decoder + code
+        texels = compute(device, text if target == "wgsl" else glslang(text), [words], expected.size,
+                         (texture.width, texture.height))  # fmt: skip
+    assert np.abs(texels.reshape(expected.shape) - expected).max() <= LIMIT
+
+
+def test_wgsl_is_written_for_all_materials_of_a_folder(command: Command, tmp_path: Path) -> None:
+    """The decoder keeps the larger options of an earlier one; a header without such a decoder does not compile."""
+    files = {name: Path(shutil.copy(golden_file(name), tmp_path / f"{name}.gstex")) for name in ("groups", "shared")}
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    for name in ("groups", "shared"):
+        assert command("export", files[name], "--to", "wgsl", "-o", both).code == 0
+    assert command("export", files["shared"], "--to", "wgsl", "-o", alone).code == 0
+    decoders = [(folder / "gstex.wgsl").read_text() for folder in (both, alone)]
+    options = [re.findall(r"^const (GSTEX_VEC4S|GSTEX_MAX_K): i32 = (\d+);", text, re.MULTILINE) for text in decoders]
+    assert options == [[("GSTEX_VEC4S", "3"), ("GSTEX_MAX_K", "3")], [("GSTEX_VEC4S", "1"), ("GSTEX_MAX_K", "0")]]
+    device, header = wgpu_device(), (both / "groups.wgsl").read_text()
+    device.create_shader_module(code=header + (both / "shared.wgsl").read_text() + decoders[0])
+    with pytest.raises(Exception, match=r"const_assert.* failure"):
+        device.create_shader_module(code=header + decoders[1])
 
 
 def test_a_shader_with_too_small_a_define_does_not_compile(gl: None, tmp_path: Path) -> None:

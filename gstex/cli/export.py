@@ -13,7 +13,7 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--to", "target", type=click.Choice(["glsl", "c"]), required=True,
+@click.option("--to", "target", type=click.Choice(["glsl", "hlsl", "wgsl", "metal", "c"]), required=True,
               help="Language of the decoder and of the header with constants.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), required=True,
               help="Folder for the files; made if it is missing.")
@@ -23,6 +23,7 @@ __all__ = ["export"]
 def export(file: Path, target: str, output: Path, force: bool, as_json: bool) -> None:
     """\b
     gstex export wall.gstex --to glsl -o shaders/     wall.bin, wall.glsl, gstex.glsl
+    gstex export wall.gstex --to hlsl -o shaders/     wall.bin, wall.hlsl, gstex.hlsl; or wgsl, metal
     gstex export wall.gstex --to c -o engine/         wall.bin, wall.h, gstex.h
     gstex export wall.gstex --to c -o engine/ --json  the paths for a program
 
