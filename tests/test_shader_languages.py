@@ -141,6 +141,20 @@ def test_points(channels: int, groups: int, palette_bits: tuple[int, ...], runne
 
 
 @WITHOUT_DXC
+def test_mips_and_taps_are_blended_as_light(
+    runners: Runners, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a sample whose albedo is sRGB."""
+    texture = quick_fit(monkeypatch, crop_sample("rusted_steel", tmp_path / "steel", 32), 60)
+    assert any(channel.srgb for channel in texture.table.header.channels) and texture.channels <= 8
+    runner, rng = runners(GSTEX_VEC4S=2, **LEAN), np.random.default_rng(0)
+    runner.upload(texture.words)
+    uv, lod = rng.uniform(0, 1, (200, 2)).astype(np.float32), rng.uniform(0, 2, (200, 1)).astype(np.float32)
+    found = runner.call(SAMPLE, np.concatenate([uv, lod], axis=1))[:, : texture.channels]
+    np.testing.assert_allclose(found, texture.sample(uv, lod[:, 0]), atol=LIMIT)
+
+
+@WITHOUT_DXC
 def test_candidates(runners: Runners) -> None:
     texture = random_texture(5)
     runner = runners(GSTEX_VEC4S=2, **LEAN)

@@ -195,6 +195,56 @@ float gstex_choice(float x) {
 """)
 
 
+BLOCK = """
+#ifdef GSTEX_BLOCK
+struct GstexBlock { ivec4 numbers; };
+int gstex_head(uint base) {
+    GstexBlock block = GSTEX_BLOCK(base);
+    return block.numbers.x;
+}
+#else
+int gstex_head(uint base) { return int(GSTEX_LOAD(int(base))); }
+#endif
+int gstex_second(uint base) {
+#ifdef GSTEX_BLOCK
+    int second = gstex_head(base); // of the block
+#else
+    int second = int(GSTEX_LOAD(int(base) + 1));
+    second += 1; // of the words
+#endif
+    return second;
+}
+"""
+
+
+@LANGUAGES
+def test_what_users_may_define(language: str, tmp_path: Path) -> None:
+    """In WGSL nobody can: what stands under the name is left out."""
+    text = translate(SOURCE + BLOCK, language)
+    assert "// of the words" in text and ("// of the block" in text) == (language != "wgsl")
+    if language == "wgsl":
+        assert "GSTEX_BLOCK" not in text and "GstexBlock" not in text
+        main = "@compute @workgroup_size(1) fn main() { _ = gstex_second(0u); }\n"
+        wgpu_device().create_shader_module(code=text + main)
+    elif language == "hlsl":
+        main = ("RWStructuredBuffer<int> o : register(u2);\n"
+                "[numthreads(1, 1, 1)] void main() { o[0] = gstex_second(0); }\n")  # fmt: skip
+        glslang(text + main)
+        dxc(text + main)
+        dxc("#define GSTEX_BLOCK(base) (GstexBlock)int(base)\n" + text + main)
+    else:
+        main = ("uint words[2];\nint main() { GstexContext gstex; gstex.words = words; "
+                "return gstex_second(gstex, 0u); }\n")  # fmt: skip
+        build_metal(tmp_path, "", main, text)
+        build_metal(tmp_path, "", main, "#define GSTEX_BLOCK(i) {int4(int(i))}\n" + text)
+
+
+# What a source has to begin with, and a few functions.
+SMALL = SOURCE[: SOURCE.index("// Channel c is")] + """
+struct GstexSum { float weight; };
+float gstex_float(int i) { return uintBitsToFloat(GSTEX_LOAD(i)); }
+void gstex_add(float weight, inout GstexSum sum) { sum.weight += weight; }
+"""
 REFUSED = [
     ("float f(float x) { return x++; }", "inside an expression"),
     ("float f(float x) { float a = x, b; a = b = x; return a; }", "one assignment a statement"),
@@ -213,8 +263,12 @@ REFUSED = [
     ("#define HALF(x) (0.5 * (x))", "a macro"),
     ("uniform float f;", "'uniform' begins nothing"),
     ("float f(float x) { switch (int(x)) { case 0: return x; } return x; }", "'switch'"),
+    ("int f(int i) { int a = i; int a = i; return a; }", "a is declared already"),
     ("float f(vec2 v) { return f2(v.x); }", "f2 is not defined before"),
-    ("float f(GstexSum s) { gstex_add(gstex_group(gstex_material(0u), 0), 0, 0, 1.0, s.x); return 1.0; }", "has no x"),
+    ("float f(GstexSum s) { gstex_add(1.0, s.x); return 1.0; }", "GstexSum has no x"),
+    ("float f(GstexSum s[2]) { return 1.0; }", "an array as parameter"),
+    ("float f(GstexSum s) { GstexSum a[2]; gstex_add(1.0, a[0]); return 1.0; }", "WGSL takes whole variables only"),
+    ("float f(GstexSum s) { gstex_add(1, s); return 1.0; }", "gstex_add takes float, GstexSum, and gets int, GstexSum"),
     ("vec2 f(float x) { return vec2(x, x, x); }", "vec2 of 3 numbers"),
     ("float f(float x) { return max(x, 1); }", "max of float, int"),
     ("float f(int i) { if (i) return 1.0; return 0.0; }", "a condition is bool, not int"),
@@ -228,8 +282,8 @@ REFUSED = [
 def test_what_is_not_in_every_language_is_refused_with_its_line(line: str, message: str) -> None:
     for language in PRINTERS:
         with pytest.raises(ShaderError) as caught:
-            translate(SOURCE + line + "\n", language)
-        assert str(caught.value).startswith(f"gstex.glsl:{SOURCE.count(chr(10)) + 1}: ")
+            translate(SMALL + line + "\n", language)
+        assert str(caught.value).startswith(f"gstex.glsl:{SMALL.count(chr(10)) + 1}: ")
         assert message in str(caught.value)
 
 

@@ -13,6 +13,7 @@ __all__ = ["BITS", "LOAD", "RELATIONS", "Function", "Program", "Variable", "anno
            "width"]  # fmt: skip
 
 LOAD = "GSTEX_LOAD"
+ANY = "any type"  # of a macro that the user of the shader defines
 RELATIONS = {"lessThan": "<", "lessThanEqual": "<=", "greaterThan": ">", "greaterThanEqual": ">=", "equal": "==",
              "notEqual": "!="}  # fmt: skip
 _LIKE_ARGUMENT = frozenset((
@@ -57,6 +58,7 @@ class Program:
     variable: dict[int, Variable] = field(default_factory=dict)
     type: dict[int, str] = field(default_factory=dict)
     built: set[str] = field(default_factory=set)  # structs that are made from all their fields at once
+    macros: set[str] = field(default_factory=set)  # that the user of the shader may define
 
     def fail(self, node: Node, message: str) -> NoReturn:
         line = self.text.count("\n", 0, node.start) + 1
@@ -85,6 +87,10 @@ def element(kind: str) -> str:
     return next(name for name, letter in _LETTERS.items() if kind.startswith(letter + "vec"))
 
 
+def _signature(node: Node) -> list[str]:
+    return [node.type.text, *(f"{one.qualifier} {one.type.text}" for one in node.parameters)]
+
+
 def vector(of: str, count: int) -> str:
     """The type of `count` numbers of a type."""
     return of if count == 1 else f"{_LETTERS[of]}vec{count}"
@@ -96,10 +102,15 @@ def annotate(tree: Node, text: str, name: str, options: dict[str, str]) -> Progr
     Args:
         options: names that are defined before, and "int" or "uint".
 
+    A name under #ifdef may be a macro that the user of the shader defines: `Type name = MACRO(..);` says what it gives.
+    What stands under #if and under its #else may declare the same.
+
     Raises:
         ShaderError: a name, a function or a use of it that is not known in every language.
     """
     program = Program(tree, text, name)
+    directives = [node.text for node in tree.walk() if node.kind == "directive"]
+    program.macros = {macro for line in directives for macro in re.findall(r"(?:ifn?def|defined\(?) *(\w+)", line)}
     program.globals = {key: Variable(key, kind, "option") for key, kind in options.items()}
     _Annotator(program).file()
     for _ in program.functions:  # once for each link of the longest chain of calls at most
@@ -115,6 +126,7 @@ class _Annotator:
         self.program = program
         self.scopes: list[dict[str, Variable]] = [program.globals]
         self.function: Function | None = None
+        self.otherwise = False  # an #else or #elif was there, in this function or outside of them
 
     def file(self) -> None:
         for node in self.program.tree.body:
@@ -124,6 +136,11 @@ class _Annotator:
                 self.declaration(node)
             elif node.kind == "function":
                 self.define(node)
+            else:
+                self.directive(node)
+
+    def directive(self, node: Node) -> None:
+        self.otherwise = self.otherwise or node.text.startswith(("#else", "#elif"))
 
     def struct(self, node: Node) -> None:
         fields, sized = [], []
@@ -137,20 +154,26 @@ class _Annotator:
         self.program.sized[node.name.text] = sized
 
     def define(self, node: Node) -> None:
-        if node.name.text in self.program.functions:
+        before = self.program.functions.get(node.name.text)
+        if before is not None and not (self.otherwise and _signature(before.node) == _signature(node)):
             self.program.fail(node, f"{node.name.text} is there already; WGSL has one function of a name")
-        self.function = self.program.functions[node.name.text] = Function(node)
+        self.function = self.program.functions[node.name.text] = before or Function(node)
+        outside, self.otherwise = self.otherwise, False
         self.scopes.append({})
         for one in node.parameters:
             self.declare(one.name, one.type.text, "inout" if one.qualifier == "inout" else "parameter")
         for inner in node.body.body:
             self.statement(inner)
         self.scopes.pop()
-        self.function = None
+        self.function, self.otherwise = None, outside
 
     def declare(self, name: Node, kind: str, how: str) -> None:
-        if name.text in self.scopes[-1]:
+        before = self.scopes[-1].get(name.text)
+        if before is not None and not (self.otherwise and (before.type, before.kind) == (kind, how)):
             self.program.fail(name, f"{name.text} is declared already")
+        if before is not None:
+            self.program.variable[id(name)] = before
+            return
         found = Variable(name.text, kind, how)
         self.scopes[-1][name.text] = self.program.variable[id(name)] = found
 
@@ -160,7 +183,7 @@ class _Annotator:
             if one.size is not None:
                 self.expression(one.size)
                 kind += "[]"
-            if one.value is not None and self.expression(one.value) != kind:
+            if one.value is not None and self.expression(one.value) not in (kind, ANY):
                 self.program.fail(one, f"{one.name.text} is {kind} and gets {self.program.of(one.value)}")
             how = "local" if self.function else "global"
             self.declare(one.name, kind, "constant" if node.const else how)
@@ -170,7 +193,9 @@ class _Annotator:
     def statement(self, node: Node) -> None:
         if node.kind == "declaration":
             self.declaration(node)
-        elif node.kind in ("directive", "jump"):
+        elif node.kind == "directive":
+            self.directive(node)
+        elif node.kind == "jump":
             pass
         elif node.kind == "block":
             self.scopes.append({})
@@ -326,6 +351,8 @@ class _Annotator:
             return "uint"
         if name in self.program.functions:
             return self.called(node, name, given)
+        if name in self.program.macros:
+            return ANY
         if not given:
             self.program.fail(node, f"{name} is not known")
         largest = max(given, key=width)

@@ -98,7 +98,7 @@ class Printer:
             if name in self.program.structs:
                 return self.make(name, given)
             return self.construct(name, given, kinds, node.arguments)
-        if name == LOAD or name in self.program.functions:
+        if name == LOAD or name in self.program.functions or name in self.program.macros:
             return self.called(name, given)
         if name in RELATIONS:
             first, second = (f"({text.strip()})" if one.kind in ("binary", "ternary") else text.strip()

@@ -8,6 +8,7 @@ docs/design-notes/0011-shader-languages.md says why, and what gstex.glsl may use
 
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from glsl_syntax import ShaderError, parse
@@ -110,6 +111,8 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     for match in re.finditer(r"^#define\b.*", shown, re.MULTILINE):
         line = shown.count("\n", 0, match.start()) + 1
         raise ShaderError(f"{name}:{line}: a macro; an option has a number as default, and all else is a function")
+    if language == "wgsl":
+        shown = _without_undefined(shown, name, options)
     kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
     program = annotate(parse(shown, name), shown, name, kinds)
     printer = PRINTERS[language](program)
@@ -127,6 +130,36 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
             raise ShaderError(f"{name}: expected one line {comment.strip()!r}")
         body = body.replace(comment, instead)
     return body.replace("// gstex.glsl:", f"// gstex.{language}:", 1)
+
+
+def _without_undefined(text: str, name: str, options: Collection[str]) -> str:
+    """A text without what stands under names that are no options: nobody can define them in WGSL. As many lines."""
+    lines: list[str] = []
+    stack: list[list[bool]] = []  # of each #if: whether it is about such a name, and whether what follows is there
+    for number, line in enumerate(text.split("\n"), 1):
+        word = re.match(r"#(ifdef|ifndef|if|elif|else|endif)\b", line)
+        names = re.fullmatch(r"#(ifn?def (\w+)|if (!?)defined\((\w+)\)) *", line)
+        mine = bool(stack) and stack[-1][0]
+        if word and word[1].startswith("if"):
+            if names:
+                absent = (names[2] or names[4]) not in options
+                stack.append([True, absent == (word[1] == "ifndef" or names[3] == "!")])
+            elif "defined" in line:
+                raise ShaderError(f"{name}:{number}: {line}: in WGSL, #if takes one defined(NAME)")
+            else:
+                stack.append([False, True])
+            mine = stack[-1][0]
+        elif word and not stack:
+            raise ShaderError(f"{name}:{number}: {line} without #if")
+        elif word and mine and word[1] == "elif":
+            raise ShaderError(f"{name}:{number}: {line}: in WGSL, not behind #ifdef; put it under #else")
+        elif word and mine and word[1] == "else":
+            stack[-1][1] = not stack[-1][1]
+        gone = (word and mine) or not all(there for _, there in stack)
+        lines.append(f"//{GONE}" if gone else line)
+        if word and word[1] == "endif":
+            stack.pop()
+    return "\n".join(lines)
 
 
 def _words(printer: Printer) -> str:
