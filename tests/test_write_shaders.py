@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from shader_runners import build_metal, dxc, glslang, hlsl_text, wgpu_device, wgsl_text, with_options
+from glsl_materials import random_texture
+from shader_runners import build_metal, dispatch, dxc, glslang, hlsl_text, wgpu_device, wgsl_text, with_options
 
 from gstex.resources import source_path
 
@@ -104,12 +106,34 @@ def test_wgpu_takes_every_option() -> None:
     for vec4s, max_k in OPTIONS:
         text = wgsl_text(0, GSTEX_VEC4S=vec4s, GSTEX_MAX_K=max_k)
         device.create_shader_module(code=text)
-    device.create_shader_module(code=text.replace("const GSTEX_CHANNELS", "override GSTEX_CHANNELS"))
 
 
 @pytest.mark.parametrize(("vec4s", "max_k"), OPTIONS)
 def test_metal_as_cpp_takes_every_option(vec4s: int, max_k: int, tmp_path: Path) -> None:
     build_metal(tmp_path, "int main() {}\n", "", GSTEX_VEC4S=vec4s, GSTEX_MAX_K=max_k)
+
+
+def test_channels_may_be_chosen_at_run_time(tmp_path: Path) -> None:
+    """A uniform in HLSL, a constant of the pipeline in WGSL, a function constant in Metal, here one of C++."""
+    uniform = "cbuffer Needed : register(b5) { uint needed; };\n#define GSTEX_CHANNELS needed\n"
+    dxc(uniform + hlsl_text(), CALL=0)
+    glslang(uniform + hlsl_text(), CALL=0)
+    constant = "#include <metal_stdlib>\nconstant uint needed = 5u;\n#define GSTEX_CHANNELS needed\n"
+    build_metal(tmp_path, "", "int main() {}\n", constant + WRITTEN["metal"])
+
+    texture = random_texture(5, groups=2)
+    channels = [group.header.members for group in texture.table.groups]
+    needed = next(iter(channels[0]))
+    device = wgpu_device()
+    text = wgsl_text(0, GSTEX_VEC4S=2, GSTEX_MAX_K=0).replace("const GSTEX_CHANNELS", "override GSTEX_CHANNELS")
+    stage = {"module": device.create_shader_module(code=text), "entry_point": "main",
+             "constants": {"GSTEX_CHANNELS": 1 << needed}}  # fmt: skip
+    compiled = device.create_compute_pipeline(layout="auto", compute=stage)
+    points = np.zeros((1, 2, 4), np.float32)
+    found = dispatch(device, compiled, [texture.words, points, 16, np.array([0, 1], np.uint32)], (1,))[:5]
+    expected = texture.decode(0)[0, 0].copy()
+    expected[list(channels[1])] = 0  # no member of this group is needed
+    assert expected.any() and np.abs(found - expected).max() < 1 / 1024
 
 
 # ---- New functions need no change of the tool ----------------------------------------------------------------------
