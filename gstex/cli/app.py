@@ -30,7 +30,7 @@ _COMMANDS = {
     "compare": "A material beside BC1, BC7 and ASTC.",
     "compress": "A folder of maps or an image -> one file.",
     "decode": "A file -> its maps, as images again.",
-    "export": "A file -> buffer, decoder and constants, for GLSL, HLSL, WGSL, Metal or C.",
+    "export": "A file -> buffer, decoder and constants to include.",
     "gltf": "The materials of a glTF model, in the model; and back.",
     "info": "What is in a file: maps, bytes, quality.",
     "strip": "A file without what a game does not need.",

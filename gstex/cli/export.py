@@ -22,8 +22,7 @@ __all__ = ["export"]
 @debug_option
 def export(file: Path, target: str, output: Path, force: bool, as_json: bool) -> None:
     """\b
-    gstex export wall.gstex --to glsl -o shaders/     wall.bin, wall.glsl, gstex.glsl
-    gstex export wall.gstex --to hlsl -o shaders/     wall.bin, wall.hlsl, gstex.hlsl; or wgsl, metal
+    gstex export wall.gstex --to glsl -o shaders/     wall.bin, wall.glsl, gstex.glsl; or hlsl ..
     gstex export wall.gstex --to c -o engine/         wall.bin, wall.h, gstex.h
     gstex export wall.gstex --to c -o engine/ --json  the paths for a program
 
