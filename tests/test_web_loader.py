@@ -20,7 +20,7 @@ from random_material import make_material
 from small_models import glb_bytes, model_bytes, png, read_glb, sample_image
 from small_samples import crop_sample
 from test_gltf import PANEL, PBR, panel_images, panel_material, shown, stack_of
-from web_page import Page, needs_web, opened_page, pixels_of
+from web_page import ROOT, Page, needs_web, opened_page, pixels_of
 
 import gstex
 from gstex import format as fmt
@@ -42,6 +42,16 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         assert opened.errors() == []
 
 
+needs_wgsl = pytest.mark.skipif(not (ROOT / "shaders" / "gstex.wgsl").is_file(), reason="needs shaders/gstex.wgsl")
+
+
+@pytest.fixture
+def webgpu(page: Page) -> Page:
+    if not page.call("hasWebGPU"):
+        pytest.skip("no WebGPU in this browser")
+    return page
+
+
 def put_file(page: Page, name: str, data: bytes) -> str:
     """The address of a file; never the same, as browsers keep what they know."""
     (page.folder / name).write_bytes(data)  # type: ignore[attr-defined]
@@ -52,11 +62,11 @@ def file_bytes(texture: gstex.Texture) -> bytes:
     return fmt.write_bytes(texture.words, texture.metadata)
 
 
-def check_channels(page: Page, texture: gstex.Texture, *, skip: Any = None) -> None:
+def check_channels(page: Page, texture: gstex.Texture, *, skip: Any = None, function: str = "channels") -> None:
     """All channels of all mips, in targets of 8 bits and of floats, either way up."""
     url = put_file(page, "file.gstex", file_bytes(texture))
     for is_float, flip in ((False, False), (True, True)):
-        textures = page.call("channels", url, is_float, flip)
+        textures = page.call(function, url, is_float, flip)
         assert len(textures) == -(-texture.channels // 4)
         for mip in range(texture.mip_count):
             right = texture.decode(mip)
@@ -87,6 +97,23 @@ def test_a_fit(page: Page, tmp_path: Path) -> None:
     texture = small("scifi_panel", tmp_path)
     assert {mip["stored_as"] for mip in texture.info()["mips"]} >= {"gaussians", "mip 0"}
     check_channels(page, texture)
+
+
+@needs_wgsl
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_files_by_webgpu(name: str, webgpu: Page) -> None:
+    texture = gstex.load(DATA / f"golden_v2_{name}.gstex")
+    check_channels(webgpu, texture, skip=tied_texels(material_of(texture), 0), function="gpuChannels")
+
+
+@needs_wgsl
+def test_a_loader_with_a_webgpu_renderer(webgpu: Page, tmp_path: Path) -> None:
+    """Makes the textures that one with WebGL makes, within a code."""
+    url = put_file(webgpu, "panel.gstex", file_bytes(small("scifi_panel", tmp_path)))
+    one, other = webgpu.call("gpuLoaded", url)
+    assert [row[:2] for row in one] == [row[:2] for row in other] and len(one) == 4
+    for (*_, first), (*_, second) in zip(one, other, strict=True):
+        assert np.abs(pixels_of(first, "u1").astype(int) - pixels_of(second, "u1")).max() <= 1
 
 
 def light(codes: np.ndarray) -> np.ndarray:
@@ -187,9 +214,9 @@ def test_models_that_break_a_rule(page: Page, command: Command, tmp_path: Path) 
     (tmp_path / "a.glb").write_bytes(data)
     assert command("gltf", tmp_path / "a.glb", "-o", tmp_path / "b.glb", "--no-fallback").code == 0
     for part, value, message in (
-        ("components", [{"channel": 3}, {"channel": 0}, {"channel": 0}], "FormatError: GSTEX_texture: components: got"),
-        ("components", [{"value": 2}] * 3, "FormatError: GSTEX_texture: components"),
-        ("components", 3, "FormatError: GSTEX_texture: components"), ("file", 1, "FormatError: GSTEX_texture: file 1"),
+        ("components", [{"channel": 3}, {"channel": 0}, {"channel": 0}], "FormatError: components: got"),
+        ("components", [{"value": 2}] * 3, "FormatError: components"),
+        ("components", 3, "FormatError: components"), ("file", 1, "FormatError: GSTEX_texture: file 1"),
     ):  # fmt: skip
         document, chunk = read_glb(tmp_path / "b.glb")
         document["textures"][0]["extensions"]["GSTEX_texture"][part] = value

@@ -20,7 +20,7 @@ from small_samples import SAMPLES
 from test_report_browser import CHROMEDRIVER, CHROMIUM, browser
 from test_transcode_readers import MODULES, needs_npm
 
-__all__ = ["Page", "needs_web", "opened_page", "pixels_of"]
+__all__ = ["ROOT", "Page", "needs_web", "opened_page", "pixels_of"]
 
 ROOT = SAMPLES.parent
 PLACES = {"/node_modules/": MODULES, "/samples/web/node_modules/": MODULES, "/samples/web/": SAMPLES / "web",
@@ -84,7 +84,8 @@ def opened_page(folder: Path, path: str = "/index.html", *, width: int = 1000) -
     address = f"http://127.0.0.1:{server.server_port}"
     try:
         with browser("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-                     f"--window-size={width},560") as driver:  # fmt: skip
+                     "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
+                     "--use-vulkan=swiftshader", f"--window-size={width},560") as driver:  # fmt: skip
             driver.set_script_timeout(120)
             driver.get(address + path)
             for _ in range(600):

@@ -11,7 +11,7 @@ const canvas = find('view'), split = find('split');
 const renderer = new THREE.WebGLRenderer({ canvas, antialias: true });
 renderer.autoClear = false; // scenes with a background clear what they draw to
 
-const loader = new GstexLoader().setRenderer(renderer).setShaderPath('../../shaders/gstex.glsl');
+const loader = new GstexLoader().setRenderer(renderer).setShaderPath('../../shaders/');
 const camera = new THREE.PerspectiveCamera(40, 1, 0.05, 50);
 camera.position.set(0.9, 0.7, 3.2);
 const controls = new OrbitControls(camera, canvas);
@@ -63,7 +63,10 @@ async function originalMaterial(folder, images) {
 
 async function gstexMaterial(url, isSampled) {
     const data = await bytesOf(url);
-    if (!isSampled) return { material: new THREE.MeshStandardMaterial((await loader.parse(data)).parameters), bytes: data.byteLength };
+    if (!isSampled) {
+        const { parameters } = await loader.parse(data);
+        return { material: new THREE.MeshStandardMaterial(parameters), bytes: data.byteLength };
+    }
     const material = new THREE.MeshStandardMaterial({ roughness: 1, metalness: 1, emissive: 0xffffff });
     sampleInMaterial(material, renderer, readFile(data), await loader.shader());
     return { material, bytes: data.byteLength };

@@ -36,7 +36,7 @@ function sumRow(words, level, row, repeat) {
     return sums;
 }
 
-/** The places k / n of borders inside of a mip, k = 1 .. n - 1 for every level's n, in order: [[level, ..], ..] that move on. */
+/** At each border inside of a mip, which lie at k / n for every level's n and k = 1 .. n - 1, the levels that have it. */
 function* borders(sizes) {
     const next = sizes.map(() => 1);
     for (;;) {

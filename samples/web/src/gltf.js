@@ -58,7 +58,7 @@ export class GLTFGstexExtension {
         const file = readFile(data), maps = new Map();
         for (const texture of json.textures) {
             const stated = texture.extensions?.[NAME];
-            if (stated?.file === number) maps.set(JSON.stringify(stated.components), mapOf(stated.components, file.material));
+            if (stated?.file === number) maps.set(JSON.stringify(stated.components), { components: stated.components });
         }
         const decoder = await this.loader.decoder();
         const textures = await decoder.decode(file, [...maps.values()], { flipY: false });
@@ -70,19 +70,4 @@ export class GLTFGstexExtension {
         return (this.parser.json.materials ?? []).some((material) =>
             material.pbrMetallicRoughness?.baseColorTexture?.index === index || material.emissiveTexture?.index === index);
     }
-}
-
-/** What the decoder takes of the components in a model, checked. */
-function mapOf(components, material) {
-    const isChannel = (c) => Number.isInteger(c) && c >= 0 && c < material.channels.length;
-    const isSound = ({ channel, value, normalZ }) => {
-        if ([channel, value, normalZ].filter((x) => x !== undefined).length !== 1) return false;
-        if (channel !== undefined) return isChannel(channel);
-        if (value !== undefined) return value >= 0 && value <= 1;
-        return Array.isArray(normalZ) && normalZ.length === 2 && normalZ.every(isChannel);
-    };
-    const isList = Array.isArray(components) && (components.length === 3 || components.length === 4);
-    if (!isList || !components.every((part) => part && isSound(part)))
-        throw new FormatError(`${NAME}: components: got ${JSON.stringify(components)}, expected 3 or 4 that the file has`);
-    return { components: components.length === 4 ? components : [...components, { value: 1 }], srgb: false, float: false };
 }

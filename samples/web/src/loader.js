@@ -2,9 +2,10 @@
 
 import { FileLoader, Loader } from 'three';
 
-import { GstexDecoder } from './decoder.js';
 import { readFile } from './file.js';
 import { standardMaps } from './maps.js';
+import { WebGLDecoder } from './webgl.js';
+import { WebGPUDecoder } from './webgpu.js';
 
 /**
  * const loader = new GstexLoader().setRenderer(renderer);
@@ -16,26 +17,27 @@ export class GstexLoader extends Loader {
         super(manager);
         this.renderer = null;
         this.options = {};
-        this.shaderPath = new URL('../gstex.glsl', import.meta.url).href;
-        this._shader = null;
+        this.shaderPath = new URL('../', import.meta.url).href;
+        this._shaders = {};
         this._decoder = null;
     }
 
-    /** The WebGLRenderer that decodes. Needed before anything is loaded. */
+    /** The WebGLRenderer or WebGPURenderer that decodes. Needed before anything is loaded. */
     setRenderer(renderer) {
         this.renderer = renderer;
         this._decoder = null;
         return this;
     }
 
-    /** Where gstex.glsl is. Default: in this package. */
+    /** The folder of gstex.glsl and gstex.wgsl, of which one is fetched. Default: that of this package. */
     setShaderPath(url) {
-        this.shaderPath = url;
-        this._shader = this._decoder = null;
+        this.shaderPath = new URL(url.endsWith('/') ? url : `${url}/`, globalThis.location?.href).href;
+        this._shaders = {};
+        this._decoder = null;
         return this;
     }
 
-    /** As of `GstexDecoder`: maxTexels. */
+    /** As of `GstexDecoder`: maxValues. */
     setOptions(options) {
         this.options = options;
         this._decoder = null;
@@ -70,19 +72,27 @@ export class GstexLoader extends Loader {
         };
     }
 
-    /** The text of gstex.glsl. */
-    async shader() {
+    /** The text of gstex.glsl or gstex.wgsl. */
+    async shader(language = 'glsl') {
         const files = new FileLoader(this.manager);
-        this._shader ??= files.loadAsync(this.shaderPath);
-        return this._shader;
+        this._shaders[language] ??= files.loadAsync(`${this.shaderPath}gstex.${language}`);
+        return this._shaders[language];
     }
 
     /** What decodes for this loader. */
     async decoder() {
-        if (!this.renderer) throw new Error('GstexLoader: call setRenderer with a WebGLRenderer before loading');
-        const shader = await this.shader();
-        this._decoder ??= new GstexDecoder(this.renderer, shader, this.options);
+        this._decoder ??= this._makeDecoder();
         return this._decoder;
+    }
+
+    async _makeDecoder() {
+        const { renderer, options } = this;
+        if (!renderer) throw new Error('GstexLoader: call setRenderer before loading');
+        if (!renderer.isWebGPURenderer) return new WebGLDecoder(renderer, await this.shader('glsl'), options);
+        await renderer.init();
+        const { device } = renderer.backend;
+        if (!device) throw new Error('GstexLoader: this WebGPURenderer draws by WebGL; pass a WebGLRenderer to setRenderer');
+        return new WebGPUDecoder(device, await this.shader('wgsl'), options);
     }
 }
 

@@ -1,6 +1,6 @@
 // Samples a file in a MeshStandardMaterial itself: the words are all that is in memory, and there are no textures.
 
-import { definesOf, wordTexture } from './decoder.js';
+import { definesOf, wordTexture } from './webgl.js';
 
 const vertexUv = '#include <uv_pars_vertex>\nvarying vec2 vGstexUv;\nuniform mat3 gstex_uv;';
 

@@ -152,7 +152,8 @@ function checkChannel(at, entry, c, groupCount, floats) {
     at.require(Number.isFinite(bias), `bias[${c}]`, bias, 'a finite number');
     at.require(!curve || (stops > 0 && stops <= 32), `stops[${c}]`, stops, 'a number above 0, at most 32');
     at.require(!isRanged || curve || scale !== 1 || bias !== 0, `ranged[${c}]`, 1, '0: scale and bias are 1 and 0');
-    return { role, component, group, srgb: bits(entry, 19, 1) === 1, flipped: flipped === 1, constant, scale, bias, stops };
+    const srgb = bits(entry, 19, 1) === 1;
+    return { role, component, group, srgb, flipped: flipped === 1, constant, scale, bias, stops };
 }
 
 function checkGroupHeader(at, material) {
@@ -177,7 +178,8 @@ function checkGroupHeader(at, material) {
     const ranges = 6 + 2 * mipCount - tail, size = ranges + 2 * count + Math.ceil(count / 8);
     at.room(size, 'group header');
     const last = words[position + size - 1];
-    at.require(count % 8 === 0 || last >>> (4 * (count % 8)) === 0, 'unused nibbles of channel_bits', 'bits that are set', 'zeros');
+    const unused = count % 8 === 0 ? 0 : last >>> (4 * (count % 8));
+    at.require(unused === 0, 'unused nibbles of channel_bits', 'bits that are set', 'zeros');
     const paletteOffset = words[position + 4], afterHeader = paletteBits.length ? position + size : 0;
     at.require(paletteOffset === afterHeader, 'palette_offset', paletteOffset, afterHeader);
     const topK = bits(words[position], 16, 8), amplitudeLo = floats[position + 1], amplitudeStep = floats[position + 2];
