@@ -131,7 +131,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     pixels = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
     data = model_bytes([png(pixels, folder)], [{PBR: {"baseColorTexture": {"index": 0}}}])
     return pack_model(
-        parse_model(data, folder), lambda material, wrap, alpha: gstex.compress(material, wrap=wrap, effort="draft"),
+        parse_model(data, folder), lambda material, wrap, *_: gstex.compress(material, wrap=wrap, effort="draft"),
         name="a.glb", fallback=None).data  # fmt: skip
 
 
@@ -212,6 +212,6 @@ def test_shared_bytes_are_copied_once(tmp_path: Path) -> None:
     document["bufferViews"] += [{"buffer": 0, "byteOffset": n % 5, "byteLength": 1 << 20} for n in range(20_000)]
     packed = pack_model(
         parse_model(glb_bytes(document, chunk), tmp_path),
-        lambda material, wrap, alpha: gstex.compress(material, wrap=wrap, effort="draft"),
+        lambda material, wrap, *_: gstex.compress(material, wrap=wrap, effort="draft"),
         name="a", fallback=4)  # fmt: skip
     assert len(packed.data) < (1 << 20) + 20_000 * 90

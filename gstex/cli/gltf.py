@@ -113,8 +113,10 @@ def _compress(
     check_options(**{name: options[name] for name in ("bpp", "gaussians", "quality", "psnr", "max_bpp", "loss", "seed",
                                                       "tail")})  # fmt: skip
 
-    def compress(material: "Material", wrap: str, alpha_test: float | None) -> "Texture":
-        click.echo(f"gstex: {printable(material.name)}: {material.width}x{material.height}, "
+    def compress(material: "Material", wrap: str, alpha_test: float | None, place: tuple[int, int]) -> "Texture":
+        number, all = place
+        name = printable(material.name)
+        click.echo(f"gstex: material {number} of {all}, {name}: {material.width}x{material.height}, "
                    f"{count(len(material.channels), 'channel')}, wrap {wrap}", err=True)  # fmt: skip
         with ProgressReporter() as progress:
             return gstex.compress(material, wrap=wrap, alpha_test=alpha_test, progress=progress, notes=progress.note,
@@ -122,7 +124,7 @@ def _compress(
 
     packed = pack_model(model, compress, name=source.name, fallback=fallback)
     replace_file(output, packed.data)
-    before = source.stat().st_size
+    before = source.stat().st_size + model.external_bytes
     if as_json:
         click.echo(json.dumps(_report(packed, source, output, before), allow_nan=False))
         return
@@ -136,8 +138,8 @@ def _compress(
              "psnr": decibels(one.report["psnr"])} for one in packed.files]  # fmt: skip
     click.echo("\n".join(format_table(rows, _TABLE)))
     files = sum(one.bytes for one in packed.files)
-    click.echo(f"{printable(output)}: {size(len(packed.data))}, {size(files)} of it for what "
-               f"{size(packed.image_bytes)} of images were")  # fmt: skip
+    click.echo(f"{printable(output)}: {size(len(packed.data))}, and {printable(source)} has {size(before)}")
+    click.echo(f"  materials   {size(files)} for what {size(packed.image_bytes)} of images were")
     if fallback is None:
         click.echo("  fallback    none: viewers that do not know GSTEX_texture refuse the file")
     else:

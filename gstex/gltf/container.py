@@ -115,6 +115,11 @@ class Model:
             self._files[uri] = _data_of(uri, where) if uri.startswith("data:") else self._read_file(uri, where)
         return self._files[uri]
 
+    @property
+    def external_bytes(self) -> int:
+        """Bytes of the files beside the model that were read for it."""
+        return sum(len(data) for uri, data in self._files.items() if not uri.startswith("data:"))
+
     def _read_file(self, uri: str, where: str) -> bytes:
         name = unquote(uri)
         parts = name.replace("\\", "/").split("/")

@@ -57,7 +57,7 @@ class Packed:
 
 def pack_model(
     model: Model,
-    compress: Callable[[Material, str, float | None], Compressed],
+    compress: Callable[[Material, str, float | None, tuple[int, int]], Compressed],
     *,
     name: str,
     fallback: int | None,
@@ -65,7 +65,8 @@ def pack_model(
     """Compress the materials of a model. Its document is changed.
 
     Args:
-        compress: makes a texture of a material, its wrap ('repeat' or 'clamp') and the threshold of its alpha test.
+        compress: makes a texture of a material, its wrap ('repeat' or 'clamp'), the threshold of its alpha test, and
+            which of how many it is, from 1 on.
         name: of the model's file, which the result keeps, so that the command knows its own outputs.
         fallback: texels along an axis that images for other viewers have at most; None for no such images: then the
             extension is required.
@@ -85,7 +86,7 @@ def pack_model(
     if not files:
         why = "; ".join(f"{what} {reason}" for what, reason in result.left[:3])
         raise ModelError(f"no texture can be compressed ({why or 'the model has none'}); nothing was written")
-    for file in files:
+    for number, file in enumerate(files, 1):
         pictures = {}
         for item in file.images:
             data = model.image(item.image)
@@ -93,7 +94,7 @@ def pack_model(
             result.image_bytes += len(data)
         with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
             material = _material(file, pictures, Path(folder), result.notes)
-        texture = compress(material, "repeat" if file.repeat else "clamp", file.alpha_test)
+        texture = compress(material, "repeat" if file.repeat else "clamp", file.alpha_test, (number, len(files)))
         writer.add(file, pictures, material, texture)
     result.data = writer.finish(name)
     return result
