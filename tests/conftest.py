@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: make test-quick leaves it out")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("GSTEX_RECENT", os.path.join(os.devnull, "none"))  # the list of files that the user has seen is not ours
+    os.environ.setdefault("GSTEX_STATE", os.devnull)  # what the user's gstex remembers is not ours
 
 
 @pytest.fixture

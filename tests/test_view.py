@@ -421,7 +421,7 @@ def test_a_mix_takes_no_more_than_the_file(sample, document, monkeypatch, tmp_pa
 
 
 def test_a_session_goes_through_the_folder_and_remembers(sample, tmp_path, monkeypatch):
-    monkeypatch.setenv("GSTEX_RECENT", str(tmp_path / "state" / "recent.json"))
+    monkeypatch.setenv("GSTEX_STATE", str(tmp_path / "state"))
     files = [tmp_path / f"{name}.gstex" for name in "abc"]
     for file in files:
         file.write_bytes(sample.file.read_bytes())

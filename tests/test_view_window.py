@@ -152,7 +152,7 @@ def test_a_session_of_comparing_and_going_about(sample, tmp_path, monkeypatch):
     (programs / "zenity").write_text(f"#!/bin/sh\ntest $# -gt 1 || exit 1\necho {second}\n")
     (programs / "zenity").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("GSTEX_RECENT", str(tmp_path / "recent.json"))
+    monkeypatch.setenv("GSTEX_STATE", str(tmp_path / "state"))
 
     arguments = ["view", str(first), str(second), "--reference", str(sample.source), "--size", "640x400", "--zoom", "1",
                  "--map", "normal", "--sampling", "texels"]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from bench_run import endings, results_option
 from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from gstex.cli.pace import Pace
 from gstex.cli.progress import seconds_left
 from gstex.material import Material, load_material
 
@@ -23,7 +26,8 @@ EFFORTS = ("fast", "normal")
 COLUMNS = ("material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
 # How far the time left may be off, as a share of what is left: after the first tenth, and after half.
 MOST = {"tenth": 0.30, "half": 0.20}
-_END = 0.9  # of the time: the last seconds are a matter of rounding
+_END = 0.9  # of the time
+_ROUNDED = 0.5  # seconds that the figure is off because it is shown in whole ones
 
 Report = tuple[float, float, float]  # seconds since the first report, step, steps
 
@@ -39,15 +43,20 @@ Report = tuple[float, float, float]  # seconds since the first report, step, ste
 def progress(
     context: click.Context, size: int, bpp: float, efforts: tuple[str, ...], cpu_time: bool, results: Path
 ) -> None:  # fmt: skip
-    """How far the time left is off, of the samples at some efforts. Other work on the machine spoils it."""
+    """How far the time left is off, of the samples at some efforts, one after the other: what one takes is remembered
+    for the next, from nothing on. Other work on the machine spoils it."""
     rows = []
-    with endings(context, results, keeps=False):
+    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as state:
+        os.environ["GSTEX_STATE"] = state
         for folder in sorted({path.parent for path in SAMPLES.glob("*/*.png")}):
             material = _middle(load_material(folder), size)
             for effort in efforts:
                 clock = time.process_time if cpu_time else time.monotonic
                 reports, seconds = watch(material, clock, effort=effort, bpp=bpp, device="cpu")
-                rows.append({"material": folder.name, "effort": effort, "seconds": seconds, **errors(reports, seconds)})
+                pace = Pace(effort, material.width * material.height)
+                rows.append({"material": folder.name, "effort": effort, "seconds": seconds,
+                             **errors(reports, seconds, pace)})  # fmt: skip
+                pace.learn([(moment, step / steps) for moment, step, steps in reports], seconds)
                 click.echo(f"{folder.name}, {effort}: {rows[-1]['after_tenth']:.0%} off after a tenth, "
                            f"{rows[-1]['after_half']:.0%} after half of {seconds:.1f} s", err=True)  # fmt: skip
         settings = f"{size}x{size} texels, {bpp:g} bits per texel, seconds of the {'CPUs' if cpu_time else 'wall'}"
@@ -78,14 +87,16 @@ def watch(
     return reports, clock() - started
 
 
-def errors(reports: Sequence[Report], seconds: float) -> dict[str, Any]:
+def errors(reports: Sequence[Report], seconds: float, pace: Pace) -> dict[str, Any]:
     """By what share of the time left the bar is wrong: when a tenth and half of the time are over, and at most from
     then on (until half, and until nine tenths). What the bar shows at a moment is what the last report made of it."""
     found: list[tuple[float, float]] = []  # share of the time, error
-    for moment, step, steps in reports:
-        shown = seconds_left(reports[0][:2], (moment, step), steps)
+    shares = [(moment, pace.share(step / steps)) for moment, step, steps in reports]
+    for moment, share in shares:
+        shown = seconds_left(shares[0], (moment, share))
         if shown is not None and moment < seconds:
-            found.append((moment / seconds, abs(shown - (seconds - moment)) / (seconds - moment)))
+            off = max(abs(shown - (seconds - moment)) - _ROUNDED, 0.0)
+            found.append((moment / seconds, off / (seconds - moment)))
 
     def at(share: float) -> float:
         return next((error for when, error in reversed(found) if when <= share), float("inf"))

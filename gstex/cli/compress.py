@@ -94,6 +94,7 @@ def _compress_one(
     as_json: bool,
 ) -> dict[str, Any]:
     """Compress one material, print what is for people, and return the report. reading: of load_material."""
+    from gstex.cli.pace import Pace
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
     from gstex.replace import check_replaced
@@ -103,7 +104,10 @@ def _compress_one(
         check_replaced(output, material)
     click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
     fit = output.with_name(f"{output.name}.fit") if checkpoint else None
-    with ProgressReporter() as progress:
+    pace = None
+    if options["psnr"] is None and options["match"] is None:  # a target takes as many fits as it needs
+        pace = Pace(options["effort"], material.width * material.height)
+    with ProgressReporter(pace=pace) as progress:
         texture = gstex.compress(material, progress=progress, notes=progress.note, checkpoint=fit, **options)
     texture.save(output)
     if fit is not None:

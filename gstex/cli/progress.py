@@ -10,6 +10,8 @@ from gstex.cli.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from gstex.cli.pace import Pace
+
 __all__ = ["ProgressReporter", "StagedProgress", "make_bar", "seconds_left"]
 
 _REDRAW_SECONDS = 0.1
@@ -34,15 +36,17 @@ class ProgressReporter:
     """Callable for gstex.compress(progress=...), as a context manager.
 
     There is no thread behind it: the picture changes only when the fit reports.
-    opening: what is shown until then.
+    opening: what is shown until then. pace: how steps are spread over time; it learns from a fit that is done. Without
+    it, all steps take as long as those before.
     """
 
-    def __init__(self, opening: str = _PREPARING) -> None:
-        self._opening = opening
+    def __init__(self, opening: str = _PREPARING, pace: "Pace | None" = None) -> None:
+        self._opening, self._pace = opening, pace
+        self._taken: list[tuple[float, float]] = []  # (moment, share of the steps) of the reports
         self._bar = make_bar() if sys.stderr.isatty() else None
         if self._bar is not None:
             self._task = self._bar.add_task(opening, total=None, figures="")
-        self._first: tuple[float, int] | None = None  # time and step of the first report
+        self._first: tuple[float, float] | None = None  # moment and share of the time of the first report
         self._shown = -_LINE_SECONDS
         self._stage = ""
 
@@ -58,20 +62,27 @@ class ProgressReporter:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._pace is not None and kind is None and self._taken:
+            start = self._taken[0][0]
+            self._pace.learn([(moment - start, share) for moment, share in self._taken], time.monotonic() - start)
 
     def __call__(self, now: Step) -> None:
         """Take a report; most are dropped, so that printing costs nothing."""
         moment = time.monotonic()
+        steps = now.step / max(now.steps, 1)
+        share = steps if self._pace is None else self._pace.share(steps)
         if self._first is None:
-            self._first = (moment, now.step)
+            self._first = (moment, share)
+        if self._pace is not None:
+            self._taken.append((moment, steps))
         pause = _REDRAW_SECONDS if self._bar is not None else _LINE_SECONDS
         if now.stage == self._stage and moment - self._shown < pause:
             return
         self._shown, self._stage = moment, now.stage
-        figures = self._figures(now, moment)
+        figures = self._figures(now.psnr, moment, share)
         if self._bar is not None:
-            self._bar.update(self._task, description=now.stage, total=now.steps, completed=now.step,
-                             figures=figures, refresh=True)
+            self._bar.update(self._task, description=now.stage, total=1.0, completed=share, figures=figures,
+                             refresh=True)
         else:
             print(f"gstex: {now.stage}: {figures}", file=sys.stderr, flush=True)
 
@@ -83,23 +94,22 @@ class ProgressReporter:
         else:
             print(line, file=sys.stderr, flush=True)
 
-    def _figures(self, now: Step, moment: float) -> str:
-        """'45 %, 31.2 dB, 0:42 left'; the time is guessed from all steps since the first report."""
-        parts = [f"{100 * now.step // max(now.steps, 1)} %"]
-        if now.psnr is not None:
-            parts.append(f"{now.psnr:.1f} dB")
-        seconds = seconds_left(self._first or (moment, now.step), (moment, now.step), now.steps)
+    def _figures(self, psnr: float | None, moment: float, share: float) -> str:
+        """'45 %, 31.2 dB, 0:42 left'. share: of the time that is over."""
+        parts = [f"{int(100 * share + 1e-9)} %"]
+        if psnr is not None:
+            parts.append(f"{psnr:.1f} dB")
+        seconds = seconds_left(self._first or (moment, share), (moment, share))
         if seconds is not None:
             left = round(seconds)
             parts.append(f"{left // 60}:{left % 60:02} left")
         return ", ".join(parts)
 
 
-def seconds_left(first: tuple[float, float], now: tuple[float, float], steps: float) -> float | None:
-    """From the (moment, step) of the first and of the last report: all steps take as long as those since. None before
-    there are any."""
+def seconds_left(first: tuple[float, float], now: tuple[float, float]) -> float | None:
+    """From the (moment, share of the time) of the first and of the last report; None before anything is done."""
     done = now[1] - first[1]
-    return (now[0] - first[0]) / done * (steps - now[1]) if done > 0 else None
+    return (now[0] - first[0]) / done * (1 - now[1]) if done > 0 else None
 
 
 def make_bar() -> "Progress | None":

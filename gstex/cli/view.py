@@ -97,7 +97,6 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
     gstex view wall.gstex --reference wall/                      a window; ? lists its keys
     gstex view wall.gstex small.gstex                            two files of the same maps, side by side
     gstex view wall.gstex --screenshot wall.png --view lit       one picture, no window, no display
-    gstex view wall.gstex --screenshot d.png --view diff --map normal --reference wall/ --json
 
     Show FILE as its shader decodes it. Files and folders of maps can be dropped on the window.
     """

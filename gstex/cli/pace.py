@@ -1,0 +1,57 @@
+"""How the steps of a fit are spread over its time: stages differ, and by machine, effort and size in other ways. What a
+fit took is remembered, so that the time left which the next one shows is true."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from gstex.user_state import read_state, write_state
+
+__all__ = ["Pace"]
+
+_NAME = "pace"
+_POINTS = 21  # of a curve: shares of the steps from 0 to 1
+_FRESH = 0.5  # weight of the last fit beside all before
+# Shares of the steps and of the time that is over: the bench progress at 256x256 on two cores, before anything is
+# remembered. Few steps (draft and fast), and many.
+_FEW = ((0.0, 0.45, 0.81, 0.96, 1.0), (0.0, 0.47, 0.82, 0.90, 1.0))
+_MANY = ((0.0, 0.37, 0.72, 0.857, 0.96, 1.0), (0.0, 0.48, 0.82, 0.935, 0.97, 1.0))
+
+
+class Pace:
+    """Of fits like one of an effort, and of about as many texels."""
+
+    def __init__(self, effort: str, texels: int):
+        self._key = f"{effort} {round(np.log2(max(texels, 1)) / 2)}"  # sizes apart by a factor of two a side
+        known = read_state(_NAME)
+        kept = known.get(self._key) if isinstance(known, dict) else None
+        self._known = _is_curve(kept)
+        self._at = np.linspace(0, 1, _POINTS)
+        usual = _FEW if effort in ("draft", "fast") else _MANY
+        self._time = np.array(kept, float) if self._known else np.interp(self._at, *usual)
+
+    def share(self, steps: float) -> float:
+        """Of the time, when this share of the steps is done."""
+        return float(np.interp(steps, self._at, self._time))
+
+    def learn(self, reports: Sequence[tuple[float, float]], seconds: float) -> None:
+        """Remember a fit: (moment, share of the steps) from the first report on, and how long it took."""
+        if seconds <= 0 or len(reports) < 2:
+            return
+        moments, steps = np.array([*reports, (seconds, 1.0)]).T
+        steps = np.maximum.accumulate(steps)
+        found = np.interp(self._at, steps, np.clip(moments / seconds, 0, 1))
+        found[0], found[-1] = 0.0, 1.0
+        weight = _FRESH if self._known else 1.0
+        self._time = (1 - weight) * self._time + weight * np.maximum.accumulate(found)
+        known = read_state(_NAME)
+        known = known if isinstance(known, dict) else {}
+        write_state(_NAME, {**known, self._key: [round(float(t), 4) for t in self._time]})
+
+
+def _is_curve(kept: object) -> bool:
+    """Whether this is what `learn` writes."""
+    if not isinstance(kept, list) or len(kept) != _POINTS or not all(isinstance(t, int | float) for t in kept):
+        return False
+    return kept[0] == 0 and kept[-1] == 1 and all(a <= b for a, b in pairwise(kept))

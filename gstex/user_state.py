@@ -1,0 +1,36 @@
+"""What gstex remembers from run to run, as small JSON files in the user's state folder. Whatever goes wrong here costs
+a convenience and nothing else: it is no error."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_state_path
+
+from gstex.errors import GstexError
+from gstex.files import replace_file
+
+__all__ = ["read_state", "write_state"]
+
+
+def _path(name: str) -> Path:
+    """In $GSTEX_STATE, or in the folder that the system keeps for such files."""
+    given = os.environ.get("GSTEX_STATE")
+    return (Path(given) if given else user_state_path("gstex", appauthor=False)) / f"{name}.json"
+
+
+def read_state(name: str) -> Any:
+    """What was written under a name, which may be anything; None without."""
+    try:
+        return json.loads(_path(name).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_state(name: str, value: Any) -> None:
+    """Keep a JSON value under a name; it appears whole or not at all."""
+    with contextlib.suppress(OSError, GstexError):
+        _path(name).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(_path(name), json.dumps(value).encode())
