@@ -5,6 +5,7 @@ neither, such as --help and errors of usage, is there at once.
 """
 
 import _thread
+import json
 import os
 import sys
 import threading
@@ -22,6 +23,7 @@ __all__ = ["INTERRUPTED", "TERMINATED", "cli", "main"]
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 TERMINATED = 143  # .. and of one that SIGTERM ended
+_COMPLETE = "_GSTEX_COMPLETE"  # what a shell sets to ask how a line goes on, as click has it
 
 
 # Every command is the function of its name in gstex.cli.<name>; its help in a line.
@@ -59,9 +61,10 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"max_content_width": 110})
-@click.version_option(__version__, message="gstex %(version)s")
+@click.option("--version", is_flag=True, help="Print the version and end; with --json all that decides the outputs.")
+@click.option("--json", "as_json", is_flag=True, help="Of --version: one JSON object, for keys of caches.")
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context, version: bool, as_json: bool) -> None:
     """\b
     gstex compress wall/ -o wall.gstex    a folder of maps -> one file
     gstex decode wall.gstex -o maps/      ... and back to the maps, under their own names
@@ -78,6 +81,13 @@ def cli(context: click.Context) -> None:
 
     Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
     """
+    if as_json and not version:
+        raise click.UsageError("--json: goes with --version, or after the command")
+    if version:
+        from gstex.cli.about import about
+
+        click.echo(json.dumps(about()) if as_json else f"gstex {__version__}")
+        context.exit()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -85,6 +95,10 @@ def cli(context: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line of this process and exit; docs/exit-codes.md has the codes."""
     sys.unraisablehook = _repeat_interrupt
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "gstex", _COMPLETE, instruction))
     try:
         with cli.make_context("gstex", sys.argv[1:]) as context:
             cli.invoke(context)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gstex.cli.options import check_one_size, debug_option, fit_options, names_option, seed_option
+from gstex.cli.options import (
+    check_one_size,
+    debug_option,
+    depfile_option,
+    fit_options,
+    names_option,
+    seed_option,
+)
 from gstex.cli.signals import Terminated, terminations_as_interrupts
 from gstex.cli.text import count, format_table, printable
 
@@ -40,6 +47,7 @@ _NAMED = 5  # failed materials in the last line
 @fit_options
 @names_option
 @seed_option
+@depfile_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for each event.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but what fails.")
 @click.option("-v", "--verbose", is_flag=True, help="Print what is up to date, and what is left out, too.")
@@ -47,8 +55,7 @@ _NAMED = 5  # failed materials in the last line
 def batch(
     inputs: tuple[str, ...], output: Path, dry_run: bool, manifest: str | None, save_manifest: str | None,
     jobs: int | None, threads: int | None, ray: str | None, ray_files: str, force: bool, names: Path | None,
-    as_json: bool, quiet: bool, verbose: bool,
-    **options: Any,
+    depfile: Path | None, as_json: bool, quiet: bool, verbose: bool, **options: Any,
 ) -> None:  # fmt: skip
     """\b
     gstex batch textures/ -o packed/                   every material of a tree; again: only what has changed
@@ -87,6 +94,23 @@ def batch(
     with BatchProgress(plan, plain_stdout=not as_json, quiet=quiet, verbose=verbose) as progress:
         progress.left_out()
         _run(plan, progress, as_json, jobs=jobs, threads=threads, force=force, ray=ray, ray_files=ray_files)
+    if depfile is not None:
+        _write_depfile(depfile, plan, output, inputs, manifest)
+
+
+def _write_depfile(path: Path, plan: "Plan", output: Path, inputs: tuple[str, ...], manifest: str | None) -> None:
+    """Write what the page, which is written last, was made from; folders too, so that a new file counts."""
+    from gstex.batch.running import PAGE
+    from gstex.batch.state import Listings, input_files
+    from gstex.depfile import write_depfile
+
+    listings: Listings = {}
+    read = [Path(text.removeprefix("@")) for text in inputs if Path(text.removeprefix("@")).exists()]
+    if manifest not in (None, "-"):
+        read.append(Path(str(manifest)))
+    for item in plan.items:
+        read += [item.source, *(path for _, path in input_files(item, listings))]
+    write_depfile(path, output / PAGE, read)
 
 
 def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: dict[str, Any]) -> "Plan":

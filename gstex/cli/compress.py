@@ -10,6 +10,7 @@ import gstex
 from gstex.cli.options import (
     check_one_size,
     debug_option,
+    depfile_option,
     fit_options,
     force_option,
     json_option,
@@ -43,6 +44,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
               help="CPU threads to use, at most one a core.  [default: all cores]")
 @click.option("--checkpoint", is_flag=True,
               help="Leave OUT.gstex.fit on the way of a long fit, and go on from one that is there, to the same file.")
+@depfile_option
 @force_option
 @json_option
 @debug_option
@@ -50,7 +52,7 @@ def compress(
     source: Path, output: Path | None, bpp: float | None, gaussians: int | None, quality: str | None,
     psnr: float | None, match: str | None, max_bpp: float | None, weights: dict[str, float] | None,
     importance: str | None, maps: tuple[str, ...], names: Path | None, threads: int | None, checkpoint: bool,
-    force: bool, as_json: bool, **options: Any,
+    depfile: Path | None, force: bool, as_json: bool, **options: Any,
 ) -> None:
     """\b
     gstex compress wall/                                      -> wall.gstex, at normal quality
@@ -77,6 +79,8 @@ def compress(
     outputs: dict[int | None, Path] = {None: output}
     if tiles:
         outputs = {tile: output.with_name(f"{output.stem}.{tile}{output.suffix}") for tile in tiles}
+    if depfile is not None:
+        check_output_file(depfile, source, *more)
     if tiles:
         for path in outputs.values():
             check_output_file(path, source, *more)
@@ -85,8 +89,24 @@ def compress(
     how = {"checkpoint": checkpoint, "force": force, "as_json": as_json}
     reports = [_compress_one(source, path, {"overrides": maps, "names": names, "tile": tile}, options, **how)
                for tile, path in outputs.items()]  # fmt: skip
+    if depfile is not None:
+        _write_depfile(depfile, next(iter(outputs.values())), source, names, importance)
     if as_json:
         click.echo(json.dumps({"tiles": reports} if tiles else reports[0], allow_nan=False))
+
+
+def _write_depfile(path: Path, output: Path, source: Path, names: Path | None, importance: str | None) -> None:
+    """Write what an output was made from. Of a UDIM set all files count, and its first output."""
+    from gstex.batch.options import Options
+    from gstex.batch.plans import Item
+    from gstex.batch.state import input_files
+    from gstex.depfile import write_depfile
+    from gstex.material.load import list_images
+
+    files = tuple(list_images(source)[1])
+    item = Item(str(output), source, files, "", names=names, options=Options(importance=importance))
+    folder = [source] if source.is_dir() else []
+    write_depfile(path, output, [*folder, *(path for _, path in input_files(item, {}))])
 
 
 def _compress_one(

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
-    "check_one_size", "debug_option", "fit_options", "force_option", "json_option", "names_option", "parse_rates",
-    "parse_weights", "seed_option",
+    "check_one_size", "debug_option", "depfile_option", "fit_options", "force_option", "json_option", "names_option",
+    "parse_rates", "parse_weights", "seed_option",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -19,6 +19,8 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False,
                             help="Print the traceback of an error.")
 force_option = click.option("--force", is_flag=True,
                             help="Replace files that this command has not made from the same input.")
+depfile_option = click.option("--depfile", metavar="FILE", type=click.Path(path_type=Path),
+                              help="Write what was read as a rule for Make or Ninja.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 names_option = click.option("--names", metavar="FILE", type=click.Path(path_type=Path),

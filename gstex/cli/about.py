@@ -1,0 +1,44 @@
+"""What `gstex --version --json` prints: all that decides the bytes of outputs, without importing it."""
+
+import hashlib
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gstex.version import __version__
+
+__all__ = ["about"]
+
+# Those that read pictures and calculate.
+_PACKAGES = ("numpy", "OpenImageIO")
+
+
+def about() -> dict[str, Any]:
+    """version: of gstex. code: a hash of all that is installed of it: whoever keeps outputs makes them again when it
+    changes. packages: versions of those that have a say in the bytes. python, system: for people."""
+    return {
+        "version": __version__, "code": _code(), "packages": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
+    }  # fmt: skip
+
+
+def _code() -> str:
+    """SHA-256 of the Python files of the package and of its compiled core, wherever that is installed."""
+    import importlib.util
+
+    digest = hashlib.sha256()
+    folder = Path(__file__).resolve().parent.parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    core = importlib.util.find_spec("gstex.native._core")
+    if core is not None and core.origin is not None:
+        digest.update(Path(core.origin).read_bytes())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
