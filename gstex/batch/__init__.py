@@ -14,6 +14,7 @@ how many threads it may use. A script that calls `run` needs its `if __name__ ==
     work        one material, in a process of its own
     worker      that process
     crew        the processes, and which of them does what with how many threads
+    gpus        how many fits a GPU holds
     cluster     the same on the nodes of a Ray cluster
     running     a plan, carried out
     changes     which files have changed, and are at rest

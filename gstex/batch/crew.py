@@ -7,12 +7,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from gstex.batch.events import Event
+from gstex.batch.gpus import Gpu, has_room, wants_gpu
 from gstex.batch.plans import Item
 from gstex.batch.worker import serve
 from gstex.encode.settings import EFFORTS
@@ -21,18 +23,20 @@ __all__ = [
     "Worker", "cost", "end_workers", "give", "hear", "share_threads", "signals_held", "start_worker", "work_through",
 ]  # fmt: skip
 
+_AHEAD = 32  # materials that are looked at for one that a GPU has room for
 _PATIENCE = 1.0  # seconds in which a process has to end before it is killed
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process, the pipe to it, its threads, and what it works on since when; None if it waits."""
+    """A process, the pipe to it, its threads, its GPU, and what it works on since when; None if it waits."""
 
     process: BaseProcess
     connection: Connection
     threads: int
     item: Item | None = None
     started: float = 0.0
+    gpu: Gpu | None = None
 
 
 def cost(item: Item) -> float:
@@ -49,8 +53,10 @@ def share_threads(cores: int, workers: int) -> list[int]:
     return [max(1, each + (number < more)) for number in range(workers)]
 
 
-def work_through(items: Sequence[Item], out: Path, *, jobs: int, cores: int, force: bool) -> Iterator[Event]:
-    """Compress materials in up to `jobs` processes, the largest first.
+def work_through(
+    items: Sequence[Item], out: Path, *, jobs: int, cores: int, force: bool, gpus: Sequence[Gpu] = ()
+) -> Iterator[Event]:
+    """Compress materials in up to `jobs` processes, the largest first. The processes are divided among the GPUs.
 
     However this ends, by Ctrl-C too, the processes have ended a second or so later.
     """
@@ -58,7 +64,7 @@ def work_through(items: Sequence[Item], out: Path, *, jobs: int, cores: int, for
     workers: list[Worker] = []
     try:
         while waiting or any(worker.item for worker in workers):
-            yield from _fill(workers, waiting, out, jobs, cores, force)
+            yield from _fill(workers, waiting, out, jobs, cores, force, gpus)
             _balance(workers, cores)
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
@@ -71,24 +77,43 @@ def work_through(items: Sequence[Item], out: Path, *, jobs: int, cores: int, for
 
 
 def _fill(
-    workers: list[Worker], waiting: deque[Item], out: Path, jobs: int, cores: int, force: bool
-) -> Iterator[Event]:
+    workers: list[Worker], waiting: deque[Item], out: Path, jobs: int, cores: int, force: bool,
+    gpus: Sequence[Gpu] = (),
+) -> Iterator[Event]:  # fmt: skip
     """Give every process something to do, and start those that are missing."""
     count = min(jobs, len(waiting) + sum(worker.item is not None for worker in workers))
     threads = share_threads(cores, max(count, 1))
     while waiting:
-        worker = next((worker for worker in workers if worker.item is None), None)
-        if worker is None:
+        found = _match(workers, waiting)
+        if found is None:
             if len(workers) >= count:
                 return
             with signals_held():  # or a process might be half-started, and nobody would end it
-                worker = start_worker(out, force, threads[len(workers)])
-                workers.append(worker)
-        if give(worker, waiting[0]):
-            item = waiting.popleft()
+                gpu = gpus[len(workers) % len(gpus)] if gpus else None
+                workers.append(start_worker(out, force, threads[len(workers)], gpu))
+            continue
+        worker, number = found
+        item = waiting[number]
+        if give(worker, item):
+            del waiting[number]
             yield Event("begin", item.output, str(item.source), threads=worker.threads)
         else:  # it has ended while it had nothing to do
             _remove(worker, workers)
+
+
+def _match(workers: Sequence[Worker], waiting: deque[Item]) -> tuple[Worker, int] | None:
+    """A process that waits, and the number of the first material that it may begin: its GPU has to have room for it."""
+    for worker in workers:
+        if worker.item is not None:
+            continue
+        if worker.gpu is None:
+            return worker, 0
+        others = [other for other in workers if other.gpu == worker.gpu]
+        running = [other.item for other in others if other.item is not None]
+        for number, item in enumerate(islice(waiting, _AHEAD)):
+            if not wants_gpu(item) or has_room(worker.gpu, len(others), running, item):
+                return worker, number
+    return None
 
 
 def give(worker: Worker, item: Item) -> bool:
@@ -101,14 +126,15 @@ def give(worker: Worker, item: Item) -> bool:
     return True
 
 
-def start_worker(out: Path, force: bool, threads: int) -> Worker:
-    """A new process; call it under `signals_held`."""
+def start_worker(out: Path, force: bool, threads: int, gpu: Gpu | None = None) -> Worker:
+    """A new process; call it under `signals_held`. gpu: the only one that it sees; None for what this process sees."""
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     here, there = context.Pipe()
-    process = context.Process(target=serve, args=(there, out, force, threads), daemon=True)
+    more = () if gpu is None else (gpu.name,)
+    process = context.Process(target=serve, args=(there, out, force, threads, *more), daemon=True)
     process.start()
     there.close()  # so that the pipe ends with the process
-    return Worker(process, here, threads)
+    return Worker(process, here, threads, gpu=gpu)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from gstex import native
 from gstex.batch.cluster import FILES, work_on_cluster
 from gstex.batch.crew import work_through
 from gstex.batch.events import Event
+from gstex.batch.gpus import find_gpus, wants_gpu
 from gstex.batch.page import write_page
 from gstex.batch.plans import Item, Plan
 from gstex.batch.rows import Row
@@ -74,7 +75,8 @@ def run(
         counts["failed" if event.event == "failed" else "current"] += 1
         yield event
     if ray is None:
-        work = work_through(waiting, plan.out, jobs=most, cores=cores, force=force)
+        gpus = find_gpus() if any(map(wants_gpu, waiting)) else ()
+        work = work_through(waiting, plan.out, jobs=most, cores=cores, force=force, gpus=gpus)
     else:
         work = work_on_cluster(waiting, plan.out, address=ray, files=ray_files, force=force)
     for event in work:

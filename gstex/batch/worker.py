@@ -4,6 +4,7 @@ Imports nothing large before it has said how many threads libraries may use.
 """
 
 import atexit
+import contextlib
 import os
 import queue
 import signal
@@ -20,8 +21,8 @@ _PAUSE = 0.25  # seconds between two reports of progress
 _PATIENCE = 1.5  # seconds in which a fit has to end when the batch has gone
 
 
-def serve(connection: Connection, out: Path, force: bool, threads: int) -> None:
-    """Work until the batch says None, or is gone.
+def serve(connection: Connection, out: Path, force: bool, threads: int, gpu: str | None = None) -> None:
+    """Work until the batch says None, or is gone. gpu: the only one to see, as CUDA_VISIBLE_DEVICES names it.
 
     Messages that come: ('item', Item), ('threads', count), None. That go: ('progress', share, psnr), ('done', Record),
     ('failed', message).
@@ -34,13 +35,17 @@ def serve(connection: Connection, out: Path, force: bool, threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENIMAGEIO_THREADS"):
         os.environ[name] = "1"  # the threads of the core are those that are shared out
     os.environ["GSTEX_THREADS"] = str(threads)
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     from gstex import native
 
     native.set_thread_count(threads)
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     while (item := inbox.get()) is not None:
-        connection.send(_answer(connection, item, out, force))
+        answer = _answer(connection, item, out, force)
+        _free_gpu()
+        connection.send(answer)
 
 
 def _answer(connection: Connection, item: Any, out: Path, force: bool) -> tuple[Any, ...]:
@@ -64,6 +69,13 @@ def _answer(connection: Connection, item: Any, out: Path, force: bool) -> tuple[
         return ("failed", "there is not enough memory; run fewer --jobs at once")
     except Exception as error:
         return ("failed", f"unexpected {type(error).__name__}: {error}; this is a bug, report it")
+
+
+def _free_gpu() -> None:
+    """Give back what the fit held on a GPU, which others may wait for: CuPy keeps it."""
+    if (cupy := sys.modules.get("cupy")) is not None:
+        with contextlib.suppress(Exception):
+            cupy.get_default_memory_pool().free_all_blocks()
 
 
 def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
