@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
-from gstex.errors import FormatError, UsageError
+from gstex.errors import FormatError, LimitError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.description import describe, describe_fit, describe_report
 from gstex.format.layout import group_header_words, header_words, mip_size
@@ -108,6 +108,24 @@ class Texture:
         """
         self._check_mip(mip)
         return decode_texels(self.table, mip, max_texels=max_texels)
+
+    def expanded(self) -> np.ndarray:
+        """The expanded form of docs/expanded.md, which shaders/gstex_expanded.glsl reads: gstex_expand of gstex.h.
+
+        Returns:
+            uint32 [n], n a multiple of 64.
+
+        Raises:
+            LimitError: a mip has more than 2^22 Gaussians, or the form would have 2^30 words.
+        """
+        words = np.zeros(0, np.uint32)
+        for _ in range(2):  # counts, then writes
+            count = self.table.section.expand(words)
+            if not count:
+                raise LimitError("expanded form: a mip has more than 2^22 Gaussians, or it takes 2^30 words; read the "
+                                 "material packed, with shaders/gstex.glsl")  # fmt: skip
+            words = words if len(words) else np.zeros(count, np.uint32)
+        return words
 
     def sample(
         self,

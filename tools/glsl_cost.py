@@ -347,9 +347,9 @@ def parts_of() -> Parts:
     )
 
 
-def _assembly(vec4s: int) -> list[str]:
-    """shaders/decode.comp, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
-    text = read_shader("decode.comp", {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0}, version="450 core")
+def _assembly(vec4s: int, name: str = "decode.comp") -> list[str]:
+    """A shader of shaders/, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
+    text = read_shader(name, {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0}, version="450 core")
     with tempfile.TemporaryDirectory() as folder:
         source, binary, smaller = (str(Path(folder) / name) for name in ("a.comp", "a.spv", "b.spv"))
         Path(source).write_text(text, encoding="utf-8")

@@ -453,6 +453,23 @@ typedef struct gstex_upload_rect {
 // texels (GSTEX_WIDTH of the shader): at most three, because a run may begin and end inside a row. Returns how many.
 GSTEX_API int gstex_upload_rects(uint32_t base, uint32_t words, uint32_t width, gstex_upload_rect rects[3]);
 
+// ==== Expanding =====================================================================================================
+// The expanded form (docs/expanded.md): tile lists and records that shaders/gstex_expanded.glsl reads, made from a material
+// when it is loaded. It has some 8 times the words, and a texel takes a third of the work or less.
+
+// Words of scratch that the two calls below need: 240 KB, and 12 bytes for each Gaussian of the largest mip.
+GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material);
+
+// The words of the expanded form, a multiple of 64, so that many stand in one buffer. 0 if it cannot be made: a mip has more
+// than 2^22 Gaussians, or the form 2^30 words or more. It takes as long as gstex_expand, because it does the same.
+// What a material of regular grids takes is many times its own words: compare, and keep it packed, which is cheap for it.
+GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *scratch);
+
+// Writes the expanded form to words, which has room for `room` words and is written alone. Returns how many it takes; if that
+// is more than `room`, or 0, what was written is of no use. The same bits in every call and on every CPU. The time is that of
+// decoding all mips some times; no tile looks at more than 512 Gaussians, a mip with more becomes texels.
+GSTEX_API size_t gstex_expand(const gstex_material *material, uint32_t *scratch, uint32_t *words, size_t room);
+
 // ==== Channels ======================================================================================================
 
 // The first channel of a role and a component, or -1. A grey map (GSTEX_ONLY) is found as each of GSTEX_RED, GSTEX_GREEN
@@ -3024,6 +3041,783 @@ GSTEX_API void gstex_sample_grad(const gstex_material *material, double u, doubl
     gstex_footprint footprint;
     gstex_find_footprint(steps, material->width, material->height, GSTEX_MAX_TAPS, &footprint);
     gstex__blend_taps(&source, u, v, &footprint, values);
+}
+
+// ==== Expanding: docs/expanded.md ===================================================================================
+
+#define GSTEX_EXPANDED_MAGIC 0x45545347u // "GSTE"
+
+enum {
+    GSTEX__SEEN_MAX = 512,           // Gaussians that a tile looks at; a mip with more becomes texels
+    GSTEX__LISTED_MEAN = 72,         // bytes of the lists of a shared mip, on average; with more it gets smaller tiles, or texels
+    GSTEX__LIST_BYTES = 255,
+    GSTEX__LIST_WORDS = 1 << 24,     // of all lists of a mip
+    GSTEX__RECORD_WORDS = 12,        // of the longest record
+    GSTEX__MAX_RECORDS = 1 << 22,
+    GSTEX__POSITIONS = 1 << 20,      // codes along an axis
+    GSTEX__POINTS = 2 * GSTEX__TILE  // of a tile at which it is compared
+};
+
+// How far an expanded texel may be from the packed one: by Gaussians that a tile does not list, by those that it lists as
+// plain, and in all.
+#define GSTEX__DROP_LIMIT (0.5f / 512.0f)
+#define GSTEX__PLAIN_LIMIT (0.25f / 512.0f)
+#define GSTEX__ERROR_LIMIT (0.9f / 512.0f)
+
+// Where words are written, or counted where there is no room.
+typedef struct gstex__writer {
+    uint32_t *words;
+    size_t room, at;
+} gstex__writer;
+
+static void gstex__write(gstex__writer *to, size_t at, uint32_t word) {
+    if (at < to->room) to->words[at] = word;
+}
+static void gstex__append(gstex__writer *to, uint32_t word) { gstex__write(to, to->at++, word); }
+static void gstex__append_float(gstex__writer *to, float value) {
+    gstex__float_bits both;
+    both.value = value;
+    gstex__append(to, both.bits);
+}
+static void gstex__align(gstex__writer *to, size_t words) {
+    while (to->at % words) gstex__append(to, 0);
+}
+
+// Floats whose bits are sums of exponents: 2^power, and the least power of two that is not below a number above 0.
+static float gstex__power(int32_t power) { return gstex__to_float((uint32_t)(power + 127) << 23); }
+static int32_t gstex__next_power(float value) {
+    gstex__float_bits both;
+    both.value = value;
+    return (int32_t)(both.bits >> 23) - 127 + ((both.bits & 0x7FFFFFu) != 0);
+}
+
+// A half that is not negative and finite as a float.
+static float gstex__from_half(uint32_t half) {
+    const float mantissa = (float)(half & 1023u);
+    return half >> 10 ? (mantissa + 1024.0f) * gstex__power((int32_t)(half >> 10) - 25) : mantissa * gstex__power(-24);
+}
+
+static float gstex__floor(float value) { return (float)floor((double)value); }
+
+// The Gaussians of a mip that are expanded together, for this mip and those that share them.
+typedef struct gstex__set {
+    gstex__view view;
+    gstex__grid grids[GSTEX_MAX_LEVELS];
+    uint32_t first[GSTEX_MAX_LEVELS + 1]; // Gaussians before each level
+    float per_unit_x[GSTEX_MAX_LEVELS], per_unit_y[GSTEX_MAX_LEVELS]; // cells a unit of position
+    float units_x[GSTEX_MAX_LEVELS], units_y[GSTEX_MAX_LEVELS];       // units a cell
+    float width, height;                  // units
+    float unit;                           // texels a unit of position
+    float variance_unit;                  // texels^2 a unit of variance
+    float distance_scale;                 // of squared units by units of variance, to log2 of a weight
+    float amplitude_lo, amplitude_step;   // log2
+    float lo[GSTEX_MAX_CHANNELS], step[GSTEX_MAX_CHANNELS]; // of 10 bits
+    uint32_t *cell, *key, *number;        // scratch: of each Gaussian its cell; its place in the expanded set; the reverse
+    int32_t rest_words;                   // of a record, beyond the first four
+} gstex__set;
+
+// A Gaussian that a tile sees.
+typedef struct gstex__candidate {
+    uint32_t record, level;               // as it is packed
+    uint32_t words[GSTEX__RECORD_WORDS];  // expanded
+    float features[GSTEX_MAX_CHANNELS];
+    float weight[GSTEX__POINTS];          // as it is packed
+    float most;                           // the largest error without it
+    int32_t kept, plain;
+} gstex__candidate;
+
+typedef struct gstex__expander {
+    const gstex_material *material;
+    gstex__writer to;
+    gstex__set set;
+    gstex__candidate *candidates; // scratch
+    uint16_t order[GSTEX__SEEN_MAX];
+    int32_t count;
+    // The points of the tile: the centres of its texels, and if it is for direct evaluation a grid from corner to corner.
+    int32_t grids, points;
+    float x[2 * GSTEX__SIDE], y[2 * GSTEX__SIDE]; // columns and rows of both grids, in units
+    float sum[GSTEX__POINTS], value[GSTEX_MAX_CHANNELS][GSTEX__POINTS]; // as it is packed
+    float slope[GSTEX_MAX_CHANNELS];                                // how much a bend makes of an error
+    uint8_t bytes[GSTEX__LIST_BYTES];
+    int32_t byte_count;
+} gstex__expander;
+
+static int32_t gstex__feature_words(int32_t channels) { return (channels + 2) / 3; }
+
+// Ten bits a channel, three in a word.
+static void gstex__pack_features(const gstex__set *set, const float *features, uint32_t *words) {
+    int32_t k;
+    for (k = 0; k < gstex__feature_words(set->view.group->channel_count); ++k) words[k] = 0;
+    for (k = 0; k < set->view.group->channel_count; ++k) {
+        float code = set->step[k] > 0.0f ? (features[k] - set->lo[k]) / set->step[k] + 0.5f : 0.0f;
+        code = gstex_min(gstex_max(code, 0.0f), 1023.0f);
+        words[k / 3] |= (uint32_t)code << 10 * (k % 3);
+    }
+}
+
+// A position of a Gaussian in units, in its cell as the shader finds that.
+static uint32_t gstex__expand_position(float place, float unit, float per_unit, int32_t cell) {
+    const float last = (float)(GSTEX__POSITIONS - 1);
+    float code = gstex_min(gstex__floor(place / unit + 0.5f), last);
+    int32_t tries;
+    for (tries = 0; tries < 4 && gstex__floor(code * per_unit) != (float)cell; ++tries)
+        code += gstex__floor(code * per_unit) < (float)cell ? 1.0f : -1.0f;
+    return (uint32_t)gstex_min(gstex_max(code, 0.0f), last);
+}
+
+static uint32_t gstex__expand_variance(float variance, float unit) {
+    const float most = 65000.0f, in_units = gstex_min(variance / unit, most);
+    const uint32_t half = gstex__to_half(in_units);
+    return half > 1u ? half : 1u;
+}
+
+// The place of a record in its texture, in texels.
+static void gstex__place(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, float *x, float *y) {
+    const gstex__grid *grid = &set->grids[level];
+    const gstex_level *of = &grid->level;
+    uint64_t window = gstex__window(set->view.words, (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride);
+    const float in_x = gstex_position(gstex__take(&window, of->position_x_bits), grid->step_x);
+    const float in_y = gstex_position(gstex__take(&window, of->position_y_bits), grid->step_y);
+    *x = ((float)(cell % (uint32_t)of->cells_x) + in_x) * grid->cell_width;
+    *y = ((float)(cell / (uint32_t)of->cells_x) + in_y) * grid->cell_height;
+}
+
+// The two variances of a record, texels^2, its codes of rotation and amplitude at 12 bits, and where its features start.
+static uint64_t gstex__shape(const gstex__set *set, uint32_t level, uint32_t record, float *along, float *across,
+                             uint32_t *rotation, uint32_t *amplitude) {
+    const gstex_level *of = &set->grids[level].level;
+    const uint64_t bit = (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride;
+    uint64_t window = gstex__window(set->view.words, bit) >> (of->position_x_bits + of->position_y_bits);
+    const float turn = gstex__take(&window, of->rotation_bits);
+    *rotation = of->rotation_bits ? (uint32_t)turn << (12 - of->rotation_bits) : 2048;
+    *along = gstex_exp2(-2.0f * gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    *across = gstex_exp2(-2.0f * gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    *amplitude = (uint32_t)gstex__take(&window, of->amplitude_bits);
+    return bit + (uint32_t)gstex__geometry_bits(of);
+}
+
+// An expanded record, as docs/expanded.md lays it out, and its features as they are packed.
+static void gstex__expand_record(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, uint32_t *words,
+                                 float *features) {
+    const int32_t cells_x = set->grids[level].level.cells_x;
+    uint32_t rotation, amplitude, first, second;
+    float x, y, along, across;
+    const uint64_t bit = gstex__shape(set, level, record, &along, &across, &rotation, &amplitude);
+    gstex__place(set, level, cell, record, &x, &y);
+    words[0] = gstex__expand_position(x, set->unit, set->per_unit_x[level], (int32_t)cell % cells_x) | rotation << 20;
+    words[1] = gstex__expand_position(y, set->unit, set->per_unit_y[level], (int32_t)cell / cells_x) | amplitude << 20;
+    first = gstex__expand_variance(along, set->variance_unit);
+    second = gstex__expand_variance(across, set->variance_unit);
+    words[2] = first | second << 16 | (level & 1u) << 15 | (level >> 1 & 1u) << 31;
+    gstex__read_features(&set->view, bit, features);
+    gstex__pack_features(set, features, words + 3);
+    words[3] |= level >> 2 << 30;
+}
+
+// The weights of an expanded record at the points of a grid as the shader finds them. x, y: of its columns and rows, in units.
+// variance: of the filter, in units.
+static void gstex__grid_weights(const gstex__set *set, const uint32_t *words, int plain, float variance, const float *x,
+                                    const float *y, float *weight) {
+    const float place_x = (float)(words[0] & 0xFFFFFu), place_y = (float)(words[1] & 0xFFFFFu);
+    const float t = gstex_half_angle((float)(words[0] >> 20), 2048.0f, (float)GSTEX_TAN_22_5 / 2048.0f);
+    const float amplitude = gstex_value(set->amplitude_lo, set->amplitude_step, (float)(words[1] >> 20));
+    const float along = gstex__from_half(words[2] & 0x7FFFu) + variance;
+    const float across = gstex__from_half(words[2] >> 16 & 0x7FFFu) + variance;
+    const float longer = 1.0f + t * t, cosine = 1.0f - t * t, sine = t + t;
+    const float scale = set->distance_scale / (along * across * longer * longer);
+    const uint32_t level = (words[2] >> 15 & 1u) | (words[2] >> 31) << 1 | words[3] >> 30 << 2;
+    float dx[GSTEX__SIDE], dy[GSTEX__SIDE], fade_x[GSTEX__SIDE], fade_y[GSTEX__SIDE];
+    int32_t i, j;
+    for (i = 0; i < GSTEX__SIDE; ++i) {
+        dx[i] = place_x - x[i];
+        dy[i] = place_y - y[i];
+        fade_x[i] = fade_y[i] = 1.0f;
+    }
+    for (i = 0; !plain && i < GSTEX__SIDE; ++i) {
+        const float own_x = gstex__floor(place_x * set->per_unit_x[level]) + 0.5f;
+        const float own_y = gstex__floor(place_y * set->per_unit_y[level]) + 0.5f;
+        float from_x = x[i] * set->per_unit_x[level] - own_x, from_y = y[i] * set->per_unit_y[level] - own_y;
+        if (set->view.group->repeat) {
+            const float cells_x = set->width * set->per_unit_x[level], cells_y = set->height * set->per_unit_y[level];
+            from_x -= cells_x * gstex__floor(from_x / cells_x + 0.5f);
+            from_y -= cells_y * gstex__floor(from_y / cells_y + 0.5f);
+        }
+        dx[i] = place_x - (own_x + from_x) * set->units_x[level];
+        dy[i] = place_y - (own_y + from_y) * set->units_y[level];
+        fade_x[i] = gstex_fade(from_x);
+        fade_y[i] = gstex_fade(from_y);
+    }
+    for (j = 0; j < GSTEX__SIDE; ++j)
+        for (i = 0; i < GSTEX__SIDE; ++i) {
+            const float u = cosine * dx[i] + sine * dy[j], v = cosine * dy[j] - sine * dx[i];
+            weight[GSTEX__SIDE * j + i] =
+                gstex_exp2(amplitude - (u * u * across + v * v * along) * scale) * (fade_x[i] * fade_y[j]);
+        }
+}
+
+static void gstex__expanded_weights(const gstex__expander *e, const uint32_t *words, int plain, float variance, float *weight) {
+    int32_t g;
+    for (g = 0; g < e->grids; ++g)
+        gstex__grid_weights(&e->set, words, plain, variance, e->x + GSTEX__SIDE * g, e->y + GSTEX__SIDE * g, weight + GSTEX__TILE * g);
+}
+
+// ---- Sets ----
+
+static int gstex__comes_later(const gstex__set *set, uint32_t a, uint32_t b) {
+    return set->key[a] > set->key[b] || (set->key[a] == set->key[b] && set->number[a] > set->number[b]);
+}
+
+static void gstex__swap_records(gstex__set *set, uint32_t a, uint32_t b) {
+    const uint32_t key = set->key[a], number = set->number[a];
+    set->key[a] = set->key[b];
+    set->number[a] = set->number[b];
+    set->key[b] = key;
+    set->number[b] = number;
+}
+
+// Sorts numbers by their keys: heap sort, which needs no memory and no luck.
+static void gstex__sort_records(gstex__set *set, uint32_t count) {
+    uint32_t start = count / 2, end = count;
+    while (end > 1) {
+        uint32_t root;
+        if (start > 0)
+            root = --start;
+        else {
+            gstex__swap_records(set, 0, --end);
+            root = 0;
+        }
+        while (2 * root + 1 < end) {
+            uint32_t child = 2 * root + 1;
+            if (child + 1 < end && gstex__comes_later(set, child + 1, child)) ++child;
+            if (!gstex__comes_later(set, child, root)) break;
+            gstex__swap_records(set, root, child);
+            root = child;
+        }
+    }
+}
+
+static uint32_t gstex__level_of(const gstex__set *set, uint32_t number) {
+    uint32_t level = 0;
+    while (number >= set->first[level + 1]) ++level;
+    return level;
+}
+
+// Opens the set of a mip of Gaussians: its units and ranges, and the order of its records. Returns 0 if there are too many.
+static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip, uint32_t *scratch) {
+    gstex__set *set = &e->set;
+    const int32_t size = gstex__mip_size(group->width, mip) > gstex__mip_size(group->height, mip)
+                             ? gstex__mip_size(group->width, mip) : gstex__mip_size(group->height, mip);
+    float hi[GSTEX_MAX_CHANNELS], features[GSTEX_MAX_CHANNELS], most = 0.0f, strip;
+    uint32_t count = 0, n, level, rotation, amplitude;
+    int32_t k, l;
+    gstex__open_view(group, mip, &set->view);
+    for (l = 0; l < set->view.level_count; ++l) {
+        gstex__open_grid(&set->view, l, &set->grids[l]);
+        set->first[l] = count;
+        count += set->grids[l].level.gaussian_count;
+        if (count > GSTEX__MAX_RECORDS) return 0;
+    }
+    for (; l <= GSTEX_MAX_LEVELS; ++l) set->first[l] = count;
+    set->cell = scratch;
+    set->key = scratch + count;
+    set->number = scratch + 2 * (size_t)count;
+    set->unit = gstex__power(gstex__next_power((float)size)) / (float)GSTEX__POSITIONS;
+    set->width = set->view.own_width / set->unit;
+    set->height = set->view.own_height / set->unit;
+    set->amplitude_lo = group->amplitude_lo * GSTEX_LOG2E;
+    set->amplitude_step = group->amplitude_step * GSTEX_LOG2E;
+    k = gstex__feature_words(group->channel_count) - 1;
+    set->rest_words = k > 4 ? 8 : k > 2 ? 4 : k > 0 ? 2 : 0;
+    for (l = 0; l < set->view.level_count; ++l) {
+        const gstex_level *of = &set->grids[l].level;
+        set->per_unit_x[l] = (float)of->cells_x / set->width;
+        set->per_unit_y[l] = (float)of->cells_y / set->height;
+        set->units_x[l] = set->width / (float)of->cells_x;
+        set->units_y[l] = set->height / (float)of->cells_y;
+        for (n = 0; n < (uint32_t)of->cells_x * (uint32_t)of->cells_y; ++n) {
+            const uint32_t end = set->first[l] + gstex__start(set->view.words, of, n + 1);
+            uint32_t r = set->first[l] + gstex__start(set->view.words, of, n);
+            for (; r < end; ++r) set->cell[r] = n;
+        }
+    }
+    // Strips of two mean distances between Gaussians.
+    strip = 2.0f * sqrtf(set->view.own_width * set->view.own_height / (float)(count ? count : 1));
+    strip = gstex_max(strip, set->view.own_height / 4000.0f);
+    for (k = 0; k < GSTEX_MAX_CHANNELS; ++k) {
+        set->lo[k] = 3.0e38f;
+        hi[k] = -3.0e38f;
+    }
+    for (n = 0; n < count; ++n) {
+        float x, y, along, across;
+        uint64_t bit;
+        level = gstex__level_of(set, n);
+        gstex__place(set, level, set->cell[n], n - set->first[level], &x, &y);
+        set->key[n] = (uint32_t)(y / strip) << 20 | (uint32_t)gstex_min(x / set->unit, (float)(GSTEX__POSITIONS - 1));
+        set->number[n] = n;
+        bit = gstex__shape(set, level, n - set->first[level], &along, &across, &rotation, &amplitude);
+        most = gstex_max(most, gstex_max(along, across));
+        gstex__read_features(&set->view, bit, features);
+        for (k = 0; k < group->channel_count; ++k) {
+            set->lo[k] = gstex_min(set->lo[k], features[k]);
+            hi[k] = gstex_max(hi[k], features[k]);
+        }
+    }
+    for (k = 0; k < group->channel_count; ++k) {
+        if (count == 0) set->lo[k] = hi[k] = 0.0f;
+        set->step[k] = (hi[k] - set->lo[k]) / 1023.0f;
+    }
+    set->variance_unit = count ? gstex__power(gstex__next_power(most) - 15) : 1.0f;
+    set->distance_scale = GSTEX_UNIT * GSTEX_UNIT * (set->unit * set->unit / set->variance_unit);
+    gstex__sort_records(set, count);
+    return 1;
+}
+
+// The header of the set, its levels, ranges and records; returns its first word. Leaves in key[n] the place of record n.
+static uint32_t gstex__write_set(gstex__expander *e) {
+    gstex__set *set = &e->set;
+    gstex__writer *to = &e->to;
+    const gstex_group *group = set->view.group;
+    const uint32_t first = (uint32_t)to->at, count = set->first[GSTEX_MAX_LEVELS];
+    const uint32_t fours = (uint32_t)(group->channel_count + 3) / 4, levels = (uint32_t)set->view.level_count;
+    const uint32_t records = first + 4 * (3 + levels + 3 * fours);
+    uint32_t words[GSTEX__RECORD_WORDS] = {0}, n, level, k;
+    float features[GSTEX_MAX_CHANNELS];
+    gstex__append(to, records);
+    gstex__append(to, records + 4 * count);
+    gstex__append(to, count);
+    gstex__append(to, group->members);
+    gstex__append_float(to, set->width);
+    gstex__append_float(to, set->height);
+    gstex__append_float(to, set->unit);
+    gstex__append_float(to, set->distance_scale);
+    gstex__append_float(to, set->amplitude_lo);
+    gstex__append_float(to, set->amplitude_step);
+    gstex__append(to, 4 * (3 + levels)); // of the ranges
+    gstex__append(to, 0);
+    for (n = 0; n < levels; ++n) {
+        gstex__append_float(to, set->per_unit_x[n]);
+        gstex__append_float(to, set->per_unit_y[n]);
+        gstex__append_float(to, set->units_x[n]);
+        gstex__append_float(to, set->units_y[n]);
+    }
+    for (n = 0; n < fours; ++n) {
+        for (k = 4 * n; k < 4 * n + 4; ++k) gstex__append_float(to, k < (uint32_t)group->channel_count ? set->lo[k] : 0.0f);
+        for (k = 4 * n; k < 4 * n + 4; ++k) gstex__append_float(to, k < (uint32_t)group->channel_count ? set->step[k] : 0.0f);
+        for (k = 4 * n; k < 4 * n + 4; ++k)
+            gstex__append(to, k < (uint32_t)group->channel_count ? set->view.words[set->view.background + k] : 0);
+    }
+    to->at = records + (size_t)count * (uint32_t)(4 + set->rest_words);
+    for (n = 0; n < count; ++n) {
+        const uint32_t number = set->number[n];
+        const size_t rest = records + 4 * (size_t)count + (size_t)n * (uint32_t)set->rest_words;
+        level = gstex__level_of(set, number);
+        set->key[number] = n;
+        if (records + 4 * (size_t)n >= to->room) continue;
+        gstex__expand_record(set, level, set->cell[number], number - set->first[level], words, features);
+        for (k = 0; k < 4; ++k) gstex__write(to, records + 4 * (size_t)n + k, words[k]);
+        for (k = 0; k < (uint32_t)set->rest_words; ++k) gstex__write(to, rest + k, words[4 + k]);
+    }
+    gstex__align(to, 4);
+    return first;
+}
+
+// ---- Tiles ----
+
+// Adds a Gaussian to those that a tile sees, or if it is one of them its weights to that one's. weight: of the grid at hand.
+// Returns 0 if there are too many.
+static int gstex__see(gstex__expander *e, const gstex__view *view, uint32_t level, uint32_t cell, uint32_t record, int32_t number,
+                      const float *from_x, const float *fade_x, const float *from_y, const float *fade_y, int again) {
+    const gstex__grid *grid = &e->set.grids[level];
+    gstex__candidate *of = 0;
+    gstex__batch batch;
+    int32_t i, j, n;
+    for (n = 0; again && n < e->count && !of; ++n)
+        if (e->candidates[n].record == record && e->candidates[n].level == level) of = &e->candidates[n];
+    if (!of) {
+        if (e->count == GSTEX__SEEN_MAX) return 0;
+        of = &e->candidates[e->count++];
+        of->record = record;
+        of->level = level;
+        for (n = 0; n < GSTEX__RECORD_WORDS; ++n) of->words[n] = 0;
+        for (n = 0; n < GSTEX__POINTS; ++n) of->weight[n] = 0.0f;
+        gstex__expand_record(&e->set, level, cell, record, of->words, of->features);
+    }
+    batch.count = 1;
+    batch.bit[0] = (uint64_t)grid->level.record_offset * 32 + (uint64_t)record * (uint32_t)grid->level.stride;
+    gstex__read_geometry(view, grid, &batch);
+    for (j = 0; j < GSTEX__SIDE; ++j)
+        for (i = 0; i < GSTEX__SIDE; ++i) {
+            const float dx = (from_x[i] - batch.x[0]) * grid->cell_width, dy = (from_y[j] - batch.y[0]) * grid->cell_height;
+            const float u = batch.along[0] * (batch.cosine[0] * dx + batch.sine[0] * dy);
+            const float v = batch.across[0] * (batch.cosine[0] * dy - batch.sine[0] * dx);
+            of->weight[GSTEX__TILE * number + GSTEX__SIDE * j + i] +=
+                gstex_weight(batch.amplitude[0], u, v) * (fade_x[i] * fade_y[j]);
+        }
+    return 1;
+}
+
+// The cells of the columns (or rows) of a grid over the texels first .. first + count - 1. number: 0 for the centres of texels
+// (the last stands for those that are missing), 1 for points from edge to edge. size: texels of the mip.
+static void gstex__locate_grid(gstex__axis *axis, int32_t number, int32_t first, int32_t count, int32_t cells, int32_t size) {
+    int32_t i;
+    gstex__set_texels(axis, first, GSTEX__SIDE);
+    for (i = count; i < GSTEX__SIDE; ++i) axis->texel[i] = first + count - 1;
+    gstex__locate(axis, cells, size);
+    for (i = 0; number == 1 && i < GSTEX__SIDE; ++i) {
+        const double place = (first + (double)(i * count) / (GSTEX__SIDE - 1)) * cells / size;
+        axis->cell[i] = (int32_t)place < cells - 1 ? (int32_t)place : cells - 1;
+        axis->inside[i] = (float)(place - (double)axis->cell[i]);
+    }
+}
+
+// All Gaussians that the points of a tile see, with their weights. Returns 0 if there are too many.
+static int gstex__gather(gstex__expander *e, const gstex__view *view, int32_t left, int32_t top, int32_t across, int32_t down) {
+    const int32_t repeat = view->group->repeat;
+    int32_t number, l;
+    e->count = 0;
+    for (number = 0; number < e->grids; ++number)
+        for (l = 0; l < view->level_count; ++l) {
+            const gstex_level *level = &e->set.grids[l].level;
+            gstex__axis columns, rows;
+            int32_t y, first_row = 0, end;
+            gstex__locate_grid(&columns, number, left, across, level->cells_x, view->width);
+            gstex__locate_grid(&rows, number, top, down, level->cells_y, view->height);
+            for (y = rows.cell[0] - 1; gstex__next_seen(&rows, &y, &first_row, &end); ++y) {
+                const int32_t row = gstex__wrap_cell(y, level->cells_y, repeat);
+                float from_y[GSTEX__SIDE], fade_y[GSTEX__SIDE], from_x[GSTEX__SIDE], fade_x[GSTEX__SIDE];
+                int32_t x = columns.cell[0] - 1, first_column = 0, i;
+                if (row < 0) continue;
+                for (i = 0; i < GSTEX__SIDE; ++i) {
+                    from_y[i] = gstex__from_cell(&rows, i, y);
+                    fade_y[i] = gstex_fade(from_y[i] - 0.5f);
+                }
+                for (; gstex__next_seen(&columns, &x, &first_column, &end); ++x) {
+                    const int32_t column = gstex__wrap_cell(x, level->cells_x, repeat);
+                    const uint32_t cell = (uint32_t)row * (uint32_t)level->cells_x + (uint32_t)column;
+                    uint32_t r, after;
+                    if (column < 0) continue;
+                    for (i = 0; i < GSTEX__SIDE; ++i) {
+                        from_x[i] = gstex__from_cell(&columns, i, x);
+                        fade_x[i] = gstex_fade(from_x[i] - 0.5f);
+                    }
+                    after = gstex__start(view->words, level, cell + 1);
+                    for (r = gstex__start(view->words, level, cell); r < after; ++r)
+                        if (!gstex__see(e, view, (uint32_t)l, cell, r, number, from_x, fade_x, from_y, fade_y, number > 0 || repeat))
+                            return 0; // where a texture repeats, a tile may see a cell from both sides
+                }
+            }
+        }
+    return 1;
+}
+
+// What the tile is as it is packed.
+static void gstex__sum_tile(gstex__expander *e, const gstex__view *view) {
+    const int32_t channels = view->group->channel_count;
+    int32_t n, k, i;
+    for (i = 0; i < e->points; ++i) e->sum[i] = GSTEX_BACKGROUND_WEIGHT;
+    for (k = 0; k < channels; ++k) {
+        const float background = gstex__to_float(view->words[view->background + (uint32_t)k]);
+        for (i = 0; i < e->points; ++i) e->value[k][i] = GSTEX_BACKGROUND_WEIGHT * background;
+    }
+    for (n = 0; n < e->count; ++n) {
+        const gstex__candidate *of = &e->candidates[n];
+        for (i = 0; i < e->points; ++i) e->sum[i] += of->weight[i];
+        for (k = 0; k < channels; ++k)
+            for (i = 0; i < e->points; ++i) e->value[k][i] += of->weight[i] * of->features[k];
+    }
+    for (k = 0; k < channels; ++k)
+        for (i = 0; i < e->points; ++i) e->value[k][i] /= e->sum[i];
+}
+
+// The error at each point of the tile that a weight would make, at most, beside the sum of all: share times contrast.
+static void gstex__errors(const gstex__expander *e, const gstex__candidate *of, const float *weight, float *error) {
+    const int32_t channels = e->set.view.group->channel_count;
+    int32_t k, i;
+    for (i = 0; i < e->points; ++i) error[i] = 0.0f;
+    for (k = 0; k < channels; ++k)
+        for (i = 0; i < e->points; ++i)
+            error[i] = gstex_max(error[i], e->slope[k] * gstex_abs(of->features[k] - e->value[k][i]));
+    for (i = 0; i < e->points; ++i) error[i] *= gstex_abs(weight[i]) / e->sum[i];
+}
+
+// Chooses what the tile lists: leaves out, from the least on, what all together matters less than a limit at every point, and
+// lists as plain what that is enough for.
+static void gstex__choose_listed(gstex__expander *e, float variance, float drop_limit, float plain_limit) {
+    float error[GSTEX__POINTS], dropped[GSTEX__POINTS] = {0.0f}, missing[GSTEX__POINTS] = {0.0f}, plain[GSTEX__POINTS] = {0.0f};
+    float other[GSTEX__POINTS];
+    int32_t n, i, at;
+    for (n = 0; n < e->count; ++n) {
+        gstex__candidate *of = &e->candidates[n];
+        of->most = 0.0f;
+        gstex__errors(e, of, of->weight, error);
+        for (i = 0; i < e->points; ++i) of->most = gstex_max(of->most, error[i]);
+        for (at = n; at > 0 && e->candidates[e->order[at - 1]].most > of->most; --at) e->order[at] = e->order[at - 1];
+        e->order[at] = (uint16_t)n;
+    }
+    for (n = 0; n < e->count; ++n) {
+        gstex__candidate *of = &e->candidates[e->order[n]];
+        int fits = 1;
+        gstex__errors(e, of, of->weight, error);
+        for (i = 0; i < e->points; ++i) {
+            const float share = of->weight[i] / e->sum[i];
+            if (dropped[i] + error[i] > drop_limit * (1.0f - missing[i] - share)) fits = 0;
+        }
+        of->kept = !fits;
+        for (i = 0; fits && i < e->points; ++i) {
+            dropped[i] += error[i];
+            missing[i] += of->weight[i] / e->sum[i];
+        }
+    }
+    for (n = 0; n < e->count; ++n) {
+        gstex__candidate *of = &e->candidates[e->order[n]];
+        of->plain = 0;
+        if (!of->kept) continue;
+        of->plain = 1;
+        gstex__expanded_weights(e, of->words, 1, variance, other);
+        for (i = 0; i < e->points; ++i) other[i] -= of->weight[i];
+        gstex__errors(e, of, other, error);
+        for (i = 0; i < e->points; ++i)
+            if (plain[i] + error[i] > plain_limit * (1.0f - missing[i]) || other[i] > 0.25f * e->sum[i] * (1.0f - missing[i]))
+                of->plain = 0;
+        for (i = 0; of->plain && i < e->points; ++i) plain[i] += error[i];
+    }
+}
+
+// Whether the tile as it is listed is what it is packed, at all its points.
+static int gstex__is_near(const gstex__expander *e, const gstex__view *view, float variance) {
+    const int32_t channels = view->group->channel_count;
+    float sum[GSTEX__POINTS], value[GSTEX_MAX_CHANNELS][GSTEX__POINTS], weight[GSTEX__POINTS];
+    int32_t n, k, i;
+    for (i = 0; i < e->points; ++i) sum[i] = GSTEX_BACKGROUND_WEIGHT;
+    for (k = 0; k < channels; ++k)
+        for (i = 0; i < e->points; ++i)
+            value[k][i] = GSTEX_BACKGROUND_WEIGHT * gstex__to_float(view->words[view->background + (uint32_t)k]);
+    for (n = 0; n < e->count; ++n) {
+        const gstex__candidate *of = &e->candidates[n];
+        if (!of->kept) continue;
+        gstex__expanded_weights(e, of->words, of->plain, variance, weight);
+        for (i = 0; i < e->points; ++i) sum[i] += weight[i];
+        for (k = 0; k < channels; ++k) {
+            const float code = (float)(of->words[3 + k / 3] >> 10 * (k % 3) & 1023u);
+            const float feature = gstex_value(e->set.lo[k], e->set.step[k], code);
+            for (i = 0; i < e->points; ++i) value[k][i] += weight[i] * feature;
+        }
+    }
+    for (k = 0; k < channels; ++k)
+        for (i = 0; i < e->points; ++i) {
+            const float found = gstex__finish(view, k, value[k][i] / sum[i]);
+            if (gstex_abs(found - gstex__finish(view, k, e->value[k][i])) > GSTEX__ERROR_LIMIT) return 0;
+        }
+    return 1;
+}
+
+// The bytes of a tile's list. Returns 0 if there are too many.
+static int gstex__make_list(gstex__expander *e) {
+    uint32_t place[GSTEX__SEEN_MAX], next = 0;
+    int32_t n, at, count = 0;
+    for (n = 0; n < e->count; ++n) {
+        const gstex__candidate *of = &e->candidates[n];
+        const uint32_t here = e->set.key[e->set.first[of->level] + of->record];
+        if (!of->kept) continue;
+        for (at = count++; at > 0 && place[at - 1] >> 1 > here; --at) place[at] = place[at - 1];
+        place[at] = here << 1 | !of->plain;
+    }
+    e->byte_count = 0;
+    for (n = 0; n < count; ++n) {
+        uint32_t jump = (place[n] >> 1) - next;
+        while (jump > 63) {
+            const int far = jump > 4095;
+            const uint32_t steps = jump >> (far ? 12 : 6) > 64 ? 64 : jump >> (far ? 12 : 6);
+            if (e->byte_count == GSTEX__LIST_BYTES) return 0;
+            e->bytes[e->byte_count++] = (uint8_t)((far ? 192u : 128u) | (steps - 1));
+            jump -= steps << (far ? 12 : 6);
+        }
+        if (e->byte_count == GSTEX__LIST_BYTES) return 0;
+        e->bytes[e->byte_count++] = (uint8_t)(jump | (place[n] & 1u) << 6);
+        next = (place[n] >> 1) + 1;
+    }
+    return 1;
+}
+
+// Makes the list of one tile, of up to `side` columns and rows. Returns 0 if there is none that is near enough.
+static int gstex__expand_tile(gstex__expander *e, const gstex__view *view, int32_t side, int32_t left, int32_t top) {
+    const float variance = view->variance / e->set.variance_unit;
+    const float texel_x = e->set.width / (float)view->width, texel_y = e->set.height / (float)view->height;
+    const int32_t across = view->width - left < side ? view->width - left : side;
+    const int32_t down = view->height - top < side ? view->height - top : side;
+    int32_t i;
+    for (i = 0; i < GSTEX__SIDE; ++i) {
+        e->x[i] = ((float)(left + (i < across ? i : across - 1)) + 0.5f) * texel_x;
+        e->y[i] = ((float)(top + (i < down ? i : down - 1)) + 0.5f) * texel_y;
+        e->x[GSTEX__SIDE + i] = ((float)left + (float)(i * across) / (float)(GSTEX__SIDE - 1)) * texel_x;
+        e->y[GSTEX__SIDE + i] = ((float)top + (float)(i * down) / (float)(GSTEX__SIDE - 1)) * texel_y;
+    }
+    if (!gstex__gather(e, view, left, top, across, down)) return 0;
+    gstex__sum_tile(e, view);
+    for (i = 2; i >= 0; --i) { // at last with all that the tile sees
+        const float part = 0.5f * (float)i;
+        gstex__choose_listed(e, variance, part * GSTEX__DROP_LIMIT, part * GSTEX__PLAIN_LIMIT);
+        if (gstex__is_near(e, view, variance)) return gstex__make_list(e);
+    }
+    return 0;
+}
+
+// The tiles of a mip and their lists; returns 0, and what it wrote does not count, if tiles of this size are too long.
+static int gstex__write_tiles(gstex__expander *e, const gstex__view *view, int32_t side) {
+    gstex__writer *to = &e->to;
+    const int32_t across = (view->width + side - 1) / side, down = (view->height + side - 1) / side;
+    const size_t start = to->at, tiles = (size_t)across * (size_t)down;
+    size_t n, bytes = 0;
+    int32_t i, b;
+    for (i = 0; i < view->group->channel_count; ++i)
+        e->slope[i] =
+            view->bent ? 1.0f + gstex_abs(view->bend[i][2] - view->bend[i][0]) + 4.0f * gstex_abs(view->bend[i][1]) : 1.0f;
+    to->at += tiles;
+    for (n = 0; n < tiles; ++n) {
+        if (!gstex__expand_tile(e, view, side, (int32_t)(n % (size_t)across) * side, (int32_t)(n / (size_t)across) * side))
+            return 0;
+        bytes += (size_t)e->byte_count;
+        if (to->at - start >= GSTEX__LIST_WORDS || (view->bent && bytes > GSTEX__LISTED_MEAN * tiles)) return 0;
+        gstex__write(to, start + n, (uint32_t)(to->at - start) | (uint32_t)e->byte_count << 24);
+        for (i = 0; i < e->byte_count; i += 4) {
+            uint32_t word = 0;
+            for (b = 0; b < 4 && i + b < e->byte_count; ++b) word |= (uint32_t)e->bytes[i + b] << 8 * b;
+            gstex__append(to, word);
+        }
+    }
+    gstex__align(to, 4);
+    return 1;
+}
+
+// A mip as texels: ten bits a channel, three in a word.
+static void gstex__write_texels(gstex__expander *e, const gstex__view *view) {
+    const int32_t channels = view->group->channel_count;
+    float values[GSTEX__TILE * GSTEX_MAX_CHANNELS];
+    const size_t start = e->to.at, words = (size_t)gstex__feature_words(channels);
+    int32_t x, y, i, j, k;
+    e->to.at += words * (size_t)view->width * (size_t)view->height;
+    for (y = 0; y < view->height; y += GSTEX__SIDE)
+        for (x = 0; x < view->width; x += GSTEX__SIDE) {
+            const int32_t columns = view->width - x < GSTEX__SIDE ? view->width - x : GSTEX__SIDE;
+            const int32_t rows = view->height - y < GSTEX__SIDE ? view->height - y : GSTEX__SIDE;
+            if (!e->to.room) continue;
+            gstex__decode_group(view, x, y, columns, rows, values, (size_t)(columns * channels));
+            for (j = 0; j < rows; ++j)
+                for (i = 0; i < columns; ++i) {
+                    const float *value = values + (j * columns + i) * channels;
+                    const size_t at = start + words * ((size_t)(y + j) * (size_t)view->width + (size_t)(x + i));
+                    uint32_t packed[6] = {0};
+                    for (k = 0; k < channels; ++k)
+                        packed[k / 3] |= (uint32_t)(1023.0f * value[k] + 0.5f) << 10 * (k % 3);
+                    for (k = 0; k < (int32_t)words; ++k) gstex__write(&e->to, at + (size_t)k, packed[k]);
+                }
+        }
+    gstex__align(&e->to, 4);
+}
+
+// One mip of a group, with the set that is open, which stands at a word; its entry in the table of views.
+static void gstex__write_view(gstex__expander *e, const gstex_group *group, int mip, uint32_t set, size_t entry) {
+    const size_t start = e->to.at;
+    gstex__view view;
+    gstex__float_bits variance;
+    uint32_t bend = 0;
+    int32_t side = set ? 3 : 0; // log2; below 2: there is no list
+    int k;
+    gstex__open_view(group, mip, &view);
+    variance.value = !set ? 0.0f : view.variance / e->set.variance_unit;
+    for (; side >= 2; --side) {
+        e->to.at = start;
+        if (gstex__write_tiles(e, &view, 1 << side)) break;
+    }
+    if (side < 2) {
+        e->to.at = start;
+        gstex__write_texels(e, &view);
+        set = variance.bits = 0;
+        side = 0;
+    } else if (view.bent) {
+        bend = (uint32_t)e->to.at;
+        for (k = 0; k < group->channel_count; ++k) gstex__append(&e->to, group->words[gstex__block(group, mip) + 2 + (uint32_t)k]);
+        gstex__align(&e->to, 4);
+    }
+    gstex__write(&e->to, entry, (uint32_t)start);
+    gstex__write(&e->to, entry + 1, set);
+    gstex__write(&e->to, entry + 2, variance.bits);
+    gstex__write(&e->to, entry + 3, bend | (uint32_t)side);
+}
+
+// The mips of a group that draw with the Gaussians of mip `first`, itself included. Returns 0 if that has too many.
+static int gstex__write_family(gstex__expander *e, const gstex_group *group, int first, uint32_t *scratch) {
+    const gstex_material *m = e->material;
+    const size_t views = 24 + 4 * (size_t)(group - m->groups);
+    uint32_t set;
+    gstex_mip of;
+    int mip;
+    gstex_get_mip(group, first, &of);
+    if (of.kind == GSTEX_TEXELS || group->top_k) {
+        for (mip = first; mip < m->mip_count; ++mip) {
+            gstex_get_mip(group, mip, &of);
+            if (mip == first || (first == 0 && of.kind == GSTEX_SHARED))
+                gstex__write_view(e, group, mip, 0, views + 4 * (size_t)(mip * m->group_count));
+        }
+        return 1;
+    }
+    if (!gstex__open_set(e, group, first, scratch)) return 0;
+    set = gstex__write_set(e);
+    for (mip = first; mip < m->mip_count && e->to.at < (size_t)1 << 30; ++mip) {
+        gstex_get_mip(group, mip, &of);
+        if (mip == first || (first == 0 && of.kind == GSTEX_SHARED))
+            gstex__write_view(e, group, mip, set, views + 4 * (size_t)(mip * m->group_count));
+    }
+    return 1;
+}
+
+GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material) {
+    size_t most = 0;
+    int g, mip;
+    for (g = 0; g < material->group_count; ++g)
+        for (mip = material->first_mip; mip < material->mip_count; ++mip) {
+            gstex_mip of;
+            gstex_get_mip(&material->groups[g], mip, &of);
+            if (of.gaussian_count > most) most = of.gaussian_count;
+        }
+    return 3 * most + GSTEX__SEEN_MAX * (sizeof(gstex__candidate) / sizeof(uint32_t));
+}
+
+GSTEX_API size_t gstex_expand(const gstex_material *m, uint32_t *scratch, uint32_t *words, size_t room) {
+    gstex__expander e;
+    uint32_t constant = 0;
+    int g, mip, c;
+    e.material = m;
+    e.to.words = words;
+    e.to.room = words ? room : 0;
+    e.to.at = 0;
+    e.grids = m->bilinear ? 1 : 2;
+    e.points = GSTEX__TILE * e.grids;
+    e.candidates = (gstex__candidate *)(void *)scratch;
+    scratch += GSTEX__SEEN_MAX * (sizeof(gstex__candidate) / sizeof(uint32_t));
+    for (c = 0; c < m->channel_count; ++c) constant |= (uint32_t)(m->channels[c].group < 0) << c;
+    gstex__append(&e.to, GSTEX_EXPANDED_MAGIC);
+    gstex__append(&e.to, (uint32_t)m->width | (uint32_t)m->height << 16);
+    gstex__append(&e.to, (uint32_t)m->channel_count | (uint32_t)m->mip_count << 5 | (uint32_t)m->group_count << 9 |
+                             (uint32_t)m->repeat << 12 | (uint32_t)m->bilinear << 13 | (uint32_t)m->first_mip << 14);
+    gstex__append(&e.to, (m->srgb & 0xFFFFu) | constant << 16);
+    for (c = 0; c < GSTEX_MAX_CHANNELS; ++c)
+        gstex__append_float(&e.to, constant >> c & 1u ? gstex_saturate(m->channels[c].constant) : 0.0f);
+    for (g = 0; g < 4; ++g) gstex__append(&e.to, g < m->group_count ? m->groups[g].members : 0);
+    for (c = 0; c < 4 * m->mip_count * m->group_count; ++c) gstex__append(&e.to, 0);
+    for (g = 0; g < m->group_count; ++g)
+        for (mip = m->first_mip; mip < m->mip_count; ++mip) {
+            gstex_mip of;
+            gstex_get_mip(&m->groups[g], mip, &of);
+            if (of.kind != GSTEX_SHARED && !gstex__write_family(&e, &m->groups[g], mip, scratch)) return 0;
+            if (e.to.at >= (size_t)1 << 30) return 0;
+        }
+    gstex__align(&e.to, GSTEX_ALIGN_WORDS);
+    return e.to.at;
+}
+
+GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *scratch) {
+    return gstex_expand(material, scratch, 0, 0);
 }
 
 #ifdef __cplusplus

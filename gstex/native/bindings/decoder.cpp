@@ -210,6 +210,17 @@ class Section {
         });
     }
 
+    // The words of the expanded form (docs/expanded.md); 0 if it cannot be made. Written to `out`, uint32 [n],
+    // which may be empty.
+    size_t expand(nb::object out) const {
+        Arrays arrays;
+        const size_t room = nb::len(out);
+        uint32_t *to = room ? arrays.of<uint32_t>(out, "out", {int64_t(room)}) : nullptr;
+        nb::gil_scoped_release released;
+        const std::unique_ptr<uint32_t[]> scratch(new uint32_t[gstex_expand_scratch_words(&material_)]);
+        return gstex_expand(&material_, scratch.get(), to, room);
+    }
+
     void count_candidates(int mip, nb::object out) const {
         Arrays arrays;
         int64_t height, width;
@@ -417,6 +428,7 @@ void bind_decoder(nb::module_ &m) {
         .def_prop_ro("words", &Section::words)
         .def("header", &Section::header)
         .def("find_channels", &Section::find_channels)
+        .def("expand", &Section::expand)
         .def_prop_ro("group_count", &Section::group_count)
         .def("group", &Section::group)
         .def("mip", &Section::mip)
