@@ -116,14 +116,15 @@ class Texture:
             uint32 [n], n a multiple of 64.
 
         Raises:
-            LimitError: a mip has more than 2^22 Gaussians, or the form would have 2^30 words.
+            LimitError: a mip has too many Gaussians (2^22) or too many different features (2^19 to 2^20), or the
+                form would have 2^30 words.
         """
         words = np.zeros(0, np.uint32)
         for _ in range(2):  # counts, then writes
             count = self.table.section.expand(words)
             if not count:
-                raise LimitError("expanded form: a mip has more than 2^22 Gaussians, or it takes 2^30 words; read the "
-                                 "material packed, with shaders/gstex.glsl")  # fmt: skip
+                raise LimitError("expanded form: a mip has too many Gaussians or features, or it takes 2^30 words; read "
+                                 "the material packed, with shaders/gstex.glsl")  # fmt: skip
             words = words if len(words) else np.zeros(count, np.uint32)
         return words
 

@@ -28,183 +28,134 @@ layout(std430, binding = GSTEX_BINDING) readonly buffer GstexWords { uvec4 gstex
 // As in gstex.glsl: channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map.
 struct GstexValue { vec4 v[GSTEX_VEC4S]; };
 
-const float gstex_background_weight = 2.0611536e-9; // exp(-20)
-
 struct GstexExpanded {
-    uint base, views;      // the first word; the first of the table of mips, in fours
-    ivec2 size;            // of mip 0, texels
-    int mips, groups, first_mip;
+    uint at;           // where it begins, in fours of words, as all places are that are not said to be words
+    ivec2 size;        // of mip 0, texels
     bool repeat, bilinear;
-    uint srgb, constant;   // a bit for each channel
-    uvec4 members;         // of each group, a bit for each channel
+    int channels, mips, groups, first_mip;
+    uint srgb;         // a bit for each channel
 };
-
-// A mip of a group: texels or, if set is not 0, tiles.
-struct GstexView {
-    uint tiles, set;       // words; of the lists of its tiles or of its texels, and of its set
-    float filter_variance; // added to those of its Gaussians
-    uint bend;             // word; 0: values are not bent
-    int side;              // log2 of that of a tile
-    ivec2 size;            // texels
-    int channels;
-};
-
-// 10 bits a channel, three channels a word. The second of three stays where it is in its word, 1024 times as large.
-struct GstexSums { float weight; vec3 codes[6]; };
 
 uint gstex_word(uint i) { return GSTEX_LOAD4(i >> 2)[i & 3u]; }
 vec4 gstex_floats(uint i) { return uintBitsToFloat(GSTEX_LOAD4(i)); }
-vec3 gstex_three(uint word) { return vec3(uvec3(word, word, word >> 20) & uvec3(0x3FFu, 0xFFC00u, 0x3FFu)); }
 
 GstexExpanded gstex_expanded(uint base) {
-    uvec4 head = GSTEX_LOAD4(base >> 2), members = GSTEX_LOAD4((base >> 2) + 5u);
-    ivec4 kind = ivec4(uvec4(head.z >> 5, head.z >> 9, head.z >> 14, head.z >> 12) & uvec4(15, 7, 15, 3));
-    return GstexExpanded(base, (base >> 2) + 6u, ivec2(head.y & 0xFFFFu, head.y >> 16), kind.x, min(kind.y, 4), kind.z,
-                         (kind.w & 1) == 1, kind.w > 1, head.w & 0xFFFFu, head.w >> 16, members);
+    uint at = base >> 2;
+    uvec4 head = GSTEX_LOAD4(at);
+    ivec4 counts = ivec4(GSTEX_LOAD4(at + 1u));
+    return GstexExpanded(at, ivec2(head.yz), (head.w & 1u) != 0u, (head.w & 2u) != 0u, counts.x, counts.y, min(counts.z, 4),
+                         counts.w, GSTEX_LOAD4(at + 2u).x);
 }
 
-int gstex_count(uint bits) { // of those that are set, of 16
-    int count = 0;
-    for (; bits != 0u && count < 16; bits &= bits - 1u) ++count;
-    return count;
-}
+// The entry of a mip of a group. Its second word is 0 where the mip is texels.
+uint gstex_view(GstexExpanded m, int group, int mip) { return m.at + 7u + 4u * uint(mip * m.groups + group); }
 
-GstexView gstex_view(GstexExpanded m, int group, int mip) {
-    uvec4 of = GSTEX_LOAD4(m.views + uint(mip * m.groups + group));
-    return GstexView(m.base + of.x, of.y == 0u ? 0u : m.base + of.y, uintBitsToFloat(of.z),
-                     of.w < 4u ? 0u : m.base + (of.w & ~3u), int(of.w & 3u), max(m.size >> mip, 1),
-                     gstex_count(m.members[group]));
-}
-
-// Adds the features of a record or a texel: the first word of threes, and where the others stand.
-void gstex_add(uint first, uint others, int channels, float weight, inout GstexSums sums) {
-    sums.weight += weight;
-    sums.codes[0] += weight * gstex_three(first);
-    if (channels <= 3) return;
-    uvec4 more = GSTEX_LOAD4(others >> 2);
-    if ((others & 2u) != 0u) more.xy = more.zw;
-    sums.codes[1] += weight * gstex_three(more.x);
-    sums.codes[2] += weight * gstex_three(more.y);
+// Adds the features of a Gaussian or of a texel: 16 bits for each channel.
+void gstex_add(uint at, int channels, float weight, inout GstexValue sums) {
+    uvec4 words = GSTEX_LOAD4(at);
+    vec4 weights = vec4(weight);
+    sums.v[0] += weights * vec4(unpackUnorm2x16(words.x), unpackUnorm2x16(words.y));
+#if GSTEX_VEC4S > 1
+    sums.v[1] += weights * vec4(unpackUnorm2x16(words.z), unpackUnorm2x16(words.w));
+#endif
 #if GSTEX_VEC4S > 2
-    if (channels <= 9) return;
-    sums.codes[3] += weight * gstex_three(more.z);
-    sums.codes[4] += weight * gstex_three(more.w);
-    if (channels > 15) sums.codes[5] += weight * gstex_three(GSTEX_LOAD4((others >> 2) + 1u).x);
+    if (channels <= 8) return;
+    words = GSTEX_LOAD4(at + 1u);
+    sums.v[2] += weights * vec4(unpackUnorm2x16(words.x), unpackUnorm2x16(words.y));
+#endif
+#if GSTEX_VEC4S > 3
+    sums.v[3] += weights * vec4(unpackUnorm2x16(words.z), unpackUnorm2x16(words.w));
 #endif
 }
 
-// The fade of a Gaussian around its own cell, which is of one of 16 levels; d becomes the short way to its image there.
-float gstex_fade(GstexExpanded m, uint levels, uvec4 record, vec2 extent, vec2 point, inout vec2 d) {
-    uint level = (record.z >> 15 & 1u) | (record.z >> 30 & 2u) | (record.w >> 28 & 12u);
-    vec4 grid = gstex_floats(levels + level); // cells a unit, units a cell
-    vec2 place = vec2(record.xy & 0xFFFFFu), own = floor(place * grid.xy) + 0.5, from = point * grid.xy - own;
-    if (m.repeat) from -= extent * grid.xy * floor(from / (extent * grid.xy) + 0.5);
-    d = place - (own + from) * grid.zw;
+// The fade of a Gaussian around its own cell. grid: cells by the steps of d; cells in all, or 0 if they are many.
+float gstex_fade(vec4 grid, uvec2 position, inout vec2 d) {
+    vec2 from = fract(vec2(position << 12) * grid.xy) - 0.5 - d * grid.xy;
+    if (grid.z > 0.0) { // it may be seen from farther away than half of the texture
+        vec2 turn = floor(from / grid.zw + 0.5);
+        from -= grid.zw * turn;
+        d += 4294967296.0 * turn;
+    }
     vec2 fade = smoothstep(0.0, 1.0, 3.0 - 2.0 * abs(from));
     return fade.x * fade.y;
 }
 
-// What the list of a texel's tile gives at a point inside the mip, in texels of it.
-GstexSums gstex_sum(GstexExpanded m, GstexView view, ivec2 texel, vec2 inside) {
-    GstexSums sums = GstexSums(gstex_background_weight, vec3[](vec3(0), vec3(0), vec3(0), vec3(0), vec3(0), vec3(0)));
-    uvec4 places = GSTEX_LOAD4(view.set >> 2);
-    vec4 extent = gstex_floats((view.set >> 2) + 1u), scales = gstex_floats((view.set >> 2) + 2u);
-    vec2 point = (vec2(texel) + inside) * (extent.xy / vec2(view.size));
-    int across = (view.size.x - 1 >> view.side) + 1;
-    uint head = gstex_word(view.tiles + uint((texel.y >> view.side) * across + (texel.x >> view.side)));
-    uint list = view.tiles + (head & 0xFFFFFFu), word = 0u, at = 0u;
-    uint records = (m.base + places.x) >> 2, others = m.base + places.y;
-    uint stride = view.channels > 15 ? 8u : view.channels > 9 ? 4u : 2u;
-    for (uint i = 0u; i < head >> 24; ++i, word >>= 8) {
-        if ((i & 3u) == 0u) word = gstex_word(list + (i >> 2));
-        uint jump = word & 63u;
-        if ((word & 128u) != 0u) {
-            at += (jump + 1u) << ((word & 64u) == 0u ? 6 : 12);
-            continue;
-        }
-        at += jump;
-        uvec4 record = GSTEX_LOAD4(records + at);
-        vec2 d = vec2(record.xy & 0xFFFFFu) - point, codes = vec2(record.xy >> 20);
-        float fade = (word & 64u) == 0u ? 1.0 : gstex_fade(m, (view.set >> 2) + 3u, record, extent.xy, point, d);
-        // As in gstex.glsl: t is the tangent of half the angle, and the axis is 1 + t^2 long.
-        float t = codes.x * (0.41421356 / 2048.0) - 0.41421356, t2 = t * t, longer = 1.0 + t2;
-        vec2 axis = vec2(1.0 - t2, t + t), along = vec2(axis.x * d.x + axis.y * d.y, axis.x * d.y - axis.y * d.x);
-        vec2 variance = unpackHalf2x16(record.z & 0x7FFF7FFFu) + view.filter_variance;
-        vec2 parts = along * along * variance.yx;
-        float distance2 = (parts.x + parts.y) / (variance.x * variance.y * (longer * longer));
-        float weight = fade * exp2(scales.x + scales.y * codes.y - extent.w * distance2);
-        if (weight > 1.5e-5 * sums.weight) gstex_add(record.w, others + at * stride, view.channels, weight, sums);
-        ++at;
-    }
-    return sums;
+// What a shared mip adds to a value: three numbers of 10 bits with a sign, at 0, at 1/2 and at 1.
+vec4 gstex_bend(vec4 x, uvec4 numbers) {
+    vec4 low = vec4(ivec4(numbers << 22) >> 22), middle = vec4(ivec4(numbers << 12) >> 22), high = vec4(ivec4(numbers << 2) >> 22);
+    return clamp(x + (low * (1.0 - x) + high * x + 4.0 * middle * x * (1.0 - x)) / 1024.0, 0.0, 1.0);
 }
 
-// The value of a group at `inside` (0 .. 1) of a texel, its channels in the order of its members.
-GstexValue gstex_evaluate(GstexExpanded m, GstexView view, ivec2 texel, vec2 inside) {
-    GstexSums sums;
-    uint ranges = 0u;
-    if (view.set == 0u) {
-        uint words = uint(view.channels + 2) / 3u, at = view.tiles + words * uint(texel.y * view.size.x + texel.x);
-        sums = GstexSums(1.0, vec3[](vec3(0), vec3(0), vec3(0), vec3(0), vec3(0), vec3(0)));
-        for (uint i = 0u; i < min(words, 6u); ++i) sums.codes[i] = gstex_three(gstex_word(at + i));
-    } else {
-        sums = gstex_sum(m, view, texel, inside);
-        ranges = (view.set + GSTEX_LOAD4((view.set >> 2) + 2u).z) >> 2;
+// Adds the values of a group at `inside` (0 .. 1) of a texel, times a weight. Channels of other groups stay as they are.
+void gstex_evaluate(GstexExpanded m, uint view, ivec2 texel, vec2 inside, float weight_of_all, inout GstexValue value) {
+    uvec4 of = GSTEX_LOAD4(view), more = GSTEX_LOAD4(view + 3u); // tiles or texels, records, features, tiles in a row
+    uint tile = uint(texel.y >> more.x) * of.w + uint(texel.x >> more.x), tiles = m.at + of.x, features = m.at + of.z;
+    if (of.y == 0u) { // texels
+        gstex_add(tiles + tile * (m.channels > 8 ? 2u : 1u), m.channels, weight_of_all, value);
+        return;
     }
-    float share = 1.0 / sums.weight;
-    for (int i = 0; i < 6; ++i) sums.codes[i] *= vec3(share, share / 1024.0, share);
-    GstexValue value;
-    value.v[0] = vec4(sums.codes[0], sums.codes[1].x);
-#if GSTEX_VEC4S > 1
-    value.v[1] = vec4(sums.codes[1].yz, sums.codes[2].xy);
-#endif
-#if GSTEX_VEC4S > 2
-    value.v[2] = vec4(sums.codes[2].z, sums.codes[3]);
-#endif
-#if GSTEX_VEC4S > 3
-    value.v[3] = vec4(sums.codes[4], sums.codes[5].x);
-#endif
+    vec4 scale = gstex_floats(view + 1u); // of points, and of distances
+    uvec4 wider = GSTEX_LOAD4(view + 2u); // the filter of a shared mip, and where its bend is
+    vec3 blur = uintBitsToFloat(wider.xyz);
+    uint ranges = m.at + more.y, levels = ranges + 13u, at = m.at + of.y - 1u;
+    vec4 set = gstex_floats(ranges); // the background's weight, the most lean, the range of amplitudes
+    float sum = set.x;
+    GstexValue sums;
+    for (int i = 0; i < GSTEX_VEC4S; ++i) sums.v[i] = gstex_floats(ranges + 1u + uint(i));
+    uvec2 point = uvec2((vec2(texel) + inside) * scale.xy + 0.5);
+    // Of two tiles: where the list of the first begins, and how many words it has. That of the second ends where the next begins.
+    uint first = 4u * tiles, heads = first + (tile >> 1), head = gstex_word(heads);
+    uint list = first + (head & 0xFFFFFFu), end = list + (head >> 24);
+    if ((tile & 1u) != 0u) {
+        list = end;
+        end = min(first + (gstex_word(heads + 1u) & 0xFFFFFFu), list + 255u);
+    }
+    for (; list < end; ++list)
+        for (uint word = gstex_word(list); word != 0u; word >>= 8) {
+            uint jump = word & 127u;
+            bool fades = (word & 128u) != 0u;
+            if (fades) {
+                if (jump >= 64u) { // nothing stands here, but the next one is far
+                    at += (jump & 31u) + 1u << (jump < 96u ? 5 : 11);
+                    continue;
+                }
+            }
+            at += jump;
+            uvec4 record = GSTEX_LOAD4(at);
+            vec2 d = vec2(ivec2((record.xy - point) << 12)), kind = unpackSnorm2x16(record.z), steep = unpackUnorm2x16(record.w);
+            float lean = set.y * kind.x, fade = 1.0;
+            if (fades) fade = gstex_fade(gstex_floats(levels + (record.y >> 20 & 15u)), record.xy, d);
+            d *= scale.zw;
+            float u = steep.x * d.x + lean * d.y, v = steep.y * d.y, distance2 = u * u + v * v;
+            if (wider.x != 0u) {
+                vec2 steep2 = steep * steep, d2 = d * d;
+                float det = steep2.x * steep2.y;
+                distance2 += det * (blur.y * d2.x + blur.x * d2.y);
+                distance2 /= 1.0 + blur.x * steep2.x + blur.y * (lean * lean + steep2.y) + blur.z * det;
+            }
+            float weight = exp2(set.z * kind.y - distance2);
+            if (fades) weight *= fade;
+            if (weight < 1e-4 * sum) continue;
+            sum += weight;
+            gstex_add(features + (record.x >> 20 << 8 | record.y >> 24), m.channels, weight, sums);
+        }
+    vec4 share = vec4(1.0 / sum);
     for (int i = 0; i < GSTEX_VEC4S; ++i) {
-        uint at = ranges + uint(3 * i);
-        if (4 * i >= view.channels) value.v[i] = vec4(0);
-        else if (view.set == 0u) value.v[i] *= 1.0 / 1023.0;
-        else {
-            vec4 lo = gstex_floats(at);
-            value.v[i] = lo + gstex_floats(at + 1u) * value.v[i];
-            share = gstex_background_weight / sums.weight;
-            if (share > 1e-5) value.v[i] += share * (gstex_floats(at + 2u) - lo);
-        }
-        value.v[i] = clamp(value.v[i], 0.0, 1.0);
-        if (view.bend != 0u && 4 * i < view.channels) {
-            uvec4 bend = GSTEX_LOAD4((view.bend >> 2) + uint(i));
-            vec4 x = value.v[i], low = vec4(ivec4(bend << 22) >> 22), middle = vec4(ivec4(bend << 12) >> 22);
-            vec4 high = vec4(ivec4(bend << 2) >> 22);
-            value.v[i] = clamp(x + (low * (1.0 - x) + high * x + 4.0 * middle * x * (1.0 - x)) / 1024.0, 0.0, 1.0);
-        }
+        vec4 x = clamp(share * sums.v[i] * gstex_floats(ranges + 9u + uint(i)) + gstex_floats(ranges + 5u + uint(i)), 0.0, 1.0);
+        if (wider.w != 0u) x = gstex_bend(x, GSTEX_LOAD4(m.at + wider.w + uint(i)));
+        value.v[i] += weight_of_all * x;
     }
-    return value;
 }
 
-// ---- From groups to a material: as in gstex.glsl -------------------------------------------------------------------
-
-bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
+// ---- From groups to a material, and sampling: as in gstex.glsl -----------------------------------------------------
 
 GstexValue gstex_constants(GstexExpanded m) {
     GstexValue value;
-    for (int i = 0; i < GSTEX_VEC4S; ++i)
-        value.v[i] = m.constant == 0u ? vec4(0) : gstex_floats((m.base >> 2) + 1u + uint(i));
+    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = gstex_floats(m.at + 3u + uint(i));
     return value;
 }
 
-void gstex_spread(uint members, GstexValue of_group, inout GstexValue value) {
-    for (int c = 0; (members >> c & (members >> c) + 1u) != 0u; ++c)
-        if ((members >> c & 1u) == 0u)
-            for (int i = GSTEX_VEC4S - 1; i >= 0; --i) {
-                vec4 later = vec4(of_group.v[max(i - 1, 0)].w, of_group.v[i].xyz);
-                of_group.v[i] = mix(of_group.v[i], later, greaterThan(4 * i + ivec4(0, 1, 2, 3), ivec4(c)));
-            }
-    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] += mix(vec4(0), of_group.v[i], gstex_set(members, i));
-}
+bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
 
 vec4 gstex_to_linear(vec4 x) {
     return mix(x / 12.92, pow((x + 0.055) / 1.055, vec4(2.4)), greaterThan(x, vec4(0.04045)));
@@ -222,21 +173,18 @@ ivec2 gstex_inside(GstexExpanded m, ivec2 p, ivec2 size) {
 // A mip at a point, all groups: one evaluation there, or four fetches filtered bilinearly.
 GstexValue gstex_point(GstexExpanded m, int mip, vec2 uv) {
     GstexValue value = gstex_constants(m);
+    ivec2 size = max(m.size >> mip, 1);
     for (int group = 0; group < m.groups; ++group) {
-        GstexView view = gstex_view(m, group, mip);
-        bool bilinear = m.bilinear || view.set == 0u;
-        vec2 point = vec2(view.size) * (m.repeat ? fract(uv) : clamp(uv, 0.0, 1.0));
-        vec2 corner = bilinear ? floor(point - 0.5) : min(floor(point), vec2(view.size - 1));
+        uint view = gstex_view(m, group, mip);
+        bool bilinear = m.bilinear || GSTEX_LOAD4(view).y == 0u;
+        vec2 point = vec2(size) * (m.repeat ? fract(uv) : clamp(uv, 0.0, 1.0));
+        vec2 corner = bilinear ? floor(point - 0.5) : min(floor(point), vec2(size - 1));
         vec2 inside = bilinear ? vec2(0.5) : point - corner, share = bilinear ? point - 0.5 - corner : vec2(0);
-        GstexValue sum;
-        for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = vec4(0);
         for (int n = 0; n < (bilinear ? 4 : 1); ++n) {
             vec2 weight = mix(1.0 - share, share, vec2(n & 1, n >> 1));
-            ivec2 texel = gstex_inside(m, ivec2(corner) + ivec2(n & 1, n >> 1), view.size);
-            GstexValue one = gstex_evaluate(m, view, texel, inside);
-            for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] += weight.x * weight.y * one.v[i];
+            ivec2 texel = gstex_inside(m, ivec2(corner) + ivec2(n & 1, n >> 1), size);
+            gstex_evaluate(m, view, texel, inside, weight.x * weight.y, value);
         }
-        gstex_spread(m.members[group], sum, value);
     }
     return value;
 }
@@ -266,10 +214,10 @@ GstexValue gstex_taps(GstexExpanded m, vec2 uv, float lod, int taps, vec2 from_t
 GstexValue gstex_expanded_fetch(uint base, ivec2 texel, int mip) {
     GstexExpanded m = gstex_expanded(base);
     GstexValue value = gstex_constants(m);
-    for (int group = 0; group < m.groups; ++group) {
-        GstexView view = gstex_view(m, group, clamp(mip, m.first_mip, m.mips - 1));
-        gstex_spread(m.members[group], gstex_evaluate(m, view, gstex_inside(m, texel, view.size), vec2(0.5)), value);
-    }
+    mip = clamp(mip, m.first_mip, m.mips - 1);
+    texel = gstex_inside(m, texel, max(m.size >> mip, 1));
+    for (int group = 0; group < m.groups; ++group)
+        gstex_evaluate(m, gstex_view(m, group, mip), texel, vec2(0.5), 1.0, value);
     return value;
 }
 

@@ -4,8 +4,9 @@
 
 Writes benchmarks/results/expanded-cost.{md,csv,json}. Without files the sample materials are compressed first, at 1 bit
 per texel. Counted as tools/glsl_cost.py counts: loads while mip 0 is decoded, a load being one of 16 bytes; arithmetic
-in the optimised SPIR-V of shaders/decode_expanded.comp, a vector operation as one for each component, all sides of a
-branch, but the fade of a Gaussian and its features only where they ran. Needs glslangValidator and spirv-opt.
+in the optimised SPIR-V of shaders/decode_expanded.comp, a vector operation as one for each component and a fused
+multiply-add as one. What stands in a branch counts where it ran, a loop over four channels as often as it runs. Needs
+glslangValidator and spirv-opt.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ from gstex.gl.context import import_gl
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = ("material", "texels", "channels", "bpp_packed", "bpp_expanded", "bpp_records", "bpp_lists", "bpp_texels",
-           "expand_s", "listed_mean", "faded_mean", "added_mean", "loads_mean", "loads_max", "arithmetic_mean",
-           "arithmetic_max", "listed_mip1", "listed_mip2", "listed_mip3")  # fmt: skip
+COLUMNS = ("material", "texels", "channels", "bpp_packed", "bpp_expanded", "bpp_records", "bpp_features", "bpp_lists",
+           "bpp_texels", "expand_s", "listed_mean", "faded_mean", "added_mean", "loads_mean", "loads_max",
+           "arithmetic_mean", "arithmetic_max", "fused_mean", "arithmetic_mip1", "arithmetic_mip2",
+           "arithmetic_mip3")  # fmt: skip
 # What is counted while it runs, with the counter that tools/expanded_cost.comp declares: text of the decoder.
 COUNTED = {
-    "at += jump;\n": "at += jump; ++listed;\n",
-    "vec4 grid = gstex_floats(levels + level);": "++faded; vec4 grid = gstex_floats(levels + level);",
-    "    sums.weight += weight;\n": "    ++added; sums.weight += weight;\n",
+    "for (uint word = gstex_word(list)": "for (uint word = count_word(list)",
+    "            at += jump;\n": "            at += jump; ++listed;\n",
+    "vec2 from = fract(": "++faded; vec2 from = fract(",
+    "vec2 turn = floor(": "++turned; vec2 turn = floor(",
+    "vec2 steep2 = steep * steep,": "++filtered; vec2 steep2 = steep * steep,",
+    "            sum += weight;\n": "            sum += weight; ++added;\n",
+    "at += (jump & 31u)": "++far; at += (jump & 31u)",
 }
+# The order of count(): loads, words of lists, Gaussians listed, ...
+COUNTERS = ("loads", "words", "listed", "filtered", "faded", "turned", "added", "far")
 
 
 @click.command()
@@ -57,7 +65,8 @@ def main(files: tuple[Path, ...], results: Path) -> None:
     about = {
         **describe_run(shlex.join(["python", "tools/expanded_cost.py", *(path.name for path in files)])),
         "renderer": context.renderer,
-        "counted": "mip 0 decoded texel by texel; arithmetic of optimised SPIR-V, vectors by component",
+        "counted": "mip 0 decoded texel by texel; arithmetic of optimised SPIR-V, vectors by component; fused: those of it "
+                   "that are a multiplication and an addition",
     }
     for vec4s in sorted({-(-texture.channels // 4) for _, texture in textures}):
         for part, number in parts_of(vec4s).items():
@@ -77,42 +86,50 @@ def _row(name: str, texture: gstex.Texture) -> dict[str, Any]:
     words = texture.expanded()
     seconds = (perf_counter() - start) / 2  # it counts, then writes
     counts, parts = count(words), parts_of(-(-texture.channels // 4))
-    loads, listed, faded, added = np.moveaxis(counts, 2, 0)
-    arithmetic = parts["texel"] + parts["listed"] * listed + parts["faded"] * faded + parts["added"] * added
+    loads, _, listed, _, faded, _, added, _ = np.moveaxis(counts, 2, 0)
+    arithmetic = _arithmetic_of(counts, parts)
     texels = texture.width * texture.height
-    records, lists = _sizes(words)
+    records, features, lists = _sizes(words)
+    fused = parts_of(-(-texture.channels // 4), fused=True)
     return {
         "material": name, "texels": texels, "channels": texture.channels,
         "bpp_packed": 32 * len(texture.words) / texels, "bpp_expanded": 32 * len(words) / texels,
-        "bpp_records": 32 * records / texels, "bpp_lists": 32 * lists / texels,
-        "bpp_texels": 32 * (len(words) - records - lists) / texels, "expand_s": seconds,
+        "bpp_records": 32 * records / texels, "bpp_features": 32 * features / texels, "bpp_lists": 32 * lists / texels,
+        "bpp_texels": 32 * (len(words) - records - features - lists) / texels, "expand_s": seconds,
         "listed_mean": listed.mean(), "faded_mean": faded.mean(), "added_mean": added.mean(),
         "loads_mean": loads.mean(), "loads_max": loads.max(),
         "arithmetic_mean": arithmetic.mean(), "arithmetic_max": arithmetic.max(),
-        **{f"listed_mip{mip}": count(words, mip)[:, :, 1].mean() for mip in (1, 2, 3) if mip < texture.mip_count},
+        "fused_mean": _arithmetic_of(counts, fused).mean(),
+        **{f"arithmetic_mip{mip}": _arithmetic_of(count(words, mip), parts).mean()
+           for mip in (1, 2, 3) if mip < texture.mip_count},
     }  # fmt: skip
 
 
-def _sizes(words: np.ndarray) -> tuple[int, int]:
-    """(words of records and their sets, words of lists); the rest are texels, and the header."""
-    groups, mips = int(words[2]) >> 9 & 7, int(words[2]) >> 5 & 15
-    views = words[24 : 24 + 4 * groups * mips].reshape(-1, 4).astype(np.int64)
-    sets = {int(view[1]) for view in views if view[1]}
-    first_lists = {at: min(int(view[0]) for view in views if view[1] == at) for at in sets}
-    records = sum(first_lists[at] - at for at in sets)
-    width, height, lists = int(words[1]) & 0xFFFF, int(words[1]) >> 16, 0
-    for number, (at, of, _, last) in enumerate(views):
-        if of:
-            side, mip = 1 << int(last & 3), number // groups
-            tiles = -(-max(width >> mip, 1) // side) * -(-max(height >> mip, 1) // side)
-            lists += tiles + int(((words[at : at + tiles] >> 24) + 3 >> 2).sum())
-    return records, lists
+def _arithmetic_of(counts: np.ndarray, parts: dict[str, int]) -> np.ndarray:
+    return parts["texel"] + counts @ np.array([parts.get(name, 0) for name in COUNTERS])
+
+
+def _sizes(words: np.ndarray) -> tuple[int, int, int]:
+    """(words of records and their sets, of features, of lists); the rest are texels, and the header."""
+    views = words[28 : 28 + 16 * int(words[5] * words[6])].reshape(-1, 16).astype(np.int64)
+    records = features = lists = 0
+    for ranges in sorted({int(view[13]) for view in views if view[1]}):
+        of = [view for view in views if view[13] == ranges]
+        records += 4 * int(of[0][2] - ranges)
+        features += 4 * int(min(view[0] for view in of) - of[0][2])
+    for number, view in enumerate(views):
+        if view[1]:
+            height = max(int(words[2]) >> number // int(words[6]), 1)
+            tiles = int(view[3]) * -(-height // (1 << int(view[12])))
+            last = int(words[4 * int(view[0]) + tiles // 2])
+            lists += (last & 0xFFFFFF) + (last >> 24)
+    return records, features, lists
 
 
 def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
-    """Decode a mip with counters, in the current context: loads, Gaussians listed, faded and added, int64 [H, W, 4]."""
+    """Decode a mip with counters, in the current context -> int64 [H, W, 8], the last axis being COUNTERS."""
     gl = import_gl()
-    width, height = (max((int(words[1]) >> shift & 0xFFFF) >> mip, 1) for shift in (0, 16))
+    width, height = (max(int(size) >> mip, 1) for size in words[1:3])
     decoder = source_path("shaders/gstex_expanded.glsl").read_text(encoding="utf-8")
     for place, counting in COUNTED.items():
         assert decoder.count(place) == 1, f"the decoder has changed, there is no {place}"
@@ -121,7 +138,7 @@ def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "expanded_cost.comp"
         source.write_text(text.replace('#include "gstex_expanded.glsl"', decoder), encoding="utf-8")
-        program = compute_program(source, {"GSTEX_VEC4S": min(max(-(-(int(words[2]) & 31) // 4), 1), 4)})
+        program = compute_program(source, {"GSTEX_VEC4S": min(max(-(-int(words[4]) // 4), 1), 4)})
     buffer, target = WordBuffer([words]), gl.glGenTextures(1)
     gl.glBindTexture(gl.GL_TEXTURE_2D, target)
     gl.glTexStorage2D(gl.GL_TEXTURE_2D, 1, gl.GL_RGBA32UI, width, height)
@@ -134,27 +151,42 @@ def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
     gl.glDeleteTextures(1, [target])
     buffer.delete()
     program.delete()
-    return pixels.astype(np.int64)
+    return np.stack([pixels & 0xFFFF, pixels >> 16], axis=-1).reshape(height, width, 8).astype(np.int64)
 
 
-def parts_of(vec4s: int) -> dict[str, int]:
-    """Arithmetic of a texel of one group, and of each Gaussian that is listed, has a fade, or adds its features."""
+def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
+    """Arithmetic of a texel of one group, and of what is counted; or, of it, the fused multiply-adds."""
     lines = _assembly(vec4s, "decode_expanded.comp")
     [exp2] = [i for i, line in enumerate(lines) if " Exp2 " in line]
-    loop = min((loop for loop in _loops(lines) if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])
+    loops, branches = _loops(lines), _selections(lines)
+    entry, words = sorted((loop for loop in loops if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])[:2]
 
-    def branch(begin: int, end: int, holds: str) -> Range:
-        """The largest branch between two lines, with such a line in it, that is not the loop itself."""
-        inside = [(a, b) for a, b in _selections(lines) if begin < a and b < end]
-        holding = [(a, b) for a, b in inside if any(holds in line for line in lines[a:b])]
-        return max(holding, key=lambda ab: ab[1] - ab[0])
+    def operations(range_: Range) -> int:
+        counted = [line for line in lines[slice(*range_)] if not fused or " Fma " in line]
+        return _arithmetic(counted, 0, len(counted))
 
-    faded = _arithmetic(lines, *branch(loop[0], exp2, " Floor "))
-    added = _arithmetic(lines, *branch(exp2, loop[1], "v3float"))
-    return {
-        "texel": _arithmetic(lines, 0, len(lines)) - _arithmetic(lines, *loop),
-        "listed": _arithmetic(lines, *loop) - faded - added, "faded": faded, "added": added,
-    }  # fmt: skip
+    def branch(within: Range, holds: str, smallest: bool = False) -> Range:
+        """A branch inside a range that has such a line in it: the largest, or the smallest."""
+        found = [(a, b) for a, b in branches if within[0] < a and b < within[1] and any(holds in x for x in lines[a:b])]
+        return sorted(found, key=lambda ab: ab[1] - ab[0])[0 if smallest else -1]
+
+    fade = branch(entry, " SmoothStep ")
+    turn, far = branch(fade, " Floor "), branch((entry[0], fade[0]), "ShiftLeft", smallest=True)
+    filtered = branch((fade[1], exp2), " OpFDiv ")
+    skip = min((a, b) for a, b in branches if exp2 < a < b < entry[1])
+    bend = branch((words[1], len(lines)), "OpBitcast %v4int")
+    raw = branch((0, words[0]), "UnpackUnorm2x16", smallest=True)
+    loops_of_fours = [loop for loop in loops if exp2 not in range(*loop) and not raw[0] < loop[0] < raw[1]]
+    parts = {
+        "far": operations(far), "turned": operations(turn), "faded": operations(fade) - operations(turn),
+        "filtered": operations(filtered),
+        "added": operations((skip[1], entry[1])) - (0 if fused else 1),  # the shift of the list's word
+        "words": operations(words) - operations(entry),
+    }
+    parts["listed"] = operations(entry) - sum(n for name, n in parts.items() if name != "words")
+    outside = operations((0, len(lines))) - operations(words) - operations(bend) - operations(raw)
+    again = sum(operations(loop) for loop in loops_of_fours) - operations(bend)
+    return {"texel": outside + (vec4s - 1) * again, **parts}
 
 
 if __name__ == "__main__":

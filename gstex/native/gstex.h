@@ -455,20 +455,30 @@ GSTEX_API int gstex_upload_rects(uint32_t base, uint32_t words, uint32_t width, 
 
 // ==== Expanding =====================================================================================================
 // The expanded form (docs/expanded.md): tile lists and records that shaders/gstex_expanded.glsl reads, made from a material
-// when it is loaded. It has some 8 times the words, and a texel takes a third of the work or less.
+// when it is loaded. It has some 8 times the words, and a texel takes a sixth to a tenth of the work.
 
-// Words of scratch that the two calls below need: 240 KB, and 12 bytes for each Gaussian of the largest mip.
+// Words of scratch that the two calls below need: 320 KB, and 36 bytes for each Gaussian of the largest mip.
 GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material);
 
 // The words of the expanded form, a multiple of 64, so that many stand in one buffer. 0 if it cannot be made: a mip has more
-// than 2^22 Gaussians, or the form 2^30 words or more. It takes as long as gstex_expand, because it does the same.
-// What a material of regular grids takes is many times its own words: compare, and keep it packed, which is cheap for it.
+// than 2^22 Gaussians or 2^20 / n different features, n being 2 for more than 8 channels and else 1, or the form has 2^30
+// words or more. It takes as long as gstex_expand, because it does the same.
 GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *scratch);
 
 // Writes the expanded form to words, which has room for `room` words and is written alone. Returns how many it takes; if that
 // is more than `room`, or 0, what was written is of no use. The same bits in every call and on every CPU. The time is that of
 // decoding all mips some times; no tile looks at more than 512 Gaussians, a mip with more becomes texels.
 GSTEX_API size_t gstex_expand(const gstex_material *material, uint32_t *scratch, uint32_t *words, size_t room);
+
+typedef enum gstex_expansion {
+    GSTEX_EXPANSION_GOOD,
+    GSTEX_EXPANSION_TOO_LARGE, // more than 12 times the words of the material: keep it packed, or transcode it
+    GSTEX_EXPANSION_IMPOSSIBLE // there is no expanded form
+} gstex_expansion;
+
+// Whether a form of so many words, the result of gstex_expand_words, is worth its memory. That of a regular grid is not: it has
+// a Gaussian in every few texels, which takes 16 bytes there and no geometry as it is packed.
+GSTEX_API gstex_expansion gstex_judge_expansion(const gstex_material *material, size_t words);
 
 // ==== Channels ======================================================================================================
 
@@ -3050,19 +3060,24 @@ GSTEX_API void gstex_sample_grad(const gstex_material *material, double u, doubl
 enum {
     GSTEX__SEEN_MAX = 512,           // Gaussians that a tile looks at; a mip with more becomes texels
     GSTEX__LISTED_MEAN = 72,         // bytes of the lists of a shared mip, on average; with more it gets smaller tiles, or texels
-    GSTEX__LIST_BYTES = 255,
+    GSTEX__LIST_BYTES = 1020,        // of a list, in 255 words
     GSTEX__LIST_WORDS = 1 << 24,     // of all lists of a mip
-    GSTEX__RECORD_WORDS = 12,        // of the longest record
     GSTEX__MAX_RECORDS = 1 << 22,
-    GSTEX__POSITIONS = 1 << 20,      // codes along an axis
+    GSTEX__POSITION_BITS = 20,
+    GSTEX__VIEW_FOURS = 4,           // of an entry of the table of views
+    GSTEX__VIEWS = 28,               // the word where that begins
     GSTEX__POINTS = 2 * GSTEX__TILE  // of a tile at which it is compared
 };
 
-// How far an expanded texel may be from the packed one: by Gaussians that a tile does not list, by those that it lists as
+// How far an expanded value may be from the packed one: by what a tile does not list, by that and what it lists as
 // plain, and in all.
-#define GSTEX__DROP_LIMIT (0.5f / 512.0f)
-#define GSTEX__PLAIN_LIMIT (0.25f / 512.0f)
-#define GSTEX__ERROR_LIMIT (0.9f / 512.0f)
+#define GSTEX__DROP_LIMIT (0.94f / 512.0f)
+#define GSTEX__CHOICE_LIMIT (0.95f / 512.0f)
+#define GSTEX__ERROR_LIMIT (0.97f / 512.0f)
+// What weighs less than this, beside the sum of those before it in the list, is left out by the shader.
+#define GSTEX__LEAST_WEIGHT 1.0e-4f
+// What is never listed, unless a tile is too far off without it: a Gaussian that matters less than this everywhere.
+#define GSTEX__LEAST_ERROR (0.002f / 512.0f)
 
 // Where words are written, or counted where there is no room.
 typedef struct gstex__writer {
@@ -3070,31 +3085,18 @@ typedef struct gstex__writer {
     size_t room, at;
 } gstex__writer;
 
+static uint32_t gstex__bits_of(float value) {
+    gstex__float_bits both;
+    both.value = value;
+    return both.bits;
+}
 static void gstex__write(gstex__writer *to, size_t at, uint32_t word) {
     if (at < to->room) to->words[at] = word;
 }
 static void gstex__append(gstex__writer *to, uint32_t word) { gstex__write(to, to->at++, word); }
-static void gstex__append_float(gstex__writer *to, float value) {
-    gstex__float_bits both;
-    both.value = value;
-    gstex__append(to, both.bits);
-}
+static void gstex__append_float(gstex__writer *to, float value) { gstex__append(to, gstex__bits_of(value)); }
 static void gstex__align(gstex__writer *to, size_t words) {
     while (to->at % words) gstex__append(to, 0);
-}
-
-// Floats whose bits are sums of exponents: 2^power, and the least power of two that is not below a number above 0.
-static float gstex__power(int32_t power) { return gstex__to_float((uint32_t)(power + 127) << 23); }
-static int32_t gstex__next_power(float value) {
-    gstex__float_bits both;
-    both.value = value;
-    return (int32_t)(both.bits >> 23) - 127 + ((both.bits & 0x7FFFFFu) != 0);
-}
-
-// A half that is not negative and finite as a float.
-static float gstex__from_half(uint32_t half) {
-    const float mantissa = (float)(half & 1023u);
-    return half >> 10 ? (mantissa + 1024.0f) * gstex__power((int32_t)(half >> 10) - 25) : mantissa * gstex__power(-24);
 }
 
 static float gstex__floor(float value) { return (float)floor((double)value); }
@@ -3104,25 +3106,25 @@ typedef struct gstex__set {
     gstex__view view;
     gstex__grid grids[GSTEX_MAX_LEVELS];
     uint32_t first[GSTEX_MAX_LEVELS + 1]; // Gaussians before each level
-    float per_unit_x[GSTEX_MAX_LEVELS], per_unit_y[GSTEX_MAX_LEVELS]; // cells a unit of position
-    float units_x[GSTEX_MAX_LEVELS], units_y[GSTEX_MAX_LEVELS];       // units a cell
-    float width, height;                  // units
-    float unit;                           // texels a unit of position
-    float variance_unit;                  // texels^2 a unit of variance
-    float distance_scale;                 // of squared units by units of variance, to log2 of a weight
-    float amplitude_lo, amplitude_step;   // log2
-    float lo[GSTEX_MAX_CHANNELS], step[GSTEX_MAX_CHANNELS]; // of 10 bits
+    float cells_x[GSTEX_MAX_LEVELS], cells_y[GSTEX_MAX_LEVELS]; // cells a unit of position
+    float units_x, units_y;               // of position, a texel
+    float steep_x, steep_y;               // the most that records have, by units
+    float lean;                           // the most, by steep_y
+    float amplitude, amplitude_range;     // log2 of the one in the middle, and how far all are from it at most
+    float lo[GSTEX_MAX_CHANNELS], hi[GSTEX_MAX_CHANNELS];
     uint32_t *cell, *key, *number;        // scratch: of each Gaussian its cell; its place in the expanded set; the reverse
-    int32_t rest_words;                   // of a record, beyond the first four
+    uint32_t *slots;                      // scratch: where features are found again, two words each
+    uint32_t slot_count, eights;          // a power of two; words that features take, in fours
+    uint32_t ranges, records, features;   // where they begin, in fours
 } gstex__set;
 
 // A Gaussian that a tile sees.
 typedef struct gstex__candidate {
-    uint32_t record, level;               // as it is packed
-    uint32_t words[GSTEX__RECORD_WORDS];  // expanded
+    uint32_t record, level, place;        // as it is packed; as it is expanded
+    uint32_t words[4];                    // expanded
     float features[GSTEX_MAX_CHANNELS];
-    float weight[GSTEX__POINTS];          // as it is packed
-    float most;                           // the largest error without it
+    float weight[GSTEX__POINTS];          // as it is packed, and then as it is listed
+    float most, share;                    // the largest error without it; its largest share
     int32_t kept, plain;
 } gstex__candidate;
 
@@ -3135,40 +3137,25 @@ typedef struct gstex__expander {
     int32_t count;
     // The points of the tile: the centres of its texels, and if it is for direct evaluation a grid from corner to corner.
     int32_t grids, points;
-    float x[2 * GSTEX__SIDE], y[2 * GSTEX__SIDE]; // columns and rows of both grids, in units
-    float sum[GSTEX__POINTS], value[GSTEX_MAX_CHANNELS][GSTEX__POINTS]; // as it is packed
+    uint32_t x[2 * GSTEX__SIDE], y[2 * GSTEX__SIDE];                // columns and rows of both grids, in units
+    float value[GSTEX_MAX_CHANNELS][GSTEX__POINTS];                 // as it is packed
+    float sum[GSTEX__POINTS];                                       // of weights; at last of those listed
+    float error[GSTEX_MAX_CHANNELS][GSTEX__POINTS];                 // of what is listed, times sum
     float slope[GSTEX_MAX_CHANNELS];                                // how much a bend makes of an error
     uint8_t bytes[GSTEX__LIST_BYTES];
     int32_t byte_count;
 } gstex__expander;
 
-static int32_t gstex__feature_words(int32_t channels) { return (channels + 2) / 3; }
+// ---- Records ----
 
-// Ten bits a channel, three in a word.
-static void gstex__pack_features(const gstex__set *set, const float *features, uint32_t *words) {
-    int32_t k;
-    for (k = 0; k < gstex__feature_words(set->view.group->channel_count); ++k) words[k] = 0;
-    for (k = 0; k < set->view.group->channel_count; ++k) {
-        float code = set->step[k] > 0.0f ? (features[k] - set->lo[k]) / set->step[k] + 0.5f : 0.0f;
-        code = gstex_min(gstex_max(code, 0.0f), 1023.0f);
-        words[k / 3] |= (uint32_t)code << 10 * (k % 3);
-    }
-}
-
-// A position of a Gaussian in units, in its cell as the shader finds that.
-static uint32_t gstex__expand_position(float place, float unit, float per_unit, int32_t cell) {
-    const float last = (float)(GSTEX__POSITIONS - 1);
-    float code = gstex_min(gstex__floor(place / unit + 0.5f), last);
+// A position in units, in its cell as the shader finds that.
+static uint32_t gstex__expand_position(float place, float units, float cells, int32_t cell) {
+    const float last = (float)((1 << GSTEX__POSITION_BITS) - 1);
+    float code = gstex_min(gstex__floor(place * units + 0.5f), last);
     int32_t tries;
-    for (tries = 0; tries < 4 && gstex__floor(code * per_unit) != (float)cell; ++tries)
-        code += gstex__floor(code * per_unit) < (float)cell ? 1.0f : -1.0f;
+    for (tries = 0; tries < 4 && gstex__floor(code * cells) != (float)cell; ++tries)
+        code += gstex__floor(code * cells) < (float)cell ? 1.0f : -1.0f;
     return (uint32_t)gstex_min(gstex_max(code, 0.0f), last);
-}
-
-static uint32_t gstex__expand_variance(float variance, float unit) {
-    const float most = 65000.0f, in_units = gstex_min(variance / unit, most);
-    const uint32_t half = gstex__to_half(in_units);
-    return half > 1u ? half : 1u;
 }
 
 // The place of a record in its texture, in texels.
@@ -3182,83 +3169,113 @@ static void gstex__place(const gstex__set *set, uint32_t level, uint32_t cell, u
     *y = ((float)(cell / (uint32_t)of->cells_x) + in_y) * grid->cell_height;
 }
 
-// The two variances of a record, texels^2, its codes of rotation and amplitude at 12 bits, and where its features start.
-static uint64_t gstex__shape(const gstex__set *set, uint32_t level, uint32_t record, float *along, float *across,
-                             uint32_t *rotation, uint32_t *amplitude) {
-    const gstex_level *of = &set->grids[level].level;
+// How log2 of a record's weight falls with a distance (x, y) in units: by
+// (steep_x x + lean y)^2 + (steep_y y)^2. And log2 of its amplitude.
+typedef struct gstex__shape {
+    float steep_x, steep_y, lean, amplitude;
+} gstex__shape;
+
+// Returns the bit where the features of the record start.
+static uint64_t gstex__read_shape(const gstex__set *set, uint32_t level, uint32_t record, gstex__shape *shape) {
+    const gstex__grid *grid = &set->grids[level];
+    const gstex_level *of = &grid->level;
+    const gstex_group *group = set->view.group;
     const uint64_t bit = (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride;
     uint64_t window = gstex__window(set->view.words, bit) >> (of->position_x_bits + of->position_y_bits);
     const float turn = gstex__take(&window, of->rotation_bits);
-    *rotation = of->rotation_bits ? (uint32_t)turn << (12 - of->rotation_bits) : 2048;
-    *along = gstex_exp2(-2.0f * gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
-    *across = gstex_exp2(-2.0f * gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
-    *amplitude = (uint32_t)gstex__take(&window, of->amplitude_bits);
+    const float t = of->rotation_bits ? gstex_half_angle(turn, grid->half_turn, grid->turn_step) : 0.0f;
+    const float along = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    const float across = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    const float cosine = (1.0f - t * t) / (1.0f + t * t), sine = 2.0f * t / (1.0f + t * t);
+    const float xx = along * cosine, xy = along * sine, yx = across * sine, yy = across * cosine, length = sqrtf(xx * xx + yx * yx);
+    shape->steep_x = length / set->units_x;
+    shape->steep_y = along * across / length / set->units_y;
+    shape->lean = (xx * xy - yx * yy) / length / set->units_y;
+    shape->amplitude = GSTEX_LOG2E * gstex_value(group->amplitude_lo, group->amplitude_step, gstex__take(&window, of->amplitude_bits));
     return bit + (uint32_t)gstex__geometry_bits(of);
 }
 
-// An expanded record, as docs/expanded.md lays it out, and its features as they are packed.
+// -1 .. 1 in 16 bits, as unpackSnorm2x16 reads it, and back.
+static uint32_t gstex__to_snorm(float value) {
+    return (uint32_t)(int32_t)gstex__floor(32767.0f * gstex_min(gstex_max(value, -1.0f), 1.0f) + 0.5f) & 0xFFFFu;
+}
+static float gstex__from_snorm(uint32_t code) { return (float)((int32_t)(code ^ 0x8000u) - 32768) / 32767.0f; }
+
+// 0 .. 1 in 16 bits, as unpackUnorm2x16 reads it, and back.
+static uint32_t gstex__to_unorm(float value) { return (uint32_t)(65535.0f * gstex_saturate(value) + 0.5f); }
+static float gstex__from_unorm(uint32_t code) { return (float)code / 65535.0f; }
+
+// An expanded record without the place of its features, and these as they are packed.
 static void gstex__expand_record(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, uint32_t *words,
                                  float *features) {
     const int32_t cells_x = set->grids[level].level.cells_x;
-    uint32_t rotation, amplitude, first, second;
-    float x, y, along, across;
-    const uint64_t bit = gstex__shape(set, level, record, &along, &across, &rotation, &amplitude);
+    gstex__shape shape;
+    float x, y;
+    const uint64_t bit = gstex__read_shape(set, level, record, &shape);
     gstex__place(set, level, cell, record, &x, &y);
-    words[0] = gstex__expand_position(x, set->unit, set->per_unit_x[level], (int32_t)cell % cells_x) | rotation << 20;
-    words[1] = gstex__expand_position(y, set->unit, set->per_unit_y[level], (int32_t)cell / cells_x) | amplitude << 20;
-    first = gstex__expand_variance(along, set->variance_unit);
-    second = gstex__expand_variance(across, set->variance_unit);
-    words[2] = first | second << 16 | (level & 1u) << 15 | (level >> 1 & 1u) << 31;
+    words[0] = gstex__expand_position(x, set->units_x, set->cells_x[level], (int32_t)cell % cells_x);
+    words[1] = gstex__expand_position(y, set->units_y, set->cells_y[level], (int32_t)cell / cells_x);
+    words[2] = gstex__to_snorm(shape.lean / (set->steep_y * set->lean)) |
+               gstex__to_snorm((shape.amplitude - set->amplitude) / set->amplitude_range) << 16;
+    words[3] = gstex__to_unorm(shape.steep_x / set->steep_x) | gstex__to_unorm(shape.steep_y / set->steep_y) << 16;
     gstex__read_features(&set->view, bit, features);
-    gstex__pack_features(set, features, words + 3);
-    words[3] |= level >> 2 << 30;
 }
 
-// The weights of an expanded record at the points of a grid as the shader finds them. x, y: of its columns and rows, in units.
-// variance: of the filter, in units.
-static void gstex__grid_weights(const gstex__set *set, const uint32_t *words, int plain, float variance, const float *x,
-                                    const float *y, float *weight) {
-    const float place_x = (float)(words[0] & 0xFFFFFu), place_y = (float)(words[1] & 0xFFFFFu);
-    const float t = gstex_half_angle((float)(words[0] >> 20), 2048.0f, (float)GSTEX_TAN_22_5 / 2048.0f);
-    const float amplitude = gstex_value(set->amplitude_lo, set->amplitude_step, (float)(words[1] >> 20));
-    const float along = gstex__from_half(words[2] & 0x7FFFu) + variance;
-    const float across = gstex__from_half(words[2] >> 16 & 0x7FFFu) + variance;
-    const float longer = 1.0f + t * t, cosine = 1.0f - t * t, sine = t + t;
-    const float scale = set->distance_scale / (along * across * longer * longer);
-    const uint32_t level = (words[2] >> 15 & 1u) | (words[2] >> 31) << 1 | words[3] >> 30 << 2;
-    float dx[GSTEX__SIDE], dy[GSTEX__SIDE], fade_x[GSTEX__SIDE], fade_y[GSTEX__SIDE];
-    int32_t i, j;
-    for (i = 0; i < GSTEX__SIDE; ++i) {
-        dx[i] = place_x - x[i];
-        dy[i] = place_y - y[i];
-        fade_x[i] = fade_y[i] = 1.0f;
+// Features in the order of the material's channels, 16 bits each, two in a word.
+static void gstex__pack_features(const gstex__set *set, const float *features, uint32_t *words) {
+    int32_t k;
+    for (k = 0; k < GSTEX_MAX_CHANNELS / 2; ++k) words[k] = 0;
+    for (k = 0; k < set->view.group->channel_count; ++k) {
+        const float range = set->hi[k] - set->lo[k], part = range > 0.0f ? (features[k] - set->lo[k]) / range : 0.0f;
+        const int32_t c = set->view.group->channel[k];
+        words[c / 2] |= gstex__to_unorm(part) << 16 * (c % 2);
     }
-    for (i = 0; !plain && i < GSTEX__SIDE; ++i) {
-        const float own_x = gstex__floor(place_x * set->per_unit_x[level]) + 0.5f;
-        const float own_y = gstex__floor(place_y * set->per_unit_y[level]) + 0.5f;
-        float from_x = x[i] * set->per_unit_x[level] - own_x, from_y = y[i] * set->per_unit_y[level] - own_y;
-        if (set->view.group->repeat) {
-            const float cells_x = set->width * set->per_unit_x[level], cells_y = set->height * set->per_unit_y[level];
-            from_x -= cells_x * gstex__floor(from_x / cells_x + 0.5f);
-            from_y -= cells_y * gstex__floor(from_y / cells_y + 0.5f);
-        }
-        dx[i] = place_x - (own_x + from_x) * set->units_x[level];
-        dy[i] = place_y - (own_y + from_y) * set->units_y[level];
-        fade_x[i] = gstex_fade(from_x);
-        fade_y[i] = gstex_fade(from_y);
-    }
-    for (j = 0; j < GSTEX__SIDE; ++j)
+}
+
+// What an expanded record weighs at the points of the tile, as the shader finds it.
+static void gstex__expanded_weights(const gstex__expander *e, const gstex__candidate *of, int plain, const float *filter,
+                                    float *weight) {
+    const gstex__set *set = &e->set;
+    const uint32_t *words = of->words;
+    const float lean = set->lean * gstex__from_snorm(words[2] & 0xFFFFu);
+    const float amplitude = set->amplitude_range * gstex__from_snorm(words[2] >> 16);
+    const float steep_x = gstex__from_unorm(words[3] & 0xFFFFu), steep_y = gstex__from_unorm(words[3] >> 16);
+    const float xx = steep_x * steep_x, yy = steep_y * steep_y, det = xx * yy;
+    const float wider = 1.0f / (1.0f + filter[0] * xx + filter[1] * (lean * lean + yy) + filter[2] * det);
+    const float scale_x = set->steep_x / 4096.0f, scale_y = set->steep_y / 4096.0f;
+    const float period = (float)(1 << GSTEX__POSITION_BITS), turned = 4294967296.0f;
+    const float cells_x = set->cells_x[of->level], cells_y = set->cells_y[of->level];
+    int32_t g, i, j;
+    for (g = 0; g < e->grids; ++g) {
+        float dx[GSTEX__SIDE], dy[GSTEX__SIDE], fade_x[GSTEX__SIDE], fade_y[GSTEX__SIDE];
         for (i = 0; i < GSTEX__SIDE; ++i) {
-            const float u = cosine * dx[i] + sine * dy[j], v = cosine * dy[j] - sine * dx[i];
-            weight[GSTEX__SIDE * j + i] =
-                gstex_exp2(amplitude - (u * u * across + v * v * along) * scale) * (fade_x[i] * fade_y[j]);
+            dx[i] = (float)(int32_t)((words[0] - e->x[GSTEX__SIDE * g + i]) << 12);
+            dy[i] = (float)(int32_t)((words[1] - e->y[GSTEX__SIDE * g + i]) << 12);
+            fade_x[i] = fade_y[i] = 1.0f;
         }
-}
-
-static void gstex__expanded_weights(const gstex__expander *e, const uint32_t *words, int plain, float variance, float *weight) {
-    int32_t g;
-    for (g = 0; g < e->grids; ++g)
-        gstex__grid_weights(&e->set, words, plain, variance, e->x + GSTEX__SIDE * g, e->y + GSTEX__SIDE * g, weight + GSTEX__TILE * g);
+        for (i = 0; !plain && i < GSTEX__SIDE; ++i) {
+            const float x = (float)(words[0] & 0xFFFFFu) * cells_x, y = (float)(words[1] & 0xFFFFFu) * cells_y;
+            const float from_x = x - gstex__floor(x) - 0.5f - dx[i] * (cells_x / 4096.0f);
+            const float from_y = y - gstex__floor(y) - 0.5f - dy[i] * (cells_y / 4096.0f);
+            const float turn_x = gstex__floor(from_x / (period * cells_x) + 0.5f);
+            const float turn_y = gstex__floor(from_y / (period * cells_y) + 0.5f);
+            fade_x[i] = gstex_fade(from_x - turn_x * period * cells_x);
+            fade_y[i] = gstex_fade(from_y - turn_y * period * cells_y);
+            dx[i] += turned * turn_x;
+            dy[i] += turned * turn_y;
+        }
+        for (i = 0; i < GSTEX__SIDE; ++i) {
+            dx[i] *= scale_x;
+            dy[i] *= scale_y;
+        }
+        for (j = 0; j < GSTEX__SIDE; ++j)
+            for (i = 0; i < GSTEX__SIDE; ++i) {
+                const float u = steep_x * dx[i] + lean * dy[j], v = steep_y * dy[j];
+                const float blur = det * (filter[1] * dx[i] * dx[i] + filter[0] * dy[j] * dy[j]);
+                weight[GSTEX__TILE * g + GSTEX__SIDE * j + i] =
+                    gstex_exp2(amplitude - (u * u + v * v + blur) * wider) * (fade_x[i] * fade_y[j]);
+            }
+    }
 }
 
 // ---- Sets ----
@@ -3305,10 +3322,10 @@ static uint32_t gstex__level_of(const gstex__set *set, uint32_t number) {
 // Opens the set of a mip of Gaussians: its units and ranges, and the order of its records. Returns 0 if there are too many.
 static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip, uint32_t *scratch) {
     gstex__set *set = &e->set;
-    const int32_t size = gstex__mip_size(group->width, mip) > gstex__mip_size(group->height, mip)
-                             ? gstex__mip_size(group->width, mip) : gstex__mip_size(group->height, mip);
-    float hi[GSTEX_MAX_CHANNELS], features[GSTEX_MAX_CHANNELS], most = 0.0f, strip;
-    uint32_t count = 0, n, level, rotation, amplitude;
+    const float positions = (float)(1 << (group->repeat ? GSTEX__POSITION_BITS : GSTEX__POSITION_BITS - 1));
+    float features[GSTEX_MAX_CHANNELS], strip, amplitude_lo = 3.0e38f, amplitude_hi = -3.0e38f;
+    gstex__shape shape;
+    uint32_t count = 0, n, level;
     int32_t k, l;
     gstex__open_view(group, mip, &set->view);
     for (l = 0; l < set->view.level_count; ++l) {
@@ -3321,19 +3338,16 @@ static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip
     set->cell = scratch;
     set->key = scratch + count;
     set->number = scratch + 2 * (size_t)count;
-    set->unit = gstex__power(gstex__next_power((float)size)) / (float)GSTEX__POSITIONS;
-    set->width = set->view.own_width / set->unit;
-    set->height = set->view.own_height / set->unit;
-    set->amplitude_lo = group->amplitude_lo * GSTEX_LOG2E;
-    set->amplitude_step = group->amplitude_step * GSTEX_LOG2E;
-    k = gstex__feature_words(group->channel_count) - 1;
-    set->rest_words = k > 4 ? 8 : k > 2 ? 4 : k > 0 ? 2 : 0;
+    set->slots = scratch + 3 * (size_t)count;
+    for (set->slot_count = 1; set->slot_count < count + count / 2;) set->slot_count *= 2;
+    set->eights = (uint32_t)(e->material->channel_count + 7) / 8;
+    set->units_x = positions / set->view.own_width;
+    set->units_y = positions / set->view.own_height;
+    set->steep_x = set->steep_y = set->lean = 0.0f;
     for (l = 0; l < set->view.level_count; ++l) {
         const gstex_level *of = &set->grids[l].level;
-        set->per_unit_x[l] = (float)of->cells_x / set->width;
-        set->per_unit_y[l] = (float)of->cells_y / set->height;
-        set->units_x[l] = set->width / (float)of->cells_x;
-        set->units_y[l] = set->height / (float)of->cells_y;
+        set->cells_x[l] = (float)of->cells_x / positions;
+        set->cells_y[l] = (float)of->cells_y / positions;
         for (n = 0; n < (uint32_t)of->cells_x * (uint32_t)of->cells_y; ++n) {
             const uint32_t end = set->first[l] + gstex__start(set->view.words, of, n + 1);
             uint32_t r = set->first[l] + gstex__start(set->view.words, of, n);
@@ -3344,81 +3358,117 @@ static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip
     strip = 2.0f * sqrtf(set->view.own_width * set->view.own_height / (float)(count ? count : 1));
     strip = gstex_max(strip, set->view.own_height / 4000.0f);
     for (k = 0; k < GSTEX_MAX_CHANNELS; ++k) {
-        set->lo[k] = 3.0e38f;
-        hi[k] = -3.0e38f;
+        set->lo[k] = count && k < group->channel_count ? 3.0e38f : 0.0f;
+        set->hi[k] = count && k < group->channel_count ? -3.0e38f : 0.0f;
     }
     for (n = 0; n < count; ++n) {
-        float x, y, along, across;
+        float x, y;
         uint64_t bit;
         level = gstex__level_of(set, n);
         gstex__place(set, level, set->cell[n], n - set->first[level], &x, &y);
-        set->key[n] = (uint32_t)(y / strip) << 20 | (uint32_t)gstex_min(x / set->unit, (float)(GSTEX__POSITIONS - 1));
+        set->key[n] = (uint32_t)(y / strip) << 20 | (uint32_t)gstex_min(x * set->units_x, 1048575.0f);
         set->number[n] = n;
-        bit = gstex__shape(set, level, n - set->first[level], &along, &across, &rotation, &amplitude);
-        most = gstex_max(most, gstex_max(along, across));
+        bit = gstex__read_shape(set, level, n - set->first[level], &shape);
+        set->steep_x = gstex_max(set->steep_x, shape.steep_x);
+        set->steep_y = gstex_max(set->steep_y, shape.steep_y);
+        set->lean = gstex_max(set->lean, gstex_abs(shape.lean));
+        amplitude_lo = gstex_min(amplitude_lo, shape.amplitude);
+        amplitude_hi = gstex_max(amplitude_hi, shape.amplitude);
         gstex__read_features(&set->view, bit, features);
         for (k = 0; k < group->channel_count; ++k) {
             set->lo[k] = gstex_min(set->lo[k], features[k]);
-            hi[k] = gstex_max(hi[k], features[k]);
+            set->hi[k] = gstex_max(set->hi[k], features[k]);
         }
     }
-    for (k = 0; k < group->channel_count; ++k) {
-        if (count == 0) set->lo[k] = hi[k] = 0.0f;
-        set->step[k] = (hi[k] - set->lo[k]) / 1023.0f;
-    }
-    set->variance_unit = count ? gstex__power(gstex__next_power(most) - 15) : 1.0f;
-    set->distance_scale = GSTEX_UNIT * GSTEX_UNIT * (set->unit * set->unit / set->variance_unit);
+    if (!count) set->steep_x = set->steep_y = 1.0f, amplitude_lo = amplitude_hi = 0.0f;
+    set->amplitude = 0.5f * (amplitude_lo + amplitude_hi);
+    set->amplitude_range = gstex_max(0.5f * (amplitude_hi - amplitude_lo), 1.0e-3f);
+    set->lean = set->lean > 0.0f ? set->lean / set->steep_y : 1.0f;
     gstex__sort_records(set, count);
     return 1;
 }
 
-// The header of the set, its levels, ranges and records; returns its first word. Leaves in key[n] the place of record n.
-static uint32_t gstex__write_set(gstex__expander *e) {
+// The features of a Gaussian as they are written, its number being that of gstex__set.
+static void gstex__features_of(const gstex__set *set, uint32_t number, uint32_t *words) {
+    const uint32_t level = gstex__level_of(set, number);
+    gstex__shape shape;
+    float features[GSTEX_MAX_CHANNELS];
+    gstex__read_features(&set->view, gstex__read_shape(set, level, number - set->first[level], &shape), features);
+    gstex__pack_features(set, features, words);
+}
+
+// The place of a Gaussian's features among those of the set, each of which is there once: *count of them, so far.
+static uint32_t gstex__find_features(gstex__set *set, uint32_t number, const uint32_t *words, uint32_t *count) {
+    uint32_t slot = 2166136261u, other[GSTEX_MAX_CHANNELS / 2], k;
+    for (k = 0; k < GSTEX_MAX_CHANNELS / 2; ++k) slot = (slot ^ words[k]) * 16777619u;
+    for (slot = (slot ^ slot >> 15) & (set->slot_count - 1);; slot = (slot + 1) & (set->slot_count - 1)) {
+        uint32_t *here = set->slots + 2 * (size_t)slot;
+        if (here[0] == 0) {
+            here[0] = number + 1;
+            here[1] = (*count)++;
+            return here[1];
+        }
+        gstex__features_of(set, here[0] - 1, other);
+        for (k = 0; k < GSTEX_MAX_CHANNELS / 2 && other[k] == words[k];) ++k;
+        if (k == GSTEX_MAX_CHANNELS / 2) return here[1];
+    }
+}
+
+// The levels, ranges, records and features of the set. Leaves in key[n] the place of record n. Returns 0 if there are too many
+// features.
+static int gstex__write_set(gstex__expander *e) {
     gstex__set *set = &e->set;
     gstex__writer *to = &e->to;
     const gstex_group *group = set->view.group;
-    const uint32_t first = (uint32_t)to->at, count = set->first[GSTEX_MAX_LEVELS];
-    const uint32_t fours = (uint32_t)(group->channel_count + 3) / 4, levels = (uint32_t)set->view.level_count;
-    const uint32_t records = first + 4 * (3 + levels + 3 * fours);
-    uint32_t words[GSTEX__RECORD_WORDS] = {0}, n, level, k;
-    float features[GSTEX_MAX_CHANNELS];
-    gstex__append(to, records);
-    gstex__append(to, records + 4 * count);
-    gstex__append(to, count);
-    gstex__append(to, group->members);
-    gstex__append_float(to, set->width);
-    gstex__append_float(to, set->height);
-    gstex__append_float(to, set->unit);
-    gstex__append_float(to, set->distance_scale);
-    gstex__append_float(to, set->amplitude_lo);
-    gstex__append_float(to, set->amplitude_step);
-    gstex__append(to, 4 * (3 + levels)); // of the ranges
-    gstex__append(to, 0);
-    for (n = 0; n < levels; ++n) {
-        gstex__append_float(to, set->per_unit_x[n]);
-        gstex__append_float(to, set->per_unit_y[n]);
-        gstex__append_float(to, set->units_x[n]);
-        gstex__append_float(to, set->units_y[n]);
-    }
-    for (n = 0; n < fours; ++n) {
-        for (k = 4 * n; k < 4 * n + 4; ++k) gstex__append_float(to, k < (uint32_t)group->channel_count ? set->lo[k] : 0.0f);
-        for (k = 4 * n; k < 4 * n + 4; ++k) gstex__append_float(to, k < (uint32_t)group->channel_count ? set->step[k] : 0.0f);
-        for (k = 4 * n; k < 4 * n + 4; ++k)
-            gstex__append(to, k < (uint32_t)group->channel_count ? set->view.words[set->view.background + k] : 0);
-    }
-    to->at = records + (size_t)count * (uint32_t)(4 + set->rest_words);
-    for (n = 0; n < count; ++n) {
-        const uint32_t number = set->number[n];
-        const size_t rest = records + 4 * (size_t)count + (size_t)n * (uint32_t)set->rest_words;
-        level = gstex__level_of(set, number);
-        set->key[number] = n;
-        if (records + 4 * (size_t)n >= to->room) continue;
-        gstex__expand_record(set, level, set->cell[number], number - set->first[level], words, features);
-        for (k = 0; k < 4; ++k) gstex__write(to, records + 4 * (size_t)n + k, words[k]);
-        for (k = 0; k < (uint32_t)set->rest_words; ++k) gstex__write(to, rest + k, words[4 + k]);
-    }
+    const uint32_t count = set->first[GSTEX_MAX_LEVELS];
+    const float background = GSTEX_BACKGROUND_WEIGHT * gstex_exp2(-set->amplitude), position = (float)(1 << GSTEX__POSITION_BITS);
+    size_t range;
+    uint32_t n, k, features = 0;
+    int32_t level;
+    set->ranges = (uint32_t)(to->at / 4);
+    gstex__append_float(to, background);
+    gstex__append_float(to, set->lean);
+    gstex__append_float(to, set->amplitude_range);
     gstex__align(to, 4);
-    return first;
+    range = to->at;
+    for (k = 0; k < 3 * GSTEX_MAX_CHANNELS; ++k) gstex__append(to, 0);
+    for (k = 0; k < (uint32_t)group->channel_count; ++k) {
+        const uint32_t c = (uint32_t)group->channel[k];
+        const float lo = set->lo[k], step = set->hi[k] > lo ? set->hi[k] - lo : 1.0f;
+        const float at = gstex__to_float(set->view.words[set->view.background + k]);
+        gstex__write(to, range + c, gstex__bits_of(background * (at - lo) / step));
+        gstex__write(to, range + GSTEX_MAX_CHANNELS + c, gstex__bits_of(lo));
+        gstex__write(to, range + 2 * GSTEX_MAX_CHANNELS + c, gstex__bits_of(step));
+    }
+    for (level = 0; level < set->view.level_count; ++level) {
+        const float x = set->cells_x[level], y = set->cells_y[level];
+        gstex__append_float(to, x / 4096.0f);
+        gstex__append_float(to, y / 4096.0f);
+        // Cells in all, where they are so few that a Gaussian may be seen from farther away than half of them.
+        gstex__append_float(to, x * position < 4.0f || y * position < 4.0f ? x * position : 0.0f);
+        gstex__append_float(to, y * position);
+    }
+    set->records = (uint32_t)(to->at / 4);
+    set->features = set->records + count;
+    to->at += 4 * (size_t)count;
+    for (n = 0; n < 2 * set->slot_count; ++n) set->slots[n] = 0;
+    for (n = 0; n < count; ++n) {
+        const uint32_t number = set->number[n], of = gstex__level_of(set, number), before = features;
+        const size_t record = 4 * (size_t)(set->records + n);
+        uint32_t words[4], packed[GSTEX_MAX_CHANNELS / 2], place;
+        float values[GSTEX_MAX_CHANNELS];
+        gstex__expand_record(set, of, set->cell[number], number - set->first[of], words, values);
+        gstex__pack_features(set, values, packed);
+        place = set->eights * gstex__find_features(set, number, packed, &features);
+        if (place >= 1u << 20) return 0;
+        for (k = 0; features > before && k < 4 * set->eights; ++k) gstex__append(to, packed[k]);
+        set->key[number] = n;
+        gstex__write(to, record, words[0] | place >> 8 << 20);
+        gstex__write(to, record + 1, words[1] | place << 24 | of << 20);
+        gstex__write(to, record + 2, words[2]);
+        gstex__write(to, record + 3, words[3]);
+    }
+    return 1;
 }
 
 // ---- Tiles ----
@@ -3438,7 +3488,6 @@ static int gstex__see(gstex__expander *e, const gstex__view *view, uint32_t leve
         of = &e->candidates[e->count++];
         of->record = record;
         of->level = level;
-        for (n = 0; n < GSTEX__RECORD_WORDS; ++n) of->words[n] = 0;
         for (n = 0; n < GSTEX__POINTS; ++n) of->weight[n] = 0.0f;
         gstex__expand_record(&e->set, level, cell, record, of->words, of->features);
     }
@@ -3529,244 +3578,294 @@ static void gstex__sum_tile(gstex__expander *e, const gstex__view *view) {
         for (i = 0; i < e->points; ++i) e->value[k][i] /= e->sum[i];
 }
 
-// The error at each point of the tile that a weight would make, at most, beside the sum of all: share times contrast.
-static void gstex__errors(const gstex__expander *e, const gstex__candidate *of, const float *weight, float *error) {
+// Sorts the candidates by the error that each makes where it is missing, at most: its share times its contrast.
+static void gstex__order_candidates(gstex__expander *e) {
     const int32_t channels = e->set.view.group->channel_count;
-    int32_t k, i;
-    for (i = 0; i < e->points; ++i) error[i] = 0.0f;
-    for (k = 0; k < channels; ++k)
-        for (i = 0; i < e->points; ++i)
-            error[i] = gstex_max(error[i], e->slope[k] * gstex_abs(of->features[k] - e->value[k][i]));
-    for (i = 0; i < e->points; ++i) error[i] *= gstex_abs(weight[i]) / e->sum[i];
-}
-
-// Chooses what the tile lists: leaves out, from the least on, what all together matters less than a limit at every point, and
-// lists as plain what that is enough for.
-static void gstex__choose_listed(gstex__expander *e, float variance, float drop_limit, float plain_limit) {
-    float error[GSTEX__POINTS], dropped[GSTEX__POINTS] = {0.0f}, missing[GSTEX__POINTS] = {0.0f}, plain[GSTEX__POINTS] = {0.0f};
-    float other[GSTEX__POINTS];
-    int32_t n, i, at;
+    int32_t n, k, i, at;
     for (n = 0; n < e->count; ++n) {
         gstex__candidate *of = &e->candidates[n];
-        of->most = 0.0f;
-        gstex__errors(e, of, of->weight, error);
-        for (i = 0; i < e->points; ++i) of->most = gstex_max(of->most, error[i]);
+        float contrast[GSTEX__POINTS] = {0.0f};
+        for (k = 0; k < channels; ++k)
+            for (i = 0; i < e->points; ++i)
+                contrast[i] = gstex_max(contrast[i], e->slope[k] * gstex_abs(of->features[k] - e->value[k][i]));
+        of->most = of->share = 0.0f;
+        for (i = 0; i < e->points; ++i) {
+            const float share = of->weight[i] / e->sum[i];
+            of->share = gstex_max(of->share, share);
+            of->most = gstex_max(of->most, contrast[i] * share);
+        }
         for (at = n; at > 0 && e->candidates[e->order[at - 1]].most > of->most; --at) e->order[at] = e->order[at - 1];
         e->order[at] = (uint16_t)n;
     }
-    for (n = 0; n < e->count; ++n) {
-        gstex__candidate *of = &e->candidates[e->order[n]];
-        int fits = 1;
-        gstex__errors(e, of, of->weight, error);
-        for (i = 0; i < e->points; ++i) {
-            const float share = of->weight[i] / e->sum[i];
-            if (dropped[i] + error[i] > drop_limit * (1.0f - missing[i] - share)) fits = 0;
-        }
-        of->kept = !fits;
-        for (i = 0; fits && i < e->points; ++i) {
-            dropped[i] += error[i];
-            missing[i] += of->weight[i] / e->sum[i];
-        }
-    }
-    for (n = 0; n < e->count; ++n) {
-        gstex__candidate *of = &e->candidates[e->order[n]];
-        of->plain = 0;
-        if (!of->kept) continue;
-        of->plain = 1;
-        gstex__expanded_weights(e, of->words, 1, variance, other);
-        for (i = 0; i < e->points; ++i) other[i] -= of->weight[i];
-        gstex__errors(e, of, other, error);
-        for (i = 0; i < e->points; ++i)
-            if (plain[i] + error[i] > plain_limit * (1.0f - missing[i]) || other[i] > 0.25f * e->sum[i] * (1.0f - missing[i]))
-                of->plain = 0;
-        for (i = 0; of->plain && i < e->points; ++i) plain[i] += error[i];
-    }
 }
 
-// Whether the tile as it is listed is what it is packed, at all its points.
-static int gstex__is_near(const gstex__expander *e, const gstex__view *view, float variance) {
-    const int32_t channels = view->group->channel_count;
-    float sum[GSTEX__POINTS], value[GSTEX_MAX_CHANNELS][GSTEX__POINTS], weight[GSTEX__POINTS];
-    int32_t n, k, i;
-    for (i = 0; i < e->points; ++i) sum[i] = GSTEX_BACKGROUND_WEIGHT;
-    for (k = 0; k < channels; ++k)
+// Whether all points of the tile stay within a limit of their packed values if a candidate weighs more or less by `change`.
+static int gstex__stays_near(const gstex__expander *e, const gstex__candidate *of, const float *change, float limit) {
+    int32_t k, i, far = 0;
+    for (i = 0; i < e->points; ++i) far |= e->sum[i] + change[i] < 0.1f * e->sum[i];
+    for (k = 0; k < e->set.view.group->channel_count && !far; ++k) {
+        const float most = limit / e->slope[k], feature = of->features[k];
+        const float *value = e->value[k], *error = e->error[k];
         for (i = 0; i < e->points; ++i)
-            value[k][i] = GSTEX_BACKGROUND_WEIGHT * gstex__to_float(view->words[view->background + (uint32_t)k]);
-    for (n = 0; n < e->count; ++n) {
-        const gstex__candidate *of = &e->candidates[n];
-        if (!of->kept) continue;
-        gstex__expanded_weights(e, of->words, of->plain, variance, weight);
-        for (i = 0; i < e->points; ++i) sum[i] += weight[i];
-        for (k = 0; k < channels; ++k) {
-            const float code = (float)(of->words[3 + k / 3] >> 10 * (k % 3) & 1023u);
-            const float feature = gstex_value(e->set.lo[k], e->set.step[k], code);
-            for (i = 0; i < e->points; ++i) value[k][i] += weight[i] * feature;
-        }
+            far |= gstex_abs(error[i] + change[i] * (feature - value[i])) > most * (e->sum[i] + change[i]);
     }
-    for (k = 0; k < channels; ++k)
-        for (i = 0; i < e->points; ++i) {
-            const float found = gstex__finish(view, k, value[k][i] / sum[i]);
-            if (gstex_abs(found - gstex__finish(view, k, e->value[k][i])) > GSTEX__ERROR_LIMIT) return 0;
-        }
+    return !far;
+}
+
+static void gstex__change_weight(gstex__expander *e, const gstex__candidate *of, const float *change) {
+    int32_t k, i;
+    for (i = 0; i < e->points; ++i) e->sum[i] += change[i];
+    for (k = 0; k < e->set.view.group->channel_count; ++k)
+        for (i = 0; i < e->points; ++i) e->error[k][i] += change[i] * (of->features[k] - e->value[k][i]);
+}
+
+// The largest error of what is listed.
+static float gstex__largest_error(const gstex__expander *e) {
+    float most = 0.0f;
+    int32_t k, i;
+    for (k = 0; k < e->set.view.group->channel_count; ++k)
+        for (i = 0; i < e->points; ++i) most = gstex_max(most, e->slope[k] * gstex_abs(e->error[k][i]) / e->sum[i]);
+    return most;
+}
+
+// Chooses what the tile lists and what of it is plain, so that all its points stay near. least: what matters less is not tried.
+// part: of the limits.
+// Returns 0 if they are too far off.
+static int gstex__choose_listed(gstex__expander *e, const gstex__view *view, const float *filter, float least, float part) {
+    const float background = GSTEX_BACKGROUND_WEIGHT * gstex_exp2(-e->set.amplitude);
+    float change[GSTEX__POINTS], limit;
+    int32_t n, k, i;
+    for (i = 0; i < e->points; ++i) e->sum[i] = background;
+    for (k = 0; k < view->group->channel_count; ++k)
+        for (i = 0; i < e->points; ++i)
+            e->error[k][i] = background * (gstex__to_float(view->words[view->background + (uint32_t)k]) - e->value[k][i]);
+    for (n = 0; n < e->count; ++n) {
+        gstex__candidate *of = &e->candidates[n];
+        of->plain = 0;
+        of->kept = of->most >= least || of->share >= least;
+        if (!of->kept) continue;
+        gstex__expanded_weights(e, of, 0, filter, of->weight);
+        gstex__change_weight(e, of, of->weight);
+    }
+    limit = gstex__largest_error(e);
+    if (!(limit <= GSTEX__ERROR_LIMIT)) return 0;
+    limit = gstex_max(limit, part * GSTEX__DROP_LIMIT);
+    for (n = 0; n < 2 * e->count; ++n) { // some that are in the way of others at first, are not in the end
+        gstex__candidate *of = &e->candidates[e->order[n % e->count]];
+        if (!of->kept || of->most > 64.0f * limit) continue;
+        for (i = 0; i < e->points; ++i) change[i] = -of->weight[i];
+        if (!gstex__stays_near(e, of, change, limit)) continue;
+        gstex__change_weight(e, of, change);
+        of->kept = 0;
+    }
+    for (n = 0; n < e->count; ++n) {
+        gstex__candidate *of = &e->candidates[e->order[n]];
+        if (!of->kept) continue;
+        gstex__expanded_weights(e, of, 1, filter, change);
+        for (i = 0; i < e->points; ++i) change[i] -= of->weight[i];
+        if (!gstex__stays_near(e, of, change, gstex_max(limit, part * GSTEX__CHOICE_LIMIT))) continue;
+        gstex__change_weight(e, of, change);
+        for (i = 0; i < e->points; ++i) of->weight[i] += change[i];
+        of->plain = 1;
+    }
     return 1;
 }
 
-// The bytes of a tile's list. Returns 0 if there are too many.
-static int gstex__make_list(gstex__expander *e) {
-    uint32_t place[GSTEX__SEEN_MAX], next = 0;
+// Whether the tile as it is listed is near at all its points. order: of those listed.
+static int gstex__is_near(gstex__expander *e, const gstex__view *view, int32_t count) {
+    const float background = GSTEX_BACKGROUND_WEIGHT * gstex_exp2(-e->set.amplitude);
+    int32_t n, k, i;
+    for (i = 0; i < e->points; ++i) e->sum[i] = background;
+    for (k = 0; k < view->group->channel_count; ++k)
+        for (i = 0; i < e->points; ++i)
+            e->error[k][i] = background * (gstex__to_float(view->words[view->background + (uint32_t)k]) - e->value[k][i]);
+    for (n = 0; n < count; ++n) {
+        const gstex__candidate *of = &e->candidates[e->order[n]];
+        float weight[GSTEX__POINTS];
+        for (i = 0; i < e->points; ++i) weight[i] = of->weight[i] < GSTEX__LEAST_WEIGHT * e->sum[i] ? 0.0f : of->weight[i];
+        gstex__change_weight(e, of, weight);
+    }
+    return gstex__largest_error(e) <= GSTEX__ERROR_LIMIT;
+}
+
+// Sorts those that are listed by their places in the set and returns how many they are.
+static int32_t gstex__sort_listed(gstex__expander *e) {
     int32_t n, at, count = 0;
     for (n = 0; n < e->count; ++n) {
-        const gstex__candidate *of = &e->candidates[n];
-        const uint32_t here = e->set.key[e->set.first[of->level] + of->record];
+        gstex__candidate *of = &e->candidates[n];
+        of->place = e->set.key[e->set.first[of->level] + of->record];
         if (!of->kept) continue;
-        for (at = count++; at > 0 && place[at - 1] >> 1 > here; --at) place[at] = place[at - 1];
-        place[at] = here << 1 | !of->plain;
+        for (at = count++; at > 0 && e->candidates[e->order[at - 1]].place > of->place; --at) e->order[at] = e->order[at - 1];
+        e->order[at] = (uint16_t)n;
     }
+    return count;
+}
+
+// The bytes of a tile's list. Returns 0 if there are too many.
+static int gstex__make_list(gstex__expander *e, int32_t count) {
+    uint32_t next = 0;
+    int32_t n;
     e->byte_count = 0;
     for (n = 0; n < count; ++n) {
-        uint32_t jump = (place[n] >> 1) - next;
-        while (jump > 63) {
-            const int far = jump > 4095;
-            const uint32_t steps = jump >> (far ? 12 : 6) > 64 ? 64 : jump >> (far ? 12 : 6);
+        const gstex__candidate *of = &e->candidates[e->order[n]];
+        const uint32_t most = of->plain ? 127 : 63;
+        uint32_t jump = of->place + 1 - next;
+        while (jump > most) {
+            const uint32_t shift = jump > 2048 ? 11 : 5, steps = (jump - 1) >> shift > 32 ? 32 : (jump - 1) >> shift;
             if (e->byte_count == GSTEX__LIST_BYTES) return 0;
-            e->bytes[e->byte_count++] = (uint8_t)((far ? 192u : 128u) | (steps - 1));
-            jump -= steps << (far ? 12 : 6);
+            e->bytes[e->byte_count++] = (uint8_t)(192u | (shift > 5 ? 32u : 0u) | (steps - 1));
+            jump -= steps << shift;
         }
         if (e->byte_count == GSTEX__LIST_BYTES) return 0;
-        e->bytes[e->byte_count++] = (uint8_t)(jump | (place[n] & 1u) << 6);
-        next = (place[n] >> 1) + 1;
+        e->bytes[e->byte_count++] = (uint8_t)(jump | (of->plain ? 0u : 128u));
+        next = of->place + 1;
     }
     return 1;
 }
 
 // Makes the list of one tile, of up to `side` columns and rows. Returns 0 if there is none that is near enough.
-static int gstex__expand_tile(gstex__expander *e, const gstex__view *view, int32_t side, int32_t left, int32_t top) {
-    const float variance = view->variance / e->set.variance_unit;
-    const float texel_x = e->set.width / (float)view->width, texel_y = e->set.height / (float)view->height;
+static int gstex__expand_tile(gstex__expander *e, const gstex__view *view, int32_t side, int32_t left, int32_t top,
+                              const float *filter) {
     const int32_t across = view->width - left < side ? view->width - left : side;
     const int32_t down = view->height - top < side ? view->height - top : side;
+    const float texel_x = e->set.units_x * view->own_width / (float)view->width;
+    const float texel_y = e->set.units_y * view->own_height / (float)view->height;
     int32_t i;
     for (i = 0; i < GSTEX__SIDE; ++i) {
-        e->x[i] = ((float)(left + (i < across ? i : across - 1)) + 0.5f) * texel_x;
-        e->y[i] = ((float)(top + (i < down ? i : down - 1)) + 0.5f) * texel_y;
-        e->x[GSTEX__SIDE + i] = ((float)left + (float)(i * across) / (float)(GSTEX__SIDE - 1)) * texel_x;
-        e->y[GSTEX__SIDE + i] = ((float)top + (float)(i * down) / (float)(GSTEX__SIDE - 1)) * texel_y;
+        e->x[i] = (uint32_t)(((float)(left + (i < across ? i : across - 1)) + 0.5f) * texel_x + 0.5f);
+        e->y[i] = (uint32_t)(((float)(top + (i < down ? i : down - 1)) + 0.5f) * texel_y + 0.5f);
+        e->x[GSTEX__SIDE + i] = (uint32_t)(((float)left + (float)(i * across) / (float)(GSTEX__SIDE - 1)) * texel_x + 0.5f);
+        e->y[GSTEX__SIDE + i] = (uint32_t)(((float)top + (float)(i * down) / (float)(GSTEX__SIDE - 1)) * texel_y + 0.5f);
     }
-    if (!gstex__gather(e, view, left, top, across, down)) return 0;
-    gstex__sum_tile(e, view);
     for (i = 2; i >= 0; --i) { // at last with all that the tile sees
-        const float part = 0.5f * (float)i;
-        gstex__choose_listed(e, variance, part * GSTEX__DROP_LIMIT, part * GSTEX__PLAIN_LIMIT);
-        if (gstex__is_near(e, view, variance)) return gstex__make_list(e);
+        int32_t count;
+        if (!gstex__gather(e, view, left, top, across, down)) return 0;
+        gstex__sum_tile(e, view);
+        gstex__order_candidates(e);
+        if (!gstex__choose_listed(e, view, filter, i ? GSTEX__LEAST_ERROR : 0.0f, 0.5f * (float)i)) continue;
+        count = gstex__sort_listed(e);
+        if (gstex__is_near(e, view, count)) return gstex__make_list(e, count);
     }
     return 0;
 }
 
 // The tiles of a mip and their lists; returns 0, and what it wrote does not count, if tiles of this size are too long.
-static int gstex__write_tiles(gstex__expander *e, const gstex__view *view, int32_t side) {
+static int gstex__write_tiles(gstex__expander *e, const gstex__view *view, int32_t side, const float *filter) {
     gstex__writer *to = &e->to;
     const int32_t across = (view->width + side - 1) / side, down = (view->height + side - 1) / side;
     const size_t start = to->at, tiles = (size_t)across * (size_t)down;
-    size_t n, bytes = 0;
+    size_t n, bytes = 0, first = 0, words;
     int32_t i, b;
     for (i = 0; i < view->group->channel_count; ++i)
         e->slope[i] =
             view->bent ? 1.0f + gstex_abs(view->bend[i][2] - view->bend[i][0]) + 4.0f * gstex_abs(view->bend[i][1]) : 1.0f;
-    to->at += tiles;
+    to->at += tiles / 2 + 1;
     for (n = 0; n < tiles; ++n) {
-        if (!gstex__expand_tile(e, view, side, (int32_t)(n % (size_t)across) * side, (int32_t)(n / (size_t)across) * side))
-            return 0;
+        const int32_t left = (int32_t)(n % (size_t)across) * side, top = (int32_t)(n / (size_t)across) * side;
+        if (!gstex__expand_tile(e, view, side, left, top, filter)) return 0;
         bytes += (size_t)e->byte_count;
+        words = (size_t)(e->byte_count + 3) / 4;
         if (to->at - start >= GSTEX__LIST_WORDS || (view->bent && bytes > GSTEX__LISTED_MEAN * tiles)) return 0;
-        gstex__write(to, start + n, (uint32_t)(to->at - start) | (uint32_t)e->byte_count << 24);
+        // A word for two tiles, and one more where the last list ends.
+        if (n % 2 == 0) first = to->at - start;
+        gstex__write(to, start + n / 2, (uint32_t)first | (uint32_t)(to->at - start - first + (n % 2 ? 0 : words)) << 24);
         for (i = 0; i < e->byte_count; i += 4) {
             uint32_t word = 0;
             for (b = 0; b < 4 && i + b < e->byte_count; ++b) word |= (uint32_t)e->bytes[i + b] << 8 * b;
             gstex__append(to, word);
         }
     }
+    if (tiles % 2 == 0) gstex__write(to, start + tiles / 2, (uint32_t)(to->at - start));
     gstex__align(to, 4);
     return 1;
 }
 
-// A mip as texels: ten bits a channel, three in a word.
+// A mip as texels, which stand as features do.
 static void gstex__write_texels(gstex__expander *e, const gstex__view *view) {
     const int32_t channels = view->group->channel_count;
     float values[GSTEX__TILE * GSTEX_MAX_CHANNELS];
-    const size_t start = e->to.at, words = (size_t)gstex__feature_words(channels);
+    const size_t start = e->to.at, words = 4 * (size_t)((e->material->channel_count + 7) / 8);
     int32_t x, y, i, j, k;
     e->to.at += words * (size_t)view->width * (size_t)view->height;
-    for (y = 0; y < view->height; y += GSTEX__SIDE)
+    for (y = 0; y < view->height && e->to.room; y += GSTEX__SIDE)
         for (x = 0; x < view->width; x += GSTEX__SIDE) {
             const int32_t columns = view->width - x < GSTEX__SIDE ? view->width - x : GSTEX__SIDE;
             const int32_t rows = view->height - y < GSTEX__SIDE ? view->height - y : GSTEX__SIDE;
-            if (!e->to.room) continue;
             gstex__decode_group(view, x, y, columns, rows, values, (size_t)(columns * channels));
             for (j = 0; j < rows; ++j)
                 for (i = 0; i < columns; ++i) {
                     const float *value = values + (j * columns + i) * channels;
                     const size_t at = start + words * ((size_t)(y + j) * (size_t)view->width + (size_t)(x + i));
-                    uint32_t packed[6] = {0};
-                    for (k = 0; k < channels; ++k)
-                        packed[k / 3] |= (uint32_t)(1023.0f * value[k] + 0.5f) << 10 * (k % 3);
+                    uint32_t packed[GSTEX_MAX_CHANNELS / 2] = {0};
+                    for (k = 0; k < channels; ++k) {
+                        const int32_t c = view->group->channel[k];
+                        packed[c / 2] |= gstex__to_unorm(value[k]) << 16 * (c % 2);
+                    }
                     for (k = 0; k < (int32_t)words; ++k) gstex__write(&e->to, at + (size_t)k, packed[k]);
                 }
         }
-    gstex__align(&e->to, 4);
 }
 
-// One mip of a group, with the set that is open, which stands at a word; its entry in the table of views.
-static void gstex__write_view(gstex__expander *e, const gstex_group *group, int mip, uint32_t set, size_t entry) {
-    const size_t start = e->to.at;
+// One mip of a group, with the set that is open if there is one; its entry in the table of views.
+static void gstex__write_view(gstex__expander *e, const gstex_group *group, int mip, int has_set) {
+    const gstex_material *m = e->material;
+    const gstex__set *set = &e->set;
+    const size_t start = e->to.at, fours = GSTEX__VIEW_FOURS * (size_t)(mip * m->group_count + (int)(group - m->groups));
+    gstex__writer entry = e->to;
     gstex__view view;
-    gstex__float_bits variance;
+    float filter[3] = {0.0f, 0.0f, 0.0f};
     uint32_t bend = 0;
-    int32_t side = set ? 3 : 0; // log2; below 2: there is no list
+    int32_t side = has_set ? 3 : -1; // log2; below 2: there is no list
     int k;
     gstex__open_view(group, mip, &view);
-    variance.value = !set ? 0.0f : view.variance / e->set.variance_unit;
+    if (has_set && view.variance > 0.0f) {
+        const float variance = view.variance / (GSTEX_UNIT * GSTEX_UNIT);
+        const float steep_x = set->units_x * set->steep_x, steep_y = set->units_y * set->steep_y;
+        filter[0] = variance * steep_x * steep_x;
+        filter[1] = variance * steep_y * steep_y;
+        filter[2] = filter[0] * filter[1];
+    }
     for (; side >= 2; --side) {
         e->to.at = start;
-        if (gstex__write_tiles(e, &view, 1 << side)) break;
+        if (gstex__write_tiles(e, &view, 1 << side, filter)) break;
     }
     if (side < 2) {
         e->to.at = start;
         gstex__write_texels(e, &view);
-        set = variance.bits = 0;
         side = 0;
     } else if (view.bent) {
-        bend = (uint32_t)e->to.at;
-        for (k = 0; k < group->channel_count; ++k) gstex__append(&e->to, group->words[gstex__block(group, mip) + 2 + (uint32_t)k]);
-        gstex__align(&e->to, 4);
+        const size_t at = e->to.at;
+        bend = (uint32_t)(at / 4);
+        for (k = 0; k < GSTEX_MAX_CHANNELS; ++k) gstex__append(&e->to, 0);
+        for (k = 0; k < group->channel_count; ++k)
+            gstex__write(&e->to, at + (size_t)group->channel[k], group->words[gstex__block(group, mip) + 2 + (uint32_t)k]);
     }
-    gstex__write(&e->to, entry, (uint32_t)start);
-    gstex__write(&e->to, entry + 1, set);
-    gstex__write(&e->to, entry + 2, variance.bits);
-    gstex__write(&e->to, entry + 3, bend | (uint32_t)side);
+    entry.at = GSTEX__VIEWS + 4 * fours;
+    gstex__append(&entry, (uint32_t)(start / 4));
+    gstex__append(&entry, side ? set->records : 0);
+    gstex__append(&entry, side ? set->features : 0);
+    gstex__append(&entry, (uint32_t)((view.width + (1 << side) - 1) >> side));
+    gstex__append_float(&entry, side ? set->units_x * view.own_width / (float)view.width : 0.0f);
+    gstex__append_float(&entry, side ? set->units_y * view.own_height / (float)view.height : 0.0f);
+    gstex__append_float(&entry, side ? set->steep_x / 4096.0f : 0.0f);
+    gstex__append_float(&entry, side ? set->steep_y / 4096.0f : 0.0f);
+    for (k = 0; k < 3; ++k) gstex__append_float(&entry, side ? filter[k] : 0.0f);
+    gstex__append(&entry, bend);
+    gstex__append(&entry, (uint32_t)side);
+    gstex__append(&entry, side ? set->ranges : 0);
 }
 
 // The mips of a group that draw with the Gaussians of mip `first`, itself included. Returns 0 if that has too many.
 static int gstex__write_family(gstex__expander *e, const gstex_group *group, int first, uint32_t *scratch) {
     const gstex_material *m = e->material;
-    const size_t views = 24 + 4 * (size_t)(group - m->groups);
-    uint32_t set;
     gstex_mip of;
-    int mip;
+    int mip, has_set;
     gstex_get_mip(group, first, &of);
-    if (of.kind == GSTEX_TEXELS || group->top_k) {
-        for (mip = first; mip < m->mip_count; ++mip) {
-            gstex_get_mip(group, mip, &of);
-            if (mip == first || (first == 0 && of.kind == GSTEX_SHARED))
-                gstex__write_view(e, group, mip, 0, views + 4 * (size_t)(mip * m->group_count));
-        }
-        return 1;
-    }
-    if (!gstex__open_set(e, group, first, scratch)) return 0;
-    set = gstex__write_set(e);
+    has_set = of.kind != GSTEX_TEXELS && !group->top_k;
+    if (has_set && !(gstex__open_set(e, group, first, scratch) && gstex__write_set(e))) return 0;
     for (mip = first; mip < m->mip_count && e->to.at < (size_t)1 << 30; ++mip) {
         gstex_get_mip(group, mip, &of);
-        if (mip == first || (first == 0 && of.kind == GSTEX_SHARED))
-            gstex__write_view(e, group, mip, set, views + 4 * (size_t)(mip * m->group_count));
+        if (mip == first || (first == 0 && of.kind == GSTEX_SHARED)) gstex__write_view(e, group, mip, has_set);
     }
     return 1;
 }
@@ -3780,12 +3879,11 @@ GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material) {
             gstex_get_mip(&material->groups[g], mip, &of);
             if (of.gaussian_count > most) most = of.gaussian_count;
         }
-    return 3 * most + GSTEX__SEEN_MAX * (sizeof(gstex__candidate) / sizeof(uint32_t));
+    return 9 * most + 4 + GSTEX__SEEN_MAX * (sizeof(gstex__candidate) / sizeof(uint32_t));
 }
 
 GSTEX_API size_t gstex_expand(const gstex_material *m, uint32_t *scratch, uint32_t *words, size_t room) {
     gstex__expander e;
-    uint32_t constant = 0;
     int g, mip, c;
     e.material = m;
     e.to.words = words;
@@ -3795,16 +3893,19 @@ GSTEX_API size_t gstex_expand(const gstex_material *m, uint32_t *scratch, uint32
     e.points = GSTEX__TILE * e.grids;
     e.candidates = (gstex__candidate *)(void *)scratch;
     scratch += GSTEX__SEEN_MAX * (sizeof(gstex__candidate) / sizeof(uint32_t));
-    for (c = 0; c < m->channel_count; ++c) constant |= (uint32_t)(m->channels[c].group < 0) << c;
     gstex__append(&e.to, GSTEX_EXPANDED_MAGIC);
-    gstex__append(&e.to, (uint32_t)m->width | (uint32_t)m->height << 16);
-    gstex__append(&e.to, (uint32_t)m->channel_count | (uint32_t)m->mip_count << 5 | (uint32_t)m->group_count << 9 |
-                             (uint32_t)m->repeat << 12 | (uint32_t)m->bilinear << 13 | (uint32_t)m->first_mip << 14);
-    gstex__append(&e.to, (m->srgb & 0xFFFFu) | constant << 16);
+    gstex__append(&e.to, (uint32_t)m->width);
+    gstex__append(&e.to, (uint32_t)m->height);
+    gstex__append(&e.to, (uint32_t)m->repeat | (uint32_t)m->bilinear << 1);
+    gstex__append(&e.to, (uint32_t)m->channel_count);
+    gstex__append(&e.to, (uint32_t)m->mip_count);
+    gstex__append(&e.to, (uint32_t)m->group_count);
+    gstex__append(&e.to, (uint32_t)m->first_mip);
+    gstex__append(&e.to, m->srgb & 0xFFFFu);
+    gstex__align(&e.to, 4);
     for (c = 0; c < GSTEX_MAX_CHANNELS; ++c)
-        gstex__append_float(&e.to, constant >> c & 1u ? gstex_saturate(m->channels[c].constant) : 0.0f);
-    for (g = 0; g < 4; ++g) gstex__append(&e.to, g < m->group_count ? m->groups[g].members : 0);
-    for (c = 0; c < 4 * m->mip_count * m->group_count; ++c) gstex__append(&e.to, 0);
+        gstex__append_float(&e.to, c < m->channel_count && m->channels[c].group < 0 ? gstex_saturate(m->channels[c].constant) : 0.0f);
+    for (c = 0; c < 4 * GSTEX__VIEW_FOURS * m->mip_count * m->group_count; ++c) gstex__append(&e.to, 0);
     for (g = 0; g < m->group_count; ++g)
         for (mip = m->first_mip; mip < m->mip_count; ++mip) {
             gstex_mip of;
@@ -3818,6 +3919,11 @@ GSTEX_API size_t gstex_expand(const gstex_material *m, uint32_t *scratch, uint32
 
 GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *scratch) {
     return gstex_expand(material, scratch, 0, 0);
+}
+
+GSTEX_API gstex_expansion gstex_judge_expansion(const gstex_material *material, size_t words) {
+    if (words == 0) return GSTEX_EXPANSION_IMPOSSIBLE;
+    return words / 12 > material->word_count ? GSTEX_EXPANSION_TOO_LARGE : GSTEX_EXPANSION_GOOD;
 }
 
 #ifdef __cplusplus

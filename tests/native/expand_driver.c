@@ -20,6 +20,9 @@ static void expand(const gstex_material *material) {
     uint32_t *scratch = words_of(gstex_expand_scratch_words(material)), *words, *fewer;
     const size_t need = gstex_expand_words(material, scratch), half = need / 2;
     expect(need > 0 && need % 64 == 0, "a form of no size");
+    expect(gstex_judge_expansion(material, 0) == GSTEX_EXPANSION_IMPOSSIBLE, "a form of no words is possible");
+    expect(gstex_judge_expansion(material, 12 * (size_t)material->word_count + 11) == GSTEX_EXPANSION_GOOD, "12 times is too much");
+    expect(gstex_judge_expansion(material, 12 * (size_t)material->word_count + 12) == GSTEX_EXPANSION_TOO_LARGE, "more is not");
     words = words_of(need);
     fewer = words_of(half);
     expect(gstex_expand(material, scratch, words, need) == need, "another size when it is written");
