@@ -123,8 +123,8 @@ class Texture:
         for _ in range(2):  # counts, then writes
             count = self.table.section.expand(words)
             if not count:
-                raise LimitError("expanded form: a mip has too many Gaussians or features, or it takes 2^30 words; read "
-                                 "the material packed, with shaders/gstex.glsl")  # fmt: skip
+                raise LimitError("expanded form: a mip has too many Gaussians or features, or it takes 2^30 words; "
+                                 "read the material packed, with shaders/gstex.glsl")  # fmt: skip
             words = words if len(words) else np.zeros(count, np.uint32)
         return words
 

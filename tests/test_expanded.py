@@ -115,8 +115,7 @@ def test_files_at_the_limits_of_the_format(name: str, runner: Runner, tmp_path: 
     check_texels(runner, gstex.load(tmp_path / "any.gstex"))
 
 
-@pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize("channels", [3, 5, 8, 12, 16])
+@pytest.mark.parametrize(("channels", "groups"), [(3, 1), (5, 4), (8, 2), (12, 1), (16, 4)])
 def test_random_materials(channels: int, groups: int, runner: Runner) -> None:
     """Sharp and blurred Gaussians, several groups, shared mips that are bent, raw mips, regular levels, palettes."""
     texture = random_texture(channels, groups=min(groups, channels), palette_bits=(6, 4) if groups > 1 else (),
@@ -124,7 +123,7 @@ def test_random_materials(channels: int, groups: int, runner: Runner) -> None:
     assert view(check_texels(runner, texture), 0)[1], "mip 0 has no lists"
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_any_material(seed: int, runner: Runner) -> None:
     texture = Texture(pack(random_material(np.random.default_rng(seed))), {})
     check_texels(runner, texture)
@@ -133,14 +132,12 @@ def test_any_material(seed: int, runner: Runner) -> None:
 def test_it_is_the_same_words_in_c_under_sanitizers(tmp_path: Path) -> None:
     """With memory that ends where the form and the scratch end, for whole files and for their tails."""
     files = []
-    for number, name in enumerate(sorted(GOLDEN)[::3]):
+    for number, name in enumerate(["groups", "palettes", "regular", "repeat", "shared"]):
         files.append(tmp_path / f"{number}.gstex")
         files[-1].write_bytes(built(name))
-    random_texture(8, groups=2, palette_bits=(5,)).save(tmp_path / "random.gstex")
-    files.append(tmp_path / "random.gstex")
     sanitizers = ("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
     source = HEADER.parents[2] / "tests" / "native" / "expand_driver.c"
-    driver = build(tmp_path / "driver", source, "-std=c99", "-g", "-O1", *EXACT, *sanitizers)
+    driver = build(tmp_path / "driver", source, "-std=c99", "-g", "-O0", *EXACT, *sanitizers)
     found = [int(line) for line in run(driver, *files).split()]
     wanted = []
     for file in files:

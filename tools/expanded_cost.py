@@ -65,8 +65,8 @@ def main(files: tuple[Path, ...], results: Path) -> None:
     about = {
         **describe_run(shlex.join(["python", "tools/expanded_cost.py", *(path.name for path in files)])),
         "renderer": context.renderer,
-        "counted": "mip 0 decoded texel by texel; arithmetic of optimised SPIR-V, vectors by component; fused: those of it "
-                   "that are a multiplication and an addition",
+        "counted": "mip 0 decoded texel by texel; arithmetic of optimised SPIR-V, vectors by component; fused: those "
+                   "of it that are a multiplication and an addition",
     }
     for vec4s in sorted({-(-texture.channels // 4) for _, texture in textures}):
         for part, number in parts_of(vec4s).items():
