@@ -2,15 +2,18 @@
 
     python tests/make_golden.py
 
-Golden files are made once per format version, and kept from the day that it is frozen on: what they decode to must not
-change then. The files come from format_builder, the texels (arrays mip0, mip1 ..: [H, W, C] float32) from
-independent_reader.
+The format is frozen: these files and what they decode to must not change, which data/golden_v2.sha256 holds and a test
+compares. The command makes those that are not there, and writes their sums; it leaves the others alone. The files come
+from format_builder and, the one that is WRITTEN, from `gstex.compress`; the texels (arrays mip0, mip1 ..: [H, W, C]
+float32) from independent_reader.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -255,14 +258,39 @@ GOLDEN = {"repeat": repeat, "clamp_k10": clamp_k10, "channels": channels, "crowd
           "groups": groups, "constants": constants}
 
 
+# By the first release that froze the format: leaves of 64x64 texels with a tail, shared mips, palettes and metadata.
+WRITTEN = "written"
+SUMS = DATA / "golden_v2.sha256"
+
+
 def golden_file(name: str) -> Path:
     return DATA / f"golden_v2_{name}.gstex"
 
 
+def sums() -> str:
+    """The SHA-256 of all golden files, as `sha256sum` prints them."""
+    files = sorted([*DATA.glob("golden_v2_*.gstex"), *DATA.glob("golden_v2_*.npz")])
+    return "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
+
+
+def written() -> bytes:
+    """A small sample, compressed by the gstex that is installed."""
+    from small_samples import crop_sample
+
+    import gstex
+
+    with tempfile.TemporaryDirectory() as folder:
+        sample = crop_sample("vine_leaves", Path(folder) / "leaves", 64)
+        gstex.compress(sample, bpp=2.0, effort="fast", device="cpu", tail=3).save(Path(folder) / "written.gstex")
+        return (Path(folder) / "written.gstex").read_bytes()
+
+
 def main() -> None:
     DATA.mkdir(exist_ok=True)
-    for name, spec in GOLDEN.items():
-        data = build(spec())
+    for name in (*GOLDEN, WRITTEN):
+        if golden_file(name).exists():
+            continue
+        data = written() if name == WRITTEN else build(GOLDEN[name]())
         material = independent_reader.read(data)
         golden_file(name).write_bytes(data)
         texels = {
@@ -272,6 +300,7 @@ def main() -> None:
         np.savez_compressed(golden_file(name).with_suffix(".npz"), **texels)  # type: ignore[arg-type]
         most = [group.header["candidates_max"] for group in material.groups]
         print(f"{name}: {len(data)} bytes, candidates_max {most}")
+    SUMS.write_text(sums(), encoding="utf-8")
 
 
 if __name__ == "__main__":

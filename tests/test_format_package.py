@@ -11,7 +11,7 @@ import pytest
 from format_builder import build
 from format_specs import SPECS, built, tie_across_the_border
 from independent_reader import Group, Material, Mip, candidates, fetch, read, read_tail, sample
-from make_golden import GOLDEN, golden_file
+from make_golden import GOLDEN, SUMS, WRITTEN, golden_file, sums
 
 import gstex
 from gstex.decode import count_candidates
@@ -154,12 +154,18 @@ def test_package_gives_ties_across_the_border_to_the_earlier(tmp_path: Path) -> 
 # Golden files
 
 
+def test_golden_files_never_change() -> None:
+    """Version 2 is frozen: a file that has been written decodes to the same values for ever."""
+    assert sums() == SUMS.read_text(encoding="utf-8")
+    assert len(sums().splitlines()) == 2 * (len(GOLDEN) + 1)
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files_are_what_the_builder_makes(name: str) -> None:
     assert build(GOLDEN[name]()) == golden_file(name).read_bytes()
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", [*GOLDEN, WRITTEN])
 def test_golden_texels(name: str) -> None:
     got = read(golden_file(name))
     with np.load(golden_file(name).with_suffix(".npz")) as expected:
@@ -168,7 +174,7 @@ def test_golden_texels(name: str) -> None:
             np.testing.assert_allclose(fetch(got, m), texels, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", [*GOLDEN, WRITTEN])
 def test_package_decodes_golden_texels(name: str) -> None:
     texture = gstex.load(golden_file(name))
     with np.load(golden_file(name).with_suffix(".npz")) as expected:
