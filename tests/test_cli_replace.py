@@ -1,5 +1,6 @@
 """Nothing of the user's is lost: what a command replaces, and what it does not."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 from small_samples import crop_sample
 
 import gstex
+from gstex.files import replace_file
 
 QUICK = ("--effort", "fast", "--gaussians", "20", "--no-mips")
 
@@ -115,3 +117,12 @@ def test_a_picture_is_told_from_a_damaged_file(command: Command, steel: Path) ->
     assert "it is a PNG file: `gstex compress` makes a .gstex file of it" in command("info", file).error()
     shutil.copy(file, "wall.gstex")
     assert "it is a PNG file" in command("decode", "wall.gstex", "-o", "maps").error()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name on this system")
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """A rename onto a device or a pipe would take its place."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(gstex.errors.OutputError, match="is no file"):
+        replace_file(tmp_path / "pipe", b"data")
+    assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
