@@ -12,6 +12,7 @@ __all__ = ["about"]
 
 # Those that read pictures and calculate.
 _PACKAGES = ("numpy", "OpenImageIO")
+_SOURCES = frozenset([".py", ".cu", ".cuh", ".h"])
 
 
 def about() -> dict[str, Any]:
@@ -24,12 +25,12 @@ def about() -> dict[str, Any]:
 
 
 def _code() -> str:
-    """SHA-256 of the Python files of the package and of its compiled core, wherever that is installed."""
+    """SHA-256 of the sources in the package, those of kernels for GPUs among them, and of its compiled core."""
     import importlib.util
 
     digest = hashlib.sha256()
     folder = Path(__file__).resolve().parent.parent
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     core = importlib.util.find_spec("gstex.native._core")
     if core is not None and core.origin is not None:
