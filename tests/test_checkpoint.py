@@ -69,6 +69,7 @@ FITS: dict[str, tuple[dict[str, object], set[str]]] = {
     "two groups": ({"bpp": 6.0, "groups": "roughness,ao", "importance": "auto", "mips": False}, ALL),
     "bilinear": ({"gaussians": 60, "sampling": "bilinear", "wrap": "repeat"}, ALL),
     "perceptual": ({"bpp": 1.0, "loss": "perceptual", "mips": False}, {"optimise", "quantise", "refine"}),
+    "a target": ({"psnr": 27.0}, set()),
 }
 EVERY_STATE = ("one group", "beside a grid")
 
@@ -143,6 +144,18 @@ def test_what_is_done_is_not_done_again(
         left[stage] = len(steps)
     assert whole > left["optimise"] > left["quantise"] > left["tune"] > left["refine"] == left["done"] == 0
     assert left["quantise"] == 100 - 60  # of the steps after the freeze
+
+
+def test_a_cut_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mips are fitted again until they hold the coverage; those fits leave nothing."""
+    leaves = load_material(crop_sample("vine_leaves", tmp_path / "leaves", 64))
+    how = {"gaussians": 60, "alpha_test": 0.5, "device": "cpu", "groups": "1"}
+    plain = gstex.compress(leaves, **how).words.tobytes()
+    words, states = kept_states(leaves, tmp_path / "fit", monkeypatch, **how)
+    assert words == plain
+    for data in (states[len(states) // 2], states[-1]):
+        (tmp_path / "fit").write_bytes(data)
+        assert gstex.compress(leaves, checkpoint=tmp_path / "fit", **how).words.tobytes() == plain
 
 
 def test_of_another_fit_nothing_is_taken(

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,11 @@ def about() -> dict[str, Any]:
 
 def _code() -> str:
     """SHA-256 of the sources in the package, those of kernels for GPUs among them, and of its compiled core."""
-    import importlib.util
-
     digest = hashlib.sha256()
     folder = Path(__file__).resolve().parent.parent
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    core = importlib.util.find_spec("gstex.native._core")
+    core = util.find_spec("gstex.native._core")
     if core is not None and core.origin is not None:
         digest.update(Path(core.origin).read_bytes())
     return digest.hexdigest()
