@@ -27,7 +27,7 @@ __all__ = ["checkpoint", "jobs", "rate"]
 _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLES = _ROOT / "samples"
 RATE_COLUMNS = ("material", "psnr_asked", "psnr", "above", "bpp_plain", "bpp", "seconds_plain", "seconds", "times")
-JOBS_COLUMNS = ("materials", "jobs", "cores", "seconds", "cpu_seconds", "busy")
+JOBS_COLUMNS = ("where", "materials", "jobs", "cores", "seconds", "cpu_seconds", "busy", "times")
 CHECKPOINT_COLUMNS = ("material", "width", "seconds", "checkpoints", "largest_bytes", "writing_seconds", "percent")
 # Sides of the materials of a library: many small ones and few large.
 SIDES = (32, 32, 48, 48, 64, 64, 64, 96, 96, 128)
@@ -65,27 +65,35 @@ def rate(context: click.Context, bpp: float, effort: str, names: tuple[str, ...]
 @click.option("--materials", type=click.IntRange(1, 10000), default=40, show_default=True, help="In the library.")
 @click.option("--jobs", "count", type=click.IntRange(min=1), help="Materials at once.  [default: one a core]")
 @click.option("--effort", type=click.Choice(["draft", "fast", "normal"]), default="fast", show_default=True)
+@click.option("--ray", metavar="ADDRESS", help="Then once more on a Ray cluster, of as many CPUs as there are jobs.")
 @results_option("the table goes")
 @click.pass_context
-def jobs(context: click.Context, materials: int, count: int | None, effort: str, results: Path) -> None:
+def jobs(
+    context: click.Context, materials: int, count: int | None, effort: str, ray: str | None, results: Path
+) -> None:
     """How busy `gstex batch` keeps the cores over a library of crops of the samples, from 32 to 128 texels wide."""
     with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "library"
         for number in range(materials):
             _crop(number, library / f"{number:04}")
-        plan = batch.plan(library, Path(folder) / "out", options=batch.Options(effort=effort, device="cpu"))  # type: ignore[arg-type]
-        before, started = _cpu_seconds(), time.perf_counter()
-        ended = [event for event in batch.run(plan, jobs=count) if event.event in ("done", "failed")]
-        seconds = time.perf_counter() - started
-        if failed := [event for event in ended if event.event == "failed"]:
-            raise click.ClickException(f"{failed[0].output}: {failed[0].message}")
-        spent, cores = _cpu_seconds() - before, native.cores()
-        row = {"materials": len(ended), "jobs": count or cores, "cores": cores, "seconds": seconds,
-               "cpu_seconds": spent, "busy": spent / (seconds * cores)}  # fmt: skip
+        options = batch.Options(effort=effort, device="cpu")  # type: ignore[arg-type]
+        cores = native.cores()
+        before = _cpu_seconds()
+        done, seconds = _timed_batch(batch.plan(library, Path(folder) / "out", options=options), jobs=count)
+        spent = _cpu_seconds() - before
+        rows = [{"where": "this machine", "materials": done, "jobs": count or cores, "cores": cores, "seconds": seconds,
+                 "cpu_seconds": spent, "busy": spent / (seconds * cores)}]  # fmt: skip
+        click.echo(f"{rows[0]['busy']:.1%} busy", err=True)
+        if ray is not None:
+            few = batch.plan(library / "0000", Path(folder) / "warm", options=options)
+            _timed_batch(few, ray=ray)  # nodes start their processes
+            plan = batch.plan(library, Path(folder) / "ray", options=options)
+            done, again = _timed_batch(plan, ray=ray)
+            rows.append({"where": "cluster", "materials": done, "seconds": again, "times": again / seconds})
+            click.echo(f"{rows[1]['times']:.2f} times the time on the cluster", err=True)
         about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, CPU",
                  "busy": "time of all processes on cores, by the time that the cores were there"}  # fmt: skip
-        click.echo(f"{row['busy']:.1%} busy", err=True)
-        _write(results, "jobs", "How busy gstex batch keeps the cores", about, JOBS_COLUMNS, [row])
+        _write(results, "jobs", "How busy gstex batch keeps the cores", about, JOBS_COLUMNS, rows)
 
 
 @click.command()
@@ -116,6 +124,16 @@ def checkpoint(
         settings = f"effort {effort}, quality normal, CPU, a checkpoint every {every:g} s"
         about = {**describe_run(typed_command(context)), "settings": settings}
         _write(results, "checkpoint", "What the checkpoints of a fit cost", about, CHECKPOINT_COLUMNS, rows)
+
+
+def _timed_batch(plan: batch.Plan, **how: Any) -> tuple[int, float]:
+    """(materials that are done, seconds) of a batch."""
+    started = time.perf_counter()
+    ended = [event for event in batch.run(plan, **how) if event.event in ("done", "failed")]
+    seconds = time.perf_counter() - started
+    if failed := [event for event in ended if event.event == "failed"]:
+        raise click.ClickException(f"{failed[0].output}: {failed[0].message}")
+    return len(ended), seconds
 
 
 def _write(results: Path, name: str, title: str, about: Any, columns: tuple[str, ...], rows: list[Any]) -> None:
