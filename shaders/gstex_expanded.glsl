@@ -189,6 +189,24 @@ GstexValue gstex_point(GstexExpanded m, int mip, vec2 uv) {
     return value;
 }
 
+// Of a pixel: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    vec2 from_tap_to_tap;
+};
+
+GstexFootprint gstex_footprint(GstexExpanded m, vec2 dx, vec2 dy) {
+    vec2 a = vec2(m.size) * dx, b = vec2(m.size) * dy;
+    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(vec2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
+    vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
+    return GstexFootprint(log2(major / taps), int(taps), tap / vec2(m.size));
+}
+
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
 GstexValue gstex_taps(GstexExpanded m, vec2 uv, float lod, int taps, vec2 from_tap_to_tap) {
     lod = clamp(lod, float(m.first_mip), float(m.mips - 1));
@@ -227,12 +245,15 @@ GstexValue gstex_expanded_sample(uint base, vec2 uv, float lod) {
 
 GstexValue gstex_expanded_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
     GstexExpanded m = gstex_expanded(base);
-    vec2 a = vec2(m.size) * dx, b = vec2(m.size) * dy;
-    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(vec2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
-    vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
-    return gstex_taps(m, uv, log2(major / taps), int(taps), tap / vec2(m.size));
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    return gstex_taps(m, uv, f.lod, f.taps, f.from_tap_to_tap);
+}
+
+GstexValue gstex_expanded_sample_stochastic(uint base, vec2 uv, vec2 dx, vec2 dy, float noise) {
+    GstexExpanded m = gstex_expanded(base);
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
+    vec2 at = uv + (float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap;
+    return gstex_taps(m, at, float(mip), 1, vec2(0));
 }

@@ -22,6 +22,7 @@ SHADERS = Path(__file__).parent / "glsl"
 LIMIT = 1 / 1024
 _WIDTH = 256  # of the targets, and of the texture of words; small, so that words wrap into rows
 _FETCH, _SAMPLE, _BILINEAR, _GRAD = "CALL_FETCH", "CALL_SAMPLE", "CALL_BILINEAR", "CALL_GRAD"
+_STOCHASTIC = "CALL_STOCHASTIC"
 
 
 @contextmanager
@@ -83,10 +84,19 @@ class Runner:
         points = np.concatenate([uv, lod[:, None], np.zeros((len(uv), 1))], axis=1)
         return self._run(_BILINEAR if bilinear else _SAMPLE, points, None, vec4s, base, **defines)
 
-    def sample_grad(self, uv: np.ndarray, duv: np.ndarray, *, vec4s: int = 4, base: int = 0) -> np.ndarray:
+    def sample_grad(
+        self, uv: np.ndarray, duv: np.ndarray, *, vec4s: int = 4, base: int = 0, **defines: int | str
+    ) -> np.ndarray:
         """gstex_sample_grad at uv [M, 2] with the steps duv [M, 2, 2] -> float32 [M, 4 vec4s]."""
         points = np.concatenate([uv, np.zeros((len(uv), 2))], axis=1)
-        return self._run(_GRAD, points, duv.reshape(-1, 4), vec4s, base)
+        return self._run(_GRAD, points, duv.reshape(-1, 4), vec4s, base, **defines)
+
+    def sample_stochastic(
+        self, uv: np.ndarray, duv: np.ndarray, noise: np.ndarray, *, vec4s: int = 4, base: int = 0
+    ) -> np.ndarray:
+        """gstex_sample_stochastic at uv [M, 2] with the steps duv [M, 2, 2] and noise [M] -> float32 [M, 4 vec4s]."""
+        points = np.concatenate([uv, noise[:, None], np.zeros((len(uv), 1))], axis=1)
+        return self._run(_STOCHASTIC, points, duv.reshape(-1, 4), vec4s, base)
 
     def draw(self, fragment: str, defines: dict[str, int | str], size: tuple[int, int], layers: int, **uniforms: Any):
         """Run a shader of tests/glsl once a pixel of `layers` targets of size (width, height).

@@ -20,23 +20,28 @@ def sample_footprint(
     material: Material, u: float, v: float, duv: np.ndarray, *, bilinear: bool
 ) -> np.ndarray:
     """The value [C] of a pixel; duv: ((du/dx, dv/dx), (du/dy, dv/dy))."""
+    lod, taps, step = footprint(material, duv)
+    total = np.zeros(material.header["channel_count"])
+    for k in range(taps):
+        at = u + (k - (taps - 1) / 2) * step[0], v + (k - (taps - 1) / 2) * step[1]
+        total += _light(material, *at, lod, bilinear) / taps
+    return _stored(material, total)
+
+
+def footprint(material: Material, duv: np.ndarray) -> tuple[float, int, tuple[float, float]]:
+    """(lod, taps, step from tap to tap in u and v) of a pixel."""
     width, height = material.header["width"], material.header["height"]
     ax, ay, bx, by = duv[0][0] * width, duv[0][1] * height, duv[1][0] * width, duv[1][1] * height
     h, q = (ax**2 + bx**2 - ay**2 - by**2) / 2, ax * ay + bx * by
     r = math.sqrt(h**2 + q**2)
     major = math.sqrt((ax**2 + bx**2 + ay**2 + by**2) / 2 + r)
     if major == 0:
-        return sample_lod(material, u, v, 0.0, bilinear=bilinear)
+        return 0.0, 1, (0.0, 0.0)
     minor = abs(ax * by - ay * bx) / major
     taps = min(max(math.ceil(major / max(minor, 1) - 1 / 64), 1), 8)
     x, y = (h + r, q) if h >= 0 else (q, r - h)
-    length = math.hypot(x, y) or 1
-    total = np.zeros(material.header["channel_count"])
-    for k in range(taps):
-        along = (k - (taps - 1) / 2) * major / taps / length
-        at = u + along * x / width, v + along * y / height
-        total += _light(material, *at, math.log2(major / taps), bilinear) / taps
-    return _stored(material, total)
+    along = major / taps / (math.hypot(x, y) or 1)
+    return math.log2(major / taps), taps, (along * x / width, along * y / height)
 
 
 def _light(material: Material, u: float, v: float, lod: float, bilinear: bool) -> np.ndarray:

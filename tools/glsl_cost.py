@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
@@ -159,6 +159,9 @@ def main(files: tuple[Path, ...], results: Path) -> None:
     }  # fmt: skip
     for part, number in vars(parts_of()).items():
         about[f"arithmetic per {part}"] = str(number)
+    parsed, block = of_headers(), of_headers(block=True)
+    for part in parsed:
+        about[f"arithmetic of headers, {part}"] = f"{parsed[part]} parsed, {block[part]} with GSTEX_MATERIAL_BLOCK"
     for path in write_table(results, "glsl-cost", "Cost of a texel in GLSL", about, COLUMNS, rows):
         click.echo(path)
 
@@ -347,9 +350,19 @@ def parts_of() -> Parts:
     )
 
 
-def _assembly(vec4s: int, name: str = "decode.comp") -> list[str]:
+def of_headers(*, block: bool = False) -> dict[str, int]:
+    """Arithmetic of 8 channels before the first Gaussian and after the last: of a texel, a group, a level. Loops over
+    channels count once. block: with GSTEX_MATERIAL_BLOCK."""
+    lines = _assembly(2, defines={"GSTEX_MATERIAL_BLOCK": 1} if block else {})
+    exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line][-1]
+    around = sorted((loop for loop in _loops(lines) if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])
+    _, row, level, group = (_arithmetic(lines, *loop) for loop in around[:4])
+    return {"texel": _arithmetic(lines, 0, len(lines)) - group, "group": group - level, "level": level - row}
+
+
+def _assembly(vec4s: int, name: str = "decode.comp", defines: Mapping[str, int] = {}) -> list[str]:
     """A shader of shaders/, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
-    text = read_shader(name, {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0}, version="450 core")
+    text = read_shader(name, {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0, **defines}, version="450 core")
     with tempfile.TemporaryDirectory() as folder:
         source, binary, smaller = (str(Path(folder) / name) for name in ("a.comp", "a.spv", "b.spv"))
         Path(source).write_text(text, encoding="utf-8")

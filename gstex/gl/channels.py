@@ -1,12 +1,14 @@
-"""Which channel belongs to which map: the uniform struct GstexChannels of shaders/gstex.glsl."""
+"""Uniforms of shaders/gstex.glsl: which channel belongs to which map, and the material block."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gstex.format import MaterialTable
 
-__all__ = ["channel_uniforms"]
+__all__ = ["channel_uniforms", "material_block"]
 
 
 def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int = 4) -> dict[str, Any]:
@@ -21,3 +23,19 @@ def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int
     nothing. `gstex_find_channels` of gstex.h does it.
     """
     return {f"{name}.{member}": value for member, value in table.section.find_channels(vec4s).items()}
+
+
+def material_block(table: MaterialTable, base: int = 0) -> np.ndarray:
+    """What the headers say, for shaders that define GSTEX_MATERIAL_BLOCK: `gstex_material_block` of gstex.h.
+
+    Args:
+        table: `Texture.table`.
+        base: the base word of the material, of those in `WordBuffer.bases`.
+
+    Returns:
+        uint32 [n, 4], the contents of the uniform block GstexMaterialBlock (docs/shaders.md).
+    """
+    fours = table.section.material_block(base, np.zeros(0, np.uint32))
+    words = np.zeros(4 * fours, np.uint32)
+    table.section.material_block(base, words)
+    return words.reshape(-1, 4)

@@ -453,6 +453,13 @@ typedef struct gstex_upload_rect {
 // texels (GSTEX_WIDTH of the shader): at most three, because a run may begin and end inside a row. Returns how many.
 GSTEX_API int gstex_upload_rects(uint32_t base, uint32_t words, uint32_t width, gstex_upload_rect rects[3]);
 
+// What shaders/gstex.glsl parses from the headers of a material at every texel, parsed: the fours of words of its uniform block
+// GstexMaterialBlock (docs/shaders.md), in the layout std140 as in std430. Where the shader defines GSTEX_MATERIAL_BLOCK, it
+// reads them there. base: of the material in the buffer of words (gstex_add_to_pool).
+// Returns the fours that it takes: 7 + 15 for each group, 2 for each of its mips, 7 for each level. If these are more than
+// `fours`, nothing is written.
+GSTEX_API size_t gstex_material_block(const gstex_material *material, uint32_t base, uint32_t *block, size_t fours);
+
 // ==== Expanding =====================================================================================================
 // The expanded form (docs/expanded.md): tile lists and records that shaders/gstex_expanded.glsl reads, made from a material
 // when it is loaded. It has some 8 times the words, and a texel takes a sixth to a tenth of the work.
@@ -3051,6 +3058,169 @@ GSTEX_API void gstex_sample_grad(const gstex_material *material, double u, doubl
     gstex_footprint footprint;
     gstex_find_footprint(steps, material->width, material->height, GSTEX_MAX_TAPS, &footprint);
     gstex__blend_taps(&source, u, v, &footprint, values);
+}
+
+// ==== The material block: docs/shaders.md ===========================================================================
+
+#define GSTEX__LOG2_VARIANCE_UNIT 0.47123364f // gstex_log2_variance_unit of the shader, and gstex_variance_unit
+#define GSTEX__VARIANCE_UNIT 1.38629436f
+
+enum { GSTEX__BLOCK_HEAD = 7, GSTEX__BLOCK_GROUP = 15, GSTEX__BLOCK_MIP = 2, GSTEX__BLOCK_LEVEL = 7 }; // fours
+
+static uint32_t gstex__word_of(float value) {
+    gstex__float_bits both;
+    both.value = value;
+    return both.bits;
+}
+
+// 2^-bits.
+static float gstex__unit(int32_t bits) { return gstex__to_float((uint32_t)(127 - bits) << 23); }
+
+// Where the own codes of channels are, as gstex_group of the shader finds it: for every four of them three fours.
+static void gstex__block_fields(const gstex_group *group, uint32_t *to) {
+    int32_t bit = 0, window = -32, i, j;
+    if (group->palette_count) { // the first window may be that of the last palettes' numbers
+        const int32_t first = (group->palette_count - 1) / 2 * 2;
+        window = -group->palette_bits[first] - (first + 1 < group->palette_count ? group->palette_bits[first + 1] : 0);
+    }
+    for (i = 0; i < GSTEX_MAX_CHANNELS; i += 2, to += i % 4 ? 0 : 12) {
+        const int32_t one = i < group->channel_count ? group->channel_bits[i] : 0;
+        const int32_t other = i + 1 < group->channel_count ? group->channel_bits[i + 1] : 0;
+        int32_t shift;
+        j = i % 4;
+        to[j / 2] = 0xFFFFFFFFu;
+        if (bit + one + other > window + 32) {
+            window = bit;
+            to[j / 2] = (uint32_t)bit;
+        }
+        shift = bit - (window > 0 ? window : 0);
+        to[4 + j] = (uint32_t)(shift < 31 ? shift : 31);
+        to[5 + j] = (uint32_t)(shift + one < 31 ? shift + one : 31);
+        to[8 + j] = (1u << one) - 1u;
+        to[9 + j] = (1u << other) - 1u;
+        bit += one + other;
+    }
+}
+
+static void gstex__block_level(const gstex_group *group, const gstex_level *of, uint32_t base, float width, float height, uint32_t *to) {
+    const int32_t x = of->position_x_bits, y = of->position_y_bits, rotation = of->rotation_bits, scale = of->scale_bits;
+    const float cell_x = width / (float)of->cells_x, cell_y = height / (float)of->cells_y;
+    to[0] = (uint32_t)of->cells_x;
+    to[1] = (uint32_t)of->cells_y;
+    to[2] = base + of->index_offset;
+    to[3] = base + of->record_offset;
+    to[4] = (uint32_t)of->stride / 4;
+    to[5] = (uint32_t)(x + y);
+    to[6] = (uint32_t)(rotation + scale);
+    to[7] = (uint32_t)(x + y + rotation + 2 * scale + of->amplitude_bits);
+    to[8] = (1u << x) - 1u;
+    to[9] = ((1u << y) - 1u) << x;
+    to[10] = ((1u << scale) - 1u) << rotation;
+    to[11] = (1u << scale) - 1u;
+    to[12] = (1u << rotation) - 1u;
+    to[13] = ((1u << of->amplitude_bits) - 1u) << scale;
+    to[14] = (uint32_t)of->regular;
+    to[16] = gstex__word_of(cell_x);
+    to[17] = gstex__word_of(cell_y);
+    to[18] = gstex__word_of(cell_x * gstex__unit(x));
+    to[19] = gstex__word_of(cell_y * gstex__unit(x + y));
+    to[20] = gstex__word_of(0.5f * cell_x * gstex__unit(x));
+    to[21] = gstex__word_of(0.5f * cell_y * gstex__unit(y));
+    to[22] = gstex__word_of(rotation ? -(float)GSTEX_TAN_22_5 : 0.0f);
+    to[23] = gstex__word_of(2.0f * (float)GSTEX_TAN_22_5 * gstex__unit(rotation));
+    to[24] = gstex__word_of(GSTEX_LOG2E * group->amplitude_step * gstex__unit(scale));
+    to[25] = gstex__word_of(GSTEX__LOG2_VARIANCE_UNIT - 2.0f * of->scale_lo);
+    to[26] = gstex__word_of(-2.0f * of->scale_step * gstex__unit(rotation));
+    to[27] = gstex__word_of(-2.0f * of->scale_step);
+}
+
+// The two fours of a mip, and from four `level` on those of its levels. Returns the four after them. to: 0 to count only.
+static size_t gstex__block_mip(const gstex_group *group, int mip, int first, uint32_t base, uint32_t *to, size_t at, size_t level) {
+    const uint32_t block = gstex__block(group, mip), own = gstex__block(group, first);
+    gstex_mip of, drawn;
+    int l;
+    gstex_get_mip(group, mip, &of);
+    gstex_get_mip(group, first, &drawn);
+    if (to) {
+        const float sigma = of.kind == GSTEX_SHARED ? of.filter : 0.0f;
+        uint32_t *entry = to + 4 * at;
+        entry[0] = gstex__word_of((float)drawn.width);
+        entry[1] = gstex__word_of((float)drawn.height);
+        entry[2] = gstex__word_of(GSTEX__VARIANCE_UNIT * sigma * sigma);
+        entry[3] = (uint32_t)drawn.level_count | (uint32_t)(of.kind == GSTEX_TEXELS) << 16;
+        entry[4] = base + own + 2;
+        entry[5] = (uint32_t)level;
+        entry[6] = of.kind == GSTEX_SHARED ? base + block + 2 : 0;
+    }
+    if (mip != first) return level; // its levels are there already
+    for (l = 0; l < drawn.level_count; ++l, level += GSTEX__BLOCK_LEVEL) {
+        gstex_level out;
+        gstex_get_level(group, first, l, &out);
+        if (to) gstex__block_level(group, &out, base, (float)drawn.width, (float)drawn.height, to + 4 * level);
+    }
+    return level;
+}
+
+// The block, or with to = 0 how many fours it takes.
+static size_t gstex__block_material(const gstex_material *m, uint32_t base, uint32_t *to) {
+    const size_t mips = GSTEX__BLOCK_HEAD + GSTEX__BLOCK_GROUP * (size_t)m->group_count;
+    size_t at = mips, level = mips + GSTEX__BLOCK_MIP * (size_t)(m->group_count * m->mip_count);
+    int g, mip, k;
+    for (g = 0; g < m->group_count; ++g) {
+        const gstex_group *group = &m->groups[g];
+        size_t first_level = level;
+        for (mip = m->first_mip; mip < m->mip_count; ++mip) {
+            gstex_mip of;
+            const size_t entry = at + GSTEX__BLOCK_MIP * (size_t)mip;
+            gstex_get_mip(group, mip, &of);
+            if (of.kind == GSTEX_SHARED)
+                gstex__block_mip(group, mip, 0, base, to, entry, first_level);
+            else
+                level = gstex__block_mip(group, mip, mip, base, to, entry, level);
+        }
+        if (to) {
+            uint32_t *head = to + 4 * (GSTEX__BLOCK_HEAD + GSTEX__BLOCK_GROUP * (size_t)g), palette_bits = 0, own = 0, srgb = 0;
+            for (k = 0; k < group->palette_count; ++k) palette_bits |= (uint32_t)group->palette_bits[k] << 4 * k;
+            for (k = 0; k < group->channel_count; ++k) {
+                own |= (uint32_t)(group->channel_bits[k] > 0);
+                srgb |= (m->srgb >> group->channel[k] & 1u) << k;
+            }
+            head[0] = group->members;
+            head[1] = (uint32_t)group->channel_count;
+            head[2] = (uint32_t)group->top_k;
+            head[3] = (uint32_t)group->candidates_max;
+            head[4] = gstex__word_of(GSTEX_LOG2E * group->amplitude_lo);
+            head[5] = gstex__word_of(GSTEX_LOG2E * group->amplitude_step);
+            head[6] = base + group->palette_offset;
+            head[7] = palette_bits | own << 16;
+            head[8] = (uint32_t)group->entry_words;
+            head[9] = base + group->header + 6 + 2 * (uint32_t)m->mip_count - (uint32_t)m->tail;
+            head[10] = (uint32_t)at;
+            head[11] = srgb;
+            gstex__block_fields(group, head + 12);
+        }
+        at += GSTEX__BLOCK_MIP * (size_t)m->mip_count;
+    }
+    if (to) {
+        to[0] = (uint32_t)m->width;
+        to[1] = (uint32_t)m->height;
+        to[2] = (uint32_t)m->channel_count;
+        to[3] = (uint32_t)m->mip_count;
+        to[4] = (uint32_t)m->group_count;
+        to[5] = (uint32_t)m->first_mip;
+        to[6] = (uint32_t)m->repeat | (uint32_t)m->bilinear << 1;
+        for (k = 0; k < m->channel_count; ++k)
+            to[12 + k] = m->channels[k].group < 0 ? gstex__word_of(gstex_saturate(m->channels[k].constant)) : 0;
+    }
+    return level;
+}
+
+GSTEX_API size_t gstex_material_block(const gstex_material *material, uint32_t base, uint32_t *block, size_t fours) {
+    const size_t need = gstex__block_material(material, base, 0);
+    size_t n;
+    if (need > fours) return need;
+    for (n = 0; n < 4 * fours; ++n) block[n] = 0;
+    return gstex__block_material(material, base, block);
 }
 
 // ==== Expanding: docs/expanded.md ===================================================================================

@@ -18,6 +18,9 @@ void main() {
 #elif defined(CALL_GRAD)
     vec4 steps = texelFetch(step_texels, pixel, 0);
     GstexValue value = gstex_expanded_sample_grad(base, at.xy, steps.xy, steps.zw);
+#elif defined(CALL_STOCHASTIC) // at.z: noise
+    vec4 steps = texelFetch(step_texels, pixel, 0);
+    GstexValue value = gstex_expanded_sample_stochastic(base, at.xy, steps.xy, steps.zw, at.z);
 #else
     GstexValue value = gstex_expanded_sample(base, at.xy, at.z);
 #endif

@@ -221,6 +221,15 @@ class Section {
         return gstex_expand(&material_, scratch.get(), to, room);
     }
 
+    // The fours of the material block (docs/shaders.md) for a material at a base word. Written to `out`, uint32 [4 n],
+    // which may be empty.
+    size_t material_block(uint32_t base, nb::object out) const {
+        Arrays arrays;
+        const size_t room = nb::len(out);
+        uint32_t *to = room ? arrays.of<uint32_t>(out, "out", {int64_t(room)}) : nullptr;
+        return gstex_material_block(&material_, base, to, room / 4);
+    }
+
     void count_candidates(int mip, nb::object out) const {
         Arrays arrays;
         int64_t height, width;
@@ -429,6 +438,7 @@ void bind_decoder(nb::module_ &m) {
         .def("header", &Section::header)
         .def("find_channels", &Section::find_channels)
         .def("expand", &Section::expand)
+        .def("material_block", &Section::material_block)
         .def_prop_ro("group_count", &Section::group_count)
         .def("group", &Section::group)
         .def("mip", &Section::mip)
