@@ -156,7 +156,7 @@ GstexMaterial gstex_material(uint base) {
 }
 
 // The four of a group. A group has 15 of them.
-int gstex_group_at(GstexMaterial m, int number) { return 7 + 15 * number; }
+int gstex_group_at(GstexMaterial m, int number) { return number * 15 + 7; }
 uint gstex_members(GstexMaterial m, int number) { return GSTEX_BLOCK(gstex_group_at(m, number)).x; }
 
 GstexGroup gstex_group(GstexMaterial m, int number) {
@@ -187,7 +187,7 @@ GstexMip gstex_mip(GstexMaterial m, GstexGroup g, int number) {
 }
 
 GstexLevel gstex_level(GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
-    int at = mip.entries + 7 * number;
+    int at = mip.entries + number * 7;
     uvec4 places = GSTEX_BLOCK(at), bits = GSTEX_BLOCK(at + 1), masks = GSTEX_BLOCK(at + 2), others = GSTEX_BLOCK(at + 3);
     vec4 cell = uintBitsToFloat(GSTEX_BLOCK(at + 4)), place = uintBitsToFloat(GSTEX_BLOCK(at + 5));
     vec4 scale = uintBitsToFloat(GSTEX_BLOCK(at + 6));

@@ -1,4 +1,4 @@
-"""GSTEX_MATERIAL_BLOCK: the shader with a block of gstex_material_block knows the same as when it parses, bit by bit."""
+"""GSTEX_MATERIAL_BLOCK: a shader with a block of gstex_material_block knows, bit by bit, what one that parses knows."""
 
 from __future__ import annotations
 
