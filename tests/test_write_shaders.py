@@ -263,6 +263,76 @@ def test_what_users_may_define(language: str, tmp_path: Path) -> None:
         build_metal(tmp_path, "", main, "#define GSTEX_BLOCK(i) {int4(int(i))}\n" + text)
 
 
+UNIFORM = """
+#if defined(GSTEX_NUMBERS) && !defined(GSTEX_NUMBER)
+#ifndef GSTEX_NUMBER_COUNT
+#define GSTEX_NUMBER_COUNT 8
+#endif
+#ifndef GSTEX_NUMBER_BINDING
+#define GSTEX_NUMBER_BINDING 4
+#endif
+#ifdef GL_ES
+layout(std140) uniform GstexNumbers { uvec4 gstex_numbers[GSTEX_NUMBER_COUNT]; };
+#else
+layout(std140, binding = GSTEX_NUMBER_BINDING) uniform GstexNumbers { uvec4 gstex_numbers[GSTEX_NUMBER_COUNT]; };
+#endif
+#define GSTEX_NUMBER(i) gstex_numbers[i]
+#endif
+
+#ifdef GSTEX_NUMBERS
+vec2 gstex_two(uint base) { return uintBitsToFloat(GSTEX_NUMBER(int(base) + 1).xy); }
+#else
+vec2 gstex_two(uint base) { return vec2(uintBitsToFloat(GSTEX_LOAD(int(base)))); }
+#endif
+"""
+USE_TWO = {
+    "hlsl": """
+RWStructuredBuffer<float2> o : register(u2);
+[numthreads(1, 1, 1)] void main() { o[0] = gstex_two(0); }
+""",
+    "wgsl": "@compute @workgroup_size(1) fn main() { _ = gstex_two(0u); }\n",
+    "metal": """
+int main() {
+    const uint words[] = {0x3F800000u};
+    const uint4 numbers[] = {uint4(0u), uint4(0x40000000u, 0x40400000u, 0u, 0u)};
+    GstexContext gstex;
+    gstex.words = words;
+#ifdef GSTEX_NUMBERS
+    gstex.gstex_numbers = numbers;
+#endif
+    (void)numbers;
+    const float2 two = gstex_two(gstex, 0u);
+    std::printf("%g %g", two.x, two.y);
+}
+""",
+}
+
+
+@LANGUAGES
+def test_a_uniform_block_that_engines_may_ask_for(language: str, tmp_path: Path) -> None:
+    """In HLSL a cbuffer, in Metal a field of the context, and in WGSL left out."""
+    before, comment, behind = SOURCE.partition("// Channel c is")
+    entry = ("//   GSTEX_NUMBERS  take them from a block at GSTEX_NUMBER_BINDING, default 4,\n"
+             "//                  if asked.\n")  # fmt: skip
+    head = before.replace("//   GSTEX_LOAD(i)", entry + "//   GSTEX_LOAD(i)") + UNIFORM.lstrip() + "\n"
+    text = translate(head + comment + behind, language)
+    whole, asked = text + USE_TWO[language], "#define GSTEX_NUMBERS\n"
+    if language == "wgsl":
+        assert "NUMBER" not in text and "if asked" not in text
+        wgpu_device().create_shader_module(code=whole)
+    elif language == "hlsl":
+        assert "cbuffer GstexNumbers : register(GSTEX_NUMBER_REGISTER) { uint4 gstex_numbers[GSTEX_" in text
+        assert "#define GSTEX_NUMBER_REGISTER b4\n" in text and "at GSTEX_NUMBER_REGISTER, default b4,\n" in text
+        for one in (whole, asked + whole):
+            glslang(one)
+            dxc(one)
+    else:
+        assert "at GstexContext::gstex_numbers,\n" in text
+        for one, said in ((text, "1 1"), (asked + text, "2 3")):
+            program = build_metal(tmp_path, "", USE_TWO["metal"], one)
+            assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == said
+
+
 # What a source has to begin with, and a few functions.
 SMALL = SOURCE[: SOURCE.index("// Channel c is")] + """
 struct GstexSum { float weight; };

@@ -4,6 +4,7 @@ stands for."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -58,6 +59,7 @@ class Program:
     variable: dict[int, Variable] = field(default_factory=dict)
     type: dict[int, str] = field(default_factory=dict)
     built: set[str] = field(default_factory=set)  # structs that are made from all their fields at once
+    buffers: dict[str, str] = field(default_factory=lambda: {LOAD: "uint"})  # macros that load, and what
     macros: set[str] = field(default_factory=set)  # that the user of the shader may define
 
     def fail(self, node: Node, message: str) -> NoReturn:
@@ -96,11 +98,14 @@ def vector(of: str, count: int) -> str:
     return of if count == 1 else f"{_LETTERS[of]}vec{count}"
 
 
-def annotate(tree: Node, text: str, name: str, options: dict[str, str]) -> Program:
+def annotate(
+    tree: Node, text: str, name: str, options: dict[str, str], buffers: Mapping[str, str] | None = None
+) -> Program:
     """The program of a tree.
 
     Args:
         options: names that are defined before, and "int" or "uint".
+        buffers: macros besides GSTEX_LOAD that give an element by its number, and their types.
 
     A name under #ifdef may be a macro that the user of the shader defines: `Type name = MACRO(..);` says what it gives.
     What stands under #if and under its #else may declare the same.
@@ -109,6 +114,7 @@ def annotate(tree: Node, text: str, name: str, options: dict[str, str]) -> Progr
         ShaderError: a name, a function or a use of it that is not known in every language.
     """
     program = Program(tree, text, name)
+    program.buffers |= buffers or {}
     directives = [node.text for node in tree.walk() if node.kind == "directive"]
     program.macros = {macro for line in directives for macro in re.findall(r"(?:ifn?def|defined\(?) *(\w+)", line)}
     program.globals = {key: Variable(key, kind, "option") for key, kind in options.items()}
@@ -343,12 +349,12 @@ class _Annotator:
         given = [self.expression(one) for one in node.arguments]
         if node.callee.kind == "type":
             return self.construct(node, name, given)
-        if name == LOAD:
+        if name in self.program.buffers:
             if given != ["int"]:
-                self.program.fail(node, f"{LOAD} takes an int")
+                self.program.fail(node, f"{name} takes an int")
             if self.function:
                 self.function.loads = True
-            return "uint"
+            return self.program.buffers[name]
         if name in self.program.functions:
             return self.called(node, name, given)
         if name in self.program.macros:

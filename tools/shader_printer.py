@@ -7,7 +7,7 @@ import re
 from typing import ClassVar
 
 from glsl_syntax import Node
-from glsl_types import BITS, LOAD, RELATIONS, Program, element, is_vector, width
+from glsl_types import BITS, RELATIONS, Program, element, is_vector, width
 
 __all__ = ["HlslPrinter", "MetalPrinter", "Printer", "aligned", "wrapped"]
 
@@ -98,7 +98,7 @@ class Printer:
             if name in self.program.structs:
                 return self.make(name, given)
             return self.construct(name, given, kinds, node.arguments)
-        if name == LOAD or name in self.program.functions or name in self.program.macros:
+        if name in self.program.buffers or name in self.program.functions or name in self.program.macros:
             return self.called(name, given)
         if name in RELATIONS:
             first, second = (f"({text.strip()})" if one.kind in ("binary", "ternary") else text.strip()
@@ -279,7 +279,7 @@ class MetalPrinter(Printer):
 
     def needs_context(self, name: str) -> bool:
         function = self.program.functions.get(name)
-        return name == LOAD or (function is not None and (function.loads or bool(function.globals)))
+        return function is not None and (function.loads or bool(function.globals))
 
     def _literal(self, node: Node) -> str:
         return str(node.text) + ("f" if self.program.of(node) == "float" else "")
@@ -330,7 +330,7 @@ class MetalPrinter(Printer):
         return f"{self.text(node.type)} {self.text(node.name)}"
 
     def called(self, name: str, given: list[str]) -> str:
-        if name != LOAD and self.needs_context(name):
+        if self.needs_context(name):
             given = ["gstex", *(_spaced(one) if i == 0 else one for i, one in enumerate(given))]
         return super().called(name, given)
 

@@ -8,7 +8,7 @@ docs/design-notes/0011-shader-languages.md says why, and what gstex.glsl may use
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from glsl_syntax import ShaderError, parse
@@ -23,6 +23,15 @@ PRINTERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "metal": MetalPrinter
 
 _OPTION = re.compile(r"^#ifndef (\w+)\n#define \1 (\S+)\n#endif\n", re.MULTILINE)
 _WORDS = f"#if !defined({LOAD}) && defined(GL_ES)\n"  # begins what declares the words
+
+# A uniform block: an array, of which a macro gives an element. It is there where an engine asks for it.
+_UNIFORM = re.compile(
+    r"#if defined\((?P<switch>\w+)\) && !defined\((?P<macro>\w+)\)\n"
+    r"(?P<options>(?:#ifndef \w+\n#define \w+ \S+\n#endif\n)*)"
+    r"#ifdef GL_ES\n.*\n#else\nlayout\(std140, binding = (?P<binding>\w+)\) uniform (?P<name>\w+) "
+    r"\{ (?P<type>\w+) (?P<variable>\w+)\[(?P<size>\w+)\]; \};\n#endif\n"
+    r"#define (?P=macro)\(i\) (?P=variable)\[i\]\n#endif\n"
+)
 
 # Lines of the comment at the beginning of gstex.glsl, and what stands there in a language.
 _INTRODUCTION = ("// The same text is GLSL 4.30 (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI "
@@ -75,7 +84,20 @@ using namespace metal;
 // Where the words are, which Metal passes from function to function. A shader has one, and sets `words`.
 struct GstexContext {{
     GSTEX_WORDS words;
-{members}}};
+{uniforms}{members}}};
+"""
+
+_HLSL_UNIFORM = """\
+#if defined({switch}) && !defined({macro})
+{options}cbuffer {name} : register({binding}) {{ {type} {variable}[{size}]; }};
+#define {macro}(i) {variable}[i]
+#endif
+"""
+
+_METAL_UNIFORM = """\
+#if defined({switch}) && !defined({macro})
+#define {macro}(i) gstex.{variable}[i]
+#endif
 """
 
 _WGSL = """\
@@ -105,7 +127,8 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
 
     block = re.escape(_WORDS) + r"(?:#ifndef .*\n#define .*\n#endif\n|(?!#endif).*\n)*#endif\n"
     shown, found = re.subn(block, hide, text)
-    shown = _OPTION.sub(hide, shown)
+    uniforms = list(_UNIFORM.finditer(shown))
+    shown = _OPTION.sub(hide, _UNIFORM.sub(hide, shown))
     if found != 1:
         raise ShaderError(f"{name}: expected one {_WORDS.strip()}, which begins what declares the words")
     for match in re.finditer(r"^#define\b.*", shown, re.MULTILINE):
@@ -114,13 +137,16 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     if language == "wgsl":
         shown = _without_undefined(shown, name, options)
     kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
-    program = annotate(parse(shown, name), shown, name, kinds)
+    program = annotate(parse(shown, name), shown, name, kinds, {one["macro"]: one["type"] for one in uniforms})
     printer = PRINTERS[language](program)
     body = re.sub(rf".*{GONE}.*\n", "", printer.text(program.tree))
     for number, part in enumerate(hidden):
         there = f"//@{number}@" + "\n" * part.count("\n")
         if part.startswith(_WORDS):
-            part = _words(printer)
+            part = _words(printer, uniforms)
+        elif uniform := _UNIFORM.fullmatch(part):
+            part = _uniform(printer, uniform)
+            there += "" if part else "\n"
         elif language == "wgsl":
             [(key, value)] = _OPTION.findall(part)
             part = f"const {key}: {printer.type_name(kinds[key])} = {value};\n"
@@ -129,6 +155,13 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         if text.count(comment) != 1:
             raise ShaderError(f"{name}: expected one line {comment.strip()!r}")
         body = body.replace(comment, instead)
+    for one in uniforms:
+        places = {"hlsl": rf"{_register(one)}, default b\1", "metal": f"GstexContext::{one['variable']}", "wgsl": ""}
+        body = re.sub(rf"{one['binding']}, default (\d+)", places[language], body)
+    if language == "wgsl":  # what nobody can define there is no option
+        for entry in re.findall(r"^//   GSTEX_\w+.*\n(?://       .*\n)*", body, re.MULTILINE):
+            if entry.split()[1] not in options:
+                body = body.replace(entry, "", 1)
     return body.replace("// gstex.glsl:", f"// gstex.{language}:", 1)
 
 
@@ -162,12 +195,29 @@ def _without_undefined(text: str, name: str, options: Collection[str]) -> str:
     return "\n".join(lines)
 
 
-def _words(printer: Printer) -> str:
+def _register(uniform: re.Match[str]) -> str:
+    return uniform["binding"].replace("BINDING", "REGISTER")
+
+
+def _uniform(printer: Printer, uniform: re.Match[str]) -> str:
+    """What declares a uniform block. In WGSL nobody can ask for it."""
+    parts = uniform.groupdict() | {"type": printer.type_name(uniform["type"])}
+    if isinstance(printer, HlslPrinter):
+        register = _register(uniform)
+        options = re.sub(rf"{uniform['binding']}\b( \d)?", lambda m: register + (f" b{m[1][1:]}" if m[1] else ""),
+                         uniform["options"])  # fmt: skip
+        return _HLSL_UNIFORM.format(**parts | {"binding": register, "options": options})
+    return _METAL_UNIFORM.format(**parts) if isinstance(printer, MetalPrinter) else ""
+
+
+def _words(printer: Printer, uniforms: Sequence[re.Match[str]]) -> str:
     """What declares the words."""
     if isinstance(printer, HlslPrinter):
         return _HLSL.format(selects=printer.selects())
     if isinstance(printer, MetalPrinter):
-        return _METAL.format(members=printer.members())
+        fields = (f"#ifdef {one['switch']}\n    constant {printer.type_name(one['type'])} *{one['variable']};\n#endif\n"
+                  for one in uniforms)  # fmt: skip
+        return _METAL.format(members=printer.members(), uniforms="".join(fields))
     return _WGSL
 
 
