@@ -7,6 +7,7 @@ import {
     NearestFilter, NearestMipmapLinearFilter, NearestMipmapNearestFilter, NoColorSpace, RepeatWrapping, SRGBColorSpace,
 } from 'three';
 
+import { LimitError } from './decoder.js';
 import { FormatError, readFile } from './file.js';
 
 const NAME = 'GSTEX_texture';
@@ -28,10 +29,16 @@ export class GLTFGstexExtension {
         this._decoded = new Map(); // by file: a promise of textures by their components
     }
 
-    /** Called by GLTFLoader; null for textures that are not ours. */
+    /** Called by GLTFLoader; null for textures that are not ours. Of a file that is not sound the fallback is shown. */
     loadTexture(index) {
-        const { json } = this.parser, stated = json.textures[index].extensions?.[NAME];
-        return stated ? this._load(index, stated) : null;
+        const { json, textureLoader } = this.parser, { source, extensions } = json.textures[index];
+        if (!extensions?.[NAME]) return null;
+        return this._load(index, extensions[NAME]).catch((error) => {
+            const isOfTheFile = error instanceof FormatError || error instanceof LimitError;
+            if (!isOfTheFile || source === undefined) throw error;
+            console.warn(`textures[${index}]: the fallback is shown; ${error.message}`);
+            return this.parser.loadTextureImage(index, source, textureLoader);
+        });
     }
 
     async _load(index, stated) {
