@@ -1,6 +1,7 @@
 """`gstex gltf`: what is in the model afterwards, read back without gstex and by trimesh."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +364,16 @@ def test_schemas_in_the_documents_are_those_of_the_code() -> None:
         assert json.loads((DOCS / f"{name}.schema.json").read_text()) == json.loads(json.dumps(schema))
 
 
+
+
+def test_python_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "chair.glb", [panel_images()["albedo"]], [{PBR: {"baseColorTexture": {"index": 0}}}])
+    [block] = re.findall(r"^```python\n(.*?)^```$", (DOCS / "gltf.md").read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "gltf.md", "exec"), names)
+    assert read_glb(tmp_path / "chair.gstex.glb")[0]["extensionsUsed"] == [NAME]
+    assert [image[1:3] for image in names["plain"].images] == [(16, 16)]
 
 
 def test_a_helmet(command: Command, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from command import Command
 from small_models import glb_bytes, model_bytes, png, read_glb
 
+import gstex.gltf.unpack
 from gstex.errors import GstexError, LimitError, ModelError
 from gstex.gltf import NAME, pack_model, parse_model, unpack_model
 
@@ -125,8 +126,6 @@ def test_refused(name: str, command: Command, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A compressed model of one material."""
-    import gstex
-
     folder = tmp_path_factory.mktemp("model")
     pixels = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
     data = model_bytes([png(pixels, folder)], [{PBR: {"baseColorTexture": {"index": 0}}}])
@@ -200,10 +199,26 @@ def test_every_beginning_and_every_changed_byte(packed: bytes, tmp_path: Path) -
             parse_model(packed[:end], tmp_path)
 
 
+def test_a_file_that_is_named_often_is_opened_once(
+    packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    (tmp_path / "a.glb").write_bytes(packed)
+    document, chunk = read_glb(tmp_path / "a.glb")
+    document["extensions"][NAME]["files"] *= 1000
+    [texture] = document["textures"]
+    document["textures"] = []
+    for number in range(1000):
+        stated = texture["extensions"][NAME] | {"file": number}
+        document["textures"].append({"extensions": {NAME: stated}})
+    opened = []
+    read = gstex.gltf.unpack.read_bytes
+    monkeypatch.setattr("gstex.gltf.unpack.read_bytes", lambda data: opened.append(len(data)) or read(data))
+    unpacked = unpack_model(parse_model(glb_bytes(document, chunk), tmp_path), name="a")
+    assert len(opened) == 1 and len(unpacked.images) == 1000
+
+
 def test_shared_bytes_are_copied_once(tmp_path: Path) -> None:
     """A hundred thousand views of the same bytes make no large file."""
-    import gstex
-
     pixels = np.zeros((8, 8, 3), np.uint8)
     (tmp_path / "a.glb").write_bytes(model_bytes([png(pixels, tmp_path)], [{PBR: {"baseColorTexture": {"index": 0}}}]))
     document, chunk = read_glb(tmp_path / "a.glb")

@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hostile_cases import FILE_RULES, SECTIONS, file_of, plain, subject
 from small_samples import SAMPLES
 
 import gstex
+from gstex import format as fmt
+from gstex.errors import FormatError
 
 DATA = Path(__file__).parent / "data"
 READER = SAMPLES / "web" / "src" / "file.js"
@@ -76,6 +79,28 @@ def test_every_rule(tmp_path: Path) -> None:
     for name, (_, message) in cases.items():
         assert found[name].get("name") == "FormatError", (name, message, found[name])
         assert subject(found[name]["refused"]) == subject(message), (name, message)
+
+
+def test_random_damage(tmp_path: Path) -> None:
+    """Python and JavaScript agree on whether words are sound, whatever was done to them."""
+    rng = np.random.default_rng(5)
+    files, verdicts = {}, {}
+    for number in range(600):
+        section = SECTIONS[number % len(SECTIONS)][0]
+        words = section().copy()
+        for _ in range(rng.integers(1, 4)):
+            words[rng.integers(0, len(words))] ^= np.uint32(1 << rng.integers(0, 32))
+        files[str(number)] = file_of(words)
+        try:
+            fmt.read_bytes(files[str(number)])
+            verdicts[str(number)] = True
+        except FormatError:
+            verdicts[str(number)] = False
+    found = read_all(files, tmp_path)
+    assert 20 < sum(verdicts.values()) < 500
+    for name, is_sound in verdicts.items():
+        assert ("refused" not in found[name]) == is_sound and found[name].get("name", "FormatError") == "FormatError", (
+            name, found[name])  # fmt: skip
 
 
 def test_every_beginning(tmp_path: Path) -> None:

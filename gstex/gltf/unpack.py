@@ -12,7 +12,7 @@ from gstex.errors import FormatError, ModelError
 from gstex.format.container import read_bytes
 from gstex.gltf.binary import Editor
 from gstex.gltf.container import Model, broken, write_glb
-from gstex.gltf.extension import NAME, Component, Image, Texture, read_root, read_texture
+from gstex.gltf.extension import NAME, Component, File, Image, Texture, read_root, read_texture
 from gstex.gltf.plan import image_sources
 from gstex.material import plan_maps, write_maps
 from gstex.texture import Texture as Compressed
@@ -51,23 +51,26 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     files = read_root(extensions[NAME]).files
     model.check_views()
     jobs = _jobs(model, len(files))
-    opened: dict[int, Compressed] = {}
+    opened: dict[File, Compressed] = {}  # by where it is: several entries may name one file
+    by_file: dict[File, list[_Job]] = {}
     texels = 0
-    for stated, _ in jobs:
-        if stated.file not in opened:
-            opened[stated.file] = texture = _open(model, files[stated.file], stated.file)
+    for job in jobs:
+        entry = files[job[0].file]
+        place = File(bufferView=entry.bufferView, uri=entry.uri)
+        if place not in opened:
+            opened[place] = texture = _open(model, place, job[0].file)
             texels += texture.width * texture.height * texture.channels
-        if isinstance(stated.image, Image):
-            texels += stated.image.width * stated.image.height * len(stated.components)
+        by_file.setdefault(place, []).append(job)
+        if isinstance(job[0].image, Image):
+            texels += job[0].image.width * job[0].image.height * len(job[0].components)
     check_texels(texels, f"{len(jobs)} images", max_texels)
-    result, editor = Unpacked(), Editor(model)
-    for number, texture in opened.items():
+    result, editor, shown_by = Unpacked(), Editor(model), _shown_by(model)
+    for place, texture in opened.items():
         stack = texture.decode(max_texels=max_texels)
-        for stated, textures in jobs:
-            if stated.file == number:
-                data, kind, size = _image_bytes(texture, stack, stated)
-                index = _set_image(model, editor, textures, data, kind, stated)
-                result.images.append((index, *size, kind, len(data)))
+        for stated, textures in by_file[place]:
+            data, kind, size = _image_bytes(texture, stack, stated)
+            index = _set_image(model, editor, shown_by, textures, data, kind, stated)
+            result.images.append((index, *size, kind, len(data)))
     for texture_item in model.items("textures"):
         texture_item.get("extensions", {}).pop(NAME, None)
         _drop_empty(texture_item, "extensions")
@@ -83,9 +86,12 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     return result
 
 
-def _jobs(model: Model, files: int) -> list[tuple[Texture, list[int]]]:
-    """What is to be decoded, and the textures that show it: some differ in their samplers alone."""
-    jobs: dict[bytes, tuple[Texture, list[int]]] = {}
+_Job = tuple[Texture, list[int]]  # what is to be decoded, and the textures that show it
+
+
+def _jobs(model: Model, files: int) -> list[_Job]:
+    """What is to be decoded. Several textures may show the same, and differ in their samplers alone."""
+    jobs: dict[bytes, _Job] = {}
     for number, texture in enumerate(model.items("textures")):
         value = texture.get("extensions", {}).get(NAME)
         if value is not None:
@@ -94,7 +100,16 @@ def _jobs(model: Model, files: int) -> list[tuple[Texture, list[int]]]:
     return list(jobs.values())
 
 
-def _open(model: Model, file: Any, number: int) -> Compressed:
+def _shown_by(model: Model) -> dict[int, set[int]]:
+    """By image, the textures that name it."""
+    found: dict[int, set[int]] = {}
+    for number in range(len(model.items("textures"))):
+        for image in image_sources(model, number).values():
+            found.setdefault(image, set()).add(number)
+    return found
+
+
+def _open(model: Model, file: File, number: int) -> Compressed:
     where = f"extensions.{NAME}.files[{number}]"
     has_view = file.bufferView is not msgspec.UNSET
     data = model.view(file.bufferView, f"{where}.bufferView") if has_view else model.read_uri(file.uri, f"{where}.uri")
@@ -129,13 +144,13 @@ def _plane(part: Component) -> dict[str, Any]:
 
 
 def _set_image(
-    model: Model, editor: Editor, textures: list[int], data: bytes, kind: str, stated: Texture
+    model: Model, editor: Editor, shown_by: dict[int, set[int]], textures: list[int], data: bytes, kind: str,
+    stated: Texture,
 ) -> int:  # fmt: skip
     """Put an image where the fallback is, or at the end if there is none or others show it too."""
     items = model.items("textures")
     index = items[textures[0]].get("source")
-    others = (n for n in range(len(items)) if n not in textures and index in image_sources(model, n).values())
-    if index is None or next(others, None) is not None:
+    if index is None or shown_by[index] - set(textures):
         images = model.document.setdefault("images", [])
         named = isinstance(stated.image, Image) and isinstance(stated.image.name, str)
         images.append({"name": stated.image.name} if named else {})  # type: ignore[union-attr]
