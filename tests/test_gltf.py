@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from small_samples import crop_sample
 import gstex
 from gstex.gltf import NAME, parse_model, plan_model, root_schema, texture_schema
 
+VALIDATOR = Path(__file__).resolve().parent.parent / ".venv-test" / "node" / "node_modules" / "gltf-validator"
 SIZE = 16  # such small materials are stored as texels, exact to 8 bits
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -130,6 +133,37 @@ def test_there_and_back(fallback: tuple[str, ...], command: Command, tmp_path: P
     plain, _ = read_glb(tmp_path / "c.glb")
     assert not {"extensions", "extensionsUsed", "extensionsRequired"} & plain.keys()
     assert [image["name"] for image in plain["images"]] == [f"picture{n}" for n in range(5)]
+
+
+@pytest.mark.skipif(not (shutil.which("node") and VALIDATOR.is_dir()),
+                    reason="needs tools/install_ktx_readers.sh .venv-test (needs npm)")  # fmt: skip
+def test_the_validator_of_khronos(command: Command, tmp_path: Path) -> None:
+    """No errors, and nothing that nobody uses is left in the files."""
+    path = write(tmp_path / "a.glb", list(panel_images().values()), [panel_material()])
+    gltf(command, path, "-o", tmp_path / "b.glb")
+    gltf(command, path, "-o", tmp_path / "c.glb", "--no-fallback")
+    for name in ("b", "c"):
+        gltf(command, tmp_path / f"{name}.glb", "--decode", "-o", tmp_path / f"{name}_plain.glb")
+    script = """
+        const { validateBytes } = require(process.argv[1]), { readFileSync } = require('fs');
+        Promise.all(process.argv.slice(2).map((path) => validateBytes(new Uint8Array(readFileSync(path)))))
+            .then((all) => console.log(JSON.stringify(all.map((one) => one.issues))));
+    """
+    names = ("a", "b", "c", "b_plain", "c_plain")
+    ran = subprocess.run(["node", "-e", script, VALIDATOR, *(tmp_path / f"{name}.glb" for name in names)],
+                         capture_output=True, text=True, check=False)  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    first, *others = json.loads(ran.stdout)
+    known = {issue["code"] for issue in first["messages"]}  # of the cube itself
+    for name, issues in zip(names[1:], others, strict=True):
+        new = [issue for issue in issues["messages"] if issue["code"] not in known]
+        codes = {issue["code"] for issue in new}
+        assert issues["numErrors"] == 0, (name, issues)
+        if name.endswith("plain"):
+            assert codes == set(), (name, new)
+        else:
+            assert codes == {"UNSUPPORTED_EXTENSION", "UNUSED_OBJECT"}  # ours, and the view of the file
+            assert len(new) == 2
 
 
 def test_everything_else_stays(command: Command, tmp_path: Path) -> None:

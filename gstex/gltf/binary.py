@@ -46,9 +46,9 @@ class Editor:
             image["bufferView"] = self.view(data)
         image["mimeType"] = kind
 
-    def free(self, image: dict[str, Any]) -> None:
-        """Let go of the bytes of an image that is taken out."""
-        old = image.get("bufferView")
+    def free(self, holder: dict[str, Any]) -> None:
+        """Let go of the bytes of an image, or of a file, that is taken out."""
+        old = holder.get("bufferView")
         if self.may_free and old is not None and self._owners.get(old) == 1 and old not in self.replaced:
             self.replaced[old] = None
             self._free.append(old)

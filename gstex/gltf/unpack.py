@@ -67,6 +67,8 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     result, editor, shown_by = Unpacked(), Editor(model), _shown_by(model)
     for place, texture in opened.items():
         stack = texture.decode(max_texels=max_texels)
+        if place.bufferView is not msgspec.UNSET:
+            editor.free({"bufferView": place.bufferView})
         for stated, textures in by_file[place]:
             data, kind, size = _image_bytes(texture, stack, stated)
             index = _set_image(model, editor, shown_by, textures, data, kind, stated)
