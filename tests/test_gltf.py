@@ -247,6 +247,27 @@ def test_alpha(modes: list[str], roles: list[str], components: int, command: Com
     assert (fit["alpha_test"] == pytest.approx(0.5)) if modes == ["MASK"] else fit["alpha_test"] is None
 
 
+@pytest.mark.parametrize("kind, components", [
+    ("half", [{"channel": 0}, {"channel": 1}, {"channel": 2}, {"value": pytest.approx(128 / 255)}]),
+    ("opaque", [{"channel": 0}, {"channel": 1}, {"channel": 2}]),
+    ("grey", [{"channel": 0}, {"channel": 0}, {"channel": 0}, {"channel": 1}]),
+    ("flat", [{"channel": 0}] * 3),
+])  # fmt: skip
+def test_odd_images(kind: str, components: list[Any], command: Command, tmp_path: Path) -> None:
+    """An alpha that is the same everywhere, or 1; grey with alpha; one colour. All in a cut-out material."""
+    color = panel_images()["albedo"][:, :, :3]
+    of = {"half": np.dstack([color, np.full((SIZE, SIZE), 128, np.uint8)]),
+          "opaque": np.dstack([color, np.full((SIZE, SIZE), 255, np.uint8)]),
+          "grey": color[:, :, :2], "flat": np.full((SIZE, SIZE, 3), 77, np.uint8)}  # fmt: skip
+    path = write(tmp_path / "a.glb", [of[kind]], [leaves("MASK")])
+    gltf(command, path, "-o", tmp_path / "b.glb")
+    stack, document = stack_of(tmp_path / "b.glb", tmp_path)
+    assert parts(document["textures"][0]) == components
+    rgba = of["grey"][:, :, [0, 0, 0, 1]] if kind == "grey" else of[kind][:, :, : len(components)]
+    hidden = rgba[:, :, 3] == 0 if rgba.shape[2] == 4 else np.zeros((SIZE, SIZE), bool)
+    assert np.abs(shown(stack, document["textures"][0]) * 255 - rgba)[~hidden].max() <= 0.51
+
+
 def test_images_of_several_materials_and_textures(command: Command, tmp_path: Path) -> None:
     """An image is in one file, whoever shows it; textures that differ in their samplers show the same."""
     images = list(panel_images().values())
