@@ -398,6 +398,10 @@ def test_a_second_file_is_decoded_and_measured_in_the_order_of_the_first(sample,
     assert np.abs(decoded - other.decode()).max() < 1e-4
     assert stack.psnr == pytest.approx(other.report["psnr"], abs=0.01)
     assert stack.bpp == pytest.approx(8 * other.mip_0_words().nbytes / SIZE**2)
+    wanted = wanted_of(document)
+    turned = replace(wanted, material={**wanted.material, "channels": wanted.material["channels"][::-1]})
+    codes = read_second(other, "small.gstex", None, turned).levels[0]
+    assert np.abs(np.moveaxis(codes, 0, 2).reshape(SIZE, SIZE, -1)[:, :, 7::-1] / 65535 - other.decode()).max() < 1e-4
     Image.new("RGB", (SIZE, SIZE), (9, 200, 30)).save(tmp_path / "x_albedo.png")
     alone = gstex.compress(tmp_path, bpp=2, effort="draft")
     with pytest.raises(MismatchError, match=r"a.gstex: has no opacity.v, normal.x, normal.y"):
