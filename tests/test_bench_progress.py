@@ -10,9 +10,9 @@ from small_samples import SAMPLES
 
 import gstex
 import gstex.cli.progress as progress_module
-from gstex.cli.pace import Pace
 from gstex.cli.progress import ProgressReporter, seconds_left
 from gstex.material import load_material
+from gstex.pace import Pace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import bench_progress

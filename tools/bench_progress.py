@@ -15,9 +15,9 @@ from bench_run import endings, results_option
 from bench_table import describe_run, typed_command, write_table
 
 import gstex
-from gstex.cli.pace import Pace
 from gstex.cli.progress import seconds_left
 from gstex.material import Material, load_material
+from gstex.pace import Pace
 
 __all__ = ["progress"]
 

@@ -114,9 +114,9 @@ def _compress_one(
     as_json: bool,
 ) -> dict[str, Any]:
     """Compress one material, print what is for people, and return the report. reading: of load_material."""
-    from gstex.cli.pace import Pace
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
+    from gstex.pace import Pace
     from gstex.replace import check_replaced
 
     material = load_material(source, **reading)

@@ -10,7 +10,7 @@ from gstex.cli.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from gstex.cli.pace import Pace
+    from gstex.pace import Pace
 
 __all__ = ["ProgressReporter", "StagedProgress", "make_bar", "seconds_left"]
 

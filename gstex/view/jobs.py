@@ -19,12 +19,13 @@ __all__ = ["Job", "Report"]
 
 @dataclass(frozen=True)
 class Report:
-    """How far a job is. step of steps of a stage; psnr: of a fit, dB."""
+    """How far a job is. step of steps of a stage; psnr: of a fit, dB; left: seconds that it will take yet."""
 
     stage: str
     step: int
     steps: int
     psnr: float | None = None
+    left: float | None = None
 
 
 class Job:

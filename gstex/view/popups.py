@@ -188,7 +188,8 @@ def _draw_progress(viewer: Viewer, width: float, height: float) -> None:
     now = job.report
     _begin(f"{job.title.capitalize()}###progress", width, height, 24 * imgui.get_font_size(), 0)
     share = now.step / now.steps if now.steps > 1 else 0.0
-    imgui.progress_bar(share, (-1.0, 0.0), f"{100 * share:.0f} %")
+    left = "" if now.left is None else f", {round(now.left) // 60}:{round(now.left) % 60:02} left"
+    imgui.progress_bar(share, (-1.0, 0.0), f"{100 * share:.0f} %{left}")
     imgui.text(now.stage if now.psnr is None else f"{now.stage}, {now.psnr:.1f} dB so far")
     if imgui.button("Stop"):
         viewer.session.stop(COMPRESS)

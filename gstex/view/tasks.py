@@ -1,5 +1,6 @@
 """What jobs do: functions of a module, so that a process finds them. `report` takes `jobs.Report`."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,27 @@ def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:
 
 
 def compress_source(source: Path, output: Path, options: dict[str, Any], report: Reporter) -> Path:
-    """A folder or an image as a file; its path."""
+    """A folder or an image as a file; its path. What is reported are thousandths of the time."""
     import gstex
-
-    def progress(now: gstex.Progress) -> None:
-        report(Report(now.stage, now.step, now.steps, now.psnr))
+    from gstex.material import load_material
+    from gstex.pace import Pace
 
     report(Report("preparing", 0, 1))
-    gstex.compress(source, progress=progress, **options).save(output)
+    material = load_material(source)
+    pace = Pace(options["effort"], material.width * material.height)
+    reports: list[tuple[float, float]] = []
+    started = time.monotonic()
+
+    def progress(now: gstex.Progress) -> None:
+        moment, steps = time.monotonic() - started, now.step / max(now.steps, 1)
+        reports.append((moment, steps))
+        share = pace.share(steps)
+        left = (moment - reports[0][0]) / share * (1 - share) if share > 0 and len(reports) > 1 else None
+        report(Report(now.stage, round(1000 * share), 1000, now.psnr, left))
+
+    texture = gstex.compress(material, progress=progress, **options)
+    if reports:
+        first = reports[0][0]
+        pace.learn([(moment - first, steps) for moment, steps in reports], time.monotonic() - started - first)
+    texture.save(output)
     return output
