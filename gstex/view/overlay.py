@@ -45,9 +45,10 @@ def draw_overlay(viewer: Viewer) -> None:
     gap = 6.0
     if viewer.document is None:
         hint = "" if viewer.session.jobs else "Drop a .gstex file or a folder of maps here, or press Ctrl+O"
-        size = imgui.calc_text_size(hint)
-        place = ImVec2(left + (width - size.x) / 2, top + (height - size.y) / 2)
-        imgui.get_background_draw_list().add_text(place, _rgb((0.6, 0.6, 0.6)), hint)
+        for number, line in enumerate(_wrapped(hint, width - 2 * gap)):
+            size = imgui.calc_text_size(line)
+            place = ImVec2(left + (width - size.x) / 2, top + height / 2 + (number - 1) * size.y)
+            imgui.get_background_draw_list().add_text(place, _rgb((0.6, 0.6, 0.6)), line)
         _messages(viewer, left + gap, top + height - gap)
         return
     draw = imgui.get_background_draw_list()

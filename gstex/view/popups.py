@@ -186,12 +186,12 @@ def _draw_progress(viewer: Viewer, width: float, height: float) -> None:
     """How far compressing is, in the middle of the window."""
     job = viewer.session.jobs[COMPRESS]
     now = job.report
-    _begin(f"{job.title.capitalize()}###progress", width, height, 24 * imgui.get_font_size(), 0)
+    stays = _begin(f"{job.title.capitalize()}###progress", width, height, 24 * imgui.get_font_size(), 0)
     share = now.step / now.steps if now.steps > 1 else 0.0
     left = "" if now.left is None else f", {round(now.left) // 60}:{round(now.left) % 60:02} left"
     imgui.progress_bar(share, (-1.0, 0.0), f"{100 * share:.0f} %{left}")
     imgui.text(now.stage if now.psnr is None else f"{now.stage}, {now.psnr:.1f} dB so far")
-    if imgui.button("Stop"):
+    if imgui.button("Stop") or not stays:
         viewer.session.stop(COMPRESS)
     imgui.end()
 
