@@ -15,6 +15,10 @@
 //   GSTEX_CHANNELS a bit for every channel that is needed, default all 16. A group with none of them is not decoded:
 //                  its channels are 0.
 //   GSTEX_MAX_K    the largest K that files have, 0 .. 32 (default): the list of a K takes two registers for each.
+//   GSTEX_MATERIAL_BLOCK  take what the headers say from a uniform block, which gstex_material_block of gstex.h fills, and do
+//                  not parse them at every texel. The block is GstexMaterialBlock, of GSTEX_BLOCK_FOURS fours of words,
+//                  default 128, at GSTEX_BLOCK_REGISTER, default b0. GSTEX_BLOCK(i) is four i of it: define it to keep
+//                  blocks elsewhere, such as those of many materials in one buffer.
 //   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
 //   GSTEX_REGISTER of the buffer, default t0; with a space: t3, space1.
 
@@ -40,6 +44,17 @@ float4 gstex_select(float4 a, float4 b, bool4 yes) {
     return float4(yes.x ? b.x : a.x, yes.y ? b.y : a.y, yes.z ? b.z : a.z, yes.w ? b.w : a.w);
 }
 
+#if defined(GSTEX_MATERIAL_BLOCK) && !defined(GSTEX_BLOCK)
+#ifndef GSTEX_BLOCK_FOURS
+#define GSTEX_BLOCK_FOURS 128
+#endif
+#ifndef GSTEX_BLOCK_REGISTER
+#define GSTEX_BLOCK_REGISTER b0
+#endif
+cbuffer GstexMaterialBlock : register(GSTEX_BLOCK_REGISTER) { uint4 gstex_block[GSTEX_BLOCK_FOURS]; };
+#define GSTEX_BLOCK(i) gstex_block[i]
+#endif
+
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
 struct GstexValue { float4 v[GSTEX_VEC4S]; };
@@ -54,6 +69,22 @@ struct GstexMaterial {
     int tail, first_mip; // the mips before first_mip are not there; it is 0, or tail where the tail alone is
     bool repeat, bilinear; // bilinear: fitted for four fetches, not for evaluation at the point
 };
+GstexMaterial make_GstexMaterial(int base, int2 size, int channels, int mips, int groups, int group_offsets,
+                                 int tail, int first_mip, bool repeat, bool bilinear)
+{
+    GstexMaterial made;
+    made.base = base;
+    made.size = size;
+    made.channels = channels;
+    made.mips = mips;
+    made.groups = groups;
+    made.group_offsets = group_offsets;
+    made.tail = tail;
+    made.first_mip = first_mip;
+    made.repeat = repeat;
+    made.bilinear = bilinear;
+    return made;
+}
 
 // Where the own codes of four channels are: shift and mask are for a window of 32 bits, which begins at bit at.x (at.y
 // for channels 2 and 3) behind the numbers of a record's entries. -1: the window that was read last has them as well.
@@ -73,7 +104,7 @@ struct GstexGroup {
     int top_k;         // how many Gaussians are blended; 0: all in reach
     int candidates_max;
     float amplitude_lo, amplitude_step; // log2
-    int mips;          // word of mip 0's offset
+    int mips;          // word of mip 0's offset; in a block the four of mip 0
     int ranges;        // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
     int palettes;      // word of the first one
     uint palette_bits; // of the number of an entry, 4 bits for each palette
@@ -88,10 +119,11 @@ struct GstexMip {
     float filter_variance; // added to that of its Gaussians; gstex_variance_unit texels^2
     bool raw;      // holds texels, not Gaussians
     int background, levels;
+    int entries;   // word of the first level's entry; in a block its four
     int bend;      // word of the first channel's; 0: values are not bent
 };
 GstexMip make_GstexMip(int2 size, float2 extent, float filter_variance, bool raw, int background, int levels,
-                       int bend)
+                       int entries, int bend)
 {
     GstexMip made;
     made.size = size;
@@ -100,6 +132,7 @@ GstexMip make_GstexMip(int2 size, float2 extent, float filter_variance, bool raw
     made.raw = raw;
     made.background = background;
     made.levels = levels;
+    made.entries = entries;
     made.bend = bend;
     return made;
 }
@@ -119,10 +152,40 @@ struct GstexLevel {
     float scale_lo;     // log2(variance)
     float2 scale_step;
 };
+GstexLevel make_GstexLevel(int2 cells, float2 cell_size, bool regular, int index, int records, int stride,
+                           int position_bits, int shape_bits, int geometry_bits, uint2 position_mask,
+                           uint2 scale_mask, uint rotation_mask, uint amplitude_mask, float2 position_step,
+                           float2 half_position, float rotation_lo, float rotation_step, float amplitude_step,
+                           float scale_lo, float2 scale_step)
+{
+    GstexLevel made;
+    made.cells = cells;
+    made.cell_size = cell_size;
+    made.regular = regular;
+    made.index = index;
+    made.records = records;
+    made.stride = stride;
+    made.position_bits = position_bits;
+    made.shape_bits = shape_bits;
+    made.geometry_bits = geometry_bits;
+    made.position_mask = position_mask;
+    made.scale_mask = scale_mask;
+    made.rotation_mask = rotation_mask;
+    made.amplitude_mask = amplitude_mask;
+    made.position_step = position_step;
+    made.half_position = half_position;
+    made.rotation_lo = rotation_lo;
+    made.rotation_step = rotation_step;
+    made.amplitude_step = amplitude_step;
+    made.scale_lo = scale_lo;
+    made.scale_step = scale_step;
+    return made;
+}
 
 static const float gstex_fade_slope = 2.0; // 1 / the width of the fade in cells
 static const float gstex_log2e = 1.44269504;
 static const float gstex_tan_22_5 = 0.41421356;
+static const float gstex_log2_variance_unit = 0.47123364;
 static const float gstex_variance_unit = 1.38629436; // 2 ln 2: with variances in this unit a weight is exp2(-d^2 / variance)
 
 uint gstex_mask(int count) { return (1u << count) - 1u; }
@@ -145,6 +208,54 @@ float gstex_constant(int base, int channel) {
     return gstex_float(base + int(GSTEX_LOAD(gstex_entry(base, channel)) >> 24));
 }
 
+#ifdef GSTEX_MATERIAL_BLOCK
+GstexMaterial gstex_material(uint base) {
+    uint4 head = GSTEX_BLOCK(0), more = GSTEX_BLOCK(1);
+    return make_GstexMaterial(int(base), int2(head.xy), int(head.z), int(head.w), min(int(more.x), 4), 0, 0, int(more.y),
+                         (more.z & 1u) != 0u, (more.z & 2u) != 0u);
+}
+
+// The four of a group. A group has 15 of them.
+int gstex_group_at(GstexMaterial m, int number) { return number * 15 + 7; }
+uint gstex_members(GstexMaterial m, int number) { return GSTEX_BLOCK(gstex_group_at(m, number)).x; }
+
+GstexGroup gstex_group(GstexMaterial m, int number) {
+    int at = gstex_group_at(m, number);
+    uint4 head = GSTEX_BLOCK(at), codes = GSTEX_BLOCK(at + 1), places = GSTEX_BLOCK(at + 2);
+    GstexGroup g;
+    g.members = head.x;
+    g.channels = int(head.y);
+    g.top_k = min(int(head.z), GSTEX_MAX_K);
+    g.candidates_max = int(min(head.w, 4096u));
+    g.amplitude_lo = asfloat(codes.x);
+    g.amplitude_step = asfloat(codes.y);
+    g.palettes = int(codes.z);
+    g.palette_bits = codes.w & 0xFFFFu;
+    g.own_codes = codes.w >> 16 != 0u;
+    g.entry_words = int(places.x);
+    g.ranges = int(places.y);
+    g.mips = int(places.z);
+    for (int i = 0; i < GSTEX_VEC4S; ++i)
+        g.fields[i] = make_GstexFields(int2(GSTEX_BLOCK(at + 3 + 3 * i).xy), GSTEX_BLOCK(at + 4 + 3 * i), GSTEX_BLOCK(at + 5 + 3 * i));
+    return g;
+}
+
+GstexMip gstex_mip(GstexMaterial m, GstexGroup g, int number) {
+    uint4 kind = GSTEX_BLOCK(g.mips + 2 * number), places = GSTEX_BLOCK(g.mips + 2 * number + 1);
+    return make_GstexMip(max(m.size >> number, 1), asfloat(kind.xy), asfloat(kind.z), kind.w >> 16 != 0u,
+                    int(places.x), min(int(kind.w & 0xFFFFu), 16), int(places.y), int(places.z));
+}
+
+GstexLevel gstex_level(GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
+    int at = mip.entries + number * 7;
+    uint4 places = GSTEX_BLOCK(at), bits = GSTEX_BLOCK(at + 1), masks = GSTEX_BLOCK(at + 2), others = GSTEX_BLOCK(at + 3);
+    float4 cell = asfloat(GSTEX_BLOCK(at + 4)), place = asfloat(GSTEX_BLOCK(at + 5));
+    float4 scale = asfloat(GSTEX_BLOCK(at + 6));
+    return make_GstexLevel(int2(places.xy), cell.xy, others.z != 0u, int(places.z), int(places.w), int(bits.x), int(bits.y),
+                      int(bits.z), int(bits.w), masks.xy, masks.zw, others.x, others.y, cell.zw, place.xy, place.z, place.w,
+                      scale.x, scale.y, scale.zw);
+}
+#else
 GstexMaterial gstex_material(uint base) {
     GstexMaterial m;
     m.base = int(base);
@@ -164,11 +275,8 @@ GstexMaterial gstex_material(uint base) {
 // Word 0 of a group's header. The offsets of all groups end the material's header.
 int gstex_group_at(GstexMaterial m, int number) { return m.base + int(GSTEX_LOAD(m.group_offsets + number)); }
 
-// Whether a channel of a group is needed.
-bool gstex_needs(GstexMaterial m, int number) {
-    uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
-    return (GSTEX_LOAD(gstex_group_at(m, number)) & needed) != 0u;
-}
+// A bit for each channel of a group, and more above them.
+uint gstex_members(GstexMaterial m, int number) { return GSTEX_LOAD(gstex_group_at(m, number)); }
 
 GstexGroup gstex_group(GstexMaterial m, int number) {
     GstexGroup g;
@@ -213,18 +321,19 @@ GstexMip gstex_mip(GstexMaterial m, GstexGroup g, int number) {
     int block = m.base + int(GSTEX_LOAD(g.mips + number));
     uint kind = GSTEX_LOAD(block);
     int2 size = max(m.size >> number, 1);
-    GstexMip mip = make_GstexMip(size, float2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0);
+    GstexMip mip = make_GstexMip(size, float2(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0, 0);
     if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
         float sigma = gstex_float(block + 1), variance = gstex_variance_unit * sigma * sigma;
         int first = m.base + int(GSTEX_LOAD(g.mips));
-        mip = make_GstexMip(size, float2(m.size), variance, false, first + 2, gstex_bits(GSTEX_LOAD(first), 0, 8), block + 2);
+        mip = make_GstexMip(size, float2(m.size), variance, false, first + 2, gstex_bits(GSTEX_LOAD(first), 0, 8), 0, block + 2);
     }
     mip.levels = min(mip.levels, 16);
+    mip.entries = mip.background + g.channels;
     return mip;
 }
 
 GstexLevel gstex_level(GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
-    int entry = mip.background + g.channels + 7 * number;
+    int entry = mip.entries + 7 * number;
     uint cells = GSTEX_LOAD(entry), widths = GSTEX_LOAD(entry + 4);
     GstexLevel level;
     level.cells = int2(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
@@ -245,11 +354,19 @@ GstexLevel gstex_level(GstexMaterial m, GstexGroup g, GstexMip mip, int number) 
     level.rotation_lo = rotation == 0 ? 0.0 : -gstex_tan_22_5;
     level.rotation_step = 2.0 * gstex_tan_22_5 * gstex_unit(rotation);
     level.scale_mask = uint2(gstex_mask(scale) << rotation, gstex_mask(scale));
-    level.scale_lo = log2(gstex_variance_unit) - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
+    level.scale_lo = gstex_log2_variance_unit - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
     level.scale_step = -2.0 * gstex_float(entry + 6) * float2(gstex_unit(rotation), 1);
     level.amplitude_mask = gstex_mask(amplitude) << scale;
     level.amplitude_step = g.amplitude_step * gstex_unit(scale);
     return level;
+}
+
+#endif
+
+// Whether a channel of a group is needed.
+bool gstex_needs(GstexMaterial m, int number) {
+    uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
+    return (gstex_members(m, number) & needed) != 0u;
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
@@ -525,13 +642,17 @@ bool4 gstex_set(uint bits, int i) { return (((uint4)(bits >> 4 * i) & uint4(1, 2
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 GstexValue gstex_constants(GstexMaterial m) {
     GstexValue value;
-    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = (float4)0;
+#ifdef GSTEX_MATERIAL_BLOCK
+    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = asfloat(GSTEX_BLOCK(3 + i));
+#else
+    for (int i2 = 0; i2 < GSTEX_VEC4S; ++i2) value.v[i2] = (float4)0;
     uint constant = gstex_mask(min(m.channels, 16));
-    for (int number = 0; number < m.groups; ++number) constant &= ~GSTEX_LOAD(gstex_group_at(m, number)); // its members
+    for (int number = 0; number < m.groups; ++number) constant &= ~gstex_members(m, number);
     if (constant != 0u)
         for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
             if ((constant >> c & 1u) == 1u)
                 value.v[c >> 2][c & 3] = clamp(gstex_constant(m.base, c), 0.0, 1.0);
+#endif
     return value;
 }
 
@@ -583,7 +704,10 @@ float4 gstex_to_srgb(float4 y) {
 bool gstex_is_srgb(int base, int channel) { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
-uint gstex_srgb(GstexMaterial m, uint members) {
+uint gstex_srgb(GstexMaterial m, int number, uint members) {
+#ifdef GSTEX_MATERIAL_BLOCK
+    return GSTEX_BLOCK(gstex_group_at(m, number) + 2).w;
+#else
     uint srgb = 0u;
     int k = 0;
     for (int c = 0; members >> c != 0u; ++c)
@@ -592,6 +716,34 @@ uint gstex_srgb(GstexMaterial m, uint members) {
             ++k;
         }
     return srgb;
+#endif
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    float2 from_tap_to_tap;
+};
+GstexFootprint make_GstexFootprint(float lod, int taps, float2 from_tap_to_tap)
+{
+    GstexFootprint made;
+    made.lod = lod;
+    made.taps = taps;
+    made.from_tap_to_tap = from_tap_to_tap;
+    return made;
+}
+
+GstexFootprint gstex_footprint(GstexMaterial m, float2 dx, float2 dy) {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
+    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(float2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    float2 axis = d >= 0.0 ? float2(d + r, q) : float2(q, r - d);
+    float2 tap = axis / max(length(axis), 1e-30) * (major / taps);
+    return make_GstexFootprint(log2(major / taps), int(taps), tap / float2(m.size));
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -604,7 +756,7 @@ GstexValue gstex_taps(GstexMaterial m, float2 uv, float lod, bool bilinear, int 
     for (int number = 0; number < m.groups; ++number) {
         if (!gstex_needs(m, number)) continue;
         GstexGroup g = gstex_group(m, number);
-        uint srgb = taps * mips == 1 ? 0u : gstex_srgb(m, g.members); // one alone stays as stored
+        uint srgb = taps * mips == 1 ? 0u : gstex_srgb(m, number, g.members); // one alone stays as stored
         GstexValue sum;
         for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = (float4)0;
         for (int n = 0; n < taps * mips; ++n) {
@@ -659,15 +811,19 @@ GstexValue gstex_sample_bilinear(uint base, float2 uv, float lod) {
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 GstexValue gstex_sample_grad(uint base, float2 uv, float2 dx, float2 dy) {
     GstexMaterial m = gstex_material(base);
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
-    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(float2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    float2 axis = d >= 0.0 ? float2(d + r, q) : float2(q, r - d);
-    float2 tap = axis / max(length(axis), 1e-30) * (major / taps);
-    return gstex_taps(m, uv, log2(major / taps), m.bilinear, int(taps), tap / float2(m.size));
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    return gstex_taps(m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
+}
+
+// The same for the price of one tap in one mip, which the noise (0 .. 1) chooses. The mean over noises that are spread evenly
+// is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
+GstexValue gstex_sample_stochastic(uint base, float2 uv, float2 dx, float2 dy, float noise) {
+    GstexMaterial m = gstex_material(base);
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < frac(lod) ? 1 : 0);
+    float2 at = uv + (float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap;
+    return gstex_taps(m, at, float(mip), m.bilinear, 1, (float2)0);
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.

@@ -15,6 +15,10 @@
 //   GSTEX_CHANNELS a bit for every channel that is needed, default all 16. A group with none of them is not decoded:
 //                  its channels are 0.
 //   GSTEX_MAX_K    the largest K that files have, 0 .. 32 (default): the list of a K takes two registers for each.
+//   GSTEX_MATERIAL_BLOCK  take what the headers say from a uniform block, which gstex_material_block of gstex.h fills, and do
+//                  not parse them at every texel. The block is GstexMaterialBlock, of GSTEX_BLOCK_FOURS fours of words,
+//                  default 128, at GstexContext::gstex_block. GSTEX_BLOCK(i) is four i of it: define it to keep
+//                  blocks elsewhere, such as those of many materials in one buffer.
 //   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.
 //   GSTEX_WORDS    the type of that buffer, default device const uint *.
 
@@ -40,11 +44,18 @@ using namespace metal;
 // Where the words are, which Metal passes from function to function. A shader has one, and sets `words`.
 struct GstexContext {
     GSTEX_WORDS words;
+#ifdef GSTEX_MATERIAL_BLOCK
+    constant uint4 *gstex_block;
+#endif
 #if GSTEX_MAX_K > 0
     float gstex_kept_weight[GSTEX_MAX_K];
     uint gstex_kept_at[GSTEX_MAX_K];
 #endif
 };
+
+#if defined(GSTEX_MATERIAL_BLOCK) && !defined(GSTEX_BLOCK)
+#define GSTEX_BLOCK(i) gstex.gstex_block[i]
+#endif
 
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
@@ -71,7 +82,7 @@ struct GstexGroup {
     int top_k;         // how many Gaussians are blended; 0: all in reach
     int candidates_max;
     float amplitude_lo, amplitude_step; // log2
-    int mips;          // word of mip 0's offset
+    int mips;          // word of mip 0's offset; in a block the four of mip 0
     int ranges;        // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
     int palettes;      // word of the first one
     uint palette_bits; // of the number of an entry, 4 bits for each palette
@@ -86,6 +97,7 @@ struct GstexMip {
     float filter_variance; // added to that of its Gaussians; gstex_variance_unit texels^2
     bool raw;      // holds texels, not Gaussians
     int background, levels;
+    int entries;   // word of the first level's entry; in a block its four
     int bend;      // word of the first channel's; 0: values are not bent
 };
 
@@ -108,6 +120,7 @@ struct GstexLevel {
 constexpr constant float gstex_fade_slope = 2.0f; // 1 / the width of the fade in cells
 constexpr constant float gstex_log2e = 1.44269504f;
 constexpr constant float gstex_tan_22_5 = 0.41421356f;
+constexpr constant float gstex_log2_variance_unit = 0.47123364f;
 constexpr constant float gstex_variance_unit = 1.38629436f; // 2 ln 2: with variances in this unit a weight is exp2(-d^2 / variance)
 
 inline uint gstex_mask(int count) { return (1u << count) - 1u; }
@@ -130,6 +143,55 @@ inline float gstex_constant(thread GstexContext &gstex, int base, int channel) {
     return gstex_float(gstex, base + int(GSTEX_LOAD(gstex_entry(base, channel)) >> 24));
 }
 
+#ifdef GSTEX_MATERIAL_BLOCK
+inline GstexMaterial gstex_material(thread GstexContext &gstex, uint base) {
+    uint4 head = GSTEX_BLOCK(0), more = GSTEX_BLOCK(1);
+    return GstexMaterial{int(base), int2(head.xy), int(head.z), int(head.w), min(int(more.x), 4), 0, 0, int(more.y),
+                         (more.z & 1u) != 0u, (more.z & 2u) != 0u};
+}
+
+// The four of a group. A group has 15 of them.
+inline int gstex_group_at(thread GstexContext &gstex, GstexMaterial m, int number) { return number * 15 + 7; }
+inline uint gstex_members(thread GstexContext &gstex, GstexMaterial m, int number)
+{ return GSTEX_BLOCK(gstex_group_at(gstex, m, number)).x; }
+
+inline GstexGroup gstex_group(thread GstexContext &gstex, GstexMaterial m, int number) {
+    int at = gstex_group_at(gstex, m, number);
+    uint4 head = GSTEX_BLOCK(at), codes = GSTEX_BLOCK(at + 1), places = GSTEX_BLOCK(at + 2);
+    GstexGroup g;
+    g.members = head.x;
+    g.channels = int(head.y);
+    g.top_k = min(int(head.z), GSTEX_MAX_K);
+    g.candidates_max = int(min(head.w, 4096u));
+    g.amplitude_lo = as_type<float>(codes.x);
+    g.amplitude_step = as_type<float>(codes.y);
+    g.palettes = int(codes.z);
+    g.palette_bits = codes.w & 0xFFFFu;
+    g.own_codes = codes.w >> 16 != 0u;
+    g.entry_words = int(places.x);
+    g.ranges = int(places.y);
+    g.mips = int(places.z);
+    for (int i = 0; i < GSTEX_VEC4S; ++i)
+        g.fields[i] = GstexFields{int2(GSTEX_BLOCK(at + 3 + 3 * i).xy), GSTEX_BLOCK(at + 4 + 3 * i), GSTEX_BLOCK(at + 5 + 3 * i)};
+    return g;
+}
+
+inline GstexMip gstex_mip(thread GstexContext &gstex, GstexMaterial m, GstexGroup g, int number) {
+    uint4 kind = GSTEX_BLOCK(g.mips + 2 * number), places = GSTEX_BLOCK(g.mips + 2 * number + 1);
+    return GstexMip{max(m.size >> int2(number), int2(1)), as_type<float2>(kind.xy), as_type<float>(kind.z), kind.w >> 16 != 0u,
+                    int(places.x), min(int(kind.w & 0xFFFFu), 16), int(places.y), int(places.z)};
+}
+
+inline GstexLevel gstex_level(thread GstexContext &gstex, GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
+    int at = mip.entries + number * 7;
+    uint4 places = GSTEX_BLOCK(at), bits = GSTEX_BLOCK(at + 1), masks = GSTEX_BLOCK(at + 2), others = GSTEX_BLOCK(at + 3);
+    float4 cell = as_type<float4>(GSTEX_BLOCK(at + 4)), place = as_type<float4>(GSTEX_BLOCK(at + 5));
+    float4 scale = as_type<float4>(GSTEX_BLOCK(at + 6));
+    return GstexLevel{int2(places.xy), cell.xy, others.z != 0u, int(places.z), int(places.w), int(bits.x), int(bits.y),
+                      int(bits.z), int(bits.w), masks.xy, masks.zw, others.x, others.y, cell.zw, place.xy, place.z, place.w,
+                      scale.x, scale.y, scale.zw};
+}
+#else
 inline GstexMaterial gstex_material(thread GstexContext &gstex, uint base) {
     GstexMaterial m;
     m.base = int(base);
@@ -150,11 +212,9 @@ inline GstexMaterial gstex_material(thread GstexContext &gstex, uint base) {
 inline int gstex_group_at(thread GstexContext &gstex, GstexMaterial m, int number)
 { return m.base + int(GSTEX_LOAD(m.group_offsets + number)); }
 
-// Whether a channel of a group is needed.
-inline bool gstex_needs(thread GstexContext &gstex, GstexMaterial m, int number) {
-    uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
-    return (GSTEX_LOAD(gstex_group_at(gstex, m, number)) & needed) != 0u;
-}
+// A bit for each channel of a group, and more above them.
+inline uint gstex_members(thread GstexContext &gstex, GstexMaterial m, int number)
+{ return GSTEX_LOAD(gstex_group_at(gstex, m, number)); }
 
 inline GstexGroup gstex_group(thread GstexContext &gstex, GstexMaterial m, int number) {
     GstexGroup g;
@@ -199,18 +259,19 @@ inline GstexMip gstex_mip(thread GstexContext &gstex, GstexMaterial m, GstexGrou
     int block = m.base + int(GSTEX_LOAD(g.mips + number));
     uint kind = GSTEX_LOAD(block);
     int2 size = max(m.size >> int2(number), int2(1));
-    GstexMip mip = GstexMip{size, float2(size), 0.0f, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0};
+    GstexMip mip = GstexMip{size, float2(size), 0.0f, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0, 0};
     if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
         float sigma = gstex_float(gstex, block + 1), variance = gstex_variance_unit * sigma * sigma;
         int first = m.base + int(GSTEX_LOAD(g.mips));
-        mip = GstexMip{size, float2(m.size), variance, false, first + 2, gstex_bits(GSTEX_LOAD(first), 0, 8), block + 2};
+        mip = GstexMip{size, float2(m.size), variance, false, first + 2, gstex_bits(GSTEX_LOAD(first), 0, 8), 0, block + 2};
     }
     mip.levels = min(mip.levels, 16);
+    mip.entries = mip.background + g.channels;
     return mip;
 }
 
 inline GstexLevel gstex_level(thread GstexContext &gstex, GstexMaterial m, GstexGroup g, GstexMip mip, int number) {
-    int entry = mip.background + g.channels + 7 * number;
+    int entry = mip.entries + 7 * number;
     uint cells = GSTEX_LOAD(entry), widths = GSTEX_LOAD(entry + 4);
     GstexLevel level;
     level.cells = int2(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
@@ -231,11 +292,19 @@ inline GstexLevel gstex_level(thread GstexContext &gstex, GstexMaterial m, Gstex
     level.rotation_lo = rotation == 0 ? 0.0f : -gstex_tan_22_5;
     level.rotation_step = 2.0f * gstex_tan_22_5 * gstex_unit(rotation);
     level.scale_mask = uint2(gstex_mask(scale) << rotation, gstex_mask(scale));
-    level.scale_lo = log2(gstex_variance_unit) - 2.0f * gstex_float(gstex, entry + 5); // the file holds log2(1 / sigma)
+    level.scale_lo = gstex_log2_variance_unit - 2.0f * gstex_float(gstex, entry + 5); // the file holds log2(1 / sigma)
     level.scale_step = -2.0f * gstex_float(gstex, entry + 6) * float2(gstex_unit(rotation), 1);
     level.amplitude_mask = gstex_mask(amplitude) << scale;
     level.amplitude_step = g.amplitude_step * gstex_unit(scale);
     return level;
+}
+
+#endif
+
+// Whether a channel of a group is needed.
+inline bool gstex_needs(thread GstexContext &gstex, GstexMaterial m, int number) {
+    uint needed = uint(GSTEX_CHANNELS) & 0xFFFFu >> (16 - 4 * GSTEX_VEC4S);
+    return (gstex_members(gstex, m, number) & needed) != 0u;
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
@@ -506,13 +575,17 @@ inline bool4 gstex_set(uint bits, int i) { return ((uint4(bits >> 4 * i) & uint4
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 inline GstexValue gstex_constants(thread GstexContext &gstex, GstexMaterial m) {
     GstexValue value;
+#ifdef GSTEX_MATERIAL_BLOCK
+    for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = as_type<float4>(GSTEX_BLOCK(3 + i));
+#else
     for (int i = 0; i < GSTEX_VEC4S; ++i) value.v[i] = float4(0);
     uint constant_ = gstex_mask(min(m.channels, 16));
-    for (int number = 0; number < m.groups; ++number) constant_ &= ~GSTEX_LOAD(gstex_group_at(gstex, m, number)); // its members
+    for (int number = 0; number < m.groups; ++number) constant_ &= ~gstex_members(gstex, m, number);
     if (constant_ != 0u)
         for (int c = 0; c < 4 * GSTEX_VEC4S; ++c)
             if ((constant_ >> c & 1u) == 1u)
                 value.v[c >> 2][c & 3] = clamp(gstex_constant(gstex, m.base, c), 0.0f, 1.0f);
+#endif
     return value;
 }
 
@@ -566,7 +639,10 @@ inline bool gstex_is_srgb(thread GstexContext &gstex, int base, int channel)
 { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
-inline uint gstex_srgb(thread GstexContext &gstex, GstexMaterial m, uint members) {
+inline uint gstex_srgb(thread GstexContext &gstex, GstexMaterial m, int number, uint members) {
+#ifdef GSTEX_MATERIAL_BLOCK
+    return GSTEX_BLOCK(gstex_group_at(gstex, m, number) + 2).w;
+#else
     uint srgb = 0u;
     int k = 0;
     for (int c = 0; members >> c != 0u; ++c)
@@ -575,6 +651,26 @@ inline uint gstex_srgb(thread GstexContext &gstex, GstexMaterial m, uint members
             ++k;
         }
     return srgb;
+#endif
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    float2 from_tap_to_tap;
+};
+
+inline GstexFootprint gstex_footprint(GstexMaterial m, float2 dx, float2 dy) {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
+    float d = 0.5f * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(float2(d, q)), major = max(sqrt(0.5f * (dot(a, a) + dot(b, b)) + r), 1e-30f);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0f) - 1.0f / 64.0f), 1.0f, 8.0f);
+    float2 axis = d >= 0.0f ? float2(d + r, q) : float2(q, r - d);
+    float2 tap = axis / max(length(axis), 1e-30f) * (major / taps);
+    return GstexFootprint{log2(major / taps), int(taps), tap / float2(m.size)};
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -588,7 +684,7 @@ inline GstexValue gstex_taps(thread GstexContext &gstex, GstexMaterial m, float2
     for (int number = 0; number < m.groups; ++number) {
         if (!gstex_needs(gstex, m, number)) continue;
         GstexGroup g = gstex_group(gstex, m, number);
-        uint srgb = taps * mips == 1 ? 0u : gstex_srgb(gstex, m, g.members); // one alone stays as stored
+        uint srgb = taps * mips == 1 ? 0u : gstex_srgb(gstex, m, number, g.members); // one alone stays as stored
         GstexValue sum;
         for (int i = 0; i < GSTEX_VEC4S; ++i) sum.v[i] = float4(0);
         for (int n = 0; n < taps * mips; ++n) {
@@ -643,15 +739,20 @@ inline GstexValue gstex_sample_bilinear(thread GstexContext &gstex, uint base, f
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 inline GstexValue gstex_sample_grad(thread GstexContext &gstex, uint base, float2 uv, float2 dx, float2 dy) {
     GstexMaterial m = gstex_material(gstex, base);
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
-    float d = 0.5f * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(float2(d, q)), major = max(sqrt(0.5f * (dot(a, a) + dot(b, b)) + r), 1e-30f);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0f) - 1.0f / 64.0f), 1.0f, 8.0f);
-    float2 axis = d >= 0.0f ? float2(d + r, q) : float2(q, r - d);
-    float2 tap = axis / max(length(axis), 1e-30f) * (major / taps);
-    return gstex_taps(gstex, m, uv, log2(major / taps), m.bilinear, int(taps), tap / float2(m.size));
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    return gstex_taps(gstex, m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
+}
+
+// The same for the price of one tap in one mip, which the noise (0 .. 1) chooses. The mean over noises that are spread evenly
+// is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
+inline GstexValue gstex_sample_stochastic(thread GstexContext &gstex, uint base, float2 uv, float2 dx, float2 dy,
+                                          float noise) {
+    GstexMaterial m = gstex_material(gstex, base);
+    GstexFootprint f = gstex_footprint(m, dx, dy);
+    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0f, 1.0f) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
+    float2 at = uv + (float(tap) - 0.5f * float(f.taps - 1)) * f.from_tap_to_tap;
+    return gstex_taps(gstex, m, at, float(mip), m.bilinear, 1, float2(0));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.

@@ -48,7 +48,7 @@ struct GstexGroup {
     top_k: i32,        // how many Gaussians are blended; 0: all in reach
     candidates_max: i32,
     amplitude_lo: f32, amplitude_step: f32, // log2
-    mips: i32,         // word of mip 0's offset
+    mips: i32,         // word of mip 0's offset; in a block the four of mip 0
     ranges: i32,       // word of channel_lo[0]; channel_step[0], channel_lo[1] .. follow
     palettes: i32,     // word of the first one
     palette_bits: u32, // of the number of an entry, 4 bits for each palette
@@ -63,6 +63,7 @@ struct GstexMip {
     filter_variance: f32, // added to that of its Gaussians; gstex_variance_unit texels^2
     raw: bool,     // holds texels, not Gaussians
     background: i32, levels: i32,
+    entries: i32,  // word of the first level's entry; in a block its four
     bend: i32,     // word of the first channel's; 0: values are not bent
 }
 
@@ -85,6 +86,7 @@ struct GstexLevel {
 const gstex_fade_slope: f32 = 2.0; // 1 / the width of the fade in cells
 const gstex_log2e: f32 = 1.44269504;
 const gstex_tan_22_5: f32 = 0.41421356;
+const gstex_log2_variance_unit: f32 = 0.47123364;
 const gstex_variance_unit: f32 = 1.38629436; // 2 ln 2: with variances in this unit a weight is exp2(-d^2 / variance)
 
 fn gstex_mask(count: i32) -> u32 { return (1u << u32(count)) - 1u; }
@@ -126,11 +128,8 @@ fn gstex_material(base: u32) -> GstexMaterial {
 // Word 0 of a group's header. The offsets of all groups end the material's header.
 fn gstex_group_at(m: GstexMaterial, number: i32) -> i32 { return m.base + i32(gstex_load(m.group_offsets + number)); }
 
-// Whether a channel of a group is needed.
-fn gstex_needs(m: GstexMaterial, number: i32) -> bool {
-    let needed: u32 = u32(GSTEX_CHANNELS) & (0xFFFFu >> u32(16 - 4 * GSTEX_VEC4S));
-    return (gstex_load(gstex_group_at(m, number)) & needed) != 0u;
-}
+// A bit for each channel of a group, and more above them.
+fn gstex_members(m: GstexMaterial, number: i32) -> u32 { return gstex_load(gstex_group_at(m, number)); }
 
 fn gstex_group(m: GstexMaterial, number: i32) -> GstexGroup {
     var g: GstexGroup;
@@ -175,18 +174,19 @@ fn gstex_mip(m: GstexMaterial, g: GstexGroup, number: i32) -> GstexMip {
     let block: i32 = m.base + i32(gstex_load(g.mips + number));
     let kind: u32 = gstex_load(block);
     let size: vec2i = max(m.size >> vec2u(u32(number)), vec2i(1));
-    var mip: GstexMip = GstexMip(size, vec2f(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0);
+    var mip: GstexMip = GstexMip(size, vec2f(size), 0.0, gstex_bits(kind, 8, 1) == 1, block + 2, gstex_bits(kind, 0, 8), 0, 0);
     if (gstex_bits(kind, 9, 1) == 1) { // shared: the Gaussians of mip 0 are drawn smaller, so they are blurred first
         let sigma: f32 = gstex_float(block + 1); let variance: f32 = gstex_variance_unit * sigma * sigma;
         let first: i32 = m.base + i32(gstex_load(g.mips));
-        mip = GstexMip(size, vec2f(m.size), variance, false, first + 2, gstex_bits(gstex_load(first), 0, 8), block + 2);
+        mip = GstexMip(size, vec2f(m.size), variance, false, first + 2, gstex_bits(gstex_load(first), 0, 8), 0, block + 2);
     }
     mip.levels = min(mip.levels, 16);
+    mip.entries = mip.background + g.channels;
     return mip;
 }
 
 fn gstex_level(m: GstexMaterial, g: GstexGroup, mip: GstexMip, number: i32) -> GstexLevel {
-    let entry: i32 = mip.background + g.channels + 7 * number;
+    let entry: i32 = mip.entries + 7 * number;
     let cells: u32 = gstex_load(entry); let widths: u32 = gstex_load(entry + 4);
     var level: GstexLevel;
     level.cells = vec2i(gstex_bits(cells, 0, 16), gstex_bits(cells, 16, 16));
@@ -209,11 +209,18 @@ fn gstex_level(m: GstexMaterial, g: GstexGroup, mip: GstexMip, number: i32) -> G
     level.rotation_lo = select(-gstex_tan_22_5, 0.0, rotation == 0);
     level.rotation_step = 2.0 * gstex_tan_22_5 * gstex_unit(rotation);
     level.scale_mask = vec2u(gstex_mask(scale) << u32(rotation), gstex_mask(scale));
-    level.scale_lo = log2(gstex_variance_unit) - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
+    level.scale_lo = gstex_log2_variance_unit - 2.0 * gstex_float(entry + 5); // the file holds log2(1 / sigma)
     level.scale_step = -2.0 * gstex_float(entry + 6) * vec2f(gstex_unit(rotation), 1);
     level.amplitude_mask = gstex_mask(amplitude) << u32(scale);
     level.amplitude_step = g.amplitude_step * gstex_unit(scale);
     return level;
+}
+
+
+// Whether a channel of a group is needed.
+fn gstex_needs(m: GstexMaterial, number: i32) -> bool {
+    let needed: u32 = u32(GSTEX_CHANNELS) & (0xFFFFu >> u32(16 - 4 * GSTEX_VEC4S));
+    return (gstex_members(m, number) & needed) != 0u;
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
@@ -494,7 +501,7 @@ fn gstex_constants(m: GstexMaterial) -> GstexValue {
     var value: GstexValue;
     for (var i: i32 = 0; i < GSTEX_VEC4S; i++) { value.v[i] = vec4f(0); }
     var constant: u32 = gstex_mask(min(m.channels, 16));
-    for (var number: i32 = 0; number < m.groups; number++) { constant &= ~gstex_load(gstex_group_at(m, number)); } // its members
+    for (var number: i32 = 0; number < m.groups; number++) { constant &= ~gstex_members(m, number); }
     if (constant != 0u) {
         for (var c: i32 = 0; c < 4 * GSTEX_VEC4S; c++) {
             if (((constant >> u32(c)) & 1u) == 1u) {
@@ -558,7 +565,7 @@ fn gstex_is_srgb(base: i32, channel: i32) -> bool
 { return ((gstex_load(gstex_entry(base, channel)) >> 19u) & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
-fn gstex_srgb(m: GstexMaterial, members: u32) -> u32 {
+fn gstex_srgb(m: GstexMaterial, number: i32, members: u32) -> u32 {
     var srgb: u32 = 0u;
     var k: i32 = 0;
     for (var c: i32 = 0; (members >> u32(c)) != 0u; c++) {
@@ -568,6 +575,25 @@ fn gstex_srgb(m: GstexMaterial, members: u32) -> u32 {
         }
     }
     return srgb;
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    lod: f32,
+    taps: i32, // 1 .. 8
+    from_tap_to_tap: vec2f,
+}
+
+fn gstex_footprint(m: GstexMaterial, dx: vec2f, dy: vec2f) -> GstexFootprint {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    let a: vec2f = vec2f(m.size) * dx; let b: vec2f = vec2f(m.size) * dy;
+    let d: f32 = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y); let q: f32 = a.x * a.y + b.x * b.y;
+    let r: f32 = length(vec2f(d, q)); let major: f32 = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    let minor: f32 = abs(a.x * b.y - a.y * b.x) / major;
+    let taps: f32 = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    let axis: vec2f = select(vec2f(q, r - d), vec2f(d + r, q), d >= 0.0);
+    let tap: vec2f = axis / max(length(axis), 1e-30) * (major / taps);
+    return GstexFootprint(log2(major / taps), i32(taps), tap / vec2f(m.size));
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -582,7 +608,7 @@ fn gstex_taps(m: GstexMaterial, uv: vec2f, lod_in: f32, bilinear: bool, taps: i3
     for (var number: i32 = 0; number < m.groups; number++) {
         if (!gstex_needs(m, number)) { continue; }
         let g: GstexGroup = gstex_group(m, number);
-        let srgb: u32 = select(gstex_srgb(m, g.members), 0u, taps * mips == 1); // one alone stays as stored
+        let srgb: u32 = select(gstex_srgb(m, number, g.members), 0u, taps * mips == 1); // one alone stays as stored
         var sum: GstexValue;
         for (var i: i32 = 0; i < GSTEX_VEC4S; i++) { sum.v[i] = vec4f(0); }
         for (var n: i32 = 0; n < taps * mips; n++) {
@@ -637,15 +663,20 @@ fn gstex_sample_bilinear(base: u32, uv: vec2f, lod: f32) -> GstexValue {
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 fn gstex_sample_grad(base: u32, uv: vec2f, dx: vec2f, dy: vec2f) -> GstexValue {
     let m: GstexMaterial = gstex_material(base);
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    let a: vec2f = vec2f(m.size) * dx; let b: vec2f = vec2f(m.size) * dy;
-    let d: f32 = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y); let q: f32 = a.x * a.y + b.x * b.y;
-    let r: f32 = length(vec2f(d, q)); let major: f32 = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    let minor: f32 = abs(a.x * b.y - a.y * b.x) / major;
-    let taps: f32 = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    let axis: vec2f = select(vec2f(q, r - d), vec2f(d + r, q), d >= 0.0);
-    let tap: vec2f = axis / max(length(axis), 1e-30) * (major / taps);
-    return gstex_taps(m, uv, log2(major / taps), m.bilinear, i32(taps), tap / vec2f(m.size));
+    let f: GstexFootprint = gstex_footprint(m, dx, dy);
+    return gstex_taps(m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
+}
+
+// The same for the price of one tap in one mip, which the noise (0 .. 1) chooses. The mean over noises that are spread evenly
+// is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
+fn gstex_sample_stochastic(base: u32, uv: vec2f, dx: vec2f, dy: vec2f, noise: f32) -> GstexValue {
+    let m: GstexMaterial = gstex_material(base);
+    let f: GstexFootprint = gstex_footprint(m, dx, dy);
+    let lod: f32 = clamp(f.lod, f32(m.first_mip), f32(m.mips - 1));
+    let chosen: f32 = clamp(noise, 0.0, 1.0) * f32(f.taps);
+    let tap: i32 = min(i32(chosen), f.taps - 1); let mip: i32 = i32(lod) + select(0, 1, chosen - f32(tap) < fract(lod));
+    let at: vec2f = uv + (f32(tap) - 0.5 * f32(f.taps - 1)) * f.from_tap_to_tap;
+    return gstex_taps(m, at, f32(mip), m.bilinear, 1, vec2f(0));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
