@@ -3524,8 +3524,8 @@ static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip
             for (; r < end; ++r) set->cell[r] = n;
         }
     }
-    // Strips of two mean distances between Gaussians.
-    strip = 2.0f * sqrtf(set->view.own_width * set->view.own_height / (float)(count ? count : 1));
+    // Strips of the mean distance between Gaussians.
+    strip = sqrtf(set->view.own_width * set->view.own_height / (float)(count ? count : 1));
     strip = gstex_max(strip, set->view.own_height / 4000.0f);
     for (k = 0; k < GSTEX_MAX_CHANNELS; ++k) {
         set->lo[k] = count && k < group->channel_count ? 3.0e38f : 0.0f;
