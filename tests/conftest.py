@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: make test-quick leaves it out")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("GSTEX_STATE", os.devnull)  # what the user's gstex remembers is not ours
+    if "GSTEX_STATE" not in os.environ:  # what the user's gstex remembers is not ours; workers take the folder over
+        folder = tempfile.TemporaryDirectory(prefix="gstex-state-")
+        os.environ["GSTEX_STATE"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture
