@@ -110,7 +110,7 @@ class Texture:
         return decode_texels(self.table, mip, max_texels=max_texels)
 
     def expanded(self) -> np.ndarray:
-        """The expanded form of docs/expanded.md, which shaders/gstex_expanded.glsl reads: gstex_expand of gstex.h.
+        """The expanded form (docs/expanded.md), which shaders/gstex_expanded.glsl reads, as gstex_expand.h makes it.
 
         Returns:
             uint32 [n], n a multiple of 64.

@@ -63,9 +63,9 @@ def test_every_compiler_takes_it_without_a_warning(cc: str, standard: str, stati
     define = "#define GSTEX_STATIC\n" if static else ""
     body = "int main(void) { static gstex_error error; return (int)gstex_error_text(&error, 0, 0) - 8; }\n"
     one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
-    headers = '#include "gstex.h"\n#include "gstex_blocks.h"\n'
+    headers = "".join(f'#include "{name}.h"\n' for name in ("gstex", "gstex_blocks", "gstex_expand"))
     one.write_text(f"{define}{headers}#define GSTEX_IMPLEMENTATION\n{headers}{headers}{body}")
-    two.write_text('#include "gstex_blocks.h"\nint other(const gstex_material *m);\n'
+    two.write_text('#include "gstex_blocks.h"\n#include "gstex_expand.h"\nint other(const gstex_material *m);\n'
                    "int other(const gstex_material *m) { return m->width; }\n")  # fmt: skip
     warnings = (*WARNINGS, "-Wstrict-prototypes", "-Wmissing-prototypes") if suffix == ".c" else WARNINGS
     sources = [one] if static else [one, two]

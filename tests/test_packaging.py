@@ -26,7 +26,7 @@ import compile_kernels  # noqa: E402
 BUILT_FROM = ("gstex", "cuda", "shaders", "tests", "tools", "pyproject.toml", "README.md", "LICENSE")
 # Of the sources of the core, what others compile: an engine, and the kernels of a GPU.
 HEADERS = {"gstex/native/constants.h", "gstex/native/exp2.h", "gstex/native/formulas.h", "gstex/native/gstex.h",
-           "gstex/native/gstex_blocks.h"}  # fmt: skip
+           "gstex/native/gstex_blocks.h", "gstex/native/gstex_expand.h"}  # fmt: skip
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:

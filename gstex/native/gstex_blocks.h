@@ -24,6 +24,10 @@
 
 #include "gstex.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // How a map is stored; the numbers are those at the end of shaders/bc7.glsl.
 typedef enum gstex_block_format {
     GSTEX_RGBA8 = 0,      // texels, one word each, R in the lowest 8 bits
@@ -82,12 +86,20 @@ GSTEX_API int gstex_encode_maps(const gstex_material *material, int mip, int32_t
 // which has no blocks, none.
 GSTEX_API void gstex_encode_block(uint32_t format, const uint32_t texels[16], uint32_t *words);
 
+#ifdef __cplusplus
+}
+#endif
+
 #endif // GSTEX_BLOCKS_H
 
 #if defined(GSTEX_IMPLEMENTATION) && !defined(GSTEX_BLOCKS_IMPLEMENTED)
 #define GSTEX_BLOCKS_IMPLEMENTED
 
 #include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // ==== The encoders ==================================================================================================
 
@@ -1124,5 +1136,9 @@ GSTEX_API int gstex_encode_maps(const gstex_material *material, int mip, int32_t
         }
     return 1;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif // GSTEX_IMPLEMENTATION

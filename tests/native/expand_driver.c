@@ -2,6 +2,7 @@
 // hash of every form: of a file, then of its tail.
 
 #include "exercise.h"
+#include "gstex_expand.h"
 
 static uint32_t hash_of(const uint32_t *words, size_t count) { // FNV-1a by words
     uint32_t hash = 2166136261u;

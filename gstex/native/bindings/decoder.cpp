@@ -3,6 +3,7 @@
 #define GSTEX_STATIC
 #define GSTEX_IMPLEMENTATION
 #include "gstex.h"
+#include "gstex_expand.h"
 
 #include <algorithm>
 #include <memory>
