@@ -14,7 +14,9 @@ from gstex.view.state import (
     CUBE_ORBIT,
     ERRORS,
     HIDDEN,
+    MODELS,
     OTHERS,
+    OWN_MESH,
     SAMPLINGS,
     SHAPES,
     TONES,
@@ -37,6 +39,14 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str) -
     if not all(1 <= n <= _MOST_PIXELS for n in size):
         raise click.BadParameter(f"got {text!r}, expected WIDTHxHEIGHT of 1..{_MOST_PIXELS} each, such as 1024x768")
     return size
+
+
+def _parse_shape(context: click.Context, parameter: click.Parameter, text: str) -> str | Path:
+    if text in SHAPES:
+        return text
+    if Path(text).suffix.lower() in MODELS:
+        return Path(text)
+    raise click.BadParameter(f"got {text!r}, expected one of {', '.join(SHAPES)}, or a model as .glb or .gltf")
 
 
 def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, float] | None:
@@ -79,7 +89,10 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
 @click.option("--level", type=click.IntRange(0, 15), metavar="N", help="One level of Gaussians or cells.")
 @click.option("--pin", metavar="X,Y", callback=_parse_pair, help="Texel to inspect.")
 @click.option("--tile", is_flag=True, help="Go on beyond the border.")
-@click.option("--shape", type=click.Choice(SHAPES), default="sphere", show_default=True, help="Of the lit view.")
+@click.option("--shape", metavar="|".join([*SHAPES, "MODEL"]), callback=_parse_shape, default="sphere",
+              show_default=True, help="Of the lit view; MODEL is a .glb or .gltf file with texture coordinates.")
+@click.option("--displace", type=click.FloatRange(-1, 1), metavar="AMOUNT", default=0.0, show_default=True,
+              help="By height in the lit view: how far its least and largest values are apart, in radii of the sphere.")
 @click.option("--orbit", metavar="YAW,PITCH", callback=_parse_pair, help="Of the eye in the lit view, in degrees.")
 @click.option("--light", metavar="YAW,PITCH", callback=_parse_pair, help="Of the light, in degrees.")
 @click.option("--tiling", type=click.FloatRange(1, 16), metavar="N", help="Copies of the material on the shape.")
@@ -116,7 +129,7 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
     if second is not None and options["shown"] == "map":
         options["shown"] = "split"
     run(file, reference, size, lambda document: _state(document, options), second,
-        _panorama(options))  # fmt: skip
+        _panorama(options), _model(options))  # fmt: skip
 
 
 def _take_screenshot(
@@ -129,7 +142,9 @@ def _take_screenshot(
     check_output_file(output, file)
     document = open_document(file)
     state = _state(document, options)
-    from gstex.view.screenshot import describe, load_stacks, load_surroundings, render
+    if state.lit.displace and document.height is None:
+        raise UsageError(f"--displace: {file.name} has no height map; leave the option out")
+    from gstex.view.screenshot import describe, load_mesh, load_stacks, load_surroundings, render
 
     stacks = {}
     if any(state.compares()):
@@ -138,7 +153,9 @@ def _take_screenshot(
             raise UsageError(f"--view {state.view}: needs what the file was made from: give --reference FOLDER")
         stacks = load_stacks(document, state, source, second)
     around = load_surroundings(state, _panorama(options))
-    write_picture(output, render(document, state, size, stacks, around))
+    model = _model(options)
+    mesh = None if model is None or state.flat else load_mesh(model)
+    write_picture(output, render(document, state, size, stacks, around, mesh))
     if as_json:
         click.echo(json.dumps({"output": str(output), **describe(document, state, size, stacks)}, allow_nan=False))
 
@@ -148,12 +165,18 @@ def _panorama(options: dict[str, Any]) -> Path | None:
     return None if given in ("sky", "even") else Path(given)
 
 
+def _model(options: dict[str, Any]) -> Path | None:
+    return options["shape"] if isinstance(options["shape"], Path) else None
+
+
 def _state(document: "Document", options: dict[str, Any]) -> ViewState:
     """The state that the options ask for."""
     from gstex.view.maps import find_map
 
     texture = document.texture
-    lit = Lit(shape=options["shape"], tiling=2.0 if texture.wrap == "repeat" else 1.0)
+    own = _model(options) is not None  # its texture coordinates are as they should be
+    lit = Lit(shape=OWN_MESH if own else options["shape"], tiling=2.0 if texture.wrap == "repeat" and not own else 1.0)
+    lit.displace = options["displace"]
     lit.surroundings = options["surroundings"] if _panorama(options) is None else "file"
     lit.exposure, lit.tone = options["exposure"], options["tone"]
     if lit.surroundings == "file":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gstex.view import orbit, pan
 from gstex.view.errors import MOST_GAIN
-from gstex.view.state import CUBE_ORBIT, OTHERS, SHAPES
+from gstex.view.state import CUBE_ORBIT, OTHERS, OWN_MESH, SHAPES
 from gstex.view.viewer import Viewer
 
 Action = Callable[[Viewer], None]
@@ -272,9 +272,27 @@ def set_shape(viewer: Viewer, shape: str) -> None:
     lit.shape = shape
 
 
+def shapes(viewer: Viewer) -> tuple[str, ...]:
+    """A mesh only where the user has given one."""
+    return (*SHAPES, *((OWN_MESH,) if viewer.session.mesh is not None else ()))
+
+
 def next_shape(viewer: Viewer) -> None:
-    set_shape(viewer, SHAPES[(SHAPES.index(viewer.state.lit.shape) + 1) % len(SHAPES)])
+    there, now = shapes(viewer), viewer.state.lit.shape
+    set_shape(viewer, there[(there.index(now) + 1) % len(there)] if now in there else there[0])
     viewer.state.view = "lit"
+
+
+def displace(step: float) -> Action:
+    """By the heights of the material, where it has some."""
+
+    def run(viewer: Viewer) -> None:
+        if viewer.document is not None and viewer.document.height is not None:
+            lit = viewer.state.lit
+            lit.displace = round(min(max(lit.displace + step, -1.0), 1.0), 3)
+            viewer.state.view = "lit"
+
+    return run
 
 
 def strength(factor: float) -> Action:

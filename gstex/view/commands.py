@@ -80,7 +80,9 @@ COMMANDS = (
     Command(("Ctrl+Up",), "Inspect", "move the pinned texel", actions.move_pin(0, -1), True),
     Command(("Ctrl+Down",), "Inspect", "move the pinned texel", actions.move_pin(0, 1), True),
     Command(("Ctrl+C",), "Inspect", "copy the values of the texel", actions.copy_texel),
-    Command(("B",), "Light", "next shape: sphere, cube, rounded cube, plane", actions.next_shape),
+    Command(("B",), "Light", "next shape: sphere, cube, rounded cube, plane, your mesh", actions.next_shape),
+    Command(("Shift+B",), "Light", "displacement by height: more", actions.displace(0.02), True),
+    Command(("Ctrl+B",), "Light", "less", actions.displace(-0.02), True),
     Command(("Shift+Left",), "Light", "move the light", actions.move_light(-1, 0), True),
     Command(("Shift+Right",), "Light", "move the light", actions.move_light(1, 0), True),
     Command(("Shift+Up",), "Light", "move the light", actions.move_light(0, -1), True),
@@ -95,7 +97,7 @@ COMMANDS = (
     Command(("?", "F1"), "Window", "these keys", actions.flag("help")),
     Command(("R", "F5"), "Window", "read the file again", lambda viewer: viewer.session.reload()),
     Command(("W", "F12"), "Window", "write the picture to a file in the current folder", actions.picture),
-    Command(("Ctrl+O",), "Window", "open a file, a folder of maps, a reference, a second file or a panorama",
+    Command(("Ctrl+O",), "Window", "open a file, a folder of maps, a reference, a second file, a panorama or a mesh",
             actions.dialog("open")),
     Command(("Ctrl+S",), "Window", "save the file", actions.dialog("save")),
     Command(("Esc",), "Window", "close what is on top", actions.escape),
@@ -107,7 +109,8 @@ MOUSE = (
     ("Zoom at the bottom", "click: fit, 100, 200, 400, 800 %"),
     ("Left button", "drag: move, in the lit view turn; on the line of a split: move it; click: inspect a texel"),
     ("Right button", "drag in the lit view: move the light"),
-    ("Drop", "a .gstex file, a folder of maps to compress, or a panorama (.hdr, .exr) for the light"),
+    ("Drop", "a .gstex file, a folder of maps to compress, a panorama (.hdr, .exr) for the light, or a mesh (.glb, "
+             ".gltf)"),
 )
 
 

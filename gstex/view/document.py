@@ -54,6 +54,12 @@ class Document:
         rows = enumerate(self.roles)
         return next((i for i, row in rows if row["role"] == "opacity" and row["constant"] is None), None)
 
+    @cached_property
+    def height(self) -> int | None:
+        """The channel of the heights; None without one, or where it is constant."""
+        rows = enumerate(self.roles)
+        return next((i for i, row in rows if row["role"] == "height" and row["constant"] is None), None)
+
     def hides(self, one: ShownMap) -> bool:
         """Whether a map has texels that zero opacity may hide (`Material.weights`)."""
         return self.opacity is not None and self.roles[one.channels[0]]["role"] in COLOR_ROLES

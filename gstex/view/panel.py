@@ -7,7 +7,7 @@ from gstex.view import actions
 from gstex.view.errors import MOST_GAIN
 from gstex.view.inspector import draw_inspector
 from gstex.view.session import SURROUNDINGS as SURROUNDINGS_JOB
-from gstex.view.state import GSTEX, HIDDEN, OTHERS, SAMPLINGS, SHAPES, TONES, VIEWS
+from gstex.view.state import GSTEX, HIDDEN, OTHERS, OWN_MESH, SAMPLINGS, TONES, VIEWS
 from gstex.view.viewer import Viewer
 from gstex.view.widgets import choice, choices, heading, tip
 
@@ -37,7 +37,7 @@ def draw_toolbar(viewer: Viewer, width: float) -> float:
     imgui.push_style_var(imgui.StyleVar_.window_padding, (6.0, imgui.get_style().window_padding.y / 2))
     imgui.push_style_var(imgui.StyleVar_.item_spacing, (3.0, 0.0))
     imgui.begin("views", None, _FIXED | imgui.WindowFlags_.no_scrollbar)
-    if choice("Open", False, "Open a file, a folder, a reference, a second file or a panorama (Ctrl+O)"):
+    if choice("Open", False, "Open a file, a folder, a reference, a second file, a panorama or a mesh (Ctrl+O)"):
         actions.dialog("open")(viewer)
     imgui.same_line()
     for view in VIEWS:
@@ -203,10 +203,17 @@ def _draw_view(viewer: Viewer) -> None:
 def _draw_lit(viewer: Viewer) -> None:
     session, lit = viewer.session, viewer.state.lit
     heading("Shape")
-    at = SHAPES.index(lit.shape)
-    number = choices([shape.capitalize() for shape in SHAPES], at, ["What wears the material (B)"] * len(SHAPES))
+    there = actions.shapes(viewer)
+    at = there.index(lit.shape) if lit.shape in there else 0
+    model = "Mesh" if session.model is None else session.model.name
+    shapes = [model if shape == OWN_MESH else shape.capitalize() for shape in there]
+    text = "What wears the material (B); drop a .glb or .gltf model for one of yours"
+    number = choices(shapes, at, [text] * len(there))
     if number != at:
-        actions.set_shape(viewer, SHAPES[number])
+        actions.set_shape(viewer, there[number])
+    if viewer.document is not None and viewer.document.height is not None:
+        _, lit.displace = imgui.slider_float("##displace", lit.displace, -0.5, 0.5, "displaced by %.2f")
+        tip("By height: how far its least and largest values are apart, in radii of the sphere (Shift+B, Ctrl+B)")
     _, lit.tiling = imgui.slider_float("##tiling", lit.tiling, 1.0, 8.0, "%.0f copies")
     tip("Copies of the material along a side, where it repeats (T)")
     lit.tiling = round(lit.tiling)

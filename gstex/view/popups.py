@@ -21,7 +21,7 @@ _EFFORTS = ("draft", "fast", "normal", "thorough")
 _KEYS_WIDTH = 22.0  # of a column of keys, in heights of the font
 _TITLES = {"open": "Open", "save": "Save as", "export": "Write the map"}
 _ASKS = {
-    "open": "A .gstex file; a folder or an image to compress; an .hdr or .exr panorama:",
+    "open": "A .gstex file; a folder or an image to compress; an .hdr or .exr panorama; a .glb or .gltf mesh:",
     "save": "A .gstex file to write:",
     "export": "An image file to write the map to, as the file decodes:",
 }

@@ -20,6 +20,8 @@ _NAMES: dict[str, Any] = {
     **{f"TONE_{name.upper()}": number for number, name in enumerate(TONES)},
 }  # fmt: skip
 
+_PLAIN = ("environment", "mesh_surface", "mesh_footprint")
+
 
 class Programs:
     """Programs for files with up to `vec4s` groups of four channels and a K of up to `top_k` (0: all are blended)."""
@@ -61,10 +63,10 @@ def set_array(program: Program, **uniforms: Any) -> None:
 
 
 def bind_stacks(textures: Mapping[str, Any], program: Program) -> None:
-    """Attach texture arrays to the samplers of their names; 'environment' is a plain texture."""
+    """Attach texture arrays to the samplers of their names; those of _PLAIN are plain textures."""
     gl = import_gl()
     for unit, (name, handle) in enumerate(textures.items()):
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
-        gl.glBindTexture(gl.GL_TEXTURE_2D if name == "environment" else gl.GL_TEXTURE_2D_ARRAY, handle)
+        gl.glBindTexture(gl.GL_TEXTURE_2D if name in _PLAIN else gl.GL_TEXTURE_2D_ARRAY, handle)
         program.set(**{name: unit})
     gl.glActiveTexture(gl.GL_TEXTURE0)

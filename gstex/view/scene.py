@@ -6,6 +6,7 @@ import numpy as np
 
 from gstex.gl import Program, WordBuffer
 from gstex.gl.context import import_gl
+from gstex.gltf.mesh import Mesh
 from gstex.material.material import HIDDEN_BELOW
 from gstex.view.colors import LEVEL_COLORS, RAMP
 from gstex.view.document import Document
@@ -14,20 +15,23 @@ from gstex.view.environment import Environment
 from gstex.view.errors import Errors, chosen_gain
 from gstex.view.gaussians import MipGaussians
 from gstex.view.maps import LOOKS, ShownMap
-from gstex.view.orbit import camera_of, lights_of
+from gstex.view.orbit import Camera, camera_of, lights_of
 from gstex.view.pan import Placement, place
 from gstex.view.programs import Programs, bind_stacks, set_array
+from gstex.view.relief import Relief
 from gstex.view.stacks import Stack
-from gstex.view.state import GSTEX, OTHERS, ViewState
+from gstex.view.state import GSTEX, OTHERS, OWN_MESH, ViewState
 from gstex.view.surface import surface_channels
 from gstex.view.target import Target, upload_environment, upload_stack
+from gstex.view.triangles import Triangles
 
 __all__ = ["Scene"]
 
 _GRID_ZOOM = 8.0  # pixels a texel from which on lines between texels make sense
 _DIMMED = 0.45  # the picture under ellipses and cells
 _READS = {"texels": "texels", "direct": "point", "bilinear": "point", "anisotropic": "grad"}
-_SHAPES = {"sphere": (0, 0.0), "cube": (1, 0.015), "rounded cube": (1, 0.22), "plane": (2, 0.0)}  # and radius of edges
+_SHAPES = {"sphere": (0, 0.0), "cube": (1, 0.015), "rounded cube": (1, 0.22), "plane": (2, 0.0),
+           OWN_MESH: (0, 0.0)}  # and radius of edges; without a mesh of the user's it is a sphere
 _NOWHERE = 1e6  # pixels: a line that is in no picture
 _FOUR_FETCHES = 1 << 25  # of word 3 of the header (docs/format.md)
 
@@ -48,6 +52,8 @@ class Scene:
         self._environment: Environment | None = None
         self._environment_texture = 0
         self._ellipses = Ellipses()
+        self._relief = Relief(document)
+        self._triangles: Triangles | None = None
         self._facts = {
             "texture_size": (texture.width, texture.height), "mip_count": texture.mip_count,
             "wraps": texture.wrap == "repeat",
@@ -73,6 +79,14 @@ class Scene:
             self._gl.glDeleteTextures(1, [self._environment_texture])
         self._environment = surroundings
         self._environment_texture = 0 if surroundings is None else upload_environment(surroundings)
+
+    def set_mesh(self, mesh: Mesh | None) -> None:
+        """Give the mesh that the shape OWN_MESH shows; None takes it away."""
+        self._relief.own = mesh
+
+    def is_mesh(self, state: ViewState) -> bool:
+        """Whether a state shows triangles, which take shaders of their own."""
+        return state.view == "lit" and self._relief.key(state.lit, 0.0, (1.0, 1.0)) is not None
 
     def has(self, name: str) -> bool:
         """Whether a stack is there."""
@@ -101,7 +115,7 @@ class Scene:
         self._bind_words(state.sampling)
         gl.glBindVertexArray(self._nothing)
         if state.view == "lit":
-            self._draw_lit(state, size)
+            self._draw_lit(state, target, size)
             return
         placement = self.placement(state, size)
         frame = self._frame(state, placement, size)
@@ -126,6 +140,8 @@ class Scene:
         self._programs.delete()
         self._ellipses.delete()
         gl.glDeleteVertexArrays(1, [self._nothing])
+        if self._triangles is not None:
+            self._triangles.delete()
         for handle in self._stacks.values():
             gl.glDeleteTextures(1, [handle])
         self.set_environment(None)
@@ -218,7 +234,7 @@ class Scene:
             self._ellipses.draw()
         gl.glDisable(gl.GL_BLEND)
 
-    def _draw_lit(self, state: ViewState, size: tuple[int, int]) -> None:
+    def _draw_lit(self, state: ViewState, target: Target, size: tuple[int, int]) -> None:
         lit, texture = state.lit, self.document.texture
         camera, around = camera_of(lit), self._environment if lit.surroundings != "even" else None
         lights = lights_of(lit, around is not None)
@@ -226,10 +242,12 @@ class Scene:
         beside, has_line = state.beside(), state.has_line()
         line = float(round(state.split * size[0])) if has_line else -_NOWHERE
         is_alone = state.alone in OTHERS and self.has(beside)
-        program = self._programs.get("screen.vert", "lit.frag", SAMPLING=_READS[state.sampling])
         aspect = texture.height / texture.width
         down = lit.tiling if texture.wrap == "repeat" else 1.0
-        across = down if lit.shape == "plane" else max(1.0, round(down * aspect))
+        across = down if lit.shape in ("plane", OWN_MESH) else max(1.0, round(down * aspect))
+        drawn = self._draw_triangles(state, size, (across, down), camera)
+        target.bind(size)
+        program = self._programs.get("screen.vert", "lit.frag", SAMPLING=_READS[state.sampling], MESH=int(bool(drawn)))
         program.set(
             **lights, **self._surface, **self._facts, picture_size=size, eye=camera.eye, tan_half=camera.tan_half,
             shape=_SHAPES[lit.shape][0], rounding=_SHAPES[lit.shape][1], aspect=aspect, tiles=(across, down),
@@ -239,8 +257,29 @@ class Scene:
         set_array(program, camera=[camera.right, camera.up, camera.forward], light_to=light_to, light_color=light_color)
         if around is not None:
             set_array(program, irradiance=around.irradiance)
-        bind_stacks({"other": self._stacks.get(beside, 0), "environment": self._environment_texture}, program)
+        bind_stacks(
+            {"other": self._stacks.get(beside, 0), "environment": self._environment_texture, **drawn}, program
+        )
         self._triangle(program)
+
+    def _draw_triangles(
+        self, state: ViewState, size: tuple[int, int], tiles: tuple[float, float], camera: Camera
+    ) -> dict[str, int]:  # fmt: skip
+        """Draw where the surface is, if it is one of triangles; the pictures of that by the names of their samplers."""
+        rounding = _SHAPES[state.lit.shape][1]
+        key = self._relief.key(state.lit, rounding, tiles)
+        if key is None:
+            return {}
+        if self._triangles is None:
+            self._triangles = Triangles()
+        if not self._triangles.holds(key):
+            self._triangles.set(key, self._relief.mesh(state.lit, rounding, tiles))
+        program = self._programs.get("mesh.vert", "mesh.frag")
+        program.set(picture_size=size, eye=camera.eye, tan_half=camera.tan_half, tiles=tiles,
+                    texture_size=self._facts["texture_size"])  # fmt: skip
+        set_array(program, camera=[camera.right, camera.up, camera.forward])
+        surface, footprint = self._triangles.draw(program, size)
+        return {"mesh_surface": surface, "mesh_footprint": footprint}
 
     def _bind_words(self, sampling: str) -> None:
         """Give the words to the shaders, with the bit that says how a point is read as the sampling wants it."""

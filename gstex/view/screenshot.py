@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 import gstex
+from gstex.errors import ModelError
 from gstex.gl import surfaceless
+from gstex.gltf.container import read_model
+from gstex.gltf.mesh import Mesh, read_mesh
 from gstex.view.document import Document
 from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
 from gstex.view.errors import chosen_gain
@@ -18,7 +21,7 @@ from gstex.view.stacks import Stack, Wanted, encode_mix, encode_stack, load_refe
 from gstex.view.state import GSTEX, MIXES, ViewState
 from gstex.view.target import Target
 
-__all__ = ["describe", "load_stacks", "load_surroundings", "render", "wanted_of"]
+__all__ = ["describe", "load_mesh", "load_stacks", "load_surroundings", "render", "wanted_of"]
 
 
 def wanted_of(document: Document) -> Wanted:
@@ -61,13 +64,22 @@ def load_surroundings(state: ViewState, panorama: Path | None = None) -> Environ
     return filter_environment("sky", make_sky())
 
 
+def load_mesh(path: Path) -> Mesh:
+    """The triangles of a model, .glb or .gltf. Raises ModelError: it breaks a rule, or nothing wears a texture."""
+    model = read_model(path)
+    try:
+        return read_mesh(model)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
 def render(
     document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack] | None = None,
-    surroundings: Environment | None = None,
+    surroundings: Environment | None = None, mesh: Mesh | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Draw a state in a context of its own.
 
-    surroundings: for the lit view, see `load_surroundings`.
+    surroundings: for the lit view, see `load_surroundings`. mesh: for the shape OWN_MESH, see `load_mesh`.
 
     Returns:
         uint8 [height, width, 3] sRGB, row 0 = top.
@@ -80,6 +92,7 @@ def render(
         for name, stack in (stacks or {}).items():
             scene.set_stack(name, stack)
         scene.set_environment(surroundings)
+        scene.set_mesh(mesh)
         scene.draw(state, target, size)
         picture = target.read()
         scene.delete()

@@ -10,6 +10,7 @@ from typing import Any
 
 from gstex.errors import GstexError
 from gstex.files import replace_file
+from gstex.gltf.mesh import Mesh
 from gstex.view import tasks
 from gstex.view.document import Document, open_document, read_stamp
 from gstex.view.environment import Environment, is_panorama
@@ -17,9 +18,9 @@ from gstex.view.errors import Errors
 from gstex.view.jobs import Job
 from gstex.view.maps import ShownMap
 from gstex.view.recent import remember
-from gstex.view.screenshot import wanted_of
+from gstex.view.screenshot import load_mesh, wanted_of
 from gstex.view.stacks import Stack
-from gstex.view.state import GSTEX, ViewState, label_of
+from gstex.view.state import GSTEX, MODELS, OWN_MESH, ViewState, label_of
 
 __all__ = ["COMPRESS", "SURROUNDINGS", "Session"]
 
@@ -35,7 +36,7 @@ class Session:
     file, without pictures. failed: why one of them cannot be had. notice: the last message, is_error: of what kind.
     offered: a folder or an image that may be compressed, once the user has said how. panorama, surroundings: the file
     of those of the lit view, and what was made of it or of the sky. jobs: at work, by the name of a stack, COMPRESS or
-    SURROUNDINGS.
+    SURROUNDINGS. model, mesh: the file of the user's mesh and its triangles.
     """
 
     def __init__(self, make_state: Callable[[Document], ViewState]):
@@ -52,6 +53,8 @@ class Session:
         self.offered: Path | None = None
         self.panorama: Path | None = None
         self.surroundings: Environment | None = None
+        self.model: Path | None = None
+        self.mesh: Mesh | None = None
         self._looked = time.monotonic()
         self._missing = False
         self._own: Path | None = None  # folder of what was compressed here
@@ -64,7 +67,10 @@ class Session:
         self._stop_stacks()
         self.document, self.source = document, source or document.source_folder()
         if first:
+            shape = self.state.lit.shape
             self.state = self._make_state(document)
+            if self.mesh is not None and shape == OWN_MESH:  # a model that came before the file
+                self._wear()
         else:
             self._keep_state(document)
         self._missing = False
@@ -73,11 +79,13 @@ class Session:
             remember(path)
 
     def drop(self, path: Path) -> None:
-        """Show a file, take a panorama as surroundings, or offer to compress a folder or an image."""
+        """Show a file, take a panorama as surroundings, a model as shape, or offer to compress a folder or an image."""
         if path.suffix.lower() == ".gstex":
             self._try(lambda: self.open(path))
         elif path.is_file() and is_panorama(path):
             self.set_panorama(path)
+        elif path.is_file() and path.suffix.lower() in MODELS:
+            self._try(lambda: self.set_model(path))
         elif path.exists():
             self.offered = path.resolve()
         else:
@@ -93,6 +101,16 @@ class Session:
         lit.surroundings, lit.strength = ("sky", 1.0) if path is None else ("file", 0.0)
         if path is not None:
             self.state.view = "lit"
+
+    def set_model(self, path: Path) -> None:
+        """Take the triangles of a model as the shape of the lit view. Raises ModelError; then the shape stays."""
+        self.mesh, self.model = load_mesh(path), path
+        self._wear()
+        self.say("")
+
+    def _wear(self) -> None:
+        lit = self.state.lit
+        lit.shape, lit.tiling, self.state.view = OWN_MESH, 1.0, "lit"
 
     def want_surroundings(self) -> bool:
         """Whether what lights the lit view is there; if not, it is being made."""

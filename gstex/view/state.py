@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["CUBE_ORBIT", "ERRORS", "GSTEX", "HIDDEN", "MIXES", "OTHERS", "SAMPLINGS",
+__all__ = ["CUBE_ORBIT", "ERRORS", "GSTEX", "HIDDEN", "MIXES", "MODELS", "OTHERS", "OWN_MESH", "SAMPLINGS",
            "SHAPES", "SURROUNDINGS", "TONES", "VIEWS", "Lit", "ViewState", "label_of"]  # fmt: skip
 
 VIEWS = ("map", "diff", "split", "lit", "gaussians", "cells", "heat")
 # 'texels': the nearest texel, as fetched; the others as in docs/format.md, "Filtering inside a mip" and "Footprint".
 SAMPLINGS = ("texels", "direct", "bilinear", "anisotropic")
 SHAPES = ("sphere", "cube", "rounded cube", "plane")
+OWN_MESH = "mesh"  # the shape of a model that the user gives
+MODELS = (".glb", ".gltf")
 # Light from around: a sky; what reports are lit by, a light that goes from above to below; or a panorama of the user's.
 SURROUNDINGS = ("sky", "even", "file")
 # From light to the screen: Khronos PBR Neutral, which keeps colours; the curve of films; or nothing but a limit.
@@ -44,7 +46,8 @@ class Lit:
 
     yaw, pitch: of the eye round the middle; distance: of the eye from it. light_yaw, light_pitch: of the movable
     light; strength: of it. surroundings: one of SURROUNDINGS, which turn with the light. exposure: in stops. tone: one
-    of TONES. tiling: copies of the material along an axis. split: the left part is the file, the right
+    of TONES. tiling: copies of the material along an axis. shape: one of SHAPES, or OWN_MESH. displace: how far the
+    least and the largest height are apart, 0 for a smooth shape. split: the left part is the file, the right
     one what it is compared with. field_of_view: of the picture's height.
     """
 
@@ -59,6 +62,7 @@ class Lit:
     exposure: float = 0.0
     tone: str = "neutral"
     tiling: float = 2.0
+    displace: float = 0.0
     split: bool = False
     field_of_view: float = 40.0
 

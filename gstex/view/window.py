@@ -13,6 +13,7 @@ from typing import Any
 from gstex.errors import ExtraError, GraphicsError, GstexError
 from gstex.view.document import Document, open_document
 from gstex.view.environment import read_panorama
+from gstex.view.screenshot import load_mesh
 from gstex.view.session import Session
 from gstex.view.state import GSTEX, ViewState
 
@@ -29,11 +30,11 @@ _TITLE = "gstex view"
 
 def run(
     file: Path | None, reference: Path | None, size: tuple[int, int], make_state: Callable[[Document], ViewState],
-    second: Path | None = None, panorama: Path | None = None,
+    second: Path | None = None, panorama: Path | None = None, model: Path | None = None,
 ) -> None:  # fmt: skip
     """Open a window and stay until it is closed.
 
-    second: another file to compare with. panorama: of the lit view.
+    second: another file to compare with. panorama, model: of the lit view.
 
     size: of the window, in units of the screen. make_state: the first state of a file.
 
@@ -47,11 +48,13 @@ def run(
         session.open(file, reference)
     elif file is not None and not file.is_dir():
         session.open(file)  # raises with the reason
-    session.second, session.panorama = second, panorama
+    session.second, session.panorama, session.model = second, panorama, model
     if second is not None:
         open_document(second)  # raises with the reason
     if panorama is not None:
         read_panorama(panorama)
+    if model is not None:
+        session.mesh = load_mesh(model)
     window = _open_window(glfw, size)
     try:
         if file is not None and file.is_dir():
@@ -245,8 +248,10 @@ class _Loop:
         if lit and session.want_surroundings() and self._around is not session.surroundings:
             self._scene.set_environment(session.surroundings)
             self._around = session.surroundings
+        self._scene.set_mesh(session.mesh)
         given = tuple((name, id(stack)) for name, stack in self._given.items())
-        now = (deepcopy(session.state), viewer.size, id(document), given, id(self._around) if lit else 0)
+        now = (deepcopy(session.state), viewer.size, id(document), given, id(self._around) if lit else 0,
+               id(session.mesh))  # fmt: skip
         if now != self._drawn:
             self._moved = moment
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
@@ -265,7 +270,7 @@ class _Loop:
     def _prepare(self) -> bool:
         """Compile the shaders of what comes next, after a frame that says so; times of drawing are then without it."""
         viewer, state = self._viewer, self._session.state
-        kind = (id(self._scene), state.view, state.sampling)
+        kind = (id(self._scene), state.view, state.sampling, self._scene.is_mesh(state))
         if kind in self._warm:
             return True
         if viewer.preparing < 2:

@@ -1,4 +1,5 @@
-// The material on a sphere, a cube or a plane, by rays: a pixel meets the surface, and its footprint is known.
+// The material on a sphere, a cube or a plane, by rays: a pixel meets the surface, and its footprint is known. With MESH
+// on triangles, which mesh.frag has drawn.
 
 #include "gstex.glsl"
 #include "view/common.glsl"
@@ -18,6 +19,10 @@ uniform int shape;         // SHAPE_SPHERE, SHAPE_CUBE or SHAPE_PLANE
 uniform float rounding;    // radius of the edges of the cube
 uniform float aspect;      // height of the texture over its width
 uniform vec2 tiles;        // copies across and down
+#if MESH
+uniform usampler2D mesh_surface; // 2x2 for a pixel, see mesh.frag; distance 0 where there is nothing
+uniform usampler2D mesh_footprint;
+#endif
 
 out vec4 color;
 
@@ -74,13 +79,45 @@ float cube_away(vec3 direction, out float miss) {
     return nearest;
 }
 
+#if MESH
+vec3 unpacked_direction(uint word) {
+    vec2 folded = unpackSnorm2x16(word);
+    vec3 way = vec3(folded, 1.0 - abs(folded.x) - abs(folded.y));
+    if (way.z < 0.0) way.xy = (1.0 - abs(folded.yx)) * vec2(folded.x < 0.0 ? -1.0 : 1.0, folded.y < 0.0 ? -1.0 : 1.0);
+    return normalize(way);
+}
+#endif
+
 vec3 lit_pixel(vec2 pixel) {
     vec3 direction = ray(pixel);
     vec3 behind = background(pixel);
     float coverage = 1.0;
     vec3 point, normal, east, north;
     vec2 uv, per_length; // of uv, along east and north
+    vec2 dx, dy;
 
+#if MESH
+    ivec2 quarter = ivec2(-1);
+    int covered = 0;
+    for (int n = 0; n < 4; ++n) {
+        ivec2 here = 2 * ivec2(pixel) + ivec2(n & 1, n >> 1);
+        if (texelFetch(mesh_surface, here, 0).z == 0u) continue;
+        quarter = here;
+        covered++;
+    }
+    if (covered == 0) return behind;
+    coverage = float(covered) / 4.0;
+    uvec4 surface_word = texelFetch(mesh_surface, quarter, 0), footprint = texelFetch(mesh_footprint, quarter, 0);
+    uv = uintBitsToFloat(surface_word.xy);
+    point = eye + ray(0.5 * vec2(quarter) + 0.25) * uintBitsToFloat(surface_word.z);
+    normal = unpacked_direction(surface_word.w);
+    east = unpacked_direction(footprint.z);
+    north = cross(normal, east) * (footprint.w == 1u ? -1.0 : 1.0);
+    dx = unpackHalf2x16(footprint.x) / texture_size;
+    dy = unpackHalf2x16(footprint.y) / texture_size;
+    vec2 off = 0.5 * vec2(quarter) + 0.25 - pixel;
+    if (covered == 4) uv -= off.x * dx - off.y * dy; // the middle of the pixel
+#else
     if (shape == SHAPE_CUBE) {
         float miss, away = cube_away(direction, miss);
         coverage = clamp(1.0 - miss, 0.0, 1.0);
@@ -137,8 +174,9 @@ vec3 lit_pixel(vec2 pixel) {
     }
     vec3 right = beside(ray(pixel + vec2(1.0, 0.0)), point, normal);
     vec3 down = beside(ray(pixel - vec2(0.0, 1.0)), point, normal);
-    vec2 dx = vec2(dot(right, east), dot(right, north)) * per_length;
-    vec2 dy = vec2(dot(down, east), dot(down, north)) * per_length;
+    dx = vec2(dot(right, east), dot(right, north)) * per_length;
+    dy = vec2(dot(down, east), dot(down, north)) * per_length;
+#endif
     float lod = log2(max(max(length(dx * texture_size), length(dy * texture_size)), 1e-6));
     lod = clamp(lod, 0.0, float(mip_count - 1));
     if (!wraps) uv = fract(uv);
@@ -151,7 +189,7 @@ vec3 lit_pixel(vec2 pixel) {
     else value = read_file(uv, lod, dx, dy);
     Surface surface = read_surface(value);
     vec3 n = surface.normal.x * east + surface.normal.y * north + surface.normal.z * normal;
-    if (shape == SHAPE_PLANE && eye.z < 0.0) n.z = -n.z; // the back of the plane
+    if (MESH == 0 && shape == SHAPE_PLANE && eye.z < 0.0) n.z = -n.z; // the back of the plane
     vec3 light = shade(surface, n, normalize(eye - point));
     ivec2 square = ivec2(floor(pixel / 16.0));
     vec3 checker = vec3(((square.x + square.y) & 1) == 0 ? 0.12 : 0.28);

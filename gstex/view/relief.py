@@ -1,0 +1,65 @@
+"""The surface of triangles that a state of the lit view asks for: a mesh of the user's, or a shape with its heights."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gstex.gltf.mesh import Mesh
+from gstex.view.document import Document
+from gstex.view.meshes import displace, divide, make_shape, weld
+from gstex.view.state import Lit
+
+__all__ = ["Relief"]
+
+
+class Relief:
+    """What a document needs for it. own: a mesh of the user's, for the shape 'mesh'.
+
+    height: the channel of the heights; None without one, and then nothing is displaced.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._texture = document.texture
+        self.height = document.height
+        self.own: Mesh | None = None
+        self._turns = not any(row["role"] == "normal" for row in document.roles)
+        self._shape = lru_cache(1)(self._divided)
+        self._heights = lru_cache(1)(self._read_heights)
+
+    def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Any:
+        """What the surface depends on; None where rays draw the shape."""
+        displaced = lit.displace if self.height is not None else 0.0
+        own = self.own if lit.shape == "mesh" else None
+        if own is None and not displaced:
+            return None
+        return lit.shape, own, rounding, displaced, tiles if displaced else None
+
+    def mesh(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Mesh:
+        """The surface of a state that has a key."""
+        own = self.own if lit.shape == "mesh" else None
+        if self.height is None or not lit.displace:
+            assert own is not None
+            return own
+        shape = lit.shape if lit.shape != "mesh" else "sphere"
+        mesh, groups = self._shape(shape, own, rounding)
+        heights = self._heights(shape, own, rounding, tiles)
+        return displace(mesh, groups, heights, lit.displace, turns=self._turns)
+
+    def _divided(self, shape: str, own: Mesh | None, rounding: float) -> tuple[Mesh, np.ndarray]:
+        aspect = self._texture.height / self._texture.width
+        mesh = make_shape(shape, aspect, rounding) if own is None else divide(own)
+        return mesh, weld(mesh)
+
+    def _read_heights(self, shape: str, own: Mesh | None, rounding: float, tiles: tuple[float, float]) -> np.ndarray:
+        """float32 [n], of the mip whose texels are as far apart as the vertices."""
+        mesh, _ = self._shape(shape, own, rounding)
+        texture = self._texture
+        uv = mesh.uv * np.array(tiles, np.float32)
+        steps = (uv[mesh.triangles[:, 0]] - uv[mesh.triangles[:, 1]]) * (texture.width, texture.height)
+        apart = float(np.median(np.abs(steps).max(axis=1)))
+        if texture.wrap != "repeat":
+            uv = uv - np.floor(uv - 1e-6 * (uv > 0))  # an edge at 1 stays there
+        values: np.ndarray = texture.sample(np.clip(uv, -1e6, 1e6), math.log2(max(apart, 1.0)))
+        return values[:, self.height]
