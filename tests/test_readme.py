@@ -1,4 +1,5 @@
-"""What the README and the quick start show works: Python runs, commands exist, targets are in the Makefile."""
+"""What the README and the quick start show works: Python runs, commands exist, targets are in the Makefile, links lead
+somewhere."""
 
 import re
 import shlex
@@ -93,3 +94,18 @@ def test_files_of_the_text_exist() -> None:
         for name in re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text) + re.findall(r"`([\w/]+/)`", text):
             assert (folder / name).exists(), name
     assert README.count("\n") <= 150
+
+
+def anchors(text: str) -> set[str]:
+    """What headings are linked by: lower case, without punctuation, spaces as hyphens."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target, _, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(#([\w-]+))?\)", page.read_text()):
+            linked = page.parent / target if target else page
+            assert linked.exists(), f"{page}: {target}"
+            assert not anchor or anchor in anchors(linked.read_text()), f"{page}: {target}#{anchor}"

@@ -2,8 +2,8 @@
 
 One group is the answer where maps share their edges. A smooth map beside noisy ones is worth a small group of its own:
 in theirs it stays far behind what it could be for a few per cent of the bytes. Short trial fits of a part of the
-picture tell which map gains most by that, and whether the others lose. The lab book (note 0004) has what else was
-tried.
+picture tell which map gains most by that, and whether the others lose. docs/research/rate-distortion.md has what
+else was tried.
 """
 
 from collections.abc import Sequence
