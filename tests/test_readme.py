@@ -1,5 +1,5 @@
-"""What the README and the quick start show works: Python runs, commands exist, targets are in the Makefile, links lead
-somewhere."""
+"""What the README and the quick start show works: Python runs, commands exist, targets are in the Makefile. Links lead
+somewhere, and messages that the docs quote are there."""
 
 import re
 import shlex
@@ -109,3 +109,14 @@ def test_links_lead_somewhere() -> None:
             linked = page.parent / target if target else page
             assert linked.exists(), f"{page}: {target}"
             assert not anchor or anchor in anchors(linked.read_text()), f"{page}: {target}#{anchor}"
+
+
+def test_messages_of_troubleshooting_are_there() -> None:
+    """What the page quotes is in the source, word for word, but for `..`, which stands for values."""
+    files = [path for path in (ROOT / "gstex").rglob("*") if path.suffix in (".py", ".h", ".cpp", ".txt")]
+    source = re.sub(r'"\s*f?"', "", "\n".join(path.read_text() for path in sorted(files)))
+    rows = re.findall(r"^\| `(.*?)` \| ", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(rows) > 30
+    for row in rows:
+        for part in re.split(r" \.\.(?=[ ,;]|$)", row):
+            assert part in source, row
