@@ -1,8 +1,6 @@
 """One HTML file on all materials of a batch: it opens offline, and sorts by any column."""
 
 import html
-import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from gstex.batch.rows import Row
 from gstex.batch.work import BLOCKS
 from gstex.compare.codecs import CODECS
 from gstex.files import replace_file
+from gstex.page import fill_page, json_for_script
 from gstex.version import __version__
 
 __all__ = ["write_page"]
@@ -28,22 +27,15 @@ def write_page(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _page(rows: Sequence[dict[str, Any]], name: str) -> str:
+    name = name or "batch"
     values = {
-        "name": html.escape(name or "batch"),
+        "name": html.escape(name),
         "version": html.escape(__version__),
-        "style": _read("page.css"),
-        "codecs": _json([[codec, CODECS[codec].label] for codec in BLOCKS]),
-        "rows": _json(rows),
+        "codecs": json_for_script([[codec, CODECS[codec].label] for codec in BLOCKS]),
+        "rows": json_for_script(rows),
         "script": _read("page.js"),
     }
-    # One pass, so that nothing that was filled in is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _read("page.html"))
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return fill_page(_read("page.html"), title=f"{name}: gstex batch", style=_read("page.css"), values=values)
 
 
 def _read(name: str) -> str:

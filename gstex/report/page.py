@@ -2,8 +2,6 @@
 
 import base64
 import html
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +12,15 @@ import numpy as np
 from gstex.compare.result import Comparison
 from gstex.files import replace_file
 from gstex.material.images import png_bytes
+from gstex.page import fill_page, json_for_script
 from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, to_codes
 from gstex.shading import VIEWS, is_lit, render_plane_views, render_sphere
 from gstex.version import __version__
 
 __all__ = ["MARK", "MAX_BYTES", "write_report"]
 
-MARK = ": gstex comparison</title>"  # of the head of every page
+_TITLE = "gstex comparison"
+MARK = f": {_TITLE}</title>"  # of the head of every page
 MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail servers and bug trackers
 _RESERVE = 100_000  # for all that is neither numbers nor pictures
 _SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")
@@ -46,7 +46,7 @@ def _page(comparison: Comparison) -> str:
     material = comparison.material
     shown = [None, *sorted(comparison.pictures)]  # the original, then points
     stacks = [comparison.original, *(comparison.pictures[i] for i in sorted(comparison.pictures))]
-    numbers = _json(comparison.to_json())
+    numbers = json_for_script(comparison.to_json())
     spheres = _spheres(stacks, material)
     taken = _RESERVE + len(numbers) + sum(map(len, spheres))
     views, codes = _views(stacks, material)
@@ -65,17 +65,16 @@ def _page(comparison: Comparison) -> str:
         "notes": _items(_notes(comparison)),
         "crop": _crop_note(gallery, material),
         "version": html.escape(__version__),
-        "style": _read("report.css"),
         "numbers": numbers,
-        "gallery": _json(_gallery(gallery, views, shown, bool(spheres))),
+        "gallery": json_for_script(_gallery(gallery, views, shown, bool(spheres))),
         "pictures": "\n".join([
             *(_picture("-".join(map(str, key)), data) for key, data in gallery.pictures.items()),
             *(f'<script type="image/png" id="sphere-{s}">{data}</script>' for s, data in enumerate(spheres)),
         ]),
         "script": "\n".join(_read(name) for name in _SCRIPTS),
     }
-    # One pass, so that nothing that was filled in is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _read("report.html"))
+    title = f"{material['name']}: {_TITLE}"
+    return fill_page(_read("report.html"), title=title, style=_read("report.css"), values=values)
 
 
 def _whole(sizes: dict[str, int | None]) -> str:
@@ -146,12 +145,6 @@ def _crop_note(gallery: Gallery, material: dict[str, Any]) -> str:
 
 def _picture(name: str, data: bytes) -> str:
     return f'<script type="image/png" id="picture-{name}">{base64.b64encode(data).decode()}</script>'
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _read(name: str) -> str:
