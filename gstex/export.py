@@ -82,7 +82,7 @@ def _check(paths: list[Path], contents: list[bytes], header: str) -> None:
         there = path.read_bytes() if path.is_file() else b""
         ours = there.startswith(of_ours + b":") if path == decoder else exported
         if not path.is_file() or (there != content and not ours):
-            raise OutputError(f"{path}: is there already, and was not exported from a file of this name; give another "
+            raise OutputError(f"{path}: already exists and was not exported from a file of this name; give another "
                               "folder, or --force to replace it")
 
 

@@ -18,7 +18,7 @@ def replace_file(path: Path, data: bytes) -> None:
         OutputError: the file cannot be written, or there is something by that name which is no file.
     """
     if path.exists() and not path.is_file():  # a rename would take the place of a device
-        raise OutputError(f"{path}: is no file; give another name")
+        raise OutputError(f"{path}: is not a file; give another name")
     # Beside the target, because a rename is atomic only within one file system.
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))
     try:

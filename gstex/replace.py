@@ -22,14 +22,14 @@ def check_replaced(output: Path, material: Material) -> None:
     if metadata is None:
         return
     if (stripped := stripped_name(metadata)) is not None:
-        raise OutputError(f"{output}: is there already, stripped of what it was made from ({stripped!r}); give another "
+        raise OutputError(f"{output}: already exists, stripped of what it was made from ({stripped!r}); give another "
                           "name, or --force to replace it")
     there = metadata.get("material")
     here = material.to_metadata()
     if not isinstance(there, dict) or (there.get("name"), _files(there)) != (here["name"], _files(here)):
         made_from = f"{there.get('name')!r}" if isinstance(there, dict) else "something else"
         files = ", ".join(_files(there)) or "no files"
-        raise OutputError(f"{output}: is there already, made from {made_from} ({files}); give another name, or --force "
+        raise OutputError(f"{output}: already exists, made from {made_from} ({files}); give another name, or --force "
                           "to replace it")
 
 
@@ -54,7 +54,7 @@ def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
         return
     if there != metadata:
         what = f"made from {stripped_name(there)!r}" if stripped_name(there) is not None else "and is not stripped"
-        raise OutputError(f"{output}: is there already, {what}; give another name, or --force to replace it")
+        raise OutputError(f"{output}: already exists, {what}; give another name, or --force to replace it")
 
 
 def _read_metadata(output: Path) -> dict[str, Any] | None:
@@ -64,7 +64,7 @@ def _read_metadata(output: Path) -> dict[str, Any] | None:
     try:
         return read_file(output)[1]
     except FormatError:
-        raise OutputError(f"{output}: is there already, and is no sound .gstex file; give another name, or --force to "
+        raise OutputError(f"{output}: already exists and is not a valid .gstex file; give another name, or --force to "
                           "replace it") from None
 
 

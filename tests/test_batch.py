@@ -108,7 +108,7 @@ def test_a_damaged_or_missing_output_is_made_again(own: tuple[Path, Path], expec
     # What somebody has changed is not replaced: it may be wanted.
     assert ended(events) == {"a/deep/wood.gstex": "current", "a/steel.gstex": "failed", "bricks.gstex": "done"}
     [said] = [event.message for event in events if event.event == "failed"]
-    assert "a/steel.gstex: is there already" in said and "--force" in said
+    assert "a/steel.gstex: already exists" in said and "--force" in said
     assert ended(run_all(library, out, force=True)) == dict.fromkeys(OUTPUTS, "done")
     assert outputs(out) == expected
 
@@ -195,7 +195,7 @@ def test_an_input_that_vanished_fails_alone(own: tuple[Path, Path]) -> None:
     events = run_all(made, out)
     assert ended(events) == {**dict.fromkeys(OUTPUTS, "failed"), "a/deep/wood.gstex": "current"}
     said = {event.output: event.message for event in events if event.event == "failed"}
-    assert "weathered_bricks_ao.png: is not there" in said["bricks.gstex"]
+    assert "weathered_bricks_ao.png: does not exist" in said["bricks.gstex"]
     assert "a/steel: no such file or folder" in said["a/steel.gstex"]
 
 
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_fails_alone_and_at_once(
     events = run_all(library, tmp_path)
     assert ended(events) == {**dict.fromkeys(OUTPUTS, "failed"), "bricks.gstex": "done"}
     said = [event.message for event in events if event.event == "failed"]
-    assert all("cannot be written to (" in line and "check rights" in line for line in said)
+    assert all("cannot be written to (" in line and "check permissions" in line for line in said)
     monkeypatch.setattr(work, "compress", None)  # it is found out before the work
     with pytest.raises(OutputError):
         work.make_output(plan(library / "a/steel", tmp_path / "a", options=QUICK).items[0], tmp_path / "a")

@@ -130,9 +130,9 @@ def test_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str
 
 @pytest.mark.parametrize("given, error, said", [
     ("nowhere", MaterialError, "nowhere: no such file or folder"),
-    ("no*where", UsageError, "the pattern fits no path"),
+    ("no*where", UsageError, "no path matches the pattern"),
     ("@nowhere", UsageError, "the list cannot be read (No such file or directory)"),
-    ("empty", MaterialError, "empty: no material; give folders that hold the maps of some"),
+    ("empty", MaterialError, "empty: no material was found; give folders that hold maps"),
 ])  # fmt: skip
 def test_inputs_that_are_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, error: type[GstexError], said: str
@@ -225,7 +225,7 @@ def test_a_plan_of_ones_own(tmp_path: Path, command: Command, monkeypatch: pytes
 
 STEEL = {"source": "library/a/steel", "output": "s.gstex"}
 BAD: dict[str, tuple[Any, str]] = {
-    "no JSON": ("{", "no manifest (Input data was truncated)"),
+    "no JSON": ("{", "not a manifest (Input data was truncated)"),
     "another version": ({"gstex_batch": 2, "materials": [STEEL]}, "`$.gstex_batch`"),
     "an unknown field": ({"gstex_batch": 1, "materials": [{**STEEL, "roles": {}}]}, "`roles` - at `$.materials[0]`"),
     "an option out of range": ({"gstex_batch": 1, "materials": [{**STEEL, "options": {"bpp": 0}}]}, "options.bpp"),
@@ -256,7 +256,7 @@ def test_manifests_that_say_what_cannot_be(tmp_path: Path, command: Command, wha
     (("a", "-o", "out", "-q", "-v"), "contradict each other"),
     (("a", "-o", "out", "--bpp", "1", "--quality", "high"), "--bpp and --quality contradict each other"),
     (("-o", "out", "--manifest", "b", "--bpp", "1"), "--bpp: goes with LIBRARY"),
-    (("a", "-o", "out", "--save-manifest", "-"), "expected the name of a file"),
+    (("a", "-o", "out", "--save-manifest", "-"), "expected a file name, such as plan.json"),
     (("a", "-o", "out", "--bpp", "99"), "bpp: got 99"),
 ])  # fmt: skip
 def test_usage(command: Command, arguments: tuple[str, ...], words: str) -> None:

@@ -110,7 +110,7 @@ def test_unreadable_folder(command: Command, tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(Path, "iterdir", refuse)
         message = command("compress", tmp_path / "wall").error()
-    assert "Permission denied" in message and "check its rights" in message
+    assert "Permission denied" in message and "check its permissions" in message
 
 
 # ---- options
@@ -179,7 +179,7 @@ def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         ("folder", ("is a folder", "-o")),
         ("file/a.gstex", ("file", "does not exist")),
         ("/proc/a.gstex", ("/proc/a.gstex", "cannot be written")),
-        ("/dev/null", ("/dev/null", "no regular file")),
+        ("/dev/null", ("/dev/null", "not a regular file")),
         ("steel/RustedSteel_orm.png", ("a file of the input", "another name")),
         ("link.gstex", ("a file of the input",)),
     ],
@@ -354,7 +354,7 @@ def test_unexpected_error_is_one_line_and_debug_shows_more(
     ran = command("info", packed)
     assert ran.code == 1
     assert ran.err == ("gstex: error: unexpected RuntimeError: first line second line\\x1b[0m; "
-                       "this is a bug, add --debug to see where and report it\n")
+                       "this is a bug: run it again with --debug, and report what it prints\n")
     ran = command("info", packed, "--debug")
     assert ran.code == 1
     assert "Traceback" in ran.err and "in broken" in ran.err

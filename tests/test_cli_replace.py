@@ -61,7 +61,7 @@ def test_no_other_file_is_replaced_without_force(
         output.write_text(other if other == "text" else "")
     before = output.read_bytes()
     said = command("compress", steel, "-o", output, *QUICK).error()
-    assert said.startswith("out.gstex: is there already, ")
+    assert said.startswith("out.gstex: already exists")
     assert said.endswith("give another name, or --force to replace it")
     assert output.read_bytes() == before
     assert command("compress", steel, "-o", output, *QUICK, "--force").code == 0
@@ -78,7 +78,7 @@ def test_a_file_of_another_kind_is_not_written(command: Command, steel: Path, na
 def test_sources_survive_a_decode_into_their_folder(command: Command, steel: Path, packed: Path) -> None:
     before = {file.name: file.read_bytes() for file in steel.iterdir()}
     said = command("decode", packed, "-o", steel).error()
-    assert "is there already, and holds something else; give another folder, or --force to replace it" in said
+    assert "already exists and holds something else; give another folder, or --force to replace it" in said
     assert {file.name: file.read_bytes() for file in steel.iterdir()} == before
     assert command("decode", packed, "-o", steel, "--force").code == 0
     assert {file.name: file.read_bytes() for file in steel.iterdir()} != before
@@ -123,6 +123,6 @@ def test_a_picture_is_told_from_a_damaged_file(command: Command, steel: Path) ->
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     """A rename onto a device or a pipe would take its place."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(gstex.errors.OutputError, match="is no file"):
+    with pytest.raises(gstex.errors.OutputError, match="is not a file"):
         replace_file(tmp_path / "pipe", b"data")
     assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -95,9 +95,9 @@ def test_strip_replaces_nothing_of_another(command: Command, steel: Path) -> Non
     before = steel.read_bytes()
     assert "is FILE itself" in command("strip", steel, "-o", steel).error()
     Path("other.gstex").write_bytes(before)
-    assert "is there already, and is not stripped" in command("strip", steel, "-o", "other.gstex").error()
+    assert "already exists, and is not stripped" in command("strip", steel, "-o", "other.gstex").error()
     Path("note.gstex").write_text("mine")
-    assert "no sound .gstex file" in command("strip", steel, "-o", "note.gstex").error()
+    assert "not a valid .gstex file" in command("strip", steel, "-o", "note.gstex").error()
     texture = gstex.load(steel)
     texture.metadata["material"]["name"] = "copper"
     texture.save("copper.gstex")

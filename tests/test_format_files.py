@@ -91,7 +91,7 @@ def test_places_that_cannot_be_written(tmp_path, words):
     with pytest.raises(OutputError, match=r"a\.gstex: cannot be written \(.*\); check that the folder"):
         fmt.write_file(tmp_path / "missing" / "a.gstex", words, {})
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="folder: cannot be written"):
+    with pytest.raises(OutputError, match="folder: is not a file"):
         fmt.write_file(tmp_path / "folder", words, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 

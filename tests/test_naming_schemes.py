@@ -218,7 +218,7 @@ def test_words_and_packings_of_the_users_own(where: str, tmp_path: Path, command
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("[words", r"no TOML \(.*\); see docs/inputs.md"),
+    ("[words", r"not TOML \(.*\); see docs/inputs.md"),
     ("[word]\nalbedo = ['a']", r"'word'; allowed are the tables \[words\] and \[packings\]"),
     ("words = 3", r"words is int, expected a table: \[words\]"),
     ("[words]\nshiny = ['a']", r"words of 'shiny'; allowed are the roles albedo, "),

@@ -274,7 +274,7 @@ def test_errors(arguments: tuple[str, ...], code: int, message: str, command: Co
 
 def test_an_output_that_cannot_be_is_refused_before_the_work(command: Command, wall: Path) -> None:
     Path("file").write_text("x")
-    for output, message in (("file", "is no folder"), ("/proc/none/here", "cannot be written")):
+    for output, message in (("file", "is not a folder"), ("/proc/none/here", "cannot be written")):
         ran = command("transcode", wall, "-o", output)
         assert message in ran.error() and "encode" not in ran.err
 
@@ -330,7 +330,7 @@ def test_files_of_others_are_kept(container: str, tmp_path: Path) -> None:
              else write_ktx2(BY_NAME["bc4"], 4, 4, blocks, srgb=False, color=False, values={}))  # fmt: skip
     for content in (other, b"mine", b""):
         path.write_bytes(content)
-        with pytest.raises(OutputError, match="is there already, and was not made from 'wall'"):
+        with pytest.raises(OutputError, match="already exists and was not made from 'wall'"):
             run("wall", 0.5)
         assert path.read_bytes() == content
     run("wall", 0.5, force=True)

@@ -208,7 +208,7 @@ def test_a_session_reads_a_changed_file_again_and_outlives_its_loss(sample, tmp_
     assert session.document is shown_before and session.is_error and "a.gstex" in session.notice
     file.unlink()
     session.poll()
-    assert session.notice == "a.gstex: is not there any more; this is what it was"
+    assert session.notice == "a.gstex: no longer exists; its last version is shown"
     session.close()
 
 
@@ -246,7 +246,7 @@ def test_a_dropped_folder_is_compressed_and_shown_with_its_source(tmp_path):
     assert session.source == source and "Ctrl+S" in session.notice
     assert session.save(tmp_path / "saved.gstex")
     written = (tmp_path / "saved.gstex").stat().st_mtime_ns
-    assert not session.save(tmp_path / "saved.gstex") and "is there already" in session.notice
+    assert not session.save(tmp_path / "saved.gstex") and "already exists" in session.notice
     assert not session.save(tmp_path / "saved.png", replace=True) and "ends in .gstex" in session.notice
     assert (tmp_path / "saved.gstex").stat().st_mtime_ns == written and not (tmp_path / "saved.png").exists()
     assert session.save(tmp_path / "saved.gstex", replace=True)
@@ -450,7 +450,7 @@ def test_a_map_is_exported_as_decode_writes_it(sample, document, tmp_path):
     assert session.export(one, 0, target)
     document.texture.write_maps(tmp_path / "all")
     assert target.read_bytes() == (tmp_path / "all" / one.file).read_bytes()
-    assert not session.export(one, 1, target) and "is there already" in session.notice
+    assert not session.export(one, 1, target) and "already exists" in session.notice
     assert session.export(one, 1, target, replace=True) and Image.open(target).size == (SIZE // 2, SIZE // 2)
     assert not session.export(one, 0, tmp_path / "n.exr") and "ends in .png" in session.notice
     session.close()

@@ -89,7 +89,7 @@ def read_manifest(path: str | Path, out: str | Path) -> Plan:
     except OSError as error:
         raise UsageError(f"{shown}: the manifest cannot be read ({error.strerror}); see docs/batch.md") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{shown}: no manifest ({error}); see docs/batch.md") from None
+        raise UsageError(f"{shown}: not a manifest ({error}); see docs/batch.md") from None
     except UsageError as error:
         raise UsageError(f"{shown}: {error}") from None
     base = Path.cwd() if shown == "stdin" else Path(path).absolute().parent

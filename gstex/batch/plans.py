@@ -94,7 +94,7 @@ def plan(
             finder.add_image(path, top)
     items = _without_clashes(sorted(finder.items, key=lambda item: item.output))
     if not items:
-        raise MaterialError(f"{_some([str(p) for p in given])}: no material; give folders that hold the maps of some")
+        raise MaterialError(f"{_some([str(p) for p in given])}: no material was found; give folders that hold maps")
     return Plan(out, tuple(items), tuple(finder.left_out))
 
 
@@ -119,7 +119,7 @@ def inputs_of(given: Sequence[str | Path]) -> list[Path]:
         elif glob.has_magic(text):
             found = sorted(glob.glob(text, recursive=True))
             if not found:
-                raise UsageError(f"{text}: the pattern fits no path; correct it")
+                raise UsageError(f"{text}: no path matches the pattern; correct it")
             paths |= dict.fromkeys(_absolute(path) for path in found
                                    if os.path.isdir(path) or Path(path).suffix.lower() in EXTENSIONS)  # fmt: skip
         else:
@@ -149,7 +149,7 @@ class _Finder:
             images = [e for e in entries if e.is_file() and Path(e.name).suffix.lower() in EXTENSIONS]
             folders = [e for e in entries if e.is_dir()]
         except OSError as error:
-            self._fail(folder, top, f"{folder}: cannot be read ({error.strerror}); check its rights")
+            self._fail(folder, top, f"{folder}: cannot be read ({error.strerror}); check its permissions")
             return
         if images:
             self._add_folder(folder, top)

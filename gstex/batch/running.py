@@ -51,7 +51,7 @@ def run(
         if value is not None and value < 1:
             raise UsageError(f"{name}: got {value}, expected at least 1")
     if ray is not None and jobs is not None:
-        raise UsageError("jobs: goes with this machine; a cluster has as many as its nodes have room for")
+        raise UsageError("jobs: goes with this machine; a cluster has as many as its nodes have room for; drop it")
     if ray_files not in FILES:
         raise UsageError(f"ray_files: got {ray_files!r}, expected one of {', '.join(FILES)}")
     cores = min(threads or native.cores(), native.cores())

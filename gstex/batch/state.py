@@ -108,7 +108,7 @@ class State:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{path.parent}: cannot be made ({error.strerror}); "
-                              "check rights and free space") from None
+                              "check permissions and free space") from None
         replace_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
 
     def checkpoint(self, output: str) -> Path:
@@ -162,7 +162,7 @@ def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listi
             inputs.append((label, _sha256(path, stop)))
         except OSError as error:
             raise MaterialError(f"{path}: cannot be read ({error.strerror}); "
-                                "put it back, or make the plan anew") from None
+                                "put it back, or make the plan again") from None
     options = item.options.given()
     parts = {"gstex": __version__, "inputs": inputs, "maps": item.maps, "options": options,
              "single": not item.source.is_dir()}  # fmt: skip
@@ -182,7 +182,7 @@ def input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
     folder, images, own_mips, _ = listings[item.source]
     gone = sorted(set(item.files) - set(images))
     if gone:
-        raise MaterialError(f"{folder / gone[0]}: is not there; put it back, or make the plan anew")
+        raise MaterialError(f"{folder / gone[0]}: does not exist; put it back, or make the plan again")
     files = [(f"map {name}", folder / name) for name in item.files]
     files += [(f"mip {own.shown}", own.path) for own in own_mips if own.map in item.files]
     if item.names is not None:

@@ -108,7 +108,7 @@ def _prepare(folder: Path) -> None:
             pass
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written to ({error.strerror}); "
-                          "check rights and free space, or choose another folder") from None
+                          "check permissions and free space, or choose another folder") from None
 
 
 def _record(item: Item, key: str, data: bytes, texture: Texture, material: Material, seconds: float) -> Record:

@@ -28,19 +28,28 @@ _COMPLETE = "_GSTEX_COMPLETE"  # what a shell sets to ask how a line goes on, as
 
 # Every command is the function of its name in gstex.cli.<name>; its help in a line.
 _COMMANDS = {
-    "batch": "A library of materials -> one file each.",
-    "compare": "A material beside BC1, BC7 and ASTC.",
-    "compress": "A folder of maps or an image -> one file.",
-    "decode": "A file -> its maps, as images again.",
-    "export": "A file -> buffer, decoder and constants to include.",
-    "gltf": "The materials of a glTF model, in the model; and back.",
-    "info": "What is in a file: maps, bytes, quality.",
-    "strip": "A file without what a game does not need.",
-    "transcode": "A file or maps -> BC or ASTC textures, as DDS or KTX2.",
-    "validate": "Whether files are sound, and what is wrong.",
-    "view": "A file in a window: maps, errors, lit, Gaussians.",
-    "watch": "A folder that somebody works in -> outputs that follow.",
+    "batch": "Compress a library of materials, and again only what has changed.",
+    "compare": "Compare a material with BC1, BC7 and ASTC, in bytes and quality.",
+    "compress": "Compress a folder of maps or an image into one file.",
+    "decode": "Write the maps of a file as images.",
+    "export": "Write a file as buffer, decoder and constants for an engine.",
+    "gltf": "Compress the materials of a glTF model inside the model, or back.",
+    "info": "Show what is in a file: maps, bytes, quality.",
+    "strip": "Leave out of a file what a game does not need.",
+    "transcode": "Write a file or maps as BC or ASTC textures, in DDS or KTX2.",
+    "validate": "Check whether files are sound.",
+    "view": "Show a file in a window: maps, errors, lit, Gaussians.",
+    "watch": "Compress materials while somebody works on them.",
 }
+
+# What `gstex` alone prints.
+_WELCOME = f"""gstex {__version__} compresses the texture maps of a material together into one small file.
+
+  gstex compress wall/ -o wall.gstex    a folder of maps, or one image
+  gstex view wall.gstex                 look at it; needs pip install "gstex[view]"
+  gstex decode wall.gstex -o maps/      the maps again, under their own names
+
+All commands: gstex --help. The options of one: gstex compress --help."""
 
 
 class _LazyGroup(click.Group):
@@ -61,35 +70,28 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"max_content_width": 110})
-@click.option("--version", is_flag=True, help="Print the version and end; with --json all that decides the outputs.")
-@click.option("--json", "as_json", is_flag=True, help="Of --version: one JSON object, for keys of caches.")
+@click.option("--version", is_flag=True,
+              help="Print the version and exit; with --json, of all that the outputs depend on.")
+@click.option("--json", "as_json", is_flag=True, help="With --version: print one JSON object, for keys of caches.")
 @click.pass_context
 def cli(context: click.Context, version: bool, as_json: bool) -> None:
     """\b
     gstex compress wall/ -o wall.gstex    a folder of maps -> one file
-    gstex decode wall.gstex -o maps/      ... and back to the maps, under their own names
-    gstex info wall.gstex                 what is in a file: maps, bytes, quality
-    gstex compare wall/ wall.gstex        ... beside BC1, BC7 and ASTC on the same maps
-    gstex view wall.gstex                 ... in a window: maps, errors, lit, the Gaussians
-    gstex batch library/ -o packed/       every material of a tree, again and again
-    gstex watch library/ -o packed/       .. while somebody works in it: a draft within seconds of every change
-    gstex transcode wall.gstex -o tex/    ... as textures that engines load: DDS or KTX2, with mips
-    gstex export wall.gstex --to c -o src/    ... as buffer, decoder and constants to include
-    gstex gltf chair.glb -o chair.gstex.glb    the materials of a glTF model
-    gstex strip wall.gstex                ... without what a game does not need
-    gstex validate packed/*.gstex         whether files are sound
+    gstex view wall.gstex                 what it looks like, in a window
+    gstex decode wall.gstex -o maps/      the maps again, under their own names
 
-    Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at random.
+    Compress the texture maps of a material together, as 2D Gaussians that a shader decodes at any texel.
+    `gstex COMMAND --help` shows the options of a command.
     """
     if as_json and not version:
-        raise click.UsageError("--json: goes with --version, or after the command")
+        raise click.UsageError("--json: goes with --version, or after a command, as in gstex info FILE --json")
     if version:
         from gstex.cli.about import about
 
         click.echo(json.dumps(about()) if as_json else f"gstex {__version__}")
         context.exit()
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        click.echo(_WELCOME)
 
 
 def main() -> NoReturn:
@@ -117,8 +119,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:
-        code = _failed(f"unexpected {type(error).__name__}: {error}; this is a bug, "
-                       "add --debug to see where and report it", 1)
+        code = _failed(f"unexpected {type(error).__name__}: {error}; this is a bug: "
+                       "run it again with --debug, and report what it prints", 1)
     sys.exit(code)
 
 

@@ -32,13 +32,14 @@ _NAMED = 5  # failed materials in the last line
 @click.argument("inputs", metavar="LIBRARY...", nargs=-1)
 @click.option("-o", "--output", metavar="OUT", type=click.Path(path_type=Path), required=True,
               help="Folder of the outputs. The tree of LIBRARY is kept in it.")
-@click.option("--dry-run", is_flag=True, help="Print what would be made of what, and what is left out; make nothing.")
+@click.option("--dry-run", is_flag=True, help="Print which file would be made of what, and what is left out; write "
+                                              "nothing.")
 @click.option("--manifest", metavar="FILE|-", help="Read the plan from a JSON file, or from stdin.")
 @click.option("--save-manifest", metavar="FILE", help="Write the plan as a JSON file, to be edited and read again.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N",
-              help="Materials at once; their memory adds up.  [default: one a core]")
+              help="Materials at once; their memory adds up.  [default: one per core]")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="CPU threads of all of them together, at most one a core.  [default: all cores]")
+              help="CPU threads of all of them together, at most one per core.  [default: all cores]")
 @click.option("--ray", metavar="auto|ADDRESS", help="Let a Ray cluster do the work (pip install gstex[ray]).")
 @click.option("--ray-files", type=click.Choice(["shipped", "shared"]), default="shipped", show_default=True,
               help="Send files to the nodes and back, or let them use the same paths on storage that all of them see.")
@@ -48,9 +49,9 @@ _NAMED = 5  # failed materials in the last line
 @names_option
 @seed_option
 @depfile_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for each event.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but what fails.")
-@click.option("-v", "--verbose", is_flag=True, help="Print what is up to date, and what is left out, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout for each event.")
+@click.option("-q", "--quiet", is_flag=True, help="Print failures alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print what is up to date and what is left out.")
 @debug_option
 def batch(
     inputs: tuple[str, ...], output: Path, dry_run: bool, manifest: str | None, save_manifest: str | None,
@@ -71,9 +72,10 @@ def batch(
     if (manifest is None) == (not inputs):
         raise click.UsageError("give LIBRARY or --manifest" + (", not both" if inputs else ""))
     if ray is not None and jobs is not None:
-        raise click.UsageError("--jobs and --ray contradict each other: a cluster has as many as its nodes hold")
+        raise click.UsageError("--jobs and --ray contradict each other: a cluster has as many jobs as its nodes "
+                               "hold; drop --jobs")
     if save_manifest == "-":
-        raise click.UsageError("--save-manifest: got '-', expected the name of a file")
+        raise click.UsageError("--save-manifest: got '-', expected a file name, such as plan.json")
     from gstex.batch import read_manifest, write_manifest
     from gstex.cli.batch_progress import BatchProgress
     from gstex.encode.compress import check_options
@@ -127,7 +129,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
     given = [name for name in (*options, "names") if context.get_parameter_source(name) != ParameterSource.DEFAULT]
     if given:
         flags = ", ".join("--weight" if name == "weights" else "--" + name.replace("_", "-") for name in given)
-        raise click.UsageError(f"{flags}: goes with LIBRARY; a manifest has \"options\" of its own")
+        raise click.UsageError(f"{flags}: goes with LIBRARY; set it in the \"options\" of the manifest instead")
 
 
 def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> None:

@@ -28,12 +28,12 @@ __all__ = ["compare"]
               help="Compress at these bits per texel too, for a curve.  [default: half, once and twice the usual rate; "
                    "none with a FILE]")
 @click.option("--effort", type=click.Choice(["fast", "normal", "thorough"]), default="normal", show_default=True,
-              help="Effort of that compression.")
+              help="Effort of these fits.")
 @click.option("--exhaustive", is_flag=True, help="Let the ASTC encoder search longest: 0.1-0.4 dB better.")
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH]", multiple=True,
-              help="Say which file holds a map, as for compress. May be given many times.")
+              help="Say which file holds a map, as for compress. May be repeated.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="CPU threads, and processes of encoders, to use.  [default: one a core]")
+              help="CPU threads, and processes of encoders, to use.  [default: one per core]")
 @force_option
 @json_option
 @debug_option

@@ -37,13 +37,13 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
 @fit_options
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
               help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out; "
-                   "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be given many times.")
+                   "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be repeated.")
 @names_option
 @seed_option
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="CPU threads to use, at most one a core.  [default: all cores]")
+              help="CPU threads to use, at most one per core.  [default: all cores]")
 @click.option("--checkpoint", is_flag=True,
-              help="Leave OUT.gstex.fit on the way of a long fit, and go on from one that is there, to the same file.")
+              help="Save OUT.gstex.fit during a long fit, and continue from it if it exists, to the same file.")
 @depfile_option
 @force_option
 @json_option

@@ -33,9 +33,10 @@ def _parse_size(context: click.Context, parameter: click.Parameter, text: str | 
 @click.option("--mip", type=int, default=0, show_default=True, metavar="M",
               help="Level of detail; 0 is full size.")
 @click.option("--size", metavar="WxH", callback=_parse_size,
-              help="Size of every map, larger or smaller, whatever its own: filtered as a shader would.")
+              help="Size of every map, whatever its own size is; filtered as a shader does.")
 @click.option("--max-texels", type=click.IntRange(min=1), default=MOST_TEXELS, show_default=True, metavar="N",
-              help="Refuse a file that stands for more texels, counted in every channel; a small one can.")
+              help="Refuse a file that decodes to more texels, counted in every channel: a small file can stand for "
+                   "many.")
 @force_option
 @debug_option
 def decode(

@@ -29,18 +29,18 @@ _TABLE = {"name": "MATERIAL", "size": "SIZE", "holds": "HOLDS", "bytes": "BYTES"
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.glb", type=click.Path(path_type=Path), required=True,
               help="File to write.")
-@click.option("--decode", is_flag=True, help="The other way: INPUT's compressed materials as images again.")
+@click.option("--decode", is_flag=True, help="Turn INPUT's compressed materials back into images.")
 @fit_options
 @click.option("--fallback", type=click.IntRange(1, MAX_SIZE), metavar="N",
-              help="Most texels along an axis of the images for viewers that do not know the extension.  "
+              help="Size of the images for viewers that do not know the extension: texels along an axis, at most.  "
                    f"[default: {_FALLBACK}]")
-@click.option("--no-fallback", is_flag=True, help="No such images; other viewers refuse the file.")
+@click.option("--no-fallback", is_flag=True, help="Leave out the images for other viewers, which then refuse the file.")
 @seed_option
 @click.option("--max-texels", type=click.IntRange(min=1), metavar="N",
-              help="With --decode: refuse a file that stands for more texels, counted in every channel.  "
+              help="With --decode: refuse a file that decodes to more texels, counted in every channel.  "
                    f"[default: {MOST_TEXELS}]")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="CPU threads to use, at most one a core.  [default: all cores]")
+              help="CPU threads to use, at most one per core.  [default: all cores]")
 @force_option
 @json_option
 @debug_option
@@ -190,5 +190,5 @@ def _check_replaced(output: Path, name: str, *, decoded: bool) -> None:
         document = {"asset": {}}
     holder = document["asset"].get("extras") if decoded else document.get("extensions", {}).get(NAME)
     if not isinstance(holder, dict) or holder.get(MODEL if decoded else "model") != name:
-        raise OutputError(f"{output}: is there already, and was not made from {name!r} by this command; give "
+        raise OutputError(f"{output}: already exists and was not made from {name!r} by this command; give "
                           "another name, or --force to replace it")  # fmt: skip

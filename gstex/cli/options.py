@@ -16,15 +16,15 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
-                            help="Print the traceback of an error.")
+                            help="Also print the traceback of an error.")
 force_option = click.option("--force", is_flag=True,
-                            help="Replace files that this command has not made from the same input.")
+                            help="Replace existing files, even if this command did not make them from the same input.")
 depfile_option = click.option("--depfile", metavar="FILE", type=click.Path(path_type=Path),
                               help="Write what was read as a rule for Make or Ninja.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 names_option = click.option("--names", metavar="FILE", type=click.Path(path_type=Path),
-                            help="Further words and packings of file names, as in docs/inputs.md.  [default: "
+                            help="More words and packings for file names, as in docs/inputs.md.  [default: "
                                  "gstex.toml in INPUT]")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same file.")
 
@@ -54,25 +54,28 @@ _FIT = (
                       "maps come on top."),
     click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians."),
     click.option("--quality", type=click.Choice(["draft", "normal", "high"]),
-                 help="Bits per texel by the number of channels that vary.  [default: normal]"),
+                 help="A preset in place of --bpp, by the number of channels that vary.  [default: normal]"),
     click.option("--psnr", type=float, metavar="DB",
-                 help="As few bytes as come to this PSNR over all maps, or about 0.2 dB above it; takes twice the time "
-                      "and more."),
+                 help="The fewest bytes that reach this PSNR over all maps, or up to about 0.2 dB more; takes twice as "
+                      "long, or longer."),
     click.option("--match", metavar="CODEC",
-                 help="As --psnr, of what a block codec reaches on these maps: bc1, bc7, or astc-4x4 to astc-12x12 "
+                 help="Like --psnr, with the PSNR that a block codec reaches on these maps: bc1, bc7, or astc-4x4 to "
+                      "astc-12x12 "
                       "(pip install gstex[compare])."),
     click.option("--max-bpp", type=float, metavar="B",
-                 help="Most bits per texel for --psnr and --match.  [default: 2 for every channel that varies]"),
+                 help="The most bits per texel that a target of PSNR may take.  [default: 2 for every channel that "
+                      "varies]"),
     click.option("--weight", "weights", metavar="ROLE=NUMBER", multiple=True, callback=parse_weights,
-                 help="What the squared error of a map counts, 0.05 to 20 and 1 for others, as in roughness=0.5. May "
-                      "be given many times."),
+                 help="How much the squared error of a map counts, 0.05 to 20, 1 for the others, as in "
+                      "roughness=0.5. May be "
+                      "repeated."),
     click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
                  show_default=True, help="How long to search; the size of the file stays the same. draft: a preview, "
                                          "in seconds."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
                  help="Where to fit: auto takes an NVIDIA GPU if there is one that works (pip install gstex[cuda])."),
     click.option("--wrap", type=click.Choice(["repeat", "clamp"]),
-                 help="How the texture goes on beyond its border.  [default: repeat if the maps' borders match, "
+                 help="How the texture continues beyond its border.  [default: repeat if the maps' borders match, "
                       "clamp for one image]"),
     click.option("--mips/--no-mips", default=True, show_default=True,
                  help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
@@ -89,13 +92,16 @@ _FIT = (
     click.option("--alpha-test", type=float, metavar="T",
                  help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1."),
     click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
-                 help="What the shader will do: one evaluation at any uv, or four fetches and a filter."),
+                 help="How the shader will sample: one evaluation at any uv (direct), or four fetches and a filter "
+                      "(bilinear)."),
     click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
-                 help="What to make small: the squared error (PSNR), L1 + SSIM (looks), or the traces of noise and "
-                      "JPEG in a damaged input."),
+                 help="What to minimise: l2, the squared error (best PSNR); perceptual, L1 + SSIM (best looks); "
+                      "restore, "
+                      "the traces of noise and JPEG in a damaged input."),
     click.option("--importance", metavar="IMAGE|auto",
-                 help="What matters: an image in which it is white, or auto for an estimate. White counts 16 times as "
-                      "much as black."),
+                 help="Where quality matters: an image that is white there, or auto for an estimate. White counts 16 "
+                      "times "
+                      "as much as black."),
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def check_output_file(output: Path, source: Path, *more: Path) -> None:
         if output.is_dir():
             raise OutputError(f"{output}: is a folder; give a file name, as in -o {output / 'name.gstex'}")
         if output.exists() and not output.is_file():
-            raise OutputError(f"{output}: is no regular file; give another name")
+            raise OutputError(f"{output}: is not a regular file, but a device or the like; give another name")
         if not output.parent.is_dir():
             raise OutputError(f"{output}: its folder {output.parent} does not exist; make it first")
         _try_to_write(output.parent)
@@ -65,7 +65,7 @@ def check_page(output: Path, mark: str) -> None:
         raise UsageError(f"--report: got {str(output)!r}, expected a name that ends in .html, such as "
                          f"{str(output.with_suffix('.html'))!r}")
     if output.exists() and mark.encode() not in output.read_bytes()[:_HEAD]:
-        raise OutputError(f"{output}: is there already, and is no report of gstex; give another name, or --force to "
+        raise OutputError(f"{output}: already exists and is not a report of gstex; give another name, or --force to "
                           "replace it")
 
 
@@ -85,7 +85,7 @@ def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Seque
         other = [path.name for path in paths if path.name in there and not _same_bytes(path, folder / path.name)]
         if other:
             more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-            raise OutputError(f"{folder / other[0]}{more}: is there already, and holds something else; give another "
+            raise OutputError(f"{folder / other[0]}{more}: already exists and holds something else; give another "
                               "folder, or --force to replace it")
         return [path.replace(folder / path.name) for path in paths]
 

@@ -37,18 +37,19 @@ _TABLE = {"file": "FILE", "holds": "HOLDS", "format": "FORMAT", "color_space": "
               help="The textures that an engine takes: unreal packs ao, roughness, metallic; unity metallic, with the "
                    "smoothness in the alpha; gltf occlusion, roughness, metallic. Normals are turned to suit it.")
 @click.option("--only", metavar="ROLE", multiple=True,
-              help="Write textures of this role alone, such as normal. May be given many times.")
+              help="Write textures of this role alone, such as normal. May be repeated.")
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
-              help="Say which file holds a map, as for compress; of a folder or image. May be given many times.")
+              help="Say which file holds a map, as for compress; of a folder or image. May be repeated.")
 @names_option
 @click.option("--mip-filter", type=click.Choice(["box", "kaiser"]), help="How mips of maps are made.  [default: box]")
 @click.option("--roughness-from-normals", is_flag=True, help="Make mips rougher where their normals lose detail.")
 @click.option("--alpha-test", type=float, metavar="T",
               help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1.")
 @click.option("--max-texels", type=click.IntRange(min=1), default=MOST_TEXELS, show_default=True, metavar="N",
-              help="Refuse a file that stands for more texels, counted in every channel; a small one can.")
+              help="Refuse a file that decodes to more texels, counted in every channel: a small file can stand for "
+                   "many.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="Processes of encoders, and CPU threads.  [default: one a core]")
+              help="Processes of encoders, and CPU threads.  [default: one per core]")
 @force_option
 @json_option
 @debug_option

@@ -67,41 +67,48 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
 @click.option("--reference", metavar="FOLDER", type=click.Path(path_type=Path),
               help="What the file was made from.  [default: found beside the file or in the current folder]")
 @click.option("--screenshot", metavar="OUT.png", type=click.Path(path_type=Path),
-              help="Draw one picture without a window, and end.")
+              help="Draw one picture without a window, and exit.")
 @click.option("--view", "shown", type=click.Choice(VIEWS), default="map", show_default=True, help="What to show.")
 @click.option("--size", metavar="WxH", callback=_parse_size, default="1280x800", show_default=True,
-              help="Of the picture or window, in pixels.")
-@click.option("--map", "map_name", metavar="MAP", help="Which map, by its name, its file or its number from 0.")
-@click.option("--channel", type=click.IntRange(0, 15), metavar="N", help="One channel of it, from 0.")
+              help="Size of the picture or window, in pixels.")
+@click.option("--map", "map_name", metavar="MAP", help="Map to show, by its name, its file or its number from 0.")
+@click.option("--channel", type=click.IntRange(0, 15), metavar="N", help="One channel of the map alone, from 0.")
 @click.option("--lod", type=click.FloatRange(0, 15), metavar="L", help="Level of detail.  [default: by the zoom]")
-@click.option("--zoom", type=click.FloatRange(1 / 64, 1024), metavar="Z", help="Pixels a texel.  [default: fits]")
-@click.option("--center", metavar="U,V", callback=_parse_pair, help="Place in the middle.  [default: 0.5,0.5]")
-@click.option("--sampling", type=click.Choice(SAMPLINGS), help="How to sample.  [default: as the file was fitted for]")
+@click.option("--zoom", type=click.FloatRange(1 / 64, 1024), metavar="Z", help="Pixels per texel.  [default: the "
+                                                                               "whole map fits]")
+@click.option("--center", metavar="U,V", callback=_parse_pair, help="Place that is shown in the middle.  [default: "
+                                                                    "0.5,0.5]")
+@click.option("--sampling", type=click.Choice(SAMPLINGS), help="How to sample between texels.  [default: as the file "
+                                                               "was fitted for]")
 @click.option("--other", type=click.Choice(OTHERS),
               help="What split and diff compare with; a mix has the bytes of FILE.  [default: SECOND, else reference]")
-@click.option("--split", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Place of the line.")
-@click.option("--gain", type=click.FloatRange(0, 1000, min_open=True), help="Of differences.  [default: by their size]")
+@click.option("--split", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+              help="Where the line of the split stands, 0 left to 1 right.")
+@click.option("--gain", type=click.FloatRange(0, 1000, min_open=True),
+              help="Factor of the differences that are shown.  [default: by their size]")
 @click.option("--error", type=click.Choice(ERRORS), default="heat", show_default=True,
               help="Differences by size, for normals by angle, or by channel.")
 @click.option("--hidden", type=click.Choice(HIDDEN), default="hatched", show_default=True,
               help="Colour under zero opacity: hatched, all colour through its opacity, or as it is.")
 @click.option("--stretch", is_flag=True, help="A grey map from black at its least value to white at its largest.")
-@click.option("--level", type=click.IntRange(0, 15), metavar="N", help="One level of Gaussians or cells.")
+@click.option("--level", type=click.IntRange(0, 15), metavar="N", help="One grid level of Gaussians or cells alone.")
 @click.option("--pin", metavar="X,Y", callback=_parse_pair, help="Texel to inspect.")
-@click.option("--tile", is_flag=True, help="Go on beyond the border.")
+@click.option("--tile", is_flag=True, help="Show the texture beyond its border too.")
 @click.option("--shape", metavar="|".join([*SHAPES, "MODEL"]), callback=_parse_shape, default="sphere",
-              show_default=True, help="Of the lit view; MODEL is a .glb or .gltf file with texture coordinates.")
+              show_default=True, help="Shape in the lit view; MODEL is a .glb or .gltf file with texture coordinates.")
 @click.option("--displace", type=click.FloatRange(-1, 1), metavar="AMOUNT", default=0.0, show_default=True,
-              help="By height in the lit view: how far its least and largest values are apart, in radii of the sphere.")
-@click.option("--orbit", metavar="YAW,PITCH", callback=_parse_pair, help="Of the eye in the lit view, in degrees.")
-@click.option("--light", metavar="YAW,PITCH", callback=_parse_pair, help="Of the light, in degrees.")
+              help="Move the surface by the height: how far its least and largest values are apart, in radii of the "
+                   "sphere.")
+@click.option("--orbit", metavar="YAW,PITCH", callback=_parse_pair, help="Direction of the eye in the lit view, in "
+                                                                         "degrees.")
+@click.option("--light", metavar="YAW,PITCH", callback=_parse_pair, help="Direction of the light, in degrees.")
 @click.option("--tiling", type=click.FloatRange(1, 16), metavar="N", help="Copies of the material on the shape.")
 @click.option("--surroundings", metavar="sky|even|FILE", default="sky", show_default=True,
               help="What lights the lit view: a sky, an even light, or a panorama as .hdr or .exr.")
 @click.option("--exposure", type=click.FloatRange(-10, 10), metavar="STOPS", default=0.0, show_default=True,
-              help="Of the lit view.")
+              help="Exposure of the lit view.")
 @click.option("--tone", type=click.Choice(TONES), default="neutral", show_default=True,
-              help="From light to the screen: colours kept, as films do, or cut off.")
+              help="How light becomes colours of the screen: neutral keeps hues, filmic rolls off, clip cuts.")
 @json_option
 @debug_option
 def view(file: Path | None, second: Path | None, reference: Path | None, screenshot: Path | None,
@@ -119,11 +126,11 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
         raise UsageError("--other second: needs a SECOND file; give its path after FILE")
     if screenshot is not None:
         if file is None:
-            raise UsageError("--screenshot: needs a FILE")
+            raise UsageError("--screenshot: needs a FILE; give the .gstex file to draw")
         _take_screenshot(file, second, reference, screenshot, size, as_json, options)
         return
     if as_json:
-        raise UsageError("--json: goes with --screenshot")
+        raise UsageError("--json: goes with --screenshot OUT.png; add that, or drop --json")
     from gstex.view.window import run
 
     if second is not None and options["shown"] == "map":

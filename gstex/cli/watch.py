@@ -23,13 +23,13 @@ __all__ = ["watch"]
 @click.option("-o", "--output", metavar="OUT", type=click.Path(path_type=Path), required=True,
               help="Folder of the outputs. The tree of FOLDER is kept in it.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="CPU threads to use, at most one a core.  [default: all cores]")
+              help="CPU threads to use, at most one per core.  [default: all cores]")
 @fit_options
 @names_option
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for each event.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but what fails.")
-@click.option("-v", "--verbose", is_flag=True, help="Print what is up to date, begins and is stopped, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout for each event.")
+@click.option("-q", "--quiet", is_flag=True, help="Print failures alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print what is up to date, begins and is stopped.")
 @debug_option
 def watch(
     folder: Path, output: Path, threads: int | None, names: Path | None, as_json: bool, quiet: bool, verbose: bool,

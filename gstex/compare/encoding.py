@@ -121,4 +121,4 @@ def unzip(data: bytes) -> bytes:
     try:
         return zstandard.ZstdDecompressor().decompress(data)
     except zstandard.ZstdError as error:
-        raise GstexError(f"an encoded image cannot be unpacked: {error}") from None
+        raise GstexError(f"an encoded image cannot be unpacked ({error}); compress the material again") from None

@@ -119,7 +119,7 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
                 raise ValueError(f"uncompressed channels of {wide} bits in pixels of {bits}; allowed are up to 8 bits "
                                  "a channel, and 16 of one or two: export it as 16-bit PNG or TIFF")  # fmt: skip
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+        raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis: resize it")
     count = max(1, min(count, mip_count_of(width, height)))
     if dxgi not in BY_DXGI:
         end = start + (0 if flags & _FOURCC else width * height * min(bits, 32) // 8)

@@ -128,7 +128,7 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
     if faces != 1:
         raise ValueError(f"damaged ktx2 file (faceCount {faces}, expected 1 or 6); export it again")
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+        raise ValueError(f"size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis: resize it")
     if count > mip_count_of(width, height):
         raise ValueError(f"damaged ktx2 file (levelCount {count} of {width}x{height}); export it again")
     model, transfer, primaries, flags = _parse_descriptor(head, dfd_at, dfd_bytes)

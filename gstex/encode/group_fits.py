@@ -101,7 +101,7 @@ def fit_groups(
         tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
         budgets: words of mip 0 of every group.
         progress: as of `fit_chain`; the error is that of all groups that have begun.
-        first: groups whose mip 0 is there already. checkpoint: of fits on the CPU. make_engine, how: further
+        first: groups whose mip 0 already exists. checkpoint: of fits on the CPU. make_engine, how: further
             arguments of fit_chain.
 
     Raises:

@@ -129,14 +129,16 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
                 "a file that does not change while it is read")
         return *_read_body(gpu, text, sections), size
     except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error}); give a .gstex file that may be "
+                          "read") from error
     except VersionError as error:
         raise VersionError(f"{path}: {error}") from error
     except FormatError as error:
         if kind := next((name for start, name in _OTHERS.items() if head.startswith(start)), None):
             raise FormatError(f"{path}: {error}; it is a {kind} file: `gstex compress` makes a .gstex file of it, or "
                               "of the folder of maps that it is in") from error
-        raise FormatError(f"{path}: {error}; the file is damaged or not a .gstex file") from error
+        raise FormatError(f"{path}: {error}; the file is damaged or is not a .gstex file: copy it again, or compress "
+                          "its maps again") from error
 
 
 def _read_body(

@@ -48,7 +48,7 @@ class Model:
         count = len(self.items(key))
         if type(value) is not int or not 0 <= value < count:
             allowed = f"0..{count - 1}" if count else f"none, as there are no {key}"
-            raise broken(f"{where}: {value!r:.40} is no index into {key} (allowed: {allowed})")
+            raise broken(f"{where}: {value!r:.40} is not an index into {key} (allowed: {allowed})")
         return value
 
     def buffer(self, index: int) -> bytes | None:
@@ -110,7 +110,7 @@ class Model:
     def read_uri(self, uri: Any, where: str) -> bytes:
         """The bytes of a data URI, or of a file in the model's folder."""
         if not isinstance(uri, str) or not uri:
-            raise broken(f"{where}: {uri!r:.40} is no text")
+            raise broken(f"{where}: {uri!r:.40} is not text")
         if uri not in self._files:
             self._files[uri] = _data_of(uri, where) if uri.startswith("data:") else self._read_file(uri, where)
         return self._files[uri]
@@ -124,7 +124,7 @@ class Model:
         name = unquote(uri)
         parts = name.replace("\\", "/").split("/")
         if is_remote(uri) or Path(name).is_absolute() or ".." in parts or "\0" in name:
-            raise ModelError(f"{where}: {uri!r:.80} is no file in the model's folder, and no other is opened; "
+            raise ModelError(f"{where}: {uri!r:.80} is not a file in the model's folder, and no other is opened; "
                              "put it there, or embed it")  # fmt: skip
         try:
             return (self.folder / name).read_bytes()
@@ -179,15 +179,15 @@ def parse_model(data: bytes, folder: Path) -> Model:
     for key in _LISTS:
         items = document.get(key, [])
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise broken(f"{key}: is no list of objects")
+            raise broken(f"{key}: is not a list of objects")
         for number, item in enumerate([document, *items]):
             if not isinstance(item.get("extensions", {}), dict):
                 where = f"{key}[{number - 1}]." if number else ""
-                raise broken(f"{where}extensions: is no object")
+                raise broken(f"{where}extensions: is not an object")
     for key in ("extensionsUsed", "extensionsRequired"):
         names = document.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise broken(f"{key}: is no list of names")
+            raise broken(f"{key}: is not a list of names")
     return Model(document, chunk, folder, notes)
 
 
@@ -237,7 +237,7 @@ def _chunks(data: bytes, notes: list[str]) -> tuple[bytes, bytes | None]:
         found.append((kind, data[place + 8 : place + 8 + length]))
         place += 8 + length
     if found[0][0] != _JSON:
-        raise broken("chunk 0: is no JSON")
+        raise broken("chunk 0: is not JSON")
     chunk = found[1][1] if len(found) > 1 and found[1][0] == _BIN else None
     others = len(found) - 1 - (chunk is not None)
     if others:

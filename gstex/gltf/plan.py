@@ -114,13 +114,13 @@ def _uses(model: Model) -> Iterator[Use]:
         where = f"materials[{number}]"
         metallic = material.get("pbrMetallicRoughness", {})
         if not isinstance(metallic, dict):
-            raise broken(f"{where}.pbrMetallicRoughness: is no object")
+            raise broken(f"{where}.pbrMetallicRoughness: is not an object")
         for slot in _SLOTS:
             holder = metallic if slot in ("baseColorTexture", "metallicRoughnessTexture") else material
             if slot in holder:
                 info = holder[slot]
                 if not isinstance(info, dict):
-                    raise broken(f"{where}.{slot}: is no object")
+                    raise broken(f"{where}.{slot}: is not an object")
                 yield Use(number, slot, model.index(info.get("index"), "textures", f"{where}.{slot}.index"))
         # A list, and no recursion: files nest as deep as they like.
         left = _members(material.get("extensions"))

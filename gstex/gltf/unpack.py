@@ -47,7 +47,8 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     document = model.document
     extensions = document.get("extensions", {})
     if NAME not in extensions:
-        raise ModelError(f"has no materials that `gstex gltf` has compressed ({NAME}); nothing was written")
+        raise ModelError(f"has no materials that `gstex gltf` has compressed ({NAME}); nothing was written: give a "
+                         "model that `gstex gltf` has written")
     files = read_root(extensions[NAME]).files
     model.check_views()
     jobs = _jobs(model, len(files))

@@ -107,7 +107,8 @@ def _stated(
 def _orientation(path: Path, ktx: Ktx2File) -> int:
     text = ktx.values.get("KTXorientation", "rd")
     if text not in _ORIENTATIONS:
-        raise MaterialError(f"{path.name}: KTXorientation {text!r:.20}; allowed are {', '.join(_ORIENTATIONS)}")
+        raise MaterialError(f"{path.name}: KTXorientation {text!r:.20}; allowed are {', '.join(_ORIENTATIONS)}: "
+                            "export it again with one of them")
     return _ORIENTATIONS[text]
 
 

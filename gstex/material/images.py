@@ -102,7 +102,7 @@ def _sniff(path: Path) -> ImageFormat | _ReadOnly:
         with open(path, "rb") as file:
             head = file.read(16)
     except OSError as error:
-        raise MaterialError(f"{path.name}: cannot be read ({error.strerror}); check its rights") from None
+        raise MaterialError(f"{path.name}: cannot be read ({error.strerror}); check its permissions") from None
     if not head:
         raise MaterialError(f"{path.name}: the file is empty; allowed are {FORMAT_NAMES} images")
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -170,7 +170,8 @@ def read_info(path: Path) -> ImageFile:
         depth, count, pixel_type, deep = spec.depth, spec.nchannels, str(spec.format), spec.deep
         for width, height in sizes:
             if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-                raise MaterialError(f"{path.name}: size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis")
+                raise MaterialError(f"{path.name}: size {width}x{height}; allowed are 1..{MAX_SIZE} along each axis: "
+                                    "resize it")
         if deep or depth > 1:
             raise MaterialError(f"{path.name}: a deep or volume image; export it as a flat image")
         if count < 1 or (count > MAX_FILE_CHANNELS and format != "exr"):
@@ -179,7 +180,8 @@ def read_info(path: Path) -> ImageFile:
             )
         if pixel_type not in _TYPES:
             raise MaterialError(
-                f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float"
+                f"{path.name}: pixels are {pixel_type}; allowed are 8 and 16 bit integers, half and float: export it "
+                "as one of them"
             )
         stated = read_stated(path, format, image, dds)
     return _described(path, format, stated, pixel_type)
@@ -327,7 +329,7 @@ def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
         )
         error = _take_error(image)
     if not done:
-        raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check rights and free space")
+        raise OutputError(f"{path.name}: cannot be written ({_reason(error)}); check permissions and free space")
     if source.format == "png":
         _drop_chunks(path, (b"eXIf", b"oFFs"))
 

@@ -126,7 +126,7 @@ def _load(
     if only is not None and not single:
         gone = sorted(set(only) - set(found))
         if gone:
-            raise MaterialError(f"{path / gone[0]}: is not there; make the plan anew, or put it back")
+            raise MaterialError(f"{path / gone[0]}: does not exist; put it back, or make the plan again")
         found, ignored = [n for n in found if n in only], []
         own_mips = [own for own in own_mips if own.map in only]
     vocabulary = USUAL
@@ -207,7 +207,7 @@ def list_images(path: Path) -> tuple[Path, list[str], list[OwnMip], list[tuple[s
         entries = sorted(path.iterdir())
         files = [e for e in entries if e.is_file() and not e.name.startswith(".")]
     except OSError as error:
-        raise MaterialError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+        raise MaterialError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     names = [e.name for e in files if e.suffix.lower() in EXTENSIONS]
     ignored = [(e.name, f"not a {FORMAT_NAMES} image") for e in files if e.name not in names]
     if not names:

@@ -53,7 +53,7 @@ def find_own_mips(
             try:
                 files = sorted(f for f in entry.iterdir() if f.is_file() and not f.name.startswith("."))
             except OSError as error:
-                raise MaterialError(f"{entry}: cannot be read ({error.strerror}); check its rights") from None
+                raise MaterialError(f"{entry}: cannot be read ({error.strerror}); check its permissions") from None
             for file in files:
                 shown = f"{entry.name}/{file.name}"
                 if not shown.isprintable():

@@ -89,7 +89,7 @@ def read_set(
         files = images if files is None or not source.is_dir() else sorted(files)
         gone = sorted(set(files) - set(images))
         if gone:
-            raise MaterialError(f"{source / gone[0]}: is not there; correct the manifest, or put it back")
+            raise MaterialError(f"{source / gone[0]}: does not exist; correct the manifest, or put it back")
         infos = {name: _info(folder / name) for name in files}
         known = [info for info in infos.values() if info is not None]
         roles: dict[str, str] = {}

@@ -52,7 +52,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
     except OSError as error:
         raise MaterialError(f"{path}: cannot be read ({error.strerror}); give a file such as {NAMES_FILE}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MaterialError(f"{path}: no TOML ({str(error)[:100]}); see docs/inputs.md, \"Names\"") from None
+        raise MaterialError(f"{path}: not TOML ({str(error)[:100]}); see docs/inputs.md, \"Names\"") from None
     other = [key for key in tables if key not in ("words", "packings")]
     if other:
         raise MaterialError(f"{path}: {other[0]!r}; allowed are the tables [words] and [packings]")

@@ -206,7 +206,7 @@ class _Planner:
 
 
 def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:
-    """The channels of each map: neighbours of one role, up to a component that is there already."""
+    """The channels of each map: neighbours of one role, up to a component that already exists."""
     maps: list[list[int]] = []
     for index, channel in enumerate(channels):
         mine = maps[-1] if maps and channels[maps[-1][0]].role == channel.role else None

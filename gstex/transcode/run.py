@@ -52,7 +52,7 @@ def check_outputs(folder: Path, source: Source, names: Sequence[str], *, force: 
         OutputError: there is such a file, or the folder cannot be one.
     """
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is no folder; give another name")
+        raise OutputError(f"{folder}: is not a folder; give another name")
     try:  # before minutes of work; access rights alone do not tell
         there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
         with tempfile.TemporaryFile(dir=there, prefix=".gstex-"):
@@ -64,7 +64,7 @@ def check_outputs(folder: Path, source: Source, names: Sequence[str], *, force: 
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; give another output folder")
         if os.path.lexists(path) and not force and _made_from(path) != zlib.crc32(source.name.encode()):
-            raise OutputError(f"{path}: is there already, and was not made from {source.name!r} by this command; give "
+            raise OutputError(f"{path}: already exists and was not made from {source.name!r} by this command; give "
                               "another folder, or --force to replace it")
 
 

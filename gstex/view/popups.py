@@ -127,7 +127,7 @@ def _draw_write(viewer: Viewer, path: Path, entered: bool) -> bool:
     """The buttons of the windows to write; whether it is done."""
     replaces = path.is_file()
     if replaces:
-        imgui.text_wrapped(f"{path.name} is there already.")
+        imgui.text_wrapped(f"{path.name} already exists.")
     pressed = imgui.button("Replace" if replaces else "Write")
     if not (pressed or entered):
         return False

@@ -154,14 +154,14 @@ class Session:
         self.say("")
 
     def save(self, path: Path, *, replace: bool = False) -> bool:
-        """Copy the file that is shown; whether that is done. replace: a file that is there already."""
+        """Copy the file that is shown; whether that is done. replace: a file that already exists."""
         if self.document is None:
             return False
         if path.suffix.lower() != ".gstex":
             self.say(f"{path.name}: give a name that ends in .gstex", error=True)
             return False
         if path.exists() and not replace:
-            self.say(f"{path.name} is there already: another name, or the button Replace", error=True)
+            self.say(f"{path.name} already exists: choose another name, or the button Replace", error=True)
             return False
         try:
             self.document.texture.save(path)
@@ -175,12 +175,12 @@ class Session:
     def export(self, one: ShownMap, mip: int, path: Path, *, replace: bool = False) -> bool:
         """Write the file that holds a map, decoded, in its own format and depth; whether that is done.
 
-        replace: a file that is there already.
+        replace: a file that already exists.
         """
         if self.document is None:
             return False
         if path.exists() and not replace:
-            self.say(f"{path.name} is there already: another name, or the button Replace", error=True)
+            self.say(f"{path.name} already exists: choose another name, or the button Replace", error=True)
             return False
         try:
             with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
@@ -322,7 +322,7 @@ class Session:
             if self._missing:
                 return False
             self._missing = True
-            self.say(f"{document.path.name}: is not there any more; this is what it was", error=True)
+            self.say(f"{document.path.name}: no longer exists; its last version is shown", error=True)
             return True
         before = self.notice
         self.reload()

@@ -71,7 +71,7 @@ def upload_stack(stack: Stack) -> int:
     layers, height, width, _ = stack.levels[0].shape
     most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
     if max(width, height) > most:
-        raise GraphicsError(f"{stack.label}: is {width}x{height}, this driver allows {most}")
+        raise GraphicsError(f"{stack.label}: is {width}x{height}, this driver allows {most}; show smaller maps")
     handle = int(gl.glGenTextures(1))
     gl.glBindTexture(gl.GL_TEXTURE_2D_ARRAY, handle)
     gl.glTexParameteri(gl.GL_TEXTURE_2D_ARRAY, gl.GL_TEXTURE_MIN_FILTER, gl.GL_NEAREST_MIPMAP_NEAREST)
