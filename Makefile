@@ -1,4 +1,4 @@
-# make demo   install gstex into .venv, compress a sample material, draw the result
+# make demo   install gstex into .venv, compress a sample material, show the result on one page
 # make test   install what the tests need into .venv-test and run them
 # make test-quick   those of them that need no other compiler, no browser, no window and no whole fit
 # make arm64  the same bytes from a core for arm64, in an emulator: ten minutes

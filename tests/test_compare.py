@@ -12,6 +12,7 @@ import gstex.report
 from gstex import metrics
 from gstex.compare import compare, measuring
 from gstex.compare.advice import advise
+from gstex.compare.baselines import usual_bytes
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.hull import Option
@@ -87,6 +88,12 @@ def test_a_usual_stack_is_what_the_codec_makes(result, material):
     for at, role in enumerate(("ao", "roughness")):
         expected = metrics.psnr(decoded[:, :, at], material.pixels[:, :, channels[at]])
         assert point.quality["psnr_by_map"][role] == pytest.approx(expected, abs=1e-9)
+
+
+def test_bytes_of_the_usual_stacks_are_known_beforehand(result, material):
+    expected = dict(usual_bytes(material, choose_codecs(CODEC_NAMES)[0]))
+    assert list(expected) == ["BC1", "BC1 + BC5", "BC7 + BC5", "ASTC 6x6", "ASTC 12x12"]
+    assert {p.label: p.bytes for p in result.points if p.label in expected} == expected
 
 
 def test_pictures_are_what_was_measured(result, material):

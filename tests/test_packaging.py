@@ -166,11 +166,14 @@ def test_demo_of_a_checkout(built: Path, empty_venv: Path) -> None:
     """In which Python finds the sources before what is installed; they take the installed core."""
     checkout = built / "checkout"
     (checkout / "tools").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "tools" / "demo.py", checkout / "tools")
+    for name in ("demo.py", "demo_page.py", "demo.html", "demo.css"):
+        shutil.copy(ROOT / "tools" / name, checkout / "tools")
     steel = crop_sample("rusted_steel", checkout / "steel")
     said = run(empty_venv / "python", "tools/demo.py", steel.name, cwd=checkout)
-    assert said.splitlines()[-1] == f"Original, decoded and error of every map: {checkout / 'out' / 'demo.png'}"
-    assert (checkout / "out" / "demo.png").stat().st_size > 1000
+    page = checkout / "out" / "demo.html"
+    assert said.splitlines()[-1] == f"Maps, bytes and what to type next, in a browser: {page}"
+    text = page.read_text()
+    assert "BC7 + BC5" in text and ".[compare]" in text and text.count("data:image/png;base64,") == 3
     script = "import gstex.native; print(gstex.__file__, gstex.native.instruction_sets())"
     assert run(empty_venv / "python", "-c", script, cwd=checkout).startswith(str(checkout / "gstex"))
 

@@ -42,7 +42,7 @@ def messages(path: Path, errors: bool) -> Iterator[Message]:
         if text is None:
             for child in ast.iter_child_nodes(node):
                 yield from visit(child, raised)
-        elif id(node) not in docstrings and raised == errors and _is_prose(text):
+        elif isinstance(node, ast.expr) and id(node) not in docstrings and raised == errors and _is_prose(text):
             yield Message(str(path.relative_to(ROOT)), node.lineno, text)
 
     yield from visit(tree, False)
@@ -72,7 +72,7 @@ def _text(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
+        return "".join(f"{{{ast.unparse(part.value)}}}" if isinstance(part, ast.FormattedValue) else _text(part) or ""
                        for part in node.values)
     return None
 

@@ -15,7 +15,7 @@ from gstex.compare.scaling import SCALES, shrink
 from gstex.compare.stored import Stored
 from gstex.material import Material
 
-__all__ = ["Baselines", "Combination", "encode_baselines"]
+__all__ = ["Baselines", "Combination", "encode_baselines", "usual_bytes"]
 
 # Stacks as engines ship them, full size: label and, by the channels of an image, the codec.
 _BC_STACKS = (
@@ -90,6 +90,26 @@ def encode_baselines(
     return Baselines(hulls, _usual(plan, options, codecs))
 
 
+def usual_bytes(material: Material, codecs: Sequence[Codec]) -> list[tuple[str, int]]:
+    """(label, bytes) of the stacks that are in `Baselines.usual`: they follow from sizes alone, nothing is encoded."""
+    images = [image for group in make_plan(material) for image in group[0]]
+    known = {codec.name for codec in codecs}
+    labels: dict[tuple[str, ...], str] = {}  # by the codecs of the images; what is the same stack has the first label
+    for _, label, by_channels in _usual_stacks(codecs):
+        picked = tuple(by_channels[len(image.channels)] for image in images)
+        if images and known.issuperset(picked):
+            labels.setdefault(picked, label)
+    return [(label, sum(CODECS[name].size(material.height, material.width) for name in picked))
+            for picked, label in labels.items()]
+
+
+def _usual_stacks(codecs: Sequence[Codec]) -> list[tuple[str, str, dict[int, str]]]:
+    """(family, label, by the channels of an image the codec)."""
+    return [("bc", label, by_channels) for label, by_channels in _BC_STACKS] + [
+        ("astc", codec.label, dict.fromkeys(codec.channels, codec.name)) for codec in codecs if codec.family == "astc"
+    ]
+
+
 def _jobs(image: MapImage, filled: np.ndarray, scale: int, codecs: Sequence[Codec], exhaustive: bool) -> list[Job]:
     """The image at one size for every codec that can hold it."""
     small = np.round(shrink(filled[:, :, image.channels], scale) * 255).astype(np.uint8)
@@ -104,13 +124,9 @@ def _group_hull(group: Group, hulls: Options) -> list[Option]:
 
 def _usual(plan: Sequence[Group], options: Options, codecs: Sequence[Codec]) -> list[Combination]:
     """The same codec for all maps at full size, in the usual packing; what cannot be had is left out."""
-    stacks = [("bc", label, by_channels) for label, by_channels in _BC_STACKS]
-    stacks += [
-        ("astc", codec.label, dict.fromkeys(codec.channels, codec.name)) for codec in codecs if codec.family == "astc"
-    ]
     images = [image for group in plan for image in group[0]]
     result: list[Combination] = []
-    for family, label, by_channels in stacks:
+    for family, label, by_channels in _usual_stacks(codecs):
         picked = [
             next((o for o in options[image.name] if _is(o.choice[image.name], by_channels[len(image.channels)])), None)
             for image in images
