@@ -249,7 +249,7 @@ def tone_map(radiance: np.ndarray) -> np.ndarray:
 def render_plane_views(
     stack: np.ndarray, channels: Sequence[Mapping[str, Any]], convention: str | None, views: Sequence[View] = VIEWS
 ) -> list[np.ndarray]:
-    """The material as a plane, once for each of `views`, a pixel a texel.
+    """The material as a plane, once for each of `views`, a pixel per texel.
 
     Arguments as for `read_surface`, with a stack [H, W, C]. Returns float32 [H, W, 3] sRGB in 0..1; transparent
     parts show a checker.

@@ -99,7 +99,7 @@ GstexFields make_GstexFields(int2 at, uint4 shift, uint4 mask)
 }
 
 struct GstexGroup {
-    uint members;      // a bit a channel of the material
+    uint members;      // one bit per channel of the material
     int channels;      // how many these are
     int top_k;         // how many Gaussians are blended; 0: all in reach
     int candidates_max;

@@ -77,7 +77,7 @@ struct GstexMaterial {
 struct GstexFields { int2 at; uint4 shift, mask; };
 
 struct GstexGroup {
-    uint members;      // a bit a channel of the material
+    uint members;      // one bit per channel of the material
     int channels;      // how many these are
     int top_k;         // how many Gaussians are blended; 0: all in reach
     int candidates_max;

@@ -43,7 +43,7 @@ struct GstexMaterial {
 struct GstexFields { at: vec2i, shift: vec4u, mask: vec4u, }
 
 struct GstexGroup {
-    members: u32,      // a bit a channel of the material
+    members: u32,      // one bit per channel of the material
     channels: i32,     // how many these are
     top_k: i32,        // how many Gaussians are blended; 0: all in reach
     candidates_max: i32,

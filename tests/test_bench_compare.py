@@ -95,7 +95,7 @@ def test_geometric_mean():
 
 
 class Line:
-    """A material whose gstex curve is a straight line: 6 dB for each doubling, 30 dB at 1 bit a texel."""
+    """A material whose gstex curve is a straight line: 6 dB for each doubling, 30 dB at 1 bit per texel."""
 
     texels = 8000
     chain = 0.0  # bytes with mips by those without, where that is known

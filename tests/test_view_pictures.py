@@ -38,7 +38,7 @@ class Drawer:
         self.scene.set_stack("reference", self.reference)
 
     def __call__(self, size=(SIZE, SIZE), content_scale=1.0, **state) -> np.ndarray:
-        """int [h, w, 3] of a state; a pixel a texel if it says nothing else."""
+        """int [h, w, 3] of a state; a pixel per texel if it says nothing else."""
         usual = {"zoom": 1.0, "hidden": "shown"}
         self.scene.draw(ViewState(**{**usual, **state}), self.target, size, content_scale)
         return self.target.read().astype(int)

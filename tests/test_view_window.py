@@ -51,7 +51,7 @@ def test_a_session_with_the_window(sample, tmp_path):
     arguments = ["view", str(sample.file), "--size", "640x400", "--zoom", "1", "--hidden", "shown"]
     with window(arguments, WINDOW, tmp_path) as screen:
         screen.find_window("gstex view")
-        first = screen.wait_for(lambda p: find(p, maps[0]) is not None, "the first map, a pixel a texel")
+        first = screen.wait_for(lambda p: find(p, maps[0]) is not None, "the first map, a pixel per texel")
         left, top = find(first, maps[0])
 
         screen.press(str(normal + 1))

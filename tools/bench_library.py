@@ -63,7 +63,7 @@ def rate(context: click.Context, bpp: float, effort: str, names: tuple[str, ...]
 
 @click.command()
 @click.option("--materials", type=click.IntRange(1, 10000), default=40, show_default=True, help="In the library.")
-@click.option("--jobs", "count", type=click.IntRange(min=1), help="Materials at once.  [default: one a core]")
+@click.option("--jobs", "count", type=click.IntRange(min=1), help="Materials at once.  [default: one per core]")
 @click.option("--effort", type=click.Choice(["draft", "fast", "normal"]), default="fast", show_default=True)
 @click.option("--ray", metavar="ADDRESS", help="Then once more on a Ray cluster, of as many CPUs as there are jobs.")
 @results_option("the table goes")

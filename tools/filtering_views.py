@@ -59,8 +59,8 @@ class View:
 def make_view(name: str, width: int, height: int, material: Material) -> View:
     """One of VIEWS, with the middle of the material in the middle of the screen.
 
-    minified: 3.3 texels a pixel. rotated: 2 texels a pixel, turned by 30 degrees. grazing: a floor that recedes to
-    the top at 80 degrees from its normal, 1.5 texels a pixel across in the middle and 8.6 along.
+    minified: 3.3 texels per pixel. rotated: 2 texels per pixel, turned by 30 degrees. grazing: a floor that recedes to
+    the top at 80 degrees from its normal, 1.5 texels per pixel across in the middle and 8.6 along.
     """
     middle = np.array([width / 2, height / 2])
     centre = np.array([material.width / 2, material.height / 2])

@@ -97,7 +97,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Parts:
-    """Arithmetic operations: once a texel, for each four channels that are decoded, and if some are constant for each
+    """Arithmetic operations: once per texel, for each four channels that are decoded, and if some are constant for each
     channel; once a group to take its members, and to decode it, for each channel and each four of it, for each channel
     up to the last gap between them, and for each gap with each four; once a level; once a row of cells; for each cell
     that is looked up alone; for each Gaussian that is looked at; and for each that is added, of every palette, of every
@@ -268,7 +268,7 @@ def shape_of(words: np.ndarray) -> Shape:
 
 
 def _nanoseconds(texture: gstex.Texture) -> float:
-    """Nanoseconds a texel of mip 0, the best of some runs of a whole decode without the read back."""
+    """Nanoseconds per texel of mip 0, the best of some runs of a whole decode without the read back."""
     gl = import_gl()
     layers = -(-texture.channels // 4)
     program, buffer = compute_program("decode.comp", {"GSTEX_VEC4S": layers}), WordBuffer([texture.words])

@@ -249,7 +249,7 @@ def compress(context: Context) -> dict[str, Any]:
 
 
 def decoding(context: Context) -> dict[str, Any]:
-    """Nanoseconds a texel and a point, and what the GPU could do at most."""
+    """Nanoseconds per texel and a point, and what the GPU could do at most."""
     sizes = context.sizes
     limits = roofs(context.device, copied=sizes.copied, turns=sizes.turns, threads=sizes.threads, least=sizes.least)
     result: dict[str, Any] = {**limits, "rows": []}

@@ -1,9 +1,9 @@
 // Decodes a group at a whole mip of Gaussians: the fast way to fetch all its texels, where all candidates are blended
 // (K = 0).
 //
-// A warp owns a tile of 8x16 texels, four a lane. Its lanes look up the cells that any texel of the tile can see, in
+// A warp owns a tile of 8x16 texels, four per lane. Its lanes look up the cells that any texel of the tile can see, in
 // all levels, then decode a Gaussian each, drop it if it weighs nothing anywhere in the tile, and put the others into
-// shared memory. Then all lanes evaluate all of these at their texels: a Gaussian is decoded once a tile, not once a
+// shared memory. Then all lanes evaluate all of these at their texels: a Gaussian is decoded once per tile, not once per
 // texel, and what is read of it from shared memory serves four texels. Warps need nothing of each other.
 //
 // A tile looks at more cells than each of its texels. The fade, which is 0 outside the 3x3 cells around a Gaussian's

@@ -21,32 +21,32 @@ def look(folder: Path, out: Path, more: Iterable[Path] = ()) -> dict[Path, Stamp
     folder: images and files of names below it count, without folders whose name begins with a dot. out: a folder that
     is left out. more: further files. What cannot be read now is not there.
     """
-    found: dict[Path, Stamp] = {}
-    folders, seen = [folder], {out.resolve()}
+    stamps: dict[Path, Stamp] = {}
+    folders, visited = [folder], {out.resolve()}
     while folders:
-        here = folders.pop()
-        real = here.resolve()
-        if real in seen:  # a link may lead back
+        current = folders.pop()
+        resolved = current.resolve()
+        if resolved in visited:  # a link may lead back
             continue
-        seen.add(real)
+        visited.add(resolved)
         try:
-            entries = [entry for entry in os.scandir(here) if not entry.name.startswith(".")]
+            entries = [entry for entry in os.scandir(current) if not entry.name.startswith(".")]
         except OSError:
             continue
         for entry in entries:
             try:
                 if entry.is_dir():
-                    folders.append(here / entry.name)
+                    folders.append(current / entry.name)
                 elif entry.name == NAMES_FILE or os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
-                    found[here / entry.name] = _stamp(entry.stat())
+                    stamps[current / entry.name] = _stamp(entry.stat())
             except OSError:
                 continue
     for path in more:
         try:
-            found[path] = _stamp(path.stat())
+            stamps[path] = _stamp(path.stat())
         except OSError:
             continue
-    return found
+    return stamps
 
 
 def _stamp(status: os.stat_result) -> Stamp:

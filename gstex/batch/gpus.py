@@ -1,7 +1,7 @@
 """The GPUs of this machine, as a batch shares them out: a process has one of them, and as many fit at once on it as its
 memory holds.
 
-What a fit holds is from benchmarks/results/gpu-nvidia-h200-fits.json: 126 bytes a texel and channel at 2048x2048, 139
+What a fit holds is from benchmarks/results/gpu-nvidia-h200-fits.json: 126 bytes per texel and channel at 2048x2048, 139
 at 1024x1024. How fast fits are that share a GPU was not measured.
 """
 
@@ -39,15 +39,15 @@ def find_gpus() -> tuple[Gpu, ...]:
         return ()
     command = [program, "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
-        rows = [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line.strip()]
-        found = {index: Gpu(uuid, int(mebibytes) << 20) for index, uuid, mebibytes in rows}
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
+        rows = [[cell.strip() for cell in line.split(",")] for line in printed.splitlines() if line.strip()]
+        by_index = {index: Gpu(uuid, int(mebibytes) << 20) for index, uuid, mebibytes in rows}
     except (OSError, subprocess.SubprocessError, ValueError):
         return ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return tuple(found.values())
-    by_name = found | {gpu.name: gpu for gpu in found.values()}
+        return tuple(by_index.values())
+    by_name = by_index | {gpu.name: gpu for gpu in by_index.values()}
     chosen = []
     for name in visible.split(","):  # as the driver does: up to the first that it does not know
         if name.strip() not in by_name:

@@ -35,8 +35,8 @@ def run(
 
     Args:
         plan: of `plan` or `read_manifest`.
-        jobs: materials at once; None for one a core.
-        threads: of all of them together; None for one a core.
+        jobs: materials at once; None for one per core.
+        threads: of all of them together; None for one per core.
         force: compress everything again, and replace files that no batch has made.
         page: write index.html into the folder of the outputs at the end.
         ray: address of a Ray cluster whose nodes do the work, or 'auto' (gstex/batch/cluster.py); None for this

@@ -53,7 +53,7 @@ def watch(
         folder: of materials. out: folder of the outputs, as in `run`.
         options: of every material; effort is that of the fit that replaces a draft. With effort 'draft' nothing does.
         names: a file of further words and packings; None for `gstex.toml` in each folder.
-        threads: of the fit; None for one a core.
+        threads: of the fit; None for one per core.
     Raises:
         UsageError: an option is out of range, or the folder is none. OutputError: the folder of the outputs cannot be
         written. What is wrong with a material is an event.

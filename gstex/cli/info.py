@@ -72,7 +72,7 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
     rows = [
         {**level, "mip": mip["mip"], "group": part["group"], "level": level_number,
          "cells": "x".join(map(str, level["cells"])),
-         "gaussians": "one a cell" if level["regular"] else level["gaussians"],
+         "gaussians": "one per cell" if level["regular"] else level["gaussians"],
          "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
         for mip in facts["mips"] for part in mip["groups"] for level_number, level in enumerate(part["levels"])
     ]

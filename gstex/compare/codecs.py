@@ -174,8 +174,8 @@ def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) ->
 
 def versions(codec: Codec) -> dict[str, str]:
     """Versions of the packages that decide the codec's bytes, for the key of a cache; '1' counts our own search."""
-    found = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if is_installed(name)}
-    return found | ({"bc4": "1"} if codec.name in ("bc3", "bc4", "bc5") else {})
+    packages = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if is_installed(name)}
+    return packages | ({"bc4": "1"} if codec.name in ("bc3", "bc4", "bc5") else {})
 
 
 @cache

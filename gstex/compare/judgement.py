@@ -36,18 +36,18 @@ def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
 
     stack: float [H, W, C] encoded as stored. A block with a hidden texel does not count.
     """
-    found = {}
+    by_role = {}
     for role in dict.fromkeys(c.role for c in material.channels if c.constant is None):
         picked = [i for i, c in enumerate(material.channels) if c.role == role and c.constant is None]
         original = material.pixels[:, :, picked].astype(np.float64)
         error = stack[:, :, picked] - original
-        seen = None if material.weights is None else material.weights[:, :, picked].min(axis=2) > 0
-        of_original, of_error = _bands(original, seen), _bands(error, seen)
+        visible = None if material.weights is None else material.weights[:, :, picked].min(axis=2) > 0
+        of_original, of_error = _bands(original, visible), _bands(error, visible)
         energy = {band: float(np.sqrt(value)) for band, value in of_original.items()}
         kept = {band: float(np.clip(1 - of_error[band] / max(value, 1e-12), 0, 1))
                 for band, value in of_original.items()}  # fmt: skip
-        found[role] = Kept(energy, kept)
-    return found
+        by_role[role] = Kept(energy, kept)
+    return by_role
 
 
 def _bands(values: np.ndarray, seen: np.ndarray | None) -> dict[str, float]:

@@ -55,16 +55,16 @@ def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             yield f"the file does not describe its {what}"
             return
-    here = {row["file"]: row for row in folder["sources"]}
-    there = {row.get("file"): row for row in file["sources"]}
-    for name in [*here, *there]:
-        if name not in there:
+    in_folder = {row["file"]: row for row in folder["sources"]}
+    in_file = {row.get("file"): row for row in file["sources"]}
+    for name in [*in_folder, *in_file]:
+        if name not in in_file:
             yield f"{name} is not in the file"
-        elif name not in here:
+        elif name not in in_folder:
             yield f"{name} is in the file alone"
-    for name in here:
-        if name in there and _size(here[name]) != _size(there[name]):
-            yield f"{name} is {_size(here[name])} here, {_size(there[name])} in the file"
+    for name in in_folder:
+        if name in in_file and _size(in_folder[name]) != _size(in_file[name]):
+            yield f"{name} is {_size(in_folder[name])} here, {_size(in_file[name])} in the file"
     for key in ("width", "height"):
         if file.get(key) != folder[key]:
             yield f"{key} is {folder[key]} here, {file.get(key)!r} in the file"

@@ -28,7 +28,7 @@ def run_all(
 
     Args:
         function: of a module, so that a process can find it.
-        processes: None for one a core; 1 stays in this process. They are spawned: as always with those, a script that
+        processes: None for one per core; 1 stays in this process. They are spawned: as always with those, a script that
             comes here needs its `if __name__ == "__main__":`.
         setup: called once in every process, with `given`.
 

@@ -92,7 +92,7 @@ def compare(
         effort: of these fits, see `gstex.compress`.
         exhaustive: astcenc's slowest setting instead of 'thorough'.
         maps: overrides, see `gstex.material.load_material`.
-        processes: for the encoders, None for one a core; see `pool.run_all`.
+        processes: for the encoders, None for one per core; see `pool.run_all`.
         cache: where encoded images are kept; None for the user's cache folder.
         progress: called now and then.
 
@@ -277,10 +277,10 @@ def _point(draft: _Draft, material: Material) -> Point:
 
 def _hulls(drafts: Sequence[_Draft]) -> dict[str, list[int]]:
     """By family the numbers of its corners. Those of the codecs are known; gstex has a hull like any other."""
-    hulls = {family: [i for i, d in enumerate(drafts) if d.family == family and d.corner] for family in FAMILIES}
+    codec_hulls = {family: [i for i, d in enumerate(drafts) if d.family == family and d.corner] for family in FAMILIES}
     gstex_options = [
         Option(d.bytes, 10 ** (-d.quality.psnr / 10) if d.quality and d.quality.psnr is not None else 0.0, {"": i})
         for i, d in enumerate(drafts) if d.texture
     ]  # fmt: skip
-    found = {"gstex": [o.choice[""] for o in lower_hull(gstex_options)], **hulls}
-    return {family: numbers for family, numbers in found.items() if numbers}
+    by_family = {"gstex": [o.choice[""] for o in lower_hull(gstex_options)], **codec_hulls}
+    return {family: numbers for family, numbers in by_family.items() if numbers}

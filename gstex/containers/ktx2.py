@@ -137,7 +137,7 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
         raise ValueError(f"{name} of Basis Universal, which is not read; decode it with `ktx extract`, or export the "
                          "maps as PNG")  # fmt: skip
     if number not in BY_VULKAN:
-        raise ValueError(f"VkFormat {number}, which is not read; allowed are 8, 16 and 32 bits a channel (UNORM and "
+        raise ValueError(f"VkFormat {number}, which is not read; allowed are 8, 16 and 32 bits per channel (UNORM and "
                          "sRGB, floats), BC1 to BC7 and ASTC: export it as PNG or EXR")  # fmt: skip
     if scheme > ZLIB:
         raise ValueError(f"supercompression {scheme}; allowed are none, Zstandard and ZLIB: export it without")

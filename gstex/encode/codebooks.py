@@ -99,15 +99,15 @@ def rounding_errors(
             trained[bits] = train(values[some], weight[some], bits, rng, rounds=6, turns=0, first=first)
         return trained[bits]
 
-    found = {}
+    error_of = {}
     for bits in choices:
         some = order[: max(TRIED, TRIED_ENTRY * 2 ** max(bits))]
         first = train_all(bits, some)
         palettes, entries = train(values[some], weight[some], bits, rng, turns=1, first=first)
         rest = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
         error = float((weight[some] * (rest**2).sum(axis=1)).sum())
-        found[bits] = error * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
-    return found
+        error_of[bits] = error * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
+    return error_of
 
 
 def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any, *, tries: int = TRIES) -> Coding:

@@ -100,7 +100,7 @@ def fit_chain(
     """Fit mip 0 and what is below it.
 
     Args:
-        tasks: one a mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
+        tasks: one per mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.

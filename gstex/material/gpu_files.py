@@ -192,12 +192,12 @@ def _unpack_zstd(path: Path, data: bytes, size: int) -> bytes:
     except ImportError:
         raise ExtraError(f"{path.name}: is packed by Zstandard, which needs the package zstandard: pip install "
                          "gstex[compare]") from None  # fmt: skip
-    parts, found = [], 0
+    parts, unpacked = [], 0
     try:
         reader = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).stream_reader(data)
-        while found <= size and (part := reader.read(_CHUNK)):
+        while unpacked <= size and (part := reader.read(_CHUNK)):
             parts.append(part)
-            found += len(part)
+            unpacked += len(part)
     except zstandard.ZstdError:
         return b""
     return b"".join(parts)

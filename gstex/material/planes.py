@@ -169,7 +169,7 @@ def _plan_whole(item: ReadMap, indices: list[int]) -> None:
         indices = indices[:1]
     elif ROLES[role].colors == 1 and len(indices) > 1:
         raise AmbiguousError(
-            f"{name}: {role} is one value a texel but its {len(indices)} channels differ; choose one with "
+            f"{name}: {role} is one value per texel but its {len(indices)} channels differ; choose one with "
             f"--map {quote(f'{role}={name}:r')} (or g, b)",
             maps=[f"{role}={name}:r"],
         )

@@ -13,7 +13,7 @@ class Role:
     """What one kind of map means.
 
     color_space: encoding of the values stored in integer files; float files hold linear values.
-    colors: 3 = a colour (1 channel if the file is grey), 2 = a normal (X and Y), 1 = one value a texel.
+    colors: 3 = a colour (1 channel if the file is grey), 2 = a normal (X and Y), 1 = one value per texel.
     words: names of the role, lower case, parts and separators joined ("base_Color" -> "basecolor").
     """
 

@@ -38,10 +38,10 @@ def estimate_saliency(image: np.ndarray, weights: np.ndarray, *, repeat: bool) -
         squares += weight * _squared_gradient(plane, repeat)
         value_contrast += weight * _contrast(plane, repeat, more=False)
     features = (np.sqrt(value_contrast / max(count, 1)), np.sqrt(_contrast(np.sqrt(squares), repeat, more=True)))
-    seen = [feature / feature.max() for feature in features if feature.max() > _UNSEEN]
-    if not seen:
+    normalised = [feature / feature.max() for feature in features if feature.max() > _UNSEEN]
+    if not normalised:
         return np.ones((height, width), np.float32)
-    total = np.sum(seen, axis=0)
+    total = np.sum(normalised, axis=0)
     return (total / total.max()).astype(np.float32)
 
 

@@ -27,12 +27,12 @@ _SAME = 0.5 / 255  # a level of a constant channel within half an 8-bit code is 
 def check_channel_count(maps: list[ReadMap]) -> None:
     count = sum(len(m.planes) for m in maps)
     if count > MAX_CHANNELS:
-        found = ", ".join(f"{m.info.file} {len(m.planes)}" for m in maps)
+        counts = ", ".join(f"{m.info.file} {len(m.planes)}" for m in maps)
         dropped, left = [], list(maps)
         while left and sum(len(m.planes) for m in left) > MAX_CHANNELS:
             dropped.append(f"ignore={left.pop().info.file}")
         raise AmbiguousError(
-            f"{count} channels found ({found}); at most {MAX_CHANNELS} fit: drop files with --map ignore=FILE",
+            f"{count} channels found ({counts}); at most {MAX_CHANNELS} fit: drop files with --map ignore=FILE",
             maps=dropped,
         )
 
@@ -46,13 +46,13 @@ def read_own_mips(
     for item in maps:
         for level in range(1, min(item.info.stated.levels, max(largest.width, largest.height).bit_length())):
             _keep_level(item, level, read_pixels(folder / item.info.file, item.info, level), item.info)
-    for own in own_mips:
-        if own.map in chosen:
-            item = chosen[own.map]
-            pixels, found = read_own_mip(own, item.info, largest.width, largest.height)
-            _keep_level(item, own.level, pixels, found)
+    for mip in own_mips:
+        if mip.map in chosen:
+            item = chosen[mip.map]
+            pixels, source = read_own_mip(mip, item.info, largest.width, largest.height)
+            _keep_level(item, mip.level, pixels, source)
         else:
-            ignored.append((own.shown, f"level {own.level} of {own.map}, which is left out"))
+            ignored.append((mip.shown, f"level {mip.level} of {mip.map}, which is left out"))
 
 
 def _keep_level(item: ReadMap, level: int, pixels: np.ndarray, found: ImageFile) -> None:

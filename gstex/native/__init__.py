@@ -67,7 +67,7 @@ def cores() -> int:
 
 
 def _initial_threads() -> int:
-    """What the environment variable GSTEX_THREADS says, at most one a core; all cores without it."""
+    """What the environment variable GSTEX_THREADS says, at most one per core; all cores without it."""
     asked = os.environ.get("GSTEX_THREADS", "")
     if not asked:
         return cores()

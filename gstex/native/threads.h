@@ -54,7 +54,7 @@ void set_thread_count(int count);
 // threads make shorter. For measurements.
 double loop_seconds();
 
-// Ctrl-C. The hook is asked in the calling thread, some ten times a second; true ends the loop with Interrupted.
+// Ctrl-C. The hook is asked in the calling thread, some ten times per second; true ends the loop with Interrupted.
 class Interrupted {};
 void set_interrupt_hook(bool (*hook)());
 

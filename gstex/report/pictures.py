@@ -1,6 +1,6 @@
 """The texels of a report: every map of every stack it shows as PNG, in a given number of bytes.
 
-Pictures are 8 bits a channel and lossless. Where whole maps do not fit, the middle of the material is kept texel by
+Pictures are 8 bits per channel and lossless. Where whole maps do not fit, the middle of the material is kept texel by
 texel, and the whole as an overview of block means.
 """
 

@@ -30,7 +30,7 @@ function remember(key, make) {
   return value;
 }
 
-/** Codes of one map of one stack: {width, height, planes: one Uint8Array a channel}. part: "texels" | "overview". */
+/** Codes of one map of one stack: {width, height, planes: one Uint8Array per channel}. part: "texels" | "overview". */
 function loadPlanes(stack, map, part) {
   return remember(`planes ${stack} ${map} ${part}`, async () => {
     const images = gallery.maps[map].images;

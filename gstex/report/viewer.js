@@ -1,6 +1,6 @@
 // The viewer: two pictures of one map on a canvas, with a split between them.
 
-const ZOOMS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]; // screen pixels a texel
+const ZOOMS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]; // screen pixels per texel
 const GAINS = [1, 2, 4, 8, 16, 32, 64];
 const FLICKER = 500; // milliseconds a picture
 const HINT = 1600;
@@ -10,7 +10,7 @@ const WHEEL_STEP = 50; // pixels of a wheel's turn for one step of zoom
 
 const view = {
   map: 0, left: 0, right: 0, // indices in gallery.maps and gallery.stacks
-  zoom: 1, x: 0, y: 0, // screen pixels a texel; the texel coordinates in the middle of the canvas
+  zoom: 1, x: 0, y: 0, // screen pixels per texel; the texel coordinates in the middle of the canvas
   split: 0.5, // share of the width that is the left picture's
   error: false, gains: gallery.maps.map((m) => m.gain),
   flicker: false, flickered: false, // flickered: the right picture's turn

@@ -200,9 +200,9 @@ class _Planner:
         return _BY_CHANNELS[len(planes)] if self.to == "auto" else self.to
 
     def _ranges(self, roles: Sequence[str]) -> tuple[tuple[str, ValueRange], ...]:
-        found = {c.role: (c.role, ValueRange.of(c)) for c in self.channels
+        by_role = {c.role: (c.role, ValueRange.of(c)) for c in self.channels
                  if c.role in roles and c.role != "normal" and c.is_ranged}  # fmt: skip
-        return tuple(found.values())
+        return tuple(by_role.values())
 
 
 def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:

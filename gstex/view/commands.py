@@ -42,7 +42,7 @@ COMMANDS = (
     Command(("Left", "Up"), "Folder", "material before", actions.step_file(-1), True),
     Command(("Right", "Down"), "Folder", "next material", actions.step_file(1), True),
     Command(("F", "Ctrl+0"), "Place", "fit", actions.fit),
-    Command(("Z", "Ctrl+1"), "Place", "100 %: a pixel a texel", actions.zoom_to(1.0)),
+    Command(("Z", "Ctrl+1"), "Place", "100 %: a pixel per texel", actions.zoom_to(1.0)),
     Command(("Ctrl+2",), "Place", "200 %", actions.zoom_to(2.0)),
     Command(("Ctrl+4",), "Place", "400 %", actions.zoom_to(4.0)),
     Command(("Ctrl+8",), "Place", "800 %", actions.zoom_to(8.0)),

@@ -97,16 +97,16 @@ def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: 
 def _figures(viewer: Viewer, name: str, one: ShownMap | None) -> list[str]:
     """['1.00 bits per texel', 'normal 34.21 dB']."""
     document, stack = viewer.document, viewer.session.stacks.get(name)
-    found = []
+    figures = []
     if stack is not None and stack.bpp is not None:
-        found.append(f"{stack.bpp:.2f} bits per texel")
+        figures.append(f"{stack.bpp:.2f} bits per texel")
     elif name == GSTEX and document is not None and isinstance(bpp := document.texture.report.get("bpp"), int | float):
-        found.append(f"{bpp:.2f} bits per texel")
+        figures.append(f"{bpp:.2f} bits per texel")
     if stack is not None and stack.errors is not None:
         psnr = stack.errors.psnr(one.channels) if one is not None and viewer.state.flat else stack.psnr
         of = one.name if one is not None and viewer.state.flat else "all maps"
-        found.append(f"{of} " + ("exact" if psnr is None else f"{psnr:.2f} dB"))
-    return found
+        figures.append(f"{of} " + ("exact" if psnr is None else f"{psnr:.2f} dB"))
+    return figures
 
 
 def _error_legend(viewer: Viewer, x: float, bottom: float) -> None:

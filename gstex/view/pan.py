@@ -18,7 +18,7 @@ LEAST_ZOOM = 1 / 64
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the texture lies. left, top: pixel of its corner. zoom: pixels a texel of mip 0. width, height: its
+    """Where the texture lies. left, top: pixel of its corner. zoom: pixels per texel of mip 0. width, height: its
     texels; lod: level of detail shown."""
 
     left: int

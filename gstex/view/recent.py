@@ -14,12 +14,12 @@ _MOST = 8
 def recent_files() -> list[Path]:
     """Those that are still there, the last one first."""
     names = read_state(_NAME)
-    found = []
+    files = []
     for name in names[:_MOST] if isinstance(names, list) else ():
         with contextlib.suppress(OSError, ValueError):  # a name that no system knows
             if isinstance(name, str) and Path(name).is_file():
-                found.append(Path(name))
-    return found
+                files.append(Path(name))
+    return files
 
 
 def remember(path: Path) -> None:

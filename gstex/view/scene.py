@@ -27,7 +27,7 @@ from gstex.view.triangles import Triangles
 
 __all__ = ["Scene"]
 
-_GRID_ZOOM = 8.0  # pixels a texel from which on lines between texels make sense
+_GRID_ZOOM = 8.0  # pixels per texel from which on lines between texels make sense
 _DIMMED = 0.45  # the picture under ellipses and cells
 _READS = {"texels": "texels", "direct": "point", "bilinear": "point", "anisotropic": "grad"}
 _SHAPES = {"sphere": (0, 0.0), "cube": (1, 0.015), "rounded cube": (1, 0.22), "plane": (2, 0.0),

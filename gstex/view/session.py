@@ -229,8 +229,8 @@ class Session:
 
     def errors(self) -> list[Errors]:
         """Of all that the view of differences shows now, as far as known."""
-        found = (self.stacks.get(name) for name in dict.fromkeys((GSTEX, self.state.other)))
-        return [stack.errors for stack in found if stack is not None and stack.errors is not None]
+        stacks = (self.stacks.get(name) for name in dict.fromkeys((GSTEX, self.state.other)))
+        return [stack.errors for stack in stacks if stack is not None and stack.errors is not None]
 
     def set_second(self, path: Path) -> None:
         """Compare with another file."""

@@ -278,8 +278,8 @@ def _tile(source: Path, material: dict[str, Any]) -> int | None:
     """The tile of a UDIM set that a file was made from; None if the source is no set."""
     tiles = find_tiles(source)
     names = [row.get("file") for row in material.get("sources") or () if isinstance(row, dict)]
-    found = (tile_of(name) for name in names if isinstance(name, str))
-    return next((f[1] for f in found if f and f[1] in tiles), tiles[0]) if tiles else None
+    tiles_named = (tile_of(name) for name in names if isinstance(name, str))
+    return next((f[1] for f in tiles_named if f and f[1] in tiles), tiles[0]) if tiles else None
 
 
 def _reading(material: dict[str, Any]) -> tuple[Any, ...]:

@@ -72,7 +72,7 @@ class ViewState:
     """One picture.
 
     view: one of VIEWS. map: number of a map, see `maps.list_maps`. channel: of that map, None for all of them as they
-    look. lod: level of detail, None to follow the zoom. zoom: pixels a texel, None to fit. center: (u, v) in the
+    look. lod: level of detail, None to follow the zoom. zoom: pixels per texel, None to fit. center: (u, v) in the
     middle. sampling: one of SAMPLINGS. other: one of OTHERS, what 'split' and 'diff' compare with. split: place of the
     line, 0..1 of the width. alone: GSTEX or one of OTHERS, which takes the whole picture for as long as it is set.
     gain: of differences, None for one that suits their size. error: one of ERRORS. hidden: one of HIDDEN. stretch:

@@ -3,7 +3,7 @@
 uniform vec2 texture_size; // texels of mip 0
 uniform int mip_count;
 uniform bool wraps;        // the texture repeats
-uniform int srgb_bits;     // a bit a channel that is sRGB-encoded
+uniform int srgb_bits;     // one bit per channel that is sRGB-encoded
 
 vec4 light_of(vec4 stored) {
     vec4 high = pow((max(stored, 0.0) + 0.055) / 1.055, vec4(2.4));

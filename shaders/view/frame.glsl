@@ -3,7 +3,7 @@
 
 uniform vec2 picture_size; // pixels
 uniform vec2 corner;       // pixel of the corner of the texture, whole numbers
-uniform float zoom;        // pixels a texel of mip 0
+uniform float zoom;        // pixels per texel of mip 0
 uniform float lod;
 uniform bool tiled;
 

@@ -1,4 +1,4 @@
-// The surface that a stack describes, one pixel a texel, for the comparison with gstex.shading. Which channels hold what
+// The surface that a stack describes, one pixel per texel, for the comparison with gstex.shading. Which channels hold what
 // is found in the header, or given.
 #include "gstex.glsl"
 
