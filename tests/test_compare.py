@@ -352,7 +352,7 @@ def test_a_report_replaces_only_a_report(command, folder, file, tmp_path, monkey
     page, own = tmp_path / "page.html", tmp_path / "notes.html"
     own.write_text("what I wrote")
     ran = command("compare", folder, file, "--report", own)
-    assert ran.code == 1 and "no report of gstex" in ran.error() and own.read_text() == "what I wrote"
+    assert ran.code == 1 and "not a report of gstex" in ran.error() and own.read_text() == "what I wrote"
     for _ in range(2):
         assert command("compare", folder, file, "--report", page).code == 0
     assert command("compare", folder, file, "--report", own, "--force").code == 0 and own.read_text() == text
