@@ -122,9 +122,9 @@ def judge(
         more = f"instead of {bpp:.2g}" + (", judged by quick fits" if drafted else "")
         if rate is not None:
             about = "at most about" if drafted else "about"
-            sentences.append(f"For {target:.0f} dB: {about} {rate:.2g} bits per texel {more}.")
+            sentences.append(f"{target:.0f} dB would take {about} {rate:.2g} bits per texel {more}.")
         else:
-            sentences.append(f"For {target:.0f} dB: far more bits per texel than {max(curve)[0]:.2g}.")
+            sentences.append(f"{target:.0f} dB would take far more than {max(curve)[0]:.2g} bits per texel.")
     return tuple(sentences)
 
 
