@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gstex.batch.plans import Item
@@ -27,6 +29,8 @@ __all__ = ["BLOCKS", "block_bytes", "copy_output", "make_output"]
 
 # The codecs that outputs are set beside; their bytes follow from sizes alone.
 BLOCKS = ("bc1", "bc7", "astc-6x6", "astc-12x12")
+# What stands in for a codec for images of so many channels, as engines store them.
+_STANDS_IN = {("bc1", 1): "bc4", ("bc7", 1): "bc4", ("bc1", 4): "bc3"}
 
 
 def make_output(
@@ -92,11 +96,13 @@ def copy_output(item: Item, key: str, old: Record, out: Path) -> Record | None:
 
 
 def block_bytes(codec: str, sources: Sequence[SourceMap], *, mips: bool) -> int:
-    """Bytes of images in a block codec, each at its own size, with all mips or without."""
+    """Bytes of images in a block codec, each at its own size, with all mips or without. Images of one channel are BC4
+    beside BC1 and BC7, and those of four are BC3 beside BC1."""
     total = 0
     for source in sources:
+        codec_of = CODECS[_STANDS_IN.get((codec, source.channels), codec)]
         count = max(source.width, source.height).bit_length() if mips else 1
-        total += sum(CODECS[codec].size(mip_size(source.height, m), mip_size(source.width, m)) for m in range(count))
+        total += sum(codec_of.size(mip_size(source.height, m), mip_size(source.width, m)) for m in range(count))
     return total
 
 
@@ -115,6 +121,9 @@ def _record(item: Item, key: str, data: bytes, texture: Texture, material: Mater
     report = texture.report
     roles = {source.file: "+".join(dict.fromkeys(c.role for c in material.channels if c.file == source.file))
              for source in material.sources}  # fmt: skip
+    # A grey map in a file of three channels is one channel.
+    counts = Counter(channel.file for channel in material.channels)
+    images = [replace(source, channels=counts[source.file]) for source in material.sources if counts[source.file]]
     picture = ""
     with contextlib.suppress(OutputError):  # a page without a picture is better than no output
         picture = thumbnail(texture)
@@ -124,7 +133,7 @@ def _record(item: Item, key: str, data: bytes, texture: Texture, material: Mater
         height=material.height, channels=len(material.channels),
         maps=tuple(MapFigures(s.file, roles[s.file], s.width, s.height) for s in material.sources),
         bpp=report["bpp"], psnr=report["psnr"], psnr_by_map=report["psnr_by_map"],
-        blocks={codec: block_bytes(codec, material.sources, mips=item.options.mips) for codec in BLOCKS},
+        blocks={codec: block_bytes(codec, images, mips=item.options.mips) for codec in BLOCKS},
         warnings=tuple(lost_maps(report)),
         left_out=tuple(f"{file}: {reason}" for file, reason in material.ignored),
         seconds=round(seconds, 3), thumbnail=picture,
