@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from small_models import model_bytes
+from small_samples import crop_sample
 from view_samples import SIZE, make_sample, need_gl, to_bytes
 from xvfb import need_xvfb, window
 
@@ -13,8 +15,9 @@ import gstex
 from gstex.texture import Texture
 from gstex.view.document import open_document
 from gstex.view.maps import shown
-from gstex.view.screenshot import wanted_of
+from gstex.view.screenshot import load_mesh, render, wanted_of
 from gstex.view.stacks import load_reference
+from gstex.view.state import OWN_MESH, Lit, ViewState
 
 WINDOW = (640, 400)
 
@@ -215,4 +218,42 @@ def test_a_session_of_comparing_and_going_about(sample, tmp_path, monkeypatch):
         screen.do("key", "ctrl+q")
         screen.process.wait(timeout=60)
         assert screen.process.returncode == 0
+    assert (tmp_path / "stderr.txt").read_text() == ""
+
+
+def test_a_mesh_is_opened_in_the_window_and_displaced(sample, tmp_path):
+    """What W writes is what a screenshot of the same shape is."""
+    file, model = tmp_path / "bricks.gstex", tmp_path / "cube.glb"
+    gstex.compress(crop_sample("weathered_bricks", tmp_path / "bricks"), bpp=6, effort="draft").save(file)
+    model.write_bytes(model_bytes([], [{}]))
+    arguments = ["view", str(file), "--size", "640x400", "--view", "lit", "--surroundings", "even", "--orbit", "32,24"]
+    with window(arguments, WINDOW, tmp_path) as screen:
+        screen.find_window("gstex view")
+        middle = (slice(60, 360), slice(20, 340))
+        ball = screen.wait_for(lambda p: p[200, 150].max() > 60 and np.ptp(p[middle]) > 60, "the sphere")
+        screen.press("ctrl+o")
+        dialog = screen.wait_for(lambda p: (p != ball)[middle].any(axis=2).sum() > 2000, "the window to open")
+        screen.do("key", "ctrl+a")
+        screen.do("type", model.name)  # in the current folder
+        time.sleep(1)
+        screen.press("Return")
+        screen.wait_for(lambda p: (p != dialog)[middle].any(axis=2).sum() > 5000, "the mesh")
+        for count, presses in ((1, 0), (2, 5)):
+            for _ in range(presses):
+                screen.press("shift+b")
+            time.sleep(1)
+            screen.press("w")
+            screen.wait_for(lambda p, count=count: len(list(tmp_path.rglob("*_lit_*.png"))) == count, "the picture")
+        screen.do("key", "ctrl+q")
+        screen.process.wait(timeout=60)
+        assert screen.process.returncode == 0
+    document = open_document(file)
+    paths = (next(tmp_path.rglob(f"*_lit_{count}.png")) for count in (1, 2))
+    written = [np.asarray(Image.open(path).convert("RGB"), np.int64) for path in paths]
+    for picture, displaced in zip(written, (0.0, 0.1), strict=True):
+        lit = Lit(shape=OWN_MESH, yaw=32.0, pitch=24.0, surroundings="even", tiling=1.0, displace=displaced)
+        state = ViewState(view="lit", lit=lit, sampling=document.texture.sampling)
+        expected = render(document, state, picture.shape[1::-1], mesh=load_mesh(model)).astype(int)
+        assert np.abs(picture - expected).max() <= 1, displaced
+    assert (written[0] != written[1]).any()
     assert (tmp_path / "stderr.txt").read_text() == ""
