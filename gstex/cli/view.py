@@ -135,6 +135,8 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
 
     if second is not None and options["shown"] == "map":
         options["shown"] = "split"
+    elif _model(options) is not None and options["shown"] == "map":
+        options["shown"] = "lit"
     run(file, reference, size, lambda document: _state(document, options), second,
         _panorama(options), _model(options))  # fmt: skip
 
