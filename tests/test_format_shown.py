@@ -100,11 +100,11 @@ def test_info_of_regular_levels(command: Command) -> None:
     table = lines[lines.index(next(line for line in lines if line[2:3] == ["LEVEL"])) + 1 :]
     bare = ["0+0", "0", "0", "0"]
     assert table == [
-        ["0", "0", "0", "9x7", "one", "a", "cell", "12", *bare],
+        ["0", "0", "0", "9x7", "one", "per", "cell", "12", *bare],
         ["0", "0", "1", "6x5", "30", "36", "4+4", "5", "4", "3"],
-        ["0", "0", "2", "4x4", "one", "a", "cell", "28", "0+3", "0", "4", "2"],
+        ["0", "0", "2", "4x4", "one", "per", "cell", "28", "0+3", "0", "4", "2"],
         ["0", "0", "3", "2x3", "9", "20", "5+0", "0", "0", "0"],
-        ["2", "0", "0", "3x2", "one", "a", "cell", "16", *bare],
+        ["2", "0", "0", "3x2", "one", "per", "cell", "16", *bare],
     ]
     (group,) = json.loads(command("info", golden_file("regular"), "--json").out)["mips"][0]["groups"]
     assert [(level["regular"], level["gaussians"]) for level in group["levels"]] == [
