@@ -53,6 +53,8 @@ def test_a_stale_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 @LANGUAGES
 def test_names_and_comments_survive(language: str) -> None:
     body = SOURCE[SOURCE.index("// Channel c is") :]
+    if language == "wgsl":  # which leaves out what stands under a name that nobody can define there
+        body = re.sub(r"^#ifdef .*?\n(?=#else|#endif)", "", body, flags=re.MULTILINE | re.DOTALL)
     found = WRITTEN[language]
     comments = re.findall(r"//.*", body)
     assert len(comments) > 100
@@ -62,7 +64,9 @@ def test_names_and_comments_survive(language: str) -> None:
     assert not set(comments) - set(re.findall(r"//.*", found))
     names = re.findall(r"^(?:\w+ )+(gstex_\w+|Gstex\w+)\b", body, re.MULTILINE)
     assert len(names) > 50 and not [name for name in names if not re.search(rf"\b{name}\b", found)]
-    assert 0.97 < found.count("\n") / SOURCE.count("\n") < 1.12  # lines that are wrapped, and `make_` functions of HLSL
+    lines = found.count("\n") / SOURCE.count("\n")
+    # Lines that are wrapped, `make_` functions of HLSL, and what WGSL leaves out.
+    assert (0.87 if language == "wgsl" else 0.97) < lines < 1.15
 
 
 @LANGUAGES
@@ -220,17 +224,17 @@ float gstex_choice(float x) {
 
 
 BLOCK = """
-#ifdef GSTEX_BLOCK
-struct GstexBlock { ivec4 numbers; };
+#ifdef GSTEX_PART
+struct GstexPart { ivec4 numbers; };
 int gstex_head(uint base) {
-    GstexBlock block = GSTEX_BLOCK(base);
+    GstexPart block = GSTEX_PART(base);
     return block.numbers.x;
 }
 #else
 int gstex_head(uint base) { return int(GSTEX_LOAD(int(base))); }
 #endif
 int gstex_second(uint base) {
-#ifdef GSTEX_BLOCK
+#ifdef GSTEX_PART
     int second = gstex_head(base); // of the block
 #else
     int second = int(GSTEX_LOAD(int(base) + 1));
@@ -247,7 +251,7 @@ def test_what_users_may_define(language: str, tmp_path: Path) -> None:
     text = translate(SOURCE + BLOCK, language)
     assert "// of the words" in text and ("// of the block" in text) == (language != "wgsl")
     if language == "wgsl":
-        assert "GSTEX_BLOCK" not in text and "GstexBlock" not in text
+        assert "GSTEX_PART" not in text and "GstexPart" not in text
         main = "@compute @workgroup_size(1) fn main() { _ = gstex_second(0u); }\n"
         wgpu_device().create_shader_module(code=text + main)
     elif language == "hlsl":
@@ -255,12 +259,12 @@ def test_what_users_may_define(language: str, tmp_path: Path) -> None:
                 "[numthreads(1, 1, 1)] void main() { o[0] = gstex_second(0); }\n")  # fmt: skip
         glslang(text + main)
         dxc(text + main)
-        dxc("#define GSTEX_BLOCK(base) (GstexBlock)int(base)\n" + text + main)
+        dxc("#define GSTEX_PART(base) (GstexPart)int(base)\n" + text + main)
     else:
         main = ("uint words[2];\nint main() { GstexContext gstex; gstex.words = words; "
                 "return gstex_second(gstex, 0u); }\n")  # fmt: skip
         build_metal(tmp_path, "", main, text)
-        build_metal(tmp_path, "", main, "#define GSTEX_BLOCK(i) {int4(int(i))}\n" + text)
+        build_metal(tmp_path, "", main, "#define GSTEX_PART(i) {int4(int(i))}\n" + text)
 
 
 UNIFORM = """
