@@ -1,5 +1,5 @@
-// gstex_expanded.glsl: reads textures in the expanded form (docs/expanded.md), which gstex_expand of gstex.h makes from a
-// .gstex file when it is loaded. GLSL 4.30 (a storage buffer of uvec4) and GLSL ES 3.00 (a texture in RGBA32UI).
+// gstex_expanded.glsl: reads textures in the expanded form (docs/expanded.md), which gstex_expand.h makes from a .gstex
+// file when it is loaded. GLSL 4.30 (a storage buffer of uvec4) and GLSL ES 3.00 (a texture in RGBA32UI).
 //
 // Define before the #include, where the default does not fit:
 //   GSTEX_VEC4S    decoded channels in fours, 1 .. 4 (default).

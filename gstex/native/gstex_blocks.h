@@ -1,5 +1,5 @@
 // gstex_blocks.h: turns .gstex materials into blocks of BC1, BC4, BC5 and BC7 on the CPU, in C99 and C++. It stands beside
-// gstex.h. docs/integration.md shows it at work.
+// gstex.h, and is one file for the same reason: engines take it along as one. docs/integration.md shows it at work.
 //
 // In one source file, after gstex.h:
 //
