@@ -71,7 +71,7 @@ def set_threads(count: int | None) -> None:
     try:
         from gstex.native import set_thread_count
     except ImportError:  # before the native core
-        from numba import set_num_threads as set_thread_count
+        from numba import set_num_threads as set_thread_count  # type: ignore[import-not-found,no-redef,unused-ignore]
     set_thread_count(count)
 
 

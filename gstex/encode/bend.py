@@ -1,11 +1,12 @@
 """The bend of a shared mip (docs/format.md, "Decoding a position"): what its values lack.
 
-Mip 0's Gaussians average what is stored, where the mips of a colour map average light. The quadratic that brings the
-values nearest to what the mip stands for has its mean, too, because constants are among its members.
+Mip 0's Gaussians average what is stored, where the mips of a colour map average light. Of the quadratics that bring the
+values near to what the mip stands for this is the one that has its mean.
 """
 
 import numpy as np
 
+from gstex.encode.mip_means import seen_mean
 from gstex.encode.problem import Target
 from gstex.format.layout import BEND_UNIT, MAX_BEND
 
@@ -16,11 +17,11 @@ _RIDGE = 1e-3
 _SHIFTS = 4
 
 
-def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
+def find_bend(decoded: np.ndarray, target: Target, srgb: np.ndarray | None = None) -> np.ndarray:
     """The bend of every channel, int64 [C, 3] in units of BEND_UNIT.
 
     Args:
-        decoded: float32 [H, W, C], the mip without a bend. target: what it stands for.
+        decoded: float32 [H, W, C], the mip without a bend. target: what it stands for. srgb: see Task.
     """
     bends = np.zeros((decoded.shape[2], 3), np.int64)
     for c in range(decoded.shape[2]):
@@ -28,7 +29,8 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
         if not weight.any():
             continue
         x = decoded[:, :, c].reshape(-1).astype(np.float64)
-        missing = target.image[:, :, c].reshape(-1) - x
+        wanted = target.image[:, :, c].reshape(-1)
+        missing, light = wanted - x, srgb is not None and bool(srgb[c])
         basis = np.stack([1 - x, 4 * x * (1 - x), x])  # what low, middle and high add
         normal = [[float((weight * a * b).sum()) for b in basis] for a in basis]
         ridge = _RIDGE * (normal[0][0] + normal[1][1] + normal[2][2]) / 3
@@ -37,10 +39,13 @@ def find_bend(decoded: np.ndarray, target: Target) -> np.ndarray:
         numbers = _solve(normal, [float((weight * a * missing).sum()) for a in basis])
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
         # The ends alone shift all by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
+        mean = seen_mean(wanted, weight, light=light)
         for _ in range(_SHIFTS):
-            bent = np.clip(x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0), 0, 1)
-            left = float(((missing + x - bent) * weight).sum() / weight.sum())
-            codes[[0, 2]] = np.clip(codes[[0, 2]] + round(left / BEND_UNIT), -MAX_BEND, MAX_BEND)
+            bent = x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
+            step = round((mean - seen_mean(bent, weight, light=light)) / BEND_UNIT)
+            if not step:
+                break
+            codes[[0, 2]] = np.clip(codes[[0, 2]] + step, -MAX_BEND, MAX_BEND)
         bends[c] = codes.astype(np.int64)
     return bends
 

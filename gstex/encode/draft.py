@@ -16,6 +16,7 @@ import numpy as np
 
 from gstex.encode import work
 from gstex.encode.engine import MakeEngine
+from gstex.encode.mip_means import keep_mean
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Result, Target, Task
 from gstex.encode.quadtree import halved, quadtree_gaussians
@@ -111,6 +112,8 @@ class DraftSchedule(_Shaping):
         geometry = engine.codes(quantiser, trainer.parameters.geometry)
         coding = self.make_codebooks(quantiser, geometry)
         stored = engine.store(coding, trainer.placement, trainer.parameters.features)
+        if self.task.above:
+            keep_mean(trainer, lambda: quantiser.decode(geometry), stored)
         error = trainer.error(quantiser.decode(geometry), stored.values())
         return trainer.result(coding, engine.host(geometry), stored, self.rate.words(coding), error)
 

@@ -8,6 +8,7 @@ import numpy as np
 from gstex.decode import decode_texels
 from gstex.encode.bend import find_bend
 from gstex.encode.mip_chain import Background, Mip, Shared
+from gstex.encode.mip_means import mean_of
 from gstex.encode.problem import Result, Task
 from gstex.encode.shared_mips import filter_sigma
 from gstex.format import (
@@ -60,7 +61,8 @@ def pack_groups(
         for group, mips in zip(groups, bent, strict=True):
             mip = mips[number]
             if isinstance(mip, PackedSharedMip):
-                bend = find_bend(decoded[:, :, group.channels], group.tasks[number].target)
+                task = group.tasks[number]
+                bend = find_bend(decoded[:, :, group.channels], task.target, task.srgb)
                 mips[number] = replace(mip, bend=bend)
     changed = (replace(group, mips=tuple(mips)) for group, mips in zip(packed.groups, bent, strict=True))
     return pack(replace(packed, groups=tuple(changed)))
@@ -90,19 +92,20 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
     first = group.mips[0]
     palettes: tuple[np.ndarray, ...] = ()
     lo, step, bits = np.zeros(count, np.float32), np.full(count, 1 / 255, np.float32), np.full(count, 8, np.int64)
-    background = np.zeros(count, np.float32)
     amplitude_lo = amplitude_step = 0.0
     if isinstance(first, Result):
         # One coding for all mips, chosen by mip 0; where all mips are texels the coding is theirs.
         coding = first.coding
         lo, step, bits = coding.channel_lo, coding.channel_step, coding.channel_bits
-        background, palettes = first.background, coding.palettes
+        palettes = coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
 
-    def own(mip: Result | np.ndarray | Background | None) -> PackedMip | PackedRawMip:
+    def own(mip: Result | np.ndarray | Background | None, task: Task) -> PackedMip | PackedRawMip:
         if isinstance(mip, np.ndarray):
             return PackedRawMip(mip)
-        return PackedMip(mip.background, _levels(mip)) if isinstance(mip, Result) else PackedMip(background, ())
+        if isinstance(mip, Result):
+            return PackedMip(mip.background, _levels(mip))
+        return PackedMip(mean_of(task, task.target.image).astype(np.float32), ())
 
     packed: list[PackedMip | PackedRawMip | PackedSharedMip] = []
     alone: list[PackedMip | PackedRawMip | None] = []
@@ -110,9 +113,9 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
         if isinstance(mip, Shared):
             packed.append(PackedSharedMip(filter_sigma(number), np.zeros((count, 3), np.int64)))
         else:
-            packed.append(own(mip))
+            packed.append(own(mip, group.tasks[number]))
         if number >= tail:
-            alone.append(own(mip.alone) if isinstance(mip, Shared) else None)
+            alone.append(own(mip.alone, group.tasks[number]) if isinstance(mip, Shared) else None)
     return PackedGroup(tuple(group.channels), 0, amplitude_lo, amplitude_step, lo, step, bits, tuple(packed), palettes,
                        tuple(alone) if any(alone) else ())  # fmt: skip
 

@@ -94,6 +94,7 @@ class Task:
     asked: float [C], what the squared error of a channel may count beside what is fair to its map, as the user has it:
         `weight` has it too. None for all the same.
     above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
+    srgb: bool [C], whether a channel is stored as sRGB, so that its mean is one of light; None for no channel.
     shared: targets of mips 1, 2 .. that are drawn with the Gaussians of this one, with the same planes.
     """
 
@@ -107,6 +108,7 @@ class Task:
     weight: np.ndarray | None = None
     maps: np.ndarray | None = None
     asked: np.ndarray | None = None
+    srgb: np.ndarray | None = None
     shared: tuple[Target, ...] = ()
 
     def part(self, channels: Sequence[int]) -> Task:
@@ -127,6 +129,7 @@ class Task:
             weight=(weight * (len(columns) / max(float(weight.sum()), 1e-9))).astype(np.float32),
             maps=None if self.maps is None else np.unique(self.maps[columns], return_inverse=True)[1],
             asked=None if self.asked is None else self.asked[columns],
+            srgb=None if self.srgb is None else self.srgb[columns],
         )  # fmt: skip
 
     @property

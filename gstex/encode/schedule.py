@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gstex.encode import work
-from gstex.encode.codebooks import TRIES, best_codebooks
+from gstex.encode.codebooks import CHOICES, TRIES, best_codebooks
 from gstex.encode.engine import MakeEngine
 from gstex.encode.fit_state import FitState
 from gstex.encode.initialise import start_gaussians
 from gstex.encode.map_balance import MapBalance
+from gstex.encode.mip_means import keep_mean
 from gstex.encode.ops.cpu.codebooks import StoredFeatures
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.quantisation import Quantiser
@@ -143,6 +144,8 @@ class Schedule:
         self._fixed |= {"final": coding, "stored": stored}
         geometry = self.fine_tune(quantiser, geometry, stored)
         self.refine(quantiser, geometry, stored)
+        if self.task.above:
+            keep_mean(trainer, lambda: quantiser.decode(geometry), stored)
         trainer.follow(wait=True)
         error = trainer.error(quantiser.decode(geometry), stored.values())
         if grid and grid.error < error:
@@ -173,8 +176,9 @@ class Schedule:
         return True
 
     def set_budget(self, words: int) -> None:
-        """Go on with another budget."""
+        """Go on with another budget, for which other codebooks may be best."""
         self.task = self.trainer.task = replace(self.task, budget_words=words)
+        self.rate.choices = CHOICES
 
     def checkpoint(self) -> Callable[[], None]:
         """What brings the fit back to where it is now, as often as it is called."""

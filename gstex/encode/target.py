@@ -121,7 +121,8 @@ class _Search:
         words = self.guess()
         self.tell(FINISHED)
         fit = self.prepared(words)
-        back, words = fit.checkpoint(), fit.task.budget_words
+        back, trained = fit.checkpoint(), fit.task.budget_words
+        words = trained
         while True:
             try:
                 result = fit.finish()
@@ -137,9 +138,9 @@ class _Search:
                     return self.best()
                 following = found
             self.tell(1.0 - (1.0 - self._from - self._share) * AGAIN)
-            if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / words < AFRESH:
+            if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / trained < AFRESH:
                 fit = self.prepared(following)
-                back = fit.checkpoint()
+                back, trained = fit.checkpoint(), following
             else:
                 back()
                 fit.set_budget(following)

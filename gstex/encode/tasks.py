@@ -46,6 +46,7 @@ def tasks_of(
             weight=weight,
             maps=maps,
             asked=asked if weights else None,
+            srgb=np.array([material.channels[i].color_space == "srgb" for i in varying]),
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],
             repeat=repeat,

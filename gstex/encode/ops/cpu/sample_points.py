@@ -93,6 +93,11 @@ class SamplePoints:
         return replace(self, lists=PointLists(count[lists.start], lists.gaussian[entries], lists.image[entries],
                                               lists.faded[entries]))  # fmt: skip
 
+    def shifted(self, shift: np.ndarray) -> "SamplePoints":
+        """The same points where something else is wanted: this much more of every channel, [C]."""
+        more = shift.astype(np.float32)[:, None, None]
+        return replace(self, target=tuple(target + more for target in self.target))
+
     def errors(self, blend: Blend) -> np.ndarray:
         """The weighted sum of squared errors of every view, float64 [V]."""
         errors = np.empty(len(self.view))

@@ -110,6 +110,10 @@ class GpuSamplePoints:
         return replace(self, start=count[self.start], gaussian=self.gaussian[entries], image=self.image[entries],
                        faded=self.faded[entries])  # fmt: skip
 
+    def shifted(self, shift: np.ndarray) -> "GpuSamplePoints":
+        """The same points where something else is wanted: this much more of every channel, [C]."""
+        return replace(self, target=self.target + self.device.xp.asarray(shift.astype(np.float32))[:, None])
+
     def errors(self, out: Any) -> np.ndarray:
         """The weighted sum of squared errors of every view, for pictures [T, C, 64]: float64 [V], on the host."""
         counts = self.importance.take(self.plane, axis=1) * self.channel_weight[:, None]

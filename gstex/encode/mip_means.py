@@ -1,0 +1,66 @@
+"""The mean of a mip that has Gaussians of its own: a far surface must not change its colour from one mip to the next.
+
+A few Gaussians, whose values are entries of codebooks that suit mip 0, are off by some codes in their mean.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gstex.encode.problem import Task
+from gstex.encode.trainer import Trainer
+from gstex.srgb import linear_to_srgb, srgb_to_linear
+
+__all__ = ["keep_mean", "mean_of", "seen_mean"]
+
+# How often values are chosen anew at most, and what a mean may lack that is not worth it.
+ROUNDS, ENOUGH = 8, 0.25 / 255
+
+
+def seen_mean(values: np.ndarray, importance: np.ndarray, *, light: bool) -> float:
+    """What values look like from afar, as it is stored.
+
+    values: of a channel. importance: what each counts; all alike if that is 0 everywhere. light: they are sRGB.
+    """
+    values, importance = (np.asarray(a, np.float64) for a in (np.clip(values, 0, 1), importance))
+    whole = float(importance.sum())
+    shown = srgb_to_linear(values) if light else values
+    mean = float((shown * importance).sum() / whole if whole > 0 else shown.mean())
+    return float(linear_to_srgb(np.array([mean]))[0]) if light else mean
+
+
+def mean_of(task: Task, picture: np.ndarray) -> np.ndarray:
+    """The mean of every channel of a picture float32 [H, W, C] where the target of a task counts, float64 [C]."""
+    target = task.target
+    srgb = np.zeros(target.channels, bool) if task.srgb is None else task.srgb
+    return np.array([
+        seen_mean(picture[:, :, c], target.importance[:, :, target.plane[c]], light=bool(srgb[c]))
+        for c in range(target.channels)
+    ])  # fmt: skip
+
+
+def keep_mean(trainer: Trainer, geometry: Callable[[], Any], stored: Any) -> None:
+    """Choose entries and codes whose picture has the mean of the target in every channel, in place.
+
+    They are chosen for a target that is shifted by what the mean lacked so far; those that lack least are taken.
+
+    geometry: decoded. stored: features.
+    """
+    task = trainer.task
+    wanted = mean_of(task, task.target.image)
+    shift = np.zeros(task.target.channels)
+    kept: tuple[float, Any, Any] | None = None
+    for _ in range(ROUNDS):
+        picture = trainer.engine.render(geometry(), stored.values(), trainer.background)
+        lacking = np.where(task.target.sums > 0, wanted - mean_of(task, picture), 0.0)
+        most = float(np.abs(lacking).max())
+        if kept is None or most < kept[0]:
+            kept = most, stored.entries.copy(), stored.codes.copy()
+        if most <= ENOUGH:
+            break
+        shift += lacking
+        near, blend = trainer.points(geometry, stored)
+        trainer.engine.refine_features(near.shifted(shift), blend(), stored, codebooks_too=False)
+    if kept is not None:
+        stored.entries[...], stored.codes[...] = kept[1:]
