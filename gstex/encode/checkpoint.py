@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
+from gstex.encode.division import Division
 from gstex.encode.fit_state import FitState, check_result, check_state
-from gstex.encode.group_fits import Division
 from gstex.encode.problem import Result, Task
 from gstex.encode.settings import Settings
 from gstex.errors import OutputError

@@ -13,8 +13,9 @@ from gstex import metrics
 from gstex.cuda.device import Device, open_device
 from gstex.encode.checkpoint import Checkpoint, key_of
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
+from gstex.encode.division import Division, split_budget
 from gstex.encode.draft import DraftSchedule
-from gstex.encode.group_fits import Division, fit_groups, on_device, split_budget
+from gstex.encode.group_fits import fit_groups, on_device
 from gstex.encode.groups import check_groups, divide
 from gstex.encode.measure import DRAFT_SIDE, SIDE, measure, own_errors
 from gstex.encode.mip_chain import TEXELS_SHARE

@@ -1,11 +1,13 @@
 """The fits of all groups of channels, on a GPU or the CPU: what each may cost, and their progress as one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from gstex.cuda.device import Device, device_errors
+from gstex.encode.checkpoint import Checkpoint
+from gstex.encode.division import Division
 from gstex.encode.engine import MakeEngine
 from gstex.encode.mip_chain import Mip, fit_chain
 from gstex.encode.ops.cpu.engine import CpuEngine
@@ -15,51 +17,12 @@ from gstex.encode.problem import BudgetTooSmall, Task
 from gstex.encode.settings import Settings
 from gstex.encode.work import Progress
 from gstex.errors import DeviceError
-from gstex.format import ChannelEntry, group_header_words, header_words
 
-if TYPE_CHECKING:
-    from gstex.encode.checkpoint import Checkpoint
-
-__all__ = ["Division", "fit_groups", "on_device", "split_budget"]
+__all__ = ["fit_groups", "on_device"]
 
 _Found = TypeVar("_Found")
 
 SEEDS = 1000  # from the seed of a group to that of the next
-
-
-@dataclass(frozen=True)
-class Division:
-    """How channels are divided into groups.
-
-    groups: for each the columns of the tasks, which are channels that vary. shares: of the bytes of mip 0; they add up
-    to 1.
-    """
-
-    groups: tuple[tuple[int, ...], ...]
-    shares: tuple[float, ...]
-
-    @staticmethod
-    def one(columns: int) -> "Division":
-        """All channels in one group."""
-        return Division((tuple(range(columns)),), (1.0,))
-
-    def covers(self, columns: int) -> bool:
-        """Whether it divides so many columns, each into one group."""
-        flat = sorted(column for group in self.groups for column in group)
-        whole = flat == list(range(columns)) and all(self.groups) and len(self.groups) == len(self.shares)
-        return whole and all(0 < share <= 1 for share in self.shares)
-
-
-def split_budget(
-    division: Division, words: int, *, entries: Sequence[ChannelEntry], mip_count: int, tail: int
-) -> list[int]:
-    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0.
-
-    entries: of all channels of the stack.
-    """
-    left = words - header_words(entries, len(division.groups))
-    left -= sum(group_header_words(len(group), mip_count, tail) for group in division.groups)
-    return [int(left * share) for share in division.shares]
 
 
 def on_device(
@@ -92,7 +55,7 @@ def fit_groups(
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     first: Sequence[FittedGroup] = (),
-    checkpoint: "Checkpoint | None" = None,
+    checkpoint: Checkpoint | None = None,
     **how: Any,
 ) -> list[FittedGroup]:
     """Fit every group of a division.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gstex.decode import decode_texels
+from gstex.encode.division import Division, split_budget
 from gstex.encode.engine import MakeEngine
-from gstex.encode.group_fits import Division, split_budget
 from gstex.encode.map_weights import Spectrum, bits_at, coefficients
 from gstex.encode.packing import FittedGroup, pack_group
 from gstex.encode.problem import BudgetTooSmall, Target, Task

@@ -10,10 +10,11 @@ below are not shared, for up to CHAIN_COST_OWN.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from gstex.encode.checkpoint import Spot
 from gstex.encode.engine import MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import BudgetTooSmall, Result, Task
@@ -30,9 +31,6 @@ from gstex.format.layout import (
     shared_words,
 )
 from gstex.native.maths import whole_power
-
-if TYPE_CHECKING:
-    from gstex.encode.checkpoint import Spot
 
 # Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
@@ -95,7 +93,7 @@ def fit_chain(
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
     fit_first: Callable[..., Result] = fit_mip,
-    spots: "Callable[[int], Spot] | None" = None,
+    spots: Callable[[int], Spot] | None = None,
 ) -> list[Mip]:
     """Fit mip 0 and what is below it.
 
@@ -160,7 +158,7 @@ def fit_chain(
 
 
 def _kept(
-    spot: "Spot | None", fit: Callable[..., Result], task: Task, settings: Settings, **how: Any
+    spot: Spot | None, fit: Callable[..., Result], task: Task, settings: Settings, **how: Any
 ) -> Result:
     """What a fit comes to, or came to before it was ended. Other fits than `fit_mip` leave only that."""
     if spot is None:

@@ -16,11 +16,12 @@ A trainer (trainer.py) does the steps, a rate control (rate_control.py) keeps to
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gstex.encode import work
+from gstex.encode.checkpoint import Spot
 from gstex.encode.codebooks import CHOICES, TRIES, best_codebooks
 from gstex.encode.engine import MakeEngine
 from gstex.encode.fit_state import FitState
@@ -39,9 +40,6 @@ from gstex.encode.trainer import Trainer
 from gstex.encode.uniform_grid import UniformGrid
 from gstex.encode.work import Progress
 from gstex.native.maths import exp, log
-
-if TYPE_CHECKING:
-    from gstex.encode.checkpoint import Spot
 
 __all__ = ["Schedule", "fit_mip", "stored_features"]
 
@@ -65,7 +63,7 @@ class Schedule:
 
     codebook_tries = TRIES
     grid_wins: bool | None = None
-    spot: "Spot | None" = None
+    spot: Spot | None = None
     _past: FitState | None = None  # what this fit goes on from
 
     def __init__(
@@ -385,7 +383,7 @@ def fit_mip(
     progress: Progress,
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
-    spot: "Spot | None" = None,
+    spot: Spot | None = None,
 ) -> Result:
     """Fit Gaussians to one mip.
 

@@ -1,0 +1,43 @@
+"""How channels are divided into groups, and what each group may cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gstex.format import ChannelEntry, group_header_words, header_words
+
+__all__ = ["Division", "split_budget"]
+
+
+@dataclass(frozen=True)
+class Division:
+    """How channels are divided into groups.
+
+    groups: for each the columns of the tasks, which are channels that vary. shares: of the bytes of mip 0; they add up
+    to 1.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+    shares: tuple[float, ...]
+
+    @staticmethod
+    def one(columns: int) -> "Division":
+        """All channels in one group."""
+        return Division((tuple(range(columns)),), (1.0,))
+
+    def covers(self, columns: int) -> bool:
+        """Whether it divides so many columns, each into one group."""
+        flat = sorted(column for group in self.groups for column in group)
+        whole = flat == list(range(columns)) and all(self.groups) and len(self.groups) == len(self.shares)
+        return whole and all(0 < share <= 1 for share in self.shares)
+
+
+def split_budget(
+    division: Division, words: int, *, entries: Sequence[ChannelEntry], mip_count: int, tail: int
+) -> list[int]:
+    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0.
+
+    entries: of all channels of the stack.
+    """
+    left = words - header_words(entries, len(division.groups))
+    left -= sum(group_header_words(len(group), mip_count, tail) for group in division.groups)
+    return [int(left * share) for share in division.shares]
