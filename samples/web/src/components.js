@@ -1,6 +1,6 @@
 // What R, G, B and A of a texture are, checked and as text of a shader. GLSL and WGSL read these expressions alike.
 
-import { FormatError } from './file.js';
+import { FormatError } from './errors.js';
 
 /**
  * @param {object[]} components 3 or 4, each one of {channel, invert, source}, {value} and {normalZ: [x, y]}: a channel, 1 minus

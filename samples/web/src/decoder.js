@@ -6,17 +6,10 @@ import {
 } from 'three';
 
 import { checkComponents } from './components.js';
+import { LimitError } from './errors.js';
 
 const BAND = 1 << 18; // texels that are drawn at once: longer draws would make a page stutter, or be ended by the browser
 const MOST_VALUES = 2 ** 28;
-
-/** A file stands for more texels than may be decoded, or than the GPU takes. */
-export class LimitError extends Error {
-    constructor(message) {
-        super(message);
-        this.name = 'LimitError';
-    }
-}
 
 /** Decodes files; `WebGLDecoder` and `WebGPUDecoder` say how. */
 export class GstexDecoder {

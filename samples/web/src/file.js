@@ -1,22 +1,17 @@
 // Reads a .gstex file: docs/format.md, "File". Nothing is allocated by what the file says, and no JSON is parsed.
 
+import { FormatError } from './errors.js';
 import { validate } from './validate.js';
+
+export { FormatError };
 
 const MAGIC = [0x89, 0x47, 0x53, 0x54, 0x45, 0x58, 0x0d, 0x0a];
 const HEADER_BYTES = 256;
 const MAX_JSON_BYTES = 1 << 20;
 const ALIGN_BYTES = 256; // of the GPU section, and of its resident part
 
-/** A file breaks a rule of docs/format.md. The message says which, what was found and what is allowed. */
-export class FormatError extends Error {
-    constructor(message) {
-        super(message);
-        this.name = 'FormatError';
-    }
-}
-
 /** Throws a FormatError unless `ok`. */
-export function require(ok, subject, found, expected) {
+function require(ok, subject, found, expected) {
     if (!ok) throw new FormatError(`${subject}: got ${found}, expected ${expected}`);
 }
 

@@ -7,8 +7,8 @@ import {
     NearestFilter, NearestMipmapLinearFilter, NearestMipmapNearestFilter, NoColorSpace, RepeatWrapping, SRGBColorSpace,
 } from 'three';
 
-import { LimitError } from './decoder.js';
-import { FormatError, readFile } from './file.js';
+import { FormatError, LimitError } from './errors.js';
+import { readFile } from './file.js';
 
 const NAME = 'GSTEX_texture';
 const WRAPS = { 33071: ClampToEdgeWrapping, 33648: MirroredRepeatWrapping, 10497: RepeatWrapping };

@@ -1,7 +1,8 @@
-export { FormatError, crc32, readFile } from './file.js';
+export { FormatError, LimitError } from './errors.js';
+export { crc32, readFile } from './file.js';
 export { validate } from './validate.js';
 export { findChannels, standardMaps } from './maps.js';
-export { GstexDecoder, LimitError } from './decoder.js';
+export { GstexDecoder } from './decoder.js';
 export { WebGLDecoder } from './webgl.js';
 export { WebGPUDecoder } from './webgpu.js';
 export { GstexLoader } from './loader.js';

@@ -1,7 +1,7 @@
 // Proves that a GPU section is sound: the rules of docs/format.md, in the order of gstex_validate in gstex.h. After it no
 // offset in the words leads out of them, and every loop over them is bounded.
 
-import { FormatError } from './file.js';
+import { FormatError } from './errors.js';
 import { mostCandidates } from './candidates.js';
 
 const MAGIC = 0x4d545347;

@@ -6,7 +6,8 @@ import {
 } from 'three';
 
 import { channelsOf, expressionsOf } from './components.js';
-import { GstexDecoder, LimitError } from './decoder.js';
+import { GstexDecoder } from './decoder.js';
+import { LimitError } from './errors.js';
 
 const WIDTH = 2048; // of the texture of words, GSTEX_WIDTH
 

@@ -1,7 +1,8 @@
 // Decodes by shaders/gstex.wgsl in a compute shader of WebGPU. A texel is decoded once, for all maps.
 
 import { channelsOf, expressionsOf } from './components.js';
-import { GstexDecoder, LimitError } from './decoder.js';
+import { GstexDecoder } from './decoder.js';
+import { LimitError } from './errors.js';
 
 const GROUP = 8; // texels along each side of a workgroup
 
