@@ -1,0 +1,53 @@
+"""What the folders promise: modules import one way, so each can be read with nothing but what lies below it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def imports_of(path: Path, module: str) -> Iterator[str]:
+    """Every name that a file imports, in functions and for types too, as `package.module` or `package.module.name`."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def python_graph(folder: Path) -> dict[str, set[str]]:
+    """For every module of a package the others that it imports."""
+    files = {}
+    for path in folder.rglob("*.py"):
+        parts = path.relative_to(folder.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    graph = {}
+    for module, path in files.items():
+        found = {name if name in files else name.rpartition(".")[0] for name in imports_of(path, module)}
+        graph[module] = (found & files.keys()) - {module}
+    return graph
+
+
+def javascript_graph(folder: Path) -> dict[str, set[str]]:
+    """For every file of a folder the others that it imports."""
+    pattern = re.compile(r"""^(?:import|export)\b[^;]*?['"]\./([^'"]+)['"];""", re.MULTILINE)
+    return {path.name: set(pattern.findall(path.read_text())) for path in folder.glob("*.js")}
+
+
+@pytest.mark.parametrize("graph", [python_graph(ROOT / "gstex"), javascript_graph(ROOT / "samples/web/src")],
+                         ids=["gstex", "samples/web"])  # fmt: skip
+def test_imports_go_one_way(graph: dict[str, set[str]]) -> None:
+    """No module imports itself by way of others, not even inside a function or for types alone."""
+    assert sum(map(len, graph.values())) >= len(graph) / 2  # imports are found at all
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("imports go in a circle: " + " <- ".join(error.args[1]))
