@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_cases  # noqa: E402
-import bench_run  # noqa: E402
-import bench_store  # noqa: E402
+import benches.cases  # noqa: E402
+import benches.run  # noqa: E402
+import benches.store  # noqa: E402
 
 
 def draw(path, rng, width, height, channels, noise=20):
@@ -156,13 +156,13 @@ def test_other_code_is_computed(data, fake, monkeypatch):
 
 
 def test_other_pixels_or_channels_are_computed(data, fake):
-    case = bench_cases.Case("brick", data / "brick", "whole")
+    case = benches.cases.Case("brick", data / "brick", "whole")
     material = case.load()
     pixels = material.pixels.copy()
     pixels[3, 4, 1] += 0.25
     channels = (replace(material.channels[0], neutral=(0.5,)), *material.channels[1:])
     others = [replace(material, pixels=pixels), replace(material, channels=channels), material]
-    keys = [bench_store.key_of(m, {"bpp": 1.0}, "code") for m in (material, *others)]
+    keys = [benches.store.key_of(m, {"bpp": 1.0}, "code") for m in (material, *others)]
     assert len(set(keys)) == 3 and keys[0] == keys[3]
 
 
@@ -195,10 +195,10 @@ def test_code_version_covers_what_compress_imports():
     command = [sys.executable, "-c", script]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     loaded = {name.split(".")[1] for name in printed.split()}
-    hashed = {name.removesuffix(".py") for name in bench_store.SOURCES}
+    hashed = {name.removesuffix(".py") for name in benches.store.SOURCES}
     assert loaded - hashed <= {"containers", "errors", "limits", "material", "version"}
     package = Path(gstex.__file__).parent
-    assert all((package / name).exists() for name in bench_store.SOURCES)
+    assert all((package / name).exists() for name in benches.store.SOURCES)
 
 
 def test_quick_compares_with_the_prototype(data, fake):
@@ -221,10 +221,10 @@ def test_quick_compares_with_the_prototype(data, fake):
 
 
 def test_psnr_all_counts_constant_channels(data):
-    material = bench_cases.Case("brick", data / "brick", "whole").load()
+    material = benches.cases.Case("brick", data / "brick", "whole").load()
     pixels = material.pixels.copy()
     pixels[:, :, 3] = 0.5
-    flat = bench_cases.crop(replace(material, pixels=pixels), 0, 0, 24, 40)
+    flat = benches.cases.crop(replace(material, pixels=pixels), 0, 0, 24, 40)
     settings = {"bpp": 4.0, "effort": "fast", "sampling": "direct", "loss": "l2", "seed": 0}
     row = bench.compute_row(flat, settings)
     assert row["psnr_all"] == pytest.approx(row["psnr"] + 10 * np.log10(4 / 3), abs=0.0006)
@@ -238,19 +238,19 @@ def test_psnr_all_counts_constant_channels(data):
 )  # fmt: skip
 def test_parts(monkeypatch, part, size, start, length):
     ramp = np.arange(size, dtype=np.float32)[None, :, None] / 2048
-    whole = bench_cases.load_material(ROOT / "samples/stylised_wood")
+    whole = benches.cases.load_material(ROOT / "samples/stylised_wood")
     whole = replace(whole, width=size, height=1, pixels=np.repeat(ramp, len(whole.channels), axis=2))
-    monkeypatch.setattr(bench_cases, "load_material", lambda path, overrides: whole)
-    cut = bench_cases.Case("any", Path("any"), part).load()
+    monkeypatch.setattr(benches.cases, "load_material", lambda path, overrides: whole)
+    cut = benches.cases.Case("any", Path("any"), part).load()
     assert (cut.width, cut.height, cut.wrap) == (length, 1, "clamp")
     assert cut.pixels[0, 0, 0] * 2048 == start and cut.pixels[0, -1, 0] * 2048 == start + length - 1
 
 
 def test_a_crop_detects_constant_channels(data):
-    material = bench_cases.Case("brick", data / "brick", "whole").load()
+    material = benches.cases.Case("brick", data / "brick", "whole").load()
     pixels = material.pixels.copy()
     pixels[4:12, 8:20, 1] = 0.25
-    cut = bench_cases.crop(replace(material, pixels=pixels), 4, 8, 8, 12)
+    cut = benches.cases.crop(replace(material, pixels=pixels), 4, 8, 8, 12)
     assert [c.constant for c in cut.channels] == [None, 0.25, None, None]
     assert cut.pixels.shape == (8, 12, 4)
     assert {(s.width, s.height) for s in cut.sources} == {(12, 8)}
@@ -303,7 +303,7 @@ def test_how_a_run_ends(error, keeps, code, message):
     @click.command()
     @click.pass_context
     def command(context):
-        with bench_run.endings(context, Path("out"), keeps=keeps):
+        with benches.run.endings(context, Path("out"), keeps=keeps):
             raise error
 
     result = CliRunner().invoke(command)

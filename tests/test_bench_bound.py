@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import bench_bound
+import benches.bound
 
 SIDE = 256
 
@@ -20,8 +20,8 @@ def noise(strength=0.1, channels=2):
 
 
 def bits(pixels, error):
-    squares = bench_bound._squares(SimpleNamespace(pixels=pixels))
-    return bench_bound._bits(squares.mean(axis=2, keepdims=True), error)
+    squares = benches.bound._squares(SimpleNamespace(pixels=pixels))
+    return benches.bound._bits(squares.mean(axis=2, keepdims=True), error)
 
 
 def test_white_noise_needs_a_bit_for_each_value_at_half_the_deviation():
@@ -43,9 +43,9 @@ def test_an_error_as_large_as_the_picture_needs_no_bits():
 def test_what_is_quiet_in_one_half_is_known_to_the_local_bound_alone():
     pixels = noise()
     pixels[:, : SIDE // 2] = 0.5 + (pixels[:, : SIDE // 2] - 0.5) / 100
-    squares = bench_bound._squares(SimpleNamespace(pixels=pixels))
-    whole = bench_bound._bits(squares.mean(axis=2, keepdims=True), 0.025**2)
-    local = bench_bound._bits(bench_bound._local(squares), 0.025**2)
+    squares = benches.bound._squares(SimpleNamespace(pixels=pixels))
+    whole = benches.bound._bits(squares.mean(axis=2, keepdims=True), 0.025**2)
+    local = benches.bound._bits(benches.bound._local(squares), 0.025**2)
     # Half of the texels need log2(0.1 / e) for each of two values, where e^2 / 2 is the error of all.
     assert local == pytest.approx(np.log2(0.1 / (0.025 * np.sqrt(2))), abs=0.05)
     assert whole > 1.2 * local

@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_compare  # noqa: E402
-import bench_image_gs  # noqa: E402
-from bench_plot import plot  # noqa: E402
-from bench_ratios import CRITERIA, Dot, Needed, geometric_mean, lead, needed, worst_map  # noqa: E402
+import benches.compare  # noqa: E402
+import benches.image_gs  # noqa: E402
+from benches.plot import plot  # noqa: E402
+from benches.ratios import CRITERIA, Dot, Needed, geometric_mean, lead, needed, worst_map  # noqa: E402
 
 
 def curve(*pairs, criterion="psnr"):
@@ -49,7 +49,7 @@ def test_bytes_with_mips_follow_those_without():
 def test_mips_of_block_codecs_are_whole_blocks():
     """A 16x8 image as ASTC 6x6: 3x2 blocks, then 2x1 of 8x4 texels and one each of 4x2, 2x1 and 1x1."""
     image = Stored("albedo", (0, 1, 2), "astc-6x6", 1, height=8, width=16, zipped=b"")
-    assert bench_compare.chain_bytes([image, image]) == 2 * 16 * (6 + 2 + 1 + 1 + 1)
+    assert benches.compare.chain_bytes([image, image]) == 2 * 16 * (6 + 2 + 1 + 1 + 1)
 
 
 def test_ends_of_a_curve_are_bounds():
@@ -122,7 +122,7 @@ class Line:
 
 def test_the_search_brackets_the_target():
     line = Line()
-    row = bench_compare.compare_material(line)[0]
+    row = benches.compare.compare_material(line)[0]
     # 35 dB is 5/6 of a doubling over 1000 bytes: 1782 bytes; from a guess of 750 bytes, step -1.
     assert line.asked == [-1, 2, 1] and row["gstex_bpp"] == "1.782" and row["astc_bpp"] == "3.000"
     assert row["astc_ratio"] == pytest.approx(3000 / (1000 * 2 ** (5 / 6))) and row["counted"] == "yes"
@@ -133,22 +133,22 @@ def test_the_search_brackets_the_target():
 def test_the_search_goes_on_until_no_map_is_too_far_below():
     """A map of the mix that has 41 dB is reached, within two, at 39 dB: three halves of a doubling over 1000 bytes."""
     line = Line()
-    assert bench_compare.compare_material(line)[0]["gstex_bpp_within"] == "1.782"
+    assert benches.compare.compare_material(line)[0]["gstex_bpp_within"] == "1.782"
     line = Line()
     line.hulls = {"astc": [replace(dot, maps={"ao": dot.maps["ao"] + 6}) for dot in line.hulls["astc"]]}
     line.usual["ASTC 12x12"] = replace(line.usual["ASTC 12x12"], bytes=8000)
-    row = bench_compare.compare_material(line)[0]
+    row = benches.compare.compare_material(line)[0]
     assert row["counted"] == "no" and row["gstex_bpp"] == "1.782" and line.asked == [-1, 2, 1, 3]
     assert row["gstex_bpp_within"] == "2.828" and row["astc_ratio_within"] == pytest.approx(3 / 2**1.5)
 
 
 def test_the_ratio_with_mips():
     line = Line()
-    assert "astc_ratio_mips" not in bench_compare.compare_material(line)[0]
+    assert "astc_ratio_mips" not in benches.compare.compare_material(line)[0]
     line = Line()
     line.chain = 1.1
     line.hulls = {"astc": [replace(dot, chain=4 / 3 * dot.bytes) for dot in line.hulls["astc"]]}
-    row = bench_compare.compare_material(line)[0]
+    row = benches.compare.compare_material(line)[0]
     assert row["astc_ratio_mips"] == pytest.approx(row["astc_ratio"] * 4 / 3 / 1.1)
 
 
@@ -164,7 +164,7 @@ def test_the_ratio_with_mips():
 def test_the_search_goes_as_far_as_it_must(quality, smallest, asked, expected):
     line = Line(smallest)
     line.usual = {"ASTC 6x6": Dot(8000, {"psnr": quality}, {"ao": quality})}
-    assert bench_compare.compare_material(line)[0]["gstex_bpp"] == expected
+    assert benches.compare.compare_material(line)[0]["gstex_bpp"] == expected
     assert line.asked == asked
 
 
@@ -176,7 +176,7 @@ def test_summary():
                 "astc_ratio_within": ratio if counted == "yes" else ratio / 50}  # fmt: skip
 
     rows = [row(4.0, "yes"), row(1.0, "yes", ">2.0"), row(100.0, "no")]
-    assert bench_compare.summarise(rows) == [{
+    assert benches.compare.summarise(rows) == [{
         "quality": "ASTC 8x8", "criterion": "psnr", "materials": 3, "counted": 2, "bounds": 1,
         "astc_ratio": pytest.approx(2.0), "astc_ratio_least": 1.0, "bc_ratio": pytest.approx(4.0),
         "astc_ratio_mips": pytest.approx(2.4), "astc_ratio_within": pytest.approx(2.0),
@@ -208,30 +208,30 @@ def test_the_plot_has_the_point_of_image_gs():
     line.others = [Dot(1100, {"psnr": 27.5}, {"ao": 27.5})]
     for step in (1, 2):
         line.fit(step)
-    series = bench_compare.series_of(line, "psnr")
-    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in bench_compare.series_of(line, "shaded")
+    series = benches.compare.series_of(line, "psnr")
+    assert series["Image-GS"] == [(1.1, 27.5)] and "Image-GS" not in benches.compare.series_of(line, "shaded")
     [point] = drawn(plot("one", {"moss": series}), "moss: Image-GS")
     assert min(point) > 0
 
 
 def test_image_gs_is_compared_at_the_rate_of_a_quality():
     fits = {1: Dot(140, {"psnr": 31.0}, {}), -1: Dot(70, {"psnr": 29.0}, {}), 2: Dot(200, {"psnr": 33.0}, {})}
-    assert [bench_image_gs.choose_rate(fits, target) for target in (20.0, 30.0, 31.0, 99.0)] == [-1, 1, 1, 2]
-    assert bench_image_gs.choose_rate({}, 30.0) is None
+    assert [benches.image_gs.choose_rate(fits, target) for target in (20.0, 30.0, 31.0, 99.0)] == [-1, 1, 1, 2]
+    assert benches.image_gs.choose_rate({}, 30.0) is None
 
 
 def test_the_image_gs_row():
     ours = Dot(98, {"psnr": 31.0, "angle": 0.0}, {})
     theirs = Dot(96, {"psnr": 28.5, "angle": -20 * math.log10(2), "shaded": 20.0}, {})
-    row = bench_image_gs.table_row(800, 1.0, ours, theirs, 200, 6)
+    row = benches.image_gs.table_row(800, 1.0, ours, theirs, 200, 6)
     assert row == {
         "bpp_asked": 1.0, "gstex_bpp": 0.98, "image_gs_bpp": 0.96, "image_gs_bpp_lists": 2.0, "image_gs_gaussians": 6,
         "gstex_psnr": 31.0, "image_gs_psnr": 28.5, "psnr_gain": 2.5, "gstex_angle": 1.0,
         "image_gs_angle": pytest.approx(2.0), "angle_gain": pytest.approx(20 * math.log10(2)),
     }  # fmt: skip
-    [*_, mean] = bench_image_gs.with_means([row, {**row, "psnr_gain": 0.5}])
+    [*_, mean] = benches.image_gs.with_means([row, {**row, "psnr_gain": 0.5}])
     assert mean["material"] == "mean" and mean["psnr_gain"] == 1.5 and "shaded_gain" not in mean
-    assert bench_image_gs.with_means([]) == []
+    assert benches.image_gs.with_means([]) == []
 
 
 @pytest.fixture
@@ -259,11 +259,11 @@ def test_tables_of_a_real_run(data, monkeypatch, tmp_path):
     if len(choose_codecs(sorted({codec.family for codec in CODECS.values()}))[0]) < len(CODECS):
         pytest.skip("an encoder of the extra 'compare' is not installed")
     monkeypatch.setenv("GSTEX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(bench_compare, "QUALITIES", ("ASTC 12x12",))
-    monkeypatch.setattr(bench_compare, "HIGHEST", 4)
+    monkeypatch.setattr(benches.compare, "QUALITIES", ("ASTC 12x12",))
+    monkeypatch.setattr(benches.compare, "HIGHEST", 4)
     fits = []
-    compress = bench_compare.gstex.compress
-    monkeypatch.setattr(bench_compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
+    compress = benches.compare.gstex.compress
+    monkeypatch.setattr(benches.compare.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
 
     arguments = ("--effort", "fast", "--codecs", "bc1,astc-12x12", "--image-gs-steps", "20")
     result, results = run(data, *arguments)

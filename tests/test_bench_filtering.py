@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_filtering  # noqa: E402
-from filtering_views import VIEWS, View, make_view, supersample  # noqa: E402
+import benches.filtering  # noqa: E402
+from benches.filtering_views import VIEWS, View, make_view, supersample  # noqa: E402
 
 
 def tile(folder: Path, albedo: np.ndarray, normal: np.ndarray, roughness: np.ndarray) -> Path:
@@ -80,7 +80,7 @@ def test_the_truth_averages_light_data_and_directions(tmp_path: Path) -> None:
 
 def test_pictures_are_filtered_in_linear_light() -> None:
     mips = [np.array([[[0.0, 0.0], [1.0, 1.0]]], np.float32), np.array([[[0.5, 0.5]]], np.float32)]
-    levels = bench_filtering.light_levels(mips, np.array([True, False]))
+    levels = benches.filtering.light_levels(mips, np.array([True, False]))
     assert (levels.width, levels.height, levels.channels, levels.last) == (2, 1, 2, 1)
     value = sample_at(levels, np.array([[0.5, 0.5]]))
     np.testing.assert_allclose(value, [[0.5, 0.5]], atol=1e-6)  # light: half of it in both
@@ -100,8 +100,8 @@ def test_tables_and_pictures(noise: Path, tmp_path: Path, monkeypatch: pytest.Mo
         return Texture(pack(codes), {"material": material.to_metadata()})
 
     monkeypatch.setattr(gstex, "compress", compress)
-    monkeypatch.setattr(bench_filtering, "WIDTH", 20)
-    monkeypatch.setattr(bench_filtering, "HEIGHT", 14)
+    monkeypatch.setattr(benches.filtering, "WIDTH", 20)
+    monkeypatch.setattr(benches.filtering, "HEIGHT", 14)
     rng = np.random.default_rng(3)
     colors = rng.integers(0, 256, (2, 8, 8, 3))
     cut = tile(noise.parent / "cut", *colors, rng.integers(0, 256, (8, 8)))

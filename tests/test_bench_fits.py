@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_compare  # noqa: E402
-import bench_fits  # noqa: E402
-from bench_store import Store  # noqa: E402
+import benches.compare  # noqa: E402
+import benches.fits  # noqa: E402
+from benches.store import Store  # noqa: E402
 
 RATES = (2.0, 4.0)
 SETTINGS = {"mode": None, "effort": "fast", "sampling": "direct", "seed": 0}
@@ -73,11 +73,11 @@ def test_files_that_are_there_stay(folder: Path, data: Path, tmp_path: Path) -> 
 
 
 def test_compare_measures_the_files(folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_compare.gstex, "compress", None)  # nothing is fitted
-    monkeypatch.setattr(bench_compare, "baseline_row", lambda *_: {"hulls": {}, "usual": {}})
-    (case,) = bench_compare.choose_cases(data, None, ["waves"])
-    fitted = bench_fits.Fitted(folder, SETTINGS)
-    measured = bench_compare.Measured(
+    monkeypatch.setattr(benches.compare.gstex, "compress", None)  # nothing is fitted
+    monkeypatch.setattr(benches.compare, "baseline_row", lambda *_: {"hulls": {}, "usual": {}})
+    (case,) = benches.compare.choose_cases(data, None, ["waves"])
+    fitted = benches.fits.Fitted(folder, SETTINGS)
+    measured = benches.compare.Measured(
         case.load(), Store(tmp_path / "store"), {"effort": "fast"}, ["astc"], False, "", case.name, fitted)
     dots = [measured.fit(step) for step in (2, 4)]
     assert [dot.chain for dot in dots] == [

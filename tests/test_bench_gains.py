@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_importance  # noqa: E402
-import bench_restore  # noqa: E402
-import bench_strips  # noqa: E402
+import benches.importance  # noqa: E402
+import benches.restore  # noqa: E402
+import benches.strips  # noqa: E402
 
 
 def picture(size=64):
@@ -39,7 +39,7 @@ def rows_of(path):
 
 
 def test_regions_are_ellipses_and_boxes():
-    region = bench_importance.Region("a", "a.png", "dots", 0, 0, ellipses=((4, 6, 2, 4),), boxes=((10, 1, 12, 4),))
+    region = benches.importance.Region("a", "a.png", "dots", 0, 0, ellipses=((4, 6, 2, 4),), boxes=((10, 1, 12, 4),))
     mask = region.mask(16, 12)
     assert mask[10:12, 1:4].all() and mask[2:6, 4:8].all() and mask[3:5, 2:10].all()
     assert not mask[2, 2] and not mask[1].any() and mask[9:].sum() == 6
@@ -47,9 +47,9 @@ def test_regions_are_ellipses_and_boxes():
 
 def test_the_table_of_importance(tmp_path, monkeypatch):
     Image.fromarray(picture()).save(tmp_path / "rough.png")
-    region = bench_importance.Region("rough", "rough.png", "corner", 0, 0, boxes=((36, 36, 60, 60),), shown=True)
-    monkeypatch.setattr(bench_importance, "REGIONS", (region,))
-    monkeypatch.setattr(bench_importance, "SIZE", 64)
+    region = benches.importance.Region("rough", "rough.png", "corner", 0, 0, boxes=((36, 36, 60, 60),), shown=True)
+    monkeypatch.setattr(benches.importance, "REGIONS", (region,))
+    monkeypatch.setattr(benches.importance, "SIZE", 64)
     command = ("importance", "--effort", "fast", "--bpp", "3")
     result = run(tmp_path, *command)
     assert result.exit_code == 0, result.output
@@ -73,29 +73,29 @@ def test_the_table_of_importance(tmp_path, monkeypatch):
 
 def test_damages():
     pixels = picture()
-    noisy = bench_restore.damage(pixels, "noise 15")
+    noisy = benches.restore.damage(pixels, "noise 15")
     assert noisy.dtype == np.uint8 and np.std(noisy.astype(float) - pixels) == pytest.approx(15, rel=0.02)
-    assert np.array_equal(noisy, bench_restore.damage(pixels, "noise 15"))
-    errors = [np.std(bench_restore.damage(pixels, f"jpeg {q}").astype(float) - pixels) for q in (10, 20, 30)]
+    assert np.array_equal(noisy, benches.restore.damage(pixels, "noise 15"))
+    errors = [np.std(benches.restore.damage(pixels, f"jpeg {q}").astype(float) - pixels) for q in (10, 20, 30)]
     assert errors[0] > errors[1] > errors[2] > 1
 
 
 def test_blur():
     spot = np.zeros((33, 33, 1))
     spot[16, 16] = 1
-    result = bench_restore.blurred(spot, 1.5)
-    assert result.sum() == pytest.approx(1) and np.array_equal(bench_restore.blurred(spot, 0.0), spot)
+    result = benches.restore.blurred(spot, 1.5)
+    assert result.sum() == pytest.approx(1) and np.array_equal(benches.restore.blurred(spot, 0.0), spot)
     assert result[16, 19] / result[16, 16] == pytest.approx(np.exp(-0.5 * (3 / 1.5) ** 2))
-    assert bench_restore.blurred(np.full((5, 4, 2), 0.3), 2.0) == pytest.approx(0.3)
+    assert benches.restore.blurred(np.full((5, 4, 2), 0.3), 2.0) == pytest.approx(0.3)
 
 
 def test_the_table_of_restore(tmp_path, monkeypatch):
     Image.fromarray(picture()).save(tmp_path / "waves.png")
-    shown = bench_restore.Picture("waves", "waves.png", 0, 0, shown="noise 25")
-    monkeypatch.setattr(bench_restore, "PICTURES", (shown,))
-    monkeypatch.setattr(bench_restore, "SIZE", 48)
-    monkeypatch.setattr(bench_restore, "PART", (0, 0, 24))
-    monkeypatch.setattr(bench_restore, "DAMAGES", ("noise 25", "jpeg 10"))
+    shown = benches.restore.Picture("waves", "waves.png", 0, 0, shown="noise 25")
+    monkeypatch.setattr(benches.restore, "PICTURES", (shown,))
+    monkeypatch.setattr(benches.restore, "SIZE", 48)
+    monkeypatch.setattr(benches.restore, "PART", (0, 0, 24))
+    monkeypatch.setattr(benches.restore, "DAMAGES", ("noise 25", "jpeg 10"))
     result = run(tmp_path, "restore", "--bpp", "2")
     assert result.exit_code == 0, result.output
     noise, jpeg, *means = rows_of(tmp_path / "results" / "restore.csv")
@@ -111,7 +111,7 @@ def test_the_table_of_restore(tmp_path, monkeypatch):
 
 
 def test_pictures_survive_being_kept():
-    assert np.array_equal(bench_strips.from_text(bench_strips.to_text(picture())), picture())
+    assert np.array_equal(benches.strips.from_text(benches.strips.to_text(picture())), picture())
 
 
 @pytest.mark.parametrize("table", ["importance", "restore"])

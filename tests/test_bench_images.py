@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-import bench_images  # noqa: E402
+import benches.images  # noqa: E402
 
 
 def picture(width=96, height=64):
@@ -42,7 +42,7 @@ def test_the_best_jpeg_within_a_budget(at):
     fitting = {key: data for key, data in sizes.items() if len(data) <= budget}
     decoded = {key: np.asarray(Image.open(io.BytesIO(data))) for key, data in fitting.items()}
     best = max(metrics.psnr(image / 255, pixels / 255) for image in decoded.values())
-    found = bench_images.best_coded(pixels, "JPEG", budget, (1,))
+    found = benches.images.best_coded(pixels, "JPEG", budget, (1,))
     assert found.bytes <= budget and found.psnr == pytest.approx(best, abs=0.3)
     assert found.how in {f"{s} q{q}" for s, q in fitting}
     subsampling, quality = found.how.split(" q")
@@ -52,20 +52,20 @@ def test_the_best_jpeg_within_a_budget(at):
 def test_what_does_not_fit_is_stored_smaller():
     pixels = picture()
     budget = len(as_file(pixels, 1, "4:2:0")) - 1
-    assert bench_images.best_coded(pixels, "JPEG", budget, (1,)) is None
-    found = bench_images.best_coded(pixels, "JPEG", budget, (2, 4))
+    assert benches.images.best_coded(pixels, "JPEG", budget, (1,)) is None
+    found = benches.images.best_coded(pixels, "JPEG", budget, (2, 4))
     assert found.how.startswith(("1/2 4:", "1/4 4:")) and found.bytes <= budget and found.psnr > 10
 
 
 def test_opacity_is_laid_over_white(tmp_path):
     Image.fromarray(np.array([[[10, 20, 30, 0], [10, 20, 30, 255]]], np.uint8)).save(tmp_path / "a.png")
-    assert bench_images.read_opaque(tmp_path / "a.png").tolist() == [[[255, 255, 255], [10, 20, 30]]]
+    assert benches.images.read_opaque(tmp_path / "a.png").tolist() == [[[255, 255, 255], [10, 20, 30]]]
 
 
 def test_means_are_over_what_both_have():
     rows = [{"bpp_asked": 0.1, "jpeg_gain": 1.0}, {"bpp_asked": 0.1, "jpeg_gain": 4.0, "avif_gain": -2.0},
             {"bpp_asked": 0.1}, {"bpp_asked": 0.2}]  # fmt: skip
-    assert bench_images.with_means(rows)[4:] == [
+    assert benches.images.with_means(rows)[4:] == [
         {"image": "mean", "bpp_asked": 0.1, "jpeg_gain": 2.5, "avif_gain": -2.0}, {"image": "mean", "bpp_asked": 0.2}
     ]  # fmt: skip
 
@@ -74,10 +74,10 @@ def test_the_table_of_a_real_run(tmp_path, monkeypatch):
     (tmp_path / "data" / "images").mkdir(parents=True)
     Image.fromarray(picture()).save(tmp_path / "data" / "images" / "waves.png")
     fits = []
-    compress = bench_images.gstex.compress
-    monkeypatch.setattr(bench_images.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
-    fit_image_gs = bench_images.fit_image_gs
-    monkeypatch.setattr(bench_images, "fit_image_gs", lambda m, b: fit_image_gs(m, b, steps=5))
+    compress = benches.images.gstex.compress
+    monkeypatch.setattr(benches.images.gstex, "compress", lambda *a, **k: fits.append(k["bpp"]) or compress(*a, **k))
+    fit_image_gs = benches.images.fit_image_gs
+    monkeypatch.setattr(benches.images, "fit_image_gs", lambda m, b: fit_image_gs(m, b, steps=5))
     command = ["images", "--data", str(tmp_path / "data"), "--results", str(tmp_path / "results"),
                "--effort", "fast", "--bpp", "0.01,2", "--image-gs"]  # fmt: skip
     result = CliRunner().invoke(bench.bench, command)

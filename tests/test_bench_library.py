@@ -11,8 +11,8 @@ from small_samples import crop_sample
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import bench
-import bench_library
-import bench_scale
+import benches.library
+import benches.scale
 
 from gstex.encode import checkpoint
 
@@ -32,16 +32,16 @@ def test_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         name = "steel"
 
         def load(self):
-            return bench_library.load_material(crop_sample("rusted_steel", tmp_path / "steel", 32))
+            return benches.library.load_material(crop_sample("rusted_steel", tmp_path / "steel", 32))
 
-    monkeypatch.setattr(bench_library, "choose_cases", lambda *asked: [Crop()])
+    monkeypatch.setattr(benches.library, "choose_cases", lambda *asked: [Crop()])
     [row] = table(tmp_path, "rate", "--effort", "draft", "--bpp", "3")
     assert float(row["above"]) == pytest.approx(float(row["psnr"]) - float(row["psnr_asked"]), abs=0.011)
     assert float(row["above"]) > -0.02 and float(row["times"]) > 0
 
 
 def test_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_library, "SIDES", (16,))
+    monkeypatch.setattr(benches.library, "SIDES", (16,))
     [row] = table(tmp_path, "jobs", "--materials", "3", "--jobs", "1", "--effort", "draft")
     assert row["materials"] == "3" and 0 < float(row["busy"]) <= 1.01
 
@@ -61,8 +61,8 @@ def test_scale(tmp_path: Path) -> None:
                                         "fit 512x512 normal,20,2,100\n")  # fmt: skip
     fit = {"size": 2048, "effort": "fast", "seconds": 99.0, "gpu_bytes_held": 2**30}
     fits = [fit, {**fit, "seconds": 9.0}, {**fit, "effort": "normal", "seconds": 18.0}]
-    (tmp_path / bench_scale._GPU).write_text(json.dumps({"parts": {"fits": {"result": {"rows": fits}}}}))
-    rows = bench_scale.scale_rows(tmp_path, 100, 10, 2)
+    (tmp_path / benches.scale._GPU).write_text(json.dumps({"parts": {"fits": {"result": {"rows": fits}}}}))
+    rows = benches.scale.scale_rows(tmp_path, 100, 10, 2)
     assert [row["seconds_each"] for row in rows] == [110, 16 * 38, 9, 18]  # two threads for 50 s, and one for 10
     assert [round(3600 * row["hours"]) for row in rows] == [1100, 6080, 450, 900]
     assert [row["gigabytes"] for row in rows] == [10, 10, 2, 2]
@@ -70,7 +70,7 @@ def test_scale(tmp_path: Path) -> None:
 
 def test_the_document_has_the_figures_of_the_table() -> None:
     text = (RESULTS.parent.parent / "docs/scale.md").read_text("utf-8")
-    rows = bench_scale.scale_rows(RESULTS, 10000, 64, 8)
+    rows = benches.scale.scale_rows(RESULTS, 10000, 64, 8)
     with open(RESULTS / "scale.csv", newline="") as file:
         stored = [float(row["hours"]) for row in csv.DictReader(file)]
     assert stored == pytest.approx([row["hours"] for row in rows], abs=0.01)

@@ -15,7 +15,7 @@ from gstex.material import load_material
 from gstex.pace import Pace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
-import bench_progress
+import benches.progress
 
 
 def test_all_steps_take_as_long_as_those_before():
@@ -77,11 +77,11 @@ def test_the_bar_learns_from_a_fit_that_is_done(state, monkeypatch, capfd):
 
 
 def test_a_true_bar_and_one_that_is_too_fast():
-    true = bench_progress.errors([(t / 10, t, 100) for t in range(100)], 10.0, Even())
+    true = benches.progress.errors([(t / 10, t, 100) for t in range(100)], 10.0, Even())
     assert true["ok"] == "yes" and max(true["at_tenth"], true["at_half"], true["after_half"]) < 1e-9
     # Half of the steps take a fifth of the time: at 2 of 10 s the bar says 2 s, and 8 are left.
     fast = [(t / 25, t, 100) for t in range(50)] + [(2 + (t - 50) * 8 / 50, t, 100) for t in range(50, 100)]
-    row = bench_progress.errors(fast, 10.0, Even())
+    row = benches.progress.errors(fast, 10.0, Even())
     assert row["ok"] == "no"
     assert row["at_tenth"] == pytest.approx((9 - 3 - 0.5) / 9, abs=0.03)
     assert row["after_tenth"] == pytest.approx((8 - 2 - 0.5) / 8, abs=0.03)
@@ -90,18 +90,19 @@ def test_a_true_bar_and_one_that_is_too_fast():
 
 
 def test_a_fit_is_watched_from_its_first_report_on():
-    material = bench_progress._middle(load_material(SAMPLES / "rusted_steel"), 32)
+    material = benches.progress._middle(load_material(SAMPLES / "rusted_steel"), 32)
     assert (material.width, material.height) == (32, 32)
     ticks = itertools.count()
-    reports, seconds = bench_progress.watch(material, clock=lambda: float(next(ticks)), effort="draft", bpp=6.0)
+    reports, seconds = benches.progress.watch(material, clock=lambda: float(next(ticks)), effort="draft", bpp=6.0)
     assert reports[0][0] == 1.0 and [r[0] for r in reports] == sorted(r[0] for r in reports)
     assert seconds > reports[-1][0] and all(step <= steps for _, step, steps in reports)
 
 
 def test_the_table(tmp_path, monkeypatch):
     reports = [(0.0, 0, 10), (1.0, 1, 10)]
-    monkeypatch.setattr(bench_progress, "watch", lambda material, clock, **options: (reports, 10.0))
-    ran = CliRunner().invoke(bench_progress.progress, ["--size", "32", "--results", str(tmp_path), "--effort", "draft"])
+    monkeypatch.setattr(benches.progress, "watch", lambda material, clock, **options: (reports, 10.0))
+    command = ["--size", "32", "--results", str(tmp_path), "--effort", "draft"]
+    ran = CliRunner().invoke(benches.progress.progress, command)
     assert ran.exit_code == 0, ran.output
     lines = (tmp_path / "progress.csv").read_text().splitlines()
     assert lines[0].startswith("material,effort,seconds,at_tenth") and len(lines) == 6

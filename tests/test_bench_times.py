@@ -12,8 +12,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
-import bench_times
-from bench_times import Job, times
+import benches.times
+from benches.times import Job, times
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     Image.fromarray(np.stack([8 * x, 8 * y, 4 * (x + y)], axis=2).astype(np.uint8)).save(source)
     found = (Job("a fit", str(source), 8.0, "fast"), Job("a decode", str(source), 8.0, "fast", decode=True),
              Job("unasked", "nowhere", 1.0, "fast", usual=False))  # fmt: skip
-    monkeypatch.setattr(bench_times, "JOBS", found)
+    monkeypatch.setattr(benches.times, "JOBS", found)
     return tmp_path / "results"
 
 

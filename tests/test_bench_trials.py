@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
-from bench_trials import add_trial, changed_settings, parse_changes
+from benches.trials import add_trial, changed_settings, parse_changes
 
 from gstex.encode import compress as compression
 

@@ -15,14 +15,14 @@ from gstex.material import load_material
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-import bench_cases  # noqa: E402
+import benches.cases  # noqa: E402
 import compare_picture  # noqa: E402
 from compare_picture import CELL, GAP, HEAD, MARGIN, TITLE, Way  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def crop():
-    return bench_cases.crop(load_material(ROOT / "samples" / "scifi_panel"), 0, 0, 160, 192)
+    return benches.cases.crop(load_material(ROOT / "samples" / "scifi_panel"), 0, 0, 160, 192)
 
 
 def kept(crop, ours, theirs):

@@ -42,8 +42,9 @@ def javascript_graph(folder: Path) -> dict[str, set[str]]:
     return {path.name: set(pattern.findall(path.read_text())) for path in folder.glob("*.js")}
 
 
-@pytest.mark.parametrize("graph", [python_graph(ROOT / "gstex"), javascript_graph(ROOT / "samples/web/src")],
-                         ids=["gstex", "samples/web"])  # fmt: skip
+@pytest.mark.parametrize("graph", [python_graph(ROOT / "gstex"), python_graph(ROOT / "tools/benches"),
+                                   javascript_graph(ROOT / "samples/web/src")],
+                         ids=["gstex", "tools/benches", "samples/web"])  # fmt: skip
 def test_imports_go_one_way(graph: dict[str, set[str]]) -> None:
     """No module imports itself by way of others, not even inside a function or for types alone."""
     assert sum(map(len, graph.values())) >= len(graph) / 2  # imports are found at all

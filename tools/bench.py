@@ -37,26 +37,26 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # for benchmarks/; gstex is the installed one
 
-from bench_bc import bc  # noqa: E402
-from bench_bound import bound  # noqa: E402
-from bench_cases import PROTOTYPE, Case  # noqa: E402
-from bench_compare import compare  # noqa: E402
-from bench_filtering import filtering  # noqa: E402
-from bench_fits import fits  # noqa: E402
-from bench_images import images  # noqa: E402
-from bench_importance import importance  # noqa: E402
-from bench_library import checkpoint, jobs  # noqa: E402
-from bench_library import rate as psnr_rate  # noqa: E402
-from bench_mips import mips  # noqa: E402
-from bench_progress import progress  # noqa: E402
-from bench_restore import restore  # noqa: E402
-from bench_run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
-from bench_scale import scale  # noqa: E402
-from bench_store import Store, code_version, key_of  # noqa: E402
-from bench_table import describe_run, typed_command, write_table  # noqa: E402
-from bench_times import times  # noqa: E402
-from bench_top_k import top_k  # noqa: E402
-from bench_trials import add_trial, changed_settings, parse_changes  # noqa: E402
+from benches.bc import bc  # noqa: E402
+from benches.bound import bound  # noqa: E402
+from benches.cases import PROTOTYPE, Case  # noqa: E402
+from benches.compare import compare  # noqa: E402
+from benches.filtering import filtering  # noqa: E402
+from benches.fits import fits  # noqa: E402
+from benches.images import images  # noqa: E402
+from benches.importance import importance  # noqa: E402
+from benches.library import checkpoint, jobs  # noqa: E402
+from benches.library import rate as psnr_rate  # noqa: E402
+from benches.mips import mips  # noqa: E402
+from benches.progress import progress  # noqa: E402
+from benches.restore import restore  # noqa: E402
+from benches.run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
+from benches.scale import scale  # noqa: E402
+from benches.store import Store, code_version, key_of  # noqa: E402
+from benches.table import describe_run, typed_command, write_table  # noqa: E402
+from benches.times import times  # noqa: E402
+from benches.top_k import top_k  # noqa: E402
+from benches.trials import add_trial, changed_settings, parse_changes  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402

@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
-from bench_cases import Case, quick_cases  # noqa: E402
-from bench_run import choose_cases, data_option, effort_option, endings, results_option  # noqa: E402
+from benches.cases import Case, quick_cases  # noqa: E402
+from benches.run import choose_cases, data_option, effort_option, endings, results_option  # noqa: E402
 
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402

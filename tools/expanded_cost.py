@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_table import describe_run, write_table
+from benches.table import describe_run, write_table
 from glsl_cost import Range, _arithmetic, _assembly, _loops, _selections
 
 import gstex

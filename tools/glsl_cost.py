@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_table import describe_run, write_table
+from benches.table import describe_run, write_table
 
 import gstex
 from gstex.errors import ExtraError, GraphicsError

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_table import describe_run
+from benches.table import describe_run
 from gpu_parts import PARTS, Context
 
 from gstex.cuda import CupyDevice, open_device

@@ -1,4 +1,4 @@
-"""One measurement of bench_times.py: an order as JSON comes in, figures as JSON go out. Any gstex 0.1 can run it.
+"""One measurement of times.py: an order as JSON comes in, figures as JSON go out. Any gstex 0.1 can run it.
 
 The order: source, size (of a middle or of repetitions, None for all of it), bpp, effort, threads (None for all) and, to
 decode, file; `write` writes that file.

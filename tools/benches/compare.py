@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_fits import Fitted, sha256
-from bench_image_gs import COLUMNS as IMAGE_GS_COLUMNS
-from bench_image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
-from bench_plot import plot
-from bench_ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, lead, needed, worst_map
-from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
-from bench_store import SOURCES, Store, code_version, key_of
-from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benches.fits import Fitted, sha256
+from benches.image_gs import COLUMNS as IMAGE_GS_COLUMNS
+from benches.image_gs import IMAGE_GS_SOURCES, choose_rate, image_gs_row, table_row, with_means
+from benches.plot import plot
+from benches.ratios import CRITERIA, Curve, Dot, Needed, geometric_mean, lead, needed, worst_map
+from benches.run import choose_cases, data_option, effort_option, endings, material_option, results_option
+from benches.store import SOURCES, Store, code_version, key_of
+from benches.table import describe_run, typed_command, write_table
 from benchmarks.image_gs import STEPS
 from gstex import metrics
 from gstex.compare.baselines import encode_baselines

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench_ratios import Dot
-
+from benches.ratios import Dot
 from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
 from gstex.material import Material

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_cases import Case, crop
-from bench_run import data_option, effort_option, endings, material_option, pick, results_option
-from bench_store import Store, code_version, key_of
-from bench_strips import from_text, sheet, to_text
-from bench_table import describe_run, means, typed_command, write_table
 
 import gstex
+from benches.cases import Case, crop
+from benches.run import data_option, effort_option, endings, material_option, pick, results_option
+from benches.store import Store, code_version, key_of
+from benches.strips import from_text, sheet, to_text
+from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.material import Material

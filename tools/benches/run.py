@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
-from bench_cases import PROTOTYPE, Case, list_cases, quick_cases
 
 import gstex
+from benches.cases import PROTOTYPE, Case, list_cases, quick_cases
 
 __all__ = [
     "choose_cases", "data_option", "effort_option", "endings", "material_option", "pick", "results_option",
@@ -19,7 +19,7 @@ __all__ = [
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 effort_option = click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
                              show_default=True)  # fmt: skip

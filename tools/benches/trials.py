@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_table import describe_run
 
+from benches.table import describe_run
 from gstex.encode import compress as compression
 from gstex.encode.settings import Settings
 

@@ -17,14 +17,14 @@ from typing import Any
 import click
 import numpy as np
 import PIL
-from bench_cases import list_cases
-from bench_image_gs import FIT_SOURCES
-from bench_run import data_option, effort_option, endings, material_option, pick, results_option
-from bench_store import Store, code_version, key_of
-from bench_table import describe_run, typed_command, write_table
 from PIL import Image, features
 
 import gstex
+from benches.cases import list_cases
+from benches.image_gs import FIT_SOURCES
+from benches.run import data_option, effort_option, endings, material_option, pick, results_option
+from benches.store import Store, code_version, key_of
+from benches.table import describe_run, typed_command, write_table
 from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
 from gstex.cli.options import parse_rates

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_cases import list_cases
-from bench_run import data_option, endings, results_option
-from bench_table import describe_run, typed_command, write_table
 
+from benches.cases import list_cases
+from benches.run import data_option, endings, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex.material import Material
 
 __all__ = ["bound"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_run import endings, results_option
-from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benches.run import endings, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
 from gstex.constants import BACKGROUND_WEIGHT
 from gstex.format import pack, unpack
@@ -22,7 +22,7 @@ from gstex.view.gaussians import MipGaussians, read_gaussians
 
 __all__ = ["top_k"]
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 KS = (0, 12, 10, 8, 6, 4)
 COLUMNS = ("material", "top_k", "psnr", "loss", "solved", "solved_loss", "decode_ms")
 SIDE = 64  # texels of the square in the middle for which features are solved

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_run import endings, results_option
-from bench_table import describe_run, typed_command, write_table
+
+from benches.run import endings, results_option
+from benches.table import describe_run, typed_command, write_table
 
 __all__ = ["scale", "scale_rows"]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 import OpenImageIO as oiio
-from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
-from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benches.run import choose_cases, data_option, effort_option, endings, material_option, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex import batch, native
 from gstex.encode import checkpoint as encode_checkpoint
 from gstex.encode.checkpoint import Checkpoint
@@ -24,7 +24,7 @@ from gstex.material import load_material
 
 __all__ = ["checkpoint", "jobs", "rate"]
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _SAMPLES = _ROOT / "samples"
 RATE_COLUMNS = ("material", "psnr_asked", "psnr", "above", "bpp_plain", "bpp", "seconds_plain", "seconds", "times")
 JOBS_COLUMNS = ("where", "materials", "jobs", "cores", "seconds", "cpu_seconds", "busy", "times")

@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_cases import Case, list_cases
-from bench_run import data_option, effort_option, endings, pick, results_option
-from bench_table import describe_run, typed_command, write_table
 from contact_sheet import label_strip
-from filtering_views import VIEWS, View, make_view, supersample
 
 import gstex
+from benches.cases import Case, list_cases
+from benches.filtering_views import VIEWS, View, make_view, supersample
+from benches.run import data_option, effort_option, endings, pick, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
@@ -32,7 +32,7 @@ from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["filtering"]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 256, 192  # of a view
 HARDWARE_TAPS = 16
 COLUMNS = (

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_cases import crop
-from bench_run import endings, results_option
-from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benches.cases import crop
+from benches.run import endings, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex.cli.progress import seconds_left
 from gstex.material import Material, load_material
 from gstex.pace import Pace
 
 __all__ = ["progress"]
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 EFFORTS = ("fast", "normal")
 COLUMNS = ("material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
 # How far the time left may be off, as a share of what is left: after the first tenth, and after half.

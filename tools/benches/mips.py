@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_run import choose_cases, data_option, effort_option, endings, material_option, results_option
-from bench_table import describe_run, typed_command, write_table
 
 import gstex
+from benches.run import choose_cases, data_option, effort_option, endings, material_option, results_option
+from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
 from gstex.cli.options import parse_rates
 from gstex.compare.baselines import encode_baselines

@@ -13,15 +13,15 @@ from typing import Any
 import click
 import numpy as np
 import PIL
-from bench_cases import Case
-from bench_images import as_material, read_opaque
-from bench_run import data_option, endings, material_option, pick, results_option
-from bench_store import Store, code_version, key_of
-from bench_strips import from_text, sheet, to_text
-from bench_table import describe_run, means, typed_command, write_table
 from PIL import Image
 
 import gstex
+from benches.cases import Case
+from benches.images import as_material, read_opaque
+from benches.run import data_option, endings, material_option, pick, results_option
+from benches.store import Store, code_version, key_of
+from benches.strips import from_text, sheet, to_text
+from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
 from gstex.material.images import write_picture
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_run import data_option, endings, pick, results_option
-from bench_table import describe_run, typed_command, write_table
+
+from benches.run import data_option, endings, pick, results_option
+from benches.table import describe_run, typed_command, write_table
 
 __all__ = ["times"]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("times_worker.py")
 COLUMNS = ("case", "time_before", "time", "times_as_fast", "megabytes_before", "megabytes", "psnr_before", "psnr",
            "serial", "bar_off", "runs")  # fmt: skip

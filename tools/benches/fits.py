@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from bench_cases import Case
-from bench_run import choose_cases, data_option, effort_option, endings, material_option
-from bench_store import SOURCES, code_version
-from bench_table import describe_run, typed_command
 
 import gstex
+from benches.cases import Case
+from benches.run import choose_cases, data_option, effort_option, endings, material_option
+from benches.store import SOURCES, code_version
+from benches.table import describe_run, typed_command
 from gstex.cli.options import parse_rates
 from gstex.errors import BudgetError
 
@@ -30,7 +30,7 @@ __all__ = ["Fitted", "fits"]
 
 ABOUT = "fits.json"
 SEED = 0
-_STEPS = range(-6, 8)  # as in bench_compare: 2^(n / 2) bits per texel
+_STEPS = range(-6, 8)  # as in benches.compare: 2^(n / 2) bits per texel
 
 
 class Fitted:

@@ -26,7 +26,7 @@ from gstex.files import replace_file
 
 __all__ = ["describe_run", "means", "typed_command", "write_table"]
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
 _DECIMALS = {
     "bpp": 4, "gstex_bpp": 3, "gstex_file_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "jpeg_bpp": 3,
