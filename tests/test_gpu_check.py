@@ -24,12 +24,12 @@ from gstex.material import load_material
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import gpu.material  # noqa: E402
+import gpu.parts  # noqa: E402
+import gpu.timing  # noqa: E402
 import gpu_check  # noqa: E402
-import gpu_material  # noqa: E402
-import gpu_parts  # noqa: E402
-import gpu_timing  # noqa: E402
 
-TINY = gpu_parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "fast")), profiled=64, compared=64,
+TINY = gpu.parts.Sizes(material=128, fits=((64, "fast"), (80, "normal"), (80, "fast")), profiled=64, compared=64,
                        points=400, copied=1 << 12, turns=8, threads=512, least=0.0)  # fmt: skip
 
 
@@ -41,15 +41,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     slope = values[..., 3:5] / 127.5 - 1
     values[..., 5] = np.rint(np.sqrt(np.maximum(1 - (slope**2).sum(axis=-1), 0)) * 127.5 + 127.5)  # the normals' Z
     coarse = values.repeat(16, axis=1).repeat(16, axis=2)
-    monkeypatch.setattr(gpu_material, "stacks", lambda: list(coarse))
+    monkeypatch.setattr(gpu.material, "stacks", lambda: list(coarse))
     for effort in EFFORTS:
         monkeypatch.setitem(EFFORTS, effort, (12, 1, 0, 0))
 
 
-def context_for(folder: Path, *, seconds: float = 600.0, device: Any = None) -> gpu_parts.Context:
+def context_for(folder: Path, *, seconds: float = 600.0, device: Any = None) -> gpu.parts.Context:
     """A part's context; what it keeps is in `context.kept`."""
     kept: dict[str, Any] = {}
-    context = gpu_parts.Context(device or HostDevice(), folder, time.monotonic() + seconds, kept.update, TINY, "cpu")
+    context = gpu.parts.Context(device or HostDevice(), folder, time.monotonic() + seconds, kept.update, TINY, "cpu")
     context.kept = kept  # type: ignore[attr-defined]
     return context
 
@@ -128,8 +128,8 @@ def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     def fail(*_: Any, **__: Any) -> None:
         raise DeviceError("CUDA: not enough GPU memory\nmore")
 
-    timed = gpu_parts.timed_fit
-    monkeypatch.setattr(gpu_parts, "timed_fit", lambda *of: fail() if of[2] == "normal" else timed(*of))
+    timed = gpu.parts.timed_fit
+    monkeypatch.setattr(gpu.parts, "timed_fit", lambda *of: fail() if of[2] == "normal" else timed(*of))
     result, whole = run_whole(monkeypatch, tmp_path, "--only", "fits", "--only", "parity")
     assert result.exit_code == 1
     assert whole["parts"]["parity"]["result"]["files"] >= 3
@@ -156,7 +156,7 @@ def test_parts_that_time_is_up_for_are_named() -> None:
 
 
 def test_what_tells_the_most_comes_first_and_what_measures_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(gpu_parts.PARTS)[:4] == ["fits", "profile", "parity", "tests of fit"]
+    assert list(gpu.parts.PARTS)[:4] == ["fits", "profile", "parity", "tests of fit"]
     monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 4)
     running: set[str] = set()
     seen: list[set[str]] = []
@@ -319,13 +319,13 @@ def test_counts_and_failures_of_tests(tmp_path: Path) -> None:
                      "@pytest.mark.skip(reason='no such thing')\ndef test_skipped(): pass\n")  # fmt: skip
     context = context_for(tmp_path)
     with pytest.raises(RuntimeError, match="1 tests fail"):
-        gpu_parts.run_tests(context, "some", str(tests))
+        gpu.parts.run_tests(context, "some", str(tests))
     found = context.kept  # type: ignore[attr-defined]
     assert (found["passed"], found["failed"], found["skipped"]) == (1, 1, 1)
     assert len(found["failures"]) == 1 and "test_bad: assert 1 == 2" in found["failures"][0]
     assert found["skipped_because"] == ["no such thing"]
     with pytest.raises(RuntimeError, match="no test has run"):
-        gpu_parts.run_tests(context, "some", str(tests), "-k", "skipped")
+        gpu.parts.run_tests(context, "some", str(tests), "-k", "skipped")
 
 
 def test_tests_that_take_too_long_leave_their_counts(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_tests_that_take_too_long_leave_their_counts(tmp_path: Path) -> None:
     tests.write_text("import time\ndef test_good(): pass\ndef test_long(): time.sleep(600)\n")
     for seconds in (8, 30, 120):  # until a busy machine has time to begin
         with pytest.raises(RuntimeError, match=f"not done after {seconds} s") as caught:
-            gpu_parts.run_tests(context_for(tmp_path, seconds=float(seconds)), "some", str(tests))
+            gpu.parts.run_tests(context_for(tmp_path, seconds=float(seconds)), "some", str(tests))
         if "1 tests passed, 0 failed until then" in str(caught.value):
             return
     pytest.fail(str(caught.value))
@@ -341,9 +341,9 @@ def test_tests_that_take_too_long_leave_their_counts(tmp_path: Path) -> None:
 
 def test_the_tests_that_run_on_a_gpu_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(gpu_parts, "run_tests", lambda context, name, *arguments: asked.append(arguments) or {})
-    gpu_parts.tests_of_decode(context_for(tmp_path))
-    gpu_parts.tests_of_fit(context_for(tmp_path))
+    monkeypatch.setattr(gpu.parts, "run_tests", lambda context, name, *arguments: asked.append(arguments) or {})
+    gpu.parts.tests_of_decode(context_for(tmp_path))
+    gpu.parts.tests_of_fit(context_for(tmp_path))
     files = [word for arguments in asked for word in arguments if word.endswith(".py")]
     assert {"tests/test_cuda_decode.py", "tests/test_cuda_gpu.py", "tests/test_cuda_fit.py"} <= set(files)
     assert len(files) == len(set(files)) and all((ROOT / file).exists() for file in files)
@@ -351,13 +351,13 @@ def test_the_tests_that_run_on_a_gpu_are_found(monkeypatch: pytest.MonkeyPatch, 
 
 def test_fits_that_time_is_too_short_for_are_left_out_and_named(tmp_path: Path, quick: None) -> None:
     context = context_for(tmp_path, seconds=0.0)
-    rows = gpu_parts.fits(context)["rows"]
+    rows = gpu.parts.fits(context)["rows"]
     assert "psnr" in rows[0]  # nothing is known before the first
     assert all(row["not_run"].endswith("0 s are left") for row in rows[1:]) and len(rows) == 6
 
 
 def test_timings_without_a_compressed_file_make_one(tmp_path: Path, quick: None) -> None:
-    found = gpu_parts.decoding(context_for(tmp_path))
+    found = gpu.parts.decoding(context_for(tmp_path))
     assert found["file"] == "64x64, fitted on the CPU" and len(found["rows"]) == 8
 
 
@@ -371,27 +371,27 @@ def fake_tool(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 def test_sanitizers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     context = context_for(tmp_path)
     fake_tool(tmp_path, monkeypatch, 'echo "========= ERROR SUMMARY: 0 errors"')
-    found = gpu_parts.sanitizers(context)
+    found = gpu.parts.sanitizers(context)
     assert {name: (check["exit"], check["findings"]) for name, check in found.items()} == {
         "memcheck": (0, 0), "racecheck": (0, 0)}  # fmt: skip
     fake_tool(tmp_path, monkeypatch, 'echo "=========  Invalid read"; echo "========= ERROR SUMMARY: 3 errors"; exit 9')
     with pytest.raises(RuntimeError, match="memcheck ends with 9: =========  Invalid read"):
-        gpu_parts.sanitizers(context)
+        gpu.parts.sanitizers(context)
     assert context.kept["memcheck"]["findings"] == 3  # type: ignore[attr-defined]
     script = 'case "$2" in racecheck) sleep 60;; *) echo "========= ERROR SUMMARY: 0 errors"; esac'
     fake_tool(tmp_path, monkeypatch, script)  # a shell that waits for a program does not listen to SIGINT
-    monkeypatch.setattr(gpu_parts, "GRACE", 0.5)
+    monkeypatch.setattr(gpu.parts, "GRACE", 0.5)
     context = context_for(tmp_path, seconds=2.0)
     with pytest.raises(RuntimeError, match="racecheck not done after 2 s"):
-        gpu_parts.sanitizers(context)
+        gpu.parts.sanitizers(context)
     assert context.kept["memcheck"]["findings"] == 0  # type: ignore[attr-defined]
     (tmp_path / "compute-sanitizer").unlink()
-    monkeypatch.setattr(gpu_parts.shutil, "which", lambda *_, **__: None)
-    assert "not on the path" in gpu_parts.sanitizers(context)["not_run"]
+    monkeypatch.setattr(gpu.parts.shutil, "which", lambda *_, **__: None)
+    assert "not on the path" in gpu.parts.sanitizers(context)["not_run"]
 
 
 def test_what_the_sanitizers_watch(tmp_path: Path, quick: None) -> None:
-    found = gpu_parts.small(context_for(tmp_path))
+    found = gpu.parts.small(context_for(tmp_path))
     assert found["files"] >= 3 and found["psnr"] > 5
 
 
@@ -406,14 +406,14 @@ def test_shaders_are_tested_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_p
         def __exit__(self, *_: Any) -> None:
             pass
 
-    monkeypatch.setattr(gpu_parts, "NVIDIA_EGL", tmp_path / "missing")
-    monkeypatch.setattr(gpu_parts, "run_tests", lambda *_: {"passed": 5})
-    monkeypatch.setattr(gpu_parts, "surfaceless", none)
-    assert gpu_parts.tests_of_shaders(context_for(tmp_path)) == {"renderer": None, "not_run": "EGL: found no context"}
+    monkeypatch.setattr(gpu.parts, "NVIDIA_EGL", tmp_path / "missing")
+    monkeypatch.setattr(gpu.parts, "run_tests", lambda *_: {"passed": 5})
+    monkeypatch.setattr(gpu.parts, "surfaceless", none)
+    assert gpu.parts.tests_of_shaders(context_for(tmp_path)) == {"renderer": None, "not_run": "EGL: found no context"}
     for is_software, name, outcome in ((True, "llvmpipe", "not_run"), (False, "Fake RTX", "passed")):
         opened = Opened(renderer=name, version=(4, 6), is_software=is_software)
-        monkeypatch.setattr(gpu_parts, "surfaceless", lambda opened=opened: opened)
-        found = gpu_parts.tests_of_shaders(context_for(tmp_path))
+        monkeypatch.setattr(gpu.parts, "surfaceless", lambda opened=opened: opened)
+        found = gpu.parts.tests_of_shaders(context_for(tmp_path))
         assert found["renderer"] == name and found["version"] == "4.6" and outcome in found
 
 
@@ -422,7 +422,7 @@ def test_values_that_differ_fail_the_parity(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(GpuTexture, "decode", lambda self, mip=0, **more: decode(self, mip, **more) + 0.01)
     context = context_for(tmp_path)
     with pytest.raises(RuntimeError, match=r"differ from those of the CPU by 0\.01"):
-        gpu_parts.parity(context)
+        gpu.parts.parity(context)
     assert context.kept["worst_decode"] == pytest.approx(0.01, abs=1e-4)  # type: ignore[attr-defined]
 
 
@@ -437,7 +437,7 @@ def test_the_kernels_of_the_limits_do_what_is_counted() -> None:
     assert (target[36:] == 0).all()
     sums = np.zeros(64, np.float32)
     device.kernel("measure.cu", "multiply_add")((2,), (32,), np.float32(1), np.float32(2), np.int32(5), sums)
-    chains = gpu_timing.CHAINS
+    chains = gpu.timing.CHAINS
     expected = [sum(thread % 7 + k + 5 * 2 for k in range(chains)) for thread in range(64)]
     np.testing.assert_array_equal(sums, expected)
 
@@ -453,23 +453,23 @@ def test_seconds_are_those_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] += waiting[0]
         waiting[0] = 0.0
 
-    monkeypatch.setattr(gpu_timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(gpu.timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     device: Any = SimpleNamespace(synchronize=synchronize)
-    assert gpu_timing.seconds_of(device, call, least=0.02) == pytest.approx(0.002)
+    assert gpu.timing.seconds_of(device, call, least=0.02) == pytest.approx(0.002)
     assert now[0] == pytest.approx(100 + 3 + 2 * 0.002 + 3 * 10 * 0.002)
 
 
 def test_the_material_is_a_mosaic_of_the_samples(tmp_path: Path) -> None:
-    whole = gpu_material.draw(600)
+    whole = gpu.material.draw(600)
     assert [(name, maps.shape) for name, maps in whole.items()] == [
         (f"mosaic_{name}.png", (600, 600, 3)) for name in ("basecolor", "normal", "orm")]  # fmt: skip
-    first, again = (gpu_material.draw(300)["mosaic_normal.png"] for _ in range(2))
+    first, again = (gpu.material.draw(300)["mosaic_normal.png"] for _ in range(2))
     np.testing.assert_array_equal(first, again)
     tiles = [whole["mosaic_basecolor.png"][y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256)]
-    steel, bricks = (stack[:, :, :3] for stack in gpu_material.stacks())
+    steel, bricks = (stack[:, :, :3] for stack in gpu.material.stacks())
     for tile, sample in zip(tiles, (steel, bricks, bricks, steel), strict=True):
         np.testing.assert_array_equal(np.sort(tile, axis=None), np.sort(sample, axis=None))
     assert (tiles[0] != tiles[3]).any()
-    material = load_material(gpu_material.write_material(tmp_path / "mosaic", 32))
+    material = load_material(gpu.material.write_material(tmp_path / "mosaic", 32))
     roles = [channel.role for channel in material.channels]
     assert len(roles) == 8 and material.width == 32 and {"albedo", "normal", "roughness", "ao"} <= set(roles)

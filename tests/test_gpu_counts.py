@@ -19,8 +19,8 @@ from gstex.encode.ops.cuda.codebooks import train
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import gpu.phases  # noqa: E402
 import gpu_counts  # noqa: E402
-import gpu_phases  # noqa: E402
 
 require_compiler()
 
@@ -137,11 +137,11 @@ def test_a_phase_ends_where_one_inside_it_begins(monkeypatch: pytest.MonkeyPatch
         def inner(self) -> None:
             now[0] += 10
 
-    monkeypatch.setattr(gpu_phases, "PHASES", ((Work, "outer", "a"), (Work, "inner", "b")))
+    monkeypatch.setattr(gpu.phases, "PHASES", ((Work, "outer", "a"), (Work, "inner", "b")))
     plain = Work.outer
 
     def phases() -> Iterator[dict[str, dict[str, float]]]:
-        with gpu_phases.by_phase(lambda: {"s": now[0]}) as found:
+        with gpu.phases.by_phase(lambda: {"s": now[0]}) as found:
             now[0] += 100
             Work().outer()
             Work().inner()

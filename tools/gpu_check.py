@@ -7,7 +7,7 @@
 What tells the most runs first: whole fits, where their time goes, whether values are right, then the tests. The JSON is
 written anew whenever a part has found something, so that a run that is cut off leaves what it has.
 
-The parts (tools/gpu_parts.py) run in processes of their own. One that fails or hangs is recorded and does not stop the
+The parts (tools/gpu/parts.py) run in processes of their own. One that fails or hangs is recorded and does not stop the
 others. Exit status: 0 if all went well, 1 if a part failed, or, with nothing written, if there is no GPU.
 """
 
@@ -34,7 +34,7 @@ from typing import Any
 
 import click
 from benches.table import describe_run
-from gpu_parts import PARTS, Context
+from gpu.parts import PARTS, Context
 
 from gstex.cuda import CupyDevice, open_device
 from gstex.errors import DeviceError

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gpu_material import write_material
-from gpu_phases import by_phase
+from gpu.material import write_material
+from gpu.phases import by_phase
 
 import gstex
 from gstex.encode import compress as compression

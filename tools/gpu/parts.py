@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gpu_material import write_material
-from gpu_phases import by_phase
-from gpu_timing import decode_times, roofs, sample_times
 
 import gstex
+from gpu.material import write_material
+from gpu.phases import by_phase
+from gpu.timing import decode_times, roofs, sample_times
 from gstex import Texture
 from gstex.cuda import Device, GpuTexture
 from gstex.encode.settings import EFFORTS
@@ -35,7 +35,7 @@ from gstex.material import Material, load_material
 
 __all__ = ["PARTS", "Context", "Part", "Sizes"]
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _GOLDEN = _ROOT / "tests" / "data"
 NVIDIA_EGL = Path("/usr/share/glvnd/egl_vendor.d/10_nvidia.json")
 GRACE = 8.0  # seconds for an interrupted command to end
