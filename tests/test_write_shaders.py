@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import write_shaders  # noqa: E402
-from glsl_syntax import ShaderError  # noqa: E402
+from shader_writer.glsl_syntax import ShaderError  # noqa: E402
 from write_shaders import PRINTERS, translate  # noqa: E402
 
 SOURCE = source_path("shaders/gstex.glsl").read_text()

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from glsl_syntax import ShaderError, parse
-from glsl_types import LOAD, annotate
-from shader_printer import HlslPrinter, MetalPrinter, Printer
-from shader_wgsl import GONE, WgslPrinter
+from shader_writer.glsl_syntax import ShaderError, parse
+from shader_writer.glsl_types import LOAD, annotate
+from shader_writer.printer import HlslPrinter, MetalPrinter, Printer
+from shader_writer.wgsl import GONE, WgslPrinter
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "shaders" / "gstex.glsl"

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from glsl_syntax import Node
-from glsl_types import BITS, LOAD, Program, element, is_vector, vector, width
-from shader_printer import Printer, aligned, wrapped
+from shader_writer.glsl_syntax import Node
+from shader_writer.glsl_types import BITS, LOAD, Program, element, is_vector, vector, width
+from shader_writer.printer import Printer, aligned, wrapped
 
 __all__ = ["GONE", "WgslPrinter"]
 

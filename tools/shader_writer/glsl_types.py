@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from glsl_syntax import Node, ShaderError
+from shader_writer.glsl_syntax import Node, ShaderError
 
 __all__ = ["BITS", "LOAD", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector", "vector",
            "width"]  # fmt: skip

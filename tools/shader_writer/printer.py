@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from glsl_syntax import Node
-from glsl_types import BITS, RELATIONS, Program, element, is_vector, width
+from shader_writer.glsl_syntax import Node
+from shader_writer.glsl_types import BITS, RELATIONS, Program, element, is_vector, width
 
 __all__ = ["HlslPrinter", "MetalPrinter", "Printer", "aligned", "wrapped"]
 
