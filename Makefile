@@ -16,10 +16,10 @@ demo: .venv/installed
 	.venv/bin/python tools/demo.py
 
 test: .venv-test/installed
-	tools/install_browser.sh
-	tools/install_gl.sh
-	tools/install_ktx_readers.sh .venv-test
-	tools/install_dxc.sh .venv-test
+	tools/install/browser.sh
+	tools/install/gl.sh
+	tools/install/ktx_readers.sh .venv-test
+	tools/install/dxc.sh .venv-test
 	$(PYTEST) $(ARGS)
 
 test-quick: .venv-test/installed
@@ -35,15 +35,15 @@ lint: .venv-test/lint-installed
 
 # What `pip install .` gives its users.
 .venv/installed: $(SOURCES)
-	tools/make_venv.sh .venv
-	tools/install_compiler.sh .venv
+	tools/install/venv.sh .venv
+	tools/install/compiler.sh .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check .
 	touch $@
 
 # The checkout itself, so that an edit of Python needs no new installation. One of C++ does.
 .venv-test/installed: pyproject.toml tests/constraints.txt $(NATIVE)
-	[ -x .venv-test/bin/python ] || tools/make_venv.sh .venv-test
-	tools/install_compiler.sh .venv-test
+	[ -x .venv-test/bin/python ] || tools/install/venv.sh .venv-test
+	tools/install/compiler.sh .venv-test
 	.venv-test/bin/python -m pip install -q --disable-pip-version-check -c tests/constraints.txt -e ".[test]"
 	touch $@
 

@@ -175,7 +175,7 @@ def dxc(
     missing."""
     command = shutil.which("dxc", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     if command is None:
-        pytest.skip("dxc is not installed (tools/install_dxc.sh)")
+        pytest.skip("dxc is not installed (tools/install/dxc.sh)")
     # -O0: naga, through which wgpu reads SPIR-V, refuses a variable that the optimiser makes.
     more = [*(["-spirv", "-O0"] if spirv else []), *flags]
     return _compiled([command, "-T", profile, "-E", "main", "-WX", *more, "-Fo"], text, options)

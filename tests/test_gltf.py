@@ -136,7 +136,7 @@ def test_there_and_back(fallback: tuple[str, ...], command: Command, tmp_path: P
 
 
 @pytest.mark.skipif(not (shutil.which("node") and VALIDATOR.is_dir()),
-                    reason="needs tools/install_ktx_readers.sh .venv-test (needs npm)")  # fmt: skip
+                    reason="needs tools/install/ktx_readers.sh .venv-test (needs npm)")  # fmt: skip
 def test_the_validator_of_khronos(command: Command, tmp_path: Path) -> None:
     """No errors, and nothing that nobody uses is left in the files."""
     path = write(tmp_path / "a.glb", list(panel_images().values()), [panel_material()])

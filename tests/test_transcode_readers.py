@@ -1,6 +1,6 @@
 """KTX2 files of `gstex transcode` in readers that are not ours: ktx-parse in Node, three.js' KTX2Loader in Chromium.
 
-tools/install_ktx_readers.sh installs both with npm into .venv-test/node.
+tools/install/ktx_readers.sh installs both with npm into .venv-test/node.
 """
 
 import base64
@@ -26,7 +26,7 @@ __all__ = ["wall"]
 
 NODE = Path(__file__).resolve().parent.parent / ".venv-test" / "node"
 MODULES = NODE / "node_modules"
-needs_npm = "tools/install_ktx_readers.sh .venv-test (needs npm)"
+needs_npm = "tools/install/ktx_readers.sh .venv-test (needs npm)"
 # VkFormat (vulkan_core.h), colour model, and where the samples of the descriptor begin (Data Format Specification).
 FORMATS = {
     "bc1": ((131, 132), 128, [(0, 63, 0)]), "bc4": ((139, 139), 131, [(0, 63, 0)]),

@@ -1,6 +1,6 @@
 """A page in Chromium with three.js and samples/web, served on localhost; nothing is fetched from elsewhere.
 
-three.js is that of tools/install_ktx_readers.sh, in .venv-test/node.
+three.js is that of tools/install/ktx_readers.sh, in .venv-test/node.
 """
 
 from __future__ import annotations

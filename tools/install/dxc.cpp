@@ -1,5 +1,5 @@
 // dxc.cpp: the command `dxc` from the library of Microsoft's DirectX Shader Compiler, of which no package for Linux has the
-// command itself. tools/install_dxc.sh compiles it.
+// command itself. tools/install/dxc.sh compiles it.
 //
 //     dxc -T cs_6_0 [-E main] [-spirv] [-D NAME=1] ... -Fo OUTPUT SOURCE      arguments are those of dxc, SOURCE the last
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# make_venv.sh FOLDER: make a Python virtual environment. On a bare Debian or Ubuntu, as root, install what that
+# venv.sh FOLDER: make a Python virtual environment. On a bare Debian or Ubuntu, as root, install what that
 # needs first.
 set -eu
 venv=$1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install_ktx_readers.sh VENV: with npm, install the readers of KTX2 and glTF files that the tests compare with, ktx-parse,
+# ktx_readers.sh VENV: with npm, install the readers of KTX2 and glTF files that the tests compare with, ktx-parse,
 # three.js and Khronos' glTF validator, into VENV/node. Without npm do nothing: those tests then skip and say so.
 set -eu
 modules="$1/node/node_modules"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install_gl.sh: on Debian, as root, install what the tests of the shaders and of the viewer need: OpenGL on the CPU
+# gl.sh: on Debian, as root, install what the tests of the shaders and of the viewer need: OpenGL on the CPU
 # without a display, Vulkan on the CPU, a shader compiler, and a display without a screen. Only what is missing. Anywhere
 # else do nothing: those tests then skip and say so.
 set -eu

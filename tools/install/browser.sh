@@ -1,5 +1,5 @@
 #!/bin/sh
-# install_browser.sh: on Debian, as root, install the headless browser with which the report is tested, if there is
+# browser.sh: on Debian, as root, install the headless browser with which the report is tested, if there is
 # none. Anywhere else do nothing: those tests then skip and say so.
 set -eu
 command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install_compiler.sh VENV: see that there is what builds the C++ core for the Python of a virtual environment: g++ and
+# compiler.sh VENV: see that there is what builds the C++ core for the Python of a virtual environment: g++ and
 # the headers of Python. On Debian or Ubuntu, as root, install what is missing.
 set -eu
 python=$1/bin/python
