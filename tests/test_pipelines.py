@@ -13,7 +13,7 @@ from command import Command
 
 import gstex
 from gstex.cli import about as about_module
-from gstex.depfile import write_depfile
+from gstex.cli.depfile import write_depfile
 
 RULE = """rule gstex
   command = {python} -m gstex batch library -o out --depfile $out.d --quiet {options}

@@ -104,7 +104,7 @@ def _write_depfile(path: Path, plan: "Plan", output: Path, inputs: tuple[str, ..
     """Write what the page, which is written last, was made from; folders too, so that a new file counts."""
     from gstex.batch.running import PAGE
     from gstex.batch.state import Listings, input_files
-    from gstex.depfile import write_depfile
+    from gstex.cli.depfile import write_depfile
 
     listings: Listings = {}
     read = [Path(text.removeprefix("@")) for text in inputs if Path(text.removeprefix("@")).exists()]

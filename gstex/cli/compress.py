@@ -100,7 +100,7 @@ def _write_depfile(path: Path, output: Path, source: Path, names: Path | None, i
     from gstex.batch.options import Options
     from gstex.batch.plans import Item
     from gstex.batch.state import input_files
-    from gstex.depfile import write_depfile
+    from gstex.cli.depfile import write_depfile
     from gstex.material.load import list_images
 
     files = tuple(list_images(source)[1])
