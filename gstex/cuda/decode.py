@@ -18,8 +18,8 @@ from gstex.cuda.arrays import Arrays
 from gstex.cuda.device import Device, open_device
 from gstex.errors import UsageError
 from gstex.format import GroupTable, validate
+from gstex.format.upload import uploaded_words
 from gstex.texture import Texture
-from gstex.upload import uploaded_words
 
 __all__ = ["GpuTexture"]
 

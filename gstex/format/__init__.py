@@ -6,6 +6,7 @@
     index       the cell index
     words       pack and unpack the GPU section
     table       what a proven GPU section says about itself
+    upload      the words as shaders and kernels take them
     description what the metadata leaves out, because the header says it or it is usual
     metadata    the schema of what the metadata says about the maps
     container   the file: header, checksums, metadata

@@ -14,11 +14,11 @@ import numpy as np
 
 from gstex.blocks import BlockMap, Rectangle, check_maps, check_rectangle, mip_shape, plan_maps
 from gstex.errors import GraphicsError
+from gstex.format.upload import uploaded_words
 from gstex.gl.buffer import WordBuffer
 from gstex.gl.context import current_context, import_gl
 from gstex.gl.program import compute_program
 from gstex.texture import Texture
-from gstex.upload import uploaded_words
 
 __all__ = ["Transcoder"]
 

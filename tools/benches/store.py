@@ -24,7 +24,7 @@ __all__ = ["SOURCES", "Store", "code_version", "key_of"]
 # not among them: its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
     "encode", "format", "native", "cuda", "decode", "blocks.py", "constants.py", "files.py", "filtering.py",
-    "metrics.py", "resources.py", "shading.py", "srgb.py", "texture.py", "upload.py",
+    "metrics.py", "resources.py", "shading.py", "srgb.py", "texture.py",
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 _SUFFIXES = (".py", ".cpp", ".h")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gstex.format import MaterialTable
+from gstex.format.table import MaterialTable
 
 __all__ = ["uploaded_words"]
 
