@@ -216,7 +216,7 @@ def test_wgsl_is_written_for_all_materials_of_a_folder(command: Command, tmp_pat
 
 def test_a_shader_with_too_small_a_define_does_not_compile(gl: None, tmp_path: Path) -> None:
     from gstex.errors import GraphicsError
-    from gstex.export import export
+    from gstex.transcode.export import export
 
     texture = gstex.load(golden_file("clamp_k10"))
     [_, header, _] = export(texture, tmp_path, "wall", target="glsl")
@@ -230,7 +230,7 @@ def test_a_shader_with_too_small_a_define_does_not_compile(gl: None, tmp_path: P
 
 
 def test_constants_of_channels() -> None:
-    from gstex.export import _channels
+    from gstex.transcode.export import _channels
 
     rows = _channels((
         ChannelEntry("normal", "x"), ChannelEntry("normal", "y", flipped=True), ChannelEntry("mask", "v", constant=1.5),

@@ -30,7 +30,7 @@ def export(file: Path, target: str, output: Path, force: bool, as_json: bool) ->
     the constants of this file, such as WALL_ROUGHNESS, the number of that channel.
     """
     import gstex
-    from gstex.export import export as write
+    from gstex.transcode.export import export as write
 
     texture = gstex.load(file)
     paths = write(texture, output, file.stem.removesuffix(".stripped"), target=target, force=force)

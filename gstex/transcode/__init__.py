@@ -3,6 +3,7 @@
     source   what is transcoded: channels and their mips, from a file, a folder or an image
     plan     which channels go into which texture, in which format
     run      encode, and write the files
+    export   of a .gstex file what an engine includes that decodes it itself
 """
 
 from .plan import PACKS, TARGETS, Plane, TexturePlan, plan_textures
