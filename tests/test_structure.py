@@ -52,3 +52,16 @@ def test_imports_go_one_way(graph: dict[str, set[str]]) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail("imports go in a circle: " + " <- ".join(error.args[1]))
+
+
+def test_higher_imports_lower() -> None:
+    """The levels in docs/architecture.md are those of the code, and every file and folder is in one."""
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    (block,) = re.findall(r"```\n(cli\n[^`]*)```", document)
+    level = {name: number for number, line in enumerate(block.splitlines()) for name in line.split(", ")}
+    graph = python_graph(ROOT / "gstex")
+    top = {module: module.split(".")[1] for module in graph if module not in ("gstex", "gstex.__main__")}
+    assert level.keys() == set(top.values())
+    up = {(module, other) for module in top for other in graph[module] & top.keys()
+          if level[top[other]] < level[top[module]]}  # fmt: skip
+    assert {(top[module], other) for module, other in up} == {("encode", "gstex.compare.codec_quality")}
