@@ -23,7 +23,7 @@ from typing import Any
 import click
 import numpy as np
 from benches.table import describe_run, write_table
-from glsl_cost import Range, _arithmetic, _assembly, _loops, _selections
+from shader_cost.spirv import Range, arithmetic_in, assembly_of, loops_in, selections_in
 
 import gstex
 from gstex.errors import ExtraError, GraphicsError
@@ -36,7 +36,7 @@ COLUMNS = ("material", "texels", "channels", "bpp_packed", "bpp_expanded", "bpp_
            "bpp_texels", "expand_s", "listed_mean", "faded_mean", "added_mean", "loads_mean", "loads_max",
            "arithmetic_mean", "arithmetic_max", "fused_mean", "arithmetic_mip1", "arithmetic_mip2",
            "arithmetic_mip3")  # fmt: skip
-# What is counted while it runs, with the counter that tools/expanded_cost.comp declares: text of the decoder.
+# What is counted while it runs, with the counter that shader_cost/expanded_cost.comp declares: text of the decoder.
 COUNTED = {
     "for (uint word = gstex_word(list)": "for (uint word = count_word(list)",
     "            at += jump;\n": "            at += jump; ++listed;\n",
@@ -134,7 +134,7 @@ def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
     for place, counting in COUNTED.items():
         assert decoder.count(place) == 1, f"the decoder has changed, there is no {place}"
         decoder = decoder.replace(place, counting)
-    text = (ROOT / "tools" / "expanded_cost.comp").read_text(encoding="utf-8")
+    text = (ROOT / "tools" / "shader_cost" / "expanded_cost.comp").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "expanded_cost.comp"
         source.write_text(text.replace('#include "gstex_expanded.glsl"', decoder), encoding="utf-8")
@@ -156,14 +156,14 @@ def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
 
 def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
     """Arithmetic of a texel of one group, and of what is counted; or, of it, the fused multiply-adds."""
-    lines = _assembly(vec4s, "decode_expanded.comp")
+    lines = assembly_of(vec4s, "decode_expanded.comp")
     [exp2] = [i for i, line in enumerate(lines) if " Exp2 " in line]
-    loops, branches = _loops(lines), _selections(lines)
+    loops, branches = loops_in(lines), selections_in(lines)
     entry, words = sorted((loop for loop in loops if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])[:2]
 
     def operations(range_: Range) -> int:
         counted = [line for line in lines[slice(*range_)] if not fused or " Fma " in line]
-        return _arithmetic(counted, 0, len(counted))
+        return arithmetic_in(counted, 0, len(counted))
 
     def branch(within: Range, holds: str, smallest: bool = False) -> Range:
         """A branch inside a range that has such a line in it: the largest, or the smallest."""

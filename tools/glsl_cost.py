@@ -11,12 +11,11 @@ spirv-opt (Debian: glslang-tools, spirv-tools). Times are measured on a GPU alon
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
@@ -25,17 +24,18 @@ from typing import Any
 import click
 import numpy as np
 from benches.table import describe_run, write_table
+from shader_cost.spirv import Range, arithmetic_in, assembly_of, loops_in, selections_in
 
 import gstex
 from gstex.errors import ExtraError, GraphicsError
-from gstex.gl import Context, WordBuffer, compute_program, read_shader, surfaceless
+from gstex.gl import Context, WordBuffer, compute_program, surfaceless
 from gstex.gl.context import import_gl
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("material", "candidates", "texels", "groups", "levels", "palettes", "candidates_mean", "added_mean",
            "loads_mean", "loads_max", "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
-# What is counted while it runs, with the counter that tools/glsl_cost.comp declares: text of the decoder.
+# What is counted while it runs, with the counter that shader_cost/glsl_cost.comp declares: text of the decoder.
 COUNTED = {
     "gstex_add(g, word, bit, weight, sum);": "{ ++added; gstex_add(g, word, bit, weight, sum); }",
     "ivec2 gstex_cell(GstexLevel level, int cell) {": "ivec2 gstex_cell(GstexLevel level, int cell) { ++looked_up;",
@@ -225,7 +225,7 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None, channels: int 
     for place, counting in COUNTED.items():
         assert decoder.count(place) == 1, f"the decoder has changed, there is no {place}"
         decoder = decoder.replace(place, counting)
-    text = (ROOT / "tools" / "glsl_cost.comp").read_text(encoding="utf-8")
+    text = (ROOT / "tools" / "shader_cost" / "glsl_cost.comp").read_text(encoding="utf-8")
     text = text.replace('#include "gstex.glsl"', decoder)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "glsl_cost.comp"
@@ -293,18 +293,11 @@ def _nanoseconds(texture: gstex.Texture) -> float:
 
 # ---- Arithmetic, from the text of the SPIR-V
 
-Range = tuple[int, int]  # first line, line after the last
-
-_ARITHMETIC = re.compile(
-    r"Op([FISU](Add|Sub|Mul|Div|Rem|Mod|Negate|Ord\w+|Unord\w+|\w*Equal|\w*LessThan\w*|\w*GreaterThan\w*)"
-    r"|SRem|SMod|UMod|Dot|VectorTimesScalar|Shift\w+|Bitwise\w+|Not|Select|Logical\w+|Convert\w+|ExtInst|Any|All)$"
-)
-
 
 def parts_of() -> Parts:
     """Arithmetic of every part of the decoder; the same for any number of channels, as loops are not unrolled."""
-    lines = _assembly(2)
-    loops = _loops(lines)
+    lines = assembly_of(2)
+    loops = loops_in(lines)
 
     def within(range_: Range, of: list[Range]) -> list[Range]:
         """Those in a range that are not in another of it."""
@@ -313,7 +306,8 @@ def parts_of() -> Parts:
 
     def own(*range_: int) -> int:
         first, last = range_
-        return _arithmetic(lines, first, last) - sum(_arithmetic(lines, *loop) for loop in within((first, last), loops))
+        inner = sum(arithmetic_in(lines, *loop) for loop in within((first, last), loops))
+        return arithmetic_in(lines, first, last) - inner
 
     # Innermost loop with exp2: the Gaussians. Around it the rows, around them the levels. All the others by their
     # order in shaders/gstex.glsl; unpacking fails if there is one more or less.
@@ -327,7 +321,7 @@ def parts_of() -> Parts:
     cells, _candidate = within(row, loops)
     pairs, palettes, fours = within(candidate, loops)
     [palette_words] = within(palettes, loops)
-    codes = within(fours, _selections(lines))[0]
+    codes = within(fours, selections_in(lines))[0]
     return Parts(
         texel=own(*whole),
         four=own(*zeros) + own(*stores),
@@ -353,55 +347,11 @@ def parts_of() -> Parts:
 def of_headers(*, block: bool = False) -> dict[str, int]:
     """Arithmetic of 8 channels before the first Gaussian and after the last: of a texel, a group, a level. Loops over
     channels count once. block: with GSTEX_MATERIAL_BLOCK."""
-    lines = _assembly(2, defines={"GSTEX_MATERIAL_BLOCK": 1} if block else {})
+    lines = assembly_of(2, defines={"GSTEX_MATERIAL_BLOCK": 1} if block else {})
     exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line][-1]
-    around = sorted((loop for loop in _loops(lines) if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])
-    _, row, level, group = (_arithmetic(lines, *loop) for loop in around[:4])
-    return {"texel": _arithmetic(lines, 0, len(lines)) - group, "group": group - level, "level": level - row}
-
-
-def _assembly(vec4s: int, name: str = "decode.comp", defines: Mapping[str, int] = {}) -> list[str]:
-    """A shader of shaders/, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
-    text = read_shader(name, {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0, **defines}, version="450 core")
-    with tempfile.TemporaryDirectory() as folder:
-        source, binary, smaller = (str(Path(folder) / name) for name in ("a.comp", "a.spv", "b.spv"))
-        Path(source).write_text(text, encoding="utf-8")
-        for command in (
-            ["glslangValidator", "-G", "--aml", "-o", binary, source],
-            ["spirv-opt", "-O", binary, "-o", smaller],
-        ):
-            subprocess.run(command, check=True, capture_output=True)
-        done = subprocess.run(["spirv-dis", smaller], check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()
-
-
-def _loops(lines: list[str]) -> list[Range]:
-    """Every loop: from its header to the block behind it."""
-    labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
-    loops, header = [], 0
-    for i, line in enumerate(lines):
-        if line.endswith("OpLabel"):
-            header = i
-        elif "OpLoopMerge" in line:
-            loops.append((header, labels[line.split()[1]]))
-    return loops
-
-
-def _selections(lines: list[str]) -> list[Range]:
-    """What is between a branch and the block behind it, where both ways meet again."""
-    labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
-    return [(i, labels[line.split()[1]]) for i, line in enumerate(lines) if "OpSelectionMerge" in line]
-
-
-def _arithmetic(lines: list[str], first: int, last: int) -> int:
-    """Operations in a range of lines, a vector's as many as it has components."""
-    total = 0
-    for line in lines[first:last]:
-        words = line.split()
-        if len(words) > 3 and words[1] == "=" and _ARITHMETIC.match(words[2]):
-            size = re.search(r"v([234])", words[3])
-            total += int(size[1]) if size else 1
-    return total
+    around = sorted((loop for loop in loops_in(lines) if loop[0] < exp2 < loop[1]), key=lambda loop: loop[1] - loop[0])
+    _, row, level, group = (arithmetic_in(lines, *loop) for loop in around[:4])
+    return {"texel": arithmetic_in(lines, 0, len(lines)) - group, "group": group - level, "level": level - row}
 
 
 if __name__ == "__main__":
