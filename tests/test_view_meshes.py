@@ -14,11 +14,13 @@ import gstex
 from gstex.errors import ModelError
 from gstex.gl import surfaceless
 from gstex.gltf.mesh import Mesh, smooth_normals
+from gstex.view import actions
 from gstex.view.document import open_document
 from gstex.view.meshes import MIDDLE, displace, divide, make_shape, weld
 from gstex.view.screenshot import load_mesh
 from gstex.view.session import Session
 from gstex.view.state import OWN_MESH, SHAPES, Lit, ViewState
+from gstex.view.viewer import Viewer
 
 SIZE = (96, 96)
 TINY = 1e-9  # displaced, and yet where it was
@@ -186,6 +188,34 @@ def test_a_file_without_heights_is_not_displaced(command, tmp_path):
     ran = command("view", tmp_path / "flat.gstex", "--view", "lit", "--displace", "0.1", "--screenshot",
                   tmp_path / "out.png")  # fmt: skip
     assert ran.code == 2 and ran.error() == "--displace: flat.gstex has no height map; leave the option out"
+
+
+def test_the_window_says_that_a_file_without_heights_is_not_displaced(bricks, tmp_path):
+    source = crop_sample("vine_leaves", tmp_path / "leaves", 16)
+    gstex.compress(source, bpp=24, effort="draft").save(tmp_path / "flat.gstex")
+    session = Session(lambda document: ViewState(view="lit", lit=Lit(displace=0.1)))
+    session.open(tmp_path / "flat.gstex")
+    why = "flat.gstex has no height map, so nothing is displaced; compress its folder again with a height map"
+    assert session.notice == session.flat() == why and not session.is_error
+    session.reload()
+    assert session.notice == f"flat.gstex: read again; {why}"
+    session.open(bricks)
+    assert session.notice == session.flat() == ""
+    session.close()
+
+
+def test_the_keys_of_displacement_say_that_there_are_no_heights(bricks, tmp_path):
+    source = crop_sample("vine_leaves", tmp_path / "leaves", 16)
+    gstex.compress(source, bpp=24, effort="draft").save(tmp_path / "flat.gstex")
+    viewer = Viewer(Session(lambda document: ViewState()))
+    viewer.session.open(tmp_path / "flat.gstex")
+    assert viewer.session.notice == ""  # nobody has asked for it
+    actions.displace(0.02)(viewer)
+    assert "flat.gstex has no height map" in viewer.session.notice and viewer.state.lit.displace == 0
+    viewer.session.open(bricks)
+    actions.displace(0.02)(viewer)
+    assert viewer.session.notice == "" and viewer.state.lit.displace == 0.02
+    viewer.session.close()
 
 
 def test_a_model_says_its_name_in_its_errors(tmp_path):

@@ -284,10 +284,12 @@ def next_shape(viewer: Viewer) -> None:
 
 
 def displace(step: float) -> Action:
-    """By the heights of the material, where it has some."""
+    """By the heights of the material, or say that it has none."""
 
     def run(viewer: Viewer) -> None:
-        if viewer.document is not None and viewer.document.height is not None:
+        if lacking := viewer.session.flat():
+            viewer.session.say(lacking)
+        elif viewer.document is not None:
             lit = viewer.state.lit
             lit.displace = round(min(max(lit.displace + step, -1.0), 1.0), 3)
             viewer.state.view = "lit"

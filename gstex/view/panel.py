@@ -211,7 +211,10 @@ def _draw_lit(viewer: Viewer) -> None:
     number = choices(shapes, at, [text] * len(there))
     if number != at:
         actions.set_shape(viewer, there[number])
-    if viewer.document is not None and viewer.document.height is not None:
+    if lacking := session.flat():
+        imgui.text_disabled("no height map: not displaced")
+        tip(lacking)
+    elif viewer.document is not None:
         _, lit.displace = imgui.slider_float("##displace", lit.displace, -0.5, 0.5, "displaced by %.2f")
         tip("By height: how far its least and largest values are apart, in radii of the sphere (Shift+B, Ctrl+B)")
     _, lit.tiling = imgui.slider_float("##tiling", lit.tiling, 1.0, 8.0, "%.0f copies")

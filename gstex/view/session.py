@@ -74,7 +74,7 @@ class Session:
         else:
             self._keep_state(document)
         self._missing = False
-        self.say("")
+        self.say(self.flat() if self.state.lit.displace else "")
         if self._own is None or self._own not in path.parents:
             remember(path)
 
@@ -284,7 +284,14 @@ class Session:
         path, source = document.path, self.source
         self._try(lambda: self.open(path, source))
         if not self.is_error:
-            self.say(f"{path.name}: read again")
+            self.say("; ".join(filter(None, (f"{path.name}: read again", self.notice))))
+
+    def flat(self) -> str:
+        """Why nothing can be displaced by height, for the user; nothing where it can."""
+        if self.document is None or self.document.height is not None:
+            return ""
+        return (f"{self.document.name} has no height map, so nothing is displaced; compress its folder again with a "
+                "height map")  # fmt: skip
 
     def say(self, text: str, *, error: bool = False) -> None:
         """Leave a message for the user."""
@@ -305,7 +312,7 @@ class Session:
             return
         self._try(lambda: self.open(job.result, self._dropped))
         if not self.is_error:
-            self.say("compressed and not saved yet: Ctrl+S saves it")
+            self.say("; ".join(filter(None, ("compressed and not saved yet: Ctrl+S saves it", self.notice))))
 
     def _look_at_file(self) -> bool:
         """Read the file again if it has changed, and say so if it has gone."""
