@@ -1,5 +1,6 @@
 """compress(): from a folder of maps to a Texture, with everything measured on the words that are stored."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,9 +55,9 @@ MEASURING = 0.04
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a compression is. stage: 'fit', 'quantise', 'mip 1' .. or 'measure'. step of steps: how much of the whole
-    job is done, in parts of about the same time. psnr: dB, an estimate while fitting the mip in hand, None before the
-    first step."""
+    """How far a compression is. stage: 'groups', 'fit', 'grid', 'quantise', 'refine', 'mip 1' .. or 'measure'. step of
+    steps: how much of the whole job is done, in parts of about the same time. psnr: of mip 0 as it was at its best so
+    far, in dB, an estimate; None before the first step. Neither ever falls."""
 
     stage: str
     step: int
@@ -190,17 +191,7 @@ def compress(
         levels = make_mips(material, repeat=repeat, filter=mip_filter, alpha_test=alpha_test,
                            roughness_from_normals=roughness_from_normals)  # fmt: skip
 
-    found = 0.0  # the part of all that finding groups took
-
-    def report_step(stage: str, part: float, mse: float) -> None:
-        nonlocal found
-        if stage == "groups":
-            found = part = FINDING * part
-        else:
-            part = found + (1 - found) * part
-        if progress:
-            step = round((1 - MEASURING) * part * settings.steps)
-            progress(Progress(stage, step, settings.steps, metrics.to_psnr(mse)))
+    report_step = _Reporter(settings.steps, progress or (lambda now: None))
 
     texels = material.width * material.height
     budget = int((bpp or MAX_BPP) * texels / 32)
@@ -310,8 +301,7 @@ def compress(
             **{name: value for name, value in asked.items() if value},
         }),
     }  # fmt: skip
-    if progress:
-        progress(Progress("measure", round((1 - MEASURING) * settings.steps), settings.steps, None))
+    report_step("measure", 1.0, math.inf)
     values = matters.values if matters else None
     texture = Texture(words, metadata)
     decoded = texture.decode()
@@ -330,6 +320,26 @@ def compress(
            "seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
+
+
+class _Reporter:
+    """From what the parts of a compression tell to what the caller is told."""
+
+    def __init__(self, steps: int, progress: Callable[[Progress], None]):
+        self._steps, self._progress = steps, progress
+        self._found = self._part = 0.0  # the parts of all that finding groups took, and that were told
+        self._least = math.inf
+
+    def __call__(self, stage: str, part: float, mse: float) -> None:
+        """As `gstex.encode.work.Progress`. What trial fits of groups come to is no result."""
+        if stage == "groups":
+            self._found = part = FINDING * part
+        else:
+            part = self._found + (1 - self._found) * part
+            self._least = min(self._least, mse)
+        self._part = max(self._part, part)
+        psnr = metrics.to_psnr(self._least) if 0 < self._least < math.inf else None
+        self._progress(Progress(stage, round((1 - MEASURING) * self._part * self._steps), self._steps, psnr))
 
 
 def check_options(

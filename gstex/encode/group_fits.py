@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from gstex.cuda.device import Device, device_errors
 from gstex.encode.checkpoint import Checkpoint
 from gstex.encode.division import Division
@@ -63,7 +65,7 @@ def fit_groups(
     Args:
         tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
         budgets: words of mip 0 of every group.
-        progress: as of `fit_chain`; the error is that of all groups that have begun.
+        progress: as of `fit_chain`; the error is that of all groups, of those to come as if each map were one colour.
         first: groups whose mip 0 already exists. checkpoint: of fits on the CPU. make_engine, how: further
             arguments of fit_chain.
 
@@ -72,7 +74,10 @@ def fit_groups(
     """
     fitted: list[FittedGroup] = []
     channels = sum(map(len, division.groups))
-    errors = [0.0] * len(division.groups)
+    errors = [0.0]
+    if len(division.groups) > 1:
+        image = tasks[0].target.image
+        errors = [float(np.mean([image[:, :, c].var(dtype=np.float64) for c in group])) for group in division.groups]
     done = 0.0
     for number, (columns, words) in enumerate(zip(division.groups, budgets, strict=True)):
         own = [_part(task, columns, words, division.shares[number]) for task in tasks]
@@ -81,8 +86,7 @@ def fit_groups(
         def report(stage: str, part: float, mse: float, number: int = number, share: float = share,
                    done: float = done) -> None:  # fmt: skip
             errors[number] = mse
-            begun = division.groups[: number + 1]
-            mean = sum(len(group) * error for group, error in zip(begun, errors, strict=False)) / sum(map(len, begun))
+            mean = sum(len(group) * error for group, error in zip(division.groups, errors, strict=True)) / channels
             progress(stage, done + share * part, mean)
 
         start: Any = {"first": first[number].mips[0]} if first else {}

@@ -7,6 +7,7 @@ at most CHAIN_COST times mip 0. Where the user gives mips, which need not look l
 below are not shared, for up to CHAIN_COST_OWN.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -104,7 +105,8 @@ def fit_chain(
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
         tail: the first mip of the tail, None for none. Those of it that share have something of their own there.
         head_words: of the material's header, which count as those of the group do. sections: the number of groups.
-        progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1.
+        progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1, and the error
+            of mip 0; inf from then on.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
         spots: the place of every mip in a checkpoint, by its number.
@@ -121,7 +123,7 @@ def fit_chain(
 
     def report(index: int) -> Progress:
         return lambda stage, part, mse: progress(
-            f"mip {index}" if index else stage, (done + work[index] * part) / sum(work), mse
+            f"mip {index}" if index else stage, (done + work[index] * part) / sum(work), math.inf if index else mse
         )
 
     shared = tuple(task.target for task in tasks[1 : 1 + sharing])

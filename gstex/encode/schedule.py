@@ -292,6 +292,7 @@ class Schedule:
         trainer.work.total = trainer.work.done + 2 * work.GRID
         trainer.engine.forget_lists()  # freeze makes new ones
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))
+        trainer.work.advance("grid", 0.0, result.mse)
         trainer.work.total = trainer.work.done + rest
         return result, self.grid_wins or result.error < error
 

@@ -4,6 +4,7 @@ The trainer knows no stage and no budget. An engine (engine.py) does the heavy w
 """
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ __all__ = ["Trainer"]
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
+# What is taken for the error until the first step has told it.
+FIRST_MSE = 0.0004
 
 
 class Trainer:
@@ -50,7 +53,7 @@ class Trainer:
         self.settings, self.rng, self.make_engine = settings, rng, make_engine
         self.work = Work(settings.steps, progress)
         self.step_count = 0
-        self.mse = 0.0004  # a guess, until the first step
+        self.mse = FIRST_MSE
         self.jitter = settings.jitter
         self._losses = np.zeros(2)  # at the texel centres and between them, 0 until the first step
         self.weight = task.weights
@@ -66,7 +69,7 @@ class Trainer:
 
     def advance(self, stage: str, steps: float = 1.0) -> None:
         """Tell that as much is done of a stage as takes the time of so many steps."""
-        self.work.advance(stage, steps, self.mse)
+        self.work.advance(stage, steps, math.inf if self.mse == FIRST_MSE else self.mse)
 
     # -- where Gaussians are seen
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from gstex.encode.settings import Settings
 
-# Called as progress(stage, part, mse), with the part of the fit that is done, 0..1.
+# Called as progress(stage, part, mse), with the part of the fit that is done, 0..1, and the error of the picture as it
+# is now, inf where that is not known.
 Progress = Callable[[str, float, float], None]
 
 # By the steps that were made before: the fit of half as many Gaussians that the slope is measured with.
