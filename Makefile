@@ -2,6 +2,7 @@
 # make test   install what the tests need into .venv-test and run them
 # make test-quick   those of them that need no other compiler, no browser, no window and no whole fit
 # make arm64  the same bytes from a core for arm64, in an emulator: ten minutes
+# make bench-readme   remake the tables that README and docs quote, as far as eight hours go; again for what is left
 # make lint   style and types
 
 SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
@@ -10,7 +11,7 @@ PYTEST := .venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loa
 
 NATIVE := $(shell find gstex/native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-.PHONY: demo test test-quick arm64 lint clean
+.PHONY: demo test test-quick arm64 bench-readme lint clean
 
 demo: .venv/installed
 	.venv/bin/python tools/demo.py
@@ -28,6 +29,9 @@ test-quick: .venv-test/installed
 # On this machine, the emulated Python cannot start itself again: tests that do are left out.
 arm64: .venv-test/installed
 	tools/arm64.sh -m pytest -q -p no:cacheprovider tests/test_same_bits.py tests/test_golden_fits.py -k "not another_cpu"
+
+bench-readme: .venv-test/installed
+	.venv-test/bin/python tools/bench.py remake $(ARGS)
 
 lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .

@@ -95,7 +95,8 @@ def test_what_fails_fails_alone(library: Path, nodes: Any, tmp_path: Path) -> No
     assert failed["broken.gstex"].startswith("x_albedo.png: not an image that can be read")
     events = list(run(plan(library, out, options=QUICK), ray=nodes.address, page=False))
     failed = {event.output: event.message for event in events if event.event == "failed"}
-    assert failed.keys() == {"a/steel.gstex"} and failed["a/steel.gstex"].startswith(f"{out}/a/steel.gstex: already exists")
+    assert failed.keys() == {"a/steel.gstex"}
+    assert failed["a/steel.gstex"].startswith(f"{out}/a/steel.gstex: already exists")
     assert (out / "a/steel.gstex").read_text() == "mine"
     needing = plan(library / "bricks", tmp_path / "gpu", options=structs.replace(QUICK, device="cuda"))
     [said] = [event.message for event in run(needing, ray=nodes.address, page=False) if event.event == "failed"]

@@ -17,6 +17,7 @@
     python tools/bench.py checkpoint    what the checkpoints of a fit cost
     python tools/bench.py progress      whether the time left that the bar shows is true
     python tools/bench.py scale         what a large library takes, computed from these tables
+    python tools/bench.py remake        all of these that README and docs quote
     python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
 
 A run that was stopped goes on where it was: finished rows are kept by input, settings and code.
@@ -49,6 +50,7 @@ from benches.library import checkpoint, jobs  # noqa: E402
 from benches.library import rate as psnr_rate  # noqa: E402
 from benches.mips import mips  # noqa: E402
 from benches.progress import progress  # noqa: E402
+from benches.remake import remake  # noqa: E402
 from benches.restore import restore  # noqa: E402
 from benches.run import choose_cases, data_option, endings, material_option, results_option  # noqa: E402
 from benches.scale import scale  # noqa: E402
@@ -95,6 +97,7 @@ bench.add_command(mips)
 bench.add_command(bc)
 bench.add_command(bound)
 bench.add_command(progress)
+bench.add_command(remake)
 bench.add_command(restore)
 bench.add_command(psnr_rate)
 bench.add_command(jobs)

@@ -24,7 +24,7 @@ import gstex
 from gstex import native
 from gstex.files import replace_file
 
-__all__ = ["describe_run", "means", "typed_command", "write_table"]
+__all__ = ["current_commit", "describe_run", "means", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
@@ -42,7 +42,7 @@ def describe_run(command: str) -> dict[str, str]:
         "system": _system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "gstex": f"{gstex.__version__}, commit {_commit()}",
+        "gstex": f"{gstex.__version__}, commit {current_commit()}",
     }
 
 
@@ -138,7 +138,7 @@ def _system() -> str:
         return f"{platform.system()} {platform.release()}, {platform.machine()}"
 
 
-def _commit() -> str:
+def current_commit() -> str:
     """Commit of the checkout, with '+changes' if the package or the tools differ from it."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")

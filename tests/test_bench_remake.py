@@ -1,0 +1,65 @@
+"""The command that remakes all tables: what it takes for done, what it begins, and what it says is left."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+from benches import remake as tool  # noqa: E402
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two tables, of which commands make nothing but a line in a file."""
+    made = "import json,sys; json.dump({'gstex': '0.1.0, commit abc'}, open(sys.argv[1], 'w'))"
+    (tmp_path / "make.py").write_text(made)
+    monkeypatch.setattr(tool, "_RESULTS", tmp_path)
+    monkeypatch.setattr(tool, "current_commit", lambda: "abc")
+    tables = tuple(tool.Table(name, f"{tmp_path}/make.py {tmp_path}/{name}.json", minutes)
+                   for name, minutes in (("short", 5), ("long", 500)))  # fmt: skip
+    monkeypatch.setattr(tool, "TABLES", tables)
+    return tmp_path
+
+
+def test_what_the_hours_do_not_hold_is_left_and_named(results: Path) -> None:
+    said = CliRunner().invoke(tool.remake, ["--hours", "1"])
+    assert said.exit_code == 0, said.output
+    assert (results / "short.json").exists() and not (results / "long.json").exists()
+    assert "left: long (about 500 minutes)" in said.output and "1 of 2 tables are of commit abc" in said.output
+
+
+def test_a_table_of_this_commit_is_not_made_again(results: Path) -> None:
+    (results / "short.json").write_text(json.dumps({"gstex": "0.1.0, commit abc", "kept": True}))
+    (results / "long.json").write_text(json.dumps({"gstex": "0.1.0, commit older"}))
+    said = CliRunner().invoke(tool.remake, ["--hours", "10"])
+    assert said.exit_code == 0 and "2 of 2" in said.output
+    assert json.loads((results / "short.json").read_text())["kept"]
+
+
+def test_a_command_that_fails_does_not_stop_the_others(results: Path) -> None:
+    (results / "make.py").write_text("import sys; sys.exit(3)")
+    said = CliRunner().invoke(tool.remake, ["--hours", "10"])
+    assert said.exit_code == 1
+    assert "left: short (failed)" in said.output and "left: long (failed)" in said.output
+
+
+def test_uncommitted_changes_are_refused(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "current_commit", lambda: "abc+changes")
+    said = CliRunner().invoke(tool.remake, [])
+    assert said.exit_code == 1 and "uncommitted changes" in said.output and not (results / "short.json").exists()
+
+
+def test_every_command_is_there() -> None:
+    import bench
+
+    for table in tool.TABLES:
+        script, *words = table.command.split()
+        assert (ROOT / script).exists(), table.command
+        if script == "tools/bench.py":
+            known = {name for p in bench.bench.commands[words[0]].params for name in (*p.opts, *p.secondary_opts)}
+            assert {word for word in words if word.startswith("--")} <= known, table.command
