@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ from gstex.cuda.compiled import OPTIONS, compiled_path
 from gstex.cuda.source import kernel_source
 from gstex.errors import DeviceError, UsageError
 
-__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "open_device"]
+__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "has_driver", "open_device"]
 
 LEAST_CAPABILITY = (7, 5)
 _DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that takes more dynamic shared memory has to ask for it
@@ -85,6 +86,15 @@ class Device(Protocol):
     def on_stream_of(self, *arrays: Any) -> Any:
         """A context in which `xp` and kernels run in the stream of the arrays: torch's current one for tensors."""
         ...
+
+
+def has_driver() -> bool:
+    """Whether an NVIDIA driver is installed. Most machines without one have no such GPU either."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def open_device(preference: str = "auto") -> CupyDevice:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gstex import metrics
-from gstex.cuda.device import Device, open_device
+from gstex.cuda.device import Device, has_driver, open_device
 from gstex.encode.checkpoint import Checkpoint, key_of
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.division import Division, split_budget
@@ -136,7 +136,8 @@ def compress(
         maps: overrides 'role=file[:channels]' (see gstex.material.load_material).
         seed: the same seed gives the same bytes, whatever the number of threads; a GPU gives others than the CPU.
         progress: called after every step.
-        notes: called with a line for people on where the fit runs, if `device` is not 'cpu'.
+        notes: called with a line for people on where the fit runs, if `device` is not 'cpu' and there is an NVIDIA
+            driver.
         checkpoint: a file that a long fit leaves on the way, every 20 seconds, so that the same call goes on from there
             after it was killed, to the same bytes. One of another fit is replaced. Delete it once the texture is saved.
             Fits on a GPU and drafts leave none, and one for a PSNR only when mip 0 is done.
@@ -371,7 +372,8 @@ def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:
     except DeviceError as error:
         if device == "cuda":
             raise
-        note(f"fits on the CPU; {error}")
+        if has_driver():
+            note(f"fits on the CPU; {error}")
         return None
     note(f"fits on {gpu.name}")
     return gpu
