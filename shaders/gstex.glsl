@@ -62,9 +62,113 @@ layout(std140, binding = GSTEX_BLOCK_BINDING) uniform GstexMaterialBlock { uvec4
 #define GSTEX_BLOCK(i) gstex_block[i]
 #endif
 
+// ---- Common to gstex and gstex_expanded, word for word: a shader with both needs it once ----------------------------
+
+#ifndef GSTEX_COMMON
+#define GSTEX_COMMON
+
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
 struct GstexValue { vec4 v[GSTEX_VEC4S]; };
+
+// For channels 4 i .. 4 i + 3: whether their bits are set.
+bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
+
+// Cells or texels up to one period beyond a border, brought back.
+ivec2 gstex_wrap(ivec2 p, ivec2 size) {
+    return p + size * (ivec2(lessThan(p, ivec2(0))) - ivec2(greaterThanEqual(p, size)));
+}
+
+vec4 gstex_to_linear(vec4 x) {
+    return mix(x / 12.92, pow((x + 0.055) / 1.055, vec4(2.4)), greaterThan(x, vec4(0.04045)));
+}
+
+vec4 gstex_to_srgb(vec4 y) {
+    return mix(12.92 * y, 1.055 * pow(y, vec4(1.0 / 2.4)) - 0.055, greaterThan(y, vec4(0.0031308)));
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    vec2 from_tap_to_tap;
+};
+
+GstexFootprint gstex_footprint(vec2 size, vec2 dx, vec2 dy) {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    vec2 a = size * dx, b = size * dy;
+    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(vec2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
+    vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
+    return GstexFootprint(log2(major / taps), int(taps), tap / size);
+}
+
+// One tap in one mip of a footprint, which the noise (0 .. 1) chooses: how far off in uv, and the mip.
+vec3 gstex_choose_tap(GstexFootprint f, int first_mip, int mips, float noise) {
+    float lod = clamp(f.lod, float(first_mip), float(mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
+    return vec3((float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap, float(mip));
+}
+
+// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
+struct GstexChannels {
+    ivec3 albedo, emissive;
+    ivec2 normal;
+    bool normal_directx; // Y of the normals points down
+    int roughness, gloss, metallic, ao, opacity, height;
+};
+
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with stops, which light
+// of a high dynamic range has, bias + scale (2^(stops x) - 1). gstex_units of gstex.h is the same in the layout std140.
+struct GstexUnit { float scale, bias, stops; uint srgb; };
+struct GstexColorUnits { GstexUnit red, green, blue; };
+struct GstexUnits { GstexColorUnits albedo, emissive; GstexUnit height; };
+
+struct GstexSurface {
+    vec3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
+    vec3 normal;           // in tangent space, Y up, of length 1
+    float roughness, metallic, ao, opacity;
+    float height;          // in the units of the map
+};
+
+float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
+
+float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
+
+float gstex_in_unit(GstexUnit unit, float x) {
+    return unit.bias + unit.scale * (unit.stops > 0.0 ? exp2(unit.stops * x) - 1.0 : x);
+}
+
+vec3 gstex_color_of(GstexValue value, ivec3 c, GstexColorUnits units, float missing) {
+    if (min(c.x, min(c.y, c.z)) < 0) return vec3(missing);
+    vec4 stored = vec4(gstex_in_unit(units.red, gstex_channel(value, c.x)), gstex_in_unit(units.green, gstex_channel(value, c.y)),
+                       gstex_in_unit(units.blue, gstex_channel(value, c.z)), 0);
+    return units.red.srgb != 0u ? gstex_to_linear(stored).rgb : stored.rgb;
+}
+
+vec3 gstex_normal(GstexValue value, ivec2 c, bool directx) {
+    if (min(c.x, c.y) < 0) return vec3(0, 0, 1);
+    vec2 xy = 2.0 * vec2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
+    float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
+    return normalize(vec3(xy.x, directx ? -xy.y : xy.y, z));
+}
+
+// The surface of a value, of either form. Nothing is loaded: channels and units may come from uniforms.
+GstexSurface gstex_surface_of(GstexValue value, GstexChannels at, GstexUnits units) {
+    return GstexSurface(
+        gstex_color_of(value, at.albedo, units.albedo, 0.2), gstex_color_of(value, at.emissive, units.emissive, 0.0),
+        gstex_normal(value, at.normal, at.normal_directx),
+        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
+        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
+        gstex_scalar(value, at.opacity, 1.0),
+        at.height < 0 ? 0.0 : gstex_in_unit(units.height, gstex_channel(value, at.height)));
+}
+
+#endif
+// ---- End of what is common ----------------------------------------------------------------------------------------
 
 // ---- What is the same for all Gaussians of a texel: material, group, mip and level ---------------------------------
 
@@ -310,11 +414,6 @@ bool gstex_needs(GstexMaterial m, int number) {
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
-
-// Cells or texels up to one period beyond a border, brought back.
-ivec2 gstex_wrap(ivec2 p, ivec2 size) {
-    return p + size * (ivec2(lessThan(p, ivec2(0))) - ivec2(greaterThanEqual(p, size)));
-}
 
 // The index has three words for 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
 // This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
@@ -569,9 +668,6 @@ GstexValue gstex_evaluate(GstexMaterial m, GstexGroup g, GstexMip mip, ivec2 tex
 
 // ---- From groups to a material -------------------------------------------------------------------------------------
 
-// For channels 4 i .. 4 i + 3: whether their bits are set.
-bvec4 gstex_set(uint bits, int i) { return notEqual(uvec4(bits >> 4 * i) & uvec4(1, 2, 4, 8), uvec4(0)); }
-
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 GstexValue gstex_constants(GstexMaterial m) {
     GstexValue value;
@@ -626,14 +722,6 @@ GstexValue gstex_point(GstexMaterial m, GstexGroup g, int number, vec2 uv, bool 
     return value;
 }
 
-vec4 gstex_to_linear(vec4 x) {
-    return mix(x / 12.92, pow((x + 0.055) / 1.055, vec4(2.4)), greaterThan(x, vec4(0.04045)));
-}
-
-vec4 gstex_to_srgb(vec4 y) {
-    return mix(12.92 * y, 1.055 * pow(y, vec4(1.0 / 2.4)) - 0.055, greaterThan(y, vec4(0.0031308)));
-}
-
 bool gstex_is_srgb(int base, int channel) { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
@@ -650,25 +738,6 @@ uint gstex_srgb(GstexMaterial m, int number, uint members) {
         }
     return srgb;
 #endif
-}
-
-// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
-struct GstexFootprint {
-    float lod;
-    int taps; // 1 .. 8
-    vec2 from_tap_to_tap;
-};
-
-GstexFootprint gstex_footprint(GstexMaterial m, vec2 dx, vec2 dy) {
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    vec2 a = vec2(m.size) * dx, b = vec2(m.size) * dy;
-    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(vec2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    vec2 axis = d >= 0.0 ? vec2(d + r, q) : vec2(q, r - d);
-    vec2 tap = axis / max(length(axis), 1e-30) * (major / taps);
-    return GstexFootprint(log2(major / taps), int(taps), tap / vec2(m.size));
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -736,7 +805,7 @@ GstexValue gstex_sample_bilinear(uint base, vec2 uv, float lod) {
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
     GstexMaterial m = gstex_material(base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
+    GstexFootprint f = gstex_footprint(vec2(m.size), dx, dy);
     return gstex_taps(m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
 }
 
@@ -744,11 +813,8 @@ GstexValue gstex_sample_grad(uint base, vec2 uv, vec2 dx, vec2 dy) {
 // is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
 GstexValue gstex_sample_stochastic(uint base, vec2 uv, vec2 dx, vec2 dy, float noise) {
     GstexMaterial m = gstex_material(base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
-    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
-    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
-    vec2 at = uv + (float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap;
-    return gstex_taps(m, at, float(mip), m.bilinear, 1, vec2(0));
+    vec3 tap = gstex_choose_tap(gstex_footprint(vec2(m.size), dx, dy), m.first_mip, m.mips, noise);
+    return gstex_taps(m, uv + tap.xy, tap.z, m.bilinear, 1, vec2(0));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
@@ -771,21 +837,6 @@ int gstex_candidates(uint base, ivec2 texel, int mip) {
 }
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
-
-// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
-struct GstexChannels {
-    ivec3 albedo, emissive;
-    ivec2 normal;
-    bool normal_directx; // Y of the normals points down
-    int roughness, gloss, metallic, ao, opacity, height;
-};
-
-struct GstexSurface {
-    vec3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
-    vec3 normal;           // in tangent space, Y up, of length 1
-    float roughness, metallic, ao, opacity;
-    float height;          // in the units of the map
-};
 
 // As the channel table of the header says. Of two channels for the same the first counts.
 GstexChannels gstex_find_channels(uint base) {
@@ -816,43 +867,39 @@ GstexChannels gstex_find_channels(uint base) {
     return at;
 }
 
-float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
-
-float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
-
-// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with a curve, which
-// light of a high dynamic range has, bias + scale (2^(stops x) - 1).
-float gstex_source_value(uint base, int channel, float x) {
+GstexUnit gstex_find_unit(uint base, int channel) {
+    GstexUnit unit = GstexUnit(1.0, 0.0, 0.0, 0u);
+    if (channel < 0) return unit;
     uint entry = GSTEX_LOAD(gstex_entry(int(base), channel));
-    if (gstex_bits(entry, 23, 1) == 0) return x;
+    unit.srgb = entry >> 19 & 1u;
+    if (gstex_bits(entry, 23, 1) == 0) return unit;
     int scale = int(base) + gstex_bits(entry, 24, 8) + (gstex_bits(entry, 16, 3) == 7 ? 1 : 0); // a constant stands first
-    if (gstex_bits(entry, 21, 2) == 1) x = exp2(gstex_float(scale + 2) * x) - 1.0;
-    return gstex_float(scale + 1) + gstex_float(scale) * x;
+    unit.scale = gstex_float(scale);
+    unit.bias = gstex_float(scale + 1);
+    if (gstex_bits(entry, 21, 2) == 1) unit.stops = gstex_float(scale + 2);
+    return unit;
 }
+
+GstexColorUnits gstex_find_color_units(uint base, ivec3 c) {
+    return GstexColorUnits(gstex_find_unit(base, c.x), gstex_find_unit(base, c.y), gstex_find_unit(base, c.z));
+}
+
+// What values of these channels stand for, as the channel table says.
+GstexUnits gstex_find_units(uint base, GstexChannels at) {
+    return GstexUnits(gstex_find_color_units(base, at.albedo), gstex_find_color_units(base, at.emissive),
+                      gstex_find_unit(base, at.height));
+}
+
+float gstex_source_value(uint base, int channel, float x) { return gstex_in_unit(gstex_find_unit(base, channel), x); }
 
 float gstex_source(uint base, GstexValue value, int c, float missing) {
     return c < 0 ? missing : gstex_source_value(base, c, gstex_channel(value, c));
 }
 
 vec3 gstex_color(uint base, GstexValue value, ivec3 c, float missing) {
-    if (min(c.x, min(c.y, c.z)) < 0) return vec3(missing);
-    vec4 stored = vec4(gstex_source(base, value, c.x, 0.0), gstex_source(base, value, c.y, 0.0),
-                       gstex_source(base, value, c.z, 0.0), 0);
-    return gstex_is_srgb(int(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
-}
-
-vec3 gstex_normal(GstexValue value, ivec2 c, bool directx) {
-    if (min(c.x, c.y) < 0) return vec3(0, 0, 1);
-    vec2 xy = 2.0 * vec2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
-    float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
-    return normalize(vec3(xy.x, directx ? -xy.y : xy.y, z));
+    return gstex_color_of(value, c, gstex_find_color_units(base, c), missing);
 }
 
 GstexSurface gstex_surface(uint base, GstexValue value, GstexChannels at) {
-    return GstexSurface(
-        gstex_color(base, value, at.albedo, 0.2), gstex_color(base, value, at.emissive, 0.0),
-        gstex_normal(value, at.normal, at.normal_directx),
-        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
-        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
-        gstex_scalar(value, at.opacity, 1.0), gstex_source(base, value, at.height, 0.0));
+    return gstex_surface_of(value, at, gstex_find_units(base, at));
 }

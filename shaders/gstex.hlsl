@@ -40,9 +40,12 @@ StructuredBuffer<uint> gstex_words : register(GSTEX_REGISTER);
 #endif
 
 // Of a, or of b where yes is true, component by component.
+#ifndef GSTEX_SELECT_FLOAT4
+#define GSTEX_SELECT_FLOAT4
 float4 gstex_select(float4 a, float4 b, bool4 yes) {
     return float4(yes.x ? b.x : a.x, yes.y ? b.y : a.y, yes.z ? b.z : a.z, yes.w ? b.w : a.w);
 }
+#endif
 
 #if defined(GSTEX_MATERIAL_BLOCK) && !defined(GSTEX_BLOCK)
 #ifndef GSTEX_BLOCK_FOURS
@@ -55,9 +58,176 @@ cbuffer GstexMaterialBlock : register(GSTEX_BLOCK_REGISTER) { uint4 gstex_block[
 #define GSTEX_BLOCK(i) gstex_block[i]
 #endif
 
+// ---- Common to gstex and gstex_expanded, word for word: a shader with both needs it once ----------------------------
+
+#ifndef GSTEX_COMMON
+#define GSTEX_COMMON
+
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
 struct GstexValue { float4 v[GSTEX_VEC4S]; };
+
+// For channels 4 i .. 4 i + 3: whether their bits are set.
+bool4 gstex_set(uint bits, int i) { return (((uint4)(bits >> 4 * i) & uint4(1, 2, 4, 8)) != (uint4)0); }
+
+// Cells or texels up to one period beyond a border, brought back.
+int2 gstex_wrap(int2 p, int2 size) {
+    return p + size * (int2((p < (int2)0)) - int2((p >= size)));
+}
+
+float4 gstex_to_linear(float4 x) {
+    return gstex_select(x / 12.92, pow((x + 0.055) / 1.055, (float4)2.4), (x > (float4)0.04045));
+}
+
+float4 gstex_to_srgb(float4 y) {
+    return gstex_select(12.92 * y, 1.055 * pow(y, (float4)(1.0 / 2.4)) - 0.055, (y > (float4)0.0031308));
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    float2 from_tap_to_tap;
+};
+GstexFootprint make_GstexFootprint(float lod, int taps, float2 from_tap_to_tap)
+{
+    GstexFootprint made;
+    made.lod = lod;
+    made.taps = taps;
+    made.from_tap_to_tap = from_tap_to_tap;
+    return made;
+}
+
+GstexFootprint gstex_footprint(float2 size, float2 dx, float2 dy) {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    float2 a = size * dx, b = size * dy;
+    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(float2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    float2 axis = d >= 0.0 ? float2(d + r, q) : float2(q, r - d);
+    float2 tap = axis / max(length(axis), 1e-30) * (major / taps);
+    return make_GstexFootprint(log2(major / taps), int(taps), tap / size);
+}
+
+// One tap in one mip of a footprint, which the noise (0 .. 1) chooses: how far off in uv, and the mip.
+float3 gstex_choose_tap(GstexFootprint f, int first_mip, int mips, float noise) {
+    float lod = clamp(f.lod, float(first_mip), float(mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < frac(lod) ? 1 : 0);
+    return float3((float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap, float(mip));
+}
+
+// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
+struct GstexChannels {
+    int3 albedo, emissive;
+    int2 normal;
+    bool normal_directx; // Y of the normals points down
+    int roughness, gloss, metallic, ao, opacity, height;
+};
+GstexChannels make_GstexChannels(int3 albedo, int3 emissive, int2 normal, bool normal_directx, int roughness,
+                                 int gloss, int metallic, int ao, int opacity, int height)
+{
+    GstexChannels made;
+    made.albedo = albedo;
+    made.emissive = emissive;
+    made.normal = normal;
+    made.normal_directx = normal_directx;
+    made.roughness = roughness;
+    made.gloss = gloss;
+    made.metallic = metallic;
+    made.ao = ao;
+    made.opacity = opacity;
+    made.height = height;
+    return made;
+}
+
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with stops, which light
+// of a high dynamic range has, bias + scale (2^(stops x) - 1). gstex_units of gstex.h is the same in the layout std140.
+struct GstexUnit { float scale, bias, stops; uint srgb; };
+GstexUnit make_GstexUnit(float scale, float bias, float stops, uint srgb)
+{
+    GstexUnit made;
+    made.scale = scale;
+    made.bias = bias;
+    made.stops = stops;
+    made.srgb = srgb;
+    return made;
+}
+struct GstexColorUnits { GstexUnit red, green, blue; };
+GstexColorUnits make_GstexColorUnits(GstexUnit red, GstexUnit green, GstexUnit blue)
+{
+    GstexColorUnits made;
+    made.red = red;
+    made.green = green;
+    made.blue = blue;
+    return made;
+}
+struct GstexUnits { GstexColorUnits albedo, emissive; GstexUnit height; };
+GstexUnits make_GstexUnits(GstexColorUnits albedo, GstexColorUnits emissive, GstexUnit height)
+{
+    GstexUnits made;
+    made.albedo = albedo;
+    made.emissive = emissive;
+    made.height = height;
+    return made;
+}
+
+struct GstexSurface {
+    float3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
+    float3 normal; // in tangent space, Y up, of length 1
+    float roughness, metallic, ao, opacity;
+    float height;  // in the units of the map
+};
+GstexSurface make_GstexSurface(float3 albedo, float3 emissive, float3 normal, float roughness, float metallic,
+                               float ao, float opacity, float height)
+{
+    GstexSurface made;
+    made.albedo = albedo;
+    made.emissive = emissive;
+    made.normal = normal;
+    made.roughness = roughness;
+    made.metallic = metallic;
+    made.ao = ao;
+    made.opacity = opacity;
+    made.height = height;
+    return made;
+}
+
+float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
+
+float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
+
+float gstex_in_unit(GstexUnit unit, float x) {
+    return unit.bias + unit.scale * (unit.stops > 0.0 ? exp2(unit.stops * x) - 1.0 : x);
+}
+
+float3 gstex_color_of(GstexValue value, int3 c, GstexColorUnits units, float missing) {
+    if (min(c.x, min(c.y, c.z)) < 0) return (float3)missing;
+    float4 stored = float4(gstex_in_unit(units.red, gstex_channel(value, c.x)), gstex_in_unit(units.green, gstex_channel(value, c.y)),
+                       gstex_in_unit(units.blue, gstex_channel(value, c.z)), 0);
+    return units.red.srgb != 0u ? gstex_to_linear(stored).rgb : stored.rgb;
+}
+
+float3 gstex_normal(GstexValue value, int2 c, bool directx) {
+    if (min(c.x, c.y) < 0) return float3(0, 0, 1);
+    float2 xy = 2.0 * float2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
+    float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
+    return normalize(float3(xy.x, directx ? -xy.y : xy.y, z));
+}
+
+// The surface of a value, of either form. Nothing is loaded: channels and units may come from uniforms.
+GstexSurface gstex_surface_of(GstexValue value, GstexChannels at, GstexUnits units) {
+    return make_GstexSurface(
+        gstex_color_of(value, at.albedo, units.albedo, 0.2), gstex_color_of(value, at.emissive, units.emissive, 0.0),
+        gstex_normal(value, at.normal, at.normal_directx),
+        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
+        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
+        gstex_scalar(value, at.opacity, 1.0),
+        at.height < 0 ? 0.0 : gstex_in_unit(units.height, gstex_channel(value, at.height)));
+}
+
+#endif
+// ---- End of what is common ----------------------------------------------------------------------------------------
 
 // ---- What is the same for all Gaussians of a texel: material, group, mip and level ---------------------------------
 
@@ -371,11 +541,6 @@ bool gstex_needs(GstexMaterial m, int number) {
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
 
-// Cells or texels up to one period beyond a border, brought back.
-int2 gstex_wrap(int2 p, int2 size) {
-    return p + size * (int2((p < (int2)0)) - int2((p >= size)));
-}
-
 // The index has three words for 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
 // This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
 int gstex_before(uint low, uint high, int inside) {
@@ -636,9 +801,6 @@ GstexValue gstex_evaluate(GstexMaterial m, GstexGroup g, GstexMip mip, int2 texe
 
 // ---- From groups to a material -------------------------------------------------------------------------------------
 
-// For channels 4 i .. 4 i + 3: whether their bits are set.
-bool4 gstex_set(uint bits, int i) { return (((uint4)(bits >> 4 * i) & uint4(1, 2, 4, 8)) != (uint4)0); }
-
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 GstexValue gstex_constants(GstexMaterial m) {
     GstexValue value;
@@ -693,14 +855,6 @@ GstexValue gstex_point(GstexMaterial m, GstexGroup g, int number, float2 uv, boo
     return value;
 }
 
-float4 gstex_to_linear(float4 x) {
-    return gstex_select(x / 12.92, pow((x + 0.055) / 1.055, (float4)2.4), (x > (float4)0.04045));
-}
-
-float4 gstex_to_srgb(float4 y) {
-    return gstex_select(12.92 * y, 1.055 * pow(y, (float4)(1.0 / 2.4)) - 0.055, (y > (float4)0.0031308));
-}
-
 bool gstex_is_srgb(int base, int channel) { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
 // A bit for each channel of a group, in the order of its members.
@@ -717,33 +871,6 @@ uint gstex_srgb(GstexMaterial m, int number, uint members) {
         }
     return srgb;
 #endif
-}
-
-// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
-struct GstexFootprint {
-    float lod;
-    int taps; // 1 .. 8
-    float2 from_tap_to_tap;
-};
-GstexFootprint make_GstexFootprint(float lod, int taps, float2 from_tap_to_tap)
-{
-    GstexFootprint made;
-    made.lod = lod;
-    made.taps = taps;
-    made.from_tap_to_tap = from_tap_to_tap;
-    return made;
-}
-
-GstexFootprint gstex_footprint(GstexMaterial m, float2 dx, float2 dy) {
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
-    float d = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(float2(d, q)), major = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    float2 axis = d >= 0.0 ? float2(d + r, q) : float2(q, r - d);
-    float2 tap = axis / max(length(axis), 1e-30) * (major / taps);
-    return make_GstexFootprint(log2(major / taps), int(taps), tap / float2(m.size));
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -811,7 +938,7 @@ GstexValue gstex_sample_bilinear(uint base, float2 uv, float lod) {
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 GstexValue gstex_sample_grad(uint base, float2 uv, float2 dx, float2 dy) {
     GstexMaterial m = gstex_material(base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
+    GstexFootprint f = gstex_footprint(float2(m.size), dx, dy);
     return gstex_taps(m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
 }
 
@@ -819,11 +946,8 @@ GstexValue gstex_sample_grad(uint base, float2 uv, float2 dx, float2 dy) {
 // is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
 GstexValue gstex_sample_stochastic(uint base, float2 uv, float2 dx, float2 dy, float noise) {
     GstexMaterial m = gstex_material(base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
-    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0, 1.0) * float(f.taps);
-    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < frac(lod) ? 1 : 0);
-    float2 at = uv + (float(tap) - 0.5 * float(f.taps - 1)) * f.from_tap_to_tap;
-    return gstex_taps(m, at, float(mip), m.bilinear, 1, (float2)0);
+    float3 tap = gstex_choose_tap(gstex_footprint(float2(m.size), dx, dy), m.first_mip, m.mips, noise);
+    return gstex_taps(m, uv + tap.xy, tap.z, m.bilinear, 1, (float2)0);
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
@@ -846,51 +970,6 @@ int gstex_candidates(uint base, int2 texel, int mip) {
 }
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
-
-// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
-struct GstexChannels {
-    int3 albedo, emissive;
-    int2 normal;
-    bool normal_directx; // Y of the normals points down
-    int roughness, gloss, metallic, ao, opacity, height;
-};
-GstexChannels make_GstexChannels(int3 albedo, int3 emissive, int2 normal, bool normal_directx, int roughness,
-                                 int gloss, int metallic, int ao, int opacity, int height)
-{
-    GstexChannels made;
-    made.albedo = albedo;
-    made.emissive = emissive;
-    made.normal = normal;
-    made.normal_directx = normal_directx;
-    made.roughness = roughness;
-    made.gloss = gloss;
-    made.metallic = metallic;
-    made.ao = ao;
-    made.opacity = opacity;
-    made.height = height;
-    return made;
-}
-
-struct GstexSurface {
-    float3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
-    float3 normal; // in tangent space, Y up, of length 1
-    float roughness, metallic, ao, opacity;
-    float height;  // in the units of the map
-};
-GstexSurface make_GstexSurface(float3 albedo, float3 emissive, float3 normal, float roughness, float metallic,
-                               float ao, float opacity, float height)
-{
-    GstexSurface made;
-    made.albedo = albedo;
-    made.emissive = emissive;
-    made.normal = normal;
-    made.roughness = roughness;
-    made.metallic = metallic;
-    made.ao = ao;
-    made.opacity = opacity;
-    made.height = height;
-    return made;
-}
 
 // As the channel table of the header says. Of two channels for the same the first counts.
 GstexChannels gstex_find_channels(uint base) {
@@ -921,43 +1000,39 @@ GstexChannels gstex_find_channels(uint base) {
     return at;
 }
 
-float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
-
-float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
-
-// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with a curve, which
-// light of a high dynamic range has, bias + scale (2^(stops x) - 1).
-float gstex_source_value(uint base, int channel, float x) {
+GstexUnit gstex_find_unit(uint base, int channel) {
+    GstexUnit unit = make_GstexUnit(1.0, 0.0, 0.0, 0u);
+    if (channel < 0) return unit;
     uint entry = GSTEX_LOAD(gstex_entry(int(base), channel));
-    if (gstex_bits(entry, 23, 1) == 0) return x;
+    unit.srgb = entry >> 19 & 1u;
+    if (gstex_bits(entry, 23, 1) == 0) return unit;
     int scale = int(base) + gstex_bits(entry, 24, 8) + (gstex_bits(entry, 16, 3) == 7 ? 1 : 0); // a constant stands first
-    if (gstex_bits(entry, 21, 2) == 1) x = exp2(gstex_float(scale + 2) * x) - 1.0;
-    return gstex_float(scale + 1) + gstex_float(scale) * x;
+    unit.scale = gstex_float(scale);
+    unit.bias = gstex_float(scale + 1);
+    if (gstex_bits(entry, 21, 2) == 1) unit.stops = gstex_float(scale + 2);
+    return unit;
 }
+
+GstexColorUnits gstex_find_color_units(uint base, int3 c) {
+    return make_GstexColorUnits(gstex_find_unit(base, c.x), gstex_find_unit(base, c.y), gstex_find_unit(base, c.z));
+}
+
+// What values of these channels stand for, as the channel table says.
+GstexUnits gstex_find_units(uint base, GstexChannels at) {
+    return make_GstexUnits(gstex_find_color_units(base, at.albedo), gstex_find_color_units(base, at.emissive),
+                      gstex_find_unit(base, at.height));
+}
+
+float gstex_source_value(uint base, int channel, float x) { return gstex_in_unit(gstex_find_unit(base, channel), x); }
 
 float gstex_source(uint base, GstexValue value, int c, float missing) {
     return c < 0 ? missing : gstex_source_value(base, c, gstex_channel(value, c));
 }
 
 float3 gstex_color(uint base, GstexValue value, int3 c, float missing) {
-    if (min(c.x, min(c.y, c.z)) < 0) return (float3)missing;
-    float4 stored = float4(gstex_source(base, value, c.x, 0.0), gstex_source(base, value, c.y, 0.0),
-                       gstex_source(base, value, c.z, 0.0), 0);
-    return gstex_is_srgb(int(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
-}
-
-float3 gstex_normal(GstexValue value, int2 c, bool directx) {
-    if (min(c.x, c.y) < 0) return float3(0, 0, 1);
-    float2 xy = 2.0 * float2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
-    float z = sqrt(max(1.0 - dot(xy, xy), 0.0));
-    return normalize(float3(xy.x, directx ? -xy.y : xy.y, z));
+    return gstex_color_of(value, c, gstex_find_color_units(base, c), missing);
 }
 
 GstexSurface gstex_surface(uint base, GstexValue value, GstexChannels at) {
-    return make_GstexSurface(
-        gstex_color(base, value, at.albedo, 0.2), gstex_color(base, value, at.emissive, 0.0),
-        gstex_normal(value, at.normal, at.normal_directx),
-        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
-        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
-        gstex_scalar(value, at.opacity, 1.0), gstex_source(base, value, at.height, 0.0));
+    return gstex_surface_of(value, at, gstex_find_units(base, at));
 }

@@ -57,9 +57,113 @@ struct GstexContext {
 #define GSTEX_BLOCK(i) gstex.gstex_block[i]
 #endif
 
+// ---- Common to gstex and gstex_expanded, word for word: a shader with both needs it once ----------------------------
+
+#ifndef GSTEX_COMMON
+#define GSTEX_COMMON
+
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
 struct GstexValue { float4 v[GSTEX_VEC4S]; };
+
+// For channels 4 i .. 4 i + 3: whether their bits are set.
+inline bool4 gstex_set(uint bits, int i) { return ((uint4(bits >> 4 * i) & uint4(1, 2, 4, 8)) != uint4(0)); }
+
+// Cells or texels up to one period beyond a border, brought back.
+inline int2 gstex_wrap(int2 p, int2 size) {
+    return p + size * (int2((p < int2(0))) - int2((p >= size)));
+}
+
+inline float4 gstex_to_linear(float4 x) {
+    return select(x / 12.92f, pow((x + 0.055f) / 1.055f, float4(2.4f)), (x > float4(0.04045f)));
+}
+
+inline float4 gstex_to_srgb(float4 y) {
+    return select(12.92f * y, 1.055f * pow(y, float4(1.0f / 2.4f)) - 0.055f, (y > float4(0.0031308f)));
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    float lod;
+    int taps; // 1 .. 8
+    float2 from_tap_to_tap;
+};
+
+inline GstexFootprint gstex_footprint(float2 size, float2 dx, float2 dy) {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    float2 a = size * dx, b = size * dy;
+    float d = 0.5f * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
+    float r = length(float2(d, q)), major = max(sqrt(0.5f * (dot(a, a) + dot(b, b)) + r), 1e-30f);
+    float minor = abs(a.x * b.y - a.y * b.x) / major;
+    float taps = clamp(ceil(major / max(minor, 1.0f) - 1.0f / 64.0f), 1.0f, 8.0f);
+    float2 axis = d >= 0.0f ? float2(d + r, q) : float2(q, r - d);
+    float2 tap = axis / max(length(axis), 1e-30f) * (major / taps);
+    return GstexFootprint{log2(major / taps), int(taps), tap / size};
+}
+
+// One tap in one mip of a footprint, which the noise (0 .. 1) chooses: how far off in uv, and the mip.
+inline float3 gstex_choose_tap(GstexFootprint f, int first_mip, int mips, float noise) {
+    float lod = clamp(f.lod, float(first_mip), float(mips - 1)), chosen = clamp(noise, 0.0f, 1.0f) * float(f.taps);
+    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
+    return float3((float(tap) - 0.5f * float(f.taps - 1)) * f.from_tap_to_tap, float(mip));
+}
+
+// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
+struct GstexChannels {
+    int3 albedo, emissive;
+    int2 normal;
+    bool normal_directx; // Y of the normals points down
+    int roughness, gloss, metallic, ao, opacity, height;
+};
+
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with stops, which light
+// of a high dynamic range has, bias + scale (2^(stops x) - 1). gstex_units of gstex.h is the same in the layout std140.
+struct GstexUnit { float scale, bias, stops; uint srgb; };
+struct GstexColorUnits { GstexUnit red, green, blue; };
+struct GstexUnits { GstexColorUnits albedo, emissive; GstexUnit height; };
+
+struct GstexSurface {
+    float3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
+    float3 normal; // in tangent space, Y up, of length 1
+    float roughness, metallic, ao, opacity;
+    float height;  // in the units of the map
+};
+
+inline float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
+
+inline float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
+
+inline float gstex_in_unit(GstexUnit unit, float x) {
+    return unit.bias + unit.scale * (unit.stops > 0.0f ? exp2(unit.stops * x) - 1.0f : x);
+}
+
+inline float3 gstex_color_of(GstexValue value, int3 c, GstexColorUnits units, float missing) {
+    if (min(c.x, min(c.y, c.z)) < 0) return float3(missing);
+    float4 stored = float4(gstex_in_unit(units.red, gstex_channel(value, c.x)), gstex_in_unit(units.green, gstex_channel(value, c.y)),
+                       gstex_in_unit(units.blue, gstex_channel(value, c.z)), 0);
+    return units.red.srgb != 0u ? gstex_to_linear(stored).rgb : stored.rgb;
+}
+
+inline float3 gstex_normal(GstexValue value, int2 c, bool directx) {
+    if (min(c.x, c.y) < 0) return float3(0, 0, 1);
+    float2 xy = 2.0f * float2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0f;
+    float z = sqrt(max(1.0f - dot(xy, xy), 0.0f));
+    return normalize(float3(xy.x, directx ? -xy.y : xy.y, z));
+}
+
+// The surface of a value, of either form. Nothing is loaded: channels and units may come from uniforms.
+inline GstexSurface gstex_surface_of(GstexValue value, GstexChannels at, GstexUnits units) {
+    return GstexSurface{
+        gstex_color_of(value, at.albedo, units.albedo, 0.2f), gstex_color_of(value, at.emissive, units.emissive, 0.0f),
+        gstex_normal(value, at.normal, at.normal_directx),
+        gstex_scalar(value, at.roughness, 1.0f - gstex_scalar(value, at.gloss, 0.5f)),
+        gstex_scalar(value, at.metallic, 0.0f), gstex_scalar(value, at.ao, 1.0f),
+        gstex_scalar(value, at.opacity, 1.0f),
+        at.height < 0 ? 0.0f : gstex_in_unit(units.height, gstex_channel(value, at.height))};
+}
+
+#endif
+// ---- End of what is common ----------------------------------------------------------------------------------------
 
 // ---- What is the same for all Gaussians of a texel: material, group, mip and level ---------------------------------
 
@@ -308,11 +412,6 @@ inline bool gstex_needs(thread GstexContext &gstex, GstexMaterial m, int number)
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
-
-// Cells or texels up to one period beyond a border, brought back.
-inline int2 gstex_wrap(int2 p, int2 size) {
-    return p + size * (int2((p < int2(0))) - int2((p >= size)));
-}
 
 // The index has three words for 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
 // This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
@@ -569,9 +668,6 @@ inline GstexValue gstex_evaluate(thread GstexContext &gstex, GstexMaterial m, Gs
 
 // ---- From groups to a material -------------------------------------------------------------------------------------
 
-// For channels 4 i .. 4 i + 3: whether their bits are set.
-inline bool4 gstex_set(uint bits, int i) { return ((uint4(bits >> 4 * i) & uint4(1, 2, 4, 8)) != uint4(0)); }
-
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 inline GstexValue gstex_constants(thread GstexContext &gstex, GstexMaterial m) {
     GstexValue value;
@@ -627,14 +723,6 @@ inline GstexValue gstex_point(thread GstexContext &gstex, GstexMaterial m, Gstex
     return value;
 }
 
-inline float4 gstex_to_linear(float4 x) {
-    return select(x / 12.92f, pow((x + 0.055f) / 1.055f, float4(2.4f)), (x > float4(0.04045f)));
-}
-
-inline float4 gstex_to_srgb(float4 y) {
-    return select(12.92f * y, 1.055f * pow(y, float4(1.0f / 2.4f)) - 0.055f, (y > float4(0.0031308f)));
-}
-
 inline bool gstex_is_srgb(thread GstexContext &gstex, int base, int channel)
 { return (GSTEX_LOAD(gstex_entry(base, channel)) >> 19 & 1u) == 1u; }
 
@@ -652,25 +740,6 @@ inline uint gstex_srgb(thread GstexContext &gstex, GstexMaterial m, int number, 
         }
     return srgb;
 #endif
-}
-
-// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
-struct GstexFootprint {
-    float lod;
-    int taps; // 1 .. 8
-    float2 from_tap_to_tap;
-};
-
-inline GstexFootprint gstex_footprint(GstexMaterial m, float2 dx, float2 dy) {
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    float2 a = float2(m.size) * dx, b = float2(m.size) * dy;
-    float d = 0.5f * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y), q = a.x * a.y + b.x * b.y;
-    float r = length(float2(d, q)), major = max(sqrt(0.5f * (dot(a, a) + dot(b, b)) + r), 1e-30f);
-    float minor = abs(a.x * b.y - a.y * b.x) / major;
-    float taps = clamp(ceil(major / max(minor, 1.0f) - 1.0f / 64.0f), 1.0f, 8.0f);
-    float2 axis = d >= 0.0f ? float2(d + r, q) : float2(q, r - d);
-    float2 tap = axis / max(length(axis), 1e-30f) * (major / taps);
-    return GstexFootprint{log2(major / taps), int(taps), tap / float2(m.size)};
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -739,7 +808,7 @@ inline GstexValue gstex_sample_bilinear(thread GstexContext &gstex, uint base, f
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 inline GstexValue gstex_sample_grad(thread GstexContext &gstex, uint base, float2 uv, float2 dx, float2 dy) {
     GstexMaterial m = gstex_material(gstex, base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
+    GstexFootprint f = gstex_footprint(float2(m.size), dx, dy);
     return gstex_taps(gstex, m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
 }
 
@@ -748,11 +817,8 @@ inline GstexValue gstex_sample_grad(thread GstexContext &gstex, uint base, float
 inline GstexValue gstex_sample_stochastic(thread GstexContext &gstex, uint base, float2 uv, float2 dx, float2 dy,
                                           float noise) {
     GstexMaterial m = gstex_material(gstex, base);
-    GstexFootprint f = gstex_footprint(m, dx, dy);
-    float lod = clamp(f.lod, float(m.first_mip), float(m.mips - 1)), chosen = clamp(noise, 0.0f, 1.0f) * float(f.taps);
-    int tap = min(int(chosen), f.taps - 1), mip = int(lod) + (chosen - float(tap) < fract(lod) ? 1 : 0);
-    float2 at = uv + (float(tap) - 0.5f * float(f.taps - 1)) * f.from_tap_to_tap;
-    return gstex_taps(gstex, m, at, float(mip), m.bilinear, 1, float2(0));
+    float3 tap = gstex_choose_tap(gstex_footprint(float2(m.size), dx, dy), m.first_mip, m.mips, noise);
+    return gstex_taps(gstex, m, uv + tap.xy, tap.z, m.bilinear, 1, float2(0));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
@@ -775,21 +841,6 @@ inline int gstex_candidates(thread GstexContext &gstex, uint base, int2 texel, i
 }
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
-
-// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
-struct GstexChannels {
-    int3 albedo, emissive;
-    int2 normal;
-    bool normal_directx; // Y of the normals points down
-    int roughness, gloss, metallic, ao, opacity, height;
-};
-
-struct GstexSurface {
-    float3 albedo, emissive; // linear light; of maps that were not in 0 .. 1 in the units of the map
-    float3 normal; // in tangent space, Y up, of length 1
-    float roughness, metallic, ao, opacity;
-    float height;  // in the units of the map
-};
 
 // As the channel table of the header says. Of two channels for the same the first counts.
 inline GstexChannels gstex_find_channels(thread GstexContext &gstex, uint base) {
@@ -820,43 +871,40 @@ inline GstexChannels gstex_find_channels(thread GstexContext &gstex, uint base) 
     return at;
 }
 
-inline float gstex_channel(GstexValue value, int c) { return value.v[c >> 2][c & 3]; }
-
-inline float gstex_scalar(GstexValue value, int c, float missing) { return c < 0 ? missing : gstex_channel(value, c); }
-
-// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with a curve, which
-// light of a high dynamic range has, bias + scale (2^(stops x) - 1).
-inline float gstex_source_value(thread GstexContext &gstex, uint base, int channel, float x) {
+inline GstexUnit gstex_find_unit(thread GstexContext &gstex, uint base, int channel) {
+    GstexUnit unit = GstexUnit{1.0f, 0.0f, 0.0f, 0u};
+    if (channel < 0) return unit;
     uint entry = GSTEX_LOAD(gstex_entry(int(base), channel));
-    if (gstex_bits(entry, 23, 1) == 0) return x;
+    unit.srgb = entry >> 19 & 1u;
+    if (gstex_bits(entry, 23, 1) == 0) return unit;
     int scale = int(base) + gstex_bits(entry, 24, 8) + (gstex_bits(entry, 16, 3) == 7 ? 1 : 0); // a constant stands first
-    if (gstex_bits(entry, 21, 2) == 1) x = exp2(gstex_float(gstex, scale + 2) * x) - 1.0f;
-    return gstex_float(gstex, scale + 1) + gstex_float(gstex, scale) * x;
+    unit.scale = gstex_float(gstex, scale);
+    unit.bias = gstex_float(gstex, scale + 1);
+    if (gstex_bits(entry, 21, 2) == 1) unit.stops = gstex_float(gstex, scale + 2);
+    return unit;
 }
+
+inline GstexColorUnits gstex_find_color_units(thread GstexContext &gstex, uint base, int3 c) {
+    return GstexColorUnits{gstex_find_unit(gstex, base, c.x), gstex_find_unit(gstex, base, c.y), gstex_find_unit(gstex, base, c.z)};
+}
+
+// What values of these channels stand for, as the channel table says.
+inline GstexUnits gstex_find_units(thread GstexContext &gstex, uint base, GstexChannels at) {
+    return GstexUnits{gstex_find_color_units(gstex, base, at.albedo), gstex_find_color_units(gstex, base, at.emissive),
+                      gstex_find_unit(gstex, base, at.height)};
+}
+
+inline float gstex_source_value(thread GstexContext &gstex, uint base, int channel, float x)
+{ return gstex_in_unit(gstex_find_unit(gstex, base, channel), x); }
 
 inline float gstex_source(thread GstexContext &gstex, uint base, GstexValue value, int c, float missing) {
     return c < 0 ? missing : gstex_source_value(gstex, base, c, gstex_channel(value, c));
 }
 
 inline float3 gstex_color(thread GstexContext &gstex, uint base, GstexValue value, int3 c, float missing) {
-    if (min(c.x, min(c.y, c.z)) < 0) return float3(missing);
-    float4 stored = float4(gstex_source(gstex, base, value, c.x, 0.0f), gstex_source(gstex, base, value, c.y, 0.0f),
-                       gstex_source(gstex, base, value, c.z, 0.0f), 0);
-    return gstex_is_srgb(gstex, int(base), c.x) ? gstex_to_linear(stored).rgb : stored.rgb;
-}
-
-inline float3 gstex_normal(GstexValue value, int2 c, bool directx) {
-    if (min(c.x, c.y) < 0) return float3(0, 0, 1);
-    float2 xy = 2.0f * float2(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0f;
-    float z = sqrt(max(1.0f - dot(xy, xy), 0.0f));
-    return normalize(float3(xy.x, directx ? -xy.y : xy.y, z));
+    return gstex_color_of(value, c, gstex_find_color_units(gstex, base, c), missing);
 }
 
 inline GstexSurface gstex_surface(thread GstexContext &gstex, uint base, GstexValue value, GstexChannels at) {
-    return GstexSurface{
-        gstex_color(gstex, base, value, at.albedo, 0.2f), gstex_color(gstex, base, value, at.emissive, 0.0f),
-        gstex_normal(value, at.normal, at.normal_directx),
-        gstex_scalar(value, at.roughness, 1.0f - gstex_scalar(value, at.gloss, 0.5f)),
-        gstex_scalar(value, at.metallic, 0.0f), gstex_scalar(value, at.ao, 1.0f),
-        gstex_scalar(value, at.opacity, 1.0f), gstex_source(gstex, base, value, at.height, 0.0f)};
+    return gstex_surface_of(value, at, gstex_find_units(gstex, base, at));
 }

@@ -23,9 +23,110 @@ const GSTEX_MAX_K: i32 = 32;
 @group(0) @binding(0) var<storage, read> gstex_words: array<u32>;
 fn gstex_load(i: i32) -> u32 { return gstex_words[i]; }
 
+// ---- Common to gstex and gstex_expanded, word for word: a shader with both needs it once ----------------------------
+
 // Channel c is v[c / 4][c % 4], in 0 .. 1 and encoded as in the source map; 0 if the file has no such channel.
 // The values of a group stand in the same way, in the order of its members.
 struct GstexValue { v: array<vec4f, GSTEX_VEC4S>, }
+
+// For channels 4 i .. 4 i + 3: whether their bits are set.
+fn gstex_set(bits: u32, i: i32) -> vec4<bool> { return ((vec4u(bits >> u32(4 * i)) & vec4u(1, 2, 4, 8)) != vec4u(0)); }
+
+// Cells or texels up to one period beyond a border, brought back.
+fn gstex_wrap(p: vec2i, size: vec2i) -> vec2i {
+    return p + size * (vec2i((p < vec2i(0))) - vec2i((p >= size)));
+}
+
+fn gstex_to_linear(x: vec4f) -> vec4f {
+    return select(x / 12.92, pow((x + 0.055) / 1.055, vec4f(2.4)), (x > vec4f(0.04045)));
+}
+
+fn gstex_to_srgb(y: vec4f) -> vec4f {
+    return select(12.92 * y, 1.055 * pow(y, vec4f(1.0 / 2.4)) - 0.055, (y > vec4f(0.0031308)));
+}
+
+// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
+struct GstexFootprint {
+    lod: f32,
+    taps: i32, // 1 .. 8
+    from_tap_to_tap: vec2f,
+}
+
+fn gstex_footprint(size: vec2f, dx: vec2f, dy: vec2f) -> GstexFootprint {
+    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
+    let a: vec2f = size * dx; let b: vec2f = size * dy;
+    let d: f32 = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y); let q: f32 = a.x * a.y + b.x * b.y;
+    let r: f32 = length(vec2f(d, q)); let major: f32 = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
+    let minor: f32 = abs(a.x * b.y - a.y * b.x) / major;
+    let taps: f32 = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
+    let axis: vec2f = select(vec2f(q, r - d), vec2f(d + r, q), d >= 0.0);
+    let tap: vec2f = axis / max(length(axis), 1e-30) * (major / taps);
+    return GstexFootprint(log2(major / taps), i32(taps), tap / size);
+}
+
+// One tap in one mip of a footprint, which the noise (0 .. 1) chooses: how far off in uv, and the mip.
+fn gstex_choose_tap(f: GstexFootprint, first_mip: i32, mips: i32, noise: f32) -> vec3f {
+    let lod: f32 = clamp(f.lod, f32(first_mip), f32(mips - 1)); let chosen: f32 = clamp(noise, 0.0, 1.0) * f32(f.taps);
+    let tap: i32 = min(i32(chosen), f.taps - 1); let mip: i32 = i32(lod) + select(0, 1, chosen - f32(tap) < fract(lod));
+    return vec3f((f32(tap) - 0.5 * f32(f.taps - 1)) * f.from_tap_to_tap, f32(mip));
+}
+
+// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
+struct GstexChannels {
+    albedo: vec3i, emissive: vec3i,
+    normal: vec2i,
+    normal_directx: bool, // Y of the normals points down
+    roughness: i32, gloss: i32, metallic: i32, ao: i32, opacity: i32, height: i32,
+}
+
+// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with stops, which light
+// of a high dynamic range has, bias + scale (2^(stops x) - 1). gstex_units of gstex.h is the same in the layout std140.
+struct GstexUnit { scale: f32, bias: f32, stops: f32, srgb: u32, }
+struct GstexColorUnits { red: GstexUnit, green: GstexUnit, blue: GstexUnit, }
+struct GstexUnits { albedo: GstexColorUnits, emissive: GstexColorUnits, height: GstexUnit, }
+
+struct GstexSurface {
+    albedo: vec3f, emissive: vec3f, // linear light; of maps that were not in 0 .. 1 in the units of the map
+    normal: vec3f, // in tangent space, Y up, of length 1
+    roughness: f32, metallic: f32, ao: f32, opacity: f32,
+    height: f32,   // in the units of the map
+}
+
+fn gstex_channel(value: GstexValue, c: i32) -> f32 { return value.v[c >> 2u][c & 3]; }
+
+fn gstex_scalar(value: GstexValue, c: i32, missing: f32) -> f32
+{ return select(gstex_channel(value, c), missing, c < 0); }
+
+fn gstex_in_unit(unit: GstexUnit, x: f32) -> f32 {
+    return unit.bias + unit.scale * select(x, exp2(unit.stops * x) - 1.0, unit.stops > 0.0);
+}
+
+fn gstex_color_of(value: GstexValue, c: vec3i, units: GstexColorUnits, missing: f32) -> vec3f {
+    if (min(c.x, min(c.y, c.z)) < 0) { return vec3f(missing); }
+    let stored: vec4f = vec4f(gstex_in_unit(units.red, gstex_channel(value, c.x)), gstex_in_unit(units.green, gstex_channel(value, c.y)),
+                       gstex_in_unit(units.blue, gstex_channel(value, c.z)), 0);
+    return select(stored.rgb, gstex_to_linear(stored).rgb, units.red.srgb != 0u);
+}
+
+fn gstex_normal(value: GstexValue, c: vec2i, directx: bool) -> vec3f {
+    if (min(c.x, c.y) < 0) { return vec3f(0, 0, 1); }
+    let xy: vec2f = 2.0 * vec2f(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
+    let z: f32 = sqrt(max(1.0 - dot(xy, xy), 0.0));
+    return normalize(vec3f(xy.x, select(xy.y, -xy.y, directx), z));
+}
+
+// The surface of a value, of either form. Nothing is loaded: channels and units may come from uniforms.
+fn gstex_surface_of(value: GstexValue, at: GstexChannels, units: GstexUnits) -> GstexSurface {
+    return GstexSurface(
+        gstex_color_of(value, at.albedo, units.albedo, 0.2), gstex_color_of(value, at.emissive, units.emissive, 0.0),
+        gstex_normal(value, at.normal, at.normal_directx),
+        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
+        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
+        gstex_scalar(value, at.opacity, 1.0),
+        select(gstex_in_unit(units.height, gstex_channel(value, at.height)), 0.0, at.height < 0));
+}
+
+// ---- End of what is common ----------------------------------------------------------------------------------------
 
 // ---- What is the same for all Gaussians of a texel: material, group, mip and level ---------------------------------
 
@@ -224,11 +325,6 @@ fn gstex_needs(m: GstexMaterial, number: i32) -> bool {
 }
 
 // ---- Which Gaussians a texel sees: the cell index ------------------------------------------------------------------
-
-// Cells or texels up to one period beyond a border, brought back.
-fn gstex_wrap(p: vec2i, size: vec2i) -> vec2i {
-    return p + size * (vec2i((p < vec2i(0))) - vec2i((p >= size)));
-}
 
 // The index has three words for 16 cells: the number of Gaussians before it, and 16 counts, 4 bits each.
 // This is the sum of the counts before one of them: four bytes at once add them up, and a multiplication adds these.
@@ -493,9 +589,6 @@ fn gstex_evaluate(m: GstexMaterial, g: GstexGroup, mip: GstexMip, texel: vec2i, 
 
 // ---- From groups to a material -------------------------------------------------------------------------------------
 
-// For channels 4 i .. 4 i + 3: whether their bits are set.
-fn gstex_set(bits: u32, i: i32) -> vec4<bool> { return ((vec4u(bits >> u32(4 * i)) & vec4u(1, 2, 4, 8)) != vec4u(0)); }
-
 // What a material starts with: a constant channel has its constant, a channel of a group 0.
 fn gstex_constants(m: GstexMaterial) -> GstexValue {
     var value: GstexValue;
@@ -553,14 +646,6 @@ fn gstex_point(m: GstexMaterial, g: GstexGroup, number: i32, uv: vec2f, bilinear
     return value;
 }
 
-fn gstex_to_linear(x: vec4f) -> vec4f {
-    return select(x / 12.92, pow((x + 0.055) / 1.055, vec4f(2.4)), (x > vec4f(0.04045)));
-}
-
-fn gstex_to_srgb(y: vec4f) -> vec4f {
-    return select(12.92 * y, 1.055 * pow(y, vec4f(1.0 / 2.4)) - 0.055, (y > vec4f(0.0031308)));
-}
-
 fn gstex_is_srgb(base: i32, channel: i32) -> bool
 { return ((gstex_load(gstex_entry(base, channel)) >> 19u) & 1u) == 1u; }
 
@@ -575,25 +660,6 @@ fn gstex_srgb(m: GstexMaterial, number: i32, members: u32) -> u32 {
         }
     }
     return srgb;
-}
-
-// Of a pixel, whose steps in uv are dx and dy: the level of detail, and taps along its longer axis.
-struct GstexFootprint {
-    lod: f32,
-    taps: i32, // 1 .. 8
-    from_tap_to_tap: vec2f,
-}
-
-fn gstex_footprint(m: GstexMaterial, dx: vec2f, dy: vec2f) -> GstexFootprint {
-    // The axes of the ellipse with the second moments of the pixel's parallelogram, which is spanned by a and b.
-    let a: vec2f = vec2f(m.size) * dx; let b: vec2f = vec2f(m.size) * dy;
-    let d: f32 = 0.5 * (a.x * a.x + b.x * b.x - a.y * a.y - b.y * b.y); let q: f32 = a.x * a.y + b.x * b.y;
-    let r: f32 = length(vec2f(d, q)); let major: f32 = max(sqrt(0.5 * (dot(a, a) + dot(b, b)) + r), 1e-30);
-    let minor: f32 = abs(a.x * b.y - a.y * b.x) / major;
-    let taps: f32 = clamp(ceil(major / max(minor, 1.0) - 1.0 / 64.0), 1.0, 8.0);
-    let axis: vec2f = select(vec2f(q, r - d), vec2f(d + r, q), d >= 0.0);
-    let tap: vec2f = axis / max(length(axis), 1e-30) * (major / taps);
-    return GstexFootprint(log2(major / taps), i32(taps), tap / vec2f(m.size));
 }
 
 // The mean of some taps around uv, each between the two mips around lod. Mips and taps are blended as light.
@@ -663,7 +729,7 @@ fn gstex_sample_bilinear(base: u32, uv: vec2f, lod: f32) -> GstexValue {
 // The footprint of a pixel, dx = dFdx(uv) and dy = dFdy(uv), by up to 8 taps along its longer axis.
 fn gstex_sample_grad(base: u32, uv: vec2f, dx: vec2f, dy: vec2f) -> GstexValue {
     let m: GstexMaterial = gstex_material(base);
-    let f: GstexFootprint = gstex_footprint(m, dx, dy);
+    let f: GstexFootprint = gstex_footprint(vec2f(m.size), dx, dy);
     return gstex_taps(m, uv, f.lod, m.bilinear, f.taps, f.from_tap_to_tap);
 }
 
@@ -671,12 +737,8 @@ fn gstex_sample_grad(base: u32, uv: vec2f, dx: vec2f, dy: vec2f) -> GstexValue {
 // is gstex_sample_grad: that of light, which is what a mean over frames of a lit picture is.
 fn gstex_sample_stochastic(base: u32, uv: vec2f, dx: vec2f, dy: vec2f, noise: f32) -> GstexValue {
     let m: GstexMaterial = gstex_material(base);
-    let f: GstexFootprint = gstex_footprint(m, dx, dy);
-    let lod: f32 = clamp(f.lod, f32(m.first_mip), f32(m.mips - 1));
-    let chosen: f32 = clamp(noise, 0.0, 1.0) * f32(f.taps);
-    let tap: i32 = min(i32(chosen), f.taps - 1); let mip: i32 = i32(lod) + select(0, 1, chosen - f32(tap) < fract(lod));
-    let at: vec2f = uv + (f32(tap) - 0.5 * f32(f.taps - 1)) * f.from_tap_to_tap;
-    return gstex_taps(m, at, f32(mip), m.bilinear, 1, vec2f(0));
+    let tap: vec3f = gstex_choose_tap(gstex_footprint(vec2f(m.size), dx, dy), m.first_mip, m.mips, noise);
+    return gstex_taps(m, uv + tap.xy, tap.z, m.bilinear, 1, vec2f(0));
 }
 
 // How many Gaussians a fetch looks at: the measure of its cost.
@@ -699,21 +761,6 @@ fn gstex_candidates(base: u32, texel: vec2i, mip: i32) -> i32 {
 }
 
 // ---- From channels to a material -----------------------------------------------------------------------------------
-
-// Which channels hold which map; -1: there is no such map. gstex_channels of gstex.h is the same in the layout std140.
-struct GstexChannels {
-    albedo: vec3i, emissive: vec3i,
-    normal: vec2i,
-    normal_directx: bool, // Y of the normals points down
-    roughness: i32, gloss: i32, metallic: i32, ao: i32, opacity: i32, height: i32,
-}
-
-struct GstexSurface {
-    albedo: vec3f, emissive: vec3f, // linear light; of maps that were not in 0 .. 1 in the units of the map
-    normal: vec3f, // in tangent space, Y up, of length 1
-    roughness: f32, metallic: f32, ao: f32, opacity: f32,
-    height: f32,   // in the units of the map
-}
 
 // As the channel table of the header says. Of two channels for the same the first counts.
 fn gstex_find_channels(base: u32) -> GstexChannels {
@@ -745,45 +792,40 @@ fn gstex_find_channels(base: u32) -> GstexChannels {
     return at;
 }
 
-fn gstex_channel(value: GstexValue, c: i32) -> f32 { return value.v[c >> 2u][c & 3]; }
-
-fn gstex_scalar(value: GstexValue, c: i32, missing: f32) -> f32
-{ return select(gstex_channel(value, c), missing, c < 0); }
-
-// What a value in 0 .. 1 stands for in the source map, such as metres of a height: bias + scale x, or with a curve, which
-// light of a high dynamic range has, bias + scale (2^(stops x) - 1).
-fn gstex_source_value(base: u32, channel: i32, x_in: f32) -> f32 {
-    var x = x_in;
+fn gstex_find_unit(base: u32, channel: i32) -> GstexUnit {
+    var unit: GstexUnit = GstexUnit(1.0, 0.0, 0.0, 0u);
+    if (channel < 0) { return unit; }
     let entry: u32 = gstex_load(gstex_entry(i32(base), channel));
-    if (gstex_bits(entry, 23, 1) == 0) { return x; }
+    unit.srgb = (entry >> 19u) & 1u;
+    if (gstex_bits(entry, 23, 1) == 0) { return unit; }
     let scale: i32 = i32(base) + gstex_bits(entry, 24, 8) + select(0, 1, gstex_bits(entry, 16, 3) == 7); // a constant stands first
-    if (gstex_bits(entry, 21, 2) == 1) { x = exp2(gstex_float(scale + 2) * x) - 1.0; }
-    return gstex_float(scale + 1) + gstex_float(scale) * x;
+    unit.scale = gstex_float(scale);
+    unit.bias = gstex_float(scale + 1);
+    if (gstex_bits(entry, 21, 2) == 1) { unit.stops = gstex_float(scale + 2); }
+    return unit;
 }
+
+fn gstex_find_color_units(base: u32, c: vec3i) -> GstexColorUnits {
+    return GstexColorUnits(gstex_find_unit(base, c.x), gstex_find_unit(base, c.y), gstex_find_unit(base, c.z));
+}
+
+// What values of these channels stand for, as the channel table says.
+fn gstex_find_units(base: u32, at: GstexChannels) -> GstexUnits {
+    return GstexUnits(gstex_find_color_units(base, at.albedo), gstex_find_color_units(base, at.emissive),
+                      gstex_find_unit(base, at.height));
+}
+
+fn gstex_source_value(base: u32, channel: i32, x: f32) -> f32
+{ return gstex_in_unit(gstex_find_unit(base, channel), x); }
 
 fn gstex_source(base: u32, value: GstexValue, c: i32, missing: f32) -> f32 {
     return select(gstex_source_value(base, c, gstex_channel(value, c)), missing, c < 0);
 }
 
 fn gstex_color(base: u32, value: GstexValue, c: vec3i, missing: f32) -> vec3f {
-    if (min(c.x, min(c.y, c.z)) < 0) { return vec3f(missing); }
-    let stored: vec4f = vec4f(gstex_source(base, value, c.x, 0.0), gstex_source(base, value, c.y, 0.0),
-                       gstex_source(base, value, c.z, 0.0), 0);
-    return select(stored.rgb, gstex_to_linear(stored).rgb, gstex_is_srgb(i32(base), c.x));
-}
-
-fn gstex_normal(value: GstexValue, c: vec2i, directx: bool) -> vec3f {
-    if (min(c.x, c.y) < 0) { return vec3f(0, 0, 1); }
-    let xy: vec2f = 2.0 * vec2f(gstex_channel(value, c.x), gstex_channel(value, c.y)) - 1.0;
-    let z: f32 = sqrt(max(1.0 - dot(xy, xy), 0.0));
-    return normalize(vec3f(xy.x, select(xy.y, -xy.y, directx), z));
+    return gstex_color_of(value, c, gstex_find_color_units(base, c), missing);
 }
 
 fn gstex_surface(base: u32, value: GstexValue, at: GstexChannels) -> GstexSurface {
-    return GstexSurface(
-        gstex_color(base, value, at.albedo, 0.2), gstex_color(base, value, at.emissive, 0.0),
-        gstex_normal(value, at.normal, at.normal_directx),
-        gstex_scalar(value, at.roughness, 1.0 - gstex_scalar(value, at.gloss, 0.5)),
-        gstex_scalar(value, at.metallic, 0.0), gstex_scalar(value, at.ao, 1.0),
-        gstex_scalar(value, at.opacity, 1.0), gstex_source(base, value, at.height, 0.0));
+    return gstex_surface_of(value, at, gstex_find_units(base, at));
 }

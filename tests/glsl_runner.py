@@ -99,13 +99,13 @@ class Runner:
         return self._run(_STOCHASTIC, points, duv.reshape(-1, 4), vec4s, base)
 
     def draw(self, fragment: str, defines: dict[str, int | str], size: tuple[int, int], layers: int, **uniforms: Any):
-        """Run a shader of tests/glsl once a pixel of `layers` targets of size (width, height).
+        """Run a shader of tests/glsl, or of a path, once a pixel of `layers` targets of size (width, height).
 
         Returns the floats whose bits it wrote: float32 [H, W, 4 layers].
         """
         gl, key = self.gl, (fragment, *sorted(defines.items()))
         if key not in self._programs:
-            width = {"GSTEX_WIDTH": _WIDTH} if self.es else {}
+            width = {"GSTEX_WIDTH": _WIDTH, "GSTEX_EXPANDED_WIDTH": _WIDTH} if self.es else {}
             self._programs[key] = draw_program(SHADERS / "screen.vert", SHADERS / fragment, {**defines, **width})
         targets = []
         for layer in range(4):
@@ -120,7 +120,7 @@ class Runner:
         gl.glDrawBuffers(layers, np.array(attachments, np.uint32))
         assert gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) == gl.GL_FRAMEBUFFER_COMPLETE
         gl.glViewport(0, 0, *size)
-        self._programs[key].set(gstex_words=0, **uniforms)
+        self._programs[key].set(**{"gstex_words": 0, "gstex_expanded_words": 0, **uniforms})
         gl.glDrawArrays(gl.GL_TRIANGLES, 0, 3)
         pixels = np.empty((layers, size[1], size[0], 4), np.uint32)
         for layer, attachment in enumerate(attachments):

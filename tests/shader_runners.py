@@ -29,7 +29,15 @@ from gstex.gl import join_words
 from gstex.resources import source_path
 
 HERE = Path(__file__).parent / "shaders"
-FETCH, SAMPLE, BILINEAR, GRAD, CANDIDATES, SURFACE = range(6)
+FETCH, SAMPLE, BILINEAR, GRAD, CANDIDATES, SURFACE, STOCHASTIC = range(7)
+# What is read: the decoders that this takes, and what follows them in tests/shaders.
+FORMS = {
+    "packed": (["gstex"], "points"),
+    "expanded": (["gstex_expanded"], "expanded_points"),
+    "together": (["gstex", "gstex_expanded"], "together_points"),
+}
+# Bindings 1 to 3 have points, what is found, and arguments.
+EXPANDED_AT = {"expanded": 0, "together": 4}
 
 
 def with_options(text: str, **options: int) -> str:
@@ -40,16 +48,37 @@ def with_options(text: str, **options: int) -> str:
     return text
 
 
-def wgsl_text(call: int, **options: int) -> str:
-    return (with_options(source_path("shaders/gstex.wgsl").read_text(), **options) + (HERE / "points.wgsl").read_text()
-            + f"const CALL: u32 = {call}u;\n")
+def form_text(form: str, language: str) -> str:
+    """The decoders of a form, and what follows them."""
+    decoders, follows = FORMS[form]
+    texts = [source_path(f"shaders/{name}.{language}").read_text() for name in decoders]
+    if language == "wgsl":
+        texts = [texts[0], *(re.sub(wgsl_common(), "", text) for text in texts[1:])]
+    return "".join(texts) + (HERE / f"{follows}.{language}").read_text()
+
+
+def wgsl_common() -> str:
+    """What docs/expanded.md leaves out of the second of two decoders in WGSL."""
+    document = Path(__file__).resolve().parents[1] / "docs" / "expanded.md"
+    [found] = re.findall(r"const common = /(.*)/g;\n", document.read_text())
+    return found
+
+
+def wgsl_text(call: int, form: str = "packed", **options: int) -> str:
+    text = form_text(form, "wgsl")
+    declared = "@binding(1) var<storage, read> gstex_expanded_words"
+    if form in EXPANDED_AT:
+        assert text.count(declared) == 1
+        text = text.replace(declared, declared.replace("1", str(EXPANDED_AT[form])))
+    return with_options(text, **options) + f"const CALL: u32 = {call}u;\n"
 
 
 class PointRunner:
     """Uploads materials and calls functions at points. A subclass compiles the calls and runs them."""
 
-    def __init__(self, **options: int) -> None:
-        self.options = options
+    def __init__(self, form: str = "packed", **options: int) -> None:
+        self.form, self.options = form, options
+        self.expanded = np.zeros(0, np.uint32)  # words of a second buffer, of "together"
         self.bases: list[int] = []
         self.words = np.zeros(1, np.uint32)
         self._compiled: dict[int, Any] = {}
@@ -59,7 +88,7 @@ class PointRunner:
         self.words, self.bases = join_words(materials)
 
     def call(self, what: int, points: np.ndarray, steps: np.ndarray | None = None, *, base: int = 0) -> np.ndarray:
-        """points: [M, 3], x, y and mip or lod. steps: [M, 4], dx and dy -> float32 [M, 16]."""
+        """points: [M, 3], x, y and mip or lod; [M, 4], with noise. steps: [M, 4], dx and dy -> float32 [M, 16]."""
         inputs = np.zeros((len(points), 2, 4), np.float32)
         inputs[:, 0, : points.shape[1]] = points
         if steps is not None:
@@ -78,36 +107,38 @@ class PointRunner:
 class WgpuRunner(PointRunner):
     """language: wgsl, or HLSL with the name of its compiler: glslang or dxc."""
 
-    def __init__(self, language: str, **options: int):
-        super().__init__(**options)
+    def __init__(self, language: str, form: str = "packed", **options: int):
+        super().__init__(form, **options)
         self.device = wgpu_device()
         self.language = language
 
     def compiled(self, what: int) -> Any:
         if self.language == "wgsl":
-            code: Any = wgsl_text(what, **self.options)
+            code: Any = wgsl_text(what, self.form, **self.options)
         else:
             compile_hlsl = glslang if self.language == "glslang" else dxc
-            code = compile_hlsl(hlsl_text(), CALL=what, **self.options)
+            code = compile_hlsl(hlsl_text(self.form), CALL=what, **self.options)
         return pipeline(self.device, code)
 
     def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
-        data = [self.words, inputs, 16 * len(inputs), arguments]
+        data = [self.words, inputs, 16 * len(inputs), arguments, *([self.expanded] if len(self.expanded) else [])]
         return dispatch(self.device, compiled, data, (-(-len(inputs) // 64),))
 
 
 class MetalRunner(PointRunner):
     """One program for all calls."""
 
-    def __init__(self, folder: Path, **options: int):
-        super().__init__(**options)
-        self.program = build_metal(folder, (HERE / "points.metal").read_text(), **options)
+    def __init__(self, folder: Path, form: str = "packed", **options: int):
+        super().__init__(form, **options)
+        self.program = build_metal(folder, "", decoder=form_text(form, "metal"), **options)
 
     def compiled(self, what: int) -> Any:
         return what
 
     def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
-        parts = (np.array([len(self.words)], np.uint32), self.words, np.append(arguments, np.uint32(compiled)), inputs)
+        words = np.concatenate([self.expanded, self.words])
+        arguments = arguments + np.array([len(self.expanded), 0], np.uint32)
+        parts = (np.array([len(words)], np.uint32), words, np.append(arguments, np.uint32(compiled)), inputs)
         given = b"".join(part.tobytes() for part in parts)
         done = subprocess.run([self.program], input=given, capture_output=True, check=True)
         return np.frombuffer(done.stdout, np.float32)
@@ -156,8 +187,9 @@ def compute(device: Any, code: Any, inputs: Sequence[np.ndarray], floats: int, g
     return dispatch(device, pipeline(device, code), [*inputs, floats], groups)
 
 
-def hlsl_text() -> str:
-    return source_path("shaders/gstex.hlsl").read_text() + (HERE / "points.hlsl").read_text()
+def hlsl_text(form: str = "packed") -> str:
+    here = f"#define GSTEX_EXPANDED_REGISTER t{EXPANDED_AT[form]}\n" if form in EXPANDED_AT else ""
+    return here + form_text(form, "hlsl")
 
 
 def glslang(text: str, stage: str = "comp", **options: int | str) -> bytes:
@@ -264,12 +296,12 @@ class _EmptyPage(BaseHTTPRequestHandler):
 class BrowserRunner(PointRunner):
     """WGSL in the browser."""
 
-    def __init__(self, driver: Any, **options: int):
-        super().__init__(**options)
+    def __init__(self, driver: Any, form: str = "packed", **options: int):
+        super().__init__(form, **options)
         self.driver = driver
 
     def compiled(self, what: int) -> Any:
-        return wgsl_text(what, **self.options)
+        return wgsl_text(what, self.form, **self.options)
 
     def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
         given = [base64.b64encode(part.tobytes()).decode() for part in (self.words, inputs, arguments)]
@@ -278,3 +310,35 @@ class BrowserRunner(PointRunner):
             pytest.skip(f"no WebGPU in this browser: {found['skip']}")
         assert "error" not in found, found["error"]
         return np.frombuffer(base64.b64decode(found["floats"]), np.float32)
+
+
+class Runners:
+    """The runners of a language, one for each form and choice of options."""
+
+    def __init__(self, language: str, folder: Path, driver: Any):
+        self.language, self.folder, self.driver = language, folder, driver
+        self.made: dict[tuple, PointRunner] = {}
+
+    def __call__(self, form: str = "packed", **options: int) -> PointRunner:
+        key = (form, *sorted(options.items()))
+        if key not in self.made:
+            self.made[key] = self.make(form, options)
+        return self.made[key]
+
+    def make(self, form: str, options: dict[str, int]) -> PointRunner:
+        if self.language == "metal":
+            folder = Path(tempfile.mkdtemp(dir=self.folder))
+            return MetalRunner(folder, form, **options)
+        if self.driver is not None:
+            return BrowserRunner(self.driver, form, **options)
+        return WgpuRunner(self.language, form, **options)
+
+
+@contextmanager
+def runners_of(language: str, folder: Path) -> Iterator[Runners]:
+    """language: wgsl; glslang or dxc: HLSL by these compilers; chromium: WGSL in the browser; metal: as C++."""
+    if language == "chromium":
+        with browser() as driver:
+            yield Runners("wgsl", folder, driver)
+    else:
+        yield Runners(language, folder, None)

@@ -50,9 +50,9 @@ class ExpandedRunner(Runner):
         gl = self.gl
         self._words = self._texture(0, rows, gl.GL_RGBA32UI, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT)
 
-    def draw(self, fragment: str, *arguments: Any, **uniforms: Any) -> np.ndarray:
+    def draw(self, fragment: str, defines: dict[str, int | str], *arguments: Any, **uniforms: Any) -> np.ndarray:
         """As of Runner, by the shader of the expanded form."""
-        return super().draw("expanded.frag", *arguments, **uniforms)
+        return super().draw("expanded.frag", {**defines, "GSTEX_EXPANDED_BINDING": 0}, *arguments, **uniforms)
 
 
 @pytest.fixture(scope="module", params=["core", "es"])

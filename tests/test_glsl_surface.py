@@ -14,7 +14,7 @@ from format_builder import ChannelSpec, GroupSpec, MaterialSpec, RawMipSpec, bui
 from glsl_runner import LIMIT, SHADERS, Runner, context_or_skip
 
 from gstex.format.layout import COMPONENTS, ROLE_CODES
-from gstex.gl import channel_uniforms, draw_program
+from gstex.gl import channel_uniforms, draw_program, unit_uniforms
 from gstex.gl.context import import_gl
 from gstex.resources import source_path
 from gstex.shading import read_surface
@@ -53,7 +53,19 @@ def raw_texture(channels: list[ChannelSpec], codes: np.ndarray, members: list[in
     return Texture(np.array(build_words(MaterialSpec(SIZE, SIZE, channels, [group])), np.uint32), {})
 
 
-@pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
+FINDS = pytest.mark.parametrize("finds", ["table", "channels", "all"])
+
+
+def found_by(finds: str, texture: Texture) -> tuple[dict[str, int | str], dict[str, Any]]:
+    """Defines and uniforms of surface.frag. finds: what it finds in the table, or which of it is given."""
+    if finds == "table":
+        return {"FIND_CHANNELS": 1}, {}
+    if finds == "channels":
+        return {}, channel_uniforms(texture.table)
+    return {"GIVEN_UNITS": 1}, channel_uniforms(texture.table) | unit_uniforms(texture.table)
+
+
+@FINDS
 @pytest.mark.parametrize(
     ("roles", "convention", "constant"),
     [
@@ -67,7 +79,7 @@ def raw_texture(channels: list[ChannelSpec], codes: np.ndarray, members: list[in
     ],
     ids=["all", "directx", "constant colour", "gloss", "grey", "nothing", "twice"],
 )
-def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bool, runner: Runner) -> None:
+def test_surface_is_that_of_the_reference(roles, convention, constant, finds: str, runner: Runner) -> None:
     rows = described(roles, constant)
     codes = np.random.default_rng(len(roles)).integers(0, 256, (SIZE, SIZE, len(roles)))
     codes[0, 0], codes[0, 1] = 0, 255  # also normals longer than 1
@@ -87,8 +99,7 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
     texture = raw_texture(channels, codes, members)
     runner.upload(np.zeros(64, np.uint32), texture.words)
 
-    defines = {"FIND_CHANNELS": 1} if finds else {}
-    uniforms = {} if finds else channel_uniforms(texture.table)
+    defines, uniforms = found_by(finds, texture)
     found = runner.draw("surface.frag", defines, (SIZE, SIZE), 4, base=64, **uniforms)
 
     expected = read_surface(stack, rows, convention)
@@ -106,8 +117,8 @@ def test_surface_is_that_of_the_reference(roles, convention, constant, finds: bo
         np.testing.assert_allclose(value, reference, atol=LIMIT, err_msg=name)
 
 
-@pytest.mark.parametrize("finds", [True, False], ids=["table", "uniforms"])
-def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: Runner) -> None:
+@FINDS
+def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: str, runner: Runner) -> None:
     """Light of 0.5 to 40.5, and a height of -3 to 17 metres; green with a curve, a constant blue, which has four
     numbers."""
     channels = [
@@ -118,8 +129,8 @@ def test_maps_that_were_not_in_0_to_1_come_in_their_units(finds: bool, runner: R
     codes = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, len(channels)))
     texture = raw_texture(channels, codes, [0, 1, 2, 4])
     runner.upload(np.zeros(64, np.uint32), texture.words)
-    uniforms = {} if finds else channel_uniforms(texture.table)
-    found = runner.draw("surface.frag", {"FIND_CHANNELS": 1} if finds else {}, (SIZE, SIZE), 4, base=64, **uniforms)
+    defines, uniforms = found_by(finds, texture)
+    found = runner.draw("surface.frag", defines, (SIZE, SIZE), 4, base=64, **uniforms)
     values = codes / 255
     np.testing.assert_allclose(found[..., 13], -3 + 20 * values[..., 0], atol=1e-4)
     np.testing.assert_allclose(found[..., 8], 0.5 + 40 * values[..., 1], atol=1e-4)
@@ -135,29 +146,42 @@ def test_what_the_shader_does_not_decode_is_not_found() -> None:
     assert [of["at.ao"] for of in found] == [-1, 6, 6]
 
 
-def test_block_of_channels_has_the_layout_of_the_shader(tmp_path: Path, runner: Runner) -> None:
-    """gstex_channels of gstex.h is copied into a uniform block as it is."""
+CHANNELS = ("albedo", "emissive", "normal", "normal_directx", "roughness", "gloss", "metallic", "ao", "opacity",
+            "height")  # fmt: skip
+UNITS = {f"{colour}.{of}.{member}": f"{colour}[{i}].{member}" for colour in ("albedo", "emissive")
+         for i, of in enumerate(("red", "green", "blue")) for member in ("scale", "bias", "stops", "srgb")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("struct", "block", "members", "bytes_of_it"), [
+    ("gstex_channels", "GstexChannels channels", {name: name for name in CHANNELS}, 80),
+    ("gstex_units", "GstexUnits units", UNITS | {"height.scale": "height.scale", "height.srgb": "height.srgb"}, 112),
+])  # fmt: skip
+def test_blocks_have_the_layout_of_the_shader(
+    struct: str, block: str, members: dict[str, str], bytes_of_it: int, tmp_path: Path, runner: Runner
+) -> None:
+    """gstex_channels and gstex_units of gstex.h are copied into uniform blocks as they are. members: of the shader, and
+    of the header."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
-    members = ("albedo", "emissive", "normal", "normal_directx", "roughness", "gloss", "metallic", "ao", "opacity",
-               "height")  # fmt: skip
-    lines = "".join(f'printf("%zu ", offsetof(gstex_channels, {name}));' for name in members)
+    lines = "".join(f'printf("%zu ", offsetof({struct}, {name}));' for name in members.values())
     (tmp_path / "a.c").write_text(
-        f'#include <stdio.h>\n#include "gstex.h"\nint main(void) {{ {lines} printf("%zu", sizeof(gstex_channels)); }}\n'
+        f'#include <stdio.h>\n#include "gstex.h"\nint main(void) {{ {lines} printf("%zu", sizeof({struct})); }}\n'
     )
     header = source_path("native/gstex.h")
     subprocess.run(["gcc", f"-I{header.parent}", tmp_path / "a.c", "-o", tmp_path / "a"], check=True)
     *offsets, size = map(int, subprocess.run([tmp_path / "a"], capture_output=True, check=True).stdout.split())
 
-    block = "layout(std140) uniform Block { GstexChannels channels; };"
-    text = (SHADERS / "surface.frag").read_text().replace("uniform GstexChannels channels;", block)
+    text = (SHADERS / "surface.frag").read_text()
+    assert text.count(f"uniform {block};\n") == 1
+    text = text.replace(f"uniform {block};\n", f"layout(std140) uniform Block {{ {block}; }};\n")
     (tmp_path / "block.frag").write_text(text)
     gl = import_gl()
-    program = draw_program(SHADERS / "screen.vert", tmp_path / "block.frag").handle
+    defines = {"GIVEN_UNITS": 1} if struct == "gstex_units" else {}
+    program = draw_program(SHADERS / "screen.vert", tmp_path / "block.frag", defines).handle
     found, value = {}, np.zeros(1, np.int32)
     for index in range(gl.glGetProgramiv(program, gl.GL_ACTIVE_UNIFORMS)):
         gl.glGetActiveUniformsiv(program, 1, np.array([index], np.uint32), gl.GL_UNIFORM_OFFSET, value)
         found[bytes(gl.glGetActiveUniform(program, index)[0]).rstrip(b"\0").decode()] = int(value[0])
-    assert [found[f"channels.{name}"] for name in members] == offsets
+    assert [found[f"{block.split()[1]}.{name}"] for name in members] == offsets
     gl.glGetActiveUniformBlockiv(program, 0, gl.GL_UNIFORM_BLOCK_DATA_SIZE, value)
-    assert value[0] == size == 80
+    assert value[0] == size == bytes_of_it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +18,9 @@ from shader_runners import (
     GRAD,
     SAMPLE,
     SURFACE,
-    BrowserRunner,
-    MetalRunner,
     PointRunner,
-    WgpuRunner,
-    browser,
+    Runners,
+    runners_of,
 )
 from small_samples import MATERIALS, crop_sample
 from test_glsl_surface import FULL, SIZE, described, raw_texture
@@ -38,29 +35,6 @@ LEAN = {"GSTEX_MAX_K": 0}  # without the list of a K, compilers of the CPU take 
 CLOSE = 1 / 65536
 
 
-class Runners:
-    """The runners of a language, one for each choice of options."""
-
-    def __init__(self, language: str, folder: Path, driver: Any):
-        self.language, self.folder, self.driver = language, folder, driver
-        self.made: dict[tuple, PointRunner] = {}
-
-    def __call__(self, **options: int) -> PointRunner:
-        key = tuple(sorted(options.items()))
-        if key not in self.made:
-            self.made[key] = self.make(options)
-        return self.made[key]
-
-    def make(self, options: dict[str, int]) -> PointRunner:
-        if self.language == "metal":
-            folder = self.folder / f"metal{len(self.made)}"
-            folder.mkdir()
-            return MetalRunner(folder, **options)
-        if self.driver is not None:
-            return BrowserRunner(self.driver, **options)
-        return WgpuRunner(self.language, **options)
-
-
 # Shaders of dxc take 10 s to compile on the CPU: here it has the texels, and test_write_shaders.py has it compile all.
 WITHOUT_DXC = pytest.mark.parametrize("runners", ["glslang", "wgsl", "metal", "chromium"], indirect=True)
 
@@ -69,11 +43,8 @@ WITHOUT_DXC = pytest.mark.parametrize("runners", ["glslang", "wgsl", "metal", "c
 def runners(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runners]:
     """glslang, dxc: HLSL by these compilers. chromium: WGSL in the browser's WebGPU. metal: as C++, see
     tests/shaders/metal_stdlib."""
-    if request.param == "chromium":
-        with browser() as driver:
-            yield Runners("wgsl", Path(), driver)
-    else:
-        yield Runners(request.param, tmp_path_factory.mktemp("shaders"), None)
+    with runners_of(request.param, tmp_path_factory.mktemp("shaders")) as found:
+        yield found
 
 
 def texels(texture: Texture, mip: int) -> np.ndarray:

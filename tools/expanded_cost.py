@@ -38,13 +38,13 @@ COLUMNS = ("material", "texels", "channels", "bpp_packed", "bpp_expanded", "bpp_
            "arithmetic_mip3")  # fmt: skip
 # What is counted while it runs, with the counter that shader_cost/expanded_cost.comp declares: text of the decoder.
 COUNTED = {
-    "for (uint word = gstex_word(list)": "for (uint word = count_word(list)",
+    "for (uint word = gstex_expanded_word(list)": "for (uint word = count_word(list)",
     "            at += jump;\n": "            at += jump; ++listed;\n",
     "vec2 from = fract(": "++faded; vec2 from = fract(",
     "vec2 turn = floor(": "++turned; vec2 turn = floor(",
     "vec2 steep2 = steep * steep,": "++filtered; vec2 steep2 = steep * steep,",
     "            sum += weight;\n": "            sum += weight; ++added;\n",
-    "at += (jump & 31u)": "++far; at += (jump & 31u)",
+    "at += ((jump & 31u)": "++far; at += ((jump & 31u)",
 }
 # The order of count(): loads, words of lists, Gaussians listed, ...
 COUNTERS = ("loads", "words", "listed", "filtered", "faded", "turned", "added", "far")
@@ -171,19 +171,23 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
         return sorted(found, key=lambda ab: ab[1] - ab[0])[0 if smallest else -1]
 
     fade = branch(entry, " SmoothStep ")
-    turn, far = branch(fade, " Floor "), branch((entry[0], fade[0]), "ShiftLeft", smallest=True)
+    turn = branch(fade, " Floor ")
+    marked, far = (branch((entry[0], fade[0]), "OpULessThan", smallest=one) for one in (False, True))
     filtered = branch((fade[1], exp2), " OpFDiv ")
-    skip = min((a, b) for a, b in branches if exp2 < a < b < entry[1])
+    # By the fade; left out if it is little; with more than 8 channels, words of the others.
+    weighed, skip, *_ = sorted((a, b) for a, b in branches if exp2 < a < b < entry[1])
     bend = branch((words[1], len(lines)), "OpBitcast %v4int")
     raw = branch((0, words[0]), "UnpackUnorm2x16", smallest=True)
     loops_of_fours = [loop for loop in loops if exp2 not in range(*loop) and not raw[0] < loop[0] < raw[1]]
     parts = {
-        "far": operations(far), "turned": operations(turn), "faded": operations(fade) - operations(turn),
+        "far": operations(marked), "turned": operations(turn),
+        "faded": operations(fade) - operations(turn) + operations(weighed) + operations(marked) - operations(far),
         "filtered": operations(filtered),
         "added": operations((skip[1], entry[1])) - (0 if fused else 1),  # the shift of the list's word
         "words": operations(words) - operations(entry),
     }
-    parts["listed"] = operations(entry) - sum(n for name, n in parts.items() if name != "words")
+    conditional = sum(operations(one) for one in (marked, fade, weighed, filtered))
+    parts["listed"] = operations(entry) - conditional - parts["added"]
     outside = operations((0, len(lines))) - operations(words) - operations(bend) - operations(raw)
     again = sum(operations(loop) for loop in loops_of_fours) - operations(bend)
     return {"texel": outside + (vec4s - 1) * again, **parts}

@@ -1,18 +1,21 @@
-"""Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl.
+"""Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl, and those of gstex_expanded.glsl.
+
+What both have in common it writes in gstex_expanded.glsl from gstex.glsl.
 
     python tools/write_shaders.py            write the files
     python tools/write_shaders.py --check    exit 1, and name the files, if one of them is not what would be written
 
-docs/design-notes/0011-shader-languages.md says why, and what gstex.glsl may use.
+docs/design-notes/0011-shader-languages.md says why, and what the two may use.
 """
 
 import re
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shader_writer.glsl_syntax import ShaderError, parse
-from shader_writer.glsl_types import LOAD, annotate
+from shader_writer.glsl_types import LOADS, annotate
 from shader_writer.printer import HlslPrinter, MetalPrinter, Printer
 from shader_writer.wgsl import GONE, WgslPrinter
 
@@ -22,8 +25,6 @@ SOURCE = ROOT / "shaders" / "gstex.glsl"
 PRINTERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "metal": MetalPrinter, "wgsl": WgslPrinter}
 
 _OPTION = re.compile(r"^#ifndef (\w+)\n#define \1 (\S+)\n#endif\n", re.MULTILINE)
-_WORDS = f"#if !defined({LOAD}) && defined(GL_ES)\n"  # begins what declares the words
-
 # A uniform block: an array, of which a macro gives an element. It is there where an engine asks for it.
 _UNIFORM = re.compile(
     r"#if defined\((?P<switch>\w+)\) && !defined\((?P<macro>\w+)\)\n"
@@ -33,15 +34,43 @@ _UNIFORM = re.compile(
     r"#define (?P=macro)\(i\) (?P=variable)\[i\]\n#endif\n"
 )
 
-# Lines of the comment at the beginning of gstex.glsl, and what stands there in a language.
+_GUARD = "#define GSTEX_COMMON\n"  # under #ifndef: both decoders in one shader have what is common once
+# What gstex.glsl and gstex_expanded.glsl have in common, from its first line to its last.
+_COMMON = re.compile(r"^// ---- Common to .*?^// ---- End of what is common -*\n", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a decoder declares its words.
+
+    load: the macro that gives an element by its number. type: of an element. option: begins the names of options.
+    binding: of the buffer in WGSL, and the register in HLSL. comments: lines of the comment at the beginning, and what
+    stands there in a language.
+    """
+
+    load: str
+    type: str
+    buffer: str
+    option: str
+    binding: int
+    context: str
+    comments: dict[str, dict[str, str]]
+
+    @property
+    def begins(self) -> str:
+        """The line that begins what declares them."""
+        return f"#if !defined({self.load}) && defined(GL_ES)\n"
+
+
+_DEFINE = "// Define before the #include, where the default does not fit:\n"
+_DEFINE_WGSL = "// Change these lines where their values do not fit; `gstex export --to wgsl` does so for a file:\n"
 _INTRODUCTION = ("// The same text is GLSL 4.30 (words in a storage buffer) and GLSL ES 3.00 (words in an R32UI "
                  "texture). The format is\n")  # fmt: skip
-_DEFINE = "// Define before the #include, where the default does not fit:\n"
 _LOAD = "//   GSTEX_LOAD(i)  word i of the buffer that holds all materials. Every load goes through it.\n"
 _BINDING = ("//   GSTEX_BINDING  of the storage buffer, default 0.    GSTEX_WIDTH  of the texture in texels, "
             "default 2048.\n")  # fmt: skip
 _FROM = "tools/write_shaders.py writes this file from gstex.glsl. The format is\n"
-_COMMENTS = {
+PACKED = Words("GSTEX_LOAD", "uint", "gstex_words", "GSTEX", 0, "GstexContext", {
     "hlsl": {
         _INTRODUCTION: f"// HLSL, from shader model 5.0 on. {_FROM}",
         _BINDING: "//   GSTEX_REGISTER of the buffer, default t0; with a space: t3, space1.\n",
@@ -52,38 +81,68 @@ _COMMENTS = {
     },
     "wgsl": {
         _INTRODUCTION: f"// WGSL. {_FROM}",
-        _DEFINE: "// Change these lines where their values do not fit; `gstex export --to wgsl` does so for a file:\n",
+        _DEFINE: _DEFINE_WGSL,
         _LOAD: "//   gstex_load(i)  word i of the buffer that holds all materials. Every load goes through it.\n",
         _BINDING: "",
     },
-}  # fmt: skip
+})  # fmt: skip
+
+_INTRODUCTION_4 = ("// The same text is GLSL 4.30 (a storage buffer of uvec4) and GLSL ES 3.00 (a texture in "
+                   "RGBA32UI). The functions to call\n")  # fmt: skip
+_LOAD_4 = ("//   GSTEX_LOAD4(i) words 4 i .. 4 i + 3 of the buffer that holds all materials. Every load goes through "
+           "it.\n")  # fmt: skip
+_BINDING_4 = ("//   GSTEX_EXPANDED_BINDING  of the storage buffer, default 1.    GSTEX_EXPANDED_WIDTH  of the texture "
+              "in texels, default 2048.\n")  # fmt: skip
+_FROM_4 = "tools/write_shaders.py writes this file from gstex_expanded.glsl. The functions to call\n"
+EXPANDED = Words("GSTEX_LOAD4", "uvec4", "gstex_expanded_words", "GSTEX_EXPANDED", 1, "GstexExpandedContext", {
+    "hlsl": {
+        _INTRODUCTION_4: f"// HLSL, from shader model 5.0 on. {_FROM_4}",
+        _BINDING_4: "//   GSTEX_EXPANDED_REGISTER  of the buffer, default t1; with a space: t3, space1.\n",
+    },
+    "metal": {
+        _INTRODUCTION_4: f"// Metal, from version 2.0 on. {_FROM_4}",
+        _BINDING_4: "//   GSTEX_EXPANDED_WORDS  the type of that buffer, default device const uint4 *.\n",
+    },
+    "wgsl": {
+        _INTRODUCTION_4: f"// WGSL. {_FROM_4}",
+        _DEFINE: "// Change these lines where their values do not fit:\n",
+        _LOAD_4: _LOAD_4.replace("GSTEX_LOAD4(i)", "gstex_load4(i)"),
+        _BINDING_4: "",
+    },
+})  # fmt: skip
 
 _HLSL = """\
-#ifndef GSTEX_LOAD
-#ifndef GSTEX_REGISTER
-#define GSTEX_REGISTER t0
+#ifndef {load}
+#ifndef {option}_REGISTER
+#define {option}_REGISTER t{binding}
 #endif
-StructuredBuffer<uint> gstex_words : register(GSTEX_REGISTER);
-#define GSTEX_LOAD(i) gstex_words[i]
+StructuredBuffer<{type}> {buffer} : register({option}_REGISTER);
+#define {load}(i) {buffer}[i]
 #endif
 
 // Of a, or of b where yes is true, component by component.
 {selects}"""
 
+_HLSL_UNPACKED = """
+// Two numbers of 16 bits, low ones first, as 0 .. 1 and as -1 .. 1.
+float2 gstex_unorm2x16(uint two) { return float2(two & 0xFFFFu, two >> 16) / 65535.0; }
+float2 gstex_snorm2x16(uint two) { return max(float2(int(two << 16) >> 16, int(two) >> 16) / 32767.0, -1.0); }
+"""
+
 _METAL = """\
 #include <metal_stdlib>
 using namespace metal;
 
-#ifndef GSTEX_WORDS
-#define GSTEX_WORDS device const uint *
+#ifndef {option}_WORDS
+#define {option}_WORDS device const {type} *
 #endif
-#ifndef GSTEX_LOAD
-#define GSTEX_LOAD(i) gstex.words[i]
+#ifndef {load}
+#define {load}(i) gstex.words[i]
 #endif
 
 // Where the words are, which Metal passes from function to function. A shader has one, and sets `words`.
-struct GstexContext {{
-    GSTEX_WORDS words;
+struct {context} {{
+    {option}_WORDS words;
 {uniforms}{members}}};
 """
 
@@ -101,8 +160,8 @@ _METAL_UNIFORM = """\
 """
 
 _WGSL = """\
-@group(0) @binding(0) var<storage, read> gstex_words: array<u32>;
-fn gstex_load(i: i32) -> u32 { return gstex_words[i]; }
+@group(0) @binding({binding}) var<storage, read> {buffer}: array<{type}>;
+fn {function}(i: {number}) -> {type} {{ return {buffer}[i]; }}
 """
 
 
@@ -110,14 +169,15 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     """A decoder in GLSL -> the same in a language.
 
     Args:
-        text: what shaders/gstex.glsl holds.
+        text: what shaders/gstex.glsl or gstex_expanded.glsl holds.
         language: a key of PRINTERS.
         name: of the file, for messages.
 
     Raises:
         ShaderError: it uses what the tool cannot write in another language; the message has the line.
     """
-    options = dict(_OPTION.findall(text.partition(_WORDS)[0]))
+    of = EXPANDED if EXPANDED.begins in text else PACKED
+    options = dict(_OPTION.findall(text.partition(of.begins)[0]))
     hidden: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
@@ -125,12 +185,12 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         hidden.append(match[0])
         return f"//@{len(hidden) - 1}@" + "\n" * match[0].count("\n")
 
-    block = re.escape(_WORDS) + r"(?:#ifndef .*\n#define .*\n#endif\n|(?!#endif).*\n)*#endif\n"
+    block = re.escape(of.begins) + r"(?:#ifndef .*\n#define .*\n#endif\n|(?!#endif).*\n)*#endif\n"
     shown, found = re.subn(block, hide, text)
     uniforms = list(_UNIFORM.finditer(shown))
-    shown = _OPTION.sub(hide, _UNIFORM.sub(hide, shown))
+    shown = re.sub(f"^{_GUARD}", hide, _OPTION.sub(hide, _UNIFORM.sub(hide, shown)), flags=re.MULTILINE)
     if found != 1:
-        raise ShaderError(f"{name}: expected one {_WORDS.strip()}, which begins what declares the words")
+        raise ShaderError(f"{name}: expected one {of.begins.strip()}, which begins what declares the words")
     for match in re.finditer(r"^#define\b.*", shown, re.MULTILINE):
         line = shown.count("\n", 0, match.start()) + 1
         raise ShaderError(f"{name}:{line}: a macro; an option has a number as default, and all else is a function")
@@ -138,12 +198,21 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         shown = _without_undefined(shown, name, options)
     kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
     program = annotate(parse(shown, name), shown, name, kinds, {one["macro"]: one["type"] for one in uniforms})
+    if common := _COMMON.search(text):  # the same text in both, so with the same structures made
+        program.built |= set(re.findall(r"^struct (\w+)", common[0], re.MULTILINE)) - {
+            name for name, sized in program.sized.items() if sized
+        }
     printer = PRINTERS[language](program)
+    if isinstance(printer, MetalPrinter):
+        printer.context = of.context
     body = re.sub(rf".*{GONE}.*\n", "", printer.text(program.tree))
     for number, part in enumerate(hidden):
         there = f"//@{number}@" + "\n" * part.count("\n")
-        if part.startswith(_WORDS):
-            part = _words(printer, uniforms)
+        if part.startswith(of.begins):
+            part = _words(of, printer, uniforms, body)
+        elif part == _GUARD:
+            part = "" if language == "wgsl" else part
+            there += "" if part else "\n"
         elif uniform := _UNIFORM.fullmatch(part):
             part = _uniform(printer, uniform)
             there += "" if part else "\n"
@@ -151,18 +220,18 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
             [(key, value)] = _OPTION.findall(part)
             part = f"const {key}: {printer.type_name(kinds[key])} = {value};\n"
         body = body.replace(there, part)
-    for comment, instead in _COMMENTS[language].items():
+    for comment, instead in of.comments[language].items():
         if text.count(comment) != 1:
             raise ShaderError(f"{name}: expected one line {comment.strip()!r}")
         body = body.replace(comment, instead)
     for one in uniforms:
-        places = {"hlsl": rf"{_register(one)}, default b\1", "metal": f"GstexContext::{one['variable']}", "wgsl": ""}
+        places = {"hlsl": rf"{_register(one)}, default b\1", "metal": f"{of.context}::{one['variable']}", "wgsl": ""}
         body = re.sub(rf"{one['binding']}, default (\d+)", places[language], body)
     if language == "wgsl":  # what nobody can define there is no option
         for entry in re.findall(r"^//   GSTEX_\w+.*\n(?://       .*\n)*", body, re.MULTILINE):
             if entry.split()[1] not in options:
                 body = body.replace(entry, "", 1)
-    return body.replace("// gstex.glsl:", f"// gstex.{language}:", 1)
+    return re.sub(r"^// (\w+)\.glsl:", rf"// \1.{language}:", body, count=1)
 
 
 def _without_undefined(text: str, name: str, options: Collection[str]) -> str:
@@ -210,21 +279,32 @@ def _uniform(printer: Printer, uniform: re.Match[str]) -> str:
     return _METAL_UNIFORM.format(**parts) if isinstance(printer, MetalPrinter) else ""
 
 
-def _words(printer: Printer, uniforms: Sequence[re.Match[str]]) -> str:
-    """What declares the words."""
+def _words(of: Words, printer: Printer, uniforms: Sequence[re.Match[str]], body: str) -> str:
+    """What declares the words. body: of the text."""
+    parts = {key: getattr(of, key) for key in ("load", "buffer", "option", "binding", "context")}
+    parts["type"] = printer.type_name(of.type)
     if isinstance(printer, HlslPrinter):
-        return _HLSL.format(selects=printer.selects())
+        unpacked = _HLSL_UNPACKED if "gstex_unorm2x16(" in body else ""
+        return _HLSL.format(**parts, selects=printer.selects()) + unpacked
     if isinstance(printer, MetalPrinter):
         fields = (f"#ifdef {one['switch']}\n    constant {printer.type_name(one['type'])} *{one['variable']};\n#endif\n"
                   for one in uniforms)  # fmt: skip
-        return _METAL.format(members=printer.members(), uniforms="".join(fields))
-    return _WGSL
+        return _METAL.format(**parts, members=printer.members(), uniforms="".join(fields))
+    return _WGSL.format(**parts, function=of.load.lower(), number=printer.type_name(LOADS[of.load][0]))
 
 
 def written() -> dict[Path, str]:
     """Every file that is written, and its text."""
-    text = SOURCE.read_text(encoding="utf-8")
-    return {SOURCE.with_suffix(f".{language}"): translate(text, language) for language in PRINTERS}
+    text, other = SOURCE.read_text(encoding="utf-8"), SOURCE.with_name("gstex_expanded.glsl")
+    expanded = other.read_text(encoding="utf-8")
+    common = _COMMON.findall(text)
+    if len(common) != 1 or len(_COMMON.findall(expanded)) != 1:
+        raise ShaderError(f"{other.name}: expected one part that is common to it and {SOURCE.name} in each of them")
+    expanded = _COMMON.sub(lambda _: common[0], expanded)
+    found = {other: expanded}
+    for path, source in ((SOURCE, text), (other, expanded)):
+        found |= {path.with_suffix(f".{language}"): translate(source, language, path.name) for language in PRINTERS}
+    return found
 
 
 def main() -> int:

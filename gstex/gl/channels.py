@@ -1,4 +1,4 @@
-"""Uniforms of shaders/gstex.glsl: which channel belongs to which map, and the material block."""
+"""Uniforms of shaders/gstex.glsl: which channel belongs to which map, in which units, and the material block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from gstex.format import MaterialTable
 
-__all__ = ["channel_uniforms", "material_block"]
+__all__ = ["channel_uniforms", "material_block", "unit_uniforms"]
 
 
 def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int = 4) -> dict[str, Any]:
@@ -23,6 +23,17 @@ def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int
     nothing. `gstex_find_channels` of gstex.h does it.
     """
     return {f"{name}.{member}": value for member, value in table.section.find_channels(vec4s).items()}
+
+
+def unit_uniforms(table: MaterialTable, name: str = "units", *, vec4s: int = 4) -> dict[str, Any]:
+    """What gstex_find_units finds, as values of `uniform GstexUnits <name>` for `Program.set(**...)`.
+
+    With both uniforms gstex_surface_of makes a surface of a value, also of one from the expanded form. Arguments as of
+    `channel_uniforms`.
+    """
+    members = ("scale", "bias", "stops", "srgb")
+    return {f"{name}.{of}.{member}": value for of, unit in table.section.find_units(vec4s).items()
+            for member, value in zip(members, unit, strict=True)}  # fmt: skip
 
 
 def material_block(table: MaterialTable, base: int = 0) -> np.ndarray:

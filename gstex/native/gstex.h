@@ -482,6 +482,20 @@ typedef struct gstex_channels {
 // vec4s: GSTEX_VEC4S of the shader. Channels beyond these are not decoded there, and not found here.
 GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s, gstex_channels *channels);
 
+// What values of the colours and of the height stand for, as `GstexUnits` of the shader: in the layout std140, 112 bytes. A
+// value v in 0 .. 1 is bias + scale v, or if stops is not 0 bias + scale (2^(stops v) - 1); srgb: 1 if it is sRGB-encoded.
+typedef struct gstex_unit {
+    float scale, bias, stops;
+    uint32_t srgb;
+} gstex_unit;
+typedef struct gstex_units {
+    gstex_unit albedo[3], emissive[3], height;
+} gstex_units;
+
+// Fills them for the channels that gstex_find_channels found. What is missing gets 1, 0, 0, 0. With both a shader makes a
+// surface of a value without a load (gstex_surface_of), also where only the expanded form is there.
+GSTEX_API void gstex_find_units(const gstex_material *material, const gstex_channels *channels, gstex_units *units);
+
 // What a value in 0 .. 1 of a channel stands for in the source map, such as metres of a height or radiance of an emissive
 // that was no image of 8 or 16 bits: bias + scale value, or with a curve bias + scale (2^(stops value) - 1).
 GSTEX_API float gstex_source_value(const gstex_channel *channel, float value);
@@ -2059,6 +2073,27 @@ GSTEX_API void gstex_find_channels(const gstex_material *material, int32_t vec4s
     channels->opacity = gstex__find_among(material, count, GSTEX_OPACITY, GSTEX_ONLY);
     channels->height = gstex__find_among(material, count, GSTEX_HEIGHT, GSTEX_ONLY);
     if (channels->opacity >= 0 && material->channels[channels->opacity].group < 0) channels->opacity = -1;
+}
+
+static gstex_unit gstex__find_unit(const gstex_material *material, int32_t c) {
+    gstex_unit unit = {1.0f, 0.0f, 0.0f, 0};
+    if (c >= 0) {
+        const gstex_channel *channel = &material->channels[c];
+        unit.scale = channel->scale;
+        unit.bias = channel->bias;
+        unit.stops = channel->stops;
+        unit.srgb = (uint32_t)channel->srgb;
+    }
+    return unit;
+}
+
+GSTEX_API void gstex_find_units(const gstex_material *material, const gstex_channels *channels, gstex_units *units) {
+    int i;
+    for (i = 0; i < 3; ++i) {
+        units->albedo[i] = gstex__find_unit(material, channels->albedo[i]);
+        units->emissive[i] = gstex__find_unit(material, channels->emissive[i]);
+    }
+    units->height = gstex__find_unit(material, channels->height);
 }
 
 GSTEX_API float gstex_source_value(const gstex_channel *channel, float value) {

@@ -106,6 +106,7 @@ static void exercise_points(const gstex_material *material, uint32_t *state) {
 static void exercise_channels(const gstex_material *material) {
     static const int32_t roles[] = {GSTEX_ROUGHNESS, GSTEX_GLOSS, GSTEX_METALLIC, GSTEX_AO, GSTEX_HEIGHT};
     gstex_channels channels;
+    gstex_units units;
     const int32_t *found[] = {&channels.roughness, &channels.gloss, &channels.metallic, &channels.ao, &channels.height};
     int i, vec4s;
     for (vec4s = 1; vec4s <= 4; ++vec4s) {
@@ -118,6 +119,11 @@ static void exercise_channels(const gstex_material *material) {
         }
         for (i = 0; i < 3; ++i)
             expect(channels.albedo[i] < 4 * vec4s && channels.albedo[i] < material->channel_count, "no such channel");
+        gstex_find_units(material, &channels, &units);
+        expect(sizeof units == 112, "units of another size");
+        for (i = 0; i < 3; ++i)
+            expect(channels.albedo[i] >= 0 ? units.albedo[i].scale == material->channels[channels.albedo[i]].scale
+                                           : units.albedo[i].scale == 1.0f, "another unit");
     }
 }
 

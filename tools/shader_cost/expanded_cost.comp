@@ -10,8 +10,8 @@ uniform int mip;
 uint loads = 0u, words_of_lists = 0u, listed = 0u, filtered = 0u, faded = 0u, turned = 0u, added = 0u, far = 0u;
 uvec4 load_and_count(uint i) { ++loads; return words[i]; }
 #define GSTEX_LOAD4(i) load_and_count(i)
-uint gstex_word(uint i);
-uint count_word(uint i) { ++words_of_lists; return gstex_word(i); }
+uint gstex_expanded_word(uint i);
+uint count_word(uint i) { ++words_of_lists; return gstex_expanded_word(i); }
 #include "gstex_expanded.glsl"
 
 void main() {

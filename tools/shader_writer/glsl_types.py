@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 from shader_writer.glsl_syntax import Node, ShaderError
 
-__all__ = ["BITS", "LOAD", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector", "vector",
-           "width"]  # fmt: skip
+__all__ = ["BITS", "LOADS", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector",
+           "vector", "width"]  # fmt: skip
 
-LOAD = "GSTEX_LOAD"
+LOADS = {"GSTEX_LOAD": ("int", "uint"), "GSTEX_LOAD4": ("uint", "uvec4")}  # of a number, and what they give
 ANY = "any type"  # of a macro that the user of the shader defines
 RELATIONS = {"lessThan": "<", "lessThanEqual": "<=", "greaterThan": ">", "greaterThanEqual": ">=", "equal": "==",
              "notEqual": "!="}  # fmt: skip
@@ -22,7 +22,8 @@ _LIKE_ARGUMENT = frozenset((
     "normalize", "pow", "max", "min", "clamp", "mix", "step", "smoothstep", "cross", "not",
 ))  # fmt: skip
 BITS = {"uintBitsToFloat": "float", "intBitsToFloat": "float", "floatBitsToUint": "uint", "floatBitsToInt": "int"}
-_FIXED = {"length": "float", "distance": "float", "dot": "float", "any": "bool", "all": "bool"}
+_FIXED = {"length": "float", "distance": "float", "dot": "float", "any": "bool", "all": "bool",
+          "unpackUnorm2x16": "vec2", "unpackSnorm2x16": "vec2"}  # fmt: skip
 _LETTERS = {"float": "", "int": "i", "uint": "u", "bool": "b"}
 _SWIZZLES = ("xyzw", "rgba")
 
@@ -59,7 +60,7 @@ class Program:
     variable: dict[int, Variable] = field(default_factory=dict)
     type: dict[int, str] = field(default_factory=dict)
     built: set[str] = field(default_factory=set)  # structs that are made from all their fields at once
-    buffers: dict[str, str] = field(default_factory=lambda: {LOAD: "uint"})  # macros that load, and what
+    buffers: dict[str, str] = field(default_factory=lambda: {name: of for name, (_, of) in LOADS.items()})  # that load
     macros: set[str] = field(default_factory=set)  # that the user of the shader may define
 
     def fail(self, node: Node, message: str) -> NoReturn:
@@ -105,7 +106,7 @@ def annotate(
 
     Args:
         options: names that are defined before, and "int" or "uint".
-        buffers: macros besides GSTEX_LOAD that give an element by its number, and their types.
+        buffers: macros besides LOADS that give an element by its number, and their types.
 
     A name under #ifdef may be a macro that the user of the shader defines: `Type name = MACRO(..);` says what it gives.
     What stands under #if and under its #else may declare the same.
@@ -350,8 +351,9 @@ class _Annotator:
         if node.callee.kind == "type":
             return self.construct(node, name, given)
         if name in self.program.buffers:
-            if given != ["int"]:
-                self.program.fail(node, f"{name} takes an int")
+            number, _ = LOADS.get(name, ("int", ""))
+            if given != [number]:
+                self.program.fail(node, f"{name} takes an {number}")
             if self.function:
                 self.function.loads = True
             return self.program.buffers[name]

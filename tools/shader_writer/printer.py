@@ -184,6 +184,7 @@ class HlslPrinter(Printer):
     FUNCTIONS: ClassVar[dict[str, str]] = {
         "mix": "lerp", "fract": "frac", "inversesqrt": "rsqrt", "uintBitsToFloat": "asfloat",
         "intBitsToFloat": "asfloat", "floatBitsToUint": "asuint", "floatBitsToInt": "asint",
+        "unpackUnorm2x16": "gstex_unorm2x16", "unpackSnorm2x16": "gstex_snorm2x16",
     }  # fmt: skip
 
     def __init__(self, program: Program):
@@ -262,7 +263,9 @@ class HlslPrinter(Printer):
         for kind in sorted(self.selected):
             name, flags = self.type_name(kind), self.type_name(f"bvec{width(kind)}")
             parts = ", ".join(f"yes.{c} ? b.{c} : a.{c}" for c in "xyzw"[: width(kind)])
-            found += f"{name} gstex_select({name} a, {name} b, {flags} yes) {{\n    return {name}({parts});\n}}\n"
+            guard = f"GSTEX_SELECT_{name.upper()}"  # both decoders may be in one shader
+            found += f"#ifndef {guard}\n#define {guard}\n{name} gstex_select({name} a, {name} b, {flags} yes) {{\n"
+            found += f"    return {name}({parts});\n}}\n#endif\n"
         return found
 
 
@@ -275,7 +278,11 @@ class MetalPrinter(Printer):
         "this", "thread", "threadgroup", "throw", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
         "vertex", "virtual", "volatile", "xor", "gstex", "metal", "sampler", "select", "as_type",
     ))  # fmt: skip
-    FUNCTIONS: ClassVar[dict[str, str]] = {"mix": "mix", "fract": "fract", "inversesqrt": "rsqrt"}
+    FUNCTIONS: ClassVar[dict[str, str]] = {
+        "mix": "mix", "fract": "fract", "inversesqrt": "rsqrt", "unpackUnorm2x16": "unpack_unorm2x16_to_float",
+        "unpackSnorm2x16": "unpack_snorm2x16_to_float",
+    }  # fmt: skip
+    context = "GstexContext"
 
     def needs_context(self, name: str) -> bool:
         function = self.program.functions.get(name)
@@ -293,12 +300,12 @@ class MetalPrinter(Printer):
         if node not in self.program.tree.body:
             return self.plain(node)
         if not node.const:
-            return f"// {', '.join(one.name.text for one in node.declarators)}: of GstexContext"
+            return f"// {', '.join(one.name.text for one in node.declarators)}: of {self.context}"
         start = node.type.start
         return "constexpr constant " + self.filled(start, [n for n in node.children() if n.start >= start], node.end)
 
     def members(self) -> str:
-        """Fields of GstexContext for variables that a function of GLSL finds outside of it, with their #if."""
+        """Fields of the context for variables that a function of GLSL finds outside of it, with their #if."""
         found, conditions = "", []
         for node in self.program.tree.body:
             if node.kind == "directive":
@@ -321,7 +328,7 @@ class MetalPrinter(Printer):
         close = self.source.index(")", children[-1].end) + 1
         head = self.filled(node.start, children, close)
         if self.needs_context(node.name.text):
-            head = head.replace("(", "(thread GstexContext &gstex" + (", " if node.parameters else ""), 1)
+            head = head.replace("(", f"(thread {self.context} &gstex" + (", " if node.parameters else ""), 1)
         return wrapped("inline " + head, self.source[close : node.body.start] + self.text(node.body))
 
     def _parameter(self, node: Node) -> str:

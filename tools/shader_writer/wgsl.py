@@ -7,7 +7,7 @@ import re
 from typing import ClassVar
 
 from shader_writer.glsl_syntax import Node
-from shader_writer.glsl_types import BITS, LOAD, Program, element, is_vector, vector, width
+from shader_writer.glsl_types import BITS, LOADS, Program, element, is_vector, vector, width
 from shader_writer.printer import Printer, aligned, wrapped
 
 __all__ = ["GONE", "WgslPrinter"]
@@ -37,7 +37,10 @@ class WgslPrinter(Printer):
         "typedef", "typeid", "typename", "typeof", "union", "unless", "unorm", "unsafe", "unsized", "use", "using",
         "var", "varying", "virtual", "volatile", "wgsl", "where", "with", "writeonly", "yield",
     ))  # fmt: skip
-    FUNCTIONS: ClassVar[dict[str, str]] = {"mix": "mix", "fract": "fract", "inversesqrt": "inverseSqrt"}
+    FUNCTIONS: ClassVar[dict[str, str]] = {
+        "mix": "mix", "fract": "fract", "inversesqrt": "inverseSqrt", "unpackUnorm2x16": "unpack2x16unorm",
+        "unpackSnorm2x16": "unpack2x16snorm",
+    }  # fmt: skip
     TYPES: ClassVar[dict[str, str]] = {"float": "f32", "int": "i32", "uint": "u32", "bool": "bool"}
 
     def __init__(self, program: Program):
@@ -252,7 +255,22 @@ class WgslPrinter(Printer):
         return name if self.program.variable[id(node)].kind == "inout" else f"&{name}"
 
     def called(self, name: str, given: list[str]) -> str:
-        return f"{'gstex_load' if name == LOAD else self.renamed(name)}({','.join(given)})"
+        return f"{name.lower() if name in LOADS else self.renamed(name)}({','.join(given)})"
+
+    def _index(self, node: Node) -> str:
+        """A number is compared with the size of the array also where the options leave it out: under #if, say."""
+        size = self.size(node.of)
+        if size is None or node.at.kind != "literal" or node.at.text == "0":
+            return super()._index(node)
+        return f"{self.operand(node.of)}[min({node.at.text}, {self.text(size)} - 1)]"
+
+    def size(self, node: Node) -> Node | None:
+        """The size of an array that is a field, if it is an option."""
+        if node.kind != "member" or not self.program.of(node).endswith("[]"):
+            return None
+        sized = self.program.sized[self.program.of(node.of)]
+        size: Node = next(one.size for one in sized if one.name.text == node.field.text)
+        return size if size.kind == "name" else None
 
     def _ternary(self, node: Node) -> str:
         yes, no, condition = (self.text(part) for part in (node.yes, node.no, node.condition))

@@ -112,6 +112,25 @@ class Section {
         return all;
     }
 
+    // The members of gstex_units, each as (scale, bias, stops, srgb).
+    nb::dict find_units(int vec4s) const {
+        static const char *const colors[] = {"red", "green", "blue"};
+        gstex_channels of;
+        gstex_units units;
+        gstex_find_channels(&material_, vec4s, &of);
+        gstex_find_units(&material_, &of, &units);
+        nb::dict all;
+        const auto put = [&all](const std::string &name, const gstex_unit &one) {
+            all[name.c_str()] = nb::make_tuple(one.scale, one.bias, one.stops, one.srgb);
+        };
+        for (int i = 0; i < 3; ++i) {
+            put(std::string("albedo.") + colors[i], units.albedo[i]);
+            put(std::string("emissive.") + colors[i], units.emissive[i]);
+        }
+        put("height", units.height);
+        return all;
+    }
+
     nb::dict group(int number) const {
         const gstex_group &of = checked_group(number);
         nb::dict all;
@@ -438,6 +457,7 @@ void bind_decoder(nb::module_ &m) {
         .def_prop_ro("words", &Section::words)
         .def("header", &Section::header)
         .def("find_channels", &Section::find_channels)
+        .def("find_units", &Section::find_units)
         .def("expand", &Section::expand)
         .def("material_block", &Section::material_block)
         .def_prop_ro("group_count", &Section::group_count)
