@@ -3,6 +3,7 @@ expanded, from two buffers and from one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ from gstex.texture import Texture
 
 WIDTH = 256  # of textures, in texels
 NAMES = ("gstex.glsl", "gstex_expanded.glsl")
-# What an engine declares to have all words in one buffer: docs/expanded.md, "Beside packed materials".
+DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "expanded.md").read_text()
+EXAMPLE, BOTH_SAMPLED, BUFFER_OF_BOTH = re.findall(r"```glsl\n(.*?)```", DOCUMENT, re.DOTALL)
+# What an engine declares to have all words in one buffer.
 ONE_BUFFER = {
-    "core": "layout(std430, binding = 0) readonly buffer Materials { uvec4 materials[]; };\n"
-            "#define GSTEX_LOAD4(i) materials[i]\n",
+    "core": BUFFER_OF_BOTH,
     "es": "uniform highp usampler2D materials;\n"
-          f"#define GSTEX_LOAD4(i) texelFetch(materials, ivec2(int(i) % {WIDTH}, int(i) / {WIDTH}), 0)\n",
+          f"#define GSTEX_LOAD4(i) texelFetch(materials, ivec2(int(i) % {WIDTH}, int(i) / {WIDTH}), 0)\n"
+          "#define GSTEX_LOAD(i) GSTEX_LOAD4((i) >> 2)[(i) & 3]\n",
 }  # fmt: skip
-PACKED_OF_IT = "#define GSTEX_LOAD(i) GSTEX_LOAD4((i) >> 2)[(i) & 3]\n"
 BUFFERS = pytest.mark.parametrize("buffers", ["two", "one"])
 FIRST = pytest.mark.parametrize("first", NAMES)
 
@@ -45,8 +47,7 @@ def fragment(folder: Path, first: str, one_buffer: str) -> Path:
     """together.frag with its includes. one_buffer: the declaration of a buffer for both, or nothing."""
     includes = "".join(f'#include "{name}"\n' for name in sorted(NAMES, key=lambda name: name != first))
     path = folder / "together.frag"
-    declared = one_buffer + PACKED_OF_IT if one_buffer else ""
-    path.write_text((SHADERS / "together.frag").read_text().replace("INCLUDES\n", declared + includes))
+    path.write_text((SHADERS / "together.frag").read_text().replace("INCLUDES\n", one_buffer + includes))
     return path
 
 
@@ -139,3 +140,17 @@ def test_reference_compiler_takes_both(vec4s: int, version: str, first: str, tmp
                  if vec4s == 4 or not any(f"value.v[{i}]" in line for i in range(vec4s, 4))]  # fmt: skip
         path.write_text("\n".join(lines) + "\n")
         check(read_shader(path, defines, version=version), "frag", folder)
+
+
+def test_examples_of_the_document_compile(tmp_path: Path) -> None:
+    head, rest = EXAMPLE.split("\n", 1)
+    assert head == "#version 430 core"
+    (tmp_path / "example.frag").write_text(rest)
+    check(read_shader(tmp_path / "example.frag", version="430 core"), "frag", tmp_path)
+    declared = ("uniform bool expanded;\nuniform uint base;\nuniform vec2 uv, dx, dy;\n"
+                "uniform GstexChannels channels;\n"
+                "uniform GstexUnits units;\nout vec4 color;\n")  # fmt: skip
+    body = f"void main() {{\n{BOTH_SAMPLED}color = vec4(surface.albedo, 1);\n}}\n"
+    includes = "".join(f'#include "{name}"\n' for name in NAMES)
+    (tmp_path / "both.frag").write_text(includes + declared + body)
+    check(read_shader(tmp_path / "both.frag", version="430 core"), "frag", tmp_path)
