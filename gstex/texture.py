@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gstex.decode import FileLevels, check_texels, decode_texels, sample_at, sample_grid
-from gstex.errors import FormatError, LimitError, UsageError
+from gstex.decode import FileLevels, check_texels, decode_texels, expanded_words, sample_at, sample_grid
+from gstex.errors import FormatError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.description import describe, describe_fit, describe_report
 from gstex.format.layout import group_header_words, header_words, mip_size
@@ -112,6 +112,8 @@ class Texture:
     def expanded(self) -> np.ndarray:
         """The expanded form (docs/expanded.md), which shaders/gstex_expanded.glsl reads, as gstex_expand.h makes it.
 
+        In all threads; `gstex.cuda.expand` makes the same on a GPU.
+
         Returns:
             uint32 [n], n a multiple of 64.
 
@@ -119,14 +121,7 @@ class Texture:
             LimitError: a mip has too many Gaussians (2^22) or too many different features (2^19 to 2^20), or the
                 form would have 2^30 words.
         """
-        words = np.zeros(0, np.uint32)
-        for _ in range(2):  # counts, then writes
-            count = self.table.section.expand(words)
-            if not count:
-                raise LimitError("expanded form: a mip has too many Gaussians or features, or it takes 2^30 words; "
-                                 "read the material packed, with shaders/gstex.glsl")  # fmt: skip
-            words = words if len(words) else np.zeros(count, np.uint32)
-        return words
+        return expanded_words(self.table)
 
     def sample(
         self,

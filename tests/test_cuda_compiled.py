@@ -64,6 +64,9 @@ def test_a_name_follows_the_text_and_the_options(folder: Path, monkeypatch: pyte
     assert NAME.startswith("check-") and compiled_name("check.cu", kernel_source("check.cu")) == NAME
     for text in (CHECK + " ", kernel_source("check.cu", {"CHANNELS": 3})):
         assert compiled_path("check.cu", text) is None
+    added = [compiled_kernels.options_of(file)[1:] for file in ("check.cu", "expand/lists.cu")]
+    assert added == [(), ("--fmad=false",)]
+    assert compiled_name("a/lists.cu", CHECK) != compiled_name("expand/lists.cu", CHECK)
     monkeypatch.setattr(compiled_kernels, "OPTIONS", ("--std=c++17",))
     assert compiled_path("check.cu", CHECK) is None
 

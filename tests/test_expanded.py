@@ -18,6 +18,8 @@ from small_samples import MATERIALS, SAMPLES
 from test_decoder_c import EXACT, HEADER, build, run
 
 import gstex
+from gstex import native
+from gstex.decode import expanded_words
 from gstex.format import pack
 from gstex.texture import Texture
 
@@ -146,6 +148,56 @@ def test_it_is_the_same_words_in_c_under_sanitizers(tmp_path: Path) -> None:
         if texture.table.header.tail < texture.mip_count:
             wanted.append(hash_of(gstex.load(file, mips="tail").expanded()))
     assert found == wanted and len(wanted) > len(files)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_it_does_not_depend_on_threads_and_how_many_lists_are_made_at_once(threads: int) -> None:
+    texture, before = random_texture(8, groups=2), native.thread_count()
+    try:
+        native.set_thread_count(threads)
+        words = texture.expanded()
+        np.testing.assert_array_equal(expanded_words(texture.table, most=3), words)
+    finally:
+        native.set_thread_count(before)
+
+
+def test_lists_of_somebody_else_are_made_once() -> None:
+    texture, calls = random_texture(8, groups=2), []
+
+    def fails(*of: Any) -> None:
+        calls.append(of)
+
+    words = expanded_words(texture.table, fails)
+    assert not any(view(words, mip, group)[1] for mip in range(texture.mip_count) for group in range(2))
+    # Tiles of 8x8 texels and of 4x4; each is asked for once, though the form is counted and then written.
+    assert len(calls) == len(set(calls)) > 2
+    assert {first for *_, first, _ in calls} == {0}
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ((np.zeros(1, np.int32), np.zeros((1, 1020), np.uint8)), "sizes: shape"),
+        ((np.zeros(0, np.uint8), np.zeros(0, np.uint8)), "sizes: .* no contiguous array of the type"),
+        (RuntimeError("stopped"), "stopped"),
+    ],
+)
+def test_what_somebody_else_does_wrong_is_raised(made: Any, message: str) -> None:
+    def make(*_: Any) -> Any:
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
+        expanded_words(random_texture(8).table, make)
+
+
+def test_a_list_that_is_too_long_is_refused() -> None:
+    def make(tiles: bytes, places: bytes, number: int, first: int, count: int) -> Any:
+        return np.full(count, 1021, np.int32), np.zeros((count, 1020), np.uint8)
+
+    with pytest.raises(ValueError, match="a list of no such size"):
+        expanded_words(random_texture(8).table, make)
 
 
 def hash_of(words: np.ndarray) -> int:

@@ -9,10 +9,15 @@ from pathlib import Path, PurePosixPath
 
 from gstex.resources import PACKAGE
 
-__all__ = ["OPTIONS", "compiled_name", "compiled_path"]
+__all__ = ["OPTIONS", "compiled_name", "compiled_path", "options_of"]
 
 OPTIONS = ("--std=c++14",)  # of NVRTC and of nvcc
 _FOLDER = PACKAGE / "_kernels"
+
+
+def options_of(file: str) -> tuple[str, ...]:
+    """Options of a source in `cuda/`. Those of expand/ give the same bits as the CPU, which fuses no operations."""
+    return (*OPTIONS, "--fmad=false") if file.startswith("expand/") else OPTIONS
 
 
 def compiled_name(file: str, source: str) -> str:
@@ -20,7 +25,7 @@ def compiled_name(file: str, source: str) -> str:
 
     file: in `cuda/`: "encode/blend.cu". source: its text, of `kernel_source`.
     """
-    digest = sha256("\n".join([*OPTIONS, source]).encode()).hexdigest()
+    digest = sha256("\n".join([*options_of(file), source]).encode()).hexdigest()
     return f"{PurePosixPath(file).stem}-{digest[:32]}.fatbin"
 
 

@@ -33,7 +33,7 @@ class GpuTexture:
 
     texture: a `Texture`, or uint32 [n], the words of a GPU section or of its resident part alone.
     device: where to run; by default the GPU that `open_device` finds.
-    table: what `gstex.format.validate` made of the words.
+    table: what `gstex.format.validate` made of the words. words: these, on the device.
 
     Raises:
         DeviceError: no GPU that works. FormatError: the words break a rule of docs/format.md.
@@ -45,11 +45,11 @@ class GpuTexture:
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
         header = self.table.header
-        self._words = self.device.xp.asarray(uploaded_words(self.table))
+        self.words = self.device.xp.asarray(uploaded_words(self.table))
         self.device.synchronize()  # kernels may run in other streams than this copy
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)
-        self.gpu_bytes = self._words.nbytes
+        self.gpu_bytes = self.words.nbytes
 
     def decode(self, mip: int = 0, *, out: Any = None) -> Any:
         """Fetch all texels.
@@ -72,7 +72,7 @@ class GpuTexture:
         for number, group in enumerate(self.table.groups):
             if _in_tiles(group, mip, width, height):
                 kernel = self.device.kernel("decode/mip.cu", "decode_mip", {"MEMBERS": len(group.header.members)})
-                kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self._words, np.int32(number),
+                kernel((-(-tiles // _TILES_OF_BLOCK),), (32 * _TILES_OF_BLOCK,), self.words, np.int32(number),
                        np.int32(mip), out)  # fmt: skip
             else:
                 self._launch_texels("fetch", number, mip, width, height, out)
@@ -97,7 +97,7 @@ class GpuTexture:
         for number, group in enumerate(self.table.groups):
             kernel = self.device.kernel("transcode/rectangle.cu", "fetch_rectangle", _defines(group))
             grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
-            kernel(grid, _BLOCK, self._words, np.int32(number), np.int32(mip), np.int32(left), np.int32(top),
+            kernel(grid, _BLOCK, self.words, np.int32(number), np.int32(mip), np.int32(left), np.int32(top),
                    np.int32(width), np.int32(height), out)  # fmt: skip
         self._write_constants(width * height, out)
         return out
@@ -152,7 +152,7 @@ class GpuTexture:
             if count:
                 for number, group in enumerate(self.table.groups):
                     kernel = self.device.kernel("decode/sample.cu", "sample", {**_defines(group), "MODE": mode})
-                    kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int32(number), points, detail,
+                    kernel((-(-count // _THREADS),), (_THREADS,), self.words, np.int32(number), points, detail,
                            np.int32(bilinear), np.int64(count), out)  # fmt: skip
                 self._write_constants(count, out)
             return arrays.back(out, uv)
@@ -162,13 +162,13 @@ class GpuTexture:
     def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: Any) -> None:
         kernel = self.device.kernel("decode/fetch.cu", name, _defines(self.table.groups[group]))
         grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
-        kernel(grid, _BLOCK, self._words, np.int32(group), np.int32(mip), out)
+        kernel(grid, _BLOCK, self.words, np.int32(group), np.int32(mip), out)
 
     def _write_constants(self, count: int, out: Any) -> None:
         """Write the constant channels of `count` texels or points."""
         if any(channel.constant is not None for channel in self.table.header.channels):
             kernel = self.device.kernel("decode/constants.cu", "write_constants")
-            kernel((-(-count // _THREADS),), (_THREADS,), self._words, np.int64(count), out)
+            kernel((-(-count // _THREADS),), (_THREADS,), self.words, np.int64(count), out)
 
 
 def _defines(group: GroupTable) -> dict[str, int | str]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gstex.cuda.compiled import OPTIONS, compiled_path
+from gstex.cuda.compiled import compiled_path, options_of
 from gstex.cuda.source import kernel_source
 from gstex.errors import DeviceError, UsageError
 
@@ -220,7 +220,7 @@ class CupyDevice:
         try:
             return self._modules[key].get_function(name)
         except Exception:  # of a fatbin that the driver has loaded but cannot use; NVRTC's says it again
-            self._modules[key] = self._compiled(kernel_source(file, defines))
+            self._modules[key] = self._compiled(file, kernel_source(file, defines))
             return self._modules[key].get_function(name)
 
     def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
@@ -234,12 +234,12 @@ class CupyDevice:
                 return module
             except Exception:  # made for other GPUs or a newer driver, or damaged; CuPy has many kinds
                 pass
-        return self._compiled(source)
+        return self._compiled(file, source)
 
-    def _compiled(self, source: str) -> Any:
+    def _compiled(self, file: str, source: str) -> Any:
         """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
         # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
-        module = self.xp.RawModule(code=source, options=OPTIONS)
+        module = self.xp.RawModule(code=source, options=options_of(file))
         with self.xp.cuda.Device(self._number):
             module.compile()
         return module

@@ -13,7 +13,7 @@ from gstex.resources import source_path
 __all__ = ["kernel_source"]
 
 # Headers that the core has as well; those that end in .glsl are shaders' own, in the language that both have in common.
-_SHARED = ("formulas.h",)
+_SHARED = ("formulas.h", "gstex.h", "gstex_expand.h")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([\w./]+)"[^\n]*$', re.MULTILINE)
 
 

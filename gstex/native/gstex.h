@@ -32,15 +32,17 @@
 //
 // Macros, to be defined before the file is included: GSTEX_IMPLEMENTATION, see above; GSTEX_STATIC makes all functions
 // static, for one source file that keeps them to itself. Of C it needs stddef.h, stdint.h, and floor, ceil, sqrt and
-// sqrtf of math.h.
+// sqrtf of math.h; gstex_expand.h needs floorf.
 //
 // MIT licence, as the rest of gstex.
 
 #ifndef GSTEX_H
 #define GSTEX_H
 
+#ifndef GSTEX__ON_GPU // a source of cuda/ that takes functions from here
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 // ---- constants: written by tools/write_headers.py ----
 #define GSTEX_VERSION 2
@@ -99,6 +101,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#ifndef GSTEX__ON_GPU
 
 // ==== Errors ========================================================================================================
 
@@ -311,6 +315,8 @@ typedef struct gstex_channel {
     float stops;             // .. or, if this is not 0, for bias + scale (2^(stops v) - 1)
 } gstex_channel;
 
+#endif // GSTEX__ON_GPU
+
 // The channels that share one set of Gaussians.
 typedef struct gstex_group {
     const uint32_t *words;
@@ -328,6 +334,8 @@ typedef struct gstex_group {
     uint32_t palette_offset, entry_words;     // word of the first palette; words of an entry or texel
     int32_t width, height, mip_count, tail, first_mip, repeat; // of the material
 } gstex_group;
+
+#ifndef GSTEX__ON_GPU
 
 // A proven GPU section, or its resident part alone. Nothing in it is allocated; it points to the words, which have to stay
 // where they are.
@@ -392,6 +400,8 @@ typedef struct gstex_mip {
     float bend[GSTEX_MAX_CHANNELS][3]; // of a shared mip: low, middle, high of each channel (docs/format.md)
 } gstex_mip;
 
+#endif // GSTEX__ON_GPU
+
 // A level of Gaussians: its grid and the layout of its records. Widths are in bits, offsets in words.
 typedef struct gstex_level {
     int32_t cells_x, cells_y;
@@ -400,6 +410,8 @@ typedef struct gstex_level {
     int32_t stride, position_x_bits, position_y_bits, rotation_bits, scale_bits, amplitude_bits;
     float scale_lo, scale_step;
 } gstex_level;
+
+#ifndef GSTEX__ON_GPU
 
 // mip: first_mip .. mip_count - 1; level: 0 .. level_count - 1.
 GSTEX_API void gstex_get_mip(const gstex_group *group, int mip, gstex_mip *out);
@@ -583,6 +595,8 @@ typedef struct gstex_footprint {
 GSTEX_API void gstex_find_footprint(const gstex_steps *steps, int32_t width, int32_t height, int32_t max_taps,
                                     gstex_footprint *out);
 
+#endif // GSTEX__ON_GPU
+
 #ifdef __cplusplus
 }
 #endif
@@ -595,9 +609,13 @@ GSTEX_API void gstex_find_footprint(const gstex_steps *steps, int32_t width, int
 #if defined(GSTEX_IMPLEMENTATION) && !defined(GSTEX_IMPLEMENTED)
 #define GSTEX_IMPLEMENTED
 
+#ifndef GSTEX__ON_GPU
 #include <math.h>
+#endif
 
-#if defined(__GNUC__)
+#if defined(GSTEX__ON_GPU)
+#define GSTEX__INLINE static __host__ __device__ __forceinline__
+#elif defined(__GNUC__)
 #define GSTEX__INLINE static inline __attribute__((always_inline))
 #elif defined(_MSC_VER)
 #define GSTEX__INLINE static __forceinline
@@ -606,7 +624,7 @@ GSTEX_API void gstex_find_footprint(const gstex_steps *steps, int32_t width, int
 #endif
 
 // Before loops of GSTEX__SIDE that become vectors: GCC at -O3 unrolls the shortest before it gets to that.
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(GSTEX__ON_GPU)
 #define GSTEX__LANES _Pragma("GCC unroll 1")
 #else
 #define GSTEX__LANES
@@ -741,6 +759,14 @@ GSTEX__INLINE int32_t gstex__int_bits(uint32_t word, int first, int count) {
 
 // Texels of a mip along an axis of `size` texels.
 GSTEX__INLINE int32_t gstex__mip_size(int32_t size, int mip) { return size >> mip > 1 ? size >> mip : 1; }
+
+// Bits of a record before its palettes' entries.
+GSTEX__INLINE int gstex__geometry_bits(const gstex_level *level) {
+    return level->position_x_bits + level->position_y_bits + level->rotation_bits + 2 * level->scale_bits +
+           level->amplitude_bits;
+}
+
+#ifndef GSTEX__ON_GPU
 
 // ==== Errors ========================================================================================================
 
@@ -1682,11 +1708,6 @@ static int gstex__check_background(const gstex__check *at, const gstex_group *gr
     return 1;
 }
 
-static int gstex__geometry_bits(const gstex_level *level) {
-    return level->position_x_bits + level->position_y_bits + level->rotation_bits + 2 * level->scale_bits +
-           level->amplitude_bits;
-}
-
 // Bits of a record that hold something.
 static int gstex__used_bits(const gstex_group *group, const gstex_level *level) {
     int bits = gstex__geometry_bits(level), i;
@@ -2101,6 +2122,8 @@ GSTEX_API float gstex_source_value(const gstex_channel *channel, float value) {
     return channel->bias + channel->scale * steps;
 }
 
+#endif // GSTEX__ON_GPU
+
 // ==== Decoding: "Decoding a position" of docs/format.md =============================================================
 // Texels are decoded a tile at a time, so that a record is read once for all texels of the tile that see it. A tile of one
 // texel is a fetch, one of one point a sample. For each texel the order of all sums is that of the document, whatever the
@@ -2177,6 +2200,8 @@ typedef struct gstex__seen {
     float fade[3 * GSTEX__SIDE][GSTEX__SIDE]; // 0 in the columns that do not see it
 } gstex__seen;
 
+#ifndef GSTEX__ON_GPU
+
 static void gstex__open_view(const gstex_group *group, int mip, gstex__view *view) {
     const uint32_t *words = group->words;
     uint32_t block;
@@ -2224,12 +2249,6 @@ static void gstex__spread(const gstex_material *material, gstex__view *view) {
     for (k = 0; k < view->group->channel_count; ++k) view->slot[k] = view->group->channel[k];
 }
 
-// The value of a channel as it is written.
-GSTEX__INLINE float gstex__finish(const gstex__view *view, int k, float value) {
-    value = gstex_saturate(value);
-    return view->bent ? gstex_bend(value, view->bend[k][0], view->bend[k][1], view->bend[k][2]) : value;
-}
-
 static void gstex__open_grid(const gstex__view *view, int level, gstex__grid *grid) {
     gstex__read_level(view->words + view->entries + GSTEX_LEVEL_ENTRY_WORDS * level, &grid->level);
     grid->cell_width = view->own_width / (float)grid->level.cells_x;
@@ -2238,6 +2257,22 @@ static void gstex__open_grid(const gstex__view *view, int level, gstex__grid *gr
     grid->step_y = 1.0f / (float)(1 << grid->level.position_y_bits);
     grid->half_turn = 0.5f * (float)(1 << grid->level.rotation_bits);
     grid->turn_step = (float)GSTEX_TAN_22_5 / grid->half_turn;
+}
+
+#endif // GSTEX__ON_GPU
+
+// The value of a channel as it is written.
+GSTEX__INLINE float gstex__finish(const gstex__view *view, int k, float value) {
+    value = gstex_saturate(value);
+    return view->bent ? gstex_bend(value, view->bend[k][0], view->bend[k][1], view->bend[k][2]) : value;
+}
+
+GSTEX__INLINE void gstex__set_texels(gstex__axis *axis, int32_t first, int32_t count) {
+    int32_t i;
+    axis->point = -1.0;
+    axis->count = count;
+    for (i = 0; i < count; ++i) axis->texel[i] = first + i;
+    for (; i < GSTEX__SIDE; ++i) axis->texel[i] = 0;
 }
 
 // Cells and places of an axis in a level of `cells` cells; size: texels of the mip.
@@ -2399,6 +2434,8 @@ GSTEX__INLINE void gstex__read_features(const gstex__view *view, uint64_t bit, f
     }
     for (k = 0; k < view->lanes; ++k) features[k] = gstex_value(view->lo[k], view->step[k], (float)codes[k]);
 }
+
+#ifndef GSTEX__ON_GPU // what follows is not for it
 
 // Puts a Gaussian among the top_k heaviest, of equal ones the first in the file first.
 static void gstex__keep(gstex__tile *tile, int32_t top_k, float weight, uint64_t bit) {
@@ -2585,14 +2622,6 @@ static void gstex__read_texel(const gstex__view *view, int32_t x, int32_t y, flo
     int k;
     for (k = 0; k < group->channel_count; ++k)
         values[view->slot[k]] = (float)(texel[k >> 2] >> 8 * (k & 3) & 255u) / 255.0f;
-}
-
-static void gstex__set_texels(gstex__axis *axis, int32_t first, int32_t count) {
-    int32_t i;
-    axis->point = -1.0;
-    axis->count = count;
-    for (i = 0; i < count; ++i) axis->texel[i] = first + i;
-    for (; i < GSTEX__SIDE; ++i) axis->texel[i] = 0;
 }
 
 // A texel inside the mip, for one that may lie beyond its border.
@@ -3230,6 +3259,8 @@ GSTEX_API size_t gstex_material_block(const gstex_material *material, uint32_t b
     for (n = 0; n < 4 * fours; ++n) block[n] = 0;
     return gstex__block_material(material, base, block);
 }
+
+#endif // GSTEX__ON_GPU
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,8 @@
 #include "gstex_expand.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 
@@ -40,6 +42,101 @@ nb::list list_of(const float *values, int count) {
     for (int i = 0; i < count; ++i) list.append(double(values[i]));
     return list;
 }
+
+// Makes the lists of an expanded form, in all threads or by a function of Python, and keeps them: the form is counted first
+// and then written, and asks for the same ones both times.
+class Lists {
+  public:
+    // make: None, or make(tiles, places, set, first, count), of `most` lists at once, without the GIL in between.
+    Lists(nb::object make, int32_t most) : make_(make), sizes_(size_t(most)), bytes_(size_t(most) * GSTEX__LIST_BYTES) {
+        maker_ = {&Lists::answer, this, most, sizes_.data(), bytes_.data()};
+    }
+
+    const gstex__list_maker *maker() const { return &maker_; }
+
+    // From now on what has been made is given out again.
+    void repeat() { next_ = 0; }
+
+    // Throws what a call has thrown, for which the form has no words.
+    void check() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+  private:
+    struct Made {
+        int result;
+        std::vector<int32_t> sizes;
+        std::vector<uint8_t> bytes;
+    };
+
+    static int answer(void *user, const gstex__tiles *tiles, int32_t first, int32_t count, int32_t *sizes,
+                      uint8_t *bytes) {
+        Lists &lists = *static_cast<Lists *>(user);
+        try {
+            if (lists.next_ == lists.made_.size()) lists.keep(lists.make(*tiles, first, count), count);
+            const Made &made = lists.made_[lists.next_++];
+            const uint8_t *from = made.bytes.data();
+            for (size_t i = 0; i < made.sizes.size(); ++i) {
+                sizes[i] = made.sizes[i];
+                std::copy_n(from, sizes[i], bytes + GSTEX__LIST_BYTES * i);
+                from += sizes[i];
+            }
+            return made.result;
+        } catch (...) {
+            lists.error_ = std::current_exception();
+            return -1;
+        }
+    }
+
+    void keep(bool result, int32_t count) {
+        Made made{result, {}, {}};
+        for (int32_t i = 0; result && i < count; ++i) {
+            const uint8_t *list = bytes_.data() + GSTEX__LIST_BYTES * size_t(i);
+            made.sizes.push_back(sizes_[size_t(i)]);
+            made.bytes.insert(made.bytes.end(), list, list + sizes_[size_t(i)]);
+        }
+        made_.push_back(std::move(made));
+    }
+
+    bool make(const gstex__tiles &tiles, int32_t first, int32_t count) {
+        if (!make_.is_none()) return make_elsewhere(tiles, first, count);
+        std::atomic<bool> fails{false};
+        // The worst list of a hostile file takes some ten milliseconds.
+        parallel_for(count, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+            auto *seen = scratch.take<gstex__seen_by_tile>(1);
+            for (int64_t i = begin; i < end && !fails; ++i) {
+                uint8_t *list = bytes_.data() + GSTEX__LIST_BYTES * size_t(i);
+                if (!gstex__list_here(seen, &tiles, first + int32_t(i), 1, &sizes_[size_t(i)], list)) fails = true;
+            }
+        });
+        return !fails;
+    }
+
+    bool make_elsewhere(const gstex__tiles &tiles, int32_t first, int32_t count) {
+        const nb::gil_scoped_acquire acquired;
+        const gstex__set &set = tiles.set;
+        const nb::object made = make_(nb::bytes(&tiles, sizeof tiles),
+                                      nb::bytes(set.key, sizeof(uint32_t) * set.first[GSTEX_MAX_LEVELS]), set.ranges,
+                                      first, count);
+        if (made.is_none()) return false;
+        Arrays arrays;
+        const int32_t *sizes = arrays.of<const int32_t>(made[0], "sizes", {count});
+        const uint8_t *lists = arrays.of<const uint8_t>(made[1], "lists", {count, GSTEX__LIST_BYTES});
+        for (int32_t i = 0; i < count; ++i)
+            if (sizes[i] < 0 || sizes[i] > GSTEX__LIST_BYTES) throw nb::value_error("a list of no such size");
+        std::copy_n(sizes, count, sizes_.data());
+        std::copy_n(lists, size_t(count) * GSTEX__LIST_BYTES, bytes_.data());
+        return true;
+    }
+
+    nb::object make_;
+    std::vector<int32_t> sizes_;
+    std::vector<uint8_t> bytes_;
+    gstex__list_maker maker_;
+    std::vector<Made> made_;
+    size_t next_ = 0;
+    std::exception_ptr error_;
+};
 
 // A proven GPU section. It keeps the array of its words, which nobody may write to any more.
 class Section {
@@ -230,15 +327,31 @@ class Section {
         });
     }
 
-    // The words of the expanded form (docs/expanded.md); 0 if it cannot be made. Written to `out`, uint32 [n],
-    // which may be empty.
-    size_t expand(nb::object out) const {
-        Arrays arrays;
-        const size_t room = nb::len(out);
-        uint32_t *to = room ? arrays.of<uint32_t>(out, "out", {int64_t(room)}) : nullptr;
-        nb::gil_scoped_release released;
+    // The expanded form (docs/expanded.md), uint32 [n], or None if there is none. make: None, or who makes its lists, up
+    // to `most` at once: make(tiles, places, set, first, count) gives (sizes, lists) of the lists first .. first + count - 1,
+    // int32 [count] and uint8 [count, 1020], or None if one of them cannot be made. tiles: the bytes of a gstex__tiles;
+    // places: those of its set's uint32 key; set: a number that only this set has.
+    nb::object expand(nb::object make, int32_t most) const {
+        if (most < 1 || most > 1 << 20) throw nb::value_error("most: 1 to 2^20 lists are wanted");
+        Lists lists(make, most);
         const std::unique_ptr<uint32_t[]> scratch(new uint32_t[gstex_expand_scratch_words(&material_)]);
-        return gstex_expand(&material_, scratch.get(), to, room);
+        const auto write = [&](uint32_t *to, size_t room) {
+            size_t count;
+            {
+                nb::gil_scoped_release released;
+                count = gstex__expand_by(&material_, lists.maker(), scratch.get(), to, room);
+            }
+            lists.check();
+            return count;
+        };
+        const size_t count = write(nullptr, 0);
+        if (!count) return nb::none();
+        const nb::object words = nb::module_::import_("numpy").attr("zeros")(count, "uint32");
+        Arrays arrays;
+        uint32_t *to = arrays.of<uint32_t>(words, "words", {int64_t(count)});
+        lists.repeat();
+        write(to, count);
+        return words;
     }
 
     // The fours of the material block (docs/shaders.md) for a material at a base word. Written to `out`, uint32 [4 n],
@@ -392,6 +505,8 @@ const uint8_t *bytes_of(Arrays &arrays, nb::handle buffer, int64_t count) {
 } // namespace
 
 void bind_decoder(nb::module_ &m) {
+    m.attr("LIST_BYTES") = int(GSTEX__LIST_BYTES);                  // from a list of Section.expand to the next
+    m.attr("LIST_MEMORY_BYTES") = int(sizeof(gstex__seen_by_tile)); // that whoever makes one needs
     // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc,
     // resident_bytes, resident_crc)
     m.def("read_header", [](nb::object head, uint64_t size) {
@@ -458,7 +573,7 @@ void bind_decoder(nb::module_ &m) {
         .def("header", &Section::header)
         .def("find_channels", &Section::find_channels)
         .def("find_units", &Section::find_units)
-        .def("expand", &Section::expand)
+        .def("expand", &Section::expand, nb::arg("make").none(), nb::arg("most"))
         .def("material_block", &Section::material_block)
         .def_prop_ro("group_count", &Section::group_count)
         .def("group", &Section::group)

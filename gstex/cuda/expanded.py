@@ -1,0 +1,60 @@
+"""The expanded form of a material (docs/expanded.md), whose lists a GPU makes, by cuda/expand/lists.cu.
+
+The rest of it, which takes a hundredth of the time, is the C library's, and so are the words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gstex.cuda.decode import GpuTexture
+from gstex.decode import expanded_words
+from gstex.errors import DeviceError
+from gstex.native import _core
+
+__all__ = ["expand"]
+
+_LISTS = 1 << 14  # of one launch
+_BLOCKS = 512  # that run at once, at most: each has memory of its own, a third of a megabyte
+_POINTS = 64  # of a grid, each a thread's: cuda/expand/lists.cu
+
+
+def expand(texture: GpuTexture) -> np.ndarray:
+    """The expanded form, as `Texture.expanded` gives it: uint32 [n], on the host, to be uploaded.
+
+    Raises:
+        LimitError: as of `Texture.expanded`. DeviceError: the GPU does not work.
+    """
+    return expanded_words(texture.table, _Lists(texture).make, _LISTS)
+
+
+class _Lists:
+    """Makes lists of tiles of one material."""
+
+    def __init__(self, texture: GpuTexture):
+        self._device, self._words = texture.device, texture.words
+        self._threads = _POINTS if texture.table.header.bilinear else 2 * _POINTS
+        self._kernel = self._device.kernel("expand/lists.cu", "make_lists")
+        self._memory: Any = self._device.xp.empty(0, np.uint8)
+        self._set, self._places = -1, self._memory
+
+    def make(self, tiles: bytes, places: bytes, set: int, first: int, count: int) -> tuple | None:
+        """A `ListMaker` of gstex.decode."""
+        device, xp = self._device, self._device.xp
+        blocks = min(count, _BLOCKS)
+        if self._memory.size < blocks * _core.LIST_MEMORY_BYTES:
+            self._memory = xp.empty(blocks * _core.LIST_MEMORY_BYTES, np.uint8)
+        if set != self._set:
+            self._set, self._places = set, xp.asarray(np.frombuffer(places, np.uint32))
+        sizes, lists = xp.empty(count, np.int32), xp.empty((count, _core.LIST_BYTES), np.uint8)
+        failed = xp.zeros(1, np.int32)
+        of = xp.asarray(np.frombuffer(tiles, np.uint32))
+        self._kernel((blocks,), (self._threads,), of, np.int32(len(tiles)), self._words, self._places, self._memory,
+                     np.int32(first), np.int32(count), sizes, lists, failed)  # fmt: skip
+        found = int(device.to_host(failed)[0])
+        if found == 2:
+            raise DeviceError("CUDA: the kernel of the expanded form does not fit the compiled core of gstex; "
+                              "build gstex anew")  # fmt: skip
+        return None if found else (device.to_host(sizes), device.to_host(lists))
