@@ -82,4 +82,4 @@ def test_under_sanitizers() -> None:
 def test_a_core_with_another_layout_is_refused() -> None:
     lists = _Lists(GpuTexture(random_texture(3), DEVICE.chosen))
     with pytest.raises(DeviceError, match="does not fit the compiled core"):
-        lists.make(bytes(64), bytes(4), 1, 0, 1)
+        lists.make(bytes(64), bytes(4), bytes(16), 0, 1)

@@ -193,7 +193,7 @@ def test_what_somebody_else_does_wrong_is_raised(made: Any, message: str) -> Non
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
-    def make(tiles: bytes, places: bytes, number: int, first: int, count: int) -> Any:
+    def make(tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> Any:
         return np.full(count, 1021, np.int32), np.zeros((count, 1020), np.uint8)
 
     with pytest.raises(ValueError, match="a list of no such size"):

@@ -39,13 +39,13 @@ static __device__ float most_of_block(float own) {
 #include "gstex_expand.h"
 
 // tiles: a gstex__tiles in words, whose pointers are not looked at. words: of the material. places: of the records of
-// each Gaussian. seen: memory for each block. Makes the lists first .. first + count - 1: sizes, in bytes, and the lists,
+// each Gaussian. records: by their places. seen: memory for each block. Makes the lists first .. first + count - 1: sizes, in bytes, and the lists,
 // GSTEX__LIST_BYTES apart. failed: becomes 1 if one cannot be made, and then nothing else counts; 2 if gstex__tiles is
 // of another size here.
 // A block has 64 threads for each grid of points.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
 make_lists(const uint32_t *__restrict__ tiles, int tiles_bytes, const uint32_t *__restrict__ words, uint32_t *places,
-           gstex__seen_by_tile *seen, int first, int count, int *sizes, uint8_t *bytes, volatile int *failed) {
+           uint32_t *records, gstex__seen_by_tile *seen, int first, int count, int *sizes, uint8_t *bytes, volatile int *failed) {
     __shared__ gstex__tiles shared;
     if (tiles_bytes != int(sizeof(gstex__tiles))) {
         *failed = 2;
@@ -53,7 +53,7 @@ make_lists(const uint32_t *__restrict__ tiles, int tiles_bytes, const uint32_t *
     }
     for (int i = threadIdx.x; i < tiles_bytes / 4; i += blockDim.x) reinterpret_cast<uint32_t *>(&shared)[i] = tiles[i];
     __syncthreads();
-    if (threadIdx.x == 0) gstex__link_tiles(&shared, words, places);
+    if (threadIdx.x == 0) gstex__link_tiles(&shared, words, places, records);
     __syncthreads();
 
     gstex__chooser own;

@@ -38,21 +38,18 @@ class _Lists:
         self._threads = _POINTS if texture.table.header.bilinear else 2 * _POINTS
         self._kernel = self._device.kernel("expand/lists.cu", "make_lists")
         self._memory: Any = self._device.xp.empty(0, np.uint8)
-        self._set, self._places = -1, self._memory
 
-    def make(self, tiles: bytes, places: bytes, set: int, first: int, count: int) -> tuple | None:
+    def make(self, tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple | None:
         """A `ListMaker` of gstex.decode."""
         device, xp = self._device, self._device.xp
         blocks = min(count, _BLOCKS)
         if self._memory.size < blocks * _core.LIST_MEMORY_BYTES:
             self._memory = xp.empty(blocks * _core.LIST_MEMORY_BYTES, np.uint8)
-        if set != self._set:
-            self._set, self._places = set, xp.asarray(np.frombuffer(places, np.uint32))
         sizes, lists = xp.empty(count, np.int32), xp.empty((count, _core.LIST_BYTES), np.uint8)
         failed = xp.zeros(1, np.int32)
-        of = xp.asarray(np.frombuffer(tiles, np.uint32))
-        self._kernel((blocks,), (self._threads,), of, np.int32(len(tiles)), self._words, self._places, self._memory,
-                     np.int32(first), np.int32(count), sizes, lists, failed)  # fmt: skip
+        of, by_gaussian, by_place = (xp.asarray(np.frombuffer(data, np.uint32)) for data in (tiles, places, records))
+        self._kernel((blocks,), (self._threads,), of, np.int32(len(tiles)), self._words, by_gaussian, by_place,
+                     self._memory, np.int32(first), np.int32(count), sizes, lists, failed)  # fmt: skip
         found = int(device.to_host(failed)[0])
         if found == 2:
             raise DeviceError("CUDA: the kernel of the expanded form does not fit the compiled core of gstex; "

@@ -9,10 +9,10 @@ from gstex.format import MaterialTable
 
 __all__ = ["ListMaker", "expanded_words"]
 
-# make(tiles, places, set, first, count) -> (sizes, lists), or None if one of the lists cannot be made. tiles: the bytes
-# of a gstex__tiles; places: those of the uint32 places of its Gaussians' records; set: a number that stands for these;
+# make(tiles, places, records, first, count) -> (sizes, lists), or None if one of the lists cannot be made. tiles: the
+# bytes of a gstex__tiles; places: uint32, of the record of each Gaussian; records: by their places, uint32 [n, 4];
 # lists first .. first + count - 1: sizes in bytes, int32 [count], and lists, uint8 [count, LIST_BYTES of the core].
-ListMaker = Callable[[bytes, bytes, int, int, int], tuple[np.ndarray, np.ndarray] | None]
+ListMaker = Callable[[bytes, bytes, bytes, int, int], tuple[np.ndarray, np.ndarray] | None]
 
 _LISTS = 1024  # at once
 

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-// Words of scratch that the two calls below need: 321 KB, and 36 bytes for each Gaussian of the largest mip.
+// Words of scratch that the two calls below need: 321 KB, and 52 bytes for each Gaussian of the largest mip.
 GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material);
 
 // The words of the expanded form, a multiple of 64, so that many stand in one buffer. 0 if it cannot be made: a mip has more
@@ -95,6 +95,7 @@ typedef struct gstex__set {
     float amplitude, amplitude_range;     // log2 of the one in the middle, and how far all are from it at most
     float lo[GSTEX_MAX_CHANNELS], hi[GSTEX_MAX_CHANNELS];
     uint32_t *cell, *key, *number;        // scratch: of each Gaussian its cell; its place in the expanded set; the reverse
+    uint32_t *written;                    // scratch: the records, by their places
     uint32_t *slots;                      // scratch: where features are found again, two words each
     uint32_t slot_count, eights;          // a power of two; words that features take, in fours
     uint32_t ranges, records, features;   // where they begin, in fours
@@ -117,7 +118,7 @@ typedef struct gstex__set {
 #define GSTEX__OWN_TILE (GSTEX__OWN_SIDE * GSTEX__OWN_SIDE)
 #define GSTEX__OWN_POINTS (GSTEX__OWN_SIDE == GSTEX__SIDE ? GSTEX__POINTS : GSTEX__OWN_TILE)
 
-// The tiles of a view, with all that their lists are made from but the words and the places of records.
+// The tiles of a view, with all that their lists are made from but the words and the places and records of the set.
 typedef struct gstex__tiles {
     gstex_group group;
     gstex__set set;
@@ -163,53 +164,6 @@ typedef struct gstex__chooser {
     int32_t byte_count;
 } gstex__chooser;
 
-// A position in units, in its cell as the shader finds that.
-GSTEX__TILE_CODE uint32_t gstex__expand_position(float place, float units, float cells, int32_t cell) {
-    const float last = (float)((1 << GSTEX__POSITION_BITS) - 1);
-    float code = gstex_min(floorf(place * units + 0.5f), last);
-    int32_t tries;
-    for (tries = 0; tries < 4 && floorf(code * cells) != (float)cell; ++tries)
-        code += floorf(code * cells) < (float)cell ? 1.0f : -1.0f;
-    return (uint32_t)gstex_min(gstex_max(code, 0.0f), last);
-}
-
-// The place of a record in its texture, in texels.
-GSTEX__TILE_CODE void gstex__place(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, float *x, float *y) {
-    const gstex__grid *grid = &set->grids[level];
-    const gstex_level *of = &grid->level;
-    uint64_t window = gstex__window(set->view.words, (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride);
-    const float in_x = gstex_position(gstex__take(&window, of->position_x_bits), grid->step_x);
-    const float in_y = gstex_position(gstex__take(&window, of->position_y_bits), grid->step_y);
-    *x = ((float)(cell % (uint32_t)of->cells_x) + in_x) * grid->cell_width;
-    *y = ((float)(cell / (uint32_t)of->cells_x) + in_y) * grid->cell_height;
-}
-
-// How log2 of a record's weight falls with a distance (x, y) in units: by
-// (steep_x x + lean y)^2 + (steep_y y)^2. And log2 of its amplitude.
-typedef struct gstex__shape {
-    float steep_x, steep_y, lean, amplitude;
-} gstex__shape;
-
-// Returns the bit where the features of the record start.
-GSTEX__TILE_CODE uint64_t gstex__read_shape(const gstex__set *set, uint32_t level, uint32_t record, gstex__shape *shape) {
-    const gstex__grid *grid = &set->grids[level];
-    const gstex_level *of = &grid->level;
-    const gstex_group *group = set->view.group;
-    const uint64_t bit = (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride;
-    uint64_t window = gstex__window(set->view.words, bit) >> (of->position_x_bits + of->position_y_bits);
-    const float turn = gstex__take(&window, of->rotation_bits);
-    const float t = of->rotation_bits ? gstex_half_angle(turn, grid->half_turn, grid->turn_step) : 0.0f;
-    const float along = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
-    const float across = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
-    const float cosine = (1.0f - t * t) / (1.0f + t * t), sine = 2.0f * t / (1.0f + t * t);
-    const float xx = along * cosine, xy = along * sine, yx = across * sine, yy = across * cosine, length = sqrtf(xx * xx + yx * yx);
-    shape->steep_x = length / set->units_x;
-    shape->steep_y = along * across / length / set->units_y;
-    shape->lean = (xx * xy - yx * yy) / length / set->units_y;
-    shape->amplitude = GSTEX_LOG2E * gstex_value(group->amplitude_lo, group->amplitude_step, gstex__take(&window, of->amplitude_bits));
-    return bit + (uint32_t)gstex__geometry_bits(of);
-}
-
 // -1 .. 1 in 16 bits, as unpackSnorm2x16 reads it, and back.
 GSTEX__TILE_CODE uint32_t gstex__to_snorm(float value) {
     return (uint32_t)(int32_t)floorf(32767.0f * gstex_min(gstex_max(value, -1.0f), 1.0f) + 0.5f) & 0xFFFFu;
@@ -219,22 +173,6 @@ GSTEX__TILE_CODE float gstex__from_snorm(uint32_t code) { return (float)((int32_
 // 0 .. 1 in 16 bits, as unpackUnorm2x16 reads it, and back.
 GSTEX__TILE_CODE uint32_t gstex__to_unorm(float value) { return (uint32_t)(65535.0f * gstex_saturate(value) + 0.5f); }
 GSTEX__TILE_CODE float gstex__from_unorm(uint32_t code) { return (float)code / 65535.0f; }
-
-// An expanded record without the place of its features, and these as they are packed.
-GSTEX__TILE_CODE void gstex__expand_record(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, uint32_t *words,
-                                 float *features) {
-    const int32_t cells_x = set->grids[level].level.cells_x;
-    gstex__shape shape;
-    float x, y;
-    const uint64_t bit = gstex__read_shape(set, level, record, &shape);
-    gstex__place(set, level, cell, record, &x, &y);
-    words[0] = gstex__expand_position(x, set->units_x, set->cells_x[level], (int32_t)cell % cells_x);
-    words[1] = gstex__expand_position(y, set->units_y, set->cells_y[level], (int32_t)cell / cells_x);
-    words[2] = gstex__to_snorm(shape.lean / (set->steep_y * set->lean)) |
-               gstex__to_snorm((shape.amplitude - set->amplitude) / set->amplitude_range) << 16;
-    words[3] = gstex__to_unorm(shape.steep_x / set->steep_x) | gstex__to_unorm(shape.steep_y / set->steep_y) << 16;
-    gstex__read_features(&set->view, bit, features);
-}
 
 // What an expanded record weighs at the points of a worker, as the shader finds it.
 GSTEX__TILE_CODE void gstex__expanded_weights(const gstex__chooser *e, const gstex__candidate *of, int plain, float *weight) {
@@ -296,11 +234,12 @@ GSTEX__TILE_CODE int32_t gstex__find_seen(const gstex__chooser *e, uint32_t leve
 
 // Adds a Gaussian to those that a tile sees, or if it is one of them its weights to that one's. number: of the grid at hand.
 // Returns 0 if there are too many.
-GSTEX__TILE_CODE int gstex__see(gstex__chooser *e, uint32_t level, uint32_t cell, uint32_t record, int32_t number,
+GSTEX__TILE_CODE int gstex__see(gstex__chooser *e, uint32_t level, uint32_t record, int32_t number,
                       const float *from_x, const float *fade_x, const float *from_y, const float *fade_y, int again) {
     const gstex__grid *grid = &e->set->grids[level];
     const int32_t own = number - e->first_grid, found = again ? gstex__find_seen(e, level, record) : -1;
     const int32_t at = found < 0 ? e->count : found;
+    const uint64_t bit = (uint64_t)grid->level.record_offset * 32 + (uint64_t)record * (uint32_t)grid->level.stride;
     float *weight;
     gstex__batch batch;
     int32_t i, j;
@@ -311,14 +250,15 @@ GSTEX__TILE_CODE int gstex__see(gstex__chooser *e, uint32_t level, uint32_t cell
         of->record = record;
         of->level = level;
         of->place = e->set->key[e->set->first[level] + record];
+        for (i = 0; i < 4; ++i) of->words[i] = e->set->written[4 * (size_t)of->place + (size_t)i];
         for (i = 0; i < e->points; ++i) weight[i] = 0.0f;
-        gstex__expand_record(e->set, level, cell, record, of->words, of->features);
+        gstex__read_features(&e->set->view, bit + (uint32_t)gstex__geometry_bits(&grid->level), of->features);
         ++e->count;
     }
     if (own < 0 || own >= e->grids) return 1;
     weight += GSTEX__OWN_TILE * own;
     batch.count = 1;
-    batch.bit[0] = (uint64_t)grid->level.record_offset * 32 + (uint64_t)record * (uint32_t)grid->level.stride;
+    batch.bit[0] = bit;
     gstex__read_geometry(&e->tiles->view, grid, &batch);
     for (j = 0; j < GSTEX__OWN_SIDE; ++j)
         for (i = 0; i < GSTEX__OWN_SIDE; ++i) {
@@ -377,7 +317,7 @@ GSTEX__TILE_CODE int gstex__gather(gstex__chooser *e, int32_t left, int32_t top,
                     }
                     after = gstex__start(view->words, level, cell + 1);
                     for (r = gstex__start(view->words, level, cell); r < after; ++r)
-                        if (!gstex__see(e, (uint32_t)l, cell, r, number, from_x, fade_x, from_y, fade_y, number > 0 || repeat))
+                        if (!gstex__see(e, (uint32_t)l, r, number, from_x, fade_x, from_y, fade_y, number > 0 || repeat))
                             return 0; // where a texture repeats, a tile may see a cell from both sides
                 }
             }
@@ -611,11 +551,12 @@ GSTEX__TILE_CODE int gstex__choose_list(gstex__chooser *e, int32_t number) {
     return 0;
 }
 
-// Lets copied tiles point to what is theirs, and to the words and to the places of the records of the set.
-GSTEX__TILE_CODE void gstex__link_tiles(gstex__tiles *tiles, const uint32_t *words, uint32_t *key) {
+// Lets copied tiles point to what is theirs, to the words, and to the places and the records of the set.
+GSTEX__TILE_CODE void gstex__link_tiles(gstex__tiles *tiles, const uint32_t *words, uint32_t *key, uint32_t *written) {
     tiles->group.words = tiles->view.words = tiles->set.view.words = words;
     tiles->view.group = tiles->set.view.group = &tiles->group;
     tiles->set.key = key;
+    tiles->set.written = written;
 }
 
 #ifndef GSTEX__ON_GPU
@@ -688,6 +629,69 @@ typedef struct gstex__expander {
 
 // ---- Sets ----------------------------------------------------------------------------------------------------------
 
+// A position in units, in its cell as the shader finds that.
+static uint32_t gstex__expand_position(float place, float units, float cells, int32_t cell) {
+    const float last = (float)((1 << GSTEX__POSITION_BITS) - 1);
+    float code = gstex_min(floorf(place * units + 0.5f), last);
+    int32_t tries;
+    for (tries = 0; tries < 4 && floorf(code * cells) != (float)cell; ++tries)
+        code += floorf(code * cells) < (float)cell ? 1.0f : -1.0f;
+    return (uint32_t)gstex_min(gstex_max(code, 0.0f), last);
+}
+
+// The place of a record in its texture, in texels.
+static void gstex__place(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, float *x, float *y) {
+    const gstex__grid *grid = &set->grids[level];
+    const gstex_level *of = &grid->level;
+    uint64_t window = gstex__window(set->view.words, (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride);
+    const float in_x = gstex_position(gstex__take(&window, of->position_x_bits), grid->step_x);
+    const float in_y = gstex_position(gstex__take(&window, of->position_y_bits), grid->step_y);
+    *x = ((float)(cell % (uint32_t)of->cells_x) + in_x) * grid->cell_width;
+    *y = ((float)(cell / (uint32_t)of->cells_x) + in_y) * grid->cell_height;
+}
+
+// How log2 of a record's weight falls with a distance (x, y) in units: by
+// (steep_x x + lean y)^2 + (steep_y y)^2. And log2 of its amplitude.
+typedef struct gstex__shape {
+    float steep_x, steep_y, lean, amplitude;
+} gstex__shape;
+
+// Returns the bit where the features of the record start.
+static uint64_t gstex__read_shape(const gstex__set *set, uint32_t level, uint32_t record, gstex__shape *shape) {
+    const gstex__grid *grid = &set->grids[level];
+    const gstex_level *of = &grid->level;
+    const gstex_group *group = set->view.group;
+    const uint64_t bit = (uint64_t)of->record_offset * 32 + (uint64_t)record * (uint32_t)of->stride;
+    uint64_t window = gstex__window(set->view.words, bit) >> (of->position_x_bits + of->position_y_bits);
+    const float turn = gstex__take(&window, of->rotation_bits);
+    const float t = of->rotation_bits ? gstex_half_angle(turn, grid->half_turn, grid->turn_step) : 0.0f;
+    const float along = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    const float across = GSTEX_UNIT * gstex_exp2(gstex_value(of->scale_lo, of->scale_step, gstex__take(&window, of->scale_bits)));
+    const float cosine = (1.0f - t * t) / (1.0f + t * t), sine = 2.0f * t / (1.0f + t * t);
+    const float xx = along * cosine, xy = along * sine, yx = across * sine, yy = across * cosine, length = sqrtf(xx * xx + yx * yx);
+    shape->steep_x = length / set->units_x;
+    shape->steep_y = along * across / length / set->units_y;
+    shape->lean = (xx * xy - yx * yy) / length / set->units_y;
+    shape->amplitude = GSTEX_LOG2E * gstex_value(group->amplitude_lo, group->amplitude_step, gstex__take(&window, of->amplitude_bits));
+    return bit + (uint32_t)gstex__geometry_bits(of);
+}
+
+// An expanded record without the place of its features, and these as they are packed.
+static void gstex__expand_record(const gstex__set *set, uint32_t level, uint32_t cell, uint32_t record, uint32_t *words,
+                                 float *features) {
+    const int32_t cells_x = set->grids[level].level.cells_x;
+    gstex__shape shape;
+    float x, y;
+    const uint64_t bit = gstex__read_shape(set, level, record, &shape);
+    gstex__place(set, level, cell, record, &x, &y);
+    words[0] = gstex__expand_position(x, set->units_x, set->cells_x[level], (int32_t)cell % cells_x);
+    words[1] = gstex__expand_position(y, set->units_y, set->cells_y[level], (int32_t)cell / cells_x);
+    words[2] = gstex__to_snorm(shape.lean / (set->steep_y * set->lean)) |
+               gstex__to_snorm((shape.amplitude - set->amplitude) / set->amplitude_range) << 16;
+    words[3] = gstex__to_unorm(shape.steep_x / set->steep_x) | gstex__to_unorm(shape.steep_y / set->steep_y) << 16;
+    gstex__read_features(&set->view, bit, features);
+}
+
 static int gstex__comes_later(const gstex__set *set, uint32_t a, uint32_t b) {
     return set->key[a] > set->key[b] || (set->key[a] == set->key[b] && set->number[a] > set->number[b]);
 }
@@ -746,7 +750,8 @@ static int gstex__open_set(gstex__expander *e, const gstex_group *group, int mip
     set->cell = scratch;
     set->key = scratch + count;
     set->number = scratch + 2 * (size_t)count;
-    set->slots = scratch + 3 * (size_t)count;
+    set->written = scratch + 3 * (size_t)count;
+    set->slots = scratch + 7 * (size_t)count;
     for (set->slot_count = 1; set->slot_count < count + count / 2;) set->slot_count *= 2;
     set->eights = (uint32_t)(e->material->channel_count + 7) / 8;
     set->units_x = positions / set->view.own_width;
@@ -882,10 +887,12 @@ static int gstex__write_set(gstex__expander *e) {
         if (place >= 1u << 20) return 0;
         for (k = 0; features > before && k < 4 * set->eights; ++k) gstex__append(to, packed[k]);
         set->key[number] = n;
-        gstex__write(to, record, words[0] | place >> 8 << 20);
-        gstex__write(to, record + 1, words[1] | place << 24 | of << 20);
-        gstex__write(to, record + 2, words[2]);
-        gstex__write(to, record + 3, words[3]);
+        words[0] |= place >> 8 << 20;
+        words[1] |= place << 24 | of << 20;
+        for (k = 0; k < 4; ++k) {
+            set->written[4 * (size_t)n + k] = words[k];
+            gstex__write(to, record + k, words[k]);
+        }
     }
     return 1;
 }
@@ -971,7 +978,7 @@ static void gstex__write_view(gstex__expander *e, const gstex_group *group, int 
     tiles.set = *set;
     tiles.view = view;
     tiles.grids = m->bilinear ? 1 : 2;
-    gstex__link_tiles(&tiles, view.words, set->key);
+    gstex__link_tiles(&tiles, view.words, set->key, set->written);
     filter[0] = filter[1] = filter[2] = 0.0f;
     for (k = 0; k < group->channel_count; ++k)
         tiles.slope[k] = view.bent ? 1.0f + gstex_abs(view.bend[k][2] - view.bend[k][0]) + 4.0f * gstex_abs(view.bend[k][1]) : 1.0f;
@@ -1039,10 +1046,10 @@ GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material) {
             gstex_get_mip(&material->groups[g], mip, &of);
             if (of.gaussian_count > most) most = of.gaussian_count;
         }
-    return 9 * most + 4 + (sizeof(gstex__seen_by_tile) + GSTEX__LIST_BYTES) / sizeof(uint32_t);
+    return 13 * most + 4 + (sizeof(gstex__seen_by_tile) + GSTEX__LIST_BYTES) / sizeof(uint32_t);
 }
 
-// gstex_expand with somebody else's lists. scratch: 9 words for each Gaussian of the largest mip and 4 more.
+// gstex_expand with somebody else's lists. scratch: 13 words for each Gaussian of the largest mip and 4 more.
 static size_t gstex__expand_by(const gstex_material *m, const gstex__list_maker *lists, uint32_t *scratch, uint32_t *words,
                                size_t room) {
     gstex__expander e;

@@ -47,7 +47,7 @@ nb::list list_of(const float *values, int count) {
 // and then written, and asks for the same ones both times.
 class Lists {
   public:
-    // make: None, or make(tiles, places, set, first, count), of `most` lists at once, without the GIL in between.
+    // make: None, or make(tiles, places, records, first, count), of `most` lists at once, without the GIL in between.
     Lists(nb::object make, int32_t most) : make_(make), sizes_(size_t(most)), bytes_(size_t(most) * GSTEX__LIST_BYTES) {
         maker_ = {&Lists::answer, this, most, sizes_.data(), bytes_.data()};
     }
@@ -115,9 +115,9 @@ class Lists {
     bool make_elsewhere(const gstex__tiles &tiles, int32_t first, int32_t count) {
         const nb::gil_scoped_acquire acquired;
         const gstex__set &set = tiles.set;
-        const nb::object made = make_(nb::bytes(&tiles, sizeof tiles),
-                                      nb::bytes(set.key, sizeof(uint32_t) * set.first[GSTEX_MAX_LEVELS]), set.ranges,
-                                      first, count);
+        const size_t records = set.first[GSTEX_MAX_LEVELS];
+        const nb::object made = make_(nb::bytes(&tiles, sizeof tiles), nb::bytes(set.key, 4 * records),
+                                      nb::bytes(set.written, 16 * records), first, count);
         if (made.is_none()) return false;
         Arrays arrays;
         const int32_t *sizes = arrays.of<const int32_t>(made[0], "sizes", {count});
@@ -328,9 +328,9 @@ class Section {
     }
 
     // The expanded form (docs/expanded.md), uint32 [n], or None if there is none. make: None, or who makes its lists, up
-    // to `most` at once: make(tiles, places, set, first, count) gives (sizes, lists) of the lists first .. first + count - 1,
+    // to `most` at once: make(tiles, places, records, first, count) gives (sizes, lists) of the lists first .. first + count - 1,
     // int32 [count] and uint8 [count, 1020], or None if one of them cannot be made. tiles: the bytes of a gstex__tiles;
-    // places: those of its set's uint32 key; set: a number that only this set has.
+    // places, records: those of its set's `key` and `written`.
     nb::object expand(nb::object make, int32_t most) const {
         if (most < 1 || most > 1 << 20) throw nb::value_error("most: 1 to 2^20 lists are wanted");
         Lists lists(make, most);
