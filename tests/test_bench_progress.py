@@ -1,34 +1,20 @@
 """`bench.py progress` says how far the bar is off."""
 
 import itertools
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from small_samples import SAMPLES
 
-import gstex
-import gstex.cli.progress as progress_module
-from gstex.cli.progress import ProgressReporter, seconds_left
 from gstex.material import load_material
 from gstex.pace import Pace
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import benches.progress
-
-
-def test_all_steps_take_as_long_as_those_before():
-    assert seconds_left((2.0, 0.0), (5.0, 0.3)) == pytest.approx(7.0)
-    assert seconds_left((2.0, 0.1), (5.0, 0.4)) == pytest.approx(6.0)
-    assert seconds_left((2.0, 0.1), (2.0, 0.1)) is None
-
-
-class Even:
-    """All steps take as long."""
-
-    def share(self, steps: float) -> float:
-        return steps
 
 
 @pytest.fixture
@@ -57,31 +43,12 @@ def test_a_pace_that_cannot_be_read_is_the_usual_one(state, text):
     assert Pace("fast", 256 * 256).share(0.3) == usual
 
 
-def test_the_bar_learns_from_a_fit_that_is_done(state, monkeypatch, capfd):
-    clock = iter(float(i) for i in range(1000))
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
-    with pytest.raises(KeyboardInterrupt), ProgressReporter(pace=Pace("fast", 65536)) as report:
-        report(gstex.Progress("fit", 0, 100, None))
-        report(gstex.Progress("fit", 50, 100, 20.0))
-        raise KeyboardInterrupt
-    assert not state.exists()
-    with ProgressReporter(pace=Pace("fast", 65536)) as report:
-        for step in (0, 10, 20, 30, 40, 100):
-            report(gstex.Progress("fit", step, 100, 20.0))
-    assert Pace("fast", 65536).share(0.4) == pytest.approx(4 / 6, abs=1e-4)
-    capfd.readouterr()
-    with ProgressReporter(pace=Pace("fast", 65536)) as report:
-        report(gstex.Progress("fit", 0, 100, None))
-        report(gstex.Progress("refine", 40, 100, 20.0))
-    assert capfd.readouterr().err.splitlines()[-1] == "gstex: refine: 66 %, 20.0 dB, 0:00 left"
-
-
 def test_a_true_bar_and_one_that_is_too_fast():
-    true = benches.progress.errors([(t / 10, t, 100) for t in range(100)], 10.0, Even())
+    true = benches.progress.errors([(t / 10, 10 - t / 10) for t in range(100)], 10.0)
     assert true["ok"] == "yes" and max(true["at_tenth"], true["at_half"], true["after_half"]) < 1e-9
     # Half of the steps take a fifth of the time: at 2 of 10 s the bar says 2 s, and 8 are left.
-    fast = [(t / 25, t, 100) for t in range(50)] + [(2 + (t - 50) * 8 / 50, t, 100) for t in range(50, 100)]
-    row = benches.progress.errors(fast, 10.0, Even())
+    steps = [(t / 25, t) for t in range(1, 50)] + [(2 + (t - 50) * 8 / 50, t) for t in range(50, 100)]
+    row = benches.progress.errors([(moment, moment / t * (100 - t)) for moment, t in steps], 10.0)
     assert row["ok"] == "no"
     assert row["at_tenth"] == pytest.approx((9 - 3 - 0.5) / 9, abs=0.03)
     assert row["after_tenth"] == pytest.approx((8 - 2 - 0.5) / 8, abs=0.03)
@@ -89,21 +56,47 @@ def test_a_true_bar_and_one_that_is_too_fast():
     assert row["at_half"] == pytest.approx((5 - 5 / 68.75 * 31.25 - 0.5) / 5, abs=0.05)
 
 
-def test_a_fit_is_watched_from_its_first_report_on():
+def test_a_bar_that_shows_nothing_is_wrong():
+    assert benches.progress.errors([(8.0, 2.0)], 10.0)["ok"] == "no"
+
+
+def test_a_fit_is_watched_from_its_first_report_on(state):
     material = benches.progress._middle(load_material(SAMPLES / "rusted_steel"), 32)
     assert (material.width, material.height) == (32, 32)
     ticks = itertools.count()
-    reports, seconds = benches.progress.watch(material, clock=lambda: float(next(ticks)), effort="draft", bpp=6.0)
-    assert reports[0][0] == 1.0 and [r[0] for r in reports] == sorted(r[0] for r in reports)
-    assert seconds > reports[-1][0] and all(step <= steps for _, step, steps in reports)
+    shown, seconds = benches.progress.watch_compress(material, "draft", 1, lambda: float(next(ticks)))
+    assert shown[0][0] == 0.0 and [moment for moment, _ in shown] == sorted(moment for moment, _ in shown)
+    assert seconds > shown[-1][0] and state.exists() and (state.parent / "costs.json").exists()
+
+
+def test_a_batch_is_watched(state):
+    ticks = itertools.count()
+    shown, seconds = benches.progress.watch_batch(SAMPLES, ["rusted_steel"], 32, "draft", 1, lambda: float(next(ticks)))
+    assert shown[0][0] == 0.0 and seconds > shown[-1][0] - 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_clock_of_the_cpus_sees_processes():
+    script = "import time\nwhile time.process_time() < 0.6: pass\ninput()"
+    before = benches.progress.cpu_clock()
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
+        while benches.progress.cpu_clock() < before + 0.4:
+            time.sleep(0.05)
+        child.communicate(b"\n")
+    assert benches.progress.cpu_clock() >= before + 0.5
 
 
 def test_the_table(tmp_path, monkeypatch):
-    reports = [(0.0, 0, 10), (1.0, 1, 10)]
-    monkeypatch.setattr(benches.progress, "watch", lambda material, clock, **options: (reports, 10.0))
-    command = ["--size", "32", "--results", str(tmp_path), "--effort", "draft"]
-    ran = CliRunner().invoke(benches.progress.progress, command)
+    shown = [(0.0, 10.0), (1.0, 9.0)]
+    for name in ("compress", "compare", "batch"):
+        monkeypatch.setattr(benches.progress, f"watch_{name}", lambda *given: (shown, 10.0))
+    monkeypatch.setattr(benches.progress, "MATERIALS", ("rusted_steel", "vine_leaves"))
+    ran = CliRunner().invoke(benches.progress.progress, ["--size", "32", "--results", str(tmp_path), "--effort", "draft",
+                                                       "--data", str(SAMPLES)])  # fmt: skip
     assert ran.exit_code == 0, ran.output
     lines = (tmp_path / "progress.csv").read_text().splitlines()
-    assert lines[0].startswith("material,effort,seconds,at_tenth") and len(lines) == 6
-    assert "rusted_steel,draft,10" in lines[1]
+    assert lines[0].startswith("command,material,effort,seconds,at_tenth")
+    assert [line.split(",")[:4] for line in lines[1:]] == [
+        ["compress", "rusted_steel", "draft", "10.0"], ["compress", "vine_leaves", "draft", "10.0"],
+        ["compare", "rusted_steel", "draft", "10.0"], ["compare", "vine_leaves", "draft", "10.0"],
+        ["batch", "all 2", "draft", "10.0"]]  # fmt: skip

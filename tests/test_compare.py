@@ -321,7 +321,7 @@ def test_the_table(command, folder, file, result, fast):
     ran = command("compare", folder, file, "--codecs", "bc1, BC7", "--rates", "1,2.5", "--exhaustive", "--threads", 1)
     assert ran.code == 0
     assert fast == {"source": folder, "file": file, "codecs": ["bc1", "bc7"], "rates": [1.0, 2.5], "effort": "normal",
-                    "exhaustive": True, "maps": (), "processes": 1}  # fmt: skip
+                    "exhaustive": True, "maps": (), "processes": 1, "page": False}  # fmt: skip
     lines = ran.out.splitlines()
     assert lines[0].split() == ["STORED", "AS", "BITS/TEXEL", "BYTES", "ZSTD", "PSNR", "SHADED", "ALBEDO", "OPACITY",
                                 "NORMAL", "ROUGHNESS", "AO"]  # fmt: skip

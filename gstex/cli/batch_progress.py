@@ -19,7 +19,6 @@ __all__ = ["BatchProgress"]
 
 _REDRAW_SECONDS = 0.1
 _MIB = 1024**2
-_WORTH = 0.01  # of the work: before that the time left is a guess
 
 
 class BatchProgress:
@@ -30,17 +29,14 @@ class BatchProgress:
     """
 
     def __init__(self, plan: "Plan", *, plain_stdout: bool, quiet: bool, verbose: bool):
-        from gstex.batch.crew import cost
+        from gstex.batch.forecast import BatchForecast
 
         self._plan, self._stdout, self._quiet, self._verbose = plan, plain_stdout, quiet, verbose
-        self._costs = {item.output: cost(item) for item in plan.items}
-        self._settled = 0.0  # work that is up to date or failed before it began
-        self._done = 0.0  # work that was done
-        self._shares: dict[str, float] = {}  # of materials at work
+        self._forecast = BatchForecast(plan.items)
+        self._at_work: set[str] = set()
         self._count = {"current": 0, "moved": 0, "done": 0, "failed": 0}
         self._bytes = self._bc7 = 0
         self._started = time.monotonic()
-        self._first: float | None = None  # time of the first fit
         self._shown = 0.0
         self._bar: Progress | None = None
         if not quiet and sys.stderr.isatty():
@@ -80,13 +76,11 @@ class BatchProgress:
 
     def __call__(self, event: "Event") -> None:
         """Take an event."""
+        self._forecast.take(time.monotonic(), event)
         if event.event in self._count:
             self._settle(event)
         if event.event == "begin":
-            self._first = self._first or time.monotonic()
-            self._shares[event.output] = 0.0
-        elif event.event == "progress":
-            self._shares[event.output] = event.share or 0.0
+            self._at_work.add(event.output)
         self._print(event)
         if self._bar is not None:
             self._draw()
@@ -100,12 +94,7 @@ class BatchProgress:
 
     def _settle(self, event: "Event") -> None:
         self._count[event.event] += 1
-        cost = self._costs.get(event.output, 0.0)
-        if event.output in self._shares:
-            del self._shares[event.output]
-            self._done += cost
-        else:
-            self._settled += cost
+        self._at_work.discard(event.output)
         if event.record is not None:
             self._bytes += event.record.file_bytes
             self._bc7 += event.record.blocks.get("bc7", 0)
@@ -150,32 +139,20 @@ class BatchProgress:
         """'3 of 40, 12.1 MiB less than BC7, 0:42 left'."""
         over = sum(self._count.values())
         parts = [f"{over} of {len(self._plan.items)}", self._saved()]
-        left = self._left()
+        left = self._forecast.left()
         if left is not None:
             parts.append(f"{_clock(left)} left")
         return ", ".join(parts)
-
-    def _work(self) -> tuple[float, float]:
-        """How much work is done, and how much there is, without what was settled before it began."""
-        at_work = sum(self._costs.get(output, 0.0) * share for output, share in self._shares.items())
-        return self._done + at_work, sum(self._costs.values()) - self._settled
-
-    def _left(self) -> float | None:
-        done, whole = self._work()
-        if self._first is None or done < _WORTH * whole or whole <= 0:
-            return None
-        return (time.monotonic() - self._first) / done * max(whole - done, 0.0)
 
     def _draw(self) -> None:
         moment = time.monotonic()
         if self._bar is None or moment - self._shown < _REDRAW_SECONDS:
             return
         self._shown = moment
-        done, whole = self._work()
-        what = f"{len(self._shares)} at work" if self._shares else "reading"
+        what = f"{len(self._at_work)} at work" if self._at_work else "reading"
         if self._count["failed"]:
             what += f", {self._count['failed']} failed"
-        self._bar.update(self._task, description=what, total=max(whole, 1.0), completed=done,
+        self._bar.update(self._task, description=what, total=1.0, completed=self._forecast.share(),
                          figures=self._figures(), refresh=True)  # fmt: skip
 
     def _line(self, text: str, *, always: bool = False) -> None:

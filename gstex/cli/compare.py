@@ -66,13 +66,13 @@ def compare(
     with StagedProgress() as progress:
         names = comparing.DEFAULT_CODECS if codecs is None else [c.strip() for c in codecs.lower().split(",")]
         result = comparing.compare(source, file, codecs=names, rates=rates, maps=maps, processes=threads,
-                                   progress=progress, **options)  # fmt: skip
+                                   page=report is not None, progress=progress, **options)  # fmt: skip
+        if report is not None:
+            from gstex.report import write_report
+
+            write_report(result, report)
     for note in result.notes:
         click.echo(f"gstex: {note}", err=True)
-    if report is not None:
-        from gstex.report import write_report
-
-        write_report(result, report)
     if as_json:
         click.echo(json.dumps({"report": None if report is None else str(report), **result.to_json()},
                               allow_nan=False))  # fmt: skip

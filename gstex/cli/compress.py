@@ -21,6 +21,7 @@ from gstex.cli.output import check_name, check_output_file, default_output
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
 if TYPE_CHECKING:
+    from gstex.forecast import Phase
     from gstex.material import Material
     from gstex.texture import Texture
 
@@ -116,7 +117,6 @@ def _compress_one(
     """Compress one material, print what is for people, and return the report. reading: of load_material."""
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
-    from gstex.pace import Pace
     from gstex.replace import check_replaced
 
     material = load_material(source, **reading)
@@ -124,10 +124,7 @@ def _compress_one(
         check_replaced(output, material)
     click.echo("\n".join(_choice(material, table(material), options["wrap"])), err=True)
     fit = output.with_name(f"{output.name}.fit") if checkpoint else None
-    pace = None
-    if options["psnr"] is None and options["match"] is None:  # a target takes as many fits as it needs
-        pace = Pace(options["effort"], material.width * material.height)
-    with ProgressReporter(pace=pace) as progress:
+    with ProgressReporter(phase=_phase(material, options)) as progress:
         texture = gstex.compress(material, progress=progress, notes=progress.note, checkpoint=fit, **options)
     texture.save(output)
     if fit is not None:
@@ -137,6 +134,19 @@ def _compress_one(
     if not as_json:
         click.echo("\n".join(_summary(output, texture)))
     return {"output": str(output), **texture.report, "maps": table(material)}
+
+
+def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
+    """What is known of the time of a fit; None of one for a target, which takes as many fits as it needs."""
+    from gstex.encode.settings import QUALITIES
+    from gstex.forecast import fit_phase
+
+    if options["psnr"] is not None or options["match"] is not None:
+        return None
+    bpp = options["bpp"]
+    if options["quality"] is not None:
+        bpp = QUALITIES[options["quality"]] * sum(channel.constant is None for channel in material.channels)
+    return fit_phase(material, options["effort"], bpp)
 
 
 def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:

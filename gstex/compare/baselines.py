@@ -1,7 +1,7 @@
 """What the block codecs can do with a material: every image in every codec and size, and the best combinations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from gstex.compare.scaling import SCALES, shrink
 from gstex.compare.stored import Stored
 from gstex.material import Material
 
-__all__ = ["Baselines", "Combination", "encode_baselines", "usual_bytes"]
+__all__ = ["Baselines", "Combination", "Work", "encode_baselines", "usual_bytes"]
 
 # Stacks as engines ship them, full size: label and, by the channels of an image, the codec.
 _BC_STACKS = (
@@ -43,6 +43,44 @@ class Baselines:
     usual: list[Combination]
 
 
+@dataclass(frozen=True)
+class Work:
+    """All that is to be encoded for a material. stored: of each job, without its data. known: results by their keys."""
+
+    plan: Sequence[Group]
+    jobs: Sequence[Job]
+    stored: Sequence[Stored]
+    known: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, material: Material, codecs: Sequence[Codec], *, exhaustive: bool = False) -> "Work":
+        """Every image of the material's plan in every codec and size."""
+        plan = make_plan(material)
+        jobs: list[Job] = []
+        stored: list[Stored] = []
+        filled = fill_hidden(material)
+        for image in {image.name: image for group in plan for way in group for image in way}.values():
+            for scale in SCALES:
+                for job in _jobs(image, filled, scale, codecs, exhaustive):
+                    height, width, _ = job.image.shape
+                    jobs.append(job)
+                    stored.append(Stored(image.name, image.channels, job.codec, scale, height, width, b""))
+        return cls(plan, jobs, stored)
+
+    def coarse(self) -> list[Job]:
+        """The jobs of the smallest images: soon done, and they tell how long the others take."""
+        return [job for job, stored in zip(self.jobs, self.stored, strict=True) if stored.scale == SCALES[-1]]
+
+    def encode_coarse(
+        self, *, processes: int | None = None, cache: Cache | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Do these first."""
+        jobs = self.coarse()
+        found = encode_all(jobs, processes=processes, cache=cache, progress=progress)
+        self.known.update((job.key, data) for job, data in zip(jobs, found, strict=True))
+
+
 def encode_baselines(
     material: Material,
     codecs: Sequence[Codec],
@@ -51,6 +89,7 @@ def encode_baselines(
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    work: Work | None = None,
 ) -> Baselines:
     """Store a material with block codecs in every way of its plan.
 
@@ -59,19 +98,12 @@ def encode_baselines(
         exhaustive: see `codecs.encode`.
         processes: see `pool.run_all`.
         progress: called with ('encode' or 'decode', done, all).
+        work: of this material with these codecs, if it is there already.
     """
-    plan = make_plan(material)
-    jobs: list[Job] = []
-    stored: list[Stored] = []
-    filled = fill_hidden(material)
-    for image in {image.name: image for group in plan for way in group for image in way}.values():
-        for scale in SCALES:
-            for job in _jobs(image, filled, scale, codecs, exhaustive):
-                height, width, _ = job.image.shape
-                jobs.append(job)
-                stored.append(Stored(image.name, image.channels, job.codec, scale, height, width, b""))
-
-    zipped = encode_all(jobs, processes=processes, cache=cache, progress=lambda *at: progress("encode", *at))
+    work = work or Work.of(material, codecs, exhaustive=exhaustive)
+    plan, jobs, stored = work.plan, work.jobs, list(work.stored)
+    zipped = encode_all(jobs, processes=processes, cache=cache, known=work.known,
+                        progress=lambda *at: progress("encode", *at))  # fmt: skip
     stored = [replace(item, zipped=data) for item, data in zip(stored, zipped, strict=True)]
     options: Options = {item.image: [] for item in stored}
     for done, (number, errors) in enumerate(measure_errors(stored, material, processes=processes), start=1):

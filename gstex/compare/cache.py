@@ -37,6 +37,10 @@ class Cache:
             return None
         return data
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry, which may be damaged."""
+        return self._path(key).is_file()
+
     def put(self, key: str, data: bytes) -> None:
         """Keep an entry; it appears whole or not at all."""
         path = self._path(key)

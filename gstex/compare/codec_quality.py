@@ -39,7 +39,7 @@ def codec_psnr(
         name: one of MATCHES. 'bc1' and 'bc7' store single channels as BC4, and pairs such as normals as BC5.
         processes: for the encoders, see `pool.run_all`.
         cache: where encoded images are kept; None for the user's cache folder.
-        progress: called with (images encoded, all).
+        progress: called with (work done, all).
 
     Raises:
         UsageError: an unknown codec. ExtraError: a package of the extra 'compare' is missing.

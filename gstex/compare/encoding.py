@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,11 +14,14 @@ from gstex.compare.codecs import CODECS, encode, versions
 from gstex.compare.pool import run_all
 from gstex.errors import ExtraError, GstexError
 
-__all__ = ["Job", "encode_all", "unzip", "zip_bytes"]
+__all__ = ["Job", "encode_all", "encode_processes", "find_waiting", "unzip", "zip_bytes"]
 
 _ZSTD_LEVEL = 19
 # Below this many values of 8 bits the encoders are done before processes have started.
 SMALL_WORK = 1 << 19
+# The time of a value, by that of BC1, BC7 and ASTC, which take about as long; and what an exhaustive search takes.
+_QUICK = {"bc4": 0.3, "bc5": 0.7}
+_EXHAUSTIVE = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,12 @@ class Job:
         """Keyword arguments of `codecs.encode`; one that the codec does not know would split the cache in vain."""
         astc = CODECS[self.codec].family == "astc"
         return {"alpha_weighted": self.alpha_weighted and astc, "exhaustive": self.exhaustive and astc}
+
+    @property
+    def work(self) -> int:
+        """What the job takes, beside others: values of 8 bits."""
+        factor = _QUICK.get(self.codec, 1.0) * (_EXHAUSTIVE if self.settings["exhaustive"] else 1.0)
+        return max(round(self.image.size * factor), 1)
 
     @cached_property
     def key(self) -> str:
@@ -63,6 +72,7 @@ def encode_all(
     *,
     processes: int | None = None,
     cache: Cache | None = None,
+    known: Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[bytes]:
     """Encode every job, each distinct one once.
@@ -70,12 +80,13 @@ def encode_all(
     Args:
         processes: see `pool.run_all`; small work stays in this process anyway.
         cache: where results are kept.
-        progress: called with (done, all).
+        known: results by their keys, which count as kept.
+        progress: called with (done, all), in the work of jobs; what was kept is none.
 
     Returns:
         For each job the codec's data compressed by zstd; see `unzip`.
     """
-    results: dict[str, bytes] = {}
+    results: dict[str, bytes] = dict(known or {})
     waiting: dict[str, Job] = {}
     for job in jobs:
         kept = cache.get(job.key) if cache and job.key not in results and job.key not in waiting else None
@@ -83,23 +94,33 @@ def encode_all(
             results[job.key] = kept
         elif job.key not in results:
             waiting[job.key] = job
-    total = len(results) + len(waiting)
+    done, total = 0, sum(job.work for job in waiting.values())
 
     if progress:
-        progress(len(results), total)
+        progress(done, total)
     # Large images first, so that no process ends long after the others.
     order = sorted(waiting.values(), key=lambda job: -job.image.size)
-    if sum(job.image.size for job in order) < SMALL_WORK:
-        processes = 1
-    for number, data in run_all(Job.run, order, processes=processes):
+    for number, data in run_all(Job.run, order, processes=encode_processes(order, processes)):
         results[order[number].key] = data
         if cache:
             cache.put(order[number].key, data)
+        done += order[number].work
         if progress:
-            progress(len(results), total)
+            progress(done, total)
     if cache and order:
         cache.trim()
     return [results[job.key] for job in jobs]
+
+
+def find_waiting(jobs: Sequence[Job], cache: Cache | None) -> list[Job]:
+    """The distinct jobs that have no result yet, as far as a look tells."""
+    distinct = {job.key: job for job in jobs}
+    return [job for key, job in distinct.items() if cache is None or not cache.has(key)]
+
+
+def encode_processes(jobs: Sequence[Job], processes: int | None) -> int | None:
+    """As many as are worth it, as `pool.run_all` takes them."""
+    return 1 if sum(job.image.size for job in jobs) < SMALL_WORK else processes
 
 
 def _zstandard() -> Any:

@@ -10,7 +10,7 @@ from gstex.compare.pool import run_all
 from gstex.compare.stored import Stored, assemble, squared_errors
 from gstex.material import Material
 
-__all__ = ["Task", "measure_errors", "measure_qualities"]
+__all__ = ["Task", "measure_errors", "measure_processes", "measure_qualities"]
 
 # Below this many texels in all, measuring is done before processes have started.
 SMALL_WORK = 1 << 21
@@ -45,9 +45,13 @@ def measure_qualities(
     return _run(_quality, tasks, material, processes)
 
 
+def measure_processes(count: int, material: Material, processes: int | None) -> int | None:
+    """As many as are worth it for so many stacks or images, as `pool.run_all` takes them."""
+    return 1 if count * material.width * material.height < SMALL_WORK else processes
+
+
 def _run(function, items, material: Material, processes: int | None):
-    if len(items) * material.width * material.height < SMALL_WORK:
-        processes = 1
+    processes = measure_processes(len(items), material, processes)
     return run_all(function, items, processes=processes, setup=take_material, given=(material,))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from gstex.errors import GstexError
 
-__all__ = ["run_all"]
+__all__ = ["count_processes", "run_all"]
 
 
 def run_all(
@@ -35,7 +35,7 @@ def run_all(
     Raises:
         What function raises; GstexError if a process ends by itself. On any way out, Ctrl-C too, all have ended.
     """
-    count = min(processes or os.cpu_count() or 1, len(items))
+    count = count_processes(len(items), processes)
     if count <= 1:
         if setup and items:
             setup(*given)
@@ -61,6 +61,11 @@ def run_all(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def count_processes(items: int, processes: int | None) -> int:
+    """How many work on so many items."""
+    return min(processes or os.cpu_count() or 1, items)
 
 
 @contextlib.contextmanager

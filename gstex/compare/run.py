@@ -10,9 +10,10 @@ import numpy as np
 import gstex
 from gstex import metrics
 from gstex.compare.advice import FAMILIES, advise
-from gstex.compare.baselines import Baselines, encode_baselines
+from gstex.compare.baselines import Baselines, Work, encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, choose_codecs
+from gstex.compare.course import COARSE, DECODE, ENCODE, MEASURE, PAGE, Course, Step, fit_name
 from gstex.compare.encoding import zip_bytes
 from gstex.compare.hull import Option, lower_hull, thin_out
 from gstex.compare.judgement import judge, kept_detail
@@ -32,16 +33,6 @@ DEFAULT_CODECS = ("bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", 
 _CURVE = (0.5, 1.0, 2.0)  # of the default rate
 _MAX_RATE = 64.0
 _NO_FLIP = "FLIP is measured for the points with pictures only"
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a comparison is. stage: what is done, for people; step of steps of that stage; psnr: of a fit, in dB."""
-
-    stage: str
-    step: int
-    steps: int
-    psnr: float | None = None
 
 
 @dataclass
@@ -79,6 +70,7 @@ def compare(
     maps: Sequence[str] = (),
     processes: int | None = None,
     cache: Cache | None = None,
+    page: bool = False,
     progress: Callable[[Step], None] = lambda step: None,
 ) -> Comparison:
     """Compare gstex with block codecs on one material.
@@ -94,6 +86,7 @@ def compare(
         maps: overrides, see `gstex.material.load_material`.
         processes: for the encoders, None for one per core; see `pool.run_all`.
         cache: where encoded images are kept; None for the user's cache folder.
+        page: whether `write_report` follows, whose time then belongs to what is to come.
         progress: called now and then.
 
     Returns:
@@ -114,17 +107,25 @@ def compare(
         decoded = check_match(texture, material, "the texture" if isinstance(file, Texture) else str(file))
         material = replace(material, wrap=texture.wrap)
     outlook: list[tuple[float, float]] = []
-    if texture is not None and not rates:
-        outlook = _draft_curve(material, texture, progress)
-    if rates or texture is not None:
-        curve = [_fit(material, rate, effort, progress) for rate in sorted(rates or ())]
-    else:
-        curve = _fit_usual_curve(material, effort, progress)
+    outlooks = _outlook_rates(texture) if texture is not None and not rates else []
+    usual = QUALITIES["normal"] * max(1, sum(c.constant is None for c in material.channels))
+    wanted = sorted(rates or ()) if rates or texture is not None else [factor * usual for factor in _CURVE]
+    work, cache = Work.of(material, chosen, exhaustive=exhaustive), cache or Cache()
+    course = Course(material, [*((rate, "draft") for rate in outlooks), *((rate, effort) for rate in wanted)], work,
+                    processes=processes, cache=cache, page=page, progress=progress)  # fmt: skip
+    work.encode_coarse(processes=processes, cache=cache, progress=lambda *at: course.tell(COARSE, *at))
+    if texture is not None and outlooks:
+        outlook = _draft_curve(material, texture, outlooks, course)
+    curve: list[Texture] = []
+    for rate in wanted:
+        # The smallest of the usual ones is left out where it holds no Gaussian.
+        with contextlib.suppress(*((BudgetError,) if not rates and rate < usual else ())):
+            curve.append(_fit(material, rate, effort, course))
     if texture is None:
         texture = curve[len(curve) // 2] if rates else curve[-2]
     baselines = encode_baselines(
-        material, chosen, exhaustive=exhaustive, processes=processes, cache=cache or Cache(),
-        progress=lambda what, done, all: progress(Step(f"{what} block codecs", done, all)),
+        material, chosen, exhaustive=exhaustive, processes=processes, cache=cache, work=work,
+        progress=lambda what, done, all: course.tell({"encode": ENCODE, "decode": DECODE}[what], done, all),
     )  # fmt: skip
 
     drafts = [_gstex_draft(t) for t in (curve if texture in curve else [*curve, texture])]
@@ -133,13 +134,16 @@ def compare(
     drafts += _codec_drafts(baselines)
     drafts.sort(key=lambda d: d.bytes)
     _choose_shown(drafts, here)
-    _measure(drafts, material, processes, progress)
+    course.points(len(drafts), sum(draft.shown for draft in drafts))
+    _measure(drafts, material, processes, course)
 
     points = [_point(d, material) for d in drafts]
     of_file = points[drafts.index(here)]
     measured = [(p.bpp, p.quality["psnr"]) for p in points if p.family == "gstex" and p.quality["psnr"] is not None]
     judged = judge(kept_detail(here.stack(material), material), of_file.quality, of_file.bpp, outlook or measured,
                    drafted=bool(outlook))  # fmt: skip
+    if page:
+        course.tell(PAGE, 0, 1)
     return Comparison(
         material=material.to_metadata(),
         points=tuple(points),
@@ -158,33 +162,28 @@ def gpu_section(texture: Texture) -> bytes:
     return texture.mip_0_words().astype("<u4", copy=False).tobytes()
 
 
-def _fit(material: Material, rate: float, effort: str, progress: Callable[[Step], None]) -> Texture:
-    def report(now: gstex.Progress) -> None:
-        progress(Step(f"fit at {rate:.3g} bits per texel", now.step, now.steps, now.psnr))
-
-    return gstex.compress(material, bpp=rate, effort=effort, progress=report)
-
-
-def _fit_usual_curve(material: Material, effort: str, progress: Callable[[Step], None]) -> list[Texture]:
-    """At and around the rate of `gstex compress`. The smallest is left out where it holds no Gaussian."""
-    usual = QUALITIES["normal"] * max(1, sum(c.constant is None for c in material.channels))
-    textures = []
-    for factor in _CURVE:
-        with contextlib.suppress(*((BudgetError,) if factor < 1 else ())):
-            textures.append(_fit(material, factor * usual, effort, progress))
-    return textures
+def _fit(material: Material, rate: float, effort: str, course: Course) -> Texture:
+    course.tell(fit_name(rate), 0, 1)
+    return gstex.compress(material, bpp=rate, effort=effort,
+                          progress=lambda now: course.tell(fit_name(rate), now.step, now.steps, now.psnr))  # fmt: skip
 
 
-def _draft_curve(
-    material: Material, texture: Texture, progress: Callable[[Step], None]
-) -> list[tuple[float, float]]:  # fmt: skip
-    """(bits per texel, PSNR) of a file and of what more bits would make of it, as far as quick fits tell: at effort
-    draft all is worse, but an octave of the rate gains about as much."""
+def _outlook_rates(texture: Texture) -> list[float]:
+    """Bits per texel of the quick fits that say what more bits would bring; none where that cannot be known."""
     bpp, psnr = texture.report.get("bpp"), texture.report.get("psnr")
     if not isinstance(bpp, int | float) or not isinstance(psnr, int | float) or 2 * bpp > _MAX_RATE:
         return []
+    return [bpp, 2 * bpp]
+
+
+def _draft_curve(
+    material: Material, texture: Texture, rates: Sequence[float], course: Course
+) -> list[tuple[float, float]]:  # fmt: skip
+    """(bits per texel, PSNR) of a file and of what more bits would make of it, as far as quick fits tell: at effort
+    draft all is worse, but an octave of the rate gains about as much."""
+    bpp, psnr = rates[0], texture.report["psnr"]
     try:
-        low, high = (_fit(material, rate, "draft", progress).report for rate in (bpp, 2 * bpp))
+        low, high = (_fit(material, rate, "draft", course).report for rate in rates)
     except BudgetError:
         return []
     if low["psnr"] is None or high["psnr"] is None or high["bpp"] <= low["bpp"]:
@@ -241,7 +240,7 @@ def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
 
 
 def _measure(
-    drafts: Sequence[_Draft], material: Material, processes: int | None, progress: Callable[[Step], None]
+    drafts: Sequence[_Draft], material: Material, processes: int | None, course: Course
 ) -> None:
     """Fill in the quality of every draft."""
     done = 0
@@ -252,9 +251,9 @@ def _measure(
         if not draft.shown:
             quality = replace(quality, notes=(*quality.notes, _NO_FLIP))
         draft.quality = quality
-        progress(Step("measure", done, len(drafts)))
+        course.tell(MEASURE, done, len(drafts))
 
-    progress(Step("measure", 0, len(drafts)))
+    course.tell(MEASURE, 0, len(drafts))
     tasks = [_task(draft, material) for draft in drafts]
     for number, quality in measure_qualities(tasks, material, processes=processes):
         keep(drafts[number], quality)

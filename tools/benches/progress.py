@@ -1,4 +1,4 @@
-"""`bench.py progress`: whether the time left that the bar of `gstex compress` shows is true."""
+"""`bench.py progress`: whether the time left that the bars of `gstex compress`, `compare` and `batch` show is true."""
 
 from __future__ import annotations
 
@@ -10,58 +10,75 @@ from pathlib import Path
 from typing import Any
 
 import click
+import OpenImageIO as oiio
 
 import gstex
 from benches.cases import crop
-from benches.run import endings, results_option
+from benches.run import data_option, endings, material_option, results_option
 from benches.table import describe_run, typed_command, write_table
-from gstex.cli.progress import seconds_left
+from gstex import native
+from gstex.batch.forecast import BatchForecast
+from gstex.forecast import Forecast, fit_phase
 from gstex.material import Material, load_material
-from gstex.pace import Pace
 
 __all__ = ["progress"]
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+MATERIALS = ("brick_wall_005", "fabric_pattern_07", "metal_walkway006", "moss", "trim_misc_1")
+COMMANDS = ("compress", "compare", "batch")
 EFFORTS = ("fast", "normal")
-COLUMNS = ("material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
+CODECS = ("bc1", "bc7", "astc-6x6", "astc-8x8")  # of the comparisons
+COLUMNS = ("command", "material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
 # How far the time left may be off, as a share of what is left: after the first tenth, and after half.
 MOST = {"tenth": 0.30, "half": 0.20}
 _END = 0.9  # of the time
 _ROUNDED = 0.5  # seconds that the figure is off because it is shown in whole ones
 
-Report = tuple[float, float, float]  # seconds since the first report, step, steps
+Clock = Callable[[], float]
+Shown = tuple[float, float]  # seconds since the first report, and those that the bar says are left
 
 
 @click.command("progress")
+@click.option("--command", "commands", type=click.Choice(COMMANDS), multiple=True, default=COMMANDS, show_default=True)
 @click.option("--size", type=click.IntRange(32, 4096), default=256, show_default=True, help="Texels of the middle.")
-@click.option("--bpp", type=float, default=1.0, show_default=True, help="Bits per texel.")
 @click.option("--effort", "efforts", type=click.Choice(["draft", "fast", "normal", "thorough"]), multiple=True,
               default=EFFORTS, show_default=True)  # fmt: skip
-@click.option("--cpu-time", is_flag=True, help="Seconds of the CPUs, not of the wall: where others work here too.")
+@click.option("--cpu-time", is_flag=True,
+              help="Seconds of the CPU, not of the wall, and one thread: where others work here too. Linux.")
+@material_option()
+@data_option()
 @results_option("the table goes")
 @click.pass_context
 def progress(
-    context: click.Context, size: int, bpp: float, efforts: tuple[str, ...], cpu_time: bool, results: Path
+    context: click.Context, commands: tuple[str, ...], size: int, efforts: tuple[str, ...], cpu_time: bool,
+    names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
-    """How far the time left is off, of the samples at some efforts, one after the other: what one takes is remembered
-    for the next, from nothing on. Other work on the machine spoils it."""
+    """How far the time left is off, of five materials at some efforts, one after the other: what one takes is
+    remembered for the next, from nothing on. Other work on the machine spoils it."""
     rows = []
-    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as state:
-        os.environ["GSTEX_STATE"] = state
-        for folder in sorted({path.parent for path in SAMPLES.glob("*/*.png")}):
-            material = _middle(load_material(folder), size)
+    with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
+        os.environ["GSTEX_STATE"] = folder
+        clock, threads = (cpu_clock, 1) if cpu_time else (time.monotonic, None)
+        if threads:
+            native.set_thread_count(threads)
+        materials = {name: _middle(load_material(data / name), size) for name in names or MATERIALS}
+        for command in commands:
             for effort in efforts:
-                clock = time.process_time if cpu_time else time.monotonic
-                reports, seconds = watch(material, clock, effort=effort, bpp=bpp, device="cpu")
-                pace = Pace(effort, material.width * material.height)
-                rows.append({"material": folder.name, "effort": effort, "seconds": seconds,
-                             **errors(reports, seconds, pace)})  # fmt: skip
-                pace.learn([(moment, step / steps) for moment, step, steps in reports], seconds)
-                click.echo(f"{folder.name}, {effort}: {rows[-1]['after_tenth']:.0%} off after a tenth, "
-                           f"{rows[-1]['after_half']:.0%} after half of {seconds:.1f} s", err=True)  # fmt: skip
-        settings = f"{size}x{size} texels, {bpp:g} bits per texel, seconds of the {'CPUs' if cpu_time else 'wall'}"
-        about = {**describe_run(typed_command(context)), "settings": settings}
-        title = "The time left that the bar shows, as far as it is off"
+                if command == "batch":
+                    runs = {f"all {len(materials)}": watch_batch(data, list(materials), size, effort, threads, clock)}
+                else:
+                    watch = watch_compress if command == "compress" else watch_compare
+                    runs = {}
+                    for name, material in materials.items():
+                        runs[name] = watch(material, effort, threads, clock)
+                for name, (shown, seconds) in runs.items():
+                    row = {"command": command, "material": name, "effort": effort, "seconds": seconds,
+                           **errors(shown, seconds)}  # fmt: skip
+                    rows.append(row)
+                    click.echo(f"{command} {name}, {effort}: {row['after_tenth']:.0%} off after a tenth, "
+                               f"{row['after_half']:.0%} after half of {seconds:.1f} s", err=True)  # fmt: skip
+        kind = "the CPU, one thread" if cpu_time else "the wall"
+        about = {**describe_run(typed_command(context)), "settings": f"{size}x{size} texels, seconds of {kind}"}
+        title = "The time left that the bars show, as far as it is off"
         for path in write_table(results, "progress", title, about, COLUMNS, rows):
             click.echo(path)
 
@@ -71,31 +88,114 @@ def _middle(material: Material, size: int) -> Material:
     return crop(material, (material.height - height) // 2, (material.width - width) // 2, height, width)
 
 
-def watch(
-    material: Material, clock: Callable[[], float] = time.monotonic, **options: Any
-) -> tuple[list[Report], float]:  # fmt: skip
-    """All reports of a fit, and its seconds from the first one on."""
-    reports: list[Report] = []
-    started = clock()
+def watch_compress(material: Material, effort: str, threads: int | None, clock: Clock) -> tuple[list[Shown], float]:
+    """What the bar of a fit shows, and its seconds from the first report on."""
+    forecast, phase, watched = Forecast(), fit_phase(material, effort, None), _Watched(clock)
 
     def keep(now: gstex.Progress) -> None:
-        nonlocal started
-        started = clock() if not reports else started
-        reports.append((clock() - started, now.step, now.steps))
+        forecast.take(watched.moment(), phase, now.step / now.steps)
+        watched.show(forecast.left())
 
-    gstex.compress(material, progress=keep, **options)
-    return reports, clock() - started
+    gstex.compress(material, effort=effort, device="cpu", progress=keep)
+    seconds = watched.moment()
+    forecast.end(seconds)
+    return watched.shown, seconds
 
 
-def errors(reports: Sequence[Report], seconds: float, pace: Pace) -> dict[str, Any]:
+def watch_compare(material: Material, effort: str, threads: int | None, clock: Clock) -> tuple[list[Shown], float]:
+    """The same of a comparison with a page, of which nothing is kept from before."""
+    from gstex.compare import Step, compare
+    from gstex.compare.cache import Cache
+    from gstex.report import write_report
+
+    forecast, watched = Forecast(), _Watched(clock)
+
+    def keep(now: Step) -> None:
+        forecast.take(watched.moment(), now.phase, now.step / max(now.steps, 1), now.later)
+        watched.show(forecast.left())
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = compare(material, codecs=CODECS, effort=effort, processes=threads, cache=Cache(Path(folder)),
+                         page=True, progress=keep)  # fmt: skip
+        write_report(result, Path(folder) / "page.html")
+    seconds = watched.moment()
+    forecast.end(seconds)
+    return watched.shown, seconds
+
+
+def watch_batch(
+    data: Path, names: Sequence[str], size: int, effort: Any, threads: int | None, clock: Clock
+) -> tuple[list[Shown], float]:  # fmt: skip
+    """The same of a batch of all materials, from the first one that begins."""
+    from gstex.batch import Options, plan, run
+
+    watched = _Watched(clock)
+    with tempfile.TemporaryDirectory() as folder:
+        library, out = Path(folder, "library"), Path(folder, "out")
+        for name in names:
+            _write_middle(data / name, library / name, size)
+        made = plan([library], out, options=Options(effort=effort, device="cpu"))
+        forecast = BatchForecast(made.items)
+        for event in run(made, jobs=threads, threads=threads):
+            if event.event == "start":
+                forecast.take(0.0, event)
+                continue
+            forecast.take(watched.moment(), event)
+            watched.show(forecast.left())
+    return watched.shown, watched.moment()
+
+
+def _write_middle(source: Path, target: Path, size: int) -> None:
+    """The middle of every map of a folder."""
+    target.mkdir(parents=True)
+    for path in sorted(p for p in source.iterdir() if p.suffix in (".png", ".jpg", ".webp")):
+        whole = oiio.ImageBuf(str(path))
+        spec = whole.spec()
+        left, top = max(spec.width - size, 0) // 2, max(spec.height - size, 0) // 2
+        roi = oiio.ROI(left, min(left + size, spec.width), top, min(top + size, spec.height), 0, 1, 0, whole.nchannels)
+        oiio.ImageBufAlgo.cut(whole, roi).write(str(target / path.with_suffix(".png").name))
+
+
+class _Watched:
+    """Moments since the first one that was asked for, and what was shown at them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._started, self._last = clock, -1.0, 0.0
+        self.shown: list[Shown] = []
+
+    def moment(self) -> float:
+        now = self._clock()
+        if self._started < 0:
+            self._started = now
+        self._last = now - self._started
+        return self._last
+
+    def show(self, left: float | None) -> None:
+        if left is not None:
+            self.shown.append((self._last, left))
+
+
+def cpu_clock() -> float:
+    """Seconds that the CPUs have worked for this process and for those that it has started."""
+    own = os.times()
+    ticks = 0
+    for tasks in Path("/proc/self/task").glob("*/children"):
+        for child in tasks.read_text().split():
+            try:
+                fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended, and is among those that are in os.times()
+            ticks += int(fields[11]) + int(fields[12])
+    return own.user + own.system + own.children_user + own.children_system + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def errors(shown: Sequence[Shown], seconds: float) -> dict[str, Any]:
     """By what share of the time left the bar is wrong: when a tenth and half of the time are over, and at most from
     then on (until half, and until nine tenths). What the bar shows at a moment is what the last report made of it."""
     found: list[tuple[float, float]] = []  # share of the time, error
-    shares = [(moment, pace.share(step / steps)) for moment, step, steps in reports]
-    for moment, share in shares:
-        shown = seconds_left(shares[0], (moment, share))
-        if shown is not None and moment < seconds:
-            off = max(abs(shown - (seconds - moment)) - _ROUNDED, 0.0)
+    for moment, left in shown:
+        if moment < seconds:
+            off = max(abs(left - (seconds - moment)) - _ROUNDED, 0.0)
             found.append((moment / seconds, off / (seconds - moment)))
 
     def at(share: float) -> float:

@@ -1,0 +1,89 @@
+"""The phases of a comparison: which there are, how much work each is, and what is told of the one in hand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gstex.compare.baselines import Work, usual_bytes
+from gstex.compare.cache import Cache
+from gstex.compare.codecs import CODECS
+from gstex.compare.encoding import Job, encode_processes, find_waiting
+from gstex.compare.measuring import measure_processes
+from gstex.compare.pool import count_processes
+from gstex.forecast import Phase, fit_phase
+from gstex.material import Material
+
+__all__ = ["Course", "Step"]
+
+COARSE, ENCODE, DECODE, MEASURE, PAGE = ("encode small images", "encode block codecs", "decode block codecs", "measure",
+                                         "write the page")  # fmt: skip
+# Of a family of codecs, the best mixes and the pictures until they are known; and what FLIP of a picture takes, beside
+# all that is measured of any point.
+_MIXES, _PICTURES, _FLIP = 10, 3, 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a comparison is. stage: what is done, for people; step of steps of that stage; psnr: of a fit, in dB, of
+    the best result so far. phase: what the stage is for a forecast; later: those to come."""
+
+    stage: str
+    step: int
+    steps: int
+    psnr: float | None = None
+    phase: Phase = field(default_factory=Phase)
+    later: tuple[Phase, ...] = ()
+
+
+class Course:
+    """Tells progress(Step) as one phase follows the other.
+
+    fits: (bits per texel, effort). page: whether a page is written in the end.
+    """
+
+    def __init__(
+        self, material: Material, fits: Sequence[tuple[float, str]], work: Work, *, processes: int | None,
+        cache: Cache | None, page: bool, progress: Callable[[Step], None],
+    ):  # fmt: skip
+        self._material, self._processes, self._progress = material, processes, progress
+        families = len({CODECS[job.codec].family for job in work.jobs})
+        points = len(fits) + len(usual_bytes(material, [CODECS[job.codec] for job in work.jobs])) + families * _MIXES
+        shown = 1 + families * _PICTURES
+        self._texels = material.width * material.height
+        coarse = set(map(id, work.coarse()))
+        waiting = find_waiting(work.jobs, cache)
+        self._coming = [
+            self._codecs(COARSE, "coarse codecs", [job for job in waiting if id(job) in coarse]),
+            *(fit_phase(material, effort, rate, fit_name(rate)) for rate, effort in fits),
+            self._codecs(ENCODE, "codecs", [job for job in waiting if id(job) not in coarse]),
+            self._of_stacks(DECODE, "decode", len(work.jobs), 1),
+            self._of_stacks(MEASURE, "measure", points, 1 + _FLIP * shown / points),
+        ]
+        if page:
+            self._coming.append(Phase(PAGE, "page", shown * self._texels, self._texels))
+        self._now = Phase()
+
+    def tell(self, name: str, step: int, steps: int, psnr: float | None = None) -> None:
+        """So much of a phase is done; those before it are over, or were left out."""
+        names = [phase.name for phase in self._coming]
+        if name in names:
+            self._now = self._coming[names.index(name)]
+            del self._coming[: names.index(name) + 1]
+        self._progress(Step(name, step, steps, psnr, self._now, tuple(self._coming)))
+
+    def points(self, count: int, shown: int) -> None:
+        """So many points are to be measured, of which some have pictures."""
+        amount = self._of_stacks(MEASURE, "measure", count, 1 + _FLIP * shown / count)
+        self._coming = [amount if phase.name == MEASURE else phase for phase in self._coming]
+
+    def _codecs(self, name: str, kind: str, jobs: Sequence[Job]) -> Phase:
+        lanes = count_processes(len(jobs), encode_processes(jobs, self._processes))
+        return Phase(name, kind, sum(job.work for job in jobs) / max(lanes, 1), self._texels)
+
+    def _of_stacks(self, name: str, kind: str, count: int, each: float) -> Phase:
+        lanes = count_processes(count, measure_processes(count, self._material, self._processes))
+        return Phase(name, kind, count * each * self._texels / max(lanes, 1), self._texels)
+
+
+def fit_name(rate: float) -> str:
+    """What a fit is called."""
+    return f"fit at {rate:.3g} bits per texel"

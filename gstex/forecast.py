@@ -1,0 +1,233 @@
+"""How much time a command has left: what its phases took before on this machine, and what those of this run take.
+
+A phase of a kind takes so many seconds for a unit of its amount, which is remembered from run to run. Pictures differ,
+so a run corrects that by the phases that it has behind it, and by the one in hand as far as that is.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gstex.encode.settings import QUALITIES
+from gstex.native import thread_count
+from gstex.pace import Pace
+from gstex.user_state import read_state, write_state
+
+if TYPE_CHECKING:
+    from gstex.material import Material
+
+__all__ = ["SURE", "Costs", "Forecast", "Phase", "blend", "fit_phase", "fit_work", "speed"]
+
+_NAME = "costs"
+_FRESH = 0.5  # weight of the last run beside all before
+# Microseconds of a unit of every kind on one core, before anything is remembered. `fit_phase` and course.py of
+# gstex/compare say what the units are.
+_USUAL = {
+    "fit draft": 1.4, "fit fast": 5.5, "fit normal": 19.0, "fit thorough": 48.0,
+    "coarse codecs": 5.3, "codecs": 3.0, "decode": 0.055, "measure": 2.1, "page": 11.0,
+}  # fmt: skip
+# The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.7 for two.
+_RATE_POWER, _THREADS_POWER = 0.7, 0.8
+# What one kind tells of another: where the first takes x times as long as usual, the second takes x to this power.
+# Codecs search longer in detail, of which a picture at a quarter of its size has more than at full size, if it has any.
+_TELLS = {("coarse codecs", "codecs"): 1.4}
+# From this share of a phase on, it alone says how long it takes.
+SURE = 0.3
+_COMPLETE = 0.9
+_LEAST = 1e-6  # seconds
+_MOST = 1e6  # of a unit
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a command.
+
+    name: unlike those of its other parts. kind: says what a unit of the amount takes; '' where nothing is known.
+    texels: of the picture; what a unit takes is remembered by size. pace: of a fit, how its steps are spread over time.
+    """
+
+    name: str = ""
+    kind: str = ""
+    amount: float = 0.0
+    texels: int = 1
+    pace: Pace | None = field(default=None, compare=False)
+
+
+def speed(threads: float) -> float:
+    """Of a fit, by that of one thread."""
+    return float(threads) ** _THREADS_POWER
+
+
+def fit_work(texels: int, channels: int, bpp: float | None) -> float:
+    """The amount of a fit on one thread. channels: that vary. bpp: None for the usual rate."""
+    usual = QUALITIES["normal"] * max(channels, 1)
+    return texels * max(channels, 1) * ((bpp or usual) / usual) ** _RATE_POWER
+
+
+def fit_phase(material: "Material", effort: str, bpp: float | None, name: str = "fit") -> Phase:
+    """The fit of a material, with the threads that there are."""
+    texels = material.width * material.height
+    varying = sum(channel.constant is None for channel in material.channels)
+    amount = fit_work(texels, varying, bpp) / speed(thread_count())
+    return Phase(name, f"fit {effort}", amount, texels, Pace(effort, texels))
+
+
+class Costs:
+    """What a unit of a phase takes, as it is remembered."""
+
+    def __init__(self) -> None:
+        self._known = _read_costs()
+
+    def seconds(self, phase: Phase) -> tuple[float, bool]:
+        """What a phase should take, and whether anything is known of this machine."""
+        size = _size(phase.texels)
+        alike = {known: cost for (kind, known), cost in self._known.items() if kind == phase.kind}
+        near = min(alike, key=lambda known: abs(known - size), default=size)
+        cost = alike.get(near, self._speed() * _USUAL.get(phase.kind, 0.0) * 1e-6)
+        return cost * phase.amount, bool(self._known)
+
+    def _speed(self) -> float:
+        """What this machine takes by what is usual, over all that is known."""
+        logs = [math.log(cost / (_USUAL[kind] * 1e-6)) for (kind, _), cost in self._known.items()]
+        return math.exp(sum(logs) / len(logs)) if logs else 1.0
+
+    def learn(self, phase: Phase, seconds: float) -> None:
+        """Remember what a phase took, for later runs."""
+        if phase.amount <= 0 or seconds <= 0 or phase.kind not in _USUAL:
+            return
+        key, cost, known = (phase.kind, _size(phase.texels)), seconds / phase.amount, _read_costs()
+        known[key] = blend(known[key], cost, _FRESH) if key in known else cost
+        write_state(_NAME, {f"{kind} {size}": cost for (kind, size), cost in known.items()})
+
+
+def _read_costs() -> dict[tuple[str, int], float]:
+    """What is kept, by kind and size."""
+    kept, known = read_state(_NAME), {}
+    for key, value in (kept if isinstance(kept, dict) else {}).items():
+        kind, _, size = key.rpartition(" ")
+        if kind in _USUAL and size.isdigit() and isinstance(value, int | float) and 0 < value < _MOST:
+            known[kind, int(size)] = float(value)
+    return known
+
+
+def _size(texels: int) -> int:
+    """The same for sizes within about a factor of 1.4 a side."""
+    return round(math.log2(max(texels, 1)) / 2)
+
+
+def blend(before: float, found: float, weight: float) -> float:
+    """From one number to another by their logarithms."""
+    first, last = (math.log(max(x, _LEAST * _LEAST)) for x in (before, found))
+    return math.exp(first + weight * (last - first))
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """A phase that is over, or as far as it is: what was expected before the run, and what it took."""
+
+    kind: str
+    known: bool
+    expected: float
+    seconds: float
+    weight: float = 1.0
+
+
+class Forecast:
+    """The time left of a command that goes through phases. Knows no clock: moments are given, in seconds."""
+
+    def __init__(self) -> None:
+        self._costs = Costs()
+        self._phase: Phase | None = None
+        self._later: Sequence[Phase] = ()
+        self._behind: list[_Behind] = []
+        self._told: list[tuple[float, float]] = []  # (since the phase began, share of its steps)
+        self._start = self._begun = self._moment = 0.0
+        self._shown = 0.0
+
+    def take(self, moment: float, phase: Phase, steps: float, later: Sequence[Phase] = ()) -> None:
+        """So much of a phase's steps is done, and these phases come after it."""
+        if self._phase is None:
+            self._start = moment
+        if self._phase is None or phase.name != self._phase.name:
+            if self._phase is not None and self._told[-1][1] >= _COMPLETE:
+                self._finish(moment)
+            self._begun, self._told = moment, []
+        self._phase, self._later, self._moment = phase, later, moment
+        self._told.append((moment - self._begun, steps))
+
+    def end(self, moment: float) -> None:
+        """The command has done all that it should."""
+        if self._phase is not None:
+            self._finish(moment)
+            self._phase = None
+
+    def left(self) -> float | None:
+        """Seconds, as of the last report; None where nothing is known."""
+        if self._phase is None:
+            return None
+        whole, share = self._current()
+        if whole is None:
+            return None
+        elapsed = self._moment - self._begun
+        left = whole * (1 - share) if share > 0 else max(whole - elapsed, 0.0)
+        behind = list(self._behind)
+        expected, known = self._costs.seconds(self._phase)
+        if expected > 0:
+            sure = min(share / SURE, 1.0)
+            behind.append(_Behind(self._phase.kind, known, expected, whole, sure))
+        return left + sum(self._expected(phase, behind) for phase in self._later)
+
+    def share(self) -> float:
+        """Of the time of all, what is over; it never falls."""
+        left, over = self.left(), self._moment - self._start
+        if left is not None and over + left > 0:
+            begun = self._time(self._told[0][1]) if not self._behind and not self._later else 0.0
+            self._shown = max(self._shown, begun + (1 - begun) * over / (over + left))
+        return self._shown
+
+    def _current(self) -> tuple[float | None, float]:
+        """Seconds of the whole phase in hand, None if nothing is known of them, and what share of them is over."""
+        assert self._phase is not None
+        elapsed, steps = self._told[-1]
+        share, begun = self._time(steps), self._time(self._told[0][1])
+        expected = self._expected(self._phase, self._behind)
+        measured = elapsed / (share - begun) if share > begun and elapsed > 0 else None
+        if measured is None:
+            return (expected if self._phase.kind else None), share
+        if expected <= 0:
+            return measured, share
+        return blend(expected, measured, min((share - begun) / SURE, 1.0)), share
+
+    def _time(self, steps: float) -> float:
+        pace = self._phase.pace if self._phase is not None else None
+        return steps if pace is None else pace.share(steps)
+
+    def _expected(self, phase: Phase, behind: Sequence[_Behind]) -> float:
+        """Seconds of a phase, by what is behind."""
+        expected, known = self._costs.seconds(phase)
+        if expected <= 0:
+            return 0.0
+        same = [(one, 1.0) for one in behind if one.kind == phase.kind]
+        told = [(one, _TELLS[one.kind, phase.kind]) for one in behind if (one.kind, phase.kind) in _TELLS]
+        # A machine that has done nothing like it is as fast as it was with the others.
+        speed = [] if known else [(one, 1.0) for one in behind if not one.known]
+        for rows in (same, told, speed):
+            weight = sum(one.weight for one, _ in rows)
+            if weight > 0:
+                mean = sum(one.weight * tells * math.log(max(one.seconds, _LEAST) / max(one.expected, _LEAST))
+                           for one, tells in rows) / weight  # fmt: skip
+                return expected * math.exp(mean * min(weight, 1.0))
+        return expected
+
+    def _finish(self, moment: float) -> None:
+        """The phase in hand is over: learn from it."""
+        phase, seconds = self._phase, moment - self._begun
+        assert phase is not None
+        expected, known = self._costs.seconds(phase)
+        if expected > 0 and seconds > 0:
+            self._behind.append(_Behind(phase.kind, known, expected, seconds))
+        if self._told[0][1] < 1 - _COMPLETE:  # not from a checkpoint
+            self._costs.learn(phase, seconds)
+            if phase.pace is not None:
+                phase.pace.learn(self._told, seconds)
