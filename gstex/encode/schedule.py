@@ -51,6 +51,10 @@ PUSH_EVERY = 2
 CHOOSE_EVERY = 4
 # How often holes are looked for in what the budget has left.
 HOLE_ROUNDS = 3
+# A fit of so many steps or more finds out early whether it will end with a regular grid, which takes half of its time:
+# for the time left that is shown, and for nothing else. It will where a grid promises so much less squared error than
+# there is then: 3.0 to 3.3 dB on woven cloth, which ends as a grid, and up to 1.1 dB on six others, which do not.
+FORESEEN_STEPS, FORESEEN = 600, 0.63
 
 
 class Schedule:
@@ -65,6 +69,7 @@ class Schedule:
     grid_wins: bool | None = None
     spot: Spot | None = None
     _past: FitState | None = None  # what this fit goes on from
+    _early_error = 0.0  # when the slope was measured
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -80,6 +85,13 @@ class Schedule:
             settings, below=task.above is not None, choices=1 + len(when[1::CHOOSE_EVERY]),
             first_steps=list(when)[1] if len(when) > 1 else 0, grid=self.tries_grid,
         )  # fmt: skip
+        if self.foresees_grid:
+            self.trainer.work.total += work.GRID_TRIAL
+
+    @property
+    def foresees_grid(self) -> bool:
+        """Whether a fit finds out early whether a regular grid will be its result."""
+        return self.tries_grid and self.settings.steps >= FORESEEN_STEPS
 
     @property
     def tries_grid(self) -> bool:
@@ -242,6 +254,8 @@ class Schedule:
                 number = list(relocations).index(trainer.step_count)
                 if number == 1 and not self.task.above:
                     self.rate.slope = self.measure_slope()
+                    if self.foresees_grid:
+                        self.foresee_grid()
                 relocate(trainer, self.rate, relocations[trainer.step_count])
                 if number % CHOOSE_EVERY == 1:
                     self.maps.balance()
@@ -269,10 +283,28 @@ class Schedule:
             one.place()
             errors[i] = one.error(one.parameters.geometry, one.parameters.features)
             counts[i] = one.count
+        self._early_error = float(errors[1])
         if not errors.all() or counts[0] == counts[1]:
             return SLOPE
         slope = log(errors[0] / errors[1]) / log(counts[1] / counts[0])
         return float(np.clip(slope, SLOPE_LEAST, SLOPE_MOST))
+
+    def foresee_grid(self) -> None:
+        """Correct how much work there is, by what a regular grid promises soon after the start. The fit stays as it
+        is."""
+        trainer = self.trainer
+        grid = UniformGrid(self.task, self.settings, np.random.default_rng(0), trainer.make_engine)
+        promised = grid.promise()
+        trainer.advance("fit", work.GRID_TRIAL)
+        if promised < FORESEEN * self._early_error:
+            trainer.work.total += 2 * work.GRID - self._work_after_grid()
+
+    def _work_after_grid(self) -> float:
+        """From the trial of a regular grid on, if it is not the result."""
+        s = self.settings
+        return work.work_of(s, below=True, choices=0, first_steps=0, grid=False) - self.freeze_step + (
+            work.CHOICE + work.CODEBOOKS
+        )  # fmt: skip
 
     def try_grid(self) -> tuple[Result | None, bool]:
         """A regular grid (uniform_grid.py) for the same budget, if one promises less error than the present Gaussians
@@ -285,10 +317,11 @@ class Schedule:
         grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
         promising = grid.promises(np.inf if self.grid_wins else error)
         trainer.advance("grid", work.GRID_TRIAL)
+        rest = self._work_after_grid()
+        trainer.work.total = trainer.work.done + rest
         if not promising:
             return None, False
         # Nearly always it keeps what it promises, and then nothing is left to do.
-        rest = trainer.work.total - trainer.work.done
         trainer.work.total = trainer.work.done + 2 * work.GRID
         trainer.engine.forget_lists()  # freeze makes new ones
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))

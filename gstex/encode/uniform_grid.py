@@ -53,17 +53,21 @@ class UniformGrid:
 
     def promises(self, error: float) -> bool:
         """Whether a grid within the budget promises less squared error than this; `fit` is of that grid."""
+        if self.promise() >= error:
+            return False
+        if self._chosen != self.codebook_bits:
+            self.start(self._chosen)
+        return True
+
+    def promise(self) -> float:
+        """The squared error that a grid within the budget promises; inf where there is none."""
         bits = next((bits for bits in CHOICES if self.room(bits) >= 2 * 2 ** max(bits)), None)
         if bits is None:
-            return False
+            return np.inf
         self.start(bits)
         self.try_out()
-        chosen, promised = self.better_bits()
-        if promised >= error:
-            return False
-        if chosen != bits:
-            self.start(chosen)
-        return True
+        self._chosen, promised = self.better_bits()
+        return promised
 
     def fit(self, told: Callable[[], None] = lambda: None) -> Result:
         """The fit, perhaps with more error than it promised. told: called when features are solved, and
