@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SURE", "Costs", "Forecast", "Phase", "blend", "fit_phase", "fit_work", "speed"]
 
 _NAME = "costs"
-_FRESH = 0.5  # weight of the last run beside all before
+_FRESH = 0.3  # weight of the last run beside all before
 # Microseconds of a unit of every kind on one core, before anything is remembered. `fit_phase` and course.py of
 # gstex/compare say what the units are.
 _USUAL = {

@@ -12,7 +12,7 @@ __all__ = ["Pace"]
 
 _NAME = "pace"
 _POINTS = 21  # of a curve: shares of the steps from 0 to 1
-_FRESH = 0.5  # weight of the last fit beside all before
+_FRESH = 0.3  # weight of the last fit beside all before
 # Shares of the steps and of the time that is over: the bench progress at 256x256 on two cores, before anything is
 # remembered. Few steps (draft and fast), and many.
 _FEW = ((0.0, 0.45, 0.81, 0.96, 1.0), (0.0, 0.47, 0.82, 0.90, 1.0))

@@ -27,7 +27,7 @@ MATERIALS = ("brick_wall_005", "fabric_pattern_07", "metal_walkway006", "moss", 
 COMMANDS = ("compress", "compare", "batch")
 EFFORTS = ("fast", "normal")
 CODECS = ("bc1", "bc7", "astc-6x6", "astc-8x8")  # of the comparisons
-COLUMNS = ("command", "material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
+COLUMNS = ("material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
 # How far the time left may be off, as a share of what is left: after the first tenth, and after half.
 MOST = {"tenth": 0.30, "half": 0.20}
 _END = 0.9  # of the time
@@ -46,7 +46,7 @@ Shown = tuple[float, float]  # seconds since the first report, and those that th
               help="Seconds of the CPU, not of the wall, and one thread: where others work here too. Linux.")
 @material_option()
 @data_option()
-@results_option("the table goes")
+@results_option("the tables go")
 @click.pass_context
 def progress(
     context: click.Context, commands: tuple[str, ...], size: int, efforts: tuple[str, ...], cpu_time: bool,
@@ -54,33 +54,30 @@ def progress(
 ) -> None:  # fmt: skip
     """How far the time left is off, of five materials at some efforts, one after the other: what one takes is
     remembered for the next, from nothing on. Other work on the machine spoils it."""
-    rows = []
     with endings(context, results, keeps=False), tempfile.TemporaryDirectory() as folder:
         os.environ["GSTEX_STATE"] = folder
         clock, threads = (cpu_clock, 1) if cpu_time else (time.monotonic, None)
         if threads:
             native.set_thread_count(threads)
         materials = {name: _middle(load_material(data / name), size) for name in names or MATERIALS}
+        kind = "the CPU, one thread" if cpu_time else "the wall"
+        about = {**describe_run(typed_command(context)), "settings": f"{size}x{size} texels, seconds of {kind}"}
         for command in commands:
+            rows = []
             for effort in efforts:
                 if command == "batch":
                     runs = {f"all {len(materials)}": watch_batch(data, list(materials), size, effort, threads, clock)}
                 else:
                     watch = watch_compress if command == "compress" else watch_compare
-                    runs = {}
-                    for name, material in materials.items():
-                        runs[name] = watch(material, effort, threads, clock)
+                    runs = {name: watch(material, effort, threads, clock) for name, material in materials.items()}
                 for name, (shown, seconds) in runs.items():
-                    row = {"command": command, "material": name, "effort": effort, "seconds": seconds,
-                           **errors(shown, seconds)}  # fmt: skip
+                    row = {"material": name, "effort": effort, "seconds": seconds, **errors(shown, seconds)}
                     rows.append(row)
                     click.echo(f"{command} {name}, {effort}: {row['after_tenth']:.0%} off after a tenth, "
                                f"{row['after_half']:.0%} after half of {seconds:.1f} s", err=True)  # fmt: skip
-        kind = "the CPU, one thread" if cpu_time else "the wall"
-        about = {**describe_run(typed_command(context)), "settings": f"{size}x{size} texels, seconds of {kind}"}
-        title = "The time left that the bars show, as far as it is off"
-        for path in write_table(results, "progress", title, about, COLUMNS, rows):
-            click.echo(path)
+            title = f"The time left that gstex {command} shows, as far as it is off"
+            for path in write_table(results, f"progress-{command}", title, about, COLUMNS, rows):
+                click.echo(path)
 
 
 def _middle(material: Material, size: int) -> Material:
