@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from small_samples import crop_sample
 
 import gstex.cli.progress as progress_module
 from gstex.batch.events import Event
@@ -11,8 +12,14 @@ from gstex.batch.forecast import BatchForecast
 from gstex.batch.options import Options
 from gstex.batch.plans import Item
 from gstex.cli.progress import ProgressReporter, StagedProgress
+from gstex.compare.baselines import Work
+from gstex.compare.cache import Cache
+from gstex.compare.codecs import CODECS
+from gstex.compare.course import COARSE, DECODE, ENCODE, MEASURE, Course, Step
+from gstex.compare.encoding import encode_all, find_waiting
 from gstex.encode.compress import Progress
 from gstex.forecast import Costs, Forecast, Phase, fit_work
+from gstex.material import load_material
 from gstex.pace import Pace
 from gstex.user_state import read_state, write_state
 
@@ -210,8 +217,6 @@ def test_the_bar_learns_from_a_fit_that_is_done(clock, capfd):
 
 
 def test_a_comparison_has_one_bar_and_one_time_left(clock, capfd):
-    from gstex.compare.course import Step
-
     known(fit_fast=60.0, codecs=120.0, measure=1.0)
     fit, codecs = phase("fit fast"), phase("codecs")
     with StagedProgress() as report:
@@ -223,6 +228,56 @@ def test_a_comparison_has_one_bar_and_one_time_left(clock, capfd):
     assert capfd.readouterr().err.splitlines() == [
         "gstex: preparing", "gstex: fit at 1 bits per texel: 0 %, 3:00 left",
         "gstex: encode block codecs: 33 %, 2:00 left", "gstex: measure: 100 %, 0:00 left"]  # fmt: skip
+
+
+# ---- What a comparison has to do
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A function (cached) -> (Course of two fits with a page, its steps), and the work."""
+    material = load_material(crop_sample("rusted_steel", tmp_path / "steel", 16))
+    codecs = [CODECS[name] for name in ("bc1", "bc4", "bc5", "bc7")]
+    work = Work.of(material, codecs)
+
+    def make(cache: Cache) -> tuple[Course, list[Step]]:
+        steps: list[Step] = []
+        return Course(material, [(1.0, "draft"), (2.0, "fast")], work, processes=1, cache=cache, page=True,
+                      progress=steps.append), steps  # fmt: skip
+
+    return make, work
+
+
+def test_a_comparison_knows_all_its_phases_from_the_beginning(course, tmp_path):
+    make, work = course
+    one, steps = make(Cache(tmp_path / "cache"))
+    one.tell(COARSE, 0, 1)
+    assert [phase.kind for phase in (steps[0].phase, *steps[0].later)] == [
+        "coarse codecs", "fit draft", "fit fast", "codecs", "decode", "measure", "page"]  # fmt: skip
+    assert all(phase.amount > 0 for phase in steps[0].later)
+    everything = sum(job.work for job in find_waiting(work.jobs, None))
+    assert steps[0].phase.amount + steps[0].later[2].amount == everything
+    one.tell(ENCODE, 1, 2)  # both fits were left out
+    assert steps[1].phase.kind == "codecs" and [p.kind for p in steps[1].later] == ["decode", "measure", "page"]
+    one.points(10, 4)
+    one.tell(DECODE, 0, 1)
+    assert steps[2].later[0].amount == pytest.approx((10 + 6 * 4) * 16 * 16)
+    one.tell(MEASURE, 1, 10)
+    one.tell(MEASURE, 2, 10)
+    assert steps[3].phase is steps[4].phase and [p.kind for p in steps[4].later] == ["page"]
+
+
+def test_kept_results_of_encoders_cost_nothing_from_the_beginning(course, tmp_path):
+    make, work = course
+    cache = Cache(tmp_path / "cache")
+    work.encode_coarse(processes=1, cache=cache)
+    one, steps = make(cache)
+    one.tell(COARSE, 0, 0)
+    assert steps[0].phase.amount == 0 and steps[0].later[2].amount > 0
+    encode_all(work.jobs, processes=1, cache=cache, known=work.known)
+    one, steps = make(cache)
+    one.tell(COARSE, 0, 0)
+    assert steps[0].phase.amount == steps[0].later[2].amount == 0
 
 
 # ---- A batch

@@ -12,6 +12,7 @@ import gstex
 import gstex.encode.compress
 import gstex.encode.uniform_grid
 from gstex import metrics
+from gstex.encode import schedule
 from gstex.encode.codebooks import MOST_TABLES
 from gstex.encode.mip_chain import Shared
 from gstex.encode.problem import Result, Target, Task
@@ -209,3 +210,23 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
     assert (geometry[:, 2] == 0).all() and np.ptp(geometry[:, 3:5]) == 0
     fit.solve(1)
     np.testing.assert_array_equal(fit.trainer.parameters.geometry, geometry)
+
+
+@pytest.mark.parametrize(("picture", "grid"), [(cloth(48, 48, 3), True), (patches(48, 3, 6), False)])
+def test_a_long_fit_foresees_whether_it_ends_as_a_grid(monkeypatch, picture, grid):
+    """What it tells of its work then jumps nowhere far, and the result is the same as without."""
+    settings = replace(make_settings("normal", "direct", "l2"), steps=schedule.FORESEEN_STEPS)
+
+    def fit() -> tuple[Result, float]:
+        told: list[float] = []
+        result = fit_mip(task_of(picture, 48 * 48 * 3 // 32), settings, seed=0,
+                         progress=lambda stage, part, mse: told.append(part))  # fmt: skip
+        assert told == sorted(told)
+        return result, float(np.diff(told).max())
+
+    result, jump = fit()
+    assert (not result.geometry.any()) == grid
+    monkeypatch.setattr(schedule, "FORESEEN_STEPS", settings.steps + 1)
+    again, blind = fit()
+    assert np.array_equal(result.features, again.features) and np.array_equal(result.geometry, again.geometry)
+    assert jump < 0.2 and (blind > 0.3) == grid

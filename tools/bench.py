@@ -15,7 +15,7 @@
     python tools/bench.py rate          --psnr, against a plain fit that has it
     python tools/bench.py jobs          how busy gstex batch keeps the cores
     python tools/bench.py checkpoint    what the checkpoints of a fit cost
-    python tools/bench.py progress      whether the time left that the bar shows is true
+    python tools/bench.py progress      whether the time left that the bars show is true
     python tools/bench.py scale         what a large library takes, computed from these tables
     python tools/bench.py remake        all of these that README and docs quote
     python tools/bench.py times         seconds and memory of fits and decodes, beside another gstex
