@@ -91,8 +91,8 @@ def test_the_table(tmp_path, monkeypatch):
     for name in ("compress", "compare", "batch"):
         monkeypatch.setattr(benches.progress, f"watch_{name}", lambda *given: (shown, 10.0))
     monkeypatch.setattr(benches.progress, "MATERIALS", ("rusted_steel", "vine_leaves"))
-    ran = CliRunner().invoke(benches.progress.progress, ["--size", "32", "--results", str(tmp_path), "--effort", "draft",
-                                                       "--data", str(SAMPLES)])  # fmt: skip
+    ran = CliRunner().invoke(benches.progress.progress, ["--size", "32", "--results", str(tmp_path), "--effort",
+                                                         "draft", "--data", str(SAMPLES)])  # fmt: skip
     assert ran.exit_code == 0, ran.output
     for command, names in {"compress": ["rusted_steel", "vine_leaves"], "compare": ["rusted_steel", "vine_leaves"],
                            "batch": ["all 2"]}.items():  # fmt: skip

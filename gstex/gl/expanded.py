@@ -11,11 +11,11 @@ import numpy as np
 
 from gstex.decode import expanded_words
 from gstex.errors import GraphicsError
+from gstex.format.upload import uploaded_words
 from gstex.gl.context import current_context, import_gl
 from gstex.gl.program import compute_program
 from gstex.native import _core
 from gstex.texture import Texture
-from gstex.upload import uploaded_words
 
 __all__ = ["expand"]
 
