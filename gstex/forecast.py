@@ -1,7 +1,7 @@
 """How much time a command has left: what its phases took before on this machine, and what those of this run take.
 
-A phase of a kind takes so many seconds for a unit of its amount, which is remembered from run to run. Pictures differ,
-so a run corrects that by the phases that it has behind it, and by the one in hand as far as that is.
+How many times as long as usual the phases of a kind take here is remembered from run to run. Pictures differ, so a run
+corrects that by the phases that it has behind it, and by the one in hand as far as that is.
 """
 
 import math
@@ -21,11 +21,12 @@ __all__ = ["SURE", "Costs", "Forecast", "Phase", "blend", "fit_phase", "fit_work
 
 _NAME = "costs"
 _FRESH = 0.3  # weight of the last run beside all before
-# Microseconds of a unit of every kind on one core, before anything is remembered. `fit_phase` and course.py of
-# gstex/compare say what the units are.
+# Seconds of every kind on one core, before anything is remembered: to begin with, and millionths for a unit. What the
+# units are say `fit_phase` and course.py of gstex/compare.
 _USUAL = {
-    "fit draft": 1.4, "fit fast": 5.5, "fit normal": 19.0, "fit thorough": 48.0,
-    "coarse codecs": 5.3, "codecs": 3.0, "decode": 0.055, "measure": 2.1, "page": 11.0,
+    "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.5), "fit normal": (0.0, 19.0), "fit thorough": (0.0, 48.0),
+    "coarse codecs": (0.5, 5.0), "codecs": (0.2, 3.0), "decode": (0.05, 0.055), "measure": (0.3, 2.1),
+    "page": (0.8, 9.5),
 }  # fmt: skip
 # The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.7 for two.
 _RATE_POWER, _THREADS_POWER = 0.7, 0.8
@@ -36,7 +37,7 @@ _TELLS = {("coarse codecs", "codecs"): 1.4}
 SURE = 0.3
 _COMPLETE = 0.9
 _LEAST = 1e-6  # seconds
-_MOST = 1e6  # of a unit
+_MOST = 1e9  # times as long as usual
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Phase:
     """A part of a command.
 
     name: unlike those of its other parts. kind: says what a unit of the amount takes; '' where nothing is known.
-    texels: of the picture; what a unit takes is remembered by size. pace: of a fit, how its steps are spread over time.
+    texels: of the picture; what phases take is remembered by size. pace: of a fit, how its steps are spread over time.
     """
 
     name: str = ""
@@ -74,7 +75,7 @@ def fit_phase(material: "Material", effort: str, bpp: float | None, name: str = 
 
 
 class Costs:
-    """What a unit of a phase takes, as it is remembered."""
+    """What phases take by what is usual, as it is remembered."""
 
     def __init__(self) -> None:
         self._known = _read_costs()
@@ -82,27 +83,33 @@ class Costs:
     def seconds(self, phase: Phase) -> tuple[float, bool]:
         """What a phase should take, and whether anything is known of this machine."""
         size = _size(phase.texels)
-        alike = {known: cost for (kind, known), cost in self._known.items() if kind == phase.kind}
+        alike = {known: factor for (kind, known), factor in self._known.items() if kind == phase.kind}
         near = min(alike, key=lambda known: abs(known - size), default=size)
-        cost = alike.get(near, self._speed() * _USUAL.get(phase.kind, 0.0) * 1e-6)
-        return cost * phase.amount, bool(self._known)
+        return alike.get(near, self._speed()) * _usual(phase), bool(self._known)
 
     def _speed(self) -> float:
         """What this machine takes by what is usual, over all that is known."""
-        logs = [math.log(cost / (_USUAL[kind] * 1e-6)) for (kind, _), cost in self._known.items()]
+        logs = [math.log(factor) for factor in self._known.values()]
         return math.exp(sum(logs) / len(logs)) if logs else 1.0
 
     def learn(self, phase: Phase, seconds: float) -> None:
         """Remember what a phase took, for later runs."""
-        if phase.amount <= 0 or seconds <= 0 or phase.kind not in _USUAL:
+        usual = _usual(phase)
+        if usual <= 0 or seconds <= 0:
             return
-        key, cost, known = (phase.kind, _size(phase.texels)), seconds / phase.amount, _read_costs()
-        known[key] = blend(known[key], cost, _FRESH) if key in known else cost
-        write_state(_NAME, {f"{kind} {size}": cost for (kind, size), cost in known.items()})
+        key, factor, known = (phase.kind, _size(phase.texels)), seconds / usual, _read_costs()
+        known[key] = blend(known[key], factor, _FRESH) if key in known else factor
+        write_state(_NAME, {f"{kind} {size}": factor for (kind, size), factor in known.items()})
+
+
+def _usual(phase: Phase) -> float:
+    """Seconds of a phase on a machine of which nothing is known; 0 where there is nothing to do."""
+    begin, unit = _USUAL.get(phase.kind, (0.0, 0.0))
+    return begin + unit * 1e-6 * phase.amount if phase.amount > 0 else 0.0
 
 
 def _read_costs() -> dict[tuple[str, int], float]:
-    """What is kept, by kind and size."""
+    """The factors that are kept, by kind and size."""
     kept, known = read_state(_NAME), {}
     for key, value in (kept if isinstance(kept, dict) else {}).items():
         kind, _, size = key.rpartition(" ")
