@@ -18,7 +18,7 @@ COARSE, ENCODE, DECODE, MEASURE, PAGE = ("encode small images", "encode block co
                                          "write the page")  # fmt: skip
 # Of a family of codecs, the best mixes and the pictures until they are known; and what FLIP of a picture takes, beside
 # all that is measured of any point.
-_MIXES, _PICTURES, _FLIP = 10, 3, 6
+_MIXES, _PICTURES, FLIP = 10, 3, 6
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Course:
             *(fit_phase(material, effort, rate, fit_name(rate)) for rate, effort in fits),
             self._codecs(ENCODE, "codecs", [job for job in waiting if id(job) not in coarse]),
             self._of_stacks(DECODE, "decode", len(work.jobs), 1),
-            self._of_stacks(MEASURE, "measure", points, 1 + _FLIP * shown / points),
+            self._of_stacks(MEASURE, "measure", points, 1 + FLIP * shown / points),
         ]
         if page:
             self._coming.append(Phase(PAGE, "page", shown * self._texels, self._texels))
@@ -72,7 +72,7 @@ class Course:
 
     def points(self, count: int, shown: int) -> None:
         """So many points are to be measured, of which some have pictures."""
-        amount = self._of_stacks(MEASURE, "measure", count, 1 + _FLIP * shown / count)
+        amount = self._of_stacks(MEASURE, "measure", count, 1 + FLIP * shown / count)
         self._coming = [amount if phase.name == MEASURE else phase for phase in self._coming]
 
     def _codecs(self, name: str, kind: str, jobs: Sequence[Job]) -> Phase:

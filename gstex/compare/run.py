@@ -13,7 +13,7 @@ from gstex.compare.advice import FAMILIES, advise
 from gstex.compare.baselines import Baselines, Work, encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, choose_codecs
-from gstex.compare.course import COARSE, DECODE, ENCODE, MEASURE, PAGE, Course, Step, fit_name
+from gstex.compare.course import COARSE, DECODE, ENCODE, FLIP, MEASURE, PAGE, Course, Step, fit_name
 from gstex.compare.encoding import zip_bytes
 from gstex.compare.hull import Option, lower_hull, thin_out
 from gstex.compare.judgement import judge, kept_detail
@@ -243,17 +243,17 @@ def _measure(
     drafts: Sequence[_Draft], material: Material, processes: int | None, course: Course
 ) -> None:
     """Fill in the quality of every draft."""
-    done = 0
+    done, work = 0, sum(1 + FLIP * draft.shown for draft in drafts)
 
     def keep(draft: _Draft, quality: metrics.Quality) -> None:
         nonlocal done
-        done += 1
+        done += 1 + FLIP * draft.shown
         if not draft.shown:
             quality = replace(quality, notes=(*quality.notes, _NO_FLIP))
         draft.quality = quality
-        course.tell(MEASURE, done, len(drafts))
+        course.tell(MEASURE, done, work)
 
-    course.tell(MEASURE, 0, len(drafts))
+    course.tell(MEASURE, 0, work)
     tasks = [_task(draft, material) for draft in drafts]
     for number, quality in measure_qualities(tasks, material, processes=processes):
         keep(drafts[number], quality)
