@@ -46,8 +46,12 @@ GSTEX_BC int gstex_bc_scale(int x, int shift) { return shift < 0 ? x >> -shift :
 
 GSTEX_BC GstexFit gstex_bc_no_fit() {
     GstexFit fit;
-    for (int a = 0; a < 4; ++a) fit.ends.lo[a] = fit.ends.hi[a] = 0;
-    fit.low = fit.high = 0u;
+    for (int a = 0; a < 4; ++a) {
+        fit.ends.lo[a] = 0;
+        fit.ends.hi[a] = 0;
+    }
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = gstex_bc_worst;
     return fit;
 }
@@ -100,7 +104,8 @@ GSTEX_BC GstexEnds gstex_bc_line(int at, uint mask, uint used) {
     }
     GstexEnds ends;
     for (int a = 0; a < 4; ++a) {
-        ends.lo[a] = ends.hi[a] = gstex_bc_divide(sum[a], count);
+        ends.lo[a] = gstex_bc_divide(sum[a], count);
+        ends.hi[a] = ends.lo[a];
         axis[a] = 0;
     }
     if (most == 0) return ends;
@@ -151,7 +156,8 @@ GSTEX_BC GstexEnds gstex_bc_line(int at, uint mask, uint used) {
 GSTEX_BC GstexFit gstex_bc_assign(int at, uint mask, uint used, GstexEnds ends, int n, int unit) {
     GstexFit fit;
     fit.ends = ends;
-    fit.low = fit.high = 0u;
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = 0;
     int norm = 0;
     for (int a = 0; a < 4; ++a) norm += (ends.hi[a] - ends.lo[a]) * (ends.hi[a] - ends.lo[a]);
@@ -185,7 +191,10 @@ GSTEX_BC GstexSums gstex_bc_sums(int at, uint mask, uint used, GstexFit fit, int
     GstexSums sums;
     sums.n = n;
     sums.of_hi = 0;
-    for (int a = 0; a < 4; ++a) sums.to_lo[a] = sums.to_hi[a] = 0;
+    for (int a = 0; a < 4; ++a) {
+        sums.to_lo[a] = 0;
+        sums.to_hi[a] = 0;
+    }
     for (int i = 0; i < 16; ++i) {
         if ((mask >> i & 1u) == 0u) continue;
         uint texel = GSTEX_TEXEL(at, i) & used;
@@ -206,7 +215,9 @@ GSTEX_BC GstexSums gstex_bc_sums(int at, uint mask, uint used, GstexFit fit, int
 // Sums by which the best ends are the given ones.
 GSTEX_BC GstexSums gstex_bc_sums_at(GstexEnds ends) {
     GstexSums sums;
-    sums.n = sums.of_lo = sums.of_hi = 1;
+    sums.n = 1;
+    sums.of_lo = 1;
+    sums.of_hi = 1;
     sums.mixed = 0;
     for (int a = 0; a < 4; ++a) {
         sums.to_lo[a] = ends.lo[a];
@@ -260,7 +271,8 @@ GSTEX_BC GstexHeld gstex_bc_held_with(GstexSums sums, GstexEnds ends, GstexHold 
     GstexHeld held;
     held.cost = 0;
     for (int a = 0; a < 4; ++a) {
-        held.ends.lo[a] = held.ends.hi[a] = 0;
+        held.ends.lo[a] = 0;
+        held.ends.hi[a] = 0;
         if (gstex_bc_channel(hold.used, a) == 0) continue;
         int bits = a == 1 ? hold.bits + hold.greener : hold.bits, cheapest = gstex_bc_worst;
         int near_lo = gstex_bc_nearest(ends.lo[a], bits, p_lo), near_hi = gstex_bc_nearest(ends.hi[a], bits, p_hi);
@@ -366,7 +378,9 @@ GSTEX_BC GstexBlock gstex_bc1(int at) {
     int hi = gstex_bc1_color(best.ends.hi[0], best.ends.hi[1], best.ends.hi[2]);
     GstexBlock block;
     block.word[0] = uint(max(lo, hi)) | uint(min(lo, hi)) << 16; // this order means four colours
-    block.word[1] = block.word[2] = block.word[3] = 0u;
+    block.word[1] = 0u;
+    block.word[2] = 0u;
+    block.word[3] = 0u;
     for (int i = 0; i < 16; ++i) {
         // From lo on; in the block 0 is the larger, 1 the smaller, 2 and 3 are between.
         int index = gstex_bc_index(best, i);
@@ -391,7 +405,8 @@ GSTEX_BC GstexScalarFit gstex_bc4_assign(int at, int channel, int lo, int hi, in
     fit.lo = lo;
     fit.hi = hi;
     fit.n = n;
-    fit.low = fit.high = 0u;
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = 0;
     int range = max(hi - lo, 1);
     for (int i = 0; i < 16; ++i) {
@@ -447,8 +462,11 @@ GSTEX_BC GstexBlock gstex_bc4(int at, int channel) {
         }
     }
     GstexScalarFit fit, best, from;
-    fit.lo = fit.hi = fit.n = 0;
-    fit.low = fit.high = 0u;
+    fit.lo = 0;
+    fit.hi = 0;
+    fit.n = 0;
+    fit.low = 0u;
+    fit.high = 0u;
     best = fit;
     for (int n = 7; n >= 5; n -= 2) {
         // Five steps pay where 0 or 255 occurs, beside other values.
@@ -488,6 +506,7 @@ GSTEX_BC GstexBlock gstex_bc4(int at, int channel) {
     GstexBlock block;
     block.word[0] = uint(seven ? best.hi : best.lo) | uint(seven ? best.lo : best.hi) << 8 | low << 16;
     block.word[1] = low >> 16 | high << 8;
-    block.word[2] = block.word[3] = 0u;
+    block.word[2] = 0u;
+    block.word[3] = 0u;
     return block;
 }

@@ -110,7 +110,8 @@ GSTEX_BC GstexShapes gstex_bc7_best_shapes(int at, GstexMoments all) {
     GstexMoments first;
     GstexShapes best;
     for (int k = 0; k < gstex_bc7_picks; ++k) {
-        best.shape[k] = best.along[k] = 0;
+        best.shape[k] = 0;
+        best.along[k] = 0;
         best.rest[k] = gstex_bc_worst;
     }
     for (int shape = 0; shape < 64; ++shape) {
@@ -139,7 +140,8 @@ GSTEX_BC GstexFit gstex_bc7_turned(GstexFit fit, uint mask, int anchor, int n) {
     if (2 * gstex_bc_index(fit, anchor) <= n) return fit;
     GstexFit turned;
     turned.error = fit.error;
-    turned.low = turned.high = 0u;
+    turned.low = 0u;
+    turned.high = 0u;
     for (int a = 0; a < 4; ++a) {
         turned.ends.lo[a] = fit.ends.hi[a];
         turned.ends.hi[a] = fit.ends.lo[a];
@@ -257,7 +259,10 @@ GSTEX_BC GstexBlock gstex_bc7(int at, bool has_alpha) {
     int least = gstex_bc_worst, nearest = 0, best = 0, best_shape = 0;
     GstexMoments all = gstex_bc7_moments(at, gstex_bc_all);
     GstexShapes shapes;
-    for (int k = 0; k < gstex_bc7_picks; ++k) shapes.shape[k] = shapes.along[k] = 0;
+    for (int k = 0; k < gstex_bc7_picks; ++k) {
+        shapes.shape[k] = 0;
+        shapes.along[k] = 0;
+    }
     GstexFit best_first = gstex_bc_no_fit(), best_second = best_first;
     for (int k = 0; k < 7 + 3 * gstex_bc7_picks && least > gstex_bc7_enough; ++k) {
         if (k == 1) {
@@ -298,7 +303,10 @@ GSTEX_BC GstexBlock gstex_bc7(int at, bool has_alpha) {
         best_first = first;
         best_second = second;
     }
-    if (best == 0 && !has_alpha) best_first.ends.lo[3] = best_first.ends.hi[3] = 255;
+    if (best == 0 && !has_alpha) {
+        best_first.ends.lo[3] = 255;
+        best_first.ends.hi[3] = 255;
+    }
     return gstex_bc7_block(gstex_bc7_way(best, nearest, best_shape), best_first, best_second);
 }
 

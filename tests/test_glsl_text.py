@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DECODER = source_path("shaders/gstex.glsl").read_text()
 IN_C = source_path("native/gstex.h").read_text()
 EXAMPLES = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / "shaders.md").read_text(), re.DOTALL)
-ENCODERS = "".join(source_path(f"shaders/{name}").read_text() for name in ("bc.glsl", "bc7.glsl"))
+ENCODERS = "".join(source_path(f"shaders/{name}").read_text() for name in ("bc.glsl", "bc7.glsl", "bc.wgsl"))
 STAGES = {"300 es": "frag", "430 core": "frag", "450 core": "comp"}
 
 

@@ -1,6 +1,7 @@
 """Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl, and those of gstex_expanded.glsl.
 
-What both have in common it writes in gstex_expanded.glsl from gstex.glsl.
+What both have in common it writes in gstex_expanded.glsl from gstex.glsl. The encoders bc.glsl and bc7.glsl become
+bc.hlsl and bc.wgsl.
 
     python tools/write_shaders.py            write the files
     python tools/write_shaders.py --check    exit 1, and name the files, if one of them is not what would be written
@@ -20,7 +21,8 @@ from shader_writer.printer import HlslPrinter, MetalPrinter, Printer
 from shader_writer.wgsl import GONE, WgslPrinter
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "shaders" / "gstex.glsl"
+SHADERS = ROOT / "shaders"
+SOURCE = SHADERS / "gstex.glsl"
 
 PRINTERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "metal": MetalPrinter, "wgsl": WgslPrinter}
 
@@ -234,6 +236,48 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     return re.sub(r"^// (\w+)\.glsl:", rf"// \1.{language}:", body, count=1)
 
 
+# The encoders of blocks: bc.glsl and bc7.glsl in one file, and what stands above them.
+ENCODERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "wgsl": WgslPrinter}
+_ENCODER_HEAD = """\
+// bc.{language}: encodes 4x4 texels as a block of BC1, BC4, BC5 or BC7. {of}.
+// tools/write_shaders.py writes this file from bc.glsl and bc7.glsl.
+//
+// All arithmetic is in whole numbers, so that every GPU and compiler makes the same blocks.
+//
+{define}
+//
+"""
+_ENCODER_DEFINE = {
+    "hlsl": """\
+// Define before the #include:
+//   GSTEX_TEXEL(at, i)  texel i of the block `at`, row by row from the top left one: 8 bits each of R, G, B and A,
+//                       R the lowest. `at` is what the caller gives to an encoder.""",
+    "wgsl": """\
+// The module has to have a function beside it:
+//   fn gstex_bc_texel(at: i32, i: i32) -> u32
+//                       texel i of the block `at`, row by row from the top left one: 8 bits each of R, G, B and A,
+//                       R the lowest. `at` is what the caller gives to an encoder.""",
+}
+_ENCODER_OF = {"hlsl": "HLSL, from shader model 5.0 on", "wgsl": "WGSL"}
+
+
+def translate_encoders(texts: Sequence[str], language: str) -> str:
+    """The encoders -> the same in a language of ENCODERS.
+
+    texts: what shaders/bc.glsl and bc7.glsl hold. What they have for C++ is left out.
+    """
+    way = re.search(r"^// The way of all encoders.*?\n\n", texts[0], re.MULTILINE | re.DOTALL)
+    modes = re.search(r"^// Modes: .*?\n\n", texts[1], re.MULTILINE | re.DOTALL)
+    if not way or not modes:
+        raise ShaderError("bc.glsl: expected the comments `The way of all encoders` and, in bc7.glsl, `Modes`")
+    rest = re.sub(r"#ifndef GSTEX_BC\n.*?#endif\n\n", "", texts[0][way.end() :], flags=re.DOTALL)
+    shown = f"{way[0]}{rest}\n{modes[0]}{texts[1][modes.end() :]}"
+    shown = re.sub(r"^GSTEX_BC(?:_TABLE)? ", "", shown, flags=re.MULTILINE).replace("GSTEX_BC_TOP_BIT(", "findMSB(")
+    printer = ENCODERS[language](annotate(parse(shown, "bc.glsl"), shown, "bc.glsl", {}))
+    head = _ENCODER_HEAD.format(language=language, of=_ENCODER_OF[language], define=_ENCODER_DEFINE[language])
+    return head + printer.text(printer.program.tree)
+
+
 def _without_undefined(text: str, name: str, options: Collection[str]) -> str:
     """A text without what stands under names that are no options: nobody can define them in WGSL. As many lines."""
     lines: list[str] = []
@@ -290,7 +334,7 @@ def _words(of: Words, printer: Printer, uniforms: Sequence[re.Match[str]], body:
         fields = (f"#ifdef {one['switch']}\n    constant {printer.type_name(one['type'])} *{one['variable']};\n#endif\n"
                   for one in uniforms)  # fmt: skip
         return _METAL.format(**parts, members=printer.members(), uniforms="".join(fields))
-    return _WGSL.format(**parts, function=of.load.lower(), number=printer.type_name(LOADS[of.load][0]))
+    return _WGSL.format(**parts, function=of.load.lower(), number=printer.type_name(LOADS[of.load][0][0]))
 
 
 def written() -> dict[Path, str]:
@@ -304,6 +348,8 @@ def written() -> dict[Path, str]:
     found = {other: expanded}
     for path, source in ((SOURCE, text), (other, expanded)):
         found |= {path.with_suffix(f".{language}"): translate(source, language, path.name) for language in PRINTERS}
+    encoders = [(SHADERS / name).read_text(encoding="utf-8") for name in ("bc.glsl", "bc7.glsl")]
+    found |= {SOURCE.with_name(f"bc.{language}"): translate_encoders(encoders, language) for language in ENCODERS}
     return found
 
 

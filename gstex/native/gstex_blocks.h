@@ -145,8 +145,12 @@ static int gstex_bc_scale(int x, int shift) { return shift < 0 ? x >> -shift : x
 
 static GstexFit gstex_bc_no_fit(void) {
     GstexFit fit;
-    for (int a = 0; a < 4; ++a) fit.ends.lo[a] = fit.ends.hi[a] = 0;
-    fit.low = fit.high = 0u;
+    for (int a = 0; a < 4; ++a) {
+        fit.ends.lo[a] = 0;
+        fit.ends.hi[a] = 0;
+    }
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = gstex_bc_worst;
     return fit;
 }
@@ -199,7 +203,8 @@ static GstexEnds gstex_bc_line(const uint32_t *at, uint32_t mask, uint32_t used)
     }
     GstexEnds ends;
     for (int a = 0; a < 4; ++a) {
-        ends.lo[a] = ends.hi[a] = gstex_bc_divide(sum[a], count);
+        ends.lo[a] = gstex_bc_divide(sum[a], count);
+        ends.hi[a] = ends.lo[a];
         axis[a] = 0;
     }
     if (most == 0) return ends;
@@ -250,7 +255,8 @@ static GstexEnds gstex_bc_line(const uint32_t *at, uint32_t mask, uint32_t used)
 static GstexFit gstex_bc_assign(const uint32_t *at, uint32_t mask, uint32_t used, GstexEnds ends, int n, int unit) {
     GstexFit fit;
     fit.ends = ends;
-    fit.low = fit.high = 0u;
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = 0;
     int norm = 0;
     for (int a = 0; a < 4; ++a) norm += (ends.hi[a] - ends.lo[a]) * (ends.hi[a] - ends.lo[a]);
@@ -284,7 +290,10 @@ static GstexSums gstex_bc_sums(const uint32_t *at, uint32_t mask, uint32_t used,
     GstexSums sums;
     sums.n = n;
     sums.of_hi = 0;
-    for (int a = 0; a < 4; ++a) sums.to_lo[a] = sums.to_hi[a] = 0;
+    for (int a = 0; a < 4; ++a) {
+        sums.to_lo[a] = 0;
+        sums.to_hi[a] = 0;
+    }
     for (int i = 0; i < 16; ++i) {
         if ((mask >> i & 1u) == 0u) continue;
         uint32_t texel = at[i] & used;
@@ -305,7 +314,9 @@ static GstexSums gstex_bc_sums(const uint32_t *at, uint32_t mask, uint32_t used,
 // Sums by which the best ends are the given ones.
 static GstexSums gstex_bc_sums_at(GstexEnds ends) {
     GstexSums sums;
-    sums.n = sums.of_lo = sums.of_hi = 1;
+    sums.n = 1;
+    sums.of_lo = 1;
+    sums.of_hi = 1;
     sums.mixed = 0;
     for (int a = 0; a < 4; ++a) {
         sums.to_lo[a] = ends.lo[a];
@@ -359,7 +370,8 @@ static GstexHeld gstex_bc_held_with(GstexSums sums, GstexEnds ends, GstexHold ho
     GstexHeld held;
     held.cost = 0;
     for (int a = 0; a < 4; ++a) {
-        held.ends.lo[a] = held.ends.hi[a] = 0;
+        held.ends.lo[a] = 0;
+        held.ends.hi[a] = 0;
         if (gstex_bc_channel(hold.used, a) == 0) continue;
         int bits = a == 1 ? hold.bits + hold.greener : hold.bits, cheapest = gstex_bc_worst;
         int near_lo = gstex_bc_nearest(ends.lo[a], bits, p_lo), near_hi = gstex_bc_nearest(ends.hi[a], bits, p_hi);
@@ -465,7 +477,9 @@ static GstexBlock gstex_bc1(const uint32_t *at) {
     int hi = gstex_bc1_color(best.ends.hi[0], best.ends.hi[1], best.ends.hi[2]);
     GstexBlock block;
     block.word[0] = (uint32_t)(gstex__bc_max(lo, hi)) | (uint32_t)(gstex__bc_min(lo, hi)) << 16; // this order means four colours
-    block.word[1] = block.word[2] = block.word[3] = 0u;
+    block.word[1] = 0u;
+    block.word[2] = 0u;
+    block.word[3] = 0u;
     for (int i = 0; i < 16; ++i) {
         // From lo on; in the block 0 is the larger, 1 the smaller, 2 and 3 are between.
         int index = gstex_bc_index(best, i);
@@ -490,7 +504,8 @@ static GstexScalarFit gstex_bc4_assign(const uint32_t *at, int channel, int lo, 
     fit.lo = lo;
     fit.hi = hi;
     fit.n = n;
-    fit.low = fit.high = 0u;
+    fit.low = 0u;
+    fit.high = 0u;
     fit.error = 0;
     int range = gstex__bc_max(hi - lo, 1);
     for (int i = 0; i < 16; ++i) {
@@ -546,8 +561,11 @@ static GstexBlock gstex_bc4(const uint32_t *at, int channel) {
         }
     }
     GstexScalarFit fit, best, from;
-    fit.lo = fit.hi = fit.n = 0;
-    fit.low = fit.high = 0u;
+    fit.lo = 0;
+    fit.hi = 0;
+    fit.n = 0;
+    fit.low = 0u;
+    fit.high = 0u;
     best = fit;
     for (int n = 7; n >= 5; n -= 2) {
         // Five steps pay where 0 or 255 occurs, beside other values.
@@ -587,7 +605,8 @@ static GstexBlock gstex_bc4(const uint32_t *at, int channel) {
     GstexBlock block;
     block.word[0] = (uint32_t)(seven ? best.hi : best.lo) | (uint32_t)(seven ? best.lo : best.hi) << 8 | low << 16;
     block.word[1] = low >> 16 | high << 8;
-    block.word[2] = block.word[3] = 0u;
+    block.word[2] = 0u;
+    block.word[3] = 0u;
     return block;
 }
 
@@ -699,7 +718,8 @@ static GstexShapes gstex_bc7_best_shapes(const uint32_t *at, GstexMoments all) {
     GstexMoments first;
     GstexShapes best;
     for (int k = 0; k < gstex_bc7_picks; ++k) {
-        best.shape[k] = best.along[k] = 0;
+        best.shape[k] = 0;
+        best.along[k] = 0;
         best.rest[k] = gstex_bc_worst;
     }
     for (int shape = 0; shape < 64; ++shape) {
@@ -728,7 +748,8 @@ static GstexFit gstex_bc7_turned(GstexFit fit, uint32_t mask, int anchor, int n)
     if (2 * gstex_bc_index(fit, anchor) <= n) return fit;
     GstexFit turned;
     turned.error = fit.error;
-    turned.low = turned.high = 0u;
+    turned.low = 0u;
+    turned.high = 0u;
     for (int a = 0; a < 4; ++a) {
         turned.ends.lo[a] = fit.ends.hi[a];
         turned.ends.hi[a] = fit.ends.lo[a];
@@ -846,7 +867,10 @@ static GstexBlock gstex_bc7(const uint32_t *at, bool has_alpha) {
     int least = gstex_bc_worst, nearest = 0, best = 0, best_shape = 0;
     GstexMoments all = gstex_bc7_moments(at, gstex_bc_all);
     GstexShapes shapes;
-    for (int k = 0; k < gstex_bc7_picks; ++k) shapes.shape[k] = shapes.along[k] = 0;
+    for (int k = 0; k < gstex_bc7_picks; ++k) {
+        shapes.shape[k] = 0;
+        shapes.along[k] = 0;
+    }
     GstexFit best_first = gstex_bc_no_fit(), best_second = best_first;
     for (int k = 0; k < 7 + 3 * gstex_bc7_picks && least > gstex_bc7_enough; ++k) {
         if (k == 1) {
@@ -887,7 +911,10 @@ static GstexBlock gstex_bc7(const uint32_t *at, bool has_alpha) {
         best_first = first;
         best_second = second;
     }
-    if (best == 0 && !has_alpha) best_first.ends.lo[3] = best_first.ends.hi[3] = 255;
+    if (best == 0 && !has_alpha) {
+        best_first.ends.lo[3] = 255;
+        best_first.ends.hi[3] = 255;
+    }
     return gstex_bc7_block(gstex_bc7_way(best, nearest, best_shape), best_first, best_second);
 }
 

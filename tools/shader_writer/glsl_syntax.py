@@ -41,9 +41,9 @@ class Node:
     """A part of the text, [start, end) of it, with what it is made of as attributes.
 
     kind and attributes: literal (text), name (text), paren (inner), member (of, field), index (of, at), call (callee,
-    arguments), unary (op, inner), binary (op, left, right), ternary (condition, yes, no), type (text), declaration
-    (const, type, declarators), declarator (name, size, value), assign (op, left, right), step (op, inner, before),
-    evaluate (inner), empty, block (body), if (condition, yes, no), for (first, condition, next, body), while
+    arguments), list (items), unary (op, inner), binary (op, left, right), ternary (condition, yes, no), type (text),
+    declaration (const, type, declarators), declarator (name, size, value), assign (op, left, right), step (op, inner,
+    before), evaluate (inner), empty, block (body), if (condition, yes, no), for (first, condition, next, body), while
     (condition, body), return (value), jump (text), directive (text), struct (name, fields), parameter (qualifier, type,
     name), function (type, name, parameters, body), file (body). Attributes that stand for nothing are None.
     """
@@ -221,9 +221,18 @@ class _Parser:
             end = self.take("]").end
         if self.sees("="):
             self.next()
-            value = self.expression()
+            value = self.list() if self.sees("{") else self.expression()
             end = value.end
         return Node("declarator", name.start, end, name=name, size=size, value=value)
+
+    def list(self) -> Node:
+        """The elements of an array."""
+        start, items = self.take("{").start, []
+        while not self.sees("}"):
+            items.append(self.expression())
+            if not self.sees("}"):
+                self.take(",")
+        return Node("list", start, self.take("}").end, items=items)
 
     def block(self) -> Node:
         start = self.take("{").start

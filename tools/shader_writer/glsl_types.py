@@ -13,7 +13,8 @@ from shader_writer.glsl_syntax import Node, ShaderError
 __all__ = ["BITS", "LOADS", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector",
            "vector", "width"]  # fmt: skip
 
-LOADS = {"GSTEX_LOAD": ("int", "uint"), "GSTEX_LOAD4": ("uint", "uvec4")}  # of a number, and what they give
+# Macros that load: of what, and what they give.
+LOADS = {"GSTEX_LOAD": (("int",), "uint"), "GSTEX_LOAD4": (("uint",), "uvec4"), "GSTEX_TEXEL": (("int", "int"), "uint")}
 ANY = "any type"  # of a macro that the user of the shader defines
 RELATIONS = {"lessThan": "<", "lessThanEqual": "<=", "greaterThan": ">", "greaterThanEqual": ">=", "equal": "==",
              "notEqual": "!="}  # fmt: skip
@@ -23,7 +24,7 @@ _LIKE_ARGUMENT = frozenset((
 ))  # fmt: skip
 BITS = {"uintBitsToFloat": "float", "intBitsToFloat": "float", "floatBitsToUint": "uint", "floatBitsToInt": "int"}
 _FIXED = {"length": "float", "distance": "float", "dot": "float", "any": "bool", "all": "bool",
-          "unpackUnorm2x16": "vec2", "unpackSnorm2x16": "vec2"}  # fmt: skip
+          "unpackUnorm2x16": "vec2", "unpackSnorm2x16": "vec2", "findMSB": "int"}  # fmt: skip
 _LETTERS = {"float": "", "int": "i", "uint": "u", "bool": "b"}
 _SWIZZLES = ("xyzw", "rgba")
 
@@ -291,6 +292,12 @@ class _Annotator:
     def _paren(self, node: Node) -> str:
         return self.expression(node.inner)
 
+    def _list(self, node: Node) -> str:
+        kinds = {self.expression(one) for one in node.items}
+        if len(kinds) != 1:
+            self.program.fail(node, "elements of several types")
+        return f"{kinds.pop()}[]"
+
     def _member(self, node: Node) -> str:
         of, name = self.expression(node.of), node.field.text
         if of in self.program.structs:
@@ -351,9 +358,9 @@ class _Annotator:
         if node.callee.kind == "type":
             return self.construct(node, name, given)
         if name in self.program.buffers:
-            number, _ = LOADS.get(name, ("int", ""))
-            if given != [number]:
-                self.program.fail(node, f"{name} takes an {number}")
+            wanted, _ = LOADS.get(name, (("int",), ""))
+            if given != list(wanted):
+                self.program.fail(node, f"{name} takes {', '.join(wanted)}")
             if self.function:
                 self.function.loads = True
             return self.program.buffers[name]

@@ -252,6 +252,17 @@ class HlslPrinter(Printer):
         text = self.text(node)
         return f"({text})" if node.kind == "call" and text.startswith("(") and not text.endswith("))") else text
 
+    def _binary(self, node: Node) -> str:
+        """dxc wants a type for a number that is shifted by a variable."""
+        if node.op != "<<" or node.left.kind != "literal" or self.program.of(node.left) != "int":
+            return self.plain(node)
+        return f"int({node.left.text})" + self.filled(node.left.end, [node.right], node.end)
+
+    def _call(self, node: Node) -> str:
+        if node.callee.text == "findMSB":  # uint in HLSL
+            return f"int(firstbithigh({','.join(self.arguments(node))}))"
+        return super()._call(node)
+
     def select(self, given: list[str], kinds: list[str]) -> str:
         self.selected.add(kinds[0])
         return f"gstex_select({','.join(given)})"

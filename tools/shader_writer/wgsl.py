@@ -13,6 +13,7 @@ from shader_writer.printer import Printer, aligned, wrapped
 __all__ = ["GONE", "WgslPrinter"]
 
 GONE = "\0"  # in lines that are left out
+_LOADED = {"GSTEX_TEXEL": "gstex_bc_texel"}  # functions that load; others have the name of the macro
 _SUMS, _PRODUCTS = ("+", "-"), ("*", "/", "%")
 _SHIFTS, _MASKS = ("<<", ">>"), ("&", "|", "^")
 _COMPARISONS = ("<", ">", "<=", ">=", "==", "!=")
@@ -121,7 +122,8 @@ class WgslPrinter(Printer):
                 kind = f"array<{kind}, {f'max({size}, 1)' if id(one.size) in self.sizes else size}>"
             value = ""
             if one.value is not None:
-                equals = self.source[one.name.end : one.value.start]
+                at = one.name.end if one.size is None else self.source.index("]", one.size.end) + 1
+                equals = self.source[at : one.value.start]
                 value = equals + self.text(one.value)
             found.append(f"{self.renamed(one.name.text)}: {kind}{value}")
         return found
@@ -255,7 +257,7 @@ class WgslPrinter(Printer):
         return name if self.program.variable[id(node)].kind == "inout" else f"&{name}"
 
     def called(self, name: str, given: list[str]) -> str:
-        return f"{name.lower() if name in LOADS else self.renamed(name)}({','.join(given)})"
+        return f"{_LOADED.get(name, name.lower()) if name in LOADS else self.renamed(name)}({','.join(given)})"
 
     def _index(self, node: Node) -> str:
         """A number is compared with the size of the array also where the options leave it out: under #if, say."""
@@ -281,8 +283,15 @@ class WgslPrinter(Printer):
     def _paren(self, node: Node) -> str:
         return self.text(node.inner) if node.inner.kind == "ternary" else self.plain(node)
 
+    def _list(self, node: Node) -> str:
+        inner = self.filled(node.start + 1, node.items, node.end - 1)
+        kind = self.type_name(self.program.of(node))
+        return f"array<{kind}, {len(node.items)}>({inner})"
+
     def _call(self, node: Node) -> str:
         name = node.callee.text
+        if name == "findMSB":  # of an uint it is one
+            return f"i32(firstLeadingBit({','.join(self.arguments(node))}))"
         if name in BITS:
             kind = self.type_name(self.program.of(node))
             return f"bitcast<{kind}>({','.join(self.arguments(node))})"
