@@ -404,6 +404,8 @@ REFUSED = [
     ("float f(float x) { if (x > 1.0) x; return x; }", "does nothing"),
     ("float f(float x) { return x;", "a block is not closed"),
     ("float f(float x) { return x @ 1.0; }", "cannot read '@'"),
+    ("const uint f[2] = {1u, 2};", "elements of several types"),
+    ("float f(vec4 x) { return GSTEX_LOAD(1u) > 1u ? 1.0 : 0.0; }", "GSTEX_LOAD takes int"),
 ]
 
 
