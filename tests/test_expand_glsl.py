@@ -79,7 +79,8 @@ def test_open_gl_es_is_refused() -> None:
 
 def test_the_shader_has_the_numbers_of_the_header() -> None:
     of_shader = dict(re.findall(r"#define (\w+) (.+)", SHADER))
-    numbers = dict(re.findall(r"#define GSTEX__(\w+) (.+)", HEADER)) | dict(re.findall(r"GSTEX__(\w+) = (\d+)", HEADER))
+    numbers = dict(re.findall(r"#define GSTEX__(\w+) (.+)", HEADER))
+    numbers |= dict(re.findall(r"(?:GSTEX__|#define GSTEX_)(\w+)(?: =)? (\d+)", HEADER))
     for name in ("DROP_LIMIT", "CHOICE_LIMIT", "ERROR_LIMIT", "LEAST_WEIGHT", "LEAST_ERROR", "SEEN_MAX", "LIST_BYTES"):
         assert re.sub(r"(\d)f", r"\1", numbers[name]) == of_shader[name], name
     for name in ("BACKGROUND_WEIGHT", "LOG2E", "UNIT"):

@@ -40,7 +40,7 @@ static __device__ float most_of_block(float own) {
 
 // tiles: a gstex__tiles in words, whose pointers are not looked at. words: of the material. places: of the records of
 // each Gaussian. records: by their places. seen: memory for each block. Makes the lists first .. first + count - 1: sizes, in bytes, and the lists,
-// GSTEX__LIST_BYTES apart. failed: becomes 1 if one cannot be made, and then nothing else counts; 2 if gstex__tiles is
+// GSTEX_LIST_BYTES apart. failed: becomes 1 if one cannot be made, and then nothing else counts; 2 if gstex__tiles is
 // of another size here.
 // A block has 64 threads for each grid of points.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
@@ -66,7 +66,7 @@ make_lists(const uint32_t *__restrict__ tiles, int tiles_bytes, const uint32_t *
     own.first_point = threadIdx.x;
     own.grids = own.points = 1;
     for (int n = blockIdx.x; n < count && !__syncthreads_or(*failed); n += gridDim.x) {
-        own.bytes = bytes + size_t(GSTEX__LIST_BYTES) * n;
+        own.bytes = bytes + size_t(GSTEX_LIST_BYTES) * n;
         if (!gstex__choose_list(&own, first + n)) *failed = 1;
         if (threadIdx.x == 0) sizes[n] = own.byte_count;
     }

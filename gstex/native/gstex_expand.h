@@ -15,6 +15,8 @@
 
 #include "gstex.h"
 
+#define GSTEX_LIST_BYTES 1020 // of the list of a tile, at most: 255 words
+
 #ifndef GSTEX__ON_GPU
 
 #ifdef __cplusplus
@@ -33,6 +35,35 @@ GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *sc
 // is more than `room`, or 0, what was written is of no use. The same bits in every call and on every CPU. The time is that of
 // decoding all mips some times; no tile looks at more than 512 Gaussians, a mip with more becomes texels.
 GSTEX_API size_t gstex_expand(const gstex_material *material, uint32_t *scratch, uint32_t *words, size_t room);
+
+// Lists of tiles, which take nearly all of the time, to be made by somebody else: in several threads or on a GPU.
+typedef struct gstex_lists {
+    const void *tiles;                // what they are made from, for cuda/expand/lists.cu and shaders/expand.comp
+    size_t tiles_bytes;
+    const uint32_t *places, *records; // places[gaussians], records[4 * gaussians]
+    size_t gaussians;
+    int32_t first, count;             // those of the tiles first .. first + count - 1
+    int32_t *sizes;                   // in bytes, to be filled in
+    uint8_t *bytes;                   // the lists, GSTEX_LIST_BYTES apart, to be filled in
+} gstex_lists;
+
+// Who makes them. make returns 1; or 0 if one cannot be made, and then the mip has other tiles or becomes texels; or -1 to stop.
+typedef struct gstex_list_maker {
+    int (*make)(void *user, const gstex_lists *lists);
+    void *user;
+    int32_t most;   // lists at once
+    int32_t *sizes; // memory for their sizes, and for GSTEX_LIST_BYTES of each
+    uint8_t *bytes;
+} gstex_list_maker;
+
+// gstex_expand with lists that are made there. The words are the same if they are. 0 also if it was stopped.
+GSTEX_API size_t gstex_expand_by(const gstex_material *material, const gstex_list_maker *maker, uint32_t *scratch, uint32_t *words,
+                                 size_t room);
+
+// Makes lists at .. at + count - 1 of those that are asked for. Any number of threads may do so at once, each with memory of its
+// own: gstex_list_memory_words of 4 bytes, 317 KB. Returns 0 if one cannot be made.
+GSTEX_API size_t gstex_list_memory_words(void);
+GSTEX_API int gstex_make_lists(const gstex_lists *lists, int32_t at, int32_t count, uint32_t *memory);
 
 typedef enum gstex_expansion {
     GSTEX_EXPANSION_GOOD,
@@ -64,7 +95,6 @@ extern "C" {
 enum {
     GSTEX__SEEN_MAX = 512,           // Gaussians that a tile looks at; a mip with more becomes texels
     GSTEX__LISTED_MEAN = 72,         // bytes of the lists of a shared mip, on average; with more it gets smaller tiles, or texels
-    GSTEX__LIST_BYTES = 1020,        // of a list, in 255 words
     GSTEX__LIST_WORDS = 1 << 24,     // of all lists of a mip
     GSTEX__MAX_RECORDS = 1 << 22,
     GSTEX__POSITION_BITS = 20,
@@ -160,7 +190,7 @@ typedef struct gstex__chooser {
     float value[GSTEX_MAX_CHANNELS][GSTEX__OWN_POINTS];       // as it is packed
     float sum[GSTEX__OWN_POINTS];                             // of weights; at last of those listed
     float error[GSTEX_MAX_CHANNELS][GSTEX__OWN_POINTS];       // of what is listed, times sum
-    uint8_t *bytes;                    // of the list: room for GSTEX__LIST_BYTES
+    uint8_t *bytes;                    // of the list: room for GSTEX_LIST_BYTES
     int32_t byte_count;
 } gstex__chooser;
 
@@ -492,7 +522,7 @@ GSTEX__TILE_CODE int32_t gstex__sort_listed(gstex__chooser *e) {
 }
 
 GSTEX__TILE_CODE int gstex__add_byte(gstex__chooser *e, uint32_t byte) {
-    if (e->byte_count == GSTEX__LIST_BYTES) return 0;
+    if (e->byte_count == GSTEX_LIST_BYTES) return 0;
     if (GSTEX__WORKER == 0) e->bytes[e->byte_count] = (uint8_t)byte;
     ++e->byte_count;
     return 1;
@@ -583,39 +613,28 @@ static void gstex__align(gstex__writer *to, size_t words) {
     while (to->at % words) gstex__append(to, 0);
 }
 
-// Who makes the lists of tiles: gstex__list_here, or whoever has more threads or a GPU. make fills in the sizes of the lists
-// first .. first + count - 1, in bytes, and the lists, GSTEX__LIST_BYTES apart. It returns 0 if one cannot be made, and
-// -1 if nothing shall be made any more. It is asked for up to `most` lists at once.
-typedef struct gstex__list_maker {
-    int (*make)(void *user, const gstex__tiles *tiles, int32_t first, int32_t count, int32_t *sizes, uint8_t *bytes);
-    void *user;
-    int32_t most;
-    int32_t *sizes; // memory for so many
-    uint8_t *bytes;
-} gstex__list_maker;
+GSTEX_API size_t gstex_list_memory_words(void) { return sizeof(gstex__seen_by_tile) / sizeof(uint32_t); }
 
-// A worker that is alone.
-static void gstex__open_chooser(gstex__chooser *e, const gstex__tiles *tiles, gstex__seen_by_tile *seen) {
-    e->tiles = tiles;
-    e->set = &tiles->set;
-    e->seen = seen;
-    e->first_grid = e->first_column = e->first_row = 0;
-    e->first_point = 0;
-    e->grids = tiles->grids;
-    e->points = GSTEX__TILE * tiles->grids;
-}
-
-// Makes one list in the caller's thread.
-static int gstex__list_here(void *seen, const gstex__tiles *tiles, int32_t first, int32_t count, int32_t *sizes, uint8_t *bytes) {
-    gstex__chooser e;
+GSTEX_API int gstex_make_lists(const gstex_lists *lists, int32_t at, int32_t count, uint32_t *memory) {
+    gstex__chooser e; // a worker that is alone
     int32_t n;
-    gstex__open_chooser(&e, tiles, (gstex__seen_by_tile *)seen);
-    for (n = 0; n < count; ++n) {
-        e.bytes = bytes + GSTEX__LIST_BYTES * (size_t)n;
-        if (!gstex__choose_list(&e, first + n)) return 0;
-        sizes[n] = e.byte_count;
+    e.tiles = (const gstex__tiles *)lists->tiles;
+    e.set = &e.tiles->set;
+    e.seen = (gstex__seen_by_tile *)(void *)memory;
+    e.first_grid = e.first_column = e.first_row = 0;
+    e.first_point = 0;
+    e.grids = e.tiles->grids;
+    e.points = GSTEX__TILE * e.grids;
+    for (n = at; n < at + count; ++n) {
+        e.bytes = lists->bytes + GSTEX_LIST_BYTES * (size_t)n;
+        if (!gstex__choose_list(&e, lists->first + n)) return 0;
+        lists->sizes[n] = e.byte_count;
     }
     return 1;
+}
+
+static int gstex__make_here(void *memory, const gstex_lists *lists) {
+    return gstex_make_lists(lists, 0, lists->count, (uint32_t *)memory);
 }
 
 // What makes a form.
@@ -623,7 +642,7 @@ typedef struct gstex__expander {
     const gstex_material *material;
     gstex__writer to;
     gstex__set set;
-    const gstex__list_maker *lists;
+    const gstex_list_maker *maker;
     int stopped; // the maker of lists wants no more of it
 } gstex__expander;
 
@@ -902,22 +921,33 @@ static int gstex__write_set(gstex__expander *e) {
 // The tiles of a mip and their lists; returns 0, and what it wrote does not count, if tiles of this size are too long.
 static int gstex__write_tiles(gstex__expander *e, const gstex__tiles *tiles) {
     gstex__writer *to = &e->to;
-    const gstex__list_maker *lists = e->lists;
+    const gstex_list_maker *maker = e->maker;
+    gstex_lists lists;
     const int32_t side = tiles->side, count = ((tiles->view.width + side - 1) / side) * ((tiles->view.height + side - 1) / side);
     const size_t start = to->at;
     size_t bytes = 0, first = 0;
     int32_t n, i, b;
+    lists.tiles = tiles;
+    lists.tiles_bytes = sizeof *tiles;
+    lists.places = tiles->set.key;
+    lists.records = tiles->set.written;
+    lists.gaussians = tiles->set.first[GSTEX_MAX_LEVELS];
+    lists.sizes = maker->sizes;
+    lists.bytes = maker->bytes;
     to->at += (size_t)count / 2 + 1;
     for (n = 0; n < count; ++n) {
-        const int32_t at = n % lists->most;
-        const uint8_t *list = lists->bytes + GSTEX__LIST_BYTES * (size_t)at;
+        const int32_t at = n % maker->most;
+        const uint8_t *list = maker->bytes + GSTEX_LIST_BYTES * (size_t)at;
         int32_t size, words;
         if (at == 0) {
-            const int made = lists->make(lists->user, tiles, n, count - n < lists->most ? count - n : lists->most, lists->sizes, lists->bytes);
+            int made;
+            lists.first = n;
+            lists.count = count - n < maker->most ? count - n : maker->most;
+            made = maker->make(maker->user, &lists);
             e->stopped = made < 0;
             if (made <= 0) return 0;
         }
-        size = lists->sizes[at];
+        size = maker->sizes[at];
         words = (size + 3) / 4;
         bytes += (size_t)size;
         if (to->at - start >= GSTEX__LIST_WORDS || (tiles->view.bent && bytes > GSTEX__LISTED_MEAN * (size_t)count)) return 0;
@@ -1046,16 +1076,15 @@ GSTEX_API size_t gstex_expand_scratch_words(const gstex_material *material) {
             gstex_get_mip(&material->groups[g], mip, &of);
             if (of.gaussian_count > most) most = of.gaussian_count;
         }
-    return 13 * most + 4 + (sizeof(gstex__seen_by_tile) + GSTEX__LIST_BYTES) / sizeof(uint32_t);
+    return 13 * most + 4 + (sizeof(gstex__seen_by_tile) + GSTEX_LIST_BYTES) / sizeof(uint32_t);
 }
 
-// gstex_expand with somebody else's lists. scratch: 13 words for each Gaussian of the largest mip and 4 more.
-static size_t gstex__expand_by(const gstex_material *m, const gstex__list_maker *lists, uint32_t *scratch, uint32_t *words,
-                               size_t room) {
+GSTEX_API size_t gstex_expand_by(const gstex_material *m, const gstex_list_maker *maker, uint32_t *scratch, uint32_t *words,
+                                 size_t room) {
     gstex__expander e;
     int g, mip, c;
     e.material = m;
-    e.lists = lists;
+    e.maker = maker;
     e.stopped = 0;
     e.to.words = words;
     e.to.room = words ? room : 0;
@@ -1085,15 +1114,15 @@ static size_t gstex__expand_by(const gstex_material *m, const gstex__list_maker 
 }
 
 GSTEX_API size_t gstex_expand(const gstex_material *material, uint32_t *scratch, uint32_t *words, size_t room) {
-    const size_t of_tile = (sizeof(gstex__seen_by_tile) + GSTEX__LIST_BYTES) / sizeof(uint32_t);
-    gstex__list_maker here;
+    uint32_t *list = scratch + gstex_list_memory_words();
+    gstex_list_maker here;
     int32_t size;
-    here.make = gstex__list_here;
+    here.make = gstex__make_here;
     here.user = scratch;
     here.most = 1;
     here.sizes = &size;
-    here.bytes = (uint8_t *)scratch + sizeof(gstex__seen_by_tile);
-    return gstex__expand_by(material, &here, scratch + of_tile, words, room);
+    here.bytes = (uint8_t *)list;
+    return gstex_expand_by(material, &here, list + GSTEX_LIST_BYTES / sizeof(uint32_t), words, room);
 }
 
 GSTEX_API size_t gstex_expand_words(const gstex_material *material, uint32_t *scratch) {

@@ -17,6 +17,45 @@ static uint32_t *words_of(size_t count) {
     return words;
 }
 
+// Makes lists of an expanded form in two parts, as two threads would; or stops.
+typedef struct {
+    uint32_t *memory;
+    int calls, stop_at;
+} maker_state;
+
+static int make(void *user, const gstex_lists *lists) {
+    maker_state *state = (maker_state *)user;
+    const int32_t half = lists->count / 2;
+    if (++state->calls == state->stop_at) return -1;
+    expect(lists->count > 0 && lists->count <= 3, "more lists than can be made at once");
+    return gstex_make_lists(lists, half, lists->count - half, state->memory) && gstex_make_lists(lists, 0, half, state->memory);
+}
+
+static void expand_by(const gstex_material *material, uint32_t *scratch, const uint32_t *expected, size_t count) {
+    uint32_t *words = words_of(count);
+    int32_t *sizes = (int32_t *)(void *)words_of(3);
+    maker_state state;
+    gstex_list_maker maker;
+    state.memory = words_of(gstex_list_memory_words());
+    state.calls = state.stop_at = 0;
+    maker.make = make;
+    maker.user = &state;
+    maker.most = 3;
+    maker.sizes = sizes;
+    maker.bytes = (uint8_t *)words_of(3 * GSTEX_LIST_BYTES / sizeof(uint32_t));
+    expect(gstex_expand_by(material, &maker, scratch, words, count) == count, "another size by a maker of lists");
+    expect(memcmp(words, expected, count * sizeof(uint32_t)) == 0, "other words by a maker of lists");
+    if (state.calls > 0) {
+        state.stop_at = state.calls;
+        state.calls = 0;
+        expect(gstex_expand_by(material, &maker, scratch, words, count) == 0, "a form though it was stopped");
+    }
+    free(maker.bytes);
+    free(state.memory);
+    free(sizes);
+    free(words);
+}
+
 static void expand(const gstex_material *material) {
     uint32_t *scratch = words_of(gstex_expand_scratch_words(material)), *words, *fewer;
     const size_t need = gstex_expand_words(material, scratch), half = need / 2;
@@ -28,6 +67,7 @@ static void expand(const gstex_material *material) {
     fewer = words_of(half);
     expect(gstex_expand(material, scratch, words, need) == need, "another size when it is written");
     expect(gstex_expand(material, scratch, fewer, half) == need, "another size where there is no room");
+    expand_by(material, scratch, words, need);
     printf("%u\n", hash_of(words, need));
     free(scratch);
     free(words);

@@ -48,11 +48,11 @@ nb::list list_of(const float *values, int count) {
 class Lists {
   public:
     // make: None, or make(tiles, places, records, first, count), of `most` lists at once, without the GIL in between.
-    Lists(nb::object make, int32_t most) : make_(make), sizes_(size_t(most)), bytes_(size_t(most) * GSTEX__LIST_BYTES) {
+    Lists(nb::object make, int32_t most) : make_(make), sizes_(size_t(most)), bytes_(size_t(most) * GSTEX_LIST_BYTES) {
         maker_ = {&Lists::answer, this, most, sizes_.data(), bytes_.data()};
     }
 
-    const gstex__list_maker *maker() const { return &maker_; }
+    const gstex_list_maker *maker() const { return &maker_; }
 
     // From now on what has been made is given out again.
     void repeat() { next_ = 0; }
@@ -69,17 +69,16 @@ class Lists {
         std::vector<uint8_t> bytes;
     };
 
-    static int answer(void *user, const gstex__tiles *tiles, int32_t first, int32_t count, int32_t *sizes,
-                      uint8_t *bytes) {
+    static int answer(void *user, const gstex_lists *asked) {
         Lists &lists = *static_cast<Lists *>(user);
         try {
-            if (lists.next_ == lists.made_.size()) lists.keep(lists.make(*tiles, first, count), count);
+            if (lists.next_ == lists.made_.size()) lists.keep(lists.make(*asked), asked->count);
             const Made &made = lists.made_[lists.next_++];
             const uint8_t *from = made.bytes.data();
             for (size_t i = 0; i < made.sizes.size(); ++i) {
-                sizes[i] = made.sizes[i];
-                std::copy_n(from, sizes[i], bytes + GSTEX__LIST_BYTES * i);
-                from += sizes[i];
+                asked->sizes[i] = made.sizes[i];
+                std::copy_n(from, made.sizes[i], asked->bytes + GSTEX_LIST_BYTES * i);
+                from += made.sizes[i];
             }
             return made.result;
         } catch (...) {
@@ -91,48 +90,45 @@ class Lists {
     void keep(bool result, int32_t count) {
         Made made{result, {}, {}};
         for (int32_t i = 0; result && i < count; ++i) {
-            const uint8_t *list = bytes_.data() + GSTEX__LIST_BYTES * size_t(i);
+            const uint8_t *list = bytes_.data() + GSTEX_LIST_BYTES * size_t(i);
             made.sizes.push_back(sizes_[size_t(i)]);
             made.bytes.insert(made.bytes.end(), list, list + sizes_[size_t(i)]);
         }
         made_.push_back(std::move(made));
     }
 
-    bool make(const gstex__tiles &tiles, int32_t first, int32_t count) {
-        if (!make_.is_none()) return make_elsewhere(tiles, first, count);
+    bool make(const gstex_lists &lists) {
+        if (!make_.is_none()) return make_elsewhere(lists);
         std::atomic<bool> fails{false};
         // The worst list of a hostile file takes some ten milliseconds.
-        parallel_for(count, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
-            auto *seen = scratch.take<gstex__seen_by_tile>(1);
-            for (int64_t i = begin; i < end && !fails; ++i) {
-                uint8_t *list = bytes_.data() + GSTEX__LIST_BYTES * size_t(i);
-                if (!gstex__list_here(seen, &tiles, first + int32_t(i), 1, &sizes_[size_t(i)], list)) fails = true;
-            }
+        parallel_for(lists.count, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
+            auto *memory = scratch.take<uint32_t>(int64_t(gstex_list_memory_words()));
+            if (!fails && !gstex_make_lists(&lists, int32_t(begin), int32_t(end - begin), memory)) fails = true;
         });
         return !fails;
     }
 
-    bool make_elsewhere(const gstex__tiles &tiles, int32_t first, int32_t count) {
+    bool make_elsewhere(const gstex_lists &asked) {
         const nb::gil_scoped_acquire acquired;
-        const gstex__set &set = tiles.set;
-        const size_t records = set.first[GSTEX_MAX_LEVELS];
-        const nb::object made = make_(nb::bytes(&tiles, sizeof tiles), nb::bytes(set.key, 4 * records),
-                                      nb::bytes(set.written, 16 * records), first, count);
+        const int32_t count = asked.count;
+        const nb::object made = make_(nb::bytes(asked.tiles, asked.tiles_bytes),
+                                      nb::bytes(asked.places, 4 * asked.gaussians),
+                                      nb::bytes(asked.records, 16 * asked.gaussians), asked.first, count);
         if (made.is_none()) return false;
         Arrays arrays;
         const int32_t *sizes = arrays.of<const int32_t>(made[0], "sizes", {count});
-        const uint8_t *lists = arrays.of<const uint8_t>(made[1], "lists", {count, GSTEX__LIST_BYTES});
+        const uint8_t *lists = arrays.of<const uint8_t>(made[1], "lists", {count, GSTEX_LIST_BYTES});
         for (int32_t i = 0; i < count; ++i)
-            if (sizes[i] < 0 || sizes[i] > GSTEX__LIST_BYTES) throw nb::value_error("a list of no such size");
+            if (sizes[i] < 0 || sizes[i] > GSTEX_LIST_BYTES) throw nb::value_error("a list of no such size");
         std::copy_n(sizes, count, sizes_.data());
-        std::copy_n(lists, size_t(count) * GSTEX__LIST_BYTES, bytes_.data());
+        std::copy_n(lists, size_t(count) * GSTEX_LIST_BYTES, bytes_.data());
         return true;
     }
 
     nb::object make_;
     std::vector<int32_t> sizes_;
     std::vector<uint8_t> bytes_;
-    gstex__list_maker maker_;
+    gstex_list_maker maker_;
     std::vector<Made> made_;
     size_t next_ = 0;
     std::exception_ptr error_;
@@ -329,8 +325,8 @@ class Section {
 
     // The expanded form (docs/expanded.md), uint32 [n], or None if there is none. make: None, or who makes its lists, up
     // to `most` at once: make(tiles, places, records, first, count) gives (sizes, lists) of the lists first .. first + count - 1,
-    // int32 [count] and uint8 [count, 1020], or None if one of them cannot be made. tiles: the bytes of a gstex__tiles;
-    // places, records: those of its set's `key` and `written`.
+    // int32 [count] and uint8 [count, 1020], or None if one of them cannot be made; its arguments are the bytes and numbers
+    // of gstex_lists.
     nb::object expand(nb::object make, int32_t most) const {
         if (most < 1 || most > 1 << 20) throw nb::value_error("most: 1 to 2^20 lists are wanted");
         Lists lists(make, most);
@@ -339,7 +335,7 @@ class Section {
             size_t count;
             {
                 nb::gil_scoped_release released;
-                count = gstex__expand_by(&material_, lists.maker(), scratch.get(), to, room);
+                count = gstex_expand_by(&material_, lists.maker(), scratch.get(), to, room);
             }
             lists.check();
             return count;
@@ -505,8 +501,8 @@ const uint8_t *bytes_of(Arrays &arrays, nb::handle buffer, int64_t count) {
 } // namespace
 
 void bind_decoder(nb::module_ &m) {
-    m.attr("LIST_BYTES") = int(GSTEX__LIST_BYTES);                  // from a list of Section.expand to the next
-    m.attr("LIST_MEMORY_BYTES") = int(sizeof(gstex__seen_by_tile)); // that whoever makes one needs
+    m.attr("LIST_BYTES") = int(GSTEX_LIST_BYTES);                  // from a list of Section.expand to the next
+    m.attr("LIST_MEMORY_BYTES") = int(4 * gstex_list_memory_words()); // that whoever makes one needs
     // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc,
     // resident_bytes, resident_crc)
     m.def("read_header", [](nb::object head, uint64_t size) {
