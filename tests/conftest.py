@@ -12,8 +12,10 @@ from command import Command
 SLOW = frozenset((
     "test_batch", "test_batch_page",
     "test_bench_compare", "test_bench_fits", "test_bench_gains", "test_bench_times", "test_compare", "test_cuda_arrays",
-    "test_cuda_compile", "test_cuda_compiled", "test_cuda_decode", "test_cuda_engine", "test_cuda_fit",
-    "test_cuda_fit_compile", "test_cuda_refine", "test_cuda_source", "test_decoder_c", "test_export",
+    "test_cuda_compile", "test_cuda_compiled", "test_cuda_decode", "test_cuda_engine",
+    "test_cuda_expand", "test_cuda_fit",
+    "test_cuda_fit_compile", "test_cuda_refine", "test_cuda_source", "test_decoder_c", "test_expand_glsl",
+    "test_export",
     "test_fit", "test_fit_palettes",
     "test_glsl", "test_glsl_points", "test_gpu_check", "test_image_gs", "test_material_data", "test_mip_chain",
     "test_native", "test_packaging", "test_refine", "test_report", "test_report_browser", "test_same_everywhere",

@@ -346,6 +346,7 @@ def test_the_tests_that_run_on_a_gpu_are_found(monkeypatch: pytest.MonkeyPatch, 
     gpu.parts.tests_of_fit(context_for(tmp_path))
     files = [word for arguments in asked for word in arguments if word.endswith(".py")]
     assert {"tests/test_cuda_decode.py", "tests/test_cuda_gpu.py", "tests/test_cuda_fit.py"} <= set(files)
+    assert "tests/test_cuda_expand.py" in asked[0]
     assert len(files) == len(set(files)) and all((ROOT / file).exists() for file in files)
 
 

@@ -61,7 +61,7 @@ GSTEX_API size_t gstex_expand_by(const gstex_material *material, const gstex_lis
                                  size_t room);
 
 // Makes lists at .. at + count - 1 of those that are asked for. Any number of threads may do so at once, each with memory of its
-// own: gstex_list_memory_words of 4 bytes, 317 KB. Returns 0 if one cannot be made.
+// own: gstex_list_memory_words of 4 bytes, 321 KB. Returns 0 if one cannot be made.
 GSTEX_API size_t gstex_list_memory_words(void);
 GSTEX_API int gstex_make_lists(const gstex_lists *lists, int32_t at, int32_t count, uint32_t *memory);
 

@@ -117,15 +117,19 @@ def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
 _ON_GPU = ("-m", "gpu", "-k", "not sanitizers and not outside and not order")
 
 
+_OF_DECODE = ("test_cuda_decode.py", "test_cuda_expand.py")  # all others with kernels are of the fit
+
+
 def tests_of_decode(context: Context) -> dict[str, Any]:
     """The decoder's tests, with its kernels on the GPU."""
-    return run_tests(context, "decode", *_ON_GPU, "tests/test_cuda_decode.py", "tests/test_cuda_gpu.py")
+    names = [f"tests/{name}" for name in (*_OF_DECODE, "test_cuda_gpu.py")]
+    return run_tests(context, "decode", *_ON_GPU, *names)
 
 
 def tests_of_fit(context: Context) -> dict[str, Any]:
     """The fit's tests, with its kernels on the GPU."""
     files = sorted(path for path in (_ROOT / "tests").glob("test_cuda_*.py") if "each_device" in path.read_text())
-    names = [str(path.relative_to(_ROOT)) for path in files if path.name != "test_cuda_decode.py"]
+    names = [str(path.relative_to(_ROOT)) for path in files if path.name not in _OF_DECODE]
     return run_tests(context, "fit", *_ON_GPU, *names)
 
 
@@ -142,7 +146,8 @@ def tests_of_shaders(context: Context) -> dict[str, Any]:
     context.keep(found)
     if is_software:
         return {**found, "not_run": "this OpenGL draws on the CPU, which other tests do"}
-    result = run_tests(context, "shaders", "tests/test_glsl.py", "tests/test_glsl_points.py")
+    result = run_tests(context, "shaders", "tests/test_glsl.py", "tests/test_glsl_points.py",
+                       "tests/test_expand_glsl.py")  # fmt: skip
     return {**found, **result}
 
 
