@@ -32,14 +32,16 @@ __all__ = ["BAND", "SHORT", "Goal", "fit_to_goal"]
 BAND, SHORT = 0.2, 0.005
 AIM, SAFE_AIM = 0.08, 0.1
 # How often the stages after the freeze are done at most: once a result is less than NEAR dB above the target, and
-# before.
+# before. What was done before a fit began again does not count.
 TRIES, MOST_TRIES, NEAR = 4, 5, 0.25
 # By how much a budget may change from one try to the next. A change of more than AFRESH of Gaussians that were trained
 # for another budget costs a tenth of the bytes and more: the fit then begins again, once.
 MOST_CHANGE, AFRESH = 2.5, 1.4
 # Slopes of the squared error over the budget, both in logarithms: those that are believed, that between fits and where
-# Gaussians are dropped at the freeze, and that where some are added there, which gains less.
+# Gaussians are dropped at the freeze, and that where some are added there, which gains less. Between budgets that are
+# less than APART times as large as another chance decides, and none is flatter than CLOSE_FLATTEST.
 FLATTEST, STEEPEST = 0.12, 2.5
+APART, CLOSE_FLATTEST = 1.4, 0.5
 SLOPE, LATE_SLOPE = 0.9, 0.4
 # Of the budget of a transform codec: on 33 fits this power of its bits per texel was right within a factor of 2 mostly.
 CODEC_POWER = 1.6
@@ -113,6 +115,7 @@ class _Search:
         self.make_engine, self.schedule = make_engine, schedule
         self.progress, self._from, self._share = progress, 0.0, GUESSED
         self.afresh = False  # whether the fit was begun again
+        self.vain = 0  # tries before that
         self.tries: list[_Try] = []
         self.least_words = 1
 
@@ -121,8 +124,7 @@ class _Search:
         words = self.guess()
         self.tell(FINISHED)
         fit = self.prepared(words)
-        back, trained = fit.checkpoint(), fit.task.budget_words
-        words = trained
+        back, words = fit.checkpoint(), fit.task.budget_words
         while True:
             try:
                 result = fit.finish()
@@ -138,9 +140,10 @@ class _Search:
                     return self.best()
                 following = found
             self.tell(1.0 - (1.0 - self._from - self._share) * AGAIN)
-            if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / trained < AFRESH:
+            if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / words < AFRESH:
+                self.vain = len(self.tries)
                 fit = self.prepared(following)
-                back, trained = fit.checkpoint(), following
+                back = fit.checkpoint()
             else:
                 back()
                 fit.set_budget(following)
@@ -216,7 +219,7 @@ class _Search:
         if any(t.psnr <= target + BAND for t in reached):
             return None
         near = any(t.psnr <= target + NEAR for t in reached)
-        if len(self.tries) >= (TRIES if near else MOST_TRIES):
+        if len(self.tries) - self.vain >= (TRIES if near else MOST_TRIES):
             return None
         below = [t for t in self.tries if t.psnr < target - SHORT]
         aim = target + (SAFE_AIM if below else AIM)
@@ -224,11 +227,13 @@ class _Search:
         if reached and below:
             low, high = max(below, key=lambda t: t.words), min(reached, key=lambda t: t.words)
             last, others = (low, [high]) if aim - low.psnr < high.psnr - aim else (high, [low])
-        slope = LATE_SLOPE if last.psnr < aim and not _is_grid(last.result) else SLOPE
+        slope, flattest = LATE_SLOPE if last.psnr < aim and not _is_grid(last.result) else SLOPE, FLATTEST
         if others:
             other = min(others, key=lambda t: abs(t.psnr - aim))
             slope = (last.psnr - other.psnr) / (10 * (log10(last.words) - log10(other.words)))
-        factor = _factor(aim - last.psnr, float(np.clip(slope, FLATTEST, STEEPEST)))
+            if 1 / APART < last.words / other.words < APART and not _is_grid(last.result):
+                flattest = CLOSE_FLATTEST
+        factor = _factor(aim - last.psnr, float(np.clip(slope, flattest, STEEPEST)))
         words = self.bounded(last.words * float(np.clip(factor, 1 / MOST_CHANGE, MOST_CHANGE)))
         return None if any(t.words == words for t in self.tries) else words
 
