@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import bench  # noqa: E402
 import benches.disk  # noqa: E402
 from benches.basis import SETTINGS, USUAL, Basisu, Setting, encode_plan  # noqa: E402
+from benches.cases import small_cases  # noqa: E402
 
 # A file of it is its width, height and number of channels, and what is kept of the texels; -q bits of each are.
 FAKE = """#!{python}
@@ -162,6 +163,16 @@ def test_options_are_the_bytes_and_errors_of_every_size(fake, tmp_path):
     assert albedo["4 bits", 1].error == pytest.approx(by_hand.sum(), rel=1e-5)
     assert albedo["4 bits", 1].bytes < albedo["8 bits", 1].bytes
     assert albedo["8 bits", 2].bytes < albedo["8 bits", 1].bytes and albedo["8 bits", 2].error > 0
+
+
+def test_small_cases_are_quick_crops_and_the_centres_of_others(tmp_path):
+    for name in ("moss", "wall"):
+        material_of(tmp_path / name, 280)
+    (tmp_path / "images").mkdir()
+    quick, other = small_cases(tmp_path)
+    assert (quick.name, quick.part, other.name) == ("moss", "quick", "wall")
+    cut, whole = other.load(), load_material(tmp_path / "wall")
+    assert (cut.width, cut.height) == (256, 256) and np.array_equal(cut.pixels, whole.pixels[12:268, 12:268])
 
 
 def test_block_codecs_are_counted_as_zstd_packs_them(tmp_path):
