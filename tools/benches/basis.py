@@ -29,7 +29,7 @@ from gstex.compare.stored import errors_of
 from gstex.errors import GstexError
 from gstex.material import Material
 
-__all__ = ["FAMILIES", "SETTINGS", "USUAL", "Basisu", "Setting", "encode_plan"]
+__all__ = ["MIXES", "SETTINGS", "USUAL", "Basisu", "Setting", "encode_plan"]
 
 # What basisu calls the formats of GPUs that hold what it stored, opacity of ETC1S nearly, all else exactly.
 _ETC2, _ASTC = 1, {"4x4": 10, "6x6": 31, "8x8": 36, "12x12": 40}
@@ -40,30 +40,30 @@ _READ_BACK = {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to call the encoder. family: of FAMILIES. target: number of the GPU format that it is decoded by."""
+    """One way to call the encoder. format: of MIXES. target: number of the GPU format that it is decoded by."""
 
-    family: str
+    format: str
     name: str
     target: int
     arguments: tuple[str, ...]
 
 
 def _etc1s(quality: int) -> Setting:
-    return Setting("basis", f"ETC1S q{quality}", _ETC2, ("-q", str(quality), "-comp_level", "2"))
+    return Setting("ETC1S", f"ETC1S q{quality}", _ETC2, ("-q", str(quality), "-comp_level", "2"))
 
 
 def _uastc(rdo: float) -> Setting:
     lossy = ("-uastc_rdo_l", f"{rdo:g}", "-uastc_rdo_m") if rdo else ()
-    return Setting("basis", f"UASTC {rdo:g}", _ASTC["4x4"], ("-uastc", "-ktx2_zstandard_level", "20", *lossy))
+    return Setting("UASTC", f"UASTC {rdo:g}", _ASTC["4x4"], ("-uastc", "-ktx2_zstandard_level", "20", *lossy))
 
 
 def _xuastc(block: str, quality: int) -> Setting:
     arguments = (f"-ldr_{block}i", "-quality", str(quality), "-effort", "1", "-xuastc_arith")
-    return Setting("xuastc", f"XUASTC {block} q{quality}", _ASTC[block], arguments)
+    return Setting("XUASTC", f"XUASTC {block} q{quality}", _ASTC[block], arguments)
 
 
-# What is counted together: the two formats that glTF knows, and the one that is new in version 2.
-FAMILIES = ("basis", "xuastc")
+# What is mixed: the two formats that glTF knows, and all, with the one that is new in version 2.
+MIXES = {"basis": ("ETC1S", "UASTC"), "basis_all": ("ETC1S", "UASTC", "XUASTC")}
 USUAL = _etc1s(128)
 SETTINGS = (
     _etc1s(1), _etc1s(32), USUAL, _etc1s(255),
@@ -128,30 +128,30 @@ def _named(files: Iterable[Path]) -> list[str]:
 def encode_plan(
     tool: Basisu, plan: Sequence[Group], material: Material, settings: Sequence[Setting],
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Options]:  # fmt: skip
-    """By family, for each image of a plan its options: every setting at full, half and quarter resolution.
+) -> Options:  # fmt: skip
+    """For each image of a plan its options: every setting at full, half and quarter resolution.
 
-    Option.bytes: of the KTX2 file. Option.choice: by image, (name of the setting, how much smaller it is).
+    Option.bytes: of the KTX2 file. Option.choice: by image, (the setting, how much smaller it is).
     """
     filled = fill_hidden(material)
     images = {image.name: image for group in plan for way in group for image in way}.values()
     stored = [(image, scale) for image in images for scale in SCALES]
     small = [np.round(shrink(filled[:, :, image.channels], scale) * 255).astype(np.uint8) for image, scale in stored]
 
-    def run(setting: Setting) -> dict[str, list[Option]]:
-        options: dict[str, list[Option]] = {image.name: [] for image in images}
+    def run(setting: Setting) -> Options:
+        options: Options = {image.name: [] for image in images}
         for (image, scale), (size, decoded) in zip(stored, tool.encode(small, setting), strict=True):
             whole = stretch(decoded, material.height, material.width, repeat=material.wrap == "repeat")
             error = sum(errors_of(whole, image.channels, material))
-            options[image.name].append(Option(size, error, {image.name: (setting.name, scale)}))
+            options[image.name].append(Option(size, error, {image.name: (setting, scale)}))
         return options
 
-    found: dict[str, Options] = {family: {image.name: [] for image in images} for family in FAMILIES}
+    found: Options = {image.name: [] for image in images}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is done by the tool's processes
         try:
-            for done, (setting, options) in enumerate(zip(settings, pool.map(run, settings), strict=True), start=1):
+            for done, options in enumerate(pool.map(run, settings), start=1):
                 for name, row in options.items():
-                    found[setting.family][name] += row
+                    found[name] += row
                 progress(done, len(settings))
         except BaseException:
             pool.shutdown(cancel_futures=True)

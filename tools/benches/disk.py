@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import gstex
-from benches.basis import FAMILIES, SETTINGS, USUAL, Basisu, encode_plan
+from benches.basis import MIXES, SETTINGS, USUAL, Basisu, encode_plan
 from benches.compare import BASELINE_SOURCES
 from benches.ratios import Dot, geometric_mean, needed
 from benches.run import choose_cases, data_option, endings, material_option, results_option
@@ -39,12 +39,12 @@ __all__ = ["at_etc1s", "at_rate", "disk", "with_means"]
 STORE_NAME = ".disk-store.jsonl"
 SEED = 0
 RATES = [0.25, 0.5, 1.0, 2.0]
-RIVALS = {"astc_zstd": "astc", "bc_zstd": "bc", "basis": "basis", "xuastc": "xuastc"}  # column -> family
+RIVALS = {"astc_zstd": "astc", "bc_zstd": "bc", **{mix: mix for mix in MIXES}}  # column -> codecs
 COLUMNS = (
     "material", "bpp_asked", "psnr", "gstex_bytes", "gstex_zstd", *RIVALS, *(f"{f}_ratio" for f in RIVALS.values()),
 )  # fmt: skip
 ETC1S_COLUMNS = ("material", "psnr", "etc1s", "gstex_bytes", "etc1s_ratio")
-Hulls = dict[str, list[tuple[int, float]]]  # by family, bytes and squared error of the corners
+Hulls = dict[str, list[tuple[int, float]]]  # by family or mix, bytes and squared error of the corners
 _MEAN = "geometric mean"
 
 
@@ -109,7 +109,7 @@ class Measured:
         self.hulls: Hulls = dict(self._kept("blocks", {}, code, self._encode_blocks))
         self.usual: tuple[int, float] | None = None
         if tool:
-            settings = {"basisu": tool.version, "ways": [[s.name, *s.arguments] for s in SETTINGS]}
+            settings = {"basisu": tool.version, "mixes": MIXES, "ways": [[s.name, *s.arguments] for s in SETTINGS]}
             row = self._kept("basis", settings, code, lambda: self._encode_basis(tool))
             self.hulls |= row["hulls"]
             self.usual = row["usual"]
@@ -145,10 +145,14 @@ class Measured:
     def _encode_basis(self, tool: Basisu) -> dict[str, Any]:
         plan = [(group[0], group[-1]) for group in make_plan(self._material)]  # data packed by three, or each alone
         found = encode_plan(tool, plan, self._material, SETTINGS, _line(self._label))
-        usual = [option for group in plan for image in group[0] for option in found[USUAL.family][image.name]
-                 if option.choice[image.name] == (USUAL.name, 1)]  # fmt: skip
+        usual = [option for group in plan for image in group[0] for option in found[image.name]
+                 if option.choice[image.name] == (USUAL, 1)]  # fmt: skip
+        mixes = {
+            mix: {name: [o for o in row if o.choice[name][0].format in formats] for name, row in found.items()}
+            for mix, formats in MIXES.items()
+        }
         return {
-            "hulls": {family: _corners(best_mixes(plan, found[family])) for family in FAMILIES},
+            "hulls": {mix: _corners(best_mixes(plan, options)) for mix, options in mixes.items()},
             "usual": (sum(o.bytes for o in usual), sum(o.error for o in usual)) if usual else None,
         }
 
