@@ -38,7 +38,7 @@ __all__ = ["at_etc1s", "at_rate", "disk", "with_means"]
 
 STORE_NAME = ".disk-store.jsonl"
 SEED = 0
-RATES = [0.25, 0.5, 1.0, 2.0]
+RATES = [0.25, 0.5, 1.0, 2.0, 4.0]
 RIVALS = {"astc_zstd": "astc", "bc_zstd": "bc", **{mix: mix for mix in MIXES}}  # column -> codecs
 COLUMNS = (
     "material", "bpp_asked", "psnr", "gstex_bytes", "gstex_zstd", *RIVALS, *(f"{f}_ratio" for f in RIVALS.values()),
@@ -50,7 +50,7 @@ _MEAN = "geometric mean"
 
 @click.command()
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
-              help="Bits per texel of gstex.  [default: 0.25,0.5,1,2]")
+              help="Bits per texel of gstex.  [default: 0.25,0.5,1,2,4]")
 @click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="fast", show_default=True)
 @click.option("--basisu", "basisu_path", metavar="PATH", type=click.Path(path_type=Path),
               help="Encoder of Basis Universal.  [default: the one on PATH]")
