@@ -6,6 +6,7 @@
     python tools/bench.py rd --trial W  rows of an experiment, added to rd-trials.csv
     python tools/bench.py compare       bytes at equal quality against the best mixes of block codecs
     python tools/bench.py fits          the files that compare measures, many at a time, on a GPU perhaps
+    python tools/bench.py disk          bytes of files, against block codecs packed by zstd and Basis Universal
     python tools/bench.py images        single pictures at low rates, against JPEG and AVIF
     python tools/bench.py importance    regions that matter, with and without an importance map
     python tools/bench.py restore       pictures damaged by noise or JPEG, and what --loss restore makes of them
@@ -42,6 +43,7 @@ from benches.bc import bc  # noqa: E402
 from benches.bound import bound  # noqa: E402
 from benches.cases import PROTOTYPE, Case  # noqa: E402
 from benches.compare import compare  # noqa: E402
+from benches.disk import disk  # noqa: E402
 from benches.filtering import filtering  # noqa: E402
 from benches.fits import fits  # noqa: E402
 from benches.images import images  # noqa: E402
@@ -90,6 +92,7 @@ def bench() -> None:
 
 bench.add_command(compare)
 bench.add_command(filtering)
+bench.add_command(disk)
 bench.add_command(fits)
 bench.add_command(images)
 bench.add_command(importance)

@@ -15,7 +15,7 @@ from gstex.compare.scaling import SCALES, shrink
 from gstex.compare.stored import Stored
 from gstex.material import Material
 
-__all__ = ["Baselines", "Combination", "Work", "encode_baselines", "usual_bytes"]
+__all__ = ["Baselines", "Combination", "Options", "Work", "best_mixes", "encode_baselines", "usual_bytes"]
 
 # Stacks as engines ship them, full size: label and, by the channels of an image, the codec.
 _BC_STACKS = (
@@ -86,6 +86,7 @@ def encode_baselines(
     codecs: Sequence[Codec],
     *,
     exhaustive: bool = False,
+    on_disk: bool = False,
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -96,6 +97,7 @@ def encode_baselines(
     Args:
         codecs: those to try.
         exhaustive: see `codecs.encode`.
+        on_disk: count the bytes after zstd -19, not those that the GPU reads.
         processes: see `pool.run_all`.
         progress: called with ('encode' or 'decode', done, all).
         work: of this material with these codecs, if it is there already.
@@ -108,18 +110,24 @@ def encode_baselines(
     options: Options = {item.image: [] for item in stored}
     for done, (number, errors) in enumerate(measure_errors(stored, material, processes=processes), start=1):
         item = replace(stored[number], errors=errors)
-        options[item.image].append(Option(item.bytes, sum(errors), {item.image: item}))
+        size = len(item.zipped) if on_disk else item.bytes
+        options[item.image].append(Option(size, sum(errors), {item.image: item}))
         progress("decode", done, len(stored))
 
     hulls = {}
     for family in dict.fromkeys(codec.family for codec in codecs):
         mine = {
-            name: lower_hull(o for o in row if CODECS[o.choice[name].codec].family == family)
-            for name, row in options.items()
+            name: [o for o in row if CODECS[o.choice[name].codec].family == family] for name, row in options.items()
         }
-        if hull := add_hulls([_group_hull(group, mine) for group in plan]):
+        if hull := best_mixes(plan, mine):
             hulls[family] = hull
     return Baselines(hulls, _usual(plan, options, codecs))
+
+
+def best_mixes(plan: Sequence[Group], options: Options) -> list[Option]:
+    """The hull over all ways to store a plan, each of its images by any of its options. Empty if one has none."""
+    hulls = {name: lower_hull(row) for name, row in options.items()}
+    return add_hulls([_group_hull(group, hulls) for group in plan])
 
 
 def usual_bytes(material: Material, codecs: Sequence[Codec]) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from gstex.compare.hull import Option
 from gstex.compare.scaling import stretch
 from gstex.material import Material
 
-__all__ = ["Stored", "assemble", "count_texels", "mse_by_role", "squared_errors"]
+__all__ = ["Stored", "assemble", "count_texels", "errors_of", "mse_by_role", "squared_errors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,12 @@ def assemble(parts: Iterable[Stored], material: Material) -> np.ndarray:
 
 def squared_errors(stored: Stored, material: Material) -> tuple[float, ...]:
     """For each channel of the image: sum over all texels of weight x squared difference, values in 0..1."""
-    channels: Sequence[int] = stored.channels
-    difference = _restore(stored, material).astype(np.float64) - material.pixels[:, :, channels]
+    return errors_of(_restore(stored, material), stored.channels, material)
+
+
+def errors_of(image: np.ndarray, channels: Sequence[int], material: Material) -> tuple[float, ...]:
+    """The same of an image [H, W, channels] at the size of the stack, whose numbers of channels are given."""
+    difference = image.astype(np.float64) - material.pixels[:, :, channels]
     squares = difference**2
     if material.weights is not None:
         squares *= material.weights[:, :, channels]

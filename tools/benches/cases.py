@@ -13,7 +13,7 @@ import numpy as np
 
 from gstex.material import Material, load_material
 
-__all__ = ["PROTOTYPE", "Case", "crop", "list_cases", "quick_cases"]
+__all__ = ["PROTOTYPE", "Case", "crop", "list_cases", "quick_cases", "small_cases"]
 
 _IMAGE_FOLDER = "images"
 _IMAGE_TYPES = {".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff"}
@@ -54,7 +54,7 @@ _QUICK_OVERRIDES: dict[str, tuple[str, ...]] = {
 class Case:
     """One input of a benchmark: a folder or image, how it is read, and the part that is taken.
 
-    part: 'quick' (the prototype's 256x256 crop), 'centre' (512x512) or 'whole'.
+    part: 'quick' (the prototype's 256x256 crop), 'small' (256x256 from the centre), 'centre' (512x512) or 'whole'.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Case:
 
     @property
     def _size(self) -> int:
-        return _QUICK_SIZE if self.part == "quick" else _CENTRE_SIZE
+        return _QUICK_SIZE if self.part in ("quick", "small") else _CENTRE_SIZE
 
     def _start(self, size: int) -> int:
         """First row or column of the part, 0 where the axis is shorter than it."""
@@ -119,3 +119,9 @@ def quick_cases(data: Path) -> list[Case]:
         for name in PROTOTYPE
         if (data / name).is_dir()
     ]
+
+
+def small_cases(data: Path) -> list[Case]:
+    """The quick cases, and 256x256 texels from the centre of every other material of a data folder."""
+    others = [case for case in list_cases(data, "small") if case.path.is_dir() and case.name not in PROTOTYPE]
+    return quick_cases(data) + others

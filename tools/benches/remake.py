@@ -66,6 +66,7 @@ TABLES = (
     Table("format2/compare", "tools/bench.py compare --quality 12x12 --criterion psnr --criterion shaded "
           f"--no-image-gs {_ALL}", 80),
     Table("format2/8x8/compare", f"tools/bench.py compare --quality 8x8 --criterion psnr --no-image-gs {_ALL}", 150),
+    Table("disk", "tools/bench.py disk", 30),
     Table("rd-quick", "tools/bench.py rd --quick", 20),
     Table("compare-quick", "tools/bench.py compare --quick --quality 12x12 --quality 8x8 --no-image-gs", 60),
     Table("images", "tools/bench.py images --effort fast", 60),

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 import gstex
-from benches.cases import PROTOTYPE, Case, list_cases, quick_cases
+from benches.cases import PROTOTYPE, Case, list_cases, quick_cases, small_cases
 
 __all__ = [
     "choose_cases", "data_option", "effort_option", "endings", "material_option", "pick", "results_option",
@@ -20,6 +20,12 @@ __all__ = [
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_CASES: dict[str | None, Callable[[Path], list[Case]]] = {
+    "quick": quick_cases,
+    "small": small_cases,
+    "full": lambda data: list_cases(data, "whole"),
+    None: lambda data: list_cases(data, "centre"),
+}
 
 effort_option = click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]), default="normal",
                              show_default=True)  # fmt: skip
@@ -55,7 +61,8 @@ Named = TypeVar("Named", bound=HasName)
 
 
 def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Case]:
-    """The cases of a data folder. mode: 'quick' (the prototype's crops), 'full' (whole materials) or None (the centre).
+    """The cases of a data folder. mode: 'quick' (the prototype's crops), 'small' (those and the centres of other
+    materials, 256x256), 'full' (whole materials) or None (the centre).
 
     names: only these, all if empty. Raises click's errors, for people, where there is nothing to do.
     """
@@ -63,7 +70,7 @@ def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Cas
         raise click.ClickException(
             f"{data}: no such folder of materials; give one with --data DIR (see docs/benchmarks.md)"
         )
-    cases = quick_cases(data) if mode == "quick" else list_cases(data, "whole" if mode == "full" else "centre")
+    cases = _CASES[mode](data)
     picked = pick(cases, names)
     if not cases:
         wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"

@@ -53,7 +53,7 @@ def typed_command(context: click.Context) -> str:
         name = str(parameter.name)
         value = context.params[name]
         typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not typed or name in ("data", "results", "fits_folder", "out", "against"):
+        if not typed or name in ("data", "results", "fits_folder", "out", "against", "basisu_path"):
             continue
         if name == "mode":
             words += [f"--{value}"] if f"--{value}" in parameter.opts else []
