@@ -99,8 +99,10 @@ def sketch(picture: np.ndarray) -> str:
 def window(arguments: list[str], size: tuple[int, int], folder: Path) -> Iterator[Screen]:
     """`gstex <arguments>` on a display of its own."""
     read, write = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size[0] + 100}x{size[1] + 100}x24",
-                               "-nolisten", "tcp"], pass_fds=[write], stderr=subprocess.DEVNULL)  # fmt: skip
+    # Without -noreset the server starts afresh when its only client ends, such as a search for the window.
+    screen = f"{size[0] + 100}x{size[1] + 100}x24"
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     process = None
     try:
