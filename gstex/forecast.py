@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gstex.encode.settings import QUALITIES
+from gstex.encode.settings import QUALITIES, RESTORE_EFFORT, rate_of
 from gstex.native import thread_count
 from gstex.pace import Pace
 from gstex.user_state import read_state, write_state
@@ -17,7 +17,7 @@ from gstex.user_state import read_state, write_state
 if TYPE_CHECKING:
     from gstex.material import Material
 
-__all__ = ["SURE", "Costs", "Forecast", "Phase", "blend", "fit_phase", "fit_work", "speed"]
+__all__ = ["SURE", "Costs", "Forecast", "Phase", "asked_fit", "blend", "fit_phase", "fit_work", "speed"]
 
 _NAME = "costs"
 _FRESH = 0.3  # weight of the last run beside all before
@@ -64,6 +64,14 @@ def fit_work(texels: int, channels: int, bpp: float | None) -> float:
     """The amount of a fit on one thread. channels: that vary. bpp: None for the usual rate."""
     usual = QUALITIES["normal"] * max(channels, 1)
     return texels * max(channels, 1) * ((bpp or usual) / usual) ** _RATE_POWER
+
+
+def asked_fit(
+    channels: int, *, effort: str, bpp: float | None, quality: str | None, loss: str
+) -> tuple[str, float]:  # fmt: skip
+    """The effort and the bits per texel of a fit with these options of `gstex.compress`. channels: that vary."""
+    rate = bpp or rate_of(quality or "normal", loss) * max(channels, 1)
+    return RESTORE_EFFORT if loss == "restore" else effort, rate
 
 
 def fit_phase(material: "Material", effort: str, bpp: float | None, name: str = "fit") -> Phase:

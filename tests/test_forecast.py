@@ -18,7 +18,7 @@ from gstex.compare.codecs import CODECS
 from gstex.compare.course import COARSE, DECODE, ENCODE, MEASURE, Course, Step
 from gstex.compare.encoding import encode_all, find_waiting
 from gstex.encode.compress import Progress
-from gstex.forecast import Costs, Forecast, Phase, fit_work
+from gstex.forecast import Costs, Forecast, Phase, asked_fit, fit_work
 from gstex.material import load_material
 from gstex.pace import Pace
 from gstex.user_state import read_state, write_state
@@ -374,3 +374,10 @@ def test_a_large_library_and_a_cluster():
     cluster.take(0.0, Event("begin", "a", threads=1))
     cluster.take(0.0, Event("begin", "b", threads=1))
     assert cluster.left() == pytest.approx(20, abs=4)
+
+
+def test_restoring_is_a_fast_fit_at_its_own_rate() -> None:
+    asked = {"effort": "thorough", "bpp": None, "quality": None}
+    assert asked_fit(8, loss="l2", **asked) == ("thorough", 1.0)
+    assert asked_fit(8, loss="restore", **asked) == ("fast", 8.0)
+    assert asked_fit(8, loss="restore", **asked | {"bpp": 3.0}) == ("fast", 3.0)

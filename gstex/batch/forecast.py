@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from gstex.batch.crew import cost
 from gstex.batch.events import Event
 from gstex.batch.plans import Item
-from gstex.encode.settings import QUALITIES, RESTORE_EFFORT
-from gstex.forecast import SURE, Costs, Phase, blend, fit_work, speed
+from gstex.forecast import SURE, Costs, Phase, asked_fit, blend, fit_work, speed
 from gstex.pace import Pace
 
 __all__ = ["BatchForecast"]
@@ -160,11 +159,10 @@ class BatchForecast:
 
 def _phase(item: Item, paces: dict[tuple[str, int], Pace]) -> Phase:
     options, texels = item.options, max(item.texels, 1)
-    effort = RESTORE_EFFORT if options.loss == "restore" else options.effort
-    bpp = options.bpp
-    if bpp is None and options.quality is not None:
-        bpp = QUALITIES[options.quality] * min(max(item.channels, 1), _CHANNELS)
-    amount = fit_work(texels, min(item.channels, _CHANNELS), bpp)
+    channels = min(item.channels, _CHANNELS)
+    effort, bpp = asked_fit(channels, effort=options.effort, bpp=options.bpp, quality=options.quality,
+                            loss=options.loss)  # fmt: skip
+    amount = fit_work(texels, channels, bpp)
     if options.psnr is not None or options.match is not None:
         return Phase(item.output, f"fit {effort}", amount * _TARGET, texels)
     if (effort, texels) not in paces:

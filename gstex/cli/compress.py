@@ -138,15 +138,13 @@ def _compress_one(
 
 def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
     """What is known of the time of a fit; None of one for a target, which takes as many fits as it needs."""
-    from gstex.encode.settings import QUALITIES
-    from gstex.forecast import fit_phase
+    from gstex.forecast import asked_fit, fit_phase
 
     if options["psnr"] is not None or options["match"] is not None:
         return None
-    bpp = options["bpp"]
-    if options["quality"] is not None:
-        bpp = QUALITIES[options["quality"]] * sum(channel.constant is None for channel in material.channels)
-    return fit_phase(material, options["effort"], bpp)
+    varying = sum(channel.constant is None for channel in material.channels)
+    asked = {name: options[name] for name in ("effort", "bpp", "quality", "loss")}
+    return fit_phase(material, *asked_fit(varying, **asked))
 
 
 def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:
