@@ -117,17 +117,17 @@ def relative_error(found, expected) -> float:
 
 
 def test_exp2_is_accurate_and_ends_at_its_smallest_value():
-    x = np.concatenate([np.linspace(-126, 126.99, 200_001), np.arange(-126, 127), np.arange(-100, 100) + 0.5])
+    x = np.concatenate([np.linspace(-96, 126.99, 200_001), np.arange(-96, 127), np.arange(-96, 100) + 0.5])
     x = x.astype(np.float32)
     out = np.empty_like(x)
     _core.exp2_of_kernels(x, out)
     error = np.abs(out / np.exp2(x.astype(np.float64)) - 1).max()
     assert error < 2e-7  # measured 1.5e-7
     assert (out[np.rint(x) == x] == np.exp2(x[np.rint(x) == x])).all()
-    low = np.array([-126.001, -1e4, -1e30, -np.inf], np.float32)
+    low = np.array([-96.001, -1e4, -1e30, -np.inf], np.float32)
     out = np.empty_like(low)
     _core.exp2_of_kernels(low, out)
-    assert (out == 2.0**-126).all()
+    assert (out == 2.0**-96).all()  # so that its products are no subnormal numbers, which are slow
 
 
 # Values

@@ -194,7 +194,10 @@ class CpuEngine:
         for view in self.shared:
             view.place_now(self._listed)
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
-        return collect(self.view, self.shared, jitter, weights)
+        points = collect(self.view, self.shared, jitter, weights)
+        for view in self.shared:
+            view.forget_lists()  # half of a large grid's lists, which the points have copies of
+        return points
 
     def measure(self, points: SamplePoints, blend: Blend) -> float:
         """The mean squared error of mip 0 at the texel centres; that of the shared mips is taken over by them."""

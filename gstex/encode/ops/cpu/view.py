@@ -98,7 +98,7 @@ class CpuView:
 
     def forget_lists(self) -> None:
         """Let go of what `place` made; it has to be called again."""
-        for name in ("lists", "_sums"):
+        for name in ("lists", "where", "_derived", "_sums", "_v_geometry", "_v_features"):
             self.__dict__.pop(name, None)
 
     def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = MARGIN) -> None:
