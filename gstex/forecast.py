@@ -24,15 +24,15 @@ _FRESH = 0.3  # weight of the last run beside all before
 # Seconds of every kind on one core, before anything is remembered: to begin with, and millionths for a unit. What the
 # units are say `fit_phase` and course.py of gstex/compare.
 _USUAL = {
-    "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.5), "fit normal": (0.0, 19.0), "fit thorough": (0.0, 48.0),
-    "coarse codecs": (0.5, 5.0), "codecs": (0.2, 3.0), "decode": (0.05, 0.055), "measure": (0.3, 2.1),
-    "page": (0.8, 9.5),
+    "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.7), "fit normal": (0.0, 18.5), "fit thorough": (0.0, 47.0),
+    "coarse codecs": (0.37, 3.6), "codecs": (0.28, 4.2), "decode": (0.07, 0.075), "measure": (0.2, 1.4),
+    "page": (0.7, 8.2),
 }  # fmt: skip
 # The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.7 for two.
 _RATE_POWER, _THREADS_POWER = 0.7, 0.8
 # What one kind tells of another: where the first takes x times as long as usual, the second takes x to this power.
 # Codecs search longer in detail, of which a picture at a quarter of its size has more than at full size, if it has any.
-_TELLS = {("coarse codecs", "codecs"): 1.4}
+_TELLS = {("coarse codecs", "codecs"): 0.6}
 # From this share of a phase on, it alone says how long it takes.
 SURE = 0.3
 _COMPLETE = 0.9

@@ -139,7 +139,7 @@ def test_small_images_tell_how_long_the_others_take():
     forecast = Forecast()
     forecast.take(0.0, phase("coarse codecs"), 0.0, [phase("codecs")])
     forecast.take(2.0, phase("coarse codecs"), 1.0, [phase("codecs")])
-    assert forecast.left() == pytest.approx(20 * 2**1.4)
+    assert forecast.left() == pytest.approx(20 * 2**0.6)
 
 
 def test_a_machine_of_which_nothing_is_known_is_as_fast_as_it_was_so_far():
@@ -314,9 +314,21 @@ def test_materials_that_wait_count_by_their_texels():
     forecast = batch(item("small"), item("large", 512))
     forecast.take(0.0, Event("begin", "large", threads=1))
     forecast.take(1.0, Event("progress", "large", share=0.0, threads=1))
-    assert forecast.left() == pytest.approx(40 + 10 + 1, abs=0.01)
+    assert forecast.left() == pytest.approx(40 + 10 + 0.2, abs=0.01)
     forecast.take(21.0, Event("progress", "large", share=0.5, threads=1))
-    assert forecast.left() == pytest.approx(20 + 10 + 1, abs=0.01)
+    assert forecast.left() == pytest.approx(20 + 10 + 0.2, abs=0.01)
+
+
+def test_only_the_first_material_of_a_process_waits_for_it_to_start():
+    pace()
+    forecast = batch(*map(item, "abc"))
+    forecast.take(0.0, Event("begin", "a", threads=1))
+    forecast.take(3.0, Event("progress", "a", share=0.0, threads=1))
+    assert forecast.left() == pytest.approx(3 * 10 + 2 * 0.2, abs=0.01)
+    forecast.take(13.0, Event("done", "a"))
+    forecast.take(13.0, Event("begin", "b", threads=1))
+    forecast.take(13.5, Event("progress", "b", share=0.0, threads=1))
+    assert forecast.left() == pytest.approx(2 * 10 + 0.5, abs=0.01)
 
 
 def test_materials_that_are_done_say_how_long_the_others_take():
@@ -334,7 +346,7 @@ def test_materials_that_are_done_say_how_long_the_others_take():
 def test_the_last_material_has_all_threads():
     """Four of 10 s on two threads: two at once, twice; then five, of which the last is alone."""
     pace()
-    for count, expected in ((4, 20), (5, 20 + 10 / 2**0.8)):
+    for count, expected in ((4, 20 + 0.2), (5, 20 + 0.2 + 10.2 / 2**0.8)):
         forecast = batch(*map(item, "abcde"[:count]), jobs=2)
         for name in "ab":
             forecast.take(0.0, Event("begin", name, threads=1))
@@ -348,10 +360,10 @@ def test_what_is_up_to_date_or_fails_is_no_work():
     forecast.take(0.0, Event("current", "a"))
     forecast.take(0.0, Event("begin", "b", threads=1))
     forecast.take(0.0, Event("progress", "b", share=0.0, threads=1))
-    assert forecast.left() == pytest.approx(30, abs=0.01)
+    assert forecast.left() == pytest.approx(30 + 2 * 0.2, abs=0.01)
     forecast.take(5.0, Event("failed", "b", message="no"))
     forecast.take(5.0, Event("failed", "c", message="no"))
-    assert forecast.left() == pytest.approx(10, abs=0.01)
+    assert forecast.left() == pytest.approx(10 + 0.2, abs=0.01)
 
 
 def test_a_batch_is_learned_from():

@@ -28,11 +28,12 @@ _FOLLOWED = 4
 
 @dataclass
 class _AtWork:
-    """A material at work, since when. spent: seconds that one thread would have taken since its first report. told:
-    (spent, share of the steps) of the reports."""
+    """A material at work, since when. cold: its process has to start. spent: seconds that one thread would have taken
+    since its first report. told: (spent, share of the steps) of the reports."""
 
     threads: int
     since: float
+    cold: bool
     spent: float = 0.0
     told: list[tuple[float, float]] = field(default_factory=list)
 
@@ -50,7 +51,7 @@ class BatchForecast:
         self._done: list[tuple[float, float]] = []  # (expected, spent) of materials
         self._jobs, self._cores = 1, 1
         self._lead = _LEAD
-        self._starting = True  # until a material came to its first report
+        self._begun = 0  # materials
         self._start: float | None = None
         self._moment = self._shown = 0.0
 
@@ -65,12 +66,13 @@ class BatchForecast:
         elif event.event == "begin":
             self._start = moment if self._start is None else self._start
             self._waiting.pop(name, None)
-            self._at_work[name] = _AtWork(event.threads or 1, moment)
+            self._at_work[name] = _AtWork(event.threads or 1, moment, cold=self._begun < max(self._jobs, 1))
+            self._begun += 1
         elif event.event == "progress" and name in self._at_work:
             at = self._at_work[name]
             if not at.told:
-                self._lead = moment - at.since if self._starting else min(self._lead, moment - at.since)
-                self._starting, at.spent = False, 0.0
+                self._lead = self._lead if at.cold else moment - at.since
+                at.spent = 0.0
             at.threads = event.threads or at.threads
             at.told.append((at.spent, event.share or 0.0))
         elif event.event in ("done", "failed", "current", "moved"):
@@ -138,7 +140,7 @@ class BatchForecast:
         """What is left of a material at work, in seconds of one thread."""
         expected = self._expected[name] * factor
         if not at.told:
-            lead = _FIRST_LEAD if self._starting else self._lead
+            lead = _FIRST_LEAD if at.cold else self._lead
             return max(lead - (self._moment - at.since), 0.0) + expected
         whole, _ = self._whole(name, at, expected)
         share, _ = self._share(name, at)
