@@ -25,11 +25,11 @@ _FRESH = 0.3  # weight of the last run beside all before
 # units are say `fit_phase` and course.py of gstex/compare.
 _USUAL = {
     "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.7), "fit normal": (0.0, 18.5), "fit thorough": (0.0, 47.0),
-    "coarse codecs": (0.37, 3.6), "codecs": (0.28, 4.2), "decode": (0.07, 0.075), "measure": (0.2, 1.4),
+    "coarse codecs": (0.0, 1.0), "codecs": (1.0, 1.1), "decode": (0.07, 0.075), "measure": (0.2, 1.4),
     "page": (0.7, 8.2),
 }  # fmt: skip
-# The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.7 for two.
-_RATE_POWER, _THREADS_POWER = 0.7, 0.8
+# The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.6 for two.
+_RATE_POWER, _THREADS_POWER = 0.7, 0.7
 # What one kind tells of another: where the first takes x times as long as usual, the second takes x to this power.
 # Codecs search longer in detail, of which a picture at a quarter of its size has more than at full size, if it has any.
 _TELLS = {("coarse codecs", "codecs"): 0.6}
@@ -112,8 +112,13 @@ class Costs:
 
 def _usual(phase: Phase) -> float:
     """Seconds of a phase on a machine of which nothing is known; 0 where there is nothing to do."""
-    begin, unit = _USUAL.get(phase.kind, (0.0, 0.0))
-    return begin + unit * 1e-6 * phase.amount if phase.amount > 0 else 0.0
+    unit = _USUAL.get(phase.kind, (0.0, 0.0))[1]
+    return _usual_lead(phase) + unit * 1e-6 * phase.amount if phase.amount > 0 else 0.0
+
+
+def _usual_lead(phase: Phase) -> float:
+    """Seconds of them before its steps begin."""
+    return _USUAL.get(phase.kind, (0.0, 0.0))[0] if phase.amount > 0 else 0.0
 
 
 def _read_costs() -> dict[tuple[str, int], float]:
@@ -185,7 +190,7 @@ class Forecast:
         if whole is None:
             return None
         elapsed = self._moment - self._begun
-        left = whole * (1 - share) if share > 0 else max(whole - elapsed, 0.0)
+        left = (whole - self._lead()) * (1 - share) if share > 0 else max(whole - elapsed, 0.0)
         behind = list(self._behind)
         expected, known = self._costs.seconds(self._phase)
         if expected > 0:
@@ -202,17 +207,28 @@ class Forecast:
         return self._shown
 
     def _current(self) -> tuple[float | None, float]:
-        """Seconds of the whole phase in hand, None if nothing is known of them, and what share of them is over."""
+        """Seconds of the whole phase in hand, None if nothing is known of them, and what share of them is over, but for
+        its lead."""
         assert self._phase is not None
         elapsed, steps = self._told[-1]
         share, begun = self._time(steps), self._time(self._told[0][1])
-        expected = self._expected(self._phase, self._behind)
-        measured = elapsed / (share - begun) if share > begun and elapsed > 0 else None
+        expected, lead = self._expected(self._phase, self._behind), self._lead()
+        measured = lead + (elapsed - lead) / (share - begun) if share > begun and elapsed > 0 else None
         if measured is None:
             return (expected if self._phase.kind else None), share
         if expected <= 0:
             return measured, share
         return blend(expected, measured, min((share - begun) / SURE, 1.0)), share
+
+    def _lead(self) -> float:
+        """Seconds of the phase in hand before its steps begin."""
+        assert self._phase is not None
+        usual = _usual(self._phase)
+        if usual <= 0:
+            return 0.0
+        lead = self._costs.seconds(self._phase)[0] * _usual_lead(self._phase) / usual
+        moved = next((moment for moment, steps in self._told if steps > self._told[0][1]), math.inf)
+        return min(lead, moved)
 
     def _time(self, steps: float) -> float:
         pace = self._phase.pace if self._phase is not None else None
