@@ -24,8 +24,8 @@ _FRESH = 0.3  # weight of the last run beside all before
 # Seconds of every kind on one core, before anything is remembered: to begin with, and millionths for a unit. What the
 # units are say `fit_phase` and course.py of gstex/compare.
 _USUAL = {
-    "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.7), "fit normal": (0.0, 18.5), "fit thorough": (0.0, 47.0),
-    "coarse codecs": (0.0, 1.0), "codecs": (1.0, 1.1), "decode": (0.07, 0.075), "measure": (0.2, 1.4),
+    "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.2), "fit normal": (0.0, 18.5), "fit thorough": (0.0, 47.0),
+    "coarse codecs": (0.0, 0.85), "codecs": (1.0, 1.1), "decode": (0.07, 0.075), "measure": (0.9, 1.23),
     "page": (0.7, 8.2),
 }  # fmt: skip
 # The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.6 for two.
