@@ -314,7 +314,6 @@ class Schedule:
             return None, False
         trainer.place()
         error = trainer.error(p.geometry, p.features)
-        trainer.engine.forget_lists()  # freeze makes new ones
         grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
         promising = grid.promises(np.inf if self.grid_wins else error)
         trainer.advance("grid", work.GRID_TRIAL)
@@ -324,6 +323,7 @@ class Schedule:
             return None, False
         # Nearly always it keeps what it promises, and then nothing is left to do.
         trainer.work.total = trainer.work.done + 2 * work.GRID
+        trainer.engine.forget_lists()  # freeze makes new ones
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))
         trainer.work.advance("grid", 0.0, result.mse)
         trainer.work.total = trainer.work.done + rest

@@ -47,7 +47,7 @@ class UniformGrid:
         self, task: Task, settings: Settings, rng: np.random.Generator, make_engine: MakeEngine = CpuEngine
     ):  # fmt: skip
         self.task = task
-        settings = replace(settings, jitter=min(settings.jitter, JITTER_LEAST))
+        settings = replace(settings, jitter=min(settings.jitter, JITTER_LEAST), steps=0)
         self.trainer = Trainer(task, settings, rng, lambda *state: None, make_engine)
         self.maps = MapBalance(self.trainer)
 

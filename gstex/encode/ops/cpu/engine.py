@@ -195,8 +195,9 @@ class CpuEngine:
             view.place_now(self._listed)
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         points = collect(self.view, self.shared, jitter, weights)
-        for view in self.shared:
-            view.forget_lists()  # half of a large grid's lists, which the points have copies of
+        if not self.settings.steps:  # nothing else looks at their lists, of which points have copies
+            for view in self.shared:
+                view.forget_lists()
         return points
 
     def measure(self, points: SamplePoints, blend: Blend) -> float:
