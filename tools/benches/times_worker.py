@@ -84,7 +84,7 @@ def resized(source: str, size: int) -> Any:
     rows = np.arange(size) + max(0, height - size) // 2
     columns = np.arange(size) + max(0, width - size) // 2
     some = np.ix_(rows % height, columns % width)
-    without = {"originals": {}} if hasattr(material, "originals") else {}  # which the first ones did not have
+    without: dict[str, Any] = {"originals": {}} if hasattr(material, "originals") else {}  # which the first ones did not have
     return replace(material, width=size, height=size, pixels=material.pixels[some], **without)
 
 
