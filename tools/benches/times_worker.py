@@ -84,8 +84,10 @@ def resized(source: str, size: int) -> Any:
     rows = np.arange(size) + max(0, height - size) // 2
     columns = np.arange(size) + max(0, width - size) // 2
     some = np.ix_(rows % height, columns % width)
-    without: dict[str, Any] = {"originals": {}} if hasattr(material, "originals") else {}  # which the first ones did not have
-    return replace(material, width=size, height=size, pixels=material.pixels[some], **without)
+    changes: dict[str, Any] = {"width": size, "height": size, "pixels": material.pixels[some]}
+    if hasattr(material, "originals"):  # the first ones did not have them
+        changes["originals"] = {}
+    return replace(material, **changes)
 
 
 def as_material(pixels: np.ndarray) -> Any:
