@@ -49,7 +49,7 @@ TABLES = (
     Table("rate", "tools/bench.py rate --effort fast", 2),
     Table("checkpoint", "tools/bench.py checkpoint", 5),
     Table("progress-compress", "tools/bench.py progress --command compress", 2),
-    Table("progress-compare", "tools/bench.py progress --command compare --effort fast", 3),
+    Table("progress-compare", "tools/bench.py progress --command compare", 6),
     Table("progress-batch", "tools/bench.py progress --command batch", 2),
     Table("bc", "tools/bench.py bc --bpp 1 --effort fast", 5),
     Table("glsl-cost", "tools/glsl_cost.py", 5),

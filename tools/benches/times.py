@@ -92,13 +92,16 @@ def _measure(
     source = (data if job.data else ROOT) / job.source
     order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads,
              "size": job.size}
-    if job.decode:
-        order["file"] = str(folder / "decoded.gstex")
-        _run(Path(sys.executable), {**order, "write": True})
     found: dict[str, list[dict[str, float]]] = {"before": [], "now": []}
+    sides = (("before", against), ("now", Path(sys.executable)))
+    # Each decodes a file of its own: the other one may not read that version of the format.
+    files = {side: {"file": str(folder / f"{side}.gstex")} if job.decode else {} for side, _ in sides}
+    for side, python in sides:
+        if job.decode:
+            _run(python, {**order, **files[side], "write": True})
     for number in range(runs):
-        for side, python in (("before", against), ("now", Path(sys.executable))):
-            found[side].append(_run(python, order))
+        for side, python in sides:
+            found[side].append(_run(python, {**order, **files[side]}))
             click.echo(f"{job.name}, run {number + 1} of {runs}, {side}: {found[side][-1]}", err=True)
     row: dict[str, Any] = {"case": job.name, "runs": runs}
     for side, ending in (("before", "_before"), ("now", "")):
