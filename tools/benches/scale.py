@@ -31,8 +31,10 @@ def scale(context: click.Context, materials: int, cores: int, gpus: int, results
     """What a library of 2048x2048 takes, from the tables of times and of fits on a GPU. Measures nothing."""
     with endings(context, results, keeps=False):
         rows = scale_rows(results, materials, cores, gpus)
-        settings = (f"{materials} materials of {_SIDE}x{_SIDE}, 8 channels: on cores those of {_TIMES}, on GPUs a "
-                    "mosaic of the samples at 1 bit per texel; measured on the machines that the files name")  # fmt: skip
+        settings = (
+            f"{materials} materials of {_SIDE}x{_SIDE}, 8 channels: on cores those of {_TIMES}, on GPUs a mosaic of "
+            "the samples at 1 bit per texel; measured on the machines that the files name"
+        )
         about = {**describe_run(typed_command(context)), "settings": settings}
         title = "What a library takes, computed from single fits"
         for path in write_table(results, "scale", title, about, COLUMNS, rows):
