@@ -80,7 +80,7 @@ def test_example_for_vulkan_compiles(tmp_path: Path) -> None:
 def test_document_names_what_the_decoder_has() -> None:
     document = (ROOT / "docs" / "shaders.md").read_text()
     buffers = {"gstex_words", "gstex_block"}
-    assert all(name in source_path("shaders/gstex.metal").read_text() for name in buffers)
+    assert all(name in source_path("shaders/gstex.hlsl").read_text() for name in buffers)
     for name in set(re.findall(r"\bgstex_\w+(?=[(`])", document)) - buffers:
         assert re.search(rf"\b{name}\(", DECODER + ENCODERS) or re.search(rf"\b{name}\b", IN_C), name
     for name in set(re.findall(r"\bGSTEX_[A-Z0-9_]+", document)):
