@@ -19,7 +19,7 @@ __all__ = ["Job", "encode_all", "encode_processes", "find_waiting", "unzip", "zi
 _ZSTD_LEVEL = 19
 # Below this many values of 8 bits the encoders are done before processes have started.
 SMALL_WORK = 1 << 19
-# Microseconds of a texel, of ASTC by whether it has one channel or more, and of an image beside its texels, on one core.
+# Microseconds of a texel, of ASTC with one channel and with more, and of an image beside its texels, on one core.
 # They differ by the picture, by a factor of 2 each way. And what an exhaustive search takes.
 _TEXEL = {"bc1": 6.0, "bc3": 9.0, "bc4": 2.5, "bc5": 2.2, "bc7": 14.0}
 _TEXEL_ASTC, _IMAGE = (4.0, 7.0), 15_000
