@@ -87,6 +87,8 @@ CASES: dict[str, tuple[Callable[[], Material], dict[str, Any]]] = {
     "restore": (lambda: colours(32, 40, "clamp"), {"loss": "restore", "bpp": 3.0, "mips": False}),
     "importance, kaiser": (lambda: colours(48, 40), {"bpp": 3, "effort": "fast", "importance": "auto",
                                                      "mip_filter": "kaiser"}),
+    # Large enough for many tiles, and for shared mips that count.
+    "a large stack": (lambda: stack(192, 224), {"bpp": 2, "effort": "fast"}),
 }  # fmt: skip
 # Of every kind of arithmetic some, for whoever has to wait.
 QUICK = ("a stack of maps", "perceptual")
