@@ -1,5 +1,6 @@
 """The fit as a whole: budget, determinism, borders, neutral values. Small pictures, few steps."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -84,6 +85,20 @@ def test_budget_too_small_names_what_would_do():
     with pytest.raises(BudgetError, match=r"1 bits per texel .* give --bpp 32 or more, or --gaussians"):
         gstex.compress(material, bpp=1, effort="fast", mips=False)
     assert gstex.compress(material, bpp=32, effort="fast", mips=False).report["gpu_bytes"] == 256
+
+
+@pytest.mark.parametrize("effort", ["draft", "fast"])
+def test_every_rate_from_the_named_one_on_holds_something(effort):
+    """Grid levels, indices and codebooks that do not fit give way to fewer Gaussians."""
+    material, steps = material_of(waves(96, 96, channels=6)), []
+    with pytest.raises(BudgetError) as raised:
+        gstex.compress(material, bpp=0.01, effort=effort, progress=steps.append)
+    assert not steps  # before any work
+    least = float(re.search(r"give --bpp ([0-9.]+) or more", str(raised.value)).group(1))
+    for factor in (1, 1.05, 1.15, 1.3, 1.5, 1.8, 2.2):
+        assert gstex.compress(material, bpp=factor * least, effort=effort).report["bpp"] <= factor * least
+    with pytest.raises(BudgetError):
+        gstex.compress(material, bpp=0.97 * least, effort=effort)
 
 
 @pytest.mark.parametrize("loss", ["l2", "perceptual"])

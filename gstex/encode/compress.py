@@ -24,7 +24,16 @@ from gstex.encode.ops.cuda.array_work import array_work
 from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import FittedGroup, channel_entries, pack_groups
 from gstex.encode.problem import BudgetTooSmall, Result, Task
-from gstex.encode.rate_options import MAX_BPP, MAX_PSNR, MOST_RATE, check_rate, check_roles, target_report
+from gstex.encode.rate_options import (
+    MAX_BPP,
+    MAX_PSNR,
+    MOST_RATE,
+    check_rate,
+    check_roles,
+    least_words,
+    needed_bpp,
+    target_report,
+)
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import EFFORTS, QUALITIES, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
@@ -227,6 +236,9 @@ def compress(
         fitted, gpu = in_texels, None
     elif varying:
         sizes: dict[str, Any] = {"entries": entries, "mip_count": len(levels), "tail": tail}
+        fewest = least_words(entries, len(varying), len(levels), tail)
+        if bpp is not None and not preset and budget < fewest:
+            raise _too_small(bpp, fewest, texels, len(levels), target)
         division = Division.one(len(varying))
         if target is None:
             roles = [material.channels[c].role for c in varying]
@@ -253,13 +265,8 @@ def compress(
                 fitted, gpu = in_texels, None
             else:
                 heads = sum(group_header_words(len(group), len(levels), tail) for group in division.groups)
-                least = error.words + header_words(entries, len(division.groups)) + heads + 1
-                needed = 32 * -(-least // ALIGN_WORDS) * ALIGN_WORDS / texels
-                option = "--bpp" if target is None else "--max-bpp"
-                raise BudgetError(
-                    f"{bpp:g} bits per texel do not hold a single Gaussian with its tables; "
-                    f"give {option} {needed:.4g} or more, or --gaussians"
-                ) from None
+                fewest = error.words + header_words(entries, len(division.groups)) + heads
+                raise _too_small(bpp or MAX_BPP, fewest, texels, len(levels), target) from None
     if target is not None and preset and fitted and isinstance(fitted[0].mips[0], Result) and suits_texels(tasks) and (
         measured(fitted[0].mips[0]) < target
     ):  # fmt: skip
@@ -321,6 +328,14 @@ def compress(
            "seconds": time.perf_counter() - started, "device": where, "backend": backend, "seed": seed,
            "version": __version__}  # fmt: skip
     return Texture(words, metadata, run=run)
+
+
+def _too_small(bpp: float, words: int, texels: int, mips: int, target: float | None) -> BudgetError:
+    """The error of a rate that does not pay for these words."""
+    needed = needed_bpp(words, texels, whole_pieces=mips == 1)
+    option = "--bpp" if target is None else "--max-bpp"
+    return BudgetError(f"{bpp:g} bits per texel do not hold a single Gaussian with its tables; "
+                       f"give {option} {needed:.4g} or more, or --gaussians")  # fmt: skip
 
 
 class _Reporter:

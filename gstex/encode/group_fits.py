@@ -1,5 +1,6 @@
 """The fits of all groups of channels, on a GPU or the CPU: what each may cost, and their progress as one."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -96,7 +97,7 @@ def fit_groups(
             mips: list[Mip] = fit_chain(own, settings, seed=seed + SEEDS * number, progress=report,
                                         make_engine=make_engine, **start, **how)  # fmt: skip
         except BudgetTooSmall as error:
-            raise BudgetTooSmall(int(error.words / division.shares[number]) + 1) from None
+            raise BudgetTooSmall(math.ceil(error.words / division.shares[number])) from None
         fitted.append(FittedGroup([varying[c] for c in columns], mips, own))
         done += share
     return fitted

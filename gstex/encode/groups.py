@@ -23,7 +23,7 @@ from gstex.encode.settings import Settings, make_settings
 from gstex.encode.work import Progress
 from gstex.errors import UsageError
 from gstex.format import ChannelEntry, PackedMaterial, pack
-from gstex.format.layout import MAX_GROUPS
+from gstex.format.layout import MAX_GROUPS, mip_block_words
 from gstex.material import Material
 from gstex.native.maths import log10, power
 
@@ -40,6 +40,8 @@ APART, RESCUED, LOSS = 0.06, 3.0, 0.03
 EXACT = 1e-5
 # Given groups have at least this share each.
 LEAST_SHARE = 0.06
+# Words of index and records without which a group is not tried.
+LEAST_RECORDS = 16
 # Words of tables that a trial does not have to pay for: of a large picture they are nothing.
 TABLES = 48
 # How many trials there are in most cases.
@@ -196,6 +198,9 @@ class _Trials:
         """The trials of a division, of which the first are known; None where a budget does not hold a Gaussian."""
         words = split_budget(division, self.budget_words, **self.sizes)
         trials = list(known)
+        if any(budget < mip_block_words(len(columns), 1) + LEAST_RECORDS
+               for columns, budget in zip(division.groups, words, strict=True)):  # fmt: skip
+            return None  # trials need no tables, and would hold a few
         try:
             for columns, budget in list(zip(division.groups, words, strict=True))[len(known) :]:
                 trials.append(self.fit(columns, round(budget * self.scale + TABLES * (1 - self.scale))))

@@ -89,9 +89,16 @@ class RateControl:
             if -spare >= trainer.count:
                 if self.codebook_bits and not task.above:
                     self.codebook_bits = ()
-                    continue
-                one = trainer.engine.host(trainer.placement[:1])
-                raise BudgetTooSmall(words_needed(coding, one, task.target.channels))
+                elif trainer.count > 1 and not task.above:
+                    # Grid levels and their indices may be what does not fit: few Gaussians need one level of few cells.
+                    cost, _, _ = trainer.removal_cost()
+                    p.keep(np.sort(np.argsort(cost, kind="stable")[-(trainer.count // 2) :]))
+                    trainer.set_grid(trainer.count)
+                    trainer.place()
+                else:
+                    one = trainer.engine.host(trainer.placement[:1])
+                    raise BudgetTooSmall(words_needed(coding, one, task.target.channels))
+                continue
             cost, _, error = trainer.removal_cost()
             if spare < 0:
                 p.keep(np.sort(np.argsort(cost, kind="stable")[-spare:]))

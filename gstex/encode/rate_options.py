@@ -3,14 +3,22 @@
 One of these decides: bits per texel, a number of Gaussians, a quality, a PSNR, or the PSNR of a block codec.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from gstex.encode.target import SHORT
 from gstex.errors import UsageError
+from gstex.format import ChannelEntry, group_header_words, header_words
+from gstex.format.layout import ALIGN_WORDS, index_words, mip_block_words
 from gstex.material import Material
 
-__all__ = ["MAX_BPP", "MAX_GAUSSIANS", "MAX_PSNR", "MOST_RATE", "check_rate", "check_roles", "target_report"]
+__all__ = [
+    "MAX_BPP", "MAX_GAUSSIANS", "MAX_PSNR", "MOST_RATE", "check_rate", "check_roles", "least_words", "needed_bpp",
+    "target_report",
+]  # fmt: skip
 
 MAX_BPP = 64.0
 MAX_GAUSSIANS = 2**24
@@ -18,6 +26,8 @@ MAX_PSNR = 100.0  # dB
 # Bits per texel and varying channel that a target may take where the user sets no limit: 8 times those of quality
 # 'high', and a quarter of the texels.
 MOST_RATE = 2.0
+# Bits of the record of a single Gaussian, about: those of its geometry, and those of each channel.
+_GEOMETRY_BITS, _CHANNEL_BITS = 32, 4
 # Least and largest weight of a map.
 LEAST_WEIGHT, MOST_WEIGHT = 0.05, 20.0
 
@@ -75,6 +85,29 @@ def check_roles(weights: Mapping[str, float], material: Material) -> dict[str, f
         if role not in roles:
             raise UsageError(f"weights: got {role!r}, expected some of {', '.join(roles)}, the maps of this material")
     return {role: float(weight) for role, weight in weights.items()}
+
+
+def least_words(entries: Sequence[ChannelEntry], members: int, mips: int, tail: int) -> int:
+    """Words that the headers and a mip 0 of one Gaussian take, in one group.
+
+    Args:
+        entries: of all channels. members: how many of them vary. mips, tail: of the texture.
+    """
+    record = -(-(_GEOMETRY_BITS + _CHANNEL_BITS * members) // 32)
+    heads = header_words(entries, 1) + group_header_words(members, mips, tail)
+    return heads + mip_block_words(members, 1) + index_words(3, 3, np.zeros(9, np.int64)) + record
+
+
+def needed_bpp(words: int, texels: int, *, whole_pieces: bool) -> float:
+    """Bits per texel that pay for words, rounded up to four digits.
+
+    whole_pieces: whether mip 0 is alone in its section, which grows in pieces and ends with a guard word.
+    """
+    if whole_pieces:
+        words = -(-(words + 1) // ALIGN_WORDS) * ALIGN_WORDS
+    exact = 32 * words / texels
+    unit = 10.0 ** (math.floor(math.log10(exact)) - 3)
+    return math.ceil(exact / unit - 1e-9) * unit
 
 
 def target_report(
