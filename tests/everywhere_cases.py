@@ -62,7 +62,7 @@ def cases(sample: Path) -> dict[str, list]:
                                         to_unit(np.array([[-0.0, 1.0]], np.float32), ValueRange()),
                                         ValueRange.of_light(60000.0, 0.5).to_unit(image * 60000)],
         "resampling": [resample(image, 61, 20, repeat=True), restore_size(image, 20, 61, repeat=False)],
-        "wrap": [guess_wrap([image[:, :, 0], image[:, :, 1]])],
+        "wrap": [guess_wrap([[image[:, :, 0]], [image[:, :, 1]]])],
         "coverage": [coverage(image[:, :, 0], 0.4, repeat=True),
                      keep_coverage(image[:, :, 0].astype(float), 0.4, 0.7, repeat=False)],
         "colour under no opacity": list(bleed(material.pixels, material.weights, repeat=True)),

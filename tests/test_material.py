@@ -259,13 +259,15 @@ def test_the_guess_of_the_wrap() -> None:
     wave = pattern("wave", 40, 60, 1) / np.float32(65535)
     ramp = pattern("ramp", 40, 60, 1) / np.float32(65535)
     flat = np.zeros((8, 8), np.float32)
-    assert guess_wrap([wave]) == "repeat"
-    assert guess_wrap([ramp]) == "clamp"
-    assert guess_wrap([wave, wave, ramp]) == "repeat"  # one map that does not tile
-    assert guess_wrap([wave, ramp, ramp]) == "clamp"
-    assert guess_wrap([ramp, flat, flat, flat]) == "clamp"  # constants say nothing
-    assert guess_wrap([flat]) == "repeat"
-    assert guess_wrap([np.arange(12, dtype=np.float32).reshape(1, 12) / 12]) == "clamp"
+    assert guess_wrap([[wave]]) == "repeat"
+    assert guess_wrap([[ramp]]) == "clamp"
+    assert guess_wrap([[wave], [wave], [ramp]]) == "repeat"  # one map that does not tile
+    assert guess_wrap([[wave], [ramp], [ramp]]) == "clamp"
+    assert guess_wrap([[wave, wave, ramp]]) == "clamp"  # a channel of a map that does not
+    assert guess_wrap([[wave], [wave, wave, ramp], [wave, ramp]]) == "clamp"
+    assert guess_wrap([[ramp], [flat], [flat, flat]]) == "clamp"  # constants say nothing
+    assert guess_wrap([[flat]]) == "repeat"
+    assert guess_wrap([[np.arange(12, dtype=np.float32).reshape(1, 12) / 12]]) == "clamp"
 
 
 # ---- first errors ----

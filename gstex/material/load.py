@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
 from gstex.format.ranges import ValueRange
 from gstex.material.discover import Choice, Override, Reading, parse_override, quote, read_alone, read_names, resolve
@@ -165,7 +167,11 @@ def _load(
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
     check_channel_count(maps)
     read_own_mips(folder, maps, own_mips, ignored)
-    wrap = "clamp" if single else guess_wrap([m.unit(p.file_channel) for m in maps for p in m.planes])
+    by_role: dict[str, list[np.ndarray]] = {}
+    for item in maps:
+        for plane in item.planes:
+            by_role.setdefault(plane.role, []).append(item.unit(plane.file_channel))
+    wrap = "clamp" if single else guess_wrap(list(by_role.values()))
     name = material_name(path) if tile is None else f"{material_name(path)}.{tile}"
     return build_material(name, maps, wrap, ignored)
 
