@@ -475,7 +475,7 @@ SECTIONS = [(plain, PLAIN), (with_palettes, PALETTES_RULES), (with_regular_level
 
 # Fields of the file header.
 FILE_RULES = [
-    ({"magic": b"\x89PNG\r\n\x1a\n"}, "file magic: got 89 50 4e 47 0d 0a 1a 0a, expected 89 47 53"),
+    ({"magic": b"\x89GSTEY\r\n"}, "file magic: got 89 47 53 54 45 59 0d 0a, expected 89 47 53"),
     ({"version": 3}, "version: got 3, this gstex reads versions up to 2; update gstex"),
     ({"version": 1}, "version: got 1, expected 2; versions before it were in no release: compress the material again"),
     ({"flags": 1}, "flags: got 1, expected 0"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from command import Command
 from odd_images import channels, png_bytes, save
+from PIL import Image
 from small_samples import crop_sample
 
 import gstex
@@ -235,9 +236,9 @@ def both_commands_refuse(command: Command, folder: Path, file: Path, code: int, 
 def test_file_missing_or_not_gstex(command: Command, tmp_path: Path) -> None:
     Path("a.gstex").write_text("something else")
     Path("folder.gstex").mkdir()
-    both_commands_refuse(command, tmp_path, Path("none.gstex"), 1, "none.gstex", "No such file")
+    both_commands_refuse(command, tmp_path, Path("none.gstex"), 1, "none.gstex", "no such file", "check its name")
     both_commands_refuse(command, tmp_path, Path("a.gstex"), 1, "a.gstex", "magic")
-    both_commands_refuse(command, tmp_path, Path("folder.gstex"), 1, "folder.gstex", "not a regular file")
+    both_commands_refuse(command, tmp_path, Path("folder.gstex"), 1, "folder.gstex", "is a folder", "gstex compress")
 
 
 @pytest.mark.parametrize("length", [0, 7, 100, 256, 257, 1000, -1])
@@ -364,3 +365,50 @@ def test_unexpected_error_is_one_line_and_debug_shows_more(
 def test_debug_works_for_user_errors_too(command: Command) -> None:
     ran = command("info", "none.gstex", "--debug")
     assert ran.code == 1 and "Traceback" in ran.err and "FormatError" in ran.err
+
+
+# ---- what newcomers type
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("decompress", "a.gstex"), ("no command 'decompress'", "did you mean 'compress'?", "'gstex --help'")),
+    (("frobnicate",), ("no command 'frobnicate'", "expected one of batch, compare, compress")),
+    (("compress", "wall", "--effort"), ("'--effort' requires an argument", "'gstex compress --help'")),
+    (("compress", "a.png", "b.png"), ("extra argument", "put its maps into a folder")),
+    (("export", "a.gstex", "-o", "out"), ("Missing option '--to'. Choose from: glsl, hlsl, wgsl, metal, c",)),
+])  # fmt: skip
+def test_slips_of_the_hand(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:  # fmt: skip
+    fails(command, tmp_path, 2, words, *arguments)
+
+
+@pytest.mark.parametrize("name", ["info", "decode"])
+def test_what_is_no_gstex_file_is_called_by_its_name(command: Command, tmp_path: Path, name: str) -> None:
+    (tmp_path / "wall").mkdir()
+    image(tmp_path / "wall.png")
+    more = ("-o", tmp_path / "maps") if name == "decode" else ()
+    for given, words in (
+        ("wall", ("is a folder, not a .gstex file", "`gstex compress`")),
+        ("wall.png", ("is a PNG file, not a .gstex file", "`gstex compress`")),
+        ("none.gstex", ("no such file", "check its name")),
+    ):
+        message = command(name, tmp_path / given, *more).error()
+        assert all(word in message for word in words), message
+
+
+def test_the_folder_comes_before_the_file(command: Command, tmp_path: Path) -> None:
+    image(tmp_path / "wall.png")
+    gstex.compress(tmp_path / "wall.png", bpp=32, effort="draft").save(tmp_path / "wall.gstex")
+    fails(command, tmp_path, 1, ("wall.gstex: is a .gstex file", "give the folder of maps"), "compress",
+          tmp_path / "wall.gstex", "-o", tmp_path / "b.gstex")  # fmt: skip
+
+
+def test_a_normal_map_is_not_proposed_as_the_colour(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "wall"
+    folder.mkdir()
+    y, x = np.mgrid[:32, :32] / 31 - 0.5
+    unit = np.stack([x, y, np.sqrt(1 - x * x - y * y)], axis=2)
+    Image.fromarray(np.rint(255 * (unit / 2 + 0.5)).astype(np.uint8)).save(folder / "export_1.png")
+    image(folder / "export_2.png", size=32)
+    fails(command, tmp_path, 1, ("--map albedo=export_2.png --map normal=export_1.png",), "compress", folder)

@@ -532,8 +532,8 @@ def test_a_screenshot_of_differences_finds_its_reference(sample, command, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (["nope.gstex"], "nope.gstex: cannot be read", 1),
-        (["nope.gstex", "--screenshot", "a.png"], "nope.gstex: cannot be read", 1),
+        (["nope.gstex"], "nope.gstex: no such file", 1),
+        (["nope.gstex", "--screenshot", "a.png"], "nope.gstex: no such file", 1),
         (["bad.gstex", "--screenshot", "a.png"], "bad.gstex", 1),
         (["bad.gstex"], "bad.gstex", 1),
         (["--screenshot", "a.png"], "--screenshot: needs a FILE", 2),

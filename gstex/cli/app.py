@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import traceback
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -64,6 +65,16 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"gstex.cli.{cmd_name}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
+        """As click does; the error for an unknown name also names the one that was perhaps meant."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            what = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(_COMMANDS)}"
+            raise click.UsageError(f"no command {args[0]!r}: {what}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -108,8 +119,10 @@ def main() -> NoReturn:
     except click.exceptions.Exit as error:  # --help and --version end so
         code = error.exit_code
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "gstex"
-        code = _failed(f"{error.format_message().rstrip('.')}; see '{command} --help'", 2)
+        command, text = _command_of(error), error.format_message().rstrip(".")
+        if command == "gstex compress" and "extra argument" in text:
+            text += ": one material is one folder or one image; put its maps into a folder"
+        code = _failed(f"{text}; see '{command} --help'", 2)
     except GstexError as error:
         code = _failed(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -122,6 +135,14 @@ def main() -> NoReturn:
         code = _failed(f"unexpected {type(error).__name__}: {error}; this is a bug: "
                        "run it again with --debug, and report what it prints", 1)
     sys.exit(code)
+
+
+def _command_of(error: click.UsageError) -> str:
+    """The command whose --help tells more: an option without its value is found out before there is a context."""
+    if error.ctx and error.ctx.parent:
+        return error.ctx.command_path
+    name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return f"gstex {name}" if name in _COMMANDS else "gstex"
 
 
 def _repeat_interrupt(unraisable: Any) -> None:

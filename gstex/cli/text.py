@@ -13,7 +13,7 @@ def printable(text: object) -> str:
 
 def one_line(text: object) -> str:
     """`text` on one line, for an error message."""
-    return printable(" ".join(str(text).splitlines()))
+    return printable(" ".join(line.strip() for line in str(text).splitlines()))
 
 
 def size(byte_count: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gstex.cli.options import debug_option, json_option
 from gstex.cli.output import check_output_file
@@ -82,9 +83,9 @@ def _parse_pair(context: click.Context, parameter: click.Parameter, text: str | 
                                                                "was fitted for]")
 @click.option("--other", type=click.Choice(OTHERS),
               help="What split and diff compare with; a mix has the bytes of FILE.  [default: SECOND, else reference]")
-@click.option("--split", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+@click.option("--split", type=click.FloatRange(0, 1), metavar="X", default=0.5, show_default=True,
               help="Where the line of the split stands, 0 left to 1 right.")
-@click.option("--gain", type=click.FloatRange(0, 1000, min_open=True),
+@click.option("--gain", type=click.FloatRange(0, 1000, min_open=True), metavar="FACTOR",
               help="Factor of the differences that are shown.  [default: by their size]")
 @click.option("--error", type=click.Choice(ERRORS), default="heat", show_default=True,
               help="Differences by size, for normals by angle, or by channel.")
@@ -133,9 +134,10 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
         raise UsageError("--json: goes with --screenshot OUT.png; add that, or drop --json")
     from gstex.view.window import run
 
-    if second is not None and options["shown"] == "map":
+    chosen = click.get_current_context().get_parameter_source("shown") == ParameterSource.COMMANDLINE
+    if not chosen and (second is not None or (reference is not None and _model(options) is None)):
         options["shown"] = "split"
-    elif _model(options) is not None and options["shown"] == "map":
+    elif not chosen and _model(options) is not None:
         options["shown"] = "lit"
     run(file, reference, size, lambda document: _state(document, options), second,
         _panorama(options), _model(options))  # fmt: skip

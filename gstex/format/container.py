@@ -20,9 +20,9 @@ from gstex.format.rules import require
 from gstex.format.table import MaterialTable, validate
 from gstex.native import _core
 
-__all__ = ["open_file", "read_bytes", "read_file", "write_bytes", "write_file"]
+__all__ = ["FILE_MAGIC", "open_file", "read_bytes", "read_file", "write_bytes", "write_file"]
 
-_MAGIC = b"\x89GSTEX\r\n"
+FILE_MAGIC = b"\x89GSTEX\r\n"
 # Beginnings of files that people take for a .gstex file.
 _OTHERS = {
     b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"\x76\x2f\x31\x01": "OpenEXR", b"II*\0": "TIFF",
@@ -54,7 +54,7 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
     if file_bytes > _MAX_FILE_BYTES:
         raise OutputError(f"file size: got {file_bytes} bytes, expected at most {_MAX_FILE_BYTES}; "
                           "use fewer Gaussians")
-    header = _HEADER.pack(_MAGIC, VERSION, 0, file_bytes, FILE_HEADER_BYTES, len(gpu), json_offset, len(text),
+    header = _HEADER.pack(FILE_MAGIC, VERSION, 0, file_bytes, FILE_HEADER_BYTES, len(gpu), json_offset, len(text),
                           zlib.crc32(gpu), zlib.crc32(text), resident, zlib.crc32(gpu[:resident]))
     return header.ljust(FILE_HEADER_BYTES, b"\0") + gpu + text
 
@@ -114,6 +114,8 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
     """
     path, head = Path(path), b""
     try:
+        if path.is_dir():
+            raise IsADirectoryError
         if not stat.S_ISREG(path.stat().st_mode):
             raise FormatError("not a regular file")
         with open(path, "rb") as file:
@@ -128,6 +130,11 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
         require(found == len(gpu) + len(text), "file size", "less than before",
                 "a file that does not change while it is read")
         return *_read_body(gpu, text, sections), size
+    except FileNotFoundError as error:
+        raise FormatError(f"{path}: no such file; check its name and folder") from error
+    except IsADirectoryError as error:
+        raise FormatError(f"{path}: is a folder, not a .gstex file; `gstex compress` makes a .gstex file of a folder "
+                          "of maps") from error
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error}); give a .gstex file that may be "
                           "read") from error
@@ -135,8 +142,8 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
         raise VersionError(f"{path}: {error}") from error
     except FormatError as error:
         if kind := next((name for start, name in _OTHERS.items() if head.startswith(start)), None):
-            raise FormatError(f"{path}: {error}; it is a {kind} file: `gstex compress` makes a .gstex file of it, or "
-                              "of the folder of maps that it is in") from error
+            raise FormatError(f"{path}: is a {kind} file, not a .gstex file; `gstex compress` makes a .gstex file of "
+                              "it, or of the folder of maps that it is in") from error
         raise FormatError(f"{path}: {error}; the file is damaged or is not a .gstex file: copy it again, or compress "
                           "its maps again") from error
 

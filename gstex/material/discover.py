@@ -5,7 +5,7 @@ Names only; nothing here opens a file. `read_names` reads each name by itself an
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gstex.errors import AmbiguousError, UsageError
@@ -273,14 +273,16 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
 
 
 def resolve(
-    readings: Mapping[str, Reading], channel_counts: Mapping[str, int], overrides: Sequence[Override] = ()
-) -> tuple[dict[str, Choice], list[tuple[str, str]]]:
+    readings: Mapping[str, Reading], channel_counts: Mapping[str, int], overrides: Sequence[Override] = (),
+    holds_normals: Callable[[str], bool] = lambda name: False,
+) -> tuple[dict[str, Choice], list[tuple[str, str]]]:  # fmt: skip
     """Choose the files of a folder and their roles.
 
     Args:
         readings: what each file name says.
         channel_counts: channels of each image; a packed name needs as many channels as it names, up to 3.
         overrides: an override takes its role from every other file, and its channels from every other role.
+        holds_normals: whether the pixels of a file are normals; asked only for a suggestion.
     Returns:
         (choices by file, [(file, reason)] of the images left out).
     Raises:
@@ -312,7 +314,7 @@ def resolve(
     unknown = [n for n in unknown if n not in left_out and (n not in choices or choices[n].only_alpha())]
     _drop_dx(choices, ignored, settled)
     _drop_lesser(choices, ignored, readings, settled)
-    _place_unnamed(choices, ignored, bare, unknown)
+    _place_unnamed(choices, ignored, bare, unknown, holds_normals)
     _drop_empty(choices, ignored, overrides)
     _refuse_duplicates(choices)
     return choices, ignored
@@ -389,19 +391,24 @@ def _drop_lesser(
 
 
 def _place_unnamed(
-    choices: dict[str, Choice], ignored: list[tuple[str, str]], bare: list[str], unknown: list[str]
-) -> None:
+    choices: dict[str, Choice], ignored: list[tuple[str, str]], bare: list[str], unknown: list[str],
+    holds_normals: Callable[[str], bool],
+) -> None:  # fmt: skip
     """Give the albedo to a file without a role in its name if nothing else has it; leave the others out."""
     if not any(c.roles() & {"albedo", "color"} for c in choices.values()):
         candidates = bare or unknown
         if len(candidates) == 1:
             choices.setdefault(candidates[0], Choice()).whole = "albedo"
         elif candidates:
+            normals = [n for n in candidates if holds_normals(n)]
+            colour = next((n for n in candidates if n not in normals), candidates[0])
+            maps = [f"albedo={colour}"]
+            if len(normals) == 1 and colour not in normals and not any("normal" in c.roles() for c in choices.values()):
+                maps.append(f"normal={normals[0]}")
             raise AmbiguousError(
-                f"albedo: {len(candidates)} files name no known map ({_some(candidates)}); "
-                f"say which one is the colour with --map {quote('albedo=' + candidates[0])}, "
-                "or keep one material in a folder",
-                maps=[f"albedo={candidates[0]}"],
+                f"albedo: {len(candidates)} files name no known map ({_some(candidates)}); say which one is the "
+                f"colour with {' '.join(f'--map {quote(m)}' for m in maps)}, or keep one material in a folder",
+                maps=maps,
             )
     for name in bare:
         if name not in choices:

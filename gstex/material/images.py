@@ -18,6 +18,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from gstex.errors import MaterialError, OutputError
+from gstex.format.container import FILE_MAGIC
 from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
 from gstex.format.ranges import ValueRange
 from gstex.limits import MAX_SIZE
@@ -130,6 +131,9 @@ def _sniff(path: Path) -> ImageFormat | _ReadOnly:
                             "convert it with ktx2ktx2")
     if path.suffix.lower() == ".tga":
         return "tga"
+    if head.startswith(FILE_MAGIC):
+        raise MaterialError(f"{path.name}: is a .gstex file; give the folder of maps or the image that it was made "
+                            "from")
     raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
 
 

@@ -147,7 +147,7 @@ def _load(
     else:
         readings = read_names(found, vocabulary)
     counts = {n: infos[n].channels if n in infos else 0 for n in found}
-    choices, left_out = resolve(readings, counts, parsed)
+    choices, left_out = resolve(readings, counts, parsed, lambda name: _holds_normals(folder / name, infos.get(name)))
     ignored = left_out + ignored
     if not choices:
         raise MaterialError(f"{path}: no map is left; name one with --map role=file")
@@ -174,6 +174,12 @@ def _load(
     wrap = "clamp" if single else guess_wrap(list(by_role.values()))
     name = material_name(path) if tile is None else f"{material_name(path)}.{tile}"
     return build_material(name, maps, wrap, ignored)
+
+
+def _holds_normals(path: Path, info: ImageFile | None) -> bool:
+    """Whether the pixels of an image are normals."""
+    return (info is not None and info.colors == 3 and not info.is_float
+            and looks_like_normals(to_unit(read_pixels(path, info), None)))  # fmt: skip
 
 
 def _read_single(path: Path, info: ImageFile | None, vocabulary: Vocabulary) -> Reading:
