@@ -5,7 +5,7 @@
 # make bench-readme   remake the tables that README and docs quote, as far as eight hours go; again for what is left
 # make lint   style and types
 
-SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml README.md
+SOURCES := $(shell find gstex cuda shaders -type f -not -path '*/__pycache__/*') pyproject.toml
 
 PYTEST := .venv-test/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -37,11 +37,13 @@ lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/mypy
 
-# What `pip install .` gives its users.
+# What `pip install ".[view,compare]"` gives its users. make demo EXTRAS= installs gstex alone.
+EXTRAS := [view,compare]
 .venv/installed: $(SOURCES)
+	@echo "Installing gstex into .venv: some minutes, most of them without a word."
 	tools/install/venv.sh .venv
 	tools/install/compiler.sh .venv
-	.venv/bin/python -m pip install -q --disable-pip-version-check .
+	.venv/bin/python -m pip install -q --disable-pip-version-check ".$(EXTRAS)"
 	touch $@
 
 # The checkout itself, so that an edit of Python needs no new installation. One of C++ does.

@@ -68,14 +68,14 @@ def test_sentences_name_what_is_lost_the_worst_first():
         "Fine grain (inside 4x4 texels) of roughness and albedo is lost: 5% and 15% of it is kept.",
         "Fine grain (inside 4x4 texels) of ao is softened: 60% of it is kept.",
         "Detail of 4 to 16 texels is kept in every map, 80% of it at least.",
-        "Normals lean by 3.2 degrees on average, one in a hundred by more than 12.",
-        "Under light the difference is seen side by side (FLIP 0.050).",
+        "Normals lean by 3.2 degrees on average, the worst 1 % by more than 12.",
+        "Under light the difference is visible only side by side (FLIP 0.050).",
         "35 dB would take about 2.4 bits per texel instead of 1.",
     )
     assert judge(kept, quality, 1.0, curve, drafted=True)[-1] == (
         "35 dB would take at most about 2.4 bits per texel instead of 1, judged by quick fits."
     )
     said = judge(kept, QUALITY, 1.0, [(1.0, 31.2), (2.0, 31.5)])
-    assert said[-1] == "35 dB would take far more than 2 bits per texel."
+    assert said[-1] == "35 dB would take more than 8 bits per texel."
     assert judge(kept, {**QUALITY, "psnr": 34.5}, 1.0, curve)[-1].startswith("40 dB would")
     assert judge(kept, {**QUALITY, "psnr": None}, 1.0, curve) == ()

@@ -161,7 +161,11 @@ def _warnings(texture: "Texture") -> list[str]:
     """Maps of which much is gone, whatever their PSNR says."""
     from gstex.metrics import lost_maps
 
-    return [f"gstex: warning: {line}; give more --bpp, or compress it alone" for line in lost_maps(texture.report)]
+    lost = lost_maps(texture.report)
+    advice = "give more --bpp"
+    if len(lost) == 1 < len(texture.report["psnr_by_map"]):
+        advice += f", or --groups {lost[0].split()[0]} for Gaussians of its own"
+    return [f"gstex: warning: {line}; {advice}" for line in lost]
 
 
 def _summary(output: Path, texture: "Texture") -> list[str]:

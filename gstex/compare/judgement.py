@@ -16,7 +16,7 @@ BANDS = ("fine", "middle")  # details inside blocks of 4x4 texels; what is left 
 _BLOCKS = (4, 16)  # sides
 _QUIET = 1.0 / 255  # root mean square of a band: below it there is nothing to lose
 _LOST, _SOFT = 0.4, 0.75  # share of the energy of a band: less is lost, less is softened
-_FLIP = ((0.03, "is hardly seen"), (0.08, "is seen side by side"), (1.0, "is seen at once"))
+_FLIP = ((0.03, "is hardly visible"), (0.08, "is visible only side by side"), (1.0, "is visible at once"))
 _STEP = 5.0  # dB between the qualities that are named
 _BEST = 50.0  # dB: nobody needs more
 _FAR = 4.0  # times the bytes of the last fit: farther than that nothing is said
@@ -110,7 +110,7 @@ def judge(
         if shares and not lost and not soft:
             sentences.append(f"{what} is kept in every map, {min(shares.values()):.0%} of it at least.")
     if quality.get("normal_angle_mean"):
-        sentences.append(f"Normals lean by {quality['normal_angle_mean']:.1f} degrees on average, one in a hundred by "
+        sentences.append(f"Normals lean by {quality['normal_angle_mean']:.1f} degrees on average, the worst 1 % by "
                          f"more than {quality['normal_angle_p99']:.0f}.")  # fmt: skip
     if quality.get("shaded_flip") is not None:
         flip = quality["shaded_flip"]
@@ -124,7 +124,7 @@ def judge(
             about = "at most about" if drafted else "about"
             sentences.append(f"{target:.0f} dB would take {about} {rate:.2g} bits per texel {more}.")
         else:
-            sentences.append(f"{target:.0f} dB would take far more than {max(curve)[0]:.2g} bits per texel.")
+            sentences.append(f"{target:.0f} dB would take more than {_FAR * max(curve)[0]:.2g} bits per texel.")
     return tuple(sentences)
 
 
