@@ -3,6 +3,9 @@
     python tools/compare_picture.py                     benchmarks/results/compare-win.png and compare-loss.png
     python tools/compare_picture.py moss steel=corrugated_steel007b      compare-moss.png and compare-steel.png
 
+Beside each of them lies one that ends in -small.png, without differences and with larger text, to be shown at half its
+size.
+
 A crop is one of the 256x256 ones of `bench.py rd --quick`. The mix is the first corner of the hull of all mixes that
 takes --bpp or more, and gstex gets at most its bytes. All figures are of the whole crop; the pictures show the part of
 it with the most edges in all maps, twice as large: albedo, and the material lit by daylight (`gstex.shading`). The
@@ -87,9 +90,11 @@ def main(
         results.mkdir(parents=True, exist_ok=True)
         for name, key in asked:
             material = cases[key].load()
-            path = results / f"compare-{name}.png"
-            draw(material, keep(material, bpp, effort)).save(path, optimize=True)
-            click.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+            kept = keep(material, bpp, effort)
+            for ending, picture in (("", draw(material, kept)), ("-small", draw_small(material, kept))):
+                path = results / f"compare-{name}{ending}.png"
+                picture.save(path, optimize=True)
+                click.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 def keep(material: Material, bpp: float, effort: str) -> tuple[Way, Way, Option]:
@@ -147,6 +152,31 @@ def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
         top += CELL + BETWEEN
     for number, line in enumerate(lines):
         pen.text((MARGIN, top + LINE * number), line, FAINT, _font(12))
+    return sheet
+
+
+def draw_small(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
+    """The same without differences, readable at half its size."""
+    *ways, _ = kept
+    rows = _rows(material, ways)
+    head, title = 90, 38
+    height = 2 * MARGIN + head + len(rows) * (title + CELL + GAP)
+    sheet = Image.new("RGB", (2 * MARGIN + 3 * CELL + 2 * GAP, height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    columns = [MARGIN + i * (CELL + GAP) for i in range(3)]
+    texels = material.width * material.height
+    for x, name in zip(columns, ("original", *(way.title for way in ways)), strict=True):
+        pen.text((x, MARGIN), name, INK, _font(32))
+    for x, way in zip(columns[1:], ways, strict=True):
+        pen.text((x, MARGIN + 44), f"{8 * way.bytes / texels:.2f} bits per texel", FAINT, _font(25))
+    top = MARGIN + head
+    for row in rows:
+        pen.text((columns[0], top), row.title.replace("all maps, lit by daylight", "lit by daylight"), INK, _font(27))
+        for x, (text, best) in zip(columns, _marked(row.psnr), strict=True):
+            pen.text((x, top), text, BETTER if best else INK, _font(27))
+        for x, picture in zip(columns, row.pictures, strict=True):
+            sheet.paste(_enlarged(np.rint(picture * 255).astype(np.uint8)), (x, top + title))
+        top += title + CELL + GAP
     return sheet
 
 
