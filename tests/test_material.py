@@ -218,6 +218,9 @@ def test_maps_of_different_sizes_meet_at_the_largest(tmp_path: Path) -> None:
     put(tmp_path, {"a_rough.png": ("L", ("wave",))}, 9, 40)
     material = load_material(tmp_path)
     assert (material.width, material.height, material.wrap) == (32, 24, "repeat")
+    notes = {row["file"]: row["note"] for row in table(material)}
+    assert "resampled to 32x24" in notes["a_nm.png"] and "stretched" not in notes["a_nm.png"]
+    assert notes["a_rough.png"] == "stretched to 32x24, as its sides have another ratio: is it the right file?"
     exact = channels(RGB, 24, 32)[:, :, :2] / 65535
     inside = (exact > 0.15) & (exact < 0.85)  # clipped waves have corners, which no filter keeps
     error = np.abs(material.pixels[:, :, 3:5] - exact)

@@ -15,6 +15,8 @@ from gstex.material.images import ImageFile
 
 __all__ = ["COLOR_ROLES", "HIDDEN_BELOW", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
 
+_SAME_RATIO = 0.02  # up to which ratios of width to height count as the same: a texel of 50
+
 _UNIT = ValueRange()
 _TOLD = ("role", "component", "color_space", "file", "file_channel", "constant")
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
@@ -159,7 +161,10 @@ def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
     if all(c.constant is not None for c in part):
         notes.append("constant " + " ".join(f"{c.constant:.4g}" for c in part))
     if (source.width, source.height) != (material.width, material.height):
-        notes.append(f"resampled to {material.width}x{material.height}")
+        ratio = source.width * material.height / (source.height * material.width)
+        alike = abs(ratio - 1) <= _SAME_RATIO
+        notes.append(f"{'resampled' if alike else 'stretched'} to {material.width}x{material.height}"
+                     + ("" if alike else ", as its sides have another ratio: is it the right file?"))
     if part[0].role == "gloss":
         notes.append("roughness = 1 - gloss")
     own = [m for m, level in enumerate(material.own_mips, 1) if level is not None and not np.isnan(level[0, 0, index])]
