@@ -1,4 +1,4 @@
-"""Which maps a material becomes as blocks of BC, from the channel table of its header: for gstex.gl and gstex.cuda.
+"""The plan of the BC maps that gstex.gl and gstex.cuda make of a material, from the channel table of its header.
 
 A block holds 4x4 texels; texels beyond a mip repeat its last row and column. The shaders and kernels that encode are
 shaders/bc.glsl, bc7.glsl and transcode.comp, and cuda/transcode.
@@ -22,11 +22,11 @@ from gstex.format.layout import mip_size
 
 __all__ = ["FORMATS", "MOST_MAPS", "BlockMap", "Rectangle", "check_maps", "check_rectangle", "mip_shape", "plan_maps"]
 
-# Number in shaders/bc7.glsl, and words of a block; rgba8 has texels, one word each.
+# Format -> (its number in shaders/bc7.glsl, words of a block). rgba8 has no blocks: every texel is one word.
 _CODES = {"rgba8": (0, 1), "bc1": (1, 2), "bc4": (4, 2), "bc5": (5, 4), "bc7": (7, 4)}
 _OPAQUE_BC7 = 8
 FORMATS = tuple(_CODES)
-MOST_MAPS = 16  # of a pass: shaders/transcode.comp, GSTEX_MAPS
+MOST_MAPS = 16  # of one pass; GSTEX_MAPS in shaders/transcode.comp
 _INVERTED, _CODE = 16, 256
 _ZERO, _HALF, _ONE = _CODE, _CODE + 128, _CODE + 255
 
@@ -40,9 +40,9 @@ class BlockMap:
     name: 'albedo', 'normal', 'orm', or the role of its channels, with a component where one role gives more maps.
     format: one of FORMATS. BC4 holds R, BC5 R and G, BC1 R, G and B.
     sources: where R, G, B and A come from: a channel 0 .. 15; 16 + a channel for 1 - its value; 256 + a code 0 .. 255.
-    srgb: the colours are sRGB codes, as stored: to be read as an sRGB format (BC7_UNORM_SRGB).
+    srgb: the blocks hold sRGB codes, so they are read in an sRGB format (BC7_UNORM_SRGB).
 
-    Raises UsageError for anything else.
+    Raises UsageError for another format or other sources.
     """
 
     name: str
@@ -58,16 +58,16 @@ class BlockMap:
 
     @property
     def channels(self) -> list[int]:
-        """The channels of the material that it needs."""
+        """The channels of the material that the map needs."""
         return sorted({source % _INVERTED for source in self.sources if source < _CODE})
 
     @property
     def code(self) -> int:
-        """The format's number in shaders/bc7.glsl. BC7 whose alpha is 1 everywhere has one of its own."""
+        """The format's number in shaders/bc7.glsl. BC7 whose alpha is 1 everywhere has a number of its own."""
         return _OPAQUE_BC7 if self.format == "bc7" and self.sources[3] == _ONE else _CODES[self.format][0]
 
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(rows, columns, words) of so many texels: of blocks, or of texels for rgba8."""
+        """(rows, columns, words of each) of the blocks of height x width texels; for rgba8, of the texels."""
         size = 1 if self.format == "rgba8" else 4
         return -(-height // size), -(-width // size), _CODES[self.format][1]
 
@@ -75,14 +75,15 @@ class BlockMap:
 def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y: str = "up") -> list[BlockMap]:
     """The maps of a material, each in the format that engines use for it.
 
-    Colours are stored as they are, data too; what is constant is written as well, and what is missing in `orm` is
-    ao 1, roughness 0.5 (or 1 - gloss) and metallic 0. The scale and bias of a channel are left to the engine.
+    Values are stored as they are, colours and data alike. Constant channels are written too, but for an opacity beside
+    an albedo. What `orm` lacks is filled: ao 1, roughness 0.5 (or 1 - gloss), metallic 0. The scale and bias of a
+    channel are left to the engine.
 
     Args:
         entries: `Texture.table.header.channels`.
         packed: 'bc7' or 'bc1' for one map of ao, roughness and metallic; 'none' for a BC4 each.
-        normal_y: 'up' (OpenGL) or 'down' (DirectX): which way Y of the normals points in the blocks. It is turned
-            round where the file has the other.
+        normal_y: 'up' (OpenGL) or 'down' (DirectX): which way Y of the normals points in the blocks. Y is
+            inverted where the file has the other direction.
 
     Returns:
         Maps with different names, in the order of the table above.
@@ -96,7 +97,7 @@ def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y:
     left = dict(enumerate(entries))  # channels that are in no map yet
 
     def take(role: str, *components: str) -> int | None:
-        """The first channel of a role, which is then in a map."""
+        """Take the first channel of a role out of `left`; None if there is none."""
         for c, e in left.items():
             if e.role == role and (not components or e.component in components):
                 del left[c]
@@ -104,7 +105,7 @@ def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y:
         return None
 
     def color(role: str) -> tuple[int, int, int] | None:
-        """The channels of a colour that is whole: red, green and blue, or one grey."""
+        """Take a whole colour out of `left`: red, green and blue, or one grey for all three; None if one is missing."""
         found = {e.component for e in left.values() if e.role == role}
         if not ("v" in found or {"r", "g", "b"} <= found):
             return None
@@ -117,7 +118,7 @@ def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y:
     if albedo:
         opacity = take("opacity")
         if opacity is not None and entries[opacity].constant is not None:
-            opacity = None  # a constant one hides nothing
+            opacity = None  # a constant opacity hides nothing
         maps.append(BlockMap("albedo", "bc7", (*albedo, _ONE if opacity is None else opacity), entries[albedo[0]].srgb))
     if {"x", "y"} <= {e.component for e in left.values() if e.role == "normal"}:
         x, y = take("normal", "x"), take("normal", "y")
@@ -146,10 +147,10 @@ def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y:
 
 
 def check_maps(maps: Sequence[BlockMap], channels: int) -> list[BlockMap]:
-    """The maps, as a list.
+    """Check the maps of a pass and return them as a list.
 
     Raises:
-        UsageError: none or more than 16, two of one name, or one that needs a channel which the material does not have.
+        UsageError: there are none or more than 16, two have one name, or one needs a channel that is not there.
     """
     if not 1 <= len(maps) <= MOST_MAPS:
         raise UsageError(f"maps: got {len(maps)}, expected 1..{MOST_MAPS}; write the others in another pass")
@@ -163,14 +164,14 @@ def check_maps(maps: Sequence[BlockMap], channels: int) -> list[BlockMap]:
 
 
 def check_rectangle(rectangle: Rectangle | None, height: int, width: int) -> Rectangle:
-    """A rectangle of a mip of this size, the whole mip for None.
+    """Check a rectangle of a mip of this size and return it; None stands for the whole mip.
 
     Args:
         rectangle: (left, top, width, height) in texels. Left and top are multiples of 4; width and height too, unless
             they reach to the mip's border.
 
     Raises:
-        UsageError: it is not aligned, empty, or not inside the mip.
+        UsageError: the rectangle is not aligned, empty, or not inside the mip.
     """
     if rectangle is None:
         return 0, 0, width, height
@@ -187,7 +188,7 @@ def check_rectangle(rectangle: Rectangle | None, height: int, width: int) -> Rec
 
 
 def mip_shape(height: int, width: int, mip: int, first: int, last: int) -> tuple[int, int]:
-    """(height, width) of a mip of those that are there. Raises: UsageError: it is not."""
+    """(height, width) of a mip; those given are of mip 0. Raises UsageError if it is not in first .. last."""
     if not first <= mip <= last:
         allowed = f"only {last}" if first == last else f"{first}..{last}"
         raise UsageError(f"mip: got {mip}, this file holds {allowed}; see `gstex info`")

@@ -1,8 +1,8 @@
 """Numbers that every decoder and fit must share, whatever language it is written in.
 
-Their one owner. docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines, and
-tools/write_headers.py writes the header for C and C++; GLSL files stay plain text, and a test reads theirs. Limits of
-the format itself stand in `gstex.format.layout`.
+This module owns them, and docs/format.md says what they mean. `gstex.cuda.source` hands them to CUDA as #define lines,
+and tools/write_headers.py writes the header for C and C++. GLSL files repeat the numbers, and a test compares them.
+Limits of the format itself stand in `gstex.format.layout`.
 """
 
 import math
@@ -50,21 +50,21 @@ FADE_WIDTH = 0.5
 FADE_SLOPE = 1 / FADE_WIDTH
 TAN_22_5 = math.tan(math.pi / 8)  # of half the largest rotation
 LOG2E = math.log2(math.e)  # weights are computed with exp2
-# By this a distance in sigmas is multiplied, so that a weight is 2^(amplitude - u^2 - v^2).
+# A distance in sigmas is multiplied by UNIT, so that a weight is 2^(amplitude - u^2 - v^2).
 UNIT_SQUARED = LOG2E / 2
 UNIT = math.sqrt(UNIT_SQUARED)
-# The largest share of a Gaussian in a texel that its removal reckons with: alone, it would leave nothing.
+# The cost of a removal takes the share of a Gaussian in a texel as at most this: a share of 1 would leave nothing.
 MOST_SHARE = 0.999
 
 # A weight below this share of the sum so far may be left out: 4096 of them shift a value by 1/4096 at most.
 NEGLIGIBLE_WEIGHT = 2.0**-24
 
 MAX_TAPS = 8  # along the long axis of a footprint
-# A footprint this little longer than n of its widths takes n taps: by a rounding error equal axes would become 2 taps
-# of half the size.
+# A footprint that is longer than n of its widths by at most this takes n taps. Without it, equal axes with a rounding
+# error become 2 taps of half the size.
 TAP_SLACK = 1 / 64
 
-TILE = 8  # texels along an edge of what a block of threads decodes or fits at once
+TILE = 8  # texels along an edge of a tile, which is decoded or fitted at once
 
 
 def shared_constants() -> dict[str, int | float]:

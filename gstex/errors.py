@@ -57,7 +57,7 @@ class MaterialError(GstexError):
 class AmbiguousError(MaterialError):
     """A folder can be read in several ways; the message shows the override to type.
 
-    maps: overrides that decide it, one of the ways.
+    maps: overrides (--map) that choose one of the readings.
     """
 
     def __init__(self, message: str, *, maps: Sequence[str] = ()) -> None:

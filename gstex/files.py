@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 import os
 import secrets
@@ -15,9 +15,9 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a file in one step: `path` is either untouched or the whole new file.
 
     Raises:
-        OutputError: the file cannot be written, or there is something by that name which is no file.
+        OutputError: the file cannot be written, or `path` is something else than a file.
     """
-    if path.exists() and not path.is_file():  # a rename would take the place of a device
+    if path.exists() and not path.is_file():  # a rename would replace a device
         raise OutputError(f"{path}: is not a file; give another name")
     # Beside the target, because a rename is atomic only within one file system.
     temporary = path.parent / TEMPORARY.format(secrets.token_hex(8))

@@ -1,7 +1,7 @@
-"""How much time a command has left: what its phases took before on this machine, and what those of this run take.
+"""How much time a command has left, from what its phases took in earlier runs on this machine and in this run.
 
-How many times as long as usual the phases of a kind take here is remembered from run to run. Pictures differ, so a run
-corrects that by the phases that it has behind it, and by the one in hand as far as that is.
+For every kind of phase a factor is remembered from run to run: how many times the usual time it takes here. Pictures
+differ, so a run corrects its forecast by the phases that are over, and by the present phase as far as it is done.
 """
 
 import math
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["SURE", "Costs", "Forecast", "Phase", "asked_fit", "blend", "fit_phase", "fit_work", "speed"]
 
 _NAME = "costs"
-_FRESH = 0.3  # weight of the last run beside all before
-# Seconds of every kind on one core, before anything is remembered: to begin with, and millionths for a unit. What the
-# units are say `fit_phase` and course.py of gstex/compare.
+_FRESH = 0.3  # weight of the last run against all earlier ones
+# Seconds that every kind takes on one core before anything is remembered: (at the start, millionths for each unit).
+# `fit_phase` and course.py of gstex/compare say what the units are.
 _USUAL = {
     "fit draft": (0.0, 1.4), "fit fast": (0.0, 5.2), "fit normal": (0.0, 18.5), "fit thorough": (0.0, 47.0),
     "coarse codecs": (0.0, 0.85), "codecs": (1.0, 1.1), "decode": (0.07, 0.075), "measure": (0.9, 1.23),
     "page": (0.7, 8.2),
 }  # fmt: skip
-# The time of a fit grows by this power of its rate; so many threads are as fast as one to this power, 1.6 for two.
+# The time of a fit grows with its rate to the power _RATE_POWER, and its speed with the number of threads to the power
+# _THREADS_POWER: 1.6 for two.
 _RATE_POWER, _THREADS_POWER = 0.7, 0.7
-# What one kind tells of another: where the first takes x times as long as usual, the second takes x to this power.
-# Codecs search longer in detail, of which a picture at a quarter of its size has more than at full size, if it has any.
+# What one kind tells of another: where the first takes x times the usual time, the second takes x to this power times.
+# Codecs search longer in detail, and a detailed picture has more of it for each texel at a quarter of its size.
 _TELLS = {("coarse codecs", "codecs"): 0.6}
-# From this share of a phase on, it alone says how long it takes.
+# From this share of a phase on, its measured time alone gives the forecast.
 SURE = 0.3
-_COMPLETE = 0.9
+_COMPLETE = 0.9  # share of its steps from which on a phase counts as done
 _LEAST = 1e-6  # seconds
 _MOST = 1e9  # times as long as usual
 
@@ -44,8 +45,8 @@ _MOST = 1e9  # times as long as usual
 class Phase:
     """A part of a command.
 
-    name: unlike those of its other parts. kind: says what a unit of the amount takes; '' where nothing is known.
-    texels: of the picture; what phases take is remembered by size. pace: of a fit, how its steps are spread over time.
+    name: differs from the names of the other phases. kind: says what one unit of `amount` takes; '' where nothing is
+    known. texels: of the picture; times are remembered by size. pace: how the steps of a fit are spread over its time.
     """
 
     name: str = ""
@@ -56,12 +57,12 @@ class Phase:
 
 
 def speed(threads: float) -> float:
-    """Of a fit, by that of one thread."""
+    """How many times as fast a fit is with these threads as with one."""
     return float(threads) ** _THREADS_POWER
 
 
 def fit_work(texels: int, channels: int, bpp: float | None) -> float:
-    """The amount of a fit on one thread. channels: that vary. bpp: None for the usual rate."""
+    """The amount of a fit on one thread. channels: how many vary. bpp: bits per texel; None for the usual rate."""
     usual = QUALITIES["normal"] * max(channels, 1)
     return texels * max(channels, 1) * ((bpp or usual) / usual) ** _RATE_POWER
 
@@ -69,13 +70,14 @@ def fit_work(texels: int, channels: int, bpp: float | None) -> float:
 def asked_fit(
     channels: int, *, effort: str, bpp: float | None, quality: str | None, loss: str
 ) -> tuple[str, float]:  # fmt: skip
-    """The effort and the bits per texel of a fit with these options of `gstex.compress`. channels: that vary."""
+    """The effort and the bits per texel of a fit with these options of `gstex.compress`. channels: how many
+    vary."""
     rate = bpp or rate_of(quality or "normal", loss) * max(channels, 1)
     return RESTORE_EFFORT if loss == "restore" else effort, rate
 
 
 def fit_phase(material: "Material", effort: str, bpp: float | None, name: str = "fit") -> Phase:
-    """The fit of a material, with the threads that there are."""
+    """The phase in which a material is fitted, with all threads that there are."""
     texels = material.width * material.height
     varying = sum(channel.constant is None for channel in material.channels)
     amount = fit_work(texels, varying, bpp) / speed(thread_count())
@@ -83,20 +85,20 @@ def fit_phase(material: "Material", effort: str, bpp: float | None, name: str = 
 
 
 class Costs:
-    """What phases take by what is usual, as it is remembered."""
+    """How many times the usual time phases take on this machine, as it is remembered."""
 
     def __init__(self) -> None:
         self._known = _read_costs()
 
     def seconds(self, phase: Phase) -> tuple[float, bool]:
-        """What a phase should take, and whether anything is known of this machine."""
+        """(seconds that a phase should take, whether anything is known of this machine)."""
         size = _size(phase.texels)
         alike = {known: factor for (kind, known), factor in self._known.items() if kind == phase.kind}
-        near = min(alike, key=lambda known: abs(known - size), default=size)
-        return alike.get(near, self._speed()) * _usual(phase), bool(self._known)
+        nearest = min(alike, key=lambda known: abs(known - size), default=size)
+        return alike.get(nearest, self._speed()) * _usual(phase), bool(self._known)
 
     def _speed(self) -> float:
-        """What this machine takes by what is usual, over all that is known."""
+        """The factor of this machine: the geometric mean of all known ones, 1 if there are none."""
         logs = [math.log(factor) for factor in self._known.values()]
         return math.exp(sum(logs) / len(logs)) if logs else 1.0
 
@@ -117,12 +119,12 @@ def _usual(phase: Phase) -> float:
 
 
 def _usual_lead(phase: Phase) -> float:
-    """Seconds of them before its steps begin."""
+    """Those of the seconds of `_usual` that pass before the steps of the phase begin."""
     return _USUAL.get(phase.kind, (0.0, 0.0))[0] if phase.amount > 0 else 0.0
 
 
 def _read_costs() -> dict[tuple[str, int], float]:
-    """The factors that are kept, by kind and size."""
+    """The remembered factors, by kind and size."""
     kept, known = read_state(_NAME), {}
     for key, value in (kept if isinstance(kept, dict) else {}).items():
         kind, _, size = key.rpartition(" ")
@@ -132,19 +134,20 @@ def _read_costs() -> dict[tuple[str, int], float]:
 
 
 def _size(texels: int) -> int:
-    """The same for sizes within about a factor of 1.4 a side."""
+    """log2 of the side of a square with so many texels, rounded: sizes with the same number share a factor."""
     return round(math.log2(max(texels, 1)) / 2)
 
 
 def blend(before: float, found: float, weight: float) -> float:
-    """From one number to another by their logarithms."""
+    """A mean of two numbers in logarithms: `before` at weight 0, `found` at weight 1."""
     first, last = (math.log(max(x, _LEAST * _LEAST)) for x in (before, found))
     return math.exp(first + weight * (last - first))
 
 
 @dataclass(frozen=True)
 class _Behind:
-    """A phase that is over, or as far as it is: what was expected before the run, and what it took."""
+    """A phase of this run that is over, or the present one: the seconds that were expected before the run, those that
+    it takes, and how much that counts."""
 
     kind: str
     known: bool
@@ -154,19 +157,19 @@ class _Behind:
 
 
 class Forecast:
-    """The time left of a command that goes through phases. Knows no clock: moments are given, in seconds."""
+    """The time that a command of several phases has left. It has no clock: moments are given, in seconds."""
 
     def __init__(self) -> None:
         self._costs = Costs()
         self._phase: Phase | None = None
         self._later: Sequence[Phase] = ()
         self._behind: list[_Behind] = []
-        self._told: list[tuple[float, float]] = []  # (since the phase began, share of its steps)
+        self._told: list[tuple[float, float]] = []  # (seconds since the phase began, share of its steps)
         self._start = self._begun = self._moment = 0.0
         self._shown = 0.0
 
     def take(self, moment: float, phase: Phase, steps: float, later: Sequence[Phase] = ()) -> None:
-        """So much of a phase's steps is done, and these phases come after it."""
+        """Note at a moment which share of a phase's steps is done, and which phases come later."""
         if self._phase is None:
             self._start = moment
         if self._phase is None or phase.name != self._phase.name:
@@ -177,13 +180,13 @@ class Forecast:
         self._told.append((moment - self._begun, steps))
 
     def end(self, moment: float) -> None:
-        """The command has done all that it should."""
+        """The command is done: learn from its last phase."""
         if self._phase is not None:
             self._finish(moment)
             self._phase = None
 
     def left(self) -> float | None:
-        """Seconds, as of the last report; None where nothing is known."""
+        """Seconds that are left, as of the last report; None where nothing is known."""
         if self._phase is None:
             return None
         whole, share = self._current()
@@ -199,7 +202,7 @@ class Forecast:
         return left + sum(self._expected(phase, behind) for phase in self._later)
 
     def share(self) -> float:
-        """Of the time of all, what is over; it never falls."""
+        """The share of the whole time that is over; it never falls."""
         left, over = self.left(), self._moment - self._start
         if left is not None and over + left > 0:
             begun = self._time(self._told[0][1]) if not self._behind and not self._later else 0.0
@@ -207,8 +210,8 @@ class Forecast:
         return self._shown
 
     def _current(self) -> tuple[float | None, float]:
-        """Seconds of the whole phase in hand, None if nothing is known of them, and what share of them is over, but for
-        its lead."""
+        """(seconds of the whole present phase with its lead, None if nothing is known of them; the share of the time
+        after the lead that is over)."""
         assert self._phase is not None
         elapsed, steps = self._told[-1]
         share, begun = self._time(steps), self._time(self._told[0][1])
@@ -221,7 +224,7 @@ class Forecast:
         return blend(expected, measured, min((share - begun) / SURE, 1.0)), share
 
     def _lead(self) -> float:
-        """Seconds of the phase in hand before its steps begin."""
+        """Seconds of the present phase before its steps begin."""
         assert self._phase is not None
         usual = _usual(self._phase)
         if usual <= 0:
@@ -235,13 +238,13 @@ class Forecast:
         return steps if pace is None else pace.share(steps)
 
     def _expected(self, phase: Phase, behind: Sequence[_Behind]) -> float:
-        """Seconds of a phase, by what is behind."""
+        """Seconds that a phase should take, corrected by the phases behind it."""
         expected, known = self._costs.seconds(phase)
         if expected <= 0:
             return 0.0
         same = [(one, 1.0) for one in behind if one.kind == phase.kind]
         told = [(one, _TELLS[one.kind, phase.kind]) for one in behind if (one.kind, phase.kind) in _TELLS]
-        # A machine that has done nothing like it is as fast as it was with the others.
+        # If nothing is known of the machine, the other phases of this run say how fast it is.
         speed = [] if known else [(one, 1.0) for one in behind if not one.known]
         for rows in (same, told, speed):
             weight = sum(one.weight for one, _ in rows)
@@ -252,13 +255,13 @@ class Forecast:
         return expected
 
     def _finish(self, moment: float) -> None:
-        """The phase in hand is over: learn from it."""
+        """The present phase is over: learn from it."""
         phase, seconds = self._phase, moment - self._begun
         assert phase is not None
         expected, known = self._costs.seconds(phase)
         if expected > 0 and seconds > 0:
             self._behind.append(_Behind(phase.kind, known, expected, seconds))
-        if self._told[0][1] < 1 - _COMPLETE:  # not from a checkpoint
+        if self._told[0][1] < 1 - _COMPLETE:  # the phase did not begin from a checkpoint
             self._costs.learn(phase, seconds)
             if phase.pace is not None:
                 phase.pace.learn(self._told, seconds)

@@ -1,4 +1,4 @@
-"""What a picture may hold before anybody allocates it. Imports nothing: `gstex --help` reads it too."""
+"""Limits of pictures, checked before memory is allocated. Imports nothing: `gstex --help` reads it too."""
 
 __all__ = ["MAX_SIZE", "MOST_TEXELS"]
 

@@ -31,7 +31,7 @@ __all__ = [
 
 FLIP_SIDE = 1024  # texels: `measure_quality` takes FLIP of at most so many in both directions, about 2 s a picture
 _NOISE = 2 / 255
-_MUCH = 0.25  # of the variance of a map
+_MUCH = 0.25  # share of the variance of a map; a map that loses more is reported
 PIXELS_PER_DEGREE = 67.0  # FLIP's own default: a 0.7 m wide 4K monitor seen from 0.7 m
 
 
@@ -82,13 +82,15 @@ def psnr_by_map(
 def own_errors(
     image: np.ndarray, reference: np.ndarray, roles: Sequence[str], weights: np.ndarray | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """The error of each role by its own values, unlike PSNR: a height of 0.30 .. 0.33 has 37 dB if it is flat.
+    """The error of each role against its own values.
 
-    Arguments as for `psnr_by_map`.
+    PSNR does not tell that: a height map of 0.30 .. 0.33 that has become its mean has 36 dB or more. Arguments as for
+    `psnr_by_map`.
+
     Returns:
-        (root mean square error in parts of the range of the role's channels, squared error in parts of their variance:
-        0 is a perfect match, 1 as bad as the mean). Channels of one value count in neither, a role whose values are
-        within two 8-bit codes not in the second.
+        (root mean square error as a share of the range of the role's channels, squared error as a share of their
+        variance: 0 is a perfect match, 1 is as bad as the mean). Channels of one value count in neither. A role whose
+        values are within two 8-bit codes is not in the second.
     """
     of_range, of_signal = {}, {}
     figures = _figures(image, reference, weights)
@@ -109,8 +111,8 @@ def own_errors(
 
 
 def sample_points(side: int = 256, seed: int = 0) -> np.ndarray:
-    """The uv float32 [side * side, 2], 0..1, at which `psnr_sampled` is measured: anywhere in each of side x side equal
-    parts of the texture, row by row. So they stand everywhere alike."""
+    """The uv float32 [side * side, 2], 0..1, at which `psnr_sampled` is measured: one random point in each of
+    side x side equal parts of the texture, row by row, so that they are spread evenly."""
     row, column = np.divmod(np.arange(side * side), side)
     within = np.random.default_rng(seed).random((side * side, 2))
     return ((np.stack([column, row], axis=1) + within) / side).astype(np.float32)
@@ -140,7 +142,7 @@ def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = 
 
 
 def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-    """SSIM of every texel, all float64 [H, W]; without meaning where w is 0. None means all ones."""
+    """SSIM of every texel, all float64 [H, W]; without meaning where w is 0. w None means all ones."""
     inverse = _share(x.shape) if w is None else 1 / np.maximum(windowed(w), np.finfo(np.float64).tiny)
 
     def mean(a: np.ndarray) -> np.ndarray:
@@ -207,7 +209,8 @@ def _with_z(stored: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Quality:
-    """All that is measured of a stack. None is an exact match, a map that is missing or constant, or in `notes`.
+    """All that is measured of a stack. None stands for an exact match, a map that is missing or constant, or what
+    `notes` says.
 
     psnr, psnr_by_map: dB at texel centres, over all channels that vary or those of a role; a map that is smaller than
     the stack is measured at its own size, see `own_size_psnr`. psnr_sampled: dB between texel centres. ssim_by_map: 1
@@ -233,10 +236,10 @@ class Quality:
 
 
 def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
-    """PSNR of the maps of another size than the stack's against their sources, at the size of these, by role.
+    """PSNR by role of the maps whose sources have another size than the stack, at the size of the sources.
 
     What resampling has lost or mixed in counts here: the stack is brought to the size of the source as `gstex decode`
-    does it. Colours count by the opacity over them. A role that has channels of the stack's size too is left out.
+    does it. Colours count by the opacity over them. A role with channels of the stack's size is left out.
 
     Args:
         stack: float32 [H, W, C], encoded as `material.pixels`.
@@ -245,8 +248,8 @@ def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
     opacity = next((i for i in varying if material.channels[i].role == "opacity"), None)
     colors = frozenset(i for i in varying if material.channels[i].role in COLOR_ROLES)
     repeat = material.wrap == "repeat"
-    masks = [None if opacity is None else of[:, :, opacity] for of in (stack, material.pixels)]
-    errors: dict[str, list[tuple[float, float]]] = {}  # by role, of every channel the error and the weight
+    masks = [None if opacity is None else values[:, :, opacity] for values in (stack, material.pixels)]
+    errors: dict[str, list[tuple[float, float]]] = {}  # role -> (squared error, weight) of every channel
     in_part = {material.channels[i].role for i in varying if i not in material.originals}
     for index in varying:
         if material.channels[index].role in in_part:
@@ -391,7 +394,7 @@ def _as_picture(stack: np.ndarray, picked: Sequence[int], material: Material) ->
 
 
 def lost_maps(report: dict[str, Any]) -> list[str]:
-    """A line for each map of which much is gone, whatever its PSNR says. report: of a Texture after `compress`."""
+    """A line for each map that has lost much of its variance. report: of a Texture after `compress`."""
     lost = report.get("lost_by_map", {})
     return [f"{role} has lost {min(value, 1):.0%} of its signal" for role, value in lost.items() if value > _MUCH]
 

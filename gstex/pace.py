@@ -1,5 +1,8 @@
-"""How the steps of a fit are spread over its time: stages differ, and by machine, effort and size in other ways. What a
-fit took is remembered, so that the time left which the next one shows is true."""
+"""How the steps of a fit are spread over its time.
+
+Steps of different stages take different times, and how they differ depends on machine, effort and size. The course of
+a fit is remembered, so that the next one shows the right time left.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,19 +14,19 @@ from gstex.user_state import read_state, write_state
 __all__ = ["Pace"]
 
 _NAME = "pace"
-_POINTS = 21  # of a curve: shares of the steps from 0 to 1
-_FRESH = 0.3  # weight of the last fit beside all before
-# Shares of the steps and of the time that is over: the bench progress at 256x256 on two cores, before anything is
-# remembered. Few steps (draft and fast), and many.
+_POINTS = 21  # of a curve, at equal shares of the steps from 0 to 1
+_FRESH = 0.3  # weight of the last fit against all earlier ones
+# (shares of the steps, shares of the time) before anything is remembered, as the bench progress measured them at
+# 256x256 on two cores: for few steps (draft and fast), and for many.
 _FEW = ((0.0, 0.45, 0.81, 0.96, 1.0), (0.0, 0.47, 0.82, 0.90, 1.0))
 _MANY = ((0.0, 0.37, 0.72, 0.857, 0.96, 1.0), (0.0, 0.48, 0.82, 0.935, 0.97, 1.0))
 
 
 class Pace:
-    """Of fits like one of an effort, and of about as many texels."""
+    """The pace of fits of one effort and of about so many texels."""
 
     def __init__(self, effort: str, texels: int):
-        self._key = f"{effort} {round(np.log2(max(texels, 1)) / 2)}"  # sizes apart by a factor of two a side
+        self._key = f"{effort} {round(np.log2(max(texels, 1)) / 2)}"  # one key for every factor of two a side
         known = read_state(_NAME)
         kept = known.get(self._key) if isinstance(known, dict) else None
         self._known = _is_curve(kept)
@@ -32,11 +35,11 @@ class Pace:
         self._time = np.array(kept, float) if self._known else np.interp(self._at, *usual)
 
     def share(self, steps: float) -> float:
-        """Of the time, when this share of the steps is done."""
+        """The share of the time that is over when this share of the steps is done."""
         return float(np.interp(steps, self._at, self._time))
 
     def learn(self, reports: Sequence[tuple[float, float]], seconds: float) -> None:
-        """Remember a fit: (moment, share of the steps) from the first report on, and how long it took."""
+        """Remember a fit. reports: (seconds since its start, share of its steps), in order. seconds: of the whole."""
         if seconds <= 0 or len(reports) < 2:
             return
         moments, steps = np.array([*reports, (seconds, 1.0)]).T

@@ -34,7 +34,7 @@ def fill_page(body: str, *, title: str, style: str, values: Mapping[str, str]) -
         body: from <body> to </html>, with {{name}} where a value goes.
         title: plain text.
         style: CSS of this page, after that of all pages.
-        values: by name, as they stand in HTML: whoever calls escapes them.
+        values: by name, as they stand in HTML: the caller escapes them.
 
     Returns:
         The HTML text. Values are filled in in one pass, so that nothing in them is taken for a place to fill.

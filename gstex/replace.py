@@ -12,11 +12,11 @@ __all__ = ["check_replaced", "check_stripped_replaced", "stripped_metadata"]
 
 
 def check_replaced(output: Path, material: Material) -> None:
-    """Refuse to replace a file that was not made from this material: from maps of the same names in a folder, or an
-    image, of the same name. Their pixels may have changed.
+    """Refuse to replace a file that was not made from this material. The names of the material and of its map files
+    must be the same; the pixels may have changed.
 
     Raises:
-        OutputError: there is such a file.
+        OutputError: there is a file that must not be replaced.
     """
     metadata = _read_metadata(output)
     if metadata is None:
@@ -24,18 +24,18 @@ def check_replaced(output: Path, material: Material) -> None:
     if (stripped := stripped_name(metadata)) is not None:
         raise OutputError(f"{output}: already exists, stripped of what it was made from ({stripped!r}); give another "
                           "name, or --force to replace it")
-    there = metadata.get("material")
-    here = material.to_metadata()
-    if not isinstance(there, dict) or (there.get("name"), _files(there)) != (here["name"], _files(here)):
-        made_from = f"{there.get('name')!r}" if isinstance(there, dict) else "something else"
-        files = ", ".join(_files(there)) or "no files"
+    stored = metadata.get("material")
+    wanted = material.to_metadata()
+    if not isinstance(stored, dict) or (stored.get("name"), _files(stored)) != (wanted["name"], _files(wanted)):
+        made_from = f"{stored.get('name')!r}" if isinstance(stored, dict) else "something else"
+        files = ", ".join(_files(stored)) or "no files"
         raise OutputError(f"{output}: already exists, made from {made_from} ({files}); give another name, or --force "
                           "to replace it")
 
 
 def stripped_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
-    """What is left of the metadata of a file that is stripped: the name of its material, so that `gstex strip` knows
-    its own outputs again; that of the file if it says none."""
+    """The metadata of a file after it is stripped: the name of its material, or of the file if it states none. By this
+    name `gstex strip` recognises its own outputs."""
     name = stripped_name(metadata)
     if name is None:
         material = metadata.get("material")
@@ -44,10 +44,10 @@ def stripped_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
-    """Refuse to replace a file that is not a stripped one of the same name. metadata: that is to be written.
+    """Refuse to replace a file that is not a stripped one of the same name. metadata: what is to be written.
 
     Raises:
-        OutputError: there is such a file.
+        OutputError: there is a file that must not be replaced.
     """
     there = _read_metadata(output)
     if there is None:
@@ -58,7 +58,7 @@ def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
 
 
 def _read_metadata(output: Path) -> dict[str, Any] | None:
-    """The metadata of the file that is there; None if there is none."""
+    """The metadata of an existing file; None if there is no file."""
     if not output.exists():
         return None
     try:
@@ -69,6 +69,6 @@ def _read_metadata(output: Path) -> dict[str, Any] | None:
 
 
 def _files(material: object) -> list[str]:
-    """Names of the files in the description of a material, which comes from a file and is trusted in nothing."""
+    """Names of the files in the description of a material, which comes from a file: nothing in it is trusted."""
     rows = material.get("sources") if isinstance(material, dict) else None
     return sorted(str(row.get("file")) for row in rows if isinstance(row, dict)) if isinstance(rows, list) else []

@@ -6,7 +6,7 @@ as in Khronos' sample viewer. Numbers are float32 and linear light until `tone_m
 
 Space: x to the right of the picture, y up, z out of it towards the viewer. The plane lies in x and y; its pixels
 are the texels themselves, nothing is filtered on the way, so errors of a stack are neither blurred nor moved. The
-sphere is for people. Lights and eyes are so far away that their directions are constants.
+sphere is for people to look at. Lights and eyes are so far away that their directions are constants.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _SAMPLES = 2  # of the sphere, along each side of a pixel
 _CHECKER = (0.12, 0.28)  # linear grey seen through transparent parts
 _CHECKER_SIZE = 16  # pixels
 _BACKDROP = 0.16  # sRGB grey beside the sphere
-_LEAST_ALPHA = 0.02  # of GGX: a lamp is a disc of about a degree, a mirror shows it as such and not as a point
+_LEAST_ALPHA = 0.02  # of GGX: a mirror shows a lamp as a disc of about one degree, not as a point
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Surface:
 
 
 def is_lit(channels: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether these are the channels of a material at all, and not of a picture that nobody lights."""
+    """Whether these are channels of a lit material, and not of a plain picture."""
     surface = {"albedo", "normal", "roughness", "gloss", "metallic", "ao", "emissive"}
     return any(c["role"] in surface for c in channels)
 
@@ -116,8 +116,8 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
             `Material.to_metadata()["channels"]`; and scale, bias and stops of colours that have a range.
         convention: of the normals; 'dx' has Y down, 'gl' and None up.
 
-    What is missing: base colour mid-grey, or that of a picture ('color'); normal straight up; roughness 1 - gloss,
-    else 0.5; metallic 0; ao 1; emissive 0; opacity 1, also where its map is constant, as that hides nothing
+    Defaults where a map is missing: base colour mid-grey, or that of a picture ('color'); normal straight up; roughness
+    1 - gloss, else 0.5; metallic 0; ao 1; emissive 0; opacity 1, also where its map is constant, as that hides nothing
     (see `Material.weights`). A normal's Z is rebuilt. Height, specular and masks are not looked at.
     """
     stack = np.clip(stack, 0, 1).astype(np.float32)
@@ -275,7 +275,7 @@ def render_sphere(
 ) -> np.ndarray:
     """The material on a ball in daylight: uint8 [size, size, 3] sRGB.
 
-    Arguments as for `read_surface`, with a stack [H, W, C]; repeat: it tiles, and is shown twice from pole to
+    Arguments as for `read_surface`, with a stack [H, W, C]. repeat: the material tiles and is shown twice from pole to
     pole, else once. Texels are averaged down to about a sample's size first, as they are encoded.
     """
     height, width = stack.shape[:2]

@@ -112,7 +112,7 @@ class Texture:
     def expanded(self) -> np.ndarray:
         """The expanded form (docs/expanded.md), which shaders/gstex_expanded.glsl reads, as gstex_expand.h makes it.
 
-        In all threads; `gstex.cuda.expand` makes the same on a GPU.
+        All threads work on it; `gstex.cuda.expand` makes the same words on a GPU.
 
         Returns:
             uint32 [n], n a multiple of 64.
@@ -168,7 +168,7 @@ class Texture:
         area as the footprint.
 
         Args:
-            max_texels: as of `decode`.
+            max_texels: see `decode`.
 
         Returns:
             float32 [height, width, C], encoded like `decode`.
@@ -202,9 +202,9 @@ class Texture:
         """Write every map under its original file name into `out_dir` and return the paths.
 
         Args:
-            mip: level of detail; a map that was smaller than others stays smaller than they.
+            mip: level of detail; a map that is smaller than the others stays smaller.
             size: (width, height) of every map instead, see `resized`; not together with a mip.
-            max_texels: as of `decode`; of the stack, and of all maps together.
+            max_texels: see `decode`; it limits the stack, and all maps together.
 
         Raises:
             UsageError: no such mip, a size out of range, or both. FormatError: the metadata does not describe
@@ -266,7 +266,7 @@ class Texture:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        """What the words say."""
+        """The part of `info` that the words of the GPU section state."""
         header = self.table.header
         held = range(header.first_mip, header.mip_count)
         mips = [self._mip_info(number) for number in held]
@@ -285,7 +285,7 @@ class Texture:
         }
 
     def _tail_info(self) -> dict[str, Any] | None:
-        """What can be decoded without the rest. bytes: of the resident part; mips: of each the bytes of its blocks."""
+        """What can be decoded without the rest. bytes: of the resident part. mips: bytes of the blocks of each."""
         first = self.table.header.tail
         if first == self.mip_count:
             return None
@@ -294,8 +294,8 @@ class Texture:
         return {"first": first, "bytes": 4 * self.table.header.resident_words, "mips": mips}
 
     def mip_0_words(self) -> np.ndarray:
-        """What a decoder reads of mip 0: headers, palettes, and its blocks with indices and records; all there is in a
-        file of one mip.
+        """What a decoder reads of mip 0: headers, palettes, and the blocks of the mip with indices and records. In a
+        file of one mip that is the whole section.
         """
         if self.mip_count == 1:
             return self.words
@@ -366,7 +366,7 @@ class Texture:
         }
 
     def _object(self, key: str) -> dict[str, Any]:
-        """A part of the metadata; empty if it is not there or no object: a file may hold anything."""
+        """A part of the metadata; empty if it is missing or no JSON object, since a file may hold anything."""
         value = self.metadata.get(key)
         return value if isinstance(value, dict) else {}
 
@@ -389,7 +389,7 @@ def _blocks(group: GroupTable) -> list[MipTable]:
 
 
 def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    """Values, finite in float32, as a float64 array of a shape, of which -1 is any number."""
+    """Values as a float64 array of this shape, in which -1 is any number; all must be finite in float32."""
     array = np.asarray(values, np.float64)
     fits = array.ndim == len(shape) and all(e in (-1, n) for e, n in zip(shape, array.shape, strict=True))
     if not fits or not (np.abs(array) <= np.finfo(np.float32).max).all():
@@ -403,12 +403,12 @@ def load(path: str | Path, *, mips: str = "all") -> Texture:
     """Read a .gstex file.
 
     Args:
-        mips: 'all', or 'tail' for the small mips alone, which stand first in the file: they are decoded as ever, level
+        mips: 'all', or 'tail' for the small mips alone, which stand first in the file. They decode as usual, the level
             of detail is clamped to them, and the texture cannot be saved.
 
     Raises:
         FormatError: the file cannot be read or breaks a rule of docs/format.md. VersionError: it is of another
-        version. UsageError: mips is neither.
+        version. UsageError: mips is something else.
     """
     if mips not in ("all", "tail"):
         raise UsageError(f"mips: got {mips!r}, expected 'all' or 'tail'")

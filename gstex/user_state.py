@@ -1,5 +1,5 @@
-"""What gstex remembers from run to run, as small JSON files in the user's state folder. Whatever goes wrong here costs
-a convenience and nothing else: it is no error."""
+"""What gstex remembers from run to run, as small JSON files in the user's state folder. A failure here costs a
+convenience and is no error."""
 
 import contextlib
 import json
@@ -16,13 +16,13 @@ __all__ = ["read_state", "write_state"]
 
 
 def _path(name: str) -> Path:
-    """In $GSTEX_STATE, or in the folder that the system keeps for such files."""
+    """The file of a name, in $GSTEX_STATE or in the folder that the system has for such files."""
     given = os.environ.get("GSTEX_STATE")
     return (Path(given) if given else user_state_path("gstex", appauthor=False)) / f"{name}.json"
 
 
 def read_state(name: str) -> Any:
-    """What was written under a name, which may be anything; None without."""
+    """The JSON value that was kept under a name, whatever it holds; None if there is none."""
     try:
         return json.loads(_path(name).read_text("utf-8"))
     except (OSError, ValueError):

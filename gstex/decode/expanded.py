@@ -9,23 +9,24 @@ from gstex.format import MaterialTable
 
 __all__ = ["ListMaker", "expanded_words"]
 
-# make(tiles, places, records, first, count) -> (sizes, lists), or None if one of the lists cannot be made. tiles: the
-# bytes of a gstex__tiles; places: uint32, of the record of each Gaussian; records: by their places, uint32 [n, 4];
-# lists first .. first + count - 1: sizes in bytes, int32 [count], and lists, uint8 [count, LIST_BYTES of the core].
+# make(tiles, places, records, first, count) -> (sizes, lists), or None if one of the lists cannot be made.
+# Arguments: tiles: the bytes of a gstex__tiles. places: uint32 [N], the place of each Gaussian's record, as bytes.
+# records: uint32 [n, 4], by place, as bytes. first, count: the lists first .. first + count - 1 are wanted.
+# Returned: sizes: int32 [count], in bytes. lists: uint8 [count, LIST_BYTES of the core].
 ListMaker = Callable[[bytes, bytes, bytes, int, int], tuple[np.ndarray, np.ndarray] | None]
 
-_LISTS = 1024  # at once
+_LISTS = 1024  # asked for at once
 
 
 def expanded_words(table: MaterialTable, make: ListMaker | None = None, most: int = _LISTS) -> np.ndarray:
     """The expanded form, uint32 [n].
 
     Args:
-        make: who makes the lists of tiles; None: all threads of the CPU.
-        most: how many lists it is asked for at once.
+        make: makes the lists of tiles; None for all threads of the CPU.
+        most: how many lists `make` is asked for at once.
 
     Raises:
-        LimitError: there is none.
+        LimitError: the material has no expanded form.
     """
     words = table.section.expand(make, most)
     if words is None:

@@ -1,8 +1,8 @@
 """Whole mips and parts of them, from the words of a GPU section.
 
-The decoder in C (gstex/native/gstex.h) does the work; it is docs/format.md, "Decoding a position", line by line, and
-the model for every other decoder. Words are proven again with every call, so that no words can do harm; who decodes
-much from the same words holds a `gstex.Texture`, or what `gstex.format.validate` returns.
+The decoder in C (gstex/native/gstex.h) does the work. It follows docs/format.md, "Decoding a position", line by line,
+and is the model for every other decoder. Every call proves the words again, so that no words can do harm. A caller that
+decodes the same words often holds a `gstex.Texture`, or passes what `gstex.format.validate` returns.
 """
 
 import numpy as np

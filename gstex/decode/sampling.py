@@ -1,7 +1,7 @@
 """Sampling between mips and across footprints: docs/format.md, "Sampling", for many points at once.
 
-The decoder in C does it (gstex/native/gstex.h); here are the mips that it reads from, a file's or pictures. The
-reference for the shaders.
+The decoder in C (gstex/native/gstex.h) does the work. The classes here are the mips that it reads from: those of a
+file, or pictures. This is the reference for the shaders.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,8 @@ class PictureLevels:
 class FileLevels:
     """The mips of a file.
 
-    four_fetches: read points from the four texels around them, as bilinear filtering does, instead of evaluating
-    there. A mip is decoded when it is first read, and kept.
+    four_fetches: blend the four texels around a point, as bilinear filtering does, instead of evaluating at the point.
+    A mip is then decoded when many points read it, and kept.
     """
 
     def __init__(self, source: np.ndarray | MaterialTable, *, four_fetches: bool):
@@ -80,14 +80,14 @@ class FileLevels:
         texels = sum(max(1, self.width >> mip) * max(1, self.height >> mip) for mip in missing)
         is_tail = self._table.header.first_mip > 0
         if is_tail or texels > 4 * sum(read.values()) or texels * self.channels > MOST_TEXELS:
-            # Not all mips are here, not worth it for a few points, or too much to keep. Both ways give the same bits.
+            # Mips are missing, the points are few, or the mips are too large to keep. Both ways give the same bits.
             self._table.section.sample(uv, lod, duv, bilinear=True, max_taps=max_taps, out=out)
             return
         self._decoded |= {mip: decode_texels(self._table, mip) for mip in missing}
         pictures = _core.Pictures([self._decoded.get(mip) for mip in range(self.last + 1)], self._table.header.repeat)
         _sample_pictures(pictures, self, self.is_srgb, uv, lod, duv, max_taps, out)
         for c, channel in enumerate(self._table.header.channels):
-            if channel.constant is not None:  # which the shares of texels and mips add up to but for rounding
+            if channel.constant is not None:  # the blend of texels and mips gives it but for rounding
                 out[:, c] = min(max(channel.constant, 0.0), 1.0)
 
 
@@ -106,7 +106,7 @@ def sample_at(
         lod: float [M], not NaN, clamped to the mips there are; None for mip 0.
         duv: float [M, 2, 2], finite: (du, dv) of a step to the right and of a step down on the screen; None to
             take lod and one tap.
-        max_taps: other than 8 only to compare with it.
+        max_taps: most taps of a footprint; numbers other than 8 serve comparisons.
 
     Returns:
         float32 [M, C] in 0..1, encoded as stored.
@@ -168,7 +168,7 @@ def footprints(
 def _mips_read(
     levels: Levels, count: int, lod: np.ndarray | None, duv: np.ndarray | None, max_taps: int
 ) -> dict[int, int]:
-    """The mips that some points read, and how often."""
+    """Mip -> how often these points read it, without the mips that they do not read."""
     taps = np.ones(count, np.int64)
     if duv is not None:
         lod, taps, _ = footprints(duv, levels.width, levels.height, max_taps)

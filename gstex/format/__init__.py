@@ -11,7 +11,7 @@
     metadata    the schema of what the metadata says about the maps
     container   the file: header, checksums, metadata
 
-What is read is proven, decoded and sampled by gstex/native/gstex.h.
+gstex/native/gstex.h proves, decodes and samples what is read.
 """
 
 from .container import open_file, read_bytes, read_file, write_bytes, write_file

@@ -1,6 +1,6 @@
 """The file around the GPU section: header, checksums, JSON metadata.
 
-The rules for reading stand in gstex/native/gstex.h; here is what they are told of a file on disk.
+The rules for reading stand in gstex/native/gstex.h; this module gives them the parts of a file on disk.
 """
 
 import json
@@ -44,10 +44,10 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
         FormatError: `words` breaks a rule of docs/format.md.
         OutputError: the metadata cannot be written as JSON or is too large, or the file would be.
     """
-    of = validate(words).header
-    require(of.first_mip == 0, "GPU section", "a resident part", "a whole section")
+    table_header = validate(words).header
+    require(table_header.first_mip == 0, "GPU section", "a resident part", "a whole section")
     gpu = words.astype("<u4", copy=False).tobytes()
-    resident = 4 * of.resident_words
+    resident = 4 * table_header.resident_words
     text = _encode_metadata(metadata)
     json_offset = FILE_HEADER_BYTES + len(gpu)
     file_bytes = json_offset + len(text)

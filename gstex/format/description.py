@@ -1,7 +1,7 @@
-"""What a file says about its maps and its fit in JSON, and what that stands for beside the header.
+"""The JSON of a file about its maps and its fit: the brief form on disk, and the long form that is used in memory.
 
-The file leaves out what its header says, and what is usual: a description takes some 600 bytes. Everything that reads
-one takes the long form, which `describe`, `describe_fit` and `describe_report` make of it.
+The file leaves out what its header says and what is usual, so a description takes some 600 bytes. Everything that
+reads a description takes the long form, which `describe`, `describe_fit` and `describe_report` make of it.
 """
 
 import os
@@ -81,7 +81,7 @@ def describe_report(report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict
     """The part `report` of a file together with what the words say.
 
     Args:
-        report: may hold anything. facts: `Texture.info()`.
+        report: may hold anything. facts: the part of `Texture.info()` that the words state.
     """
     stated = report.get("mips")
     values = stated if isinstance(stated, list) else []

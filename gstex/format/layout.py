@@ -185,8 +185,8 @@ class PackedSharedMip:
     """One mip of a group that is drawn with the Gaussians of mip 0.
 
     filter: sigma in texels of mip 0; stored as float32.
-    bend: int [V, 3], low, middle and high in units of 1/1024, -512 .. 511: what is added at 0, what more than the
-        mean of both ends is added at 1/2, and what is added at 1.
+    bend: int [V, 3], low, middle and high in units of 1/1024, -512 .. 511: what is added to a value of 0, what is added
+        to 1/2 beyond the mean of low and high, and what is added to 1.
     """
 
     filter: float
@@ -224,8 +224,8 @@ class PackedGroup:
 
     members: the V channels of the stack, in rising order. channel_lo, channel_step: float32 [V].
     channel_bits: int64 [V], 0..12. mips: one for each of the material.
-    tail_mips: for every mip of the tail None, or what stands for it there where `mips` has one that is shared; () for
-        None everywhere.
+    tail_mips: one for each mip of the tail: what the tail holds in place of a mip of `mips` that is shared, or None for
+        one that is not; () for None everywhere.
     palettes: at most 4, each uint8 [2^bits, V] with bits 1..12: what an entry adds to the codes of the channels.
     """
 

@@ -26,7 +26,7 @@ _DEPTHS = {
     "exr": ((16, True), (32, True)), "tiff": ((8, False), (16, False), (16, True), (32, True)),
     "bmp": ((8, False),), "hdr": ((32, True),),
 }  # fmt: skip
-_CHANNELS = {"jpeg": (1, 3), "webp": (3, 4), "bmp": (1, 3, 4), "hdr": (3,)}  # of the other formats any number
+_CHANNELS = {"jpeg": (1, 3), "webp": (3, 4), "bmp": (1, 3, 4), "hdr": (3,)}  # other formats take any number
 
 ImageFormat = Literal["png", "jpeg", "tga", "webp", "exr", "tiff", "bmp", "hdr"]
 Size = Annotated[int, Meta(ge=1, le=MAX_SIZE)]
@@ -39,10 +39,10 @@ class SourceMap:
     """One image file.
 
     file: name without directories. width, height: of the upright picture.
-    channels: that are read, a palette expanded (grey 1, RGB 3, RGBA 4).
+    channels: how many are read, with a palette expanded (grey 1, RGB 3, RGBA 4).
     bit_depth: 8 or 16 for integers, 16 (half) or 32 for floats.
-    format: in which the map is written; that of the file unless nothing here writes that.
-    ranges: of the channels of a float file; None for integers.
+    format: in which the map is written; that of the file, unless gstex does not write that.
+    ranges: the value range of each channel of a float file; None for integers.
     alpha: whether the last of 2 or 4 channels is an alpha.
     associated: the file holds colours multiplied by its alpha; the stack holds them without.
     says_srgb: the file is a PNG of colours that says so in its chunks.
@@ -62,7 +62,7 @@ class SourceMap:
 
     @property
     def output(self) -> str:
-        """Name of the file that is written: its own, and another extension after it if that is of another format."""
+        """Name of the written file: that of the source, with a second extension if its format is another."""
         suffix = os.path.splitext(self.file)[1].lower()
         other = suffix in _READ_ONLY or (suffix == ".bmp" and self.format == "png")
         return f"{self.file}.{self.format}" if other else self.file
@@ -117,8 +117,8 @@ class MaterialMaps:
     """The files of a material.
 
     width, height: of the stack; no file has more texels, and no two are written under the same name.
-    channels: what those of the stack mean, as `Material.to_metadata` writes it, or anything else: it says which colour
-    an opacity hides, where it says so.
+    channels: what the channels of the stack mean, as `Material.to_metadata` writes it, or anything else. It tells which
+    colours an opacity hides, if it is well formed.
     """
 
     width: Size
@@ -128,7 +128,7 @@ class MaterialMaps:
     channels: Any = None
 
     def texels(self, *, mip: int = 0, size: tuple[int, int] | None = None) -> int:
-        """Texels of all files, counted in every channel, at a level of detail, or all of one (height, width)."""
+        """Texels of all files, counted in every channel, at a level of detail, or with one (height, width) for all."""
         return sum(prod(size or source.mip_size(mip)) * source.channels for source in self.sources)
 
     def __post_init__(self) -> None:
@@ -166,7 +166,7 @@ def _explain(error: str, value: Any) -> str:
     """msgspec's message with the path in front and with the value that was found."""
     what, _, path = error.partition(" - at `$")
     path = path.rstrip("`")
-    if not what[0].isupper():  # of a rule above
+    if not what[0].isupper():  # the message of a `_require`
         return f"{path}{what}".lstrip(".")
     for index, name in re.findall(r"\[(\d+)\]|\.(\w+)", path):
         value = value[int(index) if index else name]
@@ -179,7 +179,7 @@ def _broken(what: str) -> FormatError:
 
 
 def _require(ok: bool, what: str) -> None:
-    """Raise what msgspec makes an error with a path of. what: goes on after the path, or stands alone."""
+    """Raise an error to which msgspec adds a path. what: continues the text after the path, or stands alone."""
     if not ok:
         raise ValueError(what)
 

@@ -25,17 +25,17 @@ class ValueRange:
 
     @classmethod
     def of(cls, entry: ChannelEntry) -> "ValueRange":
-        """That of a channel of a file."""
+        """The range of a channel of a file."""
         return cls(entry.scale, entry.bias, entry.stops)
 
     @classmethod
     def between(cls, lo: float, hi: float) -> "ValueRange":
-        """Of values lo .. hi, which differ."""
+        """The range of values lo .. hi, which differ."""
         return cls(float(np.float32(hi - lo)), float(np.float32(lo)))
 
     @classmethod
     def of_light(cls, hi: float, middle: float) -> "ValueRange":
-        """Of light 0 .. hi, most of which is about `middle`: straight up to a quarter of that, in ratios above."""
+        """The range of light 0 .. hi, mostly about `middle`: nearly linear up to middle / 4, logarithmic above."""
         scale = np.float32(max(middle, hi / 2**20) / 4)
         return cls(float(scale), 0.0, float(np.float32(maths.log2(1 + hi / float(scale)))))
 
@@ -44,7 +44,7 @@ class ValueRange:
         steps = (values.astype(np.float64) - self.bias) / self.scale
         if self.stops:
             steps = maths.log2(1 + np.maximum(steps, 0.0)) / self.stops
-        # Which of 0 and -0 a minimum is depends on the CPU, so there is no -0.
+        # Whether clipping gives 0 or -0 depends on the CPU; adding 0.0 leaves no -0.
         return (np.clip(steps, 0.0, 1.0) + 0.0).astype(np.float32)
 
     def from_unit(self, unit: np.ndarray) -> np.ndarray:

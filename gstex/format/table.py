@@ -1,4 +1,4 @@
-"""What stands in a GPU section besides its records: read by the decoder in C, after it has proven the section.
+"""The contents of a GPU section besides its records, which the decoder in C reads after it has proven the section.
 
 gstex.h (gstex/native) is the one owner of the rules for reading and of their messages.
 """
@@ -29,10 +29,10 @@ class LevelTable:
 class MipTable:
     """A mip of a group: background float32 [V] and levels, finest first.
 
-    offset, words: where it stands, with all that is its own.
+    offset, words: where the mip stands, and how many words it takes with its indices and records.
 
-    A raw one has no levels, and texels after the two words at its offset. One that is drawn with the Gaussians of
-    mip 0 has no levels either, a filter, and bend int64 [V, 3].
+    A raw mip has no levels; its texels follow the two words at its offset. A mip that is drawn with the Gaussians of
+    mip 0 has no levels either, but a filter, and bend int64 [V, 3].
     """
 
     offset: int
@@ -46,9 +46,9 @@ class MipTable:
 
 @dataclass(frozen=True)
 class GroupTable:
-    """A group: its header, at word header_offset, and its mips. tail_mips: what stands for those of the tail there.
+    """A group: its header, at word header_offset, and its mips. tail_mips: the mips of the tail as the tail holds them.
 
-    In a resident part alone mips before the tail are empty, and the others are those of the tail.
+    In a resident part the mips before the tail are empty, and the others are those of `tail_mips`.
     """
 
     header: GroupHeader
@@ -73,7 +73,7 @@ class MaterialTable:
         return sum(group.candidates_max for group in self.groups)
 
     def cell_counts(self, group: int, mip: int, level: int, *, in_tail: bool = False) -> np.ndarray:
-        """Gaussians in every cell of a level: uint16 [cells_y, cells_x]. in_tail: of what stands for the mip there."""
+        """Gaussians in every cell of a level: uint16 [cells_y, cells_x]. in_tail: of the mip in the tail."""
         of = self.groups[group]
         layout = (of.tail_mips[mip - self.header.tail] if in_tail else of.mips[mip]).levels[level].layout
         counts = np.empty((layout.cells_y, layout.cells_x), np.uint16)
@@ -117,7 +117,7 @@ def validate(words: np.ndarray) -> MaterialTable:
 
 def _group(section: _core.Section, words: np.ndarray, header: Header, number: int) -> GroupTable:
     facts = section.group(number)
-    of = GroupHeader(
+    group_header = GroupHeader(
         members=tuple(facts["members"]),
         **{name: facts[name] for name in ("top_k", "amplitude_lo", "amplitude_step")},
         channel_lo=np.array(facts["channel_lo"], np.float32),
@@ -125,13 +125,13 @@ def _group(section: _core.Section, words: np.ndarray, header: Header, number: in
         channel_bits=np.array(facts["channel_bits"], np.int64),
         palette_bits=tuple(facts["palette_bits"]),
     )
-    count = len(of.members)
+    count = len(group_header.members)
     tails = tuple(_mip(section, words, number, mip, count, True) for mip in range(header.tail, header.mip_count))
     if header.first_mip:
         mips = (_MISSING,) * header.first_mip + tails
     else:
         mips = tuple(_mip(section, words, number, mip, count, False) for mip in range(header.mip_count))
-    return GroupTable(of, facts["header_offset"], facts["candidates_max"], mips, tails)
+    return GroupTable(group_header, facts["header_offset"], facts["candidates_max"], mips, tails)
 
 
 _MISSING = MipTable(0, 0, np.zeros(0, np.float32), ())  # a mip that a resident part does not hold

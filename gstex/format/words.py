@@ -77,7 +77,7 @@ def pack(material: PackedMaterial) -> np.ndarray:
 
     parts = [_header_words(header, groups)]
     position = len(parts[0])
-    heads = []  # of the groups; their offsets of mips are filled in below
+    heads = []  # headers of the groups; the offsets of their mips are filled in below
     for number, (packed, group) in enumerate(zip(material.groups, groups, strict=True)):
         require(len(packed.mips) == header.mip_count, f"group {number} number of mips", len(packed.mips),
                 str(header.mip_count))
@@ -89,7 +89,7 @@ def pack(material: PackedMaterial) -> np.ndarray:
         position += sum(len(part) for part in added)
 
     def add(number: int, mip: int, of: PackedMip | PackedRawMip | PackedSharedMip) -> int:
-        """A mip of a group; its offset."""
+        """Add the words of a mip of a group, and return their offset."""
         nonlocal position
         before, first = position, material.groups[number].mips[0]
         added = _mip_parts(of, groups[number], header, mip, position, where=f"group {number} mip {mip}",
@@ -100,7 +100,7 @@ def pack(material: PackedMaterial) -> np.ndarray:
         return before
 
     def pad() -> None:
-        """The guard word, and zeros to the end of a whole piece."""
+        """Add the guard word, and zeros up to a multiple of ALIGN_WORDS."""
         nonlocal position
         parts.append(np.zeros(ALIGN_WORDS - position % ALIGN_WORDS, np.uint32))
         position += len(parts[-1])
@@ -167,7 +167,7 @@ def unpack(words: np.ndarray) -> PackedMaterial:
 def read_mip(
     table: MaterialTable, group: int, number: int, *, in_tail: bool = False
 ) -> PackedMip | PackedRawMip | PackedSharedMip:
-    """The codes of one mip of a group of a proven section; in_tail: what stands for it in the tail."""
+    """The codes of one mip of a group of a proven section; in_tail: as it is in the tail."""
     of = table.groups[group]
     mip = of.tail_mips[number - table.header.tail] if in_tail else of.mips[number]
     words, members = table.words, len(of.header.members)
@@ -261,7 +261,7 @@ def _group_header(group: PackedGroup, number: int) -> GroupHeader:
 
 
 def _palette_bits(palettes: tuple[np.ndarray, ...], members: int, group: int) -> tuple[int, ...]:
-    """Bits of the entries' numbers; how many bits and palettes are allowed is for check_group."""
+    """Bits of an entry's number in every palette; check_group checks how many bits and palettes there may be."""
     for number, palette in enumerate(palettes):
         name = f"group {group} palette {number}"
         require(palette.dtype == np.uint8, f"{name} dtype", palette.dtype, "uint8")
@@ -320,8 +320,8 @@ def _mip_parts(
     mip: PackedMip | PackedRawMip | PackedSharedMip, group: GroupHeader, header: Header, number: int, position: int, *,
     where: str, shares: bool,
 ) -> list[np.ndarray]:  # fmt: skip
-    """The mip of a group that stands at `position`: its block and what belongs to it. shares: whether it may be drawn
-    from mip 0."""
+    """The mip of a group at word `position`: its block, and what belongs to it. shares: whether it may be drawn with
+    the Gaussians of mip 0."""
     members = len(group.members)
     if isinstance(mip, PackedRawMip):
         shape = (mip_size(header.height, number), mip_size(header.width, number), members)
