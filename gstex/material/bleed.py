@@ -1,7 +1,7 @@
 """Colour for the texels in which none is visible, grown from the visible ones around them.
 
 Under zero opacity a map may hold anything. A filter or a Gaussian that reaches past the edge of a cut-out would
-bring it in as a fringe; colour that goes on across the edge cannot be seen.
+bring it in as a fringe; colour that continues across the edge makes none.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _REACH = 2  # hidden texels this near to a visible one are fitted: what bilinear
 
 
 def bleed(pixels: np.ndarray, weights: np.ndarray | None, *, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Replace what is hidden by colour that goes on from what is visible, and say which of it to fit.
+    """Replace hidden values by colour that continues the visible colour, and say which of them to fit.
 
     Args:
         pixels: float32 [H, W, C] in 0..1; the colour is grown in the encoding of the pixels.
@@ -65,7 +65,7 @@ def pull_push(weighted: np.ndarray, weight: np.ndarray, *, repeat: bool) -> np.n
 
 
 def enlarge(image: np.ndarray, height: int, width: int, repeat: bool) -> np.ndarray:
-    """Interpolate an image [h, w, C] bilinearly to another size, the borders of both on each other."""
+    """Interpolate an image [h, w, C] bilinearly to another size; the borders of both coincide."""
     rows = _enlarge_rows(image, height, repeat)
     return _enlarge_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
 

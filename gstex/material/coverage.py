@@ -13,9 +13,9 @@ from gstex.native import maths
 __all__ = ["coverage", "keep_coverage"]
 
 _SAMPLES = 1024  # along an axis of a square map, at least 2 and at most 64 a texel
-_NEAR = 1e-4     # a coverage this near to the target is good enough
+_NEAR = 1e-4     # a coverage that is this near to the target is good enough
 _LEFT = 8e-3     # a coverage that is or may get farther than this from the target is worth a second factor
-_APART = 0.06    # by which two factors differ from where the coverage jumps
+_APART = 0.06    # how far the two factors are from the one at which the coverage jumps, as a share of it
 _STEPS = 40      # bisections of a scale over at most 2^20: to 1e-11
 _WIDEST = 2.0**20
 
@@ -43,8 +43,8 @@ def keep_coverage(opacity: np.ndarray, alpha_test: float, target: float, *, repe
     positive = opacity[opacity > 0]
     if positive.size == 0:
         return opacity
-    low = maths.log(alpha_test / positive.max())  # nothing passes below
-    # Nothing changes above: all is 0 or 1. A texel that just passes does so alone, and widens as it grows.
+    low = maths.log(alpha_test / positive.max())  # with a smaller factor no texel passes
+    # A larger factor changes nothing: all is 0 or 1. A texel that just passes does so in a point, which then widens.
     high = maths.log(1 / max(float(positive.min()), float(positive.max()) / _WIDEST))
     for _ in range(_STEPS):
         if best_error <= _NEAR or low >= high:
@@ -72,7 +72,7 @@ def _fragility(opacity: np.ndarray, alpha_test: float, target: float, repeat: bo
 def _mixed(
     below: np.ndarray, above: np.ndarray, alpha_test: float, target: float, repeat: bool
 ) -> tuple[np.ndarray, float]:
-    """(opacity of `above` in the first texels of an order and of `below` in the others, what is left of the target)."""
+    """(opacity of `above` in the first texels of an order and of `below` in the others, distance from the target)."""
     height, width = below.shape
     y, x = np.mgrid[:height, :width]
     # The fractions of a generalised golden ratio (Roberts 2018) are spread evenly over the plane.

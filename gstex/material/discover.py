@@ -23,7 +23,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"(.+)@({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
 _CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
 ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
-_SHORT = 5  # letters of a packed name that may be another word ("arm")
+_SHORT = 5  # packed names of at most so many letters may be other words ("arm")
 _LONGEST_NAME = 4  # parts: "ambient Occlusion Roughness Metallic"
 
 
@@ -35,7 +35,7 @@ class Reading:
     packed: tuple[str | None, ...] | None = None  # the role of each channel
     convention: str | None = None                 # 'gl' | 'dx' where the name of a normal map says so
     lesser: bool = False                          # another file of the role replaces it
-    by_letter: bool = False                       # one letter says it
+    by_letter: bool = False                       # a single letter names the role
     bare: bool = False                            # the plain name its neighbours extend: "wall2"
     preview: bool = False
 
@@ -44,7 +44,8 @@ class Reading:
 class Override:
     """One `--map role=file[:channels][@lo..hi]`.
 
-    role: a role, or 'ignore'. channels: indices into the file, None = the whole file. float_range: of a float file.
+    role: a role, or 'ignore'. channels: indices into the file, None = the whole file. float_range: the values
+    of a float file that stand for 0 and 1.
     """
 
     text: str
@@ -132,7 +133,7 @@ def _letter_reading(name: str) -> Reading | None:
 
 
 def read_alone(name: str, vocabulary: Vocabulary = USUAL) -> Reading | None:
-    """What a name says where there is no folder: only words that are no part of other names. None for colours."""
+    """What the name of a single image says. Only words that are hardly part of other names count. None for colours."""
     reading = _suffix_reading(tokens_of(name), vocabulary) or _letter_reading(name)
     if reading is None:
         return None
@@ -147,9 +148,9 @@ def read_alone(name: str, vocabulary: Vocabulary = USUAL) -> Reading | None:
 
 @dataclass(frozen=True)
 class NameParts:
-    """What a name says beside the role: of which material the map is.
+    """The part of a name beside the role: it tells to which material the map belongs.
 
-    base: parts, lower case. text: the same as the file has it. numbers: that stand behind the role, sizes left out.
+    base: parts, lower case. text: the same as the file has it. numbers: those behind the role, without sizes.
     """
 
     base: tuple[str, ...]
@@ -158,7 +159,7 @@ class NameParts:
 
 
 def split_name(name: str, vocabulary: Vocabulary = USUAL) -> NameParts:
-    """Take the role, at the end or at the start of a name, and what is said of the format out of it:
+    """What remains of a name without the role, at its end or start, and without words of size and format:
     "Wall2_baseColor_2K.png" -> wall 2. Numbers before the role belong to the material."""
     spans = list(_TOKEN.finditer(name.rsplit(".", 1)[0]))
     tokens = tokens_of(name)
@@ -381,7 +382,7 @@ def _packed_choice(packed: tuple[str | None, ...]) -> Choice:
 def _drop_lesser(
     choices: dict[str, Choice], ignored: list[tuple[str, str]], readings: Mapping[str, Reading], settled: set[str]
 ) -> None:
-    """Leave out a bump map beside a displacement, which is the same relief with more of it."""
+    """Leave out a bump map beside a displacement, which holds the same relief in more detail."""
     for name in [n for n in choices if readings[n].lesser]:
         role = choices[name].whole
         others = [n for n, c in choices.items() if n != name and role in c.roles() and not readings[n].lesser]
@@ -421,7 +422,7 @@ def _place_unnamed(
 def _drop_empty(
     choices: dict[str, Choice], ignored: list[tuple[str, str]], overrides: Sequence[Override]
 ) -> None:
-    """Leave out the files of which the overrides left no role."""
+    """Leave out the files that have no role after the overrides."""
     for name in [n for n, c in choices.items() if not c.roles()]:
         del choices[name]
         by_name = any(o.role == "ignore" and o.file == name for o in overrides)
@@ -429,7 +430,7 @@ def _drop_empty(
 
 
 def _refuse_duplicates(choices: Mapping[str, Choice]) -> None:
-    """Refuse roles that several files hold, all of them at once; a file of its own is the one to suggest."""
+    """Refuse roles that several files hold, all in one message. It suggests a file that has the role as a whole."""
     texts, maps = [], []
     for role in ROLES:
         holders = [n for n, c in choices.items() if role in c.roles()]

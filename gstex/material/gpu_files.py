@@ -1,7 +1,7 @@
 """DDS and KTX2 as sources: what OpenImageIO does not read of them, or reads as something else.
 
-DDS files of blocks and of 8-bit masks go through OpenImageIO; of others the levels are read here. Every size is checked
-against the file before anything is allocated (gstex/containers).
+OpenImageIO reads DDS files of blocks and of 8-bit masks; this module reads the levels of the others. Every size is
+checked against the file before anything is allocated (gstex/containers).
 """
 
 import tempfile
@@ -113,7 +113,7 @@ def _orientation(path: Path, ktx: Ktx2File) -> int:
 
 
 def _check_swizzle(path: Path, ktx: Ktx2File) -> None:
-    """Channels that are to change places are refused; grey in all colours, and what is missing anyway, is no change."""
+    """Refuse a swizzle that moves channels. Grey in all colours, and constants for missing channels, move none."""
     text = ktx.values.get("KTXswizzle", "rgba")
     count = ktx.format.channels
     same = {1: ("r001", "rrr1", "rgba"), 2: ("rg01", "rgba"), 3: ("rgb1", "rgba"), 4: ("rgba",)}[count]
@@ -140,7 +140,7 @@ def read_gpu_level(path: Path, stated: Stated, level: int, read_dds: _ReadDds) -
     """A level: [h, w, channels] uint8, uint16, float16 or float32, as stored.
 
     Args:
-        read_dds: the first channels of a DDS file of blocks.
+        read_dds: reads the first channels of a DDS file of blocks.
 
     Raises:
         MaterialError: the file has changed, or is damaged. ExtraError: a package that unpacks it is missing.
@@ -215,7 +215,7 @@ def _decode_astc(path: Path, format: PixelFormat, data: bytes, width: int, heigh
 def _decode_blocks(
     path: Path, format: PixelFormat, data: bytes, width: int, height: int, read_dds: _ReadDds
 ) -> np.ndarray:
-    """BC1 to BC7, by what reads DDS files."""
+    """Decode BC1 to BC7 with the reader of DDS files."""
     as_dds = BY_NAME["bc1"] if format.name == "bc1a" else format
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
         file = Path(folder) / path.name

@@ -19,10 +19,10 @@ def halve(image: np.ndarray, *, repeat: bool, filter: str) -> np.ndarray:
 
     Args:
         image: float64 [H, W, C].
-        repeat: the Kaiser filter reads past a border from the opposite side; otherwise the border texel goes on.
+        repeat: the Kaiser filter reads past a border from the opposite side; otherwise it reads the border texel.
             The box never reads past a border.
-        filter: 'box', the mean over the texel's area, texels it covers in part counting in part (an odd size has
-            texels of 2 + 1/n source texels); or 'kaiser', sharper, which may leave the range of its input.
+        filter: 'box', the mean over the texel's area, in which source texels count by their covered part (a texel of an
+            odd size covers 2 + 1/n source texels); or 'kaiser', sharper, which may leave the range of its input.
     Returns:
         float64 [max(1, H // 2), max(1, W // 2), C].
     """

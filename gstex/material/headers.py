@@ -1,4 +1,4 @@
-"""What headers of BMP, PSD and Radiance HDR files state and OpenImageIO passes over."""
+"""What headers of BMP, PSD and Radiance HDR files state and OpenImageIO does not report."""
 
 import struct
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class BmpHeader:
 
 
 def read_bmp_header(path: Path) -> BmpHeader:
-    """Read what masks of a BMP file state.
+    """Read what the channel masks of a BMP file state.
 
     Raises:
-        MaterialError: masks of 32-bit pixels that are no whole bytes.
+        MaterialError: the masks of 32-bit pixels are no whole bytes.
     """
     with open(path, "rb") as file:
         head = file.read(70).ljust(70, b"\0")
@@ -101,7 +101,7 @@ class HdrHeader:
     chromaticities: tuple[float, ...]
 
 
-# By the signs of the resolution line, the axis of the lines first (file format of Radiance, radsite.lbl.gov).
+# Signs and axes of the resolution line -> orientation of EXIF (file format of Radiance, radsite.lbl.gov).
 _RESOLUTIONS = {"-Y+X": 1, "-Y-X": 2, "+Y-X": 3, "+Y+X": 4, "+X-Y": 5, "-X-Y": 6, "-X+Y": 7, "+X+Y": 8}
 
 

@@ -1,7 +1,7 @@
 """Reading and writing image files through OpenImageIO, values untouched.
 
-Pixels stay in the file's own type and encoding: no premultiplication, no colour conversion. They come upright and in
-the place that the file gives them. Callers turn them into 0..1 with `to_unit` and back with `from_unit`.
+Pixels stay in the file's own type and encoding: no premultiplication, no colour conversion. They come upright, at the
+place in the picture that the file states. Callers turn them into 0..1 with `to_unit` and back with `from_unit`.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ _TYPES = {"uint8": (8, False), "uint16": (16, False), "half": (16, True), "float
 
 @dataclass(frozen=True)
 class ImageFile(SourceMap):
-    """An image file that is there. stated: what it states beside what its map needs, see `Stated`."""
+    """An existing image file. stated: what it states besides the needs of its map, see `Stated`."""
 
     stated: Stated = field(default=Stated(), compare=False, repr=False)
 
@@ -208,7 +208,7 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
     """Read the channels of an image.
 
     Args:
-        info: what `read_info` said of the same file. level: of those that it holds, see `Stated.levels`.
+        info: what `read_info` said of the same file. level: one of those in the file, see `Stated.levels`.
     Returns:
         [height, width, channels] uint8, uint16 or float32 (half and float files), row 0 = top, as stored. What an
         OpenEXR file leaves out of its picture is 0.
@@ -244,7 +244,7 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
 
 
 def _finite(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """The same pixels, if they are all numbers."""
+    """The same pixels, if none is NaN or infinite."""
     bad = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
     if bad:
         raise MaterialError(f"{path.name}: {bad} values are NaN or infinite; fill them, export it again")
@@ -267,7 +267,7 @@ def _read_dds(path: Path, channels: int) -> np.ndarray:
 
 
 def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
-    """Pixels [h, w, C] in their picture, whose size is `full`: 0 where there are none, cut where they reach out."""
+    """Pixels [h, w, C] in their picture, whose size is `full`: 0 where there are none, cut at its borders."""
     height, width = pixels.shape[:2]
     if (offset, full) == ((0, 0), (width, height)):
         return pixels

@@ -1,4 +1,4 @@
-"""Which texels matter: a map that is painted, or one that is estimated, as weights of the fit.
+"""How much texels matter: a painted or an estimated map, as weights of the fit.
 
 A map holds 0 (black) .. 1 (white). A texel of value v has the weight LEAST + (1 - LEAST) v, and all weights are
 divided by their mean: a white texel counts 16 times as much as a black one, which still counts a little.
@@ -27,7 +27,7 @@ _ASPECT = 1.05
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """What matters in a stack.
+    """How much each texel of a stack matters.
 
     name: file name without directories, 'array' or 'auto'; what the metadata of a file says.
     values: float32 [H, W] in 0..1, of the size of the stack.
@@ -39,7 +39,7 @@ class Importance:
     def weights(self, sizes: Sequence[tuple[int, int]], *, repeat: bool) -> list[np.ndarray]:
         """Weights in the loss of every mip, float32 [h, w, 1] with a mean of 1.
 
-        sizes: (height, width) of the mips, full size first; the map of each is the mean of that above.
+        sizes: (height, width) of the mips, full size first; the map of each is the mean of the one above.
         """
         values = self.values[:, :, None].astype(np.float64)
         result = []

@@ -49,9 +49,9 @@ def load_material(
         overrides: `role=file[:channels][@lo..hi]` as in "roughness=pack.png:g"; `ignore=file` drops a file.
         names: a file of further words and packings, see `vocabulary.py`; None for `gstex.toml` in the folder, if it is
             there.
-        tile: of a UDIM set, see `find_tiles`.
-        only: names of the images of a folder that count, see `sets.find_sets`; nothing else in it is looked at but
-            smaller levels of these.
+        tile: number of a tile of a UDIM set, see `find_tiles`.
+        only: names of the images of a folder that count, see `sets.find_sets`; of other files only
+            smaller levels of these are read.
         name: of the material; None for that of the folder or image.
     Returns:
         The material; channels in the order of `roles.ROLES`, maps resampled to the size of the largest.
@@ -72,7 +72,7 @@ def load_material(
 
 
 def _working_line(path: Path, overrides: Sequence[str], error: AmbiguousError, how: dict[str, Any]) -> str:
-    """A command that reads a folder which several readings fit, tried before it is shown; "" if there is none."""
+    """A command that reads an ambiguous folder, tried before it is shown; "" if none is found."""
     maps = list(overrides)
     for _ in range(_MOST_TRIES):
         if not error.maps:
@@ -86,7 +86,7 @@ def _working_line(path: Path, overrides: Sequence[str], error: AmbiguousError, h
         except GstexError:
             return ""
         else:
-            if how["only"] is not None:  # such a part of a folder is read by a manifest alone
+            if how["only"] is not None:  # only a manifest can ask for such a part of a folder
                 return f'for instance, in a manifest: "maps": {json.dumps(maps)}'
             names = f" --names {quote(str(how['names']))}" if how["names"] else ""
             options = " ".join(f"--map {quote(m)}" for m in maps)
@@ -242,7 +242,7 @@ def _folder_hint(entries: Sequence[Path]) -> str:
 
 
 def material_name(path: Path) -> str:
-    """What a material is called unless somebody says so: as its folder, or its image."""
+    """The name of a material that is given none: that of its folder or image."""
     path = path.resolve()
     name = path.name if path.is_dir() else path.stem
     return re.sub(r"\s+", " ", name).strip() or "material"

@@ -20,7 +20,7 @@ _SAME_RATIO = 0.02  # up to which ratios of width to height count as the same: a
 _UNIT = ValueRange()
 _TOLD = ("role", "component", "color_space", "file", "file_channel", "constant")
 COLOR_ROLES = ("albedo", "color", "emissive")  # what an opacity of 0 hides
-HIDDEN_BELOW = np.float32(0.5 / 255)  # opacity that is 0 in 8 bits
+HIDDEN_BELOW = np.float32(0.5 / 255)  # an opacity below this is 0 in 8 bits
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Material:
         are scaled by their channel's range). Read-only.
     normal_convention: 'gl' | 'dx', None without a normal map; 'gl' where the name says nothing.
     wrap: 'repeat' | 'clamp', a guess from the borders; 'clamp' for a single image.
-    ignored: (file, reason) of what was left out; a reason about part of a file has "file:channels".
+    ignored: (file, reason) of what was left out; "file:channels" in place of the file names a part of it.
     planes: by source file, what each channel of the file is made of when maps are written back:
         {"channel": i} of the stack, {"fill": value in 0..1} or {"normal_z": [i, j]}.
     own_mips: smaller levels that the input gives, entry m - 1 for level m: float32 [h, w, channels] in 0..1
-        with h = max(1, height >> m), encoded as the pixels, NaN in the channels not given; None if none is.
-        A channel that is constant has one value in these, too.
-    originals: by number of the channel, of maps of another size than the stack's: float32 [h, w] in 0..1 at their own.
+        with h = max(1, height >> m), encoded as the pixels, NaN in channels that are not given; None for a level of
+        which no channel is given. A constant channel has its value in these levels too, within half an 8-bit code.
+    originals: channel number -> float32 [h, w] in 0..1 at its own size, for maps of another size than the stack.
     """
 
     name: str

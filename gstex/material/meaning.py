@@ -1,5 +1,4 @@
-"""What the pixels of a file mean, made what the stack holds: colours in sRGB, without alpha multiplied in; the range of
-floats."""
+"""Pixels of a file as the stack holds them: colours in sRGB without alpha multiplied in, and floats with a range."""
 
 from dataclasses import replace
 
@@ -36,7 +35,7 @@ def straighten(pixels: np.ndarray, info: ImageFile, *, is_opacity: bool) -> tupl
     Args:
         pixels: as `read_pixels` gives them. is_opacity: colours of this file are hidden by its alpha.
     Returns:
-        (pixels, file): the file says whether its colours are multiplied by alpha, as its output will be again.
+        (pixels, file). `file.associated` says whether its colours were multiplied; they are again in the output.
     """
     associated = info.stated.associated
     if associated is None:
@@ -50,7 +49,7 @@ def straighten(pixels: np.ndarray, info: ImageFile, *, is_opacity: bool) -> tupl
 
 
 def divide_by_alpha(pixels: np.ndarray) -> np.ndarray:
-    """Colours [h, w, C] of any type, multiplied by the alpha in the last channel, without it; 0 where it is 0."""
+    """Divide colours [h, w, C] of any type by the alpha in the last channel; 0 where it is 0."""
     alpha = pixels[:, :, -1:].astype(np.float64)
     colors = pixels[:, :, :-1].astype(np.float64)
     top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
@@ -82,7 +81,7 @@ def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
     """Colours of the file's profile -> sRGB, or linear Rec. 709 in float files, in the type of the pixels.
 
     Raises:
-        MaterialError: the profile is one that nothing here evaluates.
+        MaterialError: gstex cannot evaluate the profile.
     """
     profile = info.stated.profile
     if profile is None:
@@ -107,9 +106,9 @@ def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
 def range_of(pixels: np.ndarray, role: str = "") -> ValueRange:
     """What 0..1 is to stand for in the channels of a role of a float image.
 
-    Values inside 0..1 stay, and so do colours and data that leave it by what lossy compression does; of data
-    a thousandth may be anywhere. A normal map is in 0..1 or -1..1, whichever makes its vectors of unit length. Light
-    that is far brighter in places takes a curve. Any other map takes its own extremes.
+    Values inside 0..1 keep that range, and so do colours and data that leave it no farther than lossy compression does;
+    one value of data in a thousand may be anywhere. A normal map is in 0..1 or -1..1, whichever makes its vectors of
+    unit length. Light that is far brighter in places takes a curve. Any other map takes its own extremes.
 
     Args:
         pixels: float [..., C], the channels.

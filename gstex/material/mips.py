@@ -49,8 +49,8 @@ def make_mips(
     """All levels of a material, level 0 (its own pixels) first, down to 1x1.
 
     Albedo, colour and emissive are averaged in linear light, weighted by the opacity if that varies: what is
-    hidden does not count, and where nothing is visible the colour around goes on. Normals are averaged as vectors,
-    the mean made of unit length. All else is averaged as it is (a specular colour in linear light). A constant
+    hidden does not count, and where nothing is visible the colour around continues. Normals are averaged as vectors,
+    and the mean is scaled to unit length. All else is averaged as it is (a specular colour in linear light). A constant
     channel keeps its value in every level, as a file has one value for all of them. Levels in
     `material.own_mips` are taken as they are, and the levels below are made from them.
 
@@ -117,7 +117,7 @@ class _Chain:
             length = np.sqrt((vectors**2).sum(axis=2, keepdims=True))
             self.variance.append(_lost_variance(length))
             given = [g for g in (self._given(level, i) for i in xy) if g is not None]
-            if len(given) == 2:  # a direction; the length keeps what was lost on the way here
+            if len(given) == 2:  # it gives the direction; the length keeps what was lost so far
                 vectors = length * _unit_vectors(np.concatenate(given, axis=2))
                 stored = np.concatenate(given, axis=2)
             else:
@@ -196,7 +196,7 @@ class _Chain:
 
 
 def _divide(weighted: np.ndarray, weight: np.ndarray, filter: str, *, repeat: bool) -> np.ndarray:
-    """weighted / weight, both [h, w, 1]; where the quotient is not to be trusted, eased into what is around.
+    """weighted / weight, both [h, w, 1]; where the quotient cannot be trusted, it is blended into those around.
 
     That is where next to nothing is visible. The Kaiser filter has weights of both signs: where the opacity all but
     cancels beside larger ones, the quotient can be any colour.
@@ -223,7 +223,7 @@ def _unit_vectors(stored: np.ndarray) -> np.ndarray:
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
-    """X and Y of vectors [h, w, 3] made of unit length, [h, w, 2]; (0, 0) for a vector of length 0.
+    """X and Y of vectors [h, w, 3] scaled to unit length, [h, w, 2]; (0, 0) for a vector of length 0.
 
     Z has no sign once it is rebuilt, so that a Z below 0, where the Kaiser filter undershoots, counts as 0.
     """
@@ -233,7 +233,7 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
 
 
 def _lost_variance(length: np.ndarray) -> np.ndarray:
-    """What the normals under a texel differ by, from the length r in 0..1 of their mean: 2 / kappa.
+    """How much the normals under a texel differ, from the length r in 0..1 of their mean: 2 / kappa.
 
     kappa = (3 r - r^3) / (1 - r^2) is the concentration of the von Mises-Fisher lobe whose mean has length r
     (Neubelt and Pettineo 2013, "Crafting a Next-Gen Material Pipeline for The Order: 1886", after Banerjee et al.

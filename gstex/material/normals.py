@@ -26,8 +26,8 @@ _CLOSE = 0.03  # a Z that is farther than this in some texels is worth a line
 class NormalReading:
     """Where the parts of a normal are in a file.
 
-    x, y: channels of the file; None for vectors of all three that are no tangent-space normals.
-    rebuild_z: the third channel is Z and need not be stored. keep_blue: it is something else and does.
+    x, y: channels of the file; None if all three are vectors that are no tangent-space normals.
+    rebuild_z: the third channel is Z and is not stored. keep_blue: it is something else and is stored.
     note: for the table.
     """
 
@@ -42,7 +42,7 @@ def read_normals(unit: np.ndarray) -> NormalReading:
     """Tell how a file of 3 or 4 channels holds normals.
 
     Args:
-        unit: float32 [h, w, 3 or 4] in 0..1, X and Y stored as 0..1 for -1..1 if they are where they usually are.
+        unit: float32 [h, w, 3 or 4] in 0..1; X and Y, usually in red and green, store -1..1 as 0..1.
     """
     texels = unit.reshape(-1, unit.shape[2])
     texels = texels[:: max(1, len(texels) // _TEXELS)].astype(np.float64)

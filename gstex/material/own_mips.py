@@ -83,8 +83,8 @@ def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple
     Args:
         info: of level 0 of the map. width, height: of level 0 of the material, whose levels the chain has.
     Returns:
-        ([max(1, info.height >> level), max(1, info.width >> level), info.channels] in the file's own type, the file);
-        it is as deep as it is, only floats and integers do not mix.
+        ([max(1, info.height >> level), max(1, info.width >> level), info.channels] in the file's own type, the file).
+        Its bit depth may differ from that of level 0, but floats and integers do not mix.
     Raises:
         MaterialError: not an image, damaged, or it does not fit level 0.
     """

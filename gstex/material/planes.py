@@ -28,7 +28,7 @@ _GREY_MEAN_DIFFERENCE = 1.5 / 255
 # so: at most these on average, and in all texels but one in 200.
 _COMPRESSED_MEAN, _COMPRESSED_MOST = 4 / 255, 10 / 255
 LETTERS = "rgba"
-_ROUNDING = 1e-5  # of a range, which is stored in float32: values this far beyond it are inside
+_ROUNDING = 1e-5  # share of a range, which is float32: values that are this little beyond it count as inside
 
 
 @dataclass
@@ -108,7 +108,7 @@ def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarr
 def _with_ranges(
     info: ImageFile, pixels: np.ndarray, choice: Choice, named: Mapping[int, str | None]
 ) -> ImageFile:
-    """A float file with a range for its channels, one for those of a role."""
+    """A float file with the range of every channel; channels of one role have the same."""
     roles = [named.get(c, choice.whole if c < info.colors else None) for c in range(info.channels)]
     ranges = [ValueRange()] * info.channels
     for role in dict.fromkeys(r for r in roles if r is not None):
@@ -212,7 +212,7 @@ def _plan_role(item: ReadMap, role: str, indices: list[int]) -> None:
 
 
 def plan_alpha(item: ReadMap, taken: set[str]) -> None:
-    """Give a varying alpha that nothing names the role its file implies, or 'mask' if a file has that."""
+    """Give a varying alpha that nothing names the role its file implies, or 'mask' if another file has that role."""
     alpha = item.colors
     named = {_file_index(c, item.info) for c in item.choice.channels} | {p.file_channel for p in item.planes}
     if alpha == item.info.channels or alpha in named:
@@ -227,7 +227,7 @@ def plan_alpha(item: ReadMap, taken: set[str]) -> None:
 
 
 def note_alpha(item: ReadMap, ignored: list[tuple[str, str]]) -> None:
-    """Say where an alpha that would hide everything, or is none, was taken as opaque."""
+    """Note an alpha that was taken as opaque: it would hide everything, or the file says that it has none."""
     alpha = item.colors
     if alpha == item.info.channels or alpha in {p.file_channel for p in item.planes}:
         return
@@ -240,7 +240,7 @@ def note_alpha(item: ReadMap, ignored: list[tuple[str, str]]) -> None:
 
 
 def unused_channels(item: ReadMap) -> list[int]:
-    """Channels of a file that hold something and go nowhere; a normal's Z, which is rebuilt, is none."""
+    """Channels of a file that vary and are not used. A normal's Z, which is rebuilt, counts as used."""
     planned = {p.file_channel for p in item.planes} | set(item.copies)
     if item.rebuild_z:
         planned.add(2)
@@ -255,7 +255,7 @@ def constant_of(item: ReadMap, channel: int) -> float | None:
 
 
 def is_grey(item: ReadMap, *, exact: bool) -> bool:
-    """Whether the three colour channels are one. A colour has to be grey exactly, a data map nearly."""
+    """Whether the three colour channels are the same. A colour has to be grey exactly, a data map nearly."""
     first = item.pixels[:, :, 0]
     others = [item.pixels[:, :, c] for c in (1, 2)]
     if all(np.array_equal(first, o) for o in others):

@@ -22,7 +22,7 @@ _D50 = (0.9642, 1.0, 0.8249)  # what ICC profiles are relative to
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _SAME = 2.5 / 255  # colours that differ by less, encoded, are the same: profiles of sRGB differ in their last digits
 _ENTRIES = 4096  # of a curve as a table
-_MOST = 100  # in a matrix; those of primaries that lie on a line are beyond it, or no numbers
+_MOST = 100  # largest number of a matrix; primaries that lie on a line give larger ones, or NaN
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def to_srgb(colors: np.ndarray, profile: Profile, *, linear: bool) -> np.ndarray
 
     Args:
         colors: float64 [..., 1 or 3], as stored, of 0..1 if the profile has curves.
-        linear: what to return.
+        linear: whether to return linear Rec. 709.
     """
     assert profile.matrix is not None
     light = colors
@@ -55,7 +55,7 @@ def to_srgb(colors: np.ndarray, profile: Profile, *, linear: bool) -> np.ndarray
 
 
 def from_gamma(exponent: float | None, chromaticities: Sequence[float]) -> Profile | None:
-    """A power law, None for the curve of sRGB, and primaries, () for those of sRGB; None if all of it is sRGB."""
+    """The profile of a power law (None: sRGB's curve) with primaries (empty: those of sRGB); None if it is sRGB."""
     x = np.linspace(0, 1, _ENTRIES)
     curve = srgb_to_linear(x) if exponent is None else maths.power(x, exponent)
     how = "sRGB's curve" if exponent is None else f"gamma {exponent:.4g}"
@@ -142,7 +142,7 @@ def _icc_curve(tag: bytes) -> np.ndarray:
 
 
 def _matrix(chromaticities: Sequence[float]) -> np.ndarray | None:
-    """Linear colours of primaries and white (x, y each) -> linear Rec. 709, white onto white; None if none are."""
+    """Matrix from linear colours of primaries and white (x, y each) to linear Rec. 709, white onto white, or None."""
     with np.errstate(all="ignore"):
         matrix = _times(_from_d50(), _to_d50(chromaticities).T).T
     return matrix if np.abs(matrix).max() < _MOST else None
@@ -162,7 +162,7 @@ def _to_d50(chromaticities: Sequence[float]) -> np.ndarray:
     return _times(_inverse(_BRADFORD), cones).T
 
 
-# What NumPy has for these three differs in its last bits from one CPU to the next.
+# NumPy's own versions of these three differ in their last bits from one CPU to the next.
 
 def _look_up(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
     """Values 0..1 by a curve [n >= 2] over 0..1, with straight lines between its points."""
@@ -179,11 +179,11 @@ def _times(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """Of a matrix [3, 3]; not finite if there is none."""
+    """The inverse of a matrix [3, 3]; not finite if there is none."""
     a, b, c = matrix
     columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
     return np.asarray(columns / (a * columns[:, 0]).sum())
 
 
-# Colours of sRGB's primaries without its curve. GPU files state that of data too, where it means nothing.
+# Colours of sRGB's primaries without its curve. GPU files state it for data too, where it means nothing.
 LINEAR_LIGHT = Profile("linear light", np.eye(3), np.stack([np.linspace(0, 1, _ENTRIES)] * 3))

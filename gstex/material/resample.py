@@ -40,19 +40,19 @@ def _resample_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
 def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.ndarray:
     """Resample an image with a separable Lanczos-3 filter, pixel centres at +0.5.
 
-    When an axis shrinks the filter widens with it, which keeps off aliasing. Values are filtered as stored
-    (sRGB stays sRGB; a normal's X and Y, whose Z is rebuilt, so that it stays of unit length), not clipped.
+    When an axis shrinks, the filter widens with it, which avoids aliasing. Values are filtered as stored (sRGB stays
+    sRGB) and not clipped. Of a normal X and Y are filtered; Z is rebuilt, so that it stays of unit length.
 
     Args:
         image: [h, w, C] float32.
-        repeat: read past a border from the opposite side; otherwise the border texel goes on.
+        repeat: read past a border from the opposite side; otherwise read the border texel.
     Returns:
         [height, width, C] float32.
     """
     def columns(rows: np.ndarray) -> np.ndarray:
         return _resample_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
 
-    # Where one axis grows and the other shrinks by much, what stands between the passes could outgrow both images.
+    # Where one axis grows and the other shrinks by much, the image between the passes could outgrow both.
     between = height * image.shape[1]
     if between > max(height * width, image.shape[0] * image.shape[1]):
         return _resample_rows(columns(image), height, repeat)

@@ -1,4 +1,4 @@
-"""A decoded stack -> the original files. The metadata comes from a file and is trusted in nothing."""
+"""A decoded stack -> the original files. The metadata comes from a file: nothing in it is trusted."""
 
 import contextlib
 import os

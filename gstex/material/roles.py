@@ -57,7 +57,7 @@ ROLES: dict[str, Role] = {
 
 WORDS: dict[str, str] = {word: name for name, role in ROLES.items() for word in role.words}
 
-# One-letter names are believed only as a last part of its own: "crate_n.png", never "Steel007B.png".
+# A one-letter name counts only as a last part of its own: "crate_n.png", never "Steel007B.png".
 LETTERS = {
     "d": "albedo", "n": "normal", "r": "roughness", "m": "metallic", "h": "height",
     "e": "emissive", "g": "gloss", "s": "specular",
@@ -110,7 +110,7 @@ ALPHA_ROLE = {
     "roughness": "mask",
 }
 
-# Words of a role whose file another one of the role replaces: the same relief, coarser.
+# Words for files that another file of the same role replaces: they hold the same relief, coarser.
 LESSER = frozenset(("bump", "parallax"))
 
 # Trailing parts of a name that say nothing about the role (besides numbers and sizes such as "2k").

@@ -2,7 +2,7 @@
 
 After Itti, Koch and Niebur, "A Model of Saliency-Based Visual Attention for Rapid Scene Analysis" (1998), sections
 2.1 and 2.2: the difference between fine and coarse levels of a pyramid, the centre and its surround, over several
-scales. Two features instead of their colours and orientations: the values of the channels, and the length of their
+scales. Two features replace their colours and orientations: the values of the channels, and the length of their
 gradient, which tells detail from plain areas and a change of detail from detail everywhere. Nothing is learned.
 """
 
@@ -13,8 +13,8 @@ from gstex.material.halve import halve
 
 __all__ = ["estimate_saliency"]
 
-# Centres by their levels below the level in which the shorter side has 1 texel (1/64, 1/32 and 1/16 of that side),
-# and surrounds by how many levels they are coarser.
+# Centres are so many levels finer than the level whose shorter side has 1 texel (1/64, 1/32 and 1/16 of that side).
+# Their surrounds are so many levels coarser than they are.
 _CENTRES = (6, 5, 4)
 _SURROUND = 3
 # A contrast that nobody sees: half an 8-bit code.

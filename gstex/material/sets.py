@@ -1,7 +1,7 @@
-"""The materials of one folder: maps are told apart by what their names have in common, and by the tiles of UDIM sets.
+"""The materials of one folder, told apart by what the names of their maps have in common and by the tiles of UDIM sets.
 
 A folder that `load_material` reads as it stands is one material, unless two names have two maps each. `gstex batch`
-comes here; `gstex compress` takes a folder for one material always.
+uses this module; `gstex compress` always takes a folder for one material.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ from gstex.material.vocabulary import NAMES_FILE, USUAL, Vocabulary, load_vocabu
 
 __all__ = ["Found", "MapSet", "find_sets", "read_set"]
 
-_UNKNOWN = 4  # channels of a file that cannot be read: its name is taken at its word, and loading it says what is wrong
+_UNKNOWN = 4  # channels of an unreadable file: its name is believed, and loading it reports the error
 
 
 @dataclass(frozen=True)
 class MapSet:
     """The maps of one material.
 
-    name: None for that of the folder. files: names of its images, in sorted order. roles: what each is for, for
-    people; empty for a file that is left out. texels: of its largest map, 0 if none can be read. channels: of all maps.
-    problem: why it cannot be compressed as it is, "" if nothing is known.
+    name: None for that of the folder. files: names of its images, in sorted order. roles: file -> what it is for, as a
+    text; files that are left out are missing. texels: of its largest map, 0 if none can be read. channels: of all maps.
+    problem: why it cannot be compressed as it is, "" if none is known.
     """
 
     name: str | None
@@ -39,7 +39,7 @@ class MapSet:
 
 @dataclass(frozen=True)
 class Found:
-    """The materials of a folder, and (file, reason) of what is part of none."""
+    """The materials of a folder, and (file, reason) of files that belong to none."""
 
     sets: tuple[MapSet, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -77,7 +77,7 @@ def find_sets(folder: Path, names: str | Path | None = None) -> Found:
 def read_set(
     source: Path, files: Sequence[str] | None, *, maps: Sequence[str] = (), names: str | Path | None = None
 ) -> MapSet:
-    """The maps of one material that somebody has put together: a folder, some files of it, or an image.
+    """The maps of one material that the user has put together: a folder, some files of it, or an image.
 
     Args:
         files: of the folder; None for all its images. maps: overrides as of `load_material`.
@@ -162,12 +162,12 @@ class _Parts:
         return ""
 
     def _are_several(self, groups: Iterable[Sequence[str]]) -> bool:
-        """Whether two names have two maps each, so that they are no one material, though no role is there twice."""
+        """Whether two names have two maps each: they are then several materials, though no role is there twice."""
         named = [[n for n in group if self.is_named(n)] for group in groups]
         return sum(len(group) > 1 for group in named) > 1
 
     def _groups(self, files: Sequence[str], key: Callable[[str], tuple[str, str]]) -> dict[str, list[str]]:
-        """Files by what they have in common, under a text that no other group has."""
+        """Groups of files by what they have in common, each under a text that no other group has."""
         by_key: dict[str, list[str]] = {}
         texts: dict[str, str] = {}
         for name in files:

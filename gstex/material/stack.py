@@ -56,7 +56,7 @@ def read_own_mips(
 
 
 def _keep_level(item: ReadMap, level: int, pixels: np.ndarray, found: ImageFile) -> None:
-    """Note a smaller level, its colours made what those of level 0 are. found: the file that it is from."""
+    """Keep a smaller level, with its colours converted as those of level 0. found: the file that it is from."""
     if item.info.associated:
         pixels = divide_by_alpha(pixels)
     if any(ROLES[p.role].color_space == "srgb" for p in item.planes):
@@ -109,7 +109,7 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
     for index, channel in enumerate(channels):
         value = channel.constant
         levels = [own[:, :, index] for own in own_mips if own is not None]
-        if value is not None and any((np.abs(v - value) > _SAME).any() for v in levels):  # not where NaN
+        if value is not None and any((np.abs(v - value) > _SAME).any() for v in levels):  # NaN is never above
             channels[index] = replace(channel, constant=None)
     normals = [m for m in maps if any(p.role == "normal" for p in m.planes)]
     convention = (normals[0].choice.convention or "gl") if normals else None
@@ -125,7 +125,7 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
 def _sized(
     entry: _Entry, level: int, size: tuple[int, int], opacity: _Entry | None, *, repeat: bool
 ) -> np.ndarray:
-    """A level of a plane in the size of the stack's, float32 [*size, 1]. Hidden colour does not count."""
+    """A level of a plane at the size of that level of the stack, float32 [*size, 1]. Hidden colour does not count."""
     item, plane = entry
     unit = item.unit(plane.file_channel, level)[:, :, None]
     if unit.shape[:2] == size:

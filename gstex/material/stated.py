@@ -31,12 +31,12 @@ _SHOWN = 4  # names in a line about what is left out
 class Stated:
     """What a file states.
 
-    container: the format of the file. stored: width, height and channels of its pixels. levels: of detail in it.
+    container: the format of the file. stored: width, height and channels of its pixels. levels: how many it holds.
     orientation: 1..8 as in EXIF; 1 is upright.
     picked: the channels that are read. alpha: whether the last of them is an alpha.
     offset, full: (x, y) of the stored pixels in the picture and (width, height) of the picture.
-    associated: colours are stored multiplied by alpha: True, False, or None where the format expects it and many
-        programs do otherwise (OpenEXR), so that the values have to tell.
+    associated: whether colours are stored multiplied by alpha; None where the format asks for it but many programs do
+        not follow (OpenEXR), so that the values decide.
     empty_alpha: the file says that its alpha bytes mean nothing.
     profile: what the colours mean; None for sRGB, or linear Rec. 709 in float files, or where nothing is stated.
     says_srgb: a PNG file states its colours in chunks.
@@ -68,7 +68,8 @@ class Stated:
 
 
 def read_stated(path: Path, format: str, image: oiio.ImageInput, dds: DdsFile | None = None) -> Stated:
-    """Read what an opened file states, from its header alone. The image is of no further use. dds: of a DDS file.
+    """Read what an opened file states, from its header alone. The image must not be used afterwards. dds: the
+    header of a DDS file.
 
     Raises:
         MaterialError: several layers, none of which is the picture; no channels that make a picture.
@@ -194,8 +195,8 @@ def _other_parts(format: str, image: oiio.ImageInput) -> list[tuple[str, str]]:
 def _tga_alpha(path: Path) -> tuple[bool, bool]:
     """(colours are multiplied by alpha, the alpha means nothing) of a 32-bit TGA file.
 
-    The header counts the attribute bits of a pixel; 0 of them say that the fourth byte is padding. The extension
-    area of version 2, where there is one, says what the attribute is, and leads.
+    The header states the attribute bits of a pixel; with 0 of them the fourth byte is padding. The extension area of
+    version 2 states what the attribute is; where there is one it decides, unless it states that there is no alpha.
     """
     with open(path, "rb") as file:
         head = file.read(18)
@@ -242,7 +243,7 @@ def _profile(path: Path, format: str, spec: oiio.ImageSpec) -> tuple[Profile | N
 
 
 def _png_chunks(path: Path) -> dict[bytes, bytes]:
-    """The small chunks of a PNG file before its pixels, those whose checksums are right."""
+    """Name -> data of the chunks before the pixels of a PNG file. Large chunks are empty; damaged ones are missing."""
     found: dict[bytes, bytes] = {}
     with open(path, "rb") as file:
         file.seek(8)

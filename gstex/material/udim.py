@@ -11,7 +11,7 @@ __all__ = ["tile_of", "tiles_of"]
 
 _UDIM = re.compile(r"[._\- ](1\d{3})(?=[._\-]|$)")
 _GRID = re.compile(r"[._\- ]u(\d{1,2})_v(\d{1,2})(?=[._\-]|$)", re.IGNORECASE)  # from 1, as Mudbox writes them
-_SIZES = frozenset((1024, 1280, 1536, 1920))  # more often the size of a map
+_SIZES = frozenset((1024, 1280, 1536, 1920))  # numbers that are more often the size of a map
 
 
 def tile_of(name: str) -> tuple[str, int] | None:
@@ -31,7 +31,7 @@ def tile_of(name: str) -> tuple[str, int] | None:
 def tiles_of(names: Sequence[str]) -> dict[int, list[str]]:
     """The files of each tile of a UDIM set, in order; empty if the names are no set.
 
-    A set has a map in two tiles at least. A tile of its own is a material like any other.
+    A set has a map in two tiles at least. A single tile is a material like any other.
     """
     tiles: dict[int, list[str]] = {}
     holders: dict[str, set[int]] = {}

@@ -12,14 +12,14 @@ _TRUSTED = 1 / 8  # opacity from which a colour counts in full; below it, the co
 
 
 def opacity_at(opacity: np.ndarray, size: tuple[int, ...], *, repeat: bool) -> np.ndarray:
-    """An opacity [H, W] in 0..1 at another size (height, width), 0 where the filter makes something of nothing."""
+    """An opacity [H, W] in 0..1 at another size (height, width), less the ringing of the filter if it is resampled."""
     if opacity.shape == size:
         return opacity
     return np.clip(resample(opacity[:, :, None], *size, repeat=repeat)[:, :, 0] - _RINGING, 0.0, 1.0)
 
 
 def fill_hidden(colors: np.ndarray, opacity: np.ndarray, *, repeat: bool) -> np.ndarray:
-    """Colours whose hidden texels go on from the visible ones around them.
+    """Replace hidden colours by ones that continue the visible colours around them.
 
     Args:
         colors: float32 [h, w, C]. opacity: float32 [H, W] in 0..1, of any size.

@@ -31,7 +31,7 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """words: role by word. packed: roles of the channels by word, None for one that is not used. All in lower case."""
+    """words: word -> role. packed: word -> roles of the channels, None for an unused one. All in lower case."""
 
     words: Mapping[str, str]
     packed: Mapping[str, tuple[str | None, ...]]

@@ -1,4 +1,4 @@
-"""The functions that the filters of images are made of, for a few hundred values: the same bits everywhere."""
+"""The functions of which image filters are made, for a few hundred values. They give the same bits everywhere."""
 
 import numpy as np
 
