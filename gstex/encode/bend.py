@@ -1,7 +1,7 @@
-"""The bend of a shared mip (docs/format.md, "Decoding a position"): what its values lack.
+"""The bend of a shared mip (docs/format.md, "Decoding a position"): a curve that corrects its values.
 
-Mip 0's Gaussians average what is stored, where the mips of a colour map average light. Of the quadratics that bring the
-values near to what the mip stands for this is the one that has its mean.
+Mip 0's Gaussians average stored values, but the mips of a colour map average light. The bend is the quadratic that
+brings the values nearest to what the mip stands for, shifted so that their mean is right.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from gstex.format.layout import BEND_UNIT, MAX_BEND
 
 __all__ = ["find_bend"]
 
-# Of the values' spread, what a bend of no use costs: it keeps the numbers small where values hardly differ.
+# Ridge of the least squares, as a share of the mean diagonal: it keeps the bend small where values hardly differ.
 _RIDGE = 1e-3
-_SHIFTS = 4
+_SHIFTS = 4  # most rounds of the shift to the right mean
 
 
 def find_bend(decoded: np.ndarray, target: Target, srgb: np.ndarray | None = None) -> np.ndarray:
@@ -38,7 +38,8 @@ def find_bend(decoded: np.ndarray, target: Target, srgb: np.ndarray | None = Non
             normal[k][k] += ridge
         numbers = _solve(normal, [float((weight * a * missing).sum()) for a in basis])
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
-        # The ends alone shift all by the same: what rounding, the ridge and the limits 0 and 1 take off the mean.
+        # Equal steps of low and high shift all values alike. They restore the mean, which rounding, the ridge and the
+        # limits 0 and 1 change.
         mean = seen_mean(wanted, weight, light=light)
         for _ in range(_SHIFTS):
             bent = x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
@@ -57,8 +58,8 @@ def _solve(matrix: list[list[float]], right: list[float]) -> np.ndarray:
         for i in range(k + 1, len(rows)):
             factor = rows[i][k] / pivot[k]
             rows[i] = [a - factor * b for a, b in zip(rows[i], pivot, strict=True)]
-    found = np.zeros(len(rows))
+    solution = np.zeros(len(rows))
     for k in reversed(range(len(rows))):
-        known = sum(rows[k][i] * float(found[i]) for i in range(k + 1, len(rows)))
-        found[k] = (rows[k][-1] - known) / rows[k][k]
-    return found
+        known = sum(rows[k][i] * float(solution[i]) for i in range(k + 1, len(rows)))
+        solution[k] = (rows[k][-1] - known) / rows[k][k]
+    return solution

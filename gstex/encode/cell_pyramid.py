@@ -1,7 +1,7 @@
 """The pyramid of cells that decides which Gaussians a texel sees (docs/format.md, "Decoding a position").
 
 Level l has a grid of cells of about `cell * 2^l` texels. A Gaussian lies in one cell of one level and is
-visible in the 3x3 cells around it. Where it lies is the encoder's choice; this file makes that choice.
+visible in the 3x3 cells around it. The encoder chooses where it lies; this file makes that choice.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ MAX_LEVELS = 16
 AMPLITUDE_MOST = 7.0
 # Gaussians of one level that a texel may see on average, for all levels but the finest.
 MOST_VISIBLE = 14
-# How much too large or too small a Gaussian must be for its level before it leaves it, so that it does not flicker
-# between two during a fit.
+# A Gaussian leaves its level when it is too large or too small for it by this factor, so that it does not flicker
+# between two levels during a fit.
 SLACK = 1.15
 
 
@@ -95,7 +95,7 @@ def thin_out(pyramid: Pyramid, geometry: np.ndarray, placement: np.ndarray) -> b
     """Shrink Gaussians, in place, where a coarse level holds more than MOST_VISIBLE in a mean 3x3 block.
 
     Every Gaussian of a coarse level costs all the texels of nine large cells. Where there are too many, the
-    smallest of the level shrink until they fit the level below. Returns whether any did; then place again.
+    smallest of the level shrink until they fit the level below. Returns whether any did: all are then placed again.
     """
     extent, shrunk = half_extents(geometry), False
     for level in range(len(pyramid.cells) - 1, 0, -1):

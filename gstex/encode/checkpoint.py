@@ -1,8 +1,8 @@
-"""What a long fit leaves on the way in a file, so that the same call goes on from there, whatever has ended it.
+"""The checkpoint file of a long fit, from which the same call goes on after an interruption.
 
-The file holds the division into groups, the mips that are done, and one fit in its midst (fit_state.py). It is written
-in one step, with its hash and a key of all that decides the result: what belongs to another fit, or is damaged, is as
-good as not there. It changes no bit of the result, so it may be left at any moment.
+The file holds the division into groups, the finished mips, and the state of one unfinished fit (fit_state.py). It is
+written in one step, with its hash and a key of all that decides the result. A file of another fit, or a damaged one,
+is ignored. Checkpoints change no bit of the result, so they may be written at any moment.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ __all__ = ["COST", "EVERY", "Checkpoint", "Spot", "key_of"]
 _MAGIC = b"gstex checkpoint 1\n"
 _MOST_BYTES = 1 << 31
 _KINDS = frozenset(["float32", "float64", "int32", "int64", "uint8", "uint32"])
-# Seconds of a fit from one checkpoint to the next; and at least so many times what writing the last one took.
+# Least time from one checkpoint to the next: so many seconds, and so many times what writing the last one took.
 EVERY, COST = 20.0, 200.0
 
 
 class _Saved(Struct):
-    """The contents of a file. mips: by group and mip. state: of the fit of `spot`."""
+    """The contents of a file. mips: "group mip" -> result. state: of the fit of `spot`, "group mip"."""
 
     key: str
     division: Division | None = None
@@ -43,9 +43,9 @@ class _Saved(Struct):
 
 
 class Checkpoint:
-    """What was left of a fit, and what it leaves now.
+    """The checkpoint of a fit: what an earlier run has saved, and what this run saves.
 
-    path: of the file. key: of `key_of`. note: is told once if the file cannot be written, which stops nothing.
+    path: of the file. key: of `key_of`. note: called once if the file cannot be written; the fit goes on.
     """
 
     def __init__(self, path: Path, key: str, note: Callable[[str], None] = lambda line: None):
@@ -55,21 +55,21 @@ class Checkpoint:
 
     @property
     def division(self) -> Division | None:
-        """The division that was found."""
+        """The saved division into groups, if there is one."""
         return self._saved.division
 
     def divided(self, division: Division) -> None:
-        """Keep the division."""
+        """Save the division."""
         self._saved.division = division
         if self.due():
             self.write()
 
     def spot(self, group: int, mip: int) -> "Spot":
-        """The place of the fit of a mip."""
+        """The part of the checkpoint for the fit of a mip."""
         return Spot(self, self._saved, f"{group} {mip}")
 
     def due(self) -> bool:
-        """Whether it is time to leave something."""
+        """Whether it is time to write the file."""
         return time.monotonic() >= self._following
 
     def write(self) -> None:
@@ -93,11 +93,11 @@ class Spot:
         self._checkpoint, self._saved, self._name = checkpoint, saved, name
 
     def due(self) -> bool:
-        """Whether it is time to leave something."""
+        """Whether it is time to write the file."""
         return self._checkpoint.due()
 
     def result(self, task: Task) -> Result | None:
-        """What the fit of a task came to."""
+        """The saved result of the fit of a task, if there is a valid one."""
         result = self._saved.mips.get(self._name)
         try:
             if result is not None:
@@ -108,7 +108,7 @@ class Spot:
         return result
 
     def state(self, task: Task, settings: Settings) -> FitState | None:
-        """How far the fit of a task came."""
+        """The saved state of the unfinished fit of a task, if there is a valid one."""
         state = self._saved.state if self._saved.spot == self._name else None
         try:
             if state is not None:
@@ -118,19 +118,19 @@ class Spot:
         return state
 
     def leave(self, state: FitState) -> None:
-        """Leave the fit in its midst."""
+        """Save the state of the unfinished fit."""
         self._saved.spot, self._saved.state = self._name, state
         self._checkpoint.write()
 
     def finish(self, result: Result) -> None:
-        """Keep the result."""
+        """Save the result."""
         self._saved.mips[self._name], self._saved.spot, self._saved.state = result, "", None
         if self.due():
             self._checkpoint.write()
 
 
 def key_of(tasks: Sequence[Task], *others: Any) -> str:
-    """A hash of what is fitted, and of everything else that decides the result: things whose `repr` says all."""
+    """A hash of what is fitted, and of everything else that decides the result: values whose `repr` is complete."""
     digest = hashlib.sha256(f"{__version__} {others!r}".encode())
     for task in tasks:
         target, arrays = task.target, (task.weight, task.maps, task.asked)
@@ -151,7 +151,7 @@ def _read(path: Path, key: str) -> _Saved | None:
         if data[:head] != _MAGIC + hashlib.sha256(payload).digest():
             return None
         saved = msgspec.msgpack.decode(payload, type=_Saved, dec_hook=_decode)
-    except (OSError, ValueError, RecursionError):  # msgspec's errors are such
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return saved if saved.key == key else None
 

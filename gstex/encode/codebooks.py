@@ -22,20 +22,20 @@ CHOICES: tuple[tuple[int, ...], ...] = (
     (4,), (8,), (4, 4), (5, 5), (4, 4, 4), (5, 5, 5), (4, 4, 4, 4), (5, 5, 5, 5),
     (6, 6), (7, 7), (8, 8), (9, 9), (10, 10), (6, 6, 6), (7, 7, 7), (8, 8, 8), (9, 9, 9), (6, 6, 6, 6), (8, 8, 8, 8),
 )  # fmt: skip
-# Most words of the tables by those of the whole mip.
+# The tables take at most this share of the words of the whole mip.
 MOST_TABLES = 0.25
-# Part of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
+# Share of the error of k-means that is left when entries, choices and shapes have been improved against the picture.
 LEFT = 0.5
-# Gaussians that are looked at to choose bits: that many, and that many for each entry.
+# Bits are chosen from so many Gaussians, or from so many for each entry if that is more.
 TRIED, TRIED_ENTRY = 4096, 16
-# What a choice of bits may be worse by and be tried again later in the fit, in the logarithm of the squared error.
+# A choice of bits that is worse by at most this, in the logarithm of the squared error, is tried again later.
 HARDLY_WORSE = 0.12
 # How far the entries of the first palette may lie outside of 0..1, and those of all others together from 0: a channel's
 # lowest value is at least -1 in the format.
 OUTSIDE, MOST_CORRECTIONS = 0.4, 0.55
-# Codebooks that are trained, from different beginnings; the best are taken.
+# So many codebooks are trained from different starts, and the best is taken.
 TRIES = 3
-# Most Gaussians for each entry that codebooks are trained on.
+# Codebooks are trained on at most so many Gaussians for each entry.
 PER_ENTRY = 64
 
 
@@ -56,12 +56,12 @@ def rank_bits(
 ) -> list[tuple[int, ...]]:
     """The bits of palettes that serve a fit best, then those that are hardly worse (see HARDLY_WORSE).
 
-    () stands for codes of its own for every channel.
+    () stands for no palettes: every channel has codes of its own.
 
     Args:
         features: float32 [N, C]. weight: [C], what the squared error of a channel counts. share: [N], what the square
             of a Gaussian's error counts.
-        error: squared error of the fit. scalar_error: what own codes of together scalar_bits bits add to it.
+        error: squared error of the fit. scalar_error: what codes without palettes, of scalar_bits in all, add to it.
         geometry_bits: of a record. budget_words: for tables and records.
         slope: how the squared error falls with more Gaussians, both in logarithms: 0.9 is 2.7 dB for twice as many.
         choices: what is tried. left: see LEFT.
@@ -86,9 +86,9 @@ def rank_bits(
 def rounding_errors(
     values: np.ndarray, weight: np.ndarray, choices: Sequence[tuple[int, ...]], rng: np.random.Generator
 ) -> dict[tuple[int, ...], float]:
-    """About the weighted squared error of values [N, C] as entries of palettes of each of these bits.
+    """Estimate the weighted squared error of values [N, C] that are stored in palettes, for each choice of bits.
 
-    From some of the values, and with palettes that begin with those of fewer bits.
+    Some of the values are looked at. The training of several palettes goes on from that of the first of them.
     """
     order = rng.permutation(len(values))
     trained: dict[tuple[int, ...], tuple[list[np.ndarray], np.ndarray]] = {}
@@ -137,13 +137,13 @@ def to_grid(
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
     """Palettes as they are stored: (channel_lo float32 [C], channel_step float32 [C], uint8 [K, C] for each).
 
-    neutral: for every channel the values that some sum of entries must give exactly; at most two of them are kept to.
+    neutral: for every channel the values that some sum of entries must give exactly; of several the outermost two.
     """
     most = MOST_CORRECTIONS / max(1, len(palettes) - 1)
     clipped = [np.clip(palettes[0], -OUTSIDE, 1 + OUTSIDE), *(np.clip(p, -most, most) for p in palettes[1:])]
     low = np.stack([p.min(axis=0) for p in clipped]).astype(np.float64)
     high = np.stack([p.max(axis=0) for p in clipped]).astype(np.float64)
-    step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # an entry is left for the shift below
+    step = np.maximum((high - low).max(axis=0) / 254, 1e-6)  # 254, not 255: one entry is left for the shift below
     inside = [
         [n for n in sorted(values) if low[0, c] - 1e-6 <= n <= high[0, c] + 1e-6] for c, values in enumerate(neutral)
     ]

@@ -52,21 +52,24 @@ from gstex.material.saliency import estimate_saliency
 from gstex.texture import Texture
 from gstex.version import __version__
 
-# What `quality` gives the smallest pictures: 64x64 texels get 1 bit each, at whatever quality.
+# The least size that `quality` gives: 64x64 texels get 1 bit each, at whatever quality.
 LEAST_BYTES = 512
-# The first mip of the tail, where mip 0 takes so many bytes: below them its padding would cost too much.
+# The first mip of the tail, if mip 0 takes at least so many bytes; in a smaller file its padding costs too much.
 TAIL, LEAST_TAILED = 3, 16384
-# Of the time of all, what finding groups takes where that is tried.
+# Share of the whole time that finding groups takes, where it is tried.
 FINDING = 0.12
-# Of the time of all, what measuring the result takes.
+# Share of the whole time that measuring the result takes.
 MEASURING = 0.04
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a compression is. stage: 'groups', 'fit', 'grid', 'quantise', 'refine', 'mip 1' .. or 'measure'. step of
-    steps: how much of the whole job is done, in parts of about the same time. psnr: of mip 0 as it was at its best so
-    far, in dB, an estimate; None before the first step. Neither ever falls."""
+    """How far a compression is.
+
+    stage: 'groups', 'fit', 'grid', 'quantise', 'refine', 'mip 1' .. or 'measure'. step, steps: how many parts of the
+    whole job are done, and how many there are; they take about the same time. psnr: an estimate of the best PSNR of
+    mip 0 so far, in dB; None before the first step. step and psnr never fall.
+    """
 
     stage: str
     step: int
@@ -114,16 +117,16 @@ def compress(
             texels.
         psnr: what `report['psnr']` should come to, in dB above 0 and up to 100: about 0.2 dB above it at most, with as
             few bytes as a search finds in two to three times the time. `report['target']` says whether it is reached.
-        match: a block codec, 'bc1', 'bc7' or 'astc-4x4' .. 'astc-12x12': as psnr, of what the codec reaches on this
-            material at full size. Needs the extra 'compare'.
+        match: a block codec, 'bc1', 'bc7' or 'astc-4x4' .. 'astc-12x12': as psnr, with the PSNR that the codec reaches
+            on this material at full size. Needs the extra 'compare'.
         max_bpp: what bpp may be at most for psnr and match; None allows 2 bits per texel and varying channel.
         weights: by role, what the squared error of a map counts in the fit, in 0.05..20; 1 for others. With 0.5 a map
-            may be as much worse, with 2 it has to be better. No metric knows of them.
+            may be as much worse, with 2 it has to be better. No metric takes them into account.
         effort: 'draft', 'fast', 'normal' or 'thorough': steps of the fit; with loss 'restore' always those of 'fast'.
             A draft is for previews and trials: a fifth of the time of 'fast' for 0.2 to 5 dB less, and
             psnr_sampled is measured at fewer points.
-        device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for that where it works and
-            otherwise the CPU.
+        device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for the GPU where it works
+            and otherwise the CPU.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
         mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
@@ -139,17 +142,17 @@ def compress(
             filtering.
         loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks, 'restore' for a picture that is cleaner than its
             source, which JPEG or noise has damaged.
-        importance: what matters: an image or array in which it is white (see
+        importance: an image or array that is white where texels matter (see
             gstex.material.importance.load_importance), or 'auto' for an estimate. A white texel counts 16 times as
             much as a black one, in all maps and mips.
         maps: overrides 'role=file[:channels]' (see gstex.material.load_material).
         seed: the same seed gives the same bytes, whatever the number of threads; a GPU gives others than the CPU.
         progress: called after every step.
-        notes: called with a line for people on where the fit runs, if `device` is not 'cpu' and there is an NVIDIA
-            driver.
-        checkpoint: a file that a long fit leaves on the way, every 20 seconds, so that the same call goes on from there
-            after it was killed, to the same bytes. One of another fit is replaced. Delete it once the texture is saved.
-            Fits on a GPU and drafts leave none, and one for a PSNR only when mip 0 is done.
+        notes: called with lines for people: where the fit runs (if `device` is not 'cpu' and there is an NVIDIA
+            driver), what `match` asks for, and which options could not be followed.
+        checkpoint: a file that a long fit writes from time to time, at least 20 seconds apart, so that the same call
+            goes on from there after it was killed, to the same bytes. A file of another fit is replaced. Delete it once
+            the texture is saved. Fits on a GPU and drafts write none, and a fit for a PSNR only when mip 0 is done.
 
     Returns:
         Texture, not yet saved; its `report` holds the measurements.
@@ -214,7 +217,7 @@ def compress(
     matters = None if importance is None else _importance_of(importance, tasks[0])
     if matters:
         if np.ptp(matters.values):
-            settings = replace(settings, grid=False)  # as fine everywhere, so nothing would go where the map is white
+            settings = replace(settings, grid=False)  # a grid is equally fine everywhere, also where the map is black
         planes = matters.weights([task.target.image.shape[:2] for task in tasks], repeat=repeat)
         targets = [replace(t.target, importance=t.target.importance * w) for t, w in zip(tasks, planes, strict=True)]
         tasks = [replace(task, target=t) for task, t in zip(tasks, targets, strict=True)]
@@ -272,7 +275,7 @@ def compress(
     ):  # fmt: skip
         fitted, gpu = in_texels, None  # exact to 8 bits
     if target is not None or fitted is in_texels:
-        bpp = None  # texels take what they take
+        bpp = None  # no rate has decided the size
     if fitted is in_texels and groups not in ("auto", "1"):
         note(f"groups: {groups!r} is not followed: so few texels are stored as they are, all maps in one group; --bpp "
              "or --gaussians fits Gaussians")
@@ -296,7 +299,7 @@ def compress(
             words = stored(fitted)
     words.flags.writeable = False
 
-    # What was not asked for is not written: files of those who do not know of it stay as they were.
+    # Options that are not used are not written, so that they do not change other files.
     asked = {"psnr": psnr, "match": match, "max_bpp": max_bpp, "weights": weights}
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
     metadata: dict[str, Any] = {
@@ -339,15 +342,15 @@ def _too_small(bpp: float, words: int, texels: int, mips: int, target: float | N
 
 
 class _Reporter:
-    """From what the parts of a compression tell to what the caller is told."""
+    """Turns the progress of the parts of a compression into the progress of the whole, for the caller."""
 
     def __init__(self, steps: int, progress: Callable[[Progress], None]):
         self._steps, self._progress = steps, progress
-        self._found = self._part = 0.0  # the parts of all that finding groups took, and that were told
+        self._found = self._part = 0.0  # shares of the whole: that finding groups took, and that is reported
         self._least = math.inf
 
     def __call__(self, stage: str, part: float, mse: float) -> None:
-        """As `gstex.encode.work.Progress`. What trial fits of groups come to is no result."""
+        """As `gstex.encode.work.Progress`. Errors of trial fits of groups are not reported."""
         if stage == "groups":
             self._found = part = FINDING * part
         else:
@@ -362,7 +365,7 @@ def check_options(
     *, bpp: float | None = None, gaussians: int | None = None, seed: int = 0, alpha_test: float | None = None,
     tail: int | None = None, groups: str = "auto", **rate: Any,
 ) -> None:  # fmt: skip
-    """Refuse numbers that `compress` takes for no input. rate: of `rate_options.check_rate`.
+    """Refuse options that `compress` accepts for no input. rate: those of `rate_options.check_rate`.
 
     Raises:
         UsageError: one is out of range, or options contradict each other.
@@ -396,7 +399,7 @@ def _open_gpu(device: str, note: Callable[[str], None]) -> Device | None:
 
 def _psnr_of_codec(name: str, material: Material, note: Callable[[str], None]) -> float:
     """The PSNR to match, in dB."""
-    from gstex.compare.codec_quality import codec_psnr  # what compares is above what fits; only this needs it
+    from gstex.compare.codec_quality import codec_psnr  # gstex.compare stands above gstex.encode; only this needs it
 
     found = min(codec_psnr(material, name), MAX_PSNR)
     note(f"{name} has {found:.2f} dB on this material")
@@ -421,8 +424,8 @@ def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
 
 
 def _sharing(material: Material) -> int:
-    """How many mips may share the Gaussians of mip 0: those before the first that the user gives, and none where a
-    channel has a curve, as mip 0 averages that and a mip averages light."""
+    """How many mips may share the Gaussians of mip 0: those before the first that the user gives. None may where a
+    channel has a curve, since mip 0 averages values of the curve and a mip averages light."""
     if any(channel.range.stops and channel.constant is None for channel in material.channels):
         return 0
     given = [mip for mip, level in enumerate(material.own_mips, start=1) if level is not None]

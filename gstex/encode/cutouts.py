@@ -1,4 +1,4 @@
-"""Cut-outs: mips that pass an alpha test as much as full size does, as they decode."""
+"""Cut-outs: decoded mips of which as much passes an alpha test as of mip 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from gstex.texture import Texture
 
 __all__ = ["COVERAGE_ROUNDS", "Changes", "Cutout", "opacity_index"]
 
-COVERAGE_ROUNDS = 3  # fits of the mips below full size, at most, to bring their coverage near
+COVERAGE_ROUNDS = 3  # most fits of the mips below mip 0, to bring their coverage near
 _ALLOWED = 0.008  # of the area, that the coverage of a mip may differ from that of full size; 0.01 is promised
 
 
@@ -26,7 +26,7 @@ class Changes:
 
 
 class Cutout:
-    """The coverage of a material at an alpha test, and what its mips aim at to hold it.
+    """The coverage of a material at an alpha test, and the coverage at which its mips aim to keep it.
 
     varying: the channels that are fitted.
     """
@@ -49,8 +49,8 @@ class Cutout:
     def improve(self, texture: Texture, mips: Sequence[Mip], tasks: Sequence[Task]) -> Changes | None:
         """What to change so that the mips hold the coverage; None where they do, or nothing helps.
 
-        A mip that shares the Gaussians of mip 0 gets some of its own from the first that fails on. One that has some
-        aims higher by what it is too low.
+        If a mip that shares the Gaussians of mip 0 fails, it and all smaller mips get Gaussians of their own. A mip
+        that has its own aims higher by what it lacks.
         """
         covered = self.coverage(texture)
         sharing = sum(isinstance(mip, Shared) for mip in mips)

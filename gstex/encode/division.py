@@ -12,8 +12,8 @@ __all__ = ["Division", "split_budget"]
 class Division:
     """How channels are divided into groups.
 
-    groups: for each the columns of the tasks, which are channels that vary. shares: of the bytes of mip 0; they add up
-    to 1.
+    groups: for each its columns in the tasks, whose channels are those that vary. shares: of each group in the bytes of
+    mip 0; they add up to 1.
     """
 
     groups: tuple[tuple[int, ...], ...]
@@ -34,9 +34,9 @@ class Division:
 def split_budget(
     division: Division, words: int, *, entries: Sequence[ChannelEntry], mip_count: int, tail: int
 ) -> list[int]:
-    """Words of mip 0 of every group, with its palettes, of a budget for all that is read for mip 0.
+    """Split a budget for all that is read for mip 0: words of mip 0 of every group, with its palettes.
 
-    entries: of all channels of the stack.
+    words: the budget. entries: of all channels of the stack.
     """
     left = words - header_words(entries, len(division.groups))
     left -= sum(group_header_words(len(group), mip_count, tail) for group in division.groups)

@@ -28,18 +28,18 @@ from gstex.native.maths import log
 
 __all__ = ["FINE_STEPS", "DraftSchedule"]
 
-# Steps at full size, the last of all, and their rates by those at half size: shapes hardly move any more.
+# The last steps are at full size: their number, and the factor of their rates, as shapes hardly move any more.
 FINE_STEPS, FINE_RATES = 14, 0.3
 # A picture with a smaller side is shaped at full size.
 LEAST_SIDE = 64
 # Rounds of conjugate gradients before the first step and after the last.
 FIRST_ROUNDS, LAST_ROUNDS = 3, 6
-# Of the time of a fit, the part that is spent at half size, and what solving the features takes at full size, in steps.
+# Share of the time of a fit that is spent at half size, and the time in steps of solving the features at full size.
 SHAPING, LAST = 0.5, 20.0
-# The squared error at full size by that at half size.
+# Ratio of the squared error at full size to that at half size.
 GROWN = 1.3
-# Codebooks that are tried, and what the error of k-means counts in the choice: nothing is improved afterwards, and more
-# Gaussians gain less than they would with more steps.
+# Codebooks that are tried, and the factor of the error of k-means in the choice. It is above 1: nothing is improved
+# afterwards, and more Gaussians gain less than they would with more steps.
 CODEBOOKS = ((6, 6), (7, 7), (8, 8), (6, 6, 6), (8, 8, 8), (6, 6, 6, 6))
 LEFT = 1.5
 
@@ -62,13 +62,13 @@ class _Shaping(Schedule):
         trainer.place()
 
     def measure_slope(self) -> float:
-        """As it is without a measurement."""
+        """The usual slope: a draft measures none."""
         return self.rate.slope
 
 
 class DraftSchedule(_Shaping):
-    """The fit of one mip at effort draft. A mip with another above it starts from there, and has all its steps at full
-    size."""
+    """The fit of one mip at effort draft. A mip below mip 0 starts from the mip above it and makes all its steps at
+    full size."""
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -82,7 +82,7 @@ class DraftSchedule(_Shaping):
             for name in ("position_rate", "rotation_rate", "scale_rate", "amplitude_rate", "feature_rate")
         }  # fmt: skip
         settings = replace(settings, steps=settings.steps - first, relocations=0, **rates)
-        task = replace(task, shared=())  # mips are drawn with what there is
+        task = replace(task, shared=())  # shared mips are drawn with the Gaussians that there are
         super().__init__(
             task, settings, rng, lambda stage, part, mse: progress(stage, share + (1 - share) * part, mse), make_engine
         )  # fmt: skip
@@ -103,7 +103,7 @@ class DraftSchedule(_Shaping):
         self.optimise(self.settings.steps)
 
     def finish(self) -> Result:
-        """The stages from then on. Raises: as `run`."""
+        """The stages after `prepare`. Raises as `run`."""
         trainer, engine = self.trainer, self.trainer.engine
         coding = self.freeze()
         trainer.solve_features(LAST_ROUNDS)

@@ -1,4 +1,4 @@
-"""The fit of one mip in its midst, as data: what a schedule on the CPU needs to go on to the same bits."""
+"""The state of an unfinished fit of one mip, as data: a schedule on the CPU goes on from it to the same bits."""
 
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ __all__ = ["FitState", "TrainerState", "check_result", "check_state"]
 
 
 class TrainerState(Struct, frozen=True):
-    """Of a Trainer. See there for what has the same name.
+    """The state of a Trainer. Fields that are also attributes of Trainer are described there.
 
     geometry float32 [N, 6], features float32 [N, C], level int32 [N]: of the parameters; moments: of Adam, two for the
     geometry and two for the features. placement: int32 [N, 3] once the count is fixed, else None. losses: float64 [2].
@@ -43,9 +43,9 @@ class TrainerState(Struct, frozen=True):
 
 
 class FitState(Struct, frozen=True):
-    """Of a Schedule.
+    """The state of a Schedule.
 
-    stage: 'optimise', or 'quantise', 'tune' and 'refine', which are about to begin their round of this number.
+    stage: 'optimise', or the stage 'quantise', 'tune' or 'refine' that is about to begin the round of this number.
     codebook_bits, slope, choices: of the rate control. pushes: float64 [C], of the balance of maps. From 'quantise' on
     grid is the result of a regular grid, if there is one, and coding without palettes; from 'tune' on final has them,
     codes uint32 [N, 6] are those of the geometry, and stored is what is stored of the features.
@@ -69,7 +69,7 @@ def check_state(state: FitState, task: Task, settings: Settings) -> None:
     """Refuse a state that does not belong to a task, or holds what kernels do not expect.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the state is refused.
     """
     t, channels = state.trainer, task.target.channels
     count = len(t.geometry)

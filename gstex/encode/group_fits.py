@@ -25,16 +25,16 @@ __all__ = ["fit_groups", "on_device"]
 
 _Found = TypeVar("_Found")
 
-SEEDS = 1000  # from the seed of a group to that of the next
+SEEDS = 1000  # difference between the seeds of two successive groups
 
 
 def on_device(
     run: Callable[..., _Found], device: Device | None, wanted: str, note: Callable[[str], None]
 ) -> tuple[_Found, Device | None]:
-    """What run(make_engine=..) gives on a GPU, and the GPU; if it fails there, what it gives on the CPU, and None.
+    """Run on a GPU and return (result, GPU); if it fails there, run on the CPU and return (result, None).
 
-    device: a GPU, or None for the CPU. wanted: the option, 'cuda' if nothing else will do. note: told a line if it goes
-    on without the GPU.
+    run: called as run(make_engine=..). device: a GPU, or None for the CPU. wanted: the option; with 'cuda' the error of
+    the GPU is raised. note: called with a line if the fit goes on without the GPU.
     """
     if device:
         try:
@@ -66,12 +66,13 @@ def fit_groups(
     Args:
         tasks: of all channels that vary, one for each mip. varying: which channels of the stack these are.
         budgets: words of mip 0 of every group.
-        progress: as of `fit_chain`; the error is that of all groups, of those to come as if each map were one colour.
+        progress: as of `fit_chain`. The error is that of all groups; groups to come count with the variance
+            of their channels.
         first: groups whose mip 0 already exists. checkpoint: of fits on the CPU. make_engine, how: further
             arguments of fit_chain.
 
     Raises:
-        BudgetTooSmall: a budget does not hold a single Gaussian; it says what all would need.
+        BudgetTooSmall: a budget does not hold a single Gaussian; the error says what all groups would need.
     """
     fitted: list[FittedGroup] = []
     channels = sum(map(len, division.groups))

@@ -1,8 +1,8 @@
 """How the channels of a material are divided into groups, each with Gaussians of its own.
 
-One group is the answer where maps share their edges. A smooth map beside noisy ones is worth a small group of its own:
-in theirs it stays far behind what it could be for a few per cent of the bytes. Short trial fits of a part of the
-picture tell which map gains most by that, and whether the others lose. docs/research/rate-distortion.md has what
+One group is right where maps share their edges. A smooth map beside noisy ones is worth a small group of its own: in
+their group it stays far below the quality that a few per cent of the bytes would give it. Short trial fits of a part of
+the picture tell which map gains most by that, and whether the others lose. docs/research/rate-distortion.md has what
 else was tried.
 """
 
@@ -29,20 +29,20 @@ from gstex.native.maths import log10, power
 
 __all__ = ["check_groups", "divide"]
 
-# Trials fit the middle of a picture, of this size along both axes. Fits of less work, in steps of a texel, or of fewer
-# steps have no time for them.
+# Trials fit the middle of a picture, of this size along both axes. Fits of less work (texels times steps) or of fewer
+# steps make no trials.
 SIDE, LEAST_WORK, LEAST_STEPS = 256, 2.5e8, 250
-# A map may be taken out if a codec needs at most this part of all bits for it, at the error that it has.
+# A map may get a group of its own if a codec needs at most this share of all bits for it, at its present error.
 SMOOTH = 0.2
-# The share of a map that is taken out, what it has to gain in dB, and what the whole may lose for each dB of that.
+# The share of such a group, what its map has to gain in dB, and what the whole may lose for each dB of that.
 APART, RESCUED, LOSS = 0.06, 3.0, 0.03
 # Mean squared error below which a map has all that it needs: 50 dB.
 EXACT = 1e-5
-# Given groups have at least this share each.
+# Groups that the user names have at least this share each.
 LEAST_SHARE = 0.06
 # Words of index and records without which a group is not tried.
 LEAST_RECORDS = 16
-# Words of tables that a trial does not have to pay for: of a large picture they are nothing.
+# Words of tables that are not charged to a trial: in a large picture they hardly count.
 TABLES = 48
 # How many trials there are in most cases.
 USUAL_TRIALS = 5
@@ -55,7 +55,7 @@ def check_groups(groups: str, material: Material) -> None:
     """Refuse a division that names maps that are not there, or one twice.
 
     Raises:
-        UsageError: so it is.
+        UsageError: the division does, or it has too many groups.
     """
     if groups in ("auto", "1"):
         return
@@ -78,7 +78,7 @@ def _named(groups: str) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a group of columns came to.
+    """The result of a trial fit of a group of columns.
 
     raw: mean squared errors of its channels; errors: weighted as the task has it.
     """
@@ -90,7 +90,7 @@ class _Trial:
 
     @property
     def total(self) -> float:
-        """What counts of it."""
+        """The weighted error of the group."""
         return float(self.errors.sum())
 
 
@@ -140,8 +140,8 @@ class _Trials:
         self.ordered = Spectrum.of(coefficients(self.task.target.image)).ordered
 
     def search(self) -> Division:
-        """The map that a small group of its own would bring nearest to what it could be is taken out, and the next, as
-        long as the others hardly lose by it."""
+        """Give the map that gains most a small group of its own, then the next one, as long as the others hardly
+        lose."""
         everything = tuple(range(len(self.maps)))
         division = Division.one(len(everything))
         trials = self.of(division)
@@ -153,7 +153,7 @@ class _Trials:
         return division
 
     def rescued(self, division: Division, trials: list[_Trial]) -> tuple[Division, list[_Trial]] | None:
-        """A map of the last group in a group of its own, with the trials of that; None if none is worth it."""
+        """The division with a map of the last group in a group of its own, and its trials; None if none is worth it."""
         whole, share = trials[-1], division.shares[-1]
         maps = self.maps[list(whole.columns)]
         best: tuple[float, _Trial] | None = None
@@ -180,7 +180,7 @@ class _Trials:
         return divided, again
 
     def shared_out(self, columns: Sequence[tuple[int, ...]]) -> Division:
-        """The shares of given groups: those at which a little more gains as much in one group as in another."""
+        """The division into these groups whose shares are such that a little more gains as much in each group."""
         level = max(1e-3 * float(self.ordered.sum(axis=1).mean()) / self.ordered.shape[1], _LEAST_ERROR)
         shares = np.array([bits_at(self.ordered[list(group)], level) for group in columns])
         for _ in range(2):
@@ -209,7 +209,7 @@ class _Trials:
         return trials
 
     def fit(self, columns: tuple[int, ...], words: int) -> _Trial:
-        """A trial; each is made once."""
+        """The trial fit of a group; each is made once."""
         if (columns, words) not in self.known:
             self.known[columns, words] = self._fit(columns, words)
         return self.known[columns, words]

@@ -9,7 +9,7 @@ from gstex.native.maths import log
 # Share of the Gaussians that start anywhere, so that flat areas are covered too; the rest follow the image's
 # gradient (Image-GS, section 3.2: content-adaptive initialisation, the same 0.3).
 UNIFORM_SHARE = 0.3
-# How often texels are drawn again in place of those that were drawn twice.
+# Most rounds in which texels are drawn in place of those that were drawn twice.
 _DRAWS = 20
 
 
@@ -19,12 +19,12 @@ def start_gaussians(
     """Draw starting Gaussians.
 
     Args:
-        weight: float32 [C], what the channels count.
+        weight: float32 [C], of the channels.
         repeat: the gradient wraps at the borders.
         count: how many. sigma: their radius in texels.
 
     Returns:
-        (geometry float32 [N, 6], features float32 [N, C]), the image's values where they stand.
+        (geometry float32 [N, 6], features float32 [N, C]: the values of the image at the Gaussians).
     """
     change = np.empty(target.image.shape[:2], np.float32)
     _core.gradient_length(target.image, target.importance, target.plane, weight.astype(np.float32), repeat, change)
@@ -59,14 +59,14 @@ def draw_texels(density: np.ndarray, count: int, rng: np.random.Generator) -> np
         if len(found) == count:
             return found
         found = np.union1d(found, _draw(sums, rng.random(count - len(found))))
-    # A few texels have nearly all of the density: the largest of the others are drawn then.
+    # A few texels have nearly all of the density: the densest of the others are added.
     rest = density.ravel().copy()
     rest[found] = 0
     return np.concatenate([found, np.argsort(-rest, kind="stable")[: count - len(found)]])
 
 
 def _draw(sums: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """The texels, int64 [N], whose share of the running sums of a density holds these parts of the whole, in order."""
+    """The texels, int64 [N] in order, at which the running sums of a density reach these parts of the whole."""
     texel = np.searchsorted(sums, np.sort(parts) * sums[-1], side="right")
     last = int(np.searchsorted(sums, sums[-1]))  # the last one with a density: rounding must not go beyond it
     return np.minimum(texel, last)

@@ -10,7 +10,7 @@ Window means are weighted by the importance and count only texels inside the ima
 renormalised at the borders, and texels that do not matter (colour under zero opacity) do not disturb their
 neighbours.
 
-What computes it: ops/cpu/perceptual_loss.py, ops/cuda/perceptual_loss.py, and tests/reference/loss.py to read.
+ops/cpu/perceptual_loss.py and ops/cuda/perceptual_loss.py compute it; tests/reference/loss.py is a plain version.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ class MapBalance:
         return self.trainer.task.maps is not None and self.trainer.task.above is None
 
     def weights(self, errors: np.ndarray) -> np.ndarray:
-        """What the channels should count, float64 [C] of mean 1, for the errors of Trainer.errors; there are maps."""
+        """What the channels should count, float64 [C] of mean 1, for the errors of Trainer.errors. Needs maps."""
         return map_weights(self.trainer.per_texel(errors), self._spectrum, self._maps, self.trainer.task.asked)
 
     def balance(self) -> None:
@@ -63,7 +63,7 @@ class MapBalance:
 
 
 def turned_spectrum(target: Target, maps: np.ndarray) -> Spectrum:
-    """Of the picture of a target with every map's channels decorrelated. maps: number of each channel's map."""
+    """The spectrum of a picture with decorrelated channels in every map. maps: number of each channel's map."""
     return target.kept(
         ("turned spectrum", tuple(maps)),
         lambda: Spectrum.of(coefficients(decorrelated(some_blocks(target.image), maps))),

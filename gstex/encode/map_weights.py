@@ -1,8 +1,8 @@
 """How much the squared error of each map counts, so that no map is left behind.
 
 A fit that adds up the squared errors of all channels may leave one map far worse than it would be alone, because all
-share one density of Gaussians. What would be fair is told by reverse water-filling (Cover and Thomas, "Elements of
-Information Theory", 10.3.3): a transform codec that spends its bits where they lower the sum most leaves every
+share one density of Gaussians. Reverse water-filling (Cover and Thomas, "Elements of Information Theory", 10.3.3) tells
+what is fair: a transform codec that spends its bits where they lower the sum most leaves every
 coefficient of every channel an error of at most one level, the same for all. For the level at which such a codec has
 the error of the fit, a map that is worse in the fit counts more, and one that is better counts less.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from gstex.native import _core
 from gstex.native.maths import cos, log2, power
 
-# Side of the blocks whose coefficients are taken, and about how many of them say enough of a picture.
+# Side of the blocks whose coefficients are taken, and about how many blocks are enough of a picture.
 BLOCK, MOST_BLOCKS = 8, 4096
-# The weight of a map is its error by the fair one, to this power, within these limits.
+# The weight of a map is the ratio of its error to the fair one, to this power, within these limits.
 POWER = 0.5
 LEAST, MOST = 0.4, 2.5
-# Once features settle to what is stored a map whose error is more than BEHIND times the fair one (0.3 dB above it) is
-# pushed until it is SLACK times that (0.3 dB below): by the square root of what it is above that, up to as many times
-# as MOST_PUSHED.
+# Once features settle to what is stored, a map whose error is more than BEHIND times the fair one (0.3 dB above it) is
+# pushed until its error is SLACK times the fair one (0.3 dB below it). Each push is the square root of the ratio of the
+# error to that goal, and all pushes together are at most MOST_PUSHED.
 BEHIND, SLACK, MOST_PUSHED = float(power(10.0, 0.03)), float(power(10.0, -0.03)), 8.0
 # Mean squared error of rounding to 8 bits: below it no map is better than another.
 ROUNDING = 1 / (12 * 255**2)
@@ -47,8 +47,8 @@ def coefficients(image: np.ndarray) -> np.ndarray:
 
 
 def some_blocks(image: np.ndarray) -> np.ndarray:
-    """A picture [H, W, C] if it is small; of a large one every second block of 8x8 texels, or third, along both axes,
-    beside each other."""
+    """A picture [H, W, C] itself if it is small; of a large one every n-th block of 8x8 texels along both axes, side
+    by side."""
     down, across = image.shape[0] // BLOCK, image.shape[1] // BLOCK
     step = int(np.sqrt(down * across / MOST_BLOCKS))
     if step <= 1:
@@ -153,8 +153,8 @@ def fair_level(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None)
 
 
 def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> np.ndarray:
-    """The mean squared error of every channel, float64 [C], at `fair_level`. asked: float [C], what a channel's squared
-    error counts, if not the same: the level of one that counts half is twice as high."""
+    """The mean squared error of every channel, float64 [C], at `fair_level`. asked: float [C], the weight of a
+    channel's squared error; None if all are the same. The level of a channel that counts half is twice as high."""
     level = fair_level(spectrum, mean, asked)
     return spectrum.errors(level if asked is None else level / asked)
 
@@ -179,8 +179,8 @@ def pushed(
     asked: np.ndarray | None = None,
 ) -> np.ndarray:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
-    above what is fair: the step of the multiplier of a constraint (dual ascent, in logarithms). One map at least is
-    not pushed, and none that was never more than BEHIND: where all are noise nothing would be gained by it.
+    above what is fair: a step of dual ascent, in logarithms, on the multipliers of that constraint. At least one map is
+    not pushed, nor is a map that was never above BEHIND: where all maps are noise, pushes gain nothing.
 
     Fair is the larger error of two codecs: one stores every channel alone, one the principal axes of every map.
 
@@ -196,8 +196,8 @@ def pushed(
 
 
 def _above_fair(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
-    """The error of every map by the fair one, float64 [maps.max() + 1]."""
+    """The ratio of the error of every map to the fair one, float64 [maps.max() + 1]."""
     fair = fair_errors(spectrum, float(errors.mean()), asked)
     count = np.maximum(np.bincount(maps), 1)
-    here, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
-    return here / expected
+    actual, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
+    return actual / expected

@@ -21,7 +21,7 @@ def measure(
     texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None, *,
     decoded: np.ndarray, side: int = SIDE,
 ) -> dict[str, Any]:
-    """How near the stored words come to the pictures, in dB.
+    """How near the decoded mips come to their pictures, in dB.
 
     levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0,
     mips has the psnr of each; they are None where the match is perfect or no channel varies. importance: float32

@@ -1,10 +1,10 @@
 """The fit of a mip chain: which mips share the Gaussians of mip 0, and what the others may cost.
 
 The first mips below mip 0 are drawn with its Gaussians and cost nothing. Those below them are stored as texels
-where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. Of a chain
-with a tail all that the tail needs takes at most TAIL_COST times mip 0 where that is large, and the whole chain costs
-at most CHAIN_COST times mip 0. Where the user gives mips, which need not look like mip 0, those and all
-below are not shared, for up to CHAIN_COST_OWN.
+where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
+chain costs at most CHAIN_COST times mip 0. If mip 0 is large and the chain has a tail, all that the tail needs takes at
+most TAIL_COST times mip 0. Mips that the user gives need not look like mip 0: they and all smaller ones are not shared,
+and the chain costs up to CHAIN_COST_OWN times mip 0.
 """
 
 import math
@@ -33,40 +33,41 @@ from gstex.format.layout import (
 )
 from gstex.native.maths import whole_power
 
-# Words of all mips by those of mip 0 with the header. A chain without overhead and with equal bits per texel: 1.33.
+# Most words of all mips, as a multiple of those of mip 0 with the header. A chain without overhead and with equal bits
+# per texel: 1.33.
 CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
-# Of mip 0, what its header, palettes and the mips of a tail take; but those mips get LEAST_TAIL.
+# Share of mip 0 that its header, palettes and the mips of a tail may take; those mips get at least LEAST_TAIL.
 TAIL_COST, LEAST_TAIL = 0.077, 0.05
-# Bytes of mip 0 from which on the tail is held to this: what is read first of a smaller file is little anyway.
+# From so many bytes of mip 0 on, the tail is held to that share. A smaller file has little to read first anyway.
 LARGE = 65536
-# Mips are stored as texels, the smallest first, where all of them together take at most what is there for the mips
-# below mip 0; if that does not do for all, where they take this share of it.
+# Mips are stored as texels, the smallest first. If all together fit in what is left for the mips below mip 0, all are;
+# else those that together fit in this share of it.
 RAW_SHARE = 0.5
-# The same of a tail, where the mips above them are seen before the rest of the file is there, and only then.
+# The same share for a tail whose larger mips are seen only until the rest of the file is there.
 TAIL_RAW_SHARE = 0.85
-# Of what a mip takes otherwise, what one takes that is seen only then.
+# Factor of the words of a mip that is seen only until then.
 BRIEFLY = 0.1
-# Of mip 0, what the texels of a mip may take where they have to hold the coverage of a cut-out.
+# Share of mip 0 that the texels of a mip may take where they have to hold the coverage of a cut-out.
 TEXELS_SHARE = 0.3
-# Bits per texel of a mip by those of the mip above it, before tables.
+# Ratio of the bits per texel of a mip to those of the mip above it, without tables.
 GROWTH = 1.23
 # Words of records below which a mip is its background alone: tables for two or three Gaussians are a waste.
 LEAST_RECORDS = 8
 
-# Of a strip, which is this many times as long as it is high, the mips below those that share are long still, and would
-# be one colour for what is left for them: they get CHAIN_COST_OWN and these words, as those of cut-outs do.
+# A strip is at least this many times as long as it is high. Its mips below the shared ones are still long, and would be
+# one colour for the words that are left. So its chain gets CHAIN_COST_OWN and these words more, as that of a cut-out.
 STRIP, EXTRA_WORDS = 16, 512
 
 # A step of a fit takes the time of its texels and of this many more.
 STEP_TEXELS = 2000
 
-RAW = "raw"  # how `share_words` says: as texels
-SHARED = "shared"  # with the Gaussians of mip 0
+RAW = "raw"  # what `share_words` returns for a mip of texels
+SHARED = "shared"  # and for one that is drawn with the Gaussians of mip 0
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A mip that is drawn with the Gaussians of mip 0. alone: what stands for it in the tail, if it is part of that."""
+    """A mip that is drawn with the Gaussians of mip 0. alone: what the tail holds instead, if it is in the tail."""
 
     alone: "Result | np.ndarray | Background | None" = None
 
@@ -96,20 +97,20 @@ def fit_chain(
     fit_first: Callable[..., Result] = fit_mip,
     spots: Callable[[int], Spot] | None = None,
 ) -> list[Mip]:
-    """Fit mip 0 and what is below it.
+    """Fit mip 0 and the mips below it.
 
     Args:
         tasks: one per mip, largest first. That of mip 0 holds its budget or count; those of the others are set here.
         sharing: how many mips share the Gaussians of mip 0, 0 .. SHARED_MIPS.
         first: the fit of mip 0, if there is one already.
         texels_share: mips whose texels take at most this share of mip 0 are stored as texels, whatever all cost.
-        tail: the first mip of the tail, None for none. Those of it that share have something of their own there.
-        head_words: of the material's header, which count as those of the group do. sections: the number of groups.
+        tail: the first mip of the tail, None for none. Shared mips in the tail get a form of their own there.
+        head_words: of the material's header, which are charged to this group. sections: the number of groups.
         progress: called as progress(stage, part, mse) with the part of all mips' work that is done, 0..1, and the error
             of mip 0; inf from then on.
         make_engine: what every fit runs on. schedule: the stages of every fit.
         fit_first: fits mip 0, called as fit_mip.
-        spots: the place of every mip in a checkpoint, by its number.
+        spots: gives the part of a checkpoint for a mip, by its number.
 
     Returns:
         For every mip a Result, texels uint8 [h, w, C], Shared or Background.
@@ -162,7 +163,7 @@ def fit_chain(
 def _kept(
     spot: Spot | None, fit: Callable[..., Result], task: Task, settings: Settings, **how: Any
 ) -> Result:
-    """What a fit comes to, or came to before it was ended. Other fits than `fit_mip` leave only that."""
+    """The result of a fit, from the checkpoint if it is there. Only `fit_mip` saves unfinished fits as well."""
     if spot is None:
         return fit(task, settings, **how)
     result = spot.result(task)
@@ -191,7 +192,6 @@ def share_words(
         For every mip from 1 on a number of words for Gaussians, SHARED, RAW, or None for its background alone.
     """
     texels = np.array([h * w for h, w in sizes])
-    # The section is padded to whole pieces and ends with a guard word.
     strip = max(sizes[0]) >= STRIP * min(sizes[0])
     dearer = strip or texels_share > 0
     if dearer:
@@ -201,7 +201,8 @@ def share_words(
     sharing = min(sharing, len(sizes) - 1)
     most = cost * first_words + EXTRA_WORDS * dearer
     blocks = shared_words(channels) * (sharing + brief)
-    if sections > 1:  # each pays for its part of what fills the pieces up
+    # The section is padded to whole pieces and ends with a guard word.
+    if sections > 1:  # each group pays for its part of the padding
         total = int(most - first_words - blocks - 2 * ALIGN_WORDS / sections)
     elif resident is None:
         total = _whole_pieces(most) - 1 - first_words - blocks

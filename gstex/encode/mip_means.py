@@ -1,6 +1,6 @@
 """The mean of a mip that has Gaussians of its own: a far surface must not change its colour from one mip to the next.
 
-A few Gaussians, whose values are entries of codebooks that suit mip 0, are off by some codes in their mean.
+Such a mip has few Gaussians, whose values are entries of codebooks that suit mip 0. So its mean is off by some codes.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["keep_mean", "mean_of", "seen_mean"]
 
-# How often values are chosen anew at most, and what a mean may lack that is not worth it.
+# Most rounds of choosing values anew, and how much a mean may lack without another round.
 ROUNDS, ENOUGH = 8, 0.25 / 255
 
 
 def seen_mean(values: np.ndarray, importance: np.ndarray, *, light: bool) -> float:
-    """What values look like from afar, as it is stored.
+    """The mean of values as seen from afar, stored: for sRGB it is that of light.
 
-    values: of a channel. importance: what each counts; all alike if that is 0 everywhere. light: they are sRGB.
+    values: of a channel. importance: what each counts; all alike if that is 0 everywhere. light: whether they are sRGB.
     """
     values, importance = (np.asarray(a, np.float64) for a in (np.clip(values, 0, 1), importance))
     whole = float(importance.sum())
@@ -43,9 +43,10 @@ def mean_of(task: Task, picture: np.ndarray) -> np.ndarray:
 def keep_mean(trainer: Trainer, geometry: Callable[[], Any], stored: Any) -> None:
     """Choose entries and codes whose picture has the mean of the target in every channel, in place.
 
-    They are chosen for a target that is shifted by what the mean lacked so far; those that lack least are taken.
+    Each round chooses them for a target that is shifted by what the mean has lacked so far. The round that lacks least
+    is kept.
 
-    geometry: decoded. stored: features.
+    geometry: gives the decoded geometry. stored: the features as they are stored.
     """
     task = trainer.task
     wanted = mean_of(task, task.target.image)

@@ -1,4 +1,4 @@
-"""From the fits of all groups and mips to the codes of a file: constants beside what varies, cells in order."""
+"""From the fits of all groups and mips to the codes of a file, with Gaussians in the order of their cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,9 +43,9 @@ class FittedGroup:
 def pack_groups(
     material: Material, groups: Sequence[FittedGroup], mip_count: int, *, tail: int, repeat: bool, bilinear: bool
 ) -> np.ndarray:
-    """Put together what the file holds: the words of its GPU section.
+    """Put together the words of the GPU section.
 
-    tail: the first mip of the resident part, mip_count for none. Shared mips are bent to what they stand for.
+    tail: the first mip of the resident part, mip_count for none. Shared mips get their bends.
     """
     packed = PackedMaterial(
         width=material.width, height=material.height, repeat=repeat, bilinear=bilinear, mip_count=mip_count,
@@ -69,7 +69,7 @@ def pack_groups(
 
 
 def channel_entries(material: Material) -> tuple[ChannelEntry, ...]:
-    """The table of channels."""
+    """The channel table of the header."""
     flipped = material.normal_convention == "dx"
     entries = []
     for channel in material.channels:
@@ -124,12 +124,12 @@ def _levels(mip: Result) -> tuple[PackedLevel, ...]:
     """The levels that hold Gaussians, each in the order of its cells."""
     levels = []
     for i, layout in enumerate(mip.coding.levels):
-        here = np.flatnonzero(mip.placement[:, 0] == i)
-        if layout is None or not len(here):
+        rows = np.flatnonzero(mip.placement[:, 0] == i)
+        if layout is None or not len(rows):
             continue
-        cell = mip.placement[here, 2].astype(np.int64) * layout.cells_x + mip.placement[here, 1]
+        cell = mip.placement[rows, 2].astype(np.int64) * layout.cells_x + mip.placement[rows, 1]
         order = np.argsort(cell, kind="stable")
-        sorted_ = here[order]
+        sorted_ = rows[order]
         levels.append(PackedLevel(layout, cell[order], mip.geometry[sorted_], mip.features[sorted_].astype(np.uint32),
                                   mip.entries[sorted_]))  # fmt: skip
     return tuple(levels)

@@ -18,7 +18,7 @@ class Arrays(Protocol):
 class Parameters:
     """Trainable parameters with their Adam state, in arrays of an engine; rows can be dropped or restarted.
 
-    What the methods take are arrays of NumPy.
+    The methods take arrays of NumPy.
     """
 
     def __init__(self, engine: Arrays, geometry: np.ndarray, features: np.ndarray):

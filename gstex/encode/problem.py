@@ -18,10 +18,10 @@ _Kept = TypeVar("_Kept")
 
 @dataclass(frozen=True)
 class Target:
-    """What a mip should look like, and where its squared error counts how much.
+    """The picture that a mip should show, and how much its squared error counts at every texel.
 
     image: float32 [H, W, C], the channels that vary. importance: float32 [H, W, P], planes, each of one channel or of
-    several. plane: int32 [C], which one a channel has.
+    several. plane: int32 [C], the plane of every channel.
     """
 
     image: np.ndarray
@@ -49,7 +49,7 @@ class Target:
         return {}
 
     def kept(self, key: Any, make: Callable[[], _Kept]) -> _Kept:
-        """What `make` makes of this target, once for all who ask for it under a key; nobody may change it."""
+        """What `make` returns for this target. It is made once for each key, and must not be changed."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
@@ -90,10 +90,9 @@ class Task:
     repeat: wrap rule.
     budget_words: most words of the mip. count: Gaussians, instead of the budget; None to follow it.
     weight: float32 [C], what the squared error of a channel counts, apart from where; None for all the same.
-    maps: int [C], the number of each channel's map, of which none is to be left behind; None to take weights as given.
-    asked: float [C], what the squared error of a channel may count beside what is fair to its map, as the user has it:
-        `weight` has it too. None for all the same.
-    above: the fit of the mip above, to start from, whose coding of channels and amplitudes is kept.
+    maps: int [C], the number of each channel's map, so that no map is left behind; None to take weights as given.
+    asked: float [C], the weight that the user gives to each channel's map; `weight` includes it. None for all the same.
+    above: the fit of the mip above, to start from; its coding of channels and amplitudes is kept.
     srgb: bool [C], whether a channel is stored as sRGB, so that its mean is one of light; None for no channel.
     shared: targets of mips 1, 2 .. that are drawn with the Gaussians of this one, with the same planes.
     """
@@ -112,7 +111,7 @@ class Task:
     shared: tuple[Target, ...] = ()
 
     def part(self, channels: Sequence[int]) -> Task:
-        """The task of some of the channels, weighted as they are among each other."""
+        """The task of some of the channels, with the same ratios of their weights."""
         columns, target = list(channels), self.target
         if columns == list(range(target.channels)):
             return self

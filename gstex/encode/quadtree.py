@@ -13,7 +13,7 @@ from gstex.native.maths import atan, log, power
 
 __all__ = ["halved", "leaves", "quadtree_gaussians"]
 
-# Sigma of a Gaussian by the side of its leaf.
+# Sigma of a Gaussian as a share of the side of its leaf.
 SIGMA = 0.45
 # Most that sigma grows along the edges of a leaf, and shrinks across.
 STRETCH = 3.0
@@ -25,7 +25,7 @@ def quadtree_gaussians(
     """The first Gaussians.
 
     Args:
-        weight: float32 [C], what the channels count.
+        weight: float32 [C], of the channels.
         count: how many. Where the picture is flat there are fewer leaves; the others are drawn anywhere.
 
     Returns:

@@ -20,7 +20,7 @@ from gstex.format.layout import (
 from gstex.native.maths import log, log2
 
 LN2 = float(log(2.0))
-# Bits that both coordinates of a centre together may have less than asked for, where the record is shorter for it.
+# The coordinates of a centre may have so many bits less than asked for, both together, if that shortens the record.
 POSITIONS_SHORT = 2
 
 
@@ -47,7 +47,7 @@ class Coding:
 
 @dataclass(frozen=True)
 class Precision:
-    """How finely a fit is stored; every field is a trade of bytes per Gaussian against Gaussians.
+    """How finely a fit is stored; every field trades bytes per Gaussian against the number of Gaussians.
 
     position_step: largest step of a centre that is asked for, in texels (see POSITIONS_SHORT).
     rotation_bits, scale_bits, amplitude_bits: of a record.
@@ -106,7 +106,7 @@ def make_coding(
     elif palette_bits:
         bits = np.zeros(len(ranges), np.int64)
     else:
-        # A step may be as coarse as what its error counts.
+        # The steps of a channel may be the coarser, the less its error counts.
         finer = np.sqrt(np.ones(len(ranges)) if weight is None else weight)
         extents = np.array([hi - lo for lo, hi in ranges]) * finer
         bits = _feature_bits(extents, precision.feature_step, sum(widths[counts.argmax()]) + other)
@@ -120,7 +120,7 @@ def make_coding(
         scale_lo, scale_hi = float(np.float32(inverse.min())), float(inverse.max())
         feature_bits = sum(palette_bits) + int(bits.sum())
         stride = record_bits(x_bits + y_bits + other, feature_bits)
-        # Centres take what is left; they have at least two bits each, so that is no less than none.
+        # The spare bits, -2 or more, go to the centre, each of whose coordinates has at least two bits.
         spare = min(stride - feature_bits, 32 + min(gcd(stride, 32), 8)) - (x_bits + y_bits + other)
         layouts.append(
             LevelLayout(
@@ -153,9 +153,9 @@ def make_coding(
 
 
 def record_bits(geometry_bits: int, feature_bits: int) -> int:
-    """Bits of a record: a whole number of 4, and its geometry lies in two words wherever it starts.
+    """Bits of a record: a multiple of 4 such that the geometry lies in two words wherever the record starts.
 
-    geometry_bits: what is asked for, of which positions may have POSITIONS_SHORT less.
+    geometry_bits: bits that are asked for; positions may get POSITIONS_SHORT less.
     """
     least = geometry_bits - POSITIONS_SHORT
     stride = -(-(least + feature_bits) // 4) * 4
@@ -199,11 +199,11 @@ def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
     total = mip_block_words(channels, 0)
     level, cell_x, cell_y = placement.T.astype(np.int64)
     for i, layout in enumerate(coding.levels):
-        here = level == i
-        if layout is None or not here.any():
+        in_level = level == i
+        if layout is None or not in_level.any():
             continue
-        cell = cell_y[here] * layout.cells_x + cell_x[here]
+        cell = cell_y[in_level] * layout.cells_x + cell_x[in_level]
         counts = np.bincount(cell, minlength=layout.cells_x * layout.cells_y)
         total += LEVEL_ENTRY_WORDS + index_words(layout.cells_x, layout.cells_y, counts, regular=layout.regular)
-        total += record_words(int(here.sum()), layout.stride)
+        total += record_words(int(in_level.sum()), layout.stride)
     return total

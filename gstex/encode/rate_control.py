@@ -15,17 +15,17 @@ from gstex.format.layout import palette_words
 __all__ = ["SLOPE", "SLOPE_LEAST", "SLOPE_MOST", "RateControl"]
 
 # Slope of the squared error over the number of Gaussians, both in logarithms, until it is measured (2.7 dB for twice as
-# many), and the least and the largest that a measurement is believed to.
+# many), and the range to which a measurement is clipped.
 SLOPE, SLOPE_LEAST, SLOPE_MOST = 0.9, 0.6, 2.0
-# Rounds in which the budget is met: a level or a crowded group more or less changes the words of index.
+# Most rounds of meeting the budget: one level or crowded group more or less changes the words of indices.
 _MOST_ROUNDS = 8
 
 
 class RateControl:
     """Keeps the Gaussians of a trainer within the budget of its task.
 
-    codebook_bits: of the codebooks that suit the present Gaussians; () for codes of its own for every channel.
-    slope: see SLOPE. choices: bits of codebooks that are tried next. left: of the error of k-means, see codebooks.LEFT.
+    codebook_bits: of the codebooks that suit the present Gaussians; () if every channel has codes of its own.
+    slope: see SLOPE. choices: bits of codebooks that are tried next. left: see codebooks.LEFT.
     """
 
     def __init__(self, trainer: Trainer):
@@ -53,7 +53,7 @@ class RateControl:
         return words_needed(coding, self.trainer.engine.host(self.trainer.placement), task.target.channels) + tables
 
     def expected_rmse(self) -> float:
-        """The root mean square error at the freeze: it falls by a third from where relocation begins."""
+        """The root mean square error to expect at the freeze: from the first step to there it falls by a third."""
         trainer = self.trainer
         left = max(0.0, 1 - trainer.step_count / (trainer.settings.freeze_at * trainer.settings.steps))
         return float(np.sqrt(trainer.mse)) * (1 - left / 3)
@@ -61,7 +61,7 @@ class RateControl:
     def affordable(self) -> int:
         """How many Gaussians the budget pays for at the precision that suits the present error.
 
-        A few too many: the freeze drops the worst of them.
+        They are a few too many, by `excess`: the freeze drops the worst of them.
         """
         task = self.trainer.task
         if task.count:
@@ -74,7 +74,7 @@ class RateControl:
         """Drop the Gaussians that are worth least, or add some where the error is, until the budget is full.
 
         Raises:
-            BudgetTooSmall: it does not hold a single Gaussian.
+            BudgetTooSmall: the budget does not hold a single Gaussian.
         """
         trainer, attempts = self.trainer, 0
         task, p = trainer.task, trainer.parameters
@@ -134,5 +134,5 @@ class RateControl:
 
 
 def widest_record(coding: Coding) -> int:
-    """Bits of the records of the level that takes most for one."""
+    """Bits of a record in the level with the longest records."""
     return max(layout.stride for layout in coding.levels if layout)

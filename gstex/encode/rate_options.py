@@ -1,4 +1,4 @@
-"""What decides the size of a file, and what maps count: the checks of what the user asks for, and the answer.
+"""The options that decide the size of a file and the weights of maps: their checks, and the report on a target.
 
 One of these decides: bits per texel, a number of Gaussians, a quality, a PSNR, or the PSNR of a block codec.
 """
@@ -24,7 +24,7 @@ MAX_BPP = 64.0
 MAX_GAUSSIANS = 2**24
 MAX_PSNR = 100.0  # dB
 # Bits per texel and varying channel that a target may take where the user sets no limit: 8 times those of quality
-# 'high', and a quarter of the texels.
+# 'high', and a quarter of 8-bit texels.
 MOST_RATE = 2.0
 # Bits of the record of a single Gaussian, about: those of its geometry, and those of each channel.
 _GEOMETRY_BITS, _CHANNEL_BITS = 32, 4
@@ -37,7 +37,7 @@ def check_rate(
     match: str | None = None, max_bpp: float | None = None, weights: Mapping[str, float] | None = None,
     loss: str = "l2",
 ) -> None:  # fmt: skip
-    """Refuse what `compress` takes for no input.
+    """Refuse options that `compress` accepts for no input.
 
     Raises:
         UsageError: a number is out of range, or options contradict each other.
@@ -62,7 +62,7 @@ def check_rate(
     if gaussians is not None and not 1 <= gaussians <= MAX_GAUSSIANS:
         raise UsageError(f"gaussians: got {gaussians}, expected 1..{MAX_GAUSSIANS}")
     if match is not None:
-        from gstex.compare.codec_quality import check_match_name  # what compares is above what fits
+        from gstex.compare.codec_quality import check_match_name  # gstex.compare stands above gstex.encode
 
         check_match_name(match)
     if psnr is not None and not 0 < psnr <= MAX_PSNR:
@@ -75,7 +75,7 @@ def check_rate(
 
 
 def check_roles(weights: Mapping[str, float], material: Material) -> dict[str, float]:
-    """The weights as they were given.
+    """Check that the maps of the weights exist, and return the weights.
 
     Raises:
         UsageError: there is no such map.
@@ -113,7 +113,7 @@ def needed_bpp(words: int, texels: int, *, whole_pieces: bool) -> float:
 def target_report(
     report: Mapping[str, Any], psnr: float, match: str | None, max_bpp: float | None
 ) -> dict[str, Any]:
-    """What came of a target.
+    """Whether a target is reached.
 
     Args:
         report: of the texture. psnr: the target in dB. match, max_bpp: as they were asked for.

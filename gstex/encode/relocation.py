@@ -14,7 +14,7 @@ __all__ = ["cover_holes", "relocate"]
 def relocate(trainer: Trainer, rate: RateControl, share: float) -> None:
     """Move the Gaussians whose removal costs least to texels drawn by their error.
 
-    On the way the count follows the budget: the better the fit, the more bits a Gaussian is stored with.
+    The count follows the budget at the same time: the better the fit, the more bits a Gaussian is stored with.
     share: of the Gaussians that are moved.
     """
     trainer.place()
@@ -36,7 +36,7 @@ def relocate(trainer: Trainer, rate: RateControl, share: float) -> None:
 
 
 def cover_holes(trainer: Trainer) -> bool:
-    """Give texels that only the background reaches a Gaussian, in place of those that are worth least.
+    """Cover texels that only the background reaches by new Gaussians, in place of those that are worth least.
 
     Returns whether there were any such texels that count.
     """

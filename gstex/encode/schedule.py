@@ -10,7 +10,7 @@
     refine             codes are searched for the least squared error
 
 A trainer (trainer.py) does the steps, a rate control (rate_control.py) keeps to the budget, and a balance of maps
-(map_balance.py) says what the channels count. The schedule says what happens when.
+(map_balance.py) sets the weights of the channels. The schedule decides what happens when.
 """
 
 from collections.abc import Callable
@@ -45,31 +45,32 @@ __all__ = ["Schedule", "fit_mip", "stored_features"]
 
 # Bits that a Gaussian takes before anything is known of it.
 FIRST_BITS = 90
-# Rounds of fine-tuning from one push of the maps that lag to the next.
+# Rounds of fine-tuning from one push of the maps that are behind to the next.
 PUSH_EVERY = 2
 # Relocations from one choice of codebooks to the next.
 CHOOSE_EVERY = 4
-# How often holes are looked for in what the budget has left.
+# Most rounds of looking for holes that the cut to the budget has left.
 HOLE_ROUNDS = 3
-# A fit of so many steps or more finds out early whether it will end with a regular grid, which takes half of its time:
-# for the time left that is shown, and for nothing else. It will where a grid promises so much less squared error than
-# there is then: 3.0 to 3.3 dB on woven cloth, which ends as a grid, and up to 1.1 dB on six others, which do not.
+# A fit of so many steps or more predicts early whether it will end with a regular grid, which takes half of its time.
+# Only the time left that is shown depends on it. The prediction is yes if a grid promises less than FORESEEN times the
+# squared error at that step: 3.0 to 3.3 dB less on woven cloth, which ends as a grid, and up to 1.1 dB on six others,
+# which do not.
 FORESEEN_STEPS, FORESEEN = 600, 0.63
 
 
 class Schedule:
-    """The stages of the fit of one mip. `run` is all of them: `prepare`, and `finish`, which may be done again from a
-    checkpoint in between, with another budget.
+    """The stages of the fit of one mip. `run` does all of them. It may be split into `prepare` and `finish`, and
+    `finish` may then be done again, from a `checkpoint` between the two, with another budget.
 
     codebook_tries: how often codebooks are trained, to take the best. grid_wins: whether a regular grid is the result,
-    whatever else is; None to find out. spot: where `run` leaves how far it is, and what it goes on from.
+    if that is settled; None to find out. spot: the checkpoint in which `run` saves its state and from which it goes on.
     """
 
     codebook_tries = TRIES
     grid_wins: bool | None = None
     spot: Spot | None = None
-    _past: FitState | None = None  # what this fit goes on from
-    _early_error = 0.0  # when the slope was measured
+    _past: FitState | None = None  # the saved state from which this fit goes on
+    _early_error = 0.0  # squared error when the slope was measured
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -79,7 +80,7 @@ class Schedule:
         self.trainer = Trainer(task, settings, rng, progress, make_engine)
         self.rate = RateControl(self.trainer)
         self.maps = MapBalance(self.trainer)
-        self._fixed: dict[str, Any] = {}  # what stages have fixed, for a checkpoint
+        self._fixed: dict[str, Any] = {}  # results of stages, for a checkpoint
         when = self.relocations()
         self.trainer.work.total = work.work_of(
             settings, below=task.above is not None, choices=1 + len(when[1::CHOOSE_EVERY]),
@@ -131,7 +132,7 @@ class Schedule:
         return round(self.settings.steps * self.settings.settle_at) if self.settings.settle else self.settings.steps
 
     def finish(self) -> Result:
-        """The stages from then on. Raises: as `run`."""
+        """The stages after `prepare`. Raises as `run`."""
         trainer, past = self.trainer, self._past
         engine = trainer.engine
         if past is None or past.coding is None:
@@ -163,7 +164,7 @@ class Schedule:
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
 
     def _leave(self, stage: Any, number: int = 0, codes: Any = None) -> None:
-        """Leave how far the fit is, if it is time for that; see FitState."""
+        """Save the state of the fit, if it is time for that; see FitState."""
         if self.spot is None or not self.spot.due():
             return
         rate = self.rate
@@ -174,7 +175,7 @@ class Schedule:
         ))  # fmt: skip
 
     def _restore(self, past: FitState) -> bool:
-        """Go on from what a fit of the same task has left; False if nothing can be understood of it."""
+        """Go on from the saved state of a fit of the same task; False if it cannot be read."""
         try:
             self.trainer.restore(past.trainer)
         except (ValueError, TypeError, KeyError):
@@ -191,7 +192,7 @@ class Schedule:
         self.rate.choices = CHOICES
 
     def checkpoint(self) -> Callable[[], None]:
-        """What brings the fit back to where it is now, as often as it is called."""
+        """A function that brings the fit back to its present state, as often as it is called."""
         rate, maps = self.rate, self.maps
         trained = self.trainer.checkpoint()
         kept = rate.codebook_bits, rate.slope, rate.choices, maps.pushes
@@ -208,7 +209,7 @@ class Schedule:
         if task.above:
             self._start_below(task.above)
             return
-        # Relocation follows the budget from then on.
+        # Afterwards relocations keep the count to the budget.
         self._start_with(task.count or max(1, task.budget_words * 32 // FIRST_BITS))
         if not task.count:
             self._start_with(self.rate.affordable())
@@ -245,10 +246,10 @@ class Schedule:
         """Train until this many steps are made, with relocations on the way."""
         s, trainer = self.settings, self.trainer
         when = self.relocations()
-        # Falling to a quarter, by the same factor each time.
+        # The share falls to a quarter, by the same factor each time.
         shares = exp(log(0.25) * np.linspace(0, 1, len(when))) * s.relocate_share
         relocations = dict(zip(when, shares, strict=True))
-        restored = trainer.step_count if self._past else -1  # its relocation has been done
+        restored = trainer.step_count if self._past else -1  # the relocation of this step is done
         while trainer.step_count < until:
             if trainer.step_count in relocations and trainer.step_count != restored:
                 number = list(relocations).index(trainer.step_count)
@@ -270,8 +271,8 @@ class Schedule:
     def measure_slope(self) -> float:
         """How the error falls with more Gaussians: from 5 dB for twice as many on smooth maps to 0.2 dB on noise.
 
-        From another fit of half as many, as far as this one is; it tells the slope of finished fits within a decibel,
-        unless the error of a fit swings by more than that from step to step.
+        Another fit has half as many Gaussians and makes as many steps. The result is the slope of finished fits within
+        one decibel, unless the error of a fit swings by more than that from step to step.
         """
         trainer = self.trainer
         half = Schedule(replace(self.task, count=max(1, trainer.count // 2)), self.settings, trainer.rng.spawn(1)[0],
@@ -290,8 +291,7 @@ class Schedule:
         return float(np.clip(slope, SLOPE_LEAST, SLOPE_MOST))
 
     def foresee_grid(self) -> None:
-        """Correct how much work there is, by what a regular grid promises soon after the start. The fit stays as it
-        is."""
+        """Correct the amount of work by what a regular grid promises soon after the start. The fit stays as it is."""
         trainer = self.trainer
         grid = UniformGrid(self.task, self.settings, np.random.default_rng(0), trainer.make_engine)
         promised = grid.promise()
@@ -300,15 +300,16 @@ class Schedule:
             trainer.work.total += 2 * work.GRID - self._work_after_grid()
 
     def _work_after_grid(self) -> float:
-        """From the trial of a regular grid on, if it is not the result."""
+        """The work from the trial of a regular grid on, if the grid is not the result."""
         s = self.settings
         return work.work_of(s, below=True, choices=0, first_steps=0, grid=False) - self.freeze_step + (
             work.CHOICE + work.CODEBOOKS
         )  # fmt: skip
 
     def try_grid(self) -> tuple[Result | None, bool]:
-        """A regular grid (uniform_grid.py) for the same budget, if one promises less error than the present Gaussians
-        have, and whether it keeps the promise: what the stages that follow gain is about what rounding takes."""
+        """(the fit of a regular grid (uniform_grid.py) for the same budget, whether it is better). None if no grid
+        promises less error than the present Gaussians have. That error is a fair yardstick: the later stages of this
+        fit gain about what rounding loses."""
         trainer, p = self.trainer, self.trainer.parameters
         if not self.tries_grid or self.grid_wins is False:
             return None, False
@@ -330,14 +331,14 @@ class Schedule:
         return result, self.grid_wins or result.error < error
 
     def freeze(self) -> Coding:
-        """Fix levels, cells and codings: afterwards no Gaussian can come to see other texels than it sees now."""
+        """Fix levels, cells and codings: afterwards every Gaussian stays visible in the same cells."""
         self.trainer.place()
         self.rate.choose_codebooks()
         self.trainer.advance("fit", work.CHOICE)
         return self.fill_budget()
 
     def fill_budget(self) -> Coding:
-        """Cut the count to the budget, with no texel that only the background reaches."""
+        """Bring the count to the budget, and cover texels that only the background reaches."""
         coding = self.rate.meet_budget()
         for _ in range(HOLE_ROUNDS):
             if not cover_holes(self.trainer):
@@ -361,7 +362,7 @@ class Schedule:
         return coding
 
     def fine_tune(self, quantiser: Any, geometry: Any, stored: Any) -> Any:
-        """Train the geometry for the features that are stored, which follow it, in place, from time to time.
+        """Train the geometry for the stored features, which are refined for it, in place, from time to time.
 
         geometry: codes. Returns the new ones.
         """
@@ -379,16 +380,16 @@ class Schedule:
         return geometry
 
     def _first_round(self, stage: str, usual: int) -> int:
-        """The number of the round that a stage begins with; past its last one if another stage was left."""
+        """The number of the round that a stage begins with; past its last one if the saved state is of a later one."""
         past = self._past
         if past is None or past.stage in ("optimise", "quantise") or (stage, past.stage) == ("refine", "tune"):
             return usual
         return past.number if past.stage == stage else self.settings.settle + 1
 
     def refine(self, quantiser: Any, geometry: Any, stored: Any) -> None:
-        """Move what is stored to where the squared error is least, in place; training only came near.
+        """Move what is stored to where the squared error is least, in place; training only comes near.
 
-        With another loss too: what is gained is mostly noise of the last steps, which no loss wants. geometry: codes.
+        This serves other losses too: most of what it removes is noise of the last steps. geometry: codes.
         """
         s, trainer, engine = self.settings, self.trainer, self.trainer.engine
         if not s.polish:
@@ -422,8 +423,8 @@ def fit_mip(
     """Fit Gaussians to one mip.
 
     Args:
-        progress: called as progress(stage, step, mse) after every step.
-        schedule: the stages. spot: of a checkpoint; for Schedule on the CPU.
+        progress: see work.Progress.
+        schedule: the stages. spot: a part of a checkpoint; for Schedule on the CPU.
 
     Returns:
         Codes that fill at most task.budget_words words.
@@ -431,6 +432,6 @@ def fit_mip(
     Raises:
         BudgetTooSmall: the budget does not hold a single Gaussian.
     """
-    one = schedule(task, settings, np.random.default_rng(seed), progress, make_engine)
-    one.spot = spot
-    return one.run()
+    fit = schedule(task, settings, np.random.default_rng(seed), progress, make_engine)
+    fit.spot = spot
+    return fit.run()

@@ -1,4 +1,4 @@
-"""What a fit does when, and how finely it stores: the numbers behind --effort, --sampling and --loss."""
+"""When a fit does what, and how finely it stores: the numbers behind --effort, --sampling and --loss."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ class Settings:
     loss: 'l2' or 'perceptual'.
     fineness: factor of the root mean square error by which the precision of what is stored is chosen.
     excess: Gaussians beyond the budget until the freeze, as a factor.
-    settle: how often, in the steps after settle_at (a share of all), features are solved in what is stored of
-        them, while the geometry is trained for those; 0 for no such steps.
+    settle: rounds of fine-tuning, in the steps after settle_at (a share of all). Each refines the stored features, and
+        then trains the geometry for them; 0 for no such rounds.
     polish: how often all codes are improved after training (ops/*/refine_features, refine_geometry); 0 leaves them.
     replace_every: steps between two updates of levels, cells and tile lists.
     grid: whether a regular grid is tried too (encode/uniform_grid.py).
@@ -73,7 +73,7 @@ QUALITIES = {"draft": 0.0625, "normal": 0.125, "high": 0.25}
 # picture plain, up to 1 dB worse on fine detail), and the perceptual loss, which keeps the noise (2 dB worse).
 RESTORE_EFFORT = "fast"
 RESTORE_FINENESS = 0.09
-RESTORE_RATE = 8.0  # bits by those of QUALITIES
+RESTORE_RATE = 8.0  # times the bits of QUALITIES
 
 
 def make_settings(effort: str, sampling: str, loss: str) -> Settings:
@@ -87,13 +87,13 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
     return Settings(
         steps=steps,
         relocations=relocations,
-        settle=settle if loss != "perceptual" else 0,  # they are solved for the squared error
+        settle=settle if loss != "perceptual" else 0,  # settling lowers the squared error
         polish=polish,
         jitter=0.25 if direct and not draft else 0.0,
         sigma_min=0.4 if direct else 0.25,
         loss="l2" if restore else loss,
         fineness=RESTORE_FINENESS if restore else 1.0,
-        grid=not restore and not draft,  # it is as fine everywhere as the noise
+        grid=not restore and not draft,  # a grid is equally fine everywhere, so it would fit the noise
     )
 
 

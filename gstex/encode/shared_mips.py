@@ -13,9 +13,10 @@ SHARED_MIPS = 4
 FILTER = 0.25
 # Most weight of such a mip in the loss of mip 0; one that is far worse than mip 0 pulls with less.
 WEIGHT = 0.02
-# Steps from one that sees a shared mip to the next. Each of them costs a quarter of a step, and counts for all.
+# Every so many-th step sees a shared mip. That costs a quarter of a step, and counts for all shared mips and for the
+# steps between.
 EVERY = 2
-# Mean squared error, by that of mip 0, up to which it has that weight: 3 dB.
+# A shared mip has that weight while its mean squared error is at most so many times that of mip 0: 3 dB.
 LIMIT = 2.0
 
 

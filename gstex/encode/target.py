@@ -27,33 +27,33 @@ from gstex.native.maths import log10, power
 
 __all__ = ["BAND", "SHORT", "Goal", "fit_to_goal"]
 
-# How far above the target a result may lie, and how far below it, which two digits do not show. What is aimed at above
-# it at first and, once a result was below it, then. All in dB.
+# BAND and SHORT: how far above the target a result may lie, and how far below it, which two digits do not show. AIM and
+# SAFE_AIM: how far above the target a try aims, and how far once a result was below it. All in dB.
 BAND, SHORT = 0.2, 0.005
 AIM, SAFE_AIM = 0.08, 0.1
-# How often the stages after the freeze are done at most: once a result is less than NEAR dB above the target, and
-# before. What was done before a fit began again does not count.
+# The stages after the freeze are done at most TRIES times once a result is less than NEAR dB above the target, and
+# MOST_TRIES times before. What was done before a fit began again does not count.
 TRIES, MOST_TRIES, NEAR = 4, 5, 0.25
-# By how much a budget may change from one try to the next. A change of more than AFRESH of Gaussians that were trained
-# for another budget costs a tenth of the bytes and more: the fit then begins again, once.
+# MOST_CHANGE: by which factor a budget may change from one try to the next. Gaussians that were trained for a budget
+# more than AFRESH times larger or smaller cost a tenth of the bytes and more: the fit then begins again, once.
 MOST_CHANGE, AFRESH = 2.5, 1.4
-# Slopes of the squared error over the budget, both in logarithms: those that are believed, that between fits and where
-# Gaussians are dropped at the freeze, and that where some are added there, which gains less. Between budgets that are
-# less than APART times as large as another chance decides, and none is flatter than CLOSE_FLATTEST.
+# Slopes of the squared error over the budget, both in logarithms. A measured one is clipped to FLATTEST .. STEEPEST.
+# Between budgets whose ratio is less than APART chance decides, so there it is at least CLOSE_FLATTEST. SLOPE is taken
+# between fits and where Gaussians are dropped at the freeze, LATE_SLOPE where some are added there, which gains less.
 FLATTEST, STEEPEST = 0.12, 2.5
 APART, CLOSE_FLATTEST = 1.4, 0.5
 SLOPE, LATE_SLOPE = 0.9, 0.4
-# Of the budget of a transform codec: on 33 fits this power of its bits per texel was right within a factor of 2 mostly.
+# On 33 fits this power of the bits per texel of a transform codec was the right rate, mostly within a factor of 2.
 CODEC_POWER = 1.6
-# What a fit of effort fast gains over a draft of 28 dB at the same budget, and how much more over one of a dB more, up
-# to MOST_GAIN; and what a longer one gains over that, in dB: 0.3 to 1.2.
+# DRAFT_GAIN: what a fit of effort fast gains over a draft of 28 dB at the same budget; DRAFT_GROWTH: how much more for
+# each dB above 28; MOST_GAIN: the most it gains. FAST_GAIN: what a longer fit gains over that (0.3 to 1.2). All in dB.
 DRAFT_GAIN, DRAFT_GROWTH, MOST_GAIN, FAST_GAIN = 2.0, 0.15, 5.5, 0.85
-# A fit of fewer steps than MANY_STEPS is judged at PILOT of them, with features that so many rounds of conjugate
-# gradients have solved; what it gains from then on, in dB: -0.5 to 0.5 on 10 of 11 materials. It is taken for less
-# than it is on average, as Gaussians are dropped at the freeze for a smaller price than some are added for. The fit
-# begins again if the budget that it promises is more than PILOT_NEAR times off.
+# A fit of fewer steps than MANY_STEPS is judged after the share PILOT of them, with features that PILOT_ROUNDS rounds
+# of conjugate gradients have solved. From then on it gains -0.5 to 0.5 dB on 10 of 11 materials. PILOT_GAIN is the
+# least of that: Gaussians are dropped at the freeze for a smaller price than some are added for. The fit begins again
+# if the budget that it promises is more than PILOT_NEAR times off.
 MANY_STEPS, PILOT, PILOT_ROUNDS, PILOT_GAIN, PILOT_NEAR = 600, 0.45, 4, -0.5, 1.2
-# Of the progress, what is told by then: the guess, the first finish, and so much of what is left for each other.
+# GUESSED and FINISHED: the progress after the guess and the first finish. Each other finish takes AGAIN of the rest.
 GUESSED, FINISHED, AGAIN = 0.15, 0.6, 0.5
 
 
@@ -61,7 +61,7 @@ GUESSED, FINISHED, AGAIN = 0.15, 0.6, 0.5
 class Goal:
     """What a fit of mip 0 should come to.
 
-    psnr: dB, which counts as reached from SHORT below it on. measure: PSNR of a mip as it is stored. most_words: of
+    psnr: in dB; it counts as reached from SHORT below it on. measure: PSNR of a mip as it is stored. most_words: of
     the mip.
     """
 
@@ -89,10 +89,10 @@ def fit_to_goal(
     make_engine: MakeEngine = CpuEngine,
     schedule: type[Schedule] = Schedule,
 ) -> Result:
-    """Fit mip 0 with as few words as come up to the goal, up to BAND above it.
+    """Fit mip 0 to the goal, or up to BAND above it, with as few words as possible.
 
     Args:
-        task: its budget is left aside. The others: see `fit_mip`.
+        task: its budget is ignored. For the others see `fit_mip`.
 
     Returns:
         The smallest of the results that are at or above the target, or the best of those below it.
@@ -150,7 +150,7 @@ class _Search:
             words = following
 
     def prepared(self, words: int) -> Schedule:
-        """A fit of this budget before its count is fixed, or of another if that promises the goal."""
+        """A fit of this budget before its count is fixed, or of another budget if that one promises the goal."""
         fit = self.make(self.schedule, self.settings, words)
         self.afresh = self.afresh or bool(self.tries)
         if not self.afresh and self.settings.steps < MANY_STEPS and not issubclass(self.schedule, DraftSchedule):
@@ -167,7 +167,7 @@ class _Search:
         return fit
 
     def guess(self) -> int:
-        """The budget that short fits promise for this one."""
+        """The budget that short fits promise for the goal."""
         words = self.bounded(self.first_guess())
         trials = ["draft", "fast"] if self.settings.steps >= MANY_STEPS else ["draft"]
         if issubclass(self.schedule, DraftSchedule):
@@ -193,11 +193,11 @@ class _Search:
         return schedule(task, settings, np.random.default_rng(self.seed), self.report, self.make_engine)
 
     def report(self, stage: str, part: float, mse: float) -> None:
-        """Progress of what is done now, as a part of all."""
+        """Report the progress of the present part as that of the whole."""
         self.progress(stage, self._from + self._share * part, mse)
 
     def tell(self, until: float) -> None:
-        """What is done next takes the progress that far."""
+        """Begin the next part, at whose end the whole is done that far."""
         self._from += self._share
         self._share = until - self._from
 
@@ -246,8 +246,8 @@ class _Search:
 
 
 def solved_psnr(trainer: Trainer) -> float:
-    """PSNR of the present shapes with the features that suit them best; the trainer stays as it is. Without them an
-    error swings by up to 3 dB from step to step."""
+    """PSNR of the present shapes with the features that suit them best; the trainer stays as it is. The error with the
+    trained features swings by up to 3 dB from step to step."""
     kept, mse, task = trainer.parameters, trainer.mse, trainer.task
     trainer.parameters = kept.copy()
     trainer.place()
@@ -265,7 +265,7 @@ def codec_bits(spectrum: Spectrum, psnr: float) -> float:
 
 
 def _factor(missing: float, slope: float) -> float:
-    """How many times the budget gains so many dB."""
+    """The factor of the budget that gains so many dB."""
     return float(power(10.0, float(np.clip(missing, -60, 60)) / (10 * slope)))
 
 

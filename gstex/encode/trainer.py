@@ -25,11 +25,11 @@ from gstex.native.maths import log10, power
 
 __all__ = ["Trainer"]
 
-# Finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
+# Size of the finest cells, in mean distances between Gaussians. Larger cells cost candidates, smaller ones index bytes.
 CELL_SPACING = 1.2
 # Least and largest share of the steps that sample between texels, for a fit that samples there at all.
 JITTER_LEAST, JITTER_MOST = 0.1, 0.6
-# What is taken for the error until the first step has told it.
+# The mean squared error that is assumed until the first step.
 FIRST_MSE = 0.0004
 
 
@@ -68,7 +68,7 @@ class Trainer:
         return len(self.parameters.geometry)
 
     def advance(self, stage: str, steps: float = 1.0) -> None:
-        """Tell that as much is done of a stage as takes the time of so many steps."""
+        """Report that a part of a stage is done that takes the time of so many steps."""
         self.work.advance(stage, steps, math.inf if self.mse == FIRST_MSE else self.mse)
 
     # -- where Gaussians are seen
@@ -80,7 +80,7 @@ class Trainer:
         self.set_pyramid(make_pyramid(width, height, repeat=self.task.repeat, cell=cell))
 
     def set_pyramid(self, pyramid: Pyramid) -> None:
-        """Begin with other cells; nothing is placed."""
+        """Begin with other cells; no Gaussian is placed in them yet."""
         self.pyramid = pyramid
         self.engine.set_pyramid(pyramid)
 
@@ -101,7 +101,8 @@ class Trainer:
         self.engine.list_tiles(self.placement, geometry, margin)
 
     def checkpoint(self) -> Callable[[], None]:
-        """What brings the fit back to where it is now, as often as it is called; Gaussians have no cells then."""
+        """A function that brings the fit back to its present state, as often as it is called. Gaussians then have no
+        cells."""
         self.follow(wait=True)
         kept = self.parameters.copy()
         state = self.step_count, self.mse, self.jitter, self.channel_factors, self.work.done
@@ -136,7 +137,7 @@ class Trainer:
         """Go on from what a trainer of the same task has saved.
 
         Raises:
-            ValueError: of its random numbers nothing can be understood.
+            ValueError: the state of its random numbers cannot be read.
         """
         generator = json.loads(state.generator)
         self.rng.bit_generator.state = generator
@@ -158,7 +159,7 @@ class Trainer:
     # -- what counts
 
     def weigh_channels(self, factors: np.ndarray) -> None:
-        """Let every channel count this many times what it counts in the task as it was given.
+        """Let every channel count this many times as much as in the task.
 
         factors: [C].
         """
@@ -194,14 +195,14 @@ class Trainer:
             self.advance("quantise")
 
     def follow(self, *, wait: bool = False) -> None:
-        """Follow the errors of the steps that the engine tells of; with `wait`, of all."""
+        """Take in the errors of the steps that the engine reports; with `wait`, of all steps."""
         for step, loss, between in self.engine.losses(wait=wait):
             self.mse += (0.1 if step else 1.0) * (loss / self.importance_sum - self.mse)
             if self.settings.jitter:
                 self._follow_jitter(loss, between)
 
     def _follow_jitter(self, loss: float, between: bool) -> None:
-        """Let as many steps sample between texels as keep what is there `jitter_gap` dB below the texel centres.
+        """Let as many steps sample between texels as keep the PSNR there `jitter_gap` dB below that at the centres.
 
         Where a bilinear picture is easy to follow, hardly any; where Gaussians are small and sharp, more than half.
         """
@@ -232,7 +233,8 @@ class Trainer:
         return errors / np.maximum(self.task.target.sums * self.task.weights, 1e-9)
 
     def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
-        """All points at which the fit is judged, with what matters there, and how to blend what is stored."""
+        """All points at which the fit is judged, with the Gaussians that matter there, and a function that blends the
+        stored values at them."""
         self.list_tiles(geometry(), margin=MARGIN)
         samples = self.engine.collect(self.jitter, self.mse)
         background = self.engine.array(self.background)
@@ -243,7 +245,7 @@ class Trainer:
     def solve_features(self, rounds: int, *, centres_only: bool = False) -> None:
         """Move the features to where the error is least, by so many rounds of conjugate gradients.
 
-        With the lists of what is stored: decoders see what steps leave out.
+        The tile lists are those for stored values: decoders see Gaussians that steps leave out.
 
         centres_only: the error at the texel centres, in place of that at all points.
         """
@@ -256,7 +258,7 @@ class Trainer:
         self.mse = self.engine.measure(samples, blend)
 
     def result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
-        """What is stored. geometry: codes [N, 6]. words, error: see Result."""
+        """The result of the fit. geometry: codes [N, 6]. words, error: see Result."""
         indices, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))
         return Result(stored.into(coding), self.engine.host(self.placement), geometry.astype(np.uint32), indices, codes,
                       self.background, words, self.mse, error)  # fmt: skip

@@ -1,8 +1,8 @@
-"""A fit without geometry: one Gaussian in every cell of one grid, an entry of every palette and nothing else a record.
+"""A fit without geometry: one Gaussian in every cell of one grid, whose record is an entry of every palette.
 
-Where a picture is as fine everywhere as a grid can be (woven cloth), places and shapes are bytes for nothing: seven
-times as many Gaussians without them come nearer. docs/format.md calls that a regular level. Whether it pays is tried
-after every fit of a mip 0, and soon given up where the grid alone cannot follow the picture.
+Where a picture is as fine everywhere as a grid can be (woven cloth), positions and shapes are wasted bytes: seven times
+as many Gaussians without them come nearer. docs/format.md calls that a regular level. A fit of mip 0 tries it before
+the freeze, and soon gives it up where the grid alone cannot follow the picture.
 """
 
 from collections.abc import Callable
@@ -23,20 +23,20 @@ from gstex.encode.trainer import JITTER_LEAST, Trainer
 from gstex.format.layout import MAX_CELLS, LevelLayout, mip_block_words, palette_words
 from gstex.native.maths import log2, power
 
-# Sigma by the distance of neighbours. A wider one follows a picture better, and pays more for every rounded value:
-# the second is for records of 4 bits.
+# Sigma as a share of the distance of neighbours. A wider one follows a picture better, and pays more for every rounded
+# value: the second is for records of 4 bits.
 SIGMA, SIGMA_COARSE = 0.58, 0.5
 # Bits of the palettes that are tried, all together a multiple of 4.
 CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 10), (7, 7, 6), (8, 8, 8))
-# The error by the number of cells, both in logarithms: 3.6 dB for twice as many.
+# Slope of the squared error over the number of cells, both in logarithms: 3.6 dB for twice as many.
 SLOPE = 1.2
 # Rounds of conjugate gradients of a trial, of the fit itself, and of one with records of 4 bits: 16 entries follow a
 # picture of the first rounds better.
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
-# Part of the error of k-means that is left when entries and choices have been improved against the picture.
+# Share of the error of k-means that is left when entries and choices have been improved against the picture.
 LEFT = 0.85
-# How often palettes are made again with other weights of the maps, and how much squared error all maps together may
-# lose by it (0.1 dB). Weights within 1.5 of each other are not worth a round.
+# How often palettes are made again with other weights of the maps, and by which factor the squared error of all maps
+# together may grow (0.1 dB). Weights within 1.5 of each other are not worth a round.
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
 
 
@@ -52,7 +52,7 @@ class UniformGrid:
         self.maps = MapBalance(self.trainer)
 
     def promises(self, error: float) -> bool:
-        """Whether a grid within the budget promises less squared error than this; `fit` is of that grid."""
+        """Whether a grid within the budget promises less squared error than this; `fit` fits that grid."""
         if self.promise() >= error:
             return False
         if self._chosen != self.codebook_bits:
@@ -77,7 +77,7 @@ class UniformGrid:
         return self.finish(told)
 
     def room(self, bits: tuple[int, ...]) -> int:
-        """How many records the budget pays for."""
+        """How many records the budget pays for; 0 if the palettes take too much of it."""
         tables = palette_words(bits, self.task.target.channels)
         words = self.task.budget_words - tables - mip_block_words(self.task.target.channels, 1)
         return words * 32 // sum(bits) if tables <= MOST_TABLES * self.task.budget_words else 0
@@ -123,7 +123,7 @@ class UniformGrid:
         scaled = trainer.engine.host(p.features) * np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
         height, width = self.task.target.image.shape[:2]
 
-        # Not with too few records for the entries, or not enough texels to use the budget.
+        # There have to be enough records for the entries, and enough texels to use the budget.
         able = [bits for bits in CHOICES if 2 * 2 ** max(bits) <= self.room(bits) <= height * width]
         if not able:
             return self.codebook_bits, np.inf

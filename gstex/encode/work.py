@@ -1,7 +1,7 @@
-"""How much of a fit is done: what its stages take, in the time of a step, so that a bar of progress moves with time.
+"""How much of a fit is done. Stages count by the time that they take, in steps, so a progress bar moves with time.
 
-The figures are about those of eight channels at 512x512 and 1024x1024 on a CPU; `tools/bench.py times` says how far the
-time that is left, as the bar has it, is off.
+The figures are about those of eight channels at 512x512 and 1024x1024 on a CPU; `tools/bench.py times` says how
+far the time left that the bar shows is off.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from gstex.encode.settings import Settings
 # is now, inf where that is not known.
 Progress = Callable[[str, float, float], None]
 
-# By the steps that were made before: the fit of half as many Gaussians that the slope is measured with.
+# Time of measuring the slope, as a share of the steps before: another fit has half as many Gaussians.
 SLOPE = 0.5
 # In steps: a choice of the bits of codebooks, their training, a round of features and one of geometry, the trial of a
 # regular grid, and the solution and the codebooks of one.
@@ -22,7 +22,7 @@ CHOICE, CODEBOOKS, FEATURES, GEOMETRY, GRID_TRIAL, GRID = 15.0, 9.0, 24.0, 29.0,
 class Work:
     """What is done of a fit, and what there is to do.
 
-    progress: is told of it. total: in the time of a step; it may change on the way, but what is told never falls.
+    progress: called with it. total: in the time of a step; it may change on the way, but the reported part never falls.
     """
 
     def __init__(self, total: float, progress: Progress):
@@ -35,7 +35,7 @@ class Work:
         self._progress(stage, self._told, mse)
 
     def go_back(self, done: float) -> None:
-        """Begin again from where so much was done: what is told may fall."""
+        """Begin again from where so much was done: the reported part may fall."""
         self.done, self._told = done, 0.0
 
 

@@ -10,7 +10,8 @@ from gstex.native import _core
 
 __all__ = ["ROUNDS", "ROUNDS_AGAIN", "TURNS", "StoredFeatures", "draw_seeds", "store", "train"]
 
-# Rounds of k-means for a codebook, then of all codebooks in turn, each given the others.
+# A new codebook is trained in ROUNDS rounds of k-means. Then all codebooks are trained again TURNS times in turn, each
+# given the others, in ROUNDS_AGAIN rounds.
 ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
 
 
@@ -32,14 +33,14 @@ class StoredFeatures:
 
     @staticmethod
     def of(coding: Coding, entries: np.ndarray, codes: np.ndarray) -> "StoredFeatures":
-        """These entries and codes of a coding."""
+        """The features that these entries and codes of a coding stand for."""
         start = np.concatenate([[0], np.cumsum([len(p) for p in coding.palettes])]).astype(np.int32)
         books = np.concatenate([np.zeros((0, codes.shape[1]), np.uint8), *coding.palettes])
         last = (2**coding.channel_bits - 1).astype(np.int32)
         return StoredFeatures(coding.channel_lo, coding.channel_step, last, books, start, entries, codes)
 
     def whole(self) -> np.ndarray:
-        """The numbers of steps, int64 [N, C]."""
+        """The features in whole steps above lo, int64 [N, C]."""
         rows = self.codebooks[self.start[:-1] + self.entries.astype(np.int64)]
         return self.codes.astype(np.int64) + rows.sum(axis=1, dtype=np.int64)
 
@@ -55,7 +56,7 @@ class StoredFeatures:
 
 
 def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
-    """The nearest to features float32 [N, C] that a coding, with its codebooks, can store."""
+    """What a coding, with its codebooks, can store nearest to features float32 [N, C]."""
     stored = StoredFeatures.of(coding, np.zeros((len(features), len(coding.palettes)), np.uint32),
                                np.zeros(features.shape, np.uint32))  # fmt: skip
     _core.store_features(features, stored.lo, stored.step, stored.last, stored.codebooks, stored.start,
@@ -101,7 +102,8 @@ def train(
 
 def draw_seeds(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Entries to start from, float32 [count, C]: values drawn one after the other by their weight and the square of the
-    distance to the nearest that was drawn (k-means++, Arthur and Vassilvitskii 2007). With few values some twice."""
+    distance to the nearest that was drawn (k-means++, Arthur and Vassilvitskii 2007). If there are fewer values than
+    entries, some are drawn twice."""
     chosen = np.zeros(count, np.int64)
     _core.draw_seeds(values, weight, rng.random(count), chosen)
     return values[chosen]

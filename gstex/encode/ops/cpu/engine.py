@@ -39,7 +39,7 @@ class CpuEngine:
         """background: float32 [C]."""
         self.settings, self.background = settings, background
         self._task = task
-        self._views: list[CpuView] = []  # before set_pyramid
+        self._views: list[CpuView] = []  # empty before set_pyramid
         self.weigh(task.weights)
         self._done: list[tuple[int, float, bool]] = []
         self._geometry_rate, self._feature_rate = rates(settings, task.target.channels)
@@ -55,7 +55,7 @@ class CpuEngine:
     # -- where Gaussians are seen
 
     def set_pyramid(self, pyramid: Pyramid) -> None:
-        """Begin with other cells; nothing is placed."""
+        """Begin with other cells; no Gaussian is placed in them yet."""
         self.pyramid = pyramid
         self.view = CpuView(pyramid)
         self.view.set_target(self._task.target, self._weight)
@@ -63,7 +63,7 @@ class CpuEngine:
         self._views = [self.view, *self.shared]
 
     def weigh(self, weight: np.ndarray) -> None:
-        """Let the channels count something else: float32 [C]."""
+        """Change the weights of the channels: float32 [C]."""
         self._weight = weight
         self._importance_sum = weighted_sum(self._task.target, weight)
         for view in self._views:
@@ -72,7 +72,7 @@ class CpuEngine:
     def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
 
-        level: int32 [N], of the last time.
+        level: int32 [N], the levels of the last call.
         """
         keep_inside(self.pyramid, geometry, sigma_min=self.settings.sigma_min)
         placement = place(self.pyramid, geometry, level)
@@ -81,15 +81,15 @@ class CpuEngine:
         return placement
 
     def list_tiles(self, placement: np.ndarray, geometry: np.ndarray, margin: float) -> None:
-        """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists. Shared mips
-        have their lists made when they are looked at."""
+        """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists. The lists
+        of shared mips are made when they are needed."""
         self.view.place(placement, geometry, margin=margin)
         self._listed = geometry
         for view in self.shared:
             view.place_later(placement, margin)
 
     def forget_lists(self) -> None:
-        """Let go of the memory of all lists: `list_tiles` is called before anything else looks at them."""
+        """Free the memory of all lists: `list_tiles` is called before anything else looks at them."""
         for view in self._views:
             view.forget_lists()
 
@@ -103,7 +103,7 @@ class CpuEngine:
         for view, error in zip(self.shared, errors, strict=True):
             view.mse = error
 
-    # -- what they show, as arrays of NumPy
+    # -- what Gaussians show, as arrays of NumPy
 
     def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(cost [N], share [N], error [H, W]), see CpuView.removal_cost."""
@@ -140,7 +140,7 @@ class CpuEngine:
             gradients = list(self.view.backward(*scene, v_image))
         v_geometry, v_features = gradients
         if self.shared and step % EVERY == 0:
-            # One of them, in turn, with the weight of all.
+            # One shared mip, in turn, with the weight of all.
             view = self.shared[step // EVERY % len(self.shared)]
             view.place_now(geometry)
             weight = view.weight(mse) * EVERY * len(self.shared) * self._importance_sum / view.importance_sum
@@ -153,7 +153,7 @@ class CpuEngine:
         self._done.append((step, loss, between))
 
     def losses(self, *, wait: bool = False) -> list[tuple[int, float, bool]]:
-        """(step, squared error, between) of steps that were not told of before; an engine may hold them back for some
+        """(step, squared error, between) of the steps since the last call; an engine may hold them back for some
         steps, unless `wait`."""
         done, self._done = self._done, []
         return done
@@ -161,14 +161,14 @@ class CpuEngine:
     # -- what is stored
 
     def quantiser(self, coding: Coding, placement: np.ndarray) -> Quantiser:
-        """With keep_inside, encode and decode, for arrays of the engine."""
+        """The quantiser of a coding, with keep_inside, encode and decode for arrays of the engine."""
         return Quantiser(coding, placement)
 
     def rounded(self, quantiser: Quantiser, p: Parameters) -> tuple[np.ndarray, np.ndarray]:
-        """(geometry, features) that the nearest codes of the parameters mean, whose centres are first brought back into
-        their cells."""
+        """(geometry, features) that the nearest codes of the parameters mean. The centres of the parameters are first
+        clamped to their cells, in place."""
         geometry = quantiser.round(p.geometry)
-        # Entries of palettes are chosen after training; rounding to them here cost 1 to 3 dB.
+        # Entries of palettes are chosen after training; rounding to them here costs 1 to 3 dB.
         features = p.features if quantiser.coding.palette_bits else store(quantiser.coding, p.features).values()
         return geometry, features
 
@@ -184,7 +184,7 @@ class CpuEngine:
         return train(values, share, bits, rng)[0]
 
     def store(self, coding: Coding, placement: np.ndarray, features: np.ndarray) -> StoredFeatures:
-        """The nearest to the features that the coding can store."""
+        """What the coding can store nearest to the features."""
         return store(coding, features)
 
     def collect(self, jitter: float, mse: float, *, centres_only: bool = False) -> SamplePoints:
@@ -195,13 +195,13 @@ class CpuEngine:
             view.place_now(self._listed)
         weights = [view.weight(mse) * self._importance_sum / view.importance_sum for view in self.shared]
         points = collect(self.view, self.shared, jitter, weights)
-        if not self.settings.steps:  # nothing else looks at their lists, of which points have copies
+        if not self.settings.steps:  # nothing else looks at these lists, and the points have copies
             for view in self.shared:
                 view.forget_lists()
         return points
 
     def measure(self, points: SamplePoints, blend: Blend) -> float:
-        """The mean squared error of mip 0 at the texel centres; that of the shared mips is taken over by them."""
+        """The mean squared error of mip 0 at the texel centres. Shared mips note their own."""
         means = points.errors(blend) / points.weight
         if len(means) > len(self.shared):
             for view, error in zip(self.shared, means[len(means) - len(self.shared) :], strict=True):

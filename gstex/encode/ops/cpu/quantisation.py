@@ -58,7 +58,7 @@ class Quantiser:
         _core.round_geometry(*self._meaning, geometry, None)
 
     def round(self, ideal: np.ndarray) -> np.ndarray:
-        """What the nearest codes of `ideal` [N, 6] mean, whose centres are first clamped, in place, to their cells."""
+        """What the nearest codes of `ideal` [N, 6] mean. Its centres are first clamped, in place, to their cells."""
         geometry = np.empty_like(ideal)
         _core.round_geometry(*self._meaning, ideal, geometry)
         return geometry

@@ -1,8 +1,8 @@
-"""The best of what is stored of the features, for fixed shapes.
+"""The best stored features for fixed shapes.
 
-For fixed shapes the squared error is a quadratic of the features (gstex/native/ops/normal_equations.cpp). What is
-stored are whole numbers: entries of codebooks, the bytes in them, and codes. So what is minimised is that error over
-whole steps, until no Gaussian and no entry lowers it. Gaussians that do not overlap move at the same time.
+For fixed shapes the squared error is a quadratic of the features (gstex/native/ops/normal_equations.cpp). Stored
+features are whole numbers: entries of codebooks, the bytes in them, and codes. So the error is minimised over whole
+steps, until no change of a Gaussian or of an entry lowers it. Gaussians that do not overlap move at the same time.
 """
 
 from gstex.encode.ops.cpu.codebooks import StoredFeatures
@@ -11,9 +11,9 @@ from gstex.native import _core
 
 __all__ = ["MOST_SWEEPS", "SMALL", "refine_features"]
 
-# The error falls by a thousandth of what the first sweep gains long before this many.
+# Long before so many sweeps, a sweep gains less than a thousandth of what the first one gains.
 MOST_SWEEPS = 30
-# Pairs whose common share in a tile, by their own, is below this are left out of the normal equations.
+# Pairs whose common share in a tile, relative to those of both, is below this are left out of the normal equations.
 SMALL = 1e-4
 
 

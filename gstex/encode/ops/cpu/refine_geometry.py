@@ -20,7 +20,7 @@ _CODES = 6
 def _moves() -> np.ndarray:
     """What a Gaussian tries to add to its codes (position x and y, rotation, scale u and v, amplitude), int32 [M, 6].
 
-    Every code alone, and those together that make up for each other, so that one alone would not be better.
+    Every code alone, and codes together that compensate each other where a change of one alone does not help.
     """
     signs = [(a, b) for a in (-1, 1) for b in (-1, 1)]
     alone = [[sign * (i == code) for i in range(_CODES)] for code in range(_CODES) for sign in (-1, 1)]

@@ -17,7 +17,7 @@ from gstex.native import _core
 
 __all__ = ["BETWEEN", "LEAST_SHARE", "Blend", "PointLists", "SamplePoints", "collect"]
 
-# Offsets between texels, one of them a tile in turn: two-point Gauss-Legendre nodes of a texel, an axis each.
+# Offsets of points between texel centres, one for each tile in turn: the two-point Gauss-Legendre nodes of both axes.
 BETWEEN = np.array([[x, y] for y in (-1, 1) for x in (-1, 1)], np.float32) * np.float32(0.5 / np.sqrt(3))
 # A Gaussian whose share stays below this in all points of a tile is not weighed against others there.
 LEAST_SHARE = 1e-3
@@ -94,7 +94,7 @@ class SamplePoints:
                                               lists.faded[entries]))  # fmt: skip
 
     def shifted(self, shift: np.ndarray) -> "SamplePoints":
-        """The same points where something else is wanted: this much more of every channel, [C]."""
+        """The same points with a target that is this much higher in every channel, [C]."""
         more = shift.astype(np.float32)[:, None, None]
         return replace(self, target=tuple(target + more for target in self.target))
 

@@ -13,7 +13,7 @@ from gstex.encode.shared_mips import filter_sigma, view_weight
 
 __all__ = ["SharedView"]
 
-# How often the lists of steps are asked for, with all Gaussians in the same cells, until they are made again.
+# While all Gaussians stay in their cells, every so many-th request makes the lists of steps again.
 LASTING = 2
 
 
@@ -25,7 +25,7 @@ class SharedView(CpuView):
     """
 
     def __init__(self, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
-        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C], what the channels count."""
+        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C], of the channels."""
         height, width = target.image.shape[:2]
         scale = np.array([width / whole.width, height / whole.height], np.float32)
         super().__init__(
@@ -39,7 +39,7 @@ class SharedView(CpuView):
         self._due = True
 
     def place_later(self, placement: np.ndarray, margin: float) -> None:
-        """`place`, when it is time for that. placement: another array for every change of it."""
+        """Note that `place` is due, if it is. placement: another array after every change of it."""
         self._asked += 1
         same = placement is self._placement and margin == self._margin == STEP_MARGIN
         if not same or self._asked >= LASTING:
@@ -61,7 +61,7 @@ class SharedView(CpuView):
         self.importance_sum = weighted_sum(self.wanted, weight)
 
     def weight(self, mse: float) -> float:
-        """What its squared error counts beside that of mip 0, whose mean is `mse`, point for point."""
+        """What the squared error of this mip counts beside that of mip 0, whose mean is `mse`, point for point."""
         return view_weight(mse, self.mse)
 
     def add_gradient(

@@ -18,7 +18,7 @@ def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
     """A picture float32 [H, W, C] as the kernels read it.
 
     Returns:
-        planes float32 [C, rows, columns] of whole tiles, with a border of one texel that wraps or goes on.
+        planes float32 [C, rows, columns] of whole tiles, with a border of one texel that wraps or is clamped.
     """
     height, width, channels = image.shape
     across, down = tile_counts(width, height)
@@ -31,7 +31,7 @@ def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
 class Importance:
     """What the squared error counts (struct Importance of gstex/native/ops/ops.h).
 
-    planes: of make_picture. plane: int32 [C], which one a channel has. weight: float32 [C], what a channel counts.
+    planes: of make_picture. plane: int32 [C], the plane of a channel. weight: float32 [C], the weight of a channel.
     """
 
     planes: np.ndarray
@@ -83,7 +83,7 @@ class CpuView:
         self.where: np.ndarray
 
     def set_target(self, target: Target, weight: np.ndarray) -> None:
-        """Set what is wanted, and what the channels count: float32 [C]."""
+        """Set the target, and the weights of the channels: float32 [C]."""
         self.wanted = target
         repeat = self.pyramid.repeat
         self.target, planes = target.kept(
@@ -93,11 +93,11 @@ class CpuView:
         self._loss = np.empty(self.across * self._down)
 
     def weigh(self, weight: np.ndarray) -> None:
-        """Let the channels count something else: float32 [C]."""
+        """Change the weights of the channels: float32 [C]."""
         self.importance.weight = weight
 
     def forget_lists(self) -> None:
-        """Let go of what `place` made; it has to be called again."""
+        """Free the memory of what `place` made; it has to be called again."""
         for name in ("lists", "where", "_derived", "_sums", "_v_geometry", "_v_features"):
             self.__dict__.pop(name, None)
 
@@ -160,7 +160,7 @@ class CpuView:
     def picture(
         self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
     ) -> np.ndarray:
-        """What is seen at the jittered texel centres, float32 [H, W, C]."""
+        """The picture at the jittered texel centres, float32 [H, W, C]."""
         image = np.empty_like(self.wanted.image)
         _core.blend_render(self._scene(geometry, features, background, jitter), image)
         return image

@@ -18,9 +18,8 @@ _KNOBS = 6  # FIT_KNOBS of encode/adam.cu
 class Knobs:
     """The numbers of the present step.
 
-    now: float32 [6]: jitter x and y, factor of the rates, the two corrections of Adam, and the number of the place
-    where the error of the step is noted. jitter: float32 [2], a view of
-    it for GpuView.step. Both stay where they are.
+    now: float32 [6]: jitter x and y, factor of the rates, the two corrections of Adam, and the place in which the error
+    of the step is noted. jitter: float32 [2], a view of it for GpuView.step. Both keep their memory.
     """
 
     def __init__(self, device: Device, beta1: float, beta2: float):
@@ -34,7 +33,7 @@ class Knobs:
 
         jitter: [2], texels. step: 1 for the first. slot: where `note` puts its error.
         """
-        # Of the float32 betas that the kernel has: 1 - beta2 of the two differs by more than rounding.
+        # Of the float32 betas, as the kernel has them: 1 - beta2 differs from that of float64 by more than rounding.
         correct = [1 / (1 - float(np.float32(beta)) ** step) for beta in (self.beta1, self.beta2)]
         numbers = np.array([*jitter, factor, *correct, slot], np.float32)
         self._device.kernel("encode/adam.cu", "fit_set_knobs")((1,), (1,), *numbers, self.now)

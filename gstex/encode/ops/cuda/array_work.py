@@ -1,9 +1,9 @@
-"""What a fit does with arrays of CuPy, on small ones, so that CuPy compiles its own kernels before they are needed.
+"""The calls of a fit on CuPy arrays, made on small ones, so that CuPy compiles its own kernels before they are needed.
 
-CuPy compiles a kernel for each function, types of its arguments and number of their axes. tests/test_gpu_counts.py
-compares this list with what fits ask for. It does not see that CuPy 14 also goes by sizes: for sums, by how many
-numbers one is of (below 128, then by powers of two up to 1024), and for the positions of a mask, by whether it has more
-than 512.
+CuPy compiles a kernel for each function, for the types of its arguments, and for the number of their axes.
+tests/test_gpu_counts.py compares this list with the calls of fits. It does not see that CuPy 14 also distinguishes
+sizes: for sums, how many numbers are added (below 128, then by powers of two up to 1024), and for the positions of a
+mask, whether it has more than 512.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
     doubles, pair, by_channel = ones(np.float64, n), ones(np.float64, k), ones(np.float64, c)
     matrix, products, ratios = ones(np.float64, n, c), ones(np.float64, k, n), ones(np.float64, n, k)
     tiles, images, entries = ones(np.float32, 64, c, 64), ones(np.int8, n, k), ones(np.uint32, n, k)
-    # Those above are read by many at the same time, and these alone are written.
+    # The arrays above are only read, by many calls at the same time; those below are written.
     moved, order, kept, places = ones(np.int32, n), ones(np.int64, n), ones(np.bool_, n), ones(np.int32, n, 3)
     shapes, spread, values = ones(np.float32, n, 6), ones(np.float32, n, k), ones(np.float32, n, c)
     root, sums, own = ones(np.float64, n), ones(np.float64, n, c), ones(np.float64, k, n)

@@ -85,7 +85,7 @@ def thin_out(device: Device, pyramid: Pyramid, geometry: Any, placement: Any) ->
         ratio = (half_extents(device, geometry)[rows] / below).max(axis=1)
         smallest = xp.argsort(ratio, kind="stable")[:excess_count]
         excess = rows[smallest]
-        past = ratio[smallest] * (SLACK + 0.01)  # the hysteresis
+        past = ratio[smallest] * (SLACK + 0.01)  # past the hysteresis
         geometry[excess, 3:5] -= xp.log(xp.maximum(past, 1.0)).astype(np.float32)[:, None]
         placement[excess, 0] = level - 1
         counts[level - 1] += excess_count

@@ -42,7 +42,7 @@ class GpuStoredFeatures:
         return replace(coding, palettes=tuple(np.split(host, np.cumsum(self.sizes)[:-1]))) if self.sizes else coding
 
     def whole(self) -> Any:
-        """The numbers of steps, int32 [N, C]."""
+        """The features in whole steps above lo, int32 [N, C]."""
         return self._both()[0]
 
     def values(self) -> Any:
@@ -60,7 +60,7 @@ class GpuStoredFeatures:
 
 
 def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
-    """The nearest to features float32 [N, C] that the quantiser's coding, with its palettes, can store."""
+    """What the quantiser's coding, with its palettes, can store nearest to features float32 [N, C]."""
     entries = quantiser.choose_entries(features)
     codes, _ = quantiser.round_features(features, entries)
     sizes = tuple(len(palette) for palette in quantiser.coding.palettes)
@@ -100,7 +100,7 @@ def train(
 
 
 def _refine(device: Device, values: Any, weight: Any, palette: Any, rounds: int) -> Any:
-    """Rounds of k-means: entries become the weighted means of their values, those of none go where the error is.
+    """Rounds of k-means: entries become the weighted means of their values; unused ones go where the error is.
 
     palette: float32 [K, C], in place. Returns the entry of every value, int32 [N].
     """

@@ -1,8 +1,8 @@
 """The engine of the fit on a GPU: see encode/engine.py, call by call.
 
-Steps are launched without waiting for the GPU. The schedule learns their errors when lists are remade, or after as
-many steps; what a fit does now and then (a start, a relocation, the choice of a coding) is decided on the host, from
-copies.
+Steps are launched without waiting for the GPU. The schedule learns their errors when lists are remade, or after
+`replace_every` steps. What a fit does rarely (a start, a relocation, the choice of a coding) is decided on the host,
+from copies.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class GpuEngine:
         self._device = device
         self._background = self.array(background)
         self._task = task
-        self._views: list[GpuView | GpuSharedView] = []  # before set_pyramid
+        self._views: list[GpuView | GpuSharedView] = []  # empty before set_pyramid
         self.weigh(task.weights)
         self._rates = [self.array(rate) for rate in rates(settings, task.target.channels)]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
@@ -107,7 +107,7 @@ class GpuEngine:
     def forget_lists(self) -> None:
         pass  # their memory is used again
 
-    # -- what they show
+    # -- what Gaussians show
 
     def removal_cost(self, geometry: Any, features: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cost, share, error = map(self.host, self.view.removal_cost(geometry, features, self._background))
@@ -129,14 +129,14 @@ class GpuEngine:
             self._mse = Follower(self._device, mse)
         self._knobs.set(jitter, rate, step + 1, len(self._held))
         self._held.append((step, between))
-        # One of them a step, in turn, with the weight of all.
+        # One shared mip in every EVERY-th step, in turn, with the weight of all.
         number = step // EVERY % len(self.shared) if self.shared and step % EVERY == 0 else None
 
         def work() -> None:
             self._descend(p, geometry, features, number, fixed_features=fixed_features)
 
         if self.settings.loss != "l2":
-            work()  # it takes memory, which no recording may
+            work()  # it allocates memory, which a recording must not
             return
         views = [self.view, *([] if number is None else [self.shared[number].backend])]
         about = number, fixed_features, self._importance_sum, *(view.seen.changed for view in views)

@@ -16,7 +16,7 @@ __all__ = ["Pairs", "find_batches", "find_pairs"]
 _WARPS = 4  # of a block of encode/pairs.cu
 # Most pairs with repetitions that are listed at a time.
 PAIRS_AT_A_TIME = 2**25
-# Rounds of colouring from one look at whether all have a colour to the next.
+# Rounds of colouring from one check whether all Gaussians have a colour to the next.
 _ROUNDS = 8
 
 
@@ -69,7 +69,10 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
 
 
 def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
-    """int32 arrays with every Gaussian once; those of one are no neighbours by lists as in Pairs. The host waits."""
+    """Batches, int32 arrays: every Gaussian is in one, and no two of a batch are neighbours.
+
+    row, column: as in Pairs. The host waits for the GPU.
+    """
     xp, count = device.xp, len(row) - 1
     colour = xp.full(count, -1, np.int32)
 

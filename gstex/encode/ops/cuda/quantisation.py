@@ -63,7 +63,7 @@ class GpuQuantiser:
         return geometry
 
     def round(self, ideal: Any, out: Any) -> None:
-        """out float32 [N, 6] = what the nearest codes of `ideal` mean, whose centres are clamped to their cells."""
+        """out float32 [N, 6] = what the nearest codes of `ideal` mean; its centres are clamped to their cells."""
         self._codes("fit_round")(*self._grid, ideal, self.placement, *self.meaning, out)
 
     def _codes(self, name: str) -> Any:

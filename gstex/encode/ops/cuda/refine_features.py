@@ -1,7 +1,7 @@
 """Better stored features, on the GPU: cuda/encode/refine_features.cu.
 
-What the CPU does one Gaussian after the other is done in batches of Gaussians that have nothing to do with each other,
-so that the results are as good, and the same every time.
+What the CPU does one Gaussian after the other is done in batches of Gaussians that do not affect each other, so that
+the results are as good, and the same every time.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def refine_features(
     sweep, follow = (points.kernel("encode/refine_features.cu", name)
                      for name in ("fit_sweep_features", "fit_follow_gradient"))  # fmt: skip
     moved = xp.zeros(1, np.int32)
-    # Of sums of products of shares, which are below the sum of the importance, in 62 bits.
+    # Of sums of products of shares in fixed point: they are below the sum of the importance and take 62 bits.
     most = max(float(points.importance.sum(dtype=np.float64)), 1e-30)
     unit = xp.full(1, 2.0 ** np.floor(62 - np.log2(most)), np.float64)
 
@@ -71,8 +71,8 @@ def refine_features(
 
 
 def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[Any, Any]:
-    """(float64 [planes, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature by the
-    weight of the channel)."""
+    """(float64 [planes, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature divided
+    by the weight of the channel)."""
     device, xp, pairs = points.device, points.device.xp, points.pairs
     tiles, channels = len(points.view), points.channels
     bounds = [*range(0, tiles, TILES_AT_A_TIME), tiles]
@@ -106,7 +106,7 @@ def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[An
         root = xp.zeros(count, np.float64)
         root[mine[alone]] = xp.sqrt(products[alone])
         kept |= products > SMALL * root[mine] * root[column]
-    # Both sums of a pair are rounded in ways of their own. It stays whole, or two of a batch would see each other.
+    # The two sums of a pair may be rounded differently. Both stay if one does, or two of a batch would be neighbours.
     kept |= kept[xp.argsort(column.astype(np.int64) * count + mine)]
     near = xp.flatnonzero(kept)
     return bounds_of(device, mine[near], count), column[near], xp.stack([products[near] for products in value])

@@ -1,4 +1,4 @@
-"""Work of many launches that comes again and again on the same arrays: recorded once, and then a single launch."""
+"""Work of many launches that is repeated on the same arrays: it is recorded once, and then takes a single launch."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from gstex.cuda.device import Device
 
 __all__ = ["Replays"]
 
-# Recordings that are kept. A fit comes back to those of its last Gaussians; older ones hold memory for nothing.
+# Most recordings that are kept. A fit repeats those of its present Gaussians; older ones only hold memory.
 _MOST = 16
 
 
-# The kinds of work that every device has done.
+# Device -> the kinds of work that it has done.
 _RUN_BEFORE: WeakKeyDictionary[Device, set[tuple[str, int]]] = WeakKeyDictionary()
 
 
@@ -23,17 +23,17 @@ class Replays:
         """channels: that kernels are compiled for."""
         self._device, self._channels = device, channels
         self._run_before = _RUN_BEFORE.setdefault(device, set())
-        # With the arrays, whose ids are no others' as long as they are held.
+        # The arrays are held too: as long as they are, no other array has their ids.
         self._kept: dict[Hashable, tuple[Callable[[], None] | None, Sequence[Any]]] = {}
 
     def __call__(self, kind: str, key: Hashable, arrays: Sequence[Any], work: Callable[[], None]) -> None:
         """Do `work`, or repeat the launches that it made last time.
 
         Args:
-            kind: what it is. The first work of a kind on a device, for so many channels, is never recorded, so that its
-                kernels are compiled and loaded.
+            kind: a name of the work. The first work of a kind on a device, for so many channels, is never recorded, so
+                that its kernels are compiled and loaded.
             key: all that its launches depend on, besides the memory of these arrays.
-            arrays: all that it is given and that may be others the next time.
+            arrays: all arrays of the work that may be other ones the next time.
         """
         if (kind, self._channels) not in self._run_before:
             self._run_before.add((kind, self._channels))

@@ -40,7 +40,7 @@ class GpuSamplePoints:
     V views, T tiles, E entries, N Gaussians, C channels.
     view: int32 [T]. origin: float32 [T, 2]. start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2].
     faded: bool [E]. target: float32 [T, C, 64]. importance: float32 [T, planes, 64], with the weight of the view.
-    plane: int32 [C], which one a channel has. channel_weight: float32 [C], what it counts there.
+    plane: int32 [C], the plane of a channel. channel_weight: float32 [C], its weight.
     weight: of the points of every view, on the host.
     extent: float32 [V, 2]. where: float32 [V, N, 4].
     scale: float32 [V, 2]. filter: float32 [V]. seen: scale and filter of every view, on the host.
@@ -111,7 +111,7 @@ class GpuSamplePoints:
                        faded=self.faded[entries])  # fmt: skip
 
     def shifted(self, shift: np.ndarray) -> "GpuSamplePoints":
-        """The same points where something else is wanted: this much more of every channel, [C]."""
+        """The same points with a target that is this much higher in every channel, [C]."""
         return replace(self, target=self.target + self.device.xp.asarray(shift.astype(np.float32))[:, None])
 
     def errors(self, out: Any) -> np.ndarray:

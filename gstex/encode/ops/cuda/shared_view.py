@@ -24,7 +24,7 @@ class GpuSharedView:
     """
 
     def __init__(self, device: Device, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
-        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C] of the host, what channels count."""
+        """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C] of the host, of the channels."""
         height, width = target.image.shape[:2]
         self._wanted = target
         self.importance_sum = weighted_sum(target, weight)
@@ -40,7 +40,7 @@ class GpuSharedView:
         self._perceptual: Perceptual | None = None
 
     def weigh(self, weight: np.ndarray) -> None:
-        """Let the channels count something else: float32 [C] of the host."""
+        """Change the weights of the channels: float32 [C] of the host."""
         self.backend.weigh(weight)
         self.importance_sum = weighted_sum(self._wanted, weight)
 

@@ -3,7 +3,7 @@
 __all__ = ["sources_of_fit"]
 
 _FOR_ALL = ("adam", "cell_pyramid", "pairs", "quantisation", "sums", "tile_lists")
-# By how long they take to compile: the first are begun first.
+# Those that take longest to compile stand first, and are begun first.
 _BY_CHANNELS = ("blend", "refine_geometry", "refine_features", "sample_points", "removal_cost", "gather", "codebooks",
                 "kmeans", "picture", "solve_features")  # fmt: skip
 

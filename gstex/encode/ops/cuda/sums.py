@@ -37,7 +37,7 @@ class ColumnSums:
 class Follower:
     """A mean over the last steps that stays on the GPU.
 
-    state: float64 [1], the start until the first update, then its value, which a tenth of each further one pulls at.
+    state: float64 [1]: the start, then the first value, then a mean that moves by a tenth towards each further value.
     """
 
     def __init__(self, device: Device, start: float = 0.0):

@@ -17,9 +17,9 @@ __all__ = ["ListMaker", "Seen", "TileLists", "bounds_of", "sorted_by", "tile_cou
 _THREADS = 128
 _WARPS = 4  # of a block of encode/tile_lists.cu
 _STARTS_THREADS = 1024
-# TileLists are numbered in int32.
+# Entries are numbered in int32.
 MOST_ENTRIES = 2**31 - 1
-# Room for entries, by how many there are when it is given: they become more while Gaussians grow.
+# Memory is taken for so many times the present entries: their number rises while Gaussians grow.
 ROOM = 1.25
 # A Gaussian with more rows than this is summed by a block of its own.
 LONG = 1024
@@ -27,7 +27,7 @@ LONG = 1024
 
 @dataclass(frozen=True)
 class TileLists:
-    """TileLists of every tile in CSR form, tiles row by row, in the order of the CPU's; arrays of the device.
+    """Entries of every tile in CSR form, tiles row by row, in the order of the CPU's; arrays of the device.
 
     start: int32 [T + 1]. gaussian: int32 [E]. image: int8 [E, 2], shift in whole textures (x, y).
     faded: bool [E], whether the fade of the 3x3 block is below 1 somewhere in the tile.
@@ -139,10 +139,10 @@ class ListMaker:
         Args:
             placement: int32 [N, 3], level, cell_x, cell_y. geometry: float32 [N, 6].
             derive: called with the number of each view, to fill its `derived` from that geometry.
-            margin: natural-log distance from the largest weight at which a Gaussian stops to matter; inf keeps all.
+            margin: natural-log distance from the largest weight at which a Gaussian stops mattering; inf keeps all.
 
         Raises:
-            DeviceError: there are too many to be numbered.
+            DeviceError: there are too many entries to be numbered.
         """
         xp, views, count = self._device.xp, self._views, len(placement)
         for view in views:
@@ -246,8 +246,8 @@ def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
 
 
 def sorted_by(device: Device, key: Any, keys: int) -> tuple[Any, Any]:
-    """The order of int32 keys 0 .. keys - 1, int64 [N], equal ones as they stand; and where each begins in it, int32
-    [keys + 1]."""
+    """(the stable order of int32 keys 0 .. keys - 1, int64 [N]; where each key begins in that order, int32
+    [keys + 1])."""
     order = device.xp.argsort(key, kind="stable")
     start = device.xp.empty(keys + 1, np.int32)
     kernel = device.kernel("encode/tile_lists.cu", "fit_sorted_bounds")

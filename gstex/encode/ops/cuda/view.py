@@ -66,7 +66,7 @@ class GpuView:
     # -- pictures
 
     def set_target(self, target: Target, weight: np.ndarray) -> None:
-        """Set what is wanted, and what the channels count: float32 [C]; all of the host."""
+        """Set the target, and the weights of the channels: float32 [C]; all of the host."""
         xp = self.device.xp
         self._image = xp.asarray(target.image, np.float32, order="C")
         self._planes = xp.asarray(target.importance, np.float32, order="C")
@@ -82,10 +82,10 @@ class GpuView:
         self._sum_rows = ColumnSums(self.device, self._pyramid.height, self.channels)
         self._sampled = xp.empty_like(self._image), xp.empty_like(self._planes)
         self._error = xp.empty(self._image.shape[:2], np.float32)
-        self._tiled: tuple[Any, ...] = ()  # until somebody wants it
+        self._tiled: tuple[Any, ...] = ()  # made when it is first needed
 
     def weigh(self, weight: np.ndarray) -> None:
-        """Let the channels count something else: float32 [C] of the host."""
+        """Change the weights of the channels: float32 [C] of the host."""
         self.weight = self.device.xp.asarray(weight, np.float32)
 
     def targets(self, jitter: Any) -> tuple[Any, Any]:
