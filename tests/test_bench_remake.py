@@ -11,15 +11,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 from benches import remake as tool  # noqa: E402
+from benches.store import meaning_of  # noqa: E402
 
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two tables, of which commands make nothing but a line in a file."""
-    made = "import json,sys; json.dump({'gstex': '0.1.0, commit abc'}, open(sys.argv[1], 'w'))"
+    made = "import json,sys; json.dump({'gstex': '0.1.0, commit abc, code 123'}, open(sys.argv[1], 'w'))"
     (tmp_path / "make.py").write_text(made)
     monkeypatch.setattr(tool, "_RESULTS", tmp_path)
     monkeypatch.setattr(tool, "current_commit", lambda: "abc")
+    monkeypatch.setattr(tool, "current_code", lambda: "123")
     tables = tuple(tool.Table(name, f"{tmp_path}/make.py {tmp_path}/{name}.json", minutes)
                    for name, minutes in (("short", 5), ("long", 500)))  # fmt: skip
     monkeypatch.setattr(tool, "TABLES", tables)
@@ -30,12 +32,13 @@ def test_what_the_hours_do_not_hold_is_left_and_named(results: Path) -> None:
     said = CliRunner().invoke(tool.remake, ["--hours", "1"])
     assert said.exit_code == 0, said.output
     assert (results / "short.json").exists() and not (results / "long.json").exists()
-    assert "left: long (about 500 minutes)" in said.output and "1 of 2 tables are of commit abc" in said.output
+    assert "left: long (about 500 minutes)" in said.output
+    assert "1 of 2 tables are of the present code, 123" in said.output
 
 
-def test_a_table_of_this_commit_is_not_made_again(results: Path) -> None:
-    (results / "short.json").write_text(json.dumps({"gstex": "0.1.0, commit abc", "kept": True}))
-    (results / "long.json").write_text(json.dumps({"gstex": "0.1.0, commit older"}))
+def test_a_table_of_this_code_is_not_made_again(results: Path) -> None:
+    (results / "short.json").write_text(json.dumps({"gstex": "0.1.0, commit earlier, code 123", "kept": True}))
+    (results / "long.json").write_text(json.dumps({"gstex": "0.1.0, commit older, code 000"}))
     said = CliRunner().invoke(tool.remake, ["--hours", "10"])
     assert said.exit_code == 0 and "2 of 2" in said.output
     assert json.loads((results / "short.json").read_text())["kept"]
@@ -52,6 +55,17 @@ def test_uncommitted_changes_are_refused(results: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(tool, "current_commit", lambda: "abc+changes")
     said = CliRunner().invoke(tool.remake, [])
     assert said.exit_code == 1 and "uncommitted changes" in said.output and not (results / "short.json").exists()
+
+
+def test_comments_and_docstrings_are_no_code(tmp_path: Path) -> None:
+    texts = {"a.py": ('"""One."""\nX = 1  # two\n', "X = 1\n", "X = 2\n"),
+             "a.cpp": ("int x = 1; // one\n/* two */", "int   x = 1;", "int x = 2;")}  # fmt: skip
+    for name, versions in texts.items():
+        meanings = []
+        for text in versions:
+            (tmp_path / name).write_text(text)
+            meanings.append(meaning_of(tmp_path / name))
+        assert meanings[0] == meanings[1] != meanings[2]
 
 
 def test_every_command_is_there() -> None:

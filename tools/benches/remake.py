@@ -1,4 +1,4 @@
-"""All tables that README and docs quote, one after the other, on one commit: the `remake` command of tools/bench.py."""
+"""All tables that README and docs quote, by the present code: the `remake` command of tools/bench.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benches.table import current_commit
+from benches.table import current_code, current_commit
 
 __all__ = ["TABLES", "Table", "is_remade", "remake"]
 
@@ -64,27 +64,23 @@ TABLES = (
           "--material texture_rock", 2),
     Table("groups-auto/rd", "tools/bench.py rd --no-mips --bpp 1 --groups auto --material corrugated_steel007b "
           "--material texture_rock", 3),
-    Table("format2/bound", "tools/bench.py bound", 5),
-    Table("format2/compare", "tools/bench.py compare --quality 12x12 --criterion psnr --criterion shaded "
-          f"--no-image-gs {_ALL}", 80),
-    Table("format2/8x8/compare", f"tools/bench.py compare --quality 8x8 --criterion psnr --no-image-gs {_ALL}", 150),
+    Table("compare", f"tools/bench.py compare --codecs astc --no-image-gs {_ALL}", 240),
+    Table("bound", "tools/bench.py bound", 5),
     Table("disk", "tools/bench.py disk", 30),
     Table("rd-quick", "tools/bench.py rd --quick", 20),
-    Table("compare-quick", "tools/bench.py compare --quick --quality 12x12 --quality 8x8 --no-image-gs", 60),
-    Table("images", "tools/bench.py images --effort fast", 60),
-    Table("6x6/compare-quick", "tools/bench.py compare --quick --quality 6x6 --criterion psnr --no-image-gs", 40),
-    Table("image-gs/compare-quick", "tools/bench.py compare --quick --image-gs-steps 2000", 600),
+    Table("images", "tools/bench.py images --effort fast", 20),
+    Table("compare-quick", "tools/bench.py compare --quick --quality 12x12 --criterion psnr --image-gs-steps 2000", 60),
 )  # fmt: skip
 
 
-def is_remade(table: Table, commit: str) -> bool:
-    """Whether the table was made on this commit, by this command."""
+def is_remade(table: Table, code: str) -> bool:
+    """Whether the table was made by this code; comments and documents may have changed since."""
     path = _RESULTS / f"{table.file}.json"
     try:
         about = json.loads(path.read_text())
     except (OSError, ValueError):
         return False
-    return bool(about.get("gstex", "").endswith(f"commit {commit}"))
+    return bool(about.get("gstex", "").endswith(f"code {code}"))
 
 
 @click.command()
@@ -94,20 +90,20 @@ def is_remade(table: Table, commit: str) -> bool:
 @click.pass_context
 def remake(context: click.Context, hours: float, only_list: bool) -> None:
     """All tables that README and docs quote, as far as the hours go. Call it again for what is left."""
-    commit = current_commit()
-    if commit.endswith("+changes") and not only_list:
+    code = current_code()
+    if current_commit().endswith("+changes") and not only_list:
         raise click.ClickException("there are uncommitted changes; commit them: tables name the commit they are of")
     ends, failed = time.monotonic() + 3600 * hours, []
     for table in TABLES:
-        if only_list or is_remade(table, commit) or time.monotonic() + 60 * table.minutes > ends:
+        if only_list or is_remade(table, code) or time.monotonic() + 60 * table.minutes > ends:
             continue
         click.echo(f"{table.file}: {table.command}", err=True)
         if subprocess.run(table.arguments, cwd=_ROOT, check=False).returncode:
             failed.append(table)
-    left = [table for table in TABLES if not is_remade(table, commit)]
+    left = [table for table in TABLES if not is_remade(table, code)]
     for table in left:
         said = "failed" if table in failed else f"about {table.minutes} minutes"
         click.echo(f"left: {table.file} ({said}): python {table.command}")
-    click.echo(f"{len(TABLES) - len(left)} of {len(TABLES)} tables are of commit {commit}")
+    click.echo(f"{len(TABLES) - len(left)} of {len(TABLES)} tables are of the present code, {code}")
     if failed:
         context.exit(1)

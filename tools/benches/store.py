@@ -6,9 +6,11 @@ goes on where it was, and nothing is taken over from other code.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import numpy as np
 import gstex
 from gstex.material import Material
 
-__all__ = ["SOURCES", "Store", "code_version", "key_of"]
+__all__ = ["SOURCES", "Store", "code_version", "key_of", "meaning_of"]
 
 # Files and folders of the package that decide what a fit and its measurements give. The reading of images is
 # not among them: its result, the pixels and the table of channels, is part of the key.
@@ -38,9 +40,22 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
         path = package / name
         files = [file for file in sorted(path.rglob("*")) if file.suffix in _SUFFIXES] if path.is_dir() else [path]
         for file in files:
-            content = file.read_bytes()
+            content = meaning_of(file).encode()
             digest.update(f"\n{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def meaning_of(file: Path) -> str:
+    """The text of a source without what decides nothing: comments, docstrings and the layout of lines."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix != ".py":
+        return " ".join(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL).split())
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def key_of(material: Material, settings: dict[str, Any], code: str) -> str:

@@ -6,6 +6,7 @@ The CSV and the Markdown hold the same cells; the JSON holds where and how they 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -21,12 +22,14 @@ import numpy as np
 from click.core import ParameterSource
 
 import gstex
+from benches.store import meaning_of
 from gstex import native
 from gstex.files import replace_file
 
-__all__ = ["current_commit", "describe_run", "means", "typed_command", "write_table"]
+__all__ = ["current_code", "current_commit", "describe_run", "means", "typed_command", "write_table"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_CODE = (".py", ".cpp", ".h", ".glsl", ".comp", ".vert", ".frag", ".cu", ".cuh")
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
 _DECIMALS = {
     "bpp": 4, "gstex_bpp": 3, "gstex_file_bpp": 3, "image_gs_bpp": 3, "image_gs_bpp_lists": 3, "jpeg_bpp": 3,
@@ -42,7 +45,7 @@ def describe_run(command: str) -> dict[str, str]:
         "system": _system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "gstex": f"{gstex.__version__}, commit {current_commit()}",
+        "gstex": f"{gstex.__version__}, commit {current_commit()}, code {current_code()}",
     }
 
 
@@ -136,6 +139,16 @@ def _system() -> str:
         return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {platform.machine()}"
     except (OSError, KeyError):
         return f"{platform.system()} {platform.release()}, {platform.machine()}"
+
+
+def current_code() -> str:
+    """Hash of all code of the checkout that has a part in the tables, without comments and docstrings."""
+    digest = hashlib.sha256()
+    for folder in ("gstex", "shaders", "cuda", "tools", "benchmarks"):
+        for file in sorted((_ROOT / folder).rglob("*")):
+            if file.suffix in _CODE:
+                digest.update(f"{file.relative_to(_ROOT).as_posix()}\n{meaning_of(file)}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def current_commit() -> str:
