@@ -29,8 +29,8 @@ _PATIENCE = 1.0  # seconds after which a process that does not end is killed
 
 @dataclass(eq=False)
 class Worker:
-    """A process, the pipe to it, its threads and its GPU. item: what it works on, None while it waits. started: since
-    when."""
+    """A process, the pipe to it, its threads and its GPU. item: what it works on since `started`; None while it
+    waits."""
 
     process: BaseProcess
     connection: Connection
@@ -103,8 +103,7 @@ def _fill(
 
 
 def _match(workers: Sequence[Worker], waiting: deque[Item]) -> tuple[Worker, int] | None:
-    """An idle process and the index of the first waiting material that fits on its GPU; None if there is no such
-    pair."""
+    """An idle process and the index of the first waiting material that fits on its GPU; None if there is none."""
     for worker in workers:
         if worker.item is not None:
             continue
@@ -129,8 +128,8 @@ def give(worker: Worker, item: Item) -> bool:
 
 
 def start_worker(out: Path, force: bool, threads: int, gpu: Gpu | None = None) -> Worker:
-    """Start a process; call this inside `signals_held`. gpu: the only GPU that it sees; None: those that this process
-    sees."""
+    """Start a process; call this inside `signals_held`. gpu: the only GPU that it sees; None: the same as this
+    process."""
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     here, there = context.Pipe()
     more = () if gpu is None else (gpu.name,)

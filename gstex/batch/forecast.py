@@ -1,5 +1,5 @@
-"""The time that a batch has left, from earlier fits on this machine, the fits of this batch, and how many run at
-once."""
+"""The time that a batch has left, from earlier fits on this machine, the fits of this batch, and the number of
+processes."""
 
 import math
 from collections import deque
@@ -22,7 +22,8 @@ _TARGET = 2.5
 _PRIOR = 0.5
 # Most materials have no more varying channels than this. Which channels vary is not known before they are read.
 _CHANNELS = 9
-# The last this many waiting materials per process are simulated one by one. All processes are busy until then.
+# For each process, this many of the last waiting materials are simulated one by one. Before them all processes are
+# busy.
 _FOLLOWED = 4
 
 

@@ -16,8 +16,7 @@ from gstex.batch.plans import Item
 
 __all__ = ["CONTEXT_BYTES", "Gpu", "bytes_of", "find_gpus", "has_room", "wants_gpu"]
 
-# GPU bytes of a fit per texel and channel, GPU bytes of a process itself, and the share of the memory that fits may
-# use.
+# GPU bytes of a fit per texel and channel, GPU bytes of a process itself, and the share of the memory that is used.
 FIT_BYTES, CONTEXT_BYTES, USABLE = 140, 512 << 20, 0.9
 _SECONDS = 20.0  # in which the driver has to answer
 

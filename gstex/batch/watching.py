@@ -1,5 +1,4 @@
-"""Follow a folder that an artist works in: a changed material gets a draft within seconds, and a full fit a little
-later.
+"""Follow a folder that an artist works in: a changed material gets a draft within seconds, and later a full fit.
 
 One process fits with all cores. Drafts come first, in the order of the changes. While no draft is due, full fits
 replace the drafts. A change stops such a fit, which begins again when the drafts are done.
