@@ -1,4 +1,4 @@
-"""How the interface looks: one dark theme, a readable font at any scale of the screen."""
+"""The look of the interface: a dark theme, and a font that is readable at any scale of the screen."""
 
 from pathlib import Path
 
