@@ -134,7 +134,7 @@ class Transcoder:
 
         Returns:
             For every map, the name of a new texture object. Its level 0 is the first mip that the material holds. sRGB
-        maps are sampled as linear light. Filtering is trilinear, and the wrap is that of the material.
+            maps are sampled as linear light. Filtering is trilinear, and the wrap is that of the material.
         """
         from OpenGL.raw.GL.VERSION.GL_1_3 import glCompressedTexSubImage2D  # the wrapper allows no buffer offset
 
