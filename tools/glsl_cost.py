@@ -73,7 +73,7 @@ class GroupShape:
 
     @property
     def gaps(self) -> int:
-        """One bit for each channel before the last member that is not a member."""
+        """A bit for each channel that is no member and comes before the last member."""
         return ~self.members & (1 << self.members.bit_length()) - 1
 
 
