@@ -195,9 +195,9 @@ def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, A
 
     tell: gets the results so far while the part runs, marked as cut off.
     """
-    own = str(max(1.0, 0.93 * seconds - 3))  # ends before it is killed
+    child_seconds = str(max(1.0, 0.93 * seconds - 3))  # ends before it is killed
     program = [sys.executable, str(Path(__file__).resolve())]
-    command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
+    command = [*program, "--part", name, "--folder", str(folder), "--seconds", child_seconds]
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
     more = {"GSTEX_THREADS": str(threads)} if PARTS[name].beside else {}
 

@@ -142,9 +142,9 @@ def _fit(
     with contextlib.ExitStack() as stack:
         target, shown = Path(out), {}
         if shipment is not None:
-            here = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gstex-")))
-            shown = {str(here / "out"): out, str(here / "source"): shipment.folder}
-            item, target = _unpack(item, shipment, here)
+            work_folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gstex-")))
+            shown = {str(work_folder / "out"): out, str(work_folder / "source"): shipment.folder}
+            item, target = _unpack(item, shipment, work_folder)
         try:
             record = make_output(item, target, force=force)
             return "done", record, None if shipment is None else (target / item.output).read_bytes()

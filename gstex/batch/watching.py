@@ -66,10 +66,10 @@ def watch(
         raise UsageError(f"{folder}: no such folder; give the one that holds the folders of materials")
     if folder.resolve() == out.resolve():
         raise UsageError(f"{out}: is the folder that is watched; choose another folder for -o")
-    one = _Watch(folder, out, (options or Options()).checked(), None if names is None else Path(names).absolute(),
-                 min(threads or native.cores(), native.cores()))  # fmt: skip
+    watcher = _Watch(folder, out, (options or Options()).checked(), None if names is None else Path(names).absolute(),
+                     min(threads or native.cores(), native.cores()))  # fmt: skip
     prepare_output(out)
-    return one.run()
+    return watcher.run()
 
 
 class _Watch:

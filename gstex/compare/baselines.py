@@ -77,8 +77,8 @@ class Work:
     ) -> None:
         """Encode the smallest images first and keep the results in `known`."""
         jobs = self.coarse()
-        found = encode_all(jobs, processes=processes, cache=cache, progress=progress)
-        self.known.update((job.key, data) for job, data in zip(jobs, found, strict=True))
+        results = encode_all(jobs, processes=processes, cache=cache, progress=progress)
+        self.known.update((job.key, data) for job, data in zip(jobs, results, strict=True))
 
 
 def encode_baselines(

@@ -207,8 +207,8 @@ def next_of_lit(attribute: str, choices: tuple[str, ...]) -> Action:
 
 def next_surroundings(viewer: Viewer) -> None:
     """Choose the next surroundings. The panorama is a choice only if the user has given one."""
-    lit, there = viewer.state.lit, ("sky", "even", *(("file",) if viewer.session.panorama else ()))
-    set_surroundings(viewer, there[(there.index(lit.surroundings) + 1) % len(there)])
+    lit, names = viewer.state.lit, ("sky", "even", *(("file",) if viewer.session.panorama else ()))
+    set_surroundings(viewer, names[(names.index(lit.surroundings) + 1) % len(names)])
     viewer.state.view = "lit"
 
 
@@ -278,8 +278,8 @@ def shapes(viewer: Viewer) -> tuple[str, ...]:
 
 
 def next_shape(viewer: Viewer) -> None:
-    there, now = shapes(viewer), viewer.state.lit.shape
-    set_shape(viewer, there[(there.index(now) + 1) % len(there)] if now in there else there[0])
+    available, now = shapes(viewer), viewer.state.lit.shape
+    set_shape(viewer, available[(available.index(now) + 1) % len(available)] if now in available else available[0])
     viewer.state.view = "lit"
 
 

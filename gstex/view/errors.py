@@ -40,9 +40,9 @@ def measure_errors(
     """Measure a stack. stack, reference: float [H, W, C] encoded as stored. weights: see `Material.weights`."""
     squared, texels, high = [], [], []
     for c in range(reference.shape[2]):
-        own = None if weights is None else np.ascontiguousarray(weights[:, :, c : c + 1])
-        count = float(own.sum()) if own is not None else float(stack.shape[0] * stack.shape[1])
-        squared.append(metrics.mse(stack[:, :, c : c + 1], reference[:, :, c : c + 1], own) * count)
+        channel_weights = None if weights is None else np.ascontiguousarray(weights[:, :, c : c + 1])
+        count = float(channel_weights.sum()) if channel_weights is not None else float(stack.shape[0] * stack.shape[1])
+        squared.append(metrics.mse(stack[:, :, c : c + 1], reference[:, :, c : c + 1], channel_weights) * count)
         texels.append(count)
     for one in maps:
         sizes = shown_error(stack, reference, one)

@@ -84,7 +84,7 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
     cell, fraction = at // twice, (at % twice) / twice
     size = np.array([mip.width, mip.height]) / cells
     last = mip.first[level + 1] if level + 1 < len(mip.first) else mip.count
-    own = mip.cell[mip.first[level] : last]
+    level_cells = mip.cell[mip.first[level] : last]
     numbers, weights = [np.empty(0, np.int64)], [np.empty(0)]
     for j in (-1, 0, 1):
         for i in (-1, 0, 1):
@@ -93,7 +93,7 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
                 x, y = x % cells[0], y % cells[1]
             elif not (0 <= x < cells[0] and 0 <= y < cells[1]):
                 continue
-            start, end = np.searchsorted(own, [y * cells[0] + x, y * cells[0] + x + 1])
+            start, end = np.searchsorted(level_cells, [y * cells[0] + x, y * cells[0] + x + 1])
             picked = np.arange(start, end) + mip.first[level]
             away = fraction - (i, j)
             dx, dy = ((away - mip.inside[picked]) * size).T

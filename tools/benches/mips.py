@@ -89,8 +89,8 @@ def _mean_off(material: Material, level: MipLevel, decoded: np.ndarray) -> float
             shown = srgb_to_linear(stack[:, :, c]) if srgb else stack[:, :, c]
             mean = np.array([(shown * weights[:, :, c]).sum() / max(weights[:, :, c].sum(), 1e-9)])
             means.append(float((linear_to_srgb(mean) if srgb else mean)[0]))
-    own, wanted = np.reshape(means, (2, -1))
-    return float(255 * np.abs(own - wanted).max())
+    decoded_means, reference_means = np.reshape(means, (2, -1))
+    return float(255 * np.abs(decoded_means - reference_means).max())
 
 
 def _as_material(material: Material, level: MipLevel) -> Material:
