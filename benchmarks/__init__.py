@@ -1,5 +1,5 @@
-"""What gstex is measured against and is no part of it; the commands are in tools/bench.py, the tables in results/.
+"""Codecs that gstex is compared with and that are not part of it. tools/bench.py has the commands, results/ the tables.
 
-    image_gs        Image-GS as published: the schedule of a fit, and what is counted
-    image_gs_torch  its picture and its loss, in torch
+    image_gs        Image-GS as published: the schedule of a fit, and its bytes
+    image_gs_torch  the picture and the loss of Image-GS, in torch
 """

@@ -1,17 +1,17 @@
-"""Image-GS as published (Zhang et al., SIGGRAPH 2025, arXiv 2407.01866), for comparison: what it makes of a material.
+"""Image-GS as published (Zhang et al., SIGGRAPH 2025, arXiv 2407.01866), for comparison: its fit of a material.
 
 Constants and order of steps are those of the authors' code (NYU-ICL/image-gs, cfgs/default.yaml and model.py, in 2025),
-run here by torch: half of the Gaussians start where the gradient is, the others are added in four batches
-where the error is, all are drawn by tiles and top-K normalised blending, Adam minimises L1 + 0.1 (1 - SSIM). No
-amplitude, no relocation, no mips, no wrap. All parameters are stored in 16 bits, a range for each kind of parameter
-(one for all channels), and nothing else is counted in `bytes`.
+run here by torch. Half of the Gaussians start where the gradient is large; the others are added in four batches where
+the error is large. All are drawn by tiles and top-K normalised blending, and Adam minimises L1 + 0.1 (1 - SSIM). There
+is no amplitude, no relocation, no mips and no wrap. All parameters are stored in 16 bits, with one range for each kind
+of parameter (one for all channels). Nothing else is counted in `bytes`.
 
-What differs, all of it for the sake of Image-GS or of no effect:
-    - channels that do not vary are left out and cost nothing; colour under zero opacity counts for nothing
+What differs from the authors' code, either in favour of Image-GS or without effect:
+    - channels that do not vary are left out and cost nothing; colour under zero opacity has no weight
     - values are rounded to 16 bits once, at the end; the authors' code also rounds in every step (straight-through),
       which at 16 bits is far below what can be seen
-    - the rates fall on a plateau as there, but no later than DECAY_AT of the steps, so that any fit ends settled
-    - the SSIM window is cut at the border of the image instead of padded with zeros
+    - the learning rates fall on a plateau, as there, but at DECAY_AT of the steps at the latest, so that any fit
+    converges - the SSIM window is cut at the border of the image instead of padded with zeros
     - up to 16 channels; the authors' kernel is compiled for 12
 
 torch is loaded when a fit begins.
@@ -34,27 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "Fit", "ImageGs", "fit_image_gs", "round_to_16_bits"]
 
-STEPS = 5000  # the fewest of the authors' code: 4 x 500 while Gaussians are added, then 3000
-PARTS = 50  # what is a number of steps there is a share here: their figures are checked every 100 of 5000 steps,
-ADD_EVERY, ADD_TIMES = 5, 4  # Gaussians are added every 5th of these times,
-PATIENCE = 10  # and 10 without progress are a plateau
+STEPS = 5000  # the minimum of the authors' code: 4 x 500 while Gaussians are added, then 3000
+PARTS = 50  # numbers of steps are shares here; the authors check figures every 100 of 5000 steps, so 50 times,
+ADD_EVERY, ADD_TIMES = 5, 4  # Gaussians are added at every 5th check, 4 times,
+PATIENCE = 10  # and 10 checks without progress are a plateau
 DECAY_AT, DECAY = 0.8, 0.1
-LEAST_DB, LEAST_SSIM = 0.1, 0.001  # progress is both of these
-FIRST_SHARE = 0.5  # of the Gaussians
-RANDOM_SHARE = 0.3  # of those start anywhere
+LEAST_DB, LEAST_SSIM = 0.1, 0.001  # progress is a gain of both
+FIRST_SHARE = 0.5  # of the Gaussians are there at the start
+RANDOM_SHARE = 0.3  # of these start at random texels
 START_SIGMA = 5.0  # texels
-# Adam's rates: position (of the image, 0..1); rotation (radians) and inverse scales (1 / texel); features.
+# Adam's learning rates for position (0..1 across the image), rotation (radians) and inverse scales (1 / texel),
+# features.
 RATES = (5e-4, 2e-3, 5e-3)
-SSIM_WEIGHT = 0.1  # L1 has 1
+SSIM_WEIGHT = 0.1  # the weight of L1 is 1
 
 
 @dataclass(frozen=True, eq=False)
 class ImageGs:
-    """What was stored, and what it looks like.
+    """The result of a fit: what is stored, and what it decodes to.
 
-    stack: float32 [H, W, C] in 0..1, all channels of the material. gaussians: how many.
-    parameters: codes of 16 bits, Gaussian by Gaussian. lists: what a decoder needs to find its Gaussians: for every
-    tile of 16x16 texels a u32 offset, then the numbers of its Gaussians, in 16 bits where they fit and otherwise 32.
+    stack: float32 [H, W, C] in 0..1, all channels of the material. gaussians: how many. parameters: codes of 16 bits,
+    Gaussian by Gaussian. lists: the tile lists of a decoder. They hold a u32 offset for every tile of 16x16 texels,
+    then the numbers of its Gaussians, in 16 bits where these suffice and else in 32.
     """
 
     stack: np.ndarray
@@ -64,12 +65,12 @@ class ImageGs:
 
     @property
     def bytes(self) -> int:
-        """As the paper counts: parameters alone."""
+        """Bytes as the paper counts them: only the parameters."""
         return len(self.parameters)
 
     @property
     def bytes_with_lists(self) -> int:
-        """What a decoder reads."""
+        """Bytes that a decoder reads: parameters and tile lists."""
         return len(self.parameters) + len(self.lists)
 
 
@@ -77,15 +78,15 @@ def fit_image_gs(
     material: Material, byte_budget: int, *, steps: int = STEPS, seed: int = 0,
     progress: Callable[[int, int, float], None] = lambda step, steps, psnr: None,
 ) -> ImageGs:  # fmt: skip
-    """Fit the channels of a material that vary.
+    """Fit those channels of a material that vary.
 
     Args:
-        byte_budget: of the parameters, without lists.
-        steps: at most; a fit that stops to get better ends before. Fewer steps shorten every stage alike.
-        progress: called now and then with (step, steps, PSNR in dB).
+        byte_budget: limit of the parameters in bytes, without lists.
+        steps: limit; a fit that stops improving ends earlier. Fewer steps shorten every stage alike.
+        progress: called from time to time with (step, steps, PSNR in dB).
 
     Raises:
-        BudgetError: the budget holds no Gaussian. ExtraError: there is no torch.
+        BudgetError: the budget is too small for one Gaussian. ExtraError: torch is not installed.
     """
     varying = [i for i, channel in enumerate(material.channels) if channel.constant is None]
     stack = np.array(material.pixels)
@@ -127,8 +128,8 @@ def _drawn(geometry: np.ndarray, features: np.ndarray, height: int, width: int) 
 class Fit:
     """Gaussians while they are fitted: geometry float32 [N, 5] (see image_gs_torch), features float32 [N, C].
 
-    image, weights: float32 [H, W, C], the picture and how much each value counts. count: of Gaussians in the end; it
-    begins with FIRST_SHARE of them.
+    image, weights: float32 [H, W, C], the picture and the weight of each value. count: final number of Gaussians; the
+    fit begins with FIRST_SHARE of them.
     """
 
     def __init__(self, image: np.ndarray, weights: np.ndarray, count: int, rng: np.random.Generator):
@@ -154,7 +155,7 @@ class Fit:
         return np.array(self._parts[2].detach().numpy())
 
     def run(self, steps: int, progress: Callable[[int, int, float], None]) -> None:
-        """The whole schedule, of `steps` steps at most; see fit_image_gs."""
+        """Run the whole schedule of at most `steps` steps; see fit_image_gs."""
         every = max(1, steps // PARTS)
         batch = math.ceil((self._count - len(self.geometry)) / ADD_TIMES)
         rate, best, waited = 1.0, (0.0, 0.0), 0
@@ -177,7 +178,7 @@ class Fit:
                 break
 
     def take_step(self, rate: float) -> tuple[float, float]:
-        """One step of Adam; (PSNR, SSIM) before it."""
+        """Take one step of Adam; returns (PSNR, SSIM) before it."""
         import torch
 
         from benchmarks.image_gs_torch import draw
@@ -196,7 +197,7 @@ class Fit:
         return -10 * math.log10(max(error.item() / self._texels, 1e-12)), 1 - dissimilarity.item()
 
     def add(self, count: int) -> None:
-        """More Gaussians where the error is; their features are the error itself. Adam forgets."""
+        """Add Gaussians where the error is large; their features are the error itself. Adam's moments are reset."""
         height, width, channels = self._image.shape
         out = np.clip(_drawn(self.geometry, self.features, height, width), 0, 1)
         missing = self._weights * (_blurred(self._image, math.sqrt(height * width)) - out)
@@ -213,7 +214,7 @@ class Fit:
                                        zip(self._parts, RATES, strict=True)])  # fmt: skip
 
     def _choose(self, density: np.ndarray, count: int) -> np.ndarray:
-        """Texels by their density [H, W], without repetition where there are enough."""
+        """Choose texels at random by a density [H, W], without repetition if there are enough."""
         probability = density.ravel().astype(np.float64)
         if not probability.any():
             probability[:] = 1
@@ -230,7 +231,7 @@ class Fit:
 
 
 def _squared_gradient(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[H, W], the weighted squares of the Sobel gradient of [H, W, C], summed over channels."""
+    """Weighted squares of the Sobel gradient of [H, W, C], summed over channels: [H, W]."""
     result = np.zeros(image.shape[:2])
     for axis in (0, 1):
         smooth = _convolve(image, (0.25, 0.5, 0.25), 1 - axis)
@@ -239,7 +240,7 @@ def _squared_gradient(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _blurred(image: np.ndarray, size: float) -> np.ndarray:
-    """As the authors compare: pictures of 400 texels and more are blurred by a small Gaussian."""
+    """The picture that the authors compare: pictures of 400 texels and more are blurred by a small Gaussian."""
     taps = int(size // 400)
     if taps < 1:
         return image
@@ -251,7 +252,7 @@ def _blurred(image: np.ndarray, size: float) -> np.ndarray:
 
 
 def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int) -> np.ndarray:
-    """Along one axis, mirrored at the borders."""
+    """Convolve along one axis; the borders are mirrored."""
     reach = len(kernel) // 2
     padding = [(0, 0)] * image.ndim
     padding[axis] = (reach, reach)
@@ -262,8 +263,8 @@ def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int
 
 
 def round_to_16_bits(geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(codes uint16 [N, 5 + C], geometry, features): what 16 bits a parameter leave of a fit. Positions, rotations,
-    scales and features have one range each, whose two ends are not counted."""
+    """Quantise a fit to 16 bits per parameter: (codes uint16 [N, 5 + C], geometry, features). Positions, rotations,
+    scales and features have one range each. The two ends of a range are not counted as bytes."""
     values = np.concatenate([geometry, features], axis=1).astype(np.float64)
     codes = np.empty(values.shape, "<u2")
     for part in (slice(0, 2), slice(2, 3), slice(3, 5), slice(5, None)):

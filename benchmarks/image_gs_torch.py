@@ -1,4 +1,5 @@
-"""The picture of Image-GS and its loss, in torch: tile lists by 3-sigma extent, in every texel the top 10 of its list.
+"""The picture of Image-GS and its loss, in torch. Tile lists use the 3-sigma extent; a texel blends the top 10 of its
+list.
 
     value(p) = sum w_k f_k / (1e-4 + sum w_k),  w_k = exp(s_k),  s_k = -((a_k u_k)^2 + (b_k v_k)^2) / 2
 
@@ -24,7 +25,8 @@ C1, C2 = 0.01**2, 0.03**2
 def list_tiles(geometry: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """(start int64 [T + 1], gaussian int64 [E]): the Gaussians of each tile, in their order.
 
-    A Gaussian is listed wherever the square of 3 larger sigmas around its centre reaches, in whole texels.
+    A Gaussian is listed in all tiles that the square of 3 sigmas (of the larger one) around its centre reaches, in
+    whole texels.
     """
     largest = 1 / np.maximum(np.abs(geometry[:, 3:5]).min(axis=1), 1e-9)
     radius = np.minimum(np.ceil(3 * largest), 4.0 * max(height, width))
@@ -44,7 +46,7 @@ def list_tiles(geometry: np.ndarray, height: int, width: int) -> tuple[np.ndarra
 
 
 def draw(geometry: torch.Tensor, features: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The image [H, W, C]. Its gradient takes as given which Gaussians take part in a texel."""
+    """The image [H, W, C]. Its gradient treats the choice of Gaussians in a texel as constant."""
     start, gaussian = list_tiles(geometry.detach().numpy(), height, width)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
     rows = []
@@ -53,7 +55,7 @@ def draw(geometry: torch.Tensor, features: torch.Tensor, height: int, width: int
             who = _padded(start[y * tiles_x : (y + 1) * tiles_x + 1], gaussian)
             rows.append(_top(geometry, who, torch.arange(y * TILE, (y + 1) * TILE), (height, width)))
     chosen = torch.cat(rows)[:height, :width].reshape(-1)  # [H W TOP_K], -1: none
-    # index_select, for its gradient is summed in a fixed order.
+    # index_select is used because its gradient is summed in a fixed order.
     here = geometry.index_select(0, chosen.clamp(min=0)).reshape(height, width, TOP_K, 5)
     weights = _scores(here, torch.arange(height), (height, width)).exp() * (chosen.reshape(height, width, TOP_K) >= 0)
     values = features.index_select(0, chosen.clamp(min=0)).reshape(height, width, TOP_K, -1)
@@ -61,7 +63,7 @@ def draw(geometry: torch.Tensor, features: torch.Tensor, height: int, width: int
 
 
 def _padded(start: np.ndarray, gaussian: np.ndarray) -> torch.Tensor:
-    """The lists of a row of tiles as int64 [tiles, most], at least TOP_K, filled up with -1."""
+    """The lists of a row of tiles as int64 [tiles, longest list or TOP_K], padded with -1."""
     counts = np.diff(start)
     result = np.full((len(counts), max(TOP_K, counts.max())), -1)
     result[np.arange(result.shape[1]) < counts[:, None]] = gaussian[start[0] : start[-1]]
@@ -76,7 +78,7 @@ def _top(geometry: torch.Tensor, who: torch.Tensor, rows: torch.Tensor, size: tu
 
 
 def _scores(geometry: torch.Tensor, rows: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """s at the texels of these rows, [rows, columns, n], for n Gaussians each, [rows or 1, columns, n, 5]."""
+    """Scores s at the texels of these rows, [rows, columns, n], for n Gaussians each, [rows or 1, columns, n, 5]."""
     x, y, turn, a, b = geometry.unbind(dim=3)
     dx = torch.arange(geometry.shape[1])[None, :, None] + 0.5 - x * size[1]
     dy = rows[:, None, None] + 0.5 - y * size[0]
@@ -87,7 +89,7 @@ def _scores(geometry: torch.Tensor, rows: torch.Tensor, size: tuple[int, int]) -
 class Ssim:
     """Structural similarity to a picture [H, W, C] (Wang et al. 2004, eq. 13).
 
-    The window is cut at the borders of the image, and texels count by their weights [H, W, C] in it.
+    The window is cut at the borders of the image, and its texels count by their weights [H, W, C].
     """
 
     def __init__(self, target: torch.Tensor, weights: torch.Tensor):
@@ -97,7 +99,7 @@ class Ssim:
         self._mean_y, self._mean_yy = self._mean(self._y), self._mean(self._y * self._y)
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """For every texel and channel, [H, W, C]."""
+        """SSIM of every texel and channel, [H, W, C]."""
         x = image.permute(2, 0, 1)
         mean_x, mean_y = self._mean(x), self._mean_y
         variance_x, variance_y = self._mean(x * x) - mean_x**2, self._mean_yy - mean_y**2
@@ -114,7 +116,7 @@ class Ssim:
 
 
 def _window(size: int, dtype: torch.dtype) -> torch.Tensor:
-    """The window along an axis as a matrix [size, size], which costs less than a convolution."""
+    """The window along an axis as a matrix [size, size]; a matrix product costs less than a convolution."""
     apart = (torch.arange(size, dtype=dtype)[:, None] - torch.arange(size)).abs()
     taps = torch.exp(-0.5 * (torch.arange(-RADIUS, RADIUS + 1, dtype=dtype) / SIGMA) ** 2)
     return torch.where(apart <= RADIUS, torch.exp(-0.5 * (apart / SIGMA) ** 2), 0) / taps.sum()

@@ -12,7 +12,7 @@ _PACKAGES = ("gstex", "gstex.cuda", "gstex.encode", "gstex.encode.ops", "gstex.e
 
 
 def import_bare(*names: str) -> tuple[ModuleType, ...]:
-    """Modules of gstex, by full names, of this checkout and without the packages around them."""
+    """Import modules of gstex by full name from this checkout, without running the __init__ of their packages."""
     outside = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "gstex"}
     for name in outside:
         del sys.modules[name]

@@ -174,7 +174,7 @@ def rd(
 def measure_all(
     cases: list[Case], rates: list[float], options: dict[str, Any], store: Store
 ) -> list[dict[str, Any]]:
-    """A row for every case and rate, computed or from the store, in order; progress goes to stderr."""
+    """A row for every case and rate, in order, computed or taken from the store. Progress goes to stderr."""
     code = code_version()
     rows: list[dict[str, Any]] = []
     warm = False
@@ -192,7 +192,7 @@ def measure_all(
                     warm = True
                 row = compute_row(material, settings, _progress_line(label))
                 store.add(key, settings, row)
-            # The name is the case's own: equal inputs share a row.
+            # Cases with equal inputs share a stored row, so each gets its own name here.
             rows.append({**row, "material": case.name})
             quality = "exact" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
             click.echo(f"{label}: {quality}, {row['seconds']:.1f} s{' (kept)' if kept else ''}", err=True)
@@ -222,7 +222,7 @@ def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def warm_up(options: dict[str, Any]) -> None:
-    """Compile the kernels on a tiny input, so that no row's seconds hold the compilation."""
+    """Compile the kernels on a tiny input, so that the seconds of a row do not include the compilation."""
     click.echo("compiling", err=True)
     pixels = np.random.default_rng(0).random((16, 16, 1), np.float32)
     source = SourceMap("warm_ao.png", 16, 16, 1, 8, False, "png", None)
@@ -233,7 +233,7 @@ def warm_up(options: dict[str, Any]) -> None:
 
 
 def _progress_line(label: str) -> Callable[[gstex.Progress], None] | None:
-    """A line that is redrawn while a fit runs, on a terminal only."""
+    """Return a function that redraws a line while a fit runs; None where stderr is no terminal."""
     if not sys.stderr.isatty():
         return None
     drawn = time.monotonic()

@@ -1,4 +1,4 @@
-"""Draw crops as gstex and the best ASTC mix keep them in the same bytes, with the differences magnified.
+"""Draw crops as gstex and the best ASTC mix store them in the same bytes, with the differences magnified.
 
     python tools/compare_picture.py                     benchmarks/results/compare-win.png and compare-loss.png
     python tools/compare_picture.py moss steel=corrugated_steel007b      compare-moss.png and compare-steel.png
@@ -6,10 +6,10 @@
 Beside each of them lies one that ends in -small.png, without differences and with larger text, to be shown at half its
 size.
 
-A crop is one of the 256x256 ones of `bench.py rd --quick`. The mix is the first corner of the hull of all mixes that
-takes --bpp or more, and gstex gets at most its bytes. All figures are of the whole crop; the pictures show the part of
-it with the most edges in all maps, twice as large: albedo, and the material lit by daylight (`gstex.shading`). The
-encoders' results are kept in the cache of `gstex compare`.
+A crop is one of the 256x256 ones of `bench.py rd --quick`. The mix is the first corner of the hull of all mixes with
+--bpp or more, and gstex gets the same number of bytes as a limit. All figures are of the whole crop; the pictures show
+the part of it with the most edges in all maps, twice as large: albedo, and the material lit by daylight
+(`gstex.shading`). The encoders' results are kept in the cache of `gstex compare`.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from gstex.material import Material  # noqa: E402
 from gstex.shading import VIEWS, is_lit, render_plane_views  # noqa: E402
 
 PICTURES = ("win=trim_misc_1", "loss=texture_rock")
-SHOWN, STEP = 128, 32  # texels of side, and of the grid of parts to choose from
+SHOWN, STEP = 128, 32  # texels along an edge of the part, and step of the grid of parts to choose from
 ZOOM = 2
 CELL, GAP, MARGIN = SHOWN * ZOOM, 8, 10
-HEAD, TITLE, BETWEEN, LINE = 96, 24, 20, 18  # heights of text and the space below differences
+HEAD, TITLE, BETWEEN, LINE = 96, 24, 20, 18  # heights of texts, and the space below a row of differences
 GAINS = (1, 2, 4, 8, 16, 32)
-LEVELS = 32  # colours of the differences
-# The report's ramp: from no error to one at the end of the range.
+LEVELS = 32  # number of colours of the differences
+# The ramp of the report, from no error to an error at the end of the range.
 RAMP = ((0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164))
 PAPER, INK, FAINT = (255, 255, 255), (24, 24, 24), (105, 105, 105)
 BETTER = (20, 110, 40)
@@ -55,7 +55,7 @@ BETTER = (20, 110, 40)
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """One way to keep a crop. title: for people; stack: what it decodes to; bytes: of mip 0."""
+    """One way to store a crop. title: its name in the picture; stack: the decoded channels; bytes: of mip 0."""
 
     title: str
     stack: np.ndarray
@@ -65,7 +65,7 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One thing to look at. pictures: [H, W, 3] sRGB in 0..1, the original first; psnr: of the others, in dB."""
+    """A row of the picture. pictures: [H, W, 3] sRGB in 0..1, the original first; psnr: of the others, in dB."""
 
     title: str
     pictures: list[np.ndarray]
@@ -98,7 +98,7 @@ def main(
 
 
 def keep(material: Material, bpp: float, effort: str) -> tuple[Way, Way, Option]:
-    """The crop in gstex and in ASTC, and what the latter is made of."""
+    """The crop in gstex and in ASTC, and the mix that ASTC uses."""
     codecs, notes = choose_codecs(["astc"])
     if notes:
         raise gstex.GstexError(notes[0])
@@ -115,7 +115,7 @@ def keep(material: Material, bpp: float, effort: str) -> tuple[Way, Way, Option]
 
 
 def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
-    """The picture: a column for the original and each way, a row and its differences for each thing to look at."""
+    """The picture: a column for the original and for each way; each row of pictures is followed by its differences."""
     *ways, corner = kept
     rows = _rows(material, ways)
     lines = _wrapped(recipe(corner), _font(12), 3 * CELL + 2 * GAP)
@@ -196,14 +196,14 @@ def _rows(material: Material, ways: Sequence[Way]) -> list[Row]:
 
 
 def verdict(material: Material, ways: Sequence[Way]) -> str:
-    """Who is closer to the crop, for the head of the picture."""
+    """The head of the picture: which way is closer to the crop."""
     ours, theirs = (np.inf if way.quality.psnr is None else way.quality.psnr for way in ways)
     ahead, gain = ("gstex", ours - theirs) if ours >= theirs else ("ASTC", theirs - ours)
     return f"{material.name}: {ahead} is closer, by {gain:.1f} dB over all {len(material.channels)} channels"
 
 
 def recipe(corner: Option) -> str:
-    """What the mix is made of, and how to read the figures."""
+    """The text that says which codecs the mix uses and how to read the figures."""
     parts = []
     for stored in corner.choice.values():
         size = "" if stored.scale == 1 else f" at 1/{stored.scale} resolution"
@@ -214,7 +214,7 @@ def recipe(corner: Option) -> str:
 
 
 def _marked(values: Sequence[float | None]) -> list[tuple[str, bool]]:
-    """Text for each column, nothing for the original, and whether it is the best."""
+    """(text, whether it is the best) for each column; the text of the original is empty."""
     finite = [float("inf") if value is None else value for value in values]
     return [("", False), *((f"{value:.1f} dB", value == max(finite)) for value in finite)]
 
@@ -224,7 +224,7 @@ def _figure(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: tuple[str, 
 
 
 def _explain(sheet: Image.Image, at: tuple[int, int], gain: int) -> None:
-    """What the row of differences shows, in the place where the original has none."""
+    """Explain the row of differences, in the place below the original."""
     x, y = at
     pen = ImageDraw.Draw(sheet)
     for number, line in enumerate(("difference from", f"the original, x {gain}")):
@@ -237,7 +237,7 @@ def _explain(sheet: Image.Image, at: tuple[int, int], gain: int) -> None:
 
 
 def part_of_most_edges(stack: np.ndarray) -> tuple[slice, slice]:
-    """The part that is shown: of all on a grid, the one where a stack [H, W, C] has the most edges."""
+    """The part that is shown: the one on a grid in which a stack [H, W, C] has the most edges."""
     edges = np.abs(np.gradient(stack, axis=(0, 1))).sum(axis=(0, 3))
     rows, columns = (range(0, max(n - SHOWN, 0) + 1, STEP) for n in stack.shape[:2])
     parts = [(slice(y, y + SHOWN), slice(x, x + SHOWN)) for y in rows for x in columns]
@@ -249,7 +249,7 @@ def _enlarged(pixels: np.ndarray) -> Image.Image:
 
 
 def _ramp(values: np.ndarray) -> np.ndarray:
-    """Values from 0 to 1, more is 1 -> uint8 [..., 3]."""
+    """Colours of values, which are clipped to 0..1: uint8 [..., 3]."""
     steps = np.rint(np.clip(values, 0, 1) * (LEVELS - 1)) / (LEVELS - 1) * (len(RAMP) - 1)
     colors = np.array(RAMP, np.float64)
     return np.rint(np.stack([np.interp(steps, range(len(RAMP)), c) for c in colors.T], axis=-1)).astype(np.uint8)
@@ -266,7 +266,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Lines that are at most so many pixels wide."""
+    """Break a text into lines of at most `width` pixels."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

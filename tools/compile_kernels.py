@@ -1,10 +1,10 @@
-"""Compile the kernels of a fit for wheels: a fatbin of each source, which gstex/cuda/compiled.py finds by its text.
+"""Compile the kernels of a fit for wheels: a fatbin per source, which gstex/cuda/compiled.py finds by the source text.
 
-    python tools/compile_kernels.py                        into build/kernels, from where a build takes them
-    python tools/compile_kernels.py -o gstex/_kernels      for a checkout, which then loads them
+    python tools/compile_kernels.py                        into build/kernels, where a build of the wheel finds them
+    python tools/compile_kernels.py -o gstex/_kernels      for a checkout, which then uses them
 
-Needs nvcc 12.8 or newer (the variable CUDACXX names another than that of the path). What is there already is not
-compiled again, and fatbins of other texts are removed.
+Needs nvcc 12.8 or newer, from PATH or from the variable CUDACXX. Existing fatbins are not compiled again, and fatbins
+of other texts are removed.
 """
 
 import argparse
@@ -23,20 +23,20 @@ source, compiled, fit = import_bare("gstex.cuda.source", "gstex.cuda.compiled", 
 
 Source = tuple[str, dict[str, int | str]]
 
-# What has code of its own. Newer GPUs get what the driver makes of the PTX for the oldest, since no source asks for the
-# kind of GPU.
+# Compute capabilities with machine code. On other GPUs, the driver compiles the PTX of the oldest one; no source
+# depends on the kind of GPU.
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
 PTX = 75
-# Numbers of varying channels that materials mostly have.
+# Numbers of varying channels that most materials have.
 CHANNELS = range(3, 11)
 
 
 class KernelError(Exception):
-    """Kernels cannot be compiled; one line that says why."""
+    """Kernels cannot be compiled. The message is one line that says why."""
 
 
 def sources(channels: Iterable[int] = CHANNELS) -> list[Source]:
-    """(file, defines) of all that is compiled: the first kernel that a GPU is tried with, and those of fits."""
+    """(file, defines) of all kernels to compile: the one that tests a GPU, and those of fits."""
     found: list[Source] = [("check.cu", {})]
     for count in channels:
         found += [one for one in fit.sources_of_fit(count, "perceptual") if one not in found]
@@ -44,7 +44,7 @@ def sources(channels: Iterable[int] = CHANNELS) -> list[Source]:
 
 
 def find_nvcc() -> str | None:
-    """The nvcc to use, if there is one."""
+    """The path of nvcc; None if there is none."""
     return shutil.which(os.environ.get("CUDACXX") or "nvcc")
 
 
@@ -52,7 +52,7 @@ def compile_fatbin(text: str, path: Path, nvcc: str, architectures: Iterable[int
     """Write a fatbin of a CUDA source.
 
     Raises:
-        KernelError: nvcc refuses the source, or does not know an architecture.
+        KernelError: nvcc fails, for example because it does not know an architecture.
     """
     code = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
     with tempfile.TemporaryDirectory(prefix="gstex-kernels-") as folder:
@@ -68,7 +68,7 @@ def compile_fatbin(text: str, path: Path, nvcc: str, architectures: Iterable[int
 
 
 def compile_kernels(output: Path, wanted: Iterable[Source], jobs: int | None = None) -> int:
-    """Let a folder hold the fatbins of these sources and no others; returns how many were compiled.
+    """Make a folder hold the fatbins of these sources and no others; returns how many were compiled.
 
     Raises:
         KernelError: some are missing and there is no nvcc, or it fails.
@@ -92,7 +92,7 @@ def compile_kernels(output: Path, wanted: Iterable[Source], jobs: int | None = N
 
 
 def main() -> int:
-    """The command."""
+    """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(description="Compile the kernels of a fit for wheels.")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "kernels", help="folder of the fatbins")
     parser.add_argument("-j", "--jobs", type=int, help="compilers at the same time (default: as many as CPUs)")

@@ -1,6 +1,6 @@
 """One picture of a material before and after: original, decoded and error, a row for every map.
 
-For people: maps are shown as they look, normals with their Z, data as grey. Nothing is measured here.
+The picture is for people: colours are shown as they look, normals with their Z, data as grey. Nothing is measured here.
 """
 
 import math
@@ -15,10 +15,10 @@ from gstex.view.maps import list_maps, shown
 __all__ = ["contact_sheet", "label_strip"]
 
 _WIDTH = 1600  # pixels at most: three columns and the gaps between them
-_HEIGHT = 2048  # of one map, at most
+_HEIGHT = 2048  # pixels of one map, at most
 _GAP = 8
-_LABEL = 26  # height of a line of text
-_GREY = 24  # of the sheet, 0..255
+_LABEL = 26  # pixels, height of a line of text
+_GREY = 24  # background of the sheet, 0..255
 _GAINS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -32,8 +32,8 @@ def contact_sheet(
 
     Args:
         original: [H, W, C] float32 in 0..1, as `Material.pixels`; row 0 = top.
-        decoded: the same of `Texture.decode`.
-        channels: one mapping a channel with role, component, color_space and file, as in
+        decoded: the result of `Texture.decode`, in the same form.
+        channels: one mapping per channel with role, component, color_space and file, as in
             `Material.to_metadata()["channels"]`.
         psnr_by_map: dB by role, for the labels; None stands for an exact map.
 
@@ -63,7 +63,7 @@ def label_strip(
 ) -> np.ndarray:
     """A line of text on dark grey, uint8 [height, width, 3]. at: (x, y) where its baseline begins."""
     strip = oiio.ImageBuf(np.full((height, width, 3), _GREY, np.uint8))
-    # The font comes with OpenImageIO. Where there is none the strip stays empty.
+    # The font comes with OpenImageIO. The strip stays empty if the font is missing.
     oiio.ImageBufAlgo.render_text(strip, *at, text, size, "DroidSans", (0.9, 0.9, 0.9))
     strip.geterror()
     return np.asarray(strip.get_pixels(oiio.UINT8))

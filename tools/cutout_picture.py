@@ -1,11 +1,11 @@
-"""Draw a cut-out at several mips and magnifications, original beside gstex, over the grounds that show a fringe.
+"""Draw a cut-out at several mips and magnifications, original beside gstex, over backgrounds that show a fringe.
 
     python tools/cutout_picture.py [MATERIAL] [-o PICTURE]
 
 A row is a view: magnified 8 times around an edge, mip 0, and every second mip down to 8x8, each enlarged to the same
-size. Columns: uncompressed mips and gstex, both sampled as a shader samples them, composited in linear light over
-black, white and magenta. What is drawn between texels comes from colour under zero opacity too: a halo or a coloured
-fringe shows on at least one ground.
+size. The columns show uncompressed mips and gstex, both sampled as by a shader and composited in linear light over
+black, white and magenta. Samples between texels also use the colour under zero opacity, so a wrong one shows as a halo
+or a coloured fringe on at least one background.
 """
 
 import sys
@@ -29,21 +29,21 @@ SIZE, GAP, RATE = 192, 4, 2.0
 
 
 def view(corner: tuple[float, float], extent: float) -> np.ndarray:
-    """uv [SIZE * SIZE, 2] of a square of the texture."""
+    """Texture coordinates [SIZE * SIZE, 2] of a square of the texture."""
     at = (np.arange(SIZE) + 0.5) / SIZE * extent
     u, v = np.meshgrid(corner[0] + at, corner[1] + at)
     return np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
 
 
 def over(values: np.ndarray, albedo: list[int], opacity: int, ground: tuple[float, ...]) -> np.ndarray:
-    """[SIZE, SIZE, 3] sRGB: the cut-out over a ground, blended in linear light."""
+    """The cut-out over a background, blended in linear light: [SIZE, SIZE, 3] sRGB."""
     alpha = values[:, opacity, None]
     light = srgb_to_linear(values[:, albedo]) * alpha + np.array(ground) * (1 - alpha)
     return linear_to_srgb(light).reshape(SIZE, SIZE, 3)
 
 
 def edge(opacity: np.ndarray) -> tuple[float, float]:
-    """The corner of the part, an eighth of the size, with the most edges."""
+    """The corner (u, v) of the part with the most edges; a part is an eighth of the size in both directions."""
     change = np.abs(np.diff(opacity, axis=0, append=0)) + np.abs(np.diff(opacity, axis=1, append=0))
     height, width = opacity.shape
     h, w = height // 8, width // 8

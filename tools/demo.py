@@ -2,8 +2,8 @@
 
     python tools/demo.py [MATERIAL]
 
-MATERIAL is a folder of maps or an image; without it, one of samples/. Everything is written to out/. With the extra
-`compare`, the page says what BC7 and ASTC make of the same maps.
+MATERIAL is a folder of maps or an image; without it, one of samples/ is used. Everything is written to out/. With the
+extra `compare` installed, the page compares with BC7 and ASTC on the same maps.
 """
 
 import json
@@ -22,15 +22,15 @@ from gstex.material.images import write_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
-# What the comparison needs of the extra: decoders of blocks, encoders, and bytes on disk.
+# Packages of the extra that the comparison needs: block decoders, encoders, and zstandard for bytes on disk.
 PACKAGES = ("texture2ddecoder", "astc_encoder", "etcpak", "zstandard")
 
 
 def run(*arguments: str | Path, printed: bool = True) -> str:
-    """Run a gstex command as a user would type it, and show it. Returns its stdout if that is not printed."""
+    """Print a gstex command as a user would type it, and run it. Returns its stdout if `printed` is false, else ''."""
     command = [str(a) for a in arguments]
     print("$ gstex", *command, flush=True)
-    # From another folder: in the checkout, Python would take the sources in place of what is installed.
+    # Runs in another folder: in the checkout, Python would import the sources and not the installed package.
     done = subprocess.run([sys.executable, "-m", "gstex", *command], check=True, cwd=OUT, text=True,
                           stdout=None if printed else subprocess.PIPE)  # fmt: skip
     return done.stdout or ""
@@ -47,7 +47,7 @@ def compare(source: Path, file: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def _shown(path: Path) -> Path:
-    """From the checkout on, if it is in it."""
+    """The path relative to the checkout, if it lies in it."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         run("compress", source, "-o", file, "--quality", "high", "--force")
         run("decode", file, "-o", OUT / "demo_maps", "--force")
         compared = compare(source, file)
-    except subprocess.CalledProcessError as error:  # it has said why
+    except subprocess.CalledProcessError as error:  # the command has printed the reason
         sys.exit(error.returncode)
     texture, material = gstex.load(file), load_material(source)
     decoded = texture.decode()

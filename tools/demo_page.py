@@ -1,4 +1,4 @@
-"""The page on which `make demo` ends: bytes beside BC7 and ASTC, the lit sphere, what to type next, all maps."""
+"""The page that `make demo` writes: bytes compared with BC7 and ASTC, the lit sphere, what to type next, all maps."""
 
 import base64
 import html
@@ -20,7 +20,7 @@ from gstex.texture import Texture
 __all__ = ["COMPARED", "write_demo_page"]
 
 COMPARED = ("bc7", "astc-6x6", "astc-8x8", "astc-12x12")
-_WITH_BC7 = ("bc4", "bc5")  # for single channels and normals, as engines store them
+_WITH_BC7 = ("bc4", "bc5")  # for single channels and normals beside BC7, as engines store them
 _SPHERE = 320  # pixels
 _INSTALL = '.venv/bin/python -m pip install ".[compare]"'
 _HERE = Path(__file__).resolve().parent
@@ -34,10 +34,11 @@ def write_demo_page(
 
     Args:
         path: the page, replaced in one step.
-        decoded: float32 [H, W, C], of `texture`.
+        decoded: float32 [H, W, C], the decoded `texture`.
         sheet: PNG of all maps.
-        commands: what to type next, and what that does.
-        compared: the report of `gstex compare` and what its --json printed; None where its encoders are not installed.
+        commands: (command to type next, what it does).
+        compared: path of the report of `gstex compare` and the output of its --json; None where its encoders are not
+            installed.
 
     Raises:
         OutputError: it cannot be written.
@@ -85,7 +86,7 @@ def _row(label: str, byte_count: int, psnr: str, material: Material, ours: int) 
 
 
 def _quality(page: Path, compared: tuple[Path, Mapping[str, Any]] | None) -> str:
-    """A word on quality, in HTML."""
+    """The paragraph about quality, in HTML."""
     if compared is None:
         return ("<p>The rates of these codecs are fixed, so their bytes are known without encoding. Their quality is "
                 "not, and bytes alone make no comparison. To measure it, install the encoders and make the demo again: "

@@ -1,11 +1,11 @@
-"""What the expanded form (docs/expanded.md) costs: its memory, and of a texel of mip 0 loads and arithmetic.
+"""What the expanded form (docs/expanded.md) costs: its memory, and the loads and arithmetic of a texel of mip 0.
 
     python tools/expanded_cost.py [FILE.gstex ...]
 
 Writes benchmarks/results/expanded-cost.{md,csv,json}. Without files the sample materials are compressed first, at 1 bit
-per texel. Counted as tools/glsl_cost.py counts: loads while mip 0 is decoded, a load being one of 16 bytes; arithmetic
-in the optimised SPIR-V of shaders/decode_expanded.comp, a vector operation as one for each component and a fused
-multiply-add as one. What stands in a branch counts where it ran, a loop over four channels as often as it runs. Needs
+per texel. The counts follow tools/glsl_cost.py. Loads of 16 bytes are counted while mip 0 is decoded. Arithmetic is
+counted in the optimised SPIR-V of shaders/decode_expanded.comp: a vector operation counts once for each component, and
+a fused multiply-add once. A branch counts where it ran, and a loop over four channels as often as it runs. Needs
 glslangValidator and spirv-opt.
 """
 
@@ -36,7 +36,7 @@ COLUMNS = ("material", "texels", "channels", "bpp_packed", "bpp_expanded", "bpp_
            "bpp_texels", "expand_s", "listed_mean", "faded_mean", "added_mean", "loads_mean", "loads_max",
            "arithmetic_mean", "arithmetic_max", "fused_mean", "arithmetic_mip1", "arithmetic_mip2",
            "arithmetic_mip3")  # fmt: skip
-# What is counted while it runs, with the counter that shader_cost/expanded_cost.comp declares: text of the decoder.
+# Text of the decoder -> the same text with a counter that shader_cost/expanded_cost.comp declares.
 COUNTED = {
     "for (uint word = gstex_expanded_word(list)": "for (uint word = count_word(list)",
     "            at += jump;\n": "            at += jump; ++listed;\n",
@@ -110,7 +110,8 @@ def _arithmetic_of(counts: np.ndarray, parts: dict[str, int]) -> np.ndarray:
 
 
 def _sizes(words: np.ndarray) -> tuple[int, int, int]:
-    """(words of records and their sets, of features, of lists); the rest are texels, and the header."""
+    """(words of records and their sets, words of features, words of lists). All other words are texels and the
+    header."""
     views = words[28 : 28 + 16 * int(words[5] * words[6])].reshape(-1, 16).astype(np.int64)
     records = features = lists = 0
     for ranges in sorted({int(view[13]) for view in views if view[1]}):
@@ -127,7 +128,7 @@ def _sizes(words: np.ndarray) -> tuple[int, int, int]:
 
 
 def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
-    """Decode a mip with counters, in the current context -> int64 [H, W, 8], the last axis being COUNTERS."""
+    """Decode a mip with counters in the current context; returns int64 [H, W, 8], whose last axis follows COUNTERS."""
     gl = import_gl()
     width, height = (max(int(size) >> mip, 1) for size in words[1:3])
     decoder = source_path("shaders/gstex_expanded.glsl").read_text(encoding="utf-8")
@@ -155,7 +156,7 @@ def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
 
 
 def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
-    """Arithmetic of a texel of one group, and of what is counted; or, of it, the fused multiply-adds."""
+    """Operations of a texel of one group by what is counted (see COUNTERS). fused: only its fused multiply-adds."""
     lines = assembly_of(vec4s, "decode_expanded.comp")
     [exp2] = [i for i, line in enumerate(lines) if " Exp2 " in line]
     loops, branches = loops_in(lines), selections_in(lines)
@@ -166,7 +167,7 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
         return arithmetic_in(counted, 0, len(counted))
 
     def branch(within: Range, holds: str, smallest: bool = False) -> Range:
-        """A branch inside a range that has such a line in it: the largest, or the smallest."""
+        """The largest or the smallest branch inside a range among those with a line that has `holds` in it."""
         found = [(a, b) for a, b in branches if within[0] < a and b < within[1] and any(holds in x for x in lines[a:b])]
         return sorted(found, key=lambda ab: ab[1] - ab[0])[0 if smallest else -1]
 
@@ -174,7 +175,8 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
     turn = branch(fade, " Floor ")
     marked, far = (branch((entry[0], fade[0]), "OpULessThan", smallest=one) for one in (False, True))
     filtered = branch((fade[1], exp2), " OpFDiv ")
-    # By the fade; left out if it is little; with more than 8 channels, words of the others.
+    # The branches: the multiplication by the fade, the skip of a small weight, and with more than 8 channels other
+    # words.
     weighed, skip, *_ = sorted((a, b) for a, b in branches if exp2 < a < b < entry[1])
     bend = branch((words[1], len(lines)), "OpBitcast %v4int")
     raw = branch((0, words[0]), "UnpackUnorm2x16", smallest=True)
@@ -183,7 +185,7 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
         "far": operations(marked), "turned": operations(turn),
         "faded": operations(fade) - operations(turn) + operations(weighed) + operations(marked) - operations(far),
         "filtered": operations(filtered),
-        "added": operations((skip[1], entry[1])) - (0 if fused else 1),  # the shift of the list's word
+        "added": operations((skip[1], entry[1])) - (0 if fused else 1),  # without the shift of the list's word
         "words": operations(words) - operations(entry),
     }
     conditional = sum(operations(one) for one in (marked, fade, weighed, filtered))

@@ -1,12 +1,12 @@
-"""What a texel of shaders/gstex.glsl costs: words loaded and arithmetic, by the number of Gaussians looked at.
+"""What a texel of shaders/gstex.glsl costs: loaded words and arithmetic, by the number of candidates.
 
     python tools/glsl_cost.py [FILE.gstex ...]
 
 Writes benchmarks/results/glsl-cost.{md,csv,json}. Without files the sample materials are compressed first. Loads are
-counted while mip 0 is decoded; arithmetic is counted in the optimised SPIR-V of shaders/decode.comp, a vector
-operation as one for each component, by part of the decoder, and multiplied by how often each part ran. A part is a
-loop, or a branch that depends on the file; of other branches in it all sides count. Needs glslangValidator and
-spirv-opt (Debian: glslang-tools, spirv-tools). Times are measured on a GPU alone.
+counted while mip 0 is decoded; arithmetic is counted in the optimised SPIR-V of shaders/decode.comp, where a vector
+operation counts once for each component. It is counted by part of the decoder and multiplied by how often each part
+ran. A part is a loop, or a branch that depends on the file; both sides of all other branches count. Needs
+glslangValidator and spirv-opt (Debian: glslang-tools, spirv-tools). Times are measured only on a GPU.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from gstex.resources import source_path
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("material", "candidates", "texels", "groups", "levels", "palettes", "candidates_mean", "added_mean",
            "loads_mean", "loads_max", "arithmetic_mean", "arithmetic_worst", "ns_texel")  # fmt: skip
-# What is counted while it runs, with the counter that shader_cost/glsl_cost.comp declares: text of the decoder.
+# Text of the decoder -> the same text with a counter that shader_cost/glsl_cost.comp declares.
 COUNTED = {
     "gstex_add(g, word, bit, weight, sum);": "{ ++added; gstex_add(g, word, bit, weight, sum); }",
     "ivec2 gstex_cell(GstexLevel level, int cell) {": "ivec2 gstex_cell(GstexLevel level, int cell) { ++looked_up;",
 }
-BIN = 10  # candidates
+BIN = 10  # candidates per row of the table over all materials
 RUNS = 5
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of every texel of mip 0, int64 [H, W] each: words loaded, Gaussians looked at, Gaussians added, and cells that
-    were looked up in the index one by one (at a wrap, or where there is a crowd)."""
+    """Counts of every texel of mip 0, int64 [H, W] each: loaded words, candidates, added Gaussians, and cells that are
+    looked up in the index one by one (at a wrap, or where cells are crowded)."""
 
     loads: np.ndarray
     candidates: np.ndarray
@@ -57,8 +57,8 @@ class Counts:
 
 @dataclass(frozen=True)
 class GroupShape:
-    """What the header of a group says of the work: members, a bit each; levels of mip 0, palettes, how many fours of
-    its channels have own codes, and candidates_max."""
+    """What the header of a group says about the work: members, one bit each; number of levels of mip 0, of palettes,
+    and of fours of channels with own codes; candidates_max."""
 
     members: int
     levels: int
@@ -68,40 +68,44 @@ class GroupShape:
 
     @property
     def channels(self) -> int:
-        """How many members there are."""
+        """The number of members."""
         return self.members.bit_count()
 
     @property
     def gaps(self) -> int:
-        """A bit for each channel before the last member that is none."""
+        """A bit for each channel that is no member and comes before the last member."""
         return ~self.members & (1 << self.members.bit_length()) - 1
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the header of a material says of the work: its channels and its groups."""
+    """What the header of a material says about the work: its channels and its groups."""
 
     channels: int
     groups: tuple[GroupShape, ...]
 
     @property
     def has_constants(self) -> bool:
-        """Whether a channel is in no group."""
+        """Whether some channel is in no group."""
         return sum(group.channels for group in self.groups) < self.channels
 
     @property
     def vec4s(self) -> int:
-        """GSTEX_VEC4S that decodes all channels."""
+        """The value of GSTEX_VEC4S that decodes all channels."""
         return min(-(-self.channels // 4), 4)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Arithmetic operations: once per texel, for each four channels that are decoded, and if some are constant for each
-    channel; once a group to take its members, and to decode it, for each channel and each four of it, for each channel
-    up to the last gap between them, and for each gap with each four; once a level; once a row of cells; for each cell
-    that is looked up alone; for each Gaussian that is looked at; and for each that is added, of every palette, of every
-    word of its entry, of four channels, and of their own codes. bend: of a channel of a shared mip."""
+    """Arithmetic operations of each part. A "four" is four decoded channels.
+
+    texel, four: once per texel and per four. constant: per channel, if some channel is constant. members, group: once
+    per group, to read its members and to decode it. group_channel, group_four: per channel and per four of a group.
+    spread: per channel up to the last gap between members. gap: per gap and four. bend: per channel of a shared mip.
+    level, row: per level and per row of cells. cell: per cell that is looked up alone. candidate: per candidate.
+    palette, palette_word, four_channels, four_codes: per added Gaussian and palette, word of a palette entry, four, and
+    four with own codes.
+    """
 
     texel: int
     four: int
@@ -123,7 +127,7 @@ class Parts:
     four_codes: int
 
     def of_texel(self, shape: Shape) -> int:
-        """Operations of a texel without its groups."""
+        """Operations of a texel outside its groups."""
         constants = 4 * self.constant * shape.vec4s if shape.has_constants else 0
         return self.texel + self.four * shape.vec4s + constants + self.members * len(shape.groups)
 
@@ -173,7 +177,7 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
 
 
 def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[dict[str, Any]]:
-    """A row for every material, then one for every ten candidates over all materials."""
+    """A row for every material, then a row for every range of ten candidates over all materials."""
     measured: list[tuple[Counts, np.ndarray]] = []
     parts = parts_of()
     for name, texture in textures:
@@ -268,7 +272,7 @@ def shape_of(words: np.ndarray) -> Shape:
 
 
 def _nanoseconds(texture: gstex.Texture) -> float:
-    """Nanoseconds per texel of mip 0, the best of some runs of a whole decode without the read back."""
+    """Nanoseconds per texel of mip 0: the fastest of RUNS decodes of the whole mip, without reading it back."""
     gl = import_gl()
     layers = -(-texture.channels // 4)
     program, buffer = compute_program("decode.comp", {"GSTEX_VEC4S": layers}), WordBuffer([texture.words])
@@ -300,7 +304,7 @@ def parts_of() -> Parts:
     loops = loops_in(lines)
 
     def within(range_: Range, of: list[Range]) -> list[Range]:
-        """Those in a range that are not in another of it."""
+        """The outermost loops or branches inside a range."""
         inner = [other for other in of if range_[0] < other[0] and other[1] < range_[1]]
         return [a for a in inner if not any(b != a and b[0] <= a[0] and a[1] <= b[1] for b in inner)]
 
@@ -309,8 +313,8 @@ def parts_of() -> Parts:
         inner = sum(arithmetic_in(lines, *loop) for loop in within((first, last), loops))
         return arithmetic_in(lines, first, last) - inner
 
-    # Innermost loop with exp2: the Gaussians. Around it the rows, around them the levels. All the others by their
-    # order in shaders/gstex.glsl; unpacking fails if there is one more or less.
+    # The innermost loop with exp2 is that over the Gaussians. Around it is the loop over rows, and around that the loop
+    # over levels. All others follow by their order in shaders/gstex.glsl; unpacking fails if their number differs.
     exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line]
     around = sorted((loop for loop in loops if loop[0] < exp2[-1] < loop[1]), key=lambda loop: loop[1] - loop[0])
     candidate, row, level = around[:3]
@@ -345,7 +349,7 @@ def parts_of() -> Parts:
 
 
 def of_headers(*, block: bool = False) -> dict[str, int]:
-    """Arithmetic of 8 channels before the first Gaussian and after the last: of a texel, a group, a level. Loops over
+    """Arithmetic of 8 channels outside the loop over rows of cells: of a texel, a group and a level. Loops over
     channels count once. block: with GSTEX_MATERIAL_BLOCK."""
     lines = assembly_of(2, defines={"GSTEX_MATERIAL_BLOCK": 1} if block else {})
     exp2 = [i for i, line in enumerate(lines) if " Exp2 " in line][-1]

@@ -1,11 +1,11 @@
-"""Try everything that needs an NVIDIA GPU on this one, in less than 8 minutes, and write down what came out.
+"""Try everything that needs an NVIDIA GPU on this one, in less than 8 minutes, and write down the results.
 
     python tools/gpu_check.py                   all parts -> benchmarks/results/gpu-<name>.json
     python tools/gpu_check.py --only decoding   some of them; may be given many times
     python tools/gpu_check.py --seconds 200     less time: what does not fit is left out and named
 
-What tells the most runs first: whole fits, where their time goes, whether values are right, then the tests. The JSON is
-written anew whenever a part has found something, so that a run that is cut off leaves what it has.
+The most informative parts run first: whole fits, their time by phase, the comparison of values, then the tests. The
+JSON is rewritten whenever a part has a result, so that an interrupted run leaves its results.
 
 The parts (tools/gpu/parts.py) run in processes of their own. One that fails or hangs is recorded and does not stop the
 others. Exit status: 0 if all went well, 1 if a part failed, or, with nothing written, if there is no GPU.
@@ -47,11 +47,11 @@ _SECONDS = 450.0
 _DISTRIBUTIONS = ("numpy", "torch")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
-# Runs a part for so many seconds at most -> {"result": ..., "error": ..., both where both are}.
+# Runs a part for a number of seconds at most; returns {"result": ..., "error": ...} with one or both of the keys.
 Runner = Callable[[str, float], dict[str, Any]]
-# Takes the name of a part and what it has found so far.
+# Takes the name of a part and its results so far.
 Tell = Callable[[str, dict[str, Any]], None]
-_COMPANY = 4  # processes that parts beside each other are, about; each takes its share of the cores
+_COMPANY = 4  # number of parts that run in parallel, about; each takes a share of the cores
 _LOOK = 0.5  # seconds between two looks at what a part has written
 
 
@@ -97,9 +97,10 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
 
 
 def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) -> None:
-    """Run parts in their order, each alone, but those that stand side by side and may run so.
+    """Run parts in their order, one at a time, except neighbours that may run in parallel (Part.beside).
 
-    tell: gets each part once it has ended: {"seconds", "result" and "error" where there are}.
+    tell: gets the name of each part once it has ended, and {"seconds": ..., "result": ..., "error": ...}, the last two
+    if present.
     """
     started = time.monotonic()
 
@@ -111,7 +112,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) 
         else:
             try:
                 found = runner(name, limit)
-            except Exception as error:  # whatever it is, the others go on
+            except Exception as error:  # the other parts go on after any error
                 found = {"error": _one_line(error)}
         found = {"seconds": round(time.monotonic() - begun, 1), **found}
         tell(name, found)
@@ -128,7 +129,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) 
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old text or the new one."""
+    """Write a file so that a reader finds either the old or the new text."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(".new")
     beside.write_text(text)
@@ -142,10 +143,9 @@ def run_alone(
     command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None,
     seen: Callable[[dict[str, Any]], None] = lambda found: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a command that writes the JSON of `run_here`; what it had written counts if it crashes or hangs.
+    """Run a command that writes the JSON of `run_here`, and return this JSON, even if the command crashes or hangs.
 
-    It is told to end a little before it is stopped. environment: variables that are added. seen: gets what it has
-    written, whenever that has changed.
+    environment: variables that are added. seen: gets the JSON so far whenever it has changed.
     """
     log = file.with_suffix(".log")
     with log.open("w") as stream:
@@ -167,7 +167,7 @@ def run_alone(
 def _wait(
     child: subprocess.Popen[bytes], seconds: float, file: Path, seen: Callable[[dict[str, Any]], None]
 ) -> int | None:
-    """The exit status of a process; None if it takes longer."""
+    """The exit status of a process; None if it takes longer than `seconds`."""
     ends, known = time.monotonic() + seconds, ""
     while (left := ends - time.monotonic()) > 0:
         try:
@@ -181,7 +181,7 @@ def _wait(
 
 
 def _sweep(child: subprocess.Popen[bytes]) -> None:
-    """End a process, and all that it started: what it left running would use the GPU while the next part measures."""
+    """Kill a process and all its children, which would otherwise use the GPU while the next part measures."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError):  # nothing is left
             os.killpg(child.pid, signal.SIGKILL)
@@ -191,13 +191,13 @@ def _sweep(child: subprocess.Popen[bytes]) -> None:
 
 
 def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, Any]:
-    """Run a part in a process of its own, which writes into the folder: what it found.
+    """Run a part in a process of its own, which writes into the folder; returns its results.
 
-    tell: gets what it has found while it runs, as a part that has not ended.
+    tell: gets the results so far while the part runs, marked as cut off.
     """
-    own = str(max(1.0, 0.93 * seconds - 3))  # to end by itself
+    child_seconds = str(max(1.0, 0.93 * seconds - 3))  # ends before it is killed
     program = [sys.executable, str(Path(__file__).resolve())]
-    command = [*program, "--part", name, "--folder", str(folder), "--seconds", own]
+    command = [*program, "--part", name, "--folder", str(folder), "--seconds", child_seconds]
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
     more = {"GSTEX_THREADS": str(threads)} if PARTS[name].beside else {}
 
@@ -208,12 +208,12 @@ def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, A
 
 
 def result_file(folder: Path, name: str) -> Path:
-    """Where a part writes what it finds."""
+    """The file into which a part writes its results."""
     return folder / f"{name.replace(' ', '-')}.json"
 
 
 def run_here(name: str, context: Context) -> None:
-    """Run a part in this process and write what it finds, step by step, into the shared folder."""
+    """Run a part in this process and write its results, step by step, into the shared folder."""
     file, kept = result_file(context.folder, name), {}
 
     def write(**found: Any) -> None:
@@ -285,7 +285,7 @@ def _version(name: str) -> str | None:
 
 
 def table(whole: Mapping[str, Any]) -> list[str]:
-    """The figures for people, a line each: parts, and the rows of those that have rows."""
+    """The figures for people, one line each: the parts, and the rows of parts that have rows."""
     gpu, versions = whole["machine"], whole["versions"]
     lines = [
         f"{gpu['gpu']}, driver {gpu['driver']}, CUDA {gpu['cuda_of_driver']}, CuPy {versions['cupy']}, "

@@ -1,10 +1,11 @@
-"""What a fit asks of a GPU, without one: launches, waits, and the seconds that the host itself takes, by phase.
+"""What a fit asks of a GPU, counted without a GPU: launches, waits, and the seconds that the host itself takes, by
+phase.
 
     python tools/gpu_counts.py --size 256
-    python tools/gpu_counts.py --size 1024 --effort fast --json counts.json     hours, as kernels run on one core
+    python tools/gpu_counts.py --size 1024 --effort fast --json counts.json     hours: kernels run on one core
 
-Kernels run on the host (tests/cuda_host, which needs g++). Their seconds say nothing about a GPU and are left out, and
-so is what a driver takes for a launch. tests/counting_device.py says what counts as one.
+Kernels run on the host (tests/cuda_host, which needs g++). Their seconds say nothing about a GPU and are left out. The
+time that a driver takes for a launch is not counted either. tests/counting_device.py says what counts as one.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def counts(size: int, effort: str, out: Path | None) -> None:
 def count_fit(material: Material, **options: Any) -> dict[str, Any]:
     """Compress a material: {"whole": counts, "phases": {phase: counts}, "psnr", "gaussians"}.
 
-    options: of `gstex.compress`. Measuring the result is no part of it.
+    options: arguments of `gstex.compress`. The measurement of the result is not counted.
     """
     sys.path.append(str(_TESTS))
     try:
@@ -75,7 +76,7 @@ def count_fit(material: Material, **options: Any) -> dict[str, Any]:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """For people: a line a phase, and one for all."""
+    """The counts for people: one line per phase, and one for all."""
     head = f"{'phase':<20}{'host s':>9}{'launches':>10}{'waits':>8}{'recorded':>10}"
     rows = [*found["phases"].items(), ("all", found["whole"])]
     return [head, *(f"{name:<20}{row['host_seconds']:>9.3f}{row['launches']:>10.0f}{row['waits']:>8.0f}"

@@ -2,9 +2,9 @@
 
     python tools/list_messages.py [errors] [notes] [native] [help] [--under FOLDER]
 
-errors: texts in a `raise` and in what makes an error of them. notes: every other text of two words or more, which is
-what the commands print, and a few that only programs read. native: texts of the C and C++ sources. help: every --help.
-Without a word, all of them. {...} stands for what is filled in as gstex runs.
+errors: texts in a `raise`, or in a call that makes an error. notes: every other text of two words or more; the commands
+print most of them, and only programs read a few. native: texts of the C and C++ sources. help: every --help. Without a
+word, all are printed. {...} stands for what is filled in at run time.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from gstex.cli.app import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("errors", "notes", "native", "help")
-# What makes an error of a text: classes, and helpers such as _damaged.
+# Names of the classes and helpers (such as _damaged) that make an error of a text.
 ERROR_MAKERS = re.compile(r"Error$|Parameter$|_broken$|_damaged$|_failed$|_refuse\w*$|_unsound$|TooSmall$")
 
 
@@ -31,7 +31,7 @@ class Message(NamedTuple):
 
 
 def messages(path: Path, errors: bool) -> Iterator[Message]:
-    """Texts of a Python file in order: those of errors, or all others that are no docstrings."""
+    """Texts of a Python file in order: those of errors, or all others except docstrings."""
     tree = ast.parse(path.read_text("utf-8"))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
@@ -49,7 +49,7 @@ def messages(path: Path, errors: bool) -> Iterator[Message]:
 
 
 def native_messages(path: Path) -> Iterator[Message]:
-    """String literals of a C or C++ file that are texts; neighbours are one."""
+    """String literals of a C or C++ file that are texts. Adjacent literals are joined."""
     source = re.sub(r"^\s*#include.*$|//.*$", "", path.read_text("utf-8"), flags=re.MULTILINE)
     for found in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', source):
         text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', found[0]))
@@ -58,7 +58,7 @@ def native_messages(path: Path) -> Iterator[Message]:
 
 
 def helps() -> Iterator[tuple[str, str]]:
-    """(command, its help) of gstex and every command, as a terminal of 100 columns shows it."""
+    """(command, its help) of gstex and of every command, as a terminal of 100 columns shows it."""
     with click.Context(cli, info_name="gstex", terminal_width=100) as context:
         yield "gstex", cli.get_help(context)
         for name in cli.list_commands(context):
@@ -68,7 +68,7 @@ def helps() -> Iterator[tuple[str, str]]:
 
 
 def _text(node: ast.AST) -> str | None:
-    """The text of a literal, {...} where something is filled in; None for what is no text."""
+    """The text of a literal, with {...} where something is filled in; None if the node is not a text."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):

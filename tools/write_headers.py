@@ -1,8 +1,8 @@
-"""Write what C, CUDA and GLSL share from its owners: numbers from gstex/constants.py, formulas from gstex/native, and
-encoders of blocks from shaders.
+"""Write what C, CUDA and GLSL share from its sources: numbers from gstex/constants.py, formulas from gstex/native, and
+block encoders from shaders.
 
     python tools/write_headers.py            write the files
-    python tools/write_headers.py --check    exit 1, and name the files, if one of them is not what would be written
+    python tools/write_headers.py --check    exit 1, and name the files that differ from what would be written
 """
 
 import re
@@ -18,7 +18,7 @@ c_literal, shared_constants = constants.c_literal, constants.shared_constants
 
 
 def constants_header() -> str:
-    """gstex/native/constants.h."""
+    """The text of gstex/native/constants.h."""
     lines = [
         "// The numbers that all decoders and fits share, written by tools/write_headers.py from gstex/constants.py.",
         "",
@@ -33,7 +33,7 @@ def constants_header() -> str:
     return "\n".join(lines)
 
 
-# What the decoder in C needs: names of gstex.format.layout, and of gstex.constants.
+# Names that the decoder in C needs, from gstex.format.layout and from gstex.constants.
 DECODER_LIMITS = (
     "VERSION", "MAGIC", "FILE_HEADER_BYTES", "MAX_JSON_BYTES", "ALIGN_WORDS", "HEADER_FIXED_WORDS", "LEVEL_ENTRY_WORDS",
     "CHANNEL_ENTRY_WORDS", "GROUP_FIXED_WORDS", "CONSTANT_GROUP", "MAX_GROUPS", "RAW_BIT", "SHARED_BIT", "MAX_SIZE",
@@ -57,7 +57,7 @@ def decoder_constants() -> str:
 
 
 def decoder_formulas() -> str:
-    """exp2.h, and of formulas.h what decoding needs, without what keeps a header from being read twice."""
+    """The text of exp2.h and of the part of formulas.h that decoding needs, without include guards."""
     parts = []
     for name in ("exp2.h", "formulas.h"):
         text = (NATIVE / name).read_text(encoding="utf-8")
@@ -66,17 +66,17 @@ def decoder_formulas() -> str:
         if not body:
             raise ValueError(f"{name}: no header as gstex.h wants it")
         parts.append(body[1])
-    # Weights take a power of 2, so exp2.h comes first.
+    # The weights in formulas.h use a power of 2, so exp2.h comes first.
     return "\n".join(parts)
 
 
 def decoder_parts() -> dict[str, str]:
-    """What is written in gstex.h."""
+    """The written parts of gstex.h by name."""
     return {"constants": decoder_constants(), "formulas": decoder_formulas()}
 
 
-# From the text of shaders/bc.glsl, which GLSL and C++ have in common, to C99: a struct is a type by name, casts and
-# functions are written in another way, and a block's texels are a pointer.
+# Translate the text of shaders/bc.glsl and bc7.glsl, which GLSL and C++ share, to C99: structs get a typedef, casts and
+# functions are written differently, and the texels of a block are a pointer.
 BLOCK_PATTERNS = (
     (r"#ifndef GSTEX_BC\n.*?#endif\n\n", ""),
     (r"const int (\w+) = ([^;,]+);", r"enum { \1 = \2 };"),
@@ -95,7 +95,7 @@ BLOCK_PATTERNS = (
 
 
 def block_encoders() -> str:
-    """The encoders of gstex_blocks.h, without the comments that head the files of GLSL."""
+    """The encoders of gstex_blocks.h, without the head comments of the GLSL files."""
     parts = []
     for name in ("bc.glsl", "bc7.glsl"):
         text = (ROOT / "shaders" / name).read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def block_encoders() -> str:
 
 
 def header_with(name: str, text: str, parts: dict[str, str]) -> str:
-    """A header of gstex/native with the parts that are written in it; the rest stays."""
+    """A header of gstex/native in which the written parts are replaced; the rest stays."""
     for part, body in parts.items():
         start, end = f"// ---- {part}: written by tools/write_headers.py ----\n", f"// ---- end of {part} ----\n"
         if text.count(start) != 1 or text.count(end) != 1:
@@ -117,7 +117,7 @@ def header_with(name: str, text: str, parts: dict[str, str]) -> str:
 
 
 def written() -> dict[Path, str]:
-    """Every file that is written, and its text."""
+    """The text of every written file by path."""
     parts = {"gstex.h": decoder_parts(), "gstex_blocks.h": {"encoders": block_encoders()}}
     texts = {NATIVE / "constants.h": constants_header()}
     for name, of in parts.items():
@@ -126,7 +126,7 @@ def written() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check the files; returns the exit code."""
     stale = [path for path, text in written().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         for path in stale:

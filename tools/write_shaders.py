@@ -1,12 +1,12 @@
-"""Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl, and those of gstex_expanded.glsl.
+"""Write shaders/gstex.hlsl, gstex.metal and gstex.wgsl from shaders/gstex.glsl, and the same from gstex_expanded.glsl.
 
-What both have in common it writes in gstex_expanded.glsl from gstex.glsl. The encoders bc.glsl and bc7.glsl become
+The tool also copies the common part of gstex.glsl into gstex_expanded.glsl. The encoders bc.glsl and bc7.glsl become
 bc.hlsl and bc.wgsl.
 
     python tools/write_shaders.py            write the files
-    python tools/write_shaders.py --check    exit 1, and name the files, if one of them is not what would be written
+    python tools/write_shaders.py --check    exit 1, and name the files that differ from what would be written
 
-docs/design-notes/0011-shader-languages.md says why, and what the two may use.
+docs/design-notes/0011-shader-languages.md says why, and which part of GLSL the two decoders may use.
 """
 
 import re
@@ -27,7 +27,7 @@ SOURCE = SHADERS / "gstex.glsl"
 PRINTERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "metal": MetalPrinter, "wgsl": WgslPrinter}
 
 _OPTION = re.compile(r"^#ifndef (\w+)\n#define \1 (\S+)\n#endif\n", re.MULTILINE)
-# A uniform block: an array, of which a macro gives an element. It is there where an engine asks for it.
+# A uniform block: an array whose elements a macro returns. It exists if an engine defines the switch.
 _UNIFORM = re.compile(
     r"#if defined\((?P<switch>\w+)\) && !defined\((?P<macro>\w+)\)\n"
     r"(?P<options>(?:#ifndef \w+\n#define \w+ \S+\n#endif\n)*)"
@@ -36,18 +36,18 @@ _UNIFORM = re.compile(
     r"#define (?P=macro)\(i\) (?P=variable)\[i\]\n#endif\n"
 )
 
-_GUARD = "#define GSTEX_COMMON\n"  # under #ifndef: both decoders in one shader have what is common once
-# What gstex.glsl and gstex_expanded.glsl have in common, from its first line to its last.
+_GUARD = "#define GSTEX_COMMON\n"  # under #ifndef: a shader with both decoders has the common part once
+# The common part of gstex.glsl and gstex_expanded.glsl, from its first line to its last.
 _COMMON = re.compile(r"^// ---- Common to .*?^// ---- End of what is common -*\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Words:
-    """How a decoder declares its words.
+    """How a decoder declares the words of a texture.
 
-    load: the macro that gives an element by its number. type: of an element. option: begins the names of options.
-    binding: of the buffer in WGSL, and the register in HLSL. comments: lines of the comment at the beginning, and what
-    stands there in a language.
+    load: the macro that returns an element by its number. type: the type of an element. buffer: the name of the buffer.
+    option: the prefix of the names of options. binding: of the buffer in WGSL, and the register in HLSL. context: the
+    struct of the context in Metal. comments: by language, lines of the head comment and their replacements.
     """
 
     load: str
@@ -60,7 +60,7 @@ class Words:
 
     @property
     def begins(self) -> str:
-        """The line that begins what declares them."""
+        """The first line of the block that declares the words."""
         return f"#if !defined({self.load}) && defined(GL_ES)\n"
 
 
@@ -168,22 +168,22 @@ fn {function}(i: {number}) -> {type} {{ return {buffer}[i]; }}
 
 
 def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
-    """A decoder in GLSL -> the same in a language.
+    """Translate a decoder from GLSL to another language.
 
     Args:
-        text: what shaders/gstex.glsl or gstex_expanded.glsl holds.
+        text: the text of shaders/gstex.glsl or gstex_expanded.glsl.
         language: a key of PRINTERS.
-        name: of the file, for messages.
+        name: the file name in messages.
 
     Raises:
-        ShaderError: it uses what the tool cannot write in another language; the message has the line.
+        ShaderError: the text uses something that the tool cannot translate; the message has the line.
     """
     of = EXPANDED if EXPANDED.begins in text else PACKED
     options = dict(_OPTION.findall(text.partition(of.begins)[0]))
     hidden: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
-        """A comment, as many lines long, which the printers leave where it is."""
+        """Replace a match by a comment of as many lines, which the printers leave in its place."""
         hidden.append(match[0])
         return f"//@{len(hidden) - 1}@" + "\n" * match[0].count("\n")
 
@@ -200,7 +200,7 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         shown = _without_undefined(shown, name, options)
     kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
     program = annotate(parse(shown, name), shown, name, kinds, {one["macro"]: one["type"] for one in uniforms})
-    if common := _COMMON.search(text):  # the same text in both, so with the same structures made
+    if common := _COMMON.search(text):  # its text must be the same in both decoders, constructors included
         program.built |= set(re.findall(r"^struct (\w+)", common[0], re.MULTILINE)) - {
             name for name, sized in program.sized.items() if sized
         }
@@ -229,14 +229,14 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     for one in uniforms:
         places = {"hlsl": rf"{_register(one)}, default b\1", "metal": f"{of.context}::{one['variable']}", "wgsl": ""}
         body = re.sub(rf"{one['binding']}, default (\d+)", places[language], body)
-    if language == "wgsl":  # what nobody can define there is no option
+    if language == "wgsl":  # names that nobody can define in WGSL are no options
         for entry in re.findall(r"^//   GSTEX_\w+.*\n(?://       .*\n)*", body, re.MULTILINE):
             if entry.split()[1] not in options:
                 body = body.replace(entry, "", 1)
     return re.sub(r"^// (\w+)\.glsl:", rf"// \1.{language}:", body, count=1)
 
 
-# The encoders of blocks: bc.glsl and bc7.glsl in one file, and what stands above them.
+# The block encoders: bc.glsl and bc7.glsl in one file, and the text above them.
 ENCODERS: dict[str, type[Printer]] = {"hlsl": HlslPrinter, "wgsl": WgslPrinter}
 _ENCODER_HEAD = """\
 // bc.{language}: encodes 4x4 texels as a block of BC1, BC4, BC5 or BC7. {of}.
@@ -262,9 +262,9 @@ _ENCODER_OF = {"hlsl": "HLSL, from shader model 5.0 on", "wgsl": "WGSL"}
 
 
 def translate_encoders(texts: Sequence[str], language: str) -> str:
-    """The encoders -> the same in a language of ENCODERS.
+    """Translate the encoders from GLSL to a language of ENCODERS.
 
-    texts: what shaders/bc.glsl and bc7.glsl hold. What they have for C++ is left out.
+    texts: the texts of shaders/bc.glsl and bc7.glsl. Their lines for C++ are left out.
     """
     way = re.search(r"^// The way of all encoders.*?\n\n", texts[0], re.MULTILINE | re.DOTALL)
     modes = re.search(r"^// Modes: .*?\n\n", texts[1], re.MULTILINE | re.DOTALL)
@@ -279,9 +279,10 @@ def translate_encoders(texts: Sequence[str], language: str) -> str:
 
 
 def _without_undefined(text: str, name: str, options: Collection[str]) -> str:
-    """A text without what stands under names that are no options: nobody can define them in WGSL. As many lines."""
+    """A text without the lines under #if of names that are no options, since nobody can define them in WGSL. Keeps the
+    number of lines."""
     lines: list[str] = []
-    stack: list[list[bool]] = []  # of each #if: whether it is about such a name, and whether what follows is there
+    stack: list[list[bool]] = []  # for each #if: whether it tests such a name, and whether its lines are kept
     for number, line in enumerate(text.split("\n"), 1):
         word = re.match(r"#(ifdef|ifndef|if|elif|else|endif)\b", line)
         names = re.fullmatch(r"#(ifn?def (\w+)|if (!?)defined\((\w+)\)) *", line)
@@ -313,7 +314,7 @@ def _register(uniform: re.Match[str]) -> str:
 
 
 def _uniform(printer: Printer, uniform: re.Match[str]) -> str:
-    """What declares a uniform block. In WGSL nobody can ask for it."""
+    """The declaration of a uniform block; '' in WGSL, which has no switch for it."""
     parts = uniform.groupdict() | {"type": printer.type_name(uniform["type"])}
     if isinstance(printer, HlslPrinter):
         register = _register(uniform)
@@ -324,7 +325,7 @@ def _uniform(printer: Printer, uniform: re.Match[str]) -> str:
 
 
 def _words(of: Words, printer: Printer, uniforms: Sequence[re.Match[str]], body: str) -> str:
-    """What declares the words. body: of the text."""
+    """The declaration of the words. body: the translated text of the decoder."""
     parts = {key: getattr(of, key) for key in ("load", "buffer", "option", "binding", "context")}
     parts["type"] = printer.type_name(of.type)
     if isinstance(printer, HlslPrinter):
@@ -338,7 +339,7 @@ def _words(of: Words, printer: Printer, uniforms: Sequence[re.Match[str]], body:
 
 
 def written() -> dict[Path, str]:
-    """Every file that is written, and its text."""
+    """The text of every written file by path."""
     text, other = SOURCE.read_text(encoding="utf-8"), SOURCE.with_name("gstex_expanded.glsl")
     expanded = other.read_text(encoding="utf-8")
     common = _COMMON.findall(text)
@@ -354,7 +355,7 @@ def written() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check the files; returns the exit code."""
     try:
         files = written()
     except ShaderError as error:

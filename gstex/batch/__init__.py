@@ -1,28 +1,28 @@
-"""A library of materials -> one file each, again and again, for as little work as it takes.
+"""Compress a library of materials to one file each. A repeated run compresses only what has changed.
 
     plan = gstex.batch.plan("textures", "packed", options=gstex.batch.Options(quality="high"))
     for event in gstex.batch.run(plan):
         print(event.event, event.output)
 
-Names are loaded when they are first used: a worker process must not import more than it needs before it has been told
-how many threads it may use. A script that calls `run` needs its `if __name__ == "__main__":`.
+Names are loaded when they are first used, because a worker process must set its thread limits before it imports large
+libraries. A script that calls `run` needs its `if __name__ == "__main__":`.
 
-    options     what a material is compressed to, by material
+    options     compression options of one material
     plans       from folders to a plan
     manifest    a plan as JSON
     state       what has been made from what
-    work        one material, in a process of its own
-    worker      that process
-    crew        the processes, and which of them does what with how many threads
+    work        compresses one material
+    worker      the process in which that happens
+    crew        starts the processes and gives them work and threads
     gpus        how many fits a GPU holds
-    cluster     the same on the nodes of a Ray cluster
-    running     a plan, carried out
+    cluster     runs a batch on the nodes of a Ray cluster
+    running     carries out a plan
     changes     which files have changed, and are at rest
     watching    a folder that somebody works in
-    events      what it tells meanwhile
-    rows        what is known of each material in the end
+    events      what a batch and `watch` report
+    rows        the result of each material
     thumbnail   a small picture of a material
-    page        all of them as one HTML file
+    page        all results as one HTML file
 """
 
 from importlib import import_module

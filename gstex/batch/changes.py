@@ -1,6 +1,6 @@
-"""Which files of a tree have changed and are at rest, by a look at it from time to time.
+"""Find the files of a tree that have changed and are at rest, by polling.
 
-Looking works wherever files can be read: on network drives too, of whose changes the system tells nobody.
+Polling works wherever files can be read, also on network drives, for which the system sends no change notifications.
 """
 
 import os
@@ -19,7 +19,7 @@ def look(folder: Path, out: Path, more: Iterable[Path] = ()) -> dict[Path, Stamp
     """Stamps of all files that materials may depend on.
 
     folder: images and files of names below it count, without folders whose name begins with a dot. out: a folder that
-    is left out. more: further files. What cannot be read now is not there.
+    is left out. more: further files. Files that cannot be read are left out.
     """
     stamps: dict[Path, Stamp] = {}
     folders, visited = [folder], {out.resolve()}
@@ -54,7 +54,7 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 class Changes:
-    """Compares one look with the next. rest: seconds for which a file has to stay as it is.
+    """Compares successive results of `look`. rest: seconds for which a file has to stay unchanged.
 
     restless: files that have changed and are not at rest yet.
     """
@@ -69,9 +69,9 @@ class Changes:
         return frozenset(self._since)
 
     def take(self, files: Mapping[Path, Stamp], now: float) -> set[Path]:
-        """The files that have come, changed or gone, and lie at rest now; each is told once.
+        """Return the files that were added, changed or removed and are at rest now. Each change is returned once.
 
-        files: of `look`. now: seconds, on any clock.
+        files: what `look` returned. now: seconds, on any clock.
         """
         for path in self._files.keys() | files.keys():
             if self._files.get(path) != files.get(path):

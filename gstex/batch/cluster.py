@@ -1,8 +1,8 @@
 """The materials of a plan on a Ray cluster (pip install gstex[ray]): each is a task, with CPUs and GPUs as resources.
 
-Files are shipped as objects: a node gets the bytes of the inputs and gives back those of the output, which are written
-here, as a batch on one machine writes them. Where all nodes see the same storage under the same paths, they may read
-and write there themselves instead. A task whose node dies is done again on another.
+Files are shipped as Ray objects: a node gets the bytes of the inputs and returns those of the output, and this process
+writes the output as a batch on one machine does. Where all nodes see the same storage under the same paths, they can
+read and write the files themselves instead. A task whose node dies runs again on another node.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from gstex.version import __version__
 __all__ = ["FILES", "GPU_PART", "cpus_for", "work_on_cluster"]
 
 FILES = ("shipped", "shared")
-# What a fit takes of a GPU: two that share one fill each other's pauses. Not measured yet.
+# The share of a GPU that a fit gets: two fits on one GPU fill each other's pauses. The value is not measured.
 GPU_PART = 0.5
 _RETRIES = 5  # of a task whose worker or node died
 _ANSWER = 5.0  # seconds in which a cluster has to answer
@@ -39,9 +39,12 @@ _PATIENCE = 0.5  # seconds between two looks at what the cluster has
 
 @dataclass(frozen=True)
 class _Shipment:
-    """The files of a material as bytes: of its folder by their paths in it; a file of names, an importance map, and
-    what lies where the output goes, if it has to be looked at. folder: where they come from. single: whether an image
-    was given by itself."""
+    """The files of a material as bytes.
+
+    folder: where they come from. single: whether the source is a single image. images: the files of the folder by their
+    paths in it. names: the file of names. importance: the importance map. there: the file that the output would
+    replace, if it has to be checked.
+    """
 
     folder: str
     single: bool
@@ -65,8 +68,11 @@ def work_on_cluster(items: Sequence[Item], out: Path, *, address: str, files: st
 
 
 def cpus_for(left: int, total: int, largest: int) -> int:
-    """The CPUs of a task. left: materials that are not done yet, with this one. total: CPUs of the cluster; largest: of
-    its largest node. While there are many materials each gets one, which wastes nothing; the last ones get more."""
+    """The number of CPUs for a task. While many materials are left, each gets one CPU; the last ones get more.
+
+    left: materials that are not done yet, this one included. total: CPUs of the cluster. largest: CPUs of its largest
+    node.
+    """
     return max(1, min(total // max(left, 1), largest))
 
 
@@ -77,7 +83,7 @@ def _work(ray: Any, items: Sequence[Item], out: Path, files: str, force: bool) -
     try:
         while waiting or running:
             cpus, gpus, largest = _resources(ray)
-            # One for every CPU and some more, so that no node waits for this loop.
+            # Submit a task for every CPU and some more, so that no node waits for this loop.
             while waiting and len(running) < max(1, cpus) + max(1, cpus // 8):
                 item = waiting.popleft()
                 threads = cpus_for(len(waiting) + len(running) + 1, cpus, largest)
@@ -126,7 +132,7 @@ def _ended(ray: Any, reference: Any, item: Item, out: Path, seconds: float) -> E
 def _fit(
     item: Item, out: str, force: bool, threads: int, version: str, shipment: _Shipment | None
 ) -> tuple[str, Record | str, bytes | None]:
-    """One material, on a node: ('done', its record, the output if it is to be shipped) or ('failed', message, None)."""
+    """Compress one material on a node: ('done', record, output if it is shipped) or ('failed', message, None)."""
     from gstex import native
     from gstex.batch.work import make_output
 
@@ -136,9 +142,9 @@ def _fit(
     with contextlib.ExitStack() as stack:
         target, shown = Path(out), {}
         if shipment is not None:
-            here = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gstex-")))
-            shown = {str(here / "out"): out, str(here / "source"): shipment.folder}
-            item, target = _unpack(item, shipment, here)
+            work_folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gstex-")))
+            shown = {str(work_folder / "out"): out, str(work_folder / "source"): shipment.folder}
+            item, target = _unpack(item, shipment, work_folder)
         try:
             record = make_output(item, target, force=force)
             return "done", record, None if shipment is None else (target / item.output).read_bytes()
@@ -174,7 +180,7 @@ def _pack(item: Item, out: Path, force: bool) -> _Shipment:
 
 
 def _unpack(item: Item, shipment: _Shipment, here: Path) -> tuple[Item, Path]:
-    """The material and the folder of outputs on this node."""
+    """Write the shipped files on this node. Return the item with its paths here, and the folder of the outputs."""
     folder, out = here / "source", here / "out"
     for name, data in shipment.images.items():
         _write(folder / name, data)
@@ -196,7 +202,7 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 def _resources(ray: Any) -> tuple[int, float, int]:
-    """CPUs and GPUs of all nodes that live, and CPUs of the largest."""
+    """CPUs and GPUs of all live nodes together, and CPUs of the largest node."""
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = [int(resources.get("CPU", 0)) for resources in alive]
     return sum(cpus), sum(resources.get("GPU", 0.0) for resources in alive), max(cpus, default=1)
@@ -212,7 +218,7 @@ def _import() -> Any:
 
 @contextlib.contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
-    """A connection to the cluster; one that is there already is taken and stays."""
+    """Connect to the cluster inside the `with`. An existing connection is used and stays open."""
     if ray.is_initialized():
         yield
         return

@@ -1,4 +1,4 @@
-"""The processes of a batch, and which of them works on what, with how many threads."""
+"""The worker processes of a batch: how they start and end, and how they share materials, cores and GPUs."""
 
 import contextlib
 import multiprocessing
@@ -23,13 +23,14 @@ __all__ = [
     "Worker", "cost", "end_workers", "give", "hear", "share_threads", "signals_held", "start_worker", "work_through",
 ]  # fmt: skip
 
-_AHEAD = 32  # materials that are looked at for one that a GPU has room for
-_PATIENCE = 1.0  # seconds in which a process has to end before it is killed
+_AHEAD = 32  # how many waiting materials are searched for one that fits on a GPU
+_PATIENCE = 1.0  # seconds after which a process that does not end is killed
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process, the pipe to it, its threads, its GPU, and what it works on since when; None if it waits."""
+    """A process, the pipe to it, its threads and its GPU. item: what it works on since `started`; None while it
+    waits."""
 
     process: BaseProcess
     connection: Connection
@@ -40,14 +41,14 @@ class Worker:
 
 
 def cost(item: Item) -> float:
-    """How much work a material is, beside others."""
+    """The work of a material, in a unit that compares materials with each other."""
     return float(max(item.texels, 1) * max(item.channels, 1) * EFFORTS[item.options.effort][0])
 
 
 def share_threads(cores: int, workers: int) -> list[int]:
-    """How many threads each of some processes gets: at least one, and all of them as many as there are cores.
+    """Divide the cores among processes: the threads of each, at least one.
 
-    The first get more where it does not come out even.
+    If the cores do not divide evenly, the first processes get one more.
     """
     each, more = divmod(cores, workers)
     return [max(1, each + (number < more)) for number in range(workers)]
@@ -58,7 +59,7 @@ def work_through(
 ) -> Iterator[Event]:
     """Compress materials in up to `jobs` processes, the largest first. The processes are divided among the GPUs.
 
-    However this ends, by Ctrl-C too, the processes have ended a second or so later.
+    However this ends, also by Ctrl-C, the processes have ended about a second later.
     """
     waiting = deque(sorted(items, key=cost, reverse=True))
     workers: list[Worker] = []
@@ -88,7 +89,7 @@ def _fill(
         if found is None:
             if len(workers) >= count:
                 return
-            with signals_held():  # or a process might be half-started, and nobody would end it
+            with signals_held():  # an interrupt here could leave a half-started process that nothing ends
                 gpu = gpus[len(workers) % len(gpus)] if gpus else None
                 workers.append(start_worker(out, force, threads[len(workers)], gpu))
             continue
@@ -97,12 +98,12 @@ def _fill(
         if give(worker, item):
             del waiting[number]
             yield Event("begin", item.output, str(item.source), threads=worker.threads)
-        else:  # it has ended while it had nothing to do
+        else:  # the process has ended while it was idle
             _remove(worker, workers)
 
 
 def _match(workers: Sequence[Worker], waiting: deque[Item]) -> tuple[Worker, int] | None:
-    """A process that waits, and the number of the first material that it may begin: its GPU has to have room for it."""
+    """An idle process and the index of the first waiting material that fits on its GPU; None if there is none."""
     for worker in workers:
         if worker.item is not None:
             continue
@@ -117,7 +118,7 @@ def _match(workers: Sequence[Worker], waiting: deque[Item]) -> tuple[Worker, int
 
 
 def give(worker: Worker, item: Item) -> bool:
-    """Let a process that waits work on a material. False if it has ended."""
+    """Give a material to an idle process. Returns False if the process has ended."""
     try:
         worker.connection.send(("item", item))
     except OSError:
@@ -127,19 +128,20 @@ def give(worker: Worker, item: Item) -> bool:
 
 
 def start_worker(out: Path, force: bool, threads: int, gpu: Gpu | None = None) -> Worker:
-    """A new process; call it under `signals_held`. gpu: the only one that it sees; None for what this process sees."""
+    """Start a process; call this inside `signals_held`. gpu: the only GPU that it sees; None: the same as this
+    process."""
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
     here, there = context.Pipe()
     more = () if gpu is None else (gpu.name,)
     process = context.Process(target=serve, args=(there, out, force, threads, *more), daemon=True)
     process.start()
-    there.close()  # so that the pipe ends with the process
+    there.close()  # so that the pipe closes when the process ends
     return Worker(process, here, threads, gpu=gpu)
 
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Keep Ctrl-C and SIGTERM waiting. A process that starts in here does not hear them before it says so."""
+    """Block Ctrl-C and SIGTERM. A process that starts in here inherits the block until it unblocks them itself."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -151,7 +153,7 @@ def signals_held() -> Iterator[None]:
 
 
 def _balance(workers: Sequence[Worker], cores: int) -> None:
-    """Share the cores out among those who work: the last materials get more threads. The largest comes first."""
+    """Divide the cores among the busy processes, the largest material first. So the last materials get more threads."""
     busy = sorted((worker for worker in workers if worker.item), key=lambda worker: -cost(worker.item or _NOTHING))
     for worker, threads in zip(busy, share_threads(cores, len(busy)) if busy else [], strict=True):
         if worker.threads != threads:
@@ -164,7 +166,7 @@ _NOTHING = Item("", Path(), (), "")
 
 
 def hear(worker: Worker, workers: list[Worker]) -> Iterator[Event]:
-    """The events of one message, or of the end of a process."""
+    """The events that follow from one message of a process, or from its end."""
     try:
         message: tuple[Any, ...] = worker.connection.recv()
     except (EOFError, OSError):
@@ -198,7 +200,7 @@ def _remove(worker: Worker, workers: list[Worker]) -> int | None:
 
 
 def end_workers(workers: Sequence[Worker]) -> None:
-    """End all processes: those in the midst of a fit get the time to take their temporary files along."""
+    """End all processes. Those in the middle of a fit get time to remove their temporary files."""
     for worker in workers:
         if worker.item is not None:
             worker.process.terminate()

@@ -1,4 +1,4 @@
-"""What a batch tells while it runs, and `watch` while it looks."""
+"""The events that a running batch and `watch` report."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,15 +17,15 @@ class Event:
         'current'   a material is up to date: record
         'moved'     the same material was made before, under another path or name, and was copied: record, message
         'begin'     a material is being compressed: threads
-        'progress'  of it: share in 0..1, psnr in dB
-        'done'      it is written: record, seconds
-        'failed'    it is not: message
+        'progress'  the fit of a material goes on: share in 0..1, psnr in dB
+        'done'      the output of a material is written: record, seconds
+        'failed'    a material could not be compressed: message
         'end'       everything is done: total, current (those moved too), done, failed, seconds
-        'watching'  `watch` looks at a folder from now on: source
-        'stopped'   it has stopped a fit, as something changed: effort
-        'idle'      it has nothing to do: total, failed
-    output: of the material, below the folder of the outputs. source: its folder or image. effort: of the fit, where
-    `watch` tells.
+        'watching'  `watch` has begun to follow a folder: source
+        'stopped'   `watch` has stopped a fit, because a file changed: effort
+        'idle'      `watch` has nothing to do: total, failed
+    output: of the material, below the folder of the outputs. source: its folder or image. effort: of the fit, set by
+    `watch` only.
     """
 
     event: str
@@ -45,6 +45,6 @@ class Event:
     record: Record | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The event as JSON types, without what it does not say. Of a record, the figures without the picture."""
+        """The event as JSON types, without empty fields. A record contributes its figures, without the thumbnail."""
         plain = {k: v for k, v in vars(self).items() if k != "record" and v is not None and v != ""}
         return plain if self.record is None else {**plain, **self.record.figures()}

@@ -1,5 +1,5 @@
-"""How much time a batch has left: what fits took before on this machine, what those of this batch take, and how many
-are done at once."""
+"""The time that a batch has left, from earlier fits on this machine, the fits of this batch, and the number of
+processes."""
 
 import math
 from collections import deque
@@ -14,22 +14,23 @@ from gstex.pace import Pace
 
 __all__ = ["BatchForecast"]
 
-# Seconds from the beginning of a material to the first report of its fit, with a process that has to start and without.
+# Seconds from the beginning of a material to the first report of its fit, if its process has to start and if it runs.
 _FIRST_LEAD, _LEAD = 2.0, 0.2
-# A fit for a PSNR takes as many times that of one at a rate.
+# A fit for a target PSNR takes this many times as long as a fit at a given rate.
 _TARGET = 2.5
-# What the average of this machine counts beside the materials of a batch, in materials.
+# The weight of this machine's average against the materials of the batch, in materials.
 _PRIOR = 0.5
-# Channels of a material that vary, at most in most cases: which do is not known before they are read.
+# Most materials have no more varying channels than this. Which channels vary is not known before they are read.
 _CHANNELS = 9
-# Of the materials that wait, so many for each process are followed one by one; those before them keep all busy.
+# For each process, this many of the last waiting materials are simulated one by one. Before them all processes are
+# busy.
 _FOLLOWED = 4
 
 
 @dataclass
 class _AtWork:
-    """A material at work, since when. cold: its process has to start. spent: seconds that one thread would have taken
-    since its first report. told: (spent, share of the steps) of the reports."""
+    """A material that is being compressed. since: when it began. cold: its process has to start. spent: seconds that
+    one thread would have taken since the first report. told: (spent, share of the steps) of each report."""
 
     threads: int
     since: float
@@ -39,7 +40,7 @@ class _AtWork:
 
 
 class BatchForecast:
-    """Takes the events of a batch, with the moments they happened at in seconds. Knows no clock."""
+    """Estimates the time left from the events of a batch. The caller gives the time of each event, in seconds."""
 
     def __init__(self, items: Sequence[Item]):
         self._costs = Costs()
@@ -56,7 +57,7 @@ class BatchForecast:
         self._moment = self._shown = 0.0
 
     def take(self, moment: float, event: Event) -> None:
-        """Something has happened."""
+        """Take an event. moment: when it happened, in seconds."""
         for at in self._at_work.values():
             at.spent += (moment - self._moment) * speed(at.threads)
         self._moment = moment
@@ -82,7 +83,7 @@ class BatchForecast:
                 self._learn(name, over)
 
     def left(self) -> float | None:
-        """Seconds, as of the last event; None before the first fit."""
+        """Seconds left as of the last event; None before the first fit."""
         if self._start is None:
             return None
         factor = self._factor()
@@ -103,7 +104,7 @@ class BatchForecast:
         return seconds
 
     def share(self) -> float:
-        """Of the time of all, what is over; it never falls."""
+        """The share of the whole time that is over, 0..1. It never falls."""
         left = self.left()
         if left is not None and self._start is not None:
             over = self._moment - self._start
@@ -112,8 +113,8 @@ class BatchForecast:
         return self._shown
 
     def _learn(self, name: str, at: _AtWork) -> None:
-        """From a material that is done."""
-        if not at.told or at.told[0][1] > 0.1:  # too short to tell, or from a checkpoint
+        """Learn from a material that is done."""
+        if not at.told or at.told[0][1] > 0.1:  # too short to learn from, or continued from a checkpoint
             return
         phase = self._phases[name]
         self._done.append((self._expected[name], at.spent))
@@ -122,13 +123,13 @@ class BatchForecast:
             phase.pace.learn(at.told, at.spent)
 
     def _share(self, name: str, at: _AtWork) -> tuple[float, float]:
-        """(share of the time, that of the first report) of a material at work."""
+        """The shares of the time of a material that are over: at the last report, and at the first one."""
         pace = self._phases[name].pace
         first, last = (at.told[0][1], at.told[-1][1]) if at.told else (0.0, 0.0)
         return (last, first) if pace is None else (pace.share(last), pace.share(first))
 
     def _whole(self, name: str, at: _AtWork, expected: float) -> tuple[float, float]:
-        """What a material at work takes one thread from its first report on, and how sure that is."""
+        """Seconds of one thread that a material takes from its first report on, and how certain that is, 0..1."""
         share, first = self._share(name, at)
         spent = at.told[-1][0] if at.told else 0.0
         if share <= first or spent <= 0:
@@ -137,7 +138,7 @@ class BatchForecast:
         return blend(expected, spent / (share - first), sure), sure
 
     def _rest(self, name: str, at: _AtWork, factor: float) -> float:
-        """What is left of a material at work, in seconds of one thread."""
+        """Seconds of one thread that a material still takes."""
         expected = self._expected[name] * factor
         if not at.told:
             lead = _FIRST_LEAD if at.cold else self._lead
@@ -148,7 +149,7 @@ class BatchForecast:
         return max(whole * (1 - share) - since, 0.0)
 
     def _factor(self) -> float:
-        """By how much materials that wait take longer than expected, from those of this batch."""
+        """How many times longer than expected the waiting materials take, judged by the others of this batch."""
         rows = [(spent / expected, 1.0) for expected, spent in self._done if expected > 0 and spent > 0]
         for name, at in self._at_work.items():
             expected = self._expected[name]

@@ -1,8 +1,8 @@
-"""The GPUs of this machine, as a batch shares them out: a process has one of them, and as many fit at once on it as its
+"""How a batch shares the GPUs of this machine: each process uses one GPU, and a GPU runs as many fits at once as its
 memory holds.
 
-What a fit holds is from benchmarks/results/gpu-nvidia-h200-fits.json: 126 bytes per texel and channel at 2048x2048, 139
-at 1024x1024. How fast fits are that share a GPU was not measured.
+The memory of a fit is from benchmarks/results/gpu-nvidia-h200-fits.json: 126 bytes per texel and channel at 2048x2048,
+139 at 1024x1024. The speed of fits that share a GPU is not measured.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from gstex.batch.plans import Item
 
 __all__ = ["CONTEXT_BYTES", "Gpu", "bytes_of", "find_gpus", "has_room", "wants_gpu"]
 
-# What a fit holds for every texel and channel, and a process for itself; and the part of the memory that is given away.
+# GPU bytes of a fit per texel and channel, GPU bytes of a process itself, and the share of the memory that is used.
 FIT_BYTES, CONTEXT_BYTES, USABLE = 140, 512 << 20, 0.9
 _SECONDS = 20.0  # in which the driver has to answer
 
@@ -30,9 +30,9 @@ class Gpu:
 
 
 def find_gpus() -> tuple[Gpu, ...]:
-    """What the driver shows, and CUDA_VISIBLE_DEVICES lets through; nothing without CuPy, which a fit there needs.
+    """The GPUs that the driver lists and CUDA_VISIBLE_DEVICES allows. Empty without CuPy, which a fit on a GPU needs.
 
-    The driver's own program is asked, as asking CUDA would take memory on each of them.
+    This runs nvidia-smi, because a query through CUDA would take memory on each GPU.
     """
     program = shutil.which("nvidia-smi")
     if program is None or importlib.util.find_spec("cupy") is None:
@@ -49,7 +49,7 @@ def find_gpus() -> tuple[Gpu, ...]:
         return tuple(by_index.values())
     by_name = by_index | {gpu.name: gpu for gpu in by_index.values()}
     chosen = []
-    for name in visible.split(","):  # as the driver does: up to the first that it does not know
+    for name in visible.split(","):  # like the driver, stop at the first unknown name
         if name.strip() not in by_name:
             break
         chosen.append(by_name[name.strip()])
@@ -62,14 +62,14 @@ def wants_gpu(item: Item) -> bool:
 
 
 def bytes_of(item: Item) -> int:
-    """What the fit of a material holds on a GPU, about."""
+    """About how many bytes the fit of a material takes on a GPU."""
     return FIT_BYTES * max(item.texels, 1) * max(item.channels, 1)
 
 
 def has_room(gpu: Gpu, processes: int, running: Iterable[Item], item: Item) -> bool:
-    """Whether a fit may begin on a GPU. One that is alone always may: nobody else is in its way.
+    """Whether a fit may begin on a GPU. If no other fit runs there, it always may.
 
-    processes: that have this GPU. running: the materials that are fitted there.
+    processes: how many processes use this GPU. running: the materials that are being fitted there.
     """
     held = sum(bytes_of(other) for other in running if wants_gpu(other))
     return held == 0 or held + bytes_of(item) <= USABLE * gpu.bytes - processes * CONTEXT_BYTES

@@ -79,8 +79,8 @@ def read_manifest(path: str | Path, out: str | Path) -> Plan:
     Args:
         out: folder of the outputs.
     Raises:
-        UsageError: it cannot be read, or says something that cannot be; the message says where. What is wrong with a
-        material becomes its `problem`.
+        UsageError: it cannot be read, or a value is not allowed; the message says where. An error of a material becomes
+        its `problem`.
     """
     shown = "stdin" if str(path) == "-" else str(path)
     try:
@@ -135,7 +135,7 @@ def _item(entry: Entry, common: Options | None, base: Path, where: str) -> Item:
 
 def _moved(options: Options, base: Path) -> Options:
     """The same options with a path that is relative to `base`."""
-    options = Options(**options.given())  # what is left out is told by identity
+    options = Options(**options.given())  # msgspec omits a default value only if it is the identical object
     if options.importance in (None, "auto"):
         return options
     return structs.replace(options, importance=_relative(Path(str(options.importance)), base))

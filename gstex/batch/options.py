@@ -1,4 +1,4 @@
-"""What a material is compressed to and how: the arguments of `gstex.compress` that a batch may set."""
+"""The compression options of a material: the arguments of `gstex.compress` that a batch may set."""
 
 from typing import Annotated, Any, Literal
 
@@ -48,10 +48,10 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             raise UsageError(f"{' and '.join(given)}: got {len(given)} of them, expected one; drop the others")
 
     def checked(self) -> "Options":
-        """The same options, once their values are known to be allowed. What comes from a manifest is.
+        """Return these options after a check of their values. Options from a manifest are checked already.
 
         Raises:
-            UsageError: a value is not.
+            UsageError: a value is not allowed.
         """
         try:
             return convert(self.given(), Options)
@@ -59,7 +59,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             raise UsageError(f"options: {error}") from None
 
     def given(self) -> dict[str, Any]:
-        """What differs from the defaults."""
+        """The options that differ from the defaults."""
         usual = structs.asdict(Options())
         return {name: value for name, value in structs.asdict(self).items() if value != usual[name]}
 

@@ -1,6 +1,6 @@
-"""From folders to a plan: which materials there are, what becomes of each, and what was left out.
+"""Make a plan from folders: the materials, the output of each, and the files that are left out.
 
-Names and headers of images are read, and no pixels.
+This reads the names and headers of images, but no pixels.
 """
 
 import glob
@@ -18,8 +18,8 @@ from gstex.material.sets import MapSet, find_sets, read_set
 
 __all__ = ["Item", "Plan", "inputs_of", "plan"]
 
-_MIPS = re.compile(r"mip\d+", re.IGNORECASE)  # folders of smaller levels, which belong to the folder above
-_SHOWN = 3  # names in a line on many files
+_MIPS = re.compile(r"mip\d+", re.IGNORECASE)  # folders of smaller mips, part of the folder above
+_SHOWN = 3  # how many names a message about many files shows
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Item:
 class Plan:
     """What a batch is going to do.
 
-    out: folder of the outputs. items: in the order of their outputs. left_out: (path, reason) of what is found in the
-    folders and is part of no material.
+    out: folder of the outputs. items: in the order of their outputs. left_out: (path, reason) of each file that is part
+    of no material.
     """
 
     out: Path
@@ -139,7 +139,7 @@ class _Finder:
         self._seen: set[Path] = set()
 
     def walk(self, folder: Path, top: Path) -> None:
-        """Every material of a folder and of those below it."""
+        """Add every material of a folder and of the folders below it."""
         real = folder.resolve()
         if real in self._seen or real == self._out:  # a link may lead back
             return
@@ -158,7 +158,7 @@ class _Finder:
                 self.walk(folder / entry.name, top)
 
     def add_image(self, path: Path, top: Path) -> None:
-        """An image that was given by itself."""
+        """Add an image that was given as an input itself."""
         if path.suffix.lower() in EXTENSIONS:
             known = read_set(path, (path.name,), names=self._names)
             self._add(path, known, _below(path.with_suffix(""), top), material_name(path))
@@ -174,7 +174,7 @@ class _Finder:
         for one in found.sets:
             if one.name is None:
                 self._add(folder, one, _below(folder, top), material_name(folder))
-            elif len(one.files) == 1 and not one.problem:  # its pixels have a say in what it is
+            elif len(one.files) == 1 and not one.problem:  # its role depends on its pixels, which are not read here
                 alone = replace(one, roles={})
                 self._add(folder / one.files[0], alone, _below(folder / one.name, top), one.name)
             else:
@@ -196,13 +196,13 @@ class _Finder:
 
 
 def _below(path: Path, top: Path) -> str:
-    """The path from `top` on, with '/'; the name of `top` itself for that folder."""
+    """The path relative to `top`, with '/'; for `top` itself its name."""
     relative = path.relative_to(top).as_posix()
     return material_name(top) if relative == "." else relative
 
 
 def _without_clashes(items: Sequence[Item]) -> list[Item]:
-    """The same items; one whose output another has already gets a problem and a name that nothing is written to."""
+    """The same items. An item whose output an earlier one has gets a problem, so that it is not compressed."""
     first: dict[str, Item] = {}
     result = []
     for item in items:

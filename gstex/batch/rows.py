@@ -1,4 +1,4 @@
-"""What is known of each material of a plan in the end: a row of the page."""
+"""The result of each material of a plan, which is a row of the page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["Row"]
 
 @dataclass
 class Row:
-    """One material: its item, its record if it has an output, and why not if it has none.
+    """One material: its item, its record if it has an output, and else the error message.
 
     state: 'done', 'current', 'moved', 'failed', or '' while nothing is known.
     """
@@ -23,12 +23,12 @@ class Row:
     message: str = ""
 
     def take(self, event: Event) -> None:
-        """Keep how the material ended."""
+        """Store the event that ended the material."""
         self.state, self.record = event.event, event.record
         self.message = event.message if event.event == "failed" else ""
 
     def to_json(self) -> dict[str, Any]:
-        """For the page: short names, since there are thousands of rows."""
+        """The row for the page. Names are short, because there can be thousands of rows."""
         plain: dict[str, Any] = {"output": self.item.output, "state": self.state, "message": self.message}
         if (record := self.record) is not None:
             by_map = record.psnr_by_map

@@ -1,4 +1,4 @@
-"""A plan, carried out: what is up to date costs a look, the rest is compressed, and a page shows all of it."""
+"""Carry out a plan: skip the materials that are up to date, compress the others, and write a page about all of them."""
 
 import os
 import tempfile
@@ -29,14 +29,14 @@ def run(
     plan: Plan, *, jobs: int | None = None, threads: int | None = None, force: bool = False, page: bool = True,
     ray: str | None = None, ray_files: str = "shipped",
 ) -> Iterator[Event]:
-    """Carry out a plan, and tell what happens as events. Close the generator to stop; so does Ctrl-C.
+    """Carry out a plan and report it as events. To stop, close the generator or press Ctrl-C.
 
-    Processes are spawned: as always with those, a script that comes here needs its `if __name__ == "__main__":`.
+    Processes are spawned, so a script that calls this needs its `if __name__ == "__main__":`.
 
     Args:
         plan: of `plan` or `read_manifest`.
         jobs: materials at once; None for one per core.
-        threads: of all of them together; None for one per core.
+        threads: of all materials together; None for one per core.
         force: compress everything again, and replace files that no batch has made.
         page: write index.html into the folder of the outputs at the end.
         ray: address of a Ray cluster whose nodes do the work, or 'auto' (gstex/batch/cluster.py); None for this
@@ -44,8 +44,8 @@ def run(
         ray_files: 'shipped' to and from the nodes, or 'shared': they see the same folders under the same paths.
     Raises:
         UsageError: jobs, threads or ray are out of range, or there is no such cluster. ExtraError: ray needs a package
-        that is missing. OutputError: the folder of the outputs cannot be written, or the
-        page. One material that fails is an event.
+        that is missing. OutputError: the folder of the outputs or the page cannot be written. A material that fails is
+        an event and raises nothing.
     """
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
@@ -91,7 +91,7 @@ def run(
 
 
 def check_items(plan: Plan, state: State, cores: int, force: bool) -> Iterator[tuple[Item, Event | None]]:
-    """Each item with the event that ends it, or None if it has to be compressed. Files are hashed by all cores."""
+    """Yield each item with the event that ends it, or with None if it needs a fit. All cores hash the files."""
     broken = [item for item in plan.items if item.problem]
     sound = [item for item in plan.items if not item.problem]
     for item in broken:
@@ -123,7 +123,7 @@ def check_items(plan: Plan, state: State, cores: int, force: bool) -> Iterator[t
 def _settled(
     item: Item, key: str, out: Path, state: State, record: Record | None, alike: Sequence[Record]
 ) -> Event | None:
-    """The event of an item that needs no fit."""
+    """The event of an item that is up to date or can be copied; None if it needs a fit."""
     if record is not None and (record.key, record.name) == (key, item.name) and state.holds(record):
         return Event("current", item.output, str(item.source), record=record)
     for other in alike:

@@ -1,9 +1,9 @@
-"""What has been made from what: a small JSON file for every output, in a folder beside them.
+"""Records of what each output was made from: one small JSON file per output, in a folder beside the outputs.
 
-A material is up to date if a record has the hash of its inputs, options and encoder, and the output the hash that the
-record states. The output is written before its record, each in one step. So whatever ends a batch, a record never
-speaks of a file that is not whole; and of two batches that write one output, one comes last, or the record fits no
-file and the material is made once more. That is why there are no locks.
+A material is up to date if its record has the hash of its inputs, options and encoder, and if its output has the hash
+that the record states. The output is written before its record, and each is replaced in one step. So a record never
+describes an incomplete file, whatever ends a batch. If two batches write the same output, either the record fits the
+file, or it does not and the material is compressed again. So no locks are needed.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ __all__ = ["Listings", "MapFigures", "Record", "State", "Stopped", "fingerprint"
 
 FOLDER = ".gstex-batch"
 _CHUNK = 1 << 20
-_OLD = 3600.0  # seconds: no file takes that long to be written
+_OLD = 3600.0  # seconds: writing a file never takes this long
 _OLD_FIT = 30 * 86400.0  # seconds
 
 
 class Stopped(Exception):
-    """Somebody wants the hashing to end."""
+    """The caller has stopped the hashing."""
 
 
 class MapFigures(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ class State:
         self._folder = out / FOLDER
 
     def load(self, output: str) -> Record | None:
-        """The record of an output; None if there is none, or it says nothing that can be understood."""
+        """The record of an output; None if there is none or it cannot be read."""
         return _decode(self._path(output))
 
     def all(self) -> Iterator[Record]:
@@ -112,11 +112,11 @@ class State:
         replace_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
 
     def checkpoint(self, output: str) -> Path:
-        """The file that a long fit of an output leaves on the way."""
+        """The checkpoint file that a long fit of an output writes."""
         return self._folder / f"{output}.fit"
 
     def holds(self, record: Record | None) -> bool:
-        """Whether the output of a record is there as the record states it."""
+        """Whether the output of a record exists with the size and hash that the record states."""
         if record is None:
             return False
         path = self._out / record.output
@@ -126,8 +126,8 @@ class State:
             return False
 
     def sweep(self, folders: set[Path]) -> None:
-        """Delete what killed processes left half-written in some folders, once it is an hour old, and checkpoints that
-        nobody went on from for a month."""
+        """Delete the temporary files of killed processes that are over an hour old, and checkpoints that are over 30
+        days old. folders: of the outputs."""
         folders = folders | {self._path(str(f.relative_to(self._out) / "x")).parent for f in folders}
         for folder in sorted(folders):
             with contextlib.suppress(OSError):
@@ -142,19 +142,19 @@ class State:
         return self._folder / f"{output}.json"
 
 
-# What `list_images` says of a folder, for all the materials in it.
+# By folder, what `list_images` returns; all materials of the folder share it.
 Listings = dict[Path, tuple[Path, list[str], list[OwnMip], list[tuple[str, str]]]]
 
 
 def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listings | None = None) -> str:
-    """Hash of all that decides the bytes of an output but the name of the material: bytes of the input files,
-    options, version of the encoder. Neither times nor the place of the files count.
+    """Hash of everything that decides the bytes of an output except the name of the material: the bytes of the input
+    files, the options, and the version of the encoder. The times and the location of the files do not count.
 
-    stop: ends the hashing early, when somebody sets it. listings: of folders, filled here: those of thousands of files
-    take long to list once more for each of their materials.
+    stop: when set, ends the hashing early. listings: a cache that this fills, because a folder of thousands of files
+    takes long to list again for each of its materials.
 
     Raises:
-        MaterialError: an input is not there or cannot be read. Stopped.
+        MaterialError: an input is not there or cannot be read. Stopped: `stop` was set.
     """
     inputs = []
     for label, path in input_files(item, {} if listings is None else listings):
@@ -172,10 +172,10 @@ def fingerprint(item: Item, stop: threading.Event | None = None, listings: Listi
 
 
 def input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
-    """(what it is, path) of every file that the output depends on. listings: of `fingerprint`.
+    """(label, path) of every file that the output depends on. listings: as for `fingerprint`.
 
     Raises:
-        MaterialError: one that the item names is not there, or the folder cannot be read.
+        MaterialError: a file that the item names is missing, or the folder cannot be read.
     """
     if item.source not in listings:
         listings[item.source] = list_images(item.source)

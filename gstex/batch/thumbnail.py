@@ -1,4 +1,4 @@
-"""A small picture of a material, as a page shows it in a row."""
+"""A small picture of a material for its row of the page."""
 
 import base64
 import tempfile
@@ -16,7 +16,7 @@ _FIRST = ("albedo", "color", "emissive", "specular", "normal")
 
 
 def thumbnail(texture: Texture) -> str:
-    """The colour of a material, or what else it has, as a JPEG file in base64; about 2 KB.
+    """The first map of _FIRST that the material has, else its first map, as a JPEG file in base64 of about 2 KB.
 
     Raises:
         OutputError: there is no room for a temporary file.

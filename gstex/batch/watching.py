@@ -1,7 +1,7 @@
-"""A folder that somebody works in: what changes is there as a draft within seconds, and as a whole fit a little later.
+"""Follow a folder that an artist works in: a changed material gets a draft within seconds, and later a full fit.
 
-One process fits with all cores. Drafts come first, in the order of the changes. While there are none, the drafts are
-replaced by fits; a change stops such a fit, and it begins again when the drafts are done.
+One process fits with all cores. Drafts come first, in the order of the changes. While no draft is due, full fits
+replace the drafts. A change stops such a fit, which begins again when the drafts are done.
 """
 
 import time
@@ -24,13 +24,13 @@ from gstex.errors import MaterialError, UsageError
 
 __all__ = ["REST", "draft_options", "watch"]
 
-REST = 0.5  # seconds for which a file has to stay as it is: an editor may take its time to write it
-_LOOK = 0.25  # seconds between two looks, but at most one part in so many of the time is spent with looking
+REST = 0.5  # seconds for which a file has to stay unchanged: an editor may write it slowly
+_LOOK = 0.25  # seconds between two looks; looking takes at most 1 / _LOOKING of the time
 _LOOKING = 10
 
 
 def draft_options(options: Options) -> Options:
-    """Those of the draft of a material: a quality to search for takes too long, so it has the usual size then."""
+    """The options of a draft. A search for a quality takes too long, so a draft has the default size instead."""
     if options.psnr is None and options.match is None:
         return structs.replace(options, effort="draft")
     return structs.replace(options, effort="draft", psnr=None, match=None, max_bpp=None)
@@ -47,16 +47,17 @@ def watch(
     """Keep the outputs of a folder up to date while its files change. It never ends: close the generator to stop.
 
     Materials are found as `plan` finds them. Files have to be at rest for half a second before they are read.
-    A process is spawned: a script that comes here needs its `if __name__ == "__main__":`.
+    A process is spawned, so a script that calls this needs its `if __name__ == "__main__":`.
 
     Args:
         folder: of materials. out: folder of the outputs, as in `run`.
-        options: of every material; effort is that of the fit that replaces a draft. With effort 'draft' nothing does.
+        options: of every material; effort is that of the fit that replaces a draft. With effort 'draft' no fit replaces
+            it.
         names: a file of further words and packings; None for `gstex.toml` in each folder.
         threads: of the fit; None for one per core.
     Raises:
-        UsageError: an option is out of range, or the folder is none. OutputError: the folder of the outputs cannot be
-        written. What is wrong with a material is an event.
+        UsageError: an option is out of range, or `folder` is not a folder. OutputError: the folder of the outputs
+        cannot be written. An error of a material is an event and raises nothing.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads: got {threads}, expected at least 1")
@@ -65,10 +66,10 @@ def watch(
         raise UsageError(f"{folder}: no such folder; give the one that holds the folders of materials")
     if folder.resolve() == out.resolve():
         raise UsageError(f"{out}: is the folder that is watched; choose another folder for -o")
-    one = _Watch(folder, out, (options or Options()).checked(), None if names is None else Path(names).absolute(),
-                 min(threads or native.cores(), native.cores()))  # fmt: skip
+    watcher = _Watch(folder, out, (options or Options()).checked(), None if names is None else Path(names).absolute(),
+                     min(threads or native.cores(), native.cores()))  # fmt: skip
     prepare_output(out)
-    return one.run()
+    return watcher.run()
 
 
 class _Watch:
@@ -83,7 +84,7 @@ class _Watch:
         self._changes = Changes(REST)
         self._items: dict[str, Item] = {}  # of the last plan, by output
         self._failed: dict[str, Item] = {}
-        self._drafts: dict[str, Item] = {}  # what is to be done
+        self._drafts: dict[str, Item] = {}  # drafts that are still to be made, by output
         self._fits: dict[str, Item] = {}
         self._workers: list[Worker] = []  # at most one
         self._idle = False
@@ -110,10 +111,10 @@ class _Watch:
             end_workers(self._workers)
 
     def _follow(self, settled: set[Path]) -> Iterator[Event]:
-        """Plan anew after files have changed, and find out what there is to do."""
+        """Make a new plan after files have changed, and find the materials that need work."""
         before, touched = self._items, []
         self._items = {}
-        for item in self._plan():  # of those with the same output all but the first have a problem
+        for item in self._plan():  # of several items with one output, all but the first have a problem
             key = item.output if item.output not in self._items else f"{item.output} of {item.source}"
             self._items[key] = item
         for gone in before.keys() - self._items.keys():
@@ -123,11 +124,11 @@ class _Watch:
             try:
                 inputs = {path for _, path in input_files(item, listings)}
             except MaterialError:
-                inputs = set()  # told below
+                inputs = set()  # check_items reports it below
             old = before.get(key)
             same = old is not None and (old.files, old.problem) == (item.files, item.problem)
             if inputs & self._changes.restless:
-                yield from self._drop(key)  # it comes again when they are at rest
+                yield from self._drop(key)  # the material is planned again when its files are at rest
             elif not same or inputs & settled:
                 yield from self._drop(key)
                 touched.append((key, item))
@@ -146,11 +147,11 @@ class _Watch:
     def _plan(self) -> tuple[Item, ...]:
         try:
             return plan(self._folder, self._out, options=self._options, names=self._names).items
-        except MaterialError:  # there is none now
+        except MaterialError:  # the folder holds no material at the moment
             return ()
 
     def _order(self, item: Item) -> None:
-        """Let a material be made."""
+        """Queue the draft and the full fit of a material."""
         draft = replace(item, options=draft_options(item.options))
         if draft.options != item.options:
             self._fits[item.output] = item
@@ -158,11 +159,11 @@ class _Watch:
         try:
             if record is None or record.key != fingerprint(draft) or not self._state.holds(record):
                 self._drafts[item.output] = draft
-        except MaterialError:  # it has gone again
+        except MaterialError:  # a file has disappeared since the plan
             self._drafts[item.output] = draft
 
     def _drop(self, output: str) -> Iterator[Event]:
-        """Forget what was to be done for an output, as its material has changed."""
+        """Remove the queued work of an output whose material has changed, and stop its fit."""
         self._drafts.pop(output, None)
         self._fits.pop(output, None)
         self._failed.pop(output, None)
@@ -170,7 +171,7 @@ class _Watch:
             yield self._stop()
 
     def _stop(self) -> Event:
-        """End the process in the midst of its work."""
+        """End the process while it works."""
         worker = self._workers[0]
         item = worker.item
         assert item is not None
@@ -179,7 +180,7 @@ class _Watch:
         return Event("stopped", item.output, str(item.source), effort=item.options.effort)
 
     def _direct(self) -> Iterator[Event]:
-        """Give the process what is most urgent, and take other work from it."""
+        """Give the process the most urgent work. A waiting draft stops a full fit."""
         at_work = self._workers[0].item if self._workers else None
         if at_work is not None and self._drafts and at_work.options.effort != "draft":
             self._fits = {at_work.output: self._items[at_work.output], **self._fits}
@@ -198,7 +199,7 @@ class _Watch:
         waiting = self._drafts or self._fits
         item = waiting.pop(next(iter(waiting)))
         worker = self._workers[0]
-        if not give(worker, item):  # it has ended while it had nothing to do
+        if not give(worker, item):  # the process has ended while it was idle
             end_workers(self._workers)
             self._workers.clear()
             waiting[item.output] = item

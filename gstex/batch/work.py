@@ -27,9 +27,9 @@ from gstex.texture import Texture
 
 __all__ = ["BLOCKS", "block_bytes", "copy_output", "make_output"]
 
-# The codecs that outputs are set beside; their bytes follow from sizes alone.
+# The codecs that outputs are compared with. Their bytes follow from the sizes of the images alone.
 BLOCKS = ("bc1", "bc7", "astc-6x6", "astc-12x12")
-# What stands in for a codec for images of so many channels, as engines store them.
+# (codec, channels) -> the codec that engines use instead for images with that many channels.
 _STANDS_IN = {("bc1", 1): "bc4", ("bc7", 1): "bc4", ("bc1", 4): "bc3"}
 
 
@@ -42,7 +42,7 @@ def make_output(
 
     Raises:
         MaterialError: an input cannot be used, or it changed while it was read. OutputError: the output cannot be
-        written, or holds something else. What `gstex.compress` raises.
+        written, or an unrelated file is in its place. Also what `gstex.compress` raises.
     """
     started = time.perf_counter()
     if item.problem:
@@ -69,10 +69,10 @@ def make_output(
 
 
 def copy_output(item: Item, key: str, old: Record, out: Path) -> Record | None:
-    """Make an output from another that has the same key: its material has moved, or has another name now.
+    """Make an output as a copy of another one with the same key: the material was moved or renamed.
 
-    old: the record of the other, whose output is there. Returns None if the target may not be replaced without a look
-    at the material.
+    old: the record of the other output, which exists. Returns None if it cannot be read, or if a file is in the place
+    of the output that no batch has made.
     """
     state, target = State(out), out / item.output
     if target.exists() and not state.holds(state.load(item.output)):
@@ -96,8 +96,8 @@ def copy_output(item: Item, key: str, old: Record, out: Path) -> Record | None:
 
 
 def block_bytes(codec: str, sources: Sequence[SourceMap], *, mips: bool) -> int:
-    """Bytes of images in a block codec, each at its own size, with all mips or without. Images of one channel are BC4
-    beside BC1 and BC7, and those of four are BC3 beside BC1."""
+    """Bytes of images in a block codec, each at its own size. mips: whether all mips count. With BC1 and BC7, images of
+    one channel are BC4; with BC1, images of four channels are BC3."""
     total = 0
     for source in sources:
         codec_of = CODECS[_STANDS_IN.get((codec, source.channels), codec)]
@@ -107,7 +107,7 @@ def block_bytes(codec: str, sources: Sequence[SourceMap], *, mips: bool) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder of an output, and find out whether a file can be made in it, before hours of work."""
+    """Make the folder of an output, and check that a file can be made in it before hours of work."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder, prefix=".gstex-"):
@@ -121,7 +121,7 @@ def _record(item: Item, key: str, data: bytes, texture: Texture, material: Mater
     report = texture.report
     roles = {source.file: "+".join(dict.fromkeys(c.role for c in material.channels if c.file == source.file))
              for source in material.sources}  # fmt: skip
-    # A grey map in a file of three channels is one channel.
+    # A grey map in a file of three channels counts as one channel.
     counts = Counter(channel.file for channel in material.channels)
     images = [replace(source, channels=counts[source.file]) for source in material.sources if counts[source.file]]
     picture = ""

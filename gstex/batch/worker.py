@@ -1,6 +1,6 @@
-"""A process of a batch: takes materials from a pipe, one by one, and says what became of them.
+"""A worker process of a batch: it takes materials from a pipe, one by one, and sends back the result of each.
 
-Imports nothing large before it has said how many threads libraries may use.
+It imports nothing large before it has set how many threads the libraries may use.
 """
 
 import atexit
@@ -18,22 +18,22 @@ from typing import Any
 __all__ = ["serve"]
 
 _PAUSE = 0.25  # seconds between two reports of progress
-_PATIENCE = 1.5  # seconds in which a fit has to end when the batch has gone
+_PATIENCE = 1.5  # seconds in which a fit has to end after the batch has ended
 
 
 def serve(connection: Connection, out: Path, force: bool, threads: int, gpu: str | None = None) -> None:
-    """Work until the batch says None, or is gone. gpu: the only one to see, as CUDA_VISIBLE_DEVICES names it.
+    """Work until the batch sends None or ends. gpu: the only GPU to see, as CUDA_VISIBLE_DEVICES names it.
 
-    Messages that come: ('item', Item), ('threads', count), None. That go: ('progress', share, psnr), ('done', Record),
-    ('failed', message).
+    Messages received: ('item', Item), ('threads', count), None. Messages sent: ('progress', share, psnr), ('done',
+    Record), ('failed', message).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but the batch ends it
     signal.signal(signal.SIGTERM, _leave)
-    if hasattr(signal, "pthread_sigmask"):  # the batch has held both back until now
+    if hasattr(signal, "pthread_sigmask"):  # the batch has started this process with both blocked
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     atexit.register(os._exit, 0)  # at once: the clean-up of some libraries complains while a thread waits
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENIMAGEIO_THREADS"):
-        os.environ[name] = "1"  # the threads of the core are those that are shared out
+        os.environ[name] = "1"  # the cores are shared out to the threads of gstex's native core instead
     os.environ["GSTEX_THREADS"] = str(threads)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -72,14 +72,14 @@ def _answer(connection: Connection, item: Any, out: Path, force: bool) -> tuple[
 
 
 def _free_gpu() -> None:
-    """Give back what the fit held on a GPU, which others may wait for: CuPy keeps it."""
+    """Free the GPU memory of the fit, which CuPy would keep and other processes may need."""
     if (cupy := sys.modules.get("cupy")) is not None:
         with contextlib.suppress(Exception):
             cupy.get_default_memory_pool().free_all_blocks()
 
 
 def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
-    """Take messages while the main thread works: a fit gets more threads in its midst."""
+    """Receive messages while the main thread works, so that a running fit can get more threads."""
     from gstex import native
 
     try:
@@ -91,7 +91,7 @@ def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
                 inbox.put(value)
         inbox.put(None)
     except (EOFError, OSError):
-        # The batch has gone, killed perhaps: end the fit, which takes its temporary files along.
+        # The batch has ended, perhaps killed. End the fit, so that it removes its temporary files.
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_PATIENCE)
         os._exit(1)

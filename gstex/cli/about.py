@@ -1,4 +1,4 @@
-"""What `gstex --version --json` prints: all that decides the bytes of outputs, without importing it."""
+"""What `gstex --version --json` prints: everything that decides the bytes of outputs, found without importing it."""
 
 import hashlib
 import platform
@@ -10,14 +10,14 @@ from gstex.version import __version__
 
 __all__ = ["about"]
 
-# Those that read pictures and calculate.
+# The packages that read pictures and calculate, so that their versions can change outputs.
 _PACKAGES = ("numpy", "OpenImageIO")
 _SOURCES = frozenset([".py", ".cu", ".cuh", ".h"])
 
 
 def about() -> dict[str, Any]:
-    """version: of gstex. code: a hash of all that is installed of it: whoever keeps outputs makes them again when it
-    changes. packages: versions of those that have a say in the bytes. python, system: for people."""
+    """version: of gstex. code: a hash of the installed gstex; a cache of outputs is out of date when it changes.
+    packages: versions of the packages that can change the bytes of outputs. python, system: for people."""
     return {
         "version": __version__, "code": _code(), "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
@@ -25,7 +25,7 @@ def about() -> dict[str, Any]:
 
 
 def _code() -> str:
-    """SHA-256 of the sources in the package, those of kernels for GPUs among them, and of its compiled core."""
+    """SHA-256 of the sources in the package, GPU kernels included, and of its compiled core."""
     digest = hashlib.sha256()
     folder = Path(__file__).resolve().parent.parent
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES):

@@ -1,7 +1,7 @@
 """The command group, and the one place where an error becomes one line on stderr and an exit code.
 
-Commands are imported when they are called, and their modules import NumPy and the like when they run: what needs
-neither, such as --help and errors of usage, is there at once.
+A command is imported when it is called, and its module imports NumPy and other large packages when the command runs. So
+--help and usage errors, which need neither, appear at once.
 """
 
 import _thread
@@ -22,12 +22,12 @@ from gstex.errors import GstexError
 
 __all__ = ["INTERRUPTED", "TERMINATED", "cli", "main"]
 
-INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
-TERMINATED = 143  # .. and of one that SIGTERM ended
-_COMPLETE = "_GSTEX_COMPLETE"  # what a shell sets to ask how a line goes on, as click has it
+INTERRUPTED = 130  # exit code that a shell reports for a program ended by Ctrl-C
+TERMINATED = 143  # .. and for one ended by SIGTERM
+_COMPLETE = "_GSTEX_COMPLETE"  # the variable by which a shell asks click for completions
 
 
-# Every command is the function of its name in gstex.cli.<name>; its help in a line.
+# Each command is the function of the same name in gstex.cli.<name>. The values are one-line help texts.
 _COMMANDS = {
     "batch": "Compress a library of materials, and again only what has changed.",
     "compare": "Compare a material with BC1, BC7 and ASTC, in bytes and quality.",
@@ -54,7 +54,7 @@ All commands: gstex --help. The options of one: gstex compress --help."""
 
 
 class _LazyGroup(click.Group):
-    """Imports a command when it is asked for."""
+    """A group that imports a command when it is first used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -128,7 +128,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = _failed("stopped by Ctrl-C; no output was written", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read stdout has gone. Python would try to flush it once more on its way out.
+        # The reader of stdout has closed the pipe. Without this, Python would fail to flush stdout when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:
@@ -146,7 +146,7 @@ def _command_of(error: click.UsageError) -> str:
 
 
 def _repeat_interrupt(unraisable: Any) -> None:
-    """Let a Ctrl-C that fell into a callback of C code, which drops it, come once more."""
+    """Repeat a Ctrl-C that was raised in a callback from C code, because C code drops the exception."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         timer = threading.Timer(0.05, _thread.interrupt_main)
         timer.daemon = True
@@ -156,8 +156,8 @@ def _repeat_interrupt(unraisable: Any) -> None:
 
 
 def _failed(message: str, code: int) -> int:
-    """Print the error in hand as one line, after its traceback with --debug. Returns the exit code."""
-    if "--debug" in sys.argv:  # not from click: the error may be older than its parsing
+    """Print the current error as one line, with --debug after its traceback. Returns the exit code."""
+    if "--debug" in sys.argv:  # not from click: the error may come from before click has parsed the options
         traceback.print_exc()
     click.echo(f"gstex: error: {one_line(message)}", err=True)
     return code

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch"]
 
-_NAMED = 5  # failed materials in the last line
+_NAMED = 5  # how many failed materials the last line names
 
 
 @click.command()
@@ -101,7 +101,7 @@ def batch(
 
 
 def _write_depfile(path: Path, plan: "Plan", output: Path, inputs: tuple[str, ...], manifest: str | None) -> None:
-    """Write what the page, which is written last, was made from; folders too, so that a new file counts."""
+    """Write the dependencies of the page, which is written last. Folders are listed too, so that a new file counts."""
     from gstex.batch.running import PAGE
     from gstex.batch.state import Listings, input_files
     from gstex.cli.depfile import write_depfile
@@ -124,7 +124,7 @@ def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: di
 
 
 def _refuse_options(options: dict[str, Any]) -> None:
-    """A manifest says all of that itself."""
+    """Refuse options of a fit beside --manifest, because the manifest states them itself."""
     context = click.get_current_context()
     given = [name for name in (*options, "names") if context.get_parameter_source(name) != ParameterSource.DEFAULT]
     if given:
@@ -133,7 +133,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
 
 
 def _run(plan: "Plan", progress: "BatchProgress", as_json: bool, **how: Any) -> None:
-    """Carry out the plan. Raises click.exceptions.Exit unless every material is there in the end."""
+    """Carry out the plan. Raises click.exceptions.Exit if a material failed or the batch was stopped."""
     from gstex.batch import run
     from gstex.cli.app import INTERRUPTED, TERMINATED
 

@@ -1,4 +1,4 @@
-"""What `gstex batch` shows: a bar for the whole on a terminal, a line with the time for each material anywhere else."""
+"""What `gstex batch` shows: on a terminal a bar for the whole batch, elsewhere one line per material."""
 
 import sys
 import time
@@ -22,10 +22,10 @@ _MIB = 1024**2
 
 
 class BatchProgress:
-    """Takes the events of a batch, as a context manager.
+    """Shows the events of a batch. Used as a context manager.
 
-    plain_stdout: whether the summary goes to stdout; not where JSON does. quiet: nothing but what fails. verbose: what
-    is up to date, begins or is left out, too.
+    plain_stdout: whether the summary goes to stdout, which is false if JSON does. quiet: show failures only. verbose:
+    also show what is up to date, begins or is left out.
     """
 
     def __init__(self, plan: "Plan", *, plain_stdout: bool, quiet: bool, verbose: bool):
@@ -55,12 +55,12 @@ class BatchProgress:
         self.stop()
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
     def left_out(self) -> None:
-        """One line on what is part of no material; with --verbose one for each."""
+        """Print one line about the files that are part of no material; with --verbose one line for each."""
         rows = self._plan.left_out
         if self._verbose:
             for path, reason in rows:
@@ -86,7 +86,7 @@ class BatchProgress:
             self._draw()
 
     def stopped(self, by: str) -> None:
-        """The last lines of a batch that somebody ended."""
+        """Print the last line of a batch that the user stopped. by: 'Ctrl-C' or 'SIGTERM'."""
         self.stop()
         made = sum(self._count.values()) - self._count["failed"]
         click.echo(f"gstex: error: stopped by {by} after {made} of {count(len(self._plan.items), 'material')}; "
@@ -156,7 +156,7 @@ class BatchProgress:
                          figures=self._figures(), refresh=True)  # fmt: skip
 
     def _line(self, text: str, *, always: bool = False) -> None:
-        """A line on stderr that stays, with the time since the start."""
+        """Print a permanent line on stderr, with the time since the start."""
         if self._quiet and not always:
             return
         line = f"gstex: {_clock(time.monotonic() - self._started)} {printable(text)}"
@@ -171,7 +171,7 @@ def _size(count: int) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Hours only where there are some: '0:07', '1:02:03'."""
+    """Seconds as '0:07' or '1:02:03'; hours only if there are any."""
     whole = round(seconds)
     minutes = f"{whole // 60 % 60:02}" if whole >= 3600 else f"{whole // 60}"
     return (f"{whole // 3600}:" if whole >= 3600 else "") + f"{minutes}:{whole % 60:02}"

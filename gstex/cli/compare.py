@@ -1,4 +1,4 @@
-"""`gstex compare`: a material beside what BC1, BC7 and ASTC make of it."""
+"""`gstex compare`: a material as a .gstex file and in BC1, BC7 and ASTC, by bytes and quality."""
 
 import json
 from pathlib import Path
@@ -83,7 +83,7 @@ def compare(
 
 
 def _table(result: "Comparison") -> list[str]:
-    """All points by bytes: the numbers for people."""
+    """A table of all points, sorted by bytes, for people."""
     maps = list(dict.fromkeys(role for point in result.points for role in point.quality["psnr_by_map"]))
     columns = {"label": "STORED AS", "bpp": "BITS/TEXEL", "bytes": "BYTES", "zstd": "ZSTD", "psnr": "PSNR",
                "shaded": "SHADED", **{f"map {role}": role.upper() for role in maps}, "note": ""}  # fmt: skip

@@ -97,7 +97,7 @@ def compress(
 
 
 def _write_depfile(path: Path, output: Path, source: Path, names: Path | None, importance: str | None) -> None:
-    """Write what an output was made from. Of a UDIM set all files count, and its first output."""
+    """Write what an output was made from. For a UDIM set, `output` is the first output and all files count."""
     from gstex.batch.options import Options
     from gstex.batch.plans import Item
     from gstex.batch.state import input_files
@@ -114,7 +114,7 @@ def _compress_one(
     source: Path, output: Path, reading: dict[str, Any], options: dict[str, Any], *, checkpoint: bool, force: bool,
     as_json: bool,
 ) -> dict[str, Any]:
-    """Compress one material, print what is for people, and return the report. reading: of load_material."""
+    """Compress one material, print the lines for people, and return the report. reading: arguments of load_material."""
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
     from gstex.replace import check_replaced
@@ -137,7 +137,7 @@ def _compress_one(
 
 
 def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
-    """What is known of the time of a fit; None of one for a target, which takes as many fits as it needs."""
+    """The phase by which the time of a fit is forecast; None for a target, whose number of fits is not known."""
     from gstex.forecast import asked_fit, fit_phase
 
     if options["psnr"] is not None or options["match"] is not None:
@@ -148,7 +148,7 @@ def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
 
 
 def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:
-    """What was found in the input and how it is read, before the work starts."""
+    """Lines on what was found in the input and how it is read, printed before the work starts."""
     how = f"{wrap}, as given" if wrap else f"{material.wrap}, by its borders; --wrap overrides"
     if wrap is None and len(material.sources) == 1 and material.wrap == "clamp":
         how = "clamp; --wrap repeat if it tiles"
@@ -158,7 +158,7 @@ def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) 
 
 
 def _warnings(texture: "Texture") -> list[str]:
-    """Maps of which much is gone, whatever their PSNR says."""
+    """Warnings about maps that lost much of their detail, whatever their PSNR is."""
     from gstex.metrics import lost_maps
 
     lost = lost_maps(texture.report)

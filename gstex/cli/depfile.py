@@ -1,4 +1,4 @@
-"""What an output was made from, as a rule that Make and Ninja read."""
+"""Dependency files: what an output was made from, as a rule for Make and Ninja."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ __all__ = ["write_depfile"]
 
 
 def write_depfile(path: Path, target: Path, inputs: Iterable[Path]) -> None:
-    """Write the rule `target: inputs`, and one for every input, so that Make goes on where one has gone.
+    """Write the rule `target: inputs`, and an empty rule per input, so that Make does not stop if an input is deleted.
 
     Raises:
         OutputError: the file cannot be written.
@@ -20,5 +20,5 @@ def write_depfile(path: Path, target: Path, inputs: Iterable[Path]) -> None:
 
 
 def _escaped(name: str) -> str:
-    """A path as both programs read it. A name that ends a line has no form that they agree on; it is left as it is."""
+    """A path in the form that both programs read. They share no form for a line break, which stays as it is."""
     return name.replace(" ", "\\ ").replace("#", "\\#").replace("$", "$$")

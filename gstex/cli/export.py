@@ -1,4 +1,4 @@
-"""`gstex export`: what an engine includes, of one .gstex file."""
+"""`gstex export`: write one .gstex file in the form that an engine includes."""
 
 import json
 from pathlib import Path

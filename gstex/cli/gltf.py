@@ -1,4 +1,4 @@
-"""`gstex gltf`: the materials of a glTF model as .gstex files in it, and back."""
+"""`gstex gltf`: turn the materials of a glTF model into .gstex files in the model, and back."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gltf"]
 
-# Options of a fit that a model decides itself, or that go with one material alone.
+# Options of a fit that the model decides itself, or that suit a single material only.
 _NOT_HERE = ("wrap", "alpha_test", "importance", "weights", "groups", "match")
 _FALLBACK = 128
 _TABLE = {"name": "MATERIAL", "size": "SIZE", "holds": "HOLDS", "bytes": "BYTES", "psnr": "PSNR"}
@@ -88,7 +88,7 @@ gltf.params = [parameter for parameter in gltf.params if parameter.name not in _
 
 
 def _check_direction(decode: bool, max_texels: int | None) -> None:
-    """Refuse options that go with the other direction."""
+    """Refuse options of the other direction: compressing or decoding."""
     context = click.get_current_context()
     given = [p for p in context.command.params
              if p.name and context.get_parameter_source(p.name) == click.core.ParameterSource.COMMANDLINE]  # fmt: skip
@@ -177,7 +177,7 @@ def _decode(model: "Model", source: Path, output: Path, max_texels: int | None, 
 
 
 def _check_replaced(output: Path, name: str, *, decoded: bool) -> None:
-    """Refuse to replace a file that this command has not made from a model of the same name, in the same direction."""
+    """Refuse to replace a file unless this command made it from a model of the same name, in the same direction."""
     from gstex.errors import ModelError
     from gstex.gltf import NAME, read_model
     from gstex.gltf.unpack import MODEL

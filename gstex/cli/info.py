@@ -43,7 +43,7 @@ def info(file: Path, as_json: bool) -> None:
 
 
 def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
-    """The facts for people. What comes from the metadata may be missing or anything at all."""
+    """The facts as lines for people. Values from the metadata may be missing or of any type."""
     wrap = {"repeat": "repeats", "clamp": "clamps at its border"}[facts["wrap"]]
     lines = [
         f"{printable(file)}: {facts['width']}x{facts['height']}, {count(facts['channels'], 'channel')}, "
@@ -80,7 +80,7 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
 
 
 def _storage(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For every channel its group, and the bits of its own in a record or where its values come from without any."""
+    """For every channel its group and the bits of its own codes in a record; without any, 'palettes' or 'constant'."""
     rows: list[dict[str, Any]] = [{"bits": "constant"} for _ in range(facts["channels"])]
     for number, group in enumerate(facts["groups"]):
         for channel, bits in zip(group["channels"], group["channel_bits"], strict=True):
@@ -89,7 +89,7 @@ def _storage(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a mip; its PSNR is what the metadata states, if it does."""
+    """One row per mip. The PSNR is the one that the metadata states, if there is one."""
     stated = facts["report"].get("mips")
     rows = []
     for mip in facts["mips"]:

@@ -1,4 +1,4 @@
-"""Options that several commands share, those of tools/bench.py among them."""
+"""Options that several commands share, tools/bench.py included."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = [
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-# Read by gstex.cli.app.main, which needs it even where click has parsed nothing yet.
+# gstex.cli.app.main reads this flag from the command line itself, because it needs it before click has parsed anything.
 debug_option = click.option("--debug", is_flag=True, expose_value=False,
                             help="Also print the traceback of an error.")
 force_option = click.option("--force", is_flag=True,
@@ -47,7 +47,7 @@ def parse_weights(
     return weights or None
 
 
-# What a material is compressed to, and how: the options of gstex.compress.
+# How to compress a material: the options of gstex.compress.
 _FIT = (
     click.option("--bpp", type=float, metavar="B",
                  help="Bits per texel of full size, all maps together; never exceeded. Mips and the description of the "
@@ -106,7 +106,7 @@ _FIT = (
 
 
 def fit_options(command: _Command) -> _Command:
-    """Decorator: the options of a fit, for `compress` and `batch`."""
+    """Decorator that adds the options of a fit, for `compress`, `batch`, `watch` and `gltf`."""
     for option in reversed(_FIT):
         command = option(command)
     return command

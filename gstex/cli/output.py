@@ -10,7 +10,7 @@ from gstex.errors import OutputError, UsageError
 
 __all__ = ["check_name", "check_output_file", "check_page", "default_output", "write_into"]
 
-_HEAD = 4096  # bytes of a page in which its mark stands
+_HEAD = 4096  # bytes at the start of a page among which its mark stands
 
 
 def default_output(source: Path) -> Path:
@@ -54,12 +54,12 @@ def check_name(output: Path) -> None:
 
 
 def check_page(output: Path, mark: str) -> None:
-    """Refuse a name of a page that does not end in .html, and to replace a file that is no such page.
+    """Refuse a page name that does not end in .html or .htm, and refuse to replace a file that is not such a page.
 
-    mark: what a page of the same command holds.
+    mark: text that every page of the same command holds.
 
     Raises:
-        UsageError: the name. OutputError: there is another file.
+        UsageError: the name has another ending. OutputError: another kind of file is in the way.
     """
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--report: got {str(output)!r}, expected a name that ends in .html, such as "
@@ -70,12 +70,12 @@ def check_page(output: Path, mark: str) -> None:
 
 
 def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Sequence[Path]]) -> list[Path]:
-    """Have files written into a folder, and replace none that is there already unless it is the same.
+    """Write files into a folder. An existing file is replaced only by one with the same bytes.
 
-    names: of the files. write: writes them into another folder and returns their paths.
+    names: of the files. write: writes the files into the folder that it is given, and returns their paths.
 
     Raises:
-        OutputError: a file of one of these names holds something else; then none is written.
+        OutputError: a file of one of these names exists and differs. Then no file is written.
     """
     there = [name for name in names if os.path.lexists(folder / name)]
     if not there:
@@ -95,13 +95,13 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 
 def _try_to_write(folder: Path) -> None:
-    """Raise OSError if no file can be made in `folder`: its access rights alone do not tell."""
+    """Raise OSError if no file can be made in `folder`. The access rights alone do not show that."""
     with tempfile.TemporaryFile(dir=folder, prefix=".gstex-"):
         pass
 
 
 def _input_files(source: Path) -> list[Path]:
-    """The files that a material may be read from; none if it cannot be read, which is another error."""
+    """The files that a material may be read from; none if the source cannot be read, which is reported elsewhere."""
     with contextlib.suppress(OSError):
         files = source.iterdir() if source.is_dir() else [source]
         return [f for f in files if f.is_file() and f.suffix.lower() != ".gstex"]

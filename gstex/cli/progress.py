@@ -35,9 +35,10 @@ class Step(Protocol):
 class ProgressReporter:
     """Callable for gstex.compress(progress=...), as a context manager.
 
-    There is no thread behind it: the picture changes only when the fit reports.
-    opening: what is shown until then. phase: what is known of the time before it begins; without one, all steps take as
-    long as those before.
+    It uses no thread: the display changes only when the fit reports.
+
+    opening: what is shown until the first report. phase: what is known about the time of the fit beforehand; without
+    it, the forecast assumes that all steps take equally long.
     """
 
     def __init__(self, opening: str = _PREPARING, phase: "Phase | None" = None) -> None:
@@ -66,7 +67,7 @@ class ProgressReporter:
             self._forecast.end(time.monotonic())
 
     def __call__(self, now: Step) -> None:
-        """Take a report; most are dropped, so that printing costs nothing."""
+        """Take a report. Most are not shown, so that printing takes almost no time."""
         moment = time.monotonic()
         self._take(moment, now)
         pause = _REDRAW_SECONDS if self._bar is not None else _LINE_SECONDS
@@ -85,7 +86,7 @@ class ProgressReporter:
         self._forecast.take(moment, self._phase, now.step / max(now.steps, 1))
 
     def note(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         line = f"gstex: {printable(line)}"
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -93,7 +94,7 @@ class ProgressReporter:
             print(line, file=sys.stderr, flush=True)
 
     def _figures(self, psnr: float | None, share: float) -> str:
-        """'45 %, 31.2 dB, 0:42 left'. share: of the time that is over."""
+        """'45 %, 31.2 dB, 0:42 left'. share: the part of the time that is over, 0..1."""
         parts = [f"{int(100 * share + 1e-9)} %"]
         if psnr is not None:
             parts.append(f"{psnr:.1f} dB")
@@ -119,7 +120,7 @@ def make_bar() -> "Progress | None":
 
 
 class StagedProgress(ProgressReporter):
-    """The same for gstex.compare.compare(progress=...), whose reports name their phase and those to come."""
+    """Progress for gstex.compare.compare(progress=...), whose reports name the current phase and those to come."""
 
     def _take(self, moment: float, now: Any) -> None:
         self._forecast.take(moment, now.phase, now.step / max(now.steps, 1), now.later)

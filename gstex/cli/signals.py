@@ -1,4 +1,4 @@
-"""What ends a command that has processes of its own."""
+"""The signals that end a command with processes of its own."""
 
 import contextlib
 import signal
@@ -10,13 +10,13 @@ __all__ = ["Terminated", "terminations_as_interrupts"]
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends what Ctrl-C ends, in the same way."""
+    """SIGTERM was received. It ends a command in the same way as Ctrl-C."""
 
 
 @contextlib.contextmanager
 def terminations_as_interrupts() -> Iterator[None]:
-    """Within it SIGTERM raises `Terminated`."""
-    if threading.current_thread() is not threading.main_thread():  # signals are for that one alone
+    """SIGTERM raises `Terminated` inside the `with`."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield
         return
 

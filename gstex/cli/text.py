@@ -7,7 +7,7 @@ __all__ = ["bytes_line", "count", "decibels", "format_table", "one_line", "print
 
 
 def printable(text: object) -> str:
-    """`text` with every control character escaped: names in a file may hold a terminal's commands."""
+    """`text` with every control character escaped, because names in a file may hold terminal control codes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
@@ -25,7 +25,7 @@ def size(byte_count: int) -> str:
 
 
 def bytes_line(facts: Mapping[str, Any]) -> str:
-    """What a file consists of, in bytes and in bits per texel. facts: of `Texture.info` or `Texture.report`."""
+    """A line on the parts of a file, in KiB and bits per texel. facts: of `Texture.info` or `Texture.report`."""
     whole, on_gpu = facts["file_bytes"], facts["gpu_bytes"]
     mips = on_gpu - facts["mip_0_bytes"]
     parts = {"full size": on_gpu - mips, "mips": mips, "description": whole - on_gpu}
@@ -40,15 +40,15 @@ def count(number: int, noun: str) -> str:
 
 
 def decibels(psnr: float | None) -> str:
-    """31.234 -> '31.23 dB'; None, which stands for no error at all, -> 'exact'."""
+    """31.234 -> '31.23 dB'; None, which stands for an exact match, -> 'exact'."""
     return "exact" if psnr is None else f"{psnr:.2f} dB"
 
 
 def format_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:
-    """Lines of a table, columns aligned, nothing cut or wrapped.
+    """The lines of a table with aligned columns. No cell is cut or wrapped.
 
     Args:
-        rows: one mapping a line; a key that is missing leaves its column empty.
+        rows: one mapping per line; a missing key leaves its column empty.
         columns: key of a row -> heading.
     """
     body = [[printable(row.get(key, "")) for key in columns] for row in rows]

@@ -1,4 +1,4 @@
-"""`gstex validate`: are these sound .gstex files, and if not, what is wrong."""
+"""`gstex validate`: check whether .gstex files are sound, and say what is wrong with those that are not."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from gstex.cli.text import count, one_line, printable
 
 __all__ = ["validate"]
 
-_NAMED = 5  # files in the last line
+_NAMED = 5  # how many broken files the last line names
 
 
 @click.command()
@@ -46,7 +46,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _check(file: Path) -> dict[str, Any]:
-    """What is said of a file. error: None if it is sound. note: what a sound file lacks, or None."""
+    """The row about a file. error: None if the file is sound. note: what a sound file lacks, or None."""
     import gstex
     from gstex.errors import GstexError
 
@@ -58,7 +58,7 @@ def _check(file: Path) -> dict[str, Any]:
         elif "material" not in texture.metadata:
             row["note"] = "does not describe its maps: gstex decode cannot write them"
         else:
-            _ = texture.map_files  # raises what gstex decode would
+            _ = texture.map_files  # raises the error that gstex decode would raise
     except GstexError as error:
         return {**row, "error": one_line(error).removeprefix(f"{printable(file)}: ")}
     return {**row, "ok": True, "width": texture.width, "height": texture.height, "channels": texture.channels,

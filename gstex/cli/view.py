@@ -185,7 +185,7 @@ def _state(document: "Document", options: dict[str, Any]) -> ViewState:
     from gstex.view.maps import find_map
 
     texture = document.texture
-    own = _model(options) is not None  # its texture coordinates are as they should be
+    own = _model(options) is not None  # the model has its own texture coordinates, so it is not tiled
     lit = Lit(shape=OWN_MESH if own else options["shape"], tiling=2.0 if texture.wrap == "repeat" and not own else 1.0)
     lit.displace = options["displace"]
     lit.surroundings = options["surroundings"] if _panorama(options) is None else "file"

@@ -1,4 +1,4 @@
-"""`gstex watch`: a folder that somebody works in -> outputs that follow what is saved."""
+"""`gstex watch`: keep the outputs of a folder up to date while an artist saves files in it."""
 
 import contextlib
 import json
@@ -66,7 +66,7 @@ def watch(
 
 
 def _print(event: "Event", *, quiet: bool, verbose: bool) -> None:
-    """A line with the time of day on stderr."""
+    """Print a line with the time of day on stderr."""
     text = _text(event, verbose)
     if text and (not quiet or event.event == "failed"):
         click.echo(f"gstex: {time.strftime('%H:%M:%S')} {printable(text)}", err=True)

@@ -1,14 +1,14 @@
-"""A material stored by gstex and by the block codecs: what each costs and what each looks like.
+"""Compare a material stored by gstex with the same material in block codecs, by bytes and by quality.
 
-    codecs      block codecs: image -> bytes -> image, by the best free encoders; bc4: our own
+    codecs      block codecs: image -> bytes -> image, by the best free encoders; bc4: gstex's own encoder
     plans       which channels share an image
     scaling     half and quarter resolution
     encoding    all images through all codecs, in processes, kept in a cache
     hull        the best combinations
-    baselines   these together
+    baselines   all of the above: the best that block codecs can do with a material
     stored      from encoded images back to a stack; measuring: its errors
     match       whether a file was made from a folder
-    advice      sentences
+    advice      a comparison in plain sentences; judgement: whether a texture is good enough
     run         compare(); result: what it returns
 """
 

@@ -1,4 +1,4 @@
-"""What a comparison means for who has to ship the material, in plain sentences."""
+"""Plain sentences that say what a comparison means for a person who ships the material."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from gstex.material import Material
 
 __all__ = ["FAMILIES", "advise"]
 
-FAMILIES = {"astc": "ASTC", "bc": "BC"}  # as people say them
-_LEVEL = 1.1  # needs at most this many times the bytes: a hardware format is worth more than that
-_NOTED = 0.5  # dB by which one has to be better for a map to be named
+FAMILIES = {"astc": "ASTC", "bc": "BC"}  # family -> its name in sentences
+_LEVEL = 1.1  # ratio of bytes up to which both count as level, because a hardware format is worth more
+_NOTED = 0.5  # dB by which one side has to be better for a map to be named
 
 
 def advise(file: Point, hulls: dict[str, list[Option]], material: Material) -> tuple[str, ...]:
-    """Sentences, most telling first.
+    """Sentences, the most important first.
 
     Args:
         file: the point of the .gstex file.
@@ -61,7 +61,7 @@ def _verdict(name: str, needed: float | None, file_bytes: int) -> str:
 
 
 def _by_map(name: str, hull: Sequence[Option], file: Point, material: Material) -> list[str]:
-    """Which maps the best mix of the same bytes keeps better than the file, and which worse."""
+    """Sentences on the maps that the best mix with the same bytes keeps better than the file, or worse."""
     if not hull[0].bytes <= file.bytes <= hull[-1].bytes:
         return []
     theirs = _psnr_by_role(hull, file.bytes, material)
@@ -85,7 +85,7 @@ def _listed(gains: dict[str, float]) -> str:
 
 
 def _psnr_by_role(hull: Sequence[Option], byte_count: int, material: Material) -> dict[str, float]:
-    """PSNR of the channels of each role where the hull has this many bytes, along its edges."""
+    """PSNR of each role at this number of bytes, with squared errors interpolated between the corners of the hull."""
     sizes, corners = [option.bytes for option in hull], [mse_by_role(option, material) for option in hull]
     errors = {role: float(np.interp(byte_count, sizes, [c[role] for c in corners])) for role in corners[0]}
     return {role: metrics.to_psnr(error) for role, error in errors.items()}

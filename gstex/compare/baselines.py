@@ -17,18 +17,18 @@ from gstex.material import Material
 
 __all__ = ["Baselines", "Combination", "Options", "Work", "best_mixes", "encode_baselines", "usual_bytes"]
 
-# Stacks as engines ship them, full size: label and, by the channels of an image, the codec.
+# The usual stacks of engines, at full size: a label, and the codec by the number of channels of an image.
 _BC_STACKS = (
     ("BC1", {1: "bc4", 2: "bc1", 3: "bc1", 4: "bc3"}),
     ("BC1 + BC5", {1: "bc4", 2: "bc5", 3: "bc1", 4: "bc3"}),
     ("BC7 + BC5", {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"}),
 )
-Options = dict[str, list[Option]]  # by image; Option.choice is {image: Stored}
+Options = dict[str, list[Option]]  # by image name; Option.choice is {image: Stored}
 
 
 @dataclass(frozen=True)
 class Combination:
-    """One way to store all images. option.choice: by image, the Stored."""
+    """One way to store all images. option.choice: {image: Stored}."""
 
     family: str
     label: str
@@ -37,7 +37,7 @@ class Combination:
 
 @dataclass(frozen=True)
 class Baselines:
-    """hulls: by family, all corners of the lower convex hull. usual: the same codec for all maps, full size."""
+    """hulls: by family, all corners of the lower convex hull. usual: the usual stacks, at full size."""
 
     hulls: dict[str, list[Option]]
     usual: list[Combination]
@@ -45,7 +45,7 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Work:
-    """All that is to be encoded for a material. stored: of each job, without its data. known: results by their keys."""
+    """Everything that is to be encoded for a material. stored: one per job, without data. known: results by job key."""
 
     plan: Sequence[Group]
     jobs: Sequence[Job]
@@ -54,7 +54,7 @@ class Work:
 
     @classmethod
     def of(cls, material: Material, codecs: Sequence[Codec], *, exhaustive: bool = False) -> "Work":
-        """Every image of the material's plan in every codec and size."""
+        """The work for every image of the material's plan in every codec and size."""
         plan = make_plan(material)
         jobs: list[Job] = []
         stored: list[Stored] = []
@@ -68,17 +68,17 @@ class Work:
         return cls(plan, jobs, stored)
 
     def coarse(self) -> list[Job]:
-        """The jobs of the smallest images: soon done, and they tell how long the others take."""
+        """The jobs of the smallest images. They are done soon, and their times show how long the others take."""
         return [job for job, stored in zip(self.jobs, self.stored, strict=True) if stored.scale == SCALES[-1]]
 
     def encode_coarse(
         self, *, processes: int | None = None, cache: Cache | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Do these first."""
+        """Encode the smallest images first and keep the results in `known`."""
         jobs = self.coarse()
-        found = encode_all(jobs, processes=processes, cache=cache, progress=progress)
-        self.known.update((job.key, data) for job, data in zip(jobs, found, strict=True))
+        results = encode_all(jobs, processes=processes, cache=cache, progress=progress)
+        self.known.update((job.key, data) for job, data in zip(jobs, results, strict=True))
 
 
 def encode_baselines(
@@ -100,7 +100,7 @@ def encode_baselines(
         on_disk: count the bytes after zstd -19, not those that the GPU reads.
         processes: see `pool.run_all`.
         progress: called with ('encode' or 'decode', done, all).
-        work: of this material with these codecs, if it is there already.
+        work: the work of this material with these codecs, if the caller has it already.
     """
     work = work or Work.of(material, codecs, exhaustive=exhaustive)
     plan, jobs, stored = work.plan, work.jobs, list(work.stored)
@@ -125,16 +125,16 @@ def encode_baselines(
 
 
 def best_mixes(plan: Sequence[Group], options: Options) -> list[Option]:
-    """The hull over all ways to store a plan, each of its images by any of its options. Empty if one has none."""
+    """The hull over all ways to store a plan, with any option for each image. Empty if a group cannot be stored."""
     hulls = {name: lower_hull(row) for name, row in options.items()}
     return add_hulls([_group_hull(group, hulls) for group in plan])
 
 
 def usual_bytes(material: Material, codecs: Sequence[Codec]) -> list[tuple[str, int]]:
-    """(label, bytes) of the stacks that are in `Baselines.usual`: they follow from sizes alone, nothing is encoded."""
+    """(label, bytes) of the stacks in `Baselines.usual`. The bytes follow from sizes alone, so nothing is encoded."""
     images = [image for group in make_plan(material) for image in group[0]]
     known = {codec.name for codec in codecs}
-    labels: dict[tuple[str, ...], str] = {}  # by the codecs of the images; what is the same stack has the first label
+    labels: dict[tuple[str, ...], str] = {}  # by the codecs of the images; equal stacks keep the first label
     for _, label, by_channels in _usual_stacks(codecs):
         picked = tuple(by_channels[len(image.channels)] for image in images)
         if images and known.issuperset(picked):
@@ -144,7 +144,7 @@ def usual_bytes(material: Material, codecs: Sequence[Codec]) -> list[tuple[str, 
 
 
 def _usual_stacks(codecs: Sequence[Codec]) -> list[tuple[str, str, dict[int, str]]]:
-    """(family, label, by the channels of an image the codec)."""
+    """(family, label, {channels of an image: codec}) of each usual stack."""
     return [("bc", label, by_channels) for label, by_channels in _BC_STACKS] + [
         ("astc", codec.label, dict.fromkeys(codec.channels, codec.name)) for codec in codecs if codec.family == "astc"
     ]
@@ -163,7 +163,7 @@ def _group_hull(group: Group, hulls: Options) -> list[Option]:
 
 
 def _usual(plan: Sequence[Group], options: Options, codecs: Sequence[Codec]) -> list[Combination]:
-    """The same codec for all maps at full size, in the usual packing; what cannot be had is left out."""
+    """The usual stacks at full size and in the usual packing; those that the codecs here cannot make are left out."""
     images = [image for group in plan for image in group[0]]
     result: list[Combination] = []
     for family, label, by_channels in _usual_stacks(codecs):

@@ -1,7 +1,7 @@
-"""BC4 blocks: one channel, 4x4 texels in 8 bytes, encoded by an endpoint search that is all but complete.
+"""BC4 blocks: one channel, 4x4 texels in 8 bytes, encoded by a nearly complete search of endpoints.
 
-The encoders to be had stop at endpoints near the block's extremes, 1.6 dB short of the best ones; this one
-tries all pairs that can matter (gstex/native/ops/bc4.cpp). BC5 is two of these blocks a block, and the alpha of BC3
+Available encoders try only endpoints near the block's extremes and end 1.6 dB below the best ones. This encoder tries
+all pairs that can matter (gstex/native/ops/bc4.cpp). A BC5 block is two of these blocks, and the alpha of a BC3 block
 is one.
 
 A block (Direct3D 11 functional specification, 19.5.14): endpoints a, b (one byte each), then 16 indices of 3 bits,

@@ -1,6 +1,6 @@
-"""Encoded images that outlive a run: files in the user's cache folder, found by a hash of what they depend on.
+"""A cache of encoded images between runs: files in the user's cache folder, named by a hash of what they depend on.
 
-Whatever is wrong with the cache, its folder or an entry, costs time and nothing else.
+A damaged or unusable cache costs time and nothing else.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _LIMIT_BYTES = 2 << 30
 
 
 def default_folder() -> Path:
-    """$GSTEX_CACHE, or 'gstex' in the folder that the system keeps for such files."""
+    """$GSTEX_CACHE, or 'gstex' in the system's cache folder."""
     given = os.environ.get("GSTEX_CACHE")
     return Path(given) if given else user_cache_path("gstex", appauthor=False, opinion=False)
 
@@ -32,17 +32,17 @@ class Cache:
         path = self._path(key)
         try:
             data = path.read_bytes()
-            os.utime(path)  # used now: the last to go
+            os.utime(path)  # mark as just used, so that `trim` deletes it last
         except OSError:
             return None
         return data
 
     def has(self, key: str) -> bool:
-        """Whether there is an entry, which may be damaged."""
+        """Whether there is an entry. The entry may be damaged."""
         return self._path(key).is_file()
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep an entry; it appears whole or not at all."""
+        """Store an entry. It appears complete or not at all."""
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,13 +17,13 @@ from gstex.material import Material
 
 __all__ = ["MATCHES", "check_match_name", "codec_psnr"]
 
-# What can be matched. BC1 and BC7 come with what engines store other numbers of channels as.
+# The codecs that can be matched. With BC1 and BC7, engines use other codecs for some numbers of channels.
 _BC = {"bc1": {1: "bc4", 2: "bc5", 3: "bc1", 4: "bc3"}, "bc7": {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"}}
 MATCHES = ("bc1", "bc7", *(name for name in CODECS if name.startswith("astc")))
 
 
 def check_match_name(name: str) -> None:
-    """Refuse what cannot be matched. Raises: UsageError, or ExtraError where a package is missing."""
+    """Refuse a codec that cannot be matched. Raises: UsageError; ExtraError if a package is missing."""
     if name not in MATCHES:
         raise UsageError(f"match: got {name!r}, expected one of {', '.join(MATCHES)}")
     choose_codecs([name])

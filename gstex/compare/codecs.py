@@ -6,8 +6,8 @@
     bc7     per block the better of ispc_texcomp 'slow' and etcpak (linear weights, uber level 4)
     astc-*  astcenc 'thorough' or 'exhaustive', all 14 two-dimensional block sizes
 
-The encoders are optional packages, imported on first use. One image has 1 to 4 channels of 8 bits; what is not
-used of a codec's texel is left to its encoder's liking, and costs nothing but the block:
+The encoders are optional packages, imported on first use. One image has 1 to 4 channels of 8 bits. This table shows how
+they fill the texel of a codec; unused components do not count and cost no further bytes:
 
     channels   bc1     bc3    bc4   bc5   bc7      astc (swizzle, read back)
     1          -       -      R     -     -        RRR1, R
@@ -83,8 +83,8 @@ CODECS: dict[str, Codec] = {
         *(Codec(f"astc-{w}x{h}", "astc", (w, h), 16, (1, 2, 3, 4), ("astc_encoder",)) for w, h in ASTC_BLOCKS),
     )
 }
-# What `--codecs` may name, and what comes with it: BC1 and BC7 have no use for a single channel, and engines
-# store normals as BC5.
+# What `--codecs` may name, and what comes with it: BC1 and BC7 are not used for single channels, and engines store
+# normals as BC5.
 _GROUPS: dict[str, tuple[str, ...]] = {
     "bc1": ("bc1", "bc3", "bc4", "bc5"),
     "bc7": ("bc7", "bc4", "bc5"),
@@ -134,7 +134,7 @@ def encode(codec: Codec, image: np.ndarray, *, alpha_weighted: bool = False, exh
         codec: one that takes as many channels as the image has.
         image: uint8 [h, w, C], row 0 = top. Sizes that are no multiple of the block are padded with the last row
             and column.
-        alpha_weighted: channel 3 says how much the others matter (ASTC only; the others cannot say so).
+        alpha_weighted: channel 3 says how much the others matter (ASTC only; other encoders have no such option).
         exhaustive: the slowest setting of astcenc, 0.1-0.4 dB better than 'thorough'.
 
     Returns:
@@ -173,7 +173,7 @@ def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) ->
 
 
 def versions(codec: Codec) -> dict[str, str]:
-    """Versions of the packages that decide the codec's bytes, for the key of a cache; '1' counts our own search."""
+    """Versions of the packages that decide the codec's bytes, for cache keys. '1' is that of gstex's own search."""
     packages = {name: metadata.version(_PACKAGES[name]) for name in codec.encoders if is_installed(name)}
     return packages | ({"bc4": "1"} if codec.name in ("bc3", "bc4", "bc5") else {})
 
@@ -211,9 +211,9 @@ def _rgba(image: np.ndarray) -> np.ndarray:
 
 
 def _encode_bc1(rgba: np.ndarray, *, three_colors: bool) -> bytes:
-    """three_colors: blocks of three colours and black may be used, which the colour half of BC3 cannot hold.
+    """Encode BC1 blocks. three_colors: whether blocks of three colours and black may be used, which BC3 does not allow.
 
-    Their black has an alpha of 0, which nobody reads.
+    Their black has an alpha of 0, which is not read.
     """
     quicktex, bc1 = _module("quicktex"), _module("quicktex.s3tc.bc1")
     rgba = rgba.copy()
@@ -225,7 +225,7 @@ def _encode_bc1(rgba: np.ndarray, *, three_colors: bool) -> bytes:
 
 
 def _encode_bc7(rgba: np.ndarray) -> bytes:
-    """Per block the better of two encoders: each finds what the other misses."""
+    """For each block the better result of two encoders, since each finds solutions that the other misses."""
     height, width = rgba.shape[:2]
     tries = []
     if is_installed("ispc_texcomp"):
@@ -235,7 +235,7 @@ def _encode_bc7(rgba: np.ndarray) -> bytes:
     if is_installed("etcpak"):
         etcpak = _module("etcpak")
         settings = etcpak.BC7CompressBlockParams()
-        settings.init_linear_weights()  # perceptual by default, 0.4-1.1 dB worse
+        settings.init_linear_weights()  # the default is perceptual weights, 0.4-1.1 dB worse
         settings.m_uber_level = 4
         settings.m_mode17_partition_estimation_filterbank = False
         tries.append(etcpak.compress_bc7(rgba.tobytes(), width, height, settings))
@@ -261,7 +261,7 @@ def _encode_astc(codec: Codec, image: np.ndarray, *, alpha_weighted: bool, exhau
         flags |= astc.ASTCConfigFlags.USE_APLHA_WEIGHT  # spelt so
     preset = astc.ASTCQualityPreset.EXHAUSTIVE if exhaustive else astc.ASTCQualityPreset.THOROUGH
     config = astc.ASTCConfig(astc.ASTCProfile.LDR, *codec.block, 1, preset, flags)
-    # from_str changes its argument to upper case in place: it must be so already.
+    # from_str changes its argument to upper case in place, so the argument must be upper case already.
     swizzle = astc.ASTCSwizzle.from_str(("RRR1", "RRRG", "RGB1", "RGBA")[channels - 1])
     source = astc.ASTCImage(astc.ASTCType.U8, width, height, 1, _rgba(image).tobytes())
     return astc.ASTCContext(config, threads=1).compress(source, swizzle)

@@ -1,4 +1,4 @@
-"""The phases of a comparison: which there are, how much work each is, and what is told of the one in hand."""
+"""The phases of a comparison, the work of each, and the progress reports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ __all__ = ["Course", "Step"]
 
 COARSE, ENCODE, DECODE, MEASURE, PAGE = ("encode small images", "encode block codecs", "decode block codecs", "measure",
                                          "write the page")  # fmt: skip
-# Of a family of codecs, the best mixes and the pictures until they are known; and what FLIP of a picture takes, beside
-# all that is measured of any point.
+# Estimates until the numbers are known: best mixes and pictures of each family of codecs. And the time of FLIP, as a
+# multiple of all other measurements of a point.
 _MIXES, _PICTURES, FLIP = 10, 3, 6
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far a comparison is. stage: what is done, for people; step of steps of that stage; psnr: of a fit, in dB, of
-    the best result so far. phase: what the stage is for a forecast; later: those to come."""
+    """How far a comparison is. stage: what it does, for people; step of steps of that stage are done. psnr: the best
+    result of a fit so far, in dB. phase: the stage as a phase of the forecast; later: the phases to come."""
 
     stage: str
     step: int
@@ -35,7 +35,7 @@ class Step:
 
 
 class Course:
-    """Tells progress(Step) as one phase follows the other.
+    """Calls progress(Step) as the phases of a comparison follow each other.
 
     fits: (bits per texel, effort). page: whether a page is written in the end.
     """
@@ -63,7 +63,7 @@ class Course:
         self._now = Phase()
 
     def tell(self, name: str, step: int, steps: int, psnr: float | None = None) -> None:
-        """So much of a phase is done; those before it are over, or were left out."""
+        """Report that `step` of `steps` of a phase are done. Earlier phases are over or were left out."""
         names = [phase.name for phase in self._coming]
         if name in names:
             self._now = self._coming[names.index(name)]
@@ -71,7 +71,7 @@ class Course:
         self._progress(Step(name, step, steps, psnr, self._now, tuple(self._coming)))
 
     def points(self, count: int, shown: int) -> None:
-        """So many points are to be measured, of which some have pictures."""
+        """Correct the work of the measuring phase. count: points to measure. shown: how many have pictures."""
         amount = self._of_stacks(MEASURE, "measure", count, 1 + FLIP * shown / count)
         self._coming = [amount if phase.name == MEASURE else phase for phase in self._coming]
 
@@ -85,5 +85,5 @@ class Course:
 
 
 def fit_name(rate: float) -> str:
-    """What a fit is called."""
+    """The name of the phase of a fit at this rate, in bits per texel."""
     return f"fit at {rate:.3g} bits per texel"

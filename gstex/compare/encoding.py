@@ -1,4 +1,4 @@
-"""Many images through the block codecs: in processes, with results kept from run to run."""
+"""Encode many images with the block codecs, in processes, and keep the results between runs."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ from gstex.errors import ExtraError, GstexError
 __all__ = ["Job", "encode_all", "encode_processes", "find_waiting", "unzip", "zip_bytes"]
 
 _ZSTD_LEVEL = 19
-# Below this many values of 8 bits the encoders are done before processes have started.
+# With fewer 8-bit values than this, the encoders finish before processes would have started.
 SMALL_WORK = 1 << 19
-# Microseconds of a texel, of ASTC with one channel and with more, and of an image beside its texels, on one core.
-# They differ by the picture, by a factor of 2 each way. And what an exhaustive search takes.
+# Microseconds on one core: per texel, per texel of ASTC with one channel and with more, and per image besides. They
+# vary between pictures by a factor of 2 each way. _EXHAUSTIVE: how many times longer an exhaustive search takes.
 _TEXEL = {"bc1": 6.0, "bc3": 9.0, "bc4": 2.5, "bc5": 2.2, "bc7": 14.0}
 _TEXEL_ASTC, _IMAGE = (4.0, 7.0), 15_000
 _EXHAUSTIVE = 2.5
@@ -37,13 +37,14 @@ class Job:
 
     @property
     def settings(self) -> dict[str, bool]:
-        """Keyword arguments of `codecs.encode`; one that the codec does not know would split the cache in vain."""
+        """Keyword arguments of `codecs.encode`. Those that the codec ignores are False, so that equal jobs share a
+        key."""
         astc = CODECS[self.codec].family == "astc"
         return {"alpha_weighted": self.alpha_weighted and astc, "exhaustive": self.exhaustive and astc}
 
     @property
     def work(self) -> int:
-        """What the job takes, beside others: microseconds on some machine."""
+        """The work of the job, to compare jobs: microseconds on a reference machine."""
         height, width, channels = self.image.shape
         texel = _TEXEL.get(self.codec, _TEXEL_ASTC[channels > 1])
         return _IMAGE + round(height * width * texel * (_EXHAUSTIVE if self.settings["exhaustive"] else 1.0))
@@ -58,11 +59,11 @@ class Job:
         return digest.hexdigest()
 
     def run(self) -> bytes:
-        """Encode; what is returned is compressed by zstd, whose size is a result of its own."""
+        """Encode. Returns the codec's data compressed by zstd, whose size is also a result."""
         return zip_bytes(encode(CODECS[self.codec], self.image, **self.settings))
 
     def check(self, zipped: bytes) -> bool:
-        """Whether bytes from a cache can be this job's result; zstd's checksum tells whether they are intact."""
+        """Whether bytes from a cache can be this job's result. zstd's checksum shows whether they are intact."""
         height, width, _ = self.image.shape
         try:
             return len(unzip(zipped)) == CODECS[self.codec].size(height, width)
@@ -78,13 +79,13 @@ def encode_all(
     known: Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[bytes]:
-    """Encode every job, each distinct one once.
+    """Encode all jobs. Jobs with the same key are encoded once.
 
     Args:
         processes: see `pool.run_all`; small work stays in this process anyway.
         cache: where results are kept.
-        known: results by their keys, which count as kept.
-        progress: called with (done, all), in the work of jobs; what was kept is none.
+        known: results by job key, which are not encoded again.
+        progress: called with (done, all) in units of `Job.work`, without the jobs whose results were known or cached.
 
     Returns:
         For each job the codec's data compressed by zstd; see `unzip`.
@@ -101,8 +102,8 @@ def encode_all(
 
     if progress:
         progress(done, total)
-    # Large images first, so that no process ends long after the others; those of a size in the order of hashes, so that
-    # the first ones tell how long the others take.
+    # Large images come first, so that no process ends long after the others. Images of equal size come in the order of
+    # their hashes, so that the first ones are typical and their times predict the rest.
     order = sorted(waiting.values(), key=lambda job: (-job.image.shape[0] * job.image.shape[1], job.key))
     for number, data in run_all(Job.run, order, processes=encode_processes(order, processes)):
         results[order[number].key] = data
@@ -117,13 +118,13 @@ def encode_all(
 
 
 def find_waiting(jobs: Sequence[Job], cache: Cache | None) -> list[Job]:
-    """The distinct jobs that have no result yet, as far as a look tells."""
+    """The distinct jobs without a cache entry. An entry that exists is not checked."""
     distinct = {job.key: job for job in jobs}
     return [job for key, job in distinct.items() if cache is None or not cache.has(key)]
 
 
 def encode_processes(jobs: Sequence[Job], processes: int | None) -> int | None:
-    """As many as are worth it, as `pool.run_all` takes them."""
+    """The number of processes that is worthwhile, as `pool.run_all` takes it."""
     return 1 if sum(job.image.size for job in jobs) < SMALL_WORK else processes
 
 
@@ -136,7 +137,7 @@ def _zstandard() -> Any:
 
 
 def zip_bytes(data: bytes) -> bytes:
-    """`data` as zstd -19 packs it."""
+    """`data` compressed by zstd -19."""
     return _zstandard().ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True).compress(data)
 
 

@@ -2,8 +2,8 @@
 
 A material is stored as several images, and each image in one of many ways. What all images together can reach is
 the sum of what each can reach, so the hull of all combinations is the Minkowski sum of the hulls of the images
-(Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", 1988): start where every image
-is smallest, and take the steps along all hulls in the order of their slopes. It is exact, for the hull.
+(Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", 1988): start where every image is
+smallest, and take the steps along all hulls in the order of their slopes. The result is the exact hull.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ from typing import Any
 
 __all__ = ["Option", "add_hulls", "bytes_for", "lower_hull", "thin_out"]
 
-_NEAR = 1.04  # times the error, 0.17 dB: how far the curve through the corners that are kept may be above the hull
+_NEAR = 1.04  # how many times the hull's error the thinned-out curve may have: 0.17 dB
 
 
 @dataclass(frozen=True)
 class Option:
     """One way to store an image or several. bytes and error (summed squared error) add up over images.
 
-    choice: by image, whatever the caller needs to know of it again.
+    choice: by image, what the caller needs to identify the option.
     """
 
     bytes: int
@@ -29,7 +29,7 @@ class Option:
 
 
 def lower_hull(options: Iterable[Option]) -> list[Option]:
-    """The options on the lower left convex hull, sorted by bytes; errors fall, and ever more slowly.
+    """The options on the lower left convex hull, sorted by bytes. Errors fall, by ever less per byte.
 
     It begins with the smallest option and ends with the one of the least error.
     """
@@ -54,7 +54,7 @@ def add_hulls(hulls: Sequence[Sequence[Option]]) -> list[Option]:
     result = [_join([hull[0] for hull in hulls])]
     for number, (slope, which) in enumerate(steps):
         at[which] += 1
-        # Of steps along one line only the end is a corner.
+        # Of several steps with the same slope, only the end is a corner.
         if number + 1 == len(steps) or steps[number + 1][0] != slope:
             result.append(_join([hull[i] for hull, i in zip(hulls, at, strict=True)]))
     return result
@@ -64,7 +64,7 @@ def bytes_for(hull: Sequence[Option], error: float) -> float | None:
     """Bytes at which the hull reaches an error, along its edges.
 
     An edge is what a mix of its two ends would give, which is at least as good as any real combination in between.
-    Returns the bytes of the smallest option for errors that even that is below, None for errors that nothing reaches.
+    Returns the bytes of the smallest option if its error is low enough, and None if no option reaches the error.
     """
     if not hull or error < hull[-1].error:
         return None
@@ -77,7 +77,7 @@ def bytes_for(hull: Sequence[Option], error: float) -> float | None:
 
 
 def thin_out(hull: Sequence[Option]) -> list[Option]:
-    """As few corners as give nearly the same curve, for what is slow to find out of each."""
+    """The fewest corners that give nearly the same curve, because measuring each corner is slow."""
     kept, at = list(hull[:1]), 0
     while at < len(hull) - 1:
         end = at + 1
@@ -89,13 +89,13 @@ def thin_out(hull: Sequence[Option]) -> list[Option]:
 
 
 def _is_near(corners: Sequence[Option]) -> bool:
-    """Whether the line from the first to the last is nowhere more than _NEAR times above the others."""
+    """Whether the line from the first to the last corner stays within _NEAR times the errors of those between."""
     first, last = corners[0], corners[-1]
     return all(first.error + (o.bytes - first.bytes) * _slope(first, last) <= _NEAR * o.error for o in corners[1:-1])
 
 
 def _slope(before: Option, after: Option) -> float:
-    """Change of error a byte, negative along a hull. Equal bytes: the vertical."""
+    """Change of error per byte, negative along a hull; -inf for equal bytes."""
     run = after.bytes - before.bytes
     return (after.error - before.error) / run if run else float("-inf")
 

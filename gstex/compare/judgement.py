@@ -1,5 +1,5 @@
-"""Whether a texture is good enough, in words: what each map has kept of its detail, how far normals lean, what the lit
-picture looks like, and what a better one would take. Every word follows from a figure that is named."""
+"""Whether a texture is good enough, in sentences: how much detail each map keeps, how far normals lean, what the lit
+picture looks like, and how many bits better quality would take. Each sentence names the figure that it follows from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from gstex.material import Material
 
 __all__ = ["BANDS", "Kept", "judge", "kept_detail", "rate_for"]
 
-BANDS = ("fine", "middle")  # details inside blocks of 4x4 texels; what is left of those of 16x16
+BANDS = ("fine", "middle")  # fine: detail inside blocks of 4x4 texels; middle: detail of the block means inside 16x16
 _BLOCKS = (4, 16)  # sides
-_QUIET = 1.0 / 255  # root mean square of a band: below it there is nothing to lose
-_LOST, _SOFT = 0.4, 0.75  # share of the energy of a band: less is lost, less is softened
+_QUIET = 1.0 / 255  # root mean square of a band: below it the band holds no detail worth judging
+_LOST, _SOFT = 0.4, 0.75  # kept share of a band: below the first the detail is lost, below the second it is softened
 _FLIP = ((0.03, "is hardly visible"), (0.08, "is visible only side by side"), (1.0, "is visible at once"))
-_STEP = 5.0  # dB between the qualities that are named
-_BEST = 50.0  # dB: nobody needs more
-_FAR = 4.0  # times the bytes of the last fit: farther than that nothing is said
+_STEP = 5.0  # dB between the target qualities that sentences name
+_BEST = 50.0  # dB: the highest target that sentences name
+_FAR = 4.0  # no rate beyond this many times the measured rates is estimated
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One map. energy: by band, root mean square of the original. kept: by band, 1 less the squared error over the
-    energy, of what varies in that band, 0..1."""
+    """The detail of one map. energy: by band, the root mean square of the original. kept: by band, 1 minus the ratio of
+    the mean squared error to the mean square of the original, clipped to 0..1."""
 
     energy: dict[str, float]
     kept: dict[str, float]
 
 
 def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
-    """By role, of the channels that vary; without those that are smaller than the stack, which have no such detail.
+    """The detail that each role keeps, over its channels that vary.
 
     stack: float [H, W, C] encoded as stored. A block with a hidden texel does not count.
     """
@@ -51,7 +51,7 @@ def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
 
 
 def _bands(values: np.ndarray, seen: np.ndarray | None) -> dict[str, float]:
-    """Mean squares of [H, W, C] by band: of what block means leave, in the blocks that are whole and seen."""
+    """Mean squares of [H, W, C] by band: of the differences from block means, in whole blocks without hidden texels."""
     found, plane, mask = {}, values, np.ones(values.shape[:2], bool) if seen is None else seen
     side = 1
     for band, block in zip(BANDS, _BLOCKS, strict=True):
@@ -72,8 +72,8 @@ def _bands(values: np.ndarray, seen: np.ndarray | None) -> dict[str, float]:
 
 
 def rate_for(psnr: float, curve: Sequence[tuple[float, float]]) -> float | None:
-    """Bits per texel for a PSNR in dB, along a curve of (bits per texel, PSNR) that is straight in the logarithm of the
-    rate; None where that is too far from what was measured."""
+    """Bits per texel for a PSNR in dB, by interpolation of a curve of (bits per texel, PSNR) that is linear in the
+    logarithm of the rate; None if the rate is too far from the measured ones."""
     points = sorted(curve)
     if len(points) < 2:
         return None
@@ -89,12 +89,12 @@ def judge(
     kept: Mapping[str, Kept], quality: Mapping[str, Any], bpp: float, curve: Sequence[tuple[float, float]],
     *, drafted: bool = False,
 ) -> tuple[str, ...]:  # fmt: skip
-    """Sentences, most telling first.
+    """Sentences, the most important first.
 
     Args:
         kept: see `kept_detail`. quality: `Quality.to_json()`. bpp: bits per texel of the file.
-        curve: see `rate_for`, through the file. drafted: its slope is that of fits at effort draft, which gain less
-            from more bits than others do, so that the rate is one that is enough.
+        curve: see `rate_for`; one of its points is the file. drafted: the slope of the curve is from fits at effort
+            draft, which gain less from more bits than other fits, so that the estimated rate is an upper bound.
     """
     if quality["psnr"] is None:
         return ()
@@ -116,7 +116,7 @@ def judge(
         flip = quality["shaded_flip"]
         words = next(words for most, words in _FLIP if flip <= most)
         sentences.append(f"Under light the difference {words} (FLIP {flip:.3f}).")
-    target = _STEP * (np.floor(quality["psnr"] / _STEP + 0.2) + 1)  # a dB more is no other quality
+    target = _STEP * (np.floor(quality["psnr"] / _STEP + 0.2) + 1)  # less than 1 dB more is not worth naming
     if target <= _BEST and len(curve) > 1:
         rate = rate_for(target, curve)
         more = f"instead of {bpp:.2g}" + (", judged by quick fits" if drafted else "")
@@ -129,7 +129,7 @@ def judge(
 
 
 def _listed(names: Mapping[str, float]) -> str:
-    """The worst first."""
+    """The names as a phrase, the worst first."""
     rows = sorted(names, key=lambda role: names[role])
     return " and ".join([", ".join(rows[:-1]), rows[-1]] if len(rows) > 1 else rows)
 

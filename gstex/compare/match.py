@@ -1,4 +1,4 @@
-"""Was this .gstex file made from this folder? By what its metadata says, then by the quality it states."""
+"""Check whether a .gstex file was made from a folder: by its metadata, then by the quality that it states."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
         name: of the file, for the message.
 
     Returns:
-        What the file decodes to, `texture.decode()`, for who needs it too.
+        What the file decodes to, `texture.decode()`, so that the caller need not decode it again.
 
     Raises:
         MismatchError: maps, sizes or roles differ; or the file's quality, measured against this folder, is not the one
@@ -49,7 +49,7 @@ def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
 
 
 def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
-    """What the descriptions of two materials do not have in common, most telling first."""
+    """The differences between the descriptions of two materials, as sentences, the most important first."""
     for what in ("sources", "channels"):
         rows = file.get(what)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -1,4 +1,4 @@
-"""Measuring stacks, and what block codecs stored, in processes that are given the material once."""
+"""Measure stacks and images from block codecs, in processes that get the material once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from gstex.material import Material
 
 __all__ = ["Task", "measure_errors", "measure_processes", "measure_qualities"]
 
-# Below this many texels in all, measuring is done before processes have started.
+# With fewer texels than this in all, measuring ends before processes would have started.
 SMALL_WORK = 1 << 21
 
-_material: Material | None = None  # of this process
+_material: Material | None = None  # the material that this process measures
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A stack to measure: its images, or itself. flip: whether to take FLIP, which is slow.
+    """A stack to measure, given by its images (`parts`) or itself (`stack`). flip: measure FLIP, which is slow.
 
     sampled: its values at `metrics.sample_points()`, [M, C]; None filters the stack bilinearly.
     """
@@ -34,19 +34,19 @@ class Task:
 def measure_errors(
     stored: Sequence[Stored], material: Material, *, processes: int | None = None
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """(number of the image, its squared errors by channel), as they are done."""
+    """Yield (number of the image, its squared errors by channel) in the order in which they are done."""
     return _run(_errors, stored, material, processes)
 
 
 def measure_qualities(
     tasks: Sequence[Task], material: Material, *, processes: int | None = None
 ) -> Iterator[tuple[int, metrics.Quality]]:
-    """(number of the task, its quality), as they are done."""
+    """Yield (number of the task, its quality) in the order in which they are done."""
     return _run(_quality, tasks, material, processes)
 
 
 def measure_processes(count: int, material: Material, processes: int | None) -> int | None:
-    """As many as are worth it for so many stacks or images, as `pool.run_all` takes them."""
+    """The number of processes that is worthwhile for `count` stacks or images, as `pool.run_all` takes it."""
     return 1 if count * material.width * material.height < SMALL_WORK else processes
 
 
@@ -56,7 +56,7 @@ def _run(function, items, material: Material, processes: int | None):
 
 
 def take_material(material: Material) -> None:
-    """Keep the material for all that this process will measure: the setup of its kind of jobs."""
+    """Keep the material that this process measures. This is the setup function of the processes."""
     global _material
     _material = material
 

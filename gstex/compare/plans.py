@@ -1,6 +1,6 @@
 """How an engine ships a stack of maps with block codecs: which channels share an image.
 
-Only channels that vary are stored: a constant is a number in the material, for gstex and for the codecs alike.
+Only channels that vary are stored. A constant channel is a number in the material, for gstex and the codecs alike.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gstex.material.bleed import bleed
 
 __all__ = ["Group", "MapImage", "fill_hidden", "make_plan"]
 
-_PACK = 3  # channels of a packed data map; of four, BC1 cannot hold the last
+_PACK = 3  # channels of a packed data map; BC1 cannot hold a fourth
 # The usual order of packed maps; the others follow in the order of the stack.
 _PACK_ORDER = ("ao", "roughness", "metallic")
 
@@ -31,18 +31,17 @@ class MapImage:
     alpha_weighted: bool = False
 
 
-# Ways to store the same channels, each as one or more images; the first is the usual one.
+# Alternative ways to store the same channels, each as one or more images. The first way is the usual one.
 Group = tuple[tuple[MapImage, ...], ...]
 
 
 def make_plan(material: Material) -> list[Group]:
     """The images a material is shipped as, in groups of alternatives.
 
-    - Albedo in one image, with the opacity as its alpha, or in one of its own.
+    - Albedo in one image; the opacity as its alpha or in an image of its own.
     - Normals as two channels.
     - Other colours (emissive, specular) in an image each.
-    - Data maps of one channel packed by three, by four, or each alone: which is best differs from map to map and
-      from codec to codec.
+    - Data maps of one channel packed by three, by four, or each alone. The best way depends on the maps and the codec.
     """
     by_role: dict[str, list[int]] = {}
     for index, channel in enumerate(material.channels):
@@ -86,7 +85,7 @@ def _pack_data(material: Material, data: list[int], names: "_Names") -> Group:
 
 
 class _Names:
-    """Names images after their roles; the same channels get the same name, others never."""
+    """Names images after their roles. Images with the same channels get the same name, all others different names."""
 
     def __init__(self, material: Material):
         self._material = material
@@ -103,9 +102,9 @@ class _Names:
 
 
 def fill_hidden(material: Material) -> np.ndarray:
-    """The stack [H, W, C] with colour under zero opacity grown from what is visible, which costs a codec least.
+    """The stack [H, W, C] with hidden colour replaced by colour grown from visible texels, which is cheap for a codec.
 
-    That colour counts for nobody, see Material.weights.
+    Hidden colour has no weight; see Material.weights.
     """
     if material.weights is None:
         return material.pixels

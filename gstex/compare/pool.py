@@ -1,4 +1,4 @@
-"""Processes that do the work of a comparison: encoders and metrics gain nothing from threads."""
+"""Run the work of a comparison in processes, because encoders and metrics gain nothing from threads."""
 
 import atexit
 import contextlib
@@ -24,16 +24,16 @@ def run_all(
     setup: Callable[..., None] | None = None,
     given: tuple[Any, ...] = (),
 ) -> Iterator[tuple[int, Any]]:
-    """Call function(item) for every item, in processes, and give (number of the item, result) as they are done.
+    """Call function(item) for every item in processes. Yield (number of the item, result) in the order of completion.
 
     Args:
-        function: of a module, so that a process can find it.
-        processes: None for one per core; 1 stays in this process. They are spawned: as always with those, a script that
-            comes here needs its `if __name__ == "__main__":`.
+        function: a function at the top level of a module, so that a process can import it.
+        processes: None for one per core; 1 stays in this process. Processes are spawned, so a script that calls this
+            needs its `if __name__ == "__main__":`.
         setup: called once in every process, with `given`.
 
     Raises:
-        What function raises; GstexError if a process ends by itself. On any way out, Ctrl-C too, all have ended.
+        What `function` raises; GstexError if a process dies. All processes have ended when this ends, also by Ctrl-C.
     """
     count = count_processes(len(items), processes)
     if count <= 1:
@@ -46,7 +46,7 @@ def run_all(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
     try:
-        with _interrupts_held():  # processes start here, and keep what is held
+        with _interrupts_held():  # processes start here and inherit the block
             futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -54,7 +54,7 @@ def run_all(
         raise GstexError("a process of the comparison ended without a result, perhaps for want of memory; try again, "
                          "with fewer codecs") from None  # fmt: skip
     except BaseException:
-        # An encoder cannot be asked to stop, and may be at work for half a minute.
+        # An encoder cannot be interrupted and may run for half a minute.
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
             process.join()
@@ -64,13 +64,13 @@ def run_all(
 
 
 def count_processes(items: int, processes: int | None) -> int:
-    """How many work on so many items."""
+    """The number of processes for this many items, at most one per item."""
     return min(processes or os.cpu_count() or 1, items)
 
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep a Ctrl-C waiting. A process that starts in here never sees one, not even while it imports."""
+    """Block Ctrl-C. A process that starts in here inherits the block, so Ctrl-C cannot interrupt its imports."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -82,7 +82,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    """Ready a process. Ctrl-C reaches it too, but who started it ends it; and it has one core to itself."""
+    """Prepare a process. It ignores Ctrl-C, because its parent ends it, and it uses one thread."""
     from gstex import native
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -94,7 +94,7 @@ def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it has ended, killed perhaps: the pool itself would wait forever."""
+    """End this process when its parent has ended, for example killed. The pool itself would wait forever."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()

@@ -1,6 +1,6 @@
-"""What a comparison found: numbers for every way to store a material, pictures for some of them.
+"""The result of a comparison: figures for every way to store a material, and pictures of some of them.
 
-Made by `gstex compare`, shown by `gstex.report`.
+`gstex compare` makes it and `gstex.report` shows it.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -20,7 +20,8 @@ class Point:
     zstd_bytes: zstd -19 of these bytes, each image by itself.
     choice: by image, named after its roles ('albedo', 'ao+roughness+metallic'): {'codec': 'astc-8x8', 'scale': 1, 2
     or 4 (how much smaller than the stack), 'bytes': n}; empty for gstex.
-    quality: `metrics.Quality.to_json()`. None is an exact match, or a metric of a map the material lacks.
+    quality: `metrics.Quality.to_json()`. A value of None is an exact match, or a metric that needs a map that the
+    material lacks.
     """
 
     family: str

@@ -1,4 +1,4 @@
-"""compare(): a material as a .gstex file, at other rates, and in block codecs, all measured alike."""
+"""compare(): measure a material as a .gstex file, at other rates, and in block codecs, all in the same way."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -28,17 +28,17 @@ from gstex.texture import Texture
 
 __all__ = ["DEFAULT_CODECS", "Step", "compare", "gpu_section"]
 
-# Of ASTC the square blocks: the other eight double the time and make the best mix 2-3 % smaller.
+# From ASTC, the square blocks. The other eight would double the time and make the best mix 2-3 % smaller.
 DEFAULT_CODECS = ("bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12")
-_CURVE = (0.5, 1.0, 2.0)  # of the default rate
+_CURVE = (0.5, 1.0, 2.0)  # multiples of the default rate
 _MAX_RATE = 64.0
 _NO_FLIP = "FLIP is measured for the points with pictures only"
 
 
 @dataclass
 class _Draft:
-    """A point in the making. texture or parts: where its stack comes from; usual: the same codec for all maps; corner:
-    of its family's hull; shown: has a picture."""
+    """A point before it is measured. texture or parts: the source of its stack. usual: it is a usual stack. corner: it
+    is a corner of its family's hull. shown: the result has a picture of it."""
 
     family: str
     label: str
@@ -53,7 +53,7 @@ class _Draft:
     decoded: np.ndarray | None = None
 
     def stack(self, material: Material) -> np.ndarray:
-        """What it decodes to, found out once."""
+        """What it decodes to. It is decoded once and kept."""
         if self.decoded is None:
             self.decoded = self.texture.decode() if self.texture else assemble(self.parts, material)
         return self.decoded
@@ -86,8 +86,8 @@ def compare(
         maps: overrides, see `gstex.material.load_material`.
         processes: for the encoders, None for one per core; see `pool.run_all`.
         cache: where encoded images are kept; None for the user's cache folder.
-        page: whether `write_report` follows, whose time then belongs to what is to come.
-        progress: called now and then.
+        page: whether `write_report` follows, whose time the progress then includes.
+        progress: called from time to time.
 
     Returns:
         All points measured, best mixes included, pictures of a few, advice.
@@ -118,7 +118,7 @@ def compare(
         outlook = _draft_curve(material, texture, outlooks, course)
     curve: list[Texture] = []
     for rate in wanted:
-        # The smallest of the usual ones is left out where it holds no Gaussian.
+        # The smallest of the default rates is left out if it is too small for a single Gaussian.
         with contextlib.suppress(*((BudgetError,) if not rates and rate < usual else ())):
             curve.append(_fit(material, rate, effort, course))
     if texture is None:
@@ -158,7 +158,7 @@ def compare(
 
 
 def gpu_section(texture: Texture) -> bytes:
-    """What a decoder reads of mip 0: the headers, and mip 0 with its tables, index and records."""
+    """The words that a decoder reads for mip 0, as bytes: the headers, and mip 0 with its tables, index and records."""
     return texture.mip_0_words().astype("<u4", copy=False).tobytes()
 
 
@@ -169,7 +169,8 @@ def _fit(material: Material, rate: float, effort: str, course: Course) -> Textur
 
 
 def _outlook_rates(texture: Texture) -> list[float]:
-    """Bits per texel of the quick fits that say what more bits would bring; none where that cannot be known."""
+    """Bits per texel of the quick fits that estimate what more bits would bring; empty if the file does not state its
+    figures or the rate would be too high."""
     bpp, psnr = texture.report.get("bpp"), texture.report.get("psnr")
     if not isinstance(bpp, int | float) or not isinstance(psnr, int | float) or 2 * bpp > _MAX_RATE:
         return []
@@ -179,8 +180,8 @@ def _outlook_rates(texture: Texture) -> list[float]:
 def _draft_curve(
     material: Material, texture: Texture, rates: Sequence[float], course: Course
 ) -> list[tuple[float, float]]:  # fmt: skip
-    """(bits per texel, PSNR) of a file and of what more bits would make of it, as far as quick fits tell: at effort
-    draft all is worse, but an octave of the rate gains about as much."""
+    """(bits per texel, PSNR) of the file and an estimate for twice its rate. Fits at effort draft have a lower PSNR,
+    but they gain about as much from twice the rate."""
     bpp, psnr = rates[0], texture.report["psnr"]
     try:
         low, high = (_fit(material, rate, "draft", course).report for rate in rates)
@@ -199,7 +200,7 @@ def _gstex_draft(texture: Texture) -> _Draft:
 
 
 def _codec_drafts(baselines: Baselines) -> list[_Draft]:
-    """The usual stacks, and the best mixes: corners of the hulls, thinned out."""
+    """Drafts of the usual stacks and of the best mixes, which are the corners of the thinned-out hulls."""
     drafts = [_codec_draft(c.family, c.label, c.option, usual=True) for c in baselines.usual]
     for family, hull in baselines.hulls.items():
         known = {d.parts: d for d in drafts}
@@ -227,8 +228,9 @@ def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False
 
 
 def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
-    """Pictures of the file, of each family's best mix nearest to its bytes from above, and of two usual stacks of each
-    family: the smallest and the best of BC, the smallest and a middle one of ASTC. drafts: sorted by bytes."""
+    """Choose the drafts with pictures: the file; of each family the smallest best mix that has at least the file's
+    bytes, or else the largest; and two usual stacks, for BC the smallest and the largest, for ASTC the smallest and a
+    middle one. drafts: sorted by bytes."""
     here.shown = True
     for family in FAMILIES:
         mine = [d for d in drafts if d.family == family]
@@ -260,7 +262,7 @@ def _measure(
 
 
 def _task(draft: _Draft, material: Material) -> Task:
-    """What the processes are given: images, which they decode themselves, or a stack that is drawn here."""
+    """The task for a process: images, which the process decodes, or a stack, which is decoded here."""
     if draft.parts:
         return Task(parts=draft.parts, flip=draft.shown)
     sampled = draft.texture.sample(metrics.sample_points()) if draft.texture else None
@@ -275,7 +277,7 @@ def _point(draft: _Draft, material: Material) -> Point:
 
 
 def _hulls(drafts: Sequence[_Draft]) -> dict[str, list[int]]:
-    """By family the numbers of its corners. Those of the codecs are known; gstex has a hull like any other."""
+    """By family, the indices of the drafts on its hull. The corners of the codecs are known already."""
     codec_hulls = {family: [i for i, d in enumerate(drafts) if d.family == family and d.corner] for family in FAMILIES}
     gstex_options = [
         Option(d.bytes, 10 ** (-d.quality.psnr / 10) if d.quality and d.quality.psnr is not None else 0.0, {"": i})

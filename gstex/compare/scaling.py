@@ -1,6 +1,6 @@
-"""Half and quarter resolution, as an engine drops the top mips of a map that can do without: box down, bilinear up.
+"""Half and quarter resolution, as an engine drops the top mips of a map: a box filter down, a bilinear filter up.
 
-Values are averaged as they are stored (sRGB stays sRGB): what counts here is the squared error of stored values.
+Values are averaged as they are stored (sRGB stays sRGB), because the squared error of stored values counts here.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Images as a codec stores them, and what a material looks like when it is put together from them again."""
+"""Images as a codec stores them, and the stack that is assembled from them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Stored:
 
     @property
     def bytes(self) -> int:
-        """What the GPU reads."""
+        """The bytes that the GPU reads."""
         return CODECS[self.codec].size(self.height, self.width)
 
 
@@ -59,7 +59,7 @@ def squared_errors(stored: Stored, material: Material) -> tuple[float, ...]:
 
 
 def errors_of(image: np.ndarray, channels: Sequence[int], material: Material) -> tuple[float, ...]:
-    """The same of an image [H, W, channels] at the size of the stack, whose numbers of channels are given."""
+    """The same for an image [H, W, channels] at the size of the stack. channels: their numbers in the stack."""
     difference = image.astype(np.float64) - material.pixels[:, :, channels]
     squares = difference**2
     if material.weights is not None:
@@ -68,7 +68,7 @@ def errors_of(image: np.ndarray, channels: Sequence[int], material: Material) ->
 
 
 def count_texels(material: Material) -> dict[int, float]:
-    """By channel that varies, how many texels count."""
+    """By number of each channel that varies, the sum of its weights: how many texels count."""
     texels = float(material.width * material.height)
     return {
         i: texels if material.weights is None else float(material.weights[:, :, i].sum(dtype=np.float64))

@@ -1,11 +1,11 @@
-"""The containers that engines load textures from, read and written by their specifications.
+"""The containers of textures that engines load, read and written by their specifications.
 
     formats   pixel formats, with their numbers in DXGI and Vulkan
     dds       DirectDraw Surface: Microsoft's "Programming Guide for DDS", with the header of DirectX 10
     ktx2      Khronos Texture 2.0: https://registry.khronos.org/KTX/specs/2.0/ktxspec.v2.html
 
-No library on PyPI writes either with mips and all block formats: Pillow writes DDS without mips and without BC7, and
-pyktx has no wheels for Linux.
+No library on PyPI writes either container with mips and all block formats: Pillow writes DDS without mips and without
+BC7, and pyktx has no wheels for Linux.
 """
 
 from .dds import DdsFile, parse_dds, write_dds

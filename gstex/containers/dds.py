@@ -2,7 +2,7 @@
 
 "Programming Guide for DDS", learn.microsoft.com/windows/win32/direct3ddds. Files are written with the header of DirectX
 10, which names the format by its DXGI number and says whether colours are sRGB and what the alpha is. All numbers are
-little-endian; levels stand from the largest to the smallest without padding.
+little-endian. Levels are stored from the largest to the smallest, without padding.
 """
 
 import struct
@@ -24,8 +24,8 @@ _COMPLEX, _TEXTURE, _MIPMAP = 0x8, 0x1000, 0x400000  # DDSCAPS_*
 _CUBE, _VOLUME = 0x200, 0x200000  # DDSCAPS2_*
 _TEXTURE_2D = 3  # D3D10_RESOURCE_DIMENSION_TEXTURE2D
 STRAIGHT, PREMULTIPLIED, OPAQUE = 1, 2, 3  # DDS_ALPHA_MODE_*
-_TAG = b"GSTX"  # in dwReserved1, where writers leave their names; a hash of the input follows it
-# FourCC of old writers, and codes of D3DFORMAT that they put in its place -> DXGI.
+_TAG = b"GSTX"  # in dwReserved1, where writers leave their names; the tag follows it
+# FourCC of old writers, or the D3DFORMAT code that they write in its place -> DXGI format.
 _LEGACY = {
     b"DXT1": 71, b"DXT2": 74, b"DXT3": 74, b"DXT4": 77, b"DXT5": 77, b"ATI1": 80, b"BC4U": 80, b"ATI2": 83, b"BC5U": 83,
     **{bytes([code, 0, 0, 0]): dxgi for code, dxgi in (
@@ -36,10 +36,10 @@ _LEGACY = {
 
 @dataclass(frozen=True)
 class DdsFile:
-    """What a header states.
+    """The contents of a header.
 
     format: None if it is not in `formats.py`. levels: (offset, bytes) of each in the file; () without a format.
-    level_count: of levels, as stated. alpha_mode: 0 if it says nothing.
+    level_count: number of levels that the header states. alpha_mode: 0 if it is not stated.
     """
 
     format: PixelFormat | None
@@ -54,13 +54,13 @@ class DdsFile:
 def write_dds(
     format: PixelFormat, width: int, height: int, levels: Sequence[bytes], *, srgb: bool, alpha_mode: int, tag: int = 0
 ) -> bytes:
-    """The bytes of a file.
+    """The bytes of a DDS file.
 
     Args:
-        format: of blocks. levels: data of each, largest first.
+        format: a block format. levels: data of each, largest first.
         srgb: the values are sRGB-encoded, for formats that have such a variant.
-        alpha_mode: STRAIGHT, PREMULTIPLIED or OPAQUE.
-        tag: a number of 32 bits that says what the file was made from, see `made_by`.
+        alpha_mode: STRAIGHT, PREMULTIPLIED, OPAQUE or another DDS_ALPHA_MODE_* number.
+        tag: a 32-bit number that identifies what the file was made from, see `made_by`.
     """
     dxgi = format.dxgi[srgb]
     assert dxgi, f"{format.name} has no DXGI format"
@@ -76,7 +76,7 @@ def write_dds(
 
 
 def made_by(head: bytes) -> int | None:
-    """The tag of a file that `write_dds` has written, from its first 44 bytes; None of any other file."""
+    """The tag of a file that `write_dds` has written, from its first 40 bytes; None for any other file."""
     if not head.startswith(b"DDS ") or head[32:36] != _TAG or len(head) < 40:
         return None
     return int(struct.unpack_from("<I", head, 36)[0])
@@ -89,7 +89,7 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
         head: the first HEADER_BYTES of the file, or all of a smaller one.
 
     Raises:
-        ValueError: damaged, or no plain 2D texture; the text goes on after the name of the file.
+        ValueError: damaged, or not a plain 2D texture. The text continues a sentence that begins with the file name.
     """
     if len(head) < _HEADER.size:
         raise ValueError("damaged or truncated dds file (no header); export it again")

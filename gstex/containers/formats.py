@@ -1,4 +1,4 @@
-"""Pixel formats of GPUs: how many bytes a block takes, and the numbers that DXGI and Vulkan give a format."""
+"""Pixel formats of GPUs: the bytes of a block, and the numbers of the format in DXGI and Vulkan."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class PixelFormat:
     """One format.
 
     name: 'bc7', 'astc-6x6', 'rgba8', 'rg16f'. block: texels across and down, (1, 1) of uncompressed ones.
-    block_bytes: bytes of a block. channels: that it stores. alpha: the last of them is an alpha.
+    block_bytes: bytes of a block. channels: how many it stores. alpha: whether the last one is an alpha.
     dtype: NumPy's type of a channel of an uncompressed format, little-endian; '' for blocks.
-    bgr: red and blue change places.
+    bgr: red and blue are swapped.
     dxgi, vulkan: (number, number of the sRGB variant); 0 where there is none.
     """
 
@@ -54,7 +54,7 @@ def _block(
 
 _ASTC = ((4, 4), (5, 4), (5, 5), (6, 5), (6, 6), (8, 5), (8, 6), (8, 8), (10, 5), (10, 6), (10, 8), (10, 10), (12, 10),
          (12, 12))  # fmt: skip
-_VK_ASTC_4X4 = 157  # the others follow in the order of _ASTC, UNORM and sRGB in turn
+_VK_ASTC_4X4 = 157  # the others follow in the order of _ASTC, with UNORM and sRGB alternating
 
 _FORMATS = (
     _block("bc1", 8, 3, (71, 72), (131, 132)),
@@ -96,17 +96,17 @@ BY_VULKAN = {number: (f, srgb) for f in _FORMATS for srgb, number in enumerate(f
 
 
 def mip_extent(size: int, level: int) -> int:
-    """Texels of a level along an axis that has `size` of them at level 0."""
+    """Texels of a level along an axis with `size` texels at level 0."""
     return max(1, size >> level)
 
 
 def mip_count_of(width: int, height: int) -> int:
-    """Levels down to one texel."""
+    """The number of levels down to one texel."""
     return max(width, height).bit_length()
 
 
 def pixels_of(format: PixelFormat, data: bytes, width: int, height: int) -> np.ndarray:
-    """A level of an uncompressed format -> [height, width, channels] uint8, uint16, float16 or float32, red first."""
+    """Pixels of an uncompressed level: uint8, uint16, float16 or float32 [height, width, channels], red first."""
     stored = format.block_bytes // np.dtype(format.dtype).itemsize
     pixels = np.frombuffer(data, format.dtype).reshape(height, width, stored)
     order = (2, 1, 0, 3) if format.bgr else (0, 1, 2, 3)

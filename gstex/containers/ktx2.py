@@ -1,8 +1,8 @@
 """KTX2 files of one 2D texture with mips.
 
 KTX File Format Specification 2.0 (registry.khronos.org/KTX/specs/2.0/ktxspec.v2.html) and, for the descriptor of the
-format, Khronos Data Format Specification 1.3 (DFD). All numbers are little-endian. Data of the levels stands in the
-file from the smallest to the largest.
+format, Khronos Data Format Specification 1.3 (DFD). All numbers are little-endian. The data of the levels is stored
+from the smallest to the largest.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ IDENTIFIER = b"\xabKTX 20\xbb\r\n\x1a\n"
 _HEADER = struct.Struct("<12s9I4I2Q")  # identifier, header, places of the DFD, the key/value data and the global data
 _LEVEL = struct.Struct("<3Q")
 HEADER_BYTES = _HEADER.size
-MOST_HEAD = 1 << 16  # bytes of a file that header, level index, DFD and key/value data may take
+MOST_HEAD = 1 << 16  # most bytes that header, level index, DFD and key/value data may take
 # Supercompression schemes.
 NONE, BASIS_LZ, ZSTD, ZLIB = range(4)
-# Of the Data Format Specification: colour models, primaries, transfer functions, flags.
-_MODELS = {"bc1": 128, "bc4": 131, "bc5": 132, "bc7": 134, "astc": 162}  # of what is written here
+# Numbers of the Data Format Specification: colour models, primaries, transfer functions, flags.
+_MODELS = {"bc1": 128, "bc4": 131, "bc5": 132, "bc7": 134, "astc": 162}  # of the formats that are written here
 _ETC1S, _UASTC = 163, 166
 _UNSPECIFIED, _BT709 = 0, 1
 LINEAR, SRGB = 1, 2
@@ -33,10 +33,10 @@ _PREMULTIPLIED = 1
 
 @dataclass(frozen=True)
 class Ktx2File:
-    """What a header states.
+    """The contents of a header.
 
-    levels: (offset, bytes in the file, bytes of the level), largest first. scheme: NONE, ZSTD or ZLIB.
-    transfer, primaries: code points of the Data Format Specification. values: the key/value data, without final zeros.
+    levels: (offset, bytes in the file, bytes of the level), largest first. scheme: NONE, ZSTD or ZLIB. transfer,
+    primaries: code points of the Data Format Specification. values: the key/value data, without final zeros.
     """
 
     format: PixelFormat
@@ -55,12 +55,12 @@ def write_ktx2(
     format: PixelFormat, width: int, height: int, levels: Sequence[bytes], *, srgb: bool, color: bool,
     values: Mapping[str, str],
 ) -> bytes:  # fmt: skip
-    """The bytes of a file.
+    """The bytes of a KTX2 file.
 
     Args:
         format: BC1, BC4, BC5, BC7 or ASTC. levels: data of each, largest first.
         srgb: the values are sRGB-encoded, for formats that have such a variant.
-        color: they are colours, with the primaries of sRGB; otherwise data.
+        color: the values are colours with the primaries of sRGB; otherwise data.
         values: keys and texts of the key/value data, KTXwriter among them; KTXorientation is "rd": row 0 is the top.
     """
     number = format.vulkan[srgb]
@@ -86,7 +86,7 @@ def write_ktx2(
 def _descriptor(format: PixelFormat, *, srgb: bool, color: bool) -> bytes:
     """A data format descriptor of one basic block.
 
-    One sample covers a block, or the half of it that holds a channel of its own; channel 0 is the colour.
+    A sample describes a whole block, or for BC5 the half that holds one channel. Channel 0 is the colour.
     """
     parts = 2 if format.name == "bc5" else 1
     bits = 8 * format.block_bytes // parts
@@ -100,7 +100,7 @@ def _descriptor(format: PixelFormat, *, srgb: bool, color: bool) -> bytes:
 
 
 def _pack_values(values: Mapping[str, str]) -> bytes:
-    """Pairs in the order of their keys' code points, each padded to 4 bytes."""
+    """The key/value pairs in the order of the keys' code points, each padded to 4 bytes."""
     packed = b""
     for key in sorted(values):
         pair = key.encode() + b"\0" + values[key].encode() + b"\0"
@@ -115,8 +115,8 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
         head: the first MOST_HEAD bytes of the file, or all of a smaller one.
 
     Raises:
-        ValueError: damaged, no plain 2D texture, or a format that is not read; the text goes on after the name of the
-            file.
+        ValueError: damaged, not a plain 2D texture, or a format that is not read. The text continues a sentence that
+            begins with the file name.
     """
     if len(head) < HEADER_BYTES or not head.startswith(IDENTIFIER):
         raise ValueError("damaged or truncated ktx2 file (no header); export it again")
@@ -142,7 +142,7 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
     if scheme > ZLIB:
         raise ValueError(f"supercompression {scheme}; allowed are none, Zstandard and ZLIB: export it without")
     format, srgb = BY_VULKAN[number]
-    count = max(count, 1)  # 0: mips are to be made by who loads it
+    count = max(count, 1)  # 0 asks the loader to make the mips
     levels = []
     for level in range(count):
         if HEADER_BYTES + _LEVEL.size * (level + 1) > len(head):
@@ -170,7 +170,7 @@ def _parse_descriptor(head: bytes, place: int, size: int) -> tuple[int, int, int
 
 
 def _parse_values(head: bytes, place: int, size: int) -> dict[str, str]:
-    """The pairs whose values are texts."""
+    """The key/value pairs whose values are UTF-8 text."""
     if size == 0:
         return {}
     end = place + size

@@ -1,4 +1,4 @@
-"""What runs on an NVIDIA GPU. Needs CuPy (the `cuda` extra) when it is used, not when it is imported.
+"""Decode, sample and transcode on an NVIDIA GPU. CuPy (the `cuda` extra) is needed for use, not for import.
 
     texture = gstex.cuda.GpuTexture(gstex.load("material.gstex"))
     values = texture.sample(uv)  # uv [M, 2], an array of CuPy or a tensor of torch on the GPU

@@ -1,4 +1,4 @@
-"""Arrays of NumPy and CuPy and tensors of torch, as kernels want them and as callers get them back."""
+"""Convert arrays of NumPy and CuPy and tensors of torch for kernels, and convert results back for the caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Arrays"]
 
 
 class Arrays:
-    """What goes to a device and comes from it. What is there already is not copied."""
+    """Moves arrays to a device and back. Arrays that are on the device already are not copied."""
 
     def __init__(self, device: Device):
         self._device = device
@@ -43,20 +43,20 @@ class Arrays:
         return found
 
     def empty_like(self, example: Any, shape: tuple[int, ...]) -> Any:
-        """A new float32 array of the kind of `example`, which `floats` made."""
+        """A new float32 array of the same kind as `example`, a result of `floats`."""
         if _is_tensor(example):
             return example.new_empty(shape)
         return self._device.xp.empty(shape, np.float32)
 
     def back(self, result: Any, like: Any) -> Any:
-        """A result of the device in the kind, and in the place, of what the caller gave."""
+        """Convert a result of the device to the kind and the place of `like`, which the caller passed."""
         if self._is_tensor_here(like) or self._is_array_here(like):
             return result
         on_host = self._device.to_host(result)
         return sys.modules["torch"].from_numpy(on_host).to(like.device) if _is_tensor(like) else on_host
 
     def check_out(self, out: Any, shape: tuple[int, ...]) -> Any:
-        """`out`, if a kernel can write it.
+        """Return `out` if a kernel can write to it.
 
         Raises:
             UsageError: it is not on the device, or not contiguous float32 of this shape.
@@ -74,14 +74,14 @@ class Arrays:
         return _is_tensor(values) and str(values.device) == self._device.torch_device
 
     def _is_array_here(self, values: Any) -> bool:
-        """Arrays of other libraries are told by the interface that CuPy reads without a copy."""
+        """Whether values are an array on a GPU, of CuPy or of a library whose arrays CuPy reads without a copy."""
         if _is_tensor(values):
             return False
         return isinstance(values, self._device.xp.ndarray) or hasattr(values, "__cuda_array_interface__")
 
 
 def _is_tensor(values: Any) -> bool:
-    torch = sys.modules.get("torch")  # whoever has tensors has loaded it
+    torch = sys.modules.get("torch")  # a caller with tensors has loaded torch
     return torch is not None and isinstance(values, torch.Tensor)
 
 

@@ -1,7 +1,7 @@
-"""Kernels that are compiled before they are needed, when a wheel is built: fatbins in gstex/_kernels.
+"""Kernels that are compiled when a wheel is built: fatbins in gstex/_kernels.
 
-The name of a fatbin follows the text that it is made from, so one of another text is never found.
-tools/compile_kernels.py writes them, `CupyDevice` loads them, and NVRTC compiles what is not there.
+The name of a fatbin contains a hash of its source text, so a fatbin of another text is never used.
+tools/compile_kernels.py writes fatbins, `CupyDevice` loads them, and NVRTC compiles the missing ones.
 """
 
 from hashlib import sha256
@@ -16,12 +16,12 @@ _FOLDER = PACKAGE / "_kernels"
 
 
 def options_of(file: str) -> tuple[str, ...]:
-    """Options of a source in `cuda/`. Those of expand/ give the same bits as the CPU, which fuses no operations."""
+    """Compiler options of a source in `cuda/`. Those in expand/ fuse no operations, to give the bits of the CPU."""
     return (*OPTIONS, "--fmad=false") if file.startswith("expand/") else OPTIONS
 
 
 def compiled_name(file: str, source: str) -> str:
-    """The name of the fatbin: that of the source, and a hash of its text and of the options.
+    """The name of the fatbin: the name of the source, and a hash of its text and of the options.
 
     file: in `cuda/`: "encode/blend.cu". source: its text, of `kernel_source`.
     """

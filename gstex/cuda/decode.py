@@ -1,9 +1,9 @@
-"""Decodes and samples on an NVIDIA GPU what `gstex.Texture` decodes and samples on the CPU, with the same results.
+"""Decode and sample on an NVIDIA GPU, with the same results as `gstex.Texture` on the CPU.
 
 Arrays stay where they are: tensors of torch and arrays of CuPy on the GPU are read and written without a copy, in
 torch's or CuPy's current stream. Nothing here is differentiable; tensors that come back have no gradient.
 
-Every group of channels has a launch of its own, and the constant channels have one together.
+Every group has a kernel launch of its own, and all constant channels share one.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ class GpuTexture:
 
     texture: a `Texture`, or uint32 [n], the words of a GPU section or of its resident part alone.
     device: where to run; by default the GPU that `open_device` finds.
-    table: what `gstex.format.validate` made of the words. words: these, on the device.
+    table: the validated words, see `gstex.format.validate`. words: the words on the device.
 
     Raises:
-        DeviceError: no GPU that works. FormatError: the words break a rule of docs/format.md.
+        DeviceError: there is no working GPU. FormatError: the words break a rule of docs/format.md.
     """
 
     def __init__(self, texture: Texture | np.ndarray, device: Device | None = None):
-        # Kernels check nothing.
+        # Kernels do not check the words, so they are validated here.
         self.table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")
         self._arrays = Arrays(self.device)
         header = self.table.header
         self.words = self.device.xp.asarray(uploaded_words(self.table))
-        self.device.synchronize()  # kernels may run in other streams than this copy
+        self.device.synchronize()  # kernels may run in streams other than that of this copy
         self.width, self.height, self.mip_count = header.width, header.height, header.mip_count
         self.channels = len(header.channels)
         self.gpu_bytes = self.words.nbytes
 
     def decode(self, mip: int = 0, *, out: Any = None) -> Any:
-        """Fetch all texels.
+        """Decode all texels of a mip.
 
         Args:
             mip: as of `Texture.decode`.
-            out: where to write: float32 [H, W, C], contiguous, an array of the device or a tensor of torch there.
+            out: where to write: contiguous float32 [H, W, C], an array or a torch tensor on the device.
 
         Returns:
             `out`, or a new array of the device (CuPy): float32 [H, W, C] in 0..1, row 0 = top, in the encoding of the
@@ -80,7 +80,7 @@ class GpuTexture:
         return out
 
     def decode_rectangle(self, mip: int, rectangle: Rectangle) -> Any:
-        """Fetch the texels of a part of a mip, each by itself.
+        """Decode a part of a mip, each texel by itself.
 
         Args:
             mip: as of `Texture.decode`.
@@ -107,9 +107,9 @@ class GpuTexture:
         return mip_shape(self.height, self.width, mip, self.table.header.first_mip, self.mip_count - 1)
 
     def candidates(self, mip: int = 0) -> Any:
-        """How many Gaussians of all groups each texel looks at: int32 [H, W], an array of the device.
+        """The number of candidates of each texel, over all groups: int32 [H, W], an array of the device.
 
-        A group whose mip holds texels adds none.
+        A group that stores the mip as plain texels adds none.
         """
         height, width = self.mip_shape(mip)
         out = self.device.xp.zeros((height, width), np.int32)
@@ -122,8 +122,8 @@ class GpuTexture:
 
         Args:
             uv, lod, duv, filter: as of `Texture.sample`; uv [M, 2], lod a number or [M], duv [M, 2, 2]. They may be
-                arrays of NumPy or CuPy or tensors of torch. On the GPU numbers are not looked at: a point that is not
-                finite gives some value of the texture.
+                arrays of NumPy or CuPy or tensors of torch. Values on the GPU are not checked: a point that is not
+                finite gives an arbitrary value of the texture.
 
         Returns:
             float32 [M, C] in 0..1 of the same kind as uv: CuPy for CuPy, a tensor on its device for a tensor, NumPy
@@ -142,7 +142,7 @@ class GpuTexture:
         with self.device.on_stream_of(uv):
             points = arrays.floats("uv", uv, (None, 2))
             count = points.shape[0]
-            mode, detail = 0, points  # of mode 0 nothing is read
+            mode, detail = 0, points  # mode 0 does not read it
             if duv is not None:
                 mode, detail = 2, arrays.floats("duv", duv, (count, 2, 2))
             elif lod is not None:
@@ -176,7 +176,7 @@ def _defines(group: GroupTable) -> dict[str, int | str]:
 
 
 def _in_tiles(group: GroupTable, mip: int, width: int, height: int) -> bool:
-    """Whether mip.cu can do it. Beyond a cell a texel, tiles would look at more cells than their texels see."""
+    """Whether mip.cu can decode the mip. With cells smaller than texels, tiles read more cells than texels see."""
     seen = group.mips[mip]
     if seen.raw or group.header.top_k:
         return False

@@ -1,7 +1,7 @@
-"""Where kernels run: a GPU through CuPy, or anything else with the same few methods.
+"""The device on which kernels run: a GPU through CuPy, or another object with the same methods.
 
-`Device` is all that the code around a kernel may use. Tests run the same code on a host in place of a GPU
-(tests/cuda_host), so there is one path and not two.
+Code around kernels uses only the methods of `Device`. Tests run the same code on the host instead of a GPU
+(tests/cuda_host), so that there is only one code path.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from gstex.errors import DeviceError, UsageError
 __all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "has_driver", "open_device"]
 
 LEAST_CAPABILITY = (7, 5)
-_DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that takes more dynamic shared memory has to ask for it
+_DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that uses more dynamic shared memory must request it
 _INSTALL = "pip install gstex[cuda]"
-_INSTEAD = "; or use the CPU: --device cpu"  # where somebody has asked for the GPU
+_INSTEAD = "; or use the CPU: --device cpu"  # advice if the caller has asked for the GPU
 
 
 class Kernel(Protocol):
@@ -34,17 +34,17 @@ class Kernel(Protocol):
 
     grid, block: blocks of the grid and threads of a block, 1 to 3 numbers each. shared: bytes of dynamic shared
     memory. args: contiguous arrays of the device's `xp`, and scalars that say their type (np.int32(3), never 3).
-    Returns before the kernel has run to its end; whatever is done with its arrays through `xp` comes after it.
+    The call returns before the kernel ends. Later operations on its arrays through `xp` run after the kernel.
     """
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None: ...
 
 
 class Device(Protocol):
-    """A GPU, or what stands for one.
+    """A GPU or a substitute.
 
-    name: for people. torch_device: where torch keeps tensors that kernels can use, as torch names it. xp: the module
-    of its arrays, which has the functions of NumPy.
+    name: for people. torch_device: torch's name of the device whose tensors kernels can use. xp: the array module of
+    the device, with the functions of NumPy.
     """
 
     name: str
@@ -52,35 +52,35 @@ class Device(Protocol):
     xp: Any
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
-        """The kernel `name` of `cuda/<file>`, compiled with these macros; the same one for the same arguments."""
+        """The kernel `name` of `cuda/<file>`, compiled with these macros. Equal arguments give the same object."""
         ...
 
     def prepare(
         self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
     ) -> None:
-        """Begin to compile these sources, (file, defines) each, beside whatever else is done.
+        """Begin to compile sources, (file, defines) each, in the background.
 
-        `kernel` waits for those it needs, and raises what compiling them raised.
+        `kernel` waits for the source it needs, and raises what its compilation raised.
 
-        work: calls of functions of `xp` whose kernels shall be compiled too. They run once, at any time and in any
-        order; what they return or raise is lost.
+        work: functions that call `xp`, so that its kernels are compiled too. Each runs once, at any time and in any
+        order; its result or exception is ignored.
         """
         ...
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
-        """What makes all kernel launches of `work` as one, on the same arrays and with the same scalars.
+        """Record the kernel launches of `work`. The returned function makes all of them, with the same arguments.
 
-        None of them runs now, so `work` must not look at results, and it must do nothing through `xp` but take views.
-        The arrays have to be kept. Returns None where that cannot be done: `work` has to be called itself.
+        No kernel runs during the recording, so `work` must not read results, and may use `xp` only to take views. The
+        caller must keep the arrays. Returns None if recording is impossible; then the caller calls `work` itself.
         """
         ...
 
     def to_host(self, array: Any) -> np.ndarray:
-        """A copy in NumPy, once all kernels before have run."""
+        """A copy in NumPy, after all earlier kernels have run."""
         ...
 
     def synchronize(self) -> None:
-        """Wait until everything has run. Raises: DeviceError if something of it failed."""
+        """Wait until everything has run. Raises DeviceError if any of it failed."""
         ...
 
     def on_stream_of(self, *arrays: Any) -> Any:
@@ -89,7 +89,7 @@ class Device(Protocol):
 
 
 def has_driver() -> bool:
-    """Whether an NVIDIA driver is installed. Most machines without one have no such GPU either."""
+    """Whether an NVIDIA driver is installed. A machine without one usually has no NVIDIA GPU."""
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -98,15 +98,15 @@ def has_driver() -> bool:
 
 
 def open_device(preference: str = "auto") -> CupyDevice:
-    """The GPU to use: the one that is current in CuPy, which CUDA_VISIBLE_DEVICES can change.
+    """Open CuPy's current GPU, which CUDA_VISIBLE_DEVICES can change.
 
-    Runs a small kernel, so that a driver that cannot is found here and not in the middle of a fit.
+    This runs a small kernel, so that a driver that does not work is found here and not in the middle of a fit.
 
     Args:
-        preference: 'auto' or 'cuda'. The same GPU; only the advice in the message differs.
+        preference: 'auto' or 'cuda'. Both open the same GPU; only the advice in the error message differs.
 
     Raises:
-        DeviceError: there is none; one line that says why and what to do.
+        DeviceError: no GPU works. The message says in one line why, and what to do.
     """
     if preference not in ("auto", "cuda"):
         raise UsageError(f"device: got {preference!r}, expected 'auto' or 'cuda'")
@@ -130,7 +130,7 @@ def open_device(preference: str = "auto") -> CupyDevice:
 
 @contextmanager
 def device_errors(preference: str) -> Iterator[None]:
-    """Turns what CuPy raises inside into a DeviceError of one line; preference: as for open_device."""
+    """Turn exceptions of CuPy inside the `with` into a DeviceError of one line. preference: as for open_device."""
     try:
         yield
     except Exception as error:  # CuPy has many kinds, from several modules
@@ -141,7 +141,7 @@ def device_errors(preference: str) -> Iterator[None]:
 
 
 class CupyDevice:
-    """The current GPU of CuPy. `open_device` makes one that is known to work."""
+    """CuPy's current GPU. `open_device` also checks that it works."""
 
     def __init__(self, cupy: Any):
         self.xp = cupy
@@ -164,10 +164,10 @@ class CupyDevice:
         self._rehearsals: list[Future] = []
 
     def check(self) -> None:
-        """Run a small kernel and look at its result.
+        """Run a small kernel and check its result.
 
         Raises:
-            DeviceError: it does not run, or computes something else.
+            DeviceError: it does not run, or its result is wrong.
         """
         count = 64
         numbers = self.xp.arange(count, dtype=np.int32)
@@ -219,26 +219,26 @@ class CupyDevice:
             self._modules[key] = self._modules[key].result()
         try:
             return self._modules[key].get_function(name)
-        except Exception:  # of a fatbin that the driver has loaded but cannot use; NVRTC's says it again
+        except Exception:  # a fatbin that loads but does not work; NVRTC's module raises again
             self._modules[key] = self._compiled(file, kernel_source(file, defines))
             return self._modules[key].get_function(name)
 
     def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
-        """The kernels of a source: those that were compiled for this text, or else what NVRTC makes of it."""
+        """The module of a source: the fatbin of this text if there is one that loads, or else compiled by NVRTC."""
         source = kernel_source(file, defines)
         if path := compiled_path(file, source):
             try:
                 with self.xp.cuda.Device(self._number):
                     module = self.xp.RawModule(path=str(path))
-                    module.compile()  # loads it
+                    module.compile()  # loads the fatbin
                 return module
             except Exception:  # made for other GPUs or a newer driver, or damaged; CuPy has many kinds
                 pass
         return self._compiled(file, source)
 
     def _compiled(self, file: str, source: str) -> Any:
-        """A module that is compiled now, and not when a kernel is first asked for. NVRTC lets go of Python's lock."""
-        # CuPy adds the architecture of the GPU, and keeps what it compiled on disk.
+        """Compile a module now, and not when a kernel is first needed. NVRTC releases Python's global lock."""
+        # CuPy adds the architecture of the GPU to the options, and caches compiled code on disk.
         module = self.xp.RawModule(code=source, options=options_of(file))
         with self.xp.cuda.Device(self._number):
             module.compile()
@@ -249,7 +249,7 @@ class CupyDevice:
             return None
         wait(self._rehearsals)  # nothing else may happen on the GPU while launches are captured
         try:
-            # The stream of the arrays, CUDA's default one, cannot be captured; the graph is launched there.
+            # The stream of the arrays, CUDA's default stream, cannot be captured. The graph is launched in it.
             stream = self.xp.cuda.Stream(non_blocking=True)
             with self.xp.cuda.Device(self._number), stream:
                 stream.begin_capture()
@@ -260,7 +260,7 @@ class CupyDevice:
         except Exception as error:  # CuPy has many kinds, from several modules
             if type(error).__module__.partition(".")[0] not in ("cupy", "cupy_backends"):
                 raise
-            self._records = False  # a driver that cannot do it now cannot do it later
+            self._records = False  # a driver that fails now fails later too
             return None
 
         def replay() -> None:
@@ -300,7 +300,7 @@ def _key(file: str, defines: Mapping[str, int | str] | None) -> tuple:
 
 
 class _StreamAddress:
-    """What Stream.from_external wants; torch's own streams say it only from some version on."""
+    """The object that Stream.from_external takes. Streams of torch have this method only in newer versions."""
 
     def __init__(self, address: int):
         self._address = address
@@ -319,7 +319,7 @@ def _cupy_stream(cuda: Any, address: int) -> Any:
 
 
 def check_arguments(name: str, args: tuple[Any, ...]) -> None:
-    """Refuse what a kernel would misread: scalars without a type, and arrays with gaps. Asserts: our own mistakes."""
+    """Assert that a kernel can read its arguments: scalars with a NumPy type, and contiguous arrays."""
     for position, arg in enumerate(args):
         if isinstance(arg, np.generic):
             continue
@@ -331,7 +331,7 @@ def check_arguments(name: str, args: tuple[Any, ...]) -> None:
 
 
 def _explained(error: BaseException) -> str:
-    """What failed and what to do, from an exception of CuPy."""
+    """A text on what failed and what to do, from an exception of CuPy."""
     text = _one_line(error)
     if "OutOfMemory" in type(error).__name__ or "MemoryAllocation" in text or "out of memory" in text:
         return f"not enough GPU memory ({text}); close other programs that use the GPU"

@@ -1,6 +1,6 @@
-"""The expanded form of a material (docs/expanded.md), whose lists a GPU makes, by cuda/expand/lists.cu.
+"""The expanded form of a material (docs/expanded.md). cuda/expand/lists.cu makes its lists on a GPU.
 
-The rest of it, which takes a hundredth of the time, is the C library's, and so are the words.
+The C library does the rest, which takes a hundredth of the time, and writes the words.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from gstex.native import _core
 
 __all__ = ["expand"]
 
-_LISTS = 1 << 14  # of one launch
-_BLOCKS = 512  # that run at once, at most: each has memory of its own, a third of a megabyte
-_POINTS = 64  # of a grid, each a thread's: cuda/expand/lists.cu
+_LISTS = 1 << 14  # lists per launch
+_BLOCKS = 512  # at most this many run at once, because each needs a third of a megabyte of memory
+_POINTS = 64  # points of a grid, one per thread: cuda/expand/lists.cu
 
 
 def expand(texture: GpuTexture) -> np.ndarray:
-    """The expanded form, as `Texture.expanded` gives it: uint32 [n], on the host, to be uploaded.
+    """The expanded form, as from `Texture.expanded`: uint32 [n] on the host, ready for upload.
 
     Raises:
         LimitError: as of `Texture.expanded`. DeviceError: the GPU does not work.
@@ -31,7 +31,7 @@ def expand(texture: GpuTexture) -> np.ndarray:
 
 
 class _Lists:
-    """Makes lists of tiles of one material."""
+    """Makes the lists of tiles of one material."""
 
     def __init__(self, texture: GpuTexture):
         self._device, self._words = texture.device, texture.words
@@ -40,7 +40,7 @@ class _Lists:
         self._memory: Any = self._device.xp.empty(0, np.uint8)
 
     def make(self, tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple | None:
-        """A `ListMaker` of gstex.decode."""
+        """Make lists, as a `ListMaker` of gstex.decode."""
         device, xp = self._device, self._device.xp
         blocks = min(count, _BLOCKS)
         if self._memory.size < blocks * _core.LIST_MEMORY_BYTES:

@@ -1,6 +1,6 @@
-"""The text of a CUDA source as compilers get it: constants, defines, and headers spliced in.
+"""The complete text of a CUDA source: constants, defines, and headers in place of #include.
 
-One text without #include, because CuPy's cache of compiled kernels looks at the text and not at the headers it
+It is one text without #include, because CuPy's cache of compiled kernels hashes the text and not the headers it
 includes. Compilers still name the right file and line.
 """
 
@@ -12,17 +12,17 @@ from gstex.resources import source_path
 
 __all__ = ["kernel_source"]
 
-# Headers that the core has as well; those that end in .glsl are shaders' own, in the language that both have in common.
+# Headers in gstex/native. Headers that end in .glsl are in shaders/, written in the language that GLSL and CUDA share.
 _SHARED = ("formulas.h", "gstex.h", "gstex_expand.h")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([\w./]+)"[^\n]*$', re.MULTILINE)
 
 
 def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> str:
-    """A source of `cuda/`, complete.
+    """The complete text of a source in `cuda/`.
 
     Args:
         file: name in the folder: "decode/mip.cu".
-        defines: macros that a kernel is specialised with; they stand before everything else.
+        defines: macros that specialise a kernel; they come before everything except the shared constants.
 
     Raises:
         FileNotFoundError: there is no such source, or it includes one that does not exist.
@@ -34,7 +34,7 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
 
 
 def _spliced(file: str, seen: set[str]) -> str:
-    """The text of a file with every header of the folder in the place where it is first included."""
+    """The text of a file, with every header at the place where it is first included."""
     seen.add(file)
     folder = "native" if file in _SHARED else "shaders" if file.endswith(".glsl") else "cuda"
     text = source_path(f"{folder}/{file}").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Mips of a material on the GPU as blocks of BC: decoded texel by texel, then encoded by cuda/transcode/blocks.cu.
+"""Encode mips of a material as BC blocks on the GPU: decode the texels, then encode with cuda/transcode/blocks.cu.
 
-The encoders are those of the shaders, word for word, and give the same blocks for the same texels.
+The encoders have the same source as those of the shaders, and give the same blocks for the same texels.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Transcoder:
 
         Args:
             mip: as of `Texture.decode`.
-            rectangle: (left, top, width, height) in texels, multiples of 4 or up to the mip's border; None: all of it.
-                A whole mip takes a tenth of the time for each texel, since its tiles are decoded together.
+            rectangle: (left, top, width, height) in texels, multiples of 4 or up to the mip's border; None: the whole
+                mip, which takes a tenth of the time per texel, because its tiles are decoded together.
 
         Returns:
-            For every map an array of the device (CuPy), uint32 [rows, columns, 2 or 4]: the little-endian words of its
+            For every map, an array of the device (CuPy), uint32 [rows, columns, 2 or 4]: the little-endian words of its
             blocks of 8 or 16 bytes; of rgba8 uint32 [height, width, 1], with R in the lowest 8 bits. Row 0 is the top.
 
         Raises:

@@ -1,7 +1,7 @@
-"""OpenGL around shaders/gstex.glsl: a context without a window, programs, buffers of words.
+"""OpenGL for shaders/gstex.glsl: a context without a window, programs, and buffers of words.
 
-For the viewer, the tests and tools that run the shaders; an engine needs only the .glsl file. PyOpenGL comes with
-the extra `view` and is imported by nothing but the modules of this package.
+The viewer, the tests and tools use it. An engine needs only the .glsl file. PyOpenGL comes with the extra `view` and is
+imported by nothing but the modules of this package.
 """
 
 from .buffer import WordBuffer, join_words

@@ -1,4 +1,4 @@
-"""The words of materials in GPU memory: many in one buffer, each found by its base word."""
+"""The words of materials in GPU memory: many materials in one buffer, each at its base word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["WordBuffer", "join_words"]
 
 
 def join_words(materials: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
-    """One array for all materials.
+    """Join the words of materials into one array.
 
     Args:
         materials: uint32 [n] each, as `Texture.words`.
@@ -32,7 +32,7 @@ class WordBuffer:
     materials: uint32 [n] each, as `Texture.words`.
     bases: base word of every material, the argument `base` of the shader's functions.
 
-    Raises GraphicsError if the driver's storage buffers are smaller than that.
+    Raises GraphicsError if the words exceed the driver's limit for storage buffers.
     """
 
     def __init__(self, materials: Sequence[np.ndarray], *, binding: int = 0):
@@ -49,9 +49,9 @@ class WordBuffer:
         self.bind()
 
     def bind(self) -> None:
-        """Attach it to its binding, GSTEX_BINDING of the shader."""
+        """Bind the buffer to its binding point, GSTEX_BINDING of the shader."""
         self._gl.glBindBufferBase(self._gl.GL_SHADER_STORAGE_BUFFER, self.binding, self.handle)
 
     def delete(self) -> None:
-        """Free it."""
+        """Free the buffer."""
         self._gl.glDeleteBuffers(1, [self.handle])

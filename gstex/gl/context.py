@@ -21,7 +21,7 @@ _ADVICE = "install a driver that has it (on Debian without a GPU: apt-get instal
 
 @dataclass(frozen=True)
 class Context:
-    """What the current context is.
+    """A description of the current context.
 
     api: 'gl' or 'es'. version: (major, minor). renderer: the GPU, or a name with 'llvmpipe' where the CPU draws.
     """
@@ -32,7 +32,7 @@ class Context:
 
     @property
     def is_software(self) -> bool:
-        """Whether the CPU draws, so that times say nothing about a GPU."""
+        """Whether the CPU draws, so that times do not apply to a GPU."""
         return any(name in self.renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "swiftshader"))
 
 
@@ -48,7 +48,7 @@ def import_gl() -> Any:
         if (error.name or "").partition(".")[0] == "OpenGL":
             raise ExtraError("OpenGL needs PyOpenGL: pip install gstex[view]") from error
         raise GraphicsError(f"OpenGL: no library found ({error}), expected OpenGL 4.3; {_ADVICE}") from error
-    except Exception as error:  # PyOpenGL raises what ctypes does
+    except Exception as error:  # PyOpenGL passes on exceptions of ctypes
         raise GraphicsError(f"OpenGL: no library found ({error}), expected OpenGL 4.3; {_ADVICE}") from error
     return GL
 
@@ -94,7 +94,7 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
         display = _display(EGL)
         context = _create(EGL, display, es)
     except Exception as error:
-        found = f"no context without a window ({getattr(error, 'err', error)})"  # an EGLError has many lines
+        found = f"no context without a window ({getattr(error, 'err', error)})"  # its text has many lines
         raise GraphicsError(f"EGL: found {found}, expected {needed}; {_ADVICE}") from error
     try:
         yield current_context()
@@ -104,7 +104,7 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
 
 
 def _display(egl: Any) -> Any:
-    """An initialised display: Mesa's without a surface, else the first device that has one (NVIDIA)."""
+    """An initialised display: Mesa's surfaceless platform, or else the first device that works (NVIDIA)."""
     from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
 
     def devices() -> list[Any]:
@@ -125,7 +125,7 @@ def _display(egl: Any) -> Any:
 
 
 def _create(egl: Any, display: Any, es: bool) -> Any:
-    """A context, made current; of an older version if there is none of the needed one, so that it can be named."""
+    """Make a context current: of the needed version, or of another one that the error message can name."""
     renderable = egl.EGL_OPENGL_ES3_BIT if es else egl.EGL_OPENGL_BIT
     wanted = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]
     config, count = (egl.EGLConfig * 1)(), egl.EGLint()

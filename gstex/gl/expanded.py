@@ -1,6 +1,6 @@
-"""The expanded form of a material (docs/expanded.md), whose lists shaders/expand.comp makes in the current context.
+"""The expanded form of a material (docs/expanded.md). shaders/expand.comp makes its lists in the current context.
 
-The rest of it, which takes a hundredth of the time, is the C library's, and so are the words.
+The C library does the rest, which takes a hundredth of the time, and writes the words.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from gstex.texture import Texture
 
 __all__ = ["expand"]
 
-_LISTS = 1 << 12  # of one call, read back together
-_GROUPS = 256  # of one dispatch
+_LISTS = 1 << 12  # lists per call, read back together
+_GROUPS = 256  # workgroups per dispatch
 _SEEN, _CANDIDATE_WORDS, _POINTS = 512, 27, 64  # of shaders/expand.comp
-_TILES_BYTES = 3168  # as the shader has them
+_TILES_BYTES = 3168  # size of the tile data that the shader expects
 _WORDS, _TILES, _PLACES, _RECORDS, _CANDIDATES, _WEIGHTS, _SIZES, _LISTS_BINDING = range(8)
 
 
 def expand(texture: Texture) -> np.ndarray:
-    """The expanded form, uint32 [n]: as near as that of `Texture.expanded`, though not always the same lists.
+    """The expanded form, uint32 [n]: as accurate as that of `Texture.expanded`, but not always with the same lists.
 
     Raises:
-        LimitError: as of `Texture.expanded`. GraphicsError: OpenGL ES, or a driver with too small buffers.
+        LimitError: as of `Texture.expanded`. GraphicsError: the context is OpenGL ES, or its buffers are too small.
     """
     lists = _Lists(texture)
     try:
@@ -40,7 +40,7 @@ def expand(texture: Texture) -> np.ndarray:
 
 
 class _Lists:
-    """Makes lists of tiles of one material."""
+    """Makes the lists of tiles of one material."""
 
     def __init__(self, texture: Texture):
         self._gl = import_gl()
@@ -55,7 +55,7 @@ class _Lists:
         self._fill(_WEIGHTS, 4 * _GROUPS * _SEEN * _POINTS * grids)
 
     def make(self, tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple | None:
-        """A `ListMaker` of gstex.decode."""
+        """Make lists, as a `ListMaker` of gstex.decode."""
         gl = self._gl
         if len(tiles) != _TILES_BYTES:
             raise GraphicsError(f"expanding: the core gives {len(tiles)} bytes of tiles, shaders/expand.comp reads "
@@ -76,12 +76,12 @@ class _Lists:
         return sizes, self._read(_LISTS_BINDING, _core.LIST_BYTES * count).reshape(count, _core.LIST_BYTES)
 
     def delete(self) -> None:
-        """Free what is there of OpenGL."""
+        """Free the buffers and the program."""
         self._gl.glDeleteBuffers(len(self._buffers), self._buffers)
         self._program.delete()
 
     def _fill(self, binding: int, data: np.ndarray | int) -> None:
-        """Give a buffer these words, or so many bytes."""
+        """Fill a buffer with these words, or allocate this many bytes."""
         gl = self._gl
         size = max(data if isinstance(data, int) else data.nbytes, 4)
         if size > self._most:

@@ -1,4 +1,4 @@
-"""Shader programs from files: `#include` resolved, defines put in, errors with the compiler's log."""
+"""Shader programs from files, with `#include`, defines, and errors that hold the compiler's log."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*$')
 
 
 def read_shader(name: str | Path, defines: Defines | None = None, *, version: str = "430 core") -> str:
-    """The text of a shader as a compiler takes it.
+    """The complete text of a shader for the compiler.
 
     The file has no #version line. Each `#include "x.glsl"` is replaced by that file of shaders/. Lines keep their
     numbers; those of the n-th include are in source string n.
 
     Args:
         name: "decode.comp", a file of shaders/, or a Path.
-        defines: put before the first line.
+        defines: inserted before the first line.
         version: after #version; "300 es" for OpenGL ES.
     """
     head = [f"#version {version}", *(f"#define {key} {value}" for key, value in (defines or {}).items())]
@@ -61,7 +61,7 @@ def draw_program(vertex: str | Path, fragment: str | Path, defines: Defines | No
 class Program:
     """A linked program.
 
-    stages: file by kind of shader; files as in `read_shader`.
+    stages: kind of shader -> file, as in `read_shader`.
 
     Raises GraphicsError with the log if a shader does not compile or the program does not link.
     """
@@ -73,7 +73,7 @@ class Program:
         for kind, name in stages.items():
             shader = self._compile(kind, name, defines, version)
             gl.glAttachShader(self.handle, shader)
-            gl.glDeleteShader(shader)  # lives as long as the program
+            gl.glDeleteShader(shader)  # the shader lives as long as the program
         gl.glLinkProgram(self.handle)
         if not gl.glGetProgramiv(self.handle, gl.GL_LINK_STATUS):
             log = _text(gl.glGetProgramInfoLog(self.handle))
@@ -81,14 +81,14 @@ class Program:
         self._uniforms = self._active_uniforms()
 
     def use(self) -> None:
-        """Make it the current program."""
+        """Make this the current program."""
         self._gl.glUseProgram(self.handle)
 
     def set(self, **uniforms: Any) -> None:
         """Set uniforms and make the program current.
 
-        uniforms: numbers, or sequences for vectors; matrices row by row as arrays of shape [n, n]. Those that the
-        program does not use are ignored, as compilers drop them. For members of structs: set(**{"at.ao": 6}).
+        uniforms: numbers, or sequences for vectors; matrices row by row as arrays of shape [n, n]. Unused uniforms are
+        ignored, because compilers remove them. For members of structs: set(**{"at.ao": 6}).
         """
         gl = self._gl
         self.use()
@@ -98,7 +98,7 @@ class Program:
             location, setter, number = self._uniforms[name]
             array = np.ascontiguousarray(value, number)
             if array.ndim == 2:
-                setter(location, 1, gl.GL_FALSE, np.ascontiguousarray(array.T))  # ES takes columns only
+                setter(location, 1, gl.GL_FALSE, np.ascontiguousarray(array.T))  # ES accepts matrices by columns only
             else:
                 setter(location, 1, array)
 
@@ -116,7 +116,7 @@ class Program:
         return shader
 
     def _active_uniforms(self) -> dict[str, tuple[int, Any, Any]]:
-        """Name: (location, glUniform function, dtype of its numbers)."""
+        """{name: (location, glUniform function, dtype of its numbers)}."""
         gl = self._gl
         setters = {
             "FLOAT": (gl.glUniform1fv, np.float32), "FLOAT_VEC2": (gl.glUniform2fv, np.float32),
@@ -138,7 +138,7 @@ class Program:
 
 
 def _text(raw: Any) -> str:
-    """PyOpenGL gives str, bytes or an array of characters."""
+    """A text from PyOpenGL, which returns str, bytes or an array of characters."""
     if isinstance(raw, str):
         return raw.rstrip("\0\n")
     return bytes(raw).split(b"\0")[0].decode(errors="replace").rstrip()

@@ -1,7 +1,7 @@
-"""Mips of a material as blocks of BC, by shaders/transcode.comp: what an engine runs on load, or for a page.
+"""Encode mips of a material as BC blocks by shaders/transcode.comp, as an engine does on load or for a page.
 
-The blocks stay in a buffer of the GPU, from where textures take them without a copy through the CPU
-(`Transcoder.textures`), or they are read back (`Transcoder.blocks`).
+The blocks stay in a GPU buffer. Textures take them from there without a copy through the CPU (`Transcoder.textures`),
+or they are read back (`Transcoder.blocks`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["Transcoder"]
 
 _GROUP = 16  # texels along an edge of a workgroup
 _MAPS_BINDING, _BLOCKS_BINDING = 1, 2
-_MAP_WORDS = 6  # of GstexMap
-# Internal formats of OpenGL: of values as they are, and of sRGB codes. BC4 and BC5 have no sRGB twin.
+_MAP_WORDS = 6  # size of GstexMap
+# Internal formats of OpenGL: (linear, sRGB). BC4 and BC5 have no sRGB format.
 _FORMATS = {
     "rgba8": ("GL_RGBA8", "GL_SRGB8_ALPHA8"),
     "bc1": ("GL_COMPRESSED_RGB_S3TC_DXT1_EXT", "GL_COMPRESSED_SRGB_S3TC_DXT1_EXT"),
@@ -33,7 +33,7 @@ _FORMATS = {
     "bc5": ("GL_COMPRESSED_RG_RGTC2", "GL_COMPRESSED_RG_RGTC2"),
     "bc7": ("GL_COMPRESSED_RGBA_BPTC_UNORM", "GL_COMPRESSED_SRGB_ALPHA_BPTC_UNORM"),
 }
-# Those of extensions, which OpenGL.GL does not name.
+# Formats from extensions, which OpenGL.GL does not name.
 _EXTENSIONS = {"GL_COMPRESSED_RGB_S3TC_DXT1_EXT": 0x83F0, "GL_COMPRESSED_SRGB_S3TC_DXT1_EXT": 0x8C4C}
 
 
@@ -47,7 +47,7 @@ class Transcoder:
 
     Raises:
         UsageError: maps that `gstex.blocks.check_maps` refuses.
-        GraphicsError: OpenGL ES, which reads words from textures, or a driver with too small buffers.
+        GraphicsError: the context is OpenGL ES, which reads words from textures, or the driver's buffers are too small.
     """
 
     def __init__(
@@ -77,11 +77,12 @@ class Transcoder:
             rectangle: (left, top, width, height) in texels, multiples of 4 or up to the mip's border; None: all.
 
         Returns:
-            For every map the byte of the buffer where its blocks begin, row by row. Whatever reads the buffer in a
-            later command of OpenGL sees them.
+            For every map, the byte of the buffer where its blocks begin, row by row. Later OpenGL commands that read
+            the buffer see them.
 
         Raises:
-            UsageError: no such mip or rectangle. GraphicsError: the driver's storage buffers are smaller than that.
+            UsageError: no such mip or rectangle. GraphicsError: the blocks exceed the driver's limit for storage
+            buffers.
         """
         gl = self._gl
         height, width = self._size(mip)
@@ -132,10 +133,10 @@ class Transcoder:
         """Make a texture of every map, with all mips that the material holds, without a copy through the CPU.
 
         Returns:
-            For every map the name of a new texture object, whose level 0 is the first mip that is there. Maps of sRGB
-            codes are sampled as linear light. Filtering is trilinear, the wrap that of the material.
+            For every map, the name of a new texture object. Its level 0 is the first mip that the material holds. sRGB
+            maps are sampled as linear light. Filtering is trilinear, and the wrap is that of the material.
         """
-        from OpenGL.raw.GL.VERSION.GL_1_3 import glCompressedTexSubImage2D  # the wrapper takes no offset in a buffer
+        from OpenGL.raw.GL.VERSION.GL_1_3 import glCompressedTexSubImage2D  # the wrapper allows no buffer offset
 
         gl, header = self._gl, self._texture.table.header
         first, end = header.first_mip, header.mip_count
@@ -164,7 +165,7 @@ class Transcoder:
         return made
 
     def delete(self) -> None:
-        """Free the program and the buffers; a buffer of words that was given, and textures, stay."""
+        """Free the program and the buffers. Textures and a buffer of words that was passed in stay."""
         self._program.delete()
         self._gl.glDeleteBuffers(2, [self._table, self.buffer])
         if self._owned:

@@ -1,7 +1,8 @@
 """glTF models whose materials are .gstex files: docs/gltf.md.
 
-`container` reads and writes files, `pictures` their images; `plan` says which image becomes what, `pack` compresses,
-and `unpack` makes images again. `extension` is what stands in the file.
+`container` reads and writes files, `pictures` reads and writes their images, and `binary` edits buffers. `plan` chooses
+the images of each .gstex file, `pack` compresses, and `unpack` decodes. `extension` defines the glTF extension, and
+`mesh` reads triangles.
 """
 
 from gstex.gltf.container import Model, parse_model, read_model, write_glb

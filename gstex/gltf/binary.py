@@ -1,4 +1,4 @@
-"""The binary chunk of a model that is written anew: what stays of the old buffers, and what is added."""
+"""Rewrite the binary chunk of a model: keep the used parts of the old buffers, and add new data."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from gstex.gltf.container import Model
 __all__ = ["Editor"]
 
 _ALIGN = 16  # bytes; accessors need 4, and readers like more
-_Part = tuple[int, int, int]  # of a buffer: first byte and end there, first byte in the new one
-_COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")  # name a range of a buffer, in a buffer view
+_Part = tuple[int, int, int]  # a range of an old buffer: first byte, end, and first byte in the new buffer
+_COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")  # they name a second range in a buffer view
 
 
 class Editor:
-    """Changes which bytes the images of a model have.
+    """Replaces the bytes of the images of a model.
 
-    Buffer views keep their indices, which extensions may name. may_free: whether those of images that are gone may be
-    taken for something else.
+    Buffer views keep their indices, because extensions may refer to them. may_free: whether the buffer views of removed
+    images may be reused.
     """
 
     def __init__(self, model: Model, *, may_free: bool = True) -> None:
@@ -23,11 +23,11 @@ class Editor:
         self.replaced: dict[int, bytes | None] = {}
         self.added: list[bytes] = []
         self._free: list[int] = []
-        self._first = len(model.items("bufferViews"))  # of those added
+        self._first = len(model.items("bufferViews"))  # index of the first added buffer view
         self._owners = _count_owners(model.document)
 
     def view(self, data: bytes) -> int:
-        """A buffer view with these bytes."""
+        """Make a buffer view with these bytes. Returns its index."""
         if self._free:
             index = self._free.pop(0)
             self.replaced[index] = data
@@ -36,7 +36,7 @@ class Editor:
         return self._first + len(self.added) - 1
 
     def set_image(self, image: dict[str, Any], data: bytes, kind: str) -> None:
-        """Give an image other bytes, in its own buffer view if nobody else has that."""
+        """Give an image new bytes, in its own buffer view if nothing else uses that."""
         old = image.pop("bufferView", None)
         image.pop("uri", None)
         if old is not None and self._owners.get(old) == 1:
@@ -47,19 +47,19 @@ class Editor:
         image["mimeType"] = kind
 
     def free(self, holder: dict[str, Any]) -> None:
-        """Let go of the bytes of an image, or of a file, that is taken out."""
+        """Release the bytes of a removed image or .gstex file. holder: the object that names the buffer view."""
         old = holder.get("bufferView")
         if self.may_free and old is not None and self._owners.get(old) == 1 and old not in self.replaced:
             self.replaced[old] = None
             self._free.append(old)
 
     def finish(self) -> bytes:
-        """Write the buffers of the model anew; returns the bytes of buffer 0."""
+        """Rewrite the buffers of the model. Returns the bytes of buffer 0."""
         return _rebuild(self.model, self.replaced, self.added)
 
 
 def _count_owners(document: dict[str, Any]) -> dict[int, int]:
-    """How often each buffer view is named."""
+    """How often the document refers to each buffer view."""
     owners: dict[int, int] = {}
     left: list[Any] = [document]
     while left:
@@ -75,11 +75,10 @@ def _count_owners(document: dict[str, Any]) -> dict[int, int]:
 
 
 def _rebuild(model: Model, replaced: dict[int, bytes | None], added: list[bytes]) -> bytes:
-    """Give a model, whose document is changed, one buffer with all of its data.
+    """Give a model one buffer with all of its data. This changes the document and returns the bytes.
 
     Args:
-        replaced: new bytes of buffer views; None for those that nobody needs any more, which stay as a view of one byte
-            if others come after them.
+        replaced: new bytes of buffer views; None for unused ones, which become views of one byte if others follow.
         added: bytes of further buffer views.
     """
     views = model.items("bufferViews")
@@ -125,7 +124,7 @@ def _rebuild(model: Model, replaced: dict[int, bytes | None], added: list[bytes]
 
 
 def _view_holders(view: dict[str, Any], number: int, replaced: dict[int, bytes | None]) -> list[tuple[Any, str]]:
-    """What names a range of a buffer in a buffer view: itself, and compressed data; none if it is replaced."""
+    """The objects in a buffer view that name a buffer range: the view and its compressed data; none if replaced."""
     if number in replaced:
         return []
     where = f"bufferViews[{number}]"
@@ -138,7 +137,7 @@ def _view_holders(view: dict[str, Any], number: int, replaced: dict[int, bytes |
 
 
 def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The union of ranges, in order: views may share bytes, and none is copied twice."""
+    """The union of ranges, in order. Views may share bytes, and no byte is copied twice."""
     result: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if result and first <= result[-1][1]:
@@ -151,9 +150,9 @@ def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _move(
     holder: dict[str, Any], buffer: int, first: int, moved: dict[int, list[_Part]], numbers: dict[int, int]
 ) -> None:  # fmt: skip
-    """Point a holder at where its range is now. A buffer without data keeps its ranges and gets another number."""
+    """Point a holder at the new place of its range. A buffer without data keeps its ranges and gets a new number."""
     if buffer in numbers:
-        holder["buffer"] = ~numbers[buffer]  # for now: how many buffers come before it is not known yet
+        holder["buffer"] = ~numbers[buffer]  # a preliminary number: how many buffers come before it is not known yet
         return
     parts = moved[buffer]
     low, high = 0, len(parts) - 1
@@ -190,5 +189,5 @@ def _number_buffers(model: Model, views: list[dict[str, Any]], numbers: dict[int
 
 
 def _pad(chunk: bytearray, rest: int) -> None:
-    """Zeros up to a place that is `rest` beyond a multiple of the alignment."""
+    """Append zeros until the length is `rest` more than a multiple of the alignment."""
     chunk += bytes((rest - len(chunk)) % _ALIGN)

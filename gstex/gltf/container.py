@@ -1,7 +1,7 @@
 """glTF 2.0 files: the JSON document and its binary data.
 
-Only what gstex touches is looked at: buffers, buffer views, images, textures and materials. Every length, offset and
-index of these is checked before it is used; nothing is allocated by what a file says.
+Only the parts that gstex uses are read: buffers, buffer views, images, textures and materials. Their lengths, offsets
+and indices are checked before use, and no size that a file states is allocated unchecked.
 """
 
 import base64
@@ -39,12 +39,12 @@ class Model:
     _files: dict[str, bytes] = field(default_factory=dict)
 
     def items(self, key: str) -> list[dict[str, Any]]:
-        """A list of the document, such as "images"; empty if it is not there."""
+        """A list of the document, such as "images"; empty if the document has none."""
         found: list[dict[str, Any]] = self.document.get(key, [])
         return found
 
     def index(self, value: Any, key: str, where: str) -> int:
-        """An index into a list, checked. where: what holds it, for the message."""
+        """Check an index into a list and return it. where: what holds it, for the message."""
         count = len(self.items(key))
         if type(value) is not int or not 0 <= value < count:
             allowed = f"0..{count - 1}" if count else f"none, as there are no {key}"
@@ -52,7 +52,7 @@ class Model:
         return value
 
     def buffer(self, index: int) -> bytes | None:
-        """The bytes of a buffer; None if the file says nothing about where they are, as extensions may have it."""
+        """The bytes of a buffer; None if the file does not say where they are, which some extensions allow."""
         where = f"buffers[{index}]"
         buffer = self.items("buffers")[index]
         length = whole(buffer.get("byteLength"), f"{where}.byteLength", least=1)
@@ -68,7 +68,7 @@ class Model:
         return data
 
     def view_range(self, view: Any, where: str) -> tuple[int, int, int]:
-        """(buffer, first byte, count) of a buffer view, or of what is like one."""
+        """(buffer, first byte, count) of a buffer view, or of an object with the same members."""
         index = self.index(view.get("buffer"), "buffers", f"{where}.buffer")
         offset = whole(view.get("byteOffset", 0), f"{where}.byteOffset")
         length = whole(view.get("byteLength"), f"{where}.byteLength", least=1)
@@ -78,10 +78,10 @@ class Model:
         return index, offset, length
 
     def check_views(self) -> None:
-        """Check all buffer views and that their buffers are there, before any work is done for the model.
+        """Check all buffer views, and that their buffers exist, before any work is done for the model.
 
         Raises:
-            ModelError: one breaks a rule, or a file is missing.
+            ModelError: a buffer view breaks a rule, or a file is missing.
         """
         for number, view in enumerate(self.items("bufferViews")):
             self.view_range(view, f"bufferViews[{number}]")
@@ -98,7 +98,7 @@ class Model:
         return data[offset : offset + length]
 
     def image(self, index: int) -> bytes:
-        """The file that an image is. Not for one that `is_remote`."""
+        """The bytes of an image file. Not for an image that `is_remote`."""
         image, where = self.items("images")[index], f"images[{index}]"
         if ("uri" in image) == ("bufferView" in image):
             found = "both" if "uri" in image else "neither"
@@ -117,7 +117,7 @@ class Model:
 
     @property
     def external_bytes(self) -> int:
-        """Bytes of the files beside the model that were read for it."""
+        """Total bytes of the external files that were read for the model."""
         return sum(len(data) for uri, data in self._files.items() if not uri.startswith("data:"))
 
     def _read_file(self, uri: str, where: str) -> bytes:
@@ -134,7 +134,7 @@ class Model:
 
 
 def is_remote(uri: Any) -> bool:
-    """Whether a URI is of the web, or anything else that is no file beside the model and no data."""
+    """Whether a URI is neither data nor a file beside the model, such as one of the web."""
     if not isinstance(uri, str) or uri.startswith("data:"):
         return False
     try:
@@ -145,7 +145,7 @@ def is_remote(uri: Any) -> bool:
 
 
 def read_model(path: str | Path) -> Model:
-    """Read a .glb or .gltf file; which of them it is its first bytes say.
+    """Read a .glb or .gltf file. Its first bytes tell which of them it is.
 
     Raises:
         ModelError: it cannot be read, or breaks a rule of glTF 2.0 that matters here.
@@ -162,7 +162,7 @@ def read_model(path: str | Path) -> Model:
 
 
 def parse_model(data: bytes, folder: Path) -> Model:
-    """What `read_model` does, of the bytes of a file. folder: where external files lie."""
+    """Like `read_model`, but from the bytes of a file. folder: where external files lie."""
     notes: list[str] = []
     text, chunk = _chunks(data, notes) if data.startswith(MAGIC) else (data, None)
     try:
@@ -192,7 +192,7 @@ def parse_model(data: bytes, folder: Path) -> Model:
 
 
 def write_glb(document: dict[str, Any], chunk: bytes) -> bytes:
-    """A GLB file. chunk: the bytes of buffer 0; may be empty."""
+    """The bytes of a GLB file. chunk: the bytes of buffer 0; may be empty."""
     text = msgspec.json.encode(document)
     text += b" " * (-len(text) % 4)
     parts = [struct.pack("<II", len(text), _JSON), text]
@@ -206,12 +206,12 @@ def write_glb(document: dict[str, Any], chunk: bytes) -> bytes:
 
 
 def broken(what: str) -> ModelError:
-    """The error of a model that breaks a rule."""
+    """Make the error of a model that breaks a rule."""
     return ModelError(f"{what}; export the model again")
 
 
 def whole(value: Any, where: str, *, least: int = 0) -> int:
-    """A whole number, checked."""
+    """Check that a value is a whole number of at least `least` and return it."""
     if type(value) is not int or not least <= value <= _MOST_BYTES:
         raise broken(f"{where}: {value!r:.40}, expected a whole number of {least}..{_MOST_BYTES}")
     return value

@@ -1,4 +1,4 @@
-"""GSTEX_texture, the extension of glTF: what stands in a model, and its JSON schemas."""
+"""GSTEX_texture, the glTF extension: its objects in a model, and their JSON schemas."""
 
 from typing import Annotated, Any
 
@@ -64,7 +64,7 @@ class Texture(Struct, omit_defaults=True, frozen=True):
 
 
 def read_root(value: Any) -> Root:
-    """The extension of a model, checked.
+    """Check the extension of a model and return it.
 
     Raises:
         ModelError: it breaks a rule.
@@ -78,7 +78,7 @@ def read_root(value: Any) -> Root:
 
 
 def read_texture(value: Any, where: str, *, files: int) -> Texture:
-    """The extension of a texture, checked. files: how many the model has.
+    """Check the extension of a texture and return it. files: how many .gstex files the model has.
 
     Raises:
         ModelError: it breaks a rule.

@@ -1,4 +1,4 @@
-"""The triangles of a model that wear a texture: primitives with TEXCOORD_0, as the nodes of the scene place them."""
+"""The textured triangles of a model: primitives with TEXCOORD_0, placed by the nodes of the scene."""
 
 import math
 import sys
@@ -12,10 +12,10 @@ from gstex.gltf.container import Model, broken, whole
 
 __all__ = ["MOST_TRIANGLES", "Mesh", "join_meshes", "read_mesh", "smooth_normals"]
 
-MOST_TRIANGLES = 1 << 22  # of a model, and as many vertices
+MOST_TRIANGLES = 1 << 22  # of a model; the same limit holds for vertices
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
-_MOST_DEPTH = 256  # of nodes in nodes
+_MOST_DEPTH = 256  # depth of nested nodes
 _LISTS = ("accessors", "meshes", "nodes", "scenes")
 _COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
 
@@ -36,8 +36,8 @@ def read_mesh(model: Model) -> Mesh:
     Normals are computed where a primitive has none.
 
     Raises:
-        ModelError: a rule of glTF 2.0 is broken, geometry is compressed or sparse, there are more than MOST_TRIANGLES,
-            or nothing has TEXCOORD_0.
+        ModelError: a rule of glTF 2.0 is broken, geometry is compressed or sparse, there are more than MOST_TRIANGLES
+            triangles or vertices, or no triangles have TEXCOORD_0.
     """
     for name in _COMPRESSED:
         if name in model.document.get("extensionsRequired", []):
@@ -63,7 +63,7 @@ def read_mesh(model: Model) -> Mesh:
 
 
 def join_meshes(parts: list[Mesh]) -> Mesh:
-    """One mesh of all triangles."""
+    """Join meshes into one."""
     starts = np.cumsum([0, *(len(part.positions) for part in parts[:-1])])
     positions, normals, uv = (np.concatenate([getattr(part, name) for part in parts])
                               for name in ("positions", "normals", "uv"))  # fmt: skip
@@ -72,9 +72,9 @@ def join_meshes(parts: list[Mesh]) -> Mesh:
 
 
 def smooth_normals(positions: np.ndarray, triangles: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """Means of the normals of the triangles round each vertex, by their area: float32 [n, 3] of length 1.
+    """Area-weighted means of the normals of the triangles around each vertex: float32 [n, 3] of length 1.
 
-    groups: int [n], vertices of one number count as one.
+    groups: int [n]; vertices with the same number count as one.
     """
     a, b, c = (positions[triangles[:, k]].astype(np.float64) for k in range(3))
     faces = np.cross(b - a, c - a)
@@ -87,14 +87,14 @@ def smooth_normals(positions: np.ndarray, triangles: np.ndarray, groups: np.ndar
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """float32, of length 1; those of length 0 become z."""
+    """Normalise vectors: float32 of length 1. Vectors of length 0 become z."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1, keepdims=True)
     is_good = np.isfinite(lengths) & (lengths > 0)
     return np.where(is_good, vectors / np.where(is_good, lengths, 1.0), (0.0, 0.0, 1.0)).astype(np.float32)
 
 
 class _Reader:
-    """Collects the triangles of meshes; counts before it reads."""
+    """Collects the triangles of meshes. It checks the limit before it reads a primitive."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -102,7 +102,7 @@ class _Reader:
         self._vertices = self._triangles = 0
 
     def add(self, number: int, matrix: np.ndarray) -> None:
-        """Take the primitives of a mesh, placed by a matrix [4, 4]."""
+        """Add the primitives of a mesh, placed by a matrix [4, 4]."""
         where = f"meshes[{number}].primitives"
         primitives = self._model.items("meshes")[number].get("primitives", [])
         if not isinstance(primitives, list) or not all(isinstance(one, dict) for one in primitives):
@@ -152,7 +152,7 @@ class _Reader:
     def _read(
         self, accessor: Any, kind: str, where: str, count: int | None = None, types: tuple[str, ...] = ()
     ) -> np.ndarray:  # fmt: skip
-        """The elements of an accessor: [count, width], float32 unless `types` says which are allowed."""
+        """The elements of an accessor: [count, width], float32. With `types`, only these dtypes, unchanged."""
         model = self._model
         index = model.index(accessor, "accessors", where)
         row, name = model.items("accessors")[index], f"accessors[{index}]"
@@ -187,7 +187,7 @@ class _Reader:
 
 
 def _triangles(indices: np.ndarray, mode: int) -> np.ndarray:
-    """int64 [t, 3]. mode: 4 triangles, 5 a strip, 6 a fan."""
+    """Triangles int64 [t, 3] from indices. mode: 4 triangles, 5 a strip, 6 a fan."""
     if mode == 4:
         return indices[: len(indices) // 3 * 3].reshape(-1, 3).astype(np.int64)
     at = np.arange(max(len(indices) - 2, 0))
@@ -209,7 +209,7 @@ def _moved(part: Mesh, matrix: np.ndarray, where: str) -> Mesh:
 
 
 def _placed(model: Model) -> list[tuple[int, np.ndarray]]:
-    """(mesh, matrix [4, 4]) of the nodes of the scene; all meshes as they are where there is no scene."""
+    """(mesh, matrix [4, 4]) of the nodes of the scene; without a scene, all meshes with the identity matrix."""
     scenes, nodes = model.items("scenes"), model.items("nodes")
     if not scenes:
         return [(number, np.eye(4)) for number in range(len(model.items("meshes")))]
@@ -233,7 +233,7 @@ def _placed(model: Model) -> list[tuple[int, np.ndarray]]:
 
 
 def _numbers(value: Any, where: str, count: int | None = None) -> list[Any]:
-    """A list of numbers, checked; of `count` of them unless that is None."""
+    """Check a list of numbers and return it. count: its length, None for any."""
     good = isinstance(value, list) and count in (None, len(value))
     if not good or not all(type(one) in (int, float) and abs(one) <= sys.float_info.max for one in value):
         raise broken(f"{where}: is no list of {count or 'some'} numbers")

@@ -1,4 +1,4 @@
-"""Compress the materials of a model: a .gstex file each, named by the textures that it holds."""
+"""Compress the materials of a model to one .gstex file each. The textures refer to the files."""
 
 import tempfile
 from collections.abc import Callable
@@ -21,14 +21,15 @@ from gstex.texture import Texture as Compressed
 
 __all__ = ["Packed", "PackedFile", "pack_model"]
 
-# Extensions that name images by `source` in textures, or not at all: beside them alone images may be counted anew.
+# Extensions that refer to images only by `source` in textures, or not at all. If a model uses others, images are not
+# renumbered.
 _KNOWN = ("KHR_", "EXT_mesh_gpu_instancing", "EXT_meshopt", "EXT_texture_", "MSFT_texture_dds", "MSFT_lod", NAME)
 _PLANE = {"R": 0, "G": 1, "B": 2, "A": 3}
 
 
 @dataclass(frozen=True)
 class PackedFile:
-    """A .gstex file in a model. bytes: of the file. images: what it holds, as (index, slots). report: of `Texture`."""
+    """A .gstex file in a model. bytes: of the file. images: its images, as (index, slots). report: `Texture.report`."""
 
     name: str
     bytes: int
@@ -40,10 +41,10 @@ class PackedFile:
 
 @dataclass
 class Packed:
-    """A model that is compressed.
+    """A compressed model.
 
-    data: the GLB file. image_bytes: of the images that were compressed, before. fallback_bytes: of those that stand in
-    for them, in `fallback_images`. left: (what, why) of what stays as it was. notes: lines for people.
+    data: the GLB file. image_bytes: of the compressed images, before. fallback_bytes, fallback_images: bytes and number
+    of the fallback images. left: (what, why) of what is left uncompressed. notes: lines for people.
     """
 
     data: bytes = b""
@@ -62,14 +63,14 @@ def pack_model(
     name: str,
     fallback: int | None,
 ) -> Packed:
-    """Compress the materials of a model. Its document is changed.
+    """Compress the materials of a model. This changes its document.
 
     Args:
-        compress: makes a texture of a material, its wrap ('repeat' or 'clamp'), the threshold of its alpha test, and
-            which of how many it is, from 1 on.
-        name: of the model's file, which the result keeps, so that the command knows its own outputs.
-        fallback: texels along an axis that images for other viewers have at most; None for no such images: then the
-            extension is required.
+        compress: makes a texture. Arguments: the material, its wrap ('repeat' or 'clamp'), the threshold of its alpha
+            test or None, and (its number from 1 on, number of all).
+        name: of the model's file. The result stores it, so that the command recognises its own outputs.
+        fallback: the largest size, in texels along an axis, of images for other viewers; None for no such images,
+            which makes the extension required.
 
     Raises:
         ModelError: the model breaks a rule, or has nothing to compress. MaterialError: an image is damaged.
@@ -103,7 +104,7 @@ def pack_model(
 def _material(
     file: MaterialPlan, pictures: dict[int, Picture], folder: Path, notes: list[str]
 ) -> Material:  # fmt: skip
-    """The maps of a file as a material. Each is written as an image under the name of its role, which says it all."""
+    """Load the maps of a file as a material. Each is written as an image that is named after its role."""
     for item in file.images:
         picture = pictures[item.image]
         for map_name, channels in _maps(item, picture).items():
@@ -115,7 +116,7 @@ def _material(
 
 
 def _maps(item: ImagePlan, picture: Picture) -> dict[str, list[int]]:
-    """The maps of an image: name, and which of its channels."""
+    """The maps of an image: {role: channels of the image}."""
     maps: dict[str, list[int]] = {}
     for role in sorted(item.roles):
         if role in ("albedo", "emissive"):
@@ -128,7 +129,7 @@ def _maps(item: ImagePlan, picture: Picture) -> dict[str, list[int]]:
 
 
 def _unused(item: ImagePlan, picture: Picture) -> str:
-    """Letters of the channels that vary and go nowhere."""
+    """Letters of the channels of an image that vary and that no map uses."""
     used = {channel for channels in _maps(item, picture).values() for channel in channels}
     if item.roles == {"ao"} and (picture.pixels[:, :, :1] == picture.pixels[:, :, :3]).all():
         used |= {1, 2}  # a grey image
@@ -137,7 +138,7 @@ def _unused(item: ImagePlan, picture: Picture) -> str:
 
 
 def _components(item: ImagePlan, picture: Picture, material: Material) -> list[Component]:
-    """What R, G, B and maybe A of an image are in the file."""
+    """The components R, G, B and perhaps A of an image, as the extension describes them."""
     found: dict[int, Component] = {}
     for name, channels in _maps(item, picture).items():
         for plane, channel in zip(material.planes[f"{name}.png"], channels, strict=True):
@@ -150,20 +151,20 @@ def _components(item: ImagePlan, picture: Picture, material: Material) -> list[C
     if item.roles == {"ao"}:
         found[1] = found[2] = found[0]
     top = np.iinfo(picture.pixels.dtype).max
-    for channel in range(3):  # what glTF does not look at
+    for channel in range(3):  # channels that glTF does not read
         found.setdefault(channel, Component(value=float(np.median(picture.pixels[:, :, channel])) / top))
     return [found[channel] for channel in sorted(found)]
 
 
 class _Writer:
-    """The model that is written."""
+    """Writes the compressed model."""
 
     def __init__(self, model: Model, result: Packed, fallback: int | None) -> None:
         self.model, self.result, self.fallback = model, result, fallback
         self.unknown = [n for n in model.document.get("extensionsUsed", []) if not n.startswith(_KNOWN)]
         self.editor = Editor(model, may_free=not self.unknown)
         self.files: list[File] = []
-        self.gone: set[int] = set()  # images that nobody shows any more
+        self.gone: set[int] = set()  # images that no texture shows any more
 
     def add(
         self, file: MaterialPlan, pictures: dict[int, Picture], material: Material, texture: Compressed
@@ -188,7 +189,7 @@ class _Writer:
         facts = Image(width, height, kind, picture.bit_depth, name if isinstance(name, str) else msgspec.UNSET)
         extensions = texture.setdefault("extensions", {})
         for other, index in image_sources(self.model, number).items():
-            if other and index == image:  # its place is that of the fallback now
+            if other and index == image:  # the fallback takes its place
                 del extensions[other]
         texture["source"] = image
         extensions[NAME] = msgspec.to_builtins(Texture(len(self.files), parts, facts))
@@ -211,7 +212,7 @@ class _Writer:
         document = self.model.document
         if self.gone:
             self._drop_images()
-        for number, image in enumerate(self.model.items("images")):  # the result stands alone
+        for number, image in enumerate(self.model.items("images")):  # the result has no external images
             if "uri" in image and not is_remote(image["uri"]):
                 data = self.model.image(number)
                 self.editor.set_image(image, data, mime_type(data) or str(image.get("mimeType", "image/png")))
@@ -220,7 +221,7 @@ class _Writer:
         return write_glb(document, self.editor.finish())
 
     def _drop_images(self) -> None:
-        """Take out images that no texture needs, and count the others anew."""
+        """Remove the images that no texture needs, and renumber the others."""
         textures = self.model.items("textures")
         for texture in textures:
             if NAME in texture.get("extensions", {}):
@@ -244,7 +245,7 @@ class _Writer:
 
 
 def _name_extension(document: dict[str, Any], *, required: bool) -> None:
-    """State which extensions the model uses now."""
+    """Update the lists of used and required extensions."""
     textures = document.get("textures", [])
     shown = {name for texture in textures for name in texture.get("extensions", {})}
     used = [name for name in document.get("extensionsUsed", []) if not name.startswith("EXT_texture_") or name in shown]

@@ -1,4 +1,4 @@
-"""Images of a model: read as glTF means them, and made smaller as fallbacks."""
+"""Images of a model: read by the rules of glTF, and reduced as fallbacks."""
 
 import contextlib
 import tempfile
@@ -19,16 +19,16 @@ __all__ = ["MIME_TYPES", "Picture", "fallback_bytes", "mime_type", "read_picture
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"\xabKTX 20\xbb\r\n\x1a\n": "image/ktx2",
 }
-MIME_TYPES = ("image/png", "image/jpeg", "image/webp")  # that are read
+MIME_TYPES = ("image/png", "image/jpeg", "image/webp")  # the kinds that are read
 _FALLBACK_QUALITY = 85  # of JPEG
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image as glTF reads it: profiles and gammas in the file do not count.
+    """An image as glTF reads it, without regard to colour profiles and gammas in the file.
 
-    pixels: uint8 or uint16 [height, width, 4], grey in all colours, alpha of the largest code where there is none.
-    mime_type: of the file. has_alpha: whether a texel is not opaque.
+    pixels: uint8 or uint16 [height, width, 4]. Grey is in all three colours, and a missing alpha is the largest code.
+    mime_type: of the file. has_alpha: whether any texel is not opaque.
     """
 
     pixels: np.ndarray
@@ -50,14 +50,14 @@ class Picture:
 
 
 def mime_type(data: bytes) -> str | None:
-    """The kind of an image by its first bytes; None if it is none that glTF knows."""
+    """The MIME type of an image by its first bytes; None if glTF does not know it."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in _SIGNATURES.items() if data.startswith(start)), None)
 
 
 def why_not(data: bytes, where: str) -> str:
-    """Why an image file is left alone, by its header; "" if it is not.
+    """Why an image file is not compressed, by its header; "" if it is.
 
     Raises:
         MaterialError: it is damaged, or too large.
@@ -72,7 +72,7 @@ def why_not(data: bytes, where: str) -> str:
 
 @contextlib.contextmanager
 def _opened(data: bytes, where: str) -> Iterator[tuple[Path, ImageFile]]:
-    """An image as a file, with what its header says. Errors name `where` in place of the file."""
+    """Write an image to a temporary file and read its header. Errors name `where` instead of the file."""
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
         path = Path(folder) / f"image.{str(mime_type(data)).removeprefix('image/')}"
         path.write_bytes(data)
@@ -83,7 +83,7 @@ def _opened(data: bytes, where: str) -> Iterator[tuple[Path, ImageFile]]:
 
 
 def read_picture(data: bytes, where: str) -> Picture:
-    """Read an image file that `why_not` has nothing against.
+    """Read an image file that `why_not` accepts.
 
     Raises:
         MaterialError: it is damaged.
@@ -99,7 +99,7 @@ def read_picture(data: bytes, where: str) -> Picture:
 
 
 def fallback_bytes(picture: Picture, size: int, *, alpha: bool) -> tuple[bytes, str]:
-    """(file, its kind): the image with at most `size` texels along each axis, as JPEG, or as PNG with alpha."""
+    """(file, MIME type): the image with at most `size` texels along each axis, as JPEG, or as PNG with alpha."""
     height, width = picture.pixels.shape[:2]
     unit = picture.pixels.astype(np.float32) / np.float32(np.iinfo(picture.pixels.dtype).max)
     factor = min(1.0, size / max(height, width))

@@ -1,4 +1,4 @@
-"""Which images of a model go into which .gstex file, as what; and which are left alone, and why."""
+"""Plan which images of a model go into which .gstex file, in which roles, and which are left alone and why."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ _SLOTS = ("baseColorTexture", "metallicRoughnessTexture", "normalTexture", "occl
 _COLORS = frozenset(("baseColorTexture", "emissiveTexture"))
 _PACKED = frozenset(("metallicRoughnessTexture", "occlusionTexture"))
 _NORMAL = frozenset(("normalTexture",))
-# Extensions of textures that name an image, which is taken where the texture has no other.
+# Texture extensions that name an image -> whether gstex reads it, if the texture has no image of its own.
 _IMAGES = {"EXT_texture_webp": True, "KHR_texture_basisu": False, "EXT_texture_avif": False, "MSFT_texture_dds": False}
-_REPEAT = 10497  # of a sampler; also where none is stated
+_REPEAT = 10497  # REPEAT of a sampler, which is also the default
 
 
 @dataclass(frozen=True)
 class Use:
-    """A place in a material where a texture is. slot: 'baseColorTexture', or a name with that of an extension."""
+    """A use of a texture in a material. slot: 'baseColorTexture' and so on, or a name in an extension."""
 
     material: int
     slot: str
@@ -29,10 +29,10 @@ class Use:
 
 @dataclass
 class ImagePlan:
-    """An image, and what it gives to the file of a material.
+    """An image, and its part in the file of a material.
 
-    slots: of all materials. textures: that show it. alpha: 'opacity' if all who show it let its alpha hide, 'mask' if
-    some do, '' if none looks at it. roles: of the maps that it gives to the file.
+    slots: all slots in which materials use it. textures: those that show it. alpha: 'opacity' if all uses are
+    transparent by its alpha, 'mask' if some are, '' if none is. roles: of its maps in the file.
     """
 
     image: int
@@ -42,7 +42,7 @@ class ImagePlan:
     roles: set[str] = field(default_factory=set)
 
     def roles_in(self, own: set[str]) -> set[str]:
-        """The roles in the file of a material that has it in the slots `own`."""
+        """The roles of the image in the file of a material that uses it in the slots `own`."""
         if self.slots & _COLORS:
             color = "albedo" if "baseColorTexture" in own else "emissive"
             return {color, self.alpha} - {"", "opacity"}
@@ -54,9 +54,9 @@ class ImagePlan:
 
 @dataclass
 class MaterialPlan:
-    """A .gstex file. material: index of the one that it is called after.
+    """A .gstex file. material: index of the material that it is named after.
 
-    repeat: all of its textures repeat along both axes. alpha_test: of a material that is cut out.
+    repeat: whether all of its textures repeat along both axes. alpha_test: threshold of a cut-out material.
     """
 
     material: int
@@ -68,7 +68,7 @@ class MaterialPlan:
 
 @dataclass
 class Plan:
-    """files: to be made. left: (what, why) of what stays as it is. notes: lines on what is read in its own way."""
+    """files: to be made. left: (what, why) of what is left uncompressed. notes: lines for people on special cases."""
 
     files: list[MaterialPlan] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Plan:
 
 
 def plan_model(model: Model) -> Plan:
-    """Plan the files of a model: each image in that of the first material that shows it, unless its place is taken.
+    """Plan the files of a model. Each image goes into the file of the first material that shows it and lacks its roles.
 
     Raises:
         ModelError: an index or a number breaks a rule.
@@ -109,7 +109,7 @@ def plan_model(model: Model) -> Plan:
 
 
 def _uses(model: Model) -> Iterator[Use]:
-    """Every place of every material that has a texture."""
+    """Yield every use of a texture in a material."""
     for number, material in enumerate(model.items("materials")):
         where = f"materials[{number}]"
         metallic = material.get("pbrMetallicRoughness", {})
@@ -122,7 +122,7 @@ def _uses(model: Model) -> Iterator[Use]:
                 if not isinstance(info, dict):
                     raise broken(f"{where}.{slot}: is not an object")
                 yield Use(number, slot, model.index(info.get("index"), "textures", f"{where}.{slot}.index"))
-        # A list, and no recursion: files nest as deep as they like.
+        # This uses a list instead of recursion, because a file may be nested arbitrarily deep.
         left = _members(material.get("extensions"))
         while left:
             name, value = left.pop()
@@ -139,7 +139,7 @@ def _members(value: Any) -> list[tuple[str, Any]]:
 
 
 def image_sources(model: Model, number: int) -> dict[str, int]:
-    """The images that a texture names: "" for its own, others by the names of extensions."""
+    """The images that a texture names: {"": its own, name of an extension: another}."""
     texture, where = model.items("textures")[number], f"textures[{number}]"
     found: dict[str, int] = {}
     if "source" in texture:
@@ -152,7 +152,7 @@ def image_sources(model: Model, number: int) -> dict[str, int]:
 
 
 def _image_of(model: Model, number: int) -> tuple[int | None, str]:
-    """The image of a texture, or why it has none that is taken."""
+    """(image of a texture, ""), or (None, why it has no image that gstex reads)."""
     if NAME in model.items("textures")[number].get("extensions", {}):
         return None, f"is compressed already, by {NAME}"
     sources = image_sources(model, number)
@@ -163,7 +163,7 @@ def _image_of(model: Model, number: int) -> tuple[int | None, str]:
 
 
 def _reason(model: Model, image: int, uses: list[Use]) -> str:
-    """Why an image is left alone; "" if it is not."""
+    """Why an image is not compressed; "" if it is."""
     slots = {use.slot for use in uses}
     others = sorted(slot for slot in slots if slot not in _SLOTS)
     if others:
@@ -176,7 +176,7 @@ def _reason(model: Model, image: int, uses: list[Use]) -> str:
 
 
 def _assign(model: Model, files: dict[int, MaterialPlan], image: int, uses: list[Use], notes: list[str]) -> str:
-    """Give an image to the file of a material that shows it. Returns why that cannot be, or ""."""
+    """Add an image to the file of a material that shows it. Returns why that is impossible, or ""."""
     item = ImagePlan(image, frozenset(use.slot for use in uses), tuple(sorted({use.texture for use in uses})))
     if item.slots & _COLORS:
         hides = {use.slot == "baseColorTexture" and _alpha_mode(model, use.material) != "OPAQUE" for use in uses}
@@ -209,7 +209,7 @@ def _alpha_mode(model: Model, material: int) -> str:
 
 
 def _finish(model: Model, file: MaterialPlan, uses: list[Use], notes: list[str]) -> None:
-    """What the samplers and the material say about all images of a file."""
+    """Set `repeat` and `alpha_test` of a file from its samplers and its material."""
     textures = {texture for item in file.images for texture in item.textures}
     file.repeat = all(_wraps(model, texture) == (_REPEAT, _REPEAT) for texture in textures)
     material = model.items("materials")[file.material]
@@ -234,7 +234,7 @@ def _wraps(model: Model, number: int) -> tuple[Any, Any]:
 
 
 def _place(model: Model, use: Use) -> str:
-    """How a texture lies on the surface, as something to compare."""
+    """The texture coordinates and transform of a use, as a text to compare."""
     material = model.items("materials")[use.material]
     holder = material if use.slot in material else material["pbrMetallicRoughness"]
     info = holder[use.slot]

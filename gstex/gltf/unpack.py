@@ -1,4 +1,4 @@
-"""Decode the .gstex files of a model: ordinary images again."""
+"""Decode the .gstex files of a model to ordinary images."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ from gstex.texture import Texture as Compressed
 
 __all__ = ["MODEL", "Unpacked", "unpack_model"]
 
-MODEL = "gstexModel"  # in asset.extras: which file the images are from
+MODEL = "gstexModel"  # key in asset.extras: the name of the file that was decoded
 
 
 @dataclass
 class Unpacked:
-    """A model of ordinary images.
+    """A model with ordinary images.
 
-    data: the GLB file. images: (index, width, height, kind, bytes) of those that were made.
+    data: the GLB file. images: (index, width, height, MIME type, bytes) of the decoded images.
     """
 
     data: bytes = b""
@@ -34,14 +34,14 @@ class Unpacked:
 
 
 def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> Unpacked:
-    """Decode every texture that is compressed. The model's document is changed.
+    """Decode every compressed texture. This changes the model's document.
 
     Args:
-        name: of the model's file, which the result keeps, so that the command knows its own outputs.
-        max_texels: that may be decoded, counted in every channel, all images together; None for 2^28.
+        name: of the model's file. The result stores it, so that the command recognises its own outputs.
+        max_texels: the limit for all images together, counted in every channel; None for 2^28.
 
     Raises:
-        ModelError: the model breaks a rule, or holds no .gstex file. FormatError: such a file does.
+        ModelError: the model breaks a rule, or holds no .gstex file. FormatError: a .gstex file in it breaks a rule.
         LimitError: too many texels.
     """
     document = model.document
@@ -52,7 +52,7 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     files = read_root(extensions[NAME]).files
     model.check_views()
     jobs = _jobs(model, len(files))
-    opened: dict[File, Compressed] = {}  # by where it is: several entries may name one file
+    opened: dict[File, Compressed] = {}  # by place, because several entries may name one file
     by_file: dict[File, list[_Job]] = {}
     texels = 0
     for job in jobs:
@@ -89,11 +89,11 @@ def unpack_model(model: Model, *, name: str, max_texels: int | None = None) -> U
     return result
 
 
-_Job = tuple[Texture, list[int]]  # what is to be decoded, and the textures that show it
+_Job = tuple[Texture, list[int]]  # an image to decode, and the textures that show it
 
 
 def _jobs(model: Model, files: int) -> list[_Job]:
-    """What is to be decoded. Several textures may show the same, and differ in their samplers alone."""
+    """The images to decode. Several textures may show the same image with different samplers."""
     jobs: dict[bytes, _Job] = {}
     for number, texture in enumerate(model.items("textures")):
         value = texture.get("extensions", {}).get(NAME)
@@ -104,7 +104,7 @@ def _jobs(model: Model, files: int) -> list[_Job]:
 
 
 def _shown_by(model: Model) -> dict[int, set[int]]:
-    """By image, the textures that name it."""
+    """For each image, the textures that name it."""
     found: dict[int, set[int]] = {}
     for number in range(len(model.items("textures"))):
         for image in image_sources(model, number).values():
@@ -123,7 +123,7 @@ def _open(model: Model, file: File, number: int) -> Compressed:
 
 
 def _image_bytes(texture: Compressed, stack: Any, stated: Texture) -> tuple[bytes, str, tuple[int, int]]:
-    """(file, its kind, its size): the image that a texture shows."""
+    """(file, MIME type, (width, height)) of the image that a texture shows."""
     image = stated.image if isinstance(stated.image, Image) else Image(texture.width, texture.height)
     format = image.mimeType.removeprefix("image/")
     source = {
@@ -150,7 +150,7 @@ def _set_image(
     model: Model, editor: Editor, shown_by: dict[int, set[int]], textures: list[int], data: bytes, kind: str,
     stated: Texture,
 ) -> int:  # fmt: skip
-    """Put an image where the fallback is, or at the end if there is none or others show it too."""
+    """Put an image in the place of the fallback; at the end of the list without one, or if other textures show it."""
     items = model.items("textures")
     index = items[textures[0]].get("source")
     if index is None or shown_by[index] - set(textures):

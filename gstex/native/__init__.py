@@ -1,6 +1,6 @@
-"""The native core: kernels in C++ (gstex/native/ops), the decoder in C (gstex.h), and what they are run with.
+"""The native core: kernels in C++ (gstex/native/ops), the decoder in C (gstex.h), threads and instruction sets.
 
-Results are the same bits on every CPU, with every instruction set and any number of threads.
+Results have the same bits on every CPU, with every instruction set and any number of threads.
 """
 
 import importlib
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def _load_core() -> ModuleType:
-    """The compiled core beside this file. For a Python that runs in a checkout and so reads its sources, the installed
+    """Import the compiled core beside this file. In a checkout, where Python reads the sources, this is the installed
     core of the same version."""
     name, beside = f"{__name__}._core", os.path.dirname(os.path.abspath(__file__))
     try:
@@ -27,7 +27,7 @@ def _load_core() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-    # Not at the top: they take longer than all of `gstex --help`.
+    # These are not imported at the top, because they take longer than all of `gstex --help`.
     from importlib import machinery, metadata, util
 
     folders = []
@@ -59,7 +59,7 @@ use_instruction_set, loop_seconds = _core.use_instruction_set, _core.loop_second
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of CPU cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -67,7 +67,7 @@ def cores() -> int:
 
 
 def _initial_threads() -> int:
-    """What the environment variable GSTEX_THREADS says, at most one per core; all cores without it."""
+    """The number of threads in the environment variable GSTEX_THREADS, at most one per core; without it, all cores."""
     asked = os.environ.get("GSTEX_THREADS", "")
     if not asked:
         return cores()

@@ -8,9 +8,9 @@
 namespace gstex {
 namespace {
 
-constexpr int64_t GRAIN = 256; // Gaussians; sums are made of those of whole grains, whatever the threads
+constexpr int64_t GRAIN = 256; // Gaussians per grain; sums are made from the sums of grains, for any number of threads
 
-// result [C] = the sum over Gaussians of what `each` adds to a sum [C].
+// result [C] = the sum over Gaussians of the values that `each` adds to a sum [C].
 template <class F> void sum_over(int64_t count, int channels, double *result, F &&each) {
     const int64_t parts = (count + GRAIN - 1) / GRAIN;
     std::vector<double> sums(size_t(parts) * channels, 0.0);
@@ -31,7 +31,7 @@ void solve_features(const PairSums &sums, int64_t count, int channels, int plane
     const size_t size = size_t(count) * channels;
     std::vector<double> residual(size), scaled(size), direction(size), product(size), inverse(size_t(count) * planes);
     double products[MAX_CHANNELS], last[MAX_CHANNELS], step[MAX_CHANNELS];
-    // E(f + d) = E(f) + v d + d A d is least where 2 A d = -v. What is left of the right side: -v / 2 - A d.
+    // E(f + d) = E(f) + v d + d A d is least where 2 A d = -v. The residual is -v / 2 - A d.
     sum_over(count, channels, last, [&](int64_t g, double *to) {
         for (int64_t i = sums.row[g]; i < sums.row[g + 1]; ++i)
             for (int n = 0; n < planes && sums.column[i] == g; ++n) {

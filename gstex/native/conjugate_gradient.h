@@ -10,7 +10,8 @@ namespace gstex {
 
 // Moves features [N, C] to where the error of `sums` is least, by at most `rounds` rounds of conjugate gradients with
 // the diagonal as preconditioner (Shewchuk, "An Introduction to the Conjugate Gradient Method Without the Agonizing
-// Pain", B3); every channel for itself. sums: at these features. plane: [C], which value of a pair a channel has.
+// Pain", B3); each channel by itself. sums: the normal equations at these features. plane: [C], which value of a pair
+// each channel uses.
 void solve_features(const PairSums &sums, int64_t count, int channels, int planes, const int32_t *plane, int rounds,
                     float *features);
 

@@ -26,8 +26,8 @@ GSTEX_DECLARE(neon)
 namespace {
 
 #if defined(GSTEX_HAS_V2)
-// What an x86-64 CPU can do, and what the system saves of it when it changes threads. By cpuid itself: not every linker
-// finds what __builtin_cpu_supports calls.
+// The levels of instruction sets (x86-64-v2 to v4) that a CPU has and whose registers the system saves when it changes
+// threads. Uses cpuid directly, because not every linker finds what __builtin_cpu_supports calls.
 struct Cpu {
     bool v2 = false, v3 = false, v4 = false;
 

@@ -9,12 +9,11 @@ namespace gstex {
 // The kernels in use.
 const Ops &ops();
 
-// Names of the sets that were compiled and that this CPU has, the best last; `count` of them, none on a CPU that is too
-// old.
+// Names of the compiled sets that this CPU supports, the best last. `count`: their number, 0 on a CPU that is too old.
 const char *const *instruction_sets(int *count);
 const char *instruction_set();
 
-// False if there is no such set here.
+// Returns false if this CPU or build has no such set.
 bool use_instruction_set(const char *name);
 
 } // namespace gstex

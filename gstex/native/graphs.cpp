@@ -6,7 +6,7 @@
 
 namespace gstex {
 
-// From the number of every Gaussian's batch.
+// The batches from the number of the batch of each Gaussian.
 static Batches sorted(const std::vector<int32_t> &batch) {
     int64_t count = 0;
     for (int32_t number : batch) count = std::max<int64_t>(count, number + 1);
@@ -20,7 +20,7 @@ static Batches sorted(const std::vector<int32_t> &batch) {
 
 Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, const int64_t *by_gaussian,
                         const int32_t *tile_of) {
-    // A bit for every tile and batch, 64 batches at a time.
+    // used[tile] has a bit for each of 64 batches at a time.
     std::vector<int32_t> batch(size_t(count), -1);
     std::vector<uint64_t> used;
     int64_t left = count;
@@ -44,7 +44,7 @@ Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, c
 
 Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column) {
     std::vector<int32_t> batch(size_t(count), -1);
-    std::vector<int64_t> seen; // by which Gaussian a batch was last found to be taken
+    std::vector<int64_t> seen; // the last Gaussian with a neighbour in each batch
     for (int64_t g = 0; g < count; ++g) {
         for (int64_t i = row[g]; i < row[g + 1]; ++i) {
             const int32_t number = batch[column[i]];
@@ -59,9 +59,9 @@ Batches batches_by_pair(int64_t count, const int64_t *row, const int32_t *column
     return sorted(batch);
 }
 
-// Of every row the columns that are not behind it.
+// The columns of each row up to the diagonal.
 static PairSums sum_lower_half(int64_t count, int planes, const TileEntries &entries, const EntryPairs &pairs) {
-    const int64_t part = std::max<int64_t>(256, count / 64); // Gaussians that share a scratch of the size of all
+    const int64_t part = std::max<int64_t>(256, count / 64); // Gaussians that share a scratch array of `count` elements
     const int64_t parts = (count + part - 1) / part;
     // Calls f(Gaussian, pair) for all pairs of the entries of a Gaussian.
     const auto each_pair = [&](int64_t g, auto f) {
@@ -90,7 +90,7 @@ static PairSums sum_lower_half(int64_t count, int planes, const TileEntries &ent
     result.column.resize(size_t(result.row[count]));
     result.value.assign(size_t(result.row[count]) * planes, 0.0f);
     parallel_for(parts, 1, [&](int64_t begin, int64_t end, Scratch &scratch) {
-        int64_t *place = scratch.take<int64_t>(count); // of a neighbour in the lists
+        int64_t *place = scratch.take<int64_t>(count); // place of each neighbour in the row
         std::fill(place, place + count, -1);
         for (int64_t g = begin * part; g < std::min(end * part, count); ++g) {
             const int64_t first = result.row[g], last = result.row[g + 1];
@@ -132,7 +132,7 @@ PairSums sum_pairs(int64_t count, int planes, const TileEntries &entries, EntryP
         result.column[at] = column;
         for (int n = 0; n < planes; ++n) result.value[at * planes + n] = lower.value[from * planes + n];
     };
-    // What stands behind a row's own column comes from later rows, in their order.
+    // Columns behind the diagonal of a row come from later rows, in their order.
     for (int64_t g = 0; g < count; ++g) {
         for (int64_t i = lower.row[g]; i < lower.row[g + 1]; ++i) put(g, lower.column[i], i);
         for (int64_t i = lower.row[g]; i < lower.row[g + 1]; ++i)

@@ -1,4 +1,4 @@
-// Lists and graphs of Gaussians: what of a fit needs no vectors.
+// Lists and graphs of Gaussians: the parts of a fit that use no vector instructions.
 
 #pragma once
 
@@ -10,8 +10,7 @@
 
 namespace gstex {
 
-// Numbers in memory that grows, not set before they are written. Large blocks move without being copied where the
-// system can do that.
+// A growing array of numbers that are not initialised. Large blocks move without a copy if the system supports it.
 template <class T> class Growing {
   public:
     explicit Growing(int64_t size = 0) { resize(size); }
@@ -41,8 +40,8 @@ template <class T> class Growing {
     int64_t capacity_ = 0;
 };
 
-// Sorts whole numbers 0 .. keys - 1, in the time of two passes. order: [count], the places of the numbers, those of
-// equal ones in their order. start: [keys + 1], where every number begins in it.
+// Sorts whole numbers 0 .. keys - 1 in two passes, keeping the order of equal ones. order: [count], the places of the
+// numbers. start: [keys + 1], where each number begins in it.
 template <class KEY> void group_by(const KEY *numbers, int64_t count, int64_t keys, int64_t *order, int64_t *start) {
     for (int64_t k = 0; k <= keys; ++k) start[k] = 0;
     for (int64_t i = 0; i < count; ++i) ++start[numbers[i] + 1];
@@ -58,8 +57,8 @@ struct Batches {
     int64_t count() const { return int64_t(start.size()) - 1; }
 };
 
-// Batches of Gaussians of which no two share a tile: each Gaussian, in their order, goes into the first in which it
-// can. by_start: [N + 1], by_gaussian: [E], the entries of every Gaussian. tile_of: [E].
+// Batches of Gaussians of which no two share a tile. Each Gaussian in turn goes into the first possible batch.
+// by_start: [N + 1], by_gaussian: [E], the entries of every Gaussian. tile_of: [E].
 Batches batches_by_tile(int64_t count, int64_t tiles, const int64_t *by_start, const int64_t *by_gaussian,
                         const int32_t *tile_of);
 
@@ -75,7 +74,7 @@ struct PairSums {
     std::vector<double> gradient;
 };
 
-// The pairs of entries of tiles as ListNear has them: start [E + 1], near [pairs of entries], product [pairs of
+// The pairs of entries of tiles, as ListNear writes them: start [E + 1], near [pairs of entries], product [pairs of
 // entries, planes].
 struct EntryPairs {
     Growing<int64_t> start;
@@ -83,15 +82,15 @@ struct EntryPairs {
     Growing<float> product;
 };
 
-// The entries of tiles by Gaussians: by_start [N + 1], by_gaussian [E]. gaussian: [E]. tile_of: [E]. start: [tiles +
-// 1].
+// The entries of tiles, sorted by Gaussian: by_start [N + 1], by_gaussian [E]. gaussian: [E]. tile_of: [E]. start:
+// [tiles + 1].
 struct TileEntries {
     const int64_t *by_start, *by_gaussian;
     const int32_t *gaussian, *tile_of;
     const int64_t *start;
 };
 
-// The sums of the products of all pairs of entries of two Gaussians, without a gradient. pairs: empty afterwards.
+// The sums of the products of all pairs of entries of two Gaussians, without a gradient. Empties `pairs`.
 PairSums sum_pairs(int64_t count, int planes, const TileEntries &entries, EntryPairs &pairs);
 
 } // namespace gstex

@@ -1,7 +1,8 @@
-// exp, log, sin and their like in double, the same bits everywhere: the functions of C libraries differ in their last
-// bits, and what decides in a fit must not. Within 2 units of the last place for the arguments that a fit has.
+// exp, log, sin and the like in double, with the same bits everywhere. The functions of C libraries differ in their
+// last bits, and the decisions of a fit must not depend on that. The error is at most 2 units of the last place for the
+// arguments of a fit.
 //
-// Everything is static: the file is a part of sources that are compiled for several instruction sets.
+// Everything is static, because sources that include the file are compiled for several instruction sets.
 
 #pragma once
 
@@ -57,7 +58,7 @@ GSTEX_MATHS double exp(double x) {
     return (1.0 + p) * power_of_2(int(k));
 }
 
-// 2^x likewise.
+// 2^x, in the same way.
 GSTEX_MATHS double exp2(double x) {
     if (!(x > -1021.0)) return x != x ? x : 0.0;
     if (x > 1023.0) return of_bits(0x7FF0000000000000u);
@@ -65,7 +66,7 @@ GSTEX_MATHS double exp2(double x) {
     return exp((x - k) * LN2) * power_of_2(int(k));
 }
 
-// x = 2^exponent m, m in sqrt(1/2) .. sqrt(2), of a number above 0 that is not infinite.
+// x = 2^exponent m with m in sqrt(1/2) .. sqrt(2), for a finite number above 0.
 struct Split {
     double exponent, m;
 };
@@ -94,7 +95,7 @@ GSTEX_MATHS double log_rest(double f) {
     return 2.0 * f * (s * p);
 }
 
-// What has no logarithm, or one that is known: -infinity of 0, infinity of itself, and no number of what is below 0.
+// The logarithm of special values: -infinity for 0, infinity for infinity, and NaN below 0.
 GSTEX_MATHS double log_special(double x) {
     return x == 0.0 ? of_bits(0xFFF0000000000000u) : x > 0.0 ? x : of_bits(0x7FF8000000000000u);
 }
@@ -126,7 +127,7 @@ struct SinCos {
     double sine, cosine;
 };
 
-// Of |x| up to some 10^5.
+// For |x| up to about 10^5.
 GSTEX_MATHS SinCos sincos(double x) {
     const double k = nearest(x * (2.0 / PI));
     // pi / 2 in three parts, of which the first two have bits to spare for the product.

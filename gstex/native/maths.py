@@ -1,8 +1,8 @@
-"""exp, log, sin and their like for whatever decides what is stored: the same bits everywhere.
+"""exp, log, sin and similar functions with the same bits everywhere, for all code that decides what is stored.
 
-NumPy's functions and those of C libraries differ in their last bits from one CPU, version or system to the next;
-so do its sums of products (einsum, dot), which is why some of them are here too. What NumPy may be used for: sums of
-one array, cumulative sums, sorts, roots, and arithmetic element by element, which are the same everywhere.
+The functions of NumPy and of C libraries differ in their last bits between CPUs, versions and systems, and so do
+NumPy's sums of products (einsum, dot). Such code may use NumPy for sums of one array, cumulative sums, sorts, roots,
+and elementwise arithmetic, which are the same everywhere.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ __all__ = ["atan", "cos", "exp", "exp2", "log", "log2", "log10", "power", "quant
 
 
 def _elementwise(kernel: Callable[..., None], values: npt.ArrayLike, *arguments: float) -> np.ndarray:
-    """float64, of the shape of the values; a NumPy scalar for a number."""
+    """Call a kernel: float64 of the same shape as the values; a NumPy scalar for a number."""
     array = np.ascontiguousarray(values, np.float64)
     out = np.empty(array.size)
     kernel(array.reshape(-1), *arguments, out)
@@ -34,7 +34,7 @@ def exp2(x: npt.ArrayLike) -> np.ndarray:
 
 
 def log(x: npt.ArrayLike) -> np.ndarray:
-    """The natural logarithm; -inf of 0, NaN below."""
+    """The natural logarithm; -inf for 0, NaN for negative numbers."""
     return _elementwise(_core.log, x)
 
 
@@ -49,7 +49,7 @@ def log10(x: npt.ArrayLike) -> np.ndarray:
 
 
 def power(x: npt.ArrayLike, exponent: float) -> np.ndarray:
-    """x^exponent of x not below 0."""
+    """x^exponent for x >= 0."""
     return _elementwise(_core.power, x, exponent)
 
 
@@ -74,13 +74,13 @@ def atan(x: npt.ArrayLike) -> np.ndarray:
 
 
 def quantile(values: np.ndarray, part: float) -> float:
-    """The value of an array that `part` of all values do not exceed, the nearest to it that is there."""
+    """The quantile at `part`, 0..1, of all values: the nearest value in sorted order, without interpolation."""
     place = int(part * (values.size - 1) + 0.5)
     return float(np.partition(values, place, axis=None)[place])
 
 
 def whole_power(base: float, exponent: int) -> float:
-    """base^exponent, by multiplications; exponent: a whole number, not below 0."""
+    """base^exponent by multiplications. exponent: a whole number, at least 0."""
     result = 1.0
     while exponent:
         if exponent & 1:

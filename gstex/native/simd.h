@@ -21,7 +21,7 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-// Before a loop of a few turns, whose arrays are to stay in registers.
+// Stands before a loop of a few turns, so that its arrays stay in registers.
 #define GSTEX_UNROLL _Pragma("GCC unroll 8")
 
 constexpr int LANES = 16;
@@ -36,10 +36,10 @@ constexpr int LANES = 16;
 
 typedef float VectorF __attribute__((vector_size(64 / GSTEX_PARTS)));
 typedef int32_t VectorI __attribute__((vector_size(64 / GSTEX_PARTS)));
-// In memory, where floats lie.
+// A vector in memory, at any address of a float.
 typedef float StoredF __attribute__((vector_size(64 / GSTEX_PARTS), aligned(4), may_alias));
 
-// Members and not an array, so that compilers keep them in registers.
+// These are members and not an array, so that compilers keep them in registers.
 template <class VECTOR> struct Parts {
     VECTOR p0;
 #if GSTEX_PARTS > 1
@@ -57,7 +57,7 @@ struct F16 : Parts<VectorF> {
 
 struct I16 : Parts<VectorI> {}; // whole numbers, or masks: -1 where true and 0 where false
 
-// f of every part.
+// Applies f to every part.
 template <class RESULT, class F, class... A> GSTEX_INLINE RESULT map(F f, A... a) {
     RESULT r;
     r.p0 = f(a.p0...);
@@ -86,15 +86,17 @@ GSTEX_INLINE VectorF select_part(VectorI mask, VectorF a, VectorF b) {
 }
 
 #if !defined(__FMA__) && !defined(__aarch64__)
-// a b + c of four floats, rounded once, on a CPU that cannot: in double the product is exact, and the sum is rounded to
-// odd, so that the second rounding, to float, does what one alone would have done (Boldo and Melquiond 2008).
+// a b + c of four floats, rounded once, on a CPU without an instruction for it. In double the product is exact, and the
+// sum is rounded to odd. The second rounding, to float, then gives the result of a single rounding (Boldo and Melquiond
+// 2008).
 GSTEX_INLINE __m128d fma_half(__m128d a, __m128d b, __m128d c) {
     const __m128d product = _mm_mul_pd(a, b), sum = _mm_add_pd(product, c);
     const __m128d away = _mm_sub_pd(sum, product);
     const __m128d lost = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, away)), _mm_sub_pd(c, away));
     const __m128i one = _mm_set1_epi64x(1), bits = _mm_castpd_si128(sum);
     const __m128i is_even = _mm_cmpeq_epi64(_mm_and_si128(bits, one), _mm_setzero_si128());
-    // Something is lost, and the last bit is even: on to the neighbour on the side of what is lost, whose bit is odd.
+    // If something is lost and the last bit is even, goes to the neighbour on the side of the lost part, whose last bit
+    // is odd.
     const __m128d some = _mm_cmplt_pd(_mm_setzero_pd(), _mm_andnot_pd(_mm_set1_pd(-0.0), lost));
     const __m128d inexact = _mm_and_pd(some, _mm_castsi128_pd(is_even));
     const __m128i opposite = _mm_srai_epi32(_mm_shuffle_epi32(_mm_xor_si128(bits, _mm_castpd_si128(lost)), 0xF5), 31);
@@ -102,7 +104,7 @@ GSTEX_INLINE __m128d fma_half(__m128d a, __m128d b, __m128d c) {
     return _mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, _mm_castpd_si128(inexact))));
 }
 
-// A function of its own: inlined, it makes kernels so long that compilers take minutes.
+// This is not inlined: kernels would become so long that compilers take minutes.
 __attribute__((noinline)) static VectorF fused(VectorF a, VectorF b, VectorF c) {
     const __m128 low =
         _mm_cvtpd_ps(fma_half(_mm_cvtps_pd((__m128)a), _mm_cvtps_pd((__m128)b), _mm_cvtps_pd((__m128)c)));
@@ -171,7 +173,7 @@ GSTEX_INLINE void store(float *to, F16 a) {
 #endif
 }
 
-// Two rows of 8 floats each.
+// A vector of two rows of 8 floats each.
 GSTEX_INLINE F16 load_rows(const float *first, const float *second) {
     F16 r;
 #if GSTEX_PARTS == 1
@@ -201,7 +203,7 @@ GSTEX_INLINE F16 rows_between(F16 a, F16 b) {
     return r;
 }
 
-// Eight times a, eight times b.
+// a in lanes 0 .. 7, b in lanes 8 .. 15.
 GSTEX_INLINE F16 splat_rows(float a, float b) {
     F16 r;
 #if GSTEX_PARTS == 1
@@ -254,7 +256,7 @@ GSTEX_INLINE F16 fma(F16 a, F16 b, F16 c) { return map<F16>(fma_part, a, b, c); 
 
 GSTEX_INLINE F16 select(I16 mask, F16 a, F16 b) { return map<F16>(select_part, mask, a, b); }
 
-// b where one of them is no number.
+// b where one of them is NaN.
 GSTEX_INLINE F16 min(F16 a, F16 b) { return select(a < b, a, b); }
 GSTEX_INLINE F16 max(F16 a, F16 b) { return select(a > b, a, b); }
 
@@ -264,7 +266,7 @@ GSTEX_INLINE F16 abs(F16 a) {
 
 GSTEX_INLINE F16 sqrt(F16 a) { return map<F16>(sqrt_part, a); }
 
-// Towards zero; of numbers that an int32 holds.
+// Rounds towards zero, for numbers that fit into an int32.
 GSTEX_INLINE I16 truncate(F16 a) {
     return map<I16>(GSTEX_LAMBDA1 { return __builtin_convertvector(a, VectorI); }, a);
 }

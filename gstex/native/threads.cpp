@@ -51,7 +51,7 @@ struct Scratch::Block {
 
 void *Scratch::bytes(int64_t size) {
     size = (size + 63) / 64 * 64;
-    // On to a block that has room; a new one is at least twice the last.
+    // Goes on to a block with enough room. A new block is at least twice as large as the last.
     while (current_ && used_ + size > current_->size && current_->next) {
         current_ = current_->next;
         used_ = 0;
@@ -107,8 +107,8 @@ void check_interrupt() {
 
 namespace {
 
-// Rounding to nearest, with numbers below the smallest normal one: another library may have switched them off in this
-// thread, and results must not depend on which thread makes them.
+// Sets rounding to nearest, with subnormal numbers. Another library may have changed this in a thread, and results must
+// not depend on the thread that computes them.
 class StandardFloats {
   public:
 #if defined(__x86_64__) || defined(_M_X64)
@@ -129,7 +129,7 @@ class StandardFloats {
 #endif
 };
 
-// Keeps signals from the threads that are made meanwhile.
+// Blocks signals for the threads that are created in its lifetime.
 class SignalsHeld {
 #if !defined(_WIN32)
   public:
@@ -149,7 +149,7 @@ class SignalsHeld {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto CHECK_EVERY = std::chrono::milliseconds(50);
-// How often a thread looks for work before it goes to sleep: some ten microseconds.
+// How often a thread looks for work before it sleeps, about ten microseconds in total.
 constexpr int SPINS = 4000;
 
 inline void relax() {
@@ -189,12 +189,12 @@ struct Loop {
     }
 };
 
-// Workers look for an open loop. The caller closes it when no part is left and waits for those that are inside, never
-// for one that the system has not let run meanwhile.
+// Workers look for an open loop. The caller closes the loop when no part is left. It waits only for workers that are
+// inside, never for one that the system has not scheduled yet.
 class Pool {
   public:
     explicit Pool(int workers) {
-        [[maybe_unused]] const SignalsHeld held; // signals are for the threads of the program
+        [[maybe_unused]] const SignalsHeld held; // only the threads of the program handle signals
         for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
     }
     ~Pool() {
@@ -240,7 +240,7 @@ class Pool {
         }
     }
 
-    // All parts that are left, in this thread, which hears Ctrl-C.
+    // Runs the remaining parts in the calling thread, which checks for Ctrl-C.
     static void run_here(Loop &loop) {
         static thread_local Scratch scratch;
         const StandardFloats standard;
@@ -267,14 +267,15 @@ class Pool {
             }
             seen = round_.load();
             if (ending_) return;
-            // First inside, then a look at whether it is open: the caller closes first and then looks who is inside.
+            // The order matters: a worker first counts itself as inside and then checks whether the loop is open, while
+            // the caller first closes the loop and then checks whether a worker is inside.
             ++inside_;
             if (is_open_.load()) {
                 while (loop_.load()->take(scratch)) {
                 }
             }
             if (--inside_ == 0) {
-                std::lock_guard<std::mutex> lock(mutex_); // the caller is either before its test or asleep
+                std::lock_guard<std::mutex> lock(mutex_); // the caller has either not tested yet or sleeps
                 done_.notify_one();
             }
         }
@@ -298,7 +299,8 @@ std::atomic<int64_t> loop_nanoseconds{0};
 pid_t pool_process = 0;
 #endif
 
-// The pool with as many workers as are wanted. After a fork its threads are gone, so the child makes another.
+// The pool with the wanted number of workers. After a fork its threads do not exist in the child, which makes a new
+// pool.
 Pool &ready_pool() {
 #if !defined(_WIN32)
     if (pool && pool_process != getpid()) pool = nullptr;

@@ -1,7 +1,7 @@
-// The threads of the core: one pool of the process, and loops that are shared out among them.
+// The threads of the core: one pool per process, and loops that are divided among its threads.
 //
-// Results never depend on the number of threads: a body writes what belongs to its own indices, and sums over indices
-// are made afterwards in a fixed order. docs/design-notes/0007-native-core.md says why this is no OpenMP.
+// Results never depend on the number of threads: a body writes only results of its own indices, and sums over indices
+// are computed afterwards in a fixed order. docs/design-notes/0007-native-core.md says why OpenMP is not used.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace gstex {
 
-// Memory of one thread for the length of one loop; it is kept from loop to loop.
+// Temporary memory of one thread in a loop. The blocks are kept for later loops.
 class Scratch {
   public:
     // `count` elements, aligned to 64 bytes, uninitialised. Throws std::bad_alloc. Valid until the next call of
@@ -31,9 +31,9 @@ using Body = void (*)(void *context, int64_t begin, int64_t end, Scratch &scratc
 
 // Calls body(context, begin, end, scratch) for parts of 0 .. count - 1 of at most `grain` indices, in all threads.
 //
-// A part should take less than a tenth of a second, so that Ctrl-C is heard in between. Throws what a body throws (one
-// of them, if several do), and Interrupted. While another thread of the process is inside, the loop runs in the caller.
-// A body makes no loop of its own.
+// A part should take less than a tenth of a second, so that Ctrl-C is checked in between. Throws what a body throws
+// (one exception, if several bodies throw), and Interrupted. If another thread of the process runs a loop, this loop
+// runs in the caller only. A body must not run a loop.
 void run_parallel(int64_t count, int64_t grain, Body body, void *context);
 
 // The same with a function object f(begin, end, scratch).
@@ -46,19 +46,20 @@ template <class F> static inline __attribute__((always_inline)) void parallel_fo
     run_parallel(count, grain, &Call::run, &f);
 }
 
-// How many threads a loop uses, the caller's included: 1 .. 256.
+// The number of threads of a loop, including the caller: 1 .. 256.
 int thread_count();
 void set_thread_count(int count);
 
-// What the loops of this process have taken so far that have more than one part, by the caller's clock: what more
-// threads make shorter. For measurements.
+// Seconds that loops of this process with more than one part have taken, by the clock of the caller. More threads can
+// shorten this time. For measurements.
 double loop_seconds();
 
-// Ctrl-C. The hook is asked in the calling thread, some ten times per second; true ends the loop with Interrupted.
+// Thrown after Ctrl-C. The hook is called in the calling thread about ten times per second; if it returns true, the
+// loop ends with Interrupted.
 class Interrupted {};
 void set_interrupt_hook(bool (*hook)());
 
-// Ends with Interrupted if the hook says so; for long work that is no loop.
+// Throws Interrupted if the hook returns true. For long work outside of loops.
 void check_interrupt();
 
 } // namespace gstex

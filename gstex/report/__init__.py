@@ -1,7 +1,7 @@
 """A comparison as one HTML file that opens offline.
 
-`page.py` fills the templates, `pictures.py` packs the texels; report.html, report.css and the scripts beside them
-are what a browser runs.
+`page.py` fills the templates, and `pictures.py` packs the texels. A browser runs report.html, report.css and the
+scripts beside them.
 """
 
 from gstex.report.page import MARK, write_report

@@ -1,4 +1,4 @@
-"""Fill the page: templates, numbers as JSON, pictures, all in one file."""
+"""Fill the report page with numbers as JSON and with pictures, all in one file."""
 
 import base64
 import html
@@ -20,9 +20,9 @@ from gstex.version import __version__
 __all__ = ["MARK", "MAX_BYTES", "write_report"]
 
 _TITLE = "gstex comparison"
-MARK = f": {_TITLE}</title>"  # of the head of every page
-MAX_BYTES = 15_000_000  # of the whole file: what still goes through most mail servers and bug trackers
-_RESERVE = 100_000  # for all that is neither numbers nor pictures
+MARK = f": {_TITLE}</title>"  # part of the head of every page
+MAX_BYTES = 15_000_000  # of the whole file, so that most mail servers and bug trackers accept it
+_RESERVE = 100_000  # bytes for everything except numbers and pictures
 _SCRIPTS = ("common.js", "table.js", "plots.js", "texels.js", "viewer.js", "start.js")
 _LIT = VIEWS[0]  # daylight, in which most people look at a material
 SPHERE_SIZE = 320  # pixels
@@ -78,7 +78,7 @@ def _page(comparison: Comparison) -> str:
 
 
 def _whole(sizes: dict[str, int | None]) -> str:
-    """What the numbers of mip 0 leave out of a file."""
+    """A phrase on the parts of the file that the figures of mip 0 leave out."""
     mip_0, on_gpu, whole = (sizes.get(name) for name in ("mip_0_bytes", "gpu_bytes", "file_bytes"))
     if mip_0 is None or on_gpu is None:
         return ""
@@ -99,7 +99,7 @@ def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | Non
 
 
 def _views(stacks: list[np.ndarray], material: dict[str, Any]) -> tuple[tuple[MapView, ...], list[np.ndarray]]:
-    """The maps to show and uint8 stacks with their channels: those of the material and the lit plane, if it has one."""
+    """The maps to show, and uint8 stacks with their channels: the material's maps, and the lit plane if any."""
     channels = material["channels"]
     views = map_views(channels)
     codes = [to_codes(stack) for stack in stacks]
@@ -113,7 +113,7 @@ def _views(stacks: list[np.ndarray], material: dict[str, Any]) -> tuple[tuple[Ma
 
 
 def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
-    """A lit sphere of every stack as base64 of a PNG file; none for what is no material."""
+    """A lit sphere of every stack, as a PNG file in base64; none if the material cannot be lit."""
     channels = material["channels"]
     if not is_lit(channels):
         return []
@@ -123,7 +123,7 @@ def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """What was left out, of the comparison and of its points, once each."""
+    """The notes of the comparison and of its points on what was left out, each once."""
     of_points = (note for point in comparison.points for note in point.quality.get("notes", ()))
     return [note.rstrip(".") + "." for note in dict.fromkeys([*comparison.notes, *of_points])]
 

@@ -1,7 +1,7 @@
-"""The texels of a report: every map of every stack it shows as PNG, in a given number of bytes.
+"""The texels of a report: every map of every shown stack as PNG, within a budget of bytes.
 
-Pictures are 8 bits per channel and lossless. Where whole maps do not fit, the middle of the material is kept texel by
-texel, and the whole as an overview of block means.
+Pictures are 8 bits per channel and lossless. If whole maps do not fit, the middle of the material is kept texel by
+texel, and the whole material as an overview of block means.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ from gstex.material.images import png_bytes
 
 __all__ = ["Gallery", "MapView", "make_gallery", "map_views", "to_codes"]
 
-_OVERVIEW_SHARE = 0.15  # of all bytes, at most
-_TRIAL = 192  # texels of side: what is encoded to guess the bytes of a texel
+_OVERVIEW_SHARE = 0.15  # largest share of the budget
+_TRIAL = 192  # texels along an edge of the crop that is encoded to estimate the bytes of a texel
 _GAINS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -27,7 +27,7 @@ class MapView:
     role, file: as in the material's channels.
     kind: 'color' (sRGB) | 'light' (colour in linear light) | 'normal' (X and Y, Z is rebuilt) | 'data'.
     channels: indices in the stack, in the order in which they are shown.
-    images: how many channels each picture of it has: one picture of 3 for R, G, B, else a grey one for each channel.
+    images: the number of channels of each picture: (3,) for R, G, B, otherwise 1 for each channel.
     """
 
     role: str
@@ -83,7 +83,7 @@ def make_gallery(stacks: Sequence[np.ndarray], views: Sequence[MapView], budget:
     Args:
         stacks: uint8 [H, W, C] each, the original first.
         views: maps to show.
-        budget: bytes; it holds unless even a crop of one texel takes more.
+        budget: bytes. It is exceeded only if a crop of one texel takes more.
     """
     height, width = stacks[0].shape[:2]
     gains = tuple(_gain(stacks, view) for view in views)
@@ -107,12 +107,12 @@ def make_gallery(stacks: Sequence[np.ndarray], views: Sequence[MapView], budget:
 
 
 def _side(budget: int, size: float) -> float:
-    """How much shorter the sides of a picture of `size` bytes have to be: 1.0 if it fits, else a bit too short."""
+    """The factor for the sides of a picture of `size` bytes so that it fits: 1.0, or less with a margin."""
     return 1.0 if size <= budget else 0.97 * (budget / size) ** 0.5
 
 
 def _middle(width: int, height: int, side: float) -> tuple[int, int, int, int]:
-    """The middle of a picture, (x, y, width, height), with sides shortened by a factor."""
+    """The middle part of a picture, (x, y, width, height), with its sides multiplied by `side`."""
     w, h = max(1, int(width * side)), max(1, int(height * side))
     return (width - w) // 2, (height - h) // 2, w, h
 
@@ -132,9 +132,9 @@ def _encode(stacks: Sequence[np.ndarray], views: Sequence[MapView], crop: tuple[
 def _overview(
     stacks: Sequence[np.ndarray], views: Sequence[MapView], budget: int, whole: float
 ) -> tuple[Pictures, int]:
-    """The whole as means of blocks that fit into `budget` bytes: (pictures, side of a block, a power of two).
+    """An overview of block means that fits into `budget` bytes: (pictures, side of a block, which is a power of two).
 
-    whole: bytes that all texels would take, about.
+    whole: about how many bytes all texels would take.
     """
     longest = max(stacks[0].shape[:2])
     block = 2
@@ -163,7 +163,7 @@ def _pictures(
 
 
 def _block_means(codes: np.ndarray, block: int) -> np.ndarray:
-    """Means of the codes of blocks of texels, as they are encoded; smaller blocks at the lower and right border."""
+    """Means of the codes of blocks of texels. Blocks at the lower and right border can be smaller."""
     height, width, channels = codes.shape
     down, across = -(-height // block), -(-width // block)
     padded = np.pad(codes, ((0, down * block - height), (0, across * block - width), (0, 0)))
@@ -174,7 +174,7 @@ def _block_means(codes: np.ndarray, block: int) -> np.ndarray:
 
 
 def _gain(stacks: Sequence[np.ndarray], view: MapView) -> int:
-    """The largest gain that leaves 99 % of the errors of one map, over all stacks, inside the range."""
+    """The largest gain that keeps 99 % of the errors of a map in range, in every stack."""
     picked = list(view.channels)
     original = stacks[0][:, :, picked].astype(np.int16)
     high = max((np.quantile(np.abs(s[:, :, picked] - original).max(axis=2), 0.99) for s in stacks[1:]), default=0)

@@ -1,5 +1,5 @@
-"""A .gstex file -> what an engine includes: the GPU section as a raw buffer, the decoder's text, and a header with the
-constants of this file: which channel is what, scales and biases, sizes, and what to define."""
+"""Write a .gstex file as an engine includes it: the GPU section as a raw buffer, the decoder's source, and a header
+with the constants of the file: channel numbers, scales and biases, sizes, and defines."""
 
 import re
 from pathlib import Path
@@ -35,11 +35,11 @@ def export_names(name: str, target: str) -> list[str]:
 def export(texture: Texture, folder: str | Path, name: str, *, target: str, force: bool = False) -> list[Path]:
     """Write the three files.
 
-    WGSL has no preprocessor: its decoder is written with the options that the file needs, or with those of a decoder
-    that is in the folder already, where they are larger.
+    WGSL has no preprocessor, so its decoder is written with the options that the file needs. If the folder already
+    holds a decoder with larger options, those are kept.
 
     Args:
-        name: of the material, from which those of files and constants are made.
+        name: of the material. The names of files and constants are made from it.
         target: a key of TARGETS.
         force: replace files that were not exported from a file of the same name.
 
@@ -47,7 +47,7 @@ def export(texture: Texture, folder: str | Path, name: str, *, target: str, forc
         Paths of the buffer (uint32, little-endian, `Texture.words`), the header, and the decoder.
 
     Raises:
-        OutputError: a file cannot be written, or is there already and holds something else.
+        OutputError: a file cannot be written, or another file is in its place.
     """
     folder = Path(folder)
     names = export_names(name, target)
@@ -71,7 +71,7 @@ def export(texture: Texture, folder: str | Path, name: str, *, target: str, forc
 
 
 def _check(paths: list[Path], contents: list[bytes], header: str) -> None:
-    """Refuse to replace what is neither the same nor an earlier export of the same name."""
+    """Refuse to replace a file that is neither identical nor an earlier export of the same name."""
     _, head, decoder = paths
     first = header.partition("\n")[0].encode()
     exported = head.is_file() and head.read_bytes().partition(b"\n")[0] == first
@@ -87,18 +87,18 @@ def _check(paths: list[Path], contents: list[bytes], header: str) -> None:
 
 
 def _identifier(name: str) -> str:
-    """A prefix of macros that C and GLSL allow: no two underscores in a row, and none of the names that they keep."""
+    """A macro prefix that C and GLSL allow: without two underscores in a row, and not a reserved name."""
     text = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
     return f"M_{text}" if not text or text[0].isdigit() or text.partition("_")[0] in ("GL", "GSTEX") else text
 
 
 def _options(texture: Texture) -> dict[str, int]:
-    """What the decoder has to be compiled with, at least; several materials in one shader need the largest of each."""
+    """The least options to compile the decoder with. Several materials in one shader need the largest of each."""
     return {"GSTEX_VEC4S": max(-(-texture.channels // 4), 1), "GSTEX_MAX_K": _max_k(texture)}
 
 
 def _with_options(decoder: str, texture: Texture, path: Path) -> str:
-    """gstex.wgsl with the options that a texture needs and, if it is at `path`, those that others needed."""
+    """gstex.wgsl with the options that a texture needs, or the larger ones of a gstex.wgsl at `path`."""
     there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for name, value in _options(texture).items():
         line = rf"const {name}: i32 = (\d+);"
@@ -152,7 +152,7 @@ def _max_k(texture: Texture) -> int:
 
 
 def _channels(channels: tuple[ChannelEntry, ...], prefix: str, target: str) -> list[tuple[str, str, str]]:
-    """Numbers of the channels, map by map, and what 0..1 stands for in each map."""
+    """(name, value, note) of the constants of each map: channel numbers, encoding, and what 0..1 stands for."""
     rows = []
     maps = map_channels(channels)
     for indices, name in zip(maps, map_names([channels[i[0]].role for i in maps]), strict=True):
@@ -175,7 +175,7 @@ def _channels(channels: tuple[ChannelEntry, ...], prefix: str, target: str) -> l
 
 
 def _number(value: float, target: str) -> str:
-    """A float32 as a literal that gives the same bits."""
+    """A float32 as a literal with the same bits."""
     suffix = "f" if target in ("c", "metal") else ""
     text = np.format_float_scientific(np.float32(value), trim="0") if value and not 1e-3 <= abs(value) < 1e6 else (
         np.format_float_positional(np.float32(value), trim="0"))  # fmt: skip
@@ -183,13 +183,13 @@ def _number(value: float, target: str) -> str:
 
 
 def _assertions(texture: Texture) -> list[str]:
-    """What WGSL checks when it is compiled."""
+    """The lines that a WGSL compiler checks."""
     return [f"const_assert {name} >= {least}; // exporting this material beside gstex.wgsl makes it large enough"
             for name, least in _options(texture).items()]  # fmt: skip
 
 
 def _defines(texture: Texture) -> list[str]:
-    """What GLSL, HLSL and Metal need defined."""
+    """The defines for GLSL, HLSL and Metal."""
     lines = []
     for name, least in _options(texture).items():
         lines += [

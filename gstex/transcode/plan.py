@@ -15,7 +15,7 @@ TARGETS = ("auto", "bc7", "bc5", "bc4", "bc1", *(f"astc-{w}x{h}" for w, h in AST
 PACKS = ("unreal", "unity", "gltf")
 _COLORS = ("albedo", "color", "emissive", "specular")
 _BY_CHANNELS = {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"}  # what engines use
-# What a channel is where a material has none, as in docs/shaders.md.
+# The value of a channel that a material lacks, as in docs/shaders.md.
 _MISSING = {"ao": 1.0, "roughness": 0.5, "metallic": 0.0}
 # Names of textures by pack; other roles keep their own.
 _NAMES = {
@@ -29,8 +29,8 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Plane:
-    """What a component of a texture is: a channel of the source, 1 minus it, the Z of a normal whose X and Y are two
-    channels, or a value."""
+    """A component of a texture: a channel of the source, 1 minus a channel, the Z of a normal whose X and Y are two
+    channels, or a constant value (`fill`)."""
 
     channel: int | None = None
     inverted: bool = False
@@ -42,9 +42,9 @@ class Plane:
 class TexturePlan:
     """A texture to be written.
 
-    name: without the material's and an extension. roles: whose channels it holds. planes: of its 1 to 4 components.
-    codec: a name in `CODECS`. srgb: the values are sRGB-encoded. color: they are colours. opacity: the fourth
-    component is one. ranges: (role, what 0..1 stands for), where that is something else.
+    name: without the name of the material and the extension. roles: of its channels. planes: its 1 to 4 components.
+    codec: a name in `CODECS`. srgb: the values are sRGB-encoded. color: the values are colours. opacity: the fourth
+    component is an opacity. ranges: (role, what 0..1 stands for), if that is not 0..1 itself.
     notes: lines for people.
     """
 
@@ -62,11 +62,10 @@ class TexturePlan:
 def plan_textures(
     source: Source, *, to: str = "auto", pack: str | None = None, only: Sequence[str] = ()
 ) -> list[TexturePlan]:
-    """The textures of a material.
+    """Plan the textures of a material.
 
     Args:
-        to: one of TARGETS; 'auto' is what engines use: BC7 for colours and packed maps, BC5 for normals, BC4 for
-            single channels.
+        to: one of TARGETS; 'auto' takes BC7 for colours and packed maps, BC5 for normals, and BC4 for single channels.
         pack: one of PACKS, or None for a texture for each map.
         only: roles; textures without any of them are left out.
 
@@ -110,7 +109,7 @@ class _Planner:
         return next((i for i, channel in enumerate(self.channels) if channel.role == role), None)
 
     def _opacity(self) -> int | None:
-        """The opacity that goes into the alpha of a colour."""
+        """The opacity channel that goes into the alpha of a colour; None if there is none or it is constant."""
         index = self._first("opacity")
         return index if index is not None and self.channels[index].constant is None else None
 
@@ -142,7 +141,7 @@ class _Planner:
         )  # fmt: skip
 
     def _normal(self, indices: list[int]) -> tuple[list[Plane], list[str]]:
-        """X and Y, and Z where the format or the engine asks for it."""
+        """X and Y of a normal map, and Z if the format or the engine needs it; with a note on the convention."""
         x, y = indices
         down = self.source_flipped if self.pack is None else self.pack == "unreal"
         turn = down != self.source_flipped
@@ -152,7 +151,7 @@ class _Planner:
         return planes, [("DirectX (Y down)" if down else "OpenGL (Y up)") + (", green turned" if turn else "")]
 
     def _packed(self) -> TexturePlan | None:
-        """The packed texture of an engine; None without a channel for it."""
+        """The packed texture of an engine; None if the material has no channel for it."""
         if self.pack is None or self.to in ("bc4", "bc5"):
             return None
         ao, metallic, roughness, gloss = map(self._first, ("ao", "metallic", "roughness", "gloss"))
@@ -188,7 +187,7 @@ class _Planner:
                            ranges=self._ranges(roles))  # fmt: skip
 
     def _expanded(self, planes: list[Plane]) -> list[Plane]:
-        """As many components as the codec takes, grey in all colours, and blue empty beside two."""
+        """At least three components if the codec stores colours: one is repeated as grey, and two get an empty blue."""
         if self.to == "bc1" or self.to == "bc7" or self.to.startswith("astc"):
             if len(planes) == 1:
                 return planes * 3
@@ -206,7 +205,7 @@ class _Planner:
 
 
 def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:
-    """The channels of each map: neighbours of one role, up to a component that already exists."""
+    """The channels of each map: consecutive channels of one role, until a component repeats."""
     maps: list[list[int]] = []
     for index, channel in enumerate(channels):
         mine = maps[-1] if maps and channels[maps[-1][0]].role == channel.role else None
@@ -218,7 +217,7 @@ def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:
 
 
 def map_names(names: Sequence[str]) -> list[str]:
-    """The same names, each once: mask, mask2, .."""
+    """The same names, made unique with numbers: mask, mask2, .."""
     seen: dict[str, int] = {}
     result = []
     for name in names:

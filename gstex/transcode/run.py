@@ -22,9 +22,9 @@ from gstex.transcode.source import Source
 __all__ = ["Written", "check_outputs", "output_names", "transcode"]
 
 _BAND = 240  # rows that are encoded at once, a multiple of every block's height
-_SMALL_WORK = 1 << 16  # texels below which encoders are done before processes have started
+_SMALL_WORK = 1 << 16  # with fewer texels, the encoders finish before processes would have started
 _MATERIAL = "gstexMaterial"  # key of a KTX2 file
-_ALPHA_CUSTOM = 4  # DDS_ALPHA_MODE_CUSTOM: a fourth channel that is no opacity
+_ALPHA_CUSTOM = 4  # DDS_ALPHA_MODE_CUSTOM: the fourth channel is not an opacity
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def check_outputs(folder: Path, source: Source, names: Sequence[str], *, force: 
     """Refuse to replace files that were not made by `transcode` from a material of the same name.
 
     Raises:
-        OutputError: there is such a file, or the folder cannot be one.
+        OutputError: there is such a file, or the folder cannot be used.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is not a folder; give another name")
-    try:  # before minutes of work; access rights alone do not tell
+    try:  # checked before minutes of work, by a test file, as access rights alone do not show it
         there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
         with tempfile.TemporaryFile(dir=there, prefix=".gstex-"):
             pass
@@ -69,7 +69,7 @@ def check_outputs(folder: Path, source: Source, names: Sequence[str], *, force: 
 
 
 def _made_from(path: Path) -> int | None:
-    """The hash of the material's name in a file that `transcode` has written; None of any other file."""
+    """The hash of the material's name in a file that `transcode` has written; None for any other file."""
     try:
         with open(path, "rb") as file:
             head, size = file.read(4096), path.stat().st_size
@@ -101,7 +101,7 @@ def transcode(
 
     Raises:
         UsageError: the container does not hold a format. ExtraError: an encoder is missing.
-        OutputError: a file cannot be written; then none is.
+        OutputError: a file cannot be written; then no file is written.
     """
     folder = Path(folder)
     names = output_names(source, plans, container)
@@ -162,7 +162,7 @@ class _Job:
 def _encode(
     source: Source, plans: Sequence[TexturePlan], processes: int | None, progress: Callable[[int, int], None] | None
 ) -> list[list[bytes]]:  # fmt: skip
-    """For each plan the data of its levels."""
+    """For each plan, the data of its levels, the largest first."""
     jobs, places = [], []
     for number, plan in enumerate(plans):
         for level, mip in enumerate(source.mips):
@@ -174,7 +174,7 @@ def _encode(
     done, results = 0, [b""] * len(jobs)
     if progress:
         progress(0, total)
-    order = sorted(range(len(jobs)), key=lambda n: -jobs[n].image.size)  # no process ends long after the others
+    order = sorted(range(len(jobs)), key=lambda n: -jobs[n].image.size)  # the large images first
     count = 1 if total < _SMALL_WORK else processes
     for place, data in run_all(_Job.run, [jobs[n] for n in order], processes=count):
         job = order[place]

@@ -1,4 +1,4 @@
-"""What is transcoded: the channels of a material and their mips, however they are stored."""
+"""The input of transcoding: the channels of a material and their mips, from a .gstex file or from maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ def open_source(
     """Read a .gstex file, a folder of maps or an image.
 
     Args:
-        path: of a .gstex file, whose mips are those that it holds; or what `load_material` takes, with mips by
-            `make_mips`, in which hidden colour goes on from what is visible, as for a fit.
+        path: a .gstex file, whose own mips are taken; or what `load_material` takes. Then `make_mips` makes the mips,
+            and hidden colour is filled from visible colour, as for a fit.
         overrides, names: as of `load_material`. mip_options: filter, alpha_test, roughness_from_normals of
-            `make_mips`. All of them go with maps alone.
+            `make_mips`. All of them are for maps only.
         max_texels: as of `Texture.decode`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The viewer: a .gstex file on the screen, decoded by its shader, beside what it was made from.
+"""The viewer: shows a .gstex file, decoded by its shader, and compares it with its source.
 
     state       what is shown, as plain data
     maps        the maps of a file and how people see them
@@ -7,15 +7,15 @@
     gaussians   a mip's Gaussians in texels, for ellipses and for the inspector
     inspect     one texel: its values, and the Gaussians that make them
     environment light from all around: a sky or a panorama
-    colors      of levels and of the heat map
-    programs    shaders and uniforms; target: what is drawn into, and stacks on the GPU; ellipses: their buffer
-    scene       draws a state; screenshot: without a window
-    jobs        work in a process beside the window; tasks: what is done there
-    session     what the window works on: file, pictures to compare with, jobs, messages; recent: files shown last
-    viewer      ... and what of its interface is open
-    commands    what can be done, with its keys; actions: how
-    keys, mouse what comes in
-    panel, inspector, overlay, popups, widgets, style   what stands around the picture
+    colors      colours of grid levels and of the heat map
+    programs    shaders and uniforms; target: framebuffer, and stacks on the GPU; ellipses: their buffer
+    scene       draws a state; screenshot: draws it without a window
+    jobs        background work in a process; tasks: the functions that run there
+    session     file, pictures to compare with, jobs and messages; recent: the files shown last
+    viewer      the session and the state of the interface
+    commands    all commands with their keys; actions: the functions that carry them out
+    keys, mouse input
+    panel, inspector, overlay, popups, widgets, style   the interface around the picture
     dialogs     the system's windows to choose files
     window      GLFW: the loop, drops, when to draw
 

@@ -1,4 +1,4 @@
-"""What the commands do. A function that takes a step or a name returns the action for it."""
+"""The actions of the commands. A function that takes a step, factor or name returns the action for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def next_channel(viewer: Viewer) -> None:
 
 
 def zoom(factor: float) -> Action:
-    """Round the pointer, as the wheel does, or the middle."""
+    """Zoom around the pointer, as the wheel does; around the middle if the pointer is outside."""
 
     def run(viewer: Viewer) -> None:
         if not viewer.state.flat:
@@ -64,7 +64,7 @@ def fit(viewer: Viewer) -> None:
 
 
 def zoom_to(zoom: float) -> Action:
-    """Pixels a texel, round the middle."""
+    """Set the zoom in pixels per texel, around the middle."""
 
     def run(viewer: Viewer) -> None:
         viewer.state.zoom = zoom
@@ -130,7 +130,7 @@ def next_of(attribute: str, choices: tuple[str, ...], step: int = 1) -> Action:
 
 
 def next_other(step: int) -> Action:
-    """A second file only where there is one."""
+    """Choose the next picture to compare with. The second file is a choice only if there is one."""
 
     def run(viewer: Viewer) -> None:
         names = [name for name in OTHERS if name != "second" or viewer.session.second is not None]
@@ -166,7 +166,7 @@ def auto_gain(viewer: Viewer) -> None:
 
 
 def toggle(attribute: str) -> Action:
-    """Of what is shown."""
+    """Toggle a flag of the view state."""
 
     def run(viewer: Viewer) -> None:
         setattr(viewer.state, attribute, not getattr(viewer.state, attribute))
@@ -175,7 +175,7 @@ def toggle(attribute: str) -> Action:
 
 
 def hold(name: str) -> Action:
-    """Show one thing alone, the reference for example, until `let_go`."""
+    """Show one picture alone, such as the reference, until `let_go`."""
 
     def run(viewer: Viewer) -> None:
         viewer.state.alone = name
@@ -206,9 +206,9 @@ def next_of_lit(attribute: str, choices: tuple[str, ...]) -> Action:
 
 
 def next_surroundings(viewer: Viewer) -> None:
-    """A panorama only where the user has given one."""
-    lit, there = viewer.state.lit, ("sky", "even", *(("file",) if viewer.session.panorama else ()))
-    set_surroundings(viewer, there[(there.index(lit.surroundings) + 1) % len(there)])
+    """Choose the next surroundings. The panorama is a choice only if the user has given one."""
+    lit, names = viewer.state.lit, ("sky", "even", *(("file",) if viewer.session.panorama else ()))
+    set_surroundings(viewer, names[(names.index(lit.surroundings) + 1) % len(names)])
     viewer.state.view = "lit"
 
 
@@ -227,7 +227,7 @@ def exposure(step: float) -> Action:
 
 
 def copy_texel(viewer: Viewer) -> None:
-    """The values of the pinned texel, or of the one under the pointer, to the clipboard."""
+    """Copy the values of the pinned texel, or of the texel under the pointer, to the clipboard."""
     text = viewer.texel_text()
     if text:
         viewer.clipboard = text
@@ -263,7 +263,7 @@ def grid(viewer: Viewer) -> None:
 
 
 def set_shape(viewer: Viewer, shape: str) -> None:
-    """A cube that is seen straight on would show one side alone."""
+    """Set the shape. A cube is turned, because it would show one side only if seen straight on."""
     lit = viewer.state.lit
     if "cube" in shape and (lit.yaw, lit.pitch) == (0.0, 0.0):
         lit.yaw, lit.pitch = CUBE_ORBIT
@@ -273,18 +273,18 @@ def set_shape(viewer: Viewer, shape: str) -> None:
 
 
 def shapes(viewer: Viewer) -> tuple[str, ...]:
-    """A mesh only where the user has given one."""
+    """The shapes to choose from. The mesh is one of them only if the user has given one."""
     return (*SHAPES, *((OWN_MESH,) if viewer.session.mesh is not None else ()))
 
 
 def next_shape(viewer: Viewer) -> None:
-    there, now = shapes(viewer), viewer.state.lit.shape
-    set_shape(viewer, there[(there.index(now) + 1) % len(there)] if now in there else there[0])
+    available, now = shapes(viewer), viewer.state.lit.shape
+    set_shape(viewer, available[(available.index(now) + 1) % len(available)] if now in available else available[0])
     viewer.state.view = "lit"
 
 
 def displace(step: float) -> Action:
-    """By the heights of the material, or say that it has none."""
+    """Change the displacement by height; without a height map, show a message."""
 
     def run(viewer: Viewer) -> None:
         if lacking := viewer.session.flat():
@@ -334,7 +334,7 @@ def picture(viewer: Viewer) -> None:
 
 
 def escape(viewer: Viewer) -> None:
-    """Close what lies on top."""
+    """Close the topmost thing that is open; if nothing is open, let go of the pinned texel."""
     if viewer.session.offered is not None:
         viewer.session.offered = None
     elif viewer.dialog:

@@ -1,10 +1,10 @@
-"""Colours that say something: levels of the pyramid, and the ramp of the heat map. sRGB in 0..1."""
+"""Colours with a meaning: of the grid levels, and the ramp of the heat map. sRGB in 0..1."""
 
 import numpy as np
 
 __all__ = ["LEVEL_COLORS", "RAMP"]
 
-# Finest level first, then round again: hues far apart, of about the same lightness.
+# Finest level first; the colours repeat after eight. Their hues are far apart and their lightness is about equal.
 _EIGHT = np.array([
     (0.36, 0.78, 1.00), (1.00, 0.62, 0.20), (0.45, 0.90, 0.45), (1.00, 0.45, 0.62),
     (0.80, 0.62, 1.00), (0.98, 0.88, 0.35), (0.35, 0.90, 0.82), (0.90, 0.72, 0.55),

@@ -1,4 +1,4 @@
-"""Everything that can be done, with its keys: what the window listens to, what `?` lists and docs/viewer.md shows."""
+"""All commands and their keys. The window reads them, `?` lists them, and docs/viewer.md shows them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ __all__ = ["COMMANDS", "MOUSE", "Command", "listed"]
 
 @dataclass(frozen=True)
 class Command:
-    """keys: as written for people, 'Ctrl+Left', any of them does it. repeat: while it is held. release: what is done
-    when the key is let go."""
+    """keys: as written for people, such as 'Ctrl+Left'; each of them runs the command. repeat: whether it repeats while
+    the key is held. release: what runs when the key is released."""
 
     keys: tuple[str, ...]
     group: str
@@ -115,7 +115,7 @@ MOUSE = (
 
 
 def listed() -> dict[str, list[tuple[str, str]]]:
-    """What `?` and the manual list: by group, (keys, text); commands of one text in one line."""
+    """The lists of `?` and the manual: by group, (keys, text). Commands with the same text share a line."""
     groups: dict[str, dict[str, list[str]]] = {}
     for command in COMMANDS:
         groups.setdefault(command.group, {}).setdefault(command.text, []).extend(command.keys)

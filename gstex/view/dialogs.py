@@ -1,6 +1,6 @@
-"""The system's own windows to choose a file in: portable-file-dialogs, which comes with Dear ImGui Bundle.
+"""The system's file dialogs: portable-file-dialogs, which comes with Dear ImGui Bundle.
 
-On Linux it asks zenity, kdialog, matedialog or qarma; without any of them a path is typed.
+On Linux it needs zenity, kdialog, matedialog or qarma. Without any of them the user types a path.
 """
 
 import shutil
@@ -14,7 +14,7 @@ _PROGRAMS = ("zenity", "kdialog", "matedialog", "qarma")
 
 
 def why_not() -> str:
-    """Why there are no such windows here; '' if there are."""
+    """Why there are no file dialogs here; '' if there are."""
     try:
         from imgui_bundle import portable_file_dialogs  # noqa: F401
     except ImportError:
@@ -25,13 +25,13 @@ def why_not() -> str:
 
 
 class Browser:
-    """A window that is open."""
+    """An open file dialog."""
 
     def __init__(self, dialog: Any):
         self._dialog = dialog
 
     def poll(self) -> str | None:
-        """None as long as it is open; then the path chosen, '' if none was."""
+        """None while the dialog is open; then the chosen path, or '' if none was chosen."""
         if not self._dialog.ready():
             return None
         result = self._dialog.result()
@@ -39,7 +39,7 @@ class Browser:
 
 
 def browse(kind: str, start: Path) -> Browser:
-    """kind: 'open', 'save' or 'export'. start: a path to begin at."""
+    """Open a file dialog. kind: 'open', 'save' or 'export'. start: the path at which it begins."""
     from imgui_bundle import portable_file_dialogs as system
 
     if kind == "open":

@@ -1,4 +1,4 @@
-"""A .gstex file that is shown: its texture, its maps, where its source may be."""
+"""A .gstex file that is shown: its texture, its maps, and where its source may be."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +16,8 @@ from gstex.view.maps import ShownMap, list_maps
 
 __all__ = ["Document", "open_document"]
 
-_OVERVIEW = 1024  # texels of side, at most, that histograms count
-Stamp = tuple[int, int, int]  # of a file: its inode, size and time of change
+_OVERVIEW = 1024  # texels along an edge, at most, of the mip that histograms count
+Stamp = tuple[int, int, int]  # inode, size and modification time of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Document:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The name of the file; without a file, that of the material."""
         return self.path.name if self.path else str(self.texture.material.get("name", "material"))
 
     @cached_property
@@ -45,18 +45,18 @@ class Document:
 
     @property
     def roles(self) -> list[dict[str, Any]]:
-        """A mapping a channel with role, component, color_space and constant."""
+        """One mapping per channel with role, component, color_space and constant."""
         return self.texture.material["channels"]
 
     @cached_property
     def opacity(self) -> int | None:
-        """The channel that hides colour where it is zero; None without one. One that is constant hides nothing."""
+        """The opacity channel, under which colour can be hidden; None without one or if it is constant."""
         rows = enumerate(self.roles)
         return next((i for i, row in rows if row["role"] == "opacity" and row["constant"] is None), None)
 
     @cached_property
     def height(self) -> int | None:
-        """The channel of the heights; None without one, or where it is constant."""
+        """The height channel; None without one or if it is constant."""
         rows = enumerate(self.roles)
         return next((i for i, row in rows if row["role"] == "height" and row["constant"] is None), None)
 
@@ -65,19 +65,19 @@ class Document:
         return self.opacity is not None and self.roles[one.channels[0]]["role"] in COLOR_ROLES
 
     def value_range(self, one: ShownMap) -> tuple[float, float]:
-        """The least and the largest value of the first channel of a map, apart by 1/255 at least."""
+        """The least and the largest value of the first channel of a map, at least 1/255 apart."""
         plane = self._overview[:, :, one.channels[0]]
         low, high = float(plane.min()), float(plane.max())
         return low, max(high, low + 1 / 255)
 
     def histogram(self, one: ShownMap, bins: int = 64) -> np.ndarray:
-        """float32 [channels of the map, bins]: shares of the texels by value, from 0 to 1."""
+        """float32 [channels of the map, bins]: the share of the texels in each bin of values from 0 to 1."""
         counts = [np.histogram(self._overview[:, :, c], bins, (0.0, 1.0))[0] for c in one.channels]
         return np.array(counts, np.float32) / (self._overview.shape[0] * self._overview.shape[1])
 
     @cached_property
     def _overview(self) -> np.ndarray:
-        """The largest mip that takes no time to decode, [h, w, C]."""
+        """The largest mip of at most _OVERVIEW texels along an edge, or else the smallest mip: [h, w, C]."""
         texture = self.texture
         small = (m for m in range(texture.mip_count) if max(self.mip_size(m)) <= _OVERVIEW)
         return texture.decode(next(small, texture.mip_count - 1))
@@ -87,12 +87,12 @@ class Document:
         return mip_size(self.texture.width, mip), mip_size(self.texture.height, mip)
 
     def group_of(self, one: ShownMap) -> int | None:
-        """The group of a map; that of the first channel where channels differ, None for a constant map."""
+        """The group of a map's first channel that is in a group; None for a constant map."""
         groups = self.texture.table.groups
         return next((g for c in one.channels for g, group in enumerate(groups) if c in group.header.members), None)
 
     def candidates(self, mip: int, group: int | None) -> tuple[float, int]:
-        """Gaussians that a texel of a mip looks at in a group, or in all for None: on average, and at most."""
+        """Candidates of a texel of a mip in a group, or in all groups for None: (mean, maximum)."""
         if group is None:
             return self.texture.table.candidate_stats(mip)
         if (mip, group) not in self._candidates:
@@ -104,7 +104,7 @@ class Document:
         return {}
 
     def gaussians(self, mip: int, group: int) -> MipGaussians:
-        """The Gaussians that a group draws a mip with; kept, as the inspector asks at every move of the mouse."""
+        """The Gaussians with which a group draws a mip. They are kept: the inspector asks at every mouse move."""
         if (mip, group) not in self._gaussians:
             self._gaussians[mip, group] = read_gaussians(self.texture.table, mip, group)
         return self._gaussians[mip, group]
@@ -140,7 +140,7 @@ def open_document(path: Path) -> Document:
 
 
 def read_stamp(path: Path) -> Stamp | None:
-    """What changes when a file changes; None if it is not there."""
+    """A stamp that changes when the file changes; None if the file does not exist."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The Gaussians of a mip as instances of a quad: what shaders/view/ellipse.vert reads."""
+"""The Gaussians of a mip as instances of a quad, for shaders/view/ellipse.vert."""
 
 import ctypes
 from typing import Any
@@ -17,10 +17,10 @@ def instances(
     mip: MipGaussians, one: ShownMap, level: int | None, size: tuple[int, int],
     strongest: frozenset[int] = frozenset(),
 ) -> np.ndarray:  # fmt: skip
-    """float32 [n, 12] for the Gaussians of a level, or of all, large ones first.
+    """float32 [n, 12] for the Gaussians of one level, or of all levels for None, large ones first.
 
-    size: of mip 0 in texels. strongest: numbers of Gaussians that stand out. A row: centre x, y and half axes at one
-    sigma, in texels of mip 0; cos, sin, level, 1 if it stands out; colour of the map, weight at the centre.
+    size: of mip 0 in texels. strongest: numbers of Gaussians to highlight. A row: centre x, y and half axes at one
+    sigma, in texels of mip 0; cos, sin, level, 1 if highlighted; colour of the map, weight at the centre.
     """
     pick = np.arange(mip.count) if level is None else np.flatnonzero(mip.level == level)
     pick = pick[np.argsort(-mip.sigma[pick].max(axis=1), kind="stable")] if len(pick) else pick
@@ -37,7 +37,7 @@ def instances(
 
 
 class Ellipses:
-    """The buffer of instances; made anew when what is shown changes."""
+    """The buffer of instances. It is filled again when the shown Gaussians change."""
 
     def __init__(self) -> None:
         self._gl = gl = import_gl()
@@ -56,7 +56,7 @@ class Ellipses:
     def update(
         self, mip: MipGaussians, one: ShownMap, level: int | None, texel: tuple[int, int] | None, size: tuple[int, int]
     ) -> None:  # fmt: skip
-        """Hold the Gaussians of a level, or of all; those that make an inspected texel stand out."""
+        """Fill the buffer with the Gaussians of a level, or of all. The strongest at an inspected texel stand out."""
         key = (id(mip), one, level, texel)
         if key == self._key:
             return
@@ -71,7 +71,7 @@ class Ellipses:
         gl.glBufferData(gl.GL_ARRAY_BUFFER, rows.nbytes, rows, gl.GL_DYNAMIC_DRAW)
 
     def draw(self) -> None:
-        """Draw them with the current program."""
+        """Draw the ellipses with the current program."""
         gl = self._gl
         gl.glBindVertexArray(self._array)
         if self._count:
@@ -79,6 +79,6 @@ class Ellipses:
         gl.glBindVertexArray(0)
 
     def delete(self) -> None:
-        """Free them."""
+        """Free the buffer."""
         self._gl.glDeleteBuffers(1, [self._buffer])
         self._gl.glDeleteVertexArrays(1, [self._array])

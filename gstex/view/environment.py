@@ -1,5 +1,4 @@
-"""Light from all around: a sky that is computed here, or a panorama, filtered so that a shader reads it as a rough
-surface sees it.
+"""Light from all around: a computed sky or a panorama, filtered for the reflections of rough surfaces.
 
 Directions: x right, y up, z towards the viewer. A panorama is equirectangular, its middle column at z, its top at y.
 Radiance is linear RGB.
@@ -19,7 +18,7 @@ PANORAMAS = (".hdr", ".exr")
 HEIGHT = 256  # rows of the sharpest level
 LEVELS = 6  # level k is what a surface of roughness k / (LEVELS - 1) mirrors
 _SAMPLES = 96  # directions of a lobe
-_BRIGHTEST = 512.0  # radiance: what is above it in a panorama comes from lamps of a few texels, which would sparkle
+_BRIGHTEST = 512.0  # radiance: a panorama is clipped to it, because brighter lamps of a few texels would sparkle
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +105,11 @@ def read_panorama(path: Path) -> np.ndarray:
 
 
 def filter_environment(name: str, panorama: np.ndarray) -> Environment:
-    """panorama: float32 [HEIGHT, 2 HEIGHT, 3]. Lobes as in Karis 2013, "Real Shading in Unreal Engine 4"; each sample
-    reads means as large as its share of the lobe (Krivanek and Colbert 2008)."""
+    """Filter a panorama for all roughness levels and for diffuse light.
+
+    panorama: float32 [HEIGHT, 2 HEIGHT, 3]. Lobes are as in Karis 2013, "Real Shading in Unreal Engine 4". Each sample
+    reads a mip whose texels are as large as its share of the lobe (Krivanek and Colbert 2008).
+    """
     chain = [panorama]
     while chain[-1].shape[0] > 4:
         half = chain[-1]
@@ -119,7 +121,7 @@ def filter_environment(name: str, panorama: np.ndarray) -> Environment:
 
 
 def _mirrored(chain: list[np.ndarray], roughness: float, height: int) -> np.ndarray:
-    """What a surface mirrors that faces who looks at it: float32 [height, 2 height, 3]."""
+    """The reflection of a surface seen along its normal, for every normal: float32 [height, 2 height, 3]."""
     normal = direction_of(height).reshape(-1, 3)
     x, y, _ = np.eye(3, dtype=np.float32)
     beside = np.where(np.abs(normal[:, 1:2]) < 0.9, y, x)
@@ -146,7 +148,7 @@ def _mirrored(chain: list[np.ndarray], roughness: float, height: int) -> np.ndar
 
 
 def _looked_up(panorama: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Bilinear, [n, 3]."""
+    """Bilinear samples [n, 3] of a panorama in the directions `way` [n, 3]."""
     height, width = panorama.shape[:2]
     x = (np.arctan2(way[:, 0], way[:, 2]) / (2 * np.pi) + 0.5) * width - 0.5
     y = np.clip(np.arccos(np.clip(way[:, 1], -1, 1)) / np.pi * height - 0.5, 0, height - 1)
@@ -158,7 +160,8 @@ def _looked_up(panorama: np.ndarray, way: np.ndarray) -> np.ndarray:
 
 
 def _irradiance(panorama: np.ndarray) -> np.ndarray:
-    """Ramamoorthi and Hanrahan 2001, "An Efficient Representation for Irradiance Environment Maps", over pi."""
+    """Irradiance over pi, as coefficients [9, 3] of spherical harmonics (Ramamoorthi and Hanrahan 2001, "An Efficient
+    Representation for Irradiance Environment Maps")."""
     height = panorama.shape[0]
     way = direction_of(height)
     area = np.sin((np.arange(height) + 0.5) / height * np.pi) * (2 * np.pi / (2 * height)) * (np.pi / height)

@@ -1,4 +1,4 @@
-"""How far a stack is from the reference: what the panel says as PSNR, and what the view of differences shows."""
+"""Errors of a stack against the reference: the PSNR in the panel, and the view of differences."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from gstex.view.maps import ShownMap, shown
 __all__ = ["MOST_ANGLE", "MOST_GAIN", "Errors", "chosen_gain", "measure_errors", "shown_error"]
 
 MOST_GAIN = 256.0
-MOST_ANGLE = 90.0  # degrees between normals that are an error of 1
-_QUANTILE = 0.99  # of the errors of a map that a gain leaves in its range
+MOST_ANGLE = 90.0  # the angle between normals, in degrees, that counts as an error of 1
+_QUANTILE = 0.99  # the automatic gain keeps this share of the errors of a map in range
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Of mip 0 against the reference. Colour under zero opacity is left out.
+    """Errors of mip 0 against the reference. Hidden colour does not count.
 
-    squared: by channel the sum of squared errors. texels: by channel how many count. high: by map, in the order of
-    `maps.list_maps`, what 99 % of `shown_error` are below.
+    squared: by channel, the weighted sum of squared errors. texels: by channel, the sum of weights. high: by map, in
+    the order of `maps.list_maps`, the 99 % quantile of `shown_error`.
     """
 
     squared: tuple[float, ...]
@@ -28,7 +28,7 @@ class Errors:
     high: tuple[float, ...]
 
     def psnr(self, channels: Iterable[int]) -> float | None:
-        """Of these channels together, in dB; None for a perfect match."""
+        """PSNR of these channels together, in dB; None for an exact match."""
         picked = list(channels)
         error, count = (sum(row[c] for c in picked) for row in (self.squared, self.texels))
         return metrics.to_psnr(error / count) if error > 0 else None
@@ -37,12 +37,12 @@ class Errors:
 def measure_errors(
     stack: np.ndarray, reference: np.ndarray, weights: np.ndarray | None, maps: Sequence[ShownMap]
 ) -> Errors:
-    """stack, reference: float [H, W, C] encoded as stored. weights: see `Material.weights`."""
+    """Measure a stack. stack, reference: float [H, W, C] encoded as stored. weights: see `Material.weights`."""
     squared, texels, high = [], [], []
     for c in range(reference.shape[2]):
-        own = None if weights is None else np.ascontiguousarray(weights[:, :, c : c + 1])
-        count = float(own.sum()) if own is not None else float(stack.shape[0] * stack.shape[1])
-        squared.append(metrics.mse(stack[:, :, c : c + 1], reference[:, :, c : c + 1], own) * count)
+        channel_weights = None if weights is None else np.ascontiguousarray(weights[:, :, c : c + 1])
+        count = float(channel_weights.sum()) if channel_weights is not None else float(stack.shape[0] * stack.shape[1])
+        squared.append(metrics.mse(stack[:, :, c : c + 1], reference[:, :, c : c + 1], channel_weights) * count)
         texels.append(count)
     for one in maps:
         sizes = shown_error(stack, reference, one)
@@ -53,8 +53,8 @@ def measure_errors(
 
 
 def shown_error(stack: np.ndarray, reference: np.ndarray, one: ShownMap) -> np.ndarray:
-    """float32 [...]: the size of the difference of two stacks [..., C] in a map, 1 being the most of a channel, or
-    `MOST_ANGLE` between normals; as `error_size` of shaders/view/look.glsl."""
+    """float32 [...]: the size of the difference of two stacks [..., C] in a map, as `error_size` of
+    shaders/view/look.glsl: the largest difference of a channel; for normals their angle over `MOST_ANGLE`."""
     a, b = shown(stack, one), shown(reference, one)
     if one.look != "normal":
         return np.abs(a - b).max(axis=-1)
@@ -64,8 +64,8 @@ def shown_error(stack: np.ndarray, reference: np.ndarray, one: ShownMap) -> np.n
 
 
 def chosen_gain(gain: float | None, errors: Iterable[Errors], number: int) -> float:
-    """The gain of differences in a map: the one given, or the largest power of two that leaves 99 % of the errors of
-    all of these in range."""
+    """The gain of differences in a map: `gain` if it is given, or else the largest power of two, at most MOST_GAIN,
+    that keeps 99 % of the errors of each stack in range. number: of the map."""
     if gain is not None:
         return gain
     high = max((one.high[number] for one in errors), default=1 / 8)

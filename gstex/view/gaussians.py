@@ -1,6 +1,6 @@
 """The Gaussians of a mip as numbers: for ellipses on the screen and for the inspector.
 
-What a texel looks like is never made from these: that is the shader's work.
+The picture is never made from these numbers; the shader decodes it.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class MipGaussians:
 
 
 def read_gaussians(table: MaterialTable, mip: int, group: int) -> MipGaussians:
-    """docs/format.md, "Record", for all records of a mip of a group. A raw mip has none."""
+    """Read all records of a mip of a group (docs/format.md, "Record"). A raw mip has none."""
     header, of = table.header, table.groups[group].header
     count, members = len(header.channels), list(of.members)
     block, owner, widened = read_mip(table, group, mip), mip, 0.0

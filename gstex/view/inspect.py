@@ -1,4 +1,4 @@
-"""One texel, explained: the Gaussians that make it and what each contributes.
+"""Explain one texel: the Gaussians that make it and the contribution of each.
 
 docs/format.md, "Decoding a position"."""
 
@@ -15,7 +15,7 @@ __all__ = ["Contribution", "Texel", "explain_texel", "texel_facts"]
 
 @dataclass(frozen=True)
 class Contribution:
-    """A Gaussian in a texel. gaussian: its number. share: of the texel, 0..1. level: in the pyramid."""
+    """A Gaussian in a texel. gaussian: its number. share: its share of the texel, 0..1. level: its grid level."""
 
     gaussian: int
     share: float
@@ -24,7 +24,7 @@ class Contribution:
 
 @dataclass(frozen=True, eq=False)
 class Texel:
-    """value: float [C] in 0..1, as stored. candidates: Gaussians looked at. strongest: by share, largest first."""
+    """value: float [C] in 0..1, as stored. candidates: how many there are. strongest: the largest shares first."""
 
     value: np.ndarray
     candidates: int
@@ -32,9 +32,9 @@ class Texel:
 
 
 def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) -> Texel:
-    """A texel of a mip of a group, of Gaussians or plain; the values of channels of other groups are 0.
+    """Explain a texel of a mip in a group. The values of channels of other groups are 0.
 
-    column, row: in texels of the mip shown. most: of `strongest`.
+    column, row: in texels of the mip shown. most: how many Gaussians `strongest` lists.
     """
     if mip.texels is not None:
         return Texel(np.clip(mip.texels[row, column], 0, 1), 0, ())
@@ -47,7 +47,7 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     numbers = np.concatenate(found) if found else np.empty(0, np.int64)
     weight = np.concatenate(weights) if weights else np.empty(0)
     candidates = len(numbers)
-    order = np.lexsort((numbers, -weight))  # of equal weights the earlier in the file first
+    order = np.lexsort((numbers, -weight))  # equal weights in the order of the file
     if mip.top_k:
         order = order[: mip.top_k]
     numbers, weight = numbers[order], weight[order]
@@ -63,7 +63,7 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
 
 
 def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int | None) -> Texel:
-    """A texel of a mip explained: the values of all channels, and the Gaussians of a group; of none without one."""
+    """Explain a texel of a mip: the values of all channels, and the Gaussians of one group, or none for None."""
     table = document.texture.table
     value = np.array([channel.constant or 0.0 for channel in table.header.channels]).clip(0, 1)
     facts = Texel(value, 0, ())
@@ -84,7 +84,7 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
     cell, fraction = at // twice, (at % twice) / twice
     size = np.array([mip.width, mip.height]) / cells
     last = mip.first[level + 1] if level + 1 < len(mip.first) else mip.count
-    own = mip.cell[mip.first[level] : last]
+    level_cells = mip.cell[mip.first[level] : last]
     numbers, weights = [np.empty(0, np.int64)], [np.empty(0)]
     for j in (-1, 0, 1):
         for i in (-1, 0, 1):
@@ -93,7 +93,7 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
                 x, y = x % cells[0], y % cells[1]
             elif not (0 <= x < cells[0] and 0 <= y < cells[1]):
                 continue
-            start, end = np.searchsorted(own, [y * cells[0] + x, y * cells[0] + x + 1])
+            start, end = np.searchsorted(level_cells, [y * cells[0] + x, y * cells[0] + x + 1])
             picked = np.arange(start, end) + mip.first[level]
             away = fraction - (i, j)
             dx, dy = ((away - mip.inside[picked]) * size).T

@@ -15,7 +15,7 @@ __all__ = ["draw_inspector"]
 
 
 def draw_inspector(viewer: Viewer) -> None:
-    """A part of the panel."""
+    """Draw the inspector as a part of the panel."""
     document, state = viewer.document, viewer.state
     assert document
     imgui.spacing()
@@ -46,7 +46,7 @@ def draw_inspector(viewer: Viewer) -> None:
 def _draw_channels(
     document: Document, value: np.ndarray, reference: np.ndarray | None, hidden: list[bool]
 ) -> None:  # fmt: skip
-    """hidden: by map, whether opacity hides the texel, so that its error counts for nobody."""
+    """Draw the table of channels. hidden: by map, whether zero opacity hides the texel: its error does not count."""
     flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_fixed_fit
     if not imgui.begin_table("channels", 4, flags):
         return
@@ -66,7 +66,7 @@ def _draw_channels(
 
 
 def _value(value: float) -> str:
-    """In 255ths, as artists know them from 8-bit files."""
+    """The value in units of 1/255, which artists know from 8-bit files."""
     return f"{255 * value:.1f}"
 
 

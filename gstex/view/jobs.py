@@ -1,6 +1,6 @@
-"""Work in a process beside the window: the picture never waits for it, and it can be stopped at any moment.
+"""Background work in a process: the window never waits for it, and it can be stopped at any moment.
 
-A process and not a thread: fits and encoders use every core through libraries that allow one caller at a time.
+It is not a thread, because fits and encoders use all cores through libraries that allow one caller at a time.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ __all__ = ["Job", "Report"]
 
 @dataclass(frozen=True)
 class Report:
-    """How far a job is. step of steps of a stage; psnr: of a fit, dB; left: seconds that it will take yet."""
+    """How far a job is. step of steps of a stage are done; psnr: of a fit, in dB; left: seconds that remain."""
 
     stage: str
     step: int
@@ -29,9 +29,9 @@ class Report:
 
 
 class Job:
-    """function(*arguments, report) in a process of its own.
+    """Runs function(*arguments, report) in a process of its own.
 
-    title: for people. report: the last one. After `poll` has returned True, either `result` or `error` is there.
+    title: for people. report: the last report. After `poll` has returned True, either `result` or `error` is set.
     """
 
     def __init__(self, title: str, function: Callable[..., Any], *arguments: Any):
@@ -47,7 +47,7 @@ class Job:
         self._done = False
 
     def poll(self) -> bool:
-        """Take what has arrived; whether the job is over."""
+        """Take what the process has sent. Returns whether the job is over."""
         while not self._done and self._connection.poll():
             try:
                 kind, value = self._connection.recv()
@@ -62,7 +62,7 @@ class Job:
         return self._done
 
     def stop(self) -> None:
-        """End it now."""
+        """End the job now."""
         if not self._done:
             self._done = True
             self._process.terminate()
@@ -74,7 +74,7 @@ class Job:
 
 
 def _run(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """The process: send reports, then the result or one line."""
+    """The main function of the process: send reports, then the result or an error message of one line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:

@@ -1,8 +1,8 @@
 """Keys: from GLFW's events to the names in `commands`.
 
-An event carries the modifiers and the pointer of its own moment. In the next frame, Shift may be up again and the
-pointer elsewhere; and Dear ImGui hands events out over several frames, so that its pointer may lag behind. Letters are
-those of the user's layout, and signs such as ? and [ are taken as characters, wherever they lie on the keyboard.
+Each key event is stored with the modifiers and the pointer at that moment. In the next frame Shift may be released and
+the pointer elsewhere, and Dear ImGui spreads events over several frames, so that its pointer can lag. Letters are those
+of the user's layout. Signs such as ? and [ are read as characters, wherever they are on the keyboard.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ _NAMED = {
 
 
 class Keys:
-    """What was pressed since the last frame."""
+    """The keys pressed since the last frame."""
 
     def __init__(self, glfw: Any, window: Any):
         self._glfw, self._window = glfw, window
@@ -33,7 +33,7 @@ class Keys:
         self._held: list[tuple[int, Command]] = []
 
     def on_key(self, key: int, scancode: int, action: int, modifiers: int) -> None:
-        """GLFW's key event."""
+        """Take GLFW's key event."""
         glfw = self._glfw
         self._repeats = action == glfw.REPEAT
         name = self._name(key, scancode)
@@ -43,15 +43,15 @@ class Keys:
         self._append("+".join([*pressed, name]), key)
 
     def on_character(self, code: int) -> None:
-        """GLFW's character event, which comes after that of its key."""
+        """Take GLFW's character event, which comes after the event of its key."""
         sign = "=" if chr(code) == "+" else chr(code)
         if sign in _SIGNS:
             self._append(sign, 0)
 
     def run(self, viewer: Viewer, *, typing: bool, covered: bool) -> None:
-        """Do what the keys since the last call ask for.
+        """Run the commands of the keys pressed since the last call.
 
-        typing: text goes elsewhere, and Esc alone counts. covered: the pointer is over a part of the interface.
+        typing: a text field has the keyboard, so only Esc counts. covered: the pointer is over a part of the interface.
         """
         pressed, self._pressed = self._pressed, []
         self._release(viewer)
@@ -66,7 +66,7 @@ class Keys:
                     self._held.append((key, command))
 
     def _release(self, viewer: Viewer) -> None:
-        """End what lasts only while its key is down. A window that loses the keyboard has no key down."""
+        """End the commands whose key is no longer down. When the window loses the keyboard, GLFW releases all keys."""
         for key, command in list(self._held):
             if self._glfw.get_key(self._window, key) == self._glfw.RELEASE:
                 self._held.remove((key, command))
@@ -77,7 +77,7 @@ class Keys:
         self._pressed.append((name, self._repeats, self._glfw.get_cursor_pos(self._window), key))
 
     def _name(self, key: int, scancode: int) -> str | None:
-        """The key's name without modifiers; None of those that are taken as characters, or that do nothing."""
+        """The key's name without modifiers; None for keys that are read as characters or that do nothing."""
         if key in self._named:
             return self._named[key]
         if self._glfw.KEY_0 <= key <= self._glfw.KEY_9:

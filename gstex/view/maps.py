@@ -11,7 +11,7 @@ from gstex.srgb import linear_to_srgb
 
 __all__ = ["LOOKS", "ShownMap", "find_map", "list_maps", "shown"]
 
-# How channels become a colour; shaders/view/look.glsl knows these by their numbers.
+# How channels become a colour. shaders/view/look.glsl uses the indices of these names.
 LOOKS = ("grey", "color", "linear color", "normal", "pair")
 
 
@@ -38,8 +38,7 @@ def list_maps(material: Mapping[str, Any], channel_count: int) -> list[ShownMap]
     """The maps in the order of their channels.
 
     Args:
-        material: metadata of a file, which may hold anything: channels that it does not describe are maps of their
-            own.
+        material: metadata of a file, which may hold anything. A channel that it does not describe is a map of its own.
     """
     rows = material.get("channels")
     rows = rows if isinstance(rows, list) else []
@@ -67,7 +66,7 @@ def _look(members: Sequence[tuple[int, str, str]]) -> str:
 
 
 def find_map(maps: Sequence[ShownMap], name: str) -> int:
-    """The number of a map by its name or file, or by its number.
+    """The number of a map. name: its name, its file or its number.
 
     Raises:
         UsageError: there is no such map.
@@ -79,7 +78,7 @@ def find_map(maps: Sequence[ShownMap], name: str) -> int:
 
 
 def shown(stack: np.ndarray, one: ShownMap) -> np.ndarray:
-    """The map as people see it: float32 [..., 3] sRGB in 0..1, as shaders/view/look.glsl does it.
+    """The map as the viewer shows it: float32 [..., 3] sRGB in 0..1. The same as in shaders/view/look.glsl.
 
     stack: float [..., C], encoded as stored.
     """

@@ -1,4 +1,4 @@
-"""Surfaces of triangles for the lit view: the shapes, finely divided, and displacement by height."""
+"""Triangle meshes for the lit view: the shapes, finely divided, and displacement by height."""
 
 import math
 from dataclasses import replace
@@ -9,10 +9,10 @@ from gstex.gltf.mesh import Mesh, join_meshes, smooth_normals
 
 __all__ = ["MIDDLE", "displace", "divide", "make_shape", "weld"]
 
-MIDDLE = 0.5  # the height that stays where it is
+MIDDLE = 0.5  # the height that is not displaced
 CUBE = 0.62  # half a side, as in shaders/view/lit.frag
-_ROWS = 224  # of the grids of a sphere and a plane; a side of a cube has half as many
-_ENOUGH = 100_000  # triangles from which on a mesh is fine
+_ROWS = 224  # rows of the grid of a sphere or plane; a side of a cube has half as many
+_ENOUGH = 100_000  # triangles of a mesh that is fine enough
 
 
 def make_shape(shape: str, aspect: float, rounding: float) -> Mesh:
@@ -47,7 +47,7 @@ def make_shape(shape: str, aspect: float, rounding: float) -> Mesh:
 
 
 def divide(mesh: Mesh) -> Mesh:
-    """The same surface of more triangles: each becomes four until there are enough for heights to show."""
+    """The same surface with more triangles: each becomes four until the mesh is fine enough for displacement."""
     while len(mesh.triangles) < _ENOUGH / 2:
         count, corners = len(mesh.positions), mesh.triangles
         ends = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
@@ -66,17 +66,17 @@ def divide(mesh: Mesh) -> Mesh:
 
 
 def weld(mesh: Mesh) -> np.ndarray:
-    """int64 [n]: a number a place, shared by vertices that differ in normals or texture coordinates alone."""
+    """int64 [n]: a number per position, so that vertices at the same position have the same number."""
     places = np.rint(mesh.positions.astype(np.float64) * 2e5).astype(np.int64) + (1 << 20)
     keys = (places[:, 0] << 42) | (places[:, 1] << 21) | places[:, 2]
     return np.unique(keys, return_inverse=True)[1].reshape(-1)
 
 
 def displace(mesh: Mesh, groups: np.ndarray, heights: np.ndarray, amount: float, *, turns: bool) -> Mesh:
-    """Move the vertices along their normals; MIDDLE stays. Vertices of one place stay together.
+    """Move the vertices along their normals. The height MIDDLE stays, and vertices at one position stay together.
 
-    groups: of `weld`. heights: float [n] in 0..1. amount: how far 0 and 1 are apart. turns: whether normals become
-    those of the new surface, for a material without a normal map; a normal map has the slopes already.
+    groups: of `weld`. heights: float [n] in 0..1. amount: the distance between heights 0 and 1. turns: whether normals
+    are computed from the new surface, for a material without a normal map; a normal map has the slopes already.
     """
     counts = np.bincount(groups)
     mean = np.divide(np.bincount(groups, heights), counts)
@@ -87,7 +87,7 @@ def displace(mesh: Mesh, groups: np.ndarray, heights: np.ndarray, amount: float,
     if not turns:
         return replace(mesh, positions=positions)
     normals = smooth_normals(positions, mesh.triangles, groups)
-    facing = (normals * mesh.normals).sum(axis=1, keepdims=True)  # whichever way the triangles are wound
+    facing = (normals * mesh.normals).sum(axis=1, keepdims=True)  # for either winding, keep the side of the old normals
     return replace(mesh, positions=positions, normals=np.where(facing < 0, -normals, normals))
 
 

@@ -8,13 +8,13 @@ from gstex.view.viewer import Viewer
 __all__ = ["run_mouse"]
 
 _GRIP = 8.0  # pixels on both sides of the line of a split
-_DEGREES = 0.4  # a pixel
-_CLICK = 4.0  # pixels: less is no drag
+_DEGREES = 0.4  # turned per pixel of a drag
+_CLICK = 4.0  # pixels: a shorter drag is a click
 _WHEEL = 1.25
 
 
 def run_mouse(viewer: Viewer) -> None:
-    """Do what the mouse does in this frame."""
+    """Handle the mouse input of this frame."""
     io = imgui.get_io()
     x, y = io.mouse_pos.x * viewer.scale - viewer.left, io.mouse_pos.y * viewer.scale - viewer.top
     viewer.pointer = None if io.want_capture_mouse else viewer.pixel_at(io.mouse_pos.x, io.mouse_pos.y)
@@ -59,7 +59,7 @@ def _drag(viewer: Viewer, dx: float, dy: float, x: float) -> None:
         state.split = min(max(x / viewer.size[0], 0.0), 1.0)
     elif not state.flat:
         turn = orbit.turn_light if viewer.drag == "light" else orbit.turn
-        sign = 1.0 if viewer.drag == "light" else -1.0  # the surface follows the hand
+        sign = 1.0 if viewer.drag == "light" else -1.0  # the surface follows the pointer
         turn(state.lit, sign * dx * degrees, -sign * dy * degrees)
     elif viewer.drag == "move" and (placement := viewer.placement()) and (dx or dy) and _travelled() >= _CLICK:
         pan.move(state, placement, dx, dy)

@@ -1,4 +1,4 @@
-"""Camera and light of the lit view. Space: x right, y up, z towards who looks at the plane straight on."""
+"""Camera and light of the lit view. Axes: x right, y up, z towards the viewer, away from the plane."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LitUniforms = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """eye: [3]. right, up, forward: unit vectors [3]. tan_half: of half the field of view across the height."""
+    """eye: position [3]. right, up, forward: unit vectors [3]. tan_half: tangent of half the vertical field of view."""
 
     eye: np.ndarray
     right: np.ndarray
@@ -29,7 +29,7 @@ class Camera:
 
 
 def direction(yaw: float, pitch: float) -> np.ndarray:
-    """Unit vector at angles in degrees; (0, 0) is z, yaw turns to the right, pitch up."""
+    """Unit vector [3] at angles in degrees. (0, 0) is z; yaw turns to the right, pitch up."""
     a, b = math.radians(yaw), math.radians(pitch)
     return np.array([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])
 
@@ -55,8 +55,8 @@ def turn_light(lit: Lit, yaw: float, pitch: float) -> None:
 
 
 def lights_of(lit: Lit, has_environment: bool) -> LitUniforms:
-    """The lamps and the tones of a picture. The movable lamp of `gstex.shading` lights always; its fill light and its
-    daylight only where no surroundings do."""
+    """Uniforms for the lamps and the tone mapping of a picture. The movable lamp of `gstex.shading` always lights; its
+    fill light and daylight only without surroundings."""
     day = VIEWS[0]
     ambient = day.ambient if lit.shape == "plane" else SPHERE.ambient
     key, fill = day.lights

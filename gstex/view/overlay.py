@@ -1,4 +1,4 @@
-"""What is written over and under the picture: labels of a split, legends, the inspected texel, messages, the status."""
+"""The text over and under the picture: labels of a split, legends, the inspected texel, messages, the status line."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,7 +29,7 @@ def _rgb(color: Sequence[float], alpha: float = 1.0) -> int:
 
 
 def _label(x: float, y: float, text: str, *, right: bool = False, color: Sequence[float] = _TEXT) -> float:
-    """Text on a dark ground, its corner at (x, y), in units of the pointer; its height."""
+    """Draw text on a dark ground with a corner at (x, y), in units of the pointer. Returns its height."""
     size, pad = imgui.calc_text_size(text), imgui.get_style().frame_padding
     x = x - size.x - 2 * pad.x if right else x
     draw = imgui.get_background_draw_list()
@@ -39,7 +39,7 @@ def _label(x: float, y: float, text: str, *, right: bool = False, color: Sequenc
 
 
 def draw_overlay(viewer: Viewer) -> None:
-    """Over the picture."""
+    """Draw everything over the picture."""
     left, top = viewer.left / viewer.scale, viewer.top / viewer.scale
     width, height = viewer.size[0] / viewer.scale, viewer.size[1] / viewer.scale
     gap = 6.0
@@ -74,7 +74,7 @@ def draw_overlay(viewer: Viewer) -> None:
 
 
 def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: bool = False) -> None:
-    """What a side of the picture shows: what it is, its rate, the PSNR of the map; what is on its way, or missing."""
+    """Label a side of the picture: its name, rate and PSNR of the map, or that it is being made or is missing."""
     session, one = viewer.session, viewer.shown_map()
     label, stack = session.label(name), session.stacks.get(name)
     if name in session.failed:
@@ -110,7 +110,7 @@ def _figures(viewer: Viewer, name: str, one: ShownMap | None) -> list[str]:
 
 
 def _error_legend(viewer: Viewer, x: float, bottom: float) -> None:
-    """What the colours of differences mean, above the messages."""
+    """Explain the colours of differences, above the messages."""
     one, gain = viewer.shown_map(), viewer.gain()
     assert one
     if viewer.state.error == "channels":
@@ -154,7 +154,7 @@ def _heat_legend(viewer: Viewer, x: float, y: float) -> None:
 
 
 def _box_pinned(viewer: Viewer) -> None:
-    """A frame round the inspected texel."""
+    """Draw a frame around the inspected texel."""
     placement, document = viewer.placement(), viewer.document
     if placement is None or document is None:
         return
@@ -165,14 +165,14 @@ def _box_pinned(viewer: Viewer) -> None:
         return
     corners = [placement.point_at((texel[0] + i) / size[0], (texel[1] + i) / size[1]) for i in (0, 1)]
     (x0, y0), (x1, y1) = [((x + viewer.left) / viewer.scale, (y + viewer.top) / viewer.scale) for x, y in corners]
-    grow = max(0.0, (5.0 - (x1 - x0)) / 2)  # seen however small the texel
+    grow = max(0.0, (5.0 - (x1 - x0)) / 2)  # so that the frame of a small texel is visible
     draw = imgui.get_background_draw_list()
     for color, more in (((0.0, 0.0, 0.0), 1.0), ((1.0, 1.0, 1.0), 0.0)):
         draw.add_rect((x0 - grow - more, y0 - grow - more), (x1 + grow + more, y1 + grow + more), _rgb(color))
 
 
 def _messages(viewer: Viewer, x: float, y: float) -> None:
-    """Jobs with their progress, what is missing, the last message: from the bottom up."""
+    """Draw the messages from the bottom up: the last message, jobs with their progress, and what is missing."""
     session, line = viewer.session, imgui.get_text_line_height() + imgui.get_style().frame_padding.y + 2
     texts = []
     wanted = [*viewer.needed(), *(["reference"] if viewer.state.pinned is not None else [])]
@@ -181,7 +181,7 @@ def _messages(viewer: Viewer, x: float, y: float) -> None:
             texts.append((f"{session.label(name)}: {session.failed[name]}", _ALARM))
     for name, job in session.jobs.items():
         if name == COMPRESS:
-            continue  # a window of its own says so
+            continue  # it has a window of its own
         now = job.report
         figures = f" {100 * now.step // max(now.steps, 1)} %" if now.steps > 1 else ""
         quality = f", {now.psnr:.1f} dB" if now.psnr is not None else ""
@@ -210,7 +210,7 @@ def _wrapped(text: str, width: float) -> list[str]:
 
 
 def draw_status(viewer: Viewer, top: float, width: float, height: float) -> None:
-    """The line at the bottom: what is under the pointer; zoom, with a list of others, and times."""
+    """Draw the line at the bottom: what is under the pointer, the zoom with a list to choose from, and times."""
     imgui.set_next_window_pos((0, top))
     imgui.set_next_window_size((width, height))
     imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))

@@ -1,7 +1,7 @@
 """Pan and zoom of the flat views: where the texture lies on the screen.
 
-Pixels are those of the framebuffer, (0, 0) the top left corner of the picture. The corner of the texture falls on a
-corner of a pixel, so that at whole zooms a texel is a whole number of pixels.
+Pixels are those of the framebuffer, (0, 0) the top left corner of the picture. The corner of the texture is at a pixel
+corner, so that at integer zooms a texel covers whole pixels.
 """
 
 import math
@@ -12,14 +12,14 @@ from gstex.view.state import ViewState
 __all__ = ["MOST_ZOOM", "ZOOMS", "Placement", "fit_zoom", "move", "place", "zoom_at"]
 
 MOST_ZOOM = 1024.0
-ZOOMS = (1.0, 2.0, 4.0, 8.0)  # those with keys, and in the list at the bottom
+ZOOMS = (1.0, 2.0, 4.0, 8.0)  # those with keys and in the list at the bottom
 LEAST_ZOOM = 1 / 64
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the texture lies. left, top: pixel of its corner. zoom: pixels per texel of mip 0. width, height: its
-    texels; lod: level of detail shown."""
+    """Where the texture lies. left, top: pixel of its corner. zoom: pixels per texel of mip 0. width, height: of the
+    texture in texels. lod: level of detail shown."""
 
     left: int
     top: int
@@ -38,7 +38,7 @@ class Placement:
 
 
 def fit_zoom(width: int, height: int, size: tuple[int, int]) -> float:
-    """Pixels a texel at which a texture fills a picture of `size` along one axis."""
+    """Pixels per texel at which the whole texture just fits into a picture of `size` pixels."""
     return min(size[0] / width, size[1] / height)
 
 
@@ -52,7 +52,7 @@ def place(state: ViewState, width: int, height: int, mip_count: int, size: tuple
 
 
 def zoom_at(state: ViewState, placement: Placement, factor: float, x: float, y: float, size: tuple[int, int]) -> None:
-    """Zoom by a factor; what lies under the point (x, y) stays there."""
+    """Zoom by a factor. The place of the texture under the point (x, y) stays there."""
     u, v = placement.uv_at(x, y)
     zoom = min(max(placement.zoom * factor, LEAST_ZOOM), MOST_ZOOM)
     state.zoom = zoom
@@ -62,11 +62,11 @@ def zoom_at(state: ViewState, placement: Placement, factor: float, x: float, y: 
 
 def move(state: ViewState, placement: Placement, dx: float, dy: float) -> None:
     """Move the texture by pixels."""
-    state.zoom = placement.zoom  # a fitted picture is not fitted any more
+    state.zoom = placement.zoom  # the picture no longer follows the size of the window
     _set_center(state, state.center[0] - dx / (placement.zoom * placement.width),
                 state.center[1] - dy / (placement.zoom * placement.height))  # fmt: skip
 
 
 def _set_center(state: ViewState, u: float, v: float) -> None:
-    """A tiled texture goes on for ever; another one is not lost from sight."""
+    """Set the centre. That of a tiled texture wraps around; otherwise it stays inside the texture."""
     state.center = (u % 1.0, v % 1.0) if state.tiled else (min(max(u, 0.0), 1.0), min(max(v, 0.0), 1.0))

@@ -1,4 +1,4 @@
-"""The side panel: what is shown, of what, how. Everything here has a key, too (`commands`)."""
+"""The side panel: controls for the file, the map, the view and the sampling. Most of them have a key (`commands`)."""
 
 import numpy as np
 from imgui_bundle import ImVec2, imgui
@@ -30,7 +30,7 @@ _LOGARITHMIC = imgui.SliderFlags_.logarithmic
 
 
 def draw_toolbar(viewer: Viewer, width: float) -> float:
-    """The views in a row at the top; its height."""
+    """Draw the views in a row at the top. Returns the height of the row."""
     height = imgui.get_frame_height() + imgui.get_style().window_padding.y
     imgui.set_next_window_pos((0, 0))
     imgui.set_next_window_size((width, height))
@@ -58,7 +58,7 @@ def draw_toolbar(viewer: Viewer, width: float) -> float:
 
 
 def draw_panel(viewer: Viewer, left: float, top: float, width: float, height: float) -> None:
-    """The panel in a rectangle of the window."""
+    """Draw the panel in a rectangle of the window."""
     imgui.set_next_window_pos((left, top))
     imgui.set_next_window_size((width, height))
     imgui.begin("panel", None, _FIXED)
@@ -136,7 +136,7 @@ def _draw_maps(viewer: Viewer) -> None:
 
 
 def _draw_values(viewer: Viewer) -> None:
-    """The histogram of what is shown, and the range of a grey map."""
+    """Draw the histogram of the shown map, and the range of a grey map."""
     document, state, one = viewer.document, viewer.state, viewer.shown_map()
     assert document and one
     shares = document.histogram(one)
@@ -144,7 +144,7 @@ def _draw_values(viewer: Viewer) -> None:
     place, draw = imgui.get_cursor_screen_pos(), imgui.get_window_draw_list()
     draw.add_rect_filled(place, (place.x + size.x, place.y + size.y), imgui.get_color_u32(imgui.Col_.frame_bg))
     colors = _CHANNELS if len(one.channels) > 1 else [(0.75, 0.75, 0.75, 1.0)]
-    highest = max(float(np.sort(shares, axis=1)[:, -3].max()), 1e-6)  # a peak or two may go over the top
+    highest = max(float(np.sort(shares, axis=1)[:, -3].max()), 1e-6)  # the two highest bins may be cut off
     step = size.x / shares.shape[1]
     for row, color in zip(shares, colors, strict=False):
         paint = imgui.color_convert_float4_to_u32(color)
@@ -164,7 +164,7 @@ _CHANNELS = [(0.9, 0.3, 0.3, 0.55), (0.3, 0.8, 0.35, 0.55), (0.35, 0.5, 0.95, 0.
 
 
 def _draw_view(viewer: Viewer) -> None:
-    """What the view in hand has of its own."""
+    """Draw the controls of the current view."""
     state, lit = viewer.state, viewer.state.lit
     if state.view == "lit":
         _draw_lit(viewer)

@@ -1,4 +1,4 @@
-"""Windows over the picture: the list of keys, files to open and to write, how to compress, and how far it is."""
+"""Windows over the picture: the list of keys, files to open and to write, options and progress of compressing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from gstex.view.widgets import heading, rows, tip
 __all__ = ["draw_popups", "open_path"]
 
 _EFFORTS = ("draft", "fast", "normal", "thorough")
-_KEYS_WIDTH = 22.0  # of a column of keys, in heights of the font
+_KEYS_WIDTH = 22.0  # width of a column of keys, in font sizes
 _TITLES = {"open": "Open", "save": "Save as", "export": "Write the map"}
 _ASKS = {
     "open": "A .gstex file; a folder or an image to compress; an .hdr or .exr panorama; a .glb or .gltf mesh:",
@@ -28,7 +28,7 @@ _ASKS = {
 
 
 def draw_popups(viewer: Viewer, width: float, height: float) -> None:
-    """Draw those that are open. width, height: of the window, in units of the pointer."""
+    """Draw the open popups. width, height: of the window, in units of the pointer."""
     if viewer.help:
         viewer.help = _draw_help(width, height)
     if viewer.dialog:
@@ -40,7 +40,7 @@ def draw_popups(viewer: Viewer, width: float, height: float) -> None:
 
 
 def _begin(title: str, width: float, height: float, wide: float, high: float) -> bool:
-    """A window in the middle; whether it stays open."""
+    """Begin a window in the middle. Returns whether it stays open."""
     imgui.set_next_window_pos((width / 2, height / 2), imgui.Cond_.always, (0.5, 0.5))
     imgui.set_next_window_size((min(wide, width - 16), min(high, height - 16) if high else 0))
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_saved_settings | imgui.WindowFlags_.no_resize
@@ -49,7 +49,7 @@ def _begin(title: str, width: float, height: float, wide: float, high: float) ->
 
 
 def _draw_help(width: float, height: float) -> bool:
-    """All keys, in as many columns as there is room for."""
+    """Draw all keys, in up to four columns as the width allows. Returns whether the window stays open."""
     unit = imgui.get_font_size()
     groups = listed()
     columns = max(1, min(4, int((width - 32) / (_KEYS_WIDTH * unit))))
@@ -105,7 +105,7 @@ def _draw_dialog(viewer: Viewer, width: float, height: float) -> None:
 
 
 def _draw_open(viewer: Viewer, path: Path, entered: bool) -> bool:
-    """The buttons of the window to open; whether one was pressed."""
+    """Draw the buttons of the window to open a file. Returns whether one was pressed."""
     uses: list[tuple[str, str, Callable[[Path], None]]] = [("Open", "Show it (Enter)", lambda p: open_path(viewer, p))]
     session = viewer.session
     if viewer.document is not None:
@@ -124,7 +124,7 @@ def _draw_open(viewer: Viewer, path: Path, entered: bool) -> bool:
 
 
 def _draw_write(viewer: Viewer, path: Path, entered: bool) -> bool:
-    """The buttons of the windows to write; whether it is done."""
+    """Draw the button of the windows to write a file. Returns whether the file was written."""
     replaces = path.is_file()
     if replaces:
         imgui.text_wrapped(f"{path.name} already exists.")
@@ -134,11 +134,11 @@ def _draw_write(viewer: Viewer, path: Path, entered: bool) -> bool:
     one = viewer.shown_map()
     if viewer.dialog == "export" and one is not None:
         return viewer.session.export(one, viewer.mip(), path, replace=pressed)
-    return viewer.session.save(path, replace=pressed)  # the key Enter alone replaces nothing
+    return viewer.session.save(path, replace=pressed)  # only the button replaces a file, not Enter
 
 
 def _draw_recent(viewer: Viewer) -> bool:
-    """The files that were shown last; whether one was chosen."""
+    """Draw the list of the files shown last. Returns whether one was chosen."""
     if imgui.is_window_appearing():
         viewer.recent = recent_files()
     if viewer.recent:
@@ -152,7 +152,7 @@ def _draw_recent(viewer: Viewer) -> bool:
 
 
 def _draw_offer(viewer: Viewer, source: Path, width: float, height: float) -> None:
-    """How to compress what was dropped."""
+    """Draw the options to compress what was dropped."""
     choice = viewer.compression
     stays, appears = _begin("Compress", width, height, 26 * imgui.get_font_size(), 0), imgui.is_window_appearing()
     imgui.text_wrapped(f"{source.name} becomes a texture. Nothing is written before you save it.")
@@ -183,7 +183,7 @@ def _draw_offer(viewer: Viewer, source: Path, width: float, height: float) -> No
 
 
 def _draw_progress(viewer: Viewer, width: float, height: float) -> None:
-    """How far compressing is, in the middle of the window."""
+    """Draw the progress of compressing, in the middle of the window."""
     job = viewer.session.jobs[COMPRESS]
     now = job.report
     stays = _begin(f"{job.title.capitalize()}###progress", width, height, 24 * imgui.get_font_size(), 0)
@@ -197,7 +197,7 @@ def _draw_progress(viewer: Viewer, width: float, height: float) -> None:
 
 
 def open_path(viewer: Viewer, path: Path) -> None:
-    """What a drop does."""
+    """Open a path as if it was dropped, and show an error as a message."""
     try:
         viewer.session.drop(path)
     except GstexError as error:

@@ -1,4 +1,4 @@
-"""The viewer's shaders, each compiled when it is first needed: a variant for each way of sampling and each view."""
+"""The viewer's shaders: variants for each sampling and view, compiled when they are first needed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,8 @@ class Programs:
         self._made: dict[tuple[Any, ...], Program] = {}
 
     def get(self, vertex: str, fragment: str, **defines: int | str) -> Program:
-        """The program of two files of shaders/view, with these defines; SAMPLING by its name in lower case."""
+        """The program of two files of shaders/view with these defines. A string names a constant: SAMPLING="point"
+        defines SAMPLING as SAMPLING_POINT."""
         key = (vertex, fragment, *sorted(defines.items()))
         if key not in self._made:
             named = {k: f"{k}_{v.upper()}" if isinstance(v, str) else v for k, v in defines.items()}
@@ -41,14 +42,14 @@ class Programs:
         return self._made[key]
 
     def delete(self) -> None:
-        """Free them all."""
+        """Free all programs."""
         for program in self._made.values():
             program.delete()
         self._made.clear()
 
 
 def set_array(program: Program, **uniforms: Any) -> None:
-    """Set uniforms that are arrays: values [n, 2] or [n, 3], integers for ivec2. Those not used are ignored."""
+    """Set array uniforms: int [n, 2] for ivec2, float [n, 3] for vec3. Unused ones are ignored."""
     gl = import_gl()
     program.use()
     for name, values in uniforms.items():
@@ -63,7 +64,7 @@ def set_array(program: Program, **uniforms: Any) -> None:
 
 
 def bind_stacks(textures: Mapping[str, Any], program: Program) -> None:
-    """Attach texture arrays to the samplers of their names; those of _PLAIN are plain textures."""
+    """Bind textures to the samplers of their names: 2D textures for the names in _PLAIN, texture arrays otherwise."""
     gl = import_gl()
     for unit, (name, handle) in enumerate(textures.items()):
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)

@@ -1,4 +1,4 @@
-"""The files that were shown last, kept between windows."""
+"""The files that were shown last, kept between runs."""
 
 import contextlib
 from pathlib import Path
@@ -12,17 +12,17 @@ _MOST = 8
 
 
 def recent_files() -> list[Path]:
-    """Those that are still there, the last one first."""
+    """The last files that still exist, the most recent first."""
     names = read_state(_NAME)
     files = []
     for name in names[:_MOST] if isinstance(names, list) else ():
-        with contextlib.suppress(OSError, ValueError):  # a name that no system knows
+        with contextlib.suppress(OSError, ValueError):  # a name that is not a valid path
             if isinstance(name, str) and Path(name).is_file():
                 files.append(Path(name))
     return files
 
 
 def remember(path: Path) -> None:
-    """Put a file first."""
+    """Put a file at the top of the list."""
     names = [str(path.resolve()), *(str(p) for p in recent_files())]
     write_state(_NAME, list(dict.fromkeys(names))[:_MOST])

@@ -1,4 +1,4 @@
-"""The surface of triangles that a state of the lit view asks for: a mesh of the user's, or a shape with its heights."""
+"""The triangle mesh for a state of the lit view: the user's own mesh, or a shape, displaced by height."""
 
 import math
 from functools import lru_cache
@@ -15,9 +15,9 @@ __all__ = ["Relief"]
 
 
 class Relief:
-    """What a document needs for it. own: a mesh of the user's, for the shape 'mesh'.
+    """Makes the meshes of a document. own: the user's mesh, for the shape 'mesh'.
 
-    height: the channel of the heights; None without one, and then nothing is displaced.
+    height: the height channel; None without one, and then nothing is displaced.
     """
 
     def __init__(self, document: Document) -> None:
@@ -29,7 +29,7 @@ class Relief:
         self._heights = lru_cache(1)(self._read_heights)
 
     def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Any:
-        """What the surface depends on; None where rays draw the shape."""
+        """What the mesh depends on; None if the shader draws the shape by ray casting, without a mesh."""
         displaced = lit.displace if self.height is not None else 0.0
         own = self.own if lit.shape == "mesh" else None
         if own is None and not displaced:
@@ -37,7 +37,7 @@ class Relief:
         return lit.shape, own, rounding, displaced, tiles if displaced else None
 
     def mesh(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Mesh:
-        """The surface of a state that has a key."""
+        """The mesh of a state whose key is not None."""
         own = self.own if lit.shape == "mesh" else None
         if self.height is None or not lit.displace:
             assert own is not None
@@ -53,13 +53,13 @@ class Relief:
         return mesh, weld(mesh)
 
     def _read_heights(self, shape: str, own: Mesh | None, rounding: float, tiles: tuple[float, float]) -> np.ndarray:
-        """float32 [n], of the mip whose texels are as far apart as the vertices."""
+        """float32 [n]: heights at the vertices, from the mip whose texels are about as far apart as the vertices."""
         mesh, _ = self._shape(shape, own, rounding)
         texture = self._texture
         uv = mesh.uv * np.array(tiles, np.float32)
         steps = (uv[mesh.triangles[:, 0]] - uv[mesh.triangles[:, 1]]) * (texture.width, texture.height)
         apart = float(np.median(np.abs(steps).max(axis=1)))
         if texture.wrap != "repeat":
-            uv = uv - np.floor(uv - 1e-6 * (uv > 0))  # an edge at 1 stays there
+            uv = uv - np.floor(uv - 1e-6 * (uv > 0))  # a coordinate of exactly 1 stays 1
         values: np.ndarray = texture.sample(np.clip(uv, -1e6, 1e6), math.log2(max(apart, 1.0)))
         return values[:, self.height]

@@ -1,4 +1,4 @@
-"""Draws a ViewState of a document into a Target: for the window and for screenshots alike. No user interface here."""
+"""Draws a ViewState of a document into a Target, for the window and for screenshots. It has no user interface."""
 
 from typing import Any
 
@@ -27,17 +27,17 @@ from gstex.view.triangles import Triangles
 
 __all__ = ["Scene"]
 
-_GRID_ZOOM = 8.0  # pixels per texel from which on lines between texels make sense
-_DIMMED = 0.45  # the picture under ellipses and cells
+_GRID_ZOOM = 8.0  # pixels per texel from which lines between texels are drawn
+_DIMMED = 0.45  # brightness of the picture under ellipses and cells
 _READS = {"texels": "texels", "direct": "point", "bilinear": "point", "anisotropic": "grad"}
 _SHAPES = {"sphere": (0, 0.0), "cube": (1, 0.015), "rounded cube": (1, 0.22), "plane": (2, 0.0),
-           OWN_MESH: (0, 0.0)}  # and radius of edges; without a mesh of the user's it is a sphere
-_NOWHERE = 1e6  # pixels: a line that is in no picture
-_FOUR_FETCHES = 1 << 25  # of word 3 of the header (docs/format.md)
+           OWN_MESH: (0, 0.0)}  # (number, radius of edges); OWN_MESH is a sphere while there is no mesh
+_NOWHERE = 1e6  # pixels: a position outside of every picture
+_FOUR_FETCHES = 1 << 25  # bit of word 3 of the header (docs/format.md)
 
 
 class Scene:
-    """All that is on the GPU for one document. Needs a current context, and is to be deleted in it."""
+    """Everything on the GPU for one document. Needs a current context, in which it must also be deleted."""
 
     def __init__(self, document: Document):
         self.document = document
@@ -46,7 +46,7 @@ class Scene:
         self._words = WordBuffer([texture.words])
         top_k = max((group.header.top_k for group in texture.table.groups), default=0)
         self._programs = Programs(-(-texture.channels // 4), top_k)
-        self._nothing = gl.glGenVertexArrays(1)  # the core profile draws with no other
+        self._nothing = gl.glGenVertexArrays(1)  # the core profile needs a vertex array to draw, even an empty one
         self._stacks: dict[str, int] = {}
         self._errors: dict[str, Errors] = {}
         self._environment: Environment | None = None
@@ -63,8 +63,7 @@ class Scene:
         self._surface = surface_channels(document.roles, "dx" if flipped else "gl")
 
     def set_stack(self, name: str, stack: Stack | None) -> None:
-        """Give what a view compares with, by its name in `state.OTHERS`, or the quality of the file as GSTEX; None
-        takes it away."""
+        """Set a picture to compare with, by name in `state.OTHERS`, or the file's quality as GSTEX; None removes it."""
         self._errors.pop(name, None)
         if name in self._stacks:
             self._gl.glDeleteTextures(1, [self._stacks.pop(name)])
@@ -74,18 +73,18 @@ class Scene:
             self._stacks[name] = upload_stack(stack)
 
     def set_environment(self, surroundings: Environment | None) -> None:
-        """Give the surroundings that light a surface; None takes them away."""
+        """Set the surroundings that light a surface; None removes them."""
         if self._environment_texture:
             self._gl.glDeleteTextures(1, [self._environment_texture])
         self._environment = surroundings
         self._environment_texture = 0 if surroundings is None else upload_environment(surroundings)
 
     def set_mesh(self, mesh: Mesh | None) -> None:
-        """Give the mesh that the shape OWN_MESH shows; None takes it away."""
+        """Set the mesh of the shape OWN_MESH; None removes it."""
         self._relief.own = mesh
 
     def is_mesh(self, state: ViewState) -> bool:
-        """Whether a state shows triangles, which take shaders of their own."""
+        """Whether a state shows a triangle mesh, which needs shaders of its own."""
         return state.view == "lit" and self._relief.key(state.lit, 0.0, (1.0, 1.0)) is not None
 
     def has(self, name: str) -> bool:
@@ -102,10 +101,9 @@ class Scene:
         return int(placement.lod + 0.5)
 
     def draw(self, state: ViewState, target: Target, size: tuple[int, int], content_scale: float = 1.0) -> None:
-        """Draw. Where a stack that the view needs is missing, its place is left empty; there are no differences to a
-        reference that is missing.
+        """Draw a state. The place of a missing stack stays empty; without the reference, no differences are shown.
 
-        size: (width, height) in pixels. content_scale: pixels a unit of length of the screen, for lines.
+        size: (width, height) in pixels. content_scale: pixels per unit of length of the screen, for the width of lines.
         """
         gl = self._gl
         target.bind(size)
@@ -132,7 +130,7 @@ class Scene:
             self._draw_ellipses(state, placement, frame, content_scale)
 
     def delete(self) -> None:
-        """Free everything. What is current would live on, and who restores it later would find it gone."""
+        """Free everything. Objects are unbound first, because a bound object would outlive its deletion."""
         gl = self._gl
         gl.glUseProgram(0)
         gl.glBindVertexArray(0)
@@ -190,7 +188,7 @@ class Scene:
                 "look_range": low_high}  # fmt: skip
 
     def _draw_heat(self, frame: dict[str, Any], mip: int, group: int | None) -> None:
-        """group: whose Gaussians are counted; None for all."""
+        """Draw the heat map. group: whose Gaussians are counted; None for all."""
         groups = self.document.texture.table.groups
         channels = 0xFFFF if group is None else sum(1 << c for c in groups[group].header.members)
         program = self._programs.get("screen.vert", "heat.frag")
@@ -265,7 +263,7 @@ class Scene:
     def _draw_triangles(
         self, state: ViewState, size: tuple[int, int], tiles: tuple[float, float], camera: Camera
     ) -> dict[str, int]:  # fmt: skip
-        """Draw where the surface is, if it is one of triangles; the pictures of that by the names of their samplers."""
+        """Draw the surface data of a mesh. Returns {name of sampler: texture}, empty if the shape needs no mesh."""
         rounding = _SHAPES[state.lit.shape][1]
         key = self._relief.key(state.lit, rounding, tiles)
         if key is None:
@@ -282,7 +280,7 @@ class Scene:
         return {"mesh_surface": surface, "mesh_footprint": footprint}
 
     def _bind_words(self, sampling: str) -> None:
-        """Give the words to the shaders, with the bit that says how a point is read as the sampling wants it."""
+        """Bind the words for the shaders, with the header bit for direct or bilinear sampling set as the state asks."""
         gl, word = self._gl, np.array([self.document.texture.words[3]], np.uint32)
         if sampling == "direct":
             word &= ~np.uint32(_FOUR_FETCHES)
@@ -307,7 +305,7 @@ class Scene:
 
 
 def _copies(state: ViewState, placement: Placement, size: tuple[int, int]) -> list[tuple[float, float]]:
-    """Shifts in texels of the copies of the texture that are in sight; a few at most."""
+    """Shifts in texels of the visible copies of the texture, at most 5 along an axis."""
     if not state.tiled:
         return [(0.0, 0.0)]
     first = np.floor(placement.uv_at(0, 0)).astype(int)

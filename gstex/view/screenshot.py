@@ -1,4 +1,4 @@
-"""One picture without a window: for scripts and for tests."""
+"""Draw one picture without a window, for scripts and tests."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,7 +25,7 @@ __all__ = ["describe", "load_mesh", "load_stacks", "load_surroundings", "render"
 
 
 def wanted_of(document: Document) -> Wanted:
-    """What a stack has to fit to be compared with a document."""
+    """The description that a stack must match to be compared with a document."""
     texture = document.texture
     return Wanted(texture.material, texture.fit, texture.width, texture.height, texture.channels, texture.mip_count,
                   texture.wrap == "repeat", texture.mip_0_words().nbytes)  # fmt: skip
@@ -34,9 +34,9 @@ def wanted_of(document: Document) -> Wanted:
 def load_stacks(
     document: Document, state: ViewState, source: Path | None, second: Path | None = None
 ) -> dict[str, Stack]:  # fmt: skip
-    """The stacks that a state needs, read and encoded here and now. Raises what `stacks` does.
+    """Read and encode the stacks that a state needs. Raises what the functions of `stacks` raise.
 
-    source: what the file was made from; None where only a second file is needed.
+    source: what the file was made from; None if only a second file is needed.
     """
     needs_reference, needs_other = state.compares()
     wanted, other = wanted_of(document), state.beside()
@@ -55,8 +55,8 @@ def load_stacks(
 
 
 def load_surroundings(state: ViewState, panorama: Path | None = None) -> Environment | None:
-    """What lights a state; None where no surroundings do. panorama: a file, for surroundings 'file'. Raises
-    MaterialError: it cannot be read."""
+    """The surroundings that light a state; None if there are none. panorama: a file, for surroundings 'file'. Raises
+    MaterialError if it cannot be read."""
     if state.view != "lit" or state.lit.surroundings == "even":
         return None
     if state.lit.surroundings == "file" and panorama is not None:
@@ -65,7 +65,7 @@ def load_surroundings(state: ViewState, panorama: Path | None = None) -> Environ
 
 
 def load_mesh(path: Path) -> Mesh:
-    """The triangles of a model, .glb or .gltf. Raises ModelError: it breaks a rule, or nothing wears a texture."""
+    """The triangles of a .glb or .gltf model. Raises ModelError: it breaks a rule or has no texture coordinates."""
     model = read_model(path)
     try:
         return read_mesh(model)
@@ -103,7 +103,7 @@ def render(
 def describe(
     document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack]
 ) -> dict[str, Any]:  # fmt: skip
-    """What a picture shows, as JSON types."""
+    """A description of what a picture shows, as JSON types."""
     texture = document.texture
     facts: dict[str, Any] = {"view": state.view, "size": list(size), "sampling": state.sampling}
     if state.flat:

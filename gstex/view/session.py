@@ -1,4 +1,4 @@
-"""What the window works on: the file, the stacks to compare it with, jobs in the background, what there is to say."""
+"""The data of the window: the file, the stacks to compare it with, background jobs, and messages."""
 
 import contextlib
 import shutil
@@ -29,14 +29,14 @@ COMPRESS, SURROUNDINGS = "compress", "surroundings"  # names of jobs
 
 
 class Session:
-    """All that outlives a frame. Knows nothing of windows or of OpenGL.
+    """Everything that lives longer than a frame. It does not depend on windows or OpenGL.
 
-    document: the file shown, None before there is one. state: what is shown of it. source: what it was made from, as
+    document: the file shown, None before the first one. state: what is shown of it. source: what it was made from, as
     far as known. second: another file to compare with. stacks: by name in `state.OTHERS`; GSTEX is the quality of the
-    file, without pictures. failed: why one of them cannot be had. notice: the last message, is_error: of what kind.
-    offered: a folder or an image that may be compressed, once the user has said how. panorama, surroundings: the file
-    of those of the lit view, and what was made of it or of the sky. jobs: at work, by the name of a stack, COMPRESS or
-    SURROUNDINGS. model, mesh: the file of the user's mesh and its triangles.
+    file, without pictures. failed: by name of a stack or SURROUNDINGS, why it cannot be made. notice: the last message;
+    is_error: whether it is an error. offered: a folder or an image to compress, once the user has chosen the options.
+    panorama: the panorama of the lit view, None for the sky; surroundings: the light filtered from it. jobs: running
+    jobs, by the name of a stack, COMPRESS or SURROUNDINGS. model, mesh: the file of the user's mesh and its triangles.
     """
 
     def __init__(self, make_state: Callable[[Document], ViewState]):
@@ -61,7 +61,7 @@ class Session:
         self._dropped: Path | None = None
 
     def open(self, path: Path, source: Path | None = None) -> None:
-        """Show a file. source: what it was made from. Raises GstexError; then what was shown stays."""
+        """Show a file. source: what it was made from. Raises GstexError, and then the old file stays."""
         document = open_document(path)
         first = self.document is None
         self._stop_stacks()
@@ -79,7 +79,7 @@ class Session:
             remember(path)
 
     def drop(self, path: Path) -> None:
-        """Show a file, take a panorama as surroundings, a model as shape, or offer to compress a folder or an image."""
+        """Show a file, use a panorama as surroundings or a model as shape, or offer to compress maps or an image."""
         if path.suffix.lower() == ".gstex":
             self._try(lambda: self.open(path))
         elif path.is_file() and is_panorama(path):
@@ -92,7 +92,7 @@ class Session:
             self.say(f"{path}: is not there", error=True)
 
     def set_panorama(self, path: Path | None) -> None:
-        """Take a file as the surroundings of the lit view, or the sky. A panorama has lamps of its own."""
+        """Use a panorama as the surroundings of the lit view; None: the sky. With a panorama the lamp is off."""
         if SURROUNDINGS in self.jobs:
             self.jobs.pop(SURROUNDINGS).stop()
         self.panorama, self.surroundings = path, None
@@ -103,7 +103,7 @@ class Session:
             self.state.view = "lit"
 
     def set_model(self, path: Path) -> None:
-        """Take the triangles of a model as the shape of the lit view. Raises ModelError; then the shape stays."""
+        """Use the triangles of a model as the shape of the lit view. Raises ModelError; then the shape stays."""
         self.mesh, self.model = load_mesh(path), path
         self._wear()
         self.say("")
@@ -113,7 +113,7 @@ class Session:
         lit.shape, lit.tiling, self.state.view = OWN_MESH, 1.0, "lit"
 
     def want_surroundings(self) -> bool:
-        """Whether what lights the lit view is there; if not, it is being made."""
+        """Whether the surroundings of the lit view are ready; if not, start the job that makes them."""
         if self.state.lit.surroundings == "even" or self.surroundings is not None:
             return True
         if SURROUNDINGS not in self.jobs and SURROUNDINGS not in self.failed:
@@ -121,7 +121,7 @@ class Session:
         return False
 
     def neighbours(self) -> list[Path]:
-        """The .gstex files of the folder of the file that is shown, by name."""
+        """The .gstex files in the folder of the shown file, sorted by name."""
         path = self.document.path if self.document else None
         if path is None:
             return []
@@ -130,7 +130,7 @@ class Session:
         return []
 
     def step_file(self, step: int) -> None:
-        """Show the next file of the folder, or the one before; after the last comes the first."""
+        """Show the next or the previous file of the folder. After the last comes the first."""
         files = self.neighbours()
         path = self.document.path if self.document else None
         if path is None or len(files) < 2:
@@ -154,7 +154,7 @@ class Session:
         self.say("")
 
     def save(self, path: Path, *, replace: bool = False) -> bool:
-        """Copy the file that is shown; whether that is done. replace: a file that already exists."""
+        """Save the shown file. replace: replace an existing file. Returns whether it was saved."""
         if self.document is None:
             return False
         if path.suffix.lower() != ".gstex":
@@ -173,9 +173,9 @@ class Session:
         return True
 
     def export(self, one: ShownMap, mip: int, path: Path, *, replace: bool = False) -> bool:
-        """Write the file that holds a map, decoded, in its own format and depth; whether that is done.
+        """Decode a map and write its image file in the original format and bit depth. Returns whether it was written.
 
-        replace: a file that already exists.
+        replace: replace an existing file.
         """
         if self.document is None:
             return False
@@ -198,7 +198,7 @@ class Session:
         return True
 
     def want(self, name: str) -> bool:
-        """Whether a stack is there; if not, it is being made, or `failed` tells why it cannot be."""
+        """Whether a stack is ready. If not, start its job, or set `failed` if it cannot be made."""
         if name in self.stacks:
             return True
         if self.document is None or name in self.failed or name in self.jobs:
@@ -220,7 +220,7 @@ class Session:
         return False
 
     def label(self, name: str) -> str:
-        """What to call the file, or what it is compared with."""
+        """The label of the file, or of a picture to compare it with."""
         if name == GSTEX:
             return "gstex" if self.second is None or self.document is None else self.document.name
         if name in self.stacks and name != "reference":
@@ -228,7 +228,7 @@ class Session:
         return self.second.name if name == "second" and self.second else label_of(name)
 
     def errors(self) -> list[Errors]:
-        """Of all that the view of differences shows now, as far as known."""
+        """The known errors of the stacks that the view of differences shows."""
         stacks = (self.stacks.get(name) for name in dict.fromkeys((GSTEX, self.state.other)))
         return [stack.errors for stack in stacks if stack is not None and stack.errors is not None]
 
@@ -247,7 +247,7 @@ class Session:
         self.source = source
 
     def stop(self, name: str) -> None:
-        """Give up a job."""
+        """Stop a job."""
         self.jobs.pop(name).stop()
         if name != COMPRESS:
             self.failed[name] = "stopped"
@@ -257,7 +257,7 @@ class Session:
         self.failed.clear()
 
     def poll(self) -> bool:
-        """Take what jobs have sent and look at the file now and then; whether anything has changed."""
+        """Take what jobs have sent, and check the file from time to time. Returns whether anything may have changed."""
         changed = bool(self.jobs)
         for name, job in list(self.jobs.items()):
             if not job.poll():
@@ -287,7 +287,7 @@ class Session:
             self.say("; ".join(filter(None, (f"{path.name}: read again", self.notice))))
 
     def flat(self) -> str:
-        """Why nothing can be displaced by height, for the user; nothing where it can."""
+        """A message on why displacement by height is impossible; "" if it is possible."""
         if self.document is None or self.document.height is not None:
             return ""
         return (f"{self.document.name} has no height map, so nothing is displaced; compress its folder again with a "
@@ -321,7 +321,7 @@ class Session:
             return False
         stamp = read_stamp(document.path)
         if stamp == document.stamp:
-            if self._missing:  # it is back, as it was
+            if self._missing:  # the same file is back
                 self._missing = False
                 self.say("")
             return False
@@ -336,7 +336,7 @@ class Session:
         return self.notice != before or not self.is_error
 
     def _keep_state(self, document: Document) -> None:
-        """Go on with the same state where the new file allows it."""
+        """Keep the state as far as the new file allows it."""
         state, texture = self.state, document.texture
         state.map = min(state.map, len(document.maps) - 1)
         if state.lod is not None:

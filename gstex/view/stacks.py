@@ -1,6 +1,6 @@
-"""The pictures that a file is compared with: its source, and the same maps in block codecs; with all their mips.
+"""The stacks that a file is compared with: its source, and the same maps in block codecs, with all mips.
 
-They go to the GPU as they are here and are filtered there, so that both sides of a split are drawn by the same rules.
+The GPU filters them, so that both sides of a split are drawn by the same rules.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from gstex.view.state import MIXES, label_of
 
 __all__ = ["Stack", "Wanted", "encode_mix", "encode_stack", "load_reference", "read_second", "to_codes"]
 
-# What engines use, by the channels of an image.
+# The codecs that engines use, by the number of channels of an image.
 _BC = {
     "bc1": {1: "bc4", 2: "bc5", 3: "bc1", 4: "bc3"},
     "bc7": {1: "bc4", 2: "bc5", 3: "bc7", 4: "bc7"},
@@ -46,19 +46,19 @@ class Stack:
 
     @property
     def psnr(self) -> float | None:
-        """In dB, of all channels that vary; None if exact or unknown."""
+        """PSNR in dB of all channels that vary; None if exact or unknown."""
         return None if self.errors is None else self.errors.psnr(self.varying)
 
     def values(self, mip: int, column: int, row: int) -> np.ndarray:
-        """float64 [4 layers] of a texel, channels in order."""
+        """float64 [4 * layers]: the values of a texel, channels in order."""
         return self.levels[mip][:, row, column].reshape(-1) / 65535.0
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stack has to fit: the description of a material and the way its mips were made, from a file's metadata.
+    """What a stack must match: the description of a material and how its mips were made, from a file's metadata.
 
-    byte_count: what a GPU reads of the file for mip 0.
+    byte_count: the bytes of the file that a GPU reads for mip 0.
     """
 
     material: dict[str, Any]
@@ -77,7 +77,7 @@ class Wanted:
 
     @property
     def texels(self) -> int:
-        """Of mip 0."""
+        """The number of texels of mip 0."""
         return self.width * self.height
 
 
@@ -92,12 +92,12 @@ def to_codes(pixels: np.ndarray) -> np.ndarray:
 
 
 def load_reference(source: Path, wanted: Wanted, texture: Texture | None = None) -> tuple[Stack, Stack | None]:
-    """The source of a file with the mips that the file stands for, and how far the file is from it.
+    """Read the source of a file and make its mips. Returns (reference, stack with the errors of the file or None).
 
     texture: the file; None measures nothing.
 
     Raises:
-        MismatchError: it does not fit the file. MaterialError: it cannot be read.
+        MismatchError: the source does not match the file. MaterialError: it cannot be read.
     """
     material, levels = _load(source, wanted)
     reference = Stack(f"{material.name}, the reference", tuple(to_codes(level.pixels) for level in levels))
@@ -108,9 +108,9 @@ def load_reference(source: Path, wanted: Wanted, texture: Texture | None = None)
 
 
 def read_second(second: Texture, name: str, source: Path | None, wanted: Wanted) -> Stack:
-    """Another file of the same material, decoded, its channels in the order of the first.
+    """Decode another file of the same material, with the channels in the order of the first file.
 
-    name: what to call it. source: of the first, to measure it against; None measures nothing.
+    name: its label. source: the source of the first file, to measure against; None measures nothing.
 
     Raises:
         MismatchError: it holds other maps, or has another size. MaterialError: the source cannot be read.
@@ -127,7 +127,7 @@ def read_second(second: Texture, name: str, source: Path | None, wanted: Wanted)
         raise MismatchError(f"{name}: has no {', '.join(missing[:3])}; give a file of the same maps")
     order = [theirs.index(one) for one in ours]
     decoded = [second.decode(mip)[:, :, order] for mip in range(min(second.mip_count, wanted.mip_count))]
-    while len(decoded) < wanted.mip_count:  # what the GPU would do with a texture of fewer mips is worse
+    while len(decoded) < wanted.mip_count:  # otherwise the GPU would have too few mips to filter with
         decoded.append(shrink(decoded[-1], 2))
     errors = None
     if source is not None:
@@ -164,8 +164,8 @@ def encode_stack(
 def encode_mix(
     source: Path, wanted: Wanted, name: str, progress: Progress = lambda *at: None, processes: int | None = None
 ) -> Stack:  # fmt: skip
-    """The best mix of a family of codecs, each image in a codec and a resolution of its own, that takes no more bytes
-    than the file; the smallest there is where all take more.
+    """The best mix of a family of codecs that takes no more bytes than the file, with a codec and a resolution for each
+    image; the smallest mix if all take more.
 
     name: a key of `state.MIXES`. The rest as for `encode_stack`.
     """
@@ -204,8 +204,7 @@ def _encode(
     plan: Sequence[_Image], label: str, material: Material, levels: Sequence[MipLevel], wanted: Wanted,
     progress: Progress, processes: int | None,
 ) -> Stack:  # fmt: skip
-    """The images of a plan, every mip encoded by itself. A GPU reads the mips of a smaller image where they are small
-    enough as if it were whole."""
+    """Encode the images of a plan, every mip by itself. Mips larger than a reduced image are stored at its size."""
     from gstex.compare.cache import Cache
     from gstex.compare.codecs import CODECS, decode
     from gstex.compare.encoding import Job, encode_all, unzip
@@ -242,7 +241,7 @@ def _errors(stack: np.ndarray, material: Material, wanted: Wanted) -> Errors:
 
 
 def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
-    """The material that fits, and as many of its mips as the file has."""
+    """The matching material, and as many of its mips as the file has."""
     material = _read(source, wanted)
     levels = [MipLevel(material.pixels, material.weights)]
     if wanted.mip_count > 1:
@@ -255,7 +254,7 @@ def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
 
 
 def _read(source: Path, wanted: Wanted) -> Material:
-    """Read the source; where it could be read in other ways too, read it as it was for the file."""
+    """Read the source in the way in which it was read for the file."""
     tile = _tile(source, wanted.material)
     try:
         material = load_material(source, tile=tile)
@@ -275,7 +274,7 @@ def _read(source: Path, wanted: Wanted) -> Material:
 
 
 def _tile(source: Path, material: dict[str, Any]) -> int | None:
-    """The tile of a UDIM set that a file was made from; None if the source is no set."""
+    """The tile of a UDIM set that a file was made from; None if the source is not a UDIM set."""
     tiles = find_tiles(source)
     names = [row.get("file") for row in material.get("sources") or () if isinstance(row, dict)]
     tiles_named = (tile_of(name) for name in names if isinstance(name, str))
@@ -296,7 +295,7 @@ def _roles(material: dict[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def _overrides(material: dict[str, Any]) -> list[str]:
-    """The `--map` options that say how a file's maps were read."""
+    """The `--map` options that describe how a file's maps were read."""
     rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
     sources = {row.get("file"): row.get("channels") for row in material.get("sources") or () if isinstance(row, dict)}
     floats = {row.get("file") for row in material.get("sources") or () if isinstance(row, dict) and row.get("is_float")}

@@ -1,4 +1,4 @@
-"""What is shown, as plain data: the same for the window, for screenshots and for tests."""
+"""The view state as plain data, for the window, screenshots and tests."""
 
 from dataclasses import dataclass, field
 
@@ -9,22 +9,21 @@ VIEWS = ("map", "diff", "split", "lit", "gaussians", "cells", "heat")
 # 'texels': the nearest texel, as fetched; the others as in docs/format.md, "Filtering inside a mip" and "Footprint".
 SAMPLINGS = ("texels", "direct", "bilinear", "anisotropic")
 SHAPES = ("sphere", "cube", "rounded cube", "plane")
-OWN_MESH = "mesh"  # the shape of a model that the user gives
+OWN_MESH = "mesh"  # the shape that shows the user's model
 MODELS = (".glb", ".gltf")
-# Light from around: a sky; what reports are lit by, a light that goes from above to below; or a panorama of the user's.
+# Surroundings: a sky; the even light of reports, which fades from above to below; or the user's panorama.
 SURROUNDINGS = ("sky", "even", "file")
-# From light to the screen: Khronos PBR Neutral, which keeps colours; the curve of films; or nothing but a limit.
+# Tone mapping: Khronos PBR Neutral, which keeps colours; a film curve; or clipping.
 TONES = ("neutral", "filmic", "clip")
-# The best mixes of a family of codecs at the bytes of the file: name and family.
+# The best mix of a family of codecs at the bytes of the file: name -> family.
 MIXES = {"bc-mix": "bc", "astc-mix": "astc"}
-# What there is to compare with: the source, names of gstex.compare.codecs.CODECS, mixes of them, and a second file.
+# What the file can be compared with: the source, codecs of gstex.compare.codecs.CODECS, mixes, and a second file.
 OTHERS = ("reference", "bc1", "bc7", "astc-4x4", "astc-5x5", "astc-6x6", "astc-8x8", "astc-10x10", "astc-12x12", *MIXES,
           "second")  # fmt: skip
-GSTEX = "gstex"  # the file itself, where a name of OTHERS would be what it is compared with
-# How differences look: one colour for their size, or by channel in the colours of the map.
+GSTEX = "gstex"  # the file itself, as a name beside those of OTHERS
+# How differences look: one colour for their size, or each channel in the colours of the map.
 ERRORS = ("heat", "channels")
-# What becomes of colour under zero opacity, which nobody sees and no fit counts: hatched; all colour drawn through its
-# opacity; or as it is stored.
+# How hidden colour is shown: hatched; with all colour blended by its opacity; or as it is stored.
 HIDDEN = ("hatched", "opacity", "shown")
 
 
@@ -114,18 +113,18 @@ class ViewState:
         return min(max(self.pinned[0] >> mip, 0), size[0] - 1), min(max(self.pinned[1] >> mip, 0), size[1] - 1)
 
     def compares(self) -> tuple[bool, bool]:
-        """(whether the reference is needed, whether `other` is) to draw this."""
+        """Which stacks this state needs: (whether the reference, whether `beside()`)."""
         is_diff = self.view == "diff" and not self.alone
         shows_other = self.has_line() or is_diff or self.alone in OTHERS
         return is_diff or (shows_other and self.beside() == "reference"), shows_other
 
     def has_line(self) -> bool:
-        """Whether a line parts the picture."""
+        """Whether a line divides the picture."""
         if self.alone:
             return False
         return (self.view == "split" or (self.view == "diff" and self.other != "reference")
                 or (self.view == "lit" and self.lit.split))  # fmt: skip
 
     def beside(self) -> str:
-        """The name of what is drawn beside the file, or in its place."""
+        """The name of the stack that is drawn beside the file or in its place."""
         return self.alone if self.alone in OTHERS else self.other

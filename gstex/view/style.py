@@ -1,4 +1,4 @@
-"""How the interface looks: one dark theme, a readable font at any scale of the screen."""
+"""The look of the interface: a dark theme, and a font that is readable at any scale of the screen."""
 
 from pathlib import Path
 
@@ -17,9 +17,9 @@ _ACCENT = (0.95, 0.58, 0.22)
 def apply_style(scale: float) -> None:
     """Set font, sizes and colours. scale: of the screen's contents, 1 at about 96 dots an inch."""
     folder = Path(imgui_bundle.__file__).parent / "assets" / "fonts"
-    found = next((folder / name for name in _FONTS if (folder / name).is_file()), None)
-    if found is not None:
-        imgui.get_io().fonts.add_font_from_file_ttf(str(found), _FONT_SIZE)
+    font = next((folder / name for name in _FONTS if (folder / name).is_file()), None)
+    if font is not None:
+        imgui.get_io().fonts.add_font_from_file_ttf(str(font), _FONT_SIZE)
     style = imgui.get_style()
     imgui.style_colors_dark(style)
     style.window_rounding = style.child_rounding = 0.0

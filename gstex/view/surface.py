@@ -1,4 +1,4 @@
-"""Which channels of a stack are what of a surface: the uniforms of shaders/view/shading.glsl."""
+"""The channels of a stack that make a surface, as the uniforms of shaders/view/shading.glsl."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pictures on the GPU: what a scene draws into, and the stacks that it reads."""
+"""Textures on the GPU: the target that a scene draws into, and the stacks that it reads."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Target:
         self._picture = 0
 
     def bind(self, size: tuple[int, int]) -> None:
-        """Draw into it from now on, at this size."""
+        """Make it the target of drawing, at this size."""
         gl = self._gl
         if size != self.size:
             most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
@@ -37,7 +37,7 @@ class Target:
         gl.glViewport(0, 0, *size)
 
     def read(self) -> np.ndarray:
-        """uint8 [height, width, 3], row 0 = top."""
+        """Read the picture: uint8 [height, width, 3], row 0 = top."""
         gl = self._gl
         width, height = self.size
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)
@@ -46,7 +46,7 @@ class Target:
         return np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1].copy()
 
     def show(self, left: int, bottom: int, size: tuple[int, int]) -> None:
-        """Copy it to the window, its lower left corner at these pixels, enlarged to `size`."""
+        """Copy the picture to the window, with its lower left corner at these pixels, scaled to `size`."""
         gl = self._gl
         width, height = size
         gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self._framebuffer)
@@ -56,7 +56,7 @@ class Target:
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
 
     def delete(self) -> None:
-        """Free it."""
+        """Free the framebuffer and its picture."""
         self._free_picture()
         self._gl.glDeleteFramebuffers(1, [self._framebuffer])
 
@@ -66,7 +66,7 @@ class Target:
 
 
 def upload_stack(stack: Stack) -> int:
-    """A texture array with all levels of a stack; its handle."""
+    """Make a texture array with all levels of a stack. Returns its handle."""
     gl = import_gl()
     layers, height, width, _ = stack.levels[0].shape
     most = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))
@@ -86,7 +86,7 @@ def upload_stack(stack: Stack) -> int:
 
 
 def upload_environment(surroundings: Environment) -> int:
-    """A texture with all levels of surroundings as mips; its handle."""
+    """Make a texture with all levels of surroundings as mips. Returns its handle."""
     gl = import_gl()
     handle = int(gl.glGenTextures(1))
     gl.glBindTexture(gl.GL_TEXTURE_2D, handle)

@@ -1,4 +1,4 @@
-"""What jobs do: functions of a module, so that a process finds them. `report` takes `jobs.Report`."""
+"""The functions that jobs run, in a module from which a process imports them. `report` takes a `jobs.Report`."""
 
 import time
 from collections.abc import Callable
@@ -20,20 +20,20 @@ Stacks = dict[str, Stack]  # by a name of `state.OTHERS`, or GSTEX
 
 
 def read_reference(source: Path, wanted: Wanted, words: np.ndarray, metadata: Any, report: Reporter) -> Stacks:
-    """The reference, and the quality of the file of these words and metadata."""
+    """Read the reference, and measure the file that has these words and metadata."""
     report(Report("reading the maps", 0, 1))
     reference, file = load_reference(source, wanted, Texture(words, metadata))
     return {"reference": reference} | ({GSTEX: file} if file is not None else {})
 
 
 def read_codec(source: Path, wanted: Wanted, name: str, report: Reporter) -> Stacks:
-    """The reference in a block codec, or in a mix of them."""
+    """Encode the reference in a block codec or a mix."""
     encode = encode_mix if name in MIXES else encode_stack
     return {name: encode(source, wanted, name, lambda *at: report(Report(*at)))}
 
 
 def read_other_file(path: Path, source: Path | None, wanted: Wanted, report: Reporter) -> Stacks:
-    """A second .gstex file."""
+    """Decode a second .gstex file."""
     import gstex
 
     report(Report("decoding", 0, 1))
@@ -41,7 +41,7 @@ def read_other_file(path: Path, source: Path | None, wanted: Wanted, report: Rep
 
 
 def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:
-    """A panorama, or the sky."""
+    """Filter a panorama, or the sky for None."""
     report(Report("filtering", 0, 1))
     if panorama is None:
         return filter_environment("sky", make_sky())
@@ -49,7 +49,7 @@ def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:
 
 
 def compress_source(source: Path, output: Path, options: dict[str, Any], report: Reporter) -> Path:
-    """A folder or an image as a file; its path. What is reported are thousandths of the time."""
+    """Compress a folder or an image; return the path of the file. Reports count thousandths of the time."""
     import gstex
     from gstex.material import load_material
     from gstex.pace import Pace

@@ -1,4 +1,4 @@
-"""Triangles on the GPU, and where they lie in a picture: what shaders/view/lit.frag lights with MESH."""
+"""A triangle mesh on the GPU, drawn to pictures of its surface that shaders/view/lit.frag lights (define MESH)."""
 
 import ctypes
 from typing import Any
@@ -12,7 +12,7 @@ from gstex.gltf.mesh import Mesh
 
 __all__ = ["Triangles"]
 
-_FINER = 2  # samples of a pixel along each axis, so that outlines are smooth
+_FINER = 2  # samples per pixel along each axis, for smooth outlines
 
 
 class Triangles:
@@ -37,11 +37,11 @@ class Triangles:
         gl.glBindVertexArray(0)
 
     def holds(self, key: Any) -> bool:
-        """Whether the mesh of a key is the one that `set` was given last."""
+        """Whether the last mesh given to `set` has this key."""
         return bool(key == self._key)
 
     def set(self, key: Any, mesh: Mesh) -> None:
-        """Hold a mesh. key: what it was made from."""
+        """Upload a mesh. key: what it was made from."""
         gl = self._gl
         rows = np.concatenate([mesh.positions, mesh.normals, mesh.uv], axis=1).astype(np.float32)
         numbers = np.ascontiguousarray(mesh.triangles, np.uint32)
@@ -53,8 +53,8 @@ class Triangles:
         self._key, self._count = key, numbers.size
 
     def draw(self, program: Program, size: tuple[int, int]) -> tuple[int, int]:
-        """Draw into the two pictures; their handles. What framebuffer and viewport were before is the caller's to
-        set again. size: of the picture that is lit."""
+        """Draw into the two pictures and return their handles. size: of the lit picture. This changes the framebuffer
+        and the viewport, and the caller has to restore them."""
         gl = self._gl
         self._resize((_FINER * size[0], _FINER * size[1]))
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)

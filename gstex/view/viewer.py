@@ -1,4 +1,4 @@
-"""What the keys, the mouse and the panel work on: the session, what of the interface is open, where the picture is."""
+"""The state that keys, mouse and panel work on: the session, the interface, and the place of the picture."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,13 +33,13 @@ class Compression:
 class Viewer:
     """The window's own state.
 
-    size: of the picture in pixels; left, top: its corner in the window, in pixels. scale: pixels a unit of the
+    size: of the picture in pixels; left, top: its corner in the window, in pixels. scale: pixels per unit of the
     pointer. content_scale: of the screen. panel, help: whether they are open. dialog: '', 'open',
-    'save' or 'export'. flickers: whether the file and the other picture take turns. clipboard: text to put there.
-    browser: a window of the system that is open. recent: files shown last. compression: as it was chosen last.
-    pointer: pixel of the picture under it, None outside. closing: whether to end. decode_ms, frame_ms: measured.
-    picture_wanted: a file to write the picture to. preparing: frames
-    for which shaders have been waiting to be compiled, so that the window can say so first.
+    'save' or 'export'. flickers: whether the file and the other picture alternate. clipboard: text to copy there.
+    browser: the open file dialog of the system. recent: files shown last. compression: the last options. pointer: the
+    pixel of the picture under the pointer, None outside. closing: whether to end. decode_ms, frame_ms: measured times.
+    picture_wanted: a file to write the picture to. preparing: frames that have waited for shaders to compile, so that
+    the window can show a message first.
     """
 
     session: Session
@@ -68,33 +68,33 @@ class Viewer:
 
     @property
     def state(self) -> ViewState:
-        """What is shown."""
+        """The view state."""
         return self.session.state
 
     @property
     def document(self) -> Document | None:
-        """The file."""
+        """The file that is shown."""
         return self.session.document
 
     def pixel_at(self, x: float, y: float) -> tuple[float, float] | None:
-        """The pixel of the picture at a place of the window in units of the pointer; None beside the picture."""
+        """The pixel of the picture at a point of the window, in units of the pointer; None outside of the picture."""
         x, y = x * self.scale - self.left, y * self.scale - self.top
         return (x, y) if 0 <= x < self.size[0] and 0 <= y < self.size[1] else None
 
     def placement(self) -> Placement | None:
-        """Where the texture lies; None if nothing flat is shown."""
+        """Where the texture lies; None in the lit view or without a file."""
         if self.document is None or not self.state.flat:
             return None
         texture = self.document.texture
         return pan.place(self.state, texture.width, texture.height, texture.mip_count, self.size)
 
     def mip(self) -> int:
-        """The mip whose texels the pointer finds."""
+        """The mip whose texels the pointer inspects."""
         placement = self.placement()
         return int(placement.lod + 0.5) if placement else 0
 
     def texel_under(self, pointer: tuple[float, float]) -> tuple[int, int] | None:
-        """(column, row) of mip 0 under a pixel of the picture; None beside the texture."""
+        """(column, row) of mip 0 under a pixel of the picture; None outside of the texture."""
         placement = self.placement()
         if placement is None:
             return None
@@ -106,14 +106,14 @@ class Viewer:
         return min(int(u * placement.width), placement.width - 1), min(int(v * placement.height), placement.height - 1)
 
     def shown_map(self) -> ShownMap | None:
-        """The map or channel shown."""
+        """The shown map, or the shown channel of it."""
         if self.document is None:
             return None
         maps = self.document.maps
         return maps[min(self.state.map, len(maps) - 1)].pick(self.state.channel)
 
     def gaussians(self) -> MipGaussians | None:
-        """The Gaussians that draw the mip and map shown; None for a constant map."""
+        """The Gaussians that draw the shown mip and map; None for a constant map."""
         one = self.shown_map()
         group = self.document.group_of(one) if self.document and one else None
         return None if self.document is None or group is None else self.document.gaussians(self.mip(), group)
@@ -127,20 +127,19 @@ class Viewer:
         one = self.shown_map()
         knows_source = self.session.source is not None
         if self.document and one and self.state.flat and self.document.hides(one) and knows_source:
-            names.append("reference")  # it says exactly what is hidden
+            names.append("reference")  # it shows exactly what is hidden
         return list(dict.fromkeys(names))
 
     def other_ready(self) -> bool:
-        """Whether all stacks that the view needs are there; asks for those that are not."""
+        """Whether all stacks that the view needs are ready. Starts the jobs of those that are not."""
         return all([self.session.want(name) for name in self.needed()])
 
     def gain(self) -> float:
-        """Of differences, in the map that is shown."""
+        """The gain of differences in the shown map."""
         return chosen_gain(self.state.gain, self.session.errors(), self.state.map)
 
     def is_hidden(self, mip: int, texel: tuple[int, int], value: np.ndarray, one: ShownMap) -> bool:
-        """Whether zero opacity hides a texel of a map. value: of all channels in the file, which tells where there is
-        no reference."""
+        """Whether zero opacity hides a texel of a map. value: all channels in the file, for use without a reference."""
         if self.document is None or not self.document.hides(one):
             return False
         stack = self.session.stacks.get("reference")
@@ -148,7 +147,7 @@ class Viewer:
         return bool(values[self.document.opacity] < HIDDEN_BELOW)
 
     def inspected(self) -> tuple[int, tuple[int, int]] | None:
-        """(mip, (column, row)) of the pinned texel, or of that under the pointer."""
+        """(mip, (column, row)) of the pinned texel, or of the one under the pointer."""
         mip, document = self.mip(), self.document
         if document is None or not self.state.flat:
             return None
@@ -159,7 +158,7 @@ class Viewer:
         return None if texel is None else (mip, texel)
 
     def texel_text(self) -> str:
-        """The values of the inspected texel for other programs: a line a channel, fields apart by tabs; '' without."""
+        """The values of the inspected texel as text: one line per channel, separated by tabs; '' without a texel."""
         found = self.inspected()
         if found is None or self.document is None:
             return ""

@@ -1,4 +1,4 @@
-"""Small parts that the panel and the windows over the picture are made of."""
+"""Small controls for the panel and the popups."""
 
 from imgui_bundle import imgui
 
@@ -6,18 +6,18 @@ __all__ = ["choice", "choices", "heading", "rows", "tip"]
 
 
 def heading(text: str) -> None:
-    """The title of a part."""
+    """Draw the title of a section."""
     imgui.spacing()
     imgui.text_disabled(text.upper())
 
 
 def tip(text: str) -> None:
-    """What the last control does, shown while the pointer rests on it."""
+    """Explain the last control, while the pointer rests on it."""
     imgui.set_item_tooltip(text)
 
 
 def choice(label: str, chosen: bool, text: str) -> bool:
-    """A button that is lit when chosen; text: its tip. Whether it was pressed."""
+    """Draw a button that is highlighted when chosen. text: its tip. Returns whether it was pressed."""
     accent = imgui.get_style_color_vec4(imgui.Col_.check_mark)
     if chosen:
         imgui.push_style_color(imgui.Col_.text, accent)
@@ -30,7 +30,7 @@ def choice(label: str, chosen: bool, text: str) -> bool:
 
 
 def choices(labels: list[str], chosen: int, tips: list[str]) -> int:
-    """Buttons in rows as wide as the window; the number of the one that is chosen now."""
+    """Draw buttons in rows as wide as the window. Returns the number of the chosen one."""
     style = imgui.get_style()
     right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
     end = 0.0
@@ -45,7 +45,7 @@ def choices(labels: list[str], chosen: int, tips: list[str]) -> int:
 
 
 def rows(name: str, cells: list[tuple[str, str]]) -> None:
-    """A table of two columns, the second one wrapped."""
+    """Draw a table of two columns with wrapped text."""
     if imgui.begin_table(name, 2, imgui.TableFlags_.row_bg):
         imgui.table_setup_column("keys", imgui.TableColumnFlags_.width_fixed, 7.5 * imgui.get_font_size())
         imgui.table_setup_column("what")

@@ -1,4 +1,4 @@
-"""The window: GLFW, the loop, and when to draw. Nothing is drawn anew that has not changed."""
+"""The window: GLFW, the loop, and when to draw. The picture is drawn again only if something has changed."""
 
 import contextlib
 import os
@@ -21,10 +21,10 @@ __all__ = ["run"]
 
 _INSTALL = 'the window needs OpenGL, GLFW and Dear ImGui: pip install "gstex[view]"'
 _ADVICE = "; --screenshot OUT.png draws without a window"
-_IDLE_SECONDS = 0.25  # between looks at jobs and at the file
-_SLOW_MS = 90.0  # a picture that takes longer is coarser while something moves
-_FLICKER_SECONDS = 0.5  # of each picture
-_MOVING_SECONDS = 0.35  # how long after the last input
+_IDLE_SECONDS = 0.25  # between checks of jobs and of the file
+_SLOW_MS = 90.0  # a picture that takes longer to draw is coarser while something moves
+_FLICKER_SECONDS = 0.5  # for each picture
+_MOVING_SECONDS = 0.35  # how long movement lasts after the last change
 _TITLE = "gstex view"
 
 
@@ -32,11 +32,11 @@ def run(
     file: Path | None, reference: Path | None, size: tuple[int, int], make_state: Callable[[Document], ViewState],
     second: Path | None = None, panorama: Path | None = None, model: Path | None = None,
 ) -> None:  # fmt: skip
-    """Open a window and stay until it is closed.
+    """Open a window and run until it is closed.
 
-    second: another file to compare with. panorama, model: of the lit view.
+    second: another file to compare with. panorama, model: files for the lit view.
 
-    size: of the window, in units of the screen. make_state: the first state of a file.
+    size: of the window, in units of the screen. make_state: makes the first state for a file.
 
     Raises:
         ExtraError: the extra is missing. GraphicsError: no display, or no OpenGL 4.3. GstexError: the file cannot be
@@ -66,8 +66,8 @@ def run(
 
 
 def _import_glfw() -> Any:
-    """GLFW, after a check that all of the extra is there."""
-    # GLFW makes its context by EGL where it can, X11 and Wayland alike; PyOpenGL has to look for functions there too.
+    """Import GLFW and check that the other packages of the extra are installed."""
+    # The window has an EGL context on Linux, both on X11 and Wayland, so PyOpenGL must load functions through EGL too.
     if sys.platform.startswith("linux") and "OpenGL" not in sys.modules:
         os.environ["PYOPENGL_PLATFORM"] = "egl"
     try:
@@ -110,7 +110,7 @@ def _reason(glfw: Any) -> str:
 
 
 class _Loop:
-    """One window at work."""
+    """The loop of one window."""
 
     def __init__(self, glfw: Any, window: Any, session: Session):
         from imgui_bundle import imgui
@@ -131,17 +131,17 @@ class _Loop:
         self._renderer = GlfwRenderer(window)
         self._viewer = Viewer(session, renderer=context.renderer)
         self._viewer.content_scale = max(glfw.get_window_content_scale(window)[0], 0.5)
-        # Where the system scales windows itself, the framebuffer is larger than the window and so are its pixels.
+        # Where the system scales windows itself, the framebuffer has more pixels than the window has units.
         self._viewer.scale = self._pixel_scale()
         apply_style(self._viewer.content_scale / self._viewer.scale)
         self._target = Target()
         self._scene: Any = None
-        self._given: dict[str, Any] = {}  # stacks that the scene has
-        self._drawn: Any = None  # what the target shows
+        self._given: dict[str, Any] = {}  # the stacks that were given to the scene
+        self._drawn: Any = None  # everything that the last drawn picture depends on
         self._coarse = False
         self._moved = 0.0
-        self._around: Any = None  # surroundings that the scene has
-        self._waited = False  # whether the picture was left for one frame, so that the panel is as new
+        self._around: Any = None  # the surroundings that were given to the scene
+        self._waited = False  # whether the picture skipped a frame, so that it and the panel show the same state
         self._warm: set[tuple[Any, ...]] = set()
         self._keys = Keys(glfw, window)
         glfw.set_drop_callback(window, self._drop)
@@ -149,7 +149,7 @@ class _Loop:
         glfw.set_char_callback(window, self._character)
 
     def run(self) -> None:
-        """Until the window is closed."""
+        """Run until the window is closed."""
         glfw, viewer = self._glfw, self._viewer
         frames = 3
         while not glfw.window_should_close(self._window) and not viewer.closing:
@@ -161,7 +161,7 @@ class _Loop:
             started = time.perf_counter()
             if (self._session.poll() or self._inputs() != before or frames <= 0 or viewer.preparing or self._waited
                     or viewer.browser is not None):  # fmt: skip
-                frames = 3  # the interface settles in a few
+                frames = 3  # the interface needs a few frames to settle
             frames -= 1
             self._frame()
             viewer.frame_ms += 0.3 * (1e3 * (time.perf_counter() - started) - viewer.frame_ms)
@@ -181,7 +181,7 @@ class _Loop:
         self._renderer.process_inputs()
         imgui.new_frame()
         width, height = imgui.get_io().display_size.x, imgui.get_io().display_size.y
-        # Mouse and keys first: what is drawn after them shows what they did.
+        # Mouse and keys come first, so that this frame already shows what they did.
         top, bottom = imgui.get_frame_height() + imgui.get_style().window_padding.y, imgui.get_text_line_height() + 6
         unit = imgui.get_font_size() / 15
         beside = min(panel.PANEL_WIDTH * unit, 0.5 * width) if viewer.panel else 0.0
@@ -206,7 +206,8 @@ class _Loop:
             self._glfw.set_clipboard_string(self._window, viewer.clipboard)
             viewer.clipboard = ""
 
-        # Where a control has just changed something, what was drawn before it is old: the picture waits a frame.
+        # If a control has just changed the state, what was drawn before it is out of date, so the picture waits a
+        # frame.
         changed = viewer.state != before or viewer.document is not shown
         self._waited = changed and not self._waited
         if not self._waited:
@@ -221,14 +222,14 @@ class _Loop:
         self._renderer.render(imgui.get_draw_data())
 
     def _lay_out(self, width: float, height: float, top: float, bottom: float) -> None:
-        """Give the picture its place between toolbar, panel and status, in units of the pointer."""
+        """Place the picture between toolbar, panel and status line. Arguments are in units of the pointer."""
         viewer = self._viewer
         viewer.left, viewer.top = 0, round(top * viewer.scale)
         viewer.size = (max(1, round(width * viewer.scale)),
                        max(1, round((height - bottom) * viewer.scale) - viewer.top))  # fmt: skip
 
     def _draw_scene(self) -> None:
-        """Draw into the target what has changed; coarser while it moves, where drawing is slow."""
+        """Draw into the target if something has changed; coarser while it moves, if drawing is slow."""
         viewer, session, moment = self._viewer, self._session, time.monotonic()
         document = session.document
         if document is None:
@@ -255,7 +256,7 @@ class _Loop:
         if now != self._drawn:
             self._moved = moment
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
-        moving &= wanted is None  # a picture for a file is drawn at full size
+        moving &= wanted is None  # a picture that is saved is drawn at full size
         if now == self._drawn and not (self._coarse and not moving) and wanted is None:
             return
         if not self._prepare():
@@ -268,7 +269,7 @@ class _Loop:
             self._write_picture(wanted)
 
     def _prepare(self) -> bool:
-        """Compile the shaders of what comes next, after a frame that says so; times of drawing are then without it."""
+        """Compile the shaders for the current view, after a frame with a message. Drawing times do not include it."""
         viewer, state = self._viewer, self._session.state
         kind = (id(self._scene), state.view, state.sampling, self._scene.is_mesh(state))
         if kind in self._warm:
@@ -282,7 +283,7 @@ class _Loop:
         return True
 
     def _draw_at(self, factor: int) -> None:
-        """Draw with pixels of `factor` times the size."""
+        """Draw at a resolution reduced by `factor`."""
         viewer, state, gl = self._viewer, self._session.state, self._gl
         size = (max(1, viewer.size[0] // factor), max(1, viewer.size[1] // factor))
         placement = viewer.placement()
@@ -338,7 +339,7 @@ class _Loop:
         self._keys.on_character(code)
 
     def _pixel_scale(self) -> float:
-        """Pixels of the framebuffer a unit of the pointer."""
+        """Pixels of the framebuffer per unit of the pointer."""
         with contextlib.suppress(ZeroDivisionError):
             return self._glfw.get_framebuffer_size(self._window)[0] / self._glfw.get_window_size(self._window)[0]
         return 1.0

@@ -1,9 +1,9 @@
 """What `python tools/bench.py NAME` measures: a file for each table, and what they share.
 
-    run, cases          options, materials and how a run ends
-    store, table        rows that are kept, and the files that are written
-    fits                the files that others measure
+    run, cases          options, materials and the end of a run
+    store, table        stored rows, and the files of a table
+    fits                the files that `compare --fits` measures
     ratios, plot, strips, filtering_views, image_gs    parts of single tables
-    trials              rows of an experiment
-    times_worker        one measurement of times, in a process of its own, perhaps of another gstex
+    trials              the record of experiments
+    times_worker        one measurement of `times`, in a process of its own and perhaps of another gstex
 """

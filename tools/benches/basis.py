@@ -1,7 +1,7 @@
 """Images as Basis Universal stores them: KTX2 files of its command-line tool `basisu`, and what they decode to.
 
-Every image is taken for numbers (-linear), so that the encoder looks for the least squared error and not for what the
-eye sees. One of 1 to 4 channels is given to the tool as
+The option -linear says that an image holds numbers, so the encoder minimises the squared error and not a perceptual
+one. An image of 1 to 4 channels goes to the tool as
 
     channels   1      2      3      4
     image      RRR    RRRG   RGB    RGBA
@@ -31,16 +31,17 @@ from gstex.material import Material
 
 __all__ = ["MIXES", "SETTINGS", "USUAL", "Basisu", "Setting", "encode_plan"]
 
-# What basisu calls the formats of GPUs that hold what it stored, opacity of ETC1S nearly, all else exactly.
+# Numbers by which basisu knows GPU formats. They hold the stored values exactly, except the opacity of ETC1S.
 _ETC2, _ASTC = 1, {"4x4": 10, "6x6": 31, "8x8": 36, "12x12": 40}
-# By the channels of an image, what the tool is given and where they are in what it unpacks.
+# By number of channels: the channels that the tool gets, and where the image's channels are in its output.
 _SPREAD = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 _READ_BACK = {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to call the encoder. format: of MIXES. target: number of the GPU format that it is decoded by."""
+    """One way to call the encoder. format: an entry of MIXES. target: number of the GPU format that it is decoded
+    to."""
 
     format: str
     name: str
@@ -62,7 +63,7 @@ def _xuastc(block: str, quality: int) -> Setting:
     return Setting("XUASTC", f"XUASTC {block} q{quality}", _ASTC[block], arguments)
 
 
-# What is mixed: the two formats that glTF knows, and all, with the one that is new in version 2.
+# Formats of each mix: the two that glTF knows, and these with XUASTC, which is new in version 2.
 MIXES = {"basis": ("ETC1S", "UASTC"), "basis_all": ("ETC1S", "UASTC", "XUASTC")}
 USUAL = _etc1s(128)
 SETTINGS = (
@@ -73,7 +74,7 @@ SETTINGS = (
 
 
 class Basisu:
-    """The tool at a path. version: as it says it, '2.50.0'."""
+    """The tool at a path. version: as the tool prints it, such as '2.50.0'."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -83,7 +84,7 @@ class Basisu:
         self.version = found[1]
 
     def encode(self, images: Sequence[np.ndarray], setting: Setting) -> list[tuple[int, np.ndarray]]:
-        """Encode images, each by itself, in one go: the tool takes a while to start.
+        """Encode images, each by itself, in one call, since the tool takes long to start.
 
         images: uint8 [h, w, C], of 1 to 4 channels.
         Returns for each (bytes of the KTX2 file, what it decodes to, float32 [h, w, C] in 0..1).

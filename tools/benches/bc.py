@@ -91,7 +91,7 @@ def _module(name: str) -> Any:
 
 
 def _encode(rgba: np.ndarray, format: str, channels: int) -> tuple[str, bytes]:
-    """(encoder and setting, blocks) of uint8 [h, w, 4]."""
+    """Encode uint8 [h, w, 4]; returns (encoder and setting, blocks)."""
     height, width = rgba.shape[:2]
     if format == "bc7":
         ispc_texcomp = _module("ispc_texcomp")
@@ -108,7 +108,7 @@ def _encode(rgba: np.ndarray, format: str, channels: int) -> tuple[str, bytes]:
 
 
 def _decode(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
-    """[h, w, channels], 0 .. 255, with values between those of a block as Direct3D defines them: not rounded."""
+    """Decode blocks to [h, w, channels], 0 .. 255. Interpolated values are not rounded, as Direct3D defines them."""
     height, width = rgba.shape[:2]
     blocks = np.frombuffer(data, np.uint8)
     if format == "bc7":

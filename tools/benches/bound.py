@@ -1,8 +1,9 @@
 """`bench.py bound`: the bits that an ideal transform codec would need for the qualities of the `compare` table.
 
 Reverse water-filling (Cover and Thomas, "Elements of Information Theory", 10.3.3) of Gaussian sources: the channels of
-a material are turned to their common principal axes and every 8x8 block to its cosines. A codec that a shader reads at
-random has no entropy coder, so noise takes it more bits than this. Edges may take it less: they are no Gaussian source.
+a material are transformed to their common principal axes, and every 8x8 block by a cosine transform. A codec with
+random access has no entropy coder, so it needs more bits than this for noise. It may need fewer for edges, which are
+not a Gaussian source.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["bound"]
 
 COLUMNS = ("material", "quality", "target", "gstex_bpp", "astc_bpp", "bound_bpp", "bound_local_bpp")
 BLOCK = 8
-# First frequency, the larger of the two of a cosine, of each band whose strength varies from block to block.
+# First frequency of each band whose strength varies from block to block. A cosine counts by the larger of its two.
 BANDS = (0, 1, 2, 4)
 _BISECTIONS = 60
 _LEAST_VARIANCE, _MOST_VARIANCE = 1e-12, 1e3
@@ -54,7 +55,7 @@ def bound(context: click.Context, data: Path, results: Path) -> None:
 
 
 def _squares(material: Material) -> np.ndarray:
-    """Squares of all cosines, float64 [64, axes, blocks], of the channels that vary."""
+    """Squared cosine coefficients of the channels that vary, float64 [64, axes, blocks]."""
     image = material.pixels.astype(np.float64)
     height, width = (n // BLOCK * BLOCK for n in image.shape[:2])
     flat = image[:height, :width].reshape(-1, image.shape[2])
@@ -70,8 +71,8 @@ def _squares(material: Material) -> np.ndarray:
 
 
 def _local(squares: np.ndarray) -> np.ndarray:
-    """Variances that a codec knows for each block and band: the mean of each cosine, times the strength of its band in
-    the block."""
+    """Variances if a codec knows the strength of each band in each block: the mean square of each cosine, times that
+    strength."""
     band = np.digitize(np.maximum(*np.divmod(np.arange(len(squares)), BLOCK)), BANDS[1:])
     variance = np.empty_like(squares)
     for number in range(len(BANDS)):
@@ -82,7 +83,7 @@ def _local(squares: np.ndarray) -> np.ndarray:
 
 
 def _bits(variance: np.ndarray, error: float) -> float:
-    """Bits per texel of sources float64 [64, axes, blocks] at a mean squared error per value."""
+    """Bits per texel of sources with these variances, float64 [64, axes, blocks], at a mean squared error per value."""
     blocks = variance.shape[2]
     asked = error * variance.shape[1] * len(variance)
     low, high = _LEAST_VARIANCE, _MOST_VARIANCE

@@ -1,7 +1,7 @@
 """What the benchmarks measure: which materials, which part of them, and the figures of the prototype.
 
-Materials are not part of the tree; they lie in a data folder with one folder a material and single images in
-`images/`. Nothing here fits or measures.
+Materials are not part of the repository. They lie in a data folder, which has one folder per material and single images
+in `images/`. Nothing here fits or measures.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _IMAGE_TYPES = {".png", ".jpg", ".jpeg", ".tga", ".webp", ".exr", ".tif", ".tiff
 _QUICK_SIZE = 256
 _CENTRE_SIZE = 512
 
-# PSNR in dB of the prototype that the design was measured with, by bits per texel: the floor for the quick
-# crops at effort thorough and sampling bilinear. Over all channels of the list below, constant ones included,
-# and all texels, those of zero opacity included.
+# PSNR in dB, by bits per texel, of the prototype with which the design was measured: the floor for the quick crops at
+# effort thorough and sampling bilinear. Over all channels of the list below, constant ones included, and all texels,
+# those of zero opacity included.
 PROTOTYPE: dict[str, dict[float, float]] = {
     "trim_misc_1": {1.0: 40.6, 2.0: 43.2},
     "moss": {1.0: 57.1, 2.0: 58.2},
@@ -33,7 +33,7 @@ PROTOTYPE: dict[str, dict[float, float]] = {
     "texture_rock": {1.0: 18.6, 2.0: 19.0},
 }
 
-# Overrides that give the channels the prototype was measured on: albedo RGB, normal XY and
+# Overrides that select the channels the prototype was measured with: albedo RGB, normal XY and
 #     trim, flight_helmet, fabric  ao, roughness, metallic
 #     steel                        ao, roughness, metallic, without height
 #     walkway                      opacity, roughness, metallic, without height; opacity is read as a mask, so
@@ -52,7 +52,7 @@ _QUICK_OVERRIDES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One input of a benchmark: a folder or image, how it is read, and the part that is taken.
+    """One input of a benchmark: a folder or image, how it is read, and which part of it is used.
 
     part: 'quick' (the prototype's 256x256 crop), 'small' (256x256 from the centre), 'centre' (512x512) or 'whole'.
     """
@@ -63,7 +63,7 @@ class Case:
     overrides: tuple[str, ...] = ()
 
     def load(self) -> Material:
-        """Read the maps and cut the part out; GstexError if they cannot be read."""
+        """Read the maps and cut out the part. Raises GstexError if the maps cannot be read."""
         material = load_material(self.path, overrides=self.overrides)
         if self.part == "whole":
             return material
@@ -113,7 +113,7 @@ def list_cases(data: Path, part: str) -> list[Case]:
 
 
 def quick_cases(data: Path) -> list[Case]:
-    """Those of the prototype's materials that a data folder has, in the order of its table."""
+    """The prototype's materials that a data folder has, in the order of PROTOTYPE."""
     return [
         Case(name, data / name, "quick", _QUICK_OVERRIDES.get(name, ()))
         for name in PROTOTYPE

@@ -1,8 +1,8 @@
 """`bench.py compare`: bytes that gstex and the best mixes of block codecs need for the same quality.
 
 For each material and each of three qualities, those of ASTC 12x12, 8x8 and 6x6 at full size, by three criteria: PSNR,
-PSNR of the lit material, and the mean angle between normals. And Image-GS at the bytes of one of these gstex files.
-docs/benchmarks.md says what the columns mean.
+PSNR of the lit material, and the mean angle between normals. Image-GS is measured at the bytes of one of these gstex
+files. docs/benchmarks.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = ["compare"]
 STORE_NAME = ".compare-store.jsonl"
 SEED = 0
 QUALITIES = ("ASTC 12x12", "ASTC 8x8", "ASTC 6x6")
-# What decides the figures of the block codecs.
+# Sources on which the figures of the block codecs depend.
 BASELINE_SOURCES = (
     "compare", "native", "filtering.py", "metrics.py", "shading.py", "srgb.py", "encode/loss.py",
     "material/bleed.py", "material/halve.py",
 )  # fmt: skip
-# Rates of gstex: 2^(n / 2) bits per texel, so that fits serve several qualities.
+# Rates of gstex are 2^(n / 2) bits per texel, so that one fit serves several qualities.
 LOWEST, HIGHEST = -6, 12
-_GAIN = 2.5  # dB that a step seldom exceeds, so that a search seldom goes too far up, where fits are slow
+_GAIN = 2.5  # dB that a step seldom exceeds; a search then seldom goes too far up, where fits are slow
 COLUMNS = (
     "material", "quality", "criterion", "target", "astc_usual_bpp", "astc_bpp", "bc_bpp", "gstex_bpp", "astc_ratio",
     "bc_ratio", "astc_ratio_mips", "worst_map", "worst_map_db", "counted", "gstex_bpp_within", "astc_ratio_within",
@@ -135,7 +135,7 @@ def compare(
 
 
 class Measured:
-    """What is known of one material; figures come from the store, or are found out and kept there."""
+    """The figures of one material. They come from the store, or are measured and stored."""
 
     def __init__(
         self, material: Material, store: Store, how: dict[str, str], codecs: list[str], exhaustive: bool, label: str,
@@ -160,11 +160,11 @@ class Measured:
 
     @property
     def fits(self) -> Curve:
-        """The gstex dots so far, by bytes."""
+        """The gstex dots so far, sorted by bytes."""
         return sorted((dot for dot in self._fits.values() if dot), key=lambda dot: dot.bytes)
 
     def fit(self, step: int) -> Dot | None:
-        """gstex at 2^(step / 2) bits per texel; None if that does not hold a Gaussian."""
+        """gstex at 2^(step / 2) bits per texel; None if this rate is too low for one Gaussian."""
         if step not in self._fits:
             settings = {"bpp": 2.0 ** (step / 2), **self._how, "seed": SEED}
             file = self._fitted.file(self._case, settings["bpp"]) if self._fitted else None
@@ -203,14 +203,14 @@ class Measured:
 def _dot(
     byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0, candidates: float = 0.0
 ) -> dict[str, Any]:
-    """A Dot as JSON. quality: a Quality.to_json(), or psnr alone."""
+    """A Dot as JSON. quality: a Quality.to_json(), or only its psnr."""
     found = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
     maps = {k: 99.0 if v is None else v for k, v in maps.items()}
     return {"bytes": byte_count, "qualities": found, "maps": maps, "chain": chain, "candidates": candidates}
 
 
 def chain_bytes(stored: Iterable[Stored]) -> int:
-    """Bytes of images of block codecs with all their mips."""
+    """Bytes of block-compressed images with all their mips."""
     total = 0
     for image in stored:
         sizes = [(max(1, image.height >> mip), max(1, image.width >> mip))
@@ -220,12 +220,13 @@ def chain_bytes(stored: Iterable[Stored]) -> int:
 
 
 def _applies(criterion: str, quality: dict[str, Any]) -> bool:
-    """Whether a criterion was measured. None is a material without normals, or one that is not lit."""
+    """Whether a criterion was measured: it is None in a material without normals, or in one that is not lit."""
     return quality.get({"angle": "normal_angle_mean", "shaded": "shaded_psnr"}[criterion]) is not None
 
 
 def baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> dict[str, Any]:
-    """Hulls with all corners, of which some are lit and measured in full, and the usual stacks."""
+    """The hulls with all their corners, and the usual stacks. Some corners and all stacks are lit and measured in
+    full."""
     codecs, notes = choose_codecs(names)
     if notes:
         raise gstex.GstexError(f"the table needs every encoder: {notes[0]}")
@@ -255,7 +256,7 @@ def baseline_row(material: Material, names: list[str], exhaustive: bool, label: 
 
 
 def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Path | None = None) -> dict[str, Any]:
-    """file: what was fitted with these settings before, else it is done now."""
+    """Measure a fit. file: an existing fit with these settings; None to fit here."""
     label = f"{label}: gstex at {settings['bpp']:.3g} bpp"
     draw = _line(label)
 
@@ -270,7 +271,7 @@ def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Pat
                 return {"dot": None}
             file = Path(folder) / "bench.gstex"
             texture.save(file)
-        texture = gstex.load(file)  # what is measured is what a file holds
+        texture = gstex.load(file)  # measures what the file holds
     quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
     click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
     candidates = texture.info()["mips"][0]["candidates_mean"]
@@ -279,7 +280,7 @@ def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Pat
 
 
 def _line(label: str) -> Callable[[str], None]:
-    """A line that is redrawn, on a terminal only."""
+    """Return a function that redraws a line, or does nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         return lambda text: None
     return lambda text: click.echo(f"\r{label}: {text}\033[K\r", err=True, nl=False)
@@ -333,17 +334,17 @@ def _search(
     measured: Measured, criterion: str, target: float, guess_bytes: float, most_bytes: float,
     theirs: dict[str, float] | None = None,
 ) -> Needed:  # fmt: skip
-    """What gstex needs: fit at rates up and down from a guess until two that are neighbours have the target between.
+    """What gstex needs: fit at rates up and down from a guess until the target lies between two neighbouring rates.
 
-    Rates above the usual stack's are not tried: they say no more than that gstex is no choice there, and take long.
-    theirs: see `lead`.
+    Rates above the usual stack's are not tried: they take long and show only that gstex is no choice there. theirs: see
+    `lead`.
     """
 
     def step_of(byte_count: float) -> int:
         return round(2 * math.log2(8 * byte_count / measured.texels))
 
     def missing(step: int) -> float:
-        """dB to the target at a rate."""
+        """By how many dB the fit at a rate is below the target."""
         dot = measured.fit(step)
         return math.inf if dot is None else -lead(dot, criterion, target, theirs)
 
@@ -357,7 +358,7 @@ def _search(
 
 
 def _image_gs_row(measured: Measured, steps: int) -> dict[str, Any] | None:
-    """gstex and Image-GS where gstex has the quality of ASTC 12x12. Both keep to the rate that was asked for."""
+    """Compare gstex and Image-GS where gstex has the PSNR of ASTC 12x12. Both keep to the requested rate."""
     usual = measured.usual.get(QUALITIES[0])
     step = choose_rate(measured.rates, usual.qualities["psnr"]) if usual else None
     if step is None:
@@ -380,7 +381,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             ratios = [row["astc_ratio"] for row in counted]
             result.append({
                 "quality": quality, "criterion": criterion, "materials": len(every), "counted": len(counted),
-                # Ratios that are the most gstex can claim, because it did not get there.
+                # These ratios are upper bounds, because gstex did not reach the quality.
                 "bounds": sum(row["gstex_bpp"].startswith(">") for row in counted),
                 "astc_ratio": geometric_mean(ratios), "astc_ratio_least": min(ratios, default=None),
                 "bc_ratio": geometric_mean([row["bc_ratio"] for row in counted if "bc_ratio" in row]),

@@ -1,6 +1,6 @@
-"""`bench.py disk`: bytes of files, where the other tables count what a GPU reads.
+"""`bench.py disk`: bytes of files, while the other tables count the bytes that a GPU reads.
 
-Block codecs get smaller by an entropy coder on their way to the disk, gstex hardly. docs/benchmarks.md says what the
+An entropy coder makes the files of block codecs smaller, and those of gstex hardly. docs/benchmarks.md says what the
 columns mean.
 """
 
@@ -96,10 +96,10 @@ def _find_basisu(path: Path | None) -> Basisu:
 
 
 class Measured:
-    """What is known of one material; figures come from the store, or are found out and kept there.
+    """The figures of one material. They come from the store, or are measured and stored.
 
-    counted: values that count, over all channels. hulls: of what was encoded. usual: bytes and squared error of the
-    usual setting of Basis for all maps at full size, None without the tool or a map.
+    counted: number of values that count, over all channels. hulls: of the encoded images. usual: bytes and squared
+    error of all maps at full size with the usual setting of Basis; None without the tool or without maps.
     """
 
     def __init__(self, material: Material, store: Store, tool: Basisu | None, label: str):
@@ -115,7 +115,7 @@ class Measured:
             self.usual = row["usual"]
 
     def fit(self, rate: float, effort: str) -> dict[str, Any]:
-        """Bytes of gstex's file at a rate and the squared error of what it holds; empty if no Gaussian fits in."""
+        """Bytes and squared error of the gstex file at a rate; empty if the rate is too low for one Gaussian."""
         settings = {"bpp": rate, "effort": effort, "seed": SEED, "mips": False}
         return self._kept(f"gstex at {rate:g} bpp", settings, code_version(), lambda: self._fit(settings))
 
@@ -173,7 +173,7 @@ def _corners(hull: Sequence[Option]) -> list[tuple[int, float]]:
 
 
 def at_rate(fit: dict[str, Any], hulls: Hulls, counted: float) -> dict[str, Any]:
-    """A row: what the mixes take for the squared error of a fit. What a hull does not reach is left out."""
+    """A row: the bytes of each mix at the squared error of a fit. A mix whose hull does not reach it is left out."""
     row = {**fit, "psnr": metrics.to_psnr(fit["error"] / counted)}
     for column, family in RIVALS.items():
         hull = [Option(size, error, {}) for size, error in hulls.get(family, ())]
@@ -185,7 +185,7 @@ def at_rate(fit: dict[str, Any], hulls: Hulls, counted: float) -> dict[str, Any]
 
 
 def at_etc1s(fits: Sequence[dict[str, Any]], usual: tuple[int, float], counted: float) -> dict[str, Any]:
-    """A row: what gstex takes for the quality of ETC1S, along a line of dB over the logarithm of bytes."""
+    """A row: the bytes of gstex at the quality of ETC1S, interpolated in dB over the logarithm of bytes."""
     size, error = usual
     psnr = metrics.to_psnr(error / counted)
     curve = [Dot(fit["gstex_bytes"], {"psnr": metrics.to_psnr(fit["error"] / counted)}, {}) for fit in fits]
@@ -195,7 +195,7 @@ def at_etc1s(fits: Sequence[dict[str, Any]], usual: tuple[int, float], counted: 
 
 
 def with_means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, and for each rate one with the geometric means of the ratios that there are."""
+    """The rows, and for each rate one more with the geometric means of its ratios."""
     means = []
     for rate in dict.fromkeys(row.get("bpp_asked") for row in rows):
         mean: dict[str, Any] = {"material": _MEAN, "bpp_asked": rate}
@@ -206,7 +206,7 @@ def with_means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _line(label: str) -> Callable[[int, int], None]:
-    """A line that is redrawn, on a terminal only."""
+    """Return a function that redraws a line, or does nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         return lambda done, total: None
     return lambda done, total: click.echo(f"\r{label}: basis {done}/{total}\033[K\r", err=True, nl=False)

@@ -1,7 +1,7 @@
-"""`bench.py filtering`: how a material holds when it is seen from afar, turned, and at a grazing angle.
+"""`bench.py filtering`: the quality of a material that is seen from afar, rotated, and at a grazing angle.
 
-Everybody gets the same mips, footprints and blend between levels and taps; what differs is how the texels are
-stored and, for gstex, that a shader reads them without a texture unit.
+All contenders get the same mips, footprints, and blends between levels and taps. They differ in how the texels are
+stored, and a shader reads gstex without a texture unit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HARDWARE_TAPS = 16
 COLUMNS = (
     "material", "view", "contender", "bpp", "psnr_level0", "psnr", "loss", "psnr_codec", "gain_codec",
 )  # fmt: skip
-# Codecs by the number of channels in an image, as engines use them. BC1 and ASTC 12x12 are there because their
+# Codecs by the number of channels in an image, as engines use them. BC1 and ASTC 12x12 are included because their
 # quality is nearer to that of gstex.
 BLOCKS = {
     "BC7": {1: "bc4", 2: "bc5", 3: "bc7"},
@@ -50,8 +50,8 @@ PICTURE = (160, 120)  # pixels of a view in its picture, shown twice as large
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A way to store and sample a material. bpp: of the whole chain. level0: its level 0, None if it is exact.
-    shown: whether it is in the pictures."""
+    """A way to store and sample a material. bpp: bits per texel of the whole mip chain. level0: the decoded mip 0, None
+    if it is exact. shown: whether it is in the pictures."""
 
     name: str
     levels: Levels
@@ -62,7 +62,8 @@ class Contender:
 
 
 def light_levels(mips: Sequence[np.ndarray], srgb: np.ndarray) -> PictureLevels:
-    """Pictures that repeat, filtered as a texture unit does it: sRGB texels are decoded before the bilinear filter."""
+    """Pictures that repeat and are filtered as by a texture unit: sRGB texels are decoded before the bilinear
+    filter."""
     light = [np.where(srgb, srgb_to_linear(mip), mip).astype(np.float32) for mip in mips]
     return PictureLevels(light, np.zeros(len(srgb), bool), repeat=True)
 
@@ -117,7 +118,7 @@ def _choose_cases(data: Path, names: tuple[str, ...]) -> list[Case]:
 
 
 def _block_families() -> list[str]:
-    """The block codecs that can be used here; what is missing is said."""
+    """The families of block codecs that can be used here. Prints which ones are missing."""
     families = []
     for family, by_channels in BLOCKS.items():
         try:
@@ -168,11 +169,12 @@ def _contenders(
 def _through_blocks(
     material: Material, mips: list[np.ndarray], codec_by_channels: dict[int, str]
 ) -> tuple[list[np.ndarray], int]:
-    """(mips after a block codec, bytes): the maps packed into images as engines do, every mip encoded for itself."""
+    """(mips after a block codec, bytes). The maps are packed into images as engines do; every mip is encoded by
+    itself."""
     images = [image for group in make_plan(material) for image in group[0]]
     result, size = [], 0
     for mip in mips:
-        stored = mip.copy()  # what is constant is no texture
+        stored = mip.copy()  # constant channels are not stored in a texture
         for image in images:
             codec = CODECS[codec_by_channels[len(image.channels)]]
             part = np.rint(mip[:, :, image.channels] * 255).astype(np.uint8)
@@ -215,7 +217,7 @@ def compare(
 def _strip(
     material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[np.ndarray], truth: np.ndarray
 ) -> np.ndarray:
-    """The middle of a view side by side, uint8 [h, w, 3]: the truth, and the contenders that are to be seen."""
+    """The middle of a view, uint8 [h, w, 3]: the ground truth and the shown contenders side by side."""
     color = [i for i, c in enumerate(material.channels) if c.role == "albedo"] or [0, 0, 0]
     cells = [("supersampled", truth)]
     cells += [(c.name, pixels) for c, pixels in zip(contenders, shown, strict=True) if c.shown]

@@ -1,6 +1,6 @@
-"""Views of a tiled plane, with the footprint of every pixel, and what they ought to look like.
+"""Views of a tiled plane, with the footprint of every pixel, and their ground truth.
 
-A view is a homography from the screen to the texels of level 0: all of perspective that a plane can show.
+A view is a homography from the screen to the texels of mip 0, which covers every perspective view of a plane.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class View:
         return abc[:, :2] / abc[:, 2:]
 
     def steps(self, points: np.ndarray) -> np.ndarray:
-        """Exact derivatives [M, 2, 2] of `texels`, in texels: [m, 0] of a step to the right, [m, 1] of one down."""
+        """Exact derivatives [M, 2, 2] of `texels`, in texels: [m, 0] for a step of one pixel to the right, [m, 1] for
+        one down."""
         abc = self._project(points)
         place = abc[:, :2] / abc[:, 2:]
         # (a / c)' = (a' - (a / c) c') / c
@@ -67,8 +68,8 @@ def make_view(name: str, width: int, height: int, material: Material) -> View:
     matrix = np.eye(3)
     if name == "grazing":
         angle, focal = np.deg2rad(_GRAZING_DEGREES), _FOCAL_WIDTHS * width
-        # A ray (x, y, 1) in units of the focal length, camera one unit above the floor: it goes cos(angle) down and
-        # sin(angle) away, and lower pixels go further down.
+        # A ray is (x, y, 1) in units of the focal length, and the camera is one unit above the floor. The middle ray
+        # goes cos(angle) down and sin(angle) away; rays of lower pixels go further down.
         across = np.array([1, 0, -middle[0]]) / focal
         lower = np.array([0, 1, -middle[1]]) / focal
         down = np.array([0, 0, np.cos(angle)]) + lower * np.sin(angle)
@@ -86,10 +87,10 @@ def make_view(name: str, width: int, height: int, material: Material) -> View:
 
 
 def supersample(material: Material, view: View) -> np.ndarray:
-    """What a view of the uncompressed material ought to be: the mean over the square of every pixel.
+    """The ground truth of a view of the uncompressed material: the mean over the square of every pixel.
 
-    Level 0 is filtered bilinearly as a texture unit does it, sRGB channels in linear light, at 16 x 16 points a
-    pixel. Normals get their Z at each of them and are averaged as vectors; the mean is made of unit length.
+    Mip 0 is filtered bilinearly as by a texture unit, sRGB channels in linear light, at 16 x 16 points per pixel.
+    Normals get their Z at each point and are averaged as vectors; the mean is scaled to unit length.
 
     Returns:
         float64 [height * width, C], encoded as the material's pixels.

@@ -1,7 +1,7 @@
-"""`bench.py fits`: the files that `bench.py compare` measures, fitted many at a time and perhaps elsewhere.
+"""`bench.py fits`: the files that `bench.py compare` measures, fitted many at a time and perhaps on another machine.
 
-With a GPU `bench.py fits --device cuda --out FOLDER` fits the bench set in minutes; `compare --fits FOLDER` then reads
-these files in place of fits of its own, there or on another machine that has the encoders.
+On a GPU, `bench.py fits --device cuda --out FOLDER` fits the bench set in minutes. `compare --fits FOLDER` then reads
+these files and does not fit. It can run on another machine that has the encoders.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _STEPS = range(-6, 8)  # as in benches.compare: 2^(n / 2) bits per texel
 class Fitted:
     """A folder of `bench.py fits`.
 
-    Raises click's errors if it is none, or if other settings or other code made its files.
+    Raises click's errors if it holds no such files, or if other settings or other code made them.
     """
 
     def __init__(self, folder: Path, expected: dict[str, Any]):
-        """expected: mode, effort, sampling and seed."""
+        """expected: the settings that made the files: mode, effort, sampling and seed."""
         self.folder = folder
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ class Fitted:
         return path if path.exists() else None
 
     def describe(self) -> str:
-        """Where they were made."""
+        """On which devices and by which commit the files were made."""
         return f"on {' and '.join(self.devices)} with bench.py fits, gstex {self.commit}"
 
 
@@ -143,7 +143,7 @@ def fits(
 
 
 def _run_all(jobs: Sequence[_Job], at_a_time: int, ends: float) -> Iterator[dict[str, Any]]:
-    """Rows of those that were begun before the end, as they are done."""
+    """The rows of the jobs that begin before `ends`, in the order in which they finish."""
     waiting = list(reversed(jobs))
     with ProcessPoolExecutor(at_a_time, mp_context=multiprocessing.get_context("spawn"), initializer=_set_threads,
                              initargs=(at_a_time,)) as pool:  # fmt: skip
@@ -158,7 +158,7 @@ def _run_all(jobs: Sequence[_Job], at_a_time: int, ends: float) -> Iterator[dict
 
 
 def _set_threads(at_a_time: int) -> None:
-    """Let processes share the cores."""
+    """Set the threads of a process so that all processes share the cores."""
     from gstex import native
 
     native.set_thread_count(max(1, native.cores() // at_a_time))

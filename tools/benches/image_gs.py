@@ -1,4 +1,4 @@
-"""Image-GS, as published, at the bytes of gstex: the `compare-image-gs` table of `bench.py compare`."""
+"""Image-GS as published, at the byte budget of gstex: the `compare-image-gs` table of `bench.py compare`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gstex.material import Material
 
 __all__ = ["COLUMNS", "FIT_SOURCES", "IMAGE_GS_SOURCES", "choose_rate", "image_gs_row", "table_row", "with_means"]
 
-# What decides the fit, and what decides the figures.
+# Sources on which the fit depends, and sources on which the figures depend.
 FIT_SOURCES = ("../benchmarks/image_gs.py", "../benchmarks/image_gs_torch.py")
 IMAGE_GS_SOURCES = (*FIT_SOURCES, "filtering.py", "encode/loss.py", "metrics.py", "shading.py", "srgb.py")
 COLUMNS = (
@@ -24,7 +24,7 @@ _GAINS = ("psnr_gain", "shaded_gain", "angle_gain")
 
 
 def choose_rate(fits: dict[int, Dot], target: float) -> int | None:
-    """The lowest rate at which gstex has this PSNR, or the highest there is. fits: by rate."""
+    """The lowest rate at which gstex has this PSNR, else the highest rate. fits: dots by rate; None without any."""
     good = [rate for rate, dot in sorted(fits.items()) if dot.qualities["psnr"] >= target]
     return good[0] if good else max(fits, default=None)
 
@@ -32,7 +32,8 @@ def choose_rate(fits: dict[int, Dot], target: float) -> int | None:
 def image_gs_row(
     material: Material, settings: dict[str, Any], draw: Callable[[str], None]
 ) -> tuple[int, int, int, dict[str, Any]]:
-    """Fit; (bytes, bytes with tile lists, number of Gaussians, Quality as JSON). settings: of fit_image_gs."""
+    """Fit and return (bytes, bytes with tile lists, number of Gaussians, Quality as JSON). settings: for
+    fit_image_gs."""
 
     def report(step: int, steps: int, psnr: float) -> None:
         draw(f"Image-GS {step}/{steps}, {psnr:.1f} dB")
@@ -45,7 +46,7 @@ def image_gs_row(
 def table_row(
     texels: int, rate: float, ours: Dot, theirs: Dot, bytes_with_lists: int, gaussians: int
 ) -> dict[str, Any]:
-    """A row without its material. rate: bits per texel that both had to keep to."""
+    """A row without its material. rate: the limit for both, in bits per texel."""
     row: dict[str, Any] = {
         "bpp_asked": rate,
         "gstex_bpp": 8 * ours.bytes / texels,
@@ -63,7 +64,7 @@ def table_row(
 
 
 def with_means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, and one with the means of the gains."""
+    """The rows, and one more with the means of the gains."""
     means = {}
     for name in _GAINS:
         if values := [row[name] for row in rows if name in row]:

@@ -1,7 +1,7 @@
 """`bench.py images`: single pictures at low rates, gstex against JPEG and AVIF.
 
-Those decode whole pictures and pack them with entropy coding, which no texture can: the table says what random access
-costs. docs/benchmarks.md says what the columns mean.
+JPEG and AVIF use entropy coding and decode whole pictures, which a texture cannot do. The table shows what random
+access costs. docs/benchmarks.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ RIVALS = ("jpeg", "jpeg_small", "avif", "image_gs")
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
 QUALITIES = {"JPEG": (1, 95), "AVIF": (0, 100)}  # of Pillow; JPEG above 95 only grows
 OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"optimize": True, "progressive": True}, "AVIF": {"speed": 4}}
-SMALLER = (2, 3, 4, 6, 8)  # sizes of the picture that is stored in the columns jpeg_small
+SMALLER = (2, 3, 4, 6, 8)  # the picture of the columns jpeg_small is stored this many times smaller
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A picture as a codec stored it. how: '4:2:0 q30', with '1/2 ' before it if it was shrunk."""
+    """A picture as a codec stored it. how: such as '4:2:0 q30', or '1/2 4:2:0 q30' if it was shrunk."""
 
     bytes: int
     psnr: float
@@ -96,7 +96,7 @@ def images(
 
 
 def read_opaque(path: Path) -> np.ndarray:
-    """uint8 [H, W, 3], sRGB; a picture with opacity is laid over white, as stored."""
+    """Read a picture as uint8 [H, W, 3], sRGB. One with opacity is composited over white in its stored values."""
     try:
         picture = Image.open(path).convert("RGBA")
     except OSError as error:
@@ -115,7 +115,7 @@ def as_material(pixels: np.ndarray) -> Material:
 def measure(
     pixels: np.ndarray, material: Material, rate: float, effort: str, image_gs: bool, store: Store, name: str
 ) -> dict[str, Any]:
-    """A row of one picture and rate; its parts come from the store, or are found out and kept there."""
+    """A row of one picture and rate. Its figures come from the store, or are measured and stored."""
     texels = material.width * material.height
     budget = int(rate * texels / 8)
     pillow = f"pillow {PIL.__version__}"
@@ -180,9 +180,9 @@ def _as_json(coded: Coded | None) -> dict[str, Any]:
 
 
 def best_coded(pixels: np.ndarray, codec: str, budget: int, scales: tuple[int, ...]) -> Coded | None:
-    """The best PSNR within a budget of bytes, over subsamplings and sizes. None if nothing fits.
+    """The encoding of highest PSNR within a budget of bytes, over subsamplings and sizes. None if nothing fits.
 
-    pixels: uint8 [H, W, 3]. scales: how much smaller the stored picture is; it is stretched bilinearly.
+    pixels: uint8 [H, W, 3]. scales: factors by which the stored picture is smaller; it is enlarged bilinearly.
     """
     height, width, _ = pixels.shape
     found = []
@@ -202,7 +202,7 @@ def best_coded(pixels: np.ndarray, codec: str, budget: int, scales: tuple[int, .
 
 
 def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget: int) -> tuple[bytes | None, int]:
-    """(the file of the highest quality that keeps to the budget or None, that quality)."""
+    """(the file of the highest quality within the budget, that quality). The file is None if no quality is."""
     low, high = QUALITIES[codec]
     best, quality = None, low
     while low <= high:
@@ -217,7 +217,7 @@ def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget:
 
 
 def with_means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, and for each rate one with the means of what gstex is ahead, over the pictures where both are."""
+    """The rows, and for each rate one more with the mean gains of gstex over the pictures that have both."""
     means = []
     for rate in dict.fromkeys(row["bpp_asked"] for row in rows):
         mean: dict[str, Any] = {"image": "mean", "bpp_asked": rate}

@@ -1,6 +1,6 @@
-"""`bench.py importance`: what a map of what matters, painted or estimated, is worth at equal bytes.
+"""`bench.py importance`: what an importance map, painted or estimated, gains at equal bytes.
 
-Crops of 256x256 texels with a region that people look at. docs/benchmarks.md says what the columns mean.
+The inputs are crops of 256x256 texels with a region that people look at. docs/benchmarks.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ COLUMNS = (
     "image", "region", "channels", "share", "bpp_asked", "gpu_bytes", "map_bytes", "auto_bytes", "psnr_in",
     "map_psnr_in", "map_in_gain", "auto_in_gain", "psnr_out", "map_psnr_out", "map_out_gain", "auto_out_gain",
 )  # fmt: skip
-WAYS = ("", "map", "auto")  # without importance, and with either kind
-TIMES = 2  # pixels of a texel in the picture
+WAYS = ("", "map", "auto")  # without importance, with a painted map, with the estimate
+TIMES = 2  # pixels per texel in the picture
 
 
 @dataclass(frozen=True)
 class Region:
-    """A crop and what matters in it, in texels of the crop.
+    """A crop and the region that matters in it, in texels of the crop.
 
-    ellipses: (row, column, half height, half width). boxes: (first row, first column, last row, last column), the
-    last ones not in it. shown: whether it is in the picture.
+    ellipses: (row, column, half height, half width). boxes: (first row, first column, last row, last column); the last
+    ones are excluded. shown: whether it is in the picture.
     """
 
     name: str
@@ -116,7 +116,7 @@ def importance(
 
 
 def _kept(region: Region, material: Material, way: str, rate: float, effort: str, store: Store) -> dict[str, Any]:
-    """The figures of one fit, from the store or found out and kept there."""
+    """The figures of one fit. They come from the store, or are measured and stored."""
     mask = region.mask(material.height, material.width)
     settings = {"bpp": rate, "effort": effort, "seed": SEED, "mips": False}
     key = key_of(material, {**settings, "way": way, "region": repr(region)}, code_version())
@@ -131,7 +131,7 @@ def _kept(region: Region, material: Material, way: str, rate: float, effort: str
 def measure(
     material: Material, mask: np.ndarray, source: np.ndarray | str | None, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Fit a material and say how well its region came out: bytes, PSNR inside and outside, and a picture of it."""
+    """Fit a material; returns bytes, PSNR inside and outside the region, and a picture of the region."""
     texture = gstex.compress(material, importance=source, **settings)
     decoded = texture.decode()
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
@@ -166,7 +166,7 @@ def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict
 
 
 def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, np.ndarray]]:
-    """Original, without, with a map and with the estimate, around the region."""
+    """Pictures around the region: the original, and fits without importance, with a map and with the estimate."""
     original = _shown(material.pixels, material, region.mask(material.height, material.width))
     labels = (f"{name}: {fit['psnr_in']:.1f} dB"
               for name, fit in zip(("without", "painted map", "estimate"), fits, strict=True))  # fmt: skip
@@ -175,7 +175,7 @@ def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> li
 
 
 def _shown(stack: np.ndarray, material: Material, mask: np.ndarray) -> np.ndarray:
-    """The colour of a square around the region over white, uint8 [h, w, 3]."""
+    """The colour of a square around the region, composited over white, uint8 [h, w, 3]."""
     roles = [c.role for c in material.channels]
     color = stack[:, :, [i for i, role in enumerate(roles) if role in ("albedo", "color")]].clip(0, 1)
     if "opacity" in roles:

@@ -1,5 +1,5 @@
-"""What libraries ask for: a PSNR, all cores, fits that go on. The `rate`, `jobs` and `checkpoint` tables of
-tools/bench.py."""
+"""The `rate`, `jobs` and `checkpoint` tables of tools/bench.py: fits to a PSNR, the use of all cores by a batch, and
+the cost of checkpoints."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def checkpoint(
 
 
 def _timed_batch(plan: batch.Plan, **how: Any) -> tuple[int, float]:
-    """(materials that are done, seconds) of a batch."""
+    """Run a batch; returns (number of materials that are done, seconds). Raises ClickException if one fails."""
     started = time.perf_counter()
     ended = [event for event in batch.run(plan, **how) if event.event in ("done", "failed")]
     seconds = time.perf_counter() - started
@@ -143,7 +143,8 @@ def _write(results: Path, name: str, title: str, about: Any, columns: tuple[str,
 
 @contextmanager
 def _timed(path: Path, every: float) -> Iterator[list[tuple[float, int]]]:
-    """(seconds, bytes of the file) of every checkpoint that is written meanwhile, one in so many seconds at most."""
+    """Collect (seconds, bytes of the file) of every checkpoint written inside. At most one is written in `every`
+    seconds."""
     writes: list[tuple[float, int]] = []
     write = Checkpoint.write
 
@@ -169,14 +170,14 @@ def _samples(names: tuple[str, ...]) -> list[Path]:
 
 
 def _crop(number: int, folder: Path) -> None:
-    """The material of this number: a crop of a sample, from another place every time."""
+    """Write the material of this number: a crop of a sample, whose place depends on the number."""
     samples = _samples(())
     source = samples[number % len(samples)]
     _crop_of(source, SIDES[number // len(samples) % len(SIDES)], folder, shift=37 * number)
 
 
 def _crop_of(source: Path, side: int, folder: Path, *, shift: int = 0) -> Path:
-    """A square part of every map, or all of those that are smaller."""
+    """Write a square part of every map, and the whole of a smaller map; returns the folder."""
     folder.mkdir(parents=True)
     for path in sorted(source.glob("*.png")):
         image = oiio.ImageBuf(str(path))
@@ -190,6 +191,6 @@ def _crop_of(source: Path, side: int, folder: Path, *, shift: int = 0) -> Path:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of its children that have ended."""
+    """CPU time of this process and of its children that have ended."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in used)

@@ -26,7 +26,7 @@ from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = ["mips"]
 
-LEAST_SIZE = 16  # texels; smaller mips are not compared with ASTC
+LEAST_SIZE = 16  # texels; mips below this size are not compared with ASTC
 COLUMNS = ("material", "bpp_asked", "mip", "size", "stored_as", "bytes", "astc_bytes", "psnr", "psnr_astc",
            "difference", "mean_off", "candidates_mean", "chain_cost", "seconds", "seconds_alone")  # fmt: skip
 
@@ -79,7 +79,8 @@ def _measure(name: str, material: Material, rates: list[float], effort: str) -> 
 
 
 def _mean_off(material: Material, level: MipLevel, decoded: np.ndarray) -> float:
-    """The farthest that the mean of a channel is from that of its reference, in codes; of light where it is sRGB."""
+    """The largest difference of a channel's mean from that of its reference, in codes. sRGB channels are averaged in
+    linear light."""
     weights = np.ones(decoded.shape) if level.weights is None else level.weights
     means = []
     for stack in (decoded.astype(np.float64), level.pixels.astype(np.float64)):
@@ -88,8 +89,8 @@ def _mean_off(material: Material, level: MipLevel, decoded: np.ndarray) -> float
             shown = srgb_to_linear(stack[:, :, c]) if srgb else stack[:, :, c]
             mean = np.array([(shown * weights[:, :, c]).sum() / max(weights[:, :, c].sum(), 1e-9)])
             means.append(float((linear_to_srgb(mean) if srgb else mean)[0]))
-    own, wanted = np.reshape(means, (2, -1))
-    return float(255 * np.abs(own - wanted).max())
+    decoded_means, reference_means = np.reshape(means, (2, -1))
+    return float(255 * np.abs(decoded_means - reference_means).max())
 
 
 def _as_material(material: Material, level: MipLevel) -> Material:
@@ -107,9 +108,9 @@ def _astc_hull(material: Material) -> tuple[list[Option], float]:
 
 
 def _error_at(hull: list[Option], byte_count: float) -> float:
-    """Squared error of the hull at a number of bytes, between its corners in the logarithm of both.
+    """Squared error of the hull at a number of bytes, interpolated between its corners in the logarithm of both.
 
-    Below its smallest option the line of the first two corners goes on.
+    Below the smallest option, the line through the first two corners is extended.
     """
     before, after = next(((a, b) for a, b in pairwise(hull) if byte_count < b.bytes), (hull[-2], hull[-1]))
     slope = np.log(after.error / before.error) / np.log(after.bytes / before.bytes)

@@ -1,4 +1,4 @@
-"""`bench.py progress`: whether the time left that the bars of `gstex compress`, `compare` and `batch` show is true."""
+"""`bench.py progress`: how accurate the time left is that the bars of `gstex compress`, `compare` and `batch` show."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ COMMANDS = ("compress", "compare", "batch")
 EFFORTS = ("fast", "normal")
 CODECS = ("bc1", "bc7", "astc-6x6", "astc-8x8")  # of the comparisons
 COLUMNS = ("material", "effort", "seconds", "at_tenth", "at_half", "after_tenth", "after_half", "ok")
-# How far the time left may be off, as a share of what is left: after the first tenth, and after half.
+# Largest allowed error of the time left, as a share of the time left: after the first tenth, and after half.
 MOST = {"tenth": 0.30, "half": 0.20}
 _END = 0.9  # of the time
-_ROUNDED = 0.5  # seconds that the figure is off because it is shown in whole ones
+_ROUNDED = 0.5  # error in seconds because the figure is shown in whole seconds
 
 Clock = Callable[[], float]
-Shown = tuple[float, float]  # seconds since the first report, and those that the bar says are left
+Shown = tuple[float, float]  # seconds since the first report, and seconds left that the bar shows
 
 
 @click.command("progress")
@@ -86,7 +86,7 @@ def _middle(material: Material, size: int) -> Material:
 
 
 def watch_compress(material: Material, effort: str, threads: int | None, clock: Clock) -> tuple[list[Shown], float]:
-    """What the bar of a fit shows, and its seconds from the first report on."""
+    """What the bar of a fit shows, and how many seconds the fit takes from the first report on."""
     forecast, phase, watched = Forecast(), fit_phase(material, effort, None), _Watched(clock)
 
     def keep(now: gstex.Progress) -> None:
@@ -100,7 +100,7 @@ def watch_compress(material: Material, effort: str, threads: int | None, clock: 
 
 
 def watch_compare(material: Material, effort: str, threads: int | None, clock: Clock) -> tuple[list[Shown], float]:
-    """The same of a comparison with a page, of which nothing is kept from before."""
+    """The same for a comparison with a page and an empty cache."""
     from gstex.compare import Step, compare
     from gstex.compare.cache import Cache
     from gstex.report import write_report
@@ -123,7 +123,7 @@ def watch_compare(material: Material, effort: str, threads: int | None, clock: C
 def watch_batch(
     data: Path, names: Sequence[str], size: int, effort: Any, threads: int | None, clock: Clock
 ) -> tuple[list[Shown], float]:  # fmt: skip
-    """The same of a batch of all materials, from the first one that begins."""
+    """The same for a batch of all materials. Time counts from the first event that is not the start of a material."""
     from gstex.batch import Options, plan, run
 
     watched = _Watched(clock)
@@ -143,7 +143,7 @@ def watch_batch(
 
 
 def _write_middle(source: Path, target: Path, size: int) -> None:
-    """The middle of every map of a folder."""
+    """Write the middle of every map of a folder."""
     target.mkdir(parents=True)
     for path in sorted(p for p in source.iterdir() if p.suffix in (".png", ".jpg", ".webp")):
         whole = oiio.ImageBuf(str(path))
@@ -154,7 +154,7 @@ def _write_middle(source: Path, target: Path, size: int) -> None:
 
 
 class _Watched:
-    """Moments since the first one that was asked for, and what was shown at them."""
+    """What the bar shows and when. Times count from the first call of `moment`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._started, self._last = clock, -1.0, 0.0
@@ -173,7 +173,7 @@ class _Watched:
 
 
 def cpu_clock() -> float:
-    """Seconds that the CPUs have worked for this process and for those that it has started."""
+    """CPU seconds of this process and of its children."""
     own = os.times()
     ticks = 0
     for tasks in Path("/proc/self/task").glob("*/children"):
@@ -181,14 +181,14 @@ def cpu_clock() -> float:
             try:
                 fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
             except OSError:
-                continue  # it has ended, and is among those that are in os.times()
+                continue  # the child has ended, so os.times() counts it
             ticks += int(fields[11]) + int(fields[12])
     return own.user + own.system + own.children_user + own.children_system + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def errors(shown: Sequence[Shown], seconds: float) -> dict[str, Any]:
-    """By what share of the time left the bar is wrong: when a tenth and half of the time are over, and at most from
-    then on (until half, and until nine tenths). What the bar shows at a moment is what the last report made of it."""
+    """Errors of the bar as shares of the time left: after a tenth and after half of the time, and the largest ones from
+    a tenth to half and from half to nine tenths. Between two reports the bar shows the figure of the first one."""
     found: list[tuple[float, float]] = []  # share of the time, error
     for moment, left in shown:
         if moment < seconds:

@@ -1,7 +1,7 @@
-"""How many bytes does each way of storing need for a given quality? The arithmetic of `bench.py compare`.
+"""The bytes that each way of storing needs for a given quality: the arithmetic of `bench.py compare`.
 
-A curve is a list of dots, one for each way to store a material. Qualities are in decibels, more is better; an angle
-a becomes -20 log10(a), which makes one that is half as large 6 dB better.
+A curve is a list of dots, one for each way to store a material. Qualities are in decibels, and more is better. An angle
+a becomes -20 log10(a), so half the angle is 6 dB better.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ __all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "lead", "need
 
 _EXACT = 99.0  # dB that stand for no error at all
 _ROUNDING = 58.9  # dB of rounding to 8 bits, 10 log10(12 x 255^2): above it no map is better than another
-_MAX_DEFICIT = 2.0  # dB by which a map may be below the baseline's for a ratio to count
+_MAX_DEFICIT = 2.0  # a ratio counts if no map is further below the baseline's than this many dB
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One way to store a material. qualities: dB by criterion, what was not measured missing; maps: PSNR by map.
-    chain: bytes with all mips, 0 where that is not known. candidates: Gaussians that a texel evaluates, on average, of
-    all groups together; 0 of block codecs."""
+    """One way to store a material. qualities: dB by criterion, only measured ones; maps: PSNR by map. chain: bytes with
+    all mips, 0 where unknown. candidates: average number of Gaussians that a texel evaluates, over all groups; 0 for
+    block codecs."""
 
     bytes: float
     qualities: dict[str, float]
@@ -42,7 +42,7 @@ def _psnr(value: float | None) -> float:
     return _EXACT if value is None else min(value, _EXACT)
 
 
-# Name of a criterion -> what it is in a Quality.to_json(), as dB.
+# Name of a criterion -> function that reads it from a Quality.to_json() in dB.
 CRITERIA: dict[str, Callable[[dict], float]] = {
     "psnr": lambda quality: _psnr(quality["psnr"]),
     "shaded": lambda quality: _psnr(quality["shaded_psnr"]),
@@ -52,9 +52,9 @@ CRITERIA: dict[str, Callable[[dict], float]] = {
 
 @dataclass(frozen=True)
 class Needed:
-    """What a curve needs. bytes: for the quality; maps: PSNR by map there. bound: None; 'most' if even the smallest
-    dot of the curve is better, which is given then; 'least' if the largest one is worse. chain, candidates: as of a
-    Dot."""
+    """What a curve needs for a quality. bytes: how many; maps: PSNR by map there. bound: None if the curve reaches the
+    quality between two dots; 'most' if its smallest dot is good enough and is given; 'least' if even its best dot is
+    worse and is given. chain, candidates: see Dot."""
 
     bytes: float
     maps: dict[str, float]
@@ -64,19 +64,19 @@ class Needed:
 
 
 def lead(dot: Dot, criterion: str, target: float, theirs: dict[str, float] | None = None) -> float:
-    """dB by which a dot is above a quality; -inf where it has no such quality.
+    """By how many dB a dot is above a quality; -inf if the quality was not measured.
 
-    theirs: the PSNR of another's maps; then the least of that and of what every map is above the lowest that counts
-    beside them.
+    theirs: PSNR by map of a baseline. The result is then at most the margin of the worst map, that is _MAX_DEFICIT less
+    the dB by which this map is below the baseline's.
     """
     above = dot.qualities.get(criterion, -math.inf) - target
     return above if theirs is None else min(above, _MAX_DEFICIT - worst_map(dot.maps, theirs)[1])
 
 
 def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float] | None = None) -> Needed:
-    """Bytes at which a curve reaches a quality, for good: between dots, along a line of dB over the logarithm of bytes.
+    """Bytes at which a curve reaches a quality, interpolated between dots in dB over the logarithm of bytes.
 
-    A dot that is larger than another and no better does not count. theirs: see `lead`.
+    A dot that is larger than another one and not better does not count. theirs: see `lead`.
     """
     rising: list[tuple[Dot, float]] = []
     for dot in curve:
@@ -93,7 +93,7 @@ def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float]
             part = -low / (high - low)
             size = before.bytes * (after.bytes / before.bytes) ** part
             maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
-            # Mips add a part to the bytes that hardly differs between neighbours.
+            # Mips add a share of the bytes that hardly differs between neighbours.
             parts = [dot.chain / dot.bytes for dot in (before, after)]
             return Needed(size, maps, chain=size * ((1 - part) * parts[0] + part * parts[1]),
                           candidates=(1 - part) * before.candidates + part * after.candidates)
@@ -102,12 +102,12 @@ def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float]
 
 
 def worst_map(ours: dict[str, float], theirs: dict[str, float]) -> tuple[str, float, bool]:
-    """(map that is farthest below theirs, by how many dB, whether that is little enough to count)."""
+    """(map that is farthest below theirs, by how many dB, whether this is at most _MAX_DEFICIT)."""
     deficits = {name: min(theirs[name], _ROUNDING) - min(ours[name], _ROUNDING) for name in theirs}
     name = max(deficits, key=lambda key: deficits[key])
     return name, deficits[name], deficits[name] <= _MAX_DEFICIT
 
 
 def geometric_mean(values: Sequence[float]) -> float | None:
-    """None of nothing."""
+    """The geometric mean; None without values."""
     return math.exp(sum(map(math.log, values)) / len(values)) if values else None

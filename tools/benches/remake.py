@@ -28,7 +28,8 @@ _ALL = " ".join(f"--material {name}" for name in MATERIALS)
 
 @dataclass(frozen=True)
 class Table:
-    """file: below benchmarks/results, as JSON. command: what makes it. minutes: about, on two cores."""
+    """file: its JSON file below benchmarks/results, without suffix. command: makes the table. minutes: about, on two
+    cores."""
 
     file: str
     command: str
@@ -36,14 +37,14 @@ class Table:
 
     @property
     def arguments(self) -> list[str]:
-        """The command with the Python that runs this."""
+        """The words of the command, run by the current Python interpreter."""
         words = shlex.split(self.command)
         folder = str(Path(self.file).parent)
         results = [] if folder == "." else ["--results", f"benchmarks/results/{folder}"]
         return [sys.executable, *words, *results]
 
 
-# The quick ones first, and of the others those that most depends on.
+# The quick ones come first, then those that most figures of the docs depend on.
 TABLES = (
     Table("jobs", "tools/bench.py jobs", 1),
     Table("rate", "tools/bench.py rate --effort fast", 2),

@@ -1,6 +1,6 @@
-"""`bench.py restore`: pictures that JPEG or noise has damaged, and how much nearer to the clean ones a fit brings them.
+"""`bench.py restore`: how much closer a fit brings pictures damaged by JPEG or noise to the clean pictures.
 
-The fit sees the damaged picture alone. docs/benchmarks.md says what the columns mean.
+The fit sees only the damaged picture. docs/benchmarks.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ COLUMNS = (
     "seconds",
 )  # fmt: skip
 BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0)  # sigma in texels
-TIMES = 4  # pixels of a texel in the picture
-PART = (80, 80, 64)  # first row, first column and size of what the picture shows
+TIMES = 4  # pixels per texel in the picture
+PART = (80, 80, 64)  # first row, first column and size of the part that the picture shows
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A crop of SIZE x SIZE texels. shown: the damage of the row in the picture, if it is there."""
+    """A crop of SIZE x SIZE texels. shown: the damage that the picture shows, if the crop is in it."""
 
     name: str
     path: str
@@ -76,7 +76,7 @@ def damage(pixels: np.ndarray, how: str) -> np.ndarray:
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur float [h, w, C] with a Gaussian of sigma texels; the borders go on."""
+    """Blur float [h, w, C] with a Gaussian of sigma texels. Border texels are repeated outwards."""
     if sigma == 0:
         return image
     reach = int(np.ceil(4 * sigma))
@@ -130,7 +130,7 @@ def restore(
 
 
 def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], store: Store) -> dict[str, Any]:
-    """The figures of a damage, from the store or found out and kept there."""
+    """The figures of one damage. They come from the store, or are measured and stored."""
     keyed = {**settings, "damage": how, "pillow": PIL.__version__, "part": PART}
     key = key_of(as_material(clean), keyed, code_version())
 
@@ -142,7 +142,7 @@ def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], stor
 
 
 def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
-    """Fit a damaged picture and compare with the clean one, both uint8 [h, w, 3]."""
+    """Fit a damaged picture and compare the result with the clean one, both uint8 [h, w, 3]."""
     truth, seen = clean / 255, damaged / 255
     material = as_material(damaged)
     restored = gstex.compress(material, loss="restore", mips=False, **settings)
@@ -168,7 +168,7 @@ def _part(pixels: np.ndarray) -> np.ndarray:
 
 
 def _strip(clean: np.ndarray, row: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
-    """Clean, damaged and restored."""
+    """The clean, the damaged and the restored picture."""
     before, after = (from_text(text) for text in row["pictures"])
     return [
         ("original", _part(clean)),

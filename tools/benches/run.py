@@ -1,5 +1,4 @@
-"""What the tables of tools/bench.py share: options, which materials were asked for, and how a run ends that cannot
-finish."""
+"""What the tables of tools/bench.py share: options, the choice of materials, and how an incomplete run ends."""
 
 from __future__ import annotations
 
@@ -32,26 +31,26 @@ effort_option = click.option("--effort", type=click.Choice(["draft", "fast", "no
 
 
 def material_option(what: str = "material") -> Decorator:
-    """--material. what: a word for one of the things to choose from."""
+    """The option --material. what: the word for one thing to choose from."""
     return click.option("--material", "names", metavar="NAME", multiple=True,
                         help=f"Only this {what}; may be given many times.")  # fmt: skip
 
 
 def data_option(what: str = "Folder of materials") -> Decorator:
-    """--data. what: stands there."""
+    """The option --data. what: describes the folder."""
     return click.option("--data", type=click.Path(path_type=Path), default=_ROOT.parent / "shared" / "data",
                         help=f"{what}.  [default: ../shared/data beside the checkout]")  # fmt: skip
 
 
 def results_option(what: str) -> Decorator:
-    """--results. what: goes there, as 'the table goes'."""
+    """The option --results. what: completes 'Where ...', such as 'the table goes'."""
     return click.option("--results", type=click.Path(path_type=Path, file_okay=False),
                         default=_ROOT / "benchmarks" / "results",
                         help=f"Where {what}.  [default: benchmarks/results]")  # fmt: skip
 
 
 class HasName(Protocol):
-    """What is picked by its name."""
+    """An object that `pick` chooses by its name."""
 
     @property
     def name(self) -> str: ...
@@ -62,9 +61,9 @@ Named = TypeVar("Named", bound=HasName)
 
 def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Case]:
     """The cases of a data folder. mode: 'quick' (the prototype's crops), 'small' (those and the centres of other
-    materials, 256x256), 'full' (whole materials) or None (the centre).
+    materials, 256x256), 'full' (whole materials) or None (the centre, 512x512).
 
-    names: only these, all if empty. Raises click's errors, for people, where there is nothing to do.
+    names: only these, all if empty. Raises click's errors if no case is left.
     """
     if not data.is_dir():
         raise click.ClickException(
@@ -82,7 +81,7 @@ def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Cas
 
 
 def pick(cases: Sequence[Named], names: Sequence[str], option: str = "--material") -> list[Named]:
-    """Those of the cases with these names, in their order; all without names. BadParameter if a name is none's."""
+    """The cases with these names, in their order; all without names. Raises BadParameter if a name is unknown."""
     known = [case.name for case in cases]
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known) or '(nothing found)'}",
@@ -92,9 +91,9 @@ def pick(cases: Sequence[Named], names: Sequence[str], option: str = "--material
 
 @contextlib.contextmanager
 def endings(context: click.Context, results: Path, *, keeps: bool = True) -> Iterator[None]:
-    """End a command as people expect it: Ctrl-C with exit code 130, errors as one line.
+    """End a command as people expect: Ctrl-C gives exit code 130, and an error gives one line.
 
-    results: the folder that is written. keeps: whether finished figures are kept, so that the same command goes on.
+    results: the folder that is written. keeps: whether finished figures are kept, so that the same command can resume.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a library takes on many cores or GPUs, from what was measured of single fits: the `scale` table of
+"""Time and memory of a library on many cores or GPUs, computed from single fits: the `scale` table of
 tools/bench.py."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benches.table import describe_run, typed_command, write_table
 __all__ = ["scale", "scale_rows"]
 
 COLUMNS = ("where", "effort", "from", "seconds_each", "hours", "gigabytes")
-_THREADS = 2  # of the fits in the table of times
+_THREADS = 2  # threads of the fits in the table `times`
 _SIDE = 2048
 _TIMES, _GPU = "times.csv", "gpu-nvidia-h200-fits.json"
 
@@ -44,9 +44,9 @@ def scale(context: click.Context, materials: int, cores: int, gpus: int, results
 def scale_rows(results: Path, materials: int, cores: int, gpus: int) -> list[dict[str, Any]]:
     """A row for each effort, on cores and on GPUs. results: folder of the tables.
 
-    A fit on one core takes the time of all threads while they work, and once what only one of them does. What was
-    measured at another size counts by its texels; memory is that of a fast fit of this size. A GPU does one fit after
-    the other.
+    A fit on one core takes the parallel time of the measured fit times its threads, plus the serial time. Times
+    measured at another size scale with the number of texels. Memory is that of a fast fit of this size. A GPU does one
+    fit after the other.
     """
     with open(results / _TIMES, newline="", encoding="utf-8") as file:
         times = {row["case"]: row for row in csv.DictReader(file)}

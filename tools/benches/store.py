@@ -1,7 +1,7 @@
 """Results that outlive a run: a file of JSON lines, looked up by what they depend on.
 
-A row is kept under a hash of the input, the settings and the code that made it, so that a stopped benchmark
-goes on where it was, and nothing is taken over from other code.
+A row is kept under a hash of the input, the settings and the code that made it. A stopped benchmark can therefore
+resume, and rows of other code are not used.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gstex.material import Material
 
 __all__ = ["SOURCES", "Store", "code_version", "key_of", "meaning_of"]
 
-# Files and folders of the package that decide what a fit and its measurements give. The reading of images is
-# not among them: its result, the pixels and the table of channels, is part of the key.
+# Files and folders of the package on which the result of a fit and its measurement depend. The reading of images is
+# left out, because its result, the pixels and the table of channels, is part of the key.
 SOURCES = (
     "encode", "format", "native", "cuda", "decode", "blocks.py", "constants.py", "files.py", "filtering.py",
     "metrics.py", "resources.py", "shading.py", "srgb.py", "texture.py",
@@ -33,7 +33,7 @@ _SUFFIXES = (".py", ".cpp", ".h")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
-    """Hash of the sources of the imported gstex that matter, and of the library that computes."""
+    """Hash of these sources of the imported gstex and, if `libraries` is set, of the version of NumPy."""
     package = Path(gstex.__file__).parent
     digest = hashlib.sha256(f"numpy {np.__version__}".encode() if libraries else b"")
     for name in sources:
@@ -70,7 +70,7 @@ def key_of(material: Material, settings: dict[str, Any], code: str) -> str:
 
 
 class Store:
-    """Rows by key in a file of JSON lines; later lines win, and lines that were cut off are passed over."""
+    """Rows by key in a file of JSON lines. Later lines win, and truncated lines are skipped."""
 
     def __init__(self, path: Path):
         self.path = path

@@ -1,4 +1,4 @@
-"""Pictures side by side under labels, for the benches that show what they measured."""
+"""Labelled pictures side by side, for the benches that show what they measure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _cell(label: str, picture: np.ndarray, times: int) -> np.ndarray:
 
 
 def to_text(picture: np.ndarray) -> str:
-    """A picture uint8 [h, w, 3] as text that a kept row can hold."""
+    """A picture uint8 [h, w, 3] as text that a stored row can hold."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()

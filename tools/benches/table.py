@@ -1,6 +1,6 @@
 """A table of results as three files: NAME.md for people, NAME.csv and NAME.json for programs.
 
-The CSV and the Markdown hold the same cells; the JSON holds where and how they were made.
+The CSV and the Markdown hold the same cells. The JSON says where and how they were made, as does the Markdown.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DECIMALS = {
 
 
 def describe_run(command: str) -> dict[str, str]:
-    """Where and by what a table was made, without anything that is private to the machine."""
+    """Command, machine and versions with which a table was made, without anything private to the machine."""
     return {
         "command": command,
         "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {native.thread_count()} threads used",
@@ -50,7 +50,7 @@ def describe_run(command: str) -> dict[str, str]:
 
 
 def typed_command(context: click.Context) -> str:
-    """The options that were typed, without the folders, which say nothing about the figures."""
+    """The command with the typed options, without folders, which do not affect the figures."""
     words = ["python", "tools/bench.py", context.info_name or ""]
     for parameter in context.command.params:
         name = str(parameter.name)
@@ -71,7 +71,7 @@ def typed_command(context: click.Context) -> str:
 
 
 def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """For each value of the column `key` one row with the means of the gains."""
+    """One row for each value of the column `key`, with the means of the columns that end in '_gain'."""
     found = []
     for value in dict.fromkeys(row[key] for row in rows):
         picked = [row for row in rows if row[key] == value]
@@ -86,7 +86,7 @@ def write_table(
 ) -> list[Path]:  # fmt: skip
     """Write NAME.csv, NAME.md and NAME.json into a folder.
 
-    rows: values by column; a column that a row lacks, or None, is an empty cell.
+    rows: values by column. A missing column or None is an empty cell.
 
     Returns the three paths. Raises OSError or OutputError if they cannot be written.
     """
@@ -130,7 +130,7 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:
-        pass  # no Linux
+        pass  # not Linux
     return platform.processor() or platform.machine()
 
 

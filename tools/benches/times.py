@@ -1,7 +1,8 @@
-"""Time and memory of fits and decodes, beside another gstex: the `times` table of tools/bench.py (docs/benchmarks.md).
+"""Time and memory of fits and decodes, compared with another gstex: the `times` table of tools/bench.py
+(docs/benchmarks.md).
 
-Every measurement is a process of its own, first of one gstex and then of the other, so that whatever else the machine
-does meets both. A process fits a small picture first: what it compiles or loads once is not in the figures.
+Every measurement is a process of its own. The two gstex take turns, so that other load on the machine affects both. A
+process fits a small picture first, so that the figures do not include what it compiles or loads once.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ COLUMNS = ("case", "time_before", "time", "times_as_fast", "megabytes_before", "
 
 @dataclass(frozen=True)
 class Job:
-    """source: a folder of maps below the checkout or, with `data`, below the folder of materials. size: of the middle
-    that is fitted, or of repetitions; None for all of it. bpp, effort: of the fit, which is measured itself unless
-    `decode` asks how long its result takes to decode. usual: whether it is measured where nobody names a case."""
+    """source: a folder of maps below the checkout or, with `data`, below the folder of materials. size: texels along an
+    edge, cut from the middle or filled by repetition; None for the whole material. bpp, effort: settings of the fit.
+    decode: measure the decoding of the result and not the fit. usual: whether the case is measured if no case is
+    named."""
 
     name: str
     source: str
@@ -113,7 +115,7 @@ def _measure(
 
 
 def _run(python: Path, order: dict[str, Any]) -> dict[str, float]:
-    """What the worker says, run by a Python."""
+    """Run the worker with a Python interpreter and return its figures."""
     done = subprocess.run([python, WORKER, json.dumps(order)], cwd=WORKER.parent, capture_output=True, text=True)
     if done.returncode:
         raise click.ClickException(f"{python} {WORKER.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")

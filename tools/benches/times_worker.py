@@ -1,7 +1,7 @@
 """One measurement of times.py: an order as JSON comes in, figures as JSON go out. Any gstex 0.1 can run it.
 
-The order: source, size (of a middle or of repetitions, None for all of it), bpp, effort, threads (None for all) and, to
-decode, file; `write` writes that file.
+The order holds source, size (of the middle or of repetitions, None for the whole material), bpp, effort, threads (None
+for all) and, to decode, file; `write` writes that file.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def main(order: dict[str, Any]) -> dict[str, float]:
 
 
 def loop_seconds() -> float:
-    """What loops have taken that are shared out among threads; 0 for a gstex that does not count it."""
+    """Seconds in loops that run on several threads; 0 for a gstex that does not count them."""
     with contextlib.suppress(ImportError):
         from gstex.native import loop_seconds as counted
 
@@ -53,9 +53,10 @@ def loop_seconds() -> float:
 
 
 def bar_off(told: list[tuple[float, float]], started: float, seconds: float) -> float:
-    """How far the end, as the bar of progress has it, is off at the most after a tenth of the time, by all of the time.
+    """The largest error of the end that the progress bar predicts after a tenth of the time, as a share of the whole
+    time.
 
-    told: (moment, part that is done); the bar reckons from the first of them (gstex/cli/progress.py).
+    told: (moment, share that is done). The bar extrapolates from the first of them (gstex/cli/progress.py).
     """
     worst = 0.0
     for moment, part in told:
@@ -70,13 +71,13 @@ def set_threads(count: int | None) -> None:
         return
     try:
         from gstex.native import set_thread_count
-    except ImportError:  # before the native core
+    except ImportError:  # versions without the native core
         from numba import set_num_threads as set_thread_count  # type: ignore[import-not-found,no-redef,unused-ignore]
     set_thread_count(count)
 
 
 def resized(source: str, size: int) -> Any:
-    """The middle of a material, or its repetitions."""
+    """The middle of a material; a smaller material is repeated."""
     from gstex.material import load_material
 
     material = load_material(source)
@@ -85,7 +86,7 @@ def resized(source: str, size: int) -> Any:
     columns = np.arange(size) + max(0, width - size) // 2
     some = np.ix_(rows % height, columns % width)
     changes: dict[str, Any] = {"width": size, "height": size, "pixels": material.pixels[some]}
-    if hasattr(material, "originals"):  # the first ones did not have them
+    if hasattr(material, "originals"):  # early versions have no such field
         changes["originals"] = {}
     return replace(material, **changes)
 
@@ -98,7 +99,7 @@ def as_material(pixels: np.ndarray) -> Any:
 
 
 def peak_megabytes() -> float:
-    """0 where the system does not tell."""
+    """Peak memory of the process in MiB; 0 where the system does not tell."""
     with contextlib.suppress(ImportError):
         import resource
 

@@ -1,4 +1,4 @@
-"""`bench.py top-k`: what it gives and costs to blend only the K heaviest Gaussians of a texel (docs/format.md)."""
+"""`bench.py top-k`: quality and time if only the K heaviest Gaussians of a texel are blended (docs/format.md)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["top_k"]
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 KS = (0, 12, 10, 8, 6, 4)
 COLUMNS = ("material", "top_k", "psnr", "loss", "solved", "solved_loss", "decode_ms")
-SIDE = 64  # texels of the square in the middle for which features are solved
+SIDE = 64  # texels along an edge of the square in the middle for which features are solved
 
 
 @click.command("top-k")
@@ -49,7 +49,8 @@ def top_k(context: click.Context, bpp: float, effort: str, results: Path) -> Non
 
 
 def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, Any]]:
-    """A row for each K. solved: of the middle of the picture, features solved for these K and not rounded."""
+    """A row for each K. Its column `solved` is the PSNR in the middle of the picture with unrounded features solved for
+    this K."""
     packed, rows = unpack(texture.words), []
     all_psnr = all_solved = 0.0
     weights, background, wanted = _middle(texture, material)
@@ -68,7 +69,7 @@ def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, A
 
 
 def _middle(texture: Texture, material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(weights [texels, Gaussians], background, what the texels should be), of the middle of the picture."""
+    """(weights [texels, Gaussians], background, target values [texels, C]) for the middle of the picture."""
     gaussians = read_gaussians(texture.table, 0, 0)
     left, top = (material.width - SIDE) // 2, (material.height - SIDE) // 2
     y, x = np.mgrid[top : top + SIDE, left : left + SIDE]
@@ -79,7 +80,7 @@ def _middle(texture: Texture, material: Material) -> tuple[np.ndarray, np.ndarra
 
 
 def _weights(of: MipGaussians, points: np.ndarray) -> np.ndarray:
-    """[points, N]: as in the format, but that no Gaussian fades towards the edge of its cells."""
+    """Weights [points, N] as in the format, but without the fade towards the edge of the cells."""
     apart = points[:, None, :] - of.center[None]
     if of.repeat:
         size = np.array([of.width, of.height])
@@ -90,7 +91,7 @@ def _weights(of: MipGaussians, points: np.ndarray) -> np.ndarray:
 
 
 def _heaviest(weights: np.ndarray, k: int) -> np.ndarray:
-    """The K largest weights of each row, the others 0; all for a K of 0."""
+    """Keep the K largest weights of each row and set the others to 0; a K of 0 keeps all."""
     if k == 0 or k >= weights.shape[1]:
         return weights
     least = np.partition(weights, -k, axis=1)[:, -k, None]
@@ -98,7 +99,7 @@ def _heaviest(weights: np.ndarray, k: int) -> np.ndarray:
 
 
 def _solve(weights: np.ndarray, background: np.ndarray, wanted: np.ndarray) -> float:
-    """PSNR with the features that are best in the sense of least squares."""
+    """PSNR in dB with the least-squares features for these weights."""
     sums = weights.sum(axis=1, keepdims=True) + BACKGROUND_WEIGHT
     rest = wanted - background * (BACKGROUND_WEIGHT / sums)
     features = np.linalg.lstsq(weights / sums, rest, rcond=1e-9)[0]

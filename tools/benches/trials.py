@@ -1,6 +1,6 @@
-"""The record of what was tried: `bench.py rd --trial "what"` adds its rows to benchmarks/results/rd-trials.csv.
+"""The record of experiments: `bench.py rd --trial "what"` adds its rows to benchmarks/results/rd-trials.csv.
 
-`--set NAME=VALUE` changes a field of gstex.encode.settings.Settings for the run, so that an ablation needs no edit.
+`--set NAME=VALUE` changes a field of gstex.encode.settings.Settings for the run, so an ablation needs no edit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parse_changes(context: click.Context, parameter: click.Parameter, texts: Seq
 
 @contextmanager
 def changed_settings(changes: dict[str, Any]) -> Iterator[None]:
-    """Every fit inside has these settings, whatever its effort says."""
+    """Every fit inside uses these settings in place of those of its effort."""
     before: Callable[..., Settings] = compression.make_settings
     compression.make_settings = lambda *options: replace(before(*options), **changes)
     try:
@@ -55,7 +55,7 @@ def changed_settings(changes: dict[str, Any]) -> Iterator[None]:
 
 
 def add_trial(folder: Path, trial: str, settings: str, rows: Sequence[dict[str, Any]]) -> Path:
-    """Append the rows of a run. settings: of the run, in words."""
+    """Append the rows of a run; returns the path of the file. settings: the settings of the run in words."""
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
     new = not path.exists()

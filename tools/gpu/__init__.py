@@ -1,1 +1,1 @@
-"""What gpu_check.py and gpu_counts.py consist of: the parts of a check, the material they fit, times and phases."""
+"""Modules of gpu_check.py and gpu_counts.py: the parts of a check, the material to fit, timing and phases."""

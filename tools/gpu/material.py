@@ -1,8 +1,8 @@
-"""A large material of 8 channels, drawn and never photographed: a mosaic of the pictures of make_samples.py.
+"""A large drawn material of 8 channels: a mosaic of the pictures of make_samples.py.
 
-They are drawn at 256x256 and laid out again and again, each time from another texel on, so that there is as much
-detail in a texel as in the samples. The functions of make_samples.py at a larger size would draw the same shapes
-larger, and a smooth picture says nothing about a fit.
+The pictures are drawn at 256x256 and repeated, each time shifted, so that the material has as much detail per texel as
+the samples. At a larger size the functions of make_samples.py would draw larger shapes, and a smooth picture says
+nothing about a fit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TILE = 256
 
 @cache
 def stacks() -> list[NDArray[np.uint8]]:
-    """uint8 [256, 256, 9] each: colour, normal, then occlusion, roughness and what the material has besides."""
+    """uint8 [256, 256, 9] each: colour, normal, then occlusion, roughness and one more map of the material."""
     steel, bricks = make_samples.rusted_steel(), make_samples.weathered_bricks()
     names = ("albedo", "normal", "ao", "roughness")
     maps = [bricks[f"weathered_bricks_{name}.png"] for name in names]
@@ -44,7 +44,7 @@ def draw(size: int) -> dict[str, NDArray[np.uint8]]:
 
 
 def write_material(folder: Path, size: int) -> Path:
-    """Write the maps into a folder, unless they are there; returns the folder."""
+    """Write the maps into a folder unless they exist; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, pixels in draw(size).items():
         image = oiio.ImageBuf(pixels)

@@ -44,9 +44,10 @@ _COMPRESSED = "compressed.gstex"  # in the folder that the parts share
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much the parts do. material: texels along an edge of what is compressed whole. fits: the same of the timed
-    fits, and their effort. profiled: of the fit that is looked at phase by phase. compared: of the one that is also
-    made on the CPU. points: of sampling. copied: bytes; turns, threads: see `roofs`. least: seconds of a measurement.
+    """How much the parts do. material: texels along an edge of the material that is compressed with mips. fits: (texels
+    along an edge, effort) of the timed fits. profiled, compared: texels along an edge of the fit that is timed by
+    phase, and of the one that is repeated on the CPU. points: number of sampled points. copied (bytes), turns, threads:
+    see `roofs`. least: minimum seconds of a measurement.
     """
 
     material: int = 1024
@@ -62,8 +63,9 @@ class Sizes:
 
 @dataclass
 class Context:
-    """What a part gets. device: to run on; 'cuda' is what `gstex.compress` is told. folder: shared by all parts.
-    deadline: of time.monotonic. keep: takes the result so far, which stays if the part fails later."""
+    """What a part gets. device: the GPU. folder: shared by all parts. deadline: in the time of time.monotonic. keep:
+    takes the result so far, which is kept if the part fails later. sizes: see Sizes. fit_device: the `device` argument
+    of `gstex.compress`."""
 
     device: Device
     folder: Path
@@ -82,7 +84,7 @@ class Context:
 
 
 def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
-    """Run pytest in tests/ -> counts, and the tests that fail, with a line each."""
+    """Run pytest in tests/; returns counts, and the failing tests with a line each."""
     report = context.folder / f"{name}.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
     late: RuntimeError | None = None
@@ -102,7 +104,7 @@ def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
             line = _first_line(outcome.get("message") or "")
             reasons.update([line] if kind == "skipped" else [])
             failures += [f"{case.get('classname')}::{case.get('name')}: {line}"] if kind == "failed" else []
-    if late:  # the test that was interrupted has no outcome either
+    if late:  # the interrupted test has no outcome either
         counts["passed"] = max(0, counts["passed"] - 1)
     result = {**counts, "failures": failures, "skipped_because": sorted(reasons)}
     context.keep(result)
@@ -113,11 +115,11 @@ def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
     return result
 
 
-# Tests of the host alone are of no use here.
+# Tests that use only the host are left out.
 _ON_GPU = ("-m", "gpu", "-k", "not sanitizers and not outside and not order")
 
 
-_OF_DECODE = ("test_cuda_decode.py", "test_cuda_expand.py")  # all others with kernels are of the fit
+_OF_DECODE = ("test_cuda_decode.py", "test_cuda_expand.py")  # all other tests with kernels belong to the fit
 
 
 def tests_of_decode(context: Context) -> dict[str, Any]:
@@ -135,7 +137,7 @@ def tests_of_fit(context: Context) -> dict[str, Any]:
 
 def tests_of_shaders(context: Context) -> dict[str, Any]:
     """The GLSL decoder's tests on the GPU, if its driver has OpenGL without a window (EGL)."""
-    if NVIDIA_EGL.exists():  # or Mesa may come first, which draws on the CPU
+    if NVIDIA_EGL.exists():  # otherwise Mesa may be chosen, which draws on the CPU
         os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(NVIDIA_EGL))
     try:
         with surfaceless() as opened:
@@ -155,7 +157,7 @@ def tests_of_shaders(context: Context) -> dict[str, Any]:
 
 
 def sanitizers(context: Context) -> dict[str, Any]:
-    """A small fit and decoding under compute-sanitizer: memory, then races. Where CUDA's toolkit has it."""
+    """Run a small fit and decoding under compute-sanitizer, if it is installed: memcheck and racecheck in parallel."""
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
     if tool is None:
         return {"not_run": "compute-sanitizer is not on the path; it comes with the CUDA toolkit"}
@@ -170,7 +172,7 @@ def sanitizers(context: Context) -> dict[str, Any]:
 
 
 def _sanitize(context: Context, tool: str, check: str) -> dict[str, Any]:
-    """What one of the tools finds; exit: 0 if it ends well and finds nothing."""
+    """What one of the sanitizers finds. exit: 0 if it ends without error and finds nothing."""
     child = [sys.executable, str(_ROOT / "tools/gpu_check.py"), "--part", "small", "--folder", str(context.folder)]
     command = [tool, "--tool", check, "--error-exitcode", "9", *child, "--seconds", str(int(context.left))]
     started = time.monotonic()
@@ -189,10 +191,10 @@ def _sanitize(context: Context, tool: str, check: str) -> dict[str, Any]:
 
 
 def small(context: Context) -> dict[str, Any]:
-    """What the sanitizers watch: files of the tests decoded and sampled, and a fit of 64x64 texels."""
+    """The work that the sanitizers check: decode and sample the golden files of the tests, and fit 64x64 texels."""
     pool = getattr(getattr(context.device.xp, "cuda", None), "set_allocator", None)
     if pool:
-        pool(None)  # every array is memory of its own, or no tool sees where it ends
+        pool(None)  # gives every array its own memory; the tools could not see its bounds otherwise
     result: dict[str, Any] = {"files": 0}
     uv = np.random.default_rng(1).random((500, 2), np.float32)
     for file in sorted(_GOLDEN.glob(f"golden_v{VERSION}_*.gstex")):
@@ -210,7 +212,8 @@ def small(context: Context) -> dict[str, Any]:
 
 
 def parity(context: Context) -> dict[str, Any]:
-    """The files of the tests: the largest difference to what the decoder of the CPU reads. And a fit on both."""
+    """The largest difference from the CPU decoder over the golden files of the tests, and the PSNR of a fit on both
+    devices."""
     rng, worst = np.random.default_rng(2), {"decode": 0.0, "sample": 0.0}
     files = sorted(_GOLDEN.glob(f"golden_v{VERSION}_*.gstex"))
     for file in files:
@@ -232,7 +235,7 @@ def parity(context: Context) -> dict[str, Any]:
 
 
 def compress(context: Context) -> dict[str, Any]:
-    """A whole `gstex.compress` of a large material, with mips; the file is what the timings read."""
+    """Run `gstex.compress` on a large material with mips. The timings of decoding read its file."""
     size = context.sizes.material
     first = _first_fit(context, context.fit_device)
     material = _material(context, size)
@@ -254,7 +257,7 @@ def compress(context: Context) -> dict[str, Any]:
 
 
 def decoding(context: Context) -> dict[str, Any]:
-    """Nanoseconds per texel and a point, and what the GPU could do at most."""
+    """Nanoseconds per decoded texel and per sampled point, and the limits of the GPU."""
     sizes = context.sizes
     limits = roofs(context.device, copied=sizes.copied, turns=sizes.turns, threads=sizes.threads, least=sizes.least)
     result: dict[str, Any] = {**limits, "rows": []}
@@ -271,7 +274,7 @@ def decoding(context: Context) -> dict[str, Any]:
 
 
 def _texture_to_read(context: Context) -> tuple[Texture, str]:
-    """The file of `compress`; without it one that is fitted on the CPU, smaller."""
+    """The file of `compress`; without it a smaller one that is fitted on the CPU."""
     path, size = context.folder / _COMPRESSED, context.sizes.material
     if path.exists():
         return gstex.load(path), f"{size}x{size}, fitted on {context.fit_device}"
@@ -282,11 +285,11 @@ def _texture_to_read(context: Context) -> tuple[Texture, str]:
 def fits(context: Context) -> dict[str, Any]:
     """Seconds and PSNR of the fit of mip 0 by size and effort, each twice in one process.
 
-    The first row has all that an installation compiles once; its second run, what a fit takes. What would not fit in
-    the time is left out.
+    The first run includes everything that an installation compiles once; the second one shows what a fit takes. A fit
+    that would exceed the time left is not run.
     """
     result: dict[str, Any] = {"rows": []}
-    known: float | None = None  # seconds of a step and a texel
+    known: float | None = None  # seconds per step and texel
     for size, effort in context.sizes.fits:
         work = EFFORTS[effort][0] * size * size
         for run in (1, 2):
@@ -302,7 +305,8 @@ def fits(context: Context) -> dict[str, Any]:
 
 
 def profile(context: Context) -> dict[str, Any]:
-    """Seconds of a fast fit by phase, where the host waits for the GPU between any two; and of one that does not."""
+    """Seconds of a fast fit by phase. The host waits for the GPU between phases; the total is also given without these
+    waits."""
     material, device = _material(context, context.sizes.profiled), context.device
 
     def compress() -> float:
@@ -314,7 +318,7 @@ def profile(context: Context) -> dict[str, Any]:
         device.synchronize()
         return {"seconds": time.monotonic()}
 
-    compress()  # compiles
+    compress()  # compiles the kernels
     result: dict[str, Any] = {"size": context.sizes.profiled, "seconds": compress()}
     context.keep(result)
     with by_phase(clock) as phases:
@@ -323,14 +327,14 @@ def profile(context: Context) -> dict[str, Any]:
 
 
 def _first_fit(context: Context, device: str) -> float:
-    """Seconds of a small fit, for all that is compiled then: no part of what is measured."""
+    """Seconds of a small fit that compiles the kernels, so that measurements do not include the compilation."""
     started = time.monotonic()
     gstex.compress(_material(context, 128), effort="fast", device=device)
     return time.monotonic() - started
 
 
 def timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
-    """Compress the mosaic at a size: how long it took, and how good it is."""
+    """Compress the mosaic at a size; returns seconds, PSNR and other figures."""
     material = _material(context, size)
     begun: dict[str, float] = {}
 
@@ -346,7 +350,7 @@ def timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
         "channels": texture.channels,
         "steps": EFFORTS[effort][0],
         "seconds": ended - started,
-        "fit_seconds": begun["measure"] - started,  # without measuring, which the CPU does
+        "fit_seconds": begun["measure"] - started,  # without the measurement of quality, which runs on the CPU
         **{f"{stage}_seconds": end - begin for (stage, begin), end in zip(begun.items(), ends, strict=True)
            if stage not in ("fit", "measure")},
         "psnr": report["psnr"],
@@ -369,25 +373,25 @@ def _difference(context: Context, found: Any, expected: np.ndarray) -> float:
 
 
 def _free(device: Device) -> None:
-    """Give unused memory back, so that what is held later is what was needed at most."""
+    """Free unused memory, so that the bytes held later are the peak of what was needed."""
     if hasattr(device.xp, "get_default_memory_pool"):
         device.xp.get_default_memory_pool().free_all_blocks()
 
 
 def _memory(device: Device) -> dict[str, int]:
-    """CuPy keeps what it once took: the bytes it holds are the most it needed since `_free`."""
+    """Bytes held by CuPy, which keeps freed memory: the peak since `_free`."""
     if not hasattr(device.xp, "get_default_memory_pool"):
         return {}
     return {"gpu_bytes_held": int(device.xp.get_default_memory_pool().total_bytes())}
 
 
 def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command in the checkout; stdout and stderr together.
+    """Run a command in the checkout; stdout and stderr are joined.
 
     Raises:
-        RuntimeError: it takes longer. It is interrupted first, so that it can write what it has.
+        RuntimeError: the command takes longer. It is interrupted first, so that it can write its results.
     """
-    with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would wait for what the command started
+    with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would also wait for child processes
         child = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
             code = child.wait(max(seconds, 1))
@@ -412,8 +416,8 @@ def _last_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """run: what it does. seconds: that it may take at most. beside: it measures nothing, and runs beside those next to
-    it of which that is true too, each with its share of the cores. hidden: what other parts run."""
+    """run: the function of the part. seconds: its time limit. beside: the part measures no time and runs in parallel
+    with neighbours of the same kind, each with a share of the cores. hidden: only other parts run it."""
 
     run: Callable[[Context], dict[str, Any]]
     seconds: float
@@ -421,7 +425,7 @@ class Part:
     hidden: bool = False
 
 
-# In the order in which they run: what tells the most comes first.
+# In the order in which they run: the most informative parts come first.
 PARTS = {
     "fits": Part(fits, 200),
     "profile": Part(profile, 60),

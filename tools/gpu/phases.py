@@ -1,4 +1,4 @@
-"""Where a fit on a GPU is from moment to moment: the names of its phases, and a clock or counters read between them."""
+"""The phases of a fit on a GPU: their names, and a clock or counters that are read between them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gstex.encode.trainer import Trainer
 
 __all__ = ["PHASES", "by_phase"]
 
-# What a phase begins with: (who has the function, its name, the phase). A phase ends where one inside it begins, and
-# goes on after it.
+# The functions that are phases: (owner of the function, its name, name of the phase). A phase pauses while another one
+# inside it runs.
 PHASES: tuple[tuple[Any, str, str], ...] = (
     (schedule.Schedule, "start", "start"),
     (schedule.Schedule, "optimise", "steps"),
@@ -39,10 +39,10 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
 
 @contextmanager
 def by_phase(read: Callable[[], dict[str, float]]) -> Iterator[dict[str, dict[str, float]]]:
-    """What grows while each phase is on, in the order in which they first begin.
+    """Collect by how much numbers grow in each phase, in the order in which the phases first begin.
 
-    read: numbers that only grow; a difference is taken where one phase gives way to another. What comes before the
-    first phase and after the last is 'before and after'.
+    read: returns numbers that only grow. They are read at each change of phase. The time before the first phase and
+    after the last is the phase 'before and after'.
     """
     found: dict[str, dict[str, float]] = {}
     names, last = ["before and after"], read()

@@ -1,6 +1,6 @@
-"""How long kernels take, and the least that they could take: by what the GPU copies and computes at most.
+"""How long kernels take, and lower bounds from the GPU's largest rates of copying and computing.
 
-Times are those of the wall clock around many launches that wait for nothing in between; the median of three.
+Times are wall-clock times of many launches without waits in between, the median of three.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["decode_times", "roofs", "sample_times", "seconds_of"]
 
 _REPEATS = 3
 CHAINS = 8  # measure.cu
-# A Gaussian at a texel takes these operations of the FMA pipe and one more for every channel that varies:
+# A Gaussian at a texel takes this many operations of the FMA pipe, and one more for every channel that varies:
 # docs/design-notes/0005-gpu.md.
 _FMAS_A_GAUSSIAN = 6.5
 
 
 def seconds_of(device: Device, call: Callable[[], Any], *, least: float) -> float:
-    """Seconds that one call takes, when `least` seconds of them run at once."""
+    """Seconds per call, measured over at least about `least` seconds of calls (at most 1000 calls)."""
 
     def run(count: int) -> float:
         device.synchronize()
@@ -41,13 +41,15 @@ def seconds_of(device: Device, call: Callable[[], Any], *, least: float) -> floa
 
 
 def roofs(device: Device, *, copied: int, turns: int, threads: int, least: float) -> dict[str, float]:
-    """What the GPU does at most.
+    """The largest measured rates of the GPU.
 
     Args:
-        copied: bytes of the copy, which should be more than its caches hold. turns, threads: of the computation.
+        copied: bytes of the copy, which should exceed the caches. turns, threads: loop turns and threads of the
+            computation.
 
     Returns:
-        copy_gb_s: bytes read and written a second. fma_tflops: two for each fused operation.
+        copy_gb_s: 1e9 bytes read and written per second. fma_tflops: 1e12 operations per second, two for each fused
+        one.
     """
     xp, count = device.xp, copied // 16
     source, target = xp.ones(4 * count, np.float32), xp.empty(4 * count, np.float32)
@@ -70,8 +72,8 @@ def roofs(device: Device, *, copied: int, turns: int, threads: int, least: float
 def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, least: float) -> Iterator[dict[str, Any]]:
     """A row for each of the first mips, decoded whole.
 
-    limits: of `roofs`; copy_floor_ns and fma_floor_ns are what they leave for the bytes that a texel has to read and
-    write, and for the operations of the Gaussians it looks at.
+    limits: the result of `roofs`. copy_floor_ns and fma_floor_ns are the lower bounds that they give for the bytes that
+    a texel reads and writes, and for the operations of its candidates.
     """
     device = texture.device
     for mip in range(min(mips, texture.mip_count)):
@@ -96,9 +98,9 @@ def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, le
 
 
 def sample_times(texture: GpuTexture, *, points: int, least: float) -> Iterator[dict[str, Any]]:
-    """A row for each way of reading points: neighbours one after the other, or all over the texture.
+    """A row for each way of sampling: neighbouring points in order, or shuffled over the texture.
 
-    points: how many, as a square that covers the texture.
+    points: their number; they form a square grid over the texture.
     """
     device, side = texture.device, int(points**0.5)
     at = (np.arange(side, dtype=np.float32) + np.float32(0.3)) / np.float32(side)

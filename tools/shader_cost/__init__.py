@@ -1,1 +1,1 @@
-"""What glsl_cost.py and expanded_cost.py have in common, and the shaders that count for them."""
+"""The common part of glsl_cost.py and expanded_cost.py, and their counting shaders."""

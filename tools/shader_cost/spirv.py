@@ -1,4 +1,4 @@
-"""What a shader is compiled to, as lines of SPIR-V: its loops and branches, and the arithmetic in a range of lines."""
+"""A compiled shader as lines of SPIR-V: its loops and branches, and the arithmetic in a range of lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ARITHMETIC = re.compile(
 
 
 def assembly_of(vec4s: int, name: str = "decode.comp", defines: Mapping[str, int] = {}) -> list[str]:
-    """A shader of shaders/, for files without a K, as optimised SPIR-V, functions inlined: lines of text."""
+    """Compile a shader of shaders/, for files without a K, to lines of optimised SPIR-V with inlined functions."""
     text = read_shader(name, {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": 0, **defines}, version="450 core")
     with tempfile.TemporaryDirectory() as folder:
         source, binary, smaller = (str(Path(folder) / name) for name in ("a.comp", "a.spv", "b.spv"))
@@ -36,7 +36,7 @@ def assembly_of(vec4s: int, name: str = "decode.comp", defines: Mapping[str, int
 
 
 def loops_in(lines: list[str]) -> list[Range]:
-    """Every loop: from its header to the block behind it."""
+    """Every loop: from its header to the block after it."""
     labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
     loops, header = [], 0
     for i, line in enumerate(lines):
@@ -48,13 +48,13 @@ def loops_in(lines: list[str]) -> list[Range]:
 
 
 def selections_in(lines: list[str]) -> list[Range]:
-    """What is between a branch and the block behind it, where both ways meet again."""
+    """Every branch: from it to the block after it, where both sides meet."""
     labels = {line.split()[0]: i for i, line in enumerate(lines) if line.endswith("OpLabel")}
     return [(i, labels[line.split()[1]]) for i, line in enumerate(lines) if "OpSelectionMerge" in line]
 
 
 def arithmetic_in(lines: list[str], first: int, last: int) -> int:
-    """Operations in a range of lines, a vector's as many as it has components."""
+    """Operations in a range of lines; an operation of a vector counts once for each component."""
     total = 0
     for line in lines[first:last]:
         words = line.split()

@@ -1,2 +1,2 @@
-"""What write_shaders.py consists of: GLSL is parsed (glsl_syntax), gets types (glsl_types), and is printed as HLSL and
-Metal (printer) or as WGSL (wgsl)."""
+"""Modules of write_shaders.py: GLSL is parsed (glsl_syntax), gets types (glsl_types), and is printed as HLSL and Metal
+(printer) or as WGSL (wgsl)."""

@@ -1,7 +1,7 @@
-"""The part of GLSL in which shaders/gstex.glsl is written: text -> tree.
+"""A parser for the part of GLSL in which shaders/gstex.glsl is written: text -> tree.
 
-Every node knows where it stands in the text, so that what prints the tree in another language can keep comments and
-line breaks as they are. docs/design-notes/0011-shader-languages.md lists what the part is.
+Every node knows its place in the text, so that a printer for another language can keep comments and line breaks.
+docs/design-notes/0011-shader-languages.md describes this part of GLSL.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _QUALIFIERS = frozenset(("const", "in", "out", "inout", "highp", "mediump", "low
 
 
 class ShaderError(ValueError):
-    """Text that is not in the part of GLSL that can be written in other languages. Its message has the line."""
+    """A text outside the part of GLSL that can be translated. The message has the line."""
 
 
 class _Token(NamedTuple):
@@ -38,14 +38,14 @@ class _Token(NamedTuple):
 
 
 class Node:
-    """A part of the text, [start, end) of it, with what it is made of as attributes.
+    """A part of the text, from `start` up to `end`, with its own parts as attributes.
 
     kind and attributes: literal (text), name (text), paren (inner), member (of, field), index (of, at), call (callee,
     arguments), list (items), unary (op, inner), binary (op, left, right), ternary (condition, yes, no), type (text),
     declaration (const, type, declarators), declarator (name, size, value), assign (op, left, right), step (op, inner,
     before), evaluate (inner), empty, block (body), if (condition, yes, no), for (first, condition, next, body), while
     (condition, body), return (value), jump (text), directive (text), struct (name, fields), parameter (qualifier, type,
-    name), function (type, name, parameters, body), file (body). Attributes that stand for nothing are None.
+    name), function (type, name, parameters, body), file (body). Attributes without a part in the text are None.
     """
 
     def __init__(self, kind: str, start: int, end: int, **parts: Any):
@@ -59,7 +59,7 @@ class Node:
             raise AttributeError(f"{self.__dict__.get('kind')} has no {name}") from None
 
     def children(self) -> list[Node]:
-        """Nodes that this one is made of, in the order of the text."""
+        """The direct parts of this node, in the order of the text."""
         found = []
         for part in self.parts.values():
             if isinstance(part, Node):
@@ -69,17 +69,17 @@ class Node:
         return sorted(found, key=lambda node: node.start)
 
     def walk(self) -> Iterator[Node]:
-        """This node and all below."""
+        """This node and all nodes below it."""
         yield self
         for child in self.children():
             yield from child.walk()
 
 
 def parse(text: str, name: str = "gstex.glsl") -> Node:
-    """The tree of a text.
+    """Parse a text; returns the root of its tree.
 
     Raises:
-        ShaderError: it uses what is not in the part; "gstex.glsl:12: ...".
+        ShaderError: the text is outside this part of GLSL. The message is like "gstex.glsl:12: ...".
     """
     return _Parser(text, name).file()
 

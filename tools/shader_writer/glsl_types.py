@@ -1,5 +1,4 @@
-"""What the names and expressions of a tree are: `annotate` gives every expression its type, and every name what it
-stands for."""
+"""Types and names of a tree: `annotate` gives every expression its type, and every name its variable."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ from shader_writer.glsl_syntax import Node, ShaderError
 __all__ = ["BITS", "LOADS", "RELATIONS", "Function", "Program", "Variable", "annotate", "element", "is_vector",
            "vector", "width"]  # fmt: skip
 
-# Macros that load: of what, and what they give.
+# Macros that load: types of their arguments, and the type of the result.
 LOADS = {"GSTEX_LOAD": (("int",), "uint"), "GSTEX_LOAD4": (("uint",), "uvec4"), "GSTEX_TEXEL": (("int", "int"), "uint")}
-ANY = "any type"  # of a macro that the user of the shader defines
+ANY = "any type"  # the type of a macro that the user of the shader defines
 RELATIONS = {"lessThan": "<", "lessThanEqual": "<=", "greaterThan": ">", "greaterThanEqual": ">=", "equal": "==",
              "notEqual": "!="}  # fmt: skip
 _LIKE_ARGUMENT = frozenset((
@@ -42,14 +41,18 @@ class Variable:
 @dataclass
 class Function:
     node: Node
-    globals: set[str] = field(default_factory=set)  # that it or what it calls may change
-    loads: bool = False  # it or what it calls reads words
+    globals: set[str] = field(default_factory=set)  # variables that it or a function it calls may use
+    loads: bool = False  # whether it or a function it calls reads words
     calls: set[str] = field(default_factory=set)
 
 
 @dataclass
 class Program:
-    """variable: of each node that is a name of one. type: of each node that is an expression, "vec4[]" of an array."""
+    """A tree with its types. The keys of `variable` and `type` are ids of nodes.
+
+    variable: of each node that names a variable. type: of each node that is an expression, such as "vec4[]" for an
+    array.
+    """
 
     tree: Node
     text: str
@@ -60,9 +63,9 @@ class Program:
     globals: dict[str, Variable] = field(default_factory=dict)
     variable: dict[int, Variable] = field(default_factory=dict)
     type: dict[int, str] = field(default_factory=dict)
-    built: set[str] = field(default_factory=set)  # structs that are made from all their fields at once
+    built: set[str] = field(default_factory=set)  # structs that are constructed from all their fields at once
     buffers: dict[str, str] = field(default_factory=lambda: {name: of for name, (_, of) in LOADS.items()})  # that load
-    macros: set[str] = field(default_factory=set)  # that the user of the shader may define
+    macros: set[str] = field(default_factory=set)  # names that the user of the shader may define
 
     def fail(self, node: Node, message: str) -> NoReturn:
         line = self.text.count("\n", 0, node.start) + 1
@@ -80,12 +83,12 @@ def is_vector(kind: str) -> bool:
 
 
 def width(kind: str) -> int:
-    """How many numbers a scalar or vector has."""
+    """The number of components of a vector; 1 of a scalar."""
     return int(kind[-1]) if is_vector(kind) else 1
 
 
 def element(kind: str) -> str:
-    """The type of the numbers of a vector; of a scalar itself."""
+    """The type of the components of a vector; a scalar type is returned itself."""
     if not is_vector(kind):
         return kind
     return next(name for name, letter in _LETTERS.items() if kind.startswith(letter + "vec"))
@@ -96,24 +99,24 @@ def _signature(node: Node) -> list[str]:
 
 
 def vector(of: str, count: int) -> str:
-    """The type of `count` numbers of a type."""
+    """The vector type with `count` components of a type; the type itself if `count` is 1."""
     return of if count == 1 else f"{_LETTERS[of]}vec{count}"
 
 
 def annotate(
     tree: Node, text: str, name: str, options: dict[str, str], buffers: Mapping[str, str] | None = None
 ) -> Program:
-    """The program of a tree.
+    """Find the types and variables of a tree.
 
     Args:
-        options: names that are defined before, and "int" or "uint".
-        buffers: macros besides LOADS that give an element by its number, and their types.
+        options: names that are defined outside, and their types, "int" or "uint".
+        buffers: macros besides LOADS that return an element by its number, and the types of the elements.
 
-    A name under #ifdef may be a macro that the user of the shader defines: `Type name = MACRO(..);` says what it gives.
-    What stands under #if and under its #else may declare the same.
+    A name under #ifdef may be a macro that the user of the shader defines: `Type name = MACRO(..);` gives its type.
+    Both sides of an #if and its #else may declare the same name.
 
     Raises:
-        ShaderError: a name, a function or a use of it that is not known in every language.
+        ShaderError: a name, a function or a use of it is not known in every language.
     """
     program = Program(tree, text, name)
     program.buffers |= buffers or {}
@@ -121,7 +124,7 @@ def annotate(
     program.macros = {macro for line in directives for macro in re.findall(r"(?:ifn?def|defined\(?) *(\w+)", line)}
     program.globals = {key: Variable(key, kind, "option") for key, kind in options.items()}
     _Annotator(program).file()
-    for _ in program.functions:  # once for each link of the longest chain of calls at most
+    for _ in program.functions:  # at most one pass for each link of the longest chain of calls
         for function in program.functions.values():
             for called in function.calls:
                 function.globals |= program.functions[called].globals
@@ -134,7 +137,7 @@ class _Annotator:
         self.program = program
         self.scopes: list[dict[str, Variable]] = [program.globals]
         self.function: Function | None = None
-        self.otherwise = False  # an #else or #elif was there, in this function or outside of them
+        self.otherwise = False  # whether an #else or #elif came before, in this function or outside of all functions
 
     def file(self) -> None:
         for node in self.program.tree.body:
@@ -256,7 +259,7 @@ class _Annotator:
         self.change(node.left)
 
     def change(self, node: Node) -> None:
-        """A variable is assigned, or a part of it."""
+        """Note that a variable or a part of it is assigned."""
         while node.kind in ("member", "index", "paren"):
             node = node.inner if node.kind == "paren" else node.of
         if node.kind != "name":

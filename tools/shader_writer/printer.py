@@ -1,5 +1,5 @@
-"""A program of glsl_types -> its text again, comments and line breaks where they were: what the writers of HLSL, Metal
-and WGSL have in common, and those of HLSL and Metal."""
+"""Printers of a program of glsl_types, which keep comments and line breaks: the common part of all languages, and the
+printers of HLSL and Metal."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SAME_SIZE = frozenset(("max", "min", "clamp", "step", "smoothstep", "pow"))  # 
 
 
 class Printer:
-    """Prints a tree as it is. A language overrides `_<kind>` of the kinds of nodes that it writes in another way."""
+    """Prints a tree unchanged. A language overrides `_<kind>` for each kind of node that it writes differently."""
 
     RESERVED: frozenset[str] = frozenset()  # words that GLSL allows as names
-    FUNCTIONS: ClassVar[dict[str, str]] = {}  # of GLSL -> of the language
+    FUNCTIONS: ClassVar[dict[str, str]] = {}  # name in GLSL -> name in the language
     TYPES: ClassVar[dict[str, str]] = {"float": "float", "int": "int", "uint": "uint", "bool": "bool"}
 
     def __init__(self, program: Program):
@@ -30,16 +30,16 @@ class Printer:
         self.source = program.text
 
     def text(self, node: Node) -> str:
-        """A node in the language."""
+        """The text of a node in the language."""
         method = getattr(self, "_" + node.kind, None)
         return str(method(node)) if method else self.plain(node)
 
     def plain(self, node: Node) -> str:
-        """A node as it is, and in it what the language writes in another way."""
+        """The source text of a node in which its parts are written in the language."""
         return self.filled(node.start, node.children(), node.end)
 
     def filled(self, start: int, nodes: list[Node], end: int) -> str:
-        """The source from start to end, with these nodes of it in the language."""
+        """The source text from start to end in which these nodes are written in the language."""
         found = ""
         for node in nodes:
             found += self.source[start : node.start] + self.text(node)
@@ -47,7 +47,7 @@ class Printer:
         return found + self.source[start:end]
 
     def type_name(self, kind: str) -> str:
-        """A type, that of the elements of an array."""
+        """The name of a type in the language; of an array, that of its elements."""
         kind = kind.removesuffix("[]")
         if is_vector(kind):
             return f"{self.TYPES[element(kind)]}{width(kind)}"
@@ -68,7 +68,7 @@ class Printer:
         return self.operand(node.of) + self.filled(node.of.end, [node.at], node.end)
 
     def operand(self, node: Node) -> str:
-        """What an index or a member is taken of."""
+        """The text of an expression before an index or a member."""
         return self.text(node)
 
     def _type(self, node: Node) -> str:
@@ -77,7 +77,7 @@ class Printer:
     # ---- Calls ----
 
     def arguments(self, node: Node) -> list[str]:
-        """The arguments of a call, each with the space before it that the source has."""
+        """The texts of the arguments of a call, each with the space before it in the source."""
         found = []
         at = self.source.index("(", node.callee.end) + 1
         for one in node.arguments:
@@ -119,25 +119,25 @@ class Printer:
         return f"{self.renamed(name)}({','.join(given)})"
 
     def make(self, struct: str, given: list[str]) -> str:
-        """A struct from all of its fields."""
+        """The construction of a struct from all its fields."""
         return f"{struct}({','.join(given)})"
 
     def construct(self, name: str, given: list[str], kinds: list[str], nodes: list[Node]) -> str:
-        """A scalar or a vector from others."""
+        """The construction of a scalar or a vector from other values."""
         if len(given) == 1 and width(kinds[0]) > width(name) > 1:
             given = [self.operand(nodes[0]) + "." + "xyzw"[: width(name)]]
         return f"{self.type_name(name)}({','.join(given)})"
 
     def select(self, given: list[str], kinds: list[str]) -> str:
-        """Of two vectors the second where a third one is true."""
+        """The choice by component between two vectors: the second where the third vector is true."""
         return f"select({','.join(given)})"
 
     def same_size(self, given: list[str], kinds: list[str], nodes: list[Node]) -> list[str]:
-        """Arguments of a function that takes one type."""
+        """Arguments of a function whose arguments all have one type."""
         return given
 
     def splat(self, given: list[str], kinds: list[str], nodes: list[Node]) -> list[str]:
-        """Scalars beside vectors as vectors."""
+        """Arguments in which scalars are widened to the size of the largest vector."""
         largest = max(kinds, key=width)
         return [
             one if width(kind) == width(largest) else
@@ -147,7 +147,7 @@ class Printer:
 
 
 def aligned(text: str) -> str:
-    """A struct with the comments behind its fields in one column again."""
+    """Align the comments behind the fields of a struct in one column."""
     lines = [re.match(r"(.*?\S)( +)(//.*)$", line) for line in text.splitlines()]
     column = max((len(line[1]) for line in lines if line and len(line[2]) > 1), default=0) + 1
     return "\n".join(
@@ -157,7 +157,7 @@ def aligned(text: str) -> str:
 
 
 def wrapped(text: str, body: str) -> str:
-    """The head of a function and its body, in lines of 120 at most."""
+    """The head of a function and its body, with lines of at most 120 characters."""
     if len(text + body.partition("\n")[0]) <= 120:
         return text + body
     if "\n" not in body:
@@ -189,16 +189,16 @@ class HlslPrinter(Printer):
 
     def __init__(self, program: Program):
         super().__init__(program)
-        self.selected: set[str] = set()  # types of gstex_select
-        self.loops: dict[int, str] = {}  # names of variables of loops that are not those of the source
+        self.selected: set[str] = set()  # types for which gstex_select is needed
+        self.loops: dict[int, str] = {}  # new names of loop variables, by id of the variable
 
     def _function(self, node: Node) -> str:
         self._tell_loops_apart(node.body, {one.name.text for one in node.parameters}, self.program.source(node))
         return self.plain(node)
 
     def _tell_loops_apart(self, node: Node, outside: set[str], function: str) -> None:
-        """Compilers before HLSL 2021 take the variable of a loop for one of the block around it, and warn of a second
-        one of its name. It gets a number."""
+        """Give loop variables distinct names. Compilers before HLSL 2021 put a loop variable into the block around the
+        loop and warn of a second one with its name, which gets a number here."""
         names = set(outside) if node.kind == "block" else outside
         for child in node.children():
             if child.kind == "for" and child.first is not None and child.first.kind == "declaration":
@@ -253,7 +253,7 @@ class HlslPrinter(Printer):
         return f"({text})" if node.kind == "call" and text.startswith("(") and not text.endswith("))") else text
 
     def _binary(self, node: Node) -> str:
-        """dxc wants a type for a number that is shifted by a variable."""
+        """dxc needs a type for a literal that is shifted by a variable."""
         if node.op != "<<" or node.left.kind != "literal" or self.program.of(node.left) != "int":
             return self.plain(node)
         return f"int({node.left.text})" + self.filled(node.left.end, [node.right], node.end)
@@ -268,8 +268,8 @@ class HlslPrinter(Printer):
         return f"gstex_select({','.join(given)})"
 
     def selects(self) -> str:
-        """The functions `gstex_select` of the types that the text needs. HLSL 2021 has no choice by component that
-        older compilers read too."""
+        """The functions `gstex_select` for the types that the text needs. No choice by component works both in HLSL
+        2021 and in older compilers."""
         found = ""
         for kind in sorted(self.selected):
             name, flags = self.type_name(kind), self.type_name(f"bvec{width(kind)}")
@@ -316,7 +316,7 @@ class MetalPrinter(Printer):
         return "constexpr constant " + self.filled(start, [n for n in node.children() if n.start >= start], node.end)
 
     def members(self) -> str:
-        """Fields of the context for variables that a function of GLSL finds outside of it, with their #if."""
+        """Fields of the context for the global variables of GLSL, with their #if."""
         found, conditions = "", []
         for node in self.program.tree.body:
             if node.kind == "directive":
@@ -376,8 +376,8 @@ class MetalPrinter(Printer):
         return start + self.by(node) + self.source[node.right.end : node.end]
 
     def by(self, node: Node) -> str:
-        """The right side of an operator, of shifts and masks in the type of the left one: Metal widens a scalar for
-        arithmetic alone for sure."""
+        """The right side of an operator. For shifts and masks it gets the type of the left side, because Metal is sure
+        to widen a scalar only for arithmetic."""
         left, right = self.program.of(node.left), self.program.of(node.right)
         text = self.text(node.right)
         if node.op.removesuffix("=") not in ("<<", ">>", "&", "|", "^") or not is_vector(left) or left == right:

@@ -1,5 +1,5 @@
-"""A program of glsl_types -> WGSL, which has no preprocessor, no inout, no choice by ?:, no assignment to a swizzle,
-and an order of its own for operators."""
+"""The printer of WGSL, which has no preprocessor, no inout, no choice by ?:, no assignment to a swizzle, and other
+rules of operator precedence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shader_writer.printer import Printer, aligned, wrapped
 
 __all__ = ["GONE", "WgslPrinter"]
 
-GONE = "\0"  # in lines that are left out
-_LOADED = {"GSTEX_TEXEL": "gstex_bc_texel"}  # functions that load; others have the name of the macro
+GONE = "\0"  # marks lines that are left out
+_LOADED = {"GSTEX_TEXEL": "gstex_bc_texel"}  # names of functions; others have that of the macro in lower case
 _SUMS, _PRODUCTS = ("+", "-"), ("*", "/", "%")
 _SHIFTS, _MASKS = ("<<", ">>"), ("&", "|", "^")
 _COMPARISONS = ("<", ">", "<=", ">=", "==", "!=")
@@ -46,7 +46,7 @@ class WgslPrinter(Printer):
 
     def __init__(self, program: Program):
         super().__init__(program)
-        self.conditions: dict[int, str] = {}  # of directives: what stands in their place
+        self.conditions: dict[int, str] = {}  # text that replaces a directive, by id of its node
         self.sizes = {id(one.size) for one in self._in_conditions(program.tree.body)}
 
     def type_name(self, kind: str) -> str:
@@ -56,10 +56,10 @@ class WgslPrinter(Printer):
         of = element(kind)
         return f"vec{width(kind)}<bool>" if of == "bool" else f"vec{width(kind)}{of[0]}"
 
-    # ---- Directives: nothing is left out, but what is left out in GLSL does not run ----
+    # ---- Directives: code under a false #if is kept, but does not run ----
 
     def _in_conditions(self, body: list[Node]) -> list[Node]:
-        """Arrays outside of functions that are there under a condition: of size 0 otherwise, which WGSL has not."""
+        """Global arrays under an #if. Their size may be 0 if the condition is false, which WGSL does not allow."""
         depth, found = 0, []
         for node in body:
             if node.kind == "directive":
@@ -92,7 +92,7 @@ class WgslPrinter(Printer):
 
     def _condition(self, first: Node, last: Node, inside: list[Node]) -> None:
         declares = [inner.kind == "declaration" for inner in inside]
-        if any(declares):  # such a name may be used under a later #if
+        if any(declares):  # the declared name may be used under a later #if
             if not all(declares) or last.text.startswith("#else"):
                 self.program.fail(first, "under #if, declarations stand alone in WGSL; put the rest under another #if")
             return
@@ -113,7 +113,7 @@ class WgslPrinter(Printer):
         return aligned(text.removesuffix(";"))
 
     def declared(self, node: Node) -> list[str]:
-        """`name: type` and `= value` of each."""
+        """`name: type` and, if there is one, ` = value` of each declarator."""
         found = []
         for one in node.declarators:
             kind = self.type_name(node.type.text)
@@ -133,7 +133,7 @@ class WgslPrinter(Printer):
         gaps = [self.source[a.end : b.start].replace(",", "", 1)
                 for a, b in zip(node.declarators, node.declarators[1:], strict=False)]  # fmt: skip
         variables = [self.program.variable.get(id(one.name)) for one in node.declarators]
-        if variables[0] is None:  # a field
+        if variables[0] is None:  # a field of a struct
             joined = parts[0] + "".join(f",{gap}{part}" for gap, part in zip(gaps, parts[1:], strict=True))
             return joined + ","
         found = []
@@ -176,7 +176,7 @@ class WgslPrinter(Printer):
     # ---- Statements ----
 
     def braced(self, start: int, node: Node) -> str:
-        """A statement that stands in braces in WGSL, and the space from `start` before it."""
+        """The text of a statement in braces, which WGSL needs, and the space from `start` before it."""
         gap = self.source[start : node.start]
         if node.kind == "block":
             return gap + self.text(node)
@@ -184,7 +184,7 @@ class WgslPrinter(Printer):
         return f" {{{gap}{self.text(node)}{close}}}"
 
     def indent(self, at: int) -> str:
-        """The space that the line of a place begins with."""
+        """The indentation of the line of a place in the source."""
         line = self.source[self.source.rfind("\n", 0, at) + 1 : at]
         return line[: len(line) - len(line.lstrip())]
 
@@ -227,7 +227,7 @@ class WgslPrinter(Printer):
         return self._swizzled(node, op, value) + end
 
     def _swizzled(self, node: Node, op: str, value: str) -> str:
-        """`v.xy += e` as `v = vec4f(v.xy + (e), v.zw)`."""
+        """Write `v.xy += e` as `v = vec4f(v.xy + (e), v.zw)`."""
         of, letters = self.text(node.left.of), node.left.field.text
         kind = self.program.of(node.left.of)
         names = "xyzw"[: width(kind)] if letters[0] in "xyzw" else "rgba"[: width(kind)]
@@ -260,14 +260,14 @@ class WgslPrinter(Printer):
         return f"{_LOADED.get(name, name.lower()) if name in LOADS else self.renamed(name)}({','.join(given)})"
 
     def _index(self, node: Node) -> str:
-        """A number is compared with the size of the array also where the options leave it out: under #if, say."""
+        """A literal index is limited to the size of the array, since WGSL also checks code that an option turns off."""
         size = self.size(node.of)
         if size is None or node.at.kind != "literal" or node.at.text == "0":
             return super()._index(node)
         return f"{self.operand(node.of)}[min({node.at.text}, {self.text(size)} - 1)]"
 
     def size(self, node: Node) -> Node | None:
-        """The size of an array that is a field, if it is an option."""
+        """The size of an array that is a field, if the size is a name; otherwise None."""
         if node.kind != "member" or not self.program.of(node).endswith("[]"):
             return None
         sized = self.program.sized[self.program.of(node.of)]
@@ -290,7 +290,7 @@ class WgslPrinter(Printer):
 
     def _call(self, node: Node) -> str:
         name = node.callee.text
-        if name == "findMSB":  # of an uint it is one
+        if name == "findMSB":  # the result of WGSL is a uint if the argument is one
             return f"i32(firstLeadingBit({','.join(self.arguments(node))}))"
         if name in BITS:
             kind = self.type_name(self.program.of(node))
@@ -306,7 +306,7 @@ class WgslPrinter(Printer):
         return f"{self.type_name(name)}({','.join(given)})"
 
     def converted(self, text: str, kind: str, to: str, node: Node) -> str:
-        """A part of a vector in the type of its elements."""
+        """Convert an argument of a vector to the type of its elements."""
         bare = node.inner if node.kind == "unary" and node.op == "-" else node
         if element(kind) == to or (bare.kind == "literal" and element(kind) == "int"):  # 1 may be of any type in WGSL
             return text
@@ -317,7 +317,7 @@ class WgslPrinter(Printer):
         return self.splat(given, kinds, nodes)
 
     def shift_by(self, node: Node, left: str) -> str:
-        """What a shift is by: unsigned, and as wide as what is shifted."""
+        """The right side of a shift: unsigned, and as wide as the left side."""
         kind, text = self.program.of(node), self.text(node)
         if node.kind == "literal":
             text = node.text if node.text.endswith("u") else node.text + "u"
@@ -343,7 +343,7 @@ class WgslPrinter(Printer):
         return parts[0] + gap + parts[1]
 
     def side(self, parent: Node, node: Node, right: bool) -> str:
-        """An operand, in parentheses where WGSL wants them."""
+        """An operand, in parentheses where WGSL needs them."""
         text = self.text(node)
         if node.kind != "binary":
             return text

@@ -1,4 +1,4 @@
-// Arrays of NumPy as kernels take them: checked once, and kept alive while a kernel runs without the GIL.
+// NumPy arrays as arguments of kernels: checked once, and kept alive while a kernel runs without the GIL.
 
 #pragma once
 
@@ -21,11 +21,11 @@ constexpr int64_t ANY = -1;
 // The arrays of one call.
 class Arrays {
   public:
-    // The first element of an array that has this type and shape, of which ANY is any number. Raises TypeError or
-    // ValueError, which names it.
+    // A pointer to the first element of an array of this type and shape, in which ANY stands for any size. Raises
+    // TypeError or ValueError with the name of the array.
     template <class T> T *of(nb::handle value, const char *name, std::initializer_list<int64_t> shape) {
         Array<T> array;
-        if (!nb::try_cast(value, array, false)) { // nothing is converted: it would not live long enough
+        if (!nb::try_cast(value, array, false)) { // without conversion: a converted copy would not live long enough
             const std::string type = nb::str(value.type()).c_str();
             throw nb::type_error(
                 (std::string(name) + ": " + type + " is no contiguous array of the type that is wanted").c_str());
@@ -43,7 +43,7 @@ class Arrays {
         return data;
     }
 
-    // The same of an attribute.
+    // The same for an attribute.
     template <class T>
     T *of(nb::handle object, const char *name, std::initializer_list<int64_t> shape, int64_t *first) {
         nb::object value = object.attr(name);
@@ -66,7 +66,7 @@ class Arrays {
     std::vector<nb::object> held_;
 };
 
-// A new array, which Python gets in the end; it may be made without the GIL.
+// A new array that is later passed to Python. It can be created without the GIL.
 template <class T> class New {
   public:
     New() = default;
@@ -83,7 +83,7 @@ template <class T> class New {
     T *data() { return data_; }
     T &operator[](int64_t i) { return data_[i]; }
 
-    // As an array of NumPy of this shape, in which one size may be -1: what the others leave.
+    // As a NumPy array of this shape. One size may be -1 and follows from the others.
     nb::ndarray<nb::numpy, T> array(std::initializer_list<int64_t> shape) {
         int64_t known = 1;
         for (int64_t size : shape) known *= size < 0 ? 1 : size;
@@ -100,7 +100,7 @@ template <class T> class New {
     int64_t count_ = 0;
 };
 
-// Parts of the module, one file each.
+// The parts of the module, each in a file of its own.
 void bind_runtime(nb::module_ &m);
 void bind_maths(nb::module_ &m);
 void bind_blend(nb::module_ &m);

@@ -1,4 +1,4 @@
-// Codebooks as the kernels read them: by channels, in whole vectors.
+// Codebooks in the layout that the kernels read: by channels, padded to whole vectors.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace gstex {
 
-// Of one codebook [size, C]: [C, stride], with numbers far from all values behind the entries.
+// One codebook [size, C] as [C, stride]; the padding behind the entries is far from all values.
 class Columns {
   public:
     template <class T> void fill(const T *book, int size, int channels) {
@@ -43,7 +43,7 @@ class Books {
     int size(int book) const { return start_[book + 1] - start_[book]; }
     uint8_t *bytes(int book) const { return bytes_ + int64_t(start_[book]) * channels_; }
 
-    // After the bytes have changed.
+    // Has to be called after the bytes have changed.
     void refresh() {
         for (int p = 0; p < count_; ++p) columns_[p].fill(bytes(p), size(p), channels_);
     }

@@ -11,7 +11,8 @@
 
 namespace gstex {
 
-// Rounds of k-means: entries become the weighted means of their values, those of none go where the error is largest.
+// Rounds of k-means: entries become the weighted means of their values. Entries without values move to where the error
+// is largest.
 static void kmeans(nb::object values, nb::object weight, nb::object book, nb::object entry, int rounds) {
     Arrays arrays;
     const auto shape = shape_of(values, 2);
@@ -40,7 +41,7 @@ static void kmeans(nb::object values, nb::object weight, nb::object book, nb::ob
             if (start[k] == start[k + 1]) unused.push_back(k);
         if (!unused.empty()) {
             std::vector<std::pair<double, int64_t>> errors(
-                static_cast<size_t>(count)); // the largest first, then the first
+                static_cast<size_t>(count)); // by error, the largest first; equal ones in their order
             for (int64_t i = 0; i < count; ++i) {
                 double error = 0.0;
                 for (int c = 0; c < channels; ++c) {

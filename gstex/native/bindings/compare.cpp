@@ -1,4 +1,4 @@
-// What comparisons need of the core: ops/bc4.cpp for Python.
+// The part of the core that comparisons need: ops/bc4.cpp for Python.
 
 #include "arrays.h"
 #include "dispatch.h"

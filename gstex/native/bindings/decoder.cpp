@@ -1,4 +1,4 @@
-// gstex.h for Python: sections that have been proven, decoded and sampled by all threads.
+// gstex.h for Python: validated sections, which are decoded and sampled by all threads.
 
 #define GSTEX_STATIC
 #define GSTEX_IMPLEMENTATION
@@ -44,7 +44,7 @@ nb::list list_of(const float *values, int count) {
     return list;
 }
 
-// A proven GPU section. It keeps the array of its words, which nobody may write to any more.
+// A validated GPU section. It keeps the array of its words, which must not be changed afterwards.
 class Section {
   public:
     explicit Section(nb::object words) : words_(words) {
@@ -97,7 +97,7 @@ class Section {
         return all;
     }
 
-    // The members of gstex_channels, but for padding.
+    // The members of gstex_channels, without padding.
     nb::dict find_channels(int vec4s) const {
         gstex_channels of;
         gstex_find_channels(&material_, vec4s, &of);
@@ -150,7 +150,7 @@ class Section {
         return all;
     }
 
-    // A group as it is here, or as its tail alone has it.
+    // A group in this section, or as it is in the tail alone.
     gstex_group seen(int group, int mip, bool in_tail) const {
         const gstex_group &of = checked_group(group);
         checked_mip(mip);
@@ -233,10 +233,10 @@ class Section {
         });
     }
 
-    // The expanded form (docs/expanded.md), uint32 [n], or None if there is none. make: None, or who makes its lists, up
-    // to `most` at once: make(tiles, places, records, first, count) gives (sizes, lists) of the lists first .. first + count - 1,
-    // int32 [count] and uint8 [count, 1020], or None if one of them cannot be made; its arguments are the bytes and numbers
-    // of gstex_lists.
+    // The expanded form (docs/expanded.md), uint32 [n], or None if there is none. make: None, or a function that makes
+    // its lists, up to `most` per call: make(tiles, places, records, first, count) returns (sizes, lists) of the lists
+    // first .. first + count - 1, int32 [count] and uint8 [count, 1020], or None if one of them cannot be made; its
+    // arguments are the bytes and numbers of gstex_lists.
     nb::object expand(nb::object make, int32_t most) const {
         if (most < 1 || most > 1 << 20) throw nb::value_error("most: 1 to 2^20 lists are wanted");
         Lists lists(make, most);
@@ -260,8 +260,8 @@ class Section {
         return words;
     }
 
-    // The fours of the material block (docs/shaders.md) for a material at a base word. Written to `out`, uint32 [4 n],
-    // which may be empty.
+    // Writes the material block (docs/shaders.md) for a material at a base word to `out`, uint32 [4 n], which may be
+    // empty. Returns the number of its fours.
     size_t material_block(uint32_t base, nb::object out) const {
         Arrays arrays;
         const size_t room = nb::len(out);
@@ -313,7 +313,7 @@ class Section {
     gstex_material material_;
 };
 
-// Mips as pictures, float32 [H, W, C] each, or None for one that is not there and never read. Filtered bilinearly.
+// Mips as pictures, float32 [H, W, C] each, sampled bilinearly. None stands for a mip that is missing and never read.
 class Pictures {
   public:
     Pictures(nb::list mips, bool repeat) : repeat_(repeat) {
@@ -368,7 +368,7 @@ class Pictures {
     bool repeat_;
 };
 
-// What points are sampled with: nothing but uv, levels of detail [M], or steps [M, 2, 2].
+// The arguments of sampling besides uv: none, levels of detail [M], or steps [M, 2, 2].
 struct Detail {
     const double *lod = nullptr;
     const gstex_steps *steps = nullptr;
@@ -411,8 +411,8 @@ const uint8_t *bytes_of(Arrays &arrays, nb::handle buffer, int64_t count) {
 } // namespace
 
 void bind_decoder(nb::module_ &m) {
-    m.attr("LIST_BYTES") = int(GSTEX_LIST_BYTES);                  // from a list of Section.expand to the next
-    m.attr("LIST_MEMORY_BYTES") = int(4 * gstex_list_memory_words()); // that whoever makes one needs
+    m.attr("LIST_BYTES") = int(GSTEX_LIST_BYTES);                  // from one list of Section.expand to the next
+    m.attr("LIST_MEMORY_BYTES") = int(4 * gstex_list_memory_words()); // needed to make one list
     // head: uint8 array, the first bytes of a file of that size. (gpu_bytes, gpu_crc, json_bytes, json_crc,
     // resident_bytes, resident_crc)
     m.def("read_header", [](nb::object head, uint64_t size) {
@@ -424,7 +424,7 @@ void bind_decoder(nb::module_ &m) {
         return nb::make_tuple(sections.gpu_bytes, sections.gpu_crc, sections.json_bytes, sections.json_crc,
                               sections.resident_bytes, sections.resident_crc);
     });
-    // sections: what read_header gave. gpu, json: uint8 arrays of these sizes.
+    // sections: the result of read_header. gpu, json: uint8 arrays of these sizes.
     m.def("check_crcs", [](nb::tuple of, nb::object gpu, nb::object json) {
         Arrays arrays;
         gstex_sections sections{};
@@ -441,7 +441,7 @@ void bind_decoder(nb::module_ &m) {
         }
         if (!right) refuse(error);
     });
-    // resident: uint8 array, the resident part alone.
+    // resident: uint8 array, only the resident part.
     m.def("check_resident", [](nb::tuple of, nb::object resident) {
         Arrays arrays;
         gstex_sections sections{};
@@ -450,7 +450,7 @@ void bind_decoder(nb::module_ &m) {
         const uint8_t *bytes = bytes_of(arrays, resident, sections.resident_bytes);
         if (!gstex_check_resident(&sections, bytes, &error)) refuse(error);
     });
-    // What candidates_max of every group of a section has to be, of which all else is right.
+    // The correct candidates_max of each group of a section that is valid in all other respects.
     m.def("find_candidates_max", [](nb::object words) {
         Arrays arrays;
         const int64_t count = int64_t(nb::len(words));
@@ -497,7 +497,7 @@ void bind_decoder(nb::module_ &m) {
 
     nb::class_<Pictures>(m, "Pictures")
         .def(nb::init<nb::list, bool>())
-        // width, height: of what mip 0 stands for, which need not be there.
+        // width, height: the size of mip 0, which may be missing.
         .def("sample", [](const Pictures &pictures, nb::object uv, nb::object lod, nb::object duv, int32_t width,
                           int32_t height, uint32_t srgb, int max_taps, nb::object out) {
             gstex__source source;

@@ -1,4 +1,4 @@
-// Who makes the lists of an expanded form for Python.
+// The maker of the lists of an expanded form for Python.
 
 #pragma once
 
@@ -13,21 +13,22 @@
 
 namespace gstex {
 
-// Makes the lists of an expanded form, in all threads or by a function of Python, and keeps them: the form is counted first
-// and then written, and asks for the same ones both times.
+// Makes the lists of an expanded form, with all threads or by a Python function, and keeps them. The form is first
+// counted and then written, and needs the same lists both times.
 class Lists {
   public:
-    // make: None, or make(tiles, places, records, first, count), of `most` lists at once, without the GIL in between.
+    // make: None, or make(tiles, places, records, first, count), which makes up to `most` lists per call. The GIL is
+    // released between calls.
     Lists(nb::object make, int32_t most) : make_(make), sizes_(size_t(most)), bytes_(size_t(most) * GSTEX_LIST_BYTES) {
         maker_ = {&Lists::answer, this, most, sizes_.data(), bytes_.data()};
     }
 
     const gstex_list_maker *maker() const { return &maker_; }
 
-    // From now on what has been made is given out again.
+    // From now on returns the kept lists again, from the first one.
     void repeat() { next_ = 0; }
 
-    // Throws what a call has thrown, for which the form has no words.
+    // Throws the exception of a call, which the C interface cannot pass on.
     void check() const {
         if (error_) std::rethrow_exception(error_);
     }

@@ -1,4 +1,4 @@
-// maths.h for arrays of doubles.
+// maths.h for arrays of doubles, for Python.
 
 #include "arrays.h"
 #include "maths.h"

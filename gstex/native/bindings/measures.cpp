@@ -1,4 +1,4 @@
-// Sums over pictures whose order is fixed, for Python.
+// Sums over pictures in a fixed order, for Python.
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 
 namespace gstex {
 
-// sums: [C], of importance (image - reference)^2 over the texels [H, W]; row by row, then all rows. importance: [H, W,
-// planes]. plane: [C], which one a channel has.
+// sums: [C], of importance (image - reference)^2 over the texels [H, W], first along each row, then over rows.
+// importance: [H, W, planes]. plane: [C], the plane of each channel.
 static void squared_errors(nb::object image, nb::object reference, nb::object importance, nb::object plane,
                            nb::object sums) {
     Arrays arrays;
@@ -42,7 +42,7 @@ static void squared_errors(nb::object image, nb::object reference, nb::object im
         for (int64_t c = 0; c < channels; ++c) result[c] += rows[row * channels + c];
 }
 
-// The texels before and after one along an axis, and one by their distance; 0 along an axis of one texel.
+// The texels before and after a texel along an axis, and 1 / their distance; 0 for an axis of one texel.
 struct Beside {
     int64_t before, after;
     float by;
@@ -54,7 +54,7 @@ struct Beside {
 };
 
 // The squares of the coefficients of every block of rows x columns texels: squares [C, blocks, rows, columns].
-// along_rows: [rows, rows] and along_columns: [columns, columns], a basis function a row.
+// along_rows: [rows, rows] and along_columns: [columns, columns], one basis function per row.
 static void block_spectrum(nb::object image, nb::object along_rows, nb::object along_columns, nb::object squares) {
     Arrays arrays;
     const auto shape = shape_of(image, 3);
@@ -94,9 +94,9 @@ static void block_spectrum(nb::object image, nb::object along_rows, nb::object a
     });
 }
 
-// out: [H, W], the root of the weighted squares of the picture's gradient, by central differences: importance [H, W,
-// planes] times weight [C], over channels and both axes. plane: as above. repeat: differences go on across borders,
-// where they else are of two texels.
+// out: [H, W], the root of the weighted sum of squares of the gradient, over channels and both axes, by central
+// differences. The weight is importance [H, W, planes] times weight [C]. plane: as above. repeat: differences continue
+// across borders; otherwise they use only two texels there.
 static void gradient_length(nb::object image, nb::object importance, nb::object plane, nb::object weight, bool repeat,
                             nb::object out) {
     Arrays arrays;
@@ -132,11 +132,11 @@ static void gradient_length(nb::object image, nb::object importance, nb::object 
     });
 }
 
-constexpr int64_t TEXELS = 4096; // of a part whose sums are added by themselves
-constexpr int64_t FIGURES = 6;   // of a channel, see below
+constexpr int64_t TEXELS = 4096; // in a part; the sums of parts are added afterwards
+constexpr int64_t FIGURES = 6;   // per channel, see below
 
-// figures: [C, 6], of every channel the sums of w (a - b)^2, w, w b and w b^2 over texels, and the least and the
-// largest b where w > 0. image a, reference b, weights w: [N, C]; no weights are ones.
+// figures: [C, 6], for each channel the sums of w (a - b)^2, w, w b and w b^2 over texels, and the smallest and the
+// largest b where w > 0. image a, reference b, weights w: [N, C]; without weights, w is 1.
 template <class T> static void compare_as(nb::object image, nb::object reference, nb::object weights, double *figures) {
     Arrays arrays;
     const auto shape = shape_of(image, 2);

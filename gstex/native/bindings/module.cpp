@@ -1,4 +1,4 @@
-// gstex.native._core: what Python sees of the core.
+// gstex.native._core: the Python module of the core.
 
 #include "arrays.h"
 #include "dispatch.h"

@@ -1,4 +1,4 @@
-// The refinement of what is stored, for Python: ops/sample_points.cpp, normal_equations.cpp, refine_features.cpp and
+// The refinement of stored values, for Python: ops/sample_points.cpp, normal_equations.cpp, refine_features.cpp and
 // refine_geometry.cpp.
 
 #include <algorithm>
@@ -56,7 +56,7 @@ static SamplePoints points_of(Arrays &arrays, nb::handle points, nb::handle deri
     return a;
 }
 
-// The entries of every Gaussian, tile by tile, and the tile of every entry.
+// The entries of each Gaussian in the order of tiles, and the tile of each entry.
 struct Entries {
     Growing<int64_t> by_gaussian, by_start;
     Growing<int32_t> tile_of;
@@ -75,7 +75,7 @@ struct Entries {
 
 static PairSums normal_equations(const SamplePoints &points, const Entries &entries, int64_t count, const float *total,
                                  const float *out, float small) {
-    constexpr int64_t MOST = 1 << 20; // products that are held at a time, but those of one tile at the least
+    constexpr int64_t MOST = 1 << 20; // products held at a time; those of one tile may be more
     constexpr int64_t MOST_ENTRIES = 1 << 16;
     const int planes = points.importance[0].count, channels = points.channels;
     const int64_t all = points.lists.start[points.tiles];
@@ -92,7 +92,7 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
         square_start.clear();
         while (end < points.tiles) {
             const int64_t size = points.lists.start[end + 1] - points.lists.start[end];
-            if (size > MOST_ENTRIES) throw std::bad_alloc(); // as their products would take 16 GB
+            if (size > MOST_ENTRIES) throw std::bad_alloc(); // their products would take 16 GB
             if (end > begin && (squares + size * size) * planes > MOST) break;
             square_start.push_back(squares);
             squares += size * size;
@@ -125,7 +125,7 @@ static PairSums normal_equations(const SamplePoints &points, const Entries &entr
     return result;
 }
 
-// The features [N, C] of least error, in place. blend: of the points at them.
+// Sets features [N, C] in place to those of least error. blend: of the points with these features.
 static void solve_features(nb::object points, nb::object blend, nb::object features, int rounds, float small) {
     Arrays arrays;
     int64_t count;
@@ -141,7 +141,7 @@ static void solve_features(nb::object points, nb::object blend, nb::object featu
     solve_features(sums, count, a.channels, importance.count, importance.plane, rounds, feature_of);
 }
 
-// Lowers the error by other entries and codes, and bytes of the codebooks if `codebooks_too`, in place.
+// Lowers the error by changing entries and codes in place, and bytes of the codebooks if `codebooks_too`.
 static void refine_features(nb::object points, nb::object blend, nb::object stored, bool codebooks_too, int most_sweeps,
                             float small) {
     Arrays arrays;
@@ -191,7 +191,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
                                                batches.start[b + 1] - batches.start[b], own.data(),
                                                a.importance[0].weight, stale.data(), entries, codes, &moved});
         const bool settled = moved * 1000 <= count * channels;
-        // Bytes move after sweeps 1, 2, 4, 8 .. and the last: each time all Gaussians are worth another look.
+        // Bytes change after sweeps 1, 2, 4, 8 .. and the last one. Each time all Gaussians have to be tried again.
         if (codebooks_too && (settled || (sweep & (sweep + 1)) == 0)) {
             for (int p = 0; p < books.count(); ++p) {
                 ops().follow_gradient(FollowGradient{equations, count});
@@ -219,7 +219,7 @@ static void refine_features(nb::object points, nb::object blend, nb::object stor
     }
 }
 
-// The parts of the entries of the Gaussians of a batch: places in Entries::by_gaussian.
+// The parts of the entries of the Gaussians of a batch, as places in Entries::by_gaussian.
 struct Items {
     std::vector<int64_t> member, first, last;
 
@@ -231,7 +231,7 @@ struct Items {
                 member.push_back(m);
                 first.push_back(i);
                 i = std::min(i + PART, end);
-                // Images of a Gaussian in one tile belong together: only one thread may change a tile.
+                // All images of a Gaussian in a tile are in one part, since only one thread may change a tile.
                 while (i < end && lists.tile_of[lists.by_gaussian[i]] == lists.tile_of[lists.by_gaussian[i - 1]]) ++i;
                 last.push_back(i);
             }
@@ -239,7 +239,7 @@ struct Items {
     }
 };
 
-// Lowers the error by moving geometry codes [N, 6], in place; total and out of the blend follow.
+// Lowers the error by moving geometry codes [N, 6] in place, and updates total and out of the blend.
 static void refine_geometry(nb::object points, nb::object blend, nb::object quantiser, nb::object codes,
                             nb::object features, nb::object table, double least) {
     Arrays arrays;
@@ -325,7 +325,7 @@ void bind_refine(nb::module_ &m) {
         nb::gil_scoped_release released;
         ops().point_errors(a);
     });
-    // (row, column, value, gradient), for tests.
+    // Returns (row, column, value, gradient), for tests.
     m.def("normal_equations", [](nb::object points, nb::object blend, float small) {
         Arrays arrays;
         int64_t count;

@@ -1,4 +1,4 @@
-// The structs that several kernels take, from the dataclasses of gstex.encode.ops.cpu.
+// Structs that several kernels use, made from the dataclasses of gstex.encode.ops.cpu.
 
 #pragma once
 

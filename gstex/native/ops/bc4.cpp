@@ -1,11 +1,11 @@
-// BC4 blocks by an endpoint search that is all but complete (gstex/compare/bc4.py says why).
+// BC4 blocks by an almost complete search of endpoints (gstex/compare/bc4.py says why).
 //
 // A block (Direct3D 11 functional specification, 19.5.14): endpoints a, b (one byte each), then 16 indices of 3 bits,
 // texel (0, 0) first, least significant bits first. a > b: a, b and six values between them at sevenths; otherwise
 // a, b, four values at fifths, 0 and 255.
 //
-// In double, 8 pairs of endpoints at a time: of pairs that are equally good but for rounding, rounding decides, and it
-// is that of IEEE 754, so blocks are the same on every CPU.
+// The search computes in double, 8 pairs of endpoints at a time. Rounding decides between pairs that are otherwise
+// equally good. It follows IEEE 754, so blocks are the same on every CPU.
 
 #include "ops.h"
 #include "simd.h"
@@ -26,8 +26,8 @@ GSTEX_INLINE D8 splat(double x) {
     return map<D8>([x](VectorD) __attribute__((always_inline)) { return x - (VectorD){}; }, D8{});
 }
 
-// The squared errors of a block under the ladders from `first` to each of `last`; where they are not below `limit` they
-// may be too small, for then the other texels do not matter.
+// The squared errors of a block with the ladders from `first` to each of `last`. An error that is not below `limit` may
+// be too small, because the remaining texels are skipped.
 template <int PARTS>
 GSTEX_INLINE void errors_of(const double *values, double first, const double *last, double limit, double *errors) {
     D8 step;
@@ -67,7 +67,7 @@ GSTEX_INLINE void errors_of(const double *values, double first, const double *la
     memcpy(errors, &total, sizeof(total));
 }
 
-// Endpoints first <= last with `parts` steps between them, 7 or 5. With five, 0 and 255 can be chosen as well.
+// Endpoints first <= last with `parts` steps between them, 7 or 5. With 5, a texel can also be 0 or 255.
 struct Ladder {
     int first, last, parts;
     double error; // squared
@@ -76,7 +76,8 @@ struct Ladder {
 GSTEX_INLINE int least_of(int a, int b) { return a < b ? a : b; }
 GSTEX_INLINE int most_of(int a, int b) { return a > b ? a : b; }
 
-// Tries all pairs of endpoints of two ranges, both ends included, first < last; the first of the best stays.
+// Tries all pairs of endpoints, first < last, of two ranges with both ends included. Of equally good pairs the first is
+// kept.
 template <int PARTS>
 GSTEX_INLINE void try_all(const double *values, Ladder &best, int first_low, int first_high, int last_low,
                           int last_high, int stride) {
@@ -94,14 +95,15 @@ GSTEX_INLINE void try_all(const double *values, Ladder &best, int first_low, int
     }
 }
 
-// The ladder of least error. Coarsely over all endpoints that can pay, since texels in a few clusters may want a ladder
-// that reaches far beyond them; then all pairs near the block's extremes; then all around the best.
+// The ladder of least error. It searches coarsely over all endpoints that can pay, since for texels in a few clusters
+// the best ladder may reach far beyond them. Then it tries all pairs near the extremes of the block, and all pairs
+// around the best one.
 GSTEX_INLINE Ladder search(const double *values) {
     int low = 255, high = 0;
     for (int k = 0; k < TEXELS; ++k) low = least_of(low, int(values[k])), high = most_of(high, int(values[k]));
     Ladder best{low, high, 7, 0.0};
     if (low == high) return best;
-    best.error = 1e9; // more than any
+    best.error = 1e9; // more than any error
     try_all<7>(values, best, low, low, high, high, 1);
 
     const int span = high - low, far = (2 * span + 4) / 5 + 7, stride = span < NARROW ? 1 : 4;
@@ -109,7 +111,7 @@ GSTEX_INLINE Ladder search(const double *values) {
     try_all<7>(values, best, low - far, low + far, high - far, high + far, stride);
     try_all<7>(values, best, low - near, middle_below, middle_above, high + near, 1);
     try_all<5>(values, best, low - far, low + far, high - far, high + far, stride);
-    // A texel that is left to 0 or 255 must cost less than everything that was found.
+    // A ladder in which a texel is 0 or 255 can win only if that texel alone costs less than the best ladder.
     const int end = least_of(low, 255 - high);
     if (end * end < best.error) {
         try_all<5>(values, best, low - 1, high, low - 1, high + 1, 4);
@@ -126,7 +128,7 @@ GSTEX_INLINE Ladder search(const double *values) {
 // Index of the value `position` steps of `parts` away from endpoint a: the endpoints themselves are 0 and 1.
 GSTEX_INLINE int on_ladder(int position, int parts) { return position == 0 ? 0 : position == parts ? 1 : position + 1; }
 
-// The index of a texel's value. seven: the ladder is stored from its last value down.
+// The index of the value of a texel. seven: the ladder is stored from its last value down.
 GSTEX_INLINE int index_of(double v, const Ladder &ladder, bool seven) {
     const double step = double(ladder.last - ladder.first) / ladder.parts;
     const double place = step > 0.0 ? (v - ladder.first) / step + 0.5 : 0.0;
@@ -145,7 +147,7 @@ void encode_bc4(const EncodeBc4 &a) {
             double values[TEXELS];
             for (int k = 0; k < TEXELS; ++k) values[k] = double(from[(k >> 2) * a.width + (k & 3)]);
             const Ladder ladder = search(values);
-            // a > b says seven steps, so the larger endpoint comes first.
+            // a > b means seven steps, so the larger endpoint comes first.
             const bool seven = ladder.parts == 7 && ladder.last > ladder.first;
             uint8_t *to = a.blocks + 8 * block;
             to[0] = uint8_t(seven ? ladder.last : ladder.first);

@@ -6,21 +6,21 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-// Sums over the points of a tile for one entry, by 16 lanes: of dL/dscore times 1, y, y^2.
+// Sums of dL/dscore times 1, y, y^2 over the points of a tile for one entry, in 16 lanes.
 struct Moments {
     F16 one, row, row_row;
 };
 
-// Where the coordinates of the points of a tile count from: the place of the tile that is nearest to a Gaussian, since
-// u and v are smallest there, so that little is lost by cancelling.
+// The origin of the coordinates of the points of a tile: the place in the tile that is nearest to a Gaussian. u and v
+// are smallest there, so little precision is lost by cancellation.
 struct Origin {
     float x, y;
 };
 
 GSTEX_INLINE float within(float x, float most) { return gstex_min(gstex_max(x, 0.0f), most); }
 
-// The sums of an entry over the tile, to row[0 .. 5]: dL/dscore times 1, x, y, x^2, y^2, x y, from the Gaussian's
-// centre.
+// Writes the sums of an entry over the tile to row[0 .. 5]: dL/dscore times 1, x, y, x^2, y^2, x y, relative to the
+// centre of the Gaussian.
 GSTEX_INLINE void finish_moments(const Gaussian &g, const Origin &origin, const Moments &sums, float *row) {
     const F16 column = lane_columns() - F16(origin.x);
     float a[4], b[4];
@@ -55,7 +55,7 @@ template <int COUNT> GSTEX_INLINE void feature_sums(const float *weight, const f
 
 // Sums over the tile's points, for every entry, of dL/dscore times 1, x, y, x^2, y^2, x y, and of dL/dfeature.
 //
-// v_value: [C, 64], dL/dvalue by the sum of the weights. inner: [64], the sum over c of v_value value.
+// v_value: [C, 64], dL/dvalue divided by the sum of the weights. inner: [64], the sum over c of v_value value.
 GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t number, const float *weights,
                                 const float *v_value, const F16 (&inner)[PAIRS], int64_t rows, float *sums) {
     const int channels = scene.channels;
@@ -90,7 +90,7 @@ GSTEX_INLINE void backward_tile(const Scene &scene, const Tile &tile, int64_t nu
     }
 }
 
-// Ask for the texels that the tiles after the next one are compared with: a line of memory holds those of two tiles.
+// Prefetches the target texels of the tiles after the next one; a cache line holds those of two tiles.
 GSTEX_INLINE void prefetch(const Picture &target, const Filter &filter, int channels) {
     const float *line = target.planes + filter.at + LANES;
     for (int c = 0; c < channels; ++c, line += target.plane)

@@ -1,4 +1,4 @@
-// Where a pyramid of cells holds Gaussians (gstex/encode/cell_pyramid.py). Twin: cuda/encode/cell_pyramid.cu.
+// The cells of a pyramid that hold Gaussians (gstex/encode/cell_pyramid.py). Twin: cuda/encode/cell_pyramid.cu.
 
 #include "maths.h"
 #include "ops.h"
@@ -50,7 +50,7 @@ void keep_inside(const KeepInside &a) {
     });
 }
 
-// The first level whose cells hold an extent, or the last level.
+// The first level whose cells are large enough for an extent, or the last level.
 GSTEX_INLINE int smallest_level(Extent extent, double factor, const double *sizes, int levels) {
     int level = 0;
     while (level < levels - 1 && !(extent.x * factor <= sizes[2 * level] && extent.y * factor <= sizes[2 * level + 1]))

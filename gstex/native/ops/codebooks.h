@@ -1,4 +1,4 @@
-// The entries of codebooks that are nearest to what a Gaussian wants.
+// The codebook entries that are nearest to the ideal features of a Gaussian.
 
 #pragma once
 
@@ -8,11 +8,10 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-GSTEX_INLINE float round_to_even(float x) { return (x + 12582912.0f) - 12582912.0f; } // of |x| below 2^22
+GSTEX_INLINE float round_to_even(float x) { return (x + 12582912.0f) - 12582912.0f; } // for |x| below 2^22
 GSTEX_INLINE F16 round_to_even(F16 x) { return (x + F16(12582912.0f)) - F16(12582912.0f); }
 
-// The smallest of `count` distances, given 16 at a time by distances(k), k = 0, 16 .. ; the first of those that are
-// equal.
+// The smallest of `count` distances, and of equal ones the first. distances(k), k = 0, 16 .., gives 16 at a time.
 template <class Distances> GSTEX_INLINE int nearest(int count, Distances &&distances) {
     F16 best = F16(3.0e38f), at = F16(0.0f);
     for (int k = 0; k < count; k += LANES) {
@@ -33,8 +32,8 @@ template <class Distances> GSTEX_INLINE int nearest(int count, Distances &&dista
     return found;
 }
 
-// Changes the entries, and what is left of `rest` for codes: each codebook in turn, given the others, to what is
-// nearest by `scale` times squared distance. rest: [C], what is wanted, in steps.
+// Sets the entry of each codebook in turn, with those of the others fixed, to the nearest by `scale` times squared
+// distance. rest: [C], the ideal features in steps; the remainder for the codes is left in it.
 GSTEX_INLINE void choose_entries(const Codebooks &books, const float *scale, float *rest, uint32_t *entries) {
     const int channels = books.channels;
     for (int p = 0; p < books.count; ++p)
@@ -62,7 +61,7 @@ GSTEX_INLINE void choose_entries(const Codebooks &books, const float *scale, flo
     }
 }
 
-// The nearest code to what is left.
+// The code that is nearest to the remainder.
 GSTEX_INLINE uint32_t code_of(float rest, int32_t last) {
     return uint32_t(gstex_min(gstex_max(round_to_even(rest), 0.0f), float(last)));
 }

@@ -1,5 +1,5 @@
-// Before and after the tiles of a step: what tiles need of a Gaussian, and the sums over the rows that tiles wrote.
-// Twin: cuda/encode/gather.cu.
+// The work before and after the tiles of a step: the values of a Gaussian that tiles need, and the sums over the rows
+// that tiles write. Twin: cuda/encode/gather.cu.
 
 #include "maths.h"
 #include "tile.h"

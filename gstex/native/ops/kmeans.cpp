@@ -1,4 +1,4 @@
-// Rounds of k-means with weights, for codebooks. Twin: cuda/encode/kmeans.cu.
+// Rounds of weighted k-means for codebooks. Twin: cuda/encode/kmeans.cu.
 
 #include "codebooks.h"
 
@@ -7,8 +7,8 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-constexpr int64_t BLOCK = 256;  // values that are looked at channel by channel
-constexpr int SIDE_BY_SIDE = 8; // sums of seeds
+constexpr int64_t BLOCK = 256;  // values that are processed channel by channel
+constexpr int SIDE_BY_SIDE = 8; // number of sums computed together for seeds
 
 void assign(const Assign &a) {
     parallel_for(a.count, 128, [&](int64_t begin, int64_t end, Scratch &) {
@@ -42,12 +42,12 @@ void means(const Means &a) {
     });
 }
 
-// k-means++ (Arthur and Vassilvitskii 2007): values drawn one after the other by their weight and the square of the
-// distance to the nearest that was drawn.
+// k-means++ (Arthur and Vassilvitskii 2007): draws values one after the other. The chance of a value is its weight
+// times the squared distance to the nearest drawn value.
 void draw_seeds(const DrawSeeds &a) {
     const int64_t parts = (a.count + a.part - 1) / a.part;
     for (int64_t k = 0; k < a.draws_count; ++k) {
-        // Chances of a part, by the distance to the seed before, which is noted on the way.
+        // The chances of a part. On the way, the distances are updated for the last drawn value.
         const int64_t seed = k ? a.chosen[k - 1] : 0;
         parallel_for(parts, 16, [&](int64_t begin, int64_t end, Scratch &) {
             for (int64_t part = begin; part < end; ++part) {
@@ -85,7 +85,8 @@ void draw_seeds(const DrawSeeds &a) {
         double left = a.draws[k] * total;
         int64_t found = -1, part = 0;
         while (part < parts - 1 && left >= a.sums[part]) left -= a.sums[part++];
-        // From the part on, to the next value with a chance; if rounding leaves none, back to the last one that has.
+        // Goes on from this part until the chances use up `left`. If rounding leaves no value with a chance there,
+        // takes the last one before.
         for (int64_t i = part * a.part; i < a.count; ++i) {
             const double chance = a.weight[i] * double(a.nearest[i]);
             if (!(chance > 0.0)) continue;

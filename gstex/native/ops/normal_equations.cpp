@@ -1,25 +1,26 @@
-// The squared error as a quadratic of the features, for fixed shapes: the products of shares of a tile. Twin:
+// The squared error as a quadratic function of the features, for fixed shapes: the products of shares in a tile. Twin:
 // fit_add_products of cuda/encode/refine_features.cu.
 //
-// With w_ti the share of Gaussian i in point t: E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij d_i
-// d_j, with A_ij = sum over t of importance_t w_ti w_tj. A of a channel is
-// that of its plane of importance, times the weight of the channel; so is v, which is kept without it too.
+// Let w_ti be the share of Gaussian i at point t. Then E(f + d) = E(f) + sum over i of v_i d_i + sum over i, j of A_ij
+// d_i d_j, with A_ij = sum over t of importance_t w_ti w_tj. A of a channel is that of its plane of importance, times
+// the weight of the channel. Both A and v are stored without this weight.
 
 #include "points.h"
 
 namespace gstex {
 namespace GSTEX_SET {
 
-// Of pairs that are left out.
+// The product of a pair that is left out.
 constexpr float LEFT_OUT = -1.0f;
 
-// Entries of a tile from which on pairs that share no point are told by their points. Tiles of small mips have
-// thousands.
+// In a tile with more entries than this, masks of points find the pairs that share no point. Tiles of small mips have
+// thousands of entries.
 constexpr int64_t MANY = 64;
 
-// The points at which an entry counts: at all others together its product with any other is below half of a.small of
-// the root of what both have with themselves. So what is left out of the product of two without a common point is below
-// a.small, by Cauchy's inequality. row: shares times importance. own: their sum of products with `share`.
+// A mask of the points at which an entry counts. Over all other points together, its product with any other entry is
+// below small / 2 times the root of the products of both entries with themselves, by Cauchy's inequality. So the
+// product of two entries without a common point is below `small` times this root. row: shares times importance. own:
+// the sum of the products of `row` and `share`.
 GSTEX_INLINE uint64_t points_of_entry(const float *row, const float *share, float own, float small) {
     const float least = 0.25f * small * small * own / float(POINTS);
     uint64_t points = 0;
@@ -88,9 +89,9 @@ void tile_products(const TileProducts &a) {
                             points_of[e] & points_of[f] ? product_sum(row, shares + f * POINTS) : 0.0f;
                 }
             }
-            // Pairs whose common share is small by their own are left out. As the sums over tiles keep Cauchy's
-            // inequality, all that is left out of a pair is below a.small of the root of what both have with
-            // themselves.
+            // A pair is left out if its product is small compared with the products of both with themselves. Cauchy's
+            // inequality also holds for sums over tiles, so everything that is left out of a pair of Gaussians is below
+            // a.small times the root of the products of both with themselves.
             int64_t *near_count = a.near_count + offset;
             const int32_t *gaussian = points.lists.gaussian + tile.first;
             for (int64_t e = 0; e < count; ++e) near_count[e] = 1;

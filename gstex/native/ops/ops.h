@@ -1,7 +1,8 @@
-// What the kernels take, and the table of them that each instruction set fills (dispatch.h).
+// The arguments of the kernels, and the table of kernels that each instruction set fills (dispatch.h).
 //
-// A kernel is a function of one struct and is named as its CUDA twin. Arrays are in C order and belong to the caller.
-// N Gaussians, T tiles, E entries, C channels, V views. A tile is 8x8 points, row by row; tiles stand row by row.
+// A kernel is a function of one struct and has the name of its CUDA twin. Arrays are in C order and belong to the
+// caller. N Gaussians, T tiles, E entries, C channels, V views. A tile is 8x8 points, row by row; tiles stand row by
+// row.
 
 #pragma once
 
@@ -20,8 +21,8 @@ struct Picture {
     int64_t plane, stride; // floats from a channel to the next, and from a row to the next
 };
 
-// What the squared error counts: at a point the value of a plane, times weight [C]. planes: `count` of them. plane:
-// [C], which one a channel has.
+// The weight of a squared error at a point: the value of a plane times weight [C]. planes: `count` of them. plane: [C],
+// the plane of each channel.
 struct Importance {
     Picture planes;
     int count;
@@ -29,16 +30,16 @@ struct Importance {
     const float *weight;
 };
 
-// What a tile sees of all Gaussians. derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, in
-// texels and in the units of gstex_weight. where: [N, 4], the middle of the Gaussian's cell in cells, and the size of a
-// cell in texels. extent: of the texture in texels.
+// The Gaussians of a view. derived: [N, 8] = x, y, a cos t, a sin t, b sin t, b cos t, amplitude, 0, in texels and in
+// the units of gstex_weight. where: [N, 4], the middle of the Gaussian's cell in cells, and the size of a cell in
+// texels. extent: size of the texture in texels.
 struct View {
     const float *derived, *where;
     float extent[2];
 };
 
-// Which Gaussians the tiles evaluate (tile_lists.cpp). start: [T + 1]. gaussian: [E]. image: [E, 2], shift in whole
-// textures. faded: [E], whether a fade is below 1 somewhere in the tile.
+// Which Gaussians the tiles evaluate (tile_lists.cpp). start: [T + 1]. gaussian: [E]. image: [E, 2], shift in multiples
+// of the texture. faded: [E], whether a fade is below 1 somewhere in the tile.
 struct TileLists {
     const int64_t *start;
     const int32_t *gaussian;
@@ -46,8 +47,8 @@ struct TileLists {
     const uint8_t *faded;
 };
 
-// A set of Gaussians over a picture, as a step of the fit sees it. slot: [E], the row of an entry in sums that stand
-// Gaussian by Gaussian. features: [N, C]. background: [C]. jitter: offset of all points from the texel centres.
+// A set of Gaussians over a picture, as a step of the fit sees it. slot: [E], the row of an entry in sums that are
+// sorted by Gaussian. features: [N, C]. background: [C]. jitter: offset of all points from the texel centres.
 struct Scene {
     TileLists lists;
     View view;
@@ -60,7 +61,7 @@ struct Scene {
 
 // ---- The kernels ---------------------------------------------------------------------------------------------------
 
-// image: [H, W, C]. tiles_x, tiles_y: how many there are. planes: [C, 8 tiles_y + 2, stride].
+// image: [H, W, C]. tiles_x, tiles_y: number of tiles. planes: [C, 8 tiles_y + 2, stride].
 struct MakePicture {
     const float *image;
     int width, height, channels, tiles_x, tiles_y;
@@ -69,7 +70,7 @@ struct MakePicture {
     int64_t stride;
 };
 
-// image: [H, W, C], the picture at the texel centres and this far from them.
+// image: [H, W, C], the picture at the texel centres shifted by `jitter`.
 struct SamplePicture {
     Picture picture;
     int width, height, channels;
@@ -117,9 +118,9 @@ struct Derive {
     float *derived;
 };
 
-// The gradients of Gaussians from the sums of their entries. by_gaussian_start: [N + 1]. sums: [E, rows], of
-// BlendStep, with whole vectors of 8 in a row. weight: a factor of the result, which is added to v_geometry [N, 6] and
-// v_features [N, C] if `add`, or takes their place.
+// The gradients of Gaussians from the sums of their entries. by_gaussian_start: [N + 1]. sums: [E, rows], from
+// BlendStep; rows is a multiple of 8. weight: a factor of the result. With `add` the result is added to v_geometry [N,
+// 6] and v_features [N, C], otherwise it replaces them.
 struct Gather {
     const int64_t *by_gaussian_start;
     const float *sums, *geometry, *derived;
@@ -138,7 +139,7 @@ struct SumPairs {
     double *sums;
 };
 
-// pairs: [E, 2], row slot[entry]: the rise of the squared error without the Gaussian, and the sum over points and
+// pairs: [E, 2], row slot[entry]: how much the squared error rises without the Gaussian, and the sum over points and
 // channels of importance times its squared share. error: [H, W], the squared error of a texel, summed over channels.
 struct RemovalCost {
     Scene scene;
@@ -159,7 +160,7 @@ struct Adam {
 };
 
 // A pyramid of cells over a picture of `tiles` tiles, `across` in a row. grids: [levels, 4], columns, rows, number of
-// the first cell, 0. cell_start: [cells of all levels + 1], where a cell's Gaussians begin in the order of the cells.
+// the first cell, 0. cell_start: [cells of all levels + 1], where the Gaussians of a cell begin in the order by cells.
 struct CellPyramid {
     int64_t tiles;
     int across, width, height, levels;
@@ -168,16 +169,16 @@ struct CellPyramid {
     const int64_t *cell_start;
 };
 
-// counts: [T], how many Gaussians are visible in a tile.
+// counts: [T], the number of Gaussians that are visible in a tile.
 struct CountVisible {
     CellPyramid cells;
     int64_t *counts;
 };
 
-// order: [N], the Gaussians in the order of their cells. derived: [N, 8]; where: [N, 4]; see View. margin: distance in
-// log2 of the largest weight at a point from which on a Gaussian does not matter there. visible_start: [T + 1], sums of
-// CountVisible; gaussian, image, faded: as in TileLists, but those of a tile begin at its visible_start. kept: [T], how
-// many there are.
+// order: [N], the Gaussians in the order of their cells. derived: [N, 8]; where: [N, 4]; see View. margin: a Gaussian
+// does not matter at a point if its weight is this far (in log2) below the largest weight there. visible_start: [T +
+// 1], running sums of the counts of CountVisible; gaussian, image, faded: as in TileLists, but those of a tile begin at
+// its visible_start. kept: [T], their number in a tile.
 struct MarkEntries {
     CellPyramid cells;
     const int32_t *order;
@@ -198,8 +199,8 @@ struct HalfExtents {
     double *extents;
 };
 
-// Brings geometry [N, 6] back to what a pyramid can hold. last: the largest x and y. largest, least: log sigma. room:
-// most half extent in x and y. amplitude_most: largest size of an amplitude.
+// Limits geometry [N, 6] to the range that a pyramid can hold. last: the largest x and y. largest, least: of log sigma.
+// room: largest half extent in x and y. amplitude_most: largest absolute amplitude.
 struct KeepInside {
     float *geometry;
     int64_t count;
@@ -212,7 +213,7 @@ struct KeepInside {
 
 // placement: [N, 3], level, cell_x, cell_y. previous: [N], levels of an earlier call, or null: a Gaussian leaves its
 // level only when it is too large or too small for it by the factor `slack`. sizes: [levels, 2], of cells in texels;
-// cells: [levels, 2], how many.
+// cells: [levels, 2], number of cells.
 struct Place {
     const float *geometry;
     const int32_t *previous;
@@ -224,7 +225,7 @@ struct Place {
     int32_t *placement;
 };
 
-// What the codes of a fit mean. placement: [N, 3]. levels: see levels.h.
+// The coding of a fit's geometry. placement: [N, 3]. levels: see levels.h.
 struct Coding {
     const int32_t *placement;
     const double *levels;
@@ -240,7 +241,7 @@ struct EncodeGeometry {
     int32_t *turns;
 };
 
-// With the turns of EncodeGeometry, geometry [N, 6] is in the order of the ideal parameters.
+// With the `turns` of EncodeGeometry, u and v of geometry [N, 6] are in the order of the ideal parameters.
 struct DecodeGeometry {
     Coding coding;
     const uint32_t *codes;
@@ -248,8 +249,8 @@ struct DecodeGeometry {
     float *geometry;
 };
 
-// What the nearest codes of `ideal` [N, 6] mean; centres are first brought back, in place, into the cells they are
-// stored in. geometry: [N, 6], or null for that alone.
+// Rounds `ideal` [N, 6] to the values of its nearest codes. Centres are first moved, in place, into the cells that
+// store them. geometry: [N, 6], or null to move the centres only.
 struct RoundGeometry {
     Coding coding;
     float *ideal, *geometry;
@@ -264,13 +265,13 @@ struct SamplePoints {
     const float *offset;
     View views[MAX_VIEWS];
     Picture target[MAX_VIEWS];
-    Importance importance[MAX_VIEWS]; // all of as many planes, with one and the same `plane` and `weight`
+    Importance importance[MAX_VIEWS]; // all have the same number of planes, and the same `plane` and `weight`
     float weight[MAX_VIEWS];
     int view_count, channels;
 };
 
-// total: [T, 64], sums of weights with the background's. out: [T, C, 64]. share: [E], the largest share of an entry in
-// a point of its tile.
+// total: [T, 64], sums of weights including that of the background. out: [T, C, 64]. share: [E], the largest share of
+// an entry at a point of its tile.
 struct BlendPoints {
     SamplePoints points;
     const float *features, *background;
@@ -284,10 +285,11 @@ struct PointErrors {
     double *errors;
 };
 
-// For tiles first_tile .. last_tile - 1. total, out: of BlendPoints. square_start: [tiles], where a tile's products
-// begin in gram, by planes of importance. gram: for every tile [planes, entries, entries], negative for pairs that are
-// left out. slope: [E, C], dE / d feature by the weight of the channel. near_count: [E], how many are not left out of
-// an entry's pairs with Gaussians that are not behind its own; both from the first entry of these tiles on.
+// For tiles first_tile .. last_tile - 1. total, out: from BlendPoints. square_start: [tiles], where the products of a
+// tile begin in gram, divided by the number of planes of importance. gram: for every tile [planes, entries, entries],
+// negative for pairs that are left out. slope: [E, C], dE / d feature divided by the weight of the channel. near_count:
+// [E], number of kept pairs of an entry with Gaussians whose number is not larger. Both begin at the first entry of
+// these tiles.
 struct TileProducts {
     SamplePoints points;
     int64_t first_tile, last_tile;
@@ -298,7 +300,7 @@ struct TileProducts {
     int64_t *near_count;
 };
 
-// near: the other entries, counted in the tile, of the pairs that near_count counts, from near_start[entry] on;
+// near: from near_start[entry] on, the second entries of the pairs that near_count counts, numbered within the tile;
 // product: [pairs, planes].
 struct ListNear {
     const int64_t *start;
@@ -311,7 +313,7 @@ struct ListNear {
     float *product;
 };
 
-// Codebooks by channels: columns[p] [C, stride[p]] holds size[p] entries, then numbers that are far from all values.
+// Codebooks by channels: columns[p] [C, stride[p]] holds size[p] entries, then padding that is far from all values.
 // last: [C], the largest code of a channel, 0 if it has none.
 struct Codebooks {
     int count, channels;
@@ -321,7 +323,7 @@ struct Codebooks {
     const int32_t *last;
 };
 
-// entries: [N, books], where to start, and the result. codes: [N, C]. lo, step: [C].
+// entries: [N, books], the starting point and the result. codes: [N, C]. lo, step: [C].
 struct StoreFeatures {
     Codebooks books;
     const float *features, *lo, *step;
@@ -329,7 +331,7 @@ struct StoreFeatures {
     uint32_t *entries, *codes;
 };
 
-// entry: [N], the nearest of a codebook by channels [C, stride] to every value [N, C].
+// entry: [N], the entry of a codebook by channels [C, stride] that is nearest to each value [N, C].
 struct Assign {
     const float *values, *columns;
     int64_t count, stride;
@@ -337,8 +339,8 @@ struct Assign {
     int32_t *entry;
 };
 
-// book: [size, C], every entry the weighted mean of its values; entries of no value stay. order: [N], the values by
-// their entry; start: [size + 1], where an entry's begin in it.
+// book: [size, C], every entry becomes the weighted mean of its values; entries without values stay. order: [N], the
+// values sorted by their entry; start: [size + 1], where the values of an entry begin in it.
 struct Means {
     const float *values;
     const double *weight;
@@ -348,8 +350,8 @@ struct Means {
     float *book;
 };
 
-// chosen: [draws_count], of values, whose columns are [C, count]. draws: numbers of 0 .. 1. nearest: [count] and sums:
-// [parts of `part` values], scratch.
+// chosen: [draws_count], numbers of values, whose columns are [C, count]. draws: numbers of 0 .. 1. nearest: [count]
+// and sums: [parts of `part` values], scratch.
 struct DrawSeeds {
     const float *columns;
     const double *weight, *draws;
@@ -360,8 +362,8 @@ struct DrawSeeds {
     int64_t *chosen;
 };
 
-// row: [N + 1], column: [pairs], the neighbours of every Gaussian, sorted, itself among them. value: [pairs, planes],
-// A of a plane of importance. plane: [C]. step: [C]. gradient: [N, C], dE / d feature at `base` by the weight of the
+// row: [N + 1], column: [pairs], the sorted neighbours of every Gaussian, itself included. value: [pairs, planes], A by
+// plane of importance. plane: [C]. step: [C]. gradient: [N, C], dE / d feature at `base` divided by the weight of the
 // channel. base, whole: [N, C], features in steps.
 struct NormalEquations {
     int channels, planes;
@@ -373,9 +375,9 @@ struct NormalEquations {
     int32_t *base, *whole;
 };
 
-// batch: [members], no two of them neighbours. own: [N, planes], A of a Gaussian with itself. weight: [C]. stale: [N],
-// whether a Gaussian is worth another look; it is once a neighbour has moved. moved: how many channels have changed,
-// added up.
+// batch: [members], no two of which are neighbours. own: [N, planes], A of a Gaussian with itself. weight: [C]. stale:
+// [N], whether a Gaussian has to be tried again, since a neighbour has moved. moved: the number of changed channels is
+// added to it.
 struct SweepFeatures {
     NormalEquations equations;
     Codebooks books;
@@ -388,14 +390,14 @@ struct SweepFeatures {
     int64_t *moved;
 };
 
-// The gradient at `whole`, once `base` is made that too.
+// Sets `base` to `whole` and the gradient to that at `whole`.
 struct FollowGradient {
     NormalEquations equations;
     int64_t count;
 };
 
 // sums: [size, planes, size], A summed by the entries of codebook `book` of `books`. slopes: [size, C], the gradient
-// summed likewise. order: [N], the Gaussians by their entry; start: [size + 1].
+// summed by entries. order: [N], the Gaussians sorted by their entry; start: [size + 1].
 struct SumByEntry {
     NormalEquations equations;
     const uint32_t *entries;
@@ -404,7 +406,7 @@ struct SumByEntry {
     double *sums, *slopes;
 };
 
-// bytes: [size, C] of a codebook.
+// bytes: [size, C], the entries of a codebook.
 struct MoveBytes {
     const double *sums, *slopes, *step;
     const int32_t *plane;
@@ -413,10 +415,10 @@ struct MoveBytes {
     uint8_t *bytes;
 };
 
-// What the moves of the Gaussians of a batch make of them. table: [moves, 6], what a move adds to the codes [N, 6],
-// scales by 1 at most. scale: [views, 2], texels of a view by texels of mip 0; filter: [views], sigma in texels of mip
-// 0. least: no move makes a log sigma smaller. rows: [members, views, moves + 1, 8], see View::derived; the last is of
-// no move. allowed: [members, moves].
+// The Gaussians of a batch after each move. table: [moves, 6], what a move adds to the codes [N, 6]; scales change by 1
+// at most. scale: [views, 2], texels of a view by texels of mip 0; filter: [views], sigma in texels of mip 0. least: no
+// move makes a log sigma smaller than this. rows: [members, views, moves + 1, 8], see View::derived; the last row is
+// without a move. allowed: [members, moves].
 struct MoveRows {
     Coding coding;
     const int32_t *batch, *table;
@@ -429,9 +431,9 @@ struct MoveRows {
     uint8_t *allowed;
 };
 
-// The rises of the squared error by all moves, by parts of the entries of a Gaussian. item_member: [items], a place in
-// the batch; item_first, item_last: [items], places in by_gaussian [E], the entries Gaussian by Gaussian. tile_of: [E].
-// rises: [items, moves].
+// How much each move raises the squared error. An item is a part of the entries of a Gaussian. item_member: [items], a
+// place in the batch; item_first, item_last: [items], places in by_gaussian [E], the entries sorted by Gaussian.
+// tile_of: [E]. rises: [items, moves].
 struct MoveRises {
     SamplePoints points;
     const int32_t *batch;
@@ -444,7 +446,7 @@ struct MoveRises {
     double *rises;
 };
 
-// total and out follow the best moves: best [members], -1 for none.
+// Updates total and out for the best moves: best [members], -1 for none.
 struct MoveApply {
     SamplePoints points;
     const int32_t *batch;
@@ -463,8 +465,9 @@ struct EncodeBc4 {
     uint8_t *blocks;
 };
 
-// image, target, importance: [H, W, C]. taps: of the window along an axis, [11]. share: of the SSIM term. c1, c2: of
-// SSIM. slopes: for the kernel's own use, [3, H, W]. losses: [C, perceptual_blocks]. v_image: dL/dimage [H, W, C].
+// image, target, importance: [H, W, C]. taps: [11], the window along an axis. share: weight of the SSIM term. c1, c2:
+// constants of SSIM. slopes: for the kernel's own use, [3, H, W]. losses: [C, perceptual_blocks]. v_image: dL/dimage
+// [H, W, C].
 struct PerceptualLoss {
     const float *image, *target, *importance;
     int height, width, channels;
@@ -475,7 +478,7 @@ struct PerceptualLoss {
     float *v_image;
 };
 
-// How many parts of the loss of a channel come back, each of a block of 16x64 texels.
+// The number of parts in which the loss of a channel is returned, one for each block of 16x64 texels.
 static inline int64_t perceptual_blocks(int height, int width) {
     return int64_t((height + 15) / 16) * ((width + 63) / 64);
 }

@@ -1,7 +1,7 @@
 // The perceptual loss and its gradient: see gstex/encode/loss.py. Twin: cuda/encode/perceptual_loss.cu.
 //
-// Channel by channel and block by block, in two passes: means under the window, SSIM and its derivatives by them; then
-// the transpose of the means, whose window is the same.
+// Two passes go over channels and blocks. The first computes means under the window, SSIM and its derivatives by the
+// means. The second computes the transpose of the means, which has the same window.
 
 #include "ops.h"
 #include "reals.h"
@@ -10,7 +10,8 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-// Texels of a block, and of a block with the border that its windows reach: RADIUS on the left, the rest on the right.
+// Sizes in texels of a block, and of a block with the border that its windows reach: RADIUS on the left, the rest on
+// the right.
 constexpr int RADIUS = 5, TAPS = 2 * RADIUS + 1;
 constexpr int ROWS = 16, COLUMNS = 4 * LANES;
 constexpr int WIDE_ROWS = ROWS + 2 * RADIUS, WIDE_COLUMNS = COLUMNS + LANES, WIDE = WIDE_ROWS * WIDE_COLUMNS;
@@ -19,7 +20,7 @@ constexpr int WIDE_ROWS = ROWS + 2 * RADIUS, WIDE_COLUMNS = COLUMNS + LANES, WID
 struct Block {
     int row, column, height, width, channels, channel;
 
-    // Texels that lie inside the picture: of rows or columns from `first` on, at most `most`.
+    // The number of rows or columns inside the picture, from `first` on and at most `most`.
     int rows(int most) const { return height - row < most ? height - row : most; }
     int columns(int most) const { return width - column < most ? width - column : most; }
 };
@@ -42,9 +43,9 @@ GSTEX_INLINE void load_wide(const Block &block, const float *picture, float *to)
     }
 }
 
-// Sums under the window of COUNT planes [WIDE_ROWS, WIDE_COLUMNS], to [COUNT, ROWS, COLUMNS]: down first, then along.
-// Products are rounded: to fuse them saves nothing, and takes ten times as long on a CPU that has no instruction for
-// it.
+// Sums under the window of COUNT planes [WIDE_ROWS, WIDE_COLUMNS], to [COUNT, ROWS, COLUMNS]: first along columns, then
+// along rows. Products are rounded. Fusing them saves nothing, and takes ten times as long on a CPU without an
+// instruction for it.
 template <int COUNT> GSTEX_INLINE void windowed(const float *wide, const float *taps, float *sums) {
     for (int plane = 0; plane < COUNT; ++plane, wide += WIDE) {
         for (int row = 0; row < ROWS; ++row, sums += COLUMNS) {
@@ -83,8 +84,8 @@ GSTEX_INLINE Similarity similarity(F16 mean_x, F16 mean_y, F16 mean_xx, F16 mean
     return s;
 }
 
-// The loss of a block; to a.slopes what the transpose of the means takes: the derivatives of SSIM by the means, each
-// times importance / mean importance.
+// The loss of a block. Writes the input of the transpose of the means to a.slopes: the derivatives of SSIM by the
+// means, each times importance / mean importance.
 GSTEX_INLINE double loss_of(const PerceptualLoss &a, const Block &block, Scratch &scratch) {
     float *x = scratch.take<float>(WIDE), *y = scratch.take<float>(WIDE);
     float *terms = scratch.take<float>(6 * WIDE), *sums = scratch.take<float>(6 * ROWS * COLUMNS);
@@ -107,7 +108,7 @@ GSTEX_INLINE double loss_of(const PerceptualLoss &a, const Block &block, Scratch
             const int inner = (row + RADIUS) * WIDE_COLUMNS + column + RADIUS;
             F16 mean[6];
             GSTEX_UNROLL for (int p = 0; p < 6; ++p) mean[p] = load(sums + (p * ROWS + row) * COLUMNS + column);
-            // Without any importance under the window the texel itself has none either.
+            // If there is no importance under the window, the texel itself has none either.
             const F16 whole = F16(1.0f) / max(mean[0], F16(1.17549435e-38f));
             const F16 inverse = select(mean[0] > F16(0.0f), whole, F16(0.0f));
             const Similarity s = similarity(mean[1] * inverse, mean[2] * inverse, mean[3] * inverse, mean[4] * inverse,
@@ -160,7 +161,7 @@ void perceptual_loss(const PerceptualLoss &a) {
             for (int64_t number = begin; number < end; ++number) {
                 scratch.reset();
                 const Block block = block_of(a, channel, number);
-                Block plane = block; // of a picture of one channel
+                Block plane = block; // in a picture of one channel
                 plane.channels = 1, plane.channel = 0;
                 gradient_of(a, plane, block, scratch);
             }

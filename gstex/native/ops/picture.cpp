@@ -1,11 +1,11 @@
-// Pictures as the kernels read them. Twin: cuda/encode/picture.cu, which reads them as they are.
+// Pictures in the layout that the kernels read. Twin: cuda/encode/picture.cu, which reads them unchanged.
 
 #include "tile.h"
 
 namespace gstex {
 namespace GSTEX_SET {
 
-// A column or row of a picture's border, brought back.
+// The column or row inside the picture for one in its border.
 GSTEX_INLINE int brought_back(int i, int size, bool repeat) {
     if (!repeat) return i < 0 ? 0 : i >= size ? size - 1 : i;
     i %= size;

@@ -15,7 +15,7 @@ GSTEX_INLINE Tile tile_of(const SamplePoints &points, int64_t number) {
                 float(corner[1]) + 0.5f + offset[1]};
 }
 
-// What a tile is to look like. weight: of its view, 0 beyond the borders.
+// The target of a tile. weight: that of its view, 0 beyond the borders.
 struct Wanted {
     const Picture *target;
     const Importance *importance;
@@ -39,12 +39,12 @@ GSTEX_INLINE F16 target_of(const Wanted &wanted, int channel, int pair) {
     return sample(*wanted.target, wanted.filter, channel, pair);
 }
 
-// A plane of importance, with the weight of the view.
+// A plane of importance, times the weight of the view.
 GSTEX_INLINE F16 plane_of(const Wanted &wanted, int plane, int pair) {
     return sample(wanted.importance->planes, wanted.filter, plane, pair) * wanted.weight[pair];
 }
 
-// All planes of importance at the points of a tile, with the weight of the view.
+// All planes of importance at the points of a tile, times the weight of the view.
 struct Planes {
     F16 values[MAX_CHANNELS][PAIRS];
 };

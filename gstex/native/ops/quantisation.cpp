@@ -1,4 +1,4 @@
-// From ideal parameters to the codes of a record and back. Twin: cuda/encode/quantisation.cu.
+// Converts ideal parameters to the codes of a record and back. Twin: cuda/encode/quantisation.cu.
 
 #include "levels.h"
 #include "maths.h"

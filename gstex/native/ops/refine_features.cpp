@@ -1,8 +1,8 @@
-// Better entries, codes and bytes of codebooks for fixed shapes. Twin: cuda/encode/refine_features.cu.
+// Improves entries, codes and bytes of codebooks for fixed shapes. Twin: cuda/encode/refine_features.cu.
 //
-// E(f + d) = E(f) + sum over i of gradient_i d_i + sum over i, j of A_ij d_i d_j, channel by channel. Whoever changes
-// works out its gradient anew from how far its neighbours have moved since `base`, so that nothing is added up by
-// several threads.
+// E(f + d) = E(f) + sum over i of gradient_i d_i + sum over i, j of A_ij d_i d_j, channel by channel. A Gaussian that
+// is changed recomputes its gradient from the moves of its neighbours since `base`, so that threads never add to the
+// same number.
 
 #include "codebooks.h"
 
@@ -12,7 +12,8 @@
 namespace gstex {
 namespace GSTEX_SET {
 
-// What the neighbours' moves since `base` add to the gradient of a Gaussian, by channel: in steps, without the step.
+// What the moves of the neighbours since `base` add to the gradient of a Gaussian, by channel. The moves are in steps,
+// and the sum is not multiplied by the step.
 GSTEX_INLINE void moved_gradient(const NormalEquations &a, int64_t g, double *sums) {
     const int channels = a.channels, planes = a.planes;
     for (int c = 0; c < channels; ++c) sums[c] = 0.0;
@@ -26,7 +27,7 @@ GSTEX_INLINE void moved_gradient(const NormalEquations &a, int64_t g, double *su
     for (int c = 0; c < channels; ++c) sums[c] *= 2.0;
 }
 
-// No two of a batch are neighbours, so that all of them move at once.
+// No two Gaussians of a batch are neighbours, so all of them can move at once.
 void sweep_features(const SweepFeatures &a) {
     const NormalEquations &equations = a.equations;
     const int channels = equations.channels, count = a.books.count;

@@ -1,9 +1,9 @@
 // Better geometry codes: every Gaussian tries the neighbours of its codes. Twin: cuda/encode/refine_geometry.cu.
 //
-// A move changes one Gaussian's weight at a point by d. With the sum of weights S the value there moves by d / (S + d)
-// times what the feature is away from it: the rise of the squared error needs nothing of the other Gaussians. The
-// Gaussians of a batch share no tile, so that all of them move at once. Their entries are taken in parts of a fixed
-// size, whose rises are added up in order.
+// A move changes one Gaussian's weight at a point by d. With S the sum of weights, the value there moves by d / (S + d)
+// times the difference between the feature and the value. The rise of the squared error therefore does not depend on
+// the other Gaussians. The Gaussians of a batch share no tile, so all of them can move at once. Their entries are
+// processed in parts of a fixed size, whose rises are added up in order.
 
 #include "levels.h"
 #include "maths.h"
@@ -15,7 +15,7 @@ namespace GSTEX_SET {
 constexpr int GEOMETRY_CODES = 6;
 
 void move_rows(const MoveRows &a) {
-    const int rows = a.moves + 1; // the last is that of no move
+    const int rows = a.moves + 1; // the last row is without a move
     parallel_for(a.members, 4, [&](int64_t begin, int64_t end, Scratch &) {
         for (int64_t member = begin; member < end; ++member) {
             const int64_t g = a.batch[member];
@@ -25,7 +25,7 @@ void move_rows(const MoveRows &a) {
             const double lasts[GEOMETRY_CODES] = {
                 level[LEVEL_POSITIONS] - 1.0, level[LEVEL_POSITIONS + 1] - 1.0, 2.0 * level[LEVEL_ROTATION_HALF] - 1.0,
                 level[LEVEL_SCALE_LAST],      level[LEVEL_SCALE_LAST],          level[LEVEL_AMPLITUDE_LAST]};
-            // Scales are tried one code up and down: log sigma and variance of each.
+            // Log sigma and variance of each scale code that is tried: one up and one down.
             double log_sigma[2][3], variance[2][3];
             for (int axis = 0; axis < 2; ++axis) {
                 for (int i = 0; i < 3; ++i) {

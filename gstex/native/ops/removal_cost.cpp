@@ -1,4 +1,4 @@
-// What each Gaussian is worth, and where the error is. Twin: cuda/encode/removal_cost.cu.
+// How much the error rises without each Gaussian, and the error of each texel. Twin: cuda/encode/removal_cost.cu.
 
 #include "tile.h"
 

@@ -1,4 +1,4 @@
-// The picture at all points, and what its entries have of it. Twin: cuda/encode/sample_points.cu.
+// The picture at all points, and the largest share of each entry. Twin: cuda/encode/sample_points.cu.
 
 #include "points.h"
 

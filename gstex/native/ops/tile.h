@@ -1,7 +1,7 @@
-// The points of a tile and the Gaussians there: what the kernels of the fit have in common.
+// The points of a tile and the Gaussians there: common code of the kernels of the fit.
 //
-// The 64 points of a tile are four vectors of 16, two rows each. Weights of its entries stand in memory, 64 floats
-// each; they are not normalised.
+// The 64 points of a tile are four vectors of 16, two rows each. The weights of an entry are 64 floats in memory; they
+// are not normalised.
 
 #pragma once
 
@@ -14,7 +14,7 @@ namespace GSTEX_SET {
 
 constexpr int PAIRS = POINTS / LANES; // of rows
 
-// The columns of 16 points, and their rows counted from the first of the two.
+// The columns of 16 points, and their rows (0 or 1).
 GSTEX_INLINE F16 lane_columns() {
     static const float columns[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
     return load(columns);
@@ -30,7 +30,7 @@ struct Tile {
     float x, y;
 };
 
-// Texels of a tile of a picture `across` tiles wide.
+// Column and row of the first texel of a tile, in a picture `across` tiles wide.
 GSTEX_INLINE int tile_column(int64_t tile, int across) { return int(tile % across) * TILE; }
 GSTEX_INLINE int tile_row(int64_t tile, int across) { return int(tile / across) * TILE; }
 
@@ -40,7 +40,7 @@ GSTEX_INLINE Tile tile_of(const Scene &scene, int64_t number) {
                 float(tile_row(number, scene.across)) + 0.5f + scene.jitter[1]};
 }
 
-// A Gaussian in the frame of a tile: its centre counts from the first point. See View::derived.
+// A Gaussian in the frame of a tile: its centre is relative to the first point. See View::derived.
 struct Gaussian {
     float x, y, ac, as, bs, bc, amplitude;
 };
@@ -58,13 +58,13 @@ GSTEX_INLINE Gaussian gaussian_of(const View &view, const TileLists &lists, cons
                     derived[6]};
 }
 
-// The fades of a Gaussian by column, twice, and by row of a tile.
+// The fades of a Gaussian by column of a tile (for both rows of a vector) and by row.
 struct Fades {
     F16 columns;
     float rows[TILE];
 };
 
-// origin: of the tile less the shift of the image.
+// origin: that of the tile minus the shift of the image.
 GSTEX_INLINE Fades fades_of(const float *where, float origin_x, float origin_y) {
     const F16 count = lane_columns();
     Fades fades;
@@ -139,9 +139,9 @@ GSTEX_INLINE void blend(const TileLists &lists, const Tile &tile, int channels, 
     for (; c < channels; ++c) blend_some<1>(lists, tile, channels, c, features, background, weights, inverse, out);
 }
 
-// Where the points of a tile lie in a picture, and how they are filtered from the four texels around them.
+// Where the points of a tile lie in a picture, and how they are interpolated between the four texels around them.
 struct Filter {
-    int64_t at; // of the first texel, in a plane
+    int64_t at; // index of the first texel in a plane
     float right, down;
     bool between;
 };
@@ -167,7 +167,7 @@ GSTEX_INLINE F16 sample(const Picture &picture, const Filter &filter, int channe
     return fma(bottom, F16(filter.down), top * F16(1.0f - filter.down));
 }
 
-// A channel of a picture at all points of a tile, to[64]: the same as `sample`, where neighbours share their rows.
+// A channel of a picture at all points of a tile, to[64]: the result of `sample`, but each row is read once.
 GSTEX_INLINE void sample_tile(const Picture &picture, const Filter &filter, int channel, float *to) {
     const float *first = picture.planes + channel * picture.plane + filter.at;
     if (!filter.between) {
@@ -188,7 +188,7 @@ GSTEX_INLINE void sample_tile(const Picture &picture, const Filter &filter, int 
     }
 }
 
-// 1 at the points of a tile whose texels lie inside a picture of this size, 0 elsewhere.
+// 1 at the points of a tile whose texels lie inside a picture of this size, 0 at the others.
 GSTEX_INLINE F16 inside(int column, int row, int width, int height, int pair) {
     const F16 is_left = select(lane_columns() < F16(float(width - column)), F16(1.0f), F16(0.0f));
     return select(lane_rows() + F16(float(2 * pair)) < F16(float(height - row)), is_left, F16(0.0f));

@@ -1,21 +1,22 @@
 // Which Gaussians the tiles evaluate. Twin: cuda/encode/tile_lists.cu.
 //
-// Count what is visible in every tile, by cells alone; then list it and keep what matters there.
+// First counts the Gaussians that are visible in every tile, from the cells alone. Then lists them and keeps those that
+// matter in the tile.
 
 #include "tile.h"
 
 namespace gstex {
 namespace GSTEX_SET {
 
-// Of a Gaussian that is not there.
+// The score of a Gaussian that is not visible.
 constexpr float NOTHING = -1e9f;
 
 struct Range {
     int low, high;
 };
 
-// First and last cell, unwrapped, whose Gaussians are visible in the texels from `texel` on. Points are jittered by up
-// to half a texel, so that a tile reaches half a texel beyond its centres: to the edges of its texels.
+// First and last cell, unwrapped, whose Gaussians are visible in the tile that begins at `texel`. Points are jittered
+// by up to half a texel, so a tile reaches to the edges of its texels.
 GSTEX_INLINE Range cell_range(int texel, int extent, int cells, bool repeat) {
     const int64_t end = texel + TILE < extent ? texel + TILE : extent;
     Range range;
@@ -28,7 +29,7 @@ GSTEX_INLINE Range cell_range(int texel, int extent, int cells, bool repeat) {
     return range;
 }
 
-// How often i lies below 0 or above size: the shift in whole textures of an unwrapped cell.
+// The number of whole textures by which an unwrapped cell is shifted: i / size, rounded down.
 GSTEX_INLINE int turns(int i, int size) { return (i >= 0 ? i : i - size + 1) / size; }
 
 // Calls visit(first, last, image_x, image_y) for every run of Gaussians, in the order of their cells, that is visible
@@ -43,7 +44,7 @@ template <class Visit> GSTEX_INLINE void for_visible(const CellPyramid &cells, i
             const int image_y = turns(row, rows);
             const int64_t start = first_cell + int64_t(row - image_y * rows) * columns;
             for (int column = x.low; column <= x.high;) {
-                // Cells up to the edge of the texture stand side by side.
+                // Cells up to the edge of the texture are contiguous.
                 const int image_x = turns(column, columns), shift = image_x * columns;
                 const int edge = shift + columns - 1, end = x.high < edge ? x.high : edge;
                 visit(cells.cell_start[start + column - shift], cells.cell_start[start + end - shift + 1], image_x,
@@ -64,11 +65,11 @@ void count_visible(const CountVisible &a) {
     });
 }
 
-// What the fade of a Gaussian is in a tile, widened by the half texel of jitter: whether it is 0 everywhere, whether it
-// is below 1 anywhere, and at which of the points it is 1 for certain.
+// The fade of a Gaussian in a tile, for any jitter up to half a texel: whether it is 0 everywhere, whether it is below
+// 1 anywhere, and by column and row the largest fade before it is clamped to 1.
 struct FadeState {
     bool gone, fades;
-    F16 whole_columns; // above 1 where it is
+    F16 whole_columns; // above 1 where the fade can be 1
     float whole_rows[TILE];
 };
 
@@ -108,7 +109,7 @@ void mark_entries(const MarkEntries &a) {
             const int column = tile_column(tile, a.cells.across), row = tile_row(tile, a.cells.across);
             F16 best[PAIRS];
             GSTEX_UNROLL for (int pair = 0; pair < PAIRS; ++pair) best[pair] = F16(NOTHING);
-            int64_t listed = 0; // entries that have not faded; their scores stand one after the other
+            int64_t listed = 0; // entries that have not faded; their scores are contiguous
             for_visible(a.cells, tile, [&](int64_t first, int64_t last, int image_x, int image_y) {
                 const float shift_x = float(image_x) * extent_x, shift_y = float(image_y) * extent_y;
                 for (int64_t i = first; i < last; ++i) {

@@ -1,5 +1,5 @@
-// Sums under a small window of a picture of doubles, beyond whose borders all is 0. For metrics; the perceptual loss
-// has its own (perceptual_loss.cpp).
+// Sums under a small window of a picture of doubles, which is 0 beyond its borders. Used by metrics; the perceptual
+// loss has its own sums (perceptual_loss.cpp).
 
 #include "ops.h"
 #include "simd.h"
@@ -14,7 +14,7 @@ void windowed(const Windowed &a) {
         scratch.reset();
         double *line = scratch.take<double>(a.width + 2 * radius);
         for (int64_t y = begin; y < end; ++y) {
-            // Down first, into a line with a border of zeros; then along that line.
+            // First sums along columns, into a line with a border of zeros; then along that line.
             memset(line, 0, (a.width + 2 * radius) * sizeof(double));
             for (int k = 0; k < a.taps_count; ++k) {
                 const int64_t row = y + k - radius;
