@@ -21,6 +21,7 @@ import gstex
 from gstex import native
 from gstex.cli import progress as progress_module
 from gstex.cli.progress import ProgressReporter
+from gstex.cli.sections import SECTIONS
 
 # The contract of `compress --json`: at least these.
 JSON_KEYS = {
@@ -174,6 +175,16 @@ def test_help_opens_with_three_examples(command: Command, name: str) -> None:
     assert lines[0].startswith("Usage: gstex")
     assert all(line.startswith("gstex ") for line in lines[1:4])
     assert not lines[4].startswith("gstex ")
+
+
+@pytest.mark.parametrize("name", ["compress", "batch", "watch", "gltf"])
+def test_long_help_has_a_heading_for_each_kind_of_option(command: Command, name: str) -> None:
+    shown = command(name, "--help").out
+    parts = dict(re.findall(r"^(\w[\w ]+):\n((?:  .*\n|\n)*)", shown, re.MULTILINE))
+    assert list(parts) == ["Options", *SECTIONS]
+    assert "--bpp" in parts["Size"] and "--effort" in parts["Time"] and "--json" in parts["Options"]
+    known = [o for p in COMMANDS[name].params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")]
+    assert sorted(known) == sorted(set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.MULTILINE)) - {"--help"})
 
 
 def test_every_option_explains_itself() -> None:

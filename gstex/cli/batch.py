@@ -16,6 +16,7 @@ from gstex.cli.options import (
     names_option,
     seed_option,
 )
+from gstex.cli.sections import SectionedCommand
 from gstex.cli.signals import Terminated, terminations_as_interrupts
 from gstex.cli.text import count, format_table, printable
 
@@ -28,7 +29,7 @@ __all__ = ["batch"]
 _NAMED = 5  # how many failed materials the last line names
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("inputs", metavar="LIBRARY...", nargs=-1)
 @click.option("-o", "--output", metavar="OUT", type=click.Path(path_type=Path), required=True,
               help="Folder of the outputs. The tree of LIBRARY is kept in it.")

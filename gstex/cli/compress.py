@@ -18,6 +18,7 @@ from gstex.cli.options import (
     seed_option,
 )
 from gstex.cli.output import check_name, check_output_file, default_output
+from gstex.cli.sections import SectionedCommand
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
           "size": "SIZE", "note": "NOTE"}
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
               help="File to write.  [default: INPUT's name + .gstex, in the current folder]")

@@ -8,6 +8,7 @@ import click
 
 from gstex.cli.options import check_one_size, debug_option, fit_options, force_option, json_option, seed_option
 from gstex.cli.output import check_output_file
+from gstex.cli.sections import SectionedCommand
 from gstex.cli.text import count, decibels, format_table, printable, size
 from gstex.errors import GstexError, OutputError, UsageError
 from gstex.limits import MAX_SIZE, MOST_TEXELS
@@ -25,7 +26,7 @@ _FALLBACK = 128
 _TABLE = {"name": "MATERIAL", "size": "SIZE", "holds": "HOLDS", "bytes": "BYTES", "psnr": "PSNR"}
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.glb", type=click.Path(path_type=Path), required=True,
               help="File to write.")

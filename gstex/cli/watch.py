@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gstex.cli.options import check_one_size, debug_option, fit_options, names_option, seed_option
+from gstex.cli.sections import SectionedCommand
 from gstex.cli.signals import Terminated, terminations_as_interrupts
 from gstex.cli.text import count, decibels, printable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT", type=click.Path(path_type=Path), required=True,
               help="Folder of the outputs. The tree of FOLDER is kept in it.")
