@@ -41,7 +41,7 @@ def test_validate_says_what_is_wrong_of_each_file(command: Command, steel: Path,
     damage = {
         "cut": (data[:-5], "file_bytes: got"),
         "bit": (data[:300] + bytes([data[300] ^ 1]) + data[301:], "gpu_crc: got"),
-        "picture": (b"\x89PNG\r\n\x1a\n" + bytes(500), "it is a PNG file"),
+        "picture": (b"\x89PNG\r\n\x1a\n" + bytes(500), "is a PNG file, not a .gstex file"),
         "empty": (b"", "got an empty file"),
     }
     for name, (content, _) in damage.items():
@@ -52,7 +52,7 @@ def test_validate_says_what_is_wrong_of_each_file(command: Command, steel: Path,
     assert len(lines) == 7 and ": ok, " in lines[0]
     for line, (name, (_, message)) in zip(lines[1:], damage.items(), strict=False):
         assert line.startswith(f"{tmp_path / name}: ") and message in line
-    assert "cannot be read" in lines[5] and "not a regular file" in lines[6]
+    assert "no such file" in lines[5] and "is a folder" in lines[6]
     [last] = ran.err.splitlines()
     assert last.startswith("gstex: error: 6 of 7 files are not sound: ") and last.endswith("and 1 more")
 

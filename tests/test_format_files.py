@@ -97,9 +97,9 @@ def test_places_that_cannot_be_written(tmp_path, words):
 
 
 def test_paths_that_cannot_be_read(tmp_path):
-    with pytest.raises(FormatError, match=r"missing\.gstex: cannot be read \(No such file or directory\)"):
+    with pytest.raises(FormatError, match=r"missing\.gstex: no such file; check its name and folder"):
         fmt.read_file(tmp_path / "missing.gstex")
-    with pytest.raises(FormatError, match="not a regular file"):
+    with pytest.raises(FormatError, match="is a folder, not a .gstex file"):
         fmt.read_file(tmp_path)
 
 

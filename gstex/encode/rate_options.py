@@ -3,8 +3,8 @@
 One of these decides: bits per texel, a number of Gaussians, a quality, a PSNR, or the PSNR of a block codec.
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Context
 from typing import Any
 
 import numpy as np
@@ -105,9 +105,7 @@ def needed_bpp(words: int, texels: int, *, whole_pieces: bool) -> float:
     """
     if whole_pieces:
         words = -(-(words + 1) // ALIGN_WORDS) * ALIGN_WORDS
-    exact = 32 * words / texels
-    unit = 10.0 ** (math.floor(math.log10(exact)) - 3)
-    return math.ceil(exact / unit - 1e-9) * unit
+    return float(Context(prec=4, rounding=ROUND_CEILING).create_decimal_from_float(32 * words / texels))
 
 
 def target_report(
