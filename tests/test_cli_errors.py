@@ -374,7 +374,7 @@ def test_debug_works_for_user_errors_too(command: Command) -> None:
     (("decompress", "a.gstex"), ("no command 'decompress'", "did you mean 'compress'?", "'gstex --help'")),
     (("frobnicate",), ("no command 'frobnicate'", "expected one of batch, compare, compress")),
     (("compress", "wall", "--effort"), ("'--effort' requires an argument", "'gstex compress --help'")),
-    (("compress", "a.png", "b.png"), ("extra argument", "put its maps into a folder")),
+    (("compress", "a.png", "b.png"), ("'INPUT': got 2 of them", "put the maps of a material into a folder")),
     (("export", "a.gstex", "-o", "out"), ("Missing option '--to'. Choose from: glsl, hlsl, wgsl, metal, c",)),
 ])  # fmt: skip
 def test_slips_of_the_hand(

@@ -99,7 +99,7 @@ def test_places_that_cannot_be_written(tmp_path, words):
 def test_paths_that_cannot_be_read(tmp_path):
     with pytest.raises(FormatError, match=r"missing\.gstex: no such file; check its name and folder"):
         fmt.read_file(tmp_path / "missing.gstex")
-    with pytest.raises(FormatError, match="is a folder, not a .gstex file"):
+    with pytest.raises(FormatError, match=r"is a folder, not a \.gstex file"):
         fmt.read_file(tmp_path)
 
 

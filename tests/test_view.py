@@ -17,6 +17,7 @@ from small_samples import crop_sample
 from view_samples import SIZE, make_sample, need_gl, to_bytes
 
 import gstex
+import gstex.cli.view
 from gstex import metrics
 from gstex.errors import MaterialError, MismatchError, UsageError
 from gstex.material.images import write_picture
@@ -593,3 +594,15 @@ def test_importing_gstex_and_its_commands_imports_no_graphics():
     code = ("import sys, gstex, gstex.cli, gstex.view.state, gstex.view.commands, gstex.view.session;"
             "print([m for m in ('OpenGL', 'glfw', 'imgui_bundle') if m in sys.modules])")  # fmt: skip
     assert run_python("-c", code).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("options", "shown"), [
+    ((), "map"), (("--reference", "wall"), "split"), (("--reference", "wall", "--view", "map"), "map"),
+])  # fmt: skip
+def test_a_window_with_a_reference_begins_in_split(command, monkeypatch, options, shown):
+    seen = []
+    monkeypatch.setattr(sys.modules["gstex.cli.view"], "_state", lambda document, asked: seen.append(asked["shown"]))
+    window = SimpleNamespace(run=lambda file, reference, size, state, *rest: state(None))
+    monkeypatch.setitem(sys.modules, "gstex.view.window", window)
+    assert command("view", "a.gstex", *options).code == 0
+    assert seen == [shown]

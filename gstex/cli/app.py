@@ -119,10 +119,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as error:  # --help and --version end so
         code = error.exit_code
     except click.UsageError as error:
-        command, text = _command_of(error), error.format_message().rstrip(".")
-        if command == "gstex compress" and "extra argument" in text:
-            text += ": one material is one folder or one image; put its maps into a folder"
-        code = _failed(f"{text}; see '{command} --help'", 2)
+        code = _failed(f"{error.format_message().rstrip('.')}; see '{_command_of(error)} --help'", 2)
     except GstexError as error:
         code = _failed(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):

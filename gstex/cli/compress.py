@@ -32,8 +32,17 @@ _TABLE = {"file": "FILE", "channels": "CHANNELS", "role": "ROLE", "color_space":
           "size": "SIZE", "note": "NOTE"}
 
 
+def _one_input(context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]) -> Path:
+    """Callback of INPUT."""
+    if len(given) > 1:
+        raise click.BadParameter(f"got {len(given)} of them, expected one folder or one image; put the maps of a "
+                                 "material into a folder", context, parameter)  # fmt: skip
+    return given[0]
+
+
 @click.command(cls=SectionedCommand)
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT", nargs=-1, required=True, callback=_one_input,
+                type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="OUT.gstex", type=click.Path(path_type=Path),
               help="File to write.  [default: INPUT's name + .gstex, in the current folder]")
 @fit_options

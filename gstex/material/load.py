@@ -167,13 +167,18 @@ def _load(
             ignored.append((f"{name}:{unused}", "not used; written back as its median"))
     check_channel_count(maps)
     read_own_mips(folder, maps, own_mips, ignored)
-    by_role: dict[str, list[np.ndarray]] = {}
-    for item in maps:
-        for plane in item.planes:
-            by_role.setdefault(plane.role, []).append(item.unit(plane.file_channel))
-    wrap = "clamp" if single else guess_wrap(list(by_role.values()))
+    wrap = "clamp" if single else guess_wrap(_by_role(maps))
     name = material_name(path) if tile is None else f"{material_name(path)}.{tile}"
     return build_material(name, maps, wrap, ignored)
+
+
+def _by_role(maps: list[ReadMap]) -> list[list[np.ndarray]]:
+    """The channels of each role, [h, w] float32 in 0..1."""
+    channels: dict[str, list[np.ndarray]] = {}
+    for item in maps:
+        for plane in item.planes:
+            channels.setdefault(plane.role, []).append(item.unit(plane.file_channel))
+    return list(channels.values())
 
 
 def _holds_normals(path: Path, info: ImageFile | None) -> bool:

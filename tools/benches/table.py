@@ -6,6 +6,7 @@ The CSV and the Markdown hold the same cells. The JSON says where and how they w
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -141,6 +142,7 @@ def _system() -> str:
         return f"{platform.system()} {platform.release()}, {platform.machine()}"
 
 
+@functools.cache
 def current_code() -> str:
     """Hash of all code of the checkout that has a part in the tables, without comments and docstrings."""
     digest = hashlib.sha256()
