@@ -124,7 +124,8 @@ def judge(
             about = "at most about" if drafted else "about"
             sentences.append(f"{target:.0f} dB would take {about} {rate:.2g} bits per texel {more}.")
         else:
-            sentences.append(f"{target:.0f} dB would take more than {_FAR * max(curve)[0]:.2g} bits per texel.")
+            sentences.append(f"The rate for {target:.0f} dB is too far from the measured ones, up to "
+                             f"{max(curve)[0]:.2g} bits per texel, to be estimated.")  # fmt: skip
     return tuple(sentences)
 
 
