@@ -121,6 +121,33 @@ def test_a_grid_is_given_up_at_once_where_it_cannot_follow():
     assert not grid_of(task_of(image, budget)).promises(0.2 * result.error)
 
 
+@pytest.mark.parametrize("bpp", [4.2, 6.0, 8.5, 11.0])
+def test_the_bits_are_those_that_leave_least(bpp):
+    """On noise the error falls off a cliff where a grid has a Gaussian in every texel, which no slope tells."""
+    image = np.random.default_rng(2).random((64, 64, 4), np.float32)
+    task = task_of(image, int(bpp * 64**2 / 32))
+    grid = grid_of(task)
+    assert grid.promises(np.inf)
+    result = grid.fit()
+    others = []
+    for bits in CHOICES:
+        if 2 * 2 ** max(bits) <= (other := grid_of(task)).room(bits):
+            other.start(bits)
+            others.append(other.fit())
+    assert result.error < 1.25 * min(other.error for other in others)
+    assert len(result.placement) <= 64**2
+
+
+def test_noise_gets_a_grid_that_rounding_hurts_less_than_free_gaussians():
+    image = np.random.default_rng(2).random((64, 64, 4), np.float32)
+    grid = grid_of(task_of(image, int(8.5 * 64**2 / 32)))
+    promised = grid.promise()
+    assert grid.promises(promised / 1.4) and not grid.promises(promised / 1.6)
+    coarse = grid_of(task_of(cloth(64, 64, 4), 64**2 * 2 // 32))
+    promised = coarse.promise()
+    assert coarse.promises(1.01 * promised) and not coarse.promises(promised / 1.05)
+
+
 @dataclass
 class Promise:
     """A grid that promises everything, and has this error when it is done."""
