@@ -394,7 +394,7 @@ REGULAR_RULES = [
     (put((REGULAR_RECORDS2 + 1, 1, 3, 1)), "group 0 mip 0 level 2 spare bits of the records: got bits that are set"),
 ]  # fmt: skip
 
-# The rules of groups and of the tail: in what stands before the tail's end, which is proven in a tail alone as well.
+# The rules of groups and of the tail: in what stands before the tail's end, which is checked in a tail alone as well.
 RESIDENT_RULES = [
     (put((5, 0)), "resident_words: got 0, expected a multiple of 64 in 24 .. 256"),
     (put((5, 130)), "resident_words: got 130, expected a multiple of 64 in 24 .. 256"),

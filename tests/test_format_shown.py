@@ -94,7 +94,8 @@ def test_info_of_constants(command: Command) -> None:
 
 
 def test_info_of_regular_levels(command: Command) -> None:
-    ran = command("info", golden_file("regular"))
+    assert "LEVEL" not in command("info", golden_file("regular")).out
+    ran = command("info", golden_file("regular"), "--levels")
     assert (ran.code, ran.err) == (0, "")
     lines = [line.split() for line in ran.out.splitlines()]
     table = lines[lines.index(next(line for line in lines if line[2:3] == ["LEVEL"])) + 1 :]

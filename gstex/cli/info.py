@@ -25,13 +25,14 @@ _LEVELS = {"mip": "MIP", "group": "GROUP", "level": "LEVEL", "cells": "CELLS", "
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--levels", is_flag=True, help="List the grids of every mip too, with the bits of a Gaussian.")
 @json_option
 @debug_option
-def info(file: Path, as_json: bool) -> None:
+def info(file: Path, levels: bool, as_json: bool) -> None:
     """\b
-    gstex info wall.gstex            size, quality, maps and layout
-    gstex info wall.gstex --json     the same for a program
-    gstex compress wall/ --json      the figures of a file while it is made
+    gstex info wall.gstex            size, quality, maps and mips
+    gstex info wall.gstex --levels   the grids of Gaussians too
+    gstex info wall.gstex --json     all of it for a program
 
     Explain FILE: its maps, its bytes, and the quality measured when it was made.
     """
@@ -39,7 +40,8 @@ def info(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": str(file), **facts}, allow_nan=False))
     else:
-        click.echo("\n".join(_explain(file, facts)))
+        lines = _explain(file, facts)
+        click.echo("\n".join([*lines, "", *_levels(facts)] if levels else lines))
 
 
 def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
@@ -68,7 +70,11 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
         for number, (stored, row) in enumerate(zip_longest(_storage(facts), named[: facts["channels"]]))
     ]
     lines += ["", *format_table(rows, _CHANNELS), ""]
-    lines += [*format_table(_chain(facts), _MIPS), ""]
+    return lines + format_table(_chain(facts), _MIPS)
+
+
+def _levels(facts: Mapping[str, Any]) -> list[str]:
+    """The grids of Gaussians of every mip and group, a table."""
     rows = [
         {**level, "mip": mip["mip"], "group": part["group"], "level": level_number,
          "cells": "x".join(map(str, level["cells"])),
@@ -76,7 +82,7 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
          "record": level["record_bits"], "position": "+".join(map(str, level["position_bits"]))}
         for mip in facts["mips"] for part in mip["groups"] for level_number, level in enumerate(part["levels"])
     ]
-    return lines + format_table(rows, _LEVELS)
+    return format_table(rows, _LEVELS)
 
 
 def _storage(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

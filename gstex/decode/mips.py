@@ -1,7 +1,7 @@
 """Whole mips and parts of them, from the words of a GPU section.
 
 The decoder in C (gstex/native/gstex.h) does the work. It follows docs/format.md, "Decoding a position", line by line,
-and is the model for every other decoder. Every call proves the words again, so that no words can do harm. A caller that
+and is the model for every other decoder. Every call checks the words again, so that no words can do harm. A caller that
 decodes the same words often holds a `gstex.Texture`, or passes what `gstex.format.validate` returns.
 """
 

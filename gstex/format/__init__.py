@@ -5,13 +5,13 @@
     bits        records as a bit stream
     index       the cell index
     words       pack and unpack the GPU section
-    table       what a proven GPU section says about itself
+    table       what a checked GPU section says about itself
     upload      the words as shaders and kernels take them
     description what the metadata leaves out, because the header says it or it is usual
     metadata    the schema of what the metadata says about the maps
     container   the file: header, checksums, metadata
 
-gstex/native/gstex.h proves, decodes and samples what is read.
+gstex/native/gstex.h checks, decodes and samples what is read.
 """
 
 from .container import open_file, read_bytes, read_file, write_bytes, write_file

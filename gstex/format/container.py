@@ -71,7 +71,7 @@ def read_bytes(data: bytes | bytearray | memoryview) -> tuple[np.ndarray, dict]:
     body = everything[FILE_HEADER_BYTES:]
     gpu, text = body[: sections[0]], body[sections[0] :]
     if not isinstance(data, bytes) or gpu.ctypes.data % 4:
-        gpu = gpu.copy()  # what is proven must not change, and words are aligned
+        gpu = gpu.copy()  # what is checked must not change, and words are aligned
     table, metadata = _read_body(gpu, text, sections)
     return table.words, metadata
 
@@ -101,7 +101,7 @@ def read_file(path: str | Path) -> tuple[np.ndarray, dict]:
 
 
 def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, dict, int]:
-    """Read and check a .gstex file: (its proven GPU section, metadata, size of the file in bytes).
+    """Read and check a .gstex file: (its checked GPU section, metadata, size of the file in bytes).
 
     Nothing is read into memory before the header has been found to agree with the size of the file.
 

@@ -1,4 +1,4 @@
-"""The contents of a GPU section besides its records, which the decoder in C reads after it has proven the section.
+"""The contents of a GPU section besides its records, which the decoder in C reads after it has checked the section.
 
 gstex.h (gstex/native) is the one owner of the rules for reading and of their messages.
 """
@@ -60,7 +60,7 @@ class GroupTable:
 
 @dataclass(frozen=True)
 class MaterialTable:
-    """A proven GPU section: its words, uint32 and read-only, all of its numbers except the records, and its decoder."""
+    """A checked GPU section: its words (uint32, read-only), all of its numbers except the records, and its decoder."""
 
     words: np.ndarray
     header: Header

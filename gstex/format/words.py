@@ -167,7 +167,7 @@ def unpack(words: np.ndarray) -> PackedMaterial:
 def read_mip(
     table: MaterialTable, group: int, number: int, *, in_tail: bool = False
 ) -> PackedMip | PackedRawMip | PackedSharedMip:
-    """The codes of one mip of a group of a proven section; in_tail: as it is in the tail."""
+    """The codes of one mip of a group of a checked section; in_tail: as it is in the tail."""
     of = table.groups[group]
     mip = of.tail_mips[number - table.header.tail] if in_tail else of.mips[number]
     words, members = table.words, len(of.header.members)
@@ -195,7 +195,7 @@ def _tail_mips(table: MaterialTable, group: int) -> tuple[PackedMip | PackedRawM
 
 
 def read_palettes(table: MaterialTable, group: int) -> tuple[np.ndarray, ...]:
-    """The palettes of a group of a proven section, uint8 [2^bits, V] each."""
+    """The palettes of a group of a checked section, uint8 [2^bits, V] each."""
     of = table.groups[group]
     members = len(of.header.members)
     position = of.header_offset + group_header_words(members, table.header.mip_count, table.header.tail)

@@ -10,7 +10,7 @@
 //
 //     gstex_material material; gstex_error error; float values[GSTEX_MAX_CHANNELS];
 //     size_t need = gstex_file_scratch_words(data, bytes);                          // a file in memory
-//     if (!gstex_load(data, bytes, scratch, need, &material, &error)) ...           // proves all of it
+//     if (!gstex_load(data, bytes, scratch, need, &material, &error)) ...           // checks all of it
 //     base = gstex_add_to_pool(&pool, &material);                                   // its place in a buffer of many
 //     gstex_write_words(&material, words + base);                                   // for shaders/gstex.glsl
 //     gstex_find_channels(&material, GSTEX_VEC4S, &channels);                       // which channels hold which map
@@ -337,7 +337,7 @@ typedef struct gstex_group {
 
 #ifndef GSTEX__ON_GPU
 
-// A proven GPU section, or its resident part alone. Nothing in it is allocated; it points to the words, which have to stay
+// A checked GPU section, or its resident part alone. Nothing in it is allocated; it points to the words, which have to stay
 // where they are.
 typedef struct gstex_material {
     const uint32_t *words;
@@ -360,7 +360,7 @@ typedef struct gstex_material {
 #define GSTEX_SCRATCH_WORDS (GSTEX_MAX_CELLS * (3 * GSTEX_MAX_LEVELS + 2))
 
 // The words of scratch that are enough for this section, or this resident part alone: 64 .. GSTEX_SCRATCH_WORDS, some
-// thousand for most files. The words need not have been proven.
+// thousand for most files. The words need not have been checked.
 GSTEX_API size_t gstex_scratch_words(const uint32_t *words, size_t word_count);
 
 // The same for a whole file in memory, which need not be one.
@@ -373,7 +373,7 @@ GSTEX_API size_t gstex_file_scratch_words(const void *data, size_t bytes);
 GSTEX_API int gstex_validate(const uint32_t *words, size_t word_count, uint32_t *scratch, size_t scratch_words,
                              gstex_material *material, gstex_error *error);
 
-// gstex_read and gstex_validate: from the bytes of a file to a proven material. The checksum of the metadata is compared,
+// gstex_read and gstex_validate: from the bytes of a file to a checked material. The checksum of the metadata is compared,
 // and nothing else is asked of it. data: aligned to 4 bytes; the material points into it. scratch: as for gstex_validate;
 // gstex_file_scratch_words says how many words are enough.
 GSTEX_API int gstex_load(const void *data, size_t bytes, uint32_t *scratch, size_t scratch_words, gstex_material *material,
@@ -1530,7 +1530,7 @@ GSTEX_API uint32_t gstex_count_candidates(const gstex_group *group, int mip, uin
 }
 
 // ==== Checking ======================================================================================================
-// The walk keeps one number, `position`: the word after everything proven so far. A part is read after its size, computed
+// The walk keeps one number, `position`: the word after everything checked so far. A part is read after its size, computed
 // in 64 bits, has been found to fit before the guard word.
 
 #define GSTEX__REQUIRE_ROOM(size, rule, position)                                                                       \

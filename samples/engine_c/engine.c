@@ -18,7 +18,7 @@ typedef struct material {
     gstex_channels channels; // which of its channels hold which map
 } material;
 
-// From a file to a material that is proven, whoever made the file.
+// From a file to a material that is checked, whoever made the file.
 static void load(const char *path, gstex_material *material) {
     size_t bytes;
     const void *data = read_file(path, &bytes); // as malloc aligns it; a mapped file is aligned too

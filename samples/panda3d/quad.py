@@ -53,7 +53,7 @@ def make_shader(texture: gstex.Texture) -> Shader:
 
 def main(file: str, picture: str) -> None:
     try:
-        texture = gstex.load(file)  # proves that the words are sound: the shader trusts them
+        texture = gstex.load(file)  # checks that the words are sound: the shader trusts them
     except gstex.GstexError as error:
         raise SystemExit(str(error)) from None
     loadPrcFileData("", f"window-type offscreen\nload-display p3headlessgl\nwin-size {SIZE} {SIZE}\ngl-version 4 3\n"

@@ -92,7 +92,7 @@ static repair_of repair_of_rule(const uint32_t *words, const gstex_error *error)
     if (error->group >= 0 && error->rule != GSTEX_RULE_GROUP_OFFSET) {
         const size_t header = words[(words[1] >> 16) - (words[3] >> 16 & 7u) + (uint32_t)error->group];
         const size_t mips = words[3] >> 8 & 255u, tail = words[3] >> 19 & 15u, m = (size_t)error->mip;
-        // A block of the tail is proven in the tail, or it is that of a shared mip.
+        // A block of the tail is checked in the tail, or it is that of a shared mip.
         const int in_tail = m >= tail && error->rule != GSTEX_RULE_FILTER && error->rule != GSTEX_RULE_BEND;
         uint32_t members = words[header] & 0xFFFFu, channels = 0;
         if (error->mip < 0 || error->rule == GSTEX_RULE_TAIL_SHARED) return repair_of_group(words, header, error);

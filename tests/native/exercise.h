@@ -353,7 +353,7 @@ static void check_written(const gstex_material *material, const uint32_t *words,
     free(to);
 }
 
-// Words that have been proven open to the same material. opened: words of that many, with first_mip as it has to be.
+// Words that have been checked open to the same material. opened: words of that many, with first_mip as it has to be.
 static void check_opened(const gstex_material *material, const uint32_t *opened) {
     gstex_material again, moved = *material;
     memset(&again, 0, sizeof again); // what is between members, too
@@ -399,7 +399,7 @@ static int exercise_resident(const uint32_t *words, size_t count, const gstex_ma
         check_written(&material, set, count);
         check_opened(&material, set);
         expect(!gstex_validate(set, count, scratch, GSTEX_SCRATCH_WORDS, &material, &error) && error.rule == GSTEX_RULE_FIRST_MIP,
-               "a first mip in what is to be proven");
+               "a first mip in what is to be checked");
         gstex_open_unchecked(set, &material);
         exercise_material(&material, scratch, 19);
         for (g = 0; whole && g < whole->group_count; ++g)

@@ -144,11 +144,12 @@ def _system() -> str:
 
 @functools.cache
 def current_code() -> str:
-    """Hash of all code of the checkout that has a part in the tables, without comments and docstrings."""
+    """Hash of all code of the checkout that has a part in the tables, without comments and docstrings. The list of
+    tables has none."""
     digest = hashlib.sha256()
     for folder in ("gstex", "shaders", "cuda", "tools", "benchmarks"):
         for file in sorted((_ROOT / folder).rglob("*")):
-            if file.suffix in _CODE:
+            if file.suffix in _CODE and file.name != "remake.py":
                 digest.update(f"{file.relative_to(_ROOT).as_posix()}\n{meaning_of(file)}\n".encode())
     return digest.hexdigest()[:12]
 

@@ -33,7 +33,7 @@ export function crc32(bytes) {
 }
 
 /**
- * Read and prove a file.
+ * Read and check a file.
  *
  * @param {ArrayBuffer|Uint8Array} data The whole file, which is not changed; the words are a view of it where they can be.
  * @returns {{words: Uint32Array, material: object}} The GPU section, and what `validate` found in it.
