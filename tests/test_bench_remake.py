@@ -57,8 +57,11 @@ def test_uncommitted_changes_are_refused(results: Path, monkeypatch: pytest.Monk
     assert said.exit_code == 1 and "uncommitted changes" in said.output and not (results / "short.json").exists()
 
 
-def test_comments_and_docstrings_are_no_code(tmp_path: Path) -> None:
+def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
     texts = {"a.py": ('"""One."""\nX = 1  # two\n', "X = 1\n", "X = 2\n"),
+             "b.py": ("from typing import Any\nx: int = 1\ndef f(a: int) -> Any:\n    b: int = a\n    return b\n",
+                      'x: float = 1\ndef f(a: "Any") -> int:\n    """F."""\n    b: float = a\n    return b\n',
+                      "x: int = 1\ndef f(a: int = 1) -> int:\n    b: int = a\n    return b\n"),
              "a.cpp": ("int x = 1; // one\n/* two */", "int   x = 1;", "int x = 2;")}  # fmt: skip
     for name, versions in texts.items():
         meanings = []

@@ -30,6 +30,8 @@ SOURCES = (
     *(f"material/{name}.py" for name in ("bleed", "coverage", "halve", "importance", "mips", "resample", "saliency")),
 )
 _SUFFIXES = (".py", ".cpp", ".h")
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_TYPES = ("typing", "numpy.typing", "collections.abc")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
@@ -46,16 +48,35 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
 
 
 def meaning_of(file: Path) -> str:
-    """The text of a source without what decides nothing: comments, docstrings and the layout of lines."""
+    """The text of a source without what decides nothing: comments, docstrings, types and the layout of lines."""
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".py":
         return " ".join(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL).split())
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+    return ast.dump(_Bare().visit(ast.parse(text)))
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes docstrings, annotations and the imports for these out of a syntax tree."""
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+        return super().visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Constant(None)
+        return self.generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if node.module in _TYPES else node
 
 
 def key_of(material: Material, settings: dict[str, Any], code: str) -> str:

@@ -144,8 +144,8 @@ def _system() -> str:
 
 @functools.cache
 def current_code() -> str:
-    """Hash of all code of the checkout that has a part in the tables, without comments and docstrings. The list of
-    tables has none."""
+    """Hash of all code of the checkout that has a part in the tables, without comments, docstrings and types. The
+    list of tables has none."""
     digest = hashlib.sha256()
     for folder in ("gstex", "shaders", "cuda", "tools", "benchmarks"):
         for file in sorted((_ROOT / folder).rglob("*")):
