@@ -31,7 +31,7 @@ SOURCES = (
 )
 _SUFFIXES = (".py", ".cpp", ".h")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_TYPES = ("typing", "numpy.typing", "collections.abc")
+_TYPES = ("typing", "numpy.typing", "collections.abc", "gstex.arrays")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
