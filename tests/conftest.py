@@ -12,7 +12,7 @@ from command import Command
 SLOW = frozenset((
     "test_batch", "test_batch_page",
     "test_bench_compare", "test_bench_fits", "test_bench_gains", "test_bench_times", "test_compare", "test_cuda_arrays",
-    "test_cuda_compile", "test_cuda_compiled", "test_cuda_decode", "test_cuda_engine",
+    "test_cli_view", "test_cuda_compile", "test_cuda_compiled", "test_cuda_decode", "test_cuda_engine",
     "test_cuda_expand", "test_cuda_fit",
     "test_cuda_fit_compile", "test_cuda_refine", "test_cuda_source", "test_decoder_c", "test_expand_glsl",
     "test_export",
