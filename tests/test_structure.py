@@ -65,3 +65,22 @@ def test_higher_imports_lower() -> None:
     up = {(module, other) for module in top for other in graph[module] & top.keys()
           if level[top[other]] < level[top[module]]}  # fmt: skip
     assert {(top[module], other) for module, other in up} == {("encode", "gstex.compare.codec_quality")}
+
+
+# What engines include whole, and what tools/write_shaders.py writes from it.
+WHOLE = {
+    "gstex/native/gstex.h", "gstex/native/gstex_blocks.h", "gstex/native/gstex_expand.h", "shaders/gstex.glsl",
+    "shaders/gstex.hlsl", "shaders/gstex.metal", "shaders/gstex.wgsl", "shaders/bc.hlsl", "shaders/bc.wgsl",
+}  # fmt: skip
+
+
+def test_files_can_be_read_at_once() -> None:
+    """No source has more than 600 lines, but those that others include whole."""
+    suffixes = {".py", ".cpp", ".h", ".c", ".cu", ".cuh", ".glsl", ".comp", ".hlsl", ".wgsl", ".metal", ".js", ".md"}
+    folders = ("gstex", "shaders", "cuda", "tools", "tests", "samples", "benchmarks", "docs")
+    long = {
+        path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*")
+        if path.suffix in suffixes and "node_modules" not in path.parts and "build" not in path.parts
+        and path.read_text(encoding="utf-8").count("\n") > 600
+    }  # fmt: skip
+    assert long == WHOLE
