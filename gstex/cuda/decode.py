@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.blocks import Rectangle, check_rectangle, mip_shape
 from gstex.constants import TILE
 from gstex.cuda.arrays import Arrays
@@ -39,7 +40,7 @@ class GpuTexture:
         DeviceError: there is no working GPU. FormatError: the words break a rule of docs/format.md.
     """
 
-    def __init__(self, texture: Texture | np.ndarray, device: Device | None = None):
+    def __init__(self, texture: Texture | U32Array, device: Device | None = None):
         # Kernels do not check the words, so they are validated here.
         self.table = texture.table if isinstance(texture, Texture) else validate(texture)
         self.device = device or open_device("cuda")

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gstex.arrays import AnyArray
 from gstex.cuda.compiled import compiled_path, options_of
 from gstex.cuda.source import kernel_source
 from gstex.errors import DeviceError, UsageError
@@ -75,7 +76,7 @@ class Device(Protocol):
         """
         ...
 
-    def to_host(self, array: Any) -> np.ndarray:
+    def to_host(self, array: Any) -> AnyArray:
         """A copy in NumPy, after all earlier kernels have run."""
         ...
 
@@ -269,7 +270,7 @@ class CupyDevice:
 
         return replay
 
-    def to_host(self, array: Any) -> np.ndarray:
+    def to_host(self, array: Any) -> AnyArray:
         with self._failures(), self.on_stream_of(array):
             return self.xp.asnumpy(array)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import I32Array, U8Array, U32Array
 from gstex.cuda.decode import GpuTexture
 from gstex.decode import expanded_words
 from gstex.errors import DeviceError
@@ -21,7 +22,7 @@ _BLOCKS = 512  # at most this many run at once, because each needs a third of a 
 _POINTS = 64  # points of a grid, one per thread: cuda/expand/lists.cu
 
 
-def expand(texture: GpuTexture) -> np.ndarray:
+def expand(texture: GpuTexture) -> U32Array:
     """The expanded form, as from `Texture.expanded`: uint32 [n] on the host, ready for upload.
 
     Raises:
@@ -39,7 +40,9 @@ class _Lists:
         self._kernel = self._device.kernel("expand/lists.cu", "make_lists")
         self._memory: Any = self._device.xp.empty(0, np.uint8)
 
-    def make(self, tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple | None:
+    def make(
+        self, tiles: bytes, places: bytes, records: bytes, first: int, count: int
+    ) -> tuple[I32Array, U8Array] | None:
         """Make lists, as a `ListMaker` of gstex.decode."""
         device, xp = self._device, self._device.xp
         blocks = min(count, _BLOCKS)

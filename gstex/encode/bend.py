@@ -6,6 +6,7 @@ brings the values nearest to what the mip stands for, shifted so that their mean
 
 import numpy as np
 
+from gstex.arrays import BoolArray, F32Array, F64Array, I64Array
 from gstex.encode.mip_means import seen_mean
 from gstex.encode.problem import Target
 from gstex.format.layout import BEND_UNIT, MAX_BEND
@@ -17,7 +18,7 @@ _RIDGE = 1e-3
 _SHIFTS = 4  # most rounds of the shift to the right mean
 
 
-def find_bend(decoded: np.ndarray, target: Target, srgb: np.ndarray | None = None) -> np.ndarray:
+def find_bend(decoded: F32Array, target: Target, srgb: BoolArray | None = None) -> I64Array:
     """The bend of every channel, int64 [C, 3] in units of BEND_UNIT.
 
     Args:
@@ -51,7 +52,7 @@ def find_bend(decoded: np.ndarray, target: Target, srgb: np.ndarray | None = Non
     return bends
 
 
-def _solve(matrix: list[list[float]], right: list[float]) -> np.ndarray:
+def _solve(matrix: list[list[float]], right: list[float]) -> F64Array:
     """The solution of a symmetric, positive definite system, by elimination: the same bits on every CPU."""
     rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
     for k, pivot in enumerate(rows):

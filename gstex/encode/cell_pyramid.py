@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, I32Array
 from gstex.native import _core
 from gstex.native.maths import log
 
@@ -39,7 +40,7 @@ class Pyramid:
     cells: np.ndarray
 
     @property
-    def cell_size(self) -> np.ndarray:
+    def cell_size(self) -> F64Array:
         """float64 [L, 2]: width and height of a cell in texels."""
         return np.array([self.width, self.height]) / self.cells
 
@@ -56,14 +57,14 @@ def make_pyramid(width: int, height: int, *, repeat: bool, cell: float) -> Pyram
     return Pyramid(width, height, repeat, np.array(levels, np.int32))
 
 
-def half_extents(geometry: np.ndarray) -> np.ndarray:
+def half_extents(geometry: F32Array) -> F64Array:
     """Half width and height in texels of the CUT-sigma ellipses of `geometry` float32 [N, 6] -> float64 [N, 2]."""
     extents = np.empty((len(geometry), 2))
     _core.half_extents(geometry, CUT, extents)
     return extents
 
 
-def place(pyramid: Pyramid, geometry: np.ndarray, previous: np.ndarray | None = None) -> np.ndarray:
+def place(pyramid: Pyramid, geometry: F32Array, previous: I32Array | None = None) -> I32Array:
     """The level and cell of every Gaussian.
 
     geometry: float32 [N, 6] (x, y in texels inside the texture, rotation, log sigma u, log sigma v, amplitude).
@@ -77,7 +78,7 @@ def place(pyramid: Pyramid, geometry: np.ndarray, previous: np.ndarray | None = 
     return placement
 
 
-def keep_inside(pyramid: Pyramid, geometry: np.ndarray, *, sigma_min: float) -> None:
+def keep_inside(pyramid: Pyramid, geometry: F32Array, *, sigma_min: float) -> None:
     """Bring `geometry` float32 [N, 6] back, in place, to what the pyramid can hold.
 
     Positions wrap (repeat) or are clamped to the texture; sigmas are at least sigma_min texels, and an ellipse
@@ -91,11 +92,13 @@ def keep_inside(pyramid: Pyramid, geometry: np.ndarray, *, sigma_min: float) -> 
                       float(log(top.max() * SLACK / CUT)), room, float(log(sigma_min)))  # fmt: skip
 
 
-def thin_out(pyramid: Pyramid, geometry: np.ndarray, placement: np.ndarray) -> bool:
+def thin_out(pyramid: Pyramid, geometry: F32Array, placement: I32Array) -> bool:
     """Shrink Gaussians, in place, where a coarse level holds more than MOST_VISIBLE in a mean 3x3 block.
 
     Every Gaussian of a coarse level costs all the texels of nine large cells. Where there are too many, the
     smallest of the level shrink until they fit the level below. Returns whether any did: all are then placed again.
+
+    geometry: float32 [N, 6]. placement: int32 [N, 3], of `place`.
     """
     extent, shrunk = half_extents(geometry), False
     for level in range(len(pyramid.cells) - 1, 0, -1):

@@ -165,6 +165,7 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(kind: Any, value: Any) -> Any:
+    """An array. kind: what a field says; fields that are saved say np.ndarray, as this knows no type with a dtype."""
     if kind is not np.ndarray:
         raise NotImplementedError(kind)
     name, shape, data = msgspec.convert(value, tuple[str, tuple[int, ...], bytes])

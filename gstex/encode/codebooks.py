@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, I32Array, IntArray, U8Array
 from gstex.encode.ops.cpu.codebooks import train
 from gstex.encode.quantisation import Coding, record_bits
 from gstex.encode.trainer import Trainer
@@ -40,9 +41,9 @@ PER_ENTRY = 64
 
 
 def rank_bits(
-    features: np.ndarray,
-    weight: np.ndarray,
-    share: np.ndarray,
+    features: F32Array,
+    weight: F64Array,
+    share: F64Array,
     error: float,
     scalar_error: float,
     scalar_bits: int,
@@ -84,16 +85,18 @@ def rank_bits(
 
 
 def rounding_errors(
-    values: np.ndarray, weight: np.ndarray, choices: Sequence[tuple[int, ...]], rng: np.random.Generator
+    values: F32Array, weight: F64Array, choices: Sequence[tuple[int, ...]], rng: np.random.Generator
 ) -> dict[tuple[int, ...], float]:
     """Estimate the weighted squared error of values [N, C] that are stored in palettes, for each choice of bits.
 
     Some of the values are looked at. The training of several palettes goes on from that of the first of them.
+
+    weight: float64 [N].
     """
     order = rng.permutation(len(values))
-    trained: dict[tuple[int, ...], tuple[list[np.ndarray], np.ndarray]] = {}
+    trained: dict[tuple[int, ...], tuple[list[F32Array], I32Array]] = {}
 
-    def train_all(bits: tuple[int, ...], some: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def train_all(bits: tuple[int, ...], some: IntArray) -> tuple[list[F32Array], I32Array]:
         if bits not in trained:
             first = train_all(bits[:-1], some) if bits[:-1] else None
             trained[bits] = train(values[some], weight[some], bits, rng, rounds=6, turns=0, first=first)
@@ -110,10 +113,10 @@ def rounding_errors(
     return error_of
 
 
-def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry: Any, *, tries: int = TRIES) -> Coding:
+def best_codebooks(trainer: Trainer, coding: Coding, share: F64Array, geometry: Any, *, tries: int = TRIES) -> Coding:
     """The coding with the best of some codebooks for the present features.
 
-    share: of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored. tries: how many are trained.
+    share: [N], of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored. tries: how many are trained.
     """
     engine, features = trainer.engine, trainer.parameters.features
     scale = np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
@@ -133,10 +136,11 @@ def best_codebooks(trainer: Trainer, coding: Coding, share: np.ndarray, geometry
 
 
 def to_grid(
-    palettes: Sequence[np.ndarray], neutral: Sequence[tuple[float, ...]]
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    palettes: Sequence[F32Array], neutral: Sequence[tuple[float, ...]]
+) -> tuple[F32Array, F32Array, tuple[U8Array, ...]]:
     """Palettes as they are stored: (channel_lo float32 [C], channel_step float32 [C], uint8 [K, C] for each).
 
+    palettes: float32 [K, C] each.
     neutral: for every channel the values that some sum of entries must give exactly; of several the outermost two.
     """
     most = MOST_CORRECTIONS / max(1, len(palettes) - 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gstex import metrics
+from gstex.arrays import AnyArray
 from gstex.cuda.device import Device, has_driver, open_device
 from gstex.encode.checkpoint import Checkpoint, key_of
 from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
@@ -98,7 +99,7 @@ def compress(
     alpha_test: float | None = None,
     sampling: str = "direct",
     loss: str = "l2",
-    importance: str | Path | np.ndarray | None = None,
+    importance: str | Path | AnyArray | None = None,
     maps: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -415,7 +416,7 @@ def _stored_psnr(mip: Result, *, material: Material, task: Task, repeat: bool) -
     return metrics.psnr(decoded, channels_of(material.pixels, varying), weights)
 
 
-def _importance_of(source: str | Path | np.ndarray, task: Task) -> Importance:
+def _importance_of(source: str | Path | AnyArray, task: Task) -> Importance:
     """The map to use for the stack that a task fits."""
     target = task.target
     if isinstance(source, str) and source == AUTO:

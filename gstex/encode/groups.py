@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.decode import decode_texels
 from gstex.encode.division import Division, split_budget
 from gstex.encode.engine import MakeEngine
@@ -80,13 +81,13 @@ def _named(groups: str) -> list[list[str]]:
 class _Trial:
     """The result of a trial fit of a group of columns.
 
-    raw: mean squared errors of its channels; errors: weighted as the task has it.
+    raw: mean squared errors of its channels, [C]; errors: weighted as the task has it.
     """
 
     columns: tuple[int, ...]
     words: int
-    raw: np.ndarray
-    errors: np.ndarray
+    raw: F64Array
+    errors: F64Array
 
     @property
     def total(self) -> float:

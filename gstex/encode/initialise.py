@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, I64Array
 from gstex.encode.problem import Target
 from gstex.native import _core
 from gstex.native.maths import log
@@ -14,8 +15,8 @@ _DRAWS = 20
 
 
 def start_gaussians(
-    target: Target, weight: np.ndarray, count: int, sigma: float, rng: np.random.Generator, *, repeat: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    target: Target, weight: F32Array, count: int, sigma: float, rng: np.random.Generator, *, repeat: bool
+) -> tuple[F32Array, F32Array]:
     """Draw starting Gaussians.
 
     Args:
@@ -35,9 +36,12 @@ def start_gaussians(
 
 
 def gaussians_at(
-    image: np.ndarray, density: np.ndarray, count: int, sigma: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `count` small round Gaussians at texels chosen with probability `density` [H, W] (any sum > 0)."""
+    image: F32Array, density: FloatArray, count: int, sigma: float, rng: np.random.Generator
+) -> tuple[F32Array, F32Array]:
+    """Draw `count` small round Gaussians at texels chosen with probability `density` [H, W] (any sum > 0).
+
+    Returns (geometry float32 [count, 6], features float32 [count, C], the values of the image [H, W, C] there).
+    """
     texel = draw_texels(density, count, rng)
     row, column = np.divmod(texel, image.shape[1])
     geometry = np.zeros((count, 6), np.float32)
@@ -47,7 +51,7 @@ def gaussians_at(
     return geometry, image[row, column].astype(np.float32)
 
 
-def draw_texels(density: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def draw_texels(density: FloatArray, count: int, rng: np.random.Generator) -> I64Array:
     """Numbers of texels, int64 [count], each drawn with probability `density` [H, W], row by row. No texel twice where
     there are enough of them."""
     sums = np.cumsum(density, dtype=np.float64)
@@ -65,7 +69,7 @@ def draw_texels(density: np.ndarray, count: int, rng: np.random.Generator) -> np
     return np.concatenate([found, np.argsort(-rest, kind="stable")[: count - len(found)]])
 
 
-def _draw(sums: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def _draw(sums: F64Array, parts: F64Array) -> I64Array:
     """The texels, int64 [N] in order, at which the running sums of a density reach these parts of the whole."""
     texel = np.searchsorted(sums, np.sort(parts) * sums[-1], side="right")
     last = int(np.searchsorted(sums, sums[-1]))  # the last one with a density: rounding must not go beyond it

@@ -15,6 +15,7 @@ ops/cpu/perceptual_loss.py and ops/cuda/perceptual_loss.py compute it; tests/ref
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.native import maths
 
 __all__ = ["C1", "C2", "RADIUS", "SIGMA", "SSIM_SHARE", "WINDOW"]
@@ -26,7 +27,7 @@ C1, C2 = 0.0001, 0.0009
 RADIUS, SIGMA = 5, 1.5
 
 
-def _window() -> np.ndarray:
+def _window() -> F64Array:
     taps = maths.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
     return taps / taps.sum()
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F64Array, IntArray
 from gstex.encode.map_weights import Spectrum, coefficients, decorrelated, map_weights, pushed, some_blocks
 from gstex.encode.problem import Target
 from gstex.encode.trainer import Trainer
@@ -24,7 +25,7 @@ class MapBalance:
         """Whether there is anything to do."""
         return self.trainer.task.maps is not None and self.trainer.task.above is None
 
-    def weights(self, errors: np.ndarray) -> np.ndarray:
+    def weights(self, errors: F64Array) -> F64Array:
         """What the channels should count, float64 [C] of mean 1, for the errors of Trainer.errors. Needs maps."""
         return map_weights(self.trainer.per_texel(errors), self._spectrum, self._maps, self.trainer.task.asked)
 
@@ -35,8 +36,8 @@ class MapBalance:
             p = trainer.parameters
             trainer.weigh_channels(self.weights(trainer.errors(p.geometry, p.features)))
 
-    def push(self, errors: np.ndarray) -> None:
-        """Let maps that are far behind what is fair count more. errors: of Trainer.errors."""
+    def push(self, errors: F64Array) -> None:
+        """Let maps that are far behind what is fair count more. errors: [C], of Trainer.errors."""
         trainer = self.trainer
         if not self.wanted:
             return
@@ -48,7 +49,7 @@ class MapBalance:
             self.pushes = pushes
 
     @property
-    def _maps(self) -> np.ndarray:
+    def _maps(self) -> IntArray:
         assert self.trainer.task.maps is not None
         return self.trainer.task.maps
 
@@ -62,8 +63,9 @@ class MapBalance:
         return turned_spectrum(self.trainer.task.target, self._maps)
 
 
-def turned_spectrum(target: Target, maps: np.ndarray) -> Spectrum:
-    """The spectrum of a picture with decorrelated channels in every map. maps: number of each channel's map."""
+def turned_spectrum(target: Target, maps: IntArray) -> Spectrum:
+    """The spectrum of a picture with decorrelated channels in every map. maps: int [C], the number of each
+    channel's map."""
     return target.kept(
         ("turned spectrum", tuple(maps)),
         lambda: Spectrum.of(coefficients(decorrelated(some_blocks(target.image), maps))),

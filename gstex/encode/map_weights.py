@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, IntArray
 from gstex.native import _core
 from gstex.native.maths import cos, log2, power
 
@@ -32,7 +33,7 @@ _TURNS = 12
 _HARDLY_TURNED = 1e18
 
 
-def coefficients(image: np.ndarray) -> np.ndarray:
+def coefficients(image: F32Array) -> F32Array:
     """Squares of the coefficients of a picture float32 [H, W, C] in orthonormal 8x8 cosines, float32 [C, K].
 
     What is left of a side beyond whole blocks is left out; sides below 8 texels are one block. Of a large picture some
@@ -46,7 +47,7 @@ def coefficients(image: np.ndarray) -> np.ndarray:
     return squares.reshape(channels, -1)
 
 
-def some_blocks(image: np.ndarray) -> np.ndarray:
+def some_blocks(image: F32Array) -> F32Array:
     """A picture [H, W, C] itself if it is small; of a large one every n-th block of 8x8 texels along both axes, side
     by side."""
     down, across = image.shape[0] // BLOCK, image.shape[1] // BLOCK
@@ -58,7 +59,7 @@ def some_blocks(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(taken).reshape(taken.shape[0] * BLOCK, taken.shape[2] * BLOCK, -1)
 
 
-def _cosines(size: int) -> np.ndarray:
+def _cosines(size: int) -> F64Array:
     """The orthonormal DCT-II, float64 [size, size], a basis function a row."""
     k = np.arange(size)
     basis = np.sqrt(2 / size) * cos(np.pi * (k + 0.5) * k[:, None] / size)
@@ -66,11 +67,11 @@ def _cosines(size: int) -> np.ndarray:
     return basis
 
 
-def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def decorrelated(image: F32Array, maps: IntArray) -> F32Array:
     """A picture float32 [H, W, C] with the channels of every map turned to their principal axes.
 
     Grey that is stored three times is then one channel of detail and two of nothing, as a codec of colours sees it.
-    maps: number of each channel's map.
+    maps: int [C], the number of each channel's map.
     """
     turned = image.astype(np.float64)
     for number in np.unique(maps):
@@ -84,7 +85,7 @@ def decorrelated(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
     return turned.astype(np.float32)
 
 
-def principal_axes(matrix: np.ndarray) -> np.ndarray:
+def principal_axes(matrix: F64Array) -> F64Array:
     """The eigenvectors of a symmetric matrix float64 [n, n] of a few rows, as columns, in no particular order.
 
     By Jacobi's rotations in a fixed order, with nothing but arithmetic and roots: the same bits everywhere, which a
@@ -112,18 +113,18 @@ class Spectrum:
     """Squares of the coefficients of a picture in ascending order, float32 [C, K], and the sums of the first 0 .. K of
     them, float64 [C, K + 1]: a fit asks what is fair some hundred times."""
 
-    ordered: np.ndarray
-    sums: np.ndarray
+    ordered: F32Array
+    sums: F64Array
 
     @staticmethod
-    def of(squares: np.ndarray) -> "Spectrum":
+    def of(squares: F32Array) -> "Spectrum":
         """squares: of `coefficients`."""
         ordered = np.sort(squares, axis=1)
         sums = np.zeros((len(ordered), ordered.shape[1] + 1))
         np.cumsum(ordered, axis=1, dtype=np.float64, out=sums[:, 1:])
         return Spectrum(ordered, sums)
 
-    def errors(self, level: float | np.ndarray) -> np.ndarray:
+    def errors(self, level: float | F64Array) -> F64Array:
         """Mean squared error of every channel whose coefficients have an error of at most `level`, float64 [C]. level:
         of all channels, or of each."""
         levels = np.broadcast_to(np.asarray(level, np.float32), len(self.ordered))
@@ -132,14 +133,14 @@ class Spectrum:
         return (self.sums[np.arange(len(below)), below] + (count - below) * level) / count
 
 
-def bits_at(ordered: np.ndarray, level: float) -> float:
+def bits_at(ordered: F32Array, level: float) -> float:
     """Bits per texel of a codec that leaves each of the coefficients of some channels, float32 [C, K], an error of at
     most `level` (reverse water-filling)."""
     above = np.maximum(ordered / np.float32(level), 1)
     return float(0.5 * log2(above.astype(np.float64)).sum() / ordered.shape[1])
 
 
-def fair_level(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> float:
+def fair_level(spectrum: Spectrum, mean: float, asked: F64Array | None = None) -> float:
     """The level of reverse water-filling at which the mean squared error over channels is `mean`, or all there is if
     that is less. asked: of `fair_errors`."""
     low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
@@ -152,7 +153,7 @@ def fair_level(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None)
     return high
 
 
-def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None) -> np.ndarray:
+def fair_errors(spectrum: Spectrum, mean: float, asked: F64Array | None = None) -> F64Array:
     """The mean squared error of every channel, float64 [C], at `fair_level`. asked: float [C], the weight of a
     channel's squared error; None if all are the same. The level of a channel that counts half is twice as high."""
     level = fair_level(spectrum, mean, asked)
@@ -160,8 +161,8 @@ def fair_errors(spectrum: Spectrum, mean: float, asked: np.ndarray | None = None
 
 
 def map_weights(
-    errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray, asked: np.ndarray | None = None
-) -> np.ndarray:
+    errors: F64Array, spectrum: Spectrum, maps: IntArray, asked: F64Array | None = None
+) -> F64Array:
     """What the channels of every map should count, float64 [C] of mean 1.
 
     Args:
@@ -175,9 +176,9 @@ def map_weights(
 
 
 def pushed(
-    pushes: np.ndarray, errors: np.ndarray, spectrum: Spectrum, turned: Spectrum, maps: np.ndarray,
-    asked: np.ndarray | None = None,
-) -> np.ndarray:
+    pushes: F64Array, errors: F64Array, spectrum: Spectrum, turned: Spectrum, maps: IntArray,
+    asked: F64Array | None = None,
+) -> F64Array:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
     above what is fair: a step of dual ascent, in logarithms, on the multipliers of that constraint. At least one map is
     not pushed, nor is a map that was never above BEHIND: where all maps are noise, pushes gain nothing.
@@ -195,7 +196,7 @@ def pushed(
     return np.minimum(pushes / pushes.min(), MOST_PUSHED)
 
 
-def _above_fair(errors: np.ndarray, spectrum: Spectrum, maps: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
+def _above_fair(errors: F64Array, spectrum: Spectrum, maps: IntArray, asked: F64Array | None) -> F64Array:
     """The ratio of the error of every map to the fair one, float64 [maps.max() + 1]."""
     fair = fair_errors(spectrum, float(errors.mean()), asked)
     count = np.maximum(np.bincount(maps), 1)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gstex import metrics
+from gstex.arrays import F32Array
 from gstex.encode.tasks import channels_of, varying_channels
 from gstex.material import Material
 from gstex.material.mips import MipLevel
@@ -18,15 +19,15 @@ SIDE, DRAFT_SIDE = 256, 128
 
 
 def measure(
-    texture: Texture, material: Material, levels: Sequence[MipLevel], importance: np.ndarray | None = None, *,
-    decoded: np.ndarray, side: int = SIDE,
+    texture: Texture, material: Material, levels: Sequence[MipLevel], importance: F32Array | None = None, *,
+    decoded: F32Array, side: int = SIDE,
 ) -> dict[str, Any]:
     """How near the decoded mips come to their pictures, in dB.
 
-    levels: the pictures that the mips stand for. decoded: mip 0 of the texture. psnr and psnr_sampled are of mip 0,
-    mips has the psnr of each; they are None where the match is perfect or no channel varies. importance: float32
-    [H, W] in 0..1; with it there is psnr_important, in which each texel of mip 0 counts by its value. side:
-    psnr_sampled is measured at side * side points.
+    levels: the pictures that the mips stand for. decoded: mip 0 of the texture, float32 [H, W, C]. psnr and
+    psnr_sampled are of mip 0, mips has the psnr of each; they are None where the match is perfect or no channel varies.
+    importance: float32 [H, W] in 0..1; with it there is psnr_important, in which each texel of mip 0 counts by its
+    value. side: psnr_sampled is measured at side * side points.
     """
     varying = varying_channels(material)
     roles = [material.channels[i].role for i in varying]
@@ -57,8 +58,8 @@ def measure(
     }
 
 
-def own_errors(decoded: np.ndarray, material: Material) -> tuple[dict[str, float], dict[str, float]]:
-    """`metrics.own_errors` of mip 0."""
+def own_errors(decoded: F32Array, material: Material) -> tuple[dict[str, float], dict[str, float]]:
+    """`metrics.own_errors` of mip 0; decoded: float32 [H, W, C]."""
     varying = varying_channels(material)
     weights = None if material.weights is None else channels_of(material.weights, varying)
     roles = [material.channels[i].role for i in varying]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import U8Array
 from gstex.encode.checkpoint import Spot
 from gstex.encode.engine import MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
@@ -69,7 +70,7 @@ SHARED = "shared"  # and for one that is drawn with the Gaussians of mip 0
 class Shared:
     """A mip that is drawn with the Gaussians of mip 0. alone: what the tail holds instead, if it is in the tail."""
 
-    alone: "Result | np.ndarray | Background | None" = None
+    alone: "Result | U8Array | Background | None" = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray
 from gstex.encode.problem import Task
 from gstex.encode.trainer import Trainer
 from gstex.srgb import linear_to_srgb, srgb_to_linear
@@ -18,7 +19,7 @@ __all__ = ["keep_mean", "mean_of", "seen_mean"]
 ROUNDS, ENOUGH = 8, 0.25 / 255
 
 
-def seen_mean(values: np.ndarray, importance: np.ndarray, *, light: bool) -> float:
+def seen_mean(values: FloatArray, importance: FloatArray, *, light: bool) -> float:
     """The mean of values as seen from afar, stored: for sRGB it is that of light.
 
     values: of a channel. importance: what each counts; all alike if that is 0 everywhere. light: whether they are sRGB.
@@ -30,7 +31,7 @@ def seen_mean(values: np.ndarray, importance: np.ndarray, *, light: bool) -> flo
     return float(linear_to_srgb(np.array([mean]))[0]) if light else mean
 
 
-def mean_of(task: Task, picture: np.ndarray) -> np.ndarray:
+def mean_of(task: Task, picture: F32Array) -> F64Array:
     """The mean of every channel of a picture float32 [H, W, C] where the target of a task counts, float64 [C]."""
     target = task.target
     srgb = np.zeros(target.channels, bool) if task.srgb is None else task.srgb

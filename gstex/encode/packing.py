@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gstex.arrays import U8Array, U32Array
 from gstex.decode import decode_texels
 from gstex.encode.bend import find_bend
 from gstex.encode.mip_chain import Background, Mip, Shared
@@ -42,8 +43,8 @@ class FittedGroup:
 
 def pack_groups(
     material: Material, groups: Sequence[FittedGroup], mip_count: int, *, tail: int, repeat: bool, bilinear: bool
-) -> np.ndarray:
-    """Put together the words of the GPU section.
+) -> U32Array:
+    """Put together the words of the GPU section, uint32 [n].
 
     tail: the first mip of the resident part, mip_count for none. Shared mips get their bends.
     """
@@ -90,7 +91,7 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
     """The codes of a group; shared mips have no bend yet. tail: see `pack_groups`."""
     count = len(group.channels)
     first = group.mips[0]
-    palettes: tuple[np.ndarray, ...] = ()
+    palettes: tuple[U8Array, ...] = ()
     lo, step, bits = np.zeros(count, np.float32), np.full(count, 1 / 255, np.float32), np.full(count, 8, np.int64)
     amplitude_lo = amplitude_step = 0.0
     if isinstance(first, Result):
@@ -100,7 +101,7 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
         palettes = coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
 
-    def own(mip: Result | np.ndarray | Background | None, task: Task) -> PackedMip | PackedRawMip:
+    def own(mip: Result | U8Array | Background | None, task: Task) -> PackedMip | PackedRawMip:
         if isinstance(mip, np.ndarray):
             return PackedRawMip(mip)
         if isinstance(mip, Result):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gstex.arrays import BoolArray, F32Array, F64Array, I32Array, IntArray
 from gstex.encode.quantisation import Coding
 
 __all__ = ["BudgetTooSmall", "Result", "Target", "Task", "planes_of", "weighted_sum"]
@@ -24,12 +25,12 @@ class Target:
     several. plane: int32 [C], the plane of every channel.
     """
 
-    image: np.ndarray
-    importance: np.ndarray
-    plane: np.ndarray
+    image: F32Array
+    importance: F32Array
+    plane: I32Array
 
     @staticmethod
-    def of(image: np.ndarray, importance: np.ndarray) -> Target:
+    def of(image: F32Array, importance: F32Array) -> Target:
         """importance: float32 [H, W, C]; channels in which it is the same get one plane."""
         plane, firsts = planes_of([importance])
         return Target(image, np.ascontiguousarray(importance[:, :, firsts]), plane)
@@ -40,7 +41,7 @@ class Target:
         return self.image.shape[2]
 
     @cached_property
-    def sums(self) -> np.ndarray:
+    def sums(self) -> F64Array:
         """The sum of every channel's importance over the texels, float64 [C]."""
         return self.importance.sum(axis=(0, 1), dtype=np.float64)[self.plane]
 
@@ -54,17 +55,17 @@ class Target:
             self._kept[key] = make()
         return self._kept[key]
 
-    def weighted(self, weight: np.ndarray) -> np.ndarray:
+    def weighted(self, weight: F32Array) -> F32Array:
         """The importance of every channel times its weight [C], float32 [H, W, C]."""
         return self.importance.take(self.plane, axis=2) * weight.astype(np.float32)
 
 
-def weighted_sum(target: Target, weight: np.ndarray) -> float:
+def weighted_sum(target: Target, weight: F32Array) -> float:
     """The sum of importance times weight [C] over texels and channels; 1 if it is 0."""
     return float((target.sums * weight).sum()) or 1.0
 
 
-def planes_of(mips: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+def planes_of(mips: Sequence[F32Array]) -> tuple[I32Array, list[int]]:
     """Which channels have the same importance in all mips, each float32 [H, W, C].
 
     Returns (int32 [C], the plane of every channel; the first channel of every plane).
@@ -104,10 +105,10 @@ class Task:
     budget_words: int
     count: int | None = None
     above: Result | None = None
-    weight: np.ndarray | None = None
-    maps: np.ndarray | None = None
-    asked: np.ndarray | None = None
-    srgb: np.ndarray | None = None
+    weight: F32Array | None = None
+    maps: IntArray | None = None
+    asked: F64Array | None = None
+    srgb: BoolArray | None = None
     shared: tuple[Target, ...] = ()
 
     def part(self, channels: Sequence[int]) -> Task:
@@ -132,8 +133,8 @@ class Task:
         )  # fmt: skip
 
     @property
-    def weights(self) -> np.ndarray:
-        """`weight`, or 1 for every channel."""
+    def weights(self) -> F32Array:
+        """`weight`, or 1 for every channel: float32 [C]."""
         return np.ones(self.target.channels, np.float32) if self.weight is None else self.weight
 
 
@@ -141,6 +142,8 @@ class Task:
 class Result:
     """Codes of a fitted mip, in no particular order; see Quantiser for their meaning.
 
+    placement: int32 [N, 3]. geometry: uint32 [N, 6]. entries: uint32 [N, P]. features: uint32 [N, C].
+    background: float32 [C], values.
     words: of the mip in the file, and of the palettes with mip 0. mse: of the last steps, values 0..1.
     error: the weighted squared error of what is stored, at the texel centres.
     """

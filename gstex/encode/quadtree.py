@@ -7,6 +7,7 @@ is long along edges and narrow across.
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array, FloatArray, I64Array
 from gstex.encode.initialise import gaussians_at
 from gstex.encode.problem import Target
 from gstex.native.maths import atan, log, power
@@ -20,8 +21,8 @@ STRETCH = 3.0
 
 
 def quadtree_gaussians(
-    target: Target, weight: np.ndarray, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    target: Target, weight: F32Array, count: int, rng: np.random.Generator
+) -> tuple[F32Array, F32Array]:
     """The first Gaussians.
 
     Args:
@@ -56,7 +57,7 @@ def quadtree_gaussians(
     return geometry[:count], mean[:count]
 
 
-def leaves(target: Target, weight: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
+def leaves(target: Target, weight: F32Array, count: int) -> tuple[I64Array, I64Array, I64Array, F32Array]:
     """The squares of a quadtree, about `count` of them, those with most error first.
 
     Returns:
@@ -95,15 +96,15 @@ def leaves(target: Target, weight: np.ndarray, count: int) -> tuple[np.ndarray, 
     return row[order], column[order], sizes[order], mean[order].astype(np.float32)
 
 
-def halved(values: np.ndarray) -> np.ndarray:
-    """Sums of 2x2 squares of [H, W, ..]; what is missing at the borders counts as 0."""
+def halved(values: FloatArray) -> AnyArray:
+    """Sums of 2x2 squares of [H, W, ..], of the same dtype; what is missing at the borders counts as 0."""
     height, width = values.shape[:2]
     if height % 2 or width % 2:
         values = np.pad(values, [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2))
     return (values[::2, ::2] + values[1::2, ::2]) + (values[::2, 1::2] + values[1::2, 1::2])
 
 
-def _structure(target: Target, weight: np.ndarray) -> list[np.ndarray]:
+def _structure(target: Target, weight: F32Array) -> list[F64Array]:
     """Summed-area tables [H + 1, W + 1] of the structure tensor's xx, yy and xy."""
     height, width = target.image.shape[:2]
     tables = [np.zeros((height + 1, width + 1)) for _ in range(3)]

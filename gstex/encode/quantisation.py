@@ -9,6 +9,7 @@ from math import gcd
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, I32Array, I64Array
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.format.layout import (
     LEVEL_ENTRY_WORDS,
@@ -79,13 +80,13 @@ def channel_grid(lo: float, hi: float, bits: int, neutral: tuple[float, ...]) ->
 
 def make_coding(
     pyramid: Pyramid,
-    placement: np.ndarray,
-    geometry: np.ndarray,
+    placement: I32Array,
+    geometry: FloatArray,
     precision: Precision,
     ranges: list[tuple[float, float]],
     neutral: list[tuple[float, ...]],
     shared: Coding | None = None,
-    weight: np.ndarray | None = None,
+    weight: F32Array | None = None,
     palette_bits: tuple[int, ...] = (),
 ) -> Coding:
     """Choose widths and ranges for Gaussians that are placed for good.
@@ -94,7 +95,7 @@ def make_coding(
     ranges: for every channel the lowest and highest value of the picture, within 0..1; features keep to it.
     neutral: for every channel the values that must decode exactly.
     shared: of mip 0, for the mips below it: amplitudes and channels have one coding for the whole file.
-    weight: [C], what the squared error of a channel counts; None for all the same.
+    weight: float32 [C], what the squared error of a channel counts; None for all the same.
     palette_bits: of the palettes that features are entries of; without any, every channel has codes of its own.
     """
     level = placement[:, 0]
@@ -167,7 +168,7 @@ def _step_below(extent: float, count: int) -> float:
     return float(np.nextafter(np.float32(extent / count), np.float32(-np.inf))) if extent > 0 else 0.0
 
 
-def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.ndarray:
+def _feature_bits(extents: F64Array, step: float, geometry_bits: int) -> I64Array:
     """Bits of every channel (int64 [C], 1..12) for steps of about `step`; extents: of the channels' values.
 
     The record of geometry and features takes the multiple of 4 bits nearest to what the steps ask for, and its
@@ -186,7 +187,7 @@ def _feature_bits(extents: np.ndarray, step: float, geometry_bits: int) -> np.nd
     return bits
 
 
-def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
+def _position_bits(cell: F64Array, precision: Precision) -> tuple[int, int]:
     """Bits of x and y in a level of this cell size, so that geometry stays within 40 bits."""
     wanted = np.ceil(log2(cell / precision.position_step))
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
@@ -194,8 +195,11 @@ def _position_bits(cell: np.ndarray, precision: Precision) -> tuple[int, int]:
     return int(x_bits), int(y_bits)
 
 
-def words_needed(coding: Coding, placement: np.ndarray, channels: int) -> int:
-    """Words of the mip with this coding and placement: its block, indices and records; channels: of the group."""
+def words_needed(coding: Coding, placement: I32Array, channels: int) -> int:
+    """Words of the mip with this coding and placement int32 [N, 3]: its block, indices and records.
+
+    channels: of the group.
+    """
     total = mip_block_words(channels, 0)
     level, cell_x, cell_y = placement.T.astype(np.int64)
     for i, layout in enumerate(coding.levels):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F64Array, FloatArray
 from gstex.encode.cell_pyramid import CUT
 from gstex.encode.initialise import gaussians_at
 from gstex.encode.rate_control import RateControl
@@ -54,7 +55,7 @@ def cover_holes(trainer: Trainer) -> bool:
     _, group, texels = np.unique(cell, return_inverse=True, return_counts=True)
     chosen = np.argsort(-texels, kind="stable")[: max(1, trainer.count // 4)]
 
-    def mean(values: np.ndarray) -> np.ndarray:
+    def mean(values: FloatArray) -> F64Array:
         return (np.bincount(group, weights=values) / texels)[chosen]
 
     geometry = np.zeros((len(chosen), 6), np.float32)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gstex.arrays import U8Array
 from gstex.encode.problem import Task
 from gstex.format.layout import raw_words
 
@@ -29,6 +30,6 @@ def _texel_words(tasks: Sequence[Task]) -> int:
     return mips
 
 
-def as_texels(tasks: Sequence[Task]) -> list[np.ndarray]:
+def as_texels(tasks: Sequence[Task]) -> list[U8Array]:
     """uint8 [h, w, C] of every mip."""
     return [np.rint(np.clip(task.target.image, 0, 1) * 255).astype(np.uint8) for task in tasks]

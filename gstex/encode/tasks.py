@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.encode.problem import Target, Task, planes_of
 from gstex.material import Material
 from gstex.material.bleed import bleed
@@ -57,6 +58,6 @@ def tasks_of(
     ]
 
 
-def channels_of(stack: np.ndarray, channels: list[int]) -> np.ndarray:
+def channels_of(stack: F32Array, channels: list[int]) -> F32Array:
     """Some channels of a stack [H, W, C], without a copy where it is all of them."""
     return stack if len(channels) == stack.shape[2] else stack[:, :, channels]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, U32Array
 from gstex.encode.cell_pyramid import Pyramid, make_pyramid
 from gstex.encode.engine import NO_JITTER, MakeEngine
 from gstex.encode.fit_state import TrainerState
@@ -84,8 +85,8 @@ class Trainer:
         self.pyramid = pyramid
         self.engine.set_pyramid(pyramid)
 
-    def set_gaussians(self, geometry: np.ndarray, features: np.ndarray) -> None:
-        """Begin with these Gaussians, whose cells are still to be chosen."""
+    def set_gaussians(self, geometry: F32Array, features: F32Array) -> None:
+        """Begin with these Gaussians, whose cells are still to be chosen: geometry [N, 6], features [N, C]."""
         self.parameters = Parameters(self.engine, geometry, features)
 
     def place(self) -> None:
@@ -158,7 +159,7 @@ class Trainer:
 
     # -- what counts
 
-    def weigh_channels(self, factors: np.ndarray) -> None:
+    def weigh_channels(self, factors: F64Array) -> None:
         """Let every channel count this many times as much as in the task.
 
         factors: [C].
@@ -215,11 +216,11 @@ class Trainer:
 
     # -- how far they are
 
-    def removal_cost(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def removal_cost(self) -> tuple[F64Array, F64Array, F32Array]:
         """(cost [N], share [N], error [H, W]) of the present Gaussians, see CpuView.removal_cost."""
         return self.engine.removal_cost(self.parameters.geometry, self.parameters.features)
 
-    def errors(self, geometry: Any, features: Any) -> np.ndarray:
+    def errors(self, geometry: Any, features: Any) -> F64Array:
         """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
         given, float64 [C]."""
         return self.engine.squared_errors(geometry, features, self.background) * self.task.weights
@@ -228,8 +229,8 @@ class Trainer:
         """The sum of `errors`."""
         return float(self.errors(geometry, features).sum())
 
-    def per_texel(self, errors: np.ndarray) -> np.ndarray:
-        """Mean squared errors by channel of the sums of `errors`."""
+    def per_texel(self, errors: F64Array) -> F64Array:
+        """Mean squared errors by channel, float64 [C], of the sums of `errors`."""
         return errors / np.maximum(self.task.target.sums * self.task.weights, 1e-9)
 
     def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
@@ -257,7 +258,7 @@ class Trainer:
         blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
         self.mse = self.engine.measure(samples, blend)
 
-    def result(self, coding: Coding, geometry: np.ndarray, stored: Any, words: int, error: float) -> Result:
+    def result(self, coding: Coding, geometry: U32Array, stored: Any, words: int, error: float) -> Result:
         """The result of the fit. geometry: codes [N, 6]. words, error: see Result."""
         indices, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))
         return Result(stored.into(coding), self.engine.host(self.placement), geometry.astype(np.uint32), indices, codes,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.codebooks import MOST_TABLES, best_codebooks, rounding_errors
 from gstex.encode.engine import MakeEngine
@@ -191,7 +192,7 @@ class UniformGrid:
             result, errors = tried, left
         return result
 
-    def _store(self) -> tuple[Result, np.ndarray]:
+    def _store(self) -> tuple[Result, F64Array]:
         """The fit with codebooks for the present weights of the maps, and its errors by channel."""
         trainer, p, cells = self.trainer, self.trainer.parameters, self.trainer.pyramid.cells[0]
         x, y, stride = int(cells[0]), int(cells[1]), sum(self.codebook_bits)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.native import _core
 from gstex.native.maths import whole_power
 
@@ -9,7 +10,7 @@ __all__ = ["adam"]
 
 
 def adam(
-    values: np.ndarray, gradient: np.ndarray, first_moment: np.ndarray, second_moment: np.ndarray, rate: np.ndarray,
+    values: F32Array, gradient: F32Array, first_moment: F32Array, second_moment: F32Array, rate: F32Array,
     factor: float, betas: tuple[float, float], step: int,
 ) -> None:  # fmt: skip
     """One step, in place.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, I32Array, I64Array, U32Array
 from gstex.encode.quantisation import Coding
 from gstex.native import _core
 
@@ -32,19 +33,19 @@ class StoredFeatures:
     codes: np.ndarray
 
     @staticmethod
-    def of(coding: Coding, entries: np.ndarray, codes: np.ndarray) -> "StoredFeatures":
+    def of(coding: Coding, entries: U32Array, codes: U32Array) -> "StoredFeatures":
         """The features that these entries and codes of a coding stand for."""
         start = np.concatenate([[0], np.cumsum([len(p) for p in coding.palettes])]).astype(np.int32)
         books = np.concatenate([np.zeros((0, codes.shape[1]), np.uint8), *coding.palettes])
         last = (2**coding.channel_bits - 1).astype(np.int32)
         return StoredFeatures(coding.channel_lo, coding.channel_step, last, books, start, entries, codes)
 
-    def whole(self) -> np.ndarray:
+    def whole(self) -> I64Array:
         """The features in whole steps above lo, int64 [N, C]."""
         rows = self.codebooks[self.start[:-1] + self.entries.astype(np.int64)]
         return self.codes.astype(np.int64) + rows.sum(axis=1, dtype=np.int64)
 
-    def values(self) -> np.ndarray:
+    def values(self) -> F32Array:
         """The features, float32 [N, C]."""
         return self.lo + self.whole().astype(np.float32) * self.step
 
@@ -55,7 +56,7 @@ class StoredFeatures:
         return replace(coding, palettes=tuple(np.split(self.codebooks.copy(), self.start[1:-1])))
 
 
-def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
+def store(coding: Coding, features: F32Array) -> StoredFeatures:
     """What a coding, with its codebooks, can store nearest to features float32 [N, C]."""
     stored = StoredFeatures.of(coding, np.zeros((len(features), len(coding.palettes)), np.uint32),
                                np.zeros(features.shape, np.uint32))  # fmt: skip
@@ -65,9 +66,9 @@ def store(coding: Coding, features: np.ndarray) -> StoredFeatures:
 
 
 def train(
-    values: np.ndarray, weight: np.ndarray, bits: Sequence[int], rng: np.random.Generator, *,
-    rounds: int = ROUNDS, turns: int = TURNS, first: tuple[list[np.ndarray], np.ndarray] | None = None,
-) -> tuple[list[np.ndarray], np.ndarray]:  # fmt: skip
+    values: F32Array, weight: FloatArray, bits: Sequence[int], rng: np.random.Generator, *,
+    rounds: int = ROUNDS, turns: int = TURNS, first: tuple[list[F32Array], I32Array] | None = None,
+) -> tuple[list[F32Array], I32Array]:  # fmt: skip
     """Codebooks for values, by residual k-means.
 
     Args:
@@ -100,7 +101,7 @@ def train(
     return books, np.stack(entries, axis=1)
 
 
-def draw_seeds(values: np.ndarray, weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def draw_seeds(values: F32Array, weight: F64Array, count: int, rng: np.random.Generator) -> F32Array:
     """Entries to start from, float32 [count, C]: values drawn one after the other by their weight and the square of the
     distance to the nearest that was drawn (k-means++, Arthur and Vassilvitskii 2007). If there are fewer values than
     entries, some are drawn twice."""

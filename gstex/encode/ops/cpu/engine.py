@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array, I32Array, U32Array
 from gstex.encode.cell_pyramid import Pyramid, keep_inside, place, thin_out
 from gstex.encode.engine import NO_JITTER, rates
 from gstex.encode.ops.cpu.adam import adam
@@ -35,7 +36,7 @@ class CpuEngine:
     backend = device = "cpu"
     xp: Any = np
 
-    def __init__(self, task: Task, settings: Settings, background: np.ndarray):
+    def __init__(self, task: Task, settings: Settings, background: F32Array):
         """background: float32 [C]."""
         self.settings, self.background = settings, background
         self._task = task
@@ -44,11 +45,11 @@ class CpuEngine:
         self._done: list[tuple[int, float, bool]] = []
         self._geometry_rate, self._feature_rate = rates(settings, task.target.channels)
 
-    def array(self, values: np.ndarray) -> np.ndarray:
+    def array(self, values: AnyArray) -> AnyArray:
         """Numbers of the schedule as an array of the engine."""
         return values
 
-    def host(self, values: np.ndarray) -> np.ndarray:
+    def host(self, values: AnyArray) -> AnyArray:
         """An array of the engine in NumPy."""
         return values
 
@@ -62,14 +63,14 @@ class CpuEngine:
         self.shared = [SharedView(pyramid, i, target, self._weight) for i, target in enumerate(self._task.shared, 1)]
         self._views = [self.view, *self.shared]
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         """Change the weights of the channels: float32 [C]."""
         self._weight = weight
         self._importance_sum = weighted_sum(self._task.target, weight)
         for view in self._views:
             view.weigh(weight)
 
-    def place(self, geometry: np.ndarray, level: np.ndarray) -> np.ndarray:
+    def place(self, geometry: F32Array, level: I32Array) -> I32Array:
         """Levels and cells int32 [N, 3] of geometry [N, 6], which is brought back, in place, to what the pyramid holds.
 
         level: int32 [N], the levels of the last call.
@@ -80,9 +81,9 @@ class CpuEngine:
             placement = place(self.pyramid, geometry, placement[:, 0])
         return placement
 
-    def list_tiles(self, placement: np.ndarray, geometry: np.ndarray, margin: float) -> None:
+    def list_tiles(self, placement: I32Array, geometry: F32Array, margin: float) -> None:
         """Take over levels and cells, and list what every tile has to evaluate; margin: see tile_lists. The lists
-        of shared mips are made when they are needed."""
+        of shared mips are made when they are needed. placement: of `place`."""
         self.view.place(placement, geometry, margin=margin)
         self._listed = geometry
         for view in self.shared:
@@ -105,15 +106,15 @@ class CpuEngine:
 
     # -- what Gaussians show, as arrays of NumPy
 
-    def removal_cost(self, geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def removal_cost(self, geometry: F32Array, features: F32Array) -> tuple[F64Array, F64Array, F32Array]:
         """(cost [N], share [N], error [H, W]), see CpuView.removal_cost."""
         return self.view.removal_cost(geometry, features, self.background)
 
-    def render(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
+    def render(self, geometry: F32Array, features: F32Array, background: F32Array) -> F32Array:
         """The picture at the texel centres, float32 [H, W, C], over a background float32 [C]."""
         return self.view.picture(geometry, features, background, NO_JITTER)
 
-    def squared_errors(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> np.ndarray:
+    def squared_errors(self, geometry: F32Array, features: F32Array, background: F32Array) -> F64Array:
         """The sum over texels of importance (picture - target)^2 by channel, without the weights of the channels,
         float64 [C]."""
         return squared_errors(self.view.picture(geometry, features, background, NO_JITTER), self._task.target)
@@ -121,7 +122,7 @@ class CpuEngine:
     # -- steps
 
     def descend(
-        self, p: Parameters, geometry: np.ndarray, features: np.ndarray, jitter: np.ndarray, between: bool, step: int,
+        self, p: Parameters, geometry: F32Array, features: F32Array, jitter: F32Array, between: bool, step: int,
         rate: float, mse: float, *, fixed_features: bool = False,
     ) -> None:  # fmt: skip
         """One Adam step of the parameters with the gradient at (geometry, features).
@@ -160,11 +161,11 @@ class CpuEngine:
 
     # -- what is stored
 
-    def quantiser(self, coding: Coding, placement: np.ndarray) -> Quantiser:
-        """The quantiser of a coding, with keep_inside, encode and decode for arrays of the engine."""
+    def quantiser(self, coding: Coding, placement: I32Array) -> Quantiser:
+        """The quantiser of a coding and cells [N, 3], with keep_inside, encode and decode for arrays of the engine."""
         return Quantiser(coding, placement)
 
-    def rounded(self, quantiser: Quantiser, p: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    def rounded(self, quantiser: Quantiser, p: Parameters) -> tuple[F32Array, F32Array]:
         """(geometry, features) that the nearest codes of the parameters mean. The centres of the parameters are first
         clamped to their cells, in place."""
         geometry = quantiser.round(p.geometry)
@@ -172,19 +173,19 @@ class CpuEngine:
         features = p.features if quantiser.coding.palette_bits else store(quantiser.coding, p.features).values()
         return geometry, features
 
-    def codes(self, quantiser: Quantiser, geometry: np.ndarray) -> np.ndarray:
+    def codes(self, quantiser: Quantiser, geometry: F32Array) -> U32Array:
         """The nearest geometry codes [N, 6], which quantiser.decode and refine_geometry take."""
         quantiser.keep_inside(geometry)
         return quantiser.encode(geometry)[0]
 
     def train(
-        self, values: np.ndarray, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator
-    ) -> list[np.ndarray]:
-        """Palettes float32 [2^bits, C] for values [N, C], see codebooks.train."""
+        self, values: F32Array, share: F64Array, bits: Sequence[int], rng: np.random.Generator
+    ) -> list[F32Array]:
+        """Palettes float32 [2^bits, C] for values [N, C] of shares [N], see codebooks.train."""
         return train(values, share, bits, rng)[0]
 
-    def store(self, coding: Coding, placement: np.ndarray, features: np.ndarray) -> StoredFeatures:
-        """What the coding can store nearest to the features."""
+    def store(self, coding: Coding, placement: I32Array, features: F32Array) -> StoredFeatures:
+        """What the coding can store nearest to the features [N, C]."""
         return store(coding, features)
 
     def collect(self, jitter: float, mse: float, *, centres_only: bool = False) -> SamplePoints:
@@ -208,8 +209,8 @@ class CpuEngine:
                 view.mse = float(error) / view.importance_sum
         return float(means[0]) / self._importance_sum
 
-    def solve_features(self, points: SamplePoints, blend: Blend, features: np.ndarray, rounds: int) -> None:
-        """Move the features to where the error is least, in place."""
+    def solve_features(self, points: SamplePoints, blend: Blend, features: F32Array, rounds: int) -> None:
+        """Move the features [N, C] to where the error is least, in place."""
         solve_features(points, blend, features, rounds)
 
     def refine_features(
@@ -219,7 +220,7 @@ class CpuEngine:
         refine_features(points, blend, stored, codebooks_too=codebooks_too)
 
     def refine_geometry(
-        self, points: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray
+        self, points: SamplePoints, blend: Blend, quantiser: Quantiser, codes: U32Array, features: F32Array
     ) -> None:
-        """Lower the error by other geometry codes, in place."""
+        """Lower the error by other geometry codes uint32 [N, 6], in place."""
         refine_geometry(points, blend, quantiser, codes, features, self.settings.sigma_min)

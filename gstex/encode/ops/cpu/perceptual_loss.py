@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.encode.loss import C1, C2, SSIM_SHARE, WINDOW
 from gstex.native import _core
 
@@ -10,7 +11,7 @@ __all__ = ["perceptual_loss"]
 _TAPS = WINDOW.astype(np.float32)
 
 
-def perceptual_loss(image: np.ndarray, target: np.ndarray, importance: np.ndarray) -> tuple[float, np.ndarray]:
+def perceptual_loss(image: F32Array, target: F32Array, importance: F32Array) -> tuple[float, F32Array]:
     """The loss and its gradient.
 
     image, target: float32 [H, W, C], values of 0..1 (the image may leave the range).

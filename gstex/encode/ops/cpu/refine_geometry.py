@@ -7,6 +7,7 @@ at the same time and the result does not depend on the number of threads.
 
 import numpy as np
 
+from gstex.arrays import F32Array, I32Array, U32Array
 from gstex.encode.ops.cpu.quantisation import Quantiser
 from gstex.encode.ops.cpu.sample_points import Blend, SamplePoints
 from gstex.native import _core
@@ -17,7 +18,7 @@ __all__ = ["MOVES", "refine_geometry"]
 _CODES = 6
 
 
-def _moves() -> np.ndarray:
+def _moves() -> I32Array:
     """What a Gaussian tries to add to its codes (position x and y, rotation, scale u and v, amplitude), int32 [M, 6].
 
     Every code alone, and codes together that compensate each other where a change of one alone does not help.
@@ -35,7 +36,7 @@ MOVES = _moves()
 
 
 def refine_geometry(
-    points: SamplePoints, blend: Blend, quantiser: Quantiser, codes: np.ndarray, features: np.ndarray, sigma_min: float
+    points: SamplePoints, blend: Blend, quantiser: Quantiser, codes: U32Array, features: F32Array, sigma_min: float
 ) -> None:
     """Lower the error by moving geometry codes uint32 [N, 6], in place.
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gstex.arrays import BoolArray, F32Array, F64Array, I32Array, I64Array, U8Array
 from gstex.constants import TILE
 from gstex.encode.ops.cpu.tile_lists import TEXELS
 from gstex.encode.ops.cpu.view import CpuView, Importance
@@ -27,10 +29,10 @@ LEAST_SHARE = 1e-3
 class PointLists:
     """Entries of all tiles; as in tile_lists.TileLists."""
 
-    start: np.ndarray
-    gaussian: np.ndarray
-    image: np.ndarray
-    faded: np.ndarray
+    start: I64Array
+    gaussian: I32Array
+    image: NDArray[np.int8]
+    faded: U8Array
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Blend:
     """derived: float32 [V, N, 8], see view.Scene. total: float32 [T, 64], sum of weights with the background's.
     out: float32 [T, C, 64]. share: float32 [E], the largest share of an entry in a point of its tile."""
 
-    derived: np.ndarray
-    total: np.ndarray
-    out: np.ndarray
-    share: np.ndarray
+    derived: F32Array
+    total: F32Array
+    out: F32Array
+    share: F32Array
 
 
 @dataclass(frozen=True)
@@ -56,30 +58,30 @@ class SamplePoints:
     """
 
     lists: PointLists
-    view: np.ndarray
-    corner: np.ndarray
-    offset: np.ndarray
-    target: tuple[np.ndarray, ...]
+    view: I32Array
+    corner: I32Array
+    offset: F32Array
+    target: tuple[F32Array, ...]
     importance: tuple[Importance, ...]
-    weight: np.ndarray
-    extent: np.ndarray
-    where: np.ndarray
-    scale: np.ndarray
-    filter: np.ndarray
+    weight: F32Array
+    extent: F32Array
+    where: F32Array
+    scale: F32Array
+    filter: F32Array
 
     @property
     def channels(self) -> int:
         return len(self.target[0])
 
-    def derive(self, geometry: np.ndarray) -> np.ndarray:
+    def derive(self, geometry: F32Array) -> F32Array:
         """Geometry [N, 6] as every view sees it, float32 [V, N, 8]."""
         derived = np.empty((len(self.scale), len(geometry), 8), np.float32)
         for view, (scale, sigma) in enumerate(zip(self.scale, self.filter, strict=True)):
             _core.derive(geometry, float(scale[0]), float(scale[1]), float(sigma), derived[view])
         return derived
 
-    def blend(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray) -> Blend:
-        """The picture at all points, for geometry [N, 6] and features [N, C]."""
+    def blend(self, geometry: F32Array, features: F32Array, background: F32Array) -> Blend:
+        """The picture at all points, for geometry [N, 6], features [N, C] and background [C]."""
         derived = self.derive(geometry)
         total = np.empty((len(self.view), TEXELS), np.float32)
         out = np.empty((len(self.view), self.channels, TEXELS), np.float32)
@@ -87,18 +89,18 @@ class SamplePoints:
         _core.blend_points(self, derived, features, background, total, out, share)
         return Blend(derived, total, out, share)
 
-    def only(self, entries: np.ndarray) -> "SamplePoints":
+    def only(self, entries: BoolArray) -> "SamplePoints":
         """The same points with these entries alone (bool [E])."""
         count, lists = np.concatenate([[0], np.cumsum(entries)]), self.lists
         return replace(self, lists=PointLists(count[lists.start], lists.gaussian[entries], lists.image[entries],
                                               lists.faded[entries]))  # fmt: skip
 
-    def shifted(self, shift: np.ndarray) -> "SamplePoints":
+    def shifted(self, shift: F64Array) -> "SamplePoints":
         """The same points with a target that is this much higher in every channel, [C]."""
         more = shift.astype(np.float32)[:, None, None]
         return replace(self, target=tuple(target + more for target in self.target))
 
-    def errors(self, blend: Blend) -> np.ndarray:
+    def errors(self, blend: Blend) -> F64Array:
         """The weighted sum of squared errors of every view, float64 [V]."""
         errors = np.empty(len(self.view))
         _core.point_errors(self, blend.derived, blend.out, errors)
@@ -140,7 +142,7 @@ def collect(own: CpuView, shared: Sequence[CpuView], jitter: float, weights: Seq
     )
 
 
-def _tiles(view: CpuView, offsets: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _tiles(view: CpuView, offsets: F32Array | None) -> tuple[I32Array, F32Array]:
     """(corner int32 [T, 2], offset float32 [T, 2]) of the tiles of a view."""
     number = np.arange(len(view.lists.start) - 1)
     column, row = number % view.across, number // view.across

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.arrays import F32Array, I32Array
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.perceptual_loss import perceptual_loss
 from gstex.encode.ops.cpu.tile_lists import STEP_MARGIN
@@ -24,7 +25,7 @@ class SharedView(CpuView):
     before the first.
     """
 
-    def __init__(self, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
+    def __init__(self, whole: Pyramid, mip: int, target: Target, weight: F32Array):
         """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C], of the channels."""
         height, width = target.image.shape[:2]
         scale = np.array([width / whole.width, height / whole.height], np.float32)
@@ -38,16 +39,16 @@ class SharedView(CpuView):
         self._asked = 0  # how often, since the lists were made
         self._due = True
 
-    def place_later(self, placement: np.ndarray, margin: float) -> None:
-        """Note that `place` is due, if it is. placement: another array after every change of it."""
+    def place_later(self, placement: I32Array, margin: float) -> None:
+        """Note that `place` is due, if it is. placement: int32 [N, 3], another array after every change of it."""
         self._asked += 1
         same = placement is self._placement and margin == self._margin == STEP_MARGIN
         if not same or self._asked >= LASTING:
             self._due = True
         self._placement, self._margin = placement, margin
 
-    def place_now(self, geometry: np.ndarray) -> None:
-        """Make the lists that are due, for this geometry."""
+    def place_now(self, geometry: F32Array) -> None:
+        """Make the lists that are due, for this geometry [N, 6]."""
         if self._due:
             self.place(self._placement, geometry, margin=self._margin)
             self._due, self._asked = False, 0
@@ -56,7 +57,7 @@ class SharedView(CpuView):
         super().forget_lists()
         self._due = True
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         super().weigh(weight)
         self.importance_sum = weighted_sum(self.wanted, weight)
 
@@ -65,8 +66,8 @@ class SharedView(CpuView):
         return view_weight(mse, self.mse)
 
     def add_gradient(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, loss: str, *,
-        to: tuple[np.ndarray, np.ndarray], weight: float,
+        self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array, loss: str, *,
+        to: tuple[F32Array, F32Array], weight: float,
     ) -> None:  # fmt: skip
         """Add the gradient of this mip's loss by mip 0's Gaussians to (v_geometry [N, 6], v_features [N, C]).
 

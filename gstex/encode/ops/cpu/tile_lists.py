@@ -8,7 +8,9 @@ The lists are made again every few steps of a fit.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gstex.arrays import F32Array, I32Array, I64Array, U8Array
 from gstex.constants import LOG2E, TILE
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.native import _core
@@ -33,13 +35,13 @@ class TileLists:
         over them do not depend on the number of threads. slot: int32 [E], where an entry stands in by_gaussian.
     """
 
-    start: np.ndarray
-    gaussian: np.ndarray
-    image: np.ndarray
-    faded: np.ndarray
-    by_gaussian: np.ndarray
-    by_gaussian_start: np.ndarray
-    slot: np.ndarray
+    start: I64Array
+    gaussian: I32Array
+    image: NDArray[np.int8]
+    faded: U8Array
+    by_gaussian: I64Array
+    by_gaussian_start: I64Array
+    slot: I32Array
 
 
 def tile_counts(width: int, height: int) -> tuple[int, int]:
@@ -48,7 +50,7 @@ def tile_counts(width: int, height: int) -> tuple[int, int]:
 
 
 def find_tile_lists(
-    pyramid: Pyramid, placement: np.ndarray, derived: np.ndarray, where: np.ndarray, *, margin: float
+    pyramid: Pyramid, placement: I32Array, derived: F32Array, where: F32Array, *, margin: float
 ) -> TileLists:
     """List the entries of all tiles.
 

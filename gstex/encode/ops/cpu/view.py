@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, I32Array
 from gstex.constants import TILE
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN, TileLists, find_tile_lists, tile_counts
@@ -14,7 +15,7 @@ from gstex.native import _core
 __all__ = ["CpuView", "Importance", "Scene", "make_picture"]
 
 
-def make_picture(image: np.ndarray, *, repeat: bool) -> np.ndarray:
+def make_picture(image: F32Array, *, repeat: bool) -> F32Array:
     """A picture float32 [H, W, C] as the kernels read it.
 
     Returns:
@@ -34,9 +35,9 @@ class Importance:
     planes: of make_picture. plane: int32 [C], the plane of a channel. weight: float32 [C], the weight of a channel.
     """
 
-    planes: np.ndarray
-    plane: np.ndarray
-    weight: np.ndarray
+    planes: F32Array
+    plane: I32Array
+    weight: F32Array
 
 
 @dataclass
@@ -50,11 +51,11 @@ class Scene:
     """
 
     lists: TileLists
-    derived: np.ndarray
-    where: np.ndarray
-    features: np.ndarray
-    background: np.ndarray
-    jitter: np.ndarray
+    derived: F32Array
+    where: F32Array
+    features: F32Array
+    background: F32Array
+    jitter: F32Array
     width: int
     height: int
 
@@ -80,9 +81,9 @@ class CpuView:
         self.extent = np.array([pyramid.width, pyramid.height], np.float32)
         self.seen = float(scale[0]), float(scale[1]), float(filter_sigma)
         self.lists: TileLists  # set by place
-        self.where: np.ndarray
+        self.where: F32Array
 
-    def set_target(self, target: Target, weight: np.ndarray) -> None:
+    def set_target(self, target: Target, weight: F32Array) -> None:
         """Set the target, and the weights of the channels: float32 [C]."""
         self.wanted = target
         repeat = self.pyramid.repeat
@@ -92,7 +93,7 @@ class CpuView:
         self.importance = Importance(planes, target.plane, weight)
         self._loss = np.empty(self.across * self._down)
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         """Change the weights of the channels: float32 [C]."""
         self.importance.weight = weight
 
@@ -101,7 +102,7 @@ class CpuView:
         for name in ("lists", "where", "_derived", "_sums", "_v_geometry", "_v_features"):
             self.__dict__.pop(name, None)
 
-    def place(self, placement: np.ndarray, geometry: np.ndarray, *, margin: float = MARGIN) -> None:
+    def place(self, placement: I32Array, geometry: F32Array, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate."""
         size = self.pyramid.cell_size[placement[:, 0]]
         self.where = np.concatenate([placement[:, 1:] + 0.5, size], axis=1).astype(np.float32)
@@ -114,18 +115,18 @@ class CpuView:
         self._v_geometry = np.empty((len(placement), 6), np.float32)
         self._v_features = np.empty((len(placement), channels), np.float32)
 
-    def _derive(self, geometry: np.ndarray) -> None:
+    def _derive(self, geometry: F32Array) -> None:
         _core.derive(geometry, *self.seen, self._derived)
 
-    def _scene(self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray) -> Scene:
+    def _scene(self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array) -> Scene:
         self._derive(geometry)
         return Scene(self.lists, self._derived, self.where, features, background, jitter,
                      self.pyramid.width, self.pyramid.height)  # fmt: skip
 
     def step(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray, *,
-        add_to: tuple[np.ndarray, np.ndarray] | None = None, weight: float = 1.0,
-    ) -> tuple[float, np.ndarray, np.ndarray]:  # fmt: skip
+        self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array, *,
+        add_to: tuple[F32Array, F32Array] | None = None, weight: float = 1.0,
+    ) -> tuple[float, F32Array, F32Array]:  # fmt: skip
         """Squared error at the jittered texel centres and its gradients.
 
         Args:
@@ -142,32 +143,32 @@ class CpuView:
         return float(self._loss.sum()), *self._gather(geometry, add_to, weight)
 
     def backward(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray,
-        v_image: np.ndarray, *, add_to: tuple[np.ndarray, np.ndarray] | None = None, weight: float = 1.0,
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array,
+        v_image: F32Array, *, add_to: tuple[F32Array, F32Array] | None = None, weight: float = 1.0,
+    ) -> tuple[F32Array, F32Array]:  # fmt: skip
         """Gradients for a given dL/dimage float32 [H, W, C] at the jittered texel centres; see `step`."""
         _core.blend_backward(self._scene(geometry, features, background, jitter), v_image, self._sums)
         return self._gather(geometry, add_to, weight)
 
     def _gather(
-        self, geometry: np.ndarray, add_to: tuple[np.ndarray, np.ndarray] | None, weight: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, geometry: F32Array, add_to: tuple[F32Array, F32Array] | None, weight: float
+    ) -> tuple[F32Array, F32Array]:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
         _core.gather(self.lists.by_gaussian_start, self._sums, geometry, self._derived, *self.seen, weight,
                      add_to is not None, v_geometry, v_features)  # fmt: skip
         return v_geometry, v_features
 
     def picture(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
-    ) -> np.ndarray:
+        self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array
+    ) -> F32Array:
         """The picture at the jittered texel centres, float32 [H, W, C]."""
         image = np.empty_like(self.wanted.image)
         _core.blend_render(self._scene(geometry, features, background, jitter), image)
         return image
 
     def render(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray, jitter: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array
+    ) -> tuple[F32Array, F32Array, F32Array]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
         image, wanted = self.picture(geometry, features, background, jitter), self.wanted
         if jitter.any():
@@ -177,8 +178,8 @@ class CpuView:
         return image, wanted.image, wanted.weighted(self.importance.weight)
 
     def removal_cost(
-        self, geometry: np.ndarray, features: np.ndarray, background: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, geometry: F32Array, features: F32Array, background: F32Array
+    ) -> tuple[F64Array, F64Array, F32Array]:
         """What each Gaussian is worth and where the error is, at the texel centres.
 
         Returns:

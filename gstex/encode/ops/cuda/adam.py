@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.cuda.device import Device
 
 __all__ = ["Knobs", "adam"]
@@ -28,10 +29,10 @@ class Knobs:
         self.now = device.xp.zeros(_KNOBS, np.float32)
         self.jitter = self.now[:2]
 
-    def set(self, jitter: np.ndarray, factor: float, step: int, slot: int = 0) -> None:
+    def set(self, jitter: F32Array, factor: float, step: int, slot: int = 0) -> None:
         """Go on to a step, without waiting for the GPU.
 
-        jitter: [2], texels. step: 1 for the first. slot: where `note` puts its error.
+        jitter: float32 [2], texels. step: 1 for the first. slot: where `note` puts its error.
         """
         # Of the float32 betas, as the kernel has them: 1 - beta2 differs from that of float64 by more than rounding.
         correct = [1 / (1 - float(np.float32(beta)) ** step) for beta in (self.beta1, self.beta2)]

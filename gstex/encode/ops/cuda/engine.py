@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.engine import NO_JITTER, rates
@@ -41,7 +42,7 @@ class GpuEngine:
 
     backend = "cuda"
 
-    def __init__(self, task: Task, settings: Settings, background: np.ndarray, *, device: Device):
+    def __init__(self, task: Task, settings: Settings, background: F32Array, *, device: Device):
         """background: float32 [C]."""
         self.device, self.xp = device.name, device.xp
         self.settings = settings
@@ -58,10 +59,10 @@ class GpuEngine:
         self._losses = self.xp.zeros(settings.replace_every, np.float64)
         self._held: list[tuple[int, bool]] = []  # step and kind of those in _losses
 
-    def array(self, values: np.ndarray) -> Any:
+    def array(self, values: AnyArray) -> Any:
         return self.xp.asarray(values)
 
-    def host(self, values: Any) -> np.ndarray:
+    def host(self, values: Any) -> AnyArray:
         return self._device.to_host(values)
 
     # -- where Gaussians are seen
@@ -81,7 +82,7 @@ class GpuEngine:
         self._lister = ListMaker(self._device, views, self._replay)
         self._mse: Follower | None = None  # begins with the first step
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         self._weight = weight
         self._importance_sum = weighted_sum(self._task.target, weight)
         for view in self._views:
@@ -109,20 +110,20 @@ class GpuEngine:
 
     # -- what Gaussians show
 
-    def removal_cost(self, geometry: Any, features: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def removal_cost(self, geometry: Any, features: Any) -> tuple[F64Array, F64Array, F32Array]:
         cost, share, error = map(self.host, self.view.removal_cost(geometry, features, self._background))
         return cost, share, error
 
-    def render(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
+    def render(self, geometry: Any, features: Any, background: F32Array) -> F32Array:
         return self.host(self.view.render(geometry, features, self.array(background), NO_JITTER)[0])
 
-    def squared_errors(self, geometry: Any, features: Any, background: np.ndarray) -> np.ndarray:
+    def squared_errors(self, geometry: Any, features: Any, background: F32Array) -> F64Array:
         return self.host(self.view.squared_errors(geometry, features, self.array(background)))
 
     # -- steps
 
     def descend(
-        self, p: Parameters, geometry: Any, features: Any, jitter: np.ndarray, between: bool, step: int, rate: float,
+        self, p: Parameters, geometry: Any, features: Any, jitter: F32Array, between: bool, step: int, rate: float,
         mse: float, *, fixed_features: bool = False,
     ) -> None:  # fmt: skip
         if self._mse is None:
@@ -193,7 +194,7 @@ class GpuEngine:
         quantiser.keep_inside(geometry)
         return quantiser.encode(geometry)[0]
 
-    def train(self, values: Any, share: np.ndarray, bits: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
+    def train(self, values: Any, share: F64Array, bits: Sequence[int], rng: np.random.Generator) -> list[F32Array]:
         return [self.host(palette) for palette in train(self._device, values, self.array(share), bits, rng)[0]]
 
     def store(self, coding: Coding, placement: Any, features: Any) -> GpuStoredFeatures:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array
 from gstex.constants import TILE
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.sample_points import BETWEEN
@@ -110,11 +111,11 @@ class GpuSamplePoints:
         return replace(self, start=count[self.start], gaussian=self.gaussian[entries], image=self.image[entries],
                        faded=self.faded[entries])  # fmt: skip
 
-    def shifted(self, shift: np.ndarray) -> "GpuSamplePoints":
+    def shifted(self, shift: F64Array) -> "GpuSamplePoints":
         """The same points with a target that is this much higher in every channel, [C]."""
         return replace(self, target=self.target + self.device.xp.asarray(shift.astype(np.float32))[:, None])
 
-    def errors(self, out: Any) -> np.ndarray:
+    def errors(self, out: Any) -> AnyArray:
         """The weighted sum of squared errors of every view, for pictures [T, C, 64]: float64 [V], on the host."""
         counts = self.importance.take(self.plane, axis=1) * self.channel_weight[:, None]
         errors = (counts * (out - self.target) ** 2).sum(axis=(1, 2), dtype=np.float64)
@@ -161,7 +162,7 @@ def collect(
     )
 
 
-def _part(backend: GpuView, offsets: np.ndarray | None, weight: float) -> tuple[np.ndarray, Any, Any]:
+def _part(backend: GpuView, offsets: F32Array | None, weight: float) -> tuple[F32Array, Any, Any]:
     """(origin [T, 2], target [T, C, 64], importance [T, planes, 64]) of the tiles of a view, as the CPU has them."""
     across = backend.across
     number = np.arange(len(backend.lists.start) - 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
@@ -23,7 +24,7 @@ class GpuSharedView:
     mse: the mean squared error of the last steps, on the GPU.
     """
 
-    def __init__(self, device: Device, whole: Pyramid, mip: int, target: Target, weight: np.ndarray):
+    def __init__(self, device: Device, whole: Pyramid, mip: int, target: Target, weight: F32Array):
         """whole: the pyramid of mip 0. target: of this mip. weight: float32 [C] of the host, of the channels."""
         height, width = target.image.shape[:2]
         self._wanted = target
@@ -39,7 +40,7 @@ class GpuSharedView:
         self._weight = device.xp.empty(1, np.float32)
         self._perceptual: Perceptual | None = None
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         """Change the weights of the channels: float32 [C] of the host."""
         self.backend.weigh(weight)
         self.importance_sum = weighted_sum(self._wanted, weight)

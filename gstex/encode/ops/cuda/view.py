@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.constants import TILE
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
@@ -65,7 +66,7 @@ class GpuView:
 
     # -- pictures
 
-    def set_target(self, target: Target, weight: np.ndarray) -> None:
+    def set_target(self, target: Target, weight: F32Array) -> None:
         """Set the target, and the weights of the channels: float32 [C]; all of the host."""
         xp = self.device.xp
         self._image = xp.asarray(target.image, np.float32, order="C")
@@ -84,7 +85,7 @@ class GpuView:
         self._error = xp.empty(self._image.shape[:2], np.float32)
         self._tiled: tuple[Any, ...] = ()  # made when it is first needed
 
-    def weigh(self, weight: np.ndarray) -> None:
+    def weigh(self, weight: F32Array) -> None:
         """Change the weights of the channels: float32 [C] of the host."""
         self.weight = self.device.xp.asarray(weight, np.float32)
 
