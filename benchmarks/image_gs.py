@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, I64Array, U16Array
 from gstex.errors import BudgetError, ExtraError
 from gstex.material import Material
 
@@ -58,7 +59,7 @@ class ImageGs:
     then the numbers of its Gaussians, in 16 bits where these suffice and else in 32.
     """
 
-    stack: np.ndarray
+    stack: F32Array
     gaussians: int
     parameters: bytes
     lists: bytes
@@ -116,7 +117,7 @@ def fit_image_gs(
     return ImageGs(stack, count, codes.tobytes(), start[:-1].astype("<u4").tobytes() + ids.tobytes())
 
 
-def _drawn(geometry: np.ndarray, features: np.ndarray, height: int, width: int) -> np.ndarray:
+def _drawn(geometry: F32Array, features: F32Array, height: int, width: int) -> F32Array:
     import torch
 
     from benchmarks.image_gs_torch import draw
@@ -132,7 +133,7 @@ class Fit:
     fit begins with FIRST_SHARE of them.
     """
 
-    def __init__(self, image: np.ndarray, weights: np.ndarray, count: int, rng: np.random.Generator):
+    def __init__(self, image: F32Array, weights: F32Array, count: int, rng: np.random.Generator):
         import torch
 
         from benchmarks.image_gs_torch import Ssim
@@ -147,11 +148,11 @@ class Fit:
         self._start_adam(self._at(texels), image.reshape(-1, image.shape[2])[texels])
 
     @property
-    def geometry(self) -> np.ndarray:
+    def geometry(self) -> F32Array:
         return np.concatenate([part.detach().numpy() for part in self._parts[:2]], axis=1)
 
     @property
-    def features(self) -> np.ndarray:
+    def features(self) -> F32Array:
         return np.array(self._parts[2].detach().numpy())
 
     def run(self, steps: int, progress: Callable[[int, int, float], None]) -> None:
@@ -205,7 +206,7 @@ class Fit:
         self._start_adam(np.concatenate([self.geometry, self._at(texels)]),
                          np.concatenate([self.features, missing.reshape(-1, channels)[texels]]))  # fmt: skip
 
-    def _start_adam(self, geometry: np.ndarray, features: np.ndarray) -> None:
+    def _start_adam(self, geometry: F32Array, features: F32Array) -> None:
         import torch
 
         parts = (geometry[:, :2], geometry[:, 2:], features)
@@ -213,7 +214,7 @@ class Fit:
         self._adam = torch.optim.Adam([{"params": [part], "lr": rate} for part, rate in
                                        zip(self._parts, RATES, strict=True)])  # fmt: skip
 
-    def _choose(self, density: np.ndarray, count: int) -> np.ndarray:
+    def _choose(self, density: FloatArray, count: int) -> I64Array:
         """Choose texels at random by a density [H, W], without repetition if there are enough."""
         probability = density.ravel().astype(np.float64)
         if not probability.any():
@@ -221,7 +222,7 @@ class Fit:
         repeat = bool(count > np.count_nonzero(probability))
         return self._rng.choice(probability.size, count, replace=repeat, p=probability / probability.sum())
 
-    def _at(self, texels: np.ndarray) -> np.ndarray:
+    def _at(self, texels: I64Array) -> F32Array:
         height, width = self._image.shape[:2]
         row, column = np.divmod(texels, width)
         geometry = np.zeros((len(texels), 5), np.float32)
@@ -230,7 +231,7 @@ class Fit:
         return geometry
 
 
-def _squared_gradient(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _squared_gradient(image: F32Array, weights: F32Array) -> F64Array:
     """Weighted squares of the Sobel gradient of [H, W, C], summed over channels: [H, W]."""
     result = np.zeros(image.shape[:2])
     for axis in (0, 1):
@@ -239,7 +240,7 @@ def _squared_gradient(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return result
 
 
-def _blurred(image: np.ndarray, size: float) -> np.ndarray:
+def _blurred(image: F32Array, size: float) -> F32Array:
     """The picture that the authors compare: pictures of 400 texels and more are blurred by a small Gaussian."""
     taps = int(size // 400)
     if taps < 1:
@@ -251,7 +252,7 @@ def _blurred(image: np.ndarray, size: float) -> np.ndarray:
     return _convolve(_convolve(image, kernel, 0), kernel, 1)
 
 
-def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int) -> np.ndarray:
+def _convolve(image: F32Array, kernel: Sequence[float] | F64Array, axis: int) -> F32Array:
     """Convolve along one axis; the borders are mirrored."""
     reach = len(kernel) // 2
     padding = [(0, 0)] * image.ndim
@@ -262,7 +263,7 @@ def _convolve(image: np.ndarray, kernel: Sequence[float] | np.ndarray, axis: int
     return np.sum(taps, axis=0)
 
 
-def round_to_16_bits(geometry: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def round_to_16_bits(geometry: F32Array, features: F32Array) -> tuple[U16Array, F32Array, F32Array]:
     """Quantise a fit to 16 bits per parameter: (codes uint16 [N, 5 + C], geometry, features). Positions, rotations,
     scales and features have one range each. The two ends of a range are not counted as bytes."""
     values = np.concatenate([geometry, features], axis=1).astype(np.float64)

@@ -12,6 +12,8 @@ H, W: size of the image, C: channels, T: tiles, row by row. Floats are float32 o
 import numpy as np
 import torch
 
+from gstex.arrays import F32Array, I64Array
+
 __all__ = ["EPSILON", "TILE", "TOP_K", "Ssim", "draw", "list_tiles"]
 
 TILE = 16  # texels, each way
@@ -22,7 +24,7 @@ RADIUS, SIGMA = 5, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 
-def list_tiles(geometry: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def list_tiles(geometry: F32Array, height: int, width: int) -> tuple[I64Array, I64Array]:
     """(start int64 [T + 1], gaussian int64 [E]): the Gaussians of each tile, in their order.
 
     A Gaussian is listed in all tiles that the square of 3 sigmas (of the larger one) around its centre reaches, in
@@ -62,7 +64,7 @@ def draw(geometry: torch.Tensor, features: torch.Tensor, height: int, width: int
     return (weights[..., None] * values).sum(dim=2) / (EPSILON + weights.sum(dim=2, keepdim=True))
 
 
-def _padded(start: np.ndarray, gaussian: np.ndarray) -> torch.Tensor:
+def _padded(start: I64Array, gaussian: I64Array) -> torch.Tensor:
     """The lists of a row of tiles as int64 [tiles, longest list or TOP_K], padded with -1."""
     counts = np.diff(start)
     result = np.full((len(counts), max(TOP_K, counts.max())), -1)

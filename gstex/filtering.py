@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, FloatArray, I64Array
+
 __all__ = ["bilinear"]
 
 
-def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool, dtype: type | np.dtype | None = None) -> np.ndarray:
+def bilinear(image: FloatArray, uv: FloatArray, *, repeat: bool, dtype: type | np.dtype | None = None) -> AnyArray:
     """Filter an image at arbitrary points.
 
     Args:
@@ -22,7 +24,7 @@ def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool, dtype: type | n
     fx = (x - x0).astype(dtype)[:, None]
     fy = (y - y0).astype(dtype)[:, None]
 
-    def texel(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    def texel(column: I64Array, row: I64Array) -> FloatArray:
         if repeat:
             return image[row % height, column % width].astype(dtype)
         return image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)].astype(dtype)
@@ -32,7 +34,7 @@ def bilinear(image: np.ndarray, uv: np.ndarray, *, repeat: bool, dtype: type | n
     return top * (1 - fy) + bottom * fy
 
 
-def block_means(stack: np.ndarray, down: int, across: int) -> np.ndarray:
+def block_means(stack: FloatArray, down: int, across: int) -> F32Array:
     """Means of blocks of `down` x `across` texels, cut short at the lower and right border: float32 [h, w, C]."""
     height, width, channels = stack.shape
     down, across = max(1, down), max(1, across)

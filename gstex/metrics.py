@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray
 from gstex.encode.loss import C1, C2, RADIUS
 from gstex.encode.ops.cpu.windowed import windowed
 from gstex.errors import ExtraError
@@ -35,7 +36,7 @@ _MUCH = 0.25  # share of the variance of a map; a map that loses more is reporte
 PIXELS_PER_DEGREE = 67.0  # FLIP's own default: a 0.7 m wide 4K monitor seen from 0.7 m
 
 
-def mse(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+def mse(image: FloatArray, reference: FloatArray, weights: FloatArray | None = None) -> float:
     """Weighted mean of squared differences over all texels and channels.
 
     image, reference, weights: float [..., C] of the same shape; weights None means all ones.
@@ -46,7 +47,7 @@ def mse(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = N
     return float(figures[:, 0].sum() / total) if total > 0 else 0.0
 
 
-def _figures(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def _figures(image: FloatArray, reference: FloatArray, weights: FloatArray | None) -> F64Array:
     """Of every channel, float64 [C, 6]: the sums of w (image - reference)^2, w, w reference and w reference^2, and the
     least and the largest reference where w > 0. Arguments as for `mse`."""
     arrays = [a for a in (image, reference, weights) if a is not None]
@@ -63,15 +64,15 @@ def to_psnr(error: float) -> float:
     return float("inf") if error <= 0 else float(-10 * maths.log10(error))
 
 
-def psnr(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+def psnr(image: FloatArray, reference: FloatArray, weights: FloatArray | None = None) -> float:
     """PSNR in dB, peak 1, over all given channels together. Arguments as for `mse`."""
     return to_psnr(mse(image, reference, weights))
 
 
 def psnr_by_map(
-    image: np.ndarray, reference: np.ndarray, roles: Sequence[str], weights: np.ndarray | None = None
+    image: FloatArray, reference: FloatArray, roles: Sequence[str], weights: FloatArray | None = None
 ) -> dict[str, float]:
-    """PSNR in dB of the channels of each role. roles: one per channel."""
+    """PSNR in dB of the channels of each role. Arguments as for `mse`; roles: one per channel."""
     figures, result = _figures(image, reference, weights), {}
     for role in dict.fromkeys(roles):
         error, total = figures[[c for c, r in enumerate(roles) if r == role], :2].sum(axis=0)
@@ -80,7 +81,7 @@ def psnr_by_map(
 
 
 def own_errors(
-    image: np.ndarray, reference: np.ndarray, roles: Sequence[str], weights: np.ndarray | None = None
+    image: FloatArray, reference: FloatArray, roles: Sequence[str], weights: FloatArray | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The error of each role against its own values.
 
@@ -110,7 +111,7 @@ def own_errors(
     return of_range, of_signal
 
 
-def sample_points(side: int = 256, seed: int = 0) -> np.ndarray:
+def sample_points(side: int = 256, seed: int = 0) -> F32Array:
     """The uv float32 [side * side, 2], 0..1, at which `psnr_sampled` is measured: one random point in each of
     side x side equal parts of the texture, row by row, so that they are spread evenly."""
     row, column = np.divmod(np.arange(side * side), side)
@@ -118,12 +119,12 @@ def sample_points(side: int = 256, seed: int = 0) -> np.ndarray:
     return ((np.stack([column, row], axis=1) + within) / side).astype(np.float32)
 
 
-def filtered(image: np.ndarray, uv: np.ndarray, *, repeat: bool) -> np.ndarray:
-    """What bilinear filtering of `image` gives at uv, in float64: the reference of `psnr_sampled`."""
+def filtered(image: FloatArray, uv: FloatArray, *, repeat: bool) -> F64Array:
+    """What filtering [H, W, C] bilinearly gives at uv [M, 2], float64 [M, C]: the reference of `psnr_sampled`."""
     return bilinear(image, uv.astype(np.float64), repeat=repeat, dtype=np.float64)
 
 
-def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+def ssim(image: FloatArray, reference: FloatArray, weights: FloatArray | None = None) -> float:
     """Structural similarity, 1 for equal images: Wang et al. 2004, eq. 13, range 1, their window of 11x11, sigma 1.5.
 
     Arguments as for `mse`, [H, W, C], encoded as they are. Each channel by itself, then the mean over all texels
@@ -141,11 +142,11 @@ def ssim(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = 
     return total / total_weight if total_weight > 0 else 1.0
 
 
-def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+def _ssim_plane(x: F64Array, y: F64Array, w: F64Array | None) -> F64Array:
     """SSIM of every texel, all float64 [H, W]; without meaning where w is 0. w None means all ones."""
     inverse = _share(x.shape) if w is None else 1 / np.maximum(windowed(w), np.finfo(np.float64).tiny)
 
-    def mean(a: np.ndarray) -> np.ndarray:
+    def mean(a: F64Array) -> F64Array:
         return windowed(a if w is None else w * a) * inverse
 
     mean_x, mean_y = mean(x), mean(y)
@@ -156,12 +157,12 @@ def _ssim_plane(x: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> np.ndarra
 
 
 @lru_cache(maxsize=1)
-def _share(shape: tuple[int, ...]) -> np.ndarray:
-    """1 / the part of the window of each texel that lies inside the picture."""
+def _share(shape: tuple[int, ...]) -> F64Array:
+    """1 / the part of the window of each texel that lies inside the picture [H, W]."""
     return 1 / windowed(np.ones(shape))
 
 
-def flip(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+def flip(image: FloatArray, reference: FloatArray, weights: FloatArray | None = None) -> float:
     """Mean of FLIP, 0 for equal pictures to 1 (Andersson et al. 2020; the authors' flip-evaluator, LDR).
 
     image, reference: float [H, W, 3] sRGB in 0..1, seen at PIXELS_PER_DEGREE. weights: [H, W]; texels of weight 0
@@ -185,7 +186,7 @@ def flip(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = 
     return float(errors[visible].mean(dtype=np.float64))
 
 
-def normal_angles(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
+def normal_angles(image: FloatArray, reference: FloatArray, weights: FloatArray | None = None) -> tuple[float, float]:
     """Mean and 99th percentile of the angle between normals, in degrees.
 
     image, reference: float [H, W, 2], X and Y of normals as stored (0..1 stands for -1..1). Z is rebuilt as
@@ -200,7 +201,7 @@ def normal_angles(image: np.ndarray, reference: np.ndarray, weights: np.ndarray 
     return (float(angles.mean()), float(np.quantile(angles, 0.99))) if angles.size else (0.0, 0.0)
 
 
-def _with_z(stored: np.ndarray) -> np.ndarray:
+def _with_z(stored: FloatArray) -> F64Array:
     """Normals [..., 2] as stored -> float64 [..., 3], of unit length unless X and Y alone are longer."""
     xy = stored.astype(np.float64) * 2 - 1
     z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=-1, keepdims=True), 0))
@@ -235,7 +236,7 @@ class Quality:
         return {**asdict(self), "notes": list(self.notes)}
 
 
-def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
+def own_size_psnr(stack: F32Array, material: Material) -> dict[str, float]:
     """PSNR by role of the maps whose sources have another size than the stack, at the size of the sources.
 
     What resampling has lost or mixed in counts here: the stack is brought to the size of the source as `gstex decode`
@@ -267,10 +268,10 @@ def own_size_psnr(stack: np.ndarray, material: Material) -> dict[str, float]:
 
 
 def measure_quality(
-    stack: np.ndarray,
+    stack: F32Array,
     material: Material,
     *,
-    filter_sampled: Callable[[np.ndarray], np.ndarray] | None = None,
+    filter_sampled: Callable[[F32Array], FloatArray] | None = None,
     flip: bool = True,
 ) -> Quality:
     """Measure a stack against the material it stands for.
@@ -323,11 +324,11 @@ class _Original:
     """What every measurement needs of the material: its varying channels, their values between texels, its views."""
 
     varying: list[int]
-    weights: np.ndarray | None
-    uv: np.ndarray
-    sampled: np.ndarray
-    sampled_weights: np.ndarray | None
-    views: list[np.ndarray]
+    weights: F32Array | None
+    uv: F32Array
+    sampled: F64Array
+    sampled_weights: F64Array | None
+    views: list[F32Array]
 
 
 @lru_cache(maxsize=1)  # a comparison measures many stacks against one material
@@ -346,16 +347,16 @@ def _prepare(material: Material) -> _Original:
     )
 
 
-def _views(stack: np.ndarray, material: Material) -> list[np.ndarray]:
+def _views(stack: F32Array, material: Material) -> list[F32Array]:
     return render_plane_views(stack, material.to_metadata()["channels"], material.normal_convention)
 
 
 def _flips(
-    stack: np.ndarray,
+    stack: F32Array,
     material: Material,
     roles: Sequence[str],
-    views: Sequence[np.ndarray],
-    references: Sequence[np.ndarray],
+    views: Sequence[F32Array],
+    references: Sequence[F32Array],
 ) -> tuple[tuple[float | None, float | None], tuple[str, ...]]:
     """FLIP of the albedo and of the views, and notes. roles: of the channels that vary."""
     middle, notes = _middle(material)
@@ -385,7 +386,7 @@ def _middle(material: Material) -> tuple[tuple[slice, slice], tuple[str, ...]]:
     return (y, x), (f"FLIP is that of the middle {part} texels, for the time it takes",)
 
 
-def _as_picture(stack: np.ndarray, picked: Sequence[int], material: Material) -> np.ndarray:
+def _as_picture(stack: F32Array, picked: Sequence[int], material: Material) -> F32Array:
     """A colour of one or three channels as [H, W, 3] sRGB."""
     values = np.clip(stack[:, :, picked], 0, 1)
     if material.channels[picked[0]].color_space == "linear":

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, FloatArray, IntArray, U8Array
 from gstex.filtering import bilinear, block_means
 from gstex.format.ranges import ValueRange
 from gstex.srgb import linear_to_srgb, srgb_to_linear
@@ -92,13 +93,13 @@ class Surface:
     metallic, ao, opacity: [...] in 0..1. emissive: [3, ...] linear RGB.
     """
 
-    base: np.ndarray
-    normal: np.ndarray
-    alpha: np.ndarray
-    metallic: np.ndarray
-    ao: np.ndarray
-    emissive: np.ndarray
-    opacity: np.ndarray
+    base: F32Array
+    normal: F32Array
+    alpha: F32Array
+    metallic: F32Array
+    ao: F32Array
+    emissive: F32Array
+    opacity: F32Array
 
 
 def is_lit(channels: Sequence[Mapping[str, Any]]) -> bool:
@@ -107,7 +108,7 @@ def is_lit(channels: Sequence[Mapping[str, Any]]) -> bool:
     return any(c["role"] in surface for c in channels)
 
 
-def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], convention: str | None) -> Surface:
+def read_surface(stack: FloatArray, channels: Sequence[Mapping[str, Any]], convention: str | None) -> Surface:
     """The surface that a stack describes.
 
     Args:
@@ -123,14 +124,14 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
     stack = np.clip(stack, 0, 1).astype(np.float32)
     shape = stack.shape[:-1]
 
-    def full(value: float) -> np.ndarray:
+    def full(value: float) -> F32Array:
         return np.full(shape, value, np.float32)
 
-    def value(role: str) -> np.ndarray | None:
+    def value(role: str) -> F32Array | None:
         picked = [i for i, c in enumerate(channels) if c["role"] == role]
         return stack[..., picked[0]] if picked else None
 
-    def color(role: str) -> np.ndarray | None:
+    def color(role: str) -> F32Array | None:
         picked = [i for i, c in enumerate(channels) if c["role"] == role][:3]
         if not picked:
             return None
@@ -157,7 +158,7 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
     emissive = color("emissive")
     varies = any(c["role"] == "opacity" and c["constant"] is None for c in channels)
 
-    def given(plane: np.ndarray | None, default: float) -> np.ndarray:
+    def given(plane: F32Array | None, default: float) -> F32Array:
         return full(default) if plane is None else plane
 
     return Surface(
@@ -171,7 +172,7 @@ def read_surface(stack: np.ndarray, channels: Sequence[Mapping[str, Any]], conve
     )
 
 
-def shade(surface: Surface, view: View) -> np.ndarray:
+def shade(surface: Surface, view: View) -> F32Array:
     """Light that leaves the surface towards the eye, opacity not yet applied: [3, ...] float32, linear, from 0 up."""
     eye = view.eye
     n, alpha = surface.normal, surface.alpha
@@ -200,7 +201,7 @@ def shade(surface: Surface, view: View) -> np.ndarray:
     return radiance
 
 
-def _ambient(surface: Surface, view: View, n_eye: np.ndarray, f0: np.ndarray, diffuse: np.ndarray) -> np.ndarray:
+def _ambient(surface: Surface, view: View, n_eye: F32Array, f0: F32Array, diffuse: F32Array) -> F32Array:
     """Ambient light reflected towards the eye, [3, ...]; f0 and diffuse colour [3, ...] linear.
 
     A radiance that is linear in direction stays so under any lobe round an axis: the cosine lobe keeps 2/3 of its
@@ -228,7 +229,7 @@ def _ambient(surface: Surface, view: View, n_eye: np.ndarray, f0: np.ndarray, di
     return reflected * light_specular + (1 - reflected) * diffuse * light_diffuse
 
 
-def tone_map(radiance: np.ndarray) -> np.ndarray:
+def tone_map(radiance: F32Array) -> F32Array:
     """Linear light [3, ...], not negative -> sRGB [3, ...] in 0..1.
 
     Khronos PBR Neutral (2024): keeps base colours as they are and rolls off highlights above 0.76.
@@ -247,8 +248,8 @@ def tone_map(radiance: np.ndarray) -> np.ndarray:
 
 
 def render_plane_views(
-    stack: np.ndarray, channels: Sequence[Mapping[str, Any]], convention: str | None, views: Sequence[View] = VIEWS
-) -> list[np.ndarray]:
+    stack: FloatArray, channels: Sequence[Mapping[str, Any]], convention: str | None, views: Sequence[View] = VIEWS
+) -> list[F32Array]:
     """The material as a plane, once for each of `views`, a pixel per texel.
 
     Arguments as for `read_surface`, with a stack [H, W, C]. Returns float32 [H, W, 3] sRGB in 0..1; transparent
@@ -267,12 +268,12 @@ def render_plane_views(
 
 
 def render_sphere(
-    stack: np.ndarray,
+    stack: FloatArray,
     channels: Sequence[Mapping[str, Any]],
     convention: str | None,
     repeat: bool,
     size: int = 256,
-) -> np.ndarray:
+) -> U8Array:
     """The material on a ball in daylight: uint8 [size, size, 3] sRGB.
 
     Arguments as for `read_surface`, with a stack [H, W, C]. repeat: the material tiles and is shown twice from pole to
@@ -309,13 +310,13 @@ def render_sphere(
     return np.rint(picture * 255).astype(np.uint8)
 
 
-def _dot(planes: np.ndarray, vector: Vector) -> np.ndarray:
+def _dot(planes: F32Array, vector: Vector) -> F32Array:
     """[3, ...] with a constant vector: [...]."""
     x, y, z = (np.float32(v) for v in vector)
     return planes[0] * x + planes[1] * y + planes[2] * z
 
 
-def _over_checker(radiance: np.ndarray, opacity: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _over_checker(radiance: F32Array, opacity: F32Array, x: IntArray, y: IntArray) -> F32Array:
     """Blend in linear light over a checker at the pixels x, y [...] (integers)."""
     odd = (x // _CHECKER_SIZE + y // _CHECKER_SIZE) % 2
     return radiance * opacity + np.array(_CHECKER, np.float32)[odd] * (1 - opacity)

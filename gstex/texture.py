@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gstex.arrays import F32Array, F64Array, U32Array
 from gstex.decode import FileLevels, check_texels, decode_texels, expanded_words, sample_at, sample_grid
 from gstex.errors import FormatError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
@@ -38,7 +39,7 @@ class Texture:
 
     def __init__(
         self,
-        words: np.ndarray | MaterialTable,
+        words: U32Array | MaterialTable,
         metadata: dict[str, Any],
         *,
         file_bytes: int | None = None,
@@ -91,7 +92,7 @@ class Texture:
         `compress` how long it took and where it ran."""
         return {**describe_report(self._object("report"), self._facts), "file_bytes": self.file_bytes, **self._run}
 
-    def decode(self, mip: int = 0, *, max_texels: int | None = None) -> np.ndarray:
+    def decode(self, mip: int = 0, *, max_texels: int | None = None) -> F32Array:
         """Fetch all texels.
 
         Args:
@@ -109,7 +110,7 @@ class Texture:
         self._check_mip(mip)
         return decode_texels(self.table, mip, max_texels=max_texels)
 
-    def expanded(self) -> np.ndarray:
+    def expanded(self) -> U32Array:
         """The expanded form (docs/expanded.md), which shaders/gstex_expanded.glsl reads, as gstex_expand.h makes it.
 
         All threads work on it; `gstex.cuda.expand` makes the same words on a GPU.
@@ -130,7 +131,7 @@ class Texture:
         *,
         duv: npt.ArrayLike | None = None,
         filter: str | None = None,
-    ) -> np.ndarray:
+    ) -> F32Array:
         """Evaluate at arbitrary points: docs/format.md, "Sampling".
 
         Args:
@@ -163,7 +164,7 @@ class Texture:
 
     def resized(
         self, width: int, height: int, filter: str | None = None, *, max_texels: int | None = None
-    ) -> np.ndarray:
+    ) -> F32Array:
         """The whole texture at another size, larger or smaller: every texel samples its centre with its own
         area as the footprint.
 
@@ -293,9 +294,9 @@ class Texture:
         mips = [{"mip": first + number, "bytes": 4 * count} for number, count in enumerate(words)]
         return {"first": first, "bytes": 4 * self.table.header.resident_words, "mips": mips}
 
-    def mip_0_words(self) -> np.ndarray:
-        """What a decoder reads of mip 0: headers, palettes, and the blocks of the mip with indices and records. In a
-        file of one mip that is the whole section.
+    def mip_0_words(self) -> U32Array:
+        """What a decoder reads of mip 0, uint32 [n]: headers, palettes, and the blocks of the mip with indices and
+        records. In a file of one mip that is the whole section.
         """
         if self.mip_count == 1:
             return self.words
@@ -388,7 +389,7 @@ def _blocks(group: GroupTable) -> list[MipTable]:
     return list({mip.offset: mip for mip in (*group.mips, *group.tail_mips) if mip.words}.values())
 
 
-def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> F64Array:
     """Values as a float64 array of this shape, in which -1 is any number; all must be finite in float32."""
     array = np.asarray(values, np.float64)
     fits = array.ndim == len(shape) and all(e in (-1, n) for e, n in zip(shape, array.shape, strict=True))

@@ -23,6 +23,8 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from gstex.arrays import F32Array, FloatArray, U8Array
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
@@ -55,10 +57,10 @@ BETTER = (20, 110, 40)
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """One way to store a crop. title: its name in the picture; stack: the decoded channels; bytes: of mip 0."""
+    """One way to store a crop. title: its name in the picture; stack: decoded, [H, W, C]; bytes: of mip 0."""
 
     title: str
-    stack: np.ndarray
+    stack: F32Array
     bytes: int
     quality: metrics.Quality
 
@@ -68,7 +70,7 @@ class Row:
     """A row of the picture. pictures: [H, W, 3] sRGB in 0..1, the original first; psnr: of the others, in dB."""
 
     title: str
-    pictures: list[np.ndarray]
+    pictures: list[F32Array]
     psnr: list[float]
 
 
@@ -184,7 +186,7 @@ def _rows(material: Material, ways: Sequence[Way]) -> list[Row]:
     channels = material.to_metadata()["channels"]
     stacks = [material.pixels, *(way.stack for way in ways)]
     albedo = [i for i, c in enumerate(material.channels) if c.role == "albedo"][:3]
-    looks: list[tuple[str, list[np.ndarray]]] = []
+    looks: list[tuple[str, list[F32Array]]] = []
     if len(albedo) == 3:
         looks.append(("albedo", [np.clip(stack[:, :, albedo], 0, 1) for stack in stacks]))
     if is_lit(channels):
@@ -236,7 +238,7 @@ def _explain(sheet: Image.Image, at: tuple[int, int], gain: int) -> None:
     pen.text((x + 160 - pen.textlength(label, _font(12)), y + 128), label, FAINT, _font(12))
 
 
-def part_of_most_edges(stack: np.ndarray) -> tuple[slice, slice]:
+def part_of_most_edges(stack: F32Array) -> tuple[slice, slice]:
     """The part that is shown: the one on a grid in which a stack [H, W, C] has the most edges."""
     edges = np.abs(np.gradient(stack, axis=(0, 1))).sum(axis=(0, 3))
     rows, columns = (range(0, max(n - SHOWN, 0) + 1, STEP) for n in stack.shape[:2])
@@ -244,19 +246,19 @@ def part_of_most_edges(stack: np.ndarray) -> tuple[slice, slice]:
     return max(parts, key=lambda part: float(edges[part].sum()))
 
 
-def _enlarged(pixels: np.ndarray) -> Image.Image:
+def _enlarged(pixels: U8Array) -> Image.Image:
     return Image.fromarray(pixels.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1))
 
 
-def _ramp(values: np.ndarray) -> np.ndarray:
+def _ramp(values: FloatArray) -> U8Array:
     """Colours of values, which are clipped to 0..1: uint8 [..., 3]."""
     steps = np.rint(np.clip(values, 0, 1) * (LEVELS - 1)) / (LEVELS - 1) * (len(RAMP) - 1)
     colors = np.array(RAMP, np.float64)
     return np.rint(np.stack([np.interp(steps, range(len(RAMP)), c) for c in colors.T], axis=-1)).astype(np.uint8)
 
 
-def gain_of(differences: Sequence[np.ndarray]) -> int:
-    """The largest gain that leaves 98 % of all differences in range."""
+def gain_of(differences: Sequence[FloatArray]) -> int:
+    """The largest gain that leaves 98 % of all differences [...] in range."""
     high = max(float(np.quantile(d, 0.98)) for d in differences)
     return max((g for g in GAINS if g * high <= 1), default=1)
 

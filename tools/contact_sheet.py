@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio
 
+from gstex.arrays import F32Array, U8Array
 from gstex.view.maps import list_maps, shown
 
 __all__ = ["contact_sheet", "label_strip"]
@@ -23,11 +24,11 @@ _GAINS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def contact_sheet(
-    original: np.ndarray,
-    decoded: np.ndarray,
+    original: F32Array,
+    decoded: F32Array,
     channels: Sequence[Mapping[str, Any]],
     psnr_by_map: Mapping[str, float | None] | None = None,
-) -> np.ndarray:
+) -> U8Array:
     """Draw original, decoded and error of every map, a row each.
 
     Args:
@@ -60,7 +61,7 @@ def contact_sheet(
 
 def label_strip(
     text: str, width: int, height: int = 24, *, at: tuple[int, int] = (4, 17), size: int = 14
-) -> np.ndarray:
+) -> U8Array:
     """A line of text on dark grey, uint8 [height, width, 3]. at: (x, y) where its baseline begins."""
     strip = oiio.ImageBuf(np.full((height, width, 3), _GREY, np.uint8))
     # The font comes with OpenImageIO. The strip stays empty if the font is missing.
@@ -69,13 +70,13 @@ def label_strip(
     return np.asarray(strip.get_pixels(oiio.UINT8))
 
 
-def _gain(error: np.ndarray) -> int:
+def _gain(error: F32Array) -> int:
     """The largest gain that leaves 99 % of the errors inside the picture's range."""
     high = float(np.quantile(error, 0.99))
     return max((g for g in _GAINS if g * high <= 1), default=1)
 
 
-def _cell(picture: np.ndarray, label: str) -> np.ndarray:
+def _cell(picture: F32Array, label: str) -> U8Array:
     """A labelled picture [h, w, 3] uint8 that fits one of the three columns."""
     column = (_WIDTH - 2 * _GAP) // 3
     pixels = _scaled(picture, column, _HEIGHT)
@@ -86,7 +87,7 @@ def _cell(picture: np.ndarray, label: str) -> np.ndarray:
     return cell
 
 
-def _scaled(picture: np.ndarray, column: int, row: int) -> np.ndarray:
+def _scaled(picture: F32Array, column: int, row: int) -> F32Array:
     """The picture in `column` x `row` pixels: enlarged by repeating texels or shrunk by averaging blocks."""
     height, width = picture.shape[:2]
     times = min(column // width, row // height)
@@ -99,7 +100,7 @@ def _scaled(picture: np.ndarray, column: int, row: int) -> np.ndarray:
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
-def _join(parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
+def _join(parts: Sequence[U8Array], axis: int) -> U8Array:
     """Pictures [h, w, 3] side by side (axis 1) or one below the other (axis 0), with gaps."""
     other = 1 - axis
     length = max(p.shape[other] for p in parts)

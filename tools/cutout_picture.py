@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
@@ -28,22 +30,22 @@ GROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.0, 1.0))
 SIZE, GAP, RATE = 192, 4, 2.0
 
 
-def view(corner: tuple[float, float], extent: float) -> np.ndarray:
+def view(corner: tuple[float, float], extent: float) -> F32Array:
     """Texture coordinates [SIZE * SIZE, 2] of a square of the texture."""
     at = (np.arange(SIZE) + 0.5) / SIZE * extent
     u, v = np.meshgrid(corner[0] + at, corner[1] + at)
     return np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
 
 
-def over(values: np.ndarray, albedo: list[int], opacity: int, ground: tuple[float, ...]) -> np.ndarray:
-    """The cut-out over a background, blended in linear light: [SIZE, SIZE, 3] sRGB."""
+def over(values: F32Array, albedo: list[int], opacity: int, ground: tuple[float, ...]) -> F64Array:
+    """The cut-out [SIZE * SIZE, C] over a background, blended in linear light: [SIZE, SIZE, 3] sRGB."""
     alpha = values[:, opacity, None]
     light = srgb_to_linear(values[:, albedo]) * alpha + np.array(ground) * (1 - alpha)
     return linear_to_srgb(light).reshape(SIZE, SIZE, 3)
 
 
-def edge(opacity: np.ndarray) -> tuple[float, float]:
-    """The corner (u, v) of the part with the most edges; a part is an eighth of the size in both directions."""
+def edge(opacity: F32Array) -> tuple[float, float]:
+    """The corner (u, v) of the part of [H, W] with the most edges; a part is an eighth of the size each way."""
     change = np.abs(np.diff(opacity, axis=0, append=0)) + np.abs(np.diff(opacity, axis=1, append=0))
     height, width = opacity.shape
     h, w = height // 8, width // 8

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.compare.baselines import usual_bytes
 from gstex.compare.codecs import CODECS
@@ -27,7 +28,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def write_demo_page(
-    path: Path, material: Material, texture: Texture, decoded: np.ndarray, sheet: Path,
+    path: Path, material: Material, texture: Texture, decoded: NDArray[np.float32], sheet: Path,
     commands: Sequence[tuple[str, str]], compared: tuple[Path, Mapping[str, Any]] | None,
 ) -> None:  # fmt: skip
     """Write the page, one file that opens offline.

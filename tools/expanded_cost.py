@@ -26,6 +26,7 @@ from benches.table import describe_run, write_table
 from shader_cost.spirv import Range, arithmetic_in, assembly_of, loops_in, selections_in
 
 import gstex
+from gstex.arrays import I64Array, U32Array
 from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import WordBuffer, compute_program, surfaceless
 from gstex.gl.context import import_gl
@@ -105,11 +106,11 @@ def _row(name: str, texture: gstex.Texture) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _arithmetic_of(counts: np.ndarray, parts: dict[str, int]) -> np.ndarray:
+def _arithmetic_of(counts: I64Array, parts: dict[str, int]) -> I64Array:
     return parts["texel"] + counts @ np.array([parts.get(name, 0) for name in COUNTERS])
 
 
-def _sizes(words: np.ndarray) -> tuple[int, int, int]:
+def _sizes(words: U32Array) -> tuple[int, int, int]:
     """(words of records and their sets, words of features, words of lists). All other words are texels and the
     header."""
     views = words[28 : 28 + 16 * int(words[5] * words[6])].reshape(-1, 16).astype(np.int64)
@@ -127,8 +128,9 @@ def _sizes(words: np.ndarray) -> tuple[int, int, int]:
     return records, features, lists
 
 
-def count(words: np.ndarray, mip: int = 0) -> np.ndarray:
-    """Decode a mip with counters in the current context; returns int64 [H, W, 8], whose last axis follows COUNTERS."""
+def count(words: U32Array, mip: int = 0) -> I64Array:
+    """Decode a mip of words [n] with counters in the current context; returns int64 [H, W, 8], whose last axis follows
+    COUNTERS."""
     gl = import_gl()
     width, height = (max(int(size) >> mip, 1) for size in words[1:3])
     decoder = source_path("shaders/gstex_expanded.glsl").read_text(encoding="utf-8")

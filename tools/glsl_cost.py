@@ -27,6 +27,7 @@ from benches.table import describe_run, write_table
 from shader_cost.spirv import Range, arithmetic_in, assembly_of, loops_in, selections_in
 
 import gstex
+from gstex.arrays import BoolArray, I64Array, U32Array
 from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import Context, WordBuffer, compute_program, surfaceless
 from gstex.gl.context import import_gl
@@ -49,10 +50,10 @@ class Counts:
     """Counts of every texel of mip 0, int64 [H, W] each: loaded words, candidates, added Gaussians, and cells that are
     looked up in the index one by one (at a wrap, or where cells are crowded)."""
 
-    loads: np.ndarray
-    candidates: np.ndarray
-    added: np.ndarray
-    looked_up: np.ndarray
+    loads: I64Array
+    candidates: I64Array
+    added: I64Array
+    looked_up: I64Array
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
 
 def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[dict[str, Any]]:
     """A row for every material, then a row for every range of ten candidates over all materials."""
-    measured: list[tuple[Counts, np.ndarray]] = []
+    measured: list[tuple[Counts, I64Array]] = []
     parts = parts_of()
     for name, texture in textures:
         counts, shape = count(texture.words), shape_of(texture.words)
@@ -207,7 +208,7 @@ def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterat
                    **_means(joined, arithmetic, inside)}  # fmt: skip
 
 
-def _means(counts: Counts, arithmetic: np.ndarray, inside: np.ndarray) -> dict[str, Any]:
+def _means(counts: Counts, arithmetic: I64Array, inside: BoolArray) -> dict[str, Any]:
     return {
         "texels": int(inside.sum()),
         "candidates_mean": float(counts.candidates[inside].mean()),
@@ -218,8 +219,8 @@ def _means(counts: Counts, arithmetic: np.ndarray, inside: np.ndarray) -> dict[s
     }
 
 
-def count(words: np.ndarray, size: tuple[int, int] | None = None, channels: int = 0xFFFF) -> Counts:
-    """Decode mip 0 with counters, in the current context.
+def count(words: U32Array, size: tuple[int, int] | None = None, channels: int = 0xFFFF) -> Counts:
+    """Decode mip 0 of words [n] with counters, in the current context.
 
     size: (width, height) of the part to decode; None for all of it. channels: GSTEX_CHANNELS.
     """
@@ -251,8 +252,8 @@ def count(words: np.ndarray, size: tuple[int, int] | None = None, channels: int 
     return Counts(*(pixels[:, :, i].astype(np.int64) for i in range(4)))
 
 
-def shape_of(words: np.ndarray) -> Shape:
-    """The shape of a material, from its GPU section (docs/format.md)."""
+def shape_of(words: U32Array) -> Shape:
+    """The shape of a material, from its GPU section [n] (docs/format.md)."""
     kind = int(words[3])
     channels, groups, offsets = kind & 0xFF, kind >> 16 & 7, 2 * (kind >> 8 & 0xFF) - (kind >> 19 & 15)
     found = []

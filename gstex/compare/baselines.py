@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, Codec
 from gstex.compare.encoding import Job, encode_all
@@ -150,7 +151,7 @@ def _usual_stacks(codecs: Sequence[Codec]) -> list[tuple[str, str, dict[int, str
     ]
 
 
-def _jobs(image: MapImage, filled: np.ndarray, scale: int, codecs: Sequence[Codec], exhaustive: bool) -> list[Job]:
+def _jobs(image: MapImage, filled: F32Array, scale: int, codecs: Sequence[Codec], exhaustive: bool) -> list[Job]:
     """The image at one size for every codec that can hold it."""
     small = np.round(shrink(filled[:, :, image.channels], scale) * 255).astype(np.uint8)
     fitting = [codec for codec in codecs if len(image.channels) in codec.channels]

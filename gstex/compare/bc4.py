@@ -11,12 +11,13 @@ a, b, four values at fifths, 0 and 255. The values between are not rounded to 8 
 
 import numpy as np
 
+from gstex.arrays import F32Array, U8Array
 from gstex.native import _core
 
 __all__ = ["decode_bc4", "encode_bc4"]
 
 
-def encode_bc4(image: np.ndarray) -> np.ndarray:
+def encode_bc4(image: U8Array) -> U8Array:
     """Encode one channel.
 
     image: uint8 [h, w], h and w multiples of 4.
@@ -28,7 +29,7 @@ def encode_bc4(image: np.ndarray) -> np.ndarray:
     return out
 
 
-def decode_bc4(blocks: np.ndarray, height: int, width: int) -> np.ndarray:
+def decode_bc4(blocks: U8Array, height: int, width: int) -> F32Array:
     """Decode as Direct3D defines it, without rounding to 8 bits.
 
     blocks: uint8 [n, 8] as `encode_bc4` returns them; height, width: multiples of 4.

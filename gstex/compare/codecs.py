@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, U8Array
 from gstex.compare.bc4 import decode_bc4, encode_bc4
 from gstex.errors import ExtraError, UsageError
 
@@ -127,7 +128,7 @@ def _list(labels: Sequence[str]) -> str:
     return f"{labels[0]} to {labels[-1]}" if len(labels) > 3 else ", ".join(labels)
 
 
-def encode(codec: Codec, image: np.ndarray, *, alpha_weighted: bool = False, exhaustive: bool = False) -> bytes:
+def encode(codec: Codec, image: U8Array, *, alpha_weighted: bool = False, exhaustive: bool = False) -> bytes:
     """Encode one image.
 
     Args:
@@ -156,7 +157,7 @@ def encode(codec: Codec, image: np.ndarray, *, alpha_weighted: bool = False, exh
     return np.concatenate(parts, axis=1).tobytes()
 
 
-def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) -> np.ndarray:
+def decode(codec: Codec, data: bytes, height: int, width: int, channels: int) -> F32Array:
     """Decode what `encode` returned -> float32 [height, width, channels] in 0..1."""
     if codec.family == "astc":
         rgba = _decode_rgba("astc", data, height, width, codec.block)
@@ -198,11 +199,11 @@ def _module(name: str) -> Any:
     return module
 
 
-def _unit(image: np.ndarray) -> np.ndarray:
+def _unit(image: U8Array) -> F32Array:
     return image.astype(np.float32) / np.float32(255)
 
 
-def _rgba(image: np.ndarray) -> np.ndarray:
+def _rgba(image: U8Array) -> U8Array:
     """uint8 [h, w, C] -> [h, w, 4], missing colours 0 and missing alpha 255."""
     result = np.zeros((*image.shape[:2], 4), np.uint8)
     result[:, :, 3] = 255
@@ -210,7 +211,7 @@ def _rgba(image: np.ndarray) -> np.ndarray:
     return result
 
 
-def _encode_bc1(rgba: np.ndarray, *, three_colors: bool) -> bytes:
+def _encode_bc1(rgba: U8Array, *, three_colors: bool) -> bytes:
     """Encode BC1 blocks. three_colors: whether blocks of three colours and black may be used, which BC3 does not allow.
 
     Their black has an alpha of 0, which is not read.
@@ -224,7 +225,7 @@ def _encode_bc1(rgba: np.ndarray, *, three_colors: bool) -> bytes:
     return encoder.encode(quicktex.RawTexture.frombytes(rgba.tobytes(), width, height)).tobytes()
 
 
-def _encode_bc7(rgba: np.ndarray) -> bytes:
+def _encode_bc7(rgba: U8Array) -> bytes:
     """For each block the better result of two encoders, since each finds solutions that the other misses."""
     height, width = rgba.shape[:2]
     tries = []
@@ -249,7 +250,7 @@ def _encode_bc7(rgba: np.ndarray) -> bytes:
     return blocks[best, np.arange(blocks.shape[1])].tobytes()
 
 
-def _encode_astc(codec: Codec, image: np.ndarray, *, alpha_weighted: bool, exhaustive: bool) -> bytes:
+def _encode_astc(codec: Codec, image: U8Array, *, alpha_weighted: bool, exhaustive: bool) -> bytes:
     astc = _module("astc_encoder")
     height, width, channels = image.shape
     # Two channels are stored as luminance and alpha, which astcenc expects of a normal map: it then counts the
@@ -267,7 +268,7 @@ def _encode_astc(codec: Codec, image: np.ndarray, *, alpha_weighted: bool, exhau
     return astc.ASTCContext(config, threads=1).compress(source, swizzle)
 
 
-def _decode_rgba(name: str, data: bytes, height: int, width: int, block: tuple[int, int] | None = None) -> np.ndarray:
+def _decode_rgba(name: str, data: bytes, height: int, width: int, block: tuple[int, int] | None = None) -> U8Array:
     """uint8 [height, width, 4], by texture2ddecoder, which returns BGRA."""
     decoder = getattr(_module("texture2ddecoder"), f"decode_{name}")
     bgra = np.frombuffer(decoder(data, width, height, *(block or ())), np.uint8)

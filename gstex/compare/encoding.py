@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import U8Array
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, encode, versions
 from gstex.compare.pool import run_all
@@ -31,7 +32,7 @@ class Job:
     """One image for one codec. image: uint8 [h, w, C]."""
 
     codec: str
-    image: np.ndarray
+    image: U8Array
     alpha_weighted: bool = False
     exhaustive: bool = False
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import BoolArray, FloatArray
 from gstex.material import Material
 
 __all__ = ["BANDS", "Kept", "judge", "kept_detail", "rate_for"]
@@ -31,7 +32,7 @@ class Kept:
     kept: dict[str, float]
 
 
-def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
+def kept_detail(stack: FloatArray, material: Material) -> dict[str, Kept]:
     """The detail that each role keeps, over its channels that vary.
 
     stack: float [H, W, C] encoded as stored. A block with a hidden texel does not count.
@@ -50,7 +51,7 @@ def kept_detail(stack: np.ndarray, material: Material) -> dict[str, Kept]:
     return by_role
 
 
-def _bands(values: np.ndarray, seen: np.ndarray | None) -> dict[str, float]:
+def _bands(values: FloatArray, seen: BoolArray | None) -> dict[str, float]:
     """Mean squares of [H, W, C] by band: of the differences from block means, in whole blocks without hidden texels."""
     found, plane, mask = {}, values, np.ones(values.shape[:2], bool) if seen is None else seen
     side = 1

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gstex import metrics
+from gstex.arrays import F32Array
 from gstex.errors import MismatchError
 from gstex.material import Material
 from gstex.texture import Texture
@@ -16,7 +17,7 @@ _TOLERANCE = 0.01  # dB
 _ADVICE = "compress the folder again, or give the folder and the --map that it was made from"
 
 
-def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
+def check_match(texture: Texture, material: Material, name: str) -> F32Array:
     """Refuse a file that was not made from a material.
 
     Args:
@@ -25,7 +26,7 @@ def check_match(texture: Texture, material: Material, name: str) -> np.ndarray:
         name: of the file, for the message.
 
     Returns:
-        What the file decodes to, `texture.decode()`, so that the caller need not decode it again.
+        What the file decodes to, `texture.decode()`, float32 [H, W, C], so that the caller need not decode it again.
 
     Raises:
         MismatchError: maps, sizes or roles differ; or the file's quality, measured against this folder, is not the one
@@ -83,7 +84,7 @@ def _size(source: dict[str, Any]) -> str:
             f"{source.get('bit_depth')}-bit{kind}")  # fmt: skip
 
 
-def _psnr(stack: np.ndarray, material: Material) -> float | None:
+def _psnr(stack: F32Array, material: Material) -> float | None:
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     weights = None if material.weights is None else material.weights[:, :, varying]
     value = metrics.psnr(stack[:, :, varying], material.pixels[:, :, varying], weights)

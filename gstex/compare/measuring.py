@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex import metrics
 from gstex.compare.pool import run_all
@@ -22,12 +23,12 @@ _material: Material | None = None  # the material that this process measures
 class Task:
     """A stack to measure, given by its images (`parts`) or itself (`stack`). flip: measure FLIP, which is slow.
 
-    sampled: its values at `metrics.sample_points()`, [M, C]; None filters the stack bilinearly.
+    stack: [H, W, C]. sampled: its values at `metrics.sample_points()`, [M, C]; None filters the stack bilinearly.
     """
 
     parts: Sequence[Stored] = ()
-    stack: np.ndarray | None = None
-    sampled: np.ndarray | None = None
+    stack: NDArray[np.float32] | None = None
+    sampled: NDArray[np.float32] | None = None
     flip: bool = False
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.material import Material
 from gstex.material.bleed import bleed
@@ -101,7 +102,7 @@ class _Names:
         raise AssertionError
 
 
-def fill_hidden(material: Material) -> np.ndarray:
+def fill_hidden(material: Material) -> NDArray[np.float32]:
     """The stack [H, W, C] with hidden colour replaced by colour grown from visible texels, which is cheap for a codec.
 
     Hidden colour has no weight; see Material.weights.

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Comparison", "Point"]
 
@@ -49,8 +50,8 @@ class Comparison:
     points: tuple[Point, ...]
     hulls: dict[str, list[int]]
     file: int
-    pictures: dict[int, np.ndarray]
-    original: np.ndarray
+    pictures: dict[int, NDArray[np.float32]]
+    original: NDArray[np.float32]
     advice: tuple[str, ...]
     notes: tuple[str, ...] = ()
     file_sizes: dict[str, int | None] = field(default_factory=dict)

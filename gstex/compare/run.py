@@ -9,6 +9,7 @@ import numpy as np
 
 import gstex
 from gstex import metrics
+from gstex.arrays import F32Array
 from gstex.compare.advice import FAMILIES, advise
 from gstex.compare.baselines import Baselines, Work, encode_baselines
 from gstex.compare.cache import Cache
@@ -50,9 +51,9 @@ class _Draft:
     corner: bool = False
     shown: bool = False
     quality: metrics.Quality | None = None
-    decoded: np.ndarray | None = None
+    decoded: F32Array | None = None
 
-    def stack(self, material: Material) -> np.ndarray:
+    def stack(self, material: Material) -> F32Array:
         """What it decodes to. It is decoded once and kept."""
         if self.decoded is None:
             self.decoded = self.texture.decode() if self.texture else assemble(self.parts, material)

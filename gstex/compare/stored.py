@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.compare.codecs import CODECS, decode
 from gstex.compare.encoding import unzip
 from gstex.compare.hull import Option
@@ -38,14 +39,14 @@ class Stored:
         return CODECS[self.codec].size(self.height, self.width)
 
 
-def _restore(stored: Stored, material: Material) -> np.ndarray:
+def _restore(stored: Stored, material: Material) -> F32Array:
     """The image at the size of the stack, float32 [H, W, channels]."""
     codec = CODECS[stored.codec]
     small = decode(codec, unzip(stored.zipped), stored.height, stored.width, len(stored.channels))
     return stretch(small, material.height, material.width, repeat=material.wrap == "repeat")
 
 
-def assemble(parts: Iterable[Stored], material: Material) -> np.ndarray:
+def assemble(parts: Iterable[Stored], material: Material) -> F32Array:
     """The stack that the parts give, float32 [H, W, C]; channels that do not vary keep their constant."""
     stack = np.array(material.pixels)
     for stored in parts:
@@ -58,7 +59,7 @@ def squared_errors(stored: Stored, material: Material) -> tuple[float, ...]:
     return errors_of(_restore(stored, material), stored.channels, material)
 
 
-def errors_of(image: np.ndarray, channels: Sequence[int], material: Material) -> tuple[float, ...]:
+def errors_of(image: F32Array, channels: Sequence[int], material: Material) -> tuple[float, ...]:
     """The same for an image [H, W, channels] at the size of the stack. channels: their numbers in the stack."""
     difference = image.astype(np.float64) - material.pixels[:, :, channels]
     squares = difference**2

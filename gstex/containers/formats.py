@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import AnyArray
+
 __all__ = ["BY_DXGI", "BY_NAME", "BY_VULKAN", "PixelFormat", "mip_count_of", "mip_extent", "pixels_of"]
 
 
@@ -105,7 +107,7 @@ def mip_count_of(width: int, height: int) -> int:
     return max(width, height).bit_length()
 
 
-def pixels_of(format: PixelFormat, data: bytes, width: int, height: int) -> np.ndarray:
+def pixels_of(format: PixelFormat, data: bytes, width: int, height: int) -> AnyArray:
     """Pixels of an uncompressed level: uint8, uint16, float16 or float32 [height, width, channels], red first."""
     stored = format.block_bytes // np.dtype(format.dtype).itemsize
     pixels = np.frombuffer(data, format.dtype).reshape(height, width, stored)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.errors import LimitError
 from gstex.format import MaterialTable
 
@@ -18,7 +19,7 @@ ListMaker = Callable[[bytes, bytes, bytes, int, int], tuple[np.ndarray, np.ndarr
 _LISTS = 1024  # asked for at once
 
 
-def expanded_words(table: MaterialTable, make: ListMaker | None = None, most: int = _LISTS) -> np.ndarray:
+def expanded_words(table: MaterialTable, make: ListMaker | None = None, most: int = _LISTS) -> U32Array:
     """The expanded form, uint32 [n].
 
     Args:

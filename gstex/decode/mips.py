@@ -7,6 +7,7 @@ decodes the same words often holds a `gstex.Texture`, or passes what `gstex.form
 
 import numpy as np
 
+from gstex.arrays import F32Array, I32Array, U32Array
 from gstex.errors import LimitError
 from gstex.format import MaterialTable, mip_size, validate
 from gstex.limits import MOST_TEXELS
@@ -14,8 +15,8 @@ from gstex.limits import MOST_TEXELS
 __all__ = ["check_texels", "count_candidates", "decode_texels", "shape"]
 
 
-def shape(words: np.ndarray, mip: int) -> tuple[int, int, int]:
-    """(height, width, channels) of a mip."""
+def shape(words: U32Array, mip: int) -> tuple[int, int, int]:
+    """(height, width, channels) of a mip. words: uint32 [n], a GPU section."""
     width, height = int(words[2]) & 0xFFFF, int(words[2]) >> 16
     return mip_size(height, mip), mip_size(width, mip), int(words[3]) & 0xFF
 
@@ -36,16 +37,16 @@ def check_texels(count: int, what: str, max_texels: int | None) -> None:
 
 
 def decode_texels(
-    source: np.ndarray | MaterialTable,
+    source: U32Array | MaterialTable,
     mip: int = 0,
     *,
     rectangle: tuple[int, int, int, int] | None = None,
     max_texels: int | None = None,
-) -> np.ndarray:
+) -> F32Array:
     """Fetch every texel of a mip, or of a part of it.
 
     Args:
-        source: uint32 words of a GPU section, or the table of one.
+        source: uint32 [n], the words of a GPU section, or the table of one.
         mip: level of detail, 0 .. mip count - 1.
         rectangle: (x, y, width, height) inside the mip; None for all of it.
         max_texels: see check_texels.
@@ -65,7 +66,7 @@ def decode_texels(
     return out
 
 
-def count_candidates(source: np.ndarray | MaterialTable, mip: int = 0) -> np.ndarray:
+def count_candidates(source: U32Array | MaterialTable, mip: int = 0) -> I32Array:
     """How many Gaussians each texel of a mip looks at: int32 [H, W]; zeros for a mip of texels."""
     table = _table_of(source)
     out = np.empty((mip_size(table.header.height, mip), mip_size(table.header.width, mip)), np.int32)
@@ -73,5 +74,5 @@ def count_candidates(source: np.ndarray | MaterialTable, mip: int = 0) -> np.nda
     return out
 
 
-def _table_of(source: np.ndarray | MaterialTable) -> MaterialTable:
+def _table_of(source: U32Array | MaterialTable) -> MaterialTable:
     return source if isinstance(source, MaterialTable) else validate(source)

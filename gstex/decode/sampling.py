@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gstex.arrays import BoolArray, F32Array, F64Array, FloatArray, I64Array, U32Array
 from gstex.constants import MAX_TAPS
 from gstex.decode.mips import check_texels, decode_texels
 from gstex.format import MaterialTable, validate
@@ -29,7 +30,7 @@ class Levels(Protocol):
     last: int
 
     def sample(
-        self, uv: np.ndarray, lod: np.ndarray | None, duv: np.ndarray | None, max_taps: int, out: np.ndarray
+        self, uv: F64Array, lod: F64Array | None, duv: F64Array | None, max_taps: int, out: F32Array
     ) -> None:
         """Write values float32 [M, C] at uv float64 [M, 2]; lod and duv as of `sample_at`, at most one of them."""
 
@@ -40,14 +41,14 @@ class PictureLevels:
     srgb: bool [C], channels that are blended as light between mips and taps. repeat: False clamps.
     """
 
-    def __init__(self, mips: Sequence[np.ndarray], srgb: np.ndarray, *, repeat: bool):
+    def __init__(self, mips: Sequence[F32Array], srgb: BoolArray, *, repeat: bool):
         self.height, self.width, self.channels = mips[0].shape
         self.last = len(mips) - 1
         self.is_srgb = np.asarray(srgb, bool)
         self._pictures = _core.Pictures([np.ascontiguousarray(mip, np.float32) for mip in mips], repeat)
 
     def sample(
-        self, uv: np.ndarray, lod: np.ndarray | None, duv: np.ndarray | None, max_taps: int, out: np.ndarray
+        self, uv: F64Array, lod: F64Array | None, duv: F64Array | None, max_taps: int, out: F32Array
     ) -> None:
         """See `Levels`."""
         _sample_pictures(self._pictures, self, self.is_srgb, uv, lod, duv, max_taps, out)
@@ -60,16 +61,16 @@ class FileLevels:
     A mip is then decoded when many points read it, and kept.
     """
 
-    def __init__(self, source: np.ndarray | MaterialTable, *, four_fetches: bool):
+    def __init__(self, source: U32Array | MaterialTable, *, four_fetches: bool):
         self._table = source if isinstance(source, MaterialTable) else validate(source)
         header = self._table.header
         self.width, self.height, self.channels = header.width, header.height, len(header.channels)
         self.last = header.mip_count - 1
         self.is_srgb = header.srgb
-        self._decoded: dict[int, np.ndarray] | None = {} if four_fetches else None
+        self._decoded: dict[int, F32Array] | None = {} if four_fetches else None
 
     def sample(
-        self, uv: np.ndarray, lod: np.ndarray | None, duv: np.ndarray | None, max_taps: int, out: np.ndarray
+        self, uv: F64Array, lod: F64Array | None, duv: F64Array | None, max_taps: int, out: F32Array
     ) -> None:
         """See `Levels`."""
         if self._decoded is None:
@@ -93,12 +94,12 @@ class FileLevels:
 
 def sample_at(
     levels: Levels,
-    uv: np.ndarray,
+    uv: FloatArray,
     *,
-    lod: np.ndarray | None = None,
-    duv: np.ndarray | None = None,
+    lod: FloatArray | None = None,
+    duv: FloatArray | None = None,
     max_taps: int = MAX_TAPS,
-) -> np.ndarray:
+) -> F32Array:
     """Sample a texture at points.
 
     Args:
@@ -120,7 +121,7 @@ def sample_at(
     return out
 
 
-def sample_grid(levels: Levels, width: int, height: int, *, max_texels: int | None = None) -> np.ndarray:
+def sample_grid(levels: Levels, width: int, height: int, *, max_texels: int | None = None) -> F32Array:
     """The whole texture at another size: each texel samples its centre with its own area as the footprint.
 
     Args:
@@ -143,8 +144,8 @@ def sample_grid(levels: Levels, width: int, height: int, *, max_texels: int | No
 
 
 def footprints(
-    duv: np.ndarray, width: int, height: int, max_taps: int = MAX_TAPS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    duv: FloatArray, width: int, height: int, max_taps: int = MAX_TAPS
+) -> tuple[F64Array, I64Array, F64Array]:
     """Level of detail and taps of pixels whose two steps on the screen cover `duv` of a texture.
 
     A pixel covers a parallelogram with the second moments of an ellipse, whose axes (the singular values of
@@ -166,7 +167,7 @@ def footprints(
 
 
 def _mips_read(
-    levels: Levels, count: int, lod: np.ndarray | None, duv: np.ndarray | None, max_taps: int
+    levels: Levels, count: int, lod: F64Array | None, duv: F64Array | None, max_taps: int
 ) -> dict[int, int]:
     """Mip -> how often these points read it, without the mips that they do not read."""
     taps = np.ones(count, np.int64)
@@ -179,8 +180,8 @@ def _mips_read(
 
 
 def _sample_pictures(
-    pictures: _core.Pictures, levels: Levels, is_srgb: np.ndarray, uv: np.ndarray, lod: np.ndarray | None,
-    duv: np.ndarray | None, max_taps: int, out: np.ndarray,
+    pictures: _core.Pictures, levels: Levels, is_srgb: BoolArray, uv: F64Array, lod: F64Array | None,
+    duv: F64Array | None, max_taps: int, out: F32Array,
 ) -> None:  # fmt: skip
     srgb = sum(1 << int(channel) for channel in np.flatnonzero(is_srgb))
     pictures.sample(uv, lod, duv, levels.width, levels.height, srgb, max_taps, out)

@@ -10,12 +10,13 @@ from math import gcd
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.format.layout import record_words
 
 __all__ = ["read_records", "write_records"]
 
 
-def write_records(fields: Sequence[np.ndarray], widths: Sequence[int], stride: int) -> np.ndarray:
+def write_records(fields: Sequence[U32Array], widths: Sequence[int], stride: int) -> U32Array:
     """Pack the fields of N records into words.
 
     Args:
@@ -24,7 +25,7 @@ def write_records(fields: Sequence[np.ndarray], widths: Sequence[int], stride: i
         stride: bits of a record, a multiple of 4.
 
     Returns:
-        uint32 words, the last one filled up with zeros.
+        uint32 [n], the last word filled up with zeros.
     """
     count = len(fields[0])
     period, row_words = _period(stride)
@@ -38,7 +39,7 @@ def write_records(fields: Sequence[np.ndarray], widths: Sequence[int], stride: i
     return words.reshape(-1)[: record_words(count, stride)]
 
 
-def read_records(words: np.ndarray, count: int, widths: Sequence[int], stride: int) -> np.ndarray:
+def read_records(words: U32Array, count: int, widths: Sequence[int], stride: int) -> U32Array:
     """Unpack the fields of `count` records: the inverse of write_records.
 
     Args:
@@ -76,7 +77,7 @@ def _places(widths: Sequence[int], stride: int) -> Iterator[tuple[int, int, int,
             bit += width
 
 
-def _rows(words: np.ndarray, count: int, stride: int) -> np.ndarray:
+def _rows(words: U32Array, count: int, stride: int) -> U32Array:
     """The words as [periods, words of a period]: a view if the last period is whole, else a padded copy."""
     period, row_words = _period(stride)
     missing = -(-count // period) * row_words - len(words)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from gstex.arrays import U8Array, U32Array
 from gstex.errors import FormatError, OutputError, VersionError
 from gstex.files import replace_file
 from gstex.format.layout import FILE_HEADER_BYTES, MAX_JSON_BYTES, VERSION
@@ -33,11 +34,11 @@ _HEADER = struct.Struct("<8s11I")
 _MAX_FILE_BYTES = 2**32 - 1
 
 
-def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
+def write_bytes(words: U32Array, metadata: dict) -> bytes:
     """Make the bytes of a .gstex file.
 
     Args:
-        words: uint32 GPU section as pack returns it.
+        words: uint32 [n], the GPU section as pack returns it.
         metadata: JSON-able object; nothing a GPU decoder needs.
 
     Raises:
@@ -59,8 +60,8 @@ def write_bytes(words: np.ndarray, metadata: dict) -> bytes:
     return header.ljust(FILE_HEADER_BYTES, b"\0") + gpu + text
 
 
-def read_bytes(data: bytes | bytearray | memoryview) -> tuple[np.ndarray, dict]:
-    """Read and check the bytes of a .gstex file: (read-only uint32 words, metadata).
+def read_bytes(data: bytes | bytearray | memoryview) -> tuple[U32Array, dict]:
+    """Read and check the bytes of a .gstex file: (words, read-only uint32 [n], metadata).
 
     Raises:
         VersionError: the file is of another version.
@@ -76,7 +77,7 @@ def read_bytes(data: bytes | bytearray | memoryview) -> tuple[np.ndarray, dict]:
     return table.words, metadata
 
 
-def write_file(path: str | Path, words: np.ndarray, metadata: dict) -> int:
+def write_file(path: str | Path, words: U32Array, metadata: dict) -> int:
     """Write a .gstex file in one step: `path` is either untouched or the whole new file.
 
     Args:
@@ -94,8 +95,8 @@ def write_file(path: str | Path, words: np.ndarray, metadata: dict) -> int:
     return len(data)
 
 
-def read_file(path: str | Path) -> tuple[np.ndarray, dict]:
-    """Read and check a .gstex file: (read-only uint32 words, metadata); see open_file."""
+def read_file(path: str | Path) -> tuple[U32Array, dict]:
+    """Read and check a .gstex file: (words, read-only uint32 [n], metadata); see open_file."""
     table, metadata, _ = open_file(path)
     return table.words, metadata
 
@@ -149,9 +150,9 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
 
 
 def _read_body(
-    gpu: np.ndarray, text: np.ndarray, sections: tuple[int, int, int, int, int, int]
+    gpu: U8Array, text: U8Array, sections: tuple[int, int, int, int, int, int]
 ) -> tuple[MaterialTable, dict]:
-    """Check the checksums and contents of both sections, uint8 each."""
+    """Check the checksums and contents of both sections, uint8 [n] each."""
     if len(gpu) < sections[0]:
         _core.check_resident(sections, gpu)
         right = zlib.crc32(text.tobytes()) == sections[3]

@@ -6,6 +6,7 @@ sixteen 16-bit prefixes behind the groups ("crowded").
 
 import numpy as np
 
+from gstex.arrays import I64Array, IntArray, U32Array
 from gstex.errors import FormatError
 from gstex.format.layout import GROUP_CELLS, MAX_CELL_GROUP, index_words
 
@@ -14,7 +15,7 @@ __all__ = ["build_index"]
 _NIBBLE_SHIFTS = np.arange(0, 32, 4, dtype=np.uint32)
 
 
-def build_index(counts: np.ndarray, *, where: str) -> np.ndarray:
+def build_index(counts: IntArray, *, where: str) -> U32Array:
     """Make the index of a level.
 
     Args:
@@ -22,7 +23,7 @@ def build_index(counts: np.ndarray, *, where: str) -> np.ndarray:
         where: name of the level for messages.
 
     Returns:
-        uint32 words.
+        uint32 [n].
 
     Raises:
         FormatError: a group holds more than 65535 Gaussians.
@@ -48,7 +49,7 @@ def build_index(counts: np.ndarray, *, where: str) -> np.ndarray:
     return words
 
 
-def _check_totals(totals: np.ndarray, where: str) -> None:
+def _check_totals(totals: I64Array, where: str) -> None:
     worst = int(totals.max())
     if worst > MAX_CELL_GROUP:
         raise FormatError(f"{where} Gaussians of a group of {GROUP_CELLS} cells: got {worst}, "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, I64Array, IntArray, U8Array, U32Array
 from gstex.limits import MAX_SIZE
 
 __all__ = [
@@ -155,10 +156,10 @@ class PackedLevel:
     """
 
     layout: LevelLayout
-    cell: np.ndarray
-    geometry: np.ndarray
-    features: np.ndarray
-    entries: np.ndarray = None  # type: ignore[assignment]
+    cell: I64Array
+    geometry: U32Array
+    features: U32Array
+    entries: U32Array = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if self.entries is None:
@@ -169,7 +170,7 @@ class PackedLevel:
 class PackedMip:
     """One mip of Gaussians of a group: background float32 [V] and its levels, finest first."""
 
-    background: np.ndarray
+    background: F32Array
     levels: tuple[PackedLevel, ...]
 
 
@@ -177,7 +178,7 @@ class PackedMip:
 class PackedRawMip:
     """One small mip of a group as texels: uint8 [H, W, V]; value = code / 255."""
 
-    texels: np.ndarray
+    texels: U8Array
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class PackedSharedMip:
     """
 
     filter: float
-    bend: np.ndarray
+    bend: IntArray
 
 
 @dataclass(frozen=True)
@@ -233,11 +234,11 @@ class PackedGroup:
     top_k: int
     amplitude_lo: float
     amplitude_step: float
-    channel_lo: np.ndarray
-    channel_step: np.ndarray
-    channel_bits: np.ndarray
+    channel_lo: F32Array
+    channel_step: F32Array
+    channel_bits: I64Array
     mips: tuple[PackedMip | PackedRawMip | PackedSharedMip, ...]
-    palettes: tuple[np.ndarray, ...] = ()
+    palettes: tuple[U8Array, ...] = ()
     tail_mips: tuple[PackedMip | PackedRawMip | None, ...] = ()
 
 
@@ -300,11 +301,11 @@ def raw_words(width: int, height: int, texel_words: int) -> int:
     return 2 + width * height * texel_words
 
 
-def index_words(cells_x: int, cells_y: int, counts: np.ndarray, *, regular: bool = False) -> int:
+def index_words(cells_x: int, cells_y: int, counts: IntArray, *, regular: bool = False) -> int:
     """Words of a level's cell index: 0 if the level is regular.
 
     Args:
-        counts: integer array of cells_x * cells_y entries, Gaussians of each cell in row-major order.
+        counts: int [cells_y, cells_x] or as one row, Gaussians of each cell in row-major order.
     """
     if regular:
         return 0

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, FloatArray
 from gstex.format.layout import ChannelEntry
 from gstex.native import maths
 
@@ -39,16 +40,16 @@ class ValueRange:
         scale = np.float32(max(middle, hi / 2**20) / 4)
         return cls(float(scale), 0.0, float(np.float32(maths.log2(1 + hi / float(scale)))))
 
-    def to_unit(self, values: np.ndarray) -> np.ndarray:
-        """Values -> float32 in 0 .. 1, cut to that."""
+    def to_unit(self, values: FloatArray) -> F32Array:
+        """Values [...] -> float32 [...] in 0 .. 1, cut to that."""
         steps = (values.astype(np.float64) - self.bias) / self.scale
         if self.stops:
             steps = maths.log2(1 + np.maximum(steps, 0.0)) / self.stops
         # Whether clipping gives 0 or -0 depends on the CPU; adding 0.0 leaves no -0.
         return (np.clip(steps, 0.0, 1.0) + 0.0).astype(np.float32)
 
-    def from_unit(self, unit: np.ndarray) -> np.ndarray:
-        """0 .. 1 -> float32 values."""
+    def from_unit(self, unit: FloatArray) -> F32Array:
+        """0 .. 1, [...] -> float32 values [...]."""
         steps = np.clip(unit, 0.0, 1.0).astype(np.float64)
         if self.stops:
             steps = maths.exp2(self.stops * steps) - 1

@@ -8,6 +8,7 @@ from math import gcd, isfinite
 
 import numpy as np
 
+from gstex.arrays import BoolArray, F32Array, I64Array, IntArray
 from gstex.errors import FormatError
 from gstex.format.layout import (
     CHANNEL_RANGE,
@@ -58,7 +59,7 @@ class Header:
     channels: tuple[ChannelEntry, ...]
 
     @property
-    def srgb(self) -> np.ndarray:
+    def srgb(self) -> BoolArray:
         """bool [C], the channels whose values are sRGB-encoded."""
         return np.array([channel.srgb for channel in self.channels], bool)
 
@@ -71,9 +72,9 @@ class GroupHeader:
     top_k: int
     amplitude_lo: float
     amplitude_step: float
-    channel_lo: np.ndarray
-    channel_step: np.ndarray
-    channel_bits: np.ndarray
+    channel_lo: F32Array
+    channel_step: F32Array
+    channel_bits: I64Array
     palette_bits: tuple[int, ...]
 
     @property
@@ -146,7 +147,7 @@ def check_group(group: GroupHeader, channel_count: int, *, where: str) -> None:
         require_range(f"{where} palette_bits[{palette}]", bits, 1, MAX_PALETTE_BITS)
 
 
-def check_background(background: np.ndarray, *, where: str) -> None:
+def check_background(background: F32Array, *, where: str) -> None:
     """Check the background values [V] of a mip."""
     for channel, value in enumerate(background):
         require_range(f"{where} background[{channel}]", float(value), *CHANNEL_RANGE)
@@ -201,8 +202,8 @@ def check_grids(layouts: list[LevelLayout], *, where: str) -> None:
                 f"at most the {above.cells_x} x {above.cells_y} of the level before: finest level first")
 
 
-def check_shared(filter: float, bend: np.ndarray, *, allowed: bool, where: str) -> None:
-    """Check a mip that is drawn with the Gaussians of mip 0."""
+def check_shared(filter: float, bend: IntArray, *, allowed: bool, where: str) -> None:
+    """Check a mip that is drawn with the Gaussians of mip 0. bend: int [V, 3]."""
     require(allowed, f"{where} shared", "1", "0: only mips below a mip 0 of Gaussians share them, and none in the tail")
     require_range(f"{where} filter", filter, 0, MAX_SIZE)
     for channel, numbers in enumerate(bend):

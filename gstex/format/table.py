@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, I64Array, U16Array, U32Array
 from gstex.errors import FormatError
 from gstex.format.layout import COMPONENTS, ROLE_CODES, ChannelEntry, LevelLayout
 from gstex.format.rules import GroupHeader, Header
@@ -37,11 +38,11 @@ class MipTable:
 
     offset: int
     words: int
-    background: np.ndarray
+    background: F32Array
     levels: tuple[LevelTable, ...]
     raw: bool = False
     filter: float | None = None
-    bend: np.ndarray | None = None
+    bend: I64Array | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class GroupTable:
 
 @dataclass(frozen=True)
 class MaterialTable:
-    """A checked GPU section: its words (uint32, read-only), all of its numbers except the records, and its decoder."""
+    """A checked GPU section: its words (uint32 [n], read-only), all its numbers except the records, and its decoder."""
 
-    words: np.ndarray
+    words: U32Array
     header: Header
     groups: tuple[GroupTable, ...]
     section: _core.Section
@@ -72,7 +73,7 @@ class MaterialTable:
         """Gaussians that a position looks at, at most, in all groups."""
         return sum(group.candidates_max for group in self.groups)
 
-    def cell_counts(self, group: int, mip: int, level: int, *, in_tail: bool = False) -> np.ndarray:
+    def cell_counts(self, group: int, mip: int, level: int, *, in_tail: bool = False) -> U16Array:
         """Gaussians in every cell of a level: uint16 [cells_y, cells_x]. in_tail: of the mip in the tail."""
         of = self.groups[group]
         layout = (of.tail_mips[mip - self.header.tail] if in_tail else of.mips[mip]).levels[level].layout
@@ -87,7 +88,7 @@ class MaterialTable:
         return sum(mean for mean, _ in stats), sum(most for _, most in stats)
 
 
-def validate(words: np.ndarray) -> MaterialTable:
+def validate(words: U32Array) -> MaterialTable:
     """Check every rule of docs/format.md for a GPU section, in time linear in its size.
 
     Args:
@@ -115,7 +116,7 @@ def validate(words: np.ndarray) -> MaterialTable:
     return MaterialTable(words, header, groups, section)
 
 
-def _group(section: _core.Section, words: np.ndarray, header: Header, number: int) -> GroupTable:
+def _group(section: _core.Section, words: U32Array, header: Header, number: int) -> GroupTable:
     facts = section.group(number)
     group_header = GroupHeader(
         members=tuple(facts["members"]),
@@ -138,7 +139,7 @@ _MISSING = MipTable(0, 0, np.zeros(0, np.float32), ())  # a mip that a resident 
 
 
 def _mip(
-    section: _core.Section, words: np.ndarray, group: int, number: int, members: int, in_tail: bool
+    section: _core.Section, words: U32Array, group: int, number: int, members: int, in_tail: bool
 ) -> MipTable:
     facts = section.mip(group, number, in_tail)
     offset, bend, background = facts["offset"], None, np.zeros(members, np.float32)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.format.table import MaterialTable
 
 __all__ = ["uploaded_words"]
@@ -9,7 +10,7 @@ __all__ = ["uploaded_words"]
 _FIRST_MIP_BIT = 26  # of word 3; whoever uploads a resident part alone fills it in (docs/format.md)
 
 
-def uploaded_words(table: MaterialTable) -> np.ndarray:
+def uploaded_words(table: MaterialTable) -> U32Array:
     """uint32 [n]: the words of a GPU section as they are, or of a resident part with the first mip that is there."""
     if not table.header.first_mip:
         return table.words

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.arrays import U8Array, U16Array, U32Array
 from gstex.format.bits import read_records, write_records
 from gstex.format.index import build_index
 from gstex.format.layout import (
@@ -57,14 +58,14 @@ _MAX_WORDS = 2**30  # a section is less than 2^32 bytes
 _GEOMETRY_NAMES = ("position_x", "position_y", "rotation", "scale_u", "scale_v", "amplitude")
 
 
-def pack(material: PackedMaterial) -> np.ndarray:
+def pack(material: PackedMaterial) -> U32Array:
     """Write a material as the words of a GPU section.
 
     Args:
         material: codes; floats are rounded to float32.
 
     Returns:
-        uint32 words, padded with zeros to a multiple of 64 words (256 bytes).
+        uint32 [n], padded with zeros to a multiple of 64 words (256 bytes).
 
     Raises:
         FormatError: the material breaks a rule of docs/format.md; the message names the field.
@@ -138,7 +139,7 @@ def pack(material: PackedMaterial) -> np.ndarray:
     return words
 
 
-def unpack(words: np.ndarray) -> PackedMaterial:
+def unpack(words: U32Array) -> PackedMaterial:
     """Read the words of a whole GPU section; the inverse of pack.
 
     Args:
@@ -194,7 +195,7 @@ def _tail_mips(table: MaterialTable, group: int) -> tuple[PackedMip | PackedRawM
     return tuple(stands) if any(stands) else ()
 
 
-def read_palettes(table: MaterialTable, group: int) -> tuple[np.ndarray, ...]:
+def read_palettes(table: MaterialTable, group: int) -> tuple[U8Array, ...]:
     """The palettes of a group of a checked section, uint8 [2^bits, V] each."""
     of = table.groups[group]
     members = len(of.header.members)
@@ -206,14 +207,14 @@ def read_palettes(table: MaterialTable, group: int) -> tuple[np.ndarray, ...]:
     return tuple(palettes)
 
 
-def _read_bytes(words: np.ndarray, position: int, count: int, size: int) -> np.ndarray:
+def _read_bytes(words: U32Array, position: int, count: int, size: int) -> U8Array:
     """uint8 [count, size] from rows that fill whole words."""
     row_words = raw_texel_words(size)
     rows = words[position : position + count * row_words].astype("<u4").view(np.uint8)
     return rows.reshape(count, 4 * row_words)[:, :size]
 
 
-def _byte_words(rows: np.ndarray) -> np.ndarray:
+def _byte_words(rows: U8Array) -> U32Array:
     """The words of uint8 [count, size], each row filled up with zeros: the inverse of _read_bytes."""
     count, size = rows.shape
     padded = np.zeros((count, 4 * raw_texel_words(size)), np.uint8)
@@ -221,7 +222,7 @@ def _byte_words(rows: np.ndarray) -> np.ndarray:
     return padded.reshape(-1).view("<u4").astype(np.uint32)
 
 
-def _read_level(words: np.ndarray, level: LevelTable, of: GroupTable, cell_counts: np.ndarray) -> PackedLevel:
+def _read_level(words: U32Array, level: LevelTable, of: GroupTable, cell_counts: U16Array) -> PackedLevel:
     layout, header = level.layout, of.header
     size = record_words(level.count, layout.stride)
     widths = (*layout.geometry_widths, *header.value_widths)
@@ -260,7 +261,7 @@ def _group_header(group: PackedGroup, number: int) -> GroupHeader:
         palette_bits=_palette_bits(group.palettes, members, number))
 
 
-def _palette_bits(palettes: tuple[np.ndarray, ...], members: int, group: int) -> tuple[int, ...]:
+def _palette_bits(palettes: tuple[U8Array, ...], members: int, group: int) -> tuple[int, ...]:
     """Bits of an entry's number in every palette; check_group checks how many bits and palettes there may be."""
     for number, palette in enumerate(palettes):
         name = f"group {group} palette {number}"
@@ -270,7 +271,7 @@ def _palette_bits(palettes: tuple[np.ndarray, ...], members: int, group: int) ->
     return tuple(len(palette).bit_length() - 1 for palette in palettes)
 
 
-def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
+def _header_words(header: Header, groups: list[GroupHeader]) -> U32Array:
     """The words of the material header; those that depend on what follows are 0."""
     words = np.zeros(header_words(header.channels, len(groups)), np.uint32)
     words[0] = MAGIC
@@ -294,12 +295,12 @@ def _header_words(header: Header, groups: list[GroupHeader]) -> np.ndarray:
     return words
 
 
-def _group_offsets(words: np.ndarray, header: Header, groups: int) -> list[int]:
+def _group_offsets(words: U32Array, header: Header, groups: int) -> list[int]:
     end = header_words(header.channels, groups)
     return words[end - groups : end].tolist()
 
 
-def _group_words(group: GroupHeader, header: Header, position: int) -> np.ndarray:
+def _group_words(group: GroupHeader, header: Header, position: int) -> U32Array:
     """The header of a group that stands at `position`; candidates_max and offsets of mips are 0."""
     members = len(group.members)
     size = group_header_words(members, header.mip_count, header.tail)
@@ -319,7 +320,7 @@ def _group_words(group: GroupHeader, header: Header, position: int) -> np.ndarra
 def _mip_parts(
     mip: PackedMip | PackedRawMip | PackedSharedMip, group: GroupHeader, header: Header, number: int, position: int, *,
     where: str, shares: bool,
-) -> list[np.ndarray]:  # fmt: skip
+) -> list[U32Array]:  # fmt: skip
     """The mip of a group at word `position`: its block, and what belongs to it. shares: whether it may be drawn with
     the Gaussians of mip 0."""
     members = len(group.members)
@@ -339,7 +340,7 @@ def _mip_parts(
 
 def _gaussian_parts(
     mip: PackedMip, group: GroupHeader, position: int, *, repeat: bool, where: str
-) -> list[np.ndarray]:
+) -> list[U32Array]:
     """The mip of Gaussians at `position`: its block, then index and records of each level."""
     members = len(group.members)
     background = np.asarray(mip.background, np.float32)
@@ -370,7 +371,7 @@ def _gaussian_parts(
     return parts
 
 
-def _level_entry(level: PackedLevel, index_offset: int, record_offset: int) -> np.ndarray:
+def _level_entry(level: PackedLevel, index_offset: int, record_offset: int) -> U32Array:
     layout = level.layout
     words = np.zeros(LEVEL_ENTRY_WORDS, np.uint32)
     words[0] = layout.cells_x | layout.cells_y << 16
@@ -417,5 +418,5 @@ def _check_codes(level: PackedLevel, header: GroupHeader, *, repeat: bool, where
                       2**width - 1)
 
 
-def _float_words(values: object) -> np.ndarray:
+def _float_words(values: object) -> U32Array:
     return np.asarray(values, np.float32).reshape(-1).view(np.uint32)

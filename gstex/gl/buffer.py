@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.errors import GraphicsError
 from gstex.gl.context import import_gl
 
 __all__ = ["WordBuffer", "join_words"]
 
 
-def join_words(materials: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+def join_words(materials: Sequence[U32Array]) -> tuple[U32Array, list[int]]:
     """Join the words of materials into one array.
 
     Args:
@@ -35,7 +36,7 @@ class WordBuffer:
     Raises GraphicsError if the words exceed the driver's limit for storage buffers.
     """
 
-    def __init__(self, materials: Sequence[np.ndarray], *, binding: int = 0):
+    def __init__(self, materials: Sequence[U32Array], *, binding: int = 0):
         self._gl = gl = import_gl()
         joined, self.bases = join_words(materials)
         most = int(gl.glGetIntegerv(gl.GL_MAX_SHADER_STORAGE_BLOCK_SIZE))

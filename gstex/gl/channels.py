@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.format import MaterialTable
 
 __all__ = ["channel_uniforms", "material_block", "unit_uniforms"]
@@ -36,7 +37,7 @@ def unit_uniforms(table: MaterialTable, name: str = "units", *, vec4s: int = 4) 
             for member, value in zip(members, unit, strict=True)}  # fmt: skip
 
 
-def material_block(table: MaterialTable, base: int = 0) -> np.ndarray:
+def material_block(table: MaterialTable, base: int = 0) -> U32Array:
     """The material block, for shaders that define GSTEX_MATERIAL_BLOCK: `gstex_material_block` of gstex.h makes it.
 
     Args:

@@ -5,10 +5,9 @@ The C library does the rest, which takes a hundredth of the time, and writes the
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import I32Array, U8Array, U32Array
 from gstex.decode import expanded_words
 from gstex.errors import GraphicsError
 from gstex.format.upload import uploaded_words
@@ -26,7 +25,7 @@ _TILES_BYTES = 3168  # size of the tile data that the shader expects
 _WORDS, _TILES, _PLACES, _RECORDS, _CANDIDATES, _WEIGHTS, _SIZES, _LISTS_BINDING = range(8)
 
 
-def expand(texture: Texture) -> np.ndarray:
+def expand(texture: Texture) -> U32Array:
     """The expanded form, uint32 [n]: as accurate as that of `Texture.expanded`, but not always with the same lists.
 
     Raises:
@@ -54,7 +53,9 @@ class _Lists:
         self._fill(_CANDIDATES, 4 * _GROUPS * _SEEN * _CANDIDATE_WORDS)
         self._fill(_WEIGHTS, 4 * _GROUPS * _SEEN * _POINTS * grids)
 
-    def make(self, tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple | None:
+    def make(
+        self, tiles: bytes, places: bytes, records: bytes, first: int, count: int
+    ) -> tuple[I32Array, U8Array] | None:
         """Make lists, as a `ListMaker` of gstex.decode."""
         gl = self._gl
         if len(tiles) != _TILES_BYTES:
@@ -80,7 +81,7 @@ class _Lists:
         self._gl.glDeleteBuffers(len(self._buffers), self._buffers)
         self._program.delete()
 
-    def _fill(self, binding: int, data: np.ndarray | int) -> None:
+    def _fill(self, binding: int, data: U32Array | int) -> None:
         """Fill a buffer with these words, or allocate this many bytes."""
         gl = self._gl
         size = max(data if isinstance(data, int) else data.nbytes, 4)
@@ -91,7 +92,7 @@ class _Lists:
         gl.glBindBuffer(gl.GL_SHADER_STORAGE_BUFFER, self._buffers[binding])
         gl.glBufferData(gl.GL_SHADER_STORAGE_BUFFER, size, content, gl.GL_DYNAMIC_COPY)
 
-    def _read(self, binding: int, size: int) -> Any:
+    def _read(self, binding: int, size: int) -> U8Array:
         gl = self._gl
         gl.glBindBuffer(gl.GL_SHADER_STORAGE_BUFFER, self._buffers[binding])
         return np.frombuffer(gl.glGetBufferSubData(gl.GL_SHADER_STORAGE_BUFFER, 0, size), np.uint8).copy()

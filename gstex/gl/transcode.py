@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import U32Array
 from gstex.blocks import BlockMap, Rectangle, check_maps, check_rectangle, mip_shape, plan_maps
 from gstex.errors import GraphicsError
 from gstex.format.upload import uploaded_words
@@ -111,7 +112,7 @@ class Transcoder:
         gl.glMemoryBarrier(gl.GL_ALL_BARRIER_BITS)
         return starts
 
-    def blocks(self, mip: int = 0, rectangle: Rectangle | None = None) -> dict[str, np.ndarray]:
+    def blocks(self, mip: int = 0, rectangle: Rectangle | None = None) -> dict[str, U32Array]:
         """Run, and read the blocks back. Arguments and errors are those of `run`.
 
         Returns:

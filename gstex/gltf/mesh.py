@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array, FloatArray, I64Array
 from gstex.errors import ModelError
 from gstex.gltf.container import Model, broken, whole
 
@@ -24,10 +25,10 @@ _COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_mes
 class Mesh:
     """positions, normals: float32 [n, 3], normals of length 1. uv: float32 [n, 2], v down. triangles: int64 [t, 3]."""
 
-    positions: np.ndarray
-    normals: np.ndarray
-    uv: np.ndarray
-    triangles: np.ndarray
+    positions: F32Array
+    normals: F32Array
+    uv: F32Array
+    triangles: I64Array
 
 
 def read_mesh(model: Model) -> Mesh:
@@ -71,7 +72,7 @@ def join_meshes(parts: list[Mesh]) -> Mesh:
     return Mesh(positions, normals, uv, triangles)
 
 
-def smooth_normals(positions: np.ndarray, triangles: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+def smooth_normals(positions: F32Array, triangles: I64Array, groups: I64Array | None = None) -> F32Array:
     """Area-weighted means of the normals of the triangles around each vertex: float32 [n, 3] of length 1.
 
     groups: int [n]; vertices with the same number count as one.
@@ -86,7 +87,7 @@ def smooth_normals(positions: np.ndarray, triangles: np.ndarray, groups: np.ndar
     return _unit(sums)[groups]
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def _unit(vectors: FloatArray) -> F32Array:
     """Normalise vectors: float32 of length 1. Vectors of length 0 become z."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1, keepdims=True)
     is_good = np.isfinite(lengths) & (lengths > 0)
@@ -101,7 +102,7 @@ class _Reader:
         self.parts: list[Mesh] = []
         self._vertices = self._triangles = 0
 
-    def add(self, number: int, matrix: np.ndarray) -> None:
+    def add(self, number: int, matrix: F64Array) -> None:
         """Add the primitives of a mesh, placed by a matrix [4, 4]."""
         where = f"meshes[{number}].primitives"
         primitives = self._model.items("meshes")[number].get("primitives", [])
@@ -143,7 +144,7 @@ class _Reader:
         index = self._model.index(accessor, "accessors", where)
         return whole(self._model.items("accessors")[index].get("count"), f"accessors[{index}].count", least=1)
 
-    def _indices(self, accessor: Any, count: int, where: str) -> np.ndarray:
+    def _indices(self, accessor: Any, count: int, where: str) -> I64Array:
         indices = self._read(accessor, "SCALAR", f"{where}.indices", None, ("u1", "<u2", "<u4")).astype(np.int64)
         if int(indices.max()) >= count:
             raise broken(f"{where}.indices: names vertex {int(indices.max())} of {count}")
@@ -151,7 +152,7 @@ class _Reader:
 
     def _read(
         self, accessor: Any, kind: str, where: str, count: int | None = None, types: tuple[str, ...] = ()
-    ) -> np.ndarray:  # fmt: skip
+    ) -> AnyArray:  # fmt: skip
         """The elements of an accessor: [count, width], float32. With `types`, only these dtypes, unchanged."""
         model = self._model
         index = model.index(accessor, "accessors", where)
@@ -186,7 +187,7 @@ class _Reader:
         return values
 
 
-def _triangles(indices: np.ndarray, mode: int) -> np.ndarray:
+def _triangles(indices: I64Array, mode: int) -> I64Array:
     """Triangles int64 [t, 3] from indices. mode: 4 triangles, 5 a strip, 6 a fan."""
     if mode == 4:
         return indices[: len(indices) // 3 * 3].reshape(-1, 3).astype(np.int64)
@@ -196,7 +197,7 @@ def _triangles(indices: np.ndarray, mode: int) -> np.ndarray:
     return np.stack([indices[first], indices[at + 1 + odd], indices[at + 2 - odd]], axis=1).astype(np.int64)
 
 
-def _moved(part: Mesh, matrix: np.ndarray, where: str) -> Mesh:
+def _moved(part: Mesh, matrix: F64Array, where: str) -> Mesh:
     linear = matrix[:3, :3]
     with np.errstate(over="ignore", invalid="ignore"):
         cofactors = np.stack([np.cross(linear[k - 2], linear[k - 1]) for k in range(3)])
@@ -208,13 +209,13 @@ def _moved(part: Mesh, matrix: np.ndarray, where: str) -> Mesh:
     return Mesh(positions, normals, part.uv, part.triangles)
 
 
-def _placed(model: Model) -> list[tuple[int, np.ndarray]]:
+def _placed(model: Model) -> list[tuple[int, F64Array]]:
     """(mesh, matrix [4, 4]) of the nodes of the scene; without a scene, all meshes with the identity matrix."""
     scenes, nodes = model.items("scenes"), model.items("nodes")
     if not scenes:
         return [(number, np.eye(4)) for number in range(len(model.items("meshes")))]
     scene = model.index(model.document.get("scene", 0), "scenes", "scene")
-    found: list[tuple[int, np.ndarray]] = []
+    found: list[tuple[int, F64Array]] = []
     left = [(root, np.eye(4), 0) for root in _numbers(scenes[scene].get("nodes", []), f"scenes[{scene}].nodes")]
     seen: set[int] = set()
     while left:
@@ -241,7 +242,7 @@ def _numbers(value: Any, where: str, count: int | None = None) -> list[Any]:
     return result
 
 
-def _matrix(node: dict[str, Any], where: str) -> np.ndarray:
+def _matrix(node: dict[str, Any], where: str) -> F64Array:
     if "matrix" in node:
         return np.array(_numbers(node["matrix"], f"{where}.matrix", 16), np.float64).reshape(4, 4).T
     move, size = (np.array(_numbers(node.get(key, usual), f"{where}.{key}", 3), np.float64)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 
+from gstex.arrays import IntArray
 from gstex.errors import MaterialError, OutputError
 from gstex.format.metadata import SourceMap
 from gstex.material.images import ImageFile, read_info, read_pixels, write_image
@@ -31,7 +32,7 @@ class Picture:
     mime_type: of the file. has_alpha: whether any texel is not opaque.
     """
 
-    pixels: np.ndarray
+    pixels: IntArray
     mime_type: str
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gstex.arrays import F32Array
 from gstex.decode import check_texels
 from gstex.errors import FormatError, ModelError
 from gstex.format.container import read_bytes
@@ -122,7 +123,7 @@ def _open(model: Model, file: File, number: int) -> Compressed:
         raise type(error)(f"{where}: {error}") from None
 
 
-def _image_bytes(texture: Compressed, stack: Any, stated: Texture) -> tuple[bytes, str, tuple[int, int]]:
+def _image_bytes(texture: Compressed, stack: F32Array, stated: Texture) -> tuple[bytes, str, tuple[int, int]]:
     """(file, MIME type, (width, height)) of the image that a texture shows."""
     image = stated.image if isinstance(stated.image, Image) else Image(texture.width, texture.height)
     format = image.mimeType.removeprefix("image/")

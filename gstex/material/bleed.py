@@ -6,6 +6,7 @@ bring it in as a fringe; colour that continues across the edge makes none.
 
 import numpy as np
 
+from gstex.arrays import BoolArray, F32Array, F64Array
 from gstex.material.halve import halve
 
 __all__ = ["bleed", "enlarge", "pull_push"]
@@ -13,7 +14,7 @@ __all__ = ["bleed", "enlarge", "pull_push"]
 _REACH = 2  # hidden texels this near to a visible one are fitted: what bilinear filtering of two mips can touch
 
 
-def bleed(pixels: np.ndarray, weights: np.ndarray | None, *, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
+def bleed(pixels: F32Array, weights: F32Array | None, *, repeat: bool) -> tuple[F32Array, F32Array]:
     """Replace hidden values by colour that continues the visible colour, and say which of them to fit.
 
     Args:
@@ -40,7 +41,7 @@ def bleed(pixels: np.ndarray, weights: np.ndarray | None, *, repeat: bool) -> tu
     return result, fit_weights
 
 
-def pull_push(weighted: np.ndarray, weight: np.ndarray, *, repeat: bool) -> np.ndarray:
+def pull_push(weighted: F64Array, weight: F64Array, *, repeat: bool) -> F64Array:
     """Fill an image smoothly where its weight is below 1 (Gortler et al. 1996, The Lumigraph, section 3.5).
 
     Pull: halve the image until every texel has a weight of 1 or a single texel is left; a texel's weight is the
@@ -64,13 +65,13 @@ def pull_push(weighted: np.ndarray, weight: np.ndarray, *, repeat: bool) -> np.n
     return weighted + rest * enlarge(coarse, height, width, repeat)
 
 
-def enlarge(image: np.ndarray, height: int, width: int, repeat: bool) -> np.ndarray:
-    """Interpolate an image [h, w, C] bilinearly to another size; the borders of both coincide."""
+def enlarge(image: F64Array, height: int, width: int, repeat: bool) -> F64Array:
+    """Interpolate an image [h, w, C] bilinearly to [height, width, C]; the borders of both coincide."""
     rows = _enlarge_rows(image, height, repeat)
     return _enlarge_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
 
 
-def _enlarge_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
+def _enlarge_rows(image: F64Array, height: int, repeat: bool) -> F64Array:
     size = image.shape[0]
     y = (np.arange(height) + 0.5) * (size / height) - 0.5
     first = np.floor(y).astype(np.int64)
@@ -80,7 +81,7 @@ def _enlarge_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
     return image[np.clip(first, 0, size - 1)] * (1 - part) + image[np.clip(first + 1, 0, size - 1)] * part
 
 
-def _grow(mask: np.ndarray, repeat: bool) -> np.ndarray:
+def _grow(mask: BoolArray, repeat: bool) -> BoolArray:
     """The texels [H, W] within _REACH of one of the mask, along both axes."""
     for axis in (0, 1):
         rows = np.moveaxis(mask, axis, 0)

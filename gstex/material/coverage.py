@@ -8,6 +8,7 @@ texels takes the larger factor, in an order without a pattern, as Yuksel's "Alph
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.native import maths
 
 __all__ = ["coverage", "keep_coverage"]
@@ -20,14 +21,14 @@ _STEPS = 40      # bisections of a scale over at most 2^20: to 1e-11
 _WIDEST = 2.0**20
 
 
-def coverage(opacity: np.ndarray, alpha_test: float, *, repeat: bool) -> float:
+def coverage(opacity: F64Array, alpha_test: float, *, repeat: bool) -> float:
     """The share 0..1 of the area in which the bilinearly interpolated opacity [H, W] is at least alpha_test."""
     count = int(np.clip(np.ceil(_SAMPLES / np.sqrt(opacity.size)), 2, 64))
     rows = _sample_rows(opacity, count, repeat)
     return float(np.mean(_sample_rows(rows.T, count, repeat) >= alpha_test))
 
 
-def keep_coverage(opacity: np.ndarray, alpha_test: float, target: float, *, repeat: bool) -> np.ndarray:
+def keep_coverage(opacity: F64Array, alpha_test: float, target: float, *, repeat: bool) -> F64Array:
     """Scale opacity so that its coverage comes as near as it can to a target.
 
     Args:
@@ -64,14 +65,14 @@ def keep_coverage(opacity: np.ndarray, alpha_test: float, target: float, *, repe
     return best
 
 
-def _fragility(opacity: np.ndarray, alpha_test: float, target: float, repeat: bool) -> float:
+def _fragility(opacity: F64Array, alpha_test: float, target: float, repeat: bool) -> float:
     """How far the coverage is from the target if all of the opacity is one 8-bit code higher or lower."""
     return max(abs(coverage(opacity, alpha_test + d, repeat=repeat) - target) for d in (-1 / 255, 1 / 255))
 
 
 def _mixed(
-    below: np.ndarray, above: np.ndarray, alpha_test: float, target: float, repeat: bool
-) -> tuple[np.ndarray, float]:
+    below: F64Array, above: F64Array, alpha_test: float, target: float, repeat: bool
+) -> tuple[F64Array, float]:
     """(opacity of `above` in the first texels of an order and of `below` in the others, distance from the target)."""
     height, width = below.shape
     y, x = np.mgrid[:height, :width]
@@ -93,7 +94,7 @@ def _mixed(
     return best, best_error
 
 
-def _sample_rows(image: np.ndarray, count: int, repeat: bool) -> np.ndarray:
+def _sample_rows(image: F64Array, count: int, repeat: bool) -> F64Array:
     """Interpolate [h, w] linearly at `count` places a row, evenly spread: [h * count, w]."""
     height = image.shape[0]
     y = (np.arange(height * count) + 0.5) / count - 0.5

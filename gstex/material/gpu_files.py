@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, U8Array
 from gstex.containers import DdsFile, Ktx2File, PixelFormat, mip_extent, parse_dds, parse_ktx2, write_dds
 from gstex.containers.dds import HEADER_BYTES, OPAQUE, PREMULTIPLIED
 from gstex.containers.formats import BY_NAME, pixels_of
@@ -136,7 +137,7 @@ def _profile(ktx: Ktx2File) -> Profile | None:
     return Profile(_TRANSFERS.get(ktx.transfer, f"transfer function {ktx.transfer}") + " of a KTX2 file", None, None)
 
 
-def read_gpu_level(path: Path, stated: Stated, level: int, read_dds: _ReadDds) -> np.ndarray:
+def read_gpu_level(path: Path, stated: Stated, level: int, read_dds: _ReadDds) -> AnyArray:
     """A level: [h, w, channels] uint8, uint16, float16 or float32, as stored.
 
     Args:
@@ -203,7 +204,7 @@ def _unpack_zstd(path: Path, data: bytes, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _decode_astc(path: Path, format: PixelFormat, data: bytes, width: int, height: int) -> np.ndarray:
+def _decode_astc(path: Path, format: PixelFormat, data: bytes, width: int, height: int) -> U8Array:
     try:
         import texture2ddecoder
     except ImportError:
@@ -214,7 +215,7 @@ def _decode_astc(path: Path, format: PixelFormat, data: bytes, width: int, heigh
 
 def _decode_blocks(
     path: Path, format: PixelFormat, data: bytes, width: int, height: int, read_dds: _ReadDds
-) -> np.ndarray:
+) -> AnyArray:
     """Decode BC1 to BC7 with the reader of DDS files."""
     as_dds = BY_NAME["bc1"] if format.name == "bc1a" else format
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from gstex.arrays import F64Array, I64Array
 from gstex.material.windows import bessel_i0, sinc
 
 __all__ = ["FILTERS", "halve"]
@@ -14,7 +15,7 @@ FILTERS = ("box", "kaiser")
 _KAISER_WIDTH, _KAISER_ALPHA, _KAISER_SAMPLES = 3.0, 4.0, 32
 
 
-def halve(image: np.ndarray, *, repeat: bool, filter: str) -> np.ndarray:
+def halve(image: F64Array, *, repeat: bool, filter: str) -> F64Array:
     """The next smaller level of an image: max(1, floor(size / 2)) along each axis.
 
     Args:
@@ -29,7 +30,7 @@ def halve(image: np.ndarray, *, repeat: bool, filter: str) -> np.ndarray:
     return _halve_axis(_halve_axis(image, 0, repeat, filter), 1, repeat, filter)
 
 
-def _halve_axis(image: np.ndarray, axis: int, repeat: bool, filter: str) -> np.ndarray:
+def _halve_axis(image: F64Array, axis: int, repeat: bool, filter: str) -> F64Array:
     size = image.shape[axis]
     if size == 1:
         return image
@@ -49,7 +50,7 @@ def _halve_axis(image: np.ndarray, axis: int, repeat: bool, filter: str) -> np.n
 
 
 @lru_cache(maxsize=64)
-def _taps(size: int, filter: str) -> tuple[np.ndarray, np.ndarray]:
+def _taps(size: int, filter: str) -> tuple[I64Array, F64Array]:
     """(first source texel [n], weights [n, taps]) of n = size // 2 target texels; weights of a texel sum to 1."""
     count = size // 2
     scale = size / count  # source texels a target texel: 2..3

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import OpenImageIO as oiio
 
+from gstex.arrays import AnyArray, F32Array, U8Array
 from gstex.errors import MaterialError, OutputError
 from gstex.format.container import FILE_MAGIC
 from gstex.format.metadata import EXTENSIONS, ImageFormat, SourceMap
@@ -204,7 +205,7 @@ def _described(path: Path, format: ImageFormat | _ReadOnly, stated: Stated, pixe
     return ImageFile(path.name, *stated.size, channels, bits, is_float, format, ranges, alpha, stated=stated)
 
 
-def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
+def read_pixels(path: Path, info: ImageFile, level: int = 0) -> AnyArray:
     """Read the channels of an image.
 
     Args:
@@ -243,7 +244,7 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> np.ndarray:
     return _finite(path, upright(pixels, stated.orientation))
 
 
-def _finite(path: Path, pixels: np.ndarray) -> np.ndarray:
+def _finite(path: Path, pixels: AnyArray) -> AnyArray:
     """The same pixels, if none is NaN or infinite."""
     bad = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
     if bad:
@@ -251,7 +252,7 @@ def _finite(path: Path, pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _read_dds(path: Path, channels: int) -> np.ndarray:
+def _read_dds(path: Path, channels: int) -> AnyArray:
     """The first channels of a DDS file [h, w, channels] as OpenImageIO decodes it, uint8 or float32.
 
     Raises:
@@ -266,7 +267,7 @@ def _read_dds(path: Path, channels: int) -> np.ndarray:
     return np.asarray(pixels).reshape(spec.height, spec.width, channels)
 
 
-def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
+def _placed(pixels: AnyArray, offset: tuple[int, int], full: tuple[int, int]) -> AnyArray:
     """Pixels [h, w, C] in their picture, whose size is `full`: 0 where there are none, cut at its borders."""
     height, width = pixels.shape[:2]
     if (offset, full) == ((0, 0), (width, height)):
@@ -280,15 +281,15 @@ def _placed(pixels: np.ndarray, offset: tuple[int, int], full: tuple[int, int]) 
     return result
 
 
-def to_unit(pixels: np.ndarray, values: ValueRange | None) -> np.ndarray:
-    """Stored values -> float32 in 0..1: integers by their largest code, floats by their range, cut to it."""
+def to_unit(pixels: AnyArray, values: ValueRange | None) -> F32Array:
+    """Stored values [...] -> float32 in 0..1: integers by their largest code, floats by their range, cut to it."""
     if values is None:
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return values.to_unit(pixels)
 
 
-def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:
-    """float32 in 0..1 -> the file's own values: the inverse of `to_unit`, rounded to the nearest code."""
+def from_unit(unit: F32Array, source: SourceMap) -> AnyArray:
+    """float32 [..., C] in 0..1 -> the file's own values: the inverse of `to_unit`, rounded to the nearest code."""
     if source.ranges is not None:
         planes = [values.from_unit(unit[..., c]) for c, values in enumerate(source.ranges)]
         return np.stack(planes, axis=-1)
@@ -298,7 +299,7 @@ def from_unit(unit: np.ndarray, source: SourceMap) -> np.ndarray:
     return codes.astype(np.uint8 if source.bit_depth == 8 else np.uint16)
 
 
-def write_image(path: Path, pixels: np.ndarray, source: SourceMap) -> None:
+def write_image(path: Path, pixels: AnyArray, source: SourceMap) -> None:
     """Write pixels [H, W, C] to `path` in the format and depth of `source`, whatever the path's extension.
 
     JPEG is written at quality 100 without chroma subsampling, WebP without loss.
@@ -350,7 +351,7 @@ def _drop_chunks(path: Path, names: tuple[bytes, ...]) -> None:
     path.write_bytes(b"".join(kept))
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
+def write_picture(path: str | Path, picture: U8Array) -> None:
     """Write [h, w, 1 or 3] uint8, which is no map of a material; the path's extension says the format.
 
     Raises:
@@ -361,7 +362,7 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
         raise OutputError(f"{path}: cannot be written ({buffer.geterror()}); choose another place")
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
+def png_bytes(picture: U8Array) -> bytes:
     """[h, w, 1 or 3] uint8 as a PNG file."""
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
         path = Path(folder) / "picture.png"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array
 from gstex.errors import MaterialError, UsageError
 from gstex.material.halve import halve
 from gstex.material.images import FORMAT_NAMES, read_info, read_pixels, to_unit
@@ -34,9 +35,9 @@ class Importance:
     """
 
     name: str
-    values: np.ndarray
+    values: F32Array
 
-    def weights(self, sizes: Sequence[tuple[int, int]], *, repeat: bool) -> list[np.ndarray]:
+    def weights(self, sizes: Sequence[tuple[int, int]], *, repeat: bool) -> list[F32Array]:
         """Weights in the loss of every mip, float32 [h, w, 1] with a mean of 1.
 
         sizes: (height, width) of the mips, full size first; the map of each is the mean of the one above.
@@ -51,7 +52,7 @@ class Importance:
         return result
 
 
-def load_importance(source: str | Path | np.ndarray, height: int, width: int, *, repeat: bool) -> Importance:
+def load_importance(source: str | Path | AnyArray, height: int, width: int, *, repeat: bool) -> Importance:
     """Read a map and bring it to the size of a stack (Lanczos, clipped to 0..1).
 
     Args:
@@ -78,7 +79,7 @@ def load_importance(source: str | Path | np.ndarray, height: int, width: int, *,
     return Importance(name, values)
 
 
-def _read_file(path: Path) -> tuple[str, np.ndarray]:
+def _read_file(path: Path) -> tuple[str, F32Array]:
     try:
         if not path.exists():
             raise MaterialError(f"{path}: no such file; give an image ({FORMAT_NAMES}) or '{AUTO}'")
@@ -91,7 +92,7 @@ def _read_file(path: Path) -> tuple[str, np.ndarray]:
     return path.name, _grey(to_unit(pixels, range_of(pixels) if info.is_float else None))
 
 
-def _read_array(array: np.ndarray) -> tuple[str, np.ndarray]:
+def _read_array(array: AnyArray) -> tuple[str, F32Array]:
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or not array.size:
@@ -108,7 +109,7 @@ def _read_array(array: np.ndarray) -> tuple[str, np.ndarray]:
     return "array", _grey(array.astype(np.float32))
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
+def _grey(pixels: F32Array) -> F32Array:
     """[h, w, 1..4] -> [h, w]: the mean of the colours times the opacity."""
     count = pixels.shape[2]
     colors = count - (count in (2, 4))

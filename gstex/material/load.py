@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
 from gstex.format.ranges import ValueRange
@@ -172,9 +173,9 @@ def _load(
     return build_material(name, maps, wrap, ignored)
 
 
-def _by_role(maps: list[ReadMap]) -> list[list[np.ndarray]]:
+def _by_role(maps: list[ReadMap]) -> list[list[NDArray[np.float32]]]:
     """The channels of each role, [h, w] float32 in 0..1."""
-    channels: dict[str, list[np.ndarray]] = {}
+    channels: dict[str, list[NDArray[np.float32]]] = {}
     for item in maps:
         for plane in item.planes:
             channels.setdefault(plane.role, []).append(item.unit(plane.file_channel))

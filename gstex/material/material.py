@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from msgspec import json
 
+from gstex.arrays import F32Array
 from gstex.format.layout import MAX_CHANNELS
 from gstex.format.metadata import SourceMap
 from gstex.format.ranges import ValueRange
@@ -66,16 +67,16 @@ class Material:
     height: int
     sources: tuple[SourceMap, ...]
     channels: tuple[Channel, ...]
-    pixels: np.ndarray
+    pixels: F32Array
     normal_convention: str | None
     wrap: str
     ignored: tuple[tuple[str, str], ...] = ()
     planes: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
-    own_mips: tuple[np.ndarray | None, ...] = ()
-    originals: Mapping[int, np.ndarray] = field(default_factory=dict)
+    own_mips: tuple[F32Array | None, ...] = ()
+    originals: Mapping[int, F32Array] = field(default_factory=dict)
 
     @cached_property
-    def weights(self) -> np.ndarray | None:
+    def weights(self) -> F32Array | None:
         """float32 [height, width, channels]: 0 for colour under zero opacity, else 1. None if all are 1."""
         return visible_weights(self.pixels, self.channels)
 
@@ -95,7 +96,7 @@ class Material:
         return json.decode(json.encode(described))
 
 
-def visible_weights(pixels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray | None:
+def visible_weights(pixels: F32Array, channels: Sequence[Channel]) -> F32Array | None:
     """Weights of a stack or a smaller level of it, [H, W, C]: 0 for colour under zero opacity, else 1.
 
     Zero is what rounds to 0 in 8 bits. A constant opacity hides nothing: it is more often an unused map.

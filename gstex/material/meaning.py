@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.arrays import AnyArray, FloatArray
 from gstex.errors import MaterialError
 from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile
@@ -29,11 +30,11 @@ def noted(info: ImageFile, *notes: str) -> ImageFile:
     return replace(info, stated=replace(info.stated, notes=info.stated.notes + notes))
 
 
-def straighten(pixels: np.ndarray, info: ImageFile, *, is_opacity: bool) -> tuple[np.ndarray, ImageFile]:
+def straighten(pixels: AnyArray, info: ImageFile, *, is_opacity: bool) -> tuple[AnyArray, ImageFile]:
     """Take the alpha out of colours that are multiplied by it.
 
     Args:
-        pixels: as `read_pixels` gives them. is_opacity: colours of this file are hidden by its alpha.
+        pixels: [h, w, C] as `read_pixels` gives them. is_opacity: colours of this file are hidden by its alpha.
     Returns:
         (pixels, file). `file.associated` says whether its colours were multiplied; they are again in the output.
     """
@@ -48,7 +49,7 @@ def straighten(pixels: np.ndarray, info: ImageFile, *, is_opacity: bool) -> tupl
     return divide_by_alpha(pixels), info
 
 
-def divide_by_alpha(pixels: np.ndarray) -> np.ndarray:
+def divide_by_alpha(pixels: AnyArray) -> AnyArray:
     """Divide colours [h, w, C] of any type by the alpha in the last channel; 0 where it is 0."""
     alpha = pixels[:, :, -1:].astype(np.float64)
     colors = pixels[:, :, :-1].astype(np.float64)
@@ -59,7 +60,7 @@ def divide_by_alpha(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([straight.astype(pixels.dtype), pixels[:, :, -1:]], axis=2)
 
 
-def premultiply(pixels: np.ndarray) -> np.ndarray:
+def premultiply(pixels: AnyArray) -> AnyArray:
     """The inverse of `divide_by_alpha`."""
     top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     colors = pixels[:, :, :-1].astype(np.float64) * pixels[:, :, -1:] / top
@@ -68,7 +69,7 @@ def premultiply(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([colors.astype(pixels.dtype), pixels[:, :, -1:]], axis=2)
 
 
-def _is_multiplied(pixels: np.ndarray) -> bool:
+def _is_multiplied(pixels: FloatArray) -> bool:
     alpha = pixels[:, :, -1]
     soft = (alpha < 1 - _BRIGHTER_BY) & (alpha >= 0)
     if not soft.any():
@@ -77,8 +78,8 @@ def _is_multiplied(pixels: np.ndarray) -> bool:
     return float(brighter.mean()) <= _BRIGHTER_SHARE
 
 
-def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
-    """Colours of the file's profile -> sRGB, or linear Rec. 709 in float files, in the type of the pixels.
+def convert_colors(pixels: AnyArray, info: ImageFile) -> AnyArray:
+    """Colours [h, w, C] of the file's profile -> sRGB, or linear Rec. 709 in float files, in the type of the pixels.
 
     Raises:
         MaterialError: gstex cannot evaluate the profile.
@@ -103,7 +104,7 @@ def convert_colors(pixels: np.ndarray, info: ImageFile) -> np.ndarray:
     return np.concatenate([changed.astype(pixels.dtype), pixels[:, :, info.colors :]], axis=2)
 
 
-def range_of(pixels: np.ndarray, role: str = "") -> ValueRange:
+def range_of(pixels: FloatArray, role: str = "") -> ValueRange:
     """What 0..1 is to stand for in the channels of a role of a float image.
 
     Values inside 0..1 keep that range, and so do colours and data that leave it no farther than lossy compression does;
@@ -131,7 +132,7 @@ def range_of(pixels: np.ndarray, role: str = "") -> ValueRange:
     return ValueRange.between(lo, hi if hi > lo else lo + 1.0)
 
 
-def _normal_range(vectors: np.ndarray) -> tuple[float, float]:
+def _normal_range(vectors: FloatArray) -> tuple[float, float]:
     vectors = vectors[:: max(1, len(vectors) // _ENOUGH), :3].astype(np.float64)
     if np.mean(np.abs(vectors) > 1 + _OVERSHOOT) > 0.01:
         raise MaterialError(f"normals of {vectors.min():.4g} .. {vectors.max():.4g}, expected 0..1 or -1..1")

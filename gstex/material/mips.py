@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array, F64Array
 from gstex.errors import UsageError
 from gstex.material.bleed import pull_push
 from gstex.material.coverage import coverage, keep_coverage
@@ -34,8 +35,8 @@ class MipLevel:
     weights: float32 [h, w, C], 0 for colour under zero opacity as in `Material.weights`; None if all are 1.
     """
 
-    pixels: np.ndarray
-    weights: np.ndarray | None
+    pixels: F32Array
+    weights: F32Array | None
 
 
 def make_mips(
@@ -87,8 +88,8 @@ class _Chain:
         varying = (i for i, c in enumerate(material.channels) if c.role == "opacity" and c.constant is None)
         self.opacity_index = next(varying, None)
         # By level, float64 [h, w, 1]: the opacity without the alpha test, and the normals' lost variance.
-        self.opacity: list[np.ndarray] = []
-        self.variance: list[np.ndarray] = []
+        self.opacity: list[F64Array] = []
+        self.variance: list[F64Array] = []
 
     def fill_opacity(self, alpha_test: float | None) -> None:
         index = self.opacity_index
@@ -170,23 +171,23 @@ class _Chain:
             else:
                 self._store(level, index, values)
 
-    def _halve(self, image: np.ndarray) -> np.ndarray:
+    def _halve(self, image: F64Array) -> F64Array:
         return halve(image, repeat=self.repeat, filter=self.filter)
 
-    def _given(self, level: int, index: int | None) -> np.ndarray | None:
+    def _given(self, level: int, index: int | None) -> F64Array | None:
         """The material's own level of a channel, float64 [h, w, 1] as stored; None if it has none."""
         own = self.material.own_mips[level - 1] if level <= len(self.material.own_mips) else None
         if own is None or index is None or np.isnan(own[0, 0, index]):
             return None
         return own[:, :, index, None].astype(np.float64)
 
-    def _decoded(self, values: np.ndarray, index: int) -> np.ndarray:
+    def _decoded(self, values: AnyArray, index: int) -> F64Array:
         channel, values = self.material.channels[index], values.astype(np.float64)
         if channel.range.stops:
             return (maths.exp2(channel.range.stops * values) - 1) / (maths.exp2(channel.range.stops) - 1)
         return srgb_to_linear(values) if channel.color_space == "srgb" else values
 
-    def _store(self, level: int, index: int, values: np.ndarray, *, encoded: bool = False) -> None:
+    def _store(self, level: int, index: int, values: F64Array, *, encoded: bool = False) -> None:
         channel, values = self.material.channels[index], np.clip(values[:, :, 0], 0.0, 1.0)
         if not encoded and channel.range.stops:
             values = maths.log2(1 + values * (maths.exp2(channel.range.stops) - 1)) / channel.range.stops
@@ -195,13 +196,13 @@ class _Chain:
         self.levels[level][:, :, index] = values
 
 
-def _divide(weighted: np.ndarray, weight: np.ndarray, filter: str, *, repeat: bool) -> np.ndarray:
+def _divide(weighted: F64Array, weight: F64Array, filter: str, *, repeat: bool) -> F64Array:
     """weighted / weight, both [h, w, 1]; where the quotient cannot be trusted, it is blended into those around.
 
     That is where next to nothing is visible. The Kaiser filter has weights of both signs: where the opacity all but
     cancels beside larger ones, the quotient can be any colour.
     """
-    least: float | np.ndarray = _HIDDEN
+    least: float | F64Array = _HIDDEN
     if filter == "kaiser":
         padded = np.pad(weight[:, :, 0], 1, mode="wrap") if repeat else np.pad(weight[:, :, 0], 1, mode="edge")
         around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max(axis=(2, 3))
@@ -210,7 +211,7 @@ def _divide(weighted: np.ndarray, weight: np.ndarray, filter: str, *, repeat: bo
     return pull_push(np.where(weight > 0, weighted / np.maximum(weight, least), 0.0), trust, repeat=repeat)
 
 
-def _unit_vectors(stored: np.ndarray) -> np.ndarray:
+def _unit_vectors(stored: F64Array) -> F64Array:
     """X and Y of normals stored in 0..1, [h, w, 2] -> unit vectors [h, w, 3]; Z is rebuilt, 0 if they are too long."""
     x, y = stored[:, :, 0] * 2 - 1, stored[:, :, 1] * 2 - 1
     squared = x * x + y * y
@@ -222,7 +223,7 @@ def _unit_vectors(stored: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def _directions(vectors: np.ndarray) -> np.ndarray:
+def _directions(vectors: F64Array) -> F64Array:
     """X and Y of vectors [h, w, 3] scaled to unit length, [h, w, 2]; (0, 0) for a vector of length 0.
 
     Z has no sign once it is rebuilt, so that a Z below 0, where the Kaiser filter undershoots, counts as 0.
@@ -232,7 +233,7 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
     return np.divide(upper, length, out=np.zeros_like(upper), where=length > 0)[:, :, :2]
 
 
-def _lost_variance(length: np.ndarray) -> np.ndarray:
+def _lost_variance(length: F64Array) -> F64Array:
     """How much the normals under a texel differ, from the length r in 0..1 of their mean: 2 / kappa.
 
     kappa = (3 r - r^3) / (1 - r^2) is the concentration of the von Mises-Fisher lobe whose mean has length r
@@ -245,7 +246,7 @@ def _lost_variance(length: np.ndarray) -> np.ndarray:
     return np.where(lost > _NO_LOSS, variance, 0.0)
 
 
-def _widen(roughness: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _widen(roughness: F64Array, variance: F64Array) -> F64Array:
     """Roughness whose lobe shows what the normals lost: alpha'^2 = alpha^2 + 2 / kappa, alpha = roughness^2.
 
     A microfacet lobe of width alpha has a slope variance of alpha^2 / 2 along each axis (Beckmann's; exact), and

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F32Array, FloatArray
 from gstex.native import maths
 
 __all__ = ["NormalReading", "looks_like_normals", "read_normals"]
@@ -38,7 +39,7 @@ class NormalReading:
     note: str
 
 
-def read_normals(unit: np.ndarray) -> NormalReading:
+def read_normals(unit: F32Array) -> NormalReading:
     """Tell how a file of 3 or 4 channels holds normals.
 
     Args:
@@ -69,7 +70,7 @@ def read_normals(unit: np.ndarray) -> NormalReading:
     return NormalReading(0, 1, False, True, "blue is not the Z of X and Y")
 
 
-def looks_like_normals(unit: np.ndarray) -> bool:
+def looks_like_normals(unit: F32Array) -> bool:
     """Whether most colours of a picture [h, w, 3 or 4] in 0..1 are vectors of unit length, or the layout of DXT5."""
     reading = read_normals(unit)
     texels = unit[:, :, :3].reshape(-1, 3)
@@ -77,12 +78,12 @@ def looks_like_normals(unit: np.ndarray) -> bool:
     return reading.x == 3 or ((reading.x is None or reading.rebuild_z) and _unit_length(texels, 0.2))
 
 
-def _rebuilt(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _rebuilt(x: FloatArray, y: FloatArray) -> FloatArray:
     """Z of X and Y, all stored in 0..1."""
     return np.asarray(np.sqrt(np.maximum(1 - (2 * x - 1) ** 2 - (2 * y - 1) ** 2, 0)) * 0.5 + 0.5)
 
 
-def _follows(x: np.ndarray, y: np.ndarray, z: np.ndarray, blue: np.ndarray) -> bool:
+def _follows(x: FloatArray, y: FloatArray, z: FloatArray, blue: FloatArray) -> bool:
     """Whether blue rises and falls with Z, where Z is not steep."""
     inside = (2 * x - 1) ** 2 + (2 * y - 1) ** 2 < 0.9
     a, b = z[inside] - z[inside].mean(), blue[inside] - blue[inside].mean()
@@ -90,6 +91,6 @@ def _follows(x: np.ndarray, y: np.ndarray, z: np.ndarray, blue: np.ndarray) -> b
     return scale > 0 and float((a * b).sum()) / scale >= _FOLLOWS
 
 
-def _unit_length(texels: np.ndarray, by: float = 0.1) -> bool:
+def _unit_length(texels: FloatArray, by: float = 0.1) -> bool:
     length = np.sqrt(((2 * texels - 1) ** 2).sum(axis=1))
     return bool(np.mean(np.abs(length - 1) < by) > 0.8)

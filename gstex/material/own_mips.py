@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.errors import MaterialError
 from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels
@@ -77,7 +78,7 @@ def find_own_mips(
     return maps, list(found.values()), ignored
 
 
-def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple[np.ndarray, ImageFile]:
+def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple[NDArray[np.generic], ImageFile]:
     """Read a level of a map.
 
     Args:

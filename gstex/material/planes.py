@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array
 from gstex.errors import AmbiguousError, MaterialError
 from gstex.format.ranges import ValueRange
 from gstex.material.discover import ALPHA, Choice, quote
@@ -46,20 +47,22 @@ class ReadMap:
 
     info: ImageFile
     choice: Choice
-    pixels: np.ndarray
+    pixels: AnyArray
     planes: list[Plane]
     copies: dict[int, int]      # file channel -> the file channel it repeats
     rebuild_z: bool = False     # the third channel is the Z of a normal
-    own_mips: dict[int, np.ndarray] = field(default_factory=dict)  # by level, as stored
+    own_mips: dict[int, AnyArray] = field(default_factory=dict)  # by level, as stored
 
     @property
     def colors(self) -> int:
         return self.info.colors
 
-    def unit_all(self) -> np.ndarray:
+    def unit_all(self) -> F32Array:
+        """All channels, [h, w, C] in 0..1."""
         return np.stack([self.unit(c) for c in range(self.info.channels)], axis=2)
 
-    def unit(self, channel: int, level: int = 0) -> np.ndarray:
+    def unit(self, channel: int, level: int = 0) -> F32Array:
+        """A channel of a level, [h, w] in 0..1."""
         pixels = self.own_mips[level] if level else self.pixels
         return to_unit(pixels[:, :, channel], self.info.ranges[channel] if self.info.ranges else None)
 
@@ -86,7 +89,7 @@ def read_map(path: Path, info: ImageFile, choice: Choice) -> ReadMap:
     return item
 
 
-def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarray, ImageFile]:
+def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[AnyArray, ImageFile]:
     """Read a file and honour what it states about its alpha and its colours."""
     pixels = read_pixels(path, info)
     roles = choice.roles()
@@ -106,7 +109,7 @@ def _read_meaning(path: Path, info: ImageFile, choice: Choice) -> tuple[np.ndarr
 
 
 def _with_ranges(
-    info: ImageFile, pixels: np.ndarray, choice: Choice, named: Mapping[int, str | None]
+    info: ImageFile, pixels: F32Array, choice: Choice, named: Mapping[int, str | None]
 ) -> ImageFile:
     """A float file with the range of every channel; channels of one role have the same."""
     roles = [named.get(c, choice.whole if c < info.colors else None) for c in range(info.channels)]
@@ -128,7 +131,7 @@ def _with_ranges(
     return replace(info, ranges=tuple(ranges))
 
 
-def _range_notes(used: np.ndarray, values: ValueRange, *, stated: bool) -> list[str]:
+def _range_notes(used: F32Array, values: ValueRange, *, stated: bool) -> list[str]:
     lo, hi = (float(end) for end in values.from_unit(np.array([0.0, 1.0])))
     slack = _ROUNDING * (hi - lo)
     beyond = used[(used < lo - slack) | (used > hi + slack)]

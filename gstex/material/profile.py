@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.native import maths
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
@@ -34,12 +35,12 @@ class Profile:
     """
 
     name: str
-    matrix: np.ndarray | None
-    curves: np.ndarray | None
+    matrix: F64Array | None
+    curves: F64Array | None
 
 
-def to_srgb(colors: np.ndarray, profile: Profile, *, linear: bool) -> np.ndarray:
-    """Colours of a profile -> sRGB in 0..1, or linear Rec. 709 in any range.
+def to_srgb(colors: F64Array, profile: Profile, *, linear: bool) -> F64Array:
+    """Colours of a profile -> sRGB in 0..1, or linear Rec. 709 in any range, of the same shape.
 
     Args:
         colors: float64 [..., 1 or 3], as stored, of 0..1 if the profile has curves.
@@ -117,7 +118,7 @@ def _icc_tags(data: bytes) -> dict[bytes, bytes]:
     return tags
 
 
-def _icc_curve(tag: bytes) -> np.ndarray:
+def _icc_curve(tag: bytes) -> F64Array:
     """A 'curv' or 'para' element as a table of _ENTRIES, float64 in 0..1."""
     x = np.linspace(0, 1, _ENTRIES)
     if tag[:4] == b"curv":
@@ -141,18 +142,18 @@ def _icc_curve(tag: bytes) -> np.ndarray:
     return np.clip(np.where(x >= d, curve, c * x + f), 0, 1)
 
 
-def _matrix(chromaticities: Sequence[float]) -> np.ndarray | None:
+def _matrix(chromaticities: Sequence[float]) -> F64Array | None:
     """Matrix from linear colours of primaries and white (x, y each) to linear Rec. 709, white onto white, or None."""
     with np.errstate(all="ignore"):
         matrix = _times(_from_d50(), _to_d50(chromaticities).T).T
     return matrix if np.abs(matrix).max() < _MOST else None
 
 
-def _from_d50() -> np.ndarray:
+def _from_d50() -> F64Array:
     return _inverse(_to_d50(_REC709))
 
 
-def _to_d50(chromaticities: Sequence[float]) -> np.ndarray:
+def _to_d50(chromaticities: Sequence[float]) -> F64Array:
     x, y = np.array(chromaticities[0::2]), np.array(chromaticities[1::2])
     xyz = np.stack([x / y, np.ones(4), (1 - x - y) / y])  # of red, green, blue and white, [3, 4]
     white = xyz[:, 3]
@@ -164,7 +165,7 @@ def _to_d50(chromaticities: Sequence[float]) -> np.ndarray:
 
 # NumPy's own versions of these three differ in their last bits from one CPU to the next.
 
-def _look_up(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
+def _look_up(values: F64Array, curve: F64Array) -> F64Array:
     """Values 0..1 by a curve [n >= 2] over 0..1, with straight lines between its points."""
     place = np.clip(values, 0, 1) * (len(curve) - 1)
     low = np.minimum(place.astype(np.int64), len(curve) - 2)
@@ -172,13 +173,13 @@ def _look_up(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
     return np.asarray(curve[low] * (1 - part) + curve[low + 1] * part)
 
 
-def _times(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def _times(matrix: F64Array, vectors: F64Array) -> F64Array:
     """The product of a matrix [3, 3] and each of the vectors [..., 3]."""
     x, y, z = (vectors[..., i, None] * matrix[:, i] for i in range(3))
     return np.asarray(x + y + z)
 
 
-def _inverse(matrix: np.ndarray) -> np.ndarray:
+def _inverse(matrix: F64Array) -> F64Array:
     """The inverse of a matrix [3, 3]; not finite if there is none."""
     a, b, c = matrix
     columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gstex.arrays import F32Array, I64Array
 from gstex.material.windows import sinc
 
 __all__ = ["guess_wrap", "resample", "restore_size"]
@@ -13,7 +14,7 @@ _SEAM = 4.0  # a border step this many times the usual step is a seam; see guess
 _STEP_FLOOR = 0.5 / 255  # half an 8-bit level: below it a step cannot be told from rounding
 
 
-def _taps(source: int, target: int, repeat: bool) -> tuple[np.ndarray, np.ndarray]:
+def _taps(source: int, target: int, repeat: bool) -> tuple[I64Array, F32Array]:
     """Source indices and weights of each target texel, both [target, taps]; weights of a texel sum to 1."""
     scale = source / target
     support = max(scale, 1.0)  # when shrinking the filter widens with the step
@@ -27,7 +28,7 @@ def _taps(source: int, target: int, repeat: bool) -> tuple[np.ndarray, np.ndarra
     return index, weight.astype(np.float32)
 
 
-def _resample_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
+def _resample_rows(image: F32Array, height: int, repeat: bool) -> F32Array:
     if image.shape[0] == height:
         return image
     index, weight = _taps(image.shape[0], height, repeat)
@@ -37,7 +38,7 @@ def _resample_rows(image: np.ndarray, height: int, repeat: bool) -> np.ndarray:
     return result
 
 
-def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.ndarray:
+def resample(image: F32Array, height: int, width: int, *, repeat: bool) -> F32Array:
     """Resample an image with a separable Lanczos-3 filter, pixel centres at +0.5.
 
     When an axis shrinks, the filter widens with it, which avoids aliasing. Values are filtered as stored (sRGB stays
@@ -49,7 +50,7 @@ def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.
     Returns:
         [height, width, C] float32.
     """
-    def columns(rows: np.ndarray) -> np.ndarray:
+    def columns(rows: F32Array) -> F32Array:
         return _resample_rows(rows.transpose(1, 0, 2), width, repeat).transpose(1, 0, 2)
 
     # Where one axis grows and the other shrinks by much, the image between the passes could outgrow both.
@@ -59,8 +60,9 @@ def resample(image: np.ndarray, height: int, width: int, *, repeat: bool) -> np.
     return columns(_resample_rows(image, height, repeat))
 
 
-def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, steps: int = 6) -> np.ndarray:
-    """The inverse of `resample`: the image of the given size that comes nearest to `image` when resampled.
+def restore_size(image: F32Array, height: int, width: int, *, repeat: bool, steps: int = 6) -> F32Array:
+    """The inverse of `resample`: the image [height, width, C] that comes nearest to `image` [h, w, C] when
+    resampled.
 
     Each step adds the resampled difference (van Cittert's iteration), which takes back what the two passes of
     the filter damp: a map enlarged twice and restored comes back with 57 to 80 dB instead of 31 to 49.
@@ -74,7 +76,7 @@ def restore_size(image: np.ndarray, height: int, width: int, *, repeat: bool, st
     return result
 
 
-def _seam_ratio(channel: np.ndarray) -> float:
+def _seam_ratio(channel: F32Array) -> float:
     """Mean step across the border over the mean step between neighbours, worse axis. channel: [H, W]."""
     ratios = []
     for axis in (0, 1):
@@ -87,7 +89,7 @@ def _seam_ratio(channel: np.ndarray) -> float:
     return float(max(ratios, default=1.0))
 
 
-def guess_wrap(maps: Sequence[Sequence[np.ndarray]]) -> str:
+def guess_wrap(maps: Sequence[Sequence[F32Array]]) -> str:
     """'repeat' if the borders of a material's maps match, else 'clamp'.
 
     The statistic is the mean step across the border, divided by the mean step between neighbours. It is that of the

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.errors import OutputError
 from gstex.format.metadata import UNSET, MapFile, MaterialMaps, plan_maps
 from gstex.material.images import from_unit, write_image
@@ -20,7 +21,7 @@ from gstex.material.visible import fill_hidden
 __all__ = ["restored", "write_maps"]
 def write_maps(
     metadata: dict[str, Any] | MaterialMaps,
-    stack: np.ndarray,
+    stack: F32Array,
     out_dir: str | Path,
     *,
     mip: int = 0,
@@ -75,7 +76,7 @@ def write_maps(
     return [out / source.output for source in sources]
 
 
-def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], maps: MaterialMaps) -> np.ndarray:
+def _map_pixels(source: MapFile, stack: F32Array, size: tuple[int, int], maps: MaterialMaps) -> F32Array:
     """The channels of one file, float32 [*size, channels] in 0..1."""
     repeat = maps.wrap == "repeat"
     result = np.empty((*size, source.channels), np.float32)
@@ -96,9 +97,9 @@ def _map_pixels(source: MapFile, stack: np.ndarray, size: tuple[int, int], maps:
 
 
 def restored(
-    stack: np.ndarray, channels: Sequence[int], size: tuple[int, int], opacity: np.ndarray | None,
+    stack: F32Array, channels: Sequence[int], size: tuple[int, int], opacity: F32Array | None,
     colors: Collection[int], *, repeat: bool,
-) -> np.ndarray:  # fmt: skip
+) -> F32Array:  # fmt: skip
     """Channels of a stack [H, W, C] at the size of their file, float32 [*size, channels].
 
     opacity: [H, W], hides the channels in `colors`; None if nothing does.

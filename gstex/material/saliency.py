@@ -8,6 +8,7 @@ gradient, which tells detail from plain areas and a change of detail from detail
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array
 from gstex.material.bleed import enlarge
 from gstex.material.halve import halve
 
@@ -21,7 +22,7 @@ _SURROUND = 3
 _UNSEEN = 0.5 / 255
 
 
-def estimate_saliency(image: np.ndarray, weights: np.ndarray, *, repeat: bool) -> np.ndarray:
+def estimate_saliency(image: F32Array, weights: F32Array, *, repeat: bool) -> F32Array:
     """Estimate how much texels matter.
 
     Args:
@@ -45,7 +46,7 @@ def estimate_saliency(image: np.ndarray, weights: np.ndarray, *, repeat: bool) -
     return (total / total.max()).astype(np.float32)
 
 
-def _squared_gradient(plane: np.ndarray, repeat: bool) -> np.ndarray:
+def _squared_gradient(plane: F64Array, repeat: bool) -> F64Array:
     """Squared length of the gradient of [H, W], central differences, per texel."""
     result = np.zeros_like(plane)
     for axis in (0, 1):
@@ -56,7 +57,7 @@ def _squared_gradient(plane: np.ndarray, repeat: bool) -> np.ndarray:
     return result
 
 
-def _contrast(plane: np.ndarray, repeat: bool, *, more: bool) -> np.ndarray:
+def _contrast(plane: F64Array, repeat: bool, *, more: bool) -> F64Array:
     """Mean over the scales of the squared difference between centre and surround of [H, W].
 
     more: count only centres that are above their surround.

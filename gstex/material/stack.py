@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import AnyArray, F32Array
 from gstex.errors import AmbiguousError
 from gstex.format.ranges import ValueRange
 from gstex.material.images import ImageFile, read_pixels
@@ -55,7 +56,7 @@ def read_own_mips(
             ignored.append((mip.shown, f"level {mip.level} of {mip.map}, which is left out"))
 
 
-def _keep_level(item: ReadMap, level: int, pixels: np.ndarray, found: ImageFile) -> None:
+def _keep_level(item: ReadMap, level: int, pixels: AnyArray, found: ImageFile) -> None:
     """Keep a smaller level, with its colours converted as those of level 0. found: the file that it is from."""
     if item.info.associated:
         pixels = divide_by_alpha(pixels)
@@ -124,7 +125,7 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
 
 def _sized(
     entry: _Entry, level: int, size: tuple[int, int], opacity: _Entry | None, *, repeat: bool
-) -> np.ndarray:
+) -> F32Array:
     """A level of a plane at the size of that level of the stack, float32 [*size, 1]. Hidden colour does not count."""
     item, plane = entry
     unit = item.unit(plane.file_channel, level)[:, :, None]
@@ -139,10 +140,10 @@ def _sized(
 
 def _stack_own_mips(
     entries: list[_Entry], height: int, width: int, opacity: _Entry | None, *, repeat: bool
-) -> tuple[np.ndarray | None, ...]:
+) -> tuple[F32Array | None, ...]:
     """See `Material.own_mips`. A map smaller than the stack is resampled as its level 0 is."""
     last = max((level for item, _ in entries for level in item.own_mips), default=0)
-    result: list[np.ndarray | None] = []
+    result: list[F32Array | None] = []
     for level in range(1, last + 1):
         size = max(1, height >> level), max(1, width >> level)
         stack = np.full((*size, len(entries)), np.nan, np.float32)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 
+from gstex.arrays import AnyArray
 from gstex.containers.dds import OPAQUE, PREMULTIPLIED, DdsFile
 from gstex.errors import MaterialError
 from gstex.material.headers import read_bmp_header, read_hdr_header, read_psd_header
@@ -124,8 +125,8 @@ def read_stated(path: Path, format: str, image: oiio.ImageInput, dds: DdsFile | 
                   says_srgb, tuple(unused), tuple(notes), exposure)  # fmt: skip
 
 
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels [h, w, C] as stored -> as they are meant to be seen, by the EXIF orientation 1..8."""
+def upright(pixels: AnyArray, orientation: int) -> AnyArray:
+    """Pixels [h, w, C] as stored -> [H, W, C] as they are meant to be seen, by the EXIF orientation 1..8."""
     if orientation > 4:
         pixels = pixels.transpose(1, 0, 2)
         orientation = {5: 1, 6: 2, 7: 3, 8: 4}[orientation]

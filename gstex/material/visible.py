@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.material.bleed import pull_push
 from gstex.material.resample import resample
 
@@ -11,14 +12,14 @@ _RINGING = 0.05  # what Lanczos leaves of opacity beyond an edge
 _TRUSTED = 1 / 8  # opacity from which a colour counts in full; below it, the colours around count too
 
 
-def opacity_at(opacity: np.ndarray, size: tuple[int, ...], *, repeat: bool) -> np.ndarray:
+def opacity_at(opacity: F32Array, size: tuple[int, ...], *, repeat: bool) -> F32Array:
     """An opacity [H, W] in 0..1 at another size (height, width), less the ringing of the filter if it is resampled."""
     if opacity.shape == size:
         return opacity
     return np.clip(resample(opacity[:, :, None], *size, repeat=repeat)[:, :, 0] - _RINGING, 0.0, 1.0)
 
 
-def fill_hidden(colors: np.ndarray, opacity: np.ndarray, *, repeat: bool) -> np.ndarray:
+def fill_hidden(colors: F32Array, opacity: F32Array, *, repeat: bool) -> F32Array:
     """Replace hidden colours by ones that continue the visible colours around them.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, U8Array
 from gstex.compare.result import Comparison
 from gstex.files import replace_file
 from gstex.material.images import png_bytes
@@ -98,7 +99,7 @@ def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | Non
     }
 
 
-def _views(stacks: list[np.ndarray], material: dict[str, Any]) -> tuple[tuple[MapView, ...], list[np.ndarray]]:
+def _views(stacks: list[F32Array], material: dict[str, Any]) -> tuple[tuple[MapView, ...], list[U8Array]]:
     """The maps to show, and uint8 stacks with their channels: the material's maps, and the lit plane if any."""
     channels = material["channels"]
     views = map_views(channels)
@@ -112,7 +113,7 @@ def _views(stacks: list[np.ndarray], material: dict[str, Any]) -> tuple[tuple[Ma
     return (*views, MapView("lit", "", "color", (count, count + 1, count + 2), (3,))), codes
 
 
-def _spheres(stacks: list[np.ndarray], material: dict[str, Any]) -> list[str]:
+def _spheres(stacks: list[F32Array], material: dict[str, Any]) -> list[str]:
     """A lit sphere of every stack, as a PNG file in base64; none if the material cannot be lit."""
     channels = material["channels"]
     if not is_lit(channels):

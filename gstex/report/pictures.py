@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import FloatArray, U8Array
 from gstex.material.images import png_bytes
 
 __all__ = ["Gallery", "MapView", "make_gallery", "map_views", "to_codes"]
@@ -72,12 +73,12 @@ def map_views(channels: Sequence[Mapping[str, Any]]) -> tuple[MapView, ...]:
     return tuple(views)
 
 
-def to_codes(stack: np.ndarray) -> np.ndarray:
-    """Float values, clipped to 0..1, as the nearest of 256 codes (uint8)."""
+def to_codes(stack: FloatArray) -> U8Array:
+    """Float values [...], clipped to 0..1, as the nearest of 256 codes, uint8 [...]."""
     return np.rint(np.clip(stack, 0, 1) * 255).astype(np.uint8)
 
 
-def make_gallery(stacks: Sequence[np.ndarray], views: Sequence[MapView], budget: int) -> Gallery:
+def make_gallery(stacks: Sequence[U8Array], views: Sequence[MapView], budget: int) -> Gallery:
     """Pack stacks into at most `budget` bytes of PNG.
 
     Args:
@@ -124,13 +125,13 @@ def _bytes(pictures: Pictures) -> int:
     return sum(map(len, pictures.values()))
 
 
-def _encode(stacks: Sequence[np.ndarray], views: Sequence[MapView], crop: tuple[int, int, int, int]) -> Pictures:
+def _encode(stacks: Sequence[U8Array], views: Sequence[MapView], crop: tuple[int, int, int, int]) -> Pictures:
     x, y, width, height = crop
     return _pictures(stacks, views, "texels", lambda stack: stack[y : y + height, x : x + width])
 
 
 def _overview(
-    stacks: Sequence[np.ndarray], views: Sequence[MapView], budget: int, whole: float
+    stacks: Sequence[U8Array], views: Sequence[MapView], budget: int, whole: float
 ) -> tuple[Pictures, int]:
     """An overview of block means that fits into `budget` bytes: (pictures, side of a block, which is a power of two).
 
@@ -148,7 +149,7 @@ def _overview(
 
 
 def _pictures(
-    stacks: Sequence[np.ndarray], views: Sequence[MapView], name: str, cut: Callable[[np.ndarray], np.ndarray]
+    stacks: Sequence[U8Array], views: Sequence[MapView], name: str, cut: Callable[[U8Array], U8Array]
 ) -> Pictures:
     result = {}
     for s, stack in enumerate(stacks):
@@ -162,7 +163,7 @@ def _pictures(
     return result
 
 
-def _block_means(codes: np.ndarray, block: int) -> np.ndarray:
+def _block_means(codes: U8Array, block: int) -> U8Array:
     """Means of the codes of blocks of texels. Blocks at the lower and right border can be smaller."""
     height, width, channels = codes.shape
     down, across = -(-height // block), -(-width // block)
@@ -173,7 +174,7 @@ def _block_means(codes: np.ndarray, block: int) -> np.ndarray:
     return np.rint(sums / np.outer(rows, columns)[:, :, None]).astype(np.uint8)
 
 
-def _gain(stacks: Sequence[np.ndarray], view: MapView) -> int:
+def _gain(stacks: Sequence[U8Array], view: MapView) -> int:
     """The largest gain that keeps 99 % of the errors of a map in range, in every stack."""
     picked = list(view.channels)
     original = stacks[0][:, :, picked].astype(np.int16)

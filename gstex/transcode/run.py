@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gstex import __version__
+from gstex.arrays import F32Array, U8Array
 from gstex.compare.codecs import CODECS, Codec, encode, is_installed
 from gstex.compare.pool import run_all
 from gstex.containers import BY_NAME, parse_ktx2, write_dds, write_ktx2
@@ -134,7 +135,7 @@ def _check_formats(plans: Sequence[TexturePlan], container: str) -> None:
             raise ExtraError("BC7 needs texture2ddecoder: pip install gstex[compare]")
 
 
-def texels_of(plan: TexturePlan, mip: np.ndarray) -> np.ndarray:
+def texels_of(plan: TexturePlan, mip: F32Array) -> U8Array:
     """The components of a texture: uint8 [h, w, components] of a mip [h, w, C]."""
     planes = []
     for plane in plan.planes:
@@ -153,7 +154,7 @@ def texels_of(plan: TexturePlan, mip: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True, eq=False)
 class _Job:
     codec: Codec
-    image: np.ndarray
+    image: U8Array
 
     def run(self) -> bytes:
         return encode(self.codec, self.image)

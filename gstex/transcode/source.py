@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.errors import UsageError
 from gstex.format import ChannelEntry
@@ -24,7 +25,7 @@ class Source:
 
     name: str
     channels: tuple[ChannelEntry, ...]
-    mips: tuple[np.ndarray, ...]
+    mips: tuple[NDArray[np.float32], ...]
 
     @property
     def flipped(self) -> bool:

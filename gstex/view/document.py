@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import gstex
+from gstex.arrays import F32Array
 from gstex.format.layout import mip_size
 from gstex.material.material import COLOR_ROLES
 from gstex.texture import Texture
@@ -70,13 +71,13 @@ class Document:
         low, high = float(plane.min()), float(plane.max())
         return low, max(high, low + 1 / 255)
 
-    def histogram(self, one: ShownMap, bins: int = 64) -> np.ndarray:
+    def histogram(self, one: ShownMap, bins: int = 64) -> F32Array:
         """float32 [channels of the map, bins]: the share of the texels in each bin of values from 0 to 1."""
         counts = [np.histogram(self._overview[:, :, c], bins, (0.0, 1.0))[0] for c in one.channels]
         return np.array(counts, np.float32) / (self._overview.shape[0] * self._overview.shape[1])
 
     @cached_property
-    def _overview(self) -> np.ndarray:
+    def _overview(self) -> F32Array:
         """The largest mip of at most _OVERVIEW texels along an edge, or else the smallest mip: [h, w, C]."""
         texture = self.texture
         small = (m for m in range(texture.mip_count) if max(self.mip_size(m)) <= _OVERVIEW)

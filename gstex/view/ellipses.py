@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array
 from gstex.gl.context import import_gl
 from gstex.view.gaussians import MipGaussians
 from gstex.view.inspect import explain_texel
@@ -16,7 +17,7 @@ __all__ = ["Ellipses", "instances"]
 def instances(
     mip: MipGaussians, one: ShownMap, level: int | None, size: tuple[int, int],
     strongest: frozenset[int] = frozenset(),
-) -> np.ndarray:  # fmt: skip
+) -> F32Array:  # fmt: skip
     """float32 [n, 12] for the Gaussians of one level, or of all levels for None, large ones first.
 
     size: of mip 0 in texels. strongest: numbers of Gaussians to highlight. A row: centre x, y and half axes at one
@@ -43,7 +44,7 @@ class Ellipses:
         self._gl = gl = import_gl()
         self._array = gl.glGenVertexArrays(1)
         self._buffer = gl.glGenBuffers(1)
-        self._key: Any = None
+        self._key: tuple[Any, ...] | None = None
         self._count = 0
         gl.glBindVertexArray(self._array)
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array
 from gstex.errors import MaterialError
 
 __all__ = ["PANORAMAS", "Environment", "direction_of", "filter_environment", "is_panorama", "make_sky", "read_panorama"]
@@ -27,11 +28,11 @@ class Environment:
     light that a white Lambert surface reflects, in spherical harmonics of its normal."""
 
     name: str
-    levels: tuple[np.ndarray, ...]
-    irradiance: np.ndarray
+    levels: tuple[F32Array, ...]
+    irradiance: F32Array
 
 
-def direction_of(height: int) -> np.ndarray:
+def direction_of(height: int) -> F32Array:
     """float32 [height, 2 height, 3]: the directions of the texels of a panorama, unit vectors."""
     longitude = (np.arange(2 * height) + 0.5) / height * np.pi - np.pi
     latitude = np.pi / 2 - (np.arange(height) + 0.5) / height * np.pi
@@ -39,7 +40,7 @@ def direction_of(height: int) -> np.ndarray:
     return np.stack([np.sin(a) * np.cos(b), np.sin(b), np.cos(a) * np.cos(b)], axis=2).astype(np.float32)
 
 
-def make_sky() -> np.ndarray:
+def make_sky() -> F32Array:
     """A clear day over dry ground with a bank of clouds and a haze round the sun, float32 [HEIGHT, 2 HEIGHT, 3].
 
     The sun stands in the direction z, 31 degrees up; its disc is left to the lamp of the lit view.
@@ -47,7 +48,7 @@ def make_sky() -> np.ndarray:
     way = direction_of(HEIGHT)
     up = way[:, :, 1:2]
 
-    def color(*rgb: float) -> np.ndarray:
+    def color(*rgb: float) -> F32Array:
         return np.array(rgb, np.float32)
 
     height = np.clip(up, 0, 1) ** 0.55
@@ -83,7 +84,7 @@ def is_panorama(path: Path) -> bool:
     return bool(spec.width == 2 * spec.height)
 
 
-def read_panorama(path: Path) -> np.ndarray:
+def read_panorama(path: Path) -> F32Array:
     """A file of linear radiance, float32 [HEIGHT, 2 HEIGHT, 3].
 
     Raises:
@@ -104,7 +105,7 @@ def read_panorama(path: Path) -> np.ndarray:
     return np.clip(np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=0.0), 0, _BRIGHTEST)
 
 
-def filter_environment(name: str, panorama: np.ndarray) -> Environment:
+def filter_environment(name: str, panorama: F32Array) -> Environment:
     """Filter a panorama for all roughness levels and for diffuse light.
 
     panorama: float32 [HEIGHT, 2 HEIGHT, 3]. Lobes are as in Karis 2013, "Real Shading in Unreal Engine 4". Each sample
@@ -120,7 +121,7 @@ def filter_environment(name: str, panorama: np.ndarray) -> Environment:
     return Environment(name, tuple(levels), _irradiance(chain[2]))
 
 
-def _mirrored(chain: list[np.ndarray], roughness: float, height: int) -> np.ndarray:
+def _mirrored(chain: list[F32Array], roughness: float, height: int) -> F32Array:
     """The reflection of a surface seen along its normal, for every normal: float32 [height, 2 height, 3]."""
     normal = direction_of(height).reshape(-1, 3)
     x, y, _ = np.eye(3, dtype=np.float32)
@@ -147,7 +148,7 @@ def _mirrored(chain: list[np.ndarray], roughness: float, height: int) -> np.ndar
     return (sums / total).reshape(height, 2 * height, 3).astype(np.float32)
 
 
-def _looked_up(panorama: np.ndarray, way: np.ndarray) -> np.ndarray:
+def _looked_up(panorama: F32Array, way: F64Array) -> F64Array:
     """Bilinear samples [n, 3] of a panorama in the directions `way` [n, 3]."""
     height, width = panorama.shape[:2]
     x = (np.arctan2(way[:, 0], way[:, 2]) / (2 * np.pi) + 0.5) * width - 0.5
@@ -159,7 +160,7 @@ def _looked_up(panorama: np.ndarray, way: np.ndarray) -> np.ndarray:
     return upper * (1 - b) + (panorama[below, left] * (1 - a) + panorama[below, right] * a) * b
 
 
-def _irradiance(panorama: np.ndarray) -> np.ndarray:
+def _irradiance(panorama: F32Array) -> F32Array:
     """Irradiance over pi, as coefficients [9, 3] of spherical harmonics (Ramamoorthi and Hanrahan 2001, "An Efficient
     Representation for Irradiance Environment Maps")."""
     height = panorama.shape[0]
@@ -171,7 +172,7 @@ def _irradiance(panorama: np.ndarray) -> np.ndarray:
     return (sums * lobe[:, None]).astype(np.float32)
 
 
-def harmonics(way: np.ndarray) -> np.ndarray:
+def harmonics(way: F32Array) -> F32Array:
     """The first nine real spherical harmonics of unit vectors [..., 3]: [..., 9], as shaders/view/shading.glsl."""
     x, y, z = np.moveaxis(way, -1, 0)
     one = np.full_like(x, 0.282095)

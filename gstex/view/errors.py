@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gstex import metrics
+from gstex.arrays import F32Array, FloatArray
 from gstex.view.maps import ShownMap, shown
 
 __all__ = ["MOST_ANGLE", "MOST_GAIN", "Errors", "chosen_gain", "measure_errors", "shown_error"]
@@ -35,7 +36,7 @@ class Errors:
 
 
 def measure_errors(
-    stack: np.ndarray, reference: np.ndarray, weights: np.ndarray | None, maps: Sequence[ShownMap]
+    stack: FloatArray, reference: FloatArray, weights: F32Array | None, maps: Sequence[ShownMap]
 ) -> Errors:
     """Measure a stack. stack, reference: float [H, W, C] encoded as stored. weights: see `Material.weights`."""
     squared, texels, high = [], [], []
@@ -52,7 +53,7 @@ def measure_errors(
     return Errors(tuple(squared), tuple(texels), tuple(high))
 
 
-def shown_error(stack: np.ndarray, reference: np.ndarray, one: ShownMap) -> np.ndarray:
+def shown_error(stack: FloatArray, reference: FloatArray, one: ShownMap) -> F32Array:
     """float32 [...]: the size of the difference of two stacks [..., C] in a map, as `error_size` of
     shaders/view/look.glsl: the largest difference of a channel; for normals their angle over `MOST_ANGLE`."""
     a, b = shown(stack, one), shown(reference, one)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F64Array, I64Array
 from gstex.constants import TAN_22_5
 from gstex.format import MaterialTable, PackedLevel, PackedMip, PackedRawMip, PackedSharedMip, mip_size
 from gstex.format.layout import BEND_UNIT
@@ -36,20 +37,20 @@ class MipGaussians:
     shown_height: int
     repeat: bool
     top_k: int
-    cells: np.ndarray
-    level: np.ndarray
-    cell: np.ndarray
-    first: np.ndarray
-    center: np.ndarray
-    inside: np.ndarray
-    direction: np.ndarray
-    sigma: np.ndarray
-    amplitude: np.ndarray
-    features: np.ndarray
-    background: np.ndarray
-    bend: np.ndarray
+    cells: I64Array
+    level: I64Array
+    cell: I64Array
+    first: I64Array
+    center: F64Array
+    inside: F64Array
+    direction: F64Array
+    sigma: F64Array
+    amplitude: F64Array
+    features: F64Array
+    background: F64Array
+    bend: F64Array
     members: tuple[int, ...]
-    texels: np.ndarray | None = None
+    texels: F64Array | None = None
 
     @property
     def count(self) -> int:
@@ -96,8 +97,8 @@ _NOTHING = [np.empty((0, n)) if n else np.empty(0) for n in (2, 2, 2, 2, 0, 1)]
 
 
 def _read_level(
-    table: MaterialTable, group: int, level: PackedLevel, size: np.ndarray, widened: float
-) -> tuple[np.ndarray, ...]:
+    table: MaterialTable, group: int, level: PackedLevel, size: I64Array, widened: float
+) -> tuple[F64Array, ...]:
     header = table.groups[group].header
     layout = level.layout
     codes = level.geometry.astype(np.float64)

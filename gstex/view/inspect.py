@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gstex.arrays import F64Array, I64Array
 from gstex.constants import BACKGROUND_WEIGHT, FADE_SLOPE
 from gstex.view.document import Document
 from gstex.view.gaussians import MipGaussians
@@ -26,7 +27,7 @@ class Contribution:
 class Texel:
     """value: float [C] in 0..1, as stored. candidates: how many there are. strongest: the largest shares first."""
 
-    value: np.ndarray
+    value: F64Array
     candidates: int
     strongest: tuple[Contribution, ...]
 
@@ -38,8 +39,8 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     """
     if mip.texels is not None:
         return Texel(np.clip(mip.texels[row, column], 0, 1), 0, ())
-    found: list[np.ndarray] = []
-    weights: list[np.ndarray] = []
+    found: list[I64Array] = []
+    weights: list[F64Array] = []
     for level in range(len(mip.cells)):
         numbers, weight = _of_level(mip, level, column, row)
         found.append(numbers)
@@ -76,7 +77,7 @@ def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int
     return facts
 
 
-def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:
+def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[I64Array, F64Array]:
     """Numbers and weights of the candidates in the 3x3 cells of a level."""
     cells = mip.cells[level]
     at = (2 * np.array([column, row]) + 1) * cells
@@ -104,6 +105,6 @@ def _of_level(mip: MipGaussians, level: int, column: int, row: int) -> tuple[np.
     return np.concatenate(numbers), np.concatenate(weights)
 
 
-def _fade(distance: np.ndarray) -> np.ndarray:
+def _fade(distance: F64Array) -> F64Array:
     f = np.clip(FADE_SLOPE * (1.5 - np.abs(distance - 0.5)), 0, 1)
     return f * f * (3 - 2 * f)

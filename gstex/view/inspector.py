@@ -2,6 +2,7 @@
 
 import numpy as np
 from imgui_bundle import imgui
+from numpy.typing import NDArray
 
 from gstex.view import actions
 from gstex.view.colors import LEVEL_COLORS
@@ -44,7 +45,7 @@ def draw_inspector(viewer: Viewer) -> None:
 
 
 def _draw_channels(
-    document: Document, value: np.ndarray, reference: np.ndarray | None, hidden: list[bool]
+    document: Document, value: NDArray[np.float64], reference: NDArray[np.float64] | None, hidden: list[bool]
 ) -> None:  # fmt: skip
     """Draw the table of channels. hidden: by map, whether zero opacity hides the texel: its error does not count."""
     flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_fixed_fit

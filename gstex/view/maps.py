@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, FloatArray
 from gstex.errors import UsageError
 from gstex.srgb import linear_to_srgb
 
@@ -77,7 +78,7 @@ def find_map(maps: Sequence[ShownMap], name: str) -> int:
     raise UsageError(f"map: got {name!r}, expected one of {', '.join(one.name for one in maps)}")
 
 
-def shown(stack: np.ndarray, one: ShownMap) -> np.ndarray:
+def shown(stack: FloatArray, one: ShownMap) -> F32Array:
     """The map as the viewer shows it: float32 [..., 3] sRGB in 0..1. The same as in shaders/view/look.glsl.
 
     stack: float [..., C], encoded as stored.

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, I64Array
 from gstex.gltf.mesh import Mesh, join_meshes, smooth_normals
 
 __all__ = ["MIDDLE", "displace", "divide", "make_shape", "weld"]
@@ -65,18 +66,18 @@ def divide(mesh: Mesh) -> Mesh:
     return mesh
 
 
-def weld(mesh: Mesh) -> np.ndarray:
+def weld(mesh: Mesh) -> I64Array:
     """int64 [n]: a number per position, so that vertices at the same position have the same number."""
     places = np.rint(mesh.positions.astype(np.float64) * 2e5).astype(np.int64) + (1 << 20)
     keys = (places[:, 0] << 42) | (places[:, 1] << 21) | places[:, 2]
     return np.unique(keys, return_inverse=True)[1].reshape(-1)
 
 
-def displace(mesh: Mesh, groups: np.ndarray, heights: np.ndarray, amount: float, *, turns: bool) -> Mesh:
+def displace(mesh: Mesh, groups: I64Array, heights: F32Array, amount: float, *, turns: bool) -> Mesh:
     """Move the vertices along their normals. The height MIDDLE stays, and vertices at one position stay together.
 
-    groups: of `weld`. heights: float [n] in 0..1. amount: the distance between heights 0 and 1. turns: whether normals
-    are computed from the new surface, for a material without a normal map; a normal map has the slopes already.
+    groups: [n], of `weld`. heights: float32 [n] in 0..1. amount: the distance between heights 0 and 1. turns: whether
+    normals are computed from the new surface, for a material without a normal map; a normal map has the slopes already.
     """
     counts = np.bincount(groups)
     mean = np.divide(np.bincount(groups, heights), counts)
@@ -91,7 +92,7 @@ def displace(mesh: Mesh, groups: np.ndarray, heights: np.ndarray, amount: float,
     return replace(mesh, positions=positions, normals=np.where(facing < 0, -normals, normals))
 
 
-def _grid(columns: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _grid(columns: int, rows: int) -> tuple[F64Array, F64Array, I64Array]:
     """(x [n], y [n] in 0..1, triangles), y down."""
     x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, columns + 1), np.linspace(0, 1, rows + 1)))
     at = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
@@ -99,6 +100,6 @@ def _grid(columns: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, y, np.concatenate([np.stack([at, below, at + 1], axis=1), np.stack([at + 1, below, below + 1], axis=1)])
 
 
-def _mesh(point: np.ndarray, normal: np.ndarray, uv: np.ndarray, triangles: np.ndarray) -> Mesh:
+def _mesh(point: FloatArray, normal: FloatArray, uv: FloatArray, triangles: I64Array) -> Mesh:
     positions, normals, uv = (np.ascontiguousarray(a, np.float32) for a in (point, normal, uv))
     return Mesh(positions, normals, uv, triangles)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.shading import SPHERE, VIEWS
 from gstex.view.state import TONES, Lit
 
@@ -21,14 +22,14 @@ LitUniforms = dict[str, Any]
 class Camera:
     """eye: position [3]. right, up, forward: unit vectors [3]. tan_half: tangent of half the vertical field of view."""
 
-    eye: np.ndarray
-    right: np.ndarray
-    up: np.ndarray
-    forward: np.ndarray
+    eye: F64Array
+    right: F64Array
+    up: F64Array
+    forward: F64Array
     tan_half: float
 
 
-def direction(yaw: float, pitch: float) -> np.ndarray:
+def direction(yaw: float, pitch: float) -> F64Array:
     """Unit vector [3] at angles in degrees. (0, 0) is z; yaw turns to the right, pitch up."""
     a, b = math.radians(yaw), math.radians(pitch)
     return np.array([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])

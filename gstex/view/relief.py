@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, I64Array
 from gstex.gltf.mesh import Mesh
 from gstex.view.document import Document
 from gstex.view.meshes import displace, divide, make_shape, weld
@@ -28,7 +29,7 @@ class Relief:
         self._shape = lru_cache(1)(self._divided)
         self._heights = lru_cache(1)(self._read_heights)
 
-    def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Any:
+    def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> tuple[Any, ...] | None:
         """What the mesh depends on; None if the shader draws the shape by ray casting, without a mesh."""
         displaced = lit.displace if self.height is not None else 0.0
         own = self.own if lit.shape == "mesh" else None
@@ -47,12 +48,12 @@ class Relief:
         heights = self._heights(shape, own, rounding, tiles)
         return displace(mesh, groups, heights, lit.displace, turns=self._turns)
 
-    def _divided(self, shape: str, own: Mesh | None, rounding: float) -> tuple[Mesh, np.ndarray]:
+    def _divided(self, shape: str, own: Mesh | None, rounding: float) -> tuple[Mesh, I64Array]:
         aspect = self._texture.height / self._texture.width
         mesh = make_shape(shape, aspect, rounding) if own is None else divide(own)
         return mesh, weld(mesh)
 
-    def _read_heights(self, shape: str, own: Mesh | None, rounding: float, tiles: tuple[float, float]) -> np.ndarray:
+    def _read_heights(self, shape: str, own: Mesh | None, rounding: float, tiles: tuple[float, float]) -> F32Array:
         """float32 [n]: heights at the vertices, from the mip whose texels are about as far apart as the vertices."""
         mesh, _ = self._shape(shape, own, rounding)
         texture = self._texture
@@ -61,5 +62,5 @@ class Relief:
         apart = float(np.median(np.abs(steps).max(axis=1)))
         if texture.wrap != "repeat":
             uv = uv - np.floor(uv - 1e-6 * (uv > 0))  # a coordinate of exactly 1 stays 1
-        values: np.ndarray = texture.sample(np.clip(uv, -1e6, 1e6), math.log2(max(apart, 1.0)))
+        values: F32Array = texture.sample(np.clip(uv, -1e6, 1e6), math.log2(max(apart, 1.0)))
         return values[:, self.height]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import gstex
 from gstex.errors import ModelError
@@ -76,7 +77,7 @@ def load_mesh(path: Path) -> Mesh:
 def render(
     document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack] | None = None,
     surroundings: Environment | None = None, mesh: Mesh | None = None,
-) -> np.ndarray:  # fmt: skip
+) -> NDArray[np.uint8]:  # fmt: skip
     """Draw a state in a context of its own.
 
     surroundings: for the lit view, see `load_surroundings`. mesh: for the shape OWN_MESH, see `load_mesh`.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gstex.arrays import F32Array, F64Array, FloatArray, U16Array
 from gstex.errors import AmbiguousError, GstexError, MismatchError
 from gstex.material import Material, MipLevel, find_tiles, load_material, make_mips
 from gstex.material.bleed import bleed
@@ -39,7 +40,7 @@ class Stack:
     """
 
     label: str
-    levels: tuple[np.ndarray, ...]
+    levels: tuple[U16Array, ...]
     bpp: float | None = None
     errors: Errors | None = None
     varying: tuple[int, ...] = ()
@@ -49,7 +50,7 @@ class Stack:
         """PSNR in dB of all channels that vary; None if exact or unknown."""
         return None if self.errors is None else self.errors.psnr(self.varying)
 
-    def values(self, mip: int, column: int, row: int) -> np.ndarray:
+    def values(self, mip: int, column: int, row: int) -> F64Array:
         """float64 [4 * layers]: the values of a texel, channels in order."""
         return self.levels[mip][:, row, column].reshape(-1) / 65535.0
 
@@ -81,7 +82,7 @@ class Wanted:
         return self.width * self.height
 
 
-def to_codes(pixels: np.ndarray) -> np.ndarray:
+def to_codes(pixels: FloatArray) -> U16Array:
     """float [h, w, C] in 0..1 -> uint16 [ceil(C / 4), h, w, 4]."""
     height, width, channels = pixels.shape
     layers = -(-channels // 4)
@@ -236,7 +237,7 @@ def _bpp(byte_count: int, wanted: Wanted) -> float:
     return 8 * byte_count / wanted.texels
 
 
-def _errors(stack: np.ndarray, material: Material, wanted: Wanted) -> Errors:
+def _errors(stack: F32Array, material: Material, wanted: Wanted) -> Errors:
     return measure_errors(stack, material.pixels, material.weights, list_maps(wanted.material, wanted.channels))
 
 

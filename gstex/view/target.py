@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gstex.arrays import U8Array
 from gstex.errors import GraphicsError
 from gstex.gl.context import import_gl
 from gstex.view.environment import Environment
@@ -36,7 +37,7 @@ class Target:
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffer)
         gl.glViewport(0, 0, *size)
 
-    def read(self) -> np.ndarray:
+    def read(self) -> U8Array:
         """Read the picture: uint8 [height, width, 3], row 0 = top."""
         gl = self._gl
         width, height = self.size

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.texture import Texture
 from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
@@ -19,8 +20,8 @@ Reporter = Callable[[Report], None]
 Stacks = dict[str, Stack]  # by a name of `state.OTHERS`, or GSTEX
 
 
-def read_reference(source: Path, wanted: Wanted, words: np.ndarray, metadata: Any, report: Reporter) -> Stacks:
-    """Read the reference, and measure the file that has these words and metadata."""
+def read_reference(source: Path, wanted: Wanted, words: NDArray[np.uint32], metadata: Any, report: Reporter) -> Stacks:
+    """Read the reference, and measure the file that has these words [n] and metadata."""
     report(Report("reading the maps", 0, 1))
     reference, file = load_reference(source, wanted, Texture(words, metadata))
     return {"reference": reference} | ({GSTEX: file} if file is not None else {})

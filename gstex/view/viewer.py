@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gstex.material.material import HIDDEN_BELOW
 from gstex.view import pan
@@ -138,8 +139,9 @@ class Viewer:
         """The gain of differences in the shown map."""
         return chosen_gain(self.state.gain, self.session.errors(), self.state.map)
 
-    def is_hidden(self, mip: int, texel: tuple[int, int], value: np.ndarray, one: ShownMap) -> bool:
-        """Whether zero opacity hides a texel of a map. value: all channels in the file, for use without a reference."""
+    def is_hidden(self, mip: int, texel: tuple[int, int], value: NDArray[np.float64], one: ShownMap) -> bool:
+        """Whether zero opacity hides a texel of a map. value: [C], all channels in the file, for use without a
+        reference."""
         if self.document is None or not self.document.hides(one):
             return False
         stack = self.session.stacks.get("reference")

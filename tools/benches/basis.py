@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gstex.arrays import F32Array, U8Array
 from gstex.compare.baselines import Options
 from gstex.compare.hull import Option
 from gstex.compare.plans import Group, fill_hidden
@@ -83,7 +84,7 @@ class Basisu:
             raise GstexError(f"{path} does not say its version, as basisu does; give the path of basisu with --basisu")
         self.version = found[1]
 
-    def encode(self, images: Sequence[np.ndarray], setting: Setting) -> list[tuple[int, np.ndarray]]:
+    def encode(self, images: Sequence[U8Array], setting: Setting) -> list[tuple[int, F32Array]]:
         """Encode images, each by itself, in one call, since the tool takes long to start.
 
         images: uint8 [h, w, C], of 1 to 4 channels.
@@ -101,7 +102,7 @@ class Basisu:
             found = zip(files, images, strict=True)
             return [(file.stat().st_size, self._unpacked(file, image)) for file, image in found]
 
-    def _unpacked(self, file: Path, image: np.ndarray) -> np.ndarray:
+    def _unpacked(self, file: Path, image: U8Array) -> F32Array:
         """What was unpacked of a file, shaped as the image is."""
         height, width, channels = image.shape
         colour, opacity = (sorted(file.parent.glob(f"{file.stem}_unpacked_{kind}_*.png")) for kind in ("rgb", "a"))

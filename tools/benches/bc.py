@@ -14,6 +14,7 @@ import gstex
 from benches.run import choose_cases, data_option, effort_option, endings, material_option, results_option
 from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import F64Array, FloatArray, U8Array, U32Array
 from gstex.blocks import BlockMap, plan_maps
 from gstex.cli.options import parse_rates
 from gstex.compare.bc4 import decode_bc4
@@ -64,7 +65,7 @@ def _measure(texture: gstex.Texture) -> Iterator[dict[str, Any]]:
     planned = plan_maps(texture.table.header.channels)
     small = [BlockMap(f"{m.name} ", "bc1", m.sources, m.srgb) for m in planned if m.format == "bc7"]
     texels = [BlockMap(f"{m.name}_texels", "rgba8", m.sources) for m in planned]
-    blocks: dict[str, np.ndarray] = {}
+    blocks: dict[str, U32Array] = {}
     for maps in (planned + small, texels):
         transcoder = Transcoder(texture, maps)
         blocks |= transcoder.blocks()
@@ -90,7 +91,7 @@ def _module(name: str) -> Any:
         raise ExtraError(f"bench bc needs {name.partition('.')[0]}: pip install gstex[compare]") from error
 
 
-def _encode(rgba: np.ndarray, format: str, channels: int) -> tuple[str, bytes]:
+def _encode(rgba: U8Array, format: str, channels: int) -> tuple[str, bytes]:
     """Encode uint8 [h, w, 4]; returns (encoder and setting, blocks)."""
     height, width = rgba.shape[:2]
     if format == "bc7":
@@ -107,7 +108,7 @@ def _encode(rgba: np.ndarray, format: str, channels: int) -> tuple[str, bytes]:
     return "quicktex", encoder.encode(raw).tobytes()
 
 
-def _decode(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
+def _decode(data: bytes, format: str, rgba: U8Array) -> FloatArray:
     """Decode blocks to [h, w, channels], 0 .. 255. Interpolated values are not rounded, as Direct3D defines them."""
     height, width = rgba.shape[:2]
     blocks = np.frombuffer(data, np.uint8)
@@ -120,13 +121,13 @@ def _decode(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
     return 255.0 * np.stack(planes, axis=2)
 
 
-def _decode_8_bits(data: bytes, format: str, rgba: np.ndarray) -> np.ndarray:
+def _decode_8_bits(data: bytes, format: str, rgba: U8Array) -> F64Array:
     height, width = rgba.shape[:2]
     bgra = np.frombuffer(getattr(_module("texture2ddecoder"), f"decode_{format}")(data, width, height), np.uint8)
     return bgra.reshape(height, width, 4)[:, :, [2, 1, 0, 3]].astype(float)
 
 
-def _decode_bc1(blocks: np.ndarray, height: int, width: int) -> np.ndarray:
+def _decode_bc1(blocks: U8Array, height: int, width: int) -> F64Array:
     colors = np.ascontiguousarray(blocks[:, :4]).view("<u2").astype(int)  # [n, 2]
     r, g, b = colors >> 11, colors >> 5 & 63, colors & 31
     first, second = np.moveaxis(np.stack([r << 3 | r >> 2, g << 2 | g >> 4, b << 3 | b >> 2], axis=2), 1, 0)
@@ -138,6 +139,6 @@ def _decode_bc1(blocks: np.ndarray, height: int, width: int) -> np.ndarray:
     return texels.reshape(height // 4, width // 4, 4, 4, 3).transpose(0, 2, 1, 3, 4).reshape(height, width, 3)
 
 
-def _psnr(rgba: np.ndarray, decoded: np.ndarray, channels: int) -> float:
+def _psnr(rgba: U8Array, decoded: FloatArray, channels: int) -> float:
     off = (rgba[:, :, :channels] - decoded[:, :, :channels]) / 255
     return float(metrics.to_psnr(float((off**2).mean())))

@@ -18,6 +18,7 @@ import numpy as np
 from benches.cases import list_cases
 from benches.run import data_option, endings, results_option
 from benches.table import describe_run, typed_command, write_table
+from gstex.arrays import F64Array
 from gstex.material import Material
 
 __all__ = ["bound"]
@@ -54,7 +55,7 @@ def bound(context: click.Context, data: Path, results: Path) -> None:
             click.echo(path)
 
 
-def _squares(material: Material) -> np.ndarray:
+def _squares(material: Material) -> F64Array:
     """Squared cosine coefficients of the channels that vary, float64 [64, axes, blocks]."""
     image = material.pixels.astype(np.float64)
     height, width = (n // BLOCK * BLOCK for n in image.shape[:2])
@@ -70,7 +71,7 @@ def _squares(material: Material) -> np.ndarray:
     return (found**2).reshape(BLOCK * BLOCK, flat.shape[1], -1)
 
 
-def _local(squares: np.ndarray) -> np.ndarray:
+def _local(squares: F64Array) -> F64Array:
     """Variances if a codec knows the strength of each band in each block: the mean square of each cosine, times that
     strength."""
     band = np.digitize(np.maximum(*np.divmod(np.arange(len(squares)), BLOCK)), BANDS[1:])
@@ -82,7 +83,7 @@ def _local(squares: np.ndarray) -> np.ndarray:
     return variance
 
 
-def _bits(variance: np.ndarray, error: float) -> float:
+def _bits(variance: F64Array, error: float) -> float:
     """Bits per texel of sources with these variances, float64 [64, axes, blocks], at a mean squared error per value."""
     blocks = variance.shape[2]
     asked = error * variance.shape[1] * len(variance)

@@ -21,6 +21,7 @@ from benches.filtering_views import VIEWS, View, make_view, supersample
 from benches.run import data_option, effort_option, endings, pick, results_option
 from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import BoolArray, F32Array, F64Array, FloatArray, U8Array
 from gstex.cli.options import parse_rates
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
@@ -50,20 +51,20 @@ PICTURE = (160, 120)  # pixels of a view in its picture, shown twice as large
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A way to store and sample a material. bpp: bits per texel of the whole mip chain. level0: the decoded mip 0, None
-    if it is exact. shown: whether it is in the pictures."""
+    """A way to store and sample a material. bpp: bits per texel of the whole mip chain. level0: the decoded mip 0,
+    [H, W, C], None if it is exact. shown: whether it is in the pictures."""
 
     name: str
     levels: Levels
     taps: int
     bpp: float | None = None
-    level0: np.ndarray | None = None
+    level0: F32Array | None = None
     shown: bool = False
 
 
-def light_levels(mips: Sequence[np.ndarray], srgb: np.ndarray) -> PictureLevels:
+def light_levels(mips: Sequence[F32Array], srgb: BoolArray) -> PictureLevels:
     """Pictures that repeat and are filtered as by a texture unit: sRGB texels are decoded before the bilinear
-    filter."""
+    filter. mips: [h, w, C] each. srgb: [C]."""
     light = [np.where(srgb, srgb_to_linear(mip), mip).astype(np.float32) for mip in mips]
     return PictureLevels(light, np.zeros(len(srgb), bool), repeat=True)
 
@@ -87,7 +88,7 @@ def filtering(
     codecs = _block_families()
     rows: list[dict[str, Any]] = []
     with endings(context, results, keeps=False):
-        pictures: dict[str, np.ndarray] = {}
+        pictures: dict[str, U8Array] = {}
         for case in _choose_cases(data, names):
             material = case.load()
             if reason := _unsuited(material):
@@ -167,8 +168,8 @@ def _contenders(
 
 
 def _through_blocks(
-    material: Material, mips: list[np.ndarray], codec_by_channels: dict[int, str]
-) -> tuple[list[np.ndarray], int]:
+    material: Material, mips: list[F32Array], codec_by_channels: dict[int, str]
+) -> tuple[list[F32Array], int]:
     """(mips after a block codec, bytes). The maps are packed into images as engines do; every mip is encoded by
     itself."""
     images = [image for group in make_plan(material) for image in group[0]]
@@ -185,7 +186,7 @@ def _through_blocks(
     return result, size
 
 
-def render(contender: Contender, material: Material, view: View) -> np.ndarray:
+def render(contender: Contender, material: Material, view: View) -> F32Array:
     """What a contender shows: float32 [height * width, C], encoded as the material's pixels."""
     srgb = [i for i, c in enumerate(material.channels) if c.color_space == "srgb"]
     pixels, size = view.pixels(), np.array([material.width, material.height])
@@ -197,9 +198,9 @@ def render(contender: Contender, material: Material, view: View) -> np.ndarray:
 
 
 def compare(
-    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[np.ndarray], truth: np.ndarray
+    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[F32Array], truth: F64Array
 ) -> list[dict[str, Any]]:
-    """A row for every contender; PSNR over the channels that vary."""
+    """A row for every contender; PSNR over the channels that vary. shown, truth: [pixels, C]."""
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     exact = {c.taps: pixels for c, pixels in zip(contenders, shown, strict=True) if c.level0 is None}
     rows = []
@@ -215,8 +216,8 @@ def compare(
 
 
 def _strip(
-    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[np.ndarray], truth: np.ndarray
-) -> np.ndarray:
+    material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[F32Array], truth: FloatArray
+) -> U8Array:
     """The middle of a view, uint8 [h, w, 3]: the ground truth and the shown contenders side by side."""
     color = [i for i, c in enumerate(material.channels) if c.role == "albedo"] or [0, 0, 0]
     cells = [("supersampled", truth)]
@@ -224,7 +225,7 @@ def _strip(
     return np.concatenate([_cell(values[:, color], view, label) for label, values in cells], axis=1)
 
 
-def _cell(values: np.ndarray, view: View, label: str) -> np.ndarray:
+def _cell(values: FloatArray, view: View, label: str) -> U8Array:
     left, top = (view.width - PICTURE[0]) // 2, (view.height - PICTURE[1]) // 2
     pixels = values.reshape(view.height, view.width, 3)[top : top + PICTURE[1], left : left + PICTURE[0]]
     large = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gstex.arrays import F64Array
 from gstex.filtering import bilinear
 from gstex.material import Material
 from gstex.srgb import linear_to_srgb, srgb_to_linear
@@ -32,19 +33,19 @@ class View:
     name: str
     width: int
     height: int
-    matrix: np.ndarray
+    matrix: F64Array
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self) -> F64Array:
         """Centres of all pixels, row by row: float64 [height * width, 2]."""
         y, x = np.mgrid[: self.height, : self.width] + 0.5
         return np.stack([x.ravel(), y.ravel()], axis=1)
 
-    def texels(self, points: np.ndarray) -> np.ndarray:
+    def texels(self, points: F64Array) -> F64Array:
         """Texel positions [M, 2] of screen positions [M, 2]."""
         abc = self._project(points)
         return abc[:, :2] / abc[:, 2:]
 
-    def steps(self, points: np.ndarray) -> np.ndarray:
+    def steps(self, points: F64Array) -> F64Array:
         """Exact derivatives [M, 2, 2] of `texels`, in texels: [m, 0] for a step of one pixel to the right, [m, 1] for
         one down."""
         abc = self._project(points)
@@ -53,7 +54,7 @@ class View:
         columns = self.matrix[:2, :2].T - place[:, None, :] * self.matrix[2, :2][:, None]
         return columns / abc[:, 2, None, None]
 
-    def _project(self, points: np.ndarray) -> np.ndarray:
+    def _project(self, points: F64Array) -> F64Array:
         return np.concatenate([points, np.ones((len(points), 1))], axis=1) @ self.matrix.T
 
 
@@ -86,7 +87,7 @@ def make_view(name: str, width: int, height: int, material: Material) -> View:
     return View(name, width, height, matrix)
 
 
-def supersample(material: Material, view: View) -> np.ndarray:
+def supersample(material: Material, view: View) -> F64Array:
     """The ground truth of a view of the uncompressed material: the mean over the square of every pixel.
 
     Mip 0 is filtered bilinearly as by a texture unit, sRGB channels in linear light, at 16 x 16 points per pixel.

@@ -27,6 +27,7 @@ from benches.store import Store, code_version, key_of
 from benches.table import describe_run, typed_command, write_table
 from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
+from gstex.arrays import U8Array
 from gstex.cli.options import parse_rates
 from gstex.errors import BudgetError
 from gstex.material import Material, load_material
@@ -95,7 +96,7 @@ def images(
             click.echo(path)
 
 
-def read_opaque(path: Path) -> np.ndarray:
+def read_opaque(path: Path) -> U8Array:
     """Read a picture as uint8 [H, W, 3], sRGB. One with opacity is composited over white in its stored values."""
     try:
         picture = Image.open(path).convert("RGBA")
@@ -104,7 +105,7 @@ def read_opaque(path: Path) -> np.ndarray:
     return np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB"))
 
 
-def as_material(pixels: np.ndarray) -> Material:
+def as_material(pixels: U8Array) -> Material:
     """A picture uint8 [H, W, 3], sRGB, as a material."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
@@ -113,9 +114,9 @@ def as_material(pixels: np.ndarray) -> Material:
 
 
 def measure(
-    pixels: np.ndarray, material: Material, rate: float, effort: str, image_gs: bool, store: Store, name: str
+    pixels: U8Array, material: Material, rate: float, effort: str, image_gs: bool, store: Store, name: str
 ) -> dict[str, Any]:
-    """A row of one picture and rate. Its figures come from the store, or are measured and stored."""
+    """A row of one picture [H, W, 3] and rate. Its figures come from the store, or are measured and stored."""
     texels = material.width * material.height
     budget = int(rate * texels / 8)
     pillow = f"pillow {PIL.__version__}"
@@ -179,7 +180,7 @@ def _as_json(coded: Coded | None) -> dict[str, Any]:
     return asdict(coded) if coded else {}
 
 
-def best_coded(pixels: np.ndarray, codec: str, budget: int, scales: tuple[int, ...]) -> Coded | None:
+def best_coded(pixels: U8Array, codec: str, budget: int, scales: tuple[int, ...]) -> Coded | None:
     """The encoding of highest PSNR within a budget of bytes, over subsamplings and sizes. None if nothing fits.
 
     pixels: uint8 [H, W, 3]. scales: factors by which the stored picture is smaller; it is enlarged bilinearly.

@@ -19,6 +19,7 @@ from benches.store import Store, code_version, key_of
 from benches.strips import from_text, sheet, to_text
 from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import AnyArray, BoolArray, F32Array, U8Array
 from gstex.cli.options import parse_rates
 from gstex.material import Material
 from gstex.material.images import write_picture
@@ -54,7 +55,7 @@ class Region:
     boxes: tuple[tuple[int, int, int, int], ...] = ()
     shown: bool = False
 
-    def mask(self, height: int, width: int) -> np.ndarray:
+    def mask(self, height: int, width: int) -> BoolArray:
         """bool [height, width]: the region."""
         y, x = np.mgrid[0:height, 0:width] + 0.5
         inside = np.zeros((height, width), bool)
@@ -129,9 +130,9 @@ def _kept(region: Region, material: Material, way: str, rate: float, effort: str
 
 
 def measure(
-    material: Material, mask: np.ndarray, source: np.ndarray | str | None, settings: dict[str, Any]
+    material: Material, mask: BoolArray, source: AnyArray | str | None, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Fit a material; returns bytes, PSNR inside and outside the region, and a picture of the region."""
+    """Fit a material; returns bytes, PSNR inside and outside the region, and a picture of the region. mask: [H, W]."""
     texture = gstex.compress(material, importance=source, **settings)
     decoded = texture.decode()
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
@@ -165,7 +166,7 @@ def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict
     }  # fmt: skip
 
 
-def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, np.ndarray]]:
+def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, U8Array]]:
     """Pictures around the region: the original, and fits without importance, with a map and with the estimate."""
     original = _shown(material.pixels, material, region.mask(material.height, material.width))
     labels = (f"{name}: {fit['psnr_in']:.1f} dB"
@@ -174,7 +175,7 @@ def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> li
             *((label, from_text(fit["picture"])) for label, fit in zip(labels, fits, strict=True))]  # fmt: skip
 
 
-def _shown(stack: np.ndarray, material: Material, mask: np.ndarray) -> np.ndarray:
+def _shown(stack: F32Array, material: Material, mask: BoolArray) -> U8Array:
     """The colour of a square around the region, composited over white, uint8 [h, w, 3]."""
     roles = [c.role for c in material.channels]
     color = stack[:, :, [i for i, role in enumerate(roles) if role in ("albedo", "color")]].clip(0, 1)

@@ -136,7 +136,9 @@ def _timed_batch(plan: batch.Plan, **how: Any) -> tuple[int, float]:
     return len(ended), seconds
 
 
-def _write(results: Path, name: str, title: str, about: Any, columns: tuple[str, ...], rows: list[Any]) -> None:
+def _write(
+    results: Path, name: str, title: str, about: dict[str, Any], columns: tuple[str, ...], rows: list[dict[str, Any]]
+) -> None:
     for path in write_table(results, name, title, about, columns, rows):
         click.echo(path)
 

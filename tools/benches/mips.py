@@ -15,6 +15,7 @@ import gstex
 from benches.run import choose_cases, data_option, effort_option, endings, material_option, results_option
 from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import F32Array
 from gstex.cli.options import parse_rates
 from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache
@@ -78,7 +79,7 @@ def _measure(name: str, material: Material, rates: list[float], effort: str) -> 
         click.echo(f"{name} at {rate:g} bpp", err=True)
 
 
-def _mean_off(material: Material, level: MipLevel, decoded: np.ndarray) -> float:
+def _mean_off(material: Material, level: MipLevel, decoded: F32Array) -> float:
     """The largest difference of a channel's mean from that of its reference, in codes. sRGB channels are averaged in
     linear light."""
     weights = np.ones(decoded.shape) if level.weights is None else level.weights

@@ -23,6 +23,7 @@ from benches.store import Store, code_version, key_of
 from benches.strips import from_text, sheet, to_text
 from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import FloatArray, U8Array
 from gstex.material.images import write_picture
 
 __all__ = ["restore"]
@@ -64,7 +65,7 @@ PICTURES = (
 DAMAGES = ("noise 15", "noise 25", "jpeg 10", "jpeg 20", "jpeg 30")
 
 
-def damage(pixels: np.ndarray, how: str) -> np.ndarray:
+def damage(pixels: U8Array, how: str) -> U8Array:
     """Damage uint8 [h, w, 3]: 'noise S' adds normal noise of sigma S / 255, 'jpeg Q' stores it at quality Q."""
     kind, amount = how.split()
     if kind == "noise":
@@ -75,7 +76,7 @@ def damage(pixels: np.ndarray, how: str) -> np.ndarray:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+def blurred(image: FloatArray, sigma: float) -> FloatArray:
     """Blur float [h, w, C] with a Gaussian of sigma texels. Border texels are repeated outwards."""
     if sigma == 0:
         return image
@@ -129,7 +130,7 @@ def restore(
             click.echo(results / "restore.png")
 
 
-def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], store: Store) -> dict[str, Any]:
+def _kept(name: str, clean: U8Array, how: str, settings: dict[str, Any], store: Store) -> dict[str, Any]:
     """The figures of one damage. They come from the store, or are measured and stored."""
     keyed = {**settings, "damage": how, "pillow": PIL.__version__, "part": PART}
     key = key_of(as_material(clean), keyed, code_version())
@@ -141,7 +142,7 @@ def _kept(name: str, clean: np.ndarray, how: str, settings: dict[str, Any], stor
     return store.kept(key, keyed, find_out)
 
 
-def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+def measure(clean: U8Array, damaged: U8Array, settings: dict[str, Any]) -> dict[str, Any]:
     """Fit a damaged picture and compare the result with the clean one, both uint8 [h, w, 3]."""
     truth, seen = clean / 255, damaged / 255
     material = as_material(damaged)
@@ -162,12 +163,12 @@ def measure(clean: np.ndarray, damaged: np.ndarray, settings: dict[str, Any]) ->
     }
 
 
-def _part(pixels: np.ndarray) -> np.ndarray:
+def _part(pixels: U8Array) -> U8Array:
     row, column, size = PART
     return pixels[row : row + size, column : column + size]
 
 
-def _strip(clean: np.ndarray, row: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+def _strip(clean: U8Array, row: dict[str, Any]) -> list[tuple[str, U8Array]]:
     """The clean, the damaged and the restored picture."""
     before, after = (from_text(text) for text in row["pictures"])
     return [

@@ -10,13 +10,15 @@ import numpy as np
 from contact_sheet import label_strip
 from PIL import Image
 
+from gstex.arrays import U8Array
+
 __all__ = ["from_text", "sheet", "to_text"]
 
 _GAP = 6
 _GREY = 24
 
 
-def sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], *, times: int) -> np.ndarray:
+def sheet(rows: Sequence[Sequence[tuple[str, U8Array]]], *, times: int) -> U8Array:
     """Draw rows of (label, picture uint8 [h, w, 3]), each texel `times` x `times` pixels: uint8 [h, w, 3]."""
     drawn = []
     for row in rows:
@@ -28,18 +30,18 @@ def sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], *, times: int) -> np
     return np.concatenate(padded, axis=0)[:-_GAP]
 
 
-def _cell(label: str, picture: np.ndarray, times: int) -> np.ndarray:
+def _cell(label: str, picture: U8Array, times: int) -> U8Array:
     large = picture.repeat(times, axis=0).repeat(times, axis=1)
     return np.concatenate([label_strip(label, large.shape[1]), large], axis=0)
 
 
-def to_text(picture: np.ndarray) -> str:
+def to_text(picture: U8Array) -> str:
     """A picture uint8 [h, w, 3] as text that a stored row can hold."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def from_text(text: str) -> np.ndarray:
-    """The inverse of `to_text`."""
+def from_text(text: str) -> U8Array:
+    """The inverse of `to_text`: uint8 [h, w, 3]."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import gstex
 
@@ -91,7 +92,7 @@ def resized(source: str, size: int) -> Any:
     return replace(material, **changes)
 
 
-def as_material(pixels: np.ndarray) -> Any:
+def as_material(pixels: NDArray[np.float64]) -> Any:
     from gstex.material import Channel, Material
 
     channels = tuple(Channel("albedo", c, "srgb", "small.png", i, None, (0.0, 1.0)) for i, c in enumerate("rgb"))

@@ -14,6 +14,7 @@ import gstex
 from benches.run import endings, results_option
 from benches.table import describe_run, typed_command, write_table
 from gstex import metrics
+from gstex.arrays import F64Array
 from gstex.constants import BACKGROUND_WEIGHT
 from gstex.format import pack, unpack
 from gstex.material import Material, load_material
@@ -68,7 +69,7 @@ def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, A
     return rows
 
 
-def _middle(texture: Texture, material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _middle(texture: Texture, material: Material) -> tuple[F64Array, F64Array, F64Array]:
     """(weights [texels, Gaussians], background, target values [texels, C]) for the middle of the picture."""
     gaussians = read_gaussians(texture.table, 0, 0)
     left, top = (material.width - SIDE) // 2, (material.height - SIDE) // 2
@@ -79,7 +80,7 @@ def _middle(texture: Texture, material: Material) -> tuple[np.ndarray, np.ndarra
     return weights[:, weights.max(axis=0) > 1e-6], gaussians.background[members], wanted.astype(np.float64)
 
 
-def _weights(of: MipGaussians, points: np.ndarray) -> np.ndarray:
+def _weights(of: MipGaussians, points: F64Array) -> F64Array:
     """Weights [points, N] as in the format, but without the fade towards the edge of the cells."""
     apart = points[:, None, :] - of.center[None]
     if of.repeat:
@@ -90,7 +91,7 @@ def _weights(of: MipGaussians, points: np.ndarray) -> np.ndarray:
     return np.exp(of.amplitude - 0.5 * (along**2 + across**2))
 
 
-def _heaviest(weights: np.ndarray, k: int) -> np.ndarray:
+def _heaviest(weights: F64Array, k: int) -> F64Array:
     """Keep the K largest weights of each row and set the others to 0; a K of 0 keeps all."""
     if k == 0 or k >= weights.shape[1]:
         return weights
@@ -98,7 +99,7 @@ def _heaviest(weights: np.ndarray, k: int) -> np.ndarray:
     return np.where(weights >= least, weights, 0)
 
 
-def _solve(weights: np.ndarray, background: np.ndarray, wanted: np.ndarray) -> float:
+def _solve(weights: F64Array, background: F64Array, wanted: F64Array) -> float:
     """PSNR in dB with the least-squares features for these weights."""
     sums = weights.sum(axis=1, keepdims=True) + BACKGROUND_WEIGHT
     rest = wanted - background * (BACKGROUND_WEIGHT / sums)

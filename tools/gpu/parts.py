@@ -26,6 +26,7 @@ from gpu.material import write_material
 from gpu.phases import by_phase
 from gpu.timing import decode_times, roofs, sample_times
 from gstex import Texture
+from gstex.arrays import AnyArray
 from gstex.cuda import Device, GpuTexture
 from gstex.encode.settings import EFFORTS
 from gstex.errors import ExtraError, GraphicsError
@@ -367,7 +368,7 @@ def _material(context: Context, size: int) -> Material:
     return load_material(write_material(context.folder / f"mosaic-{size}", size))
 
 
-def _difference(context: Context, found: Any, expected: np.ndarray) -> float:
+def _difference(context: Context, found: Any, expected: AnyArray) -> float:
     on_host = found if isinstance(found, np.ndarray) else context.device.to_host(found)
     return float(np.abs(on_host - expected).max())
 
