@@ -58,8 +58,8 @@ def draw(geometry: torch.Tensor, features: torch.Tensor, height: int, width: int
             rows.append(_top(geometry, who, torch.arange(y * TILE, (y + 1) * TILE), (height, width)))
     chosen = torch.cat(rows)[:height, :width].reshape(-1)  # [H W TOP_K], -1: none
     # index_select is used because its gradient is summed in a fixed order.
-    here = geometry.index_select(0, chosen.clamp(min=0)).reshape(height, width, TOP_K, 5)
-    weights = _scores(here, torch.arange(height), (height, width)).exp() * (chosen.reshape(height, width, TOP_K) >= 0)
+    shapes = geometry.index_select(0, chosen.clamp(min=0)).reshape(height, width, TOP_K, 5)
+    weights = _scores(shapes, torch.arange(height), (height, width)).exp() * (chosen.reshape(height, width, TOP_K) >= 0)
     values = features.index_select(0, chosen.clamp(min=0)).reshape(height, width, TOP_K, -1)
     return (weights[..., None] * values).sum(dim=2) / (EPSILON + weights.sum(dim=2, keepdim=True))
 

@@ -73,13 +73,13 @@ def test_no_round_raises_the_error(clusters, spread, bits):
 def test_no_turn_raises_the_error_and_each_palette_lowers_it(bits):
     values, weight = clustered(400, 4, 60), weights(400)
     errors = []
-    for turns in range(5):
-        palettes, entries = train(values, weight, bits, np.random.default_rng(3), turns=turns)
+    for passes in range(5):
+        palettes, entries = train(values, weight, bits, np.random.default_rng(3), passes=passes)
         assert [len(p) for p in palettes] == [2**b for b in bits] and entries.shape == (400, len(bits))
         errors.append(error_of(values, weight, palettes, entries))
     assert all(after <= before * (1 + 1e-6) + 1e-9 for before, after in pairwise(errors))
     assert errors[-1] < 0.97 * errors[0]
-    alone = [error_of(values, weight, *train(values, weight, bits[:n], np.random.default_rng(3), turns=0))
+    alone = [error_of(values, weight, *train(values, weight, bits[:n], np.random.default_rng(3), passes=0))
              for n in range(1, len(bits) + 1)]  # fmt: skip
     assert all(after < 0.8 * before for before, after in pairwise(alone))
 

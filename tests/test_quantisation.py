@@ -47,7 +47,7 @@ class Scene:
         self.coding = make_coding(self.pyramid, self.placement, self.geometry, precision, ranges, NEUTRAL,
                                   palette_bits=palette_bits)  # fmt: skip
         if palette_bits:
-            trained, _ = train(self.features, np.ones(count), palette_bits, rng, rounds=3, turns=1)
+            trained, _ = train(self.features, np.ones(count), palette_bits, rng, rounds=3, passes=1)
             lo, step, palettes = to_grid(trained, NEUTRAL)
             self.coding = replace(self.coding, channel_lo=lo, channel_step=step, palettes=palettes)
         self.quantiser = Quantiser(self.coding, self.placement)

@@ -185,7 +185,7 @@ def measure_all(
             settings = {**options, "bpp": rate}
             key = key_of(material, settings, code)
             row = store.get(key)
-            kept = row is not None
+            is_stored = row is not None
             if row is None:
                 if not warm:
                     warm_up(options)
@@ -195,7 +195,7 @@ def measure_all(
             # Cases with equal inputs share a stored row, so each gets its own name here.
             rows.append({**row, "material": case.name})
             quality = "exact" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
-            click.echo(f"{label}: {quality}, {row['seconds']:.1f} s{' (kept)' if kept else ''}", err=True)
+            click.echo(f"{label}: {quality}, {row['seconds']:.1f} s{' (kept)' if is_stored else ''}", err=True)
     return rows
 
 

@@ -85,15 +85,15 @@ def main(
     context: click.Context, pictures: tuple[str, ...], bpp: float, effort: str, data: Path, results: Path
 ) -> None:
     """Draw crops: original, gstex, and the best ASTC mix of the same bytes."""
-    asked = [(name, material or name) for name, _, material in (p.partition("=") for p in pictures or PICTURES)]
-    choose_cases(data, "quick", [material for _, material in asked])
+    materials = [(name, material or name) for name, _, material in (p.partition("=") for p in pictures or PICTURES)]
+    choose_cases(data, "quick", [material for _, material in materials])
     cases: dict[str, Case] = {case.name: case for case in quick_cases(data)}
     with endings(context, results, keeps=False):
         results.mkdir(parents=True, exist_ok=True)
-        for name, key in asked:
+        for name, key in materials:
             material = cases[key].load()
-            kept = keep(material, bpp, effort)
-            for ending, picture in (("", draw(material, kept)), ("-small", draw_small(material, kept))):
+            ways_and_mix = keep(material, bpp, effort)
+            for ending, picture in (("", draw(material, ways_and_mix)), ("-small", draw_small(material, ways_and_mix))):
                 path = results / f"compare-{name}{ending}.png"
                 picture.save(path, optimize=True)
                 click.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
@@ -116,9 +116,9 @@ def keep(material: Material, bpp: float, effort: str) -> tuple[Way, Way, Option]
     )
 
 
-def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
+def draw(material: Material, ways_and_mix: tuple[Way, Way, Option]) -> Image.Image:
     """The picture: a column for the original and for each way; each row of pictures is followed by its differences."""
-    *ways, corner = kept
+    *ways, corner = ways_and_mix
     rows = _rows(material, ways)
     lines = _wrapped(recipe(corner), _font(12), 3 * CELL + 2 * GAP)
     height = MARGIN + HEAD + len(rows) * (TITLE + 2 * CELL + GAP + BETWEEN) + LINE * len(lines) + MARGIN
@@ -157,9 +157,9 @@ def draw(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
     return sheet
 
 
-def draw_small(material: Material, kept: tuple[Way, Way, Option]) -> Image.Image:
+def draw_small(material: Material, ways_and_mix: tuple[Way, Way, Option]) -> Image.Image:
     """The same without differences, readable at half its size."""
-    *ways, _ = kept
+    *ways, _ = ways_and_mix
     rows = _rows(material, ways)
     head, title = 90, 38
     height = 2 * MARGIN + head + len(rows) * (title + CELL + GAP)

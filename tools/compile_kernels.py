@@ -37,10 +37,10 @@ class KernelError(Exception):
 
 def sources(channels: Iterable[int] = CHANNELS) -> list[Source]:
     """(file, defines) of all kernels to compile: the one that tests a GPU, and those of fits."""
-    found: list[Source] = [("check.cu", {})]
+    kernels: list[Source] = [("check.cu", {})]
     for count in channels:
-        found += [one for one in fit.sources_of_fit(count, "perceptual") if one not in found]
-    return found
+        kernels += [kernel for kernel in fit.sources_of_fit(count, "perceptual") if kernel not in kernels]
+    return kernels
 
 
 def find_nvcc() -> str | None:
@@ -62,19 +62,19 @@ def compile_fatbin(text: str, path: Path, nvcc: str, architectures: Iterable[int
                    f"-gencode=arch=compute_{PTX},code=compute_{PTX}", "-o", str(out), str(file)]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        raise KernelError(f"{nvcc} fails for {path.name} ({said[0]}); it has to be of CUDA 12.8 or newer")
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        raise KernelError(f"{nvcc} fails for {path.name} ({lines[0]}); it has to be of CUDA 12.8 or newer")
     out.replace(path)
 
 
-def compile_kernels(output: Path, wanted: Iterable[Source], jobs: int | None = None) -> int:
+def compile_kernels(output: Path, kernels: Iterable[Source], jobs: int | None = None) -> int:
     """Make a folder hold the fatbins of these sources and no others; returns how many were compiled.
 
     Raises:
         KernelError: some are missing and there is no nvcc, or it fails.
     """
     texts = {}
-    for file, defines in wanted:
+    for file, defines in kernels:
         text = source.kernel_source(file, defines)
         texts[compiled.compiled_name(file, text)] = text
     output.mkdir(parents=True, exist_ok=True)

@@ -43,16 +43,16 @@ def contact_sheet(
         large ones shrunk. The error is the absolute difference of what is shown times the gain in its label.
     """
     rows = []
-    for one in list_maps({"channels": list(channels)}, len(channels)):
-        role = channels[one.channels[0]]["role"]
-        before, after = shown(original, one), shown(decoded, one)
+    for a_map in list_maps({"channels": list(channels)}, len(channels)):
+        role = channels[a_map.channels[0]]["role"]
+        before, after = shown(original, a_map), shown(decoded, a_map)
         error = np.abs(after - before)
         gain = _gain(error)
         quality = ""
         if psnr_by_map is not None and role in psnr_by_map:
             psnr = psnr_by_map[role]
             quality = ": exact" if psnr is None else f": {psnr:.1f} dB"
-        labels = (f"{role}: {one.file}", f"decoded{quality}", f"error x {gain}")
+        labels = (f"{role}: {a_map.file}", f"decoded{quality}", f"error x {gain}")
         cells = [_cell(picture, label) for picture, label in
                  zip((before, after, np.minimum(error * gain, 1)), labels, strict=True)]
         rows.append(_join(cells, axis=1))

@@ -170,12 +170,12 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
 
     def branch(within: Range, holds: str, smallest: bool = False) -> Range:
         """The largest or the smallest branch inside a range among those with a line that has `holds` in it."""
-        found = [(a, b) for a, b in branches if within[0] < a and b < within[1] and any(holds in x for x in lines[a:b])]
-        return sorted(found, key=lambda ab: ab[1] - ab[0])[0 if smallest else -1]
+        inner = [(a, b) for a, b in branches if within[0] < a and b < within[1] and any(holds in x for x in lines[a:b])]
+        return sorted(inner, key=lambda ab: ab[1] - ab[0])[0 if smallest else -1]
 
     fade = branch(entry, " SmoothStep ")
     turn = branch(fade, " Floor ")
-    marked, far = (branch((entry[0], fade[0]), "OpULessThan", smallest=one) for one in (False, True))
+    marked, far = (branch((entry[0], fade[0]), "OpULessThan", smallest=smallest) for smallest in (False, True))
     filtered = branch((fade[1], exp2), " OpFDiv ")
     # The branches: the multiplication by the fade, the skip of a small weight, and with more than 8 channels other
     # words.
@@ -190,7 +190,7 @@ def parts_of(vec4s: int, *, fused: bool = False) -> dict[str, int]:
         "added": operations((skip[1], entry[1])) - (0 if fused else 1),  # without the shift of the list's word
         "words": operations(words) - operations(entry),
     }
-    conditional = sum(operations(one) for one in (marked, fade, weighed, filtered))
+    conditional = sum(operations(part) for part in (marked, fade, weighed, filtered))
     parts["listed"] = operations(entry) - conditional - parts["added"]
     outside = operations((0, len(lines))) - operations(words) - operations(bend) - operations(raw)
     again = sum(operations(loop) for loop in loops_of_fours) - operations(bend)

@@ -256,20 +256,20 @@ def shape_of(words: U32Array) -> Shape:
     """The shape of a material, from its GPU section [n] (docs/format.md)."""
     kind = int(words[3])
     channels, groups, offsets = kind & 0xFF, kind >> 16 & 7, 2 * (kind >> 8 & 0xFF) - (kind >> 19 & 15)
-    found = []
+    shapes = []
     for number in range(groups):
         header = words[int(words[(int(words[1]) >> 16) - groups + number]) :]
         members, palette_bits = int(header[0]) & 0xFFFF, int(header[5])
         block, widths = int(words[int(header[6])]), header[6 + offsets + 2 * members.bit_count() :]
-        own = [int(widths[k >> 3]) >> 4 * (k & 7) & 15 for k in range(members.bit_count())]
-        found.append(GroupShape(
+        own_bits = [int(widths[k >> 3]) >> 4 * (k & 7) & 15 for k in range(members.bit_count())]
+        shapes.append(GroupShape(
             members=members,
             levels=block & 0xFF if block < 256 else 0,
             palettes=sum(palette_bits >> 4 * p & 15 > 0 for p in range(4)),
-            coded=sum(any(own[i : i + 4]) for i in range(0, len(own), 4)),
+            coded=sum(any(own_bits[i : i + 4]) for i in range(0, len(own_bits), 4)),
             candidates_max=int(header[3]),
         ))  # fmt: skip
-    return Shape(channels, tuple(found))
+    return Shape(channels, tuple(shapes))
 
 
 def _nanoseconds(texture: gstex.Texture) -> float:

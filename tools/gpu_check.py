@@ -84,9 +84,9 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
                              "parts": {name: {"error": "not begun"} for name in names}}  # fmt: skip
     started, lock = time.monotonic(), threading.Lock()
 
-    def tell(name: str, found: dict[str, Any]) -> None:
+    def tell(name: str, results: dict[str, Any]) -> None:
         with lock:
-            whole["seconds"], whole["parts"][name] = round(time.monotonic() - started, 1), found
+            whole["seconds"], whole["parts"][name] = round(time.monotonic() - started, 1), results
             write_whole(out, json.dumps(whole, indent=2, default=float) + "\n")
 
     with tempfile.TemporaryDirectory(prefix="gstex-gpu-") as shared:
@@ -108,15 +108,15 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) 
         begun = time.monotonic()
         limit = min(PARTS[name].seconds, seconds - (begun - started))
         if limit < 1:
-            found: dict[str, Any] = {"error": "no time was left"}
+            results: dict[str, Any] = {"error": "no time was left"}
         else:
             try:
-                found = runner(name, limit)
+                results = runner(name, limit)
             except Exception as error:  # the other parts go on after any error
-                found = {"error": _one_line(error)}
-        found = {"seconds": round(time.monotonic() - begun, 1), **found}
-        tell(name, found)
-        click.echo(f"{name}: {found.get('error', 'done')}, {found['seconds']:.0f} s", err=True)
+                results = {"error": _one_line(error)}
+        results = {"seconds": round(time.monotonic() - begun, 1), **results}
+        tell(name, results)
+        click.echo(f"{name}: {results.get('error', 'done')}, {results['seconds']:.0f} s", err=True)
 
     for beside, group in groupby(names, lambda name: PARTS[name].beside):
         together = list(group)
@@ -141,31 +141,31 @@ def write_whole(file: Path, text: str) -> None:
 
 def run_alone(
     command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None,
-    seen: Callable[[dict[str, Any]], None] = lambda found: None,
+    report: Callable[[dict[str, Any]], None] = lambda results: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run a command that writes the JSON of `run_here`, and return this JSON, even if the command crashes or hangs.
 
-    environment: variables that are added. seen: gets the JSON so far whenever it has changed.
+    environment: variables that are added. report: gets the JSON so far whenever it has changed.
     """
     log = file.with_suffix(".log")
     with log.open("w") as stream:
         child = subprocess.Popen(list(command), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
                                  env={**os.environ, **(environment or {})})  # fmt: skip
         try:
-            code = _wait(child, seconds, file, seen)
+            code = _wait(child, seconds, file, report)
         finally:
             _sweep(child)
-    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     if code is None:
-        found["error"] = f"stopped after {seconds:.0f} s"
-    elif code and "error" not in found:
+        results["error"] = f"stopped after {seconds:.0f} s"
+    elif code and "error" not in results:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        found["error"] = f"ends with {code}: {lines[-1].strip()[:300] if lines else 'no output'}"
-    return found
+        results["error"] = f"ends with {code}: {lines[-1].strip()[:300] if lines else 'no output'}"
+    return results
 
 
 def _wait(
-    child: subprocess.Popen[bytes], seconds: float, file: Path, seen: Callable[[dict[str, Any]], None]
+    child: subprocess.Popen[bytes], seconds: float, file: Path, report: Callable[[dict[str, Any]], None]
 ) -> int | None:
     """The exit status of a process; None if it takes longer than `seconds`."""
     ends, known = time.monotonic() + seconds, ""
@@ -175,7 +175,7 @@ def _wait(
         except subprocess.TimeoutExpired:
             text = file.read_text() if file.exists() else ""
             if text != known:
-                seen(json.loads(text))
+                report(json.loads(text))
             known = text
     return None
 
@@ -201,10 +201,10 @@ def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, A
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
     more = {"GSTEX_THREADS": str(threads)} if PARTS[name].beside else {}
 
-    def seen(found: dict[str, Any]) -> None:
-        tell(name, {"error": "cut off while it ran", **found})
+    def report(results: dict[str, Any]) -> None:
+        tell(name, {"error": "cut off while it ran", **results})
 
-    return run_alone(command, seconds, result_file(folder, name), more, seen)
+    return run_alone(command, seconds, result_file(folder, name), more, report)
 
 
 def result_file(folder: Path, name: str) -> Path:
@@ -214,20 +214,20 @@ def result_file(folder: Path, name: str) -> Path:
 
 def run_here(name: str, context: Context) -> None:
     """Run a part in this process and write its results, step by step, into the shared folder."""
-    file, kept = result_file(context.folder, name), {}
+    file, results = result_file(context.folder, name), {}
 
-    def write(**found: Any) -> None:
-        write_whole(file, json.dumps(found, default=float))
+    def write(**content: Any) -> None:
+        write_whole(file, json.dumps(content, default=float))
 
     def keep(result: dict[str, Any]) -> None:
-        kept.update(result)
-        write(result=kept)
+        results.update(result)
+        write(result=results)
 
     context.keep = keep
     try:
         keep(PARTS[name].run(context))
     except Exception as error:
-        write(**({"result": kept} if kept else {}), error=_one_line(error))
+        write(**({"result": results} if results else {}), error=_one_line(error))
         raise
 
 
@@ -258,7 +258,7 @@ def machine(device: CupyDevice) -> dict[str, dict[str, Any]]:
         },
         "versions": {
             "python": platform.python_version(),
-            "cupy": next((found for found in map(_version, _CUPY) if found), None),
+            "cupy": next((cupy_version for cupy_version in map(_version, _CUPY) if cupy_version), None),
             **{name: _version(name) for name in _DISTRIBUTIONS},
             "gstex": run["gstex"],
         },

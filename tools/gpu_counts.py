@@ -41,10 +41,10 @@ def counts(size: int, effort: str, out: Path | None) -> None:
     """Count what a fit asks of a GPU, with kernels on the host."""
     with tempfile.TemporaryDirectory(prefix="gstex-counts-") as folder:
         material = load_material(write_material(Path(folder) / "mosaic", size))
-        found = count_fit(material, effort=effort)
-    click.echo("\n".join(lines(found)))
+        result = count_fit(material, effort=effort)
+    click.echo("\n".join(lines(result)))
     if out:
-        out.write_text(json.dumps({"size": size, "effort": effort, **found}, indent=2) + "\n")
+        out.write_text(json.dumps({"size": size, "effort": effort, **result}, indent=2) + "\n")
 
 
 def count_fit(material: Material, **options: Any) -> dict[str, Any]:
@@ -70,15 +70,16 @@ def count_fit(material: Material, **options: Any) -> dict[str, Any]:
             texture = gstex.compress(material, device="cuda", **options)
     finally:
         owner.open_device = opened
-    own = {name: row for name, row in phases.items() if name not in ("before and after", "measuring")}
-    whole = {key: sum(row[key] for row in own.values()) for key in COUNTED}
-    return {"whole": whole, "phases": own, "psnr": texture.report["psnr"], "gaussians": texture.report["gaussians"]}
+    fit_phases = {name: row for name, row in phases.items() if name not in ("before and after", "measuring")}
+    whole = {key: sum(row[key] for row in fit_phases.values()) for key in COUNTED}
+    return {"whole": whole, "phases": fit_phases, "psnr": texture.report["psnr"],
+            "gaussians": texture.report["gaussians"]}  # fmt: skip
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(result: dict[str, Any]) -> list[str]:
     """The counts for people: one line per phase, and one for all."""
     head = f"{'phase':<20}{'host s':>9}{'launches':>10}{'waits':>8}{'recorded':>10}"
-    rows = [*found["phases"].items(), ("all", found["whole"])]
+    rows = [*result["phases"].items(), ("all", result["whole"])]
     return [head, *(f"{name:<20}{row['host_seconds']:>9.3f}{row['launches']:>10.0f}{row['waits']:>8.0f}"
                     f"{row['recorded']:>10.0f}" for name, row in rows)]  # fmt: skip
 

@@ -51,10 +51,10 @@ def messages(path: Path, errors: bool) -> Iterator[Message]:
 def native_messages(path: Path) -> Iterator[Message]:
     """String literals of a C or C++ file that are texts. Adjacent literals are joined."""
     source = re.sub(r"^\s*#include.*$|//.*$", "", path.read_text("utf-8"), flags=re.MULTILINE)
-    for found in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', source):
-        text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', found[0]))
+    for literal in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', source):
+        text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', literal[0]))
         if _is_prose(text):
-            yield Message(str(path.relative_to(ROOT)), source.count("\n", 0, found.start()) + 1, text)
+            yield Message(str(path.relative_to(ROOT)), source.count("\n", 0, literal.start()) + 1, text)
 
 
 def helps() -> Iterator[tuple[str, str]]:
@@ -89,19 +89,19 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"got {', '.join(sorted(unknown))}, expected {', '.join(PARTS)}")
     top = ROOT / options.under
-    found: dict[str, list[Message]] = {part: [] for part in PARTS[:3]}
+    by_part: dict[str, list[Message]] = {part: [] for part in PARTS[:3]}
     for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
         if path.suffix == ".py":
-            found["errors"] += messages(path, errors=True)
-            found["notes"] += messages(path, errors=False)
+            by_part["errors"] += messages(path, errors=True)
+            by_part["notes"] += messages(path, errors=False)
         elif path.suffix in (".c", ".cpp", ".h"):
-            found["native"] += native_messages(path)
+            by_part["native"] += native_messages(path)
     for part in options.parts or PARTS:
         if part == "help":
             print(*(f"\n===== {name} --help\n{text}" for name, text in helps()), sep="\n")
             continue
-        print(f"\n===== {part}: {len(found[part])}")
-        print(*(f"{path}:{line}: {text}" for path, line, text in found[part]), sep="\n")
+        print(f"\n===== {part}: {len(by_part[part])}")
+        print(*(f"{path}:{line}: {text}" for path, line, text in by_part[part]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -188,10 +188,10 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         return f"//@{len(hidden) - 1}@" + "\n" * match[0].count("\n")
 
     block = re.escape(of.begins) + r"(?:#ifndef .*\n#define .*\n#endif\n|(?!#endif).*\n)*#endif\n"
-    shown, found = re.subn(block, hide, text)
+    shown, count = re.subn(block, hide, text)
     uniforms = list(_UNIFORM.finditer(shown))
     shown = re.sub(f"^{_GUARD}", hide, _OPTION.sub(hide, _UNIFORM.sub(hide, shown)), flags=re.MULTILINE)
-    if found != 1:
+    if count != 1:
         raise ShaderError(f"{name}: expected one {of.begins.strip()}, which begins what declares the words")
     for match in re.finditer(r"^#define\b.*", shown, re.MULTILINE):
         line = shown.count("\n", 0, match.start()) + 1
@@ -199,7 +199,9 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
     if language == "wgsl":
         shown = _without_undefined(shown, name, options)
     kinds = {key: "uint" if value.endswith("u") else "int" for key, value in options.items()}
-    program = annotate(parse(shown, name), shown, name, kinds, {one["macro"]: one["type"] for one in uniforms})
+    program = annotate(
+        parse(shown, name), shown, name, kinds, {uniform["macro"]: uniform["type"] for uniform in uniforms}
+    )
     if common := _COMMON.search(text):  # its text must be the same in both decoders, constructors included
         program.built |= set(re.findall(r"^struct (\w+)", common[0], re.MULTILINE)) - {
             name for name, sized in program.sized.items() if sized
@@ -226,9 +228,13 @@ def translate(text: str, language: str, name: str = "gstex.glsl") -> str:
         if text.count(comment) != 1:
             raise ShaderError(f"{name}: expected one line {comment.strip()!r}")
         body = body.replace(comment, instead)
-    for one in uniforms:
-        places = {"hlsl": rf"{_register(one)}, default b\1", "metal": f"{of.context}::{one['variable']}", "wgsl": ""}
-        body = re.sub(rf"{one['binding']}, default (\d+)", places[language], body)
+    for declared in uniforms:
+        places = {
+            "hlsl": rf"{_register(declared)}, default b\1",
+            "metal": f"{of.context}::{declared['variable']}",
+            "wgsl": "",
+        }
+        body = re.sub(rf"{declared['binding']}, default (\d+)", places[language], body)
     if language == "wgsl":  # names that nobody can define in WGSL are no options
         for entry in re.findall(r"^//   GSTEX_\w+.*\n(?://       .*\n)*", body, re.MULTILINE):
             if entry.split()[1] not in options:
@@ -332,8 +338,9 @@ def _words(of: Words, printer: Printer, uniforms: Sequence[re.Match[str]], body:
         unpacked = _HLSL_UNPACKED if "gstex_unorm2x16(" in body else ""
         return _HLSL.format(**parts, selects=printer.selects()) + unpacked
     if isinstance(printer, MetalPrinter):
-        fields = (f"#ifdef {one['switch']}\n    constant {printer.type_name(one['type'])} *{one['variable']};\n#endif\n"
-                  for one in uniforms)  # fmt: skip
+        fields = (f"#ifdef {uniform['switch']}\n    constant {printer.type_name(uniform['type'])} "
+                  f"*{uniform['variable']};\n#endif\n"
+                  for uniform in uniforms)  # fmt: skip
         return _METAL.format(**parts, members=printer.members(), uniforms="".join(fields))
     return _WGSL.format(**parts, function=of.load.lower(), number=printer.type_name(LOADS[of.load][0][0]))
 
@@ -346,12 +353,12 @@ def written() -> dict[Path, str]:
     if len(common) != 1 or len(_COMMON.findall(expanded)) != 1:
         raise ShaderError(f"{other.name}: expected one part that is common to it and {SOURCE.name} in each of them")
     expanded = _COMMON.sub(lambda _: common[0], expanded)
-    found = {other: expanded}
+    texts = {other: expanded}
     for path, source in ((SOURCE, text), (other, expanded)):
-        found |= {path.with_suffix(f".{language}"): translate(source, language, path.name) for language in PRINTERS}
+        texts |= {path.with_suffix(f".{language}"): translate(source, language, path.name) for language in PRINTERS}
     encoders = [(SHADERS / name).read_text(encoding="utf-8") for name in ("bc.glsl", "bc7.glsl")]
-    found |= {SOURCE.with_name(f"bc.{language}"): translate_encoders(encoders, language) for language in ENCODERS}
-    return found
+    texts |= {SOURCE.with_name(f"bc.{language}"): translate_encoders(encoders, language) for language in ENCODERS}
+    return texts
 
 
 def main() -> int:

@@ -31,16 +31,16 @@ class Arrays:
             UsageError: another shape, or NaN or infinity.
         """
         if self._is_tensor_here(values):
-            found = values.detach().to(dtype=sys.modules["torch"].float32).contiguous()
+            array = values.detach().to(dtype=sys.modules["torch"].float32).contiguous()
         elif self._is_array_here(values):
-            found = self._device.xp.ascontiguousarray(self._device.xp.asarray(values), np.float32)
+            array = self._device.xp.ascontiguousarray(self._device.xp.asarray(values), np.float32)
         else:
             numbers = np.asarray(values.detach().cpu() if _is_tensor(values) else values, np.float64)
             if not (np.abs(numbers) <= np.finfo(np.float32).max).all():
                 raise UsageError(f"{name}: got NaN or infinity, expected finite numbers")
-            found = self._device.xp.asarray(np.ascontiguousarray(numbers, np.float32))
-        _check_shape(name, tuple(found.shape), shape)
-        return found
+            array = self._device.xp.asarray(np.ascontiguousarray(numbers, np.float32))
+        _check_shape(name, tuple(array.shape), shape)
+        return array
 
     def empty_like(self, example: Any, shape: tuple[int, ...]) -> Any:
         """A new float32 array of the same kind as `example`, a result of `floats`."""
@@ -85,7 +85,7 @@ def _is_tensor(values: Any) -> bool:
     return torch is not None and isinstance(values, torch.Tensor)
 
 
-def _check_shape(name: str, found: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
-    if len(found) != len(shape) or any(e not in (None, n) for e, n in zip(shape, found, strict=True)):
+def _check_shape(name: str, actual: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
+    if len(actual) != len(shape) or any(e not in (None, n) for e, n in zip(shape, actual, strict=True)):
         sizes = ", ".join("M" if size is None else str(size) for size in shape)
-        raise UsageError(f"{name}: got an array of shape {list(found)}, expected numbers of shape [{sizes}]")
+        raise UsageError(f"{name}: got an array of shape {list(actual)}, expected numbers of shape [{sizes}]")

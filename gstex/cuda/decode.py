@@ -178,8 +178,8 @@ def _defines(group: GroupTable) -> dict[str, int | str]:
 
 def _in_tiles(group: GroupTable, mip: int, width: int, height: int) -> bool:
     """Whether mip.cu can decode the mip. With cells smaller than texels, tiles read more cells than texels see."""
-    seen = group.mips[mip]
-    if seen.raw or group.header.top_k:
+    table = group.mips[mip]
+    if table.raw or group.header.top_k:
         return False
-    levels = seen.levels if seen.filter is None else group.mips[0].levels
+    levels = table.levels if table.filter is None else group.mips[0].levels
     return all(level.layout.cells_x <= width and level.layout.cells_y <= height for level in levels)

@@ -117,8 +117,8 @@ def open_device(preference: str = "auto") -> CupyDevice:
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "cupy":
             raise DeviceError(f"CUDA: CuPy is not installed; {_INSTALL}{instead}") from error
-        found = f"CuPy cannot be loaded ({_one_line(error)})"
-        raise DeviceError(f"CUDA: {found}; reinstall it: {_INSTALL}{instead}") from error
+        problem = f"CuPy cannot be loaded ({_one_line(error)})"
+        raise DeviceError(f"CUDA: {problem}; reinstall it: {_INSTALL}{instead}") from error
     try:
         device = CupyDevice(cupy)
         device.check()
@@ -153,9 +153,9 @@ class CupyDevice:
         self.name = facts["name"].decode()
         self.capability = facts["major"], facts["minor"]
         if self.capability < LEAST_CAPABILITY:
-            found, least = (".".join(map(str, numbers)) for numbers in (self.capability, LEAST_CAPABILITY))
+            capability, least = (".".join(map(str, numbers)) for numbers in (self.capability, LEAST_CAPABILITY))
             raise DeviceError(
-                f"CUDA: {self.name} has compute capability {found}, expected {least} or newer; use a newer GPU"
+                f"CUDA: {self.name} has compute capability {capability}, expected {least} or newer; use a newer GPU"
             )
         self.torch_device = f"cuda:{number}"
         self._number = number
@@ -197,14 +197,14 @@ class CupyDevice:
     def prepare(
         self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
     ) -> None:
-        wanted = [one for one in sources if _key(*one) not in self._modules]
+        missing = [source for source in sources if _key(*source) not in self._modules]
         calls = [] if self._rehearsals else list(work)
-        if not (wanted or calls):
+        if not (missing or calls):
             return
         pool = ThreadPoolExecutor(
-            min(len(wanted) + len(calls), os.cpu_count() or 1), thread_name_prefix="gstex-compile"
+            min(len(missing) + len(calls), os.cpu_count() or 1), thread_name_prefix="gstex-compile"
         )
-        for file, defines in wanted:
+        for file, defines in missing:
             self._modules[_key(file, defines)] = pool.submit(self._module, file, defines)
         self._rehearsals += [pool.submit(self._rehearse, call) for call in calls]
         pool.shutdown(wait=False)

@@ -53,8 +53,8 @@ class _Lists:
         of, by_gaussian, by_place = (xp.asarray(np.frombuffer(data, np.uint32)) for data in (tiles, places, records))
         self._kernel((blocks,), (self._threads,), of, np.int32(len(tiles)), self._words, by_gaussian, by_place,
                      self._memory, np.int32(first), np.int32(count), sizes, lists, failed)  # fmt: skip
-        found = int(device.to_host(failed)[0])
-        if found == 2:
+        failure = int(device.to_host(failed)[0])
+        if failure == 2:
             raise DeviceError("CUDA: the kernel of the expanded form does not fit the compiled core of gstex; "
                               "build gstex anew")  # fmt: skip
-        return None if found else (device.to_host(sizes), device.to_host(lists))
+        return None if failure else (device.to_host(sizes), device.to_host(lists))

@@ -33,9 +33,9 @@ def kernel_source(file: str, defines: Mapping[str, int | str] | None = None) -> 
     return "\n".join([*lines, _spliced(file, set())])
 
 
-def _spliced(file: str, seen: set[str]) -> str:
+def _spliced(file: str, included: set[str]) -> str:
     """The text of a file, with every header at the place where it is first included."""
-    seen.add(file)
+    included.add(file)
     folder = "native" if file in _SHARED else "shaders" if file.endswith(".glsl") else "cuda"
     text = source_path(f"{folder}/{file}").read_text(encoding="utf-8")
     parts, position = [f'#line 1 "{file}"\n'], 0
@@ -43,8 +43,8 @@ def _spliced(file: str, seen: set[str]) -> str:
         header = include[1]
         line_after = text.count("\n", 0, include.end()) + 2
         parts.append(text[position : include.start()])
-        if header not in seen:
-            parts.append(f"{_spliced(header, seen)}\n")
+        if header not in included:
+            parts.append(f"{_spliced(header, included)}\n")
         parts.append(f'#line {line_after} "{file}"')
         position = include.end()
     return "".join([*parts, text[position:]])

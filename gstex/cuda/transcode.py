@@ -49,9 +49,9 @@ class Transcoder:
         """
         texture, device = self.texture, self.texture.device
         height, width = texture.mip_shape(mip)
-        found = check_rectangle(rectangle, height, width)
-        whole = found == (0, 0, width, height)
-        values = texture.decode(mip) if whole else texture.decode_rectangle(mip, found)
+        checked = check_rectangle(rectangle, height, width)
+        whole = checked == (0, 0, width, height)
+        values = texture.decode(mip) if whole else texture.decode_rectangle(mip, checked)
         height, width, channels = values.shape
         blocks = {}
         for a_map in self.maps:

@@ -30,8 +30,8 @@ def find_bend(decoded: F32Array, target: Target, srgb: BoolArray | None = None) 
         if not weight.any():
             continue
         x = decoded[:, :, c].reshape(-1).astype(np.float64)
-        wanted = target.image[:, :, c].reshape(-1)
-        missing, light = wanted - x, srgb is not None and bool(srgb[c])
+        target_values = target.image[:, :, c].reshape(-1)
+        missing, light = target_values - x, srgb is not None and bool(srgb[c])
         basis = np.stack([1 - x, 4 * x * (1 - x), x])  # what low, middle and high add
         normal = [[float((weight * a * b).sum()) for b in basis] for a in basis]
         ridge = _RIDGE * (normal[0][0] + normal[1][1] + normal[2][2]) / 3
@@ -41,7 +41,7 @@ def find_bend(decoded: F32Array, target: Target, srgb: BoolArray | None = None) 
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
         # Equal steps of low and high shift all values alike. They restore the mean, which rounding, the ridge and the
         # limits 0 and 1 change.
-        mean = seen_mean(wanted, weight, light=light)
+        mean = seen_mean(target_values, weight, light=light)
         for _ in range(_SHIFTS):
             bent = x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
             step = round((mean - seen_mean(bent, weight, light=light)) / BEND_UNIT)

@@ -99,14 +99,14 @@ def rounding_errors(
     def train_all(bits: tuple[int, ...], some: IntArray) -> tuple[list[F32Array], I32Array]:
         if bits not in trained:
             first = train_all(bits[:-1], some) if bits[:-1] else None
-            trained[bits] = train(values[some], weight[some], bits, rng, rounds=6, turns=0, first=first)
+            trained[bits] = train(values[some], weight[some], bits, rng, rounds=6, passes=0, first=first)
         return trained[bits]
 
     error_of = {}
     for bits in choices:
         some = order[: max(TRIED, TRIED_ENTRY * 2 ** max(bits))]
         first = train_all(bits, some)
-        palettes, entries = train(values[some], weight[some], bits, rng, turns=1, first=first)
+        palettes, entries = train(values[some], weight[some], bits, rng, passes=1, first=first)
         rest = values[some] - sum(p[e] for p, e in zip(palettes, entries.T, strict=True))
         error = float((weight[some] * (rest**2).sum(axis=1)).sum())
         error_of[bits] = error * float(weight.sum()) / max(float(weight[some].sum()), 1e-30)
@@ -125,14 +125,14 @@ def best_codebooks(trainer: Trainer, coding: Coding, share: F64Array, geometry: 
     if trainer.count > most:
         some = np.sort(trainer.rng.choice(trainer.count, most, replace=False))
         scaled, share = scaled[engine.array(some)], share[some]
-    found: list[tuple[float, Coding]] = []
+    trials: list[tuple[float, Coding]] = []
     for _ in range(tries):
         books = engine.train(scaled, share, coding.palette_bits, trainer.rng)
         lo, step, stored = to_grid([book / scale for book in books], trainer.task.neutral)
         tried = replace(coding, channel_lo=lo, channel_step=step, palettes=stored)
         values = engine.store(tried, trainer.placement, features).values()
-        found.append((trainer.error(geometry, values), tried))
-    return min(found, key=lambda one: one[0])[1]
+        trials.append((trainer.error(geometry, values), tried))
+    return min(trials, key=lambda trial: trial[0])[1]
 
 
 def to_grid(

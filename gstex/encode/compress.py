@@ -225,12 +225,12 @@ def compress(
     how: dict[str, Any] = {"sharing": _sharing(material), "seed": seed,
                            "tail": tail if tail < len(levels) else None,
                            "schedule": DraftSchedule if draft else Schedule}  # fmt: skip
-    kept: Checkpoint | None = None
+    checkpoint_file: Checkpoint | None = None
     if checkpoint is not None and gpu is None and not draft and varying:
         roles = [material.channels[c].role for c in varying]
         key = key_of(tasks, settings, how, groups, roles, bpp, target, max_bpp, loss, channel_entries(material))
-        kept = Checkpoint(Path(checkpoint), key, note)
-        how["checkpoint"] = kept
+        checkpoint_file = Checkpoint(Path(checkpoint), key, note)
+        how["checkpoint"] = checkpoint_file
     stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
                      bilinear=sampling == "bilinear")  # fmt: skip
     entries = channel_entries(material)
@@ -248,12 +248,12 @@ def compress(
             roles = [material.channels[c].role for c in varying]
             find = partial(divide, "1" if groups == "auto" and loss == "restore" else groups, roles, tasks[0], settings,
                            budget, seed=seed, progress=report_step, **sizes)  # fmt: skip
-            if kept and kept.division and kept.division.covers(len(varying)):
-                division = kept.division
+            if checkpoint_file and checkpoint_file.division and checkpoint_file.division.covers(len(varying)):
+                division = checkpoint_file.division
             else:
                 division, gpu = on_device(find, gpu, device, note)
-            if kept:
-                kept.divided(division)
+            if checkpoint_file:
+                checkpoint_file.divided(division)
         else:
             most = split_budget(division, budget, **sizes)[0]
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
@@ -292,8 +292,8 @@ def compress(
             again = how | {"sharing": changes.sharing, "texels_share": TEXELS_SHARE}
             again.pop("fit_first", None)
             again.pop("checkpoint", None)
-            one = Division.one(len(fitted[number].channels))
-            fit = partial(fit_groups, changes.tasks, one, [budgets[number]], fitted[number].channels, settings,
+            undivided = Division.one(len(fitted[number].channels))
+            fit = partial(fit_groups, changes.tasks, undivided, [budgets[number]], fitted[number].channels, settings,
                           progress=report_step, first=[fitted[number]], **again)  # fmt: skip
             refitted, gpu = on_device(fit, gpu, device, note)
             fitted[number] = refitted[0]
@@ -301,7 +301,7 @@ def compress(
     words.flags.writeable = False
 
     # Options that are not used are not written, so that they do not change other files.
-    asked = {"psnr": psnr, "match": match, "max_bpp": max_bpp, "weights": weights}
+    options = {"psnr": psnr, "match": match, "max_bpp": max_bpp, "weights": weights}
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
     metadata: dict[str, Any] = {
         "generator": f"gstex {__version__}",
@@ -310,7 +310,7 @@ def compress(
             "effort": effort, "loss": loss, "bpp": bpp, "gaussians": gaussians, "mip_filter": mip_filter,
             "roughness_from_normals": roughness_from_normals, "alpha_test": alpha_test,
             "importance": matters.name if matters else None, "groups": groups, "seed": seed, "backend": backend,
-            **{name: value for name, value in asked.items() if value},
+            **{name: value for name, value in options.items() if value},
         }),
     }  # fmt: skip
     report_step("measure", 1.0, math.inf)
@@ -402,9 +402,9 @@ def _psnr_of_codec(name: str, material: Material, note: Callable[[str], None]) -
     """The PSNR to match, in dB."""
     from gstex.compare.codec_quality import codec_psnr  # gstex.compare stands above gstex.encode; only this needs it
 
-    found = min(codec_psnr(material, name), MAX_PSNR)
-    note(f"{name} has {found:.2f} dB on this material")
-    return found
+    psnr = min(codec_psnr(material, name), MAX_PSNR)
+    note(f"{name} has {psnr:.2f} dB on this material")
+    return psnr
 
 
 def _stored_psnr(mip: Result, *, material: Material, task: Task, repeat: bool) -> float:

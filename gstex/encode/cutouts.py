@@ -68,8 +68,8 @@ class Cutout:
 
     def _given(self, mip: int) -> bool:
         """Whether the user gives the opacity of a mip, which is taken as it is."""
-        own = self.own_mips[mip - 1] if mip <= len(self.own_mips) else None
-        return own is not None and not np.isnan(own[0, 0, self.index])
+        pixels = self.own_mips[mip - 1] if mip <= len(self.own_mips) else None
+        return pixels is not None and not np.isnan(pixels[0, 0, self.index])
 
     def _aimed(self, task: Task, target: float) -> Task:
         image = task.target.image.copy()

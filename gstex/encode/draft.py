@@ -141,14 +141,14 @@ class DraftSchedule(_Shaping):
         shaping.optimise(settings.steps)
         shaping.trainer.follow(wait=True)
 
-        found = shaping.trainer
-        geometry = found.engine.host(found.parameters.geometry).copy()
+        shaped = shaping.trainer
+        geometry = shaped.engine.host(shaped.parameters.geometry).copy()
         geometry[:, :2] *= size
         geometry[:, 3:5] += np.float32(log(texels))
-        trainer.mse = GROWN * found.mse if texels > 1 else found.mse
+        trainer.mse = GROWN * shaped.mse if texels > 1 else shaped.mse
         self.rate.codebook_bits = shaping.rate.codebook_bits
-        trainer.set_grid(found.count)
-        trainer.set_gaussians(geometry, found.engine.host(found.parameters.features))
+        trainer.set_grid(shaped.count)
+        trainer.set_gaussians(geometry, shaped.engine.host(shaped.parameters.features))
 
     def freeze(self) -> Coding:
         """Fix levels, cells and codings, with the codebooks that were chosen at half size."""

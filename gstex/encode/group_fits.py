@@ -29,19 +29,19 @@ SEEDS = 1000  # difference between the seeds of two successive groups
 
 
 def on_device(
-    run: Callable[..., _Found], device: Device | None, wanted: str, note: Callable[[str], None]
+    run: Callable[..., _Found], device: Device | None, preference: str, note: Callable[[str], None]
 ) -> tuple[_Found, Device | None]:
     """Run on a GPU and return (result, GPU); if it fails there, run on the CPU and return (result, None).
 
-    run: called as run(make_engine=..). device: a GPU, or None for the CPU. wanted: the option; with 'cuda' the error of
-    the GPU is raised. note: called with a line if the fit goes on without the GPU.
+    run: called as run(make_engine=..). device: a GPU, or None for the CPU. preference: the option; with 'cuda' the
+    error of the GPU is raised. note: called with a line if the fit goes on without the GPU.
     """
     if device:
         try:
-            with device_errors(wanted):
+            with device_errors(preference):
                 return run(make_engine=partial(GpuEngine, device=device)), device
         except DeviceError as error:
-            if wanted == "cuda":
+            if preference == "cuda":
                 raise
             note(f"goes on from the start on the CPU; {error}")
     return run(make_engine=CpuEngine), None
@@ -82,7 +82,7 @@ def fit_groups(
         errors = [float(np.mean([image[:, :, c].var(dtype=np.float64) for c in group])) for group in division.groups]
     done = 0.0
     for number, (columns, words) in enumerate(zip(division.groups, budgets, strict=True)):
-        own = [_part(task, columns, words, division.shares[number]) for task in tasks]
+        group_tasks = [_part(task, columns, words, division.shares[number]) for task in tasks]
         share = (1 + len(columns)) / (len(division.groups) + channels)
 
         def report(stage: str, part: float, mse: float, number: int = number, share: float = share,
@@ -95,11 +95,11 @@ def fit_groups(
         if checkpoint and make_engine is CpuEngine:
             start["spots"] = partial(checkpoint.spot, number)
         try:
-            mips: list[Mip] = fit_chain(own, settings, seed=seed + SEEDS * number, progress=report,
+            mips: list[Mip] = fit_chain(group_tasks, settings, seed=seed + SEEDS * number, progress=report,
                                         make_engine=make_engine, **start, **how)  # fmt: skip
         except BudgetTooSmall as error:
             raise BudgetTooSmall(math.ceil(error.words / division.shares[number])) from None
-        fitted.append(FittedGroup([varying[c] for c in columns], mips, own))
+        fitted.append(FittedGroup([varying[c] for c in columns], mips, group_tasks))
         done += share
     return fitted
 

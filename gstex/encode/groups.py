@@ -147,10 +147,10 @@ class _Trials:
         division = Division.one(len(everything))
         trials = self.of(division)
         while trials and len(division.groups) < MAX_GROUPS:
-            found = self.rescued(division, trials)
-            if found is None:
+            rescued = self.rescued(division, trials)
+            if rescued is None:
                 break
-            division, trials = found
+            division, trials = rescued
         return division
 
     def rescued(self, division: Division, trials: list[_Trial]) -> tuple[Division, list[_Trial]] | None:
@@ -163,10 +163,10 @@ class _Trials:
         rows = self.ordered[list(whole.columns)]
         needs = {n: bits_at(rows[maps == n], max(errors[n], _LEAST_ERROR)) for n in numbers}
         for number, error in errors.items():
-            own = tuple(c for c in whole.columns if self.maps[c] == number)
+            columns = tuple(c for c in whole.columns if self.maps[c] == number)
             if len(numbers) == 1 or error < EXACT or needs[number] > SMOOTH * sum(needs.values()):
                 continue
-            tried = self.of(Division((own,), (APART,)))
+            tried = self.of(Division((columns,), (APART,)))
             gain = _decibels(error, float(tried[0].raw.mean())) if tried else 0.0
             if tried and gain >= RESCUED and (best is None or gain > best[0]):
                 best = gain, tried[0]

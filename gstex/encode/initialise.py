@@ -58,15 +58,15 @@ def draw_texels(density: FloatArray, count: int, rng: np.random.Generator) -> I6
     able = int(np.count_nonzero(density))
     if count > able:
         return _draw(sums, rng.random(count))
-    found = np.unique(_draw(sums, rng.random(count)))
+    texels = np.unique(_draw(sums, rng.random(count)))
     for _ in range(_DRAWS):
-        if len(found) == count:
-            return found
-        found = np.union1d(found, _draw(sums, rng.random(count - len(found))))
+        if len(texels) == count:
+            return texels
+        texels = np.union1d(texels, _draw(sums, rng.random(count - len(texels))))
     # A few texels have nearly all of the density: the densest of the others are added.
     rest = density.ravel().copy()
-    rest[found] = 0
-    return np.concatenate([found, np.argsort(-rest, kind="stable")[: count - len(found)]])
+    rest[texels] = 0
+    return np.concatenate([texels, np.argsort(-rest, kind="stable")[: count - len(texels)]])
 
 
 def _draw(sums: F64Array, parts: F64Array) -> I64Array:

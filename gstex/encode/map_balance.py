@@ -41,8 +41,10 @@ class MapBalance:
         trainer = self.trainer
         if not self.wanted:
             return
-        found = trainer.per_texel(errors)
-        pushes = pushed(self.pushes, found, self._spectrum, self._turned_spectrum, self._maps, trainer.task.asked)
+        texel_errors = trainer.per_texel(errors)
+        pushes = pushed(
+            self.pushes, texel_errors, self._spectrum, self._turned_spectrum, self._maps, trainer.task.asked
+        )
         if not np.array_equal(pushes, self.pushes):
             factors = trainer.channel_factors / self.pushes * pushes
             trainer.weigh_channels(factors / factors.mean())

@@ -140,28 +140,28 @@ def bits_at(ordered: F32Array, level: float) -> float:
     return float(0.5 * log2(above.astype(np.float64)).sum() / ordered.shape[1])
 
 
-def fair_level(spectrum: Spectrum, mean: float, asked: F64Array | None = None) -> float:
+def fair_level(spectrum: Spectrum, mean: float, user_weights: F64Array | None = None) -> float:
     """The level of reverse water-filling at which the mean squared error over channels is `mean`, or all there is if
-    that is less. asked: of `fair_errors`."""
+    that is less. user_weights: of `fair_errors`."""
     low, high = 1e-12, float(spectrum.ordered.max(initial=0.0)) + 1e-12
     for _ in range(_BISECTIONS):
         level = np.sqrt(low * high)
-        if spectrum.errors(level if asked is None else level / asked).mean() < mean:
+        if spectrum.errors(level if user_weights is None else level / user_weights).mean() < mean:
             low = level
         else:
             high = level
     return high
 
 
-def fair_errors(spectrum: Spectrum, mean: float, asked: F64Array | None = None) -> F64Array:
-    """The mean squared error of every channel, float64 [C], at `fair_level`. asked: float [C], the weight of a
-    channel's squared error; None if all are the same. The level of a channel that counts half is twice as high."""
-    level = fair_level(spectrum, mean, asked)
-    return spectrum.errors(level if asked is None else level / asked)
+def fair_errors(spectrum: Spectrum, mean: float, user_weights: F64Array | None = None) -> F64Array:
+    """The mean squared error of every channel, float64 [C], at `fair_level`. user_weights: float [C], the weight
+    of a channel's squared error; None if all are the same. The level of a channel that counts half is twice as high."""
+    level = fair_level(spectrum, mean, user_weights)
+    return spectrum.errors(level if user_weights is None else level / user_weights)
 
 
 def map_weights(
-    errors: F64Array, spectrum: Spectrum, maps: IntArray, asked: F64Array | None = None
+    errors: F64Array, spectrum: Spectrum, maps: IntArray, user_weights: F64Array | None = None
 ) -> F64Array:
     """What the channels of every map should count, float64 [C] of mean 1.
 
@@ -169,15 +169,15 @@ def map_weights(
         errors: mean squared error of every channel in the fit, float64 [C].
         spectrum: of the picture.
         maps: number of the map of every channel, int [C].
-        asked: of `fair_errors`.
+        user_weights: of `fair_errors`.
     """
-    weight = np.clip(power(_above_fair(errors, spectrum, maps, asked), POWER), LEAST, MOST)[maps]
+    weight = np.clip(power(_above_fair(errors, spectrum, maps, user_weights), POWER), LEAST, MOST)[maps]
     return weight / weight.mean()
 
 
 def pushed(
     pushes: F64Array, errors: F64Array, spectrum: Spectrum, turned: Spectrum, maps: IntArray,
-    asked: F64Array | None = None,
+    user_weights: F64Array | None = None,
 ) -> F64Array:
     """How many times more every channel should count, float64 [C] of 1 .. MOST_PUSHED, so that in the end no map is
     above what is fair: a step of dual ascent, in logarithms, on the multipliers of that constraint. At least one map is
@@ -187,18 +187,20 @@ def pushed(
 
     Args:
         pushes: of the step before, float [C]; 1 in the beginning.
-        errors, spectrum, maps, asked: see `map_weights`.
+        errors, spectrum, maps, user_weights: see `map_weights`.
         turned: as `spectrum`, of the `decorrelated` picture.
     """
-    above = np.minimum(_above_fair(errors, spectrum, maps, asked), _above_fair(errors, turned, maps, asked))
+    above = np.minimum(
+        _above_fair(errors, spectrum, maps, user_weights), _above_fair(errors, turned, maps, user_weights)
+    )
     factors = np.where((above[maps] > BEHIND) | (pushes > 1), np.sqrt(above / SLACK)[maps], 1)
     pushes = np.maximum(pushes * factors, 1)
     return np.minimum(pushes / pushes.min(), MOST_PUSHED)
 
 
-def _above_fair(errors: F64Array, spectrum: Spectrum, maps: IntArray, asked: F64Array | None) -> F64Array:
+def _above_fair(errors: F64Array, spectrum: Spectrum, maps: IntArray, user_weights: F64Array | None) -> F64Array:
     """The ratio of the error of every map to the fair one, float64 [maps.max() + 1]."""
-    fair = fair_errors(spectrum, float(errors.mean()), asked)
+    fair = fair_errors(spectrum, float(errors.mean()), user_weights)
     count = np.maximum(np.bincount(maps), 1)
     actual, expected = (np.bincount(maps, e) / count + ROUNDING for e in (errors, fair))
     return actual / expected

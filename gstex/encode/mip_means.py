@@ -50,19 +50,19 @@ def keep_mean(trainer: Trainer, geometry: Callable[[], Any], stored: Any) -> Non
     geometry: gives the decoded geometry. stored: the features as they are stored.
     """
     task = trainer.task
-    wanted = mean_of(task, task.target.image)
+    target_mean = mean_of(task, task.target.image)
     shift = np.zeros(task.target.channels)
-    kept: tuple[float, Any, Any] | None = None
+    best: tuple[float, Any, Any] | None = None
     for _ in range(ROUNDS):
         picture = trainer.engine.render(geometry(), stored.values(), trainer.background)
-        lacking = np.where(task.target.sums > 0, wanted - mean_of(task, picture), 0.0)
+        lacking = np.where(task.target.sums > 0, target_mean - mean_of(task, picture), 0.0)
         most = float(np.abs(lacking).max())
-        if kept is None or most < kept[0]:
-            kept = most, stored.entries.copy(), stored.codes.copy()
+        if best is None or most < best[0]:
+            best = most, stored.entries.copy(), stored.codes.copy()
         if most <= ENOUGH:
             break
         shift += lacking
-        near, blend = trainer.points(geometry, stored)
-        trainer.engine.refine_features(near.shifted(shift), blend(), stored, codebooks_too=False)
-    if kept is not None:
-        stored.entries[...], stored.codes[...] = kept[1:]
+        points, blend = trainer.points(geometry, stored)
+        trainer.engine.refine_features(points.shifted(shift), blend(), stored, codebooks_too=False)
+    if best is not None:
+        stored.entries[...], stored.codes[...] = best[1:]

@@ -101,7 +101,7 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
         palettes = coding.palettes
         amplitude_lo, amplitude_step = coding.amplitude_lo, coding.amplitude_step
 
-    def own(mip: Result | U8Array | Background | None, task: Task) -> PackedMip | PackedRawMip:
+    def pack_mip(mip: Result | U8Array | Background | None, task: Task) -> PackedMip | PackedRawMip:
         if isinstance(mip, np.ndarray):
             return PackedRawMip(mip)
         if isinstance(mip, Result):
@@ -114,9 +114,9 @@ def pack_group(group: FittedGroup, tail: int) -> PackedGroup:
         if isinstance(mip, Shared):
             packed.append(PackedSharedMip(filter_sigma(number), np.zeros((count, 3), np.int64)))
         else:
-            packed.append(own(mip, group.tasks[number]))
+            packed.append(pack_mip(mip, group.tasks[number]))
         if number >= tail:
-            alone.append(own(mip.alone, group.tasks[number]) if isinstance(mip, Shared) else None)
+            alone.append(pack_mip(mip.alone, group.tasks[number]) if isinstance(mip, Shared) else None)
     return PackedGroup(tuple(group.channels), 0, amplitude_lo, amplitude_step, lo, step, bits, tuple(packed), palettes,
                        tuple(alone) if any(alone) else ())  # fmt: skip
 

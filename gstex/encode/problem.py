@@ -117,13 +117,13 @@ class Task:
         if columns == list(range(target.channels)):
             return self
         planes = target.plane[columns]
-        kept = np.unique(planes)
+        used_planes = np.unique(planes)
         weight = self.weights[columns]
         return replace(
             self,
             target=Target(np.ascontiguousarray(target.image[:, :, columns]),
-                          np.ascontiguousarray(target.importance[:, :, kept]),
-                          np.searchsorted(kept, planes).astype(np.int32)),
+                          np.ascontiguousarray(target.importance[:, :, used_planes]),
+                          np.searchsorted(used_planes, planes).astype(np.int32)),
             ranges=[self.ranges[c] for c in columns],
             neutral=[self.neutral[c] for c in columns],
             weight=(weight * (len(columns) / max(float(weight.sum()), 1e-9))).astype(np.float32),

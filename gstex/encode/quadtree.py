@@ -79,8 +79,8 @@ def leaves(target: Target, weight: F32Array, count: int) -> tuple[I64Array, I64A
     split = np.zeros(len(errors), bool)
     split[np.argsort(-errors, kind="stable")[: (count - 1) // 3]] = True
     split &= errors > 0
-    found, start, there = [], 0, np.ones((1, 1), bool)
-    for size, error, seen, mean in levels:
+    squares, start, there = [], 0, np.ones((1, 1), bool)
+    for size, error, has_weight, mean in levels:
         height, width = error.shape
         if size < levels[0][0]:
             there = there.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
@@ -88,10 +88,10 @@ def leaves(target: Target, weight: F32Array, count: int) -> tuple[I64Array, I64A
         if size > 1:
             inner = there & split[start : start + error.size].reshape(error.shape)
             start += error.size
-        row, column = np.nonzero(there & ~inner & seen)
-        found.append((row * size, column * size, np.full(len(row), size), error[row, column], mean[row, column]))
+        row, column = np.nonzero(there & ~inner & has_weight)
+        squares.append((row * size, column * size, np.full(len(row), size), error[row, column], mean[row, column]))
         there = inner
-    row, column, sizes, left, mean = (np.concatenate(part) for part in zip(*found, strict=True))
+    row, column, sizes, left, mean = (np.concatenate(part) for part in zip(*squares, strict=True))
     order = np.argsort(-left, kind="stable")
     return row[order], column[order], sizes[order], mean[order].astype(np.float32)
 

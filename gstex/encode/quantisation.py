@@ -175,9 +175,9 @@ def _feature_bits(extents: F64Array, step: float, geometry_bits: int) -> I64Arra
     bits go one by one to the channel with the coarsest step: for a squared error and steps that are small
     against the channels' detail, equal steps are the best use of bits (reverse water-filling).
     """
-    wanted = sum(max(1.0, float(log2(extent / step + 1))) for extent in extents)
+    feature_bits = sum(max(1.0, float(log2(extent / step + 1))) for extent in extents)
     least = geometry_bits + len(extents)
-    stride = max(round((geometry_bits + wanted) / 4), -(-least // 4)) * 4
+    stride = max(round((geometry_bits + feature_bits) / 4), -(-least // 4)) * 4
     bits = np.ones(len(extents), np.int64)
     for _ in range(stride - least):
         steps = [extent / (2.0**b - 1) if b < 12 else -1.0 for extent, b in zip(extents, bits, strict=True)]
@@ -189,9 +189,9 @@ def _feature_bits(extents: F64Array, step: float, geometry_bits: int) -> I64Arra
 
 def _position_bits(cell: F64Array, precision: Precision) -> tuple[int, int]:
     """Bits of x and y in a level of this cell size, so that geometry stays within 40 bits."""
-    wanted = np.ceil(log2(cell / precision.position_step))
+    bits = np.ceil(log2(cell / precision.position_step))
     other = precision.rotation_bits + 2 * precision.scale_bits + precision.amplitude_bits
-    x_bits, y_bits = np.clip(wanted, 2, (40 - other) // 2).astype(int)
+    x_bits, y_bits = np.clip(bits, 2, (40 - other) // 2).astype(int)
     return int(x_bits), int(y_bits)
 
 

@@ -96,8 +96,8 @@ class RateControl:
                     trainer.set_grid(trainer.count)
                     trainer.place()
                 else:
-                    one = trainer.engine.host(trainer.placement[:1])
-                    raise BudgetTooSmall(words_needed(coding, one, task.target.channels))
+                    placement = trainer.engine.host(trainer.placement[:1])
+                    raise BudgetTooSmall(words_needed(coding, placement, task.target.channels))
                 continue
             cost, _, error = trainer.removal_cost()
             if spare < 0:

@@ -119,12 +119,12 @@ def target_report(
     Returns:
         'psnr', 'reached' and, if it is not, 'note', a line for people; 'match' if there is one.
     """
-    found = report["psnr"]
-    about: dict[str, Any] = {"psnr": psnr, "reached": found is None or found >= psnr - SHORT}
+    fit_psnr = report["psnr"]
+    about: dict[str, Any] = {"psnr": psnr, "reached": fit_psnr is None or fit_psnr >= psnr - SHORT}
     if match is not None:
         about["match"] = match
     if not about["reached"]:
         bound = "--max-bpp allows no more" if max_bpp else "--max-bpp may allow more"
-        about["note"] = (f"{psnr:.2f} dB are out of reach: {found:.2f} dB at {report['bpp']:.3f} bits per texel is the "
-                         f"best that was found; {bound}")  # fmt: skip
+        about["note"] = (f"{psnr:.2f} dB are out of reach: {fit_psnr:.2f} dB at {report['bpp']:.3f} bits per texel is "
+                         f"the best that was found; {bound}")  # fmt: skip
     return about

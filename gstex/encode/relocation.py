@@ -43,8 +43,8 @@ def cover_holes(trainer: Trainer) -> bool:
     """
     task, p, pyramid = trainer.task, trainer.parameters, trainer.pyramid
     channels = len(trainer.background)
-    nothing, one = np.zeros((trainer.count, channels), np.float32), np.ones(channels, np.float32)
-    share = trainer.engine.render(p.geometry, trainer.engine.array(nothing), one)[:, :, 0]
+    nothing, ones = np.zeros((trainer.count, channels), np.float32), np.ones(channels, np.float32)
+    share = trainer.engine.render(p.geometry, trainer.engine.array(nothing), ones)[:, :, 0]
     row, column = np.nonzero((share > 0.5) & task.target.importance.any(axis=2))
     if not len(row):
         return False

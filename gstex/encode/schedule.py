@@ -195,11 +195,11 @@ class Schedule:
         """A function that brings the fit back to its present state, as often as it is called."""
         rate, maps = self.rate, self.maps
         trained = self.trainer.checkpoint()
-        kept = rate.codebook_bits, rate.slope, rate.choices, maps.pushes
+        state = rate.codebook_bits, rate.slope, rate.choices, maps.pushes
 
         def back() -> None:
             trained()
-            rate.codebook_bits, rate.slope, rate.choices, maps.pushes = kept
+            rate.codebook_bits, rate.slope, rate.choices, maps.pushes = state
 
         return back
 
@@ -280,10 +280,10 @@ class Schedule:
         half.start()
         half.optimise(trainer.step_count)
         errors, counts = np.zeros(2), np.zeros(2)
-        for i, one in enumerate((half.trainer, trainer)):
-            one.place()
-            errors[i] = one.error(one.parameters.geometry, one.parameters.features)
-            counts[i] = one.count
+        for i, measured in enumerate((half.trainer, trainer)):
+            measured.place()
+            errors[i] = measured.error(measured.parameters.geometry, measured.parameters.features)
+            counts[i] = measured.count
         self._early_error = float(errors[1])
         if not errors.all() or counts[0] == counts[1]:
             return SLOPE
@@ -369,8 +369,8 @@ class Schedule:
         trainer, rounds, first = self.trainer, self.settings.settle, self.settle_step
         for n in range(self._first_round("tune", 1), rounds + 1):
             self._leave("tune", n, codes=geometry)
-            near, blend = trainer.points(partial(quantiser.decode, geometry), stored)
-            trainer.engine.refine_features(near, blend(), stored, codebooks_too=not self.task.above)
+            points, blend = trainer.points(partial(quantiser.decode, geometry), stored)
+            trainer.engine.refine_features(points, blend(), stored, codebooks_too=not self.task.above)
             trainer.advance("quantise", work.FEATURES)
             if n % PUSH_EVERY == 1:
                 self.maps.push(trainer.errors(quantiser.decode(geometry), stored.values()))
@@ -397,11 +397,11 @@ class Schedule:
         codebooks_too = not self.task.above
         for n in range(self._first_round("refine", 0), s.polish):
             self._leave("refine", n, codes=geometry)
-            near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
-            engine.refine_geometry(near, blend(), quantiser, geometry, stored.values())
+            points, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
+            engine.refine_geometry(points, blend(), quantiser, geometry, stored.values())
             trainer.advance("refine", work.GEOMETRY)
-            near, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
-            engine.refine_features(near, blend(), stored, codebooks_too=codebooks_too)
+            points, blend = trainer.points(lambda: quantiser.decode(geometry), stored)
+            engine.refine_features(points, blend(), stored, codebooks_too=codebooks_too)
             trainer.advance("refine", work.FEATURES)
 
 

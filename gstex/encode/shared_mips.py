@@ -25,9 +25,9 @@ def filter_sigma(mip: int) -> float:
     return float(np.float32(FILTER * 2**mip))
 
 
-def view_weight(mse: float, own: float) -> float:
+def view_weight(mse: float, own_mse: float) -> float:
     """What the squared error of such a mip counts beside that of mip 0, point for point.
 
-    mse: mean of mip 0. own: that of the mip, 0 before its first step.
+    mse: mean of mip 0. own_mse: that of the mip, 0 before its first step.
     """
-    return WEIGHT * min(1.0, LIMIT * mse / own) ** 2 if own else WEIGHT
+    return WEIGHT * min(1.0, LIMIT * mse / own_mse) ** 2 if own_mse else WEIGHT

@@ -135,10 +135,10 @@ class _Search:
             else:
                 self.tries.append(_Try(words, self.goal.measure(result), result))
                 fit.grid_wins = _is_grid(result) or None
-                found = self.next_words()
-                if found is None:
+                budget = self.next_words()
+                if budget is None:
                     return self.best()
-                following = found
+                following = budget
             self.tell(1.0 - (1.0 - self._from - self._share) * AGAIN)
             if not self.afresh and not fit.grid_wins and not 1 / AFRESH < following / words < AFRESH:
                 self.vain = len(self.tries)
@@ -179,12 +179,12 @@ class _Search:
                 self.settings, steps=steps, relocations=relocations, settle=min(settle, self.settings.settle),
                 polish=min(polish, self.settings.polish))  # fmt: skip
             try:
-                found = self.goal.measure(self.make(DraftSchedule if draft else self.schedule, settings, words).run())
+                psnr = self.goal.measure(self.make(DraftSchedule if draft else self.schedule, settings, words).run())
             except BudgetTooSmall as error:
                 self.least_words = words = min(error.words, self.goal.most_words)
                 continue
-            gain = float(np.clip(DRAFT_GAIN + DRAFT_GROWTH * (found - 28), 0, MOST_GAIN)) if draft else FAST_GAIN
-            words = self.bounded(words * float(np.clip(_factor(self.goal.psnr + AIM - found - gain, SLOPE), 1 / 8, 8)))
+            gain = float(np.clip(DRAFT_GAIN + DRAFT_GROWTH * (psnr - 28), 0, MOST_GAIN)) if draft else FAST_GAIN
+            words = self.bounded(words * float(np.clip(_factor(self.goal.psnr + AIM - psnr - gain, SLOPE), 1 / 8, 8)))
         return words
 
     def make(self, schedule: type[Schedule], settings: Settings, words: int) -> Schedule:
@@ -218,8 +218,8 @@ class _Search:
         reached = [t for t in self.tries if t.psnr >= target - SHORT]
         if any(t.psnr <= target + BAND for t in reached):
             return None
-        near = any(t.psnr <= target + NEAR for t in reached)
-        if len(self.tries) - self.vain >= (TRIES if near else MOST_TRIES):
+        is_near = any(t.psnr <= target + NEAR for t in reached)
+        if len(self.tries) - self.vain >= (TRIES if is_near else MOST_TRIES):
             return None
         below = [t for t in self.tries if t.psnr < target - SHORT]
         aim = target + (SAFE_AIM if below else AIM)
@@ -248,12 +248,12 @@ class _Search:
 def solved_psnr(trainer: Trainer) -> float:
     """PSNR of the present shapes with the features that suit them best; the trainer stays as it is. The error with the
     trained features swings by up to 3 dB from step to step."""
-    kept, mse, task = trainer.parameters, trainer.mse, trainer.task
-    trainer.parameters = kept.copy()
+    parameters, mse, task = trainer.parameters, trainer.mse, trainer.task
+    trainer.parameters = parameters.copy()
     trainer.place()
     trainer.solve_features(PILOT_ROUNDS, centres_only=True)
     errors = trainer.errors(trainer.parameters.geometry, trainer.parameters.features)
-    trainer.parameters, trainer.mse = kept, mse
+    trainer.parameters, trainer.mse = parameters, mse
     trainer.place()
     mean = float((errors / np.maximum(task.weights, 1e-9)).sum() / max(task.target.sums.sum(), 1e-9))
     return float(-10 * log10(max(mean, 1e-12)))

@@ -29,8 +29,8 @@ def tasks_of(
 ) -> list[Task]:
     """The task of every mip. Hidden colour continues the visible colour around it. weights: of `compress`."""
     roles = [material.channels[i].role for i in varying]
-    asked = np.array([(weights or {}).get(role, 1.0) for role in roles])
-    weight = np.array([ROLE_WEIGHTS.get(role, 1.0) for role in roles], np.float32) * asked.astype(np.float32)
+    user_weights = np.array([(weights or {}).get(role, 1.0) for role in roles])
+    weight = np.array([ROLE_WEIGHTS.get(role, 1.0) for role in roles], np.float32) * user_weights.astype(np.float32)
     weight *= len(varying) / max(weight.sum(), 1e-9)
     maps = np.array([roles.index(role) for role in roles])
     pictures = [bleed(level.pixels, level.weights, repeat=repeat) for level in levels]
@@ -46,7 +46,7 @@ def tasks_of(
             ),
             weight=weight,
             maps=maps,
-            asked=asked if weights else None,
+            asked=user_weights if weights else None,
             srgb=np.array([material.channels[i].color_space == "srgb" for i in varying]),
             ranges=[(float(lows[i]), float(highs[i])) for i in varying],
             neutral=[material.channels[i].neutral for i in varying],

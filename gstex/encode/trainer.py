@@ -105,13 +105,13 @@ class Trainer:
         """A function that brings the fit back to its present state, as often as it is called. Gaussians then have no
         cells."""
         self.follow(wait=True)
-        kept = self.parameters.copy()
+        parameters = self.parameters.copy()
         state = self.step_count, self.mse, self.jitter, self.channel_factors, self.work.done
         losses, generator = self._losses.copy(), self.rng.bit_generator.state
 
         def back() -> None:
             self.follow(wait=True)
-            self.parameters, self._losses = kept.copy(), losses.copy()
+            self.parameters, self._losses = parameters.copy(), losses.copy()
             self.step_count, self.mse, self.jitter, factors, done = state
             self.rng.bit_generator.state = generator
             self.work.go_back(done)
@@ -240,8 +240,8 @@ class Trainer:
         samples = self.engine.collect(self.jitter, self.mse)
         background = self.engine.array(self.background)
         first = samples.blend(geometry(), stored.values(), background)
-        near = samples.only(first.share > LEAST_SHARE)
-        return near, lambda: samples.blend(geometry(), stored.values(), background)
+        points = samples.only(first.share > LEAST_SHARE)
+        return points, lambda: samples.blend(geometry(), stored.values(), background)
 
     def solve_features(self, rounds: int, *, centres_only: bool = False) -> None:
         """Move the features to where the error is least, by so many rounds of conjugate gradients.

@@ -111,12 +111,12 @@ class UniformGrid:
         errors = rounding_errors(scaled, share, able, trainer.rng)
         return {bits: LEFT * error for bits, error in errors.items()}
 
-    def fit(self, told: Callable[[], None] = lambda: None) -> Result:
-        """The fit, perhaps with more error than it promised. told: called when features are solved, and
+    def fit(self, report: Callable[[], None] = lambda: None) -> Result:
+        """The fit, perhaps with more error than it promised. report: called when features are solved, and
         whenever codebooks are made."""
         self.solve(ROUNDS if sum(self.codebook_bits) > 4 else ROUNDS_COARSE)
-        told()
-        return self.finish(told)
+        report()
+        return self.finish(report)
 
     def room(self, bits: tuple[int, ...]) -> int:
         """How many records the budget pays for; 0 if the palettes take too much of it."""
@@ -166,14 +166,14 @@ class UniformGrid:
         for _ in range(2):
             self.trainer.solve_features(rounds)
 
-    def finish(self, told: Callable[[], None] = lambda: None) -> Result:
+    def finish(self, report: Callable[[], None] = lambda: None) -> Result:
         """Make the palettes and improve what is stored, until no map is left behind by more than need be.
 
         Few entries go to maps of much detail, and a smooth one is left with noise that it need not have. So palettes
         are made again with weights that follow what the last ones left of each map (encode/map_weights.py).
         """
         result, errors = self._store()
-        told()
+        report()
         if not self.maps.wanted:
             return result
         trainer, weights = self.trainer, np.ones(len(self.trainer.background))
@@ -186,7 +186,7 @@ class UniformGrid:
             weights /= weights.mean()
             trainer.weigh_channels(weights)
             tried, left = self._store()
-            told()
+            report()
             if tried.error > most:
                 break
             result, errors = tried, left
@@ -203,8 +203,8 @@ class UniformGrid:
                         zeros.astype(np.int64), self.codebook_bits)  # fmt: skip
         coding = best_codebooks(trainer, coding, share, p.geometry)
         stored = trainer.engine.store(coding, trainer.placement, p.features)
-        near, blend = trainer.points(lambda: p.geometry, stored)
-        trainer.engine.refine_features(near, blend(), stored, codebooks_too=True)
+        points, blend = trainer.points(lambda: p.geometry, stored)
+        trainer.engine.refine_features(points, blend(), stored, codebooks_too=True)
         no_codes = np.zeros((len(p.geometry), 6), np.uint32)
         errors = trainer.errors(p.geometry, stored.values())
         words = RateControl(trainer).words(coding)

@@ -68,12 +68,12 @@ def cores() -> int:
 
 def _initial_threads() -> int:
     """The number of threads in the environment variable GSTEX_THREADS, at most one per core; without it, all cores."""
-    asked = os.environ.get("GSTEX_THREADS", "")
-    if not asked:
+    setting = os.environ.get("GSTEX_THREADS", "")
+    if not setting:
         return cores()
-    if not (asked.isascii() and asked.isdigit() and int(asked)):
-        raise UsageError(f"GSTEX_THREADS: got {asked!r}, expected a whole number of at least 1; correct or unset it")
-    return min(int(asked), cores())
+    if not (setting.isascii() and setting.isdigit() and int(setting)):
+        raise UsageError(f"GSTEX_THREADS: got {setting!r}, expected a whole number of at least 1; correct or unset it")
+    return min(int(setting), cores())
 
 
 _core.set_thread_count(_initial_threads())

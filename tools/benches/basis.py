@@ -79,10 +79,10 @@ class Basisu:
 
     def __init__(self, path: Path):
         self._path = path
-        found = re.search(r"\bv(\d[\d.]*)", self._run("-version"))
-        if not found:
+        match = re.search(r"\bv(\d[\d.]*)", self._run("-version"))
+        if not match:
             raise GstexError(f"{path} does not say its version, as basisu does; give the path of basisu with --basisu")
-        self.version = found[1]
+        self.version = match[1]
 
     def encode(self, images: Sequence[U8Array], setting: Setting) -> list[tuple[int, F32Array]]:
         """Encode images, each by itself, in one call, since the tool takes long to start.
@@ -99,8 +99,8 @@ class Basisu:
             self._run(*setting.arguments, "-linear", "-no_multithreading", "-output_path", name,
                       *_named(file.with_suffix(".png") for file in files))  # fmt: skip
             self._run("-unpack", "-format_only", str(setting.target), "-no_ktx", "-output_path", name, *_named(files))
-            found = zip(files, images, strict=True)
-            return [(file.stat().st_size, self._unpacked(file, image)) for file, image in found]
+            files_and_images = zip(files, images, strict=True)
+            return [(file.stat().st_size, self._unpacked(file, image)) for file, image in files_and_images]
 
     def _unpacked(self, file: Path, image: U8Array) -> F32Array:
         """What was unpacked of a file, shaped as the image is."""
@@ -118,8 +118,8 @@ class Basisu:
         except OSError as error:
             raise GstexError(f"{self._path} cannot be run: {error.strerror or error}") from None
         if done.returncode:
-            said = (done.stdout + done.stderr).strip().splitlines() or ["without a word"]
-            raise GstexError(f"basisu {' '.join(arguments)} ended with code {done.returncode}: {said[-1]}")
+            lines = (done.stdout + done.stderr).strip().splitlines() or ["without a word"]
+            raise GstexError(f"basisu {' '.join(arguments)} ended with code {done.returncode}: {lines[-1]}")
         return done.stdout
 
 
@@ -148,14 +148,14 @@ def encode_plan(
             options[image.name].append(Option(size, error, {image.name: (setting, scale)}))
         return options
 
-    found: Options = {image.name: [] for image in images}
+    by_image: Options = {image.name: [] for image in images}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is done by the tool's processes
         try:
             for done, options in enumerate(pool.map(run, settings), start=1):
                 for name, row in options.items():
-                    found[name] += row
+                    by_image[name] += row
                 progress(done, len(settings))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return found
+    return by_image

@@ -75,9 +75,9 @@ def _measure(texture: gstex.Texture) -> Iterator[dict[str, Any]]:
         channels = 3 if a_map.code == 8 else _CHANNELS[a_map.format]
         encoder, theirs = _encode(rgba, a_map.format, channels)
         ours = blocks[a_map.name].tobytes()
-        found, other = (_psnr(rgba, _decode(data, a_map.format, rgba), channels) for data in (ours, theirs))
-        row = {"map": a_map.name.strip(), "format": a_map.format, "psnr": found, "encoder": encoder,
-               "psnr_encoder": other, "difference": found - other}  # fmt: skip
+        psnr, other = (_psnr(rgba, _decode(data, a_map.format, rgba), channels) for data in (ours, theirs))
+        row = {"map": a_map.name.strip(), "format": a_map.format, "psnr": psnr, "encoder": encoder,
+               "psnr_encoder": other, "difference": psnr - other}  # fmt: skip
         if a_map.format == "bc1":
             cut = [_psnr(rgba, _decode_8_bits(data, "bc1", rgba), channels) for data in (ours, theirs)]
             row["difference_cut"] = f"{cut[0] - cut[1]:+.2f}"

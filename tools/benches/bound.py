@@ -39,13 +39,13 @@ def bound(context: click.Context, data: Path, results: Path) -> None:
     """Bits of an ideal transform codec at the PSNR of the rows of compare.csv."""
     with endings(context, results, keeps=False):
         with (results / "compare.csv").open(newline="") as file:
-            asked = [row for row in csv.DictReader(file) if row["criterion"] == "psnr"]
+            psnr_rows = [row for row in csv.DictReader(file) if row["criterion"] == "psnr"]
         cases = {case.name: case for case in list_cases(data, "centre")}
         rows: list[dict[str, Any]] = []
-        for name in dict.fromkeys(row["material"] for row in asked):
+        for name in dict.fromkeys(row["material"] for row in psnr_rows):
             squares = _squares(cases[name].load())
             local = _local(squares)
-            for row in (row for row in asked if row["material"] == name):
+            for row in (row for row in psnr_rows if row["material"] == name):
                 error = 10 ** (-float(row["target"]) / 10)
                 rows.append({**{column: row.get(column, "") for column in COLUMNS},
                              "bound_bpp": _bits(squares.mean(axis=2, keepdims=True), error),
@@ -67,8 +67,8 @@ def _squares(material: Material) -> F64Array:
     k = np.arange(BLOCK)
     basis = np.sqrt(2 / BLOCK) * np.cos(np.pi * (k + 0.5) * k[:, None] / BLOCK)
     basis[0] /= np.sqrt(2)
-    found = np.einsum("ki,lj,aibjc->klcab", basis, basis, blocks, optimize=True)
-    return (found**2).reshape(BLOCK * BLOCK, flat.shape[1], -1)
+    coefficients = np.einsum("ki,lj,aibjc->klcab", basis, basis, blocks, optimize=True)
+    return (coefficients**2).reshape(BLOCK * BLOCK, flat.shape[1], -1)
 
 
 def _local(squares: F64Array) -> F64Array:
@@ -86,11 +86,11 @@ def _local(squares: F64Array) -> F64Array:
 def _bits(variance: F64Array, error: float) -> float:
     """Bits per texel of sources with these variances, float64 [64, axes, blocks], at a mean squared error per value."""
     blocks = variance.shape[2]
-    asked = error * variance.shape[1] * len(variance)
+    total_error = error * variance.shape[1] * len(variance)
     low, high = _LEAST_VARIANCE, _MOST_VARIANCE
     for _ in range(_BISECTIONS):
         level = np.sqrt(low * high)
         left = np.minimum(variance, level).sum() / blocks
-        low, high = (low, level) if left > asked else (level, high)
+        low, high = (low, level) if left > total_error else (level, high)
     bits = np.maximum(0.0, np.log2(np.maximum(variance, _LEAST_VARIANCE) / low)) / 2
     return float(bits.sum() / blocks / len(variance))

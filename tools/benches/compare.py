@@ -96,7 +96,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Bytes at the quality of ASTC 12x12, 8x8 and 6x6, of gstex and of the best mixes of block codecs."""
     cases = choose_cases(data, mode, names)
-    asked = [q for q in QUALITIES if not qualities or q.removeprefix("ASTC ") in qualities]
+    chosen_qualities = [q for q in QUALITIES if not qualities or q.removeprefix("ASTC ") in qualities]
     store = Store(results / STORE_NAME)
     how = {"effort": effort, "sampling": sampling}
     fitted = Fitted(fits_folder, {"mode": mode, **how, "seed": SEED}) if fits_folder else None
@@ -107,8 +107,8 @@ def compare(
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
             measured = Measured(case.load(), store, how, codecs.split(","), exhaustive, label, case.name, fitted)
-            found = compare_material(measured, asked, criteria or tuple(CRITERIA))
-            rows += [{"material": case.name, **row} for row in found]
+            material_rows = compare_material(measured, chosen_qualities, criteria or tuple(CRITERIA))
+            rows += [{"material": case.name, **row} for row in material_rows]
             if image_gs and (row := _image_gs_row(measured, image_gs_steps)):
                 image_gs_rows.append({"material": case.name, **row})
             curves[case.name] = {criterion: series_of(measured, criterion) for criterion in _PLOTS}
@@ -189,9 +189,9 @@ class Measured:
             dot = _dot(size, quality["psnr_by_map"], quality)
             return {"dot": dot, "bytes_with_lists": with_lists, "gaussians": gaussians}
 
-        found = self._kept("image-gs", settings, code_version(IMAGE_GS_SOURCES), fit)
-        self.others.append(Dot(**found["dot"]))
-        return found
+        result = self._kept("image-gs", settings, code_version(IMAGE_GS_SOURCES), fit)
+        self.others.append(Dot(**result["dot"]))
+        return result
 
     def _kept(
         self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
@@ -205,9 +205,9 @@ def _dot(
     byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0, candidates: float = 0.0
 ) -> dict[str, Any]:
     """A Dot as JSON. quality: a Quality.to_json(), or only its psnr."""
-    found = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
+    qualities = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
     maps = {k: 99.0 if v is None else v for k, v in maps.items()}
-    return {"bytes": byte_count, "qualities": found, "maps": maps, "chain": chain, "candidates": candidates}
+    return {"bytes": byte_count, "qualities": qualities, "maps": maps, "chain": chain, "candidates": candidates}
 
 
 def chain_bytes(stored: Iterable[Stored]) -> int:
@@ -232,10 +232,10 @@ def baseline_row(material: Material, names: list[str], exhaustive: bool, label: 
     if notes:
         raise gstex.GstexError(f"the table needs every encoder: {notes[0]}")
     draw = _line(label)
-    found = encode_baselines(material, codecs, exhaustive=exhaustive, cache=Cache(),
-                             progress=lambda what, done, total: draw(f"{what} {done}/{total}"))  # fmt: skip
-    usual = [c for c in found.usual if c.label in QUALITIES]
-    full = [o for hull in found.hulls.values() for o in thin_out(hull)] + [c.option for c in usual]
+    baselines = encode_baselines(material, codecs, exhaustive=exhaustive, cache=Cache(),
+                                 progress=lambda what, done, total: draw(f"{what} {done}/{total}"))  # fmt: skip
+    usual = [c for c in baselines.usual if c.label in QUALITIES]
+    full = [o for hull in baselines.hulls.values() for o in thin_out(hull)] + [c.option for c in usual]
     qualities: dict[int, dict[str, Any]] = {}
     tasks = [Task(parts=tuple(option.choice.values())) for option in full]
     for number, quality in measure_qualities(tasks, material):
@@ -251,7 +251,7 @@ def baseline_row(material: Material, names: list[str], exhaustive: bool, label: 
         }, chain_bytes(option.choice.values()))  # fmt: skip
 
     return {
-        "hulls": {family: [dot(option) for option in hull] for family, hull in found.hulls.items()},
+        "hulls": {family: [dot(option) for option in hull] for family, hull in baselines.hulls.items()},
         "usual": {c.label: dot(c.option) for c in usual},
     }
 
@@ -310,9 +310,9 @@ def _row(measured: Measured, usual: Dot, criterion: str) -> dict[str, Any]:
     if within.bytes < ours.bytes:  # not reached either; what the quality alone takes is the nearer bound
         within = replace(within, bytes=ours.bytes)
 
-    def bpp(found: Needed) -> str:
-        sign = {"most": "<=", "least": ">"}.get(found.bound or "", "")
-        return f"{sign}{8 * found.bytes / measured.texels:.3f}"
+    def bpp(need: Needed) -> str:
+        sign = {"most": "<=", "least": ">"}.get(need.bound or "", "")
+        return f"{sign}{8 * need.bytes / measured.texels:.3f}"
 
     row = {
         "criterion": criterion,
@@ -326,8 +326,8 @@ def _row(measured: Measured, usual: Dot, criterion: str) -> dict[str, Any]:
         "astc_ratio_within": theirs["astc"].bytes / within.bytes,
         "candidates_mean": ours.candidates,
     }
-    for family, found in theirs.items():
-        row |= {f"{family}_bpp": bpp(found), f"{family}_ratio": found.bytes / ours.bytes}
+    for family, need in theirs.items():
+        row |= {f"{family}_bpp": bpp(need), f"{family}_ratio": need.bytes / ours.bytes}
     if ours.chain and theirs["astc"].chain:
         row["astc_ratio_mips"] = theirs["astc"].chain / ours.chain
     return row
@@ -367,9 +367,9 @@ def _image_gs_row(measured: Measured, steps: int) -> dict[str, Any] | None:
     if step is None:
         return None
     rate = 2.0 ** (step / 2)
-    found = measured.image_gs(int(rate * measured.texels / 8), steps)
-    return table_row(measured.texels, rate, measured.rates[step], Dot(**found["dot"]), found["bytes_with_lists"],
-                     found["gaussians"])  # fmt: skip
+    image_gs = measured.image_gs(int(rate * measured.texels / 8), steps)
+    return table_row(measured.texels, rate, measured.rates[step], Dot(**image_gs["dot"]), image_gs["bytes_with_lists"],
+                     image_gs["gaussians"])  # fmt: skip
 
 
 def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

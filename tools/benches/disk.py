@@ -73,10 +73,10 @@ def disk(
         for number, case in enumerate(cases, start=1):
             measured = Measured(case.load(), store, tool, f"[{number}/{len(cases)}] {case.name}")
             fits = [{"bpp_asked": rate, **measured.fit(rate, effort)} for rate in rates or RATES]
-            made = [fit for fit in fits if "error" in fit]
-            rows += [{"material": case.name, **at_rate(fit, measured.hulls, measured.counted)} for fit in made]
-            if measured.usual and made:
-                etc1s.append({"material": case.name, **at_etc1s(made, measured.usual, measured.counted)})
+            fitted = [fit for fit in fits if "error" in fit]
+            rows += [{"material": case.name, **at_rate(fit, measured.hulls, measured.counted)} for fit in fitted]
+            if measured.usual and fitted:
+                etc1s.append({"material": case.name, **at_etc1s(fitted, measured.usual, measured.counted)})
         about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, mips off, seed {SEED}"}
         about |= {"basisu": tool.version} if tool else {}
         written = write_table(results, "disk", "Bytes on disk at equal PSNR, 256x256 crops", about, COLUMNS,
@@ -89,10 +89,10 @@ def disk(
 
 
 def _find_basisu(path: Path | None) -> Basisu:
-    found = path or shutil.which("basisu")
-    if not found:
+    program = path or shutil.which("basisu")
+    if not program:
         raise gstex.GstexError("no basisu on PATH; give one with --basisu PATH, or leave it out with --no-basis")
-    return Basisu(Path(found))
+    return Basisu(Path(program))
 
 
 class Measured:
@@ -139,16 +139,16 @@ class Measured:
         codecs, notes = choose_codecs(["bc", "astc"])
         if notes:
             raise gstex.GstexError(f"the table needs every encoder: {notes[0]}")
-        found = encode_baselines(self._material, codecs, on_disk=True, cache=Cache())
-        return {family: _corners(hull) for family, hull in found.hulls.items()}
+        baselines = encode_baselines(self._material, codecs, on_disk=True, cache=Cache())
+        return {family: _corners(hull) for family, hull in baselines.hulls.items()}
 
     def _encode_basis(self, tool: Basisu) -> dict[str, Any]:
         plan = [(group[0], group[-1]) for group in make_plan(self._material)]  # data packed by three, or each alone
-        found = encode_plan(tool, plan, self._material, SETTINGS, _line(self._label))
-        usual = [option for group in plan for image in group[0] for option in found[image.name]
+        by_image = encode_plan(tool, plan, self._material, SETTINGS, _line(self._label))
+        usual = [option for group in plan for image in group[0] for option in by_image[image.name]
                  if option.choice[image.name] == (USUAL, 1)]  # fmt: skip
         mixes = {
-            mix: {name: [o for o in row if o.choice[name][0].format in formats] for name, row in found.items()}
+            mix: {name: [o for o in row if o.choice[name][0].format in formats] for name, row in by_image.items()}
             for mix, formats in MIXES.items()
         }
         return {

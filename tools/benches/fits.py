@@ -135,8 +135,8 @@ def fits(
                 devices.add(row["device"])
                 text = json.dumps({**about, "devices": sorted(devices)}, indent=2) + "\n"
                 (out / ABOUT).write_text(text, encoding="utf-8")
-            said = row.get("error") or f"{row['seconds']:.1f} s on {row['device']}"
-            click.echo(f"[{len(rows)}/{len(jobs_left)}] {row['file']}: {said}", err=True)
+            outcome = row.get("error") or f"{row['seconds']:.1f} s on {row['device']}"
+            click.echo(f"[{len(rows)}/{len(jobs_left)}] {row['file']}: {outcome}", err=True)
     done = [row for row in rows if "device" in row]
     left = len(jobs_left) - len(rows)
     click.echo(f"{len(done)} files written, {len(rows) - len(done)} rates too low for a material, {left} not begun")

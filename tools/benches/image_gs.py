@@ -38,9 +38,9 @@ def image_gs_row(
     def report(step: int, steps: int, psnr: float) -> None:
         draw(f"Image-GS {step}/{steps}, {psnr:.1f} dB")
 
-    found = fit_image_gs(material, progress=report, **settings)
-    quality = metrics.measure_quality(found.stack, material, flip=False).to_json()
-    return found.bytes, found.bytes_with_lists, found.gaussians, quality
+    fit = fit_image_gs(material, progress=report, **settings)
+    quality = metrics.measure_quality(fit.stack, material, flip=False).to_json()
+    return fit.bytes, fit.bytes_with_lists, fit.gaussians, quality
 
 
 def table_row(

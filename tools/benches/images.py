@@ -121,7 +121,7 @@ def measure(
     budget = int(rate * texels / 8)
     pillow = f"pillow {PIL.__version__}"
 
-    def kept(kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def stored(kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         settings = {"kind": kind, **settings}
 
         def find_out() -> dict[str, Any]:
@@ -131,7 +131,7 @@ def measure(
         return store.kept(key_of(material, settings, code), settings, find_out)
 
     fit = {"bpp": rate, "effort": effort, "seed": SEED}
-    ours = kept("gstex", fit, code_version(), lambda: _fit(material, fit))
+    ours = stored("gstex", fit, code_version(), lambda: _fit(material, fit))
     row: dict[str, Any] = {"width": material.width, "height": material.height, "bpp_asked": rate, **ours}
     makers: dict[str, Callable[[], Coded | None]] = {
         "jpeg": lambda: best_coded(pixels, "JPEG", budget, (1,)),
@@ -140,13 +140,13 @@ def measure(
     if features.check("avif"):
         makers["avif"] = lambda: best_coded(pixels, "AVIF", budget, (1,))
     for rival, make in makers.items():
-        found = kept(rival, {"budget": budget}, pillow, lambda make=make: _as_json(make()))  # type: ignore[misc]
-        if found:
-            row |= {f"{rival}_bpp": 8 * found["bytes"] / texels, f"{rival}_psnr": found["psnr"],
-                    f"{rival}_how": found["how"]}  # fmt: skip
+        figures = stored(rival, {"budget": budget}, pillow, lambda make=make: _as_json(make()))  # type: ignore[misc]
+        if figures:
+            row |= {f"{rival}_bpp": 8 * figures["bytes"] / texels, f"{rival}_psnr": figures["psnr"],
+                    f"{rival}_how": figures["how"]}  # fmt: skip
     if image_gs:
         code = code_version(FIT_SOURCES)
-        row |= kept("image-gs", {"budget": budget}, code, lambda: _fit_image_gs(material, budget))
+        row |= stored("image-gs", {"budget": budget}, code, lambda: _fit_image_gs(material, budget))
     for rival in RIVALS:
         if f"{rival}_psnr" in row and "gstex_psnr" in row:
             row[f"{rival}_gain"] = row["gstex_psnr"] - row[f"{rival}_psnr"]
@@ -170,10 +170,10 @@ def _fit(material: Material, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _fit_image_gs(material: Material, budget: int) -> dict[str, Any]:
     try:
-        found = fit_image_gs(material, budget)
+        image_gs = fit_image_gs(material, budget)
     except BudgetError:
         return {}
-    return {"image_gs_psnr": min(metrics.psnr(found.stack, material.pixels), EXACT)}
+    return {"image_gs_psnr": min(metrics.psnr(image_gs.stack, material.pixels), EXACT)}
 
 
 def _as_json(coded: Coded | None) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def best_coded(pixels: U8Array, codec: str, budget: int, scales: tuple[int, ...]
     pixels: uint8 [H, W, 3]. scales: factors by which the stored picture is smaller; it is enlarged bilinearly.
     """
     height, width, _ = pixels.shape
-    found = []
+    encodings = []
     for scale in scales:
         picture = Image.fromarray(pixels)
         if scale > 1:
@@ -198,8 +198,8 @@ def best_coded(pixels: U8Array, codec: str, budget: int, scales: tuple[int, ...]
                 decoded = Image.open(io.BytesIO(data)).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
                 psnr = metrics.psnr(np.asarray(decoded) / 255, pixels / 255)
                 how = f"{f'1/{scale} ' if scale > 1 else ''}{subsampling} q{quality}"
-                found.append(Coded(len(data), min(psnr, EXACT), how))
-    return max(found, key=lambda coded: coded.psnr, default=None)
+                encodings.append(Coded(len(data), min(psnr, EXACT), how))
+    return max(encodings, key=lambda coded: coded.psnr, default=None)
 
 
 def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget: int) -> tuple[bytes | None, int]:

@@ -93,14 +93,14 @@ def importance(
     cases = [Case(r.name, data / r.path, "whole") for r in REGIONS if (data / r.path).exists()]
     if not cases:
         raise click.ClickException(f"{data}: holds none of {', '.join(r.path for r in REGIONS)}; give --data DIR")
-    wanted = {case.name: case for case in pick(cases, names)}
+    picked = {case.name: case for case in pick(cases, names)}
     store = Store(results / STORE_NAME)
     rows, strips = [], []
     with endings(context, results):
         for region in REGIONS:
-            if region.name not in wanted:
+            if region.name not in picked:
                 continue
-            material = crop(wanted[region.name].load(), region.row, region.column, SIZE, SIZE)
+            material = crop(picked[region.name].load(), region.row, region.column, SIZE, SIZE)
             for rate in rates or RATES:
                 fits = [_kept(region, material, way, rate, effort, store) for way in WAYS]
                 rows.append({**_row(region, material, fits), "bpp_asked": rate})
@@ -161,8 +161,8 @@ def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict
         "map_psnr_in": map["psnr_in"],
         "psnr_out": none["psnr_out"],
         "map_psnr_out": map["psnr_out"],
-        **{f"{way}_{side}_gain": found[f"psnr_{side}"] - none[f"psnr_{side}"]
-           for way, found in (("map", map), ("auto", auto)) for side in ("in", "out")},
+        **{f"{way}_{side}_gain": fit[f"psnr_{side}"] - none[f"psnr_{side}"]
+           for way, fit in (("map", map), ("auto", auto)) for side in ("in", "out")},
     }  # fmt: skip
 
 

@@ -48,13 +48,13 @@ def rate(context: click.Context, bpp: float, effort: str, names: tuple[str, ...]
         for case in choose_cases(data, "quick", names):
             material = case.load()
             plain = gstex.compress(material, bpp=bpp, effort=effort, groups="1", device="cpu")
-            asked = plain.report["psnr"]
-            found = gstex.compress(material, psnr=asked, effort=effort, device="cpu")
+            psnr = plain.report["psnr"]
+            texture = gstex.compress(material, psnr=psnr, effort=effort, device="cpu")
             rows.append({
-                "material": case.name, "psnr_asked": asked, "psnr": found.report["psnr"],
-                "above": found.report["psnr"] - asked, "bpp_plain": plain.report["bpp"], "bpp": found.report["bpp"],
-                "seconds_plain": plain.report["seconds"], "seconds": found.report["seconds"],
-                "times": found.report["seconds"] / plain.report["seconds"],
+                "material": case.name, "psnr_asked": psnr, "psnr": texture.report["psnr"],
+                "above": texture.report["psnr"] - psnr, "bpp_plain": plain.report["bpp"], "bpp": texture.report["bpp"],
+                "seconds_plain": plain.report["seconds"], "seconds": texture.report["seconds"],
+                "times": texture.report["seconds"] / plain.report["seconds"],
             })  # fmt: skip
             click.echo(f"{case.name}: {rows[-1]['above']:+.2f} dB, {rows[-1]['times']:.2f} times the time", err=True)
         about = {**describe_run(typed_command(context)), "settings": f"effort {effort}, {bpp:g} bpp, seed 0, CPU"}
@@ -195,4 +195,4 @@ def _crop_of(source: Path, side: int, folder: Path, *, shift: int = 0) -> Path:
 def _cpu_seconds() -> float:
     """CPU time of this process and of its children that have ended."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)

@@ -131,9 +131,9 @@ def watch_batch(
         library, out = Path(folder, "library"), Path(folder, "out")
         for name in names:
             _write_middle(data / name, library / name, size)
-        made = plan([library], out, options=Options(effort=effort, device="cpu"))
-        forecast = BatchForecast(made.items)
-        for event in run(made, jobs=threads, threads=threads):
+        batch = plan([library], out, options=Options(effort=effort, device="cpu"))
+        forecast = BatchForecast(batch.items)
+        for event in run(batch, jobs=threads, threads=threads):
             if event.event == "start":
                 forecast.take(0.0, event)
                 continue
@@ -174,7 +174,7 @@ class _Watched:
 
 def cpu_clock() -> float:
     """CPU seconds of this process and of its children."""
-    own = os.times()
+    times = os.times()
     ticks = 0
     for tasks in Path("/proc/self/task").glob("*/children"):
         for child in tasks.read_text().split():
@@ -183,23 +183,23 @@ def cpu_clock() -> float:
             except OSError:
                 continue  # the child has ended, so os.times() counts it
             ticks += int(fields[11]) + int(fields[12])
-    return own.user + own.system + own.children_user + own.children_system + ticks / os.sysconf("SC_CLK_TCK")
+    return times.user + times.system + times.children_user + times.children_system + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def errors(shown: Sequence[Shown], seconds: float) -> dict[str, Any]:
     """Errors of the bar as shares of the time left: after a tenth and after half of the time, and the largest ones from
     a tenth to half and from half to nine tenths. Between two reports the bar shows the figure of the first one."""
-    found: list[tuple[float, float]] = []  # share of the time, error
+    points: list[tuple[float, float]] = []  # share of the time, error
     for moment, left in shown:
         if moment < seconds:
             off = max(abs(left - (seconds - moment)) - _ROUNDED, 0.0)
-            found.append((moment / seconds, off / (seconds - moment)))
+            points.append((moment / seconds, off / (seconds - moment)))
 
     def at(share: float) -> float:
-        return next((error for when, error in reversed(found) if when <= share), float("inf"))
+        return next((error for when, error in reversed(points) if when <= share), float("inf"))
 
     def most(first: float, last: float) -> float:
-        return max([at(first), *(error for when, error in found if first <= when <= last)])
+        return max([at(first), *(error for when, error in points if first <= when <= last)])
 
     row = {"at_tenth": at(0.1), "at_half": at(0.5), "after_tenth": most(0.1, 0.5), "after_half": most(0.5, _END)}
     ok = row["after_tenth"] <= MOST["tenth"] and row["after_half"] <= MOST["half"]

@@ -103,8 +103,8 @@ def remake(context: click.Context, hours: float, only_list: bool) -> None:
             failed.append(table)
     left = [table for table in TABLES if not is_remade(table, code)]
     for table in left:
-        said = "failed" if table in failed else f"about {table.minutes} minutes"
-        click.echo(f"left: {table.file} ({said}): python {table.command}")
+        state = "failed" if table in failed else f"about {table.minutes} minutes"
+        click.echo(f"left: {table.file} ({state}): python {table.command}")
     click.echo(f"{len(TABLES) - len(left)} of {len(TABLES)} tables are of the present code, {code}")
     if failed:
         context.exit(1)

@@ -105,14 +105,14 @@ def restore(
     cases = [Case(p.name, data / p.path, "whole") for p in PICTURES if (data / p.path).exists()]
     if not cases:
         raise click.ClickException(f"{data}: holds none of {', '.join(p.path for p in PICTURES)}; give --data DIR")
-    wanted = {case.name: case for case in pick(cases, names)}
+    picked = {case.name: case for case in pick(cases, names)}
     store = Store(results / STORE_NAME)
     rows, strips = [], []
     with endings(context, results):
         for picture in PICTURES:
-            if picture.name not in wanted:
+            if picture.name not in picked:
                 continue
-            whole = read_opaque(wanted[picture.name].path)
+            whole = read_opaque(picked[picture.name].path)
             clean = whole[picture.row : picture.row + SIZE, picture.column : picture.column + SIZE]
             for how in DAMAGES:
                 row = _kept(picture.name, clean, how, {"bpp": bpp, "effort": effort, "seed": SEED}, store)
@@ -144,12 +144,12 @@ def _kept(name: str, clean: U8Array, how: str, settings: dict[str, Any], store: 
 
 def measure(clean: U8Array, damaged: U8Array, settings: dict[str, Any]) -> dict[str, Any]:
     """Fit a damaged picture and compare the result with the clean one, both uint8 [h, w, 3]."""
-    truth, seen = clean / 255, damaged / 255
+    truth, damaged_image = clean / 255, damaged / 255
     material = as_material(damaged)
     restored = gstex.compress(material, loss="restore", mips=False, **settings)
     image = restored.decode()
     plain = gstex.compress(material, mips=False, **{**settings, "bpp": restored.fit["bpp"]})
-    before, after = metrics.psnr(seen, truth), metrics.psnr(image, truth)
+    before, after = metrics.psnr(damaged_image, truth), metrics.psnr(image, truth)
     return {
         "bpp": restored.report["bpp"],
         "gaussians": restored.report["gaussians"],
@@ -157,7 +157,7 @@ def measure(clean: U8Array, damaged: U8Array, settings: dict[str, Any]) -> dict[
         "restored_psnr": after,
         "restored_gain": after - before,
         "l2_gain": metrics.psnr(plain.decode(), truth) - before,
-        "blur_gain": max(metrics.psnr(blurred(seen, sigma), truth) for sigma in BLURS) - before,
+        "blur_gain": max(metrics.psnr(blurred(damaged_image, sigma), truth) for sigma in BLURS) - before,
         "seconds": restored.report["seconds"],
         "pictures": [to_text(_part(damaged)), to_text(_part(np.rint(image.clip(0, 1) * 255).astype(np.uint8)))],
     }

@@ -72,8 +72,8 @@ def choose_cases(data: Path, mode: str | None, names: Sequence[str]) -> list[Cas
     cases = _CASES[mode](data)
     picked = pick(cases, names)
     if not cases:
-        wanted = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
-        raise click.ClickException(f"{data}: holds {wanted}; give a folder of materials with --data DIR")
+        lacking = f"none of {', '.join(PROTOTYPE)}" if mode == "quick" else "no material"
+        raise click.ClickException(f"{data}: holds {lacking}; give a folder of materials with --data DIR")
     known = {case.name for case in cases}
     if mode == "quick" and not names and (missing := [name for name in PROTOTYPE if name not in known]):
         click.echo(f"left out, not in the data folder: {', '.join(missing)}", err=True)
@@ -98,8 +98,8 @@ def endings(context: click.Context, results: Path, *, keeps: bool = True) -> Ite
     try:
         yield
     except KeyboardInterrupt:
-        kept = "finished figures are kept, the same command goes on from there" if keeps else "nothing was kept"
-        click.echo(f"\nstopped; {kept}", err=True)
+        remark = "finished figures are kept, the same command goes on from there" if keeps else "nothing was kept"
+        click.echo(f"\nstopped; {remark}", err=True)
         context.exit(130)
     except gstex.GstexError as error:
         raise click.ClickException(str(error)) from None

@@ -59,9 +59,9 @@ def scale_rows(results: Path, materials: int, cores: int, gpus: int) -> list[dic
         rows.append({"where": f"{cores} cores", "effort": effort, "from": f"{_TIMES}, {side}x{side}",
                      "seconds_each": each, "hours": materials * each / cores / 3600,
                      "gigabytes": cores * float(times[f"fit {_SIDE}x{_SIDE} fast"]["megabytes"]) / 1024})  # fmt: skip
-    found = json.loads((results / _GPU).read_text("utf-8"))["parts"]["fits"]["result"]["rows"]
+    gpu_rows = json.loads((results / _GPU).read_text("utf-8"))["parts"]["fits"]["result"]["rows"]
     for effort in ("fast", "normal"):
-        last = [row for row in found if (row["size"], row["effort"]) == (_SIDE, effort)][-1]
+        last = [row for row in gpu_rows if (row["size"], row["effort"]) == (_SIDE, effort)][-1]
         rows.append({"where": f"{gpus} GPUs", "effort": effort, "from": f"{_GPU}, without mips",
                      "seconds_each": last["seconds"], "hours": materials * last["seconds"] / gpus / 3600,
                      "gigabytes": gpus * last["gpu_bytes_held"] / 1024**3})  # fmt: skip

@@ -73,12 +73,12 @@ def typed_command(context: click.Context) -> str:
 
 def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
     """One row for each value of the column `key`, with the means of the columns that end in '_gain'."""
-    found = []
+    mean_rows = []
     for value in dict.fromkeys(row[key] for row in rows):
         picked = [row for row in rows if row[key] == value]
         gains = {c: sum(row[c] for row in picked) / len(picked) for c in columns if c.endswith("_gain")}
-        found.append({"image": "mean", key: value, **gains})
-    return found
+        mean_rows.append({"image": "mean", key: value, **gains})
+    return mean_rows
 
 
 def write_table(

@@ -94,7 +94,7 @@ def _measure(
     source = (data if job.data else ROOT) / job.source
     order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads,
              "size": job.size}
-    found: dict[str, list[dict[str, float]]] = {"before": [], "now": []}
+    results: dict[str, list[dict[str, float]]] = {"before": [], "now": []}
     sides = (("before", against), ("now", Path(sys.executable)))
     # Each decodes a file of its own: the other one may not read that version of the format.
     files = {side: {"file": str(folder / f"{side}.gstex")} if job.decode else {} for side, _ in sides}
@@ -103,14 +103,14 @@ def _measure(
             _run(python, {**order, **files[side], "write": True})
     for number in range(runs):
         for side, python in sides:
-            found[side].append(_run(python, {**order, **files[side]}))
-            click.echo(f"{job.name}, run {number + 1} of {runs}, {side}: {found[side][-1]}", err=True)
+            results[side].append(_run(python, {**order, **files[side]}))
+            click.echo(f"{job.name}, run {number + 1} of {runs}, {side}: {results[side][-1]}", err=True)
     row: dict[str, Any] = {"case": job.name, "runs": runs}
     for side, ending in (("before", "_before"), ("now", "")):
         for column, name in (("time", "seconds"), ("megabytes", "megabytes"), ("psnr", "psnr")):
-            row[column + ending] = statistics.median(one[name] for one in found[side])
+            row[column + ending] = statistics.median(result[name] for result in results[side])
     for name in ("serial", "bar_off"):
-        row[name] = statistics.median(one[name] for one in found["now"])
+        row[name] = statistics.median(result[name] for result in results["now"])
     return row | {"times_as_fast": row["time_before"] / row["time"]}
 
 

@@ -23,9 +23,9 @@ def main(order: dict[str, Any]) -> dict[str, float]:
     warm = gstex.compress(as_material(small), bpp=order["bpp"] + 2, effort=order["effort"], device="cpu")
     warm.decode()
     options = {"bpp": order["bpp"], "effort": order["effort"], "device": "cpu"}
-    told: list[tuple[float, float]] = []
+    reports: list[tuple[float, float]] = []
     if "file" not in order or order.get("write"):
-        options["progress"] = lambda now: told.append((time.perf_counter(), now.step / now.steps))
+        options["progress"] = lambda now: reports.append((time.perf_counter(), now.step / now.steps))
         source = order["source"] if order["size"] is None else resized(order["source"], order["size"])
         in_loops = loop_seconds()
         started = time.perf_counter()
@@ -41,7 +41,7 @@ def main(order: dict[str, Any]) -> dict[str, float]:
         texture.decode()
         seconds, psnr = time.perf_counter() - started, texture.report["psnr"]
     return {"seconds": seconds, "megabytes": peak_megabytes(), "psnr": psnr,
-            "serial": seconds - (loop_seconds() - in_loops), "bar_off": bar_off(told, started, seconds)}  # fmt: skip
+            "serial": seconds - (loop_seconds() - in_loops), "bar_off": bar_off(reports, started, seconds)}  # fmt: skip
 
 
 def loop_seconds() -> float:
@@ -53,16 +53,16 @@ def loop_seconds() -> float:
     return 0.0
 
 
-def bar_off(told: list[tuple[float, float]], started: float, seconds: float) -> float:
+def bar_off(reports: list[tuple[float, float]], started: float, seconds: float) -> float:
     """The largest error of the end that the progress bar predicts after a tenth of the time, as a share of the whole
     time.
 
-    told: (moment, share that is done). The bar extrapolates from the first of them (gstex/cli/progress.py).
+    reports: (moment, share that is done). The bar extrapolates from the first of them (gstex/cli/progress.py).
     """
     worst = 0.0
-    for moment, part in told:
-        if moment - started > seconds / 10 and part > told[0][1]:
-            left = (moment - told[0][0]) / (part - told[0][1]) * (1 - part)
+    for moment, part in reports:
+        if moment - started > seconds / 10 and part > reports[0][1]:
+            left = (moment - reports[0][0]) / (part - reports[0][1]) * (1 - part)
             worst = max(worst, abs((moment + left - started) / seconds - 1))
     return worst
 

@@ -54,7 +54,7 @@ def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, A
     this K."""
     packed, rows = unpack(texture.words), []
     all_psnr = all_solved = 0.0
-    weights, background, wanted = _middle(texture, material)
+    weights, background, values = _middle(texture, material)
     for k in KS:
         groups = tuple(replace(group, top_k=k) for group in packed.groups)
         changed = Texture(pack(replace(packed, groups=groups)), {})
@@ -62,7 +62,7 @@ def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, A
         decoded = changed.decode()
         seconds = time.perf_counter() - started
         psnr = metrics.psnr(decoded, material.pixels, material.weights)
-        solved = _solve(_heaviest(weights, k), background, wanted)
+        solved = _solve(_heaviest(weights, k), background, values)
         all_psnr, all_solved = (psnr, solved) if k == 0 else (all_psnr, all_solved)
         rows.append({"material": name, "top_k": k, "psnr": psnr, "loss": all_psnr - psnr, "solved": solved,
                      "solved_loss": all_solved - solved, "decode_ms": 1000 * seconds})  # fmt: skip
@@ -75,9 +75,9 @@ def _middle(texture: Texture, material: Material) -> tuple[F64Array, F64Array, F
     left, top = (material.width - SIDE) // 2, (material.height - SIDE) // 2
     y, x = np.mgrid[top : top + SIDE, left : left + SIDE]
     members = list(gaussians.members)
-    wanted = material.pixels[top : top + SIDE, left : left + SIDE, members].reshape(-1, len(members))
+    values = material.pixels[top : top + SIDE, left : left + SIDE, members].reshape(-1, len(members))
     weights = _weights(gaussians, np.stack([x, y], axis=2).reshape(-1, 2) + 0.5)
-    return weights[:, weights.max(axis=0) > 1e-6], gaussians.background[members], wanted.astype(np.float64)
+    return weights[:, weights.max(axis=0) > 1e-6], gaussians.background[members], values.astype(np.float64)
 
 
 def _weights(of: MipGaussians, points: F64Array) -> F64Array:
@@ -99,10 +99,10 @@ def _heaviest(weights: F64Array, k: int) -> F64Array:
     return np.where(weights >= least, weights, 0)
 
 
-def _solve(weights: F64Array, background: F64Array, wanted: F64Array) -> float:
+def _solve(weights: F64Array, background: F64Array, values: F64Array) -> float:
     """PSNR in dB with the least-squares features for these weights."""
     sums = weights.sum(axis=1, keepdims=True) + BACKGROUND_WEIGHT
-    rest = wanted - background * (BACKGROUND_WEIGHT / sums)
+    rest = values - background * (BACKGROUND_WEIGHT / sums)
     features = np.linalg.lstsq(weights / sums, rest, rcond=1e-9)[0]
     error = np.mean((weights / sums @ features - rest) ** 2)
     return float(-10 * np.log10(error))

@@ -142,16 +142,16 @@ def tests_of_shaders(context: Context) -> dict[str, Any]:
         os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(NVIDIA_EGL))
     try:
         with surfaceless() as opened:
-            found = {"renderer": opened.renderer, "version": "{}.{}".format(*opened.version)}
+            opengl = {"renderer": opened.renderer, "version": "{}.{}".format(*opened.version)}
             is_software = opened.is_software
     except (ExtraError, GraphicsError) as error:
         return {"renderer": None, "not_run": str(error)}
-    context.keep(found)
+    context.keep(opengl)
     if is_software:
-        return {**found, "not_run": "this OpenGL draws on the CPU, which other tests do"}
+        return {**opengl, "not_run": "this OpenGL draws on the CPU, which other tests do"}
     result = run_tests(context, "shaders", "tests/test_glsl.py", "tests/test_glsl_points.py",
                        "tests/test_expand_glsl.py")  # fmt: skip
-    return {**found, **result}
+    return {**opengl, **result}
 
 
 # ---- Under the tools of CUDA ----------------------------------------------------------------------------------------
@@ -166,9 +166,9 @@ def sanitizers(context: Context) -> dict[str, Any]:
     with ThreadPoolExecutor(len(checks)) as pool:
         result = dict(zip(checks, pool.map(partial(_sanitize, context, tool), checks), strict=True))
     context.keep(result)
-    for check, found in result.items():
-        if found["exit"]:
-            raise RuntimeError(f"{check} {found['failed']}")
+    for check, outcome in result.items():
+        if outcome["exit"]:
+            raise RuntimeError(f"{check} {outcome['failed']}")
     return result
 
 
@@ -368,8 +368,8 @@ def _material(context: Context, size: int) -> Material:
     return load_material(write_material(context.folder / f"mosaic-{size}", size))
 
 
-def _difference(context: Context, found: Any, expected: AnyArray) -> float:
-    on_host = found if isinstance(found, np.ndarray) else context.device.to_host(found)
+def _difference(context: Context, actual: Any, expected: AnyArray) -> float:
+    on_host = actual if isinstance(actual, np.ndarray) else context.device.to_host(actual)
     return float(np.abs(on_host - expected).max())
 
 

@@ -44,13 +44,13 @@ def by_phase(read: Callable[[], dict[str, float]]) -> Iterator[dict[str, dict[st
     read: returns numbers that only grow. They are read at each change of phase. The time before the first phase and
     after the last is the phase 'before and after'.
     """
-    found: dict[str, dict[str, float]] = {}
+    phases: dict[str, dict[str, float]] = {}
     names, last = ["before and after"], read()
 
     def note() -> None:
         nonlocal last
         now = read()
-        row = found.setdefault(names[-1], dict.fromkeys(now, 0))
+        row = phases.setdefault(names[-1], dict.fromkeys(now, 0))
         for key, value in now.items():
             row[key] += value - last[key]
         last = now
@@ -72,7 +72,7 @@ def by_phase(read: Callable[[], dict[str, float]]) -> Iterator[dict[str, dict[st
     try:
         for owner, name, phase in PHASES:
             setattr(owner, name, noted(getattr(owner, name), phase))
-        yield found
+        yield phases
         note()
     finally:
         for owner, name, function in originals:

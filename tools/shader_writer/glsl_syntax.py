@@ -60,13 +60,13 @@ class Node:
 
     def children(self) -> list[Node]:
         """The direct parts of this node, in the order of the text."""
-        found = []
+        nodes = []
         for part in self.parts.values():
             if isinstance(part, Node):
-                found.append(part)
+                nodes.append(part)
             elif isinstance(part, list):
-                found += part
-        return sorted(found, key=lambda node: node.start)
+                nodes += part
+        return sorted(nodes, key=lambda node: node.start)
 
     def walk(self) -> Iterator[Node]:
         """This node and all nodes below it."""

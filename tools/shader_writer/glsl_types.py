@@ -95,7 +95,7 @@ def element(kind: str) -> str:
 
 
 def _signature(node: Node) -> list[str]:
-    return [node.type.text, *(f"{one.qualifier} {one.type.text}" for one in node.parameters)]
+    return [node.type.text, *(f"{parameter.qualifier} {parameter.type.text}" for parameter in node.parameters)]
 
 
 def vector(of: str, count: int) -> str:
@@ -156,11 +156,13 @@ class _Annotator:
     def struct(self, node: Node) -> None:
         fields, sized = [], []
         for declaration in node.fields:
-            for one in declaration.declarators:
-                if one.size is not None:
-                    self.expression(one.size)
-                    sized.append(one)
-                fields.append((one.name.text, declaration.type.text + ("[]" if one.size is not None else "")))
+            for declarator in declaration.declarators:
+                if declarator.size is not None:
+                    self.expression(declarator.size)
+                    sized.append(declarator)
+                fields.append((
+                    declarator.name.text, declaration.type.text + ("[]" if declarator.size is not None else "")
+                ))
         self.program.structs[node.name.text] = fields
         self.program.sized[node.name.text] = sized
 
@@ -171,8 +173,10 @@ class _Annotator:
         self.function = self.program.functions[node.name.text] = before or Function(node)
         outside, self.otherwise = self.otherwise, False
         self.scopes.append({})
-        for one in node.parameters:
-            self.declare(one.name, one.type.text, "inout" if one.qualifier == "inout" else "parameter")
+        for parameter in node.parameters:
+            self.declare(
+                parameter.name, parameter.type.text, "inout" if parameter.qualifier == "inout" else "parameter"
+            )
         for inner in node.body.body:
             self.statement(inner)
         self.scopes.pop()
@@ -185,19 +189,21 @@ class _Annotator:
         if before is not None:
             self.program.variable[id(name)] = before
             return
-        found = Variable(name.text, kind, how)
-        self.scopes[-1][name.text] = self.program.variable[id(name)] = found
+        variable = Variable(name.text, kind, how)
+        self.scopes[-1][name.text] = self.program.variable[id(name)] = variable
 
     def declaration(self, node: Node) -> None:
-        for one in node.declarators:
+        for declarator in node.declarators:
             kind = node.type.text
-            if one.size is not None:
-                self.expression(one.size)
+            if declarator.size is not None:
+                self.expression(declarator.size)
                 kind += "[]"
-            if one.value is not None and self.expression(one.value) not in (kind, ANY):
-                self.program.fail(one, f"{one.name.text} is {kind} and gets {self.program.of(one.value)}")
+            if declarator.value is not None and self.expression(declarator.value) not in (kind, ANY):
+                self.program.fail(
+                    declarator, f"{declarator.name.text} is {kind} and gets {self.program.of(declarator.value)}"
+                )
             how = "local" if self.function else "global"
-            self.declare(one.name, kind, "constant" if node.const else how)
+            self.declare(declarator.name, kind, "constant" if node.const else how)
 
     # ---- Statements ----
 
@@ -229,10 +235,10 @@ class _Annotator:
                     self.within(part)
         elif node.kind == "return":
             assert self.function is not None
-            wanted = self.function.node.type.text
-            found = "void" if node.value is None else self.expression(node.value)
-            if found != wanted:
-                self.program.fail(node, f"returns {found} from a function that is {wanted}")
+            declared = self.function.node.type.text
+            returned = "void" if node.value is None else self.expression(node.value)
+            if returned != declared:
+                self.program.fail(node, f"returns {returned} from a function that is {declared}")
         elif node.kind == "assign":
             self.assign(node)
         elif node.kind == "step":
@@ -264,10 +270,10 @@ class _Annotator:
             node = node.inner if node.kind == "paren" else node.of
         if node.kind != "name":
             self.program.fail(node, "cannot be assigned")
-        found = self.program.variable[id(node)]
-        if found.kind in ("constant", "option"):
+        variable = self.program.variable[id(node)]
+        if variable.kind in ("constant", "option"):
             self.program.fail(node, f"{node.text} is constant")
-        found.assigned = True
+        variable.assigned = True
 
     # ---- Expressions ----
 
@@ -286,17 +292,17 @@ class _Annotator:
     def _name(self, node: Node) -> str:
         for scope in reversed(self.scopes):
             if node.text in scope:
-                found = self.program.variable[id(node)] = scope[node.text]
-                if found.kind == "global" and self.function:
+                variable = self.program.variable[id(node)] = scope[node.text]
+                if variable.kind == "global" and self.function:
                     self.function.globals.add(node.text)
-                return found.type
+                return variable.type
         self.program.fail(node, f"{node.text} is not declared before")
 
     def _paren(self, node: Node) -> str:
         return self.expression(node.inner)
 
     def _list(self, node: Node) -> str:
-        kinds = {self.expression(one) for one in node.items}
+        kinds = {self.expression(item) for item in node.items}
         if len(kinds) != 1:
             self.program.fail(node, "elements of several types")
         return f"{kinds.pop()}[]"
@@ -334,12 +340,12 @@ class _Annotator:
             if element(left) not in ("int", "uint") or element(right) not in ("int", "uint"):
                 self.program.fail(node, f"{left} {node.op} {right}")
             return left
-        found = self.arithmetic(node, node.op, left, right)
+        kind = self.arithmetic(node, node.op, left, right)
         if node.op in ("<", ">", "<=", ">=", "==", "!="):
-            if is_vector(found):
+            if is_vector(kind):
                 self.program.fail(node, f"{node.op} of vectors; use {', '.join(RELATIONS)}")
             return "bool"
-        return found
+        return kind
 
     def arithmetic(self, node: Node, op: str, left: str, right: str) -> str:
         vectors = {kind for kind in (left, right) if is_vector(kind)}
@@ -357,13 +363,13 @@ class _Annotator:
 
     def _call(self, node: Node) -> str:
         name = node.callee.text
-        given = [self.expression(one) for one in node.arguments]
+        given = [self.expression(argument) for argument in node.arguments]
         if node.callee.kind == "type":
             return self.construct(node, name, given)
         if name in self.program.buffers:
-            wanted, _ = LOADS.get(name, (("int",), ""))
-            if given != list(wanted):
-                self.program.fail(node, f"{name} takes {', '.join(wanted)}")
+            expected, _ = LOADS.get(name, (("int",), ""))
+            if given != list(expected):
+                self.program.fail(node, f"{name} takes {', '.join(expected)}")
             if self.function:
                 self.function.loads = True
             return self.program.buffers[name]
@@ -391,13 +397,15 @@ class _Annotator:
 
     def called(self, node: Node, name: str, given: list[str]) -> str:
         function = self.program.functions[name].node
-        wanted = [one.type.text for one in function.parameters]
-        if given != wanted:
-            self.program.fail(node, f"{name} takes {', '.join(wanted)}, and gets {', '.join(given)}")
-        for one, argument in zip(function.parameters, node.arguments, strict=True):
-            if one.qualifier == "inout":
+        expected = [parameter.type.text for parameter in function.parameters]
+        if given != expected:
+            self.program.fail(node, f"{name} takes {', '.join(expected)}, and gets {', '.join(given)}")
+        for parameter, argument in zip(function.parameters, node.arguments, strict=True):
+            if parameter.qualifier == "inout":
                 if argument.kind != "name":
-                    self.program.fail(argument, f"{one.name.text} of {name} is inout: WGSL takes whole variables only")
+                    self.program.fail(
+                        argument, f"{parameter.name.text} of {name} is inout: WGSL takes whole variables only"
+                    )
                 self.change(argument)
         if self.function:
             if self.function.node.name.text == name:
@@ -407,11 +415,11 @@ class _Annotator:
 
     def construct(self, node: Node, name: str, given: list[str]) -> str:
         if name in self.program.structs:
-            wanted = [kind for _, kind in self.program.structs[name]]
-            if any(kind.endswith("[]") for kind in wanted):
+            expected = [kind for _, kind in self.program.structs[name]]
+            if any(kind.endswith("[]") for kind in expected):
                 self.program.fail(node, f"{name} has an array; assign its fields one by one")
-            if given != wanted:
-                self.program.fail(node, f"{name} takes {', '.join(wanted)}, and gets {', '.join(given)}")
+            if given != expected:
+                self.program.fail(node, f"{name} takes {', '.join(expected)}, and gets {', '.join(given)}")
             self.program.built.add(name)
             return name
         bad: Any = [kind for kind in given if kind.endswith("[]") or kind in self.program.structs or kind == "void"]

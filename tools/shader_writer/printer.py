@@ -40,11 +40,11 @@ class Printer:
 
     def filled(self, start: int, nodes: list[Node], end: int) -> str:
         """The source text from start to end in which these nodes are written in the language."""
-        found = ""
+        text = ""
         for node in nodes:
-            found += self.source[start : node.start] + self.text(node)
+            text += self.source[start : node.start] + self.text(node)
             start = node.end
-        return found + self.source[start:end]
+        return text + self.source[start:end]
 
     def type_name(self, kind: str) -> str:
         """The name of a type in the language; of an array, that of its elements."""
@@ -78,14 +78,14 @@ class Printer:
 
     def arguments(self, node: Node) -> list[str]:
         """The texts of the arguments of a call, each with the space before it in the source."""
-        found = []
+        texts = []
         at = self.source.index("(", node.callee.end) + 1
-        for one in node.arguments:
-            found.append(self.source[at : one.start] + self.argument(node, one))
-            at = one.end
-            if one is not node.arguments[-1]:
+        for argument in node.arguments:
+            texts.append(self.source[at : argument.start] + self.argument(node, argument))
+            at = argument.end
+            if argument is not node.arguments[-1]:
                 at = self.source.index(",", at) + 1
-        return found
+        return texts
 
     def argument(self, call: Node, node: Node) -> str:
         return self.text(node)
@@ -93,7 +93,7 @@ class Printer:
     def _call(self, node: Node) -> str:
         name = node.callee.text
         given = self.arguments(node)
-        kinds = [self.program.of(one) for one in node.arguments]
+        kinds = [self.program.of(argument) for argument in node.arguments]
         if node.callee.kind == "type":
             if name in self.program.structs:
                 return self.make(name, given)
@@ -101,8 +101,8 @@ class Printer:
         if name in self.program.buffers or name in self.program.functions or name in self.program.macros:
             return self.called(name, given)
         if name in RELATIONS:
-            first, second = (f"({text.strip()})" if one.kind in ("binary", "ternary") else text.strip()
-                             for text, one in zip(given, node.arguments, strict=True))  # fmt: skip
+            first, second = (f"({text.strip()})" if argument.kind in ("binary", "ternary") else text.strip()
+                             for text, argument in zip(given, node.arguments, strict=True))  # fmt: skip
             return f"({first} {RELATIONS[name]} {second})"
         if name == "not":
             return f"!({given[0]})"
@@ -140,9 +140,9 @@ class Printer:
         """Arguments in which scalars are widened to the size of the largest vector."""
         largest = max(kinds, key=width)
         return [
-            one if width(kind) == width(largest) else
-            re.match(r"\s*", one)[0] + self.construct(largest, [one.strip()], [kind], [node])  # type: ignore[index]
-            for one, kind, node in zip(given, kinds, nodes, strict=True)
+            text if width(kind) == width(largest) else
+            re.match(r"\s*", text)[0] + self.construct(largest, [text.strip()], [kind], [node])  # type: ignore[index]
+            for text, kind, node in zip(given, kinds, nodes, strict=True)
         ]  # fmt: skip
 
 
@@ -193,7 +193,9 @@ class HlslPrinter(Printer):
         self.loops: dict[int, str] = {}  # new names of loop variables, by id of the variable
 
     def _function(self, node: Node) -> str:
-        self._tell_loops_apart(node.body, {one.name.text for one in node.parameters}, self.program.source(node))
+        self._tell_loops_apart(
+            node.body, {parameter.name.text for parameter in node.parameters}, self.program.source(node)
+        )
         return self.plain(node)
 
     def _tell_loops_apart(self, node: Node, outside: set[str], function: str) -> None:
@@ -202,19 +204,19 @@ class HlslPrinter(Printer):
         names = set(outside) if node.kind == "block" else outside
         for child in node.children():
             if child.kind == "for" and child.first is not None and child.first.kind == "declaration":
-                [one] = child.first.declarators
-                name, number = one.name.text, 2
+                [declarator] = child.first.declarators
+                name, number = declarator.name.text, 2
                 while name in names or (number > 2 and re.search(rf"\b{name}\b", function)):
-                    name, number = f"{one.name.text}{number}", number + 1
-                self.loops[id(self.program.variable[id(one.name)])] = name
+                    name, number = f"{declarator.name.text}{number}", number + 1
+                self.loops[id(self.program.variable[id(declarator.name)])] = name
                 names.add(name)
             elif child.kind == "declaration":
-                names |= {one.name.text for one in child.declarators}
+                names |= {declarator.name.text for declarator in child.declarators}
             self._tell_loops_apart(child, names, function)
 
     def _name(self, node: Node) -> str:
-        found = self.program.variable.get(id(node))
-        return self.renamed(self.loops.get(id(found), node.text))
+        variable = self.program.variable.get(id(node))
+        return self.renamed(self.loops.get(id(variable), node.text))
 
     def _declaration(self, node: Node) -> str:
         static = "static " if node in self.program.tree.body else ""
@@ -270,14 +272,14 @@ class HlslPrinter(Printer):
     def selects(self) -> str:
         """The functions `gstex_select` for the types that the text needs. No choice by component works both in HLSL
         2021 and in older compilers."""
-        found = ""
+        text = ""
         for kind in sorted(self.selected):
             name, flags = self.type_name(kind), self.type_name(f"bvec{width(kind)}")
             parts = ", ".join(f"yes.{c} ? b.{c} : a.{c}" for c in "xyzw"[: width(kind)])
             guard = f"GSTEX_SELECT_{name.upper()}"  # both decoders may be in one shader
-            found += f"#ifndef {guard}\n#define {guard}\n{name} gstex_select({name} a, {name} b, {flags} yes) {{\n"
-            found += f"    return {name}({parts});\n}}\n#endif\n"
-        return found
+            text += f"#ifndef {guard}\n#define {guard}\n{name} gstex_select({name} a, {name} b, {flags} yes) {{\n"
+            text += f"    return {name}({parts});\n}}\n#endif\n"
+        return text
 
 
 class MetalPrinter(Printer):
@@ -303,21 +305,21 @@ class MetalPrinter(Printer):
         return str(node.text) + ("f" if self.program.of(node) == "float" else "")
 
     def _name(self, node: Node) -> str:
-        found = self.program.variable.get(id(node))
-        member = found is not None and found.kind == "global"
+        variable = self.program.variable.get(id(node))
+        member = variable is not None and variable.kind == "global"
         return ("gstex." if member else "") + self.renamed(node.text)
 
     def _declaration(self, node: Node) -> str:
         if node not in self.program.tree.body:
             return self.plain(node)
         if not node.const:
-            return f"// {', '.join(one.name.text for one in node.declarators)}: of {self.context}"
+            return f"// {', '.join(declarator.name.text for declarator in node.declarators)}: of {self.context}"
         start = node.type.start
         return "constexpr constant " + self.filled(start, [n for n in node.children() if n.start >= start], node.end)
 
     def members(self) -> str:
         """Fields of the context for the global variables of GLSL, with their #if."""
-        found, conditions = "", []
+        fields, conditions = "", []
         for node in self.program.tree.body:
             if node.kind == "directive":
                 if node.text.startswith("#if"):
@@ -325,14 +327,16 @@ class MetalPrinter(Printer):
                 elif node.text.startswith("#endif"):
                     conditions.pop()
             elif node.kind == "declaration" and not node.const:
-                found += "".join(f"{line}\n" for line in conditions)
+                fields += "".join(f"{line}\n" for line in conditions)
                 kind = self.type_name(node.type.text)
-                found += "".join(f"    {kind} {self.array(one)};\n" for one in node.declarators)
-                found += "#endif\n" * len(conditions)
-        return re.sub(r"#endif\n(#if[^\n]*\n)", lambda m: "" if found.count(m[1]) > 1 else m[0], found)
+                fields += "".join(f"    {kind} {self.array(declarator)};\n" for declarator in node.declarators)
+                fields += "#endif\n" * len(conditions)
+        return re.sub(r"#endif\n(#if[^\n]*\n)", lambda m: "" if fields.count(m[1]) > 1 else m[0], fields)
 
-    def array(self, one: Node) -> str:
-        return self.renamed(one.name.text) + self.filled(one.name.end, [one.size] if one.size else [], one.end)
+    def array(self, declarator: Node) -> str:
+        return self.renamed(declarator.name.text) + self.filled(
+            declarator.name.end, [declarator.size] if declarator.size else [], declarator.end
+        )
 
     def _function(self, node: Node) -> str:
         children = [child for child in node.children() if child is not node.body]
@@ -349,7 +353,7 @@ class MetalPrinter(Printer):
 
     def called(self, name: str, given: list[str]) -> str:
         if self.needs_context(name):
-            given = ["gstex", *(_spaced(one) if i == 0 else one for i, one in enumerate(given))]
+            given = ["gstex", *(_spaced(argument) if i == 0 else argument for i, argument in enumerate(given))]
         return super().called(name, given)
 
     def _struct(self, node: Node) -> str:

@@ -47,7 +47,7 @@ class WgslPrinter(Printer):
     def __init__(self, program: Program):
         super().__init__(program)
         self.conditions: dict[int, str] = {}  # text that replaces a directive, by id of its node
-        self.sizes = {id(one.size) for one in self._in_conditions(program.tree.body)}
+        self.sizes = {id(declarator.size) for declarator in self._in_conditions(program.tree.body)}
 
     def type_name(self, kind: str) -> str:
         kind = kind.removesuffix("[]")
@@ -60,13 +60,13 @@ class WgslPrinter(Printer):
 
     def _in_conditions(self, body: list[Node]) -> list[Node]:
         """Global arrays under an #if. Their size may be 0 if the condition is false, which WGSL does not allow."""
-        depth, found = 0, []
+        depth, arrays = 0, []
         for node in body:
             if node.kind == "directive":
                 depth += node.text.startswith("#if") - node.text.startswith("#endif")
             elif node.kind == "declaration" and depth:
-                found += [one for one in node.declarators if one.size is not None]
-        return found
+                arrays += [declarator for declarator in node.declarators if declarator.size is not None]
+        return arrays
 
     def _directive(self, node: Node) -> str:
         return self.conditions.get(id(node), GONE)
@@ -114,57 +114,57 @@ class WgslPrinter(Printer):
 
     def declared(self, node: Node) -> list[str]:
         """`name: type` and, if there is one, ` = value` of each declarator."""
-        found = []
-        for one in node.declarators:
+        texts = []
+        for declarator in node.declarators:
             kind = self.type_name(node.type.text)
-            if one.size is not None:
-                size = self.text(one.size)
-                kind = f"array<{kind}, {f'max({size}, 1)' if id(one.size) in self.sizes else size}>"
+            if declarator.size is not None:
+                size = self.text(declarator.size)
+                kind = f"array<{kind}, {f'max({size}, 1)' if id(declarator.size) in self.sizes else size}>"
             value = ""
-            if one.value is not None:
-                at = one.name.end if one.size is None else self.source.index("]", one.size.end) + 1
-                equals = self.source[at : one.value.start]
-                value = equals + self.text(one.value)
-            found.append(f"{self.renamed(one.name.text)}: {kind}{value}")
-        return found
+            if declarator.value is not None:
+                at = declarator.name.end if declarator.size is None else self.source.index("]", declarator.size.end) + 1
+                equals = self.source[at : declarator.value.start]
+                value = equals + self.text(declarator.value)
+            texts.append(f"{self.renamed(declarator.name.text)}: {kind}{value}")
+        return texts
 
     def _declaration(self, node: Node) -> str:
         parts = self.declared(node)
         gaps = [self.source[a.end : b.start].replace(",", "", 1)
                 for a, b in zip(node.declarators, node.declarators[1:], strict=False)]  # fmt: skip
-        variables = [self.program.variable.get(id(one.name)) for one in node.declarators]
+        variables = [self.program.variable.get(id(declarator.name)) for declarator in node.declarators]
         if variables[0] is None:  # a field of a struct
             joined = parts[0] + "".join(f",{gap}{part}" for gap, part in zip(gaps, parts[1:], strict=True))
             return joined + ","
-        found = []
-        for i, (one, variable) in enumerate(zip(node.declarators, variables, strict=True)):
+        statements = []
+        for i, (declarator, variable) in enumerate(zip(node.declarators, variables, strict=True)):
             assert variable is not None
             if variable.kind == "global":
                 word = "var<private>"
             elif node.const:
                 word = "const"
             else:
-                word = "var" if variable.assigned or one.value is None else "let"
-            found.append(f"{word} {parts[i]};")
+                word = "var" if variable.assigned or declarator.value is None else "let"
+            statements.append(f"{word} {parts[i]};")
         indent = self.indent(node.start)
-        if len(indent + " ".join(found)) > 120:
+        if len(indent + " ".join(statements)) > 120:
             gaps = [gap if "\n" in gap else "\n" + indent for gap in gaps]
-        return found[0] + "".join(gap + one for gap, one in zip(gaps, found[1:], strict=True))
+        return statements[0] + "".join(gap + statement for gap, statement in zip(gaps, statements[1:], strict=True))
 
     def _function(self, node: Node) -> str:
         name, inner, copies = node.name, "", []
         at = self.source.index("(", name.end) + 1
-        for i, one in enumerate(node.parameters):
-            variable = self.program.variable[id(one.name)]
-            kind, key = self.type_name(one.type.text), self.renamed(one.name.text)
+        for i, parameter in enumerate(node.parameters):
+            variable = self.program.variable[id(parameter.name)]
+            kind, key = self.type_name(parameter.type.text), self.renamed(parameter.name.text)
             if variable.kind == "inout":
                 kind = f"ptr<function, {kind}>"
             elif variable.assigned:
                 copies.append(f"var {key} = {key}_in;")
                 key += "_in"
-            inner += self.source[at : one.start].replace(",", "", 1) + f"{key}: {kind}"
+            inner += self.source[at : parameter.start].replace(",", "", 1) + f"{key}: {kind}"
             inner += "," if i < len(node.parameters) - 1 else ""
-            at = one.end
+            at = parameter.end
         result = "" if node.type.text == "void" else f" -> {self.type_name(node.type.text)}"
         close = self.source.index(")", at) + 1
         body = self.text(node.body)
@@ -190,13 +190,13 @@ class WgslPrinter(Printer):
 
     def _if(self, node: Node) -> str:
         close = self.source.index(")", node.condition.end) + 1
-        found = f"if ({self.text(node.condition)}){self.braced(close, node.yes)}"
+        text = f"if ({self.text(node.condition)}){self.braced(close, node.yes)}"
         if node.no is not None:
             at = self.source.index("else", node.yes.end)
-            found += self.source[node.yes.end : at] + "else"
+            text += self.source[node.yes.end : at] + "else"
             gap = self.source[at + 4 : node.no.start]
-            found += gap + self.text(node.no) if node.no.kind == "if" else self.braced(at + 4, node.no)
-        return found
+            text += gap + self.text(node.no) if node.no.kind == "if" else self.braced(at + 4, node.no)
+        return text
 
     def _for(self, node: Node) -> str:
         first = self.text(node.first) if node.first else ";"
@@ -242,15 +242,15 @@ class WgslPrinter(Printer):
     # ---- Expressions ----
 
     def _name(self, node: Node) -> str:
-        found = self.program.variable.get(id(node))
+        variable = self.program.variable.get(id(node))
         name = self.renamed(node.text)
-        return f"(*{name})" if found is not None and found.kind == "inout" else name
+        return f"(*{name})" if variable is not None and variable.kind == "inout" else name
 
     def argument(self, call: Node, node: Node) -> str:
         function = self.program.functions.get(call.callee.text)
         if function is None:
             return self.text(node)
-        number = next(i for i, one in enumerate(call.arguments) if one is node)
+        number = next(i for i, argument in enumerate(call.arguments) if argument is node)
         if function.node.parameters[number].qualifier != "inout":
             return self.text(node)
         name = self.renamed(node.text)
@@ -271,7 +271,7 @@ class WgslPrinter(Printer):
         if node.kind != "member" or not self.program.of(node).endswith("[]"):
             return None
         sized = self.program.sized[self.program.of(node.of)]
-        size: Node = next(one.size for one in sized if one.name.text == node.field.text)
+        size: Node = next(declarator.size for declarator in sized if declarator.name.text == node.field.text)
         return size if size.kind == "name" else None
 
     def _ternary(self, node: Node) -> str:
@@ -301,8 +301,8 @@ class WgslPrinter(Printer):
         if len(given) == 1 and width(kinds[0]) > width(name) > 1:
             given = [self.text(nodes[0]) + "." + "xyzw"[: width(name)]]
         elif len(given) > 1 or width(kinds[0]) < width(name):
-            given = [self.converted(one, kind, element(name), node)
-                     for one, kind, node in zip(given, kinds, nodes, strict=True)]  # fmt: skip
+            given = [self.converted(text, kind, element(name), node)
+                     for text, kind, node in zip(given, kinds, nodes, strict=True)]  # fmt: skip
         return f"{self.type_name(name)}({','.join(given)})"
 
     def converted(self, text: str, kind: str, to: str, node: Node) -> str:
@@ -338,8 +338,9 @@ class WgslPrinter(Printer):
         parts = [self.side(node, node.left, False), self.side(node, node.right, True)]
         if node.op in _MASKS and width(left) != width(right):
             nodes = [node.left, node.right]
-            parts = [part if width(kind) > 1 else self.splat([self.text(one), ""], [kind, max(left, right, key=width)],
-                     [one, one])[0] for part, kind, one in zip(parts, (left, right), nodes, strict=True)]  # fmt: skip
+            parts = [part if width(kind) > 1 else
+                     self.splat([self.text(operand), ""], [kind, max(left, right, key=width)], [operand, operand])[0]
+                     for part, kind, operand in zip(parts, (left, right), nodes, strict=True)]  # fmt: skip
         return parts[0] + gap + parts[1]
 
     def side(self, parent: Node, node: Node, right: bool) -> str:

@@ -9,11 +9,11 @@ from gstex.arrays import F32Array, F64Array, FloatArray, I32Array, I64Array, U32
 from gstex.encode.quantisation import Coding
 from gstex.native import _core
 
-__all__ = ["ROUNDS", "ROUNDS_AGAIN", "TURNS", "StoredFeatures", "draw_seeds", "store", "train"]
+__all__ = ["PASSES", "ROUNDS", "ROUNDS_AGAIN", "StoredFeatures", "draw_seeds", "store", "train"]
 
-# A new codebook is trained in ROUNDS rounds of k-means. Then all codebooks are trained again TURNS times in turn, each
+# A new codebook is trained in ROUNDS rounds of k-means. Then all codebooks are trained again PASSES times in turn, each
 # given the others, in ROUNDS_AGAIN rounds.
-ROUNDS, TURNS, ROUNDS_AGAIN = 12, 3, 2
+ROUNDS, PASSES, ROUNDS_AGAIN = 12, 3, 2
 
 
 @dataclass
@@ -67,7 +67,7 @@ def store(coding: Coding, features: F32Array) -> StoredFeatures:
 
 def train(
     values: F32Array, weight: FloatArray, bits: Sequence[int], rng: np.random.Generator, *,
-    rounds: int = ROUNDS, turns: int = TURNS, first: tuple[list[F32Array], I32Array] | None = None,
+    rounds: int = ROUNDS, passes: int = PASSES, first: tuple[list[F32Array], I32Array] | None = None,
 ) -> tuple[list[F32Array], I32Array]:  # fmt: skip
     """Codebooks for values, by residual k-means.
 
@@ -93,7 +93,7 @@ def train(
         rest = rest - book[entry]
         books.append(book)
         entries.append(entry)
-    for _ in range(turns if len(bits) > 1 else 0):
+    for _ in range(passes if len(bits) > 1 else 0):
         for book, entry in zip(books, entries, strict=True):
             rest = rest + book[entry]
             _core.kmeans(rest, weight, book, entry, ROUNDS_AGAIN)

@@ -111,12 +111,12 @@ class SamplePoints:
         return float(self.errors(blend).sum())
 
 
-def collect(own: CpuView, shared: Sequence[CpuView], jitter: float, weights: Sequence[float]) -> SamplePoints:
+def collect(own_view: CpuView, shared: Sequence[CpuView], jitter: float, weights: Sequence[float]) -> SamplePoints:
     """The points of a fit, as the views have them placed.
 
     jitter: share of the steps that sample between texels. weights: of the points of every shared mip.
     """
-    views = [own, *([own] if jitter else []), *shared]
+    views = [own_view, *([own_view] if jitter else []), *shared]
     offsets = [None, *([BETWEEN] if jitter else []), *([None] * len(shared))]
     parts = [_tiles(view, offset) for view, offset in zip(views, offsets, strict=True)]
     counts = [len(corner) for corner, _ in parts]

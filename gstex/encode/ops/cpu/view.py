@@ -170,12 +170,12 @@ class CpuView:
         self, geometry: F32Array, features: F32Array, background: F32Array, jitter: F32Array
     ) -> tuple[F32Array, F32Array, F32Array]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
-        image, wanted = self.picture(geometry, features, background, jitter), self.wanted
+        image, target = self.picture(geometry, features, background, jitter), self.wanted
         if jitter.any():
-            wanted = replace(wanted, image=np.empty_like(wanted.image), importance=np.empty_like(wanted.importance))
-            _core.sample_picture(self.target, jitter, wanted.image)
-            _core.sample_picture(self.importance.planes, jitter, wanted.importance)
-        return image, wanted.image, wanted.weighted(self.importance.weight)
+            target = replace(target, image=np.empty_like(target.image), importance=np.empty_like(target.importance))
+            _core.sample_picture(self.target, jitter, target.image)
+            _core.sample_picture(self.importance.planes, jitter, target.importance)
+        return image, target.image, target.weighted(self.importance.weight)
 
     def removal_cost(
         self, geometry: F32Array, features: F32Array, background: F32Array

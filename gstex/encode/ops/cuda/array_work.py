@@ -33,9 +33,9 @@ def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
     matrix, products, ratios = ones(np.float64, n, c), ones(np.float64, k, n), ones(np.float64, n, k)
     tiles, images, entries = ones(np.float32, 64, c, 64), ones(np.int8, n, k), ones(np.uint32, n, k)
     # The arrays above are only read, by many calls at the same time; those below are written.
-    moved, order, kept, places = ones(np.int32, n), ones(np.int64, n), ones(np.bool_, n), ones(np.int32, n, 3)
+    moved, order, flags, places = ones(np.int32, n), ones(np.int64, n), ones(np.bool_, n), ones(np.int32, n, 3)
     shapes, spread, values = ones(np.float32, n, 6), ones(np.float32, n, k), ones(np.float32, n, c)
-    root, sums, own = ones(np.float64, n), ones(np.float64, n, c), ones(np.float64, k, n)
+    root, sums, diagonal = ones(np.float64, n), ones(np.float64, n, c), ones(np.float64, k, n)
     one, scale = np.int32(1), np.float32(1)
 
     def put(target: Any, key: Any, values: Any) -> Callable[[], None]:
@@ -113,7 +113,7 @@ def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
         put(order, ..., longs),
         put(order, slice(1, None), longs[1:]),
         put(root, ints, doubles),
-        put(own, (slice(None), ints), products),
+        put(diagonal, (slice(None), ints), products),
         # Whole numbers and conditions.
         lambda: ints + one,
         lambda: ints - ints,
@@ -124,7 +124,7 @@ def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
         lambda: longs // 1,
         lambda: longs % 1,
         lambda: longs + ints,
-        lambda: xp.bitwise_or(kept, mask, out=kept),
+        lambda: xp.bitwise_or(flags, mask, out=flags),
         # float32.
         lambda: shares > 0.0,
         lambda: channel == 0,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gstex.cuda.device import Device
-from gstex.encode.ops.cpu.codebooks import ROUNDS, ROUNDS_AGAIN, TURNS, draw_seeds
+from gstex.encode.ops.cpu.codebooks import PASSES, ROUNDS, ROUNDS_AGAIN, draw_seeds
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
 from gstex.encode.ops.cuda.tile_lists import sorted_by
 from gstex.encode.quantisation import Coding
@@ -70,7 +70,7 @@ def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
 
 def train(
     device: Device, values: Any, weight: Any, bits: Sequence[int], rng: np.random.Generator, *,
-    rounds: int = ROUNDS, turns: int = TURNS,
+    rounds: int = ROUNDS, passes: int = PASSES,
 ) -> tuple[list[Any], Any]:  # fmt: skip
     """Palettes for values, by residual k-means; see encode.ops.cpu.codebooks.train.
 
@@ -91,7 +91,7 @@ def train(
         rest = rest - palette[entry]
         palettes.append(palette)
         entries.append(entry)
-    for _ in range(turns if len(bits) > 1 else 0):
+    for _ in range(passes if len(bits) > 1 else 0):
         for p, palette in enumerate(palettes):
             rest = rest + palette[entries[p]]
             entries[p] = _refine(device, rest, weight, palette, ROUNDS_AGAIN)

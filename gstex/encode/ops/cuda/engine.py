@@ -173,8 +173,8 @@ class GpuEngine:
         if not self._held or not (wait or len(self._held) == len(self._losses)):
             return []
         held, self._held = self._held, []
-        found = self.host(self._losses).tolist()
-        return [(step, loss, between) for (step, between), loss in zip(held, found, strict=False)]
+        losses = self.host(self._losses).tolist()
+        return [(step, loss, between) for (step, between), loss in zip(held, losses, strict=False)]
 
     # -- what is stored
 

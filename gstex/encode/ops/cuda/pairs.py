@@ -55,10 +55,10 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
         end = int(np.searchsorted(first_pair, first_pair[begin] + PAIRS_AT_A_TIME, side="right")) - 1
         end = min(max(end, begin + 1), count)
         keys = xp.empty(int(first_pair[end] - first_pair[begin]), np.int64)
-        if here := int(first_entry[end] - first_entry[begin]):
+        if entry_count := int(first_entry[end] - first_entry[begin]):
             device.kernel("encode/pairs.cu", "fit_list_pairs")(
-                (-(-here // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, start, gaussian, offset,
-                np.int32(first_entry[begin]), np.int32(here), np.int32(count), keys,
+                (-(-entry_count // _WARPS),), (32 * _WARPS,), by_gaussian, tile_of, start, gaussian, offset,
+                np.int32(first_entry[begin]), np.int32(entry_count), np.int32(count), keys,
             )  # fmt: skip
             listed.append(xp.unique(keys))
         begin = end

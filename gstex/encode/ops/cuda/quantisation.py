@@ -83,9 +83,9 @@ class GpuQuantiser:
         shape = len(features), int(self._palettes)
         entries = xp.zeros(shape, np.uint32) if entries is None else entries.astype(np.uint32)
         if self._palettes:
-            wanted = (features - lo) / xp.where(step == 0, np.float32(1), step)
+            in_steps = (features - lo) / xp.where(step == 0, np.float32(1), step)
             self._features("fit_choose_entries")(
-                *self._grid, wanted, step * step, self.last, self.bytes, self.first, self._palettes,
+                *self._grid, in_steps, step * step, self.last, self.bytes, self.first, self._palettes,
                 np.int32(ROUNDS), self._count, entries,
             )  # fmt: skip
         return entries

@@ -100,16 +100,16 @@ def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[An
     """(row, column, value) without pairs that hardly overlap, as the CPU leaves them out."""
     xp, count = device.xp, len(row) - 1
     mine = xp.searchsorted(row[1:], xp.arange(len(column), dtype=np.int32), side="right").astype(np.int32)
-    kept = mine == column
-    alone = xp.flatnonzero(kept)
+    is_kept = mine == column
+    alone = xp.flatnonzero(is_kept)
     for products in value:
         root = xp.zeros(count, np.float64)
         root[mine[alone]] = xp.sqrt(products[alone])
-        kept |= products > SMALL * root[mine] * root[column]
+        is_kept |= products > SMALL * root[mine] * root[column]
     # The two sums of a pair may be rounded differently. Both stay if one does, or two of a batch would be neighbours.
-    kept |= kept[xp.argsort(column.astype(np.int64) * count + mine)]
-    near = xp.flatnonzero(kept)
-    return bounds_of(device, mine[near], count), column[near], xp.stack([products[near] for products in value])
+    is_kept |= is_kept[xp.argsort(column.astype(np.int64) * count + mine)]
+    kept = xp.flatnonzero(is_kept)
+    return bounds_of(device, mine[kept], count), column[kept], xp.stack([products[kept] for products in value])
 
 
 def move_bytes(

@@ -90,9 +90,10 @@ class GpuSamplePoints:
         """The picture at all points, for geometry [N, 6] and features [N, C]."""
         xp, count = self.device.xp, len(geometry)
         derived = xp.empty((len(self.seen), count, 8), np.float32)
-        for view, seen in enumerate(self.seen):
+        for view, scale_and_filter in enumerate(self.seen):
             self.kernel("encode/gather.cu", "fit_derive")(
-                (-(-count // 128),), (128,), geometry, *map(np.float32, seen), np.int32(count), derived[view]
+                (-(-count // 128),), (128,), geometry, *map(np.float32, scale_and_filter), np.int32(count),
+                derived[view],
             )
         total = xp.empty((len(self.view), POINTS), np.float32)
         out = xp.empty_like(self.target)
@@ -131,11 +132,11 @@ def collect(
     """
     device, xp = backend.device, backend.device.xp
     part_weights = [1 - jitter, *([jitter] if jitter else []), *weights]
-    own = len(part_weights) - len(shared)
-    backends = [backend] * own + [view.backend for view in shared]
-    offsets = [None, BETWEEN][:own] + [None] * len(shared)
+    own_count = len(part_weights) - len(shared)
+    backends = [backend] * own_count + [view.backend for view in shared]
+    offsets = [None, BETWEEN][:own_count] + [None] * len(shared)
     parts = [_part(*part) for part in zip(backends, offsets, part_weights, strict=True)]
-    seen = [(1.0, 1.0, 0.0)] * own + [(*view.scale.tolist(), view.filter) for view in shared]
+    scales_and_filters = [(1.0, 1.0, 0.0)] * own_count + [(*view.scale.tolist(), view.filter) for view in shared]
     entries = [len(b.lists.gaussian) for b in backends]
     if sum(entries) > _MOST:
         raise DeviceError(f"GPU fit: {sum(entries)} entries of tiles to refine, at most {_MOST} can be listed; "
@@ -155,9 +156,9 @@ def collect(
         channel_weight=backend.weight,
         extent=xp.asarray(np.stack([b.extent for b in backends])),
         where=xp.stack([b.where for b in backends]),
-        scale=xp.asarray(np.array([row[:2] for row in seen], np.float32)),
-        filter=xp.asarray(np.array([row[2] for row in seen], np.float32)),
-        seen=tuple(seen),
+        scale=xp.asarray(np.array([row[:2] for row in scales_and_filters], np.float32)),
+        filter=xp.asarray(np.array([row[2] for row in scales_and_filters], np.float32)),
+        seen=tuple(scales_and_filters),
         weight=tuple(part_weights),
     )
 

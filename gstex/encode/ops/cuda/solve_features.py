@@ -19,9 +19,9 @@ def solve_features(points: GpuSamplePoints, blend: GpuBlend, features: Any, roun
     row, column, value = without_small(points.device, points.pairs.row, points.pairs.column, value)
     mine = xp.searchsorted(row[1:], xp.arange(len(column), dtype=np.int32), side="right").astype(np.int32)
     alone = xp.flatnonzero(mine == column)
-    own = xp.zeros((len(value), count), np.float64)
-    own[:, mine[alone]] = value[:, alone]
-    inverse = xp.where(own > 1e-9, 1 / xp.maximum(own, 1e-9), 0.0)
+    diagonal = xp.zeros((len(value), count), np.float64)
+    diagonal[:, mine[alone]] = value[:, alone]
+    inverse = xp.where(diagonal > 1e-9, 1 / xp.maximum(diagonal, 1e-9), 0.0)
     inverse = xp.ascontiguousarray(inverse[points.plane].T)
     multiply = points.kernel("encode/solve_features.cu", "fit_multiply")
     residual, moved = gradient * -0.5, xp.zeros((count, channels), np.float64)

@@ -10,8 +10,8 @@ _BY_CHANNELS = ("blend", "refine_geometry", "refine_features", "sample_points", 
 
 def sources_of_fit(channels: int, loss: str) -> list[tuple[str, dict[str, int | str]]]:
     """(file, defines) of Device.kernel for a fit of so many channels. loss: of the settings, 'l2' or 'perceptual'."""
-    found: list[tuple[str, dict[str, int | str]]] = [
+    sources: list[tuple[str, dict[str, int | str]]] = [
         (f"encode/{name}.cu", {"CHANNELS": channels}) for name in _BY_CHANNELS
     ]
     more = ("perceptual_loss",) if loss == "perceptual" else ()
-    return found + [(f"encode/{name}.cu", {}) for name in (*_FOR_ALL, *more)]
+    return sources + [(f"encode/{name}.cu", {}) for name in (*_FOR_ALL, *more)]

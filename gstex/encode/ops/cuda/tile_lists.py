@@ -179,8 +179,8 @@ class ListMaker:
             given = [view.give_room(*needed) for view, *needed in zip(views, visible, entries, strict=True)]
             if not any(given):
                 break
-        for view, found in zip(views, entries, strict=True):
-            view.take(found)
+        for view, entry_count in zip(views, entries, strict=True):
+            view.take(entry_count)
 
     def _do(self, kind: str, work: Callable[[], None], *arrays: Any) -> None:
         if self._replay:
@@ -198,13 +198,13 @@ class ListMaker:
         grid = self._repeat, self._levels, np.int32(self._level_count), self._cell_start
         first = 0
         for number, view in enumerate(self._views):
-            here, warps = (*_grid(view.tiles),), ((-(-view.tiles // _WARPS),), (32 * _WARPS,))
+            threads, warps = (*_grid(view.tiles),), ((-(-view.tiles // _WARPS),), (32 * _WARPS,))
             totals = (self._totals[i : i + 1] for i in (number, len(self._views) + number))
             room, visible_room = np.int32(view.room), np.int32(view.visible_room)
             key = self._key[first : first + view.room]
             first += view.room
             starts = (1,), (_STARTS_THREADS,)
-            self._kernel("fit_count_visible")(*here, *view.size, *grid, view.counts)
+            self._kernel("fit_count_visible")(*threads, *view.size, *grid, view.counts)
             self._kernel("fit_starts")(
                 *starts, view.counts, np.int32(view.tiles), view.visible_start, view.visible_narrow, next(totals)
             )
