@@ -106,10 +106,10 @@ def plan_maps(entries: Sequence[ChannelEntry], *, packed: str = "bc7", normal_y:
 
     def color(role: str) -> tuple[int, int, int] | None:
         """Take a whole colour out of `left`: red, green and blue, or one grey for all three; None if one is missing."""
-        found = {e.component for e in left.values() if e.role == role}
-        if not ("v" in found or {"r", "g", "b"} <= found):
+        components = {e.component for e in left.values() if e.role == role}
+        if not ("v" in components or {"r", "g", "b"} <= components):
             return None
-        r, g, b = [take(role, "v")] * 3 if "v" in found else [take(role, component) for component in "rgb"]
+        r, g, b = [take(role, "v")] * 3 if "v" in components else [take(role, component) for component in "rgb"]
         assert r is not None and g is not None and b is not None
         return r, g, b
 
@@ -175,14 +175,15 @@ def check_rectangle(rectangle: Rectangle | None, height: int, width: int) -> Rec
     """
     if rectangle is None:
         return 0, 0, width, height
-    found = tuple(int(number) for number in rectangle)
-    inside = len(found) == 4 and min(found[:2]) >= 0 and min(found[2:]) > 0
-    if not inside or found[0] + found[2] > width or found[1] + found[3] > height:
-        raise UsageError(f"rectangle: got {found}, expected (left, top, width, height) inside {width}x{height} texels")
-    left, top, across, down = found
+    numbers = tuple(int(number) for number in rectangle)
+    inside = len(numbers) == 4 and min(numbers[:2]) >= 0 and min(numbers[2:]) > 0
+    if not inside or numbers[0] + numbers[2] > width or numbers[1] + numbers[3] > height:
+        raise UsageError(f"rectangle: got {numbers}, expected (left, top, width, height) inside {width}x{height} "
+                         "texels")  # fmt: skip
+    left, top, across, down = numbers
     aligned = left % 4 == top % 4 == 0
     if not aligned or (across % 4 and left + across < width) or (down % 4 and top + down < height):
-        raise UsageError(f"rectangle: got {found}, expected multiples of 4, or a rectangle that reaches to the "
+        raise UsageError(f"rectangle: got {numbers}, expected multiples of 4, or a rectangle that reaches to the "
                          f"border of {width}x{height} texels")  # fmt: skip
     return left, top, across, down
 

@@ -125,8 +125,8 @@ def _usual_lead(phase: Phase) -> float:
 
 def _read_costs() -> dict[tuple[str, int], float]:
     """The remembered factors, by kind and size."""
-    kept, known = read_state(_NAME), {}
-    for key, value in (kept if isinstance(kept, dict) else {}).items():
+    stored, known = read_state(_NAME), {}
+    for key, value in (stored if isinstance(stored, dict) else {}).items():
         kind, _, size = key.rpartition(" ")
         if kind in _USUAL and size.isdigit() and isinstance(value, int | float) and 0 < value < _MOST:
             known[kind, int(size)] = float(value)
@@ -138,9 +138,9 @@ def _size(texels: int) -> int:
     return round(math.log2(max(texels, 1)) / 2)
 
 
-def blend(before: float, found: float, weight: float) -> float:
-    """A mean of two numbers in logarithms: `before` at weight 0, `found` at weight 1."""
-    first, last = (math.log(max(x, _LEAST * _LEAST)) for x in (before, found))
+def blend(before: float, measured: float, weight: float) -> float:
+    """A mean of two numbers in logarithms: `before` at weight 0, `measured` at weight 1."""
+    first, last = (math.log(max(x, _LEAST * _LEAST)) for x in (before, measured))
     return math.exp(first + weight * (last - first))
 
 
@@ -242,15 +242,15 @@ class Forecast:
         expected, known = self._costs.seconds(phase)
         if expected <= 0:
             return 0.0
-        same = [(one, 1.0) for one in behind if one.kind == phase.kind]
-        told = [(one, _TELLS[one.kind, phase.kind]) for one in behind if (one.kind, phase.kind) in _TELLS]
+        same = [(past, 1.0) for past in behind if past.kind == phase.kind]
+        related = [(past, _TELLS[past.kind, phase.kind]) for past in behind if (past.kind, phase.kind) in _TELLS]
         # If nothing is known of the machine, the other phases of this run say how fast it is.
-        speed = [] if known else [(one, 1.0) for one in behind if not one.known]
-        for rows in (same, told, speed):
-            weight = sum(one.weight for one, _ in rows)
+        speed = [] if known else [(past, 1.0) for past in behind if not past.known]
+        for rows in (same, related, speed):
+            weight = sum(past.weight for past, _ in rows)
             if weight > 0:
-                mean = sum(one.weight * tells * math.log(max(one.seconds, _LEAST) / max(one.expected, _LEAST))
-                           for one, tells in rows) / weight  # fmt: skip
+                mean = sum(past.weight * tells * math.log(max(past.seconds, _LEAST) / max(past.expected, _LEAST))
+                           for past, tells in rows) / weight  # fmt: skip
                 return expected * math.exp(mean * min(weight, 1.0))
         return expected
 

@@ -53,10 +53,10 @@ def _figures(image: FloatArray, reference: FloatArray, weights: FloatArray | Non
     arrays = [a for a in (image, reference, weights) if a is not None]
     kind = np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64
     shape = int(np.prod(image.shape[:-1])), image.shape[-1]
-    found = np.empty((shape[1], 6))
+    figures = np.empty((shape[1], 6))
     flat = [np.ascontiguousarray(a, kind).reshape(shape) for a in arrays]
-    _core.compare_channels(flat[0], flat[1], None if weights is None else flat[2], found)
-    return found
+    _core.compare_channels(flat[0], flat[1], None if weights is None else flat[2], figures)
+    return figures
 
 
 def to_psnr(error: float) -> float:
@@ -256,11 +256,11 @@ def own_size_psnr(stack: F32Array, material: Material) -> dict[str, float]:
         if material.channels[index].role in in_part:
             continue
         original = material.originals[index]
-        found = restored(stack, [index], original.shape, masks[0], colors, repeat=repeat)[:, :, 0]
+        resized = restored(stack, [index], original.shape, masks[0], colors, repeat=repeat)[:, :, 0]
         weights = np.ones(original.shape)
         if masks[1] is not None and index in colors:
             weights = opacity_at(masks[1], original.shape, repeat=repeat).astype(np.float64)
-        square = (np.clip(found, 0, 1).astype(np.float64) - original) ** 2
+        square = (np.clip(resized, 0, 1).astype(np.float64) - original) ** 2
         of_role = errors.setdefault(material.channels[index].role, [])
         of_role.append((float((square * weights).sum()), float(weights.sum())))
     totals = {role: np.sum(pairs, axis=0) for role, pairs in errors.items()}

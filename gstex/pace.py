@@ -28,11 +28,11 @@ class Pace:
     def __init__(self, effort: str, texels: int):
         self._key = f"{effort} {round(np.log2(max(texels, 1)) / 2)}"  # one key for every factor of two a side
         known = read_state(_NAME)
-        kept = known.get(self._key) if isinstance(known, dict) else None
-        self._known = _is_curve(kept)
+        stored = known.get(self._key) if isinstance(known, dict) else None
+        self._known = _is_curve(stored)
         self._at = np.linspace(0, 1, _POINTS)
         usual = _FEW if effort in ("draft", "fast") else _MANY
-        self._time = np.array(kept, float) if self._known else np.interp(self._at, *usual)
+        self._time = np.array(stored, float) if self._known else np.interp(self._at, *usual)
 
     def share(self, steps: float) -> float:
         """The share of the time that is over when this share of the steps is done."""
@@ -44,17 +44,17 @@ class Pace:
             return
         moments, steps = np.array([*reports, (seconds, 1.0)]).T
         steps = np.maximum.accumulate(steps)
-        found = np.interp(self._at, steps, np.clip(moments / seconds, 0, 1))
-        found[0], found[-1] = 0.0, 1.0
+        curve = np.interp(self._at, steps, np.clip(moments / seconds, 0, 1))
+        curve[0], curve[-1] = 0.0, 1.0
         weight = _FRESH if self._known else 1.0
-        self._time = (1 - weight) * self._time + weight * np.maximum.accumulate(found)
+        self._time = (1 - weight) * self._time + weight * np.maximum.accumulate(curve)
         known = read_state(_NAME)
         known = known if isinstance(known, dict) else {}
         write_state(_NAME, {**known, self._key: [round(float(t), 4) for t in self._time]})
 
 
-def _is_curve(kept: object) -> bool:
+def _is_curve(value: object) -> bool:
     """Whether this is what `learn` writes."""
-    if not isinstance(kept, list) or len(kept) != _POINTS or not all(isinstance(t, int | float) for t in kept):
+    if not isinstance(value, list) or len(value) != _POINTS or not all(isinstance(t, int | float) for t in value):
         return False
-    return kept[0] == 0 and kept[-1] == 1 and all(a <= b for a, b in pairwise(kept))
+    return value[0] == 0 and value[-1] == 1 and all(a <= b for a, b in pairwise(value))

@@ -25,8 +25,8 @@ def check_replaced(output: Path, material: Material) -> None:
         raise OutputError(f"{output}: already exists, stripped of what it was made from ({stripped!r}); give another "
                           "name, or --force to replace it")
     stored = metadata.get("material")
-    wanted = material.to_metadata()
-    if not isinstance(stored, dict) or (stored.get("name"), _files(stored)) != (wanted["name"], _files(wanted)):
+    expected = material.to_metadata()
+    if not isinstance(stored, dict) or (stored.get("name"), _files(stored)) != (expected["name"], _files(expected)):
         made_from = f"{stored.get('name')!r}" if isinstance(stored, dict) else "something else"
         files = ", ".join(_files(stored)) or "no files"
         raise OutputError(f"{output}: already exists, made from {made_from} ({files}); give another name, or --force "

@@ -262,8 +262,8 @@ def render_plane_views(
         surface = read_surface(stack[top : top + rows], channels, convention)
         y, x = np.mgrid[top : min(top + rows, height), :width]
         for picture, view in zip(pictures, views, strict=True):
-            seen = _over_checker(shade(surface, view), surface.opacity, x, y)
-            picture[top : top + rows] = np.moveaxis(tone_map(seen), 0, -1)
+            radiance = _over_checker(shade(surface, view), surface.opacity, x, y)
+            picture[top : top + rows] = np.moveaxis(tone_map(radiance), 0, -1)
     return pictures
 
 
@@ -302,10 +302,10 @@ def render_sphere(
     tangent = surface.normal
     normal = (tangent[0] * east + tangent[1] * north + tangent[2] * ball).astype(np.float32)
     lit = Surface(surface.base, normal, surface.alpha, surface.metallic, surface.ao, surface.emissive, surface.opacity)
-    seen = _over_checker(shade(lit, SPHERE), surface.opacity, x[inside] // _SAMPLES, y[inside] // _SAMPLES)
+    radiance = _over_checker(shade(lit, SPHERE), surface.opacity, x[inside] // _SAMPLES, y[inside] // _SAMPLES)
 
     picture = np.full((fine, fine, 3), _BACKDROP, np.float32)
-    picture[inside] = tone_map(seen).T
+    picture[inside] = tone_map(radiance).T
     picture = picture.reshape(size, _SAMPLES, size, _SAMPLES, 3).mean(axis=(1, 3))
     return np.rint(picture * 255).astype(np.uint8)
 

@@ -108,7 +108,7 @@ def test_vertices_of_one_place_stay_together():
     mesh = make_shape("cube", 1.0, 0.015)
     groups = weld(mesh)
     heights = np.random.default_rng(3).random(len(mesh.positions))
-    moved = displace(mesh, groups, heights, 0.3, turns=False)
+    moved = displace(mesh, groups, heights, 0.3, new_normals=False)
     apart = np.zeros(groups.max() + 1)
     for axis in range(3):
         low, high = np.full(len(apart), np.inf), np.full(len(apart), -np.inf)
@@ -116,13 +116,13 @@ def test_vertices_of_one_place_stay_together():
         np.maximum.at(high, groups, moved.positions[:, axis])
         apart = np.maximum(apart, high - low)
     assert len(apart) < len(mesh.positions) and apart.max() < 1e-5
-    still = displace(mesh, groups, np.full(len(heights), MIDDLE), 0.3, turns=False)
+    still = displace(mesh, groups, np.full(len(heights), MIDDLE), 0.3, new_normals=False)
     assert np.allclose(still.positions, mesh.positions, atol=1e-6)
 
 
 def test_without_a_normal_map_normals_are_those_of_the_new_surface():
     mesh = make_shape("plane", 1.0, 0.0)
-    slope = displace(mesh, weld(mesh), mesh.uv[:, 0], 0.5, turns=True)  # 0.5 up over a width of 2
+    slope = displace(mesh, weld(mesh), mesh.uv[:, 0], 0.5, new_normals=True)  # 0.5 up over a width of 2
     assert np.allclose(slope.normals, np.array([-0.25, 0.0, 1.0]) / np.hypot(0.25, 1.0), atol=1e-4)
 
 

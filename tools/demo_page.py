@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import F32Array
 from gstex.compare.baselines import usual_bytes
 from gstex.compare.codecs import CODECS
 from gstex.files import replace_file
@@ -28,7 +26,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def write_demo_page(
-    path: Path, material: Material, texture: Texture, decoded: NDArray[np.float32], sheet: Path,
+    path: Path, material: Material, texture: Texture, decoded: F32Array, sheet: Path,
     commands: Sequence[tuple[str, str]], compared: tuple[Path, Mapping[str, Any]] | None,
 ) -> None:  # fmt: skip
     """Write the page, one file that opens offline.

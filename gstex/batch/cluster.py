@@ -179,18 +179,18 @@ def _pack(item: Item, out: Path, force: bool) -> _Shipment:
     return _Shipment(str(folder), single, inputs, names, given, target.read_bytes() if check else None)
 
 
-def _unpack(item: Item, shipment: _Shipment, here: Path) -> tuple[Item, Path]:
+def _unpack(item: Item, shipment: _Shipment, work_folder: Path) -> tuple[Item, Path]:
     """Write the shipped files on this node. Return the item with its paths here, and the folder of the outputs."""
-    folder, out = here / "source", here / "out"
+    folder, out = work_folder / "source", work_folder / "out"
     for name, data in shipment.images.items():
         _write(folder / name, data)
     if shipment.there is not None:
         _write(out / item.output, shipment.there)
     changes: dict[str, Any] = {"source": folder / item.source.name if shipment.single else folder}
     if shipment.names is not None:
-        changes["names"] = _write(here / "names" / NAMES_FILE, shipment.names)
+        changes["names"] = _write(work_folder / "names" / NAMES_FILE, shipment.names)
     if shipment.importance is not None:
-        path = _write(here / "importance" / Path(str(item.options.importance)).name, shipment.importance)
+        path = _write(work_folder / "importance" / Path(str(item.options.importance)).name, shipment.importance)
         changes["options"] = structs.replace(item.options, importance=str(path))
     return replace(item, **changes), out
 

@@ -85,15 +85,15 @@ def _fill(
     count = min(jobs, len(waiting) + sum(worker.item is not None for worker in workers))
     threads = share_threads(cores, max(count, 1))
     while waiting:
-        found = _match(workers, waiting)
-        if found is None:
+        pair = _match(workers, waiting)
+        if pair is None:
             if len(workers) >= count:
                 return
             with signals_held():  # an interrupt here could leave a half-started process that nothing ends
                 gpu = gpus[len(workers) % len(gpus)] if gpus else None
                 workers.append(start_worker(out, force, threads[len(workers)], gpu))
             continue
-        worker, number = found
+        worker, number = pair
         item = waiting[number]
         if give(worker, item):
             del waiting[number]
@@ -131,12 +131,12 @@ def start_worker(out: Path, force: bool, threads: int, gpu: Gpu | None = None) -
     """Start a process; call this inside `signals_held`. gpu: the only GPU that it sees; None: the same as this
     process."""
     context = multiprocessing.get_context("spawn")  # fork would copy the threads of the core and of the terminal
-    here, there = context.Pipe()
+    connection, there = context.Pipe()
     more = () if gpu is None else (gpu.name,)
     process = context.Process(target=serve, args=(there, out, force, threads, *more), daemon=True)
     process.start()
     there.close()  # so that the pipe closes when the process ends
-    return Worker(process, here, threads, gpu=gpu)
+    return Worker(process, connection, threads, gpu=gpu)
 
 
 @contextlib.contextmanager

@@ -30,13 +30,13 @@ _FOLLOWED = 4
 @dataclass
 class _AtWork:
     """A material that is being compressed. since: when it began. cold: its process has to start. spent: seconds that
-    one thread would have taken since the first report. told: (spent, share of the steps) of each report."""
+    one thread would have taken since the first report. reports: (spent, share of the steps) of each report."""
 
     threads: int
     since: float
     cold: bool
     spent: float = 0.0
-    told: list[tuple[float, float]] = field(default_factory=list)
+    reports: list[tuple[float, float]] = field(default_factory=list)
 
 
 class BatchForecast:
@@ -71,11 +71,11 @@ class BatchForecast:
             self._begun += 1
         elif event.event == "progress" and name in self._at_work:
             at = self._at_work[name]
-            if not at.told:
+            if not at.reports:
                 self._lead = self._lead if at.cold else moment - at.since
                 at.spent = 0.0
             at.threads = event.threads or at.threads
-            at.told.append((at.spent, event.share or 0.0))
+            at.reports.append((at.spent, event.share or 0.0))
         elif event.event in ("done", "failed", "current", "moved"):
             self._waiting.pop(name, None)
             over = self._at_work.pop(name, None)
@@ -114,24 +114,24 @@ class BatchForecast:
 
     def _learn(self, name: str, at: _AtWork) -> None:
         """Learn from a material that is done."""
-        if not at.told or at.told[0][1] > 0.1:  # too short to learn from, or continued from a checkpoint
+        if not at.reports or at.reports[0][1] > 0.1:  # too short to learn from, or continued from a checkpoint
             return
         phase = self._phases[name]
         self._done.append((self._expected[name], at.spent))
         self._costs.learn(phase, at.spent)
         if phase.pace is not None:
-            phase.pace.learn(at.told, at.spent)
+            phase.pace.learn(at.reports, at.spent)
 
     def _share(self, name: str, at: _AtWork) -> tuple[float, float]:
         """The shares of the time of a material that are over: at the last report, and at the first one."""
         pace = self._phases[name].pace
-        first, last = (at.told[0][1], at.told[-1][1]) if at.told else (0.0, 0.0)
+        first, last = (at.reports[0][1], at.reports[-1][1]) if at.reports else (0.0, 0.0)
         return (last, first) if pace is None else (pace.share(last), pace.share(first))
 
     def _whole(self, name: str, at: _AtWork, expected: float) -> tuple[float, float]:
         """Seconds of one thread that a material takes from its first report on, and how certain that is, 0..1."""
         share, first = self._share(name, at)
-        spent = at.told[-1][0] if at.told else 0.0
+        spent = at.reports[-1][0] if at.reports else 0.0
         if share <= first or spent <= 0:
             return expected, 0.0
         sure = min((share - first) / SURE, 1.0)
@@ -140,12 +140,12 @@ class BatchForecast:
     def _rest(self, name: str, at: _AtWork, factor: float) -> float:
         """Seconds of one thread that a material still takes."""
         expected = self._expected[name] * factor
-        if not at.told:
+        if not at.reports:
             lead = _FIRST_LEAD if at.cold else self._lead
             return max(lead - (self._moment - at.since), 0.0) + expected
         whole, _ = self._whole(name, at, expected)
         share, _ = self._share(name, at)
-        since = at.spent - at.told[-1][0]  # the last report
+        since = at.spent - at.reports[-1][0]  # the last report
         return max(whole * (1 - share) - since, 0.0)
 
     def _factor(self) -> float:

@@ -117,10 +117,10 @@ def inputs_of(given: Sequence[str | Path]) -> list[Path]:
         elif os.path.lexists(text):
             paths[_absolute(text)] = None
         elif glob.has_magic(text):
-            found = sorted(glob.glob(text, recursive=True))
-            if not found:
+            matches = sorted(glob.glob(text, recursive=True))
+            if not matches:
                 raise UsageError(f"{text}: no path matches the pattern; correct it")
-            paths |= dict.fromkeys(_absolute(path) for path in found
+            paths |= dict.fromkeys(_absolute(path) for path in matches
                                    if os.path.isdir(path) or Path(path).suffix.lower() in EXTENSIONS)  # fmt: skip
         else:
             raise MaterialError(f"{text}: no such file or folder; give folders of materials")
@@ -167,20 +167,21 @@ class _Finder:
 
     def _add_folder(self, folder: Path, top: Path) -> None:
         try:
-            found = find_sets(folder, self._names)
+            contents = find_sets(folder, self._names)
         except GstexError as error:
             self._fail(folder, top, str(error))
             return
-        for one in found.sets:
-            if one.name is None:
-                self._add(folder, one, _below(folder, top), material_name(folder))
-            elif len(one.files) == 1 and not one.problem:  # its role depends on its pixels, which are not read here
-                alone = replace(one, roles={})
-                self._add(folder / one.files[0], alone, _below(folder / one.name, top), one.name)
+        for map_set in contents.sets:
+            if map_set.name is None:
+                self._add(folder, map_set, _below(folder, top), material_name(folder))
+            elif len(map_set.files) == 1 and not map_set.problem:
+                # Its role depends on its pixels, which are not read here.
+                alone = replace(map_set, roles={})
+                self._add(folder / map_set.files[0], alone, _below(folder / map_set.name, top), map_set.name)
             else:
-                self._add(folder, one, _below(folder / one.name, top), one.name)
+                self._add(folder, map_set, _below(folder / map_set.name, top), map_set.name)
         reasons: dict[str, list[str]] = {}
-        for name, reason in found.left_out:
+        for name, reason in contents.left_out:
             reasons.setdefault(reason, []).append(name)
         for reason, files in reasons.items():
             self.left_out.append((str(folder / files[0]) if len(files) == 1 else f"{folder}: {_some(files)}", reason))

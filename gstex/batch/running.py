@@ -63,8 +63,8 @@ def run(
     rows = {id(item): Row(item) for item in plan.items}
     by_output = {item.output: item for item in reversed(plan.items)}
     counts = {"current": 0, "done": 0, "failed": 0}
-    here = ray is None
-    yield Event("start", total=len(plan.items), jobs=most if here else None, threads=cores if here else None)
+    is_local = ray is None
+    yield Event("start", total=len(plan.items), jobs=most if is_local else None, threads=cores if is_local else None)
 
     waiting: list[Item] = []
     for item, event in check_items(plan, state, cores, force):
@@ -128,10 +128,10 @@ def _settled(
         return Event("current", item.output, str(item.source), record=record)
     for other in alike:
         if state.holds(other):
-            made = copy_output(item, key, other, out)
-            if made is not None:
+            new_record = copy_output(item, key, other, out)
+            if new_record is not None:
                 how = f"made before as {other.output}"
-                return Event("moved", item.output, str(item.source), message=how, record=made)
+                return Event("moved", item.output, str(item.source), message=how, record=new_record)
     return None
 
 

@@ -184,7 +184,7 @@ def input_files(item: Item, listings: Listings) -> list[tuple[str, Path]]:
     if gone:
         raise MaterialError(f"{folder / gone[0]}: does not exist; put it back, or make the plan again")
     files = [(f"map {name}", folder / name) for name in item.files]
-    files += [(f"mip {own.shown}", own.path) for own in own_mips if own.map in item.files]
+    files += [(f"mip {own_mip.shown}", own_mip.path) for own_mip in own_mips if own_mip.map in item.files]
     if item.names is not None:
         files.append(("names", item.names))
     elif item.source.is_dir() and (folder / NAMES_FILE).is_file():

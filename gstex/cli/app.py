@@ -70,8 +70,8 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
         """As click does; the error for an unknown name also names the one that was perhaps meant."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            what = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(_COMMANDS)}"
+            similar_names = get_close_matches(args[0], _COMMANDS, n=1)
+            what = f"did you mean {similar_names[0]!r}?" if similar_names else f"expected one of {', '.join(_COMMANDS)}"
             raise click.UsageError(f"no command {args[0]!r}: {what}", ctx)
         return super().resolve_command(ctx, args)
 

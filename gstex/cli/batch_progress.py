@@ -88,8 +88,8 @@ class BatchProgress:
     def stopped(self, by: str) -> None:
         """Print the last line of a batch that the user stopped. by: 'Ctrl-C' or 'SIGTERM'."""
         self.stop()
-        made = sum(self._count.values()) - self._count["failed"]
-        click.echo(f"gstex: error: stopped by {by} after {made} of {count(len(self._plan.items), 'material')}; "
+        finished = sum(self._count.values()) - self._count["failed"]
+        click.echo(f"gstex: error: stopped by {by} after {finished} of {count(len(self._plan.items), 'material')}; "
                    "the same command goes on from there", err=True)  # fmt: skip
 
     def _settle(self, event: "Event") -> None:

@@ -153,8 +153,8 @@ def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
     if options["psnr"] is not None or options["match"] is not None:
         return None
     varying = sum(channel.constant is None for channel in material.channels)
-    asked = {name: options[name] for name in ("effort", "bpp", "quality", "loss")}
-    return fit_phase(material, *asked_fit(varying, **asked))
+    settings = {name: options[name] for name in ("effort", "bpp", "quality", "loss")}
+    return fit_phase(material, *asked_fit(varying, **settings))
 
 
 def _choice(material: "Material", maps: list[dict[str, str]], wrap: str | None) -> list[str]:
@@ -190,9 +190,9 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
         f"{decibels(report['psnr_sampled'])} between them ({texture.sampling} sampling)",
     ]
     if "target" in report:
-        wanted = report["target"]
-        of = f" of {wanted['match']}" if "match" in wanted else ""
-        lines.append(f"  target      {decibels(wanted['psnr'])}{of}, {'' if wanted['reached'] else 'not '}reached")
+        target = report["target"]
+        of = f" of {target['match']}" if "match" in target else ""
+        lines.append(f"  target      {decibels(target['psnr'])}{of}, {'' if target['reached'] else 'not '}reached")
     if report["psnr_by_map"]:
         by_map = ", ".join(f"{role} {decibels(value)}" for role, value in report["psnr_by_map"].items())
         lines.append(f"  by map      {by_map}")

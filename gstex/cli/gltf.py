@@ -131,14 +131,14 @@ def _compress(
         return
     for line in (*(f"{what}: {why}; left alone" for what, why in packed.left), *packed.notes):
         click.echo(f"gstex: {printable(line)}", err=True)
-    for one in packed.files:
-        for line in lost_maps(one.report):
-            click.echo(f"gstex: warning: {printable(one.name)}: {line}; give more --bpp", err=True)
-    rows = [{"name": one.name, "size": f"{one.width}x{one.height}", "bytes": one.bytes,
-             "holds": " ".join(slot.removesuffix("Texture") for _, slots in one.images for slot in slots),
-             "psnr": decibels(one.report["psnr"])} for one in packed.files]  # fmt: skip
+    for file in packed.files:
+        for line in lost_maps(file.report):
+            click.echo(f"gstex: warning: {printable(file.name)}: {line}; give more --bpp", err=True)
+    rows = [{"name": file.name, "size": f"{file.width}x{file.height}", "bytes": file.bytes,
+             "holds": " ".join(slot.removesuffix("Texture") for _, slots in file.images for slot in slots),
+             "psnr": decibels(file.report["psnr"])} for file in packed.files]  # fmt: skip
     click.echo("\n".join(format_table(rows, _TABLE)))
-    files = sum(one.bytes for one in packed.files)
+    files = sum(file.bytes for file in packed.files)
     click.echo(f"{printable(output)}: {size(len(packed.data))}, and {printable(source)} has {size(before)}")
     click.echo(f"  materials   {size(files)} for what {size(packed.image_bytes)} of images were")
     if fallback is None:
@@ -151,11 +151,11 @@ def _compress(
 def _report(packed: "Packed", source: Path, output: Path, before: int) -> dict[str, Any]:
     return {
         "input": str(source), "output": str(output), "bytes_before": before, "bytes": len(packed.data),
-        "image_bytes_before": packed.image_bytes, "gstex_bytes": sum(one.bytes for one in packed.files),
+        "image_bytes_before": packed.image_bytes, "gstex_bytes": sum(file.bytes for file in packed.files),
         "fallback_bytes": packed.fallback_bytes, "fallback_images": packed.fallback_images,
-        "files": [{"name": one.name, "bytes": one.bytes, "width": one.width, "height": one.height,
-                   "images": [{"image": image, "slots": list(slots)} for image, slots in one.images],
-                   "report": one.report} for one in packed.files],
+        "files": [{"name": file.name, "bytes": file.bytes, "width": file.width, "height": file.height,
+                   "images": [{"image": image, "slots": list(slots)} for image, slots in file.images],
+                   "report": file.report} for file in packed.files],
         "left_alone": [{"what": what, "why": why} for what, why in packed.left], "notes": packed.notes,
     }  # fmt: skip
 

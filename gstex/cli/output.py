@@ -80,8 +80,8 @@ def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Seque
     there = [name for name in names if os.path.lexists(folder / name)]
     if not there:
         return list(write(folder))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as made:
-        paths = write(Path(made))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as temporary:
+        paths = write(Path(temporary))
         other = [path.name for path in paths if path.name in there and not _same_bytes(path, folder / path.name)]
         if other:
             more = f" and {len(other) - 1} more" if len(other) > 1 else ""
@@ -90,8 +90,8 @@ def write_into(folder: Path, names: Sequence[str], write: Callable[[Path], Seque
         return [path.replace(folder / path.name) for path in paths]
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
-    return other.is_file() and one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+def _same_bytes(path: Path, other: Path) -> bool:
+    return other.is_file() and path.stat().st_size == other.stat().st_size and path.read_bytes() == other.read_bytes()
 
 
 def _try_to_write(folder: Path) -> None:

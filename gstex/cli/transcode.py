@@ -88,33 +88,33 @@ def transcode(
         )  # fmt: skip
     if as_json:
         click.echo(json.dumps({"input": str(source), "output": str(output), "container": container,
-                               "files": [_row(one) for one in written]}, allow_nan=False))  # fmt: skip
+                               "files": [_row(file) for file in written]}, allow_nan=False))  # fmt: skip
         return
-    rows: list[dict[str, Any]] = [{**_row(one), "note": "; ".join(_notes(one))} for one in written]
+    rows: list[dict[str, Any]] = [{**_row(file), "note": "; ".join(_notes(file))} for file in written]
     for row in rows:
         row |= {"holds": " ".join(row["roles"]), "size": f"{row['width']}x{row['height']}"}
     click.echo("\n".join(format_table(rows, _TABLE)))
-    click.echo(f"{printable(output)}: {size(sum(one.bytes for one in written))}")
+    click.echo(f"{printable(output)}: {size(sum(file.bytes for file in written))}")
 
 
-def _row(one: "Written") -> dict[str, Any]:
+def _row(file: "Written") -> dict[str, Any]:
     """A file as JSON types."""
-    plan = one.plan
+    plan = file.plan
     return {
-        "file": one.path.name, "roles": list(plan.roles), "format": one.format,
-        "color_space": "srgb" if plan.srgb else "linear", "width": one.width, "height": one.height, "mips": one.mips,
-        "bytes": one.bytes, "ranges": {role: asdict(of) for role, of in plan.ranges},
+        "file": file.path.name, "roles": list(plan.roles), "format": file.format,
+        "color_space": "srgb" if plan.srgb else "linear", "width": file.width, "height": file.height, "mips": file.mips,
+        "bytes": file.bytes, "ranges": {role: asdict(of) for role, of in plan.ranges},
         "notes": list(plan.notes),
     }  # fmt: skip
 
 
-def _notes(one: "Written") -> list[str]:
+def _notes(file: "Written") -> list[str]:
     ranges = []
-    for role, of in one.plan.ranges:
+    for role, of in file.plan.ranges:
         hi = of.bias + of.scale * (2**of.stops - 1 if of.stops else 1)
         curve = f", by bias + scale (2^({of.stops:.4g} v) - 1) with scale {of.scale:.4g}" if of.stops else ""
         ranges.append(f"{role}: 0..1 stands for {of.bias:.4g} .. {hi:.4g}{curve}")
-    sizes = [] if one.format.startswith("ASTC") or not (one.width % 4 or one.height % 4) else [
+    sizes = [] if file.format.startswith("ASTC") or not (file.width % 4 or file.height % 4) else [
         "size is no multiple of 4, which Direct3D 11 refuses"
     ]
-    return [*one.plan.notes, *ranges, *sizes]
+    return [*file.plan.notes, *ranges, *sizes]

@@ -185,8 +185,9 @@ def _state(document: "Document", options: dict[str, Any]) -> ViewState:
     from gstex.view.maps import find_map
 
     texture = document.texture
-    own = _model(options) is not None  # the model has its own texture coordinates, so it is not tiled
-    lit = Lit(shape=OWN_MESH if own else options["shape"], tiling=2.0 if texture.wrap == "repeat" and not own else 1.0)
+    has_model = _model(options) is not None  # the model has its own texture coordinates, so it is not tiled
+    lit = Lit(shape=OWN_MESH if has_model else options["shape"],
+              tiling=2.0 if texture.wrap == "repeat" and not has_model else 1.0)  # fmt: skip
     lit.displace = options["displace"]
     lit.surroundings = options["surroundings"] if _panorama(options) is None else "file"
     lit.exposure, lit.tone = options["exposure"], options["tone"]

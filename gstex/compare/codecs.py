@@ -107,8 +107,8 @@ def choose_codecs(names: Sequence[str]) -> tuple[list[Codec], list[str]]:
         if name not in _GROUPS:
             raise UsageError(f"codecs: got {name!r}, expected some of bc1, bc7, bc, astc, "
                              + ", ".join(n for n in CODECS if n.startswith("astc")))  # fmt: skip
-    wanted = dict.fromkeys(part for name in names for part in _GROUPS[name])
-    chosen = [codec for codec in CODECS.values() if codec.name in wanted]
+    codec_names = dict.fromkeys(part for name in names for part in _GROUPS[name])
+    chosen = [codec for codec in CODECS.values() if codec.name in codec_names]
     if chosen and not is_installed("texture2ddecoder"):
         raise ExtraError(f"comparing with block codecs needs texture2ddecoder: {_INSTALL}")
     missing = dict.fromkeys(p for codec in chosen for p in codec.encoders if not is_installed(p))

@@ -94,9 +94,9 @@ def encode_all(
     results: dict[str, bytes] = dict(known or {})
     waiting: dict[str, Job] = {}
     for job in jobs:
-        kept = cache.get(job.key) if cache and job.key not in results and job.key not in waiting else None
-        if kept is not None and job.check(kept):
-            results[job.key] = kept
+        cached = cache.get(job.key) if cache and job.key not in results and job.key not in waiting else None
+        if cached is not None and job.check(cached):
+            results[job.key] = cached
         elif job.key not in results:
             waiting[job.key] = job
     done, total = 0, sum(job.work for job in waiting.values())

@@ -78,14 +78,14 @@ def bytes_for(hull: Sequence[Option], error: float) -> float | None:
 
 def thin_out(hull: Sequence[Option]) -> list[Option]:
     """The fewest corners that give nearly the same curve, because measuring each corner is slow."""
-    kept, at = list(hull[:1]), 0
+    corners, at = list(hull[:1]), 0
     while at < len(hull) - 1:
         end = at + 1
         while end + 1 < len(hull) and _is_near(hull[at : end + 2]):
             end += 1
-        kept.append(hull[end])
+        corners.append(hull[end])
         at = end
-    return kept
+    return corners
 
 
 def _is_near(corners: Sequence[Option]) -> bool:

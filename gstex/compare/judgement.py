@@ -45,15 +45,15 @@ def kept_detail(stack: FloatArray, material: Material) -> dict[str, Kept]:
         visible = None if material.weights is None else material.weights[:, :, picked].min(axis=2) > 0
         of_original, of_error = _bands(original, visible), _bands(error, visible)
         energy = {band: float(np.sqrt(value)) for band, value in of_original.items()}
-        kept = {band: float(np.clip(1 - of_error[band] / max(value, 1e-12), 0, 1))
+        shares = {band: float(np.clip(1 - of_error[band] / max(value, 1e-12), 0, 1))
                 for band, value in of_original.items()}  # fmt: skip
-        by_role[role] = Kept(energy, kept)
+        by_role[role] = Kept(energy, shares)
     return by_role
 
 
-def _bands(values: FloatArray, seen: BoolArray | None) -> dict[str, float]:
+def _bands(values: FloatArray, visible: BoolArray | None) -> dict[str, float]:
     """Mean squares of [H, W, C] by band: of the differences from block means, in whole blocks without hidden texels."""
-    found, plane, mask = {}, values, np.ones(values.shape[:2], bool) if seen is None else seen
+    by_band, plane, mask = {}, values, np.ones(values.shape[:2], bool) if visible is None else visible
     side = 1
     for band, block in zip(BANDS, _BLOCKS, strict=True):
         step = block // side
@@ -67,9 +67,9 @@ def _bands(values: FloatArray, seen: BoolArray | None) -> dict[str, float]:
         squares = ((cut - means[:, None, :, None]) ** 2).mean(axis=(1, 3, 4))
         if not whole.any():
             break
-        found[band] = float(squares[whole].mean())
+        by_band[band] = float(squares[whole].mean())
         plane, mask, side = means, whole, block
-    return found
+    return by_band
 
 
 def rate_for(psnr: float, curve: Sequence[tuple[float, float]]) -> float | None:
@@ -87,13 +87,13 @@ def rate_for(psnr: float, curve: Sequence[tuple[float, float]]) -> float | None:
 
 
 def judge(
-    kept: Mapping[str, Kept], quality: Mapping[str, Any], bpp: float, curve: Sequence[tuple[float, float]],
+    details: Mapping[str, Kept], quality: Mapping[str, Any], bpp: float, curve: Sequence[tuple[float, float]],
     *, drafted: bool = False,
 ) -> tuple[str, ...]:  # fmt: skip
     """Sentences, the most important first.
 
     Args:
-        kept: see `kept_detail`. quality: `Quality.to_json()`. bpp: bits per texel of the file.
+        details: see `kept_detail`. quality: `Quality.to_json()`. bpp: bits per texel of the file.
         curve: see `rate_for`; one of its points is the file. drafted: the slope of the curve is from fits at effort
             draft, which gain less from more bits than other fits, so that the estimated rate is an upper bound.
     """
@@ -101,7 +101,7 @@ def judge(
         return ()
     sentences = []
     for band, what in (("fine", "Fine grain (inside 4x4 texels)"), ("middle", "Detail of 4 to 16 texels")):
-        shares = {role: one.kept[band] for role, one in kept.items() if one.energy.get(band, 0.0) >= _QUIET}
+        shares = {role: detail.kept[band] for role, detail in details.items() if detail.energy.get(band, 0.0) >= _QUIET}
         lost = {role: share for role, share in shares.items() if share < _LOST}
         soft = {role: share for role, share in shares.items() if _LOST <= share < _SOFT}
         if lost:

@@ -40,11 +40,11 @@ def check_match(texture: Texture, material: Material, name: str) -> F32Array:
         more = f", and {len(differences) - 2} more" if len(differences) > 2 else ""
         raise MismatchError(f"{name}: not made from {material.name}: {'; '.join(differences[:2])}{more}; {_ADVICE}")
     stack = texture.decode()
-    stated, found = texture.report.get("psnr", np.nan), _psnr(stack, material)
-    if not _equal(stated, found):
+    stated, measured = texture.report.get("psnr", np.nan), _psnr(stack, material)
+    if not _equal(stated, measured):
         raise MismatchError(
             f"{name}: not made from these pictures of {material.name}: the file states {_decibels(stated)}, "
-            f"against them it has {_decibels(found)}; {_ADVICE}"
+            f"against them it has {_decibels(measured)}; {_ADVICE}"
         )
     return stack
 
@@ -91,10 +91,10 @@ def _psnr(stack: F32Array, material: Material) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _equal(stated: Any, found: float | None) -> bool:
-    if stated is None or found is None:
-        return stated is None and found is None
-    return isinstance(stated, int | float) and abs(stated - found) <= _TOLERANCE
+def _equal(stated: Any, measured: float | None) -> bool:
+    if stated is None or measured is None:
+        return stated is None and measured is None
+    return isinstance(stated, int | float) and abs(stated - measured) <= _TOLERANCE
 
 
 def _decibels(value: Any) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gstex import metrics
+from gstex.arrays import F32Array
 from gstex.compare.pool import run_all
 from gstex.compare.stored import Stored, assemble, squared_errors
 from gstex.material import Material
@@ -27,8 +25,8 @@ class Task:
     """
 
     parts: Sequence[Stored] = ()
-    stack: NDArray[np.float32] | None = None
-    sampled: NDArray[np.float32] | None = None
+    stack: F32Array | None = None
+    sampled: F32Array | None = None
     flip: bool = False
 
 

@@ -6,9 +6,7 @@ Only channels that vary are stored. A constant channel is a number in the materi
 from dataclasses import dataclass
 from itertools import count
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import F32Array
 from gstex.material import Material
 from gstex.material.bleed import bleed
 
@@ -102,7 +100,7 @@ class _Names:
         raise AssertionError
 
 
-def fill_hidden(material: Material) -> NDArray[np.float32]:
+def fill_hidden(material: Material) -> F32Array:
     """The stack [H, W, C] with hidden colour replaced by colour grown from visible texels, which is cheap for a codec.
 
     Hidden colour has no weight; see Material.weights.

@@ -6,8 +6,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from gstex.arrays import F32Array
 
 __all__ = ["Comparison", "Point"]
 
@@ -50,8 +49,8 @@ class Comparison:
     points: tuple[Point, ...]
     hulls: dict[str, list[int]]
     file: int
-    pictures: dict[int, NDArray[np.float32]]
-    original: NDArray[np.float32]
+    pictures: dict[int, F32Array]
+    original: F32Array
     advice: tuple[str, ...]
     notes: tuple[str, ...] = ()
     file_sizes: dict[str, int | None] = field(default_factory=dict)

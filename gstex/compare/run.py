@@ -110,15 +110,15 @@ def compare(
     outlook: list[tuple[float, float]] = []
     outlooks = _outlook_rates(texture) if texture is not None and not rates else []
     usual = QUALITIES["normal"] * max(1, sum(c.constant is None for c in material.channels))
-    wanted = sorted(rates or ()) if rates or texture is not None else [factor * usual for factor in _CURVE]
+    fit_rates = sorted(rates or ()) if rates or texture is not None else [factor * usual for factor in _CURVE]
     work, cache = Work.of(material, chosen, exhaustive=exhaustive), cache or Cache()
-    course = Course(material, [*((rate, "draft") for rate in outlooks), *((rate, effort) for rate in wanted)], work,
+    course = Course(material, [*((rate, "draft") for rate in outlooks), *((rate, effort) for rate in fit_rates)], work,
                     processes=processes, cache=cache, page=page, progress=progress)  # fmt: skip
     work.encode_coarse(processes=processes, cache=cache, progress=lambda *at: course.tell(COARSE, *at))
     if texture is not None and outlooks:
         outlook = _draft_curve(material, texture, outlooks, course)
     curve: list[Texture] = []
-    for rate in wanted:
+    for rate in fit_rates:
         # The smallest of the default rates is left out if it is too small for a single Gaussian.
         with contextlib.suppress(*((BudgetError,) if not rates and rate < usual else ())):
             curve.append(_fit(material, rate, effort, course))
@@ -130,18 +130,18 @@ def compare(
     )  # fmt: skip
 
     drafts = [_gstex_draft(t) for t in (curve if texture in curve else [*curve, texture])]
-    here = next(d for d in drafts if d.texture is texture)
-    here.decoded = decoded
+    file_draft = next(d for d in drafts if d.texture is texture)
+    file_draft.decoded = decoded
     drafts += _codec_drafts(baselines)
     drafts.sort(key=lambda d: d.bytes)
-    _choose_shown(drafts, here)
+    _choose_shown(drafts, file_draft)
     course.points(len(drafts), sum(draft.shown for draft in drafts))
     _measure(drafts, material, processes, course)
 
     points = [_point(d, material) for d in drafts]
-    of_file = points[drafts.index(here)]
+    of_file = points[drafts.index(file_draft)]
     measured = [(p.bpp, p.quality["psnr"]) for p in points if p.family == "gstex" and p.quality["psnr"] is not None]
-    judged = judge(kept_detail(here.stack(material), material), of_file.quality, of_file.bpp, outlook or measured,
+    judged = judge(kept_detail(file_draft.stack(material), material), of_file.quality, of_file.bpp, outlook or measured,
                    drafted=bool(outlook))  # fmt: skip
     if page:
         course.tell(PAGE, 0, 1)
@@ -149,7 +149,7 @@ def compare(
         material=material.to_metadata(),
         points=tuple(points),
         hulls=_hulls(drafts),
-        file=drafts.index(here),
+        file=drafts.index(file_draft),
         pictures={i: d.stack(material) for i, d in enumerate(drafts) if d.shown},
         original=material.pixels,
         advice=(*judged, *advise(of_file, baselines.hulls, material)),
@@ -228,16 +228,16 @@ def _codec_draft(family: str, label: str, option: Option, *, usual: bool = False
     return _Draft(family, label, option.bytes, sum(len(p.zipped) for p in parts), parts=parts, usual=usual)
 
 
-def _choose_shown(drafts: Sequence[_Draft], here: _Draft) -> None:
+def _choose_shown(drafts: Sequence[_Draft], file_draft: _Draft) -> None:
     """Choose the drafts with pictures: the file; of each family the smallest best mix that has at least the file's
     bytes, or else the largest; and two usual stacks, for BC the smallest and the largest, for ASTC the smallest and a
     middle one. drafts: sorted by bytes."""
-    here.shown = True
+    file_draft.shown = True
     for family in FAMILIES:
         mine = [d for d in drafts if d.family == family]
         usual = [d for d in mine if d.usual]
         if corners := [d for d in mine if d.corner]:
-            next((d for d in corners if d.bytes >= here.bytes), corners[-1]).shown = True
+            next((d for d in corners if d.bytes >= file_draft.bytes), corners[-1]).shown = True
         for draft in (usual[0], usual[-1 if family == "bc" else len(usual) // 2]) if usual else ():
             draft.shown = True
 

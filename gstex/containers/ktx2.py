@@ -150,8 +150,9 @@ def parse_ktx2(head: bytes, file_bytes: int) -> Ktx2File:
         offset, stored, whole = _LEVEL.unpack_from(head, HEADER_BYTES + _LEVEL.size * level)
         size = format.level_bytes(mip_extent(width, level), mip_extent(height, level))
         if (scheme == NONE and stored != size) or whole != size:
-            found = stored if scheme == NONE else whole
-            raise ValueError(f"damaged ktx2 file (level {level} has {found} bytes, expected {size}); export it again")
+            byte_count = stored if scheme == NONE else whole
+            raise ValueError(f"damaged ktx2 file (level {level} has {byte_count} bytes, expected {size}); export it "
+                             "again")  # fmt: skip
         if offset < HEADER_BYTES or offset + stored > file_bytes or stored == 0:
             raise ValueError(f"damaged or truncated ktx2 file (level {level} ends at byte {offset + stored}, the "
                              f"file at {file_bytes}); export it again")  # fmt: skip

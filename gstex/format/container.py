@@ -125,10 +125,10 @@ def open_file(path: str | Path, *, tail: bool = False) -> tuple[MaterialTable, d
             sections = _core.read_header(np.frombuffer(head, np.uint8), size)
             gpu = np.empty(sections[4] if tail else sections[0], np.uint8)
             text = np.empty(sections[2], np.uint8)
-            found = file.readinto(gpu.data)
+            bytes_read = file.readinto(gpu.data)
             file.seek(FILE_HEADER_BYTES + sections[0])
-            found += file.readinto(text.data)
-        require(found == len(gpu) + len(text), "file size", "less than before",
+            bytes_read += file.readinto(text.data)
+        require(bytes_read == len(gpu) + len(text), "file size", "less than before",
                 "a file that does not change while it is read")
         return *_read_body(gpu, text, sections), size
     except FileNotFoundError as error:

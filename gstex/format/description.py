@@ -46,18 +46,18 @@ def describe(material: Any, channels: Sequence[ChannelEntry], *, width: int, hei
     Returns:
         A dict. Its sources are missing where the file names none.
     """
-    told = dict(material) if isinstance(material, dict) else {}
+    fields = dict(material) if isinstance(material, dict) else {}
     normals = [c for c in channels if (c.role, c.component) == ("normal", "y")]
-    if isinstance(told.get("sources"), list):
-        told["sources"] = [_describe_source(row, channels, width, height) for row in told["sources"]]
-    ignored = told.get("ignored")
+    if isinstance(fields.get("sources"), list):
+        fields["sources"] = [_describe_source(row, channels, width, height) for row in fields["sources"]]
+    ignored = fields.get("ignored")
     return {
-        **told,
+        **fields,
         "width": width,
         "height": height,
         "wrap": "repeat" if repeat else "clamp",
         "normal_convention": ("dx" if normals[0].flipped else "gl") if normals else None,
-        "channels": [_describe_channel(c, *_place(i, told.get("sources"))) for i, c in enumerate(channels)],
+        "channels": [_describe_channel(c, *_place(i, fields.get("sources"))) for i, c in enumerate(channels)],
         "ignored": [[file, ""] for file in ignored] if isinstance(ignored, list) else [],
     }
 

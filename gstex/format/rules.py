@@ -211,7 +211,7 @@ def check_shared(filter: float, bend: IntArray, *, allowed: bool, where: str) ->
                 numbers.tolist(), f"-{MAX_BEND + 1} .. {MAX_BEND}")
 
 
-def check_candidates(found: int) -> None:
+def check_candidates(candidates: int) -> None:
     """Check the largest number of candidates of any position."""
-    require(found <= MAX_CANDIDATES, "candidates_max of all groups", found,
+    require(candidates <= MAX_CANDIDATES, "candidates_max of all groups", candidates,
             f"at most {MAX_CANDIDATES}; use finer cells or fewer Gaussians")

@@ -132,9 +132,9 @@ def pack(material: PackedMaterial) -> U32Array:
     pad()
     parts[0][5] = resident or position
     words = np.concatenate(parts)
-    found = _core.find_candidates_max(words)
-    check_candidates(sum(found))
-    for most, offset in zip(found, _group_offsets(words, header, len(groups)), strict=True):
+    candidates_max = _core.find_candidates_max(words)
+    check_candidates(sum(candidates_max))
+    for most, offset in zip(candidates_max, _group_offsets(words, header, len(groups)), strict=True):
         words[offset + 3] = most
     return words
 
@@ -395,8 +395,8 @@ def _check_codes(level: PackedLevel, header: GroupHeader, *, repeat: bool, where
     # The largest material has less than 2^35 bits, so a count beyond 2^31 fails by its size in pack.
     require_range(f"{where} count", count, 1, 2**31 - 1)
     for name, dtype in (("cell", np.int64), ("geometry", np.uint32), ("features", np.uint32), ("entries", np.uint32)):
-        found = getattr(level, name).dtype
-        require(found == dtype, f"{where} dtype of {name}", found, np.dtype(dtype).name)
+        array_dtype = getattr(level, name).dtype
+        require(array_dtype == dtype, f"{where} dtype of {name}", array_dtype, np.dtype(dtype).name)
     columns = {"geometry": 6, "features": channels, "entries": len(header.palette_bits)}
     for name, size in columns.items():
         shape = getattr(level, name).shape

@@ -94,8 +94,8 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
         display = _display(EGL)
         context = _create(EGL, display, es)
     except Exception as error:
-        found = f"no context without a window ({getattr(error, 'err', error)})"  # its text has many lines
-        raise GraphicsError(f"EGL: found {found}, expected {needed}; {_ADVICE}") from error
+        problem = f"no context without a window ({getattr(error, 'err', error)})"  # its text has many lines
+        raise GraphicsError(f"EGL: found {problem}, expected {needed}; {_ADVICE}") from error
     try:
         yield current_context()
     finally:
@@ -108,9 +108,9 @@ def _display(egl: Any) -> Any:
     from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
 
     def devices() -> list[Any]:
-        found, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
-        eglQueryDevicesEXT(len(found), found, count)
-        return [(PLATFORM_DEVICE_EXT, found[i]) for i in range(count.value)]
+        handles, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
+        eglQueryDevicesEXT(len(handles), handles, count)
+        return [(PLATFORM_DEVICE_EXT, handles[i]) for i in range(count.value)]
 
     failure = None
     for pick in (lambda: [(PLATFORM_SURFACELESS_MESA, egl.EGL_DEFAULT_DISPLAY)], devices):
@@ -127,15 +127,15 @@ def _display(egl: Any) -> Any:
 def _create(egl: Any, display: Any, es: bool) -> Any:
     """Make a context current: of the needed version, or of another one that the error message can name."""
     renderable = egl.EGL_OPENGL_ES3_BIT if es else egl.EGL_OPENGL_BIT
-    wanted = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]
+    config_attributes = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]
     config, count = (egl.EGLConfig * 1)(), egl.EGLint()
-    egl.eglChooseConfig(display, (egl.EGLint * len(wanted))(*wanted), config, 1, count)
+    egl.eglChooseConfig(display, (egl.EGLint * len(config_attributes))(*config_attributes), config, 1, count)
     egl.eglBindAPI(egl.EGL_OPENGL_ES_API if es else egl.EGL_OPENGL_API)
     major, minor = _NEEDED["es" if es else "gl"]
-    asked = [egl.EGL_CONTEXT_MAJOR_VERSION, major, egl.EGL_CONTEXT_MINOR_VERSION, minor]
+    context_attributes = [egl.EGL_CONTEXT_MAJOR_VERSION, major, egl.EGL_CONTEXT_MINOR_VERSION, minor]
     if not es:
-        asked += [egl.EGL_CONTEXT_OPENGL_PROFILE_MASK, egl.EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT]
-    for attributes in ([*asked, egl.EGL_NONE], [egl.EGL_NONE]):
+        context_attributes += [egl.EGL_CONTEXT_OPENGL_PROFILE_MASK, egl.EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT]
+    for attributes in ([*context_attributes, egl.EGL_NONE], [egl.EGL_NONE]):
         try:
             array = (egl.EGLint * len(attributes))(*attributes)
             context = egl.eglCreateContext(display, config[0], egl.EGL_NO_CONTEXT, array)

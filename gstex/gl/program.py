@@ -128,13 +128,13 @@ class Program:
             "BOOL": (gl.glUniform1iv, np.int32),
         }  # fmt: skip
         by_type = {int(getattr(gl, f"GL_{key}")): value for key, value in setters.items()}
-        found = {}
+        uniforms = {}
         for index in range(gl.glGetProgramiv(self.handle, gl.GL_ACTIVE_UNIFORMS)):
             raw, _, kind = gl.glGetActiveUniform(self.handle, index)
             name = _text(raw)
             setter, number = by_type.get(int(kind), (gl.glUniform1iv, np.int32))  # samplers and images
-            found[name] = gl.glGetUniformLocation(self.handle, name), setter, number
-        return found
+            uniforms[name] = gl.glGetUniformLocation(self.handle, name), setter, number
+        return uniforms
 
 
 def _text(raw: Any) -> str:

@@ -122,13 +122,13 @@ class Transcoder:
         gl = self._gl
         starts = self.run(mip, rectangle)
         _, _, across, down = check_rectangle(rectangle, *self._size(mip))
-        found = {}
+        blocks = {}
         gl.glBindBuffer(gl.GL_SHADER_STORAGE_BUFFER, self.buffer)
         for a_map in self.maps:
             shape = a_map.shape(down, across)
             raw = gl.glGetBufferSubData(gl.GL_SHADER_STORAGE_BUFFER, starts[a_map.name], 4 * int(np.prod(shape)))
-            found[a_map.name] = np.array(raw, np.uint8).view(np.uint32).reshape(shape)
-        return found
+            blocks[a_map.name] = np.array(raw, np.uint8).view(np.uint32).reshape(shape)
+        return blocks
 
     def textures(self) -> dict[str, int]:
         """Make a texture of every map, with all mips that the material holds, without a copy through the CPU.
@@ -143,9 +143,9 @@ class Transcoder:
         first, end = header.first_mip, header.mip_count
         height, width = self._size(first)
         wrap = gl.GL_REPEAT if self._texture.wrap == "repeat" else gl.GL_CLAMP_TO_EDGE
-        made = {a_map.name: int(gl.glGenTextures(1)) for a_map in self.maps}
+        textures = {a_map.name: int(gl.glGenTextures(1)) for a_map in self.maps}
         for a_map in self.maps:
-            gl.glBindTexture(gl.GL_TEXTURE_2D, made[a_map.name])
+            gl.glBindTexture(gl.GL_TEXTURE_2D, textures[a_map.name])
             gl.glTexStorage2D(gl.GL_TEXTURE_2D, end - first, self._format(a_map), width, height)
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR)
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_WRAP_S, wrap)
@@ -155,7 +155,7 @@ class Transcoder:
             height, width = self._size(mip)
             gl.glBindBuffer(gl.GL_PIXEL_UNPACK_BUFFER, self.buffer)
             for a_map in self.maps:
-                gl.glBindTexture(gl.GL_TEXTURE_2D, made[a_map.name])
+                gl.glBindTexture(gl.GL_TEXTURE_2D, textures[a_map.name])
                 place, start = (gl.GL_TEXTURE_2D, mip - first, 0, 0, width, height), ctypes.c_void_p(starts[a_map.name])
                 if a_map.format == "rgba8":
                     gl.glTexSubImage2D(*place, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, start)
@@ -163,7 +163,7 @@ class Transcoder:
                     size = 4 * int(np.prod(a_map.shape(height, width)))
                     glCompressedTexSubImage2D(*place, self._format(a_map), size, start)
             gl.glBindBuffer(gl.GL_PIXEL_UNPACK_BUFFER, 0)
-        return made
+        return textures
 
     def delete(self) -> None:
         """Free the program and the buffers. Textures and a buffer of words that was passed in stay."""

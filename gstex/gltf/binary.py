@@ -86,21 +86,21 @@ def _rebuild(model: Model, replaced: dict[int, bytes | None], added: list[bytes]
         del replaced[len(views) - 1]
         views.pop()
     ranges = [_view_holders(view, number, replaced) for number, view in enumerate(views)]
-    kept: dict[int, list[tuple[int, int]]] = {}
+    byte_ranges: dict[int, list[tuple[int, int]]] = {}
     for holders in ranges:
         for holder, where in holders:
             buffer, first, count = model.view_range(holder, where)
-            kept.setdefault(buffer, []).append((first, first + count))
+            byte_ranges.setdefault(buffer, []).append((first, first + count))
     chunk = bytearray()
     moved: dict[int, list[_Part]] = {}  # by buffer
     numbers: dict[int, int] = {}  # of buffers without data
-    for buffer in sorted(kept):
+    for buffer in sorted(byte_ranges):
         data = model.buffer(buffer)
         if data is None:
             numbers[buffer] = len(numbers)
             continue
         moved[buffer] = []
-        for first, last in _merged(kept[buffer]):
+        for first, last in _merged(byte_ranges[buffer]):
             _pad(chunk, first % _ALIGN)
             moved[buffer].append((first, last, len(chunk)))
             chunk += data[first:last]
@@ -128,12 +128,12 @@ def _view_holders(view: dict[str, Any], number: int, replaced: dict[int, bytes |
     if number in replaced:
         return []
     where = f"bufferViews[{number}]"
-    found: list[tuple[Any, str]] = [(view, where)]
+    holders: list[tuple[Any, str]] = [(view, where)]
     extensions = view.get("extensions")
     for name in _COMPRESSED:
         if isinstance(extensions, dict) and isinstance(extensions.get(name), dict):
-            found.append((extensions[name], f"{where}.extensions.{name}"))
-    return found
+            holders.append((extensions[name], f"{where}.extensions.{name}"))
+    return holders
 
 
 def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

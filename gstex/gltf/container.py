@@ -40,8 +40,8 @@ class Model:
 
     def items(self, key: str) -> list[dict[str, Any]]:
         """A list of the document, such as "images"; empty if the document has none."""
-        found: list[dict[str, Any]] = self.document.get(key, [])
-        return found
+        entries: list[dict[str, Any]] = self.document.get(key, [])
+        return entries
 
     def index(self, value: Any, key: str, where: str) -> int:
         """Check an index into a list and return it. where: what holds it, for the message."""
@@ -101,8 +101,8 @@ class Model:
         """The bytes of an image file. Not for an image that `is_remote`."""
         image, where = self.items("images")[index], f"images[{index}]"
         if ("uri" in image) == ("bufferView" in image):
-            found = "both" if "uri" in image else "neither"
-            raise broken(f"{where}: has {found} of uri and bufferView, expected one of them")
+            present = "both" if "uri" in image else "neither"
+            raise broken(f"{where}: has {present} of uri and bufferView, expected one of them")
         if "uri" in image:
             return self.read_uri(image["uri"], f"{where}.uri")
         return self.view(image["bufferView"], f"{where}.bufferView")
@@ -226,23 +226,23 @@ def _chunks(data: bytes, notes: list[str]) -> tuple[bytes, bytes | None]:
         raise ModelError(f"is a GLB file of version {version}, and version 2 is read; convert the model")
     if total != len(data):
         raise broken(f"is a GLB file that states {total} bytes and has {len(data)}")
-    found: list[tuple[int, bytes]] = []
+    chunks: list[tuple[int, bytes]] = []
     place = 12
     while place < total:
         if total - place < 8:
-            raise broken(f"chunk {len(found)}: {total - place} bytes are left for its head of 8")
+            raise broken(f"chunk {len(chunks)}: {total - place} bytes are left for its head of 8")
         length, kind = struct.unpack_from("<II", data, place)
         if length > total - place - 8:
-            raise broken(f"chunk {len(found)}: states {length} bytes and {total - place - 8} are left")
-        found.append((kind, data[place + 8 : place + 8 + length]))
+            raise broken(f"chunk {len(chunks)}: states {length} bytes and {total - place - 8} are left")
+        chunks.append((kind, data[place + 8 : place + 8 + length]))
         place += 8 + length
-    if found[0][0] != _JSON:
+    if chunks[0][0] != _JSON:
         raise broken("chunk 0: is not JSON")
-    chunk = found[1][1] if len(found) > 1 and found[1][0] == _BIN else None
-    others = len(found) - 1 - (chunk is not None)
+    chunk = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == _BIN else None
+    others = len(chunks) - 1 - (chunk is not None)
     if others:
         notes.append(f"{others} chunks of unknown kinds are left out")
-    return found[0][1], chunk
+    return chunks[0][1], chunk
 
 
 def _data_of(uri: str, where: str) -> bytes:

@@ -106,7 +106,7 @@ class _Reader:
         """Add the primitives of a mesh, placed by a matrix [4, 4]."""
         where = f"meshes[{number}].primitives"
         primitives = self._model.items("meshes")[number].get("primitives", [])
-        if not isinstance(primitives, list) or not all(isinstance(one, dict) for one in primitives):
+        if not isinstance(primitives, list) or not all(isinstance(primitive, dict) for primitive in primitives):
             raise broken(f"{where}: is no list of objects")
         for at, primitive in enumerate(primitives):
             if (part := self._primitive(primitive, f"{where}[{at}]")) is not None:
@@ -215,28 +215,28 @@ def _placed(model: Model) -> list[tuple[int, F64Array]]:
     if not scenes:
         return [(number, np.eye(4)) for number in range(len(model.items("meshes")))]
     scene = model.index(model.document.get("scene", 0), "scenes", "scene")
-    found: list[tuple[int, F64Array]] = []
+    placed: list[tuple[int, F64Array]] = []
     left = [(root, np.eye(4), 0) for root in _numbers(scenes[scene].get("nodes", []), f"scenes[{scene}].nodes")]
-    seen: set[int] = set()
+    visited: set[int] = set()
     while left:
         value, above, depth = left.pop()
         index = model.index(value, "nodes", "a list of nodes")
-        if index in seen or depth > _MOST_DEPTH:
+        if index in visited or depth > _MOST_DEPTH:
             raise broken(f"nodes[{index}]: is in several nodes, in itself or too deep")
-        seen.add(index)
+        visited.add(index)
         with np.errstate(over="ignore", invalid="ignore"):
             matrix = above @ _matrix(nodes[index], f"nodes[{index}]")
         if "mesh" in nodes[index]:
-            found.append((model.index(nodes[index]["mesh"], "meshes", f"nodes[{index}].mesh"), matrix))
+            placed.append((model.index(nodes[index]["mesh"], "meshes", f"nodes[{index}].mesh"), matrix))
         children = _numbers(nodes[index].get("children", []), f"nodes[{index}].children")
         left += [(child, matrix, depth + 1) for child in children]
-    return found
+    return placed
 
 
 def _numbers(value: Any, where: str, count: int | None = None) -> list[Any]:
     """Check a list of numbers and return it. count: its length, None for any."""
     good = isinstance(value, list) and count in (None, len(value))
-    if not good or not all(type(one) in (int, float) and abs(one) <= sys.float_info.max for one in value):
+    if not good or not all(type(number) in (int, float) and abs(number) <= sys.float_info.max for number in value):
         raise broken(f"{where}: is no list of {count or 'some'} numbers")
     result: list[Any] = value
     return result

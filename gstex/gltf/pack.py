@@ -139,21 +139,21 @@ def _unused(item: ImagePlan, picture: Picture) -> str:
 
 def _components(item: ImagePlan, picture: Picture, material: Material) -> list[Component]:
     """The components R, G, B and perhaps A of an image, as the extension describes them."""
-    found: dict[int, Component] = {}
+    components: dict[int, Component] = {}
     for name, channels in _maps(item, picture).items():
         for plane, channel in zip(material.planes[f"{name}.png"], channels, strict=True):
             if "channel" in plane:
-                found[channel] = Component(channel=plane["channel"])
+                components[channel] = Component(channel=plane["channel"])
             elif "normal_z" in plane:
-                found[channel] = Component(normalZ=tuple(plane["normal_z"]))
+                components[channel] = Component(normalZ=tuple(plane["normal_z"]))
             else:
-                found[channel] = Component(value=float(plane["fill"]))
+                components[channel] = Component(value=float(plane["fill"]))
     if item.roles == {"ao"}:
-        found[1] = found[2] = found[0]
+        components[1] = components[2] = components[0]
     top = np.iinfo(picture.pixels.dtype).max
     for channel in range(3):  # channels that glTF does not read
-        found.setdefault(channel, Component(value=float(np.median(picture.pixels[:, :, channel])) / top))
-    return [found[channel] for channel in sorted(found)]
+        components.setdefault(channel, Component(value=float(np.median(picture.pixels[:, :, channel])) / top))
+    return [components[channel] for channel in sorted(components)]
 
 
 class _Writer:
@@ -178,8 +178,8 @@ class _Writer:
             self._image(item.image, picture, alpha=len(parts) == 4)
         self.files.append(File(bufferView=self.editor.view(data), name=file.name))
         images = tuple((item.image, tuple(sorted(item.slots))) for item in file.images)
-        made = PackedFile(file.name, len(data), texture.width, texture.height, images, texture.report)
-        self.result.files.append(made)
+        packed_file = PackedFile(file.name, len(data), texture.width, texture.height, images, texture.report)
+        self.result.files.append(packed_file)
 
     def _texture(self, number: int, image: int, picture: Picture, parts: list[Component]) -> None:
         texture = self.model.items("textures")[number]
@@ -231,15 +231,15 @@ class _Writer:
             self.result.notes.append(f"the images stay in the file, because {names} may name them")
             return
         images = self.model.items("images")
-        kept = [n for n in range(len(images)) if n not in self.gone]
-        numbers = {old: new for new, old in enumerate(kept)}
+        remaining = [n for n in range(len(images)) if n not in self.gone]
+        numbers = {old: new for new, old in enumerate(remaining)}
         for texture in textures:
             extensions = texture.get("extensions", {})
             for holder in (texture, *(value for value in extensions.values() if isinstance(value, dict))):
                 if "source" in holder and holder["source"] in numbers:
                     holder["source"] = numbers[holder["source"]]
-        if kept:
-            self.model.document["images"] = [images[n] for n in kept]
+        if remaining:
+            self.model.document["images"] = [images[n] for n in remaining]
         else:
             del self.model.document["images"]
 

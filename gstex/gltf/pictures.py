@@ -104,14 +104,14 @@ def fallback_bytes(picture: Picture, size: int, *, alpha: bool) -> tuple[bytes, 
     height, width = picture.pixels.shape[:2]
     unit = picture.pixels.astype(np.float32) / np.float32(np.iinfo(picture.pixels.dtype).max)
     factor = min(1.0, size / max(height, width))
-    wanted = max(1, round(height * factor)), max(1, round(width * factor))
-    if wanted != (height, width):
-        unit = np.clip(resample(unit, *wanted, repeat=False), 0, 1)
+    new_size = max(1, round(height * factor)), max(1, round(width * factor))
+    if new_size != (height, width):
+        unit = np.clip(resample(unit, *new_size, repeat=False), 0, 1)
     codes = np.rint(unit * 255).astype(np.uint8)[:, :, : 4 if alpha else 3]
     with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
         path = Path(folder) / ("image.png" if alpha else "image.jpg")
         if alpha:
-            write_image(path, codes, SourceMap(path.name, wanted[1], wanted[0], 4, 8, False, "png"))
+            write_image(path, codes, SourceMap(path.name, new_size[1], new_size[0], 4, 8, False, "png"))
         else:
             buffer = oiio.ImageBuf(np.ascontiguousarray(codes))
             buffer.specmod().attribute("compression", f"jpeg:{_FALLBACK_QUALITY}")

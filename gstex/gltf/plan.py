@@ -41,10 +41,10 @@ class ImagePlan:
     alpha: str = ""
     roles: set[str] = field(default_factory=set)
 
-    def roles_in(self, own: set[str]) -> set[str]:
-        """The roles of the image in the file of a material that uses it in the slots `own`."""
+    def roles_in(self, material_slots: set[str]) -> set[str]:
+        """The roles of the image in the file of a material that uses it in `material_slots`."""
         if self.slots & _COLORS:
-            color = "albedo" if "baseColorTexture" in own else "emissive"
+            color = "albedo" if "baseColorTexture" in material_slots else "emissive"
             return {color, self.alpha} - {"", "opacity"}
         if self.slots & _NORMAL:
             return {"normal"}
@@ -141,14 +141,14 @@ def _members(value: Any) -> list[tuple[str, Any]]:
 def image_sources(model: Model, number: int) -> dict[str, int]:
     """The images that a texture names: {"": its own, name of an extension: another}."""
     texture, where = model.items("textures")[number], f"textures[{number}]"
-    found: dict[str, int] = {}
+    images: dict[str, int] = {}
     if "source" in texture:
-        found[""] = model.index(texture["source"], "images", f"{where}.source")
+        images[""] = model.index(texture["source"], "images", f"{where}.source")
     for name in _IMAGES:
         value = texture.get("extensions", {}).get(name)
         if isinstance(value, dict) and "source" in value:
-            found[name] = model.index(value["source"], "images", f"{where}.extensions.{name}.source")
-    return found
+            images[name] = model.index(value["source"], "images", f"{where}.extensions.{name}.source")
+    return images
 
 
 def _image_of(model: Model, number: int) -> tuple[int | None, str]:

@@ -106,11 +106,11 @@ def _jobs(model: Model, files: int) -> list[_Job]:
 
 def _shown_by(model: Model) -> dict[int, set[int]]:
     """For each image, the textures that name it."""
-    found: dict[int, set[int]] = {}
+    textures: dict[int, set[int]] = {}
     for number in range(len(model.items("textures"))):
         for image in image_sources(model, number).values():
-            found.setdefault(image, set()).add(number)
-    return found
+            textures.setdefault(image, set()).add(number)
+    return textures
 
 
 def _open(model: Model, file: File, number: int) -> Compressed:

@@ -52,10 +52,10 @@ def keep_coverage(opacity: F64Array, alpha_test: float, target: float, *, repeat
             break
         middle = (low + high) / 2
         scaled = np.minimum(opacity * maths.exp(middle), 1.0)
-        found = coverage(scaled, alpha_test, repeat=repeat)
-        if abs(found - target) < best_error:
-            best, best_error = scaled, abs(found - target)
-        low, high = (middle, high) if found < target else (low, middle)
+        covered = coverage(scaled, alpha_test, repeat=repeat)
+        if abs(covered - target) < best_error:
+            best, best_error = scaled, abs(covered - target)
+        low, high = (middle, high) if covered < target else (low, middle)
     if low < high:
         best_error = max(best_error, _fragility(best, alpha_test, target, repeat))
     if best_error > _LEFT:
@@ -85,12 +85,12 @@ def _mixed(
         middle = (low + high) / 2
         share = np.clip(middle - rank, 0.0, 1.0)  # of the larger: 0 or 1, but for one texel
         mixed = below + share * (above - below)
-        found = coverage(mixed, alpha_test, repeat=repeat)
-        if abs(found - target) < best_error:
-            best, best_error = mixed, abs(found - target)
+        covered = coverage(mixed, alpha_test, repeat=repeat)
+        if abs(covered - target) < best_error:
+            best, best_error = mixed, abs(covered - target)
         if best_error <= _NEAR:
             break
-        low, high = (middle, high) if found < target else (low, middle)
+        low, high = (middle, high) if covered < target else (low, middle)
     return best, best_error
 
 

@@ -106,8 +106,8 @@ def _word_reading(word: str, names: Vocabulary) -> Reading | None:
 
 def _suffix_reading(tokens: Sequence[str], names: Vocabulary) -> Reading | None:
     """The longest name of a role at the end of the parts, DX/GL marks included; None if there is none."""
-    found = _suffix(tokens, names)
-    return found[0] if found else None
+    suffix = _suffix(tokens, names)
+    return suffix[0] if suffix else None
 
 
 def _suffix(tokens: Sequence[str], names: Vocabulary) -> tuple[Reading, int] | None:
@@ -163,10 +163,10 @@ def split_name(name: str, vocabulary: Vocabulary = USUAL) -> NameParts:
     "Wall2_baseColor_2K.png" -> wall 2. Numbers before the role belong to the material."""
     spans = list(_TOKEN.finditer(name.rsplit(".", 1)[0]))
     tokens = tokens_of(name)
-    found = _suffix(tokens, vocabulary)
+    suffix = _suffix(tokens, vocabulary)
     start, end, numbers = 0, len(tokens), tokens[:0]
-    if found:
-        end, numbers = found[1], tuple(t for t in tokens[found[1]:] if t.isdigit())
+    if suffix:
+        end, numbers = suffix[1], tuple(t for t in tokens[suffix[1]:] if t.isdigit())
     elif _letter_reading(name):
         last = len(_strip_noise(tokens)) - 1
         end, numbers = last, tuple(t for t in tokens[last:] if t.isdigit())
@@ -366,10 +366,10 @@ def _drop_dx(choices: dict[str, Choice], ignored: list[tuple[str, str]], settled
     dx = [n for n in normals if choices[n].convention == "dx"]
     if "normal" in settled or len(dx) == len(normals):
         return
-    kept = next(n for n in normals if n not in dx)
+    normal_map = next(n for n in normals if n not in dx)
     for name in dx:
         del choices[name]
-        ignored.append((name, f"DirectX twin of the normal map {kept}"))
+        ignored.append((name, f"DirectX twin of the normal map {normal_map}"))
 
 
 def _packed_choice(packed: tuple[str | None, ...]) -> Choice:

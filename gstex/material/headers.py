@@ -39,14 +39,14 @@ def read_bmp_header(path: Path) -> BmpHeader:
         return BmpHeader((0, 1, 2, 3), not (size >= 56 and alpha))
     bytes_of = {0xFF << 8 * i: i for i in range(4)}
     places = [bytes_of.get(mask) for mask in masks]
-    found = [place for place in places if place is not None]
-    if len(set(found)) < 3 or (alpha and (alpha not in bytes_of or bytes_of[alpha] in found)):
+    byte_places = [place for place in places if place is not None]
+    if len(set(byte_places)) < 3 or (alpha and (alpha not in bytes_of or bytes_of[alpha] in byte_places)):
         shown = " ".join(f"{mask:08X}" for mask in masks)
         raise MaterialError(f"{path.name}: pixels of 32 bits with the masks {shown}; allowed are masks of whole bytes: "
                             "export it as PNG")  # fmt: skip
-    found.append(({0, 1, 2, 3} - set(found)).pop())
+    byte_places.append(({0, 1, 2, 3} - set(byte_places)).pop())
     # OpenImageIO takes byte 2 as red, 1 as green, 0 as blue and 3 as alpha.
-    return BmpHeader(tuple((2, 1, 0, 3)[place] for place in found), not alpha)
+    return BmpHeader(tuple((2, 1, 0, 3)[place] for place in byte_places), not alpha)
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,9 @@ def read_info(path: Path) -> ImageFile:
     """
     format = _sniff(path)
     if format == "dds" or format == "ktx2":
-        own = state_gpu_file(path, format)  # says better than OpenImageIO what cannot be read
-        if own is not None:
-            return _described(path, format, *own)
+        stated_and_type = state_gpu_file(path, format)  # says better than OpenImageIO what cannot be read
+        if stated_and_type is not None:
+            return _described(path, format, *stated_and_type)
     dds = read_dds_header(path) if format == "dds" else None
     if format == "psd":
         read_psd_header(path)
@@ -218,8 +218,8 @@ def read_pixels(path: Path, info: ImageFile, level: int = 0) -> AnyArray:
     """
     stated = info.stated
     if stated.container in OWN:
-        own = read_gpu_level(path, stated, level, _read_dds)
-        return _finite(path, upright(own.astype(np.float32) if info.is_float else own, stated.orientation))
+        texels = read_gpu_level(path, stated, level, _read_dds)
+        return _finite(path, upright(texels.astype(np.float32) if info.is_float else texels, stated.orientation))
     with _quiet(), _opened(path, stated.container or info.format) as image:
         spec = image.spec()
         if (spec.width, spec.height, spec.nchannels) != stated.stored:
@@ -342,13 +342,13 @@ def write_image(path: Path, pixels: AnyArray, source: SourceMap) -> None:
 def _drop_chunks(path: Path, names: tuple[bytes, ...]) -> None:
     """Take chunks out of a PNG file that OpenImageIO has just written; it always writes some that say nothing."""
     data = path.read_bytes()
-    kept, place = [data[:8]], 8
+    parts, place = [data[:8]], 8
     while place < len(data):
         size, name = struct.unpack(">I4s", data[place : place + 8])
         if name not in names:
-            kept.append(data[place : place + 12 + size])
+            parts.append(data[place : place + 12 + size])
         place += 12 + size
-    path.write_bytes(b"".join(kept))
+    path.write_bytes(b"".join(parts))
 
 
 def write_picture(path: str | Path, picture: U8Array) -> None:

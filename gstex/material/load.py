@@ -8,9 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import F32Array
 from gstex.errors import AmbiguousError, GstexError, MaterialError, UsageError
 from gstex.format.ranges import ValueRange
 from gstex.material.discover import Choice, Override, Reading, parse_override, quote, read_alone, read_names, resolve
@@ -114,8 +112,8 @@ def _one_tile(
     if tile is None:
         return names, parsed
     if tile not in tiles:
-        found = " ".join(map(str, tiles)) or "no UDIM set"
-        raise UsageError(f"tile: got {tile}, expected one that is there ({found})")
+        tile_numbers = " ".join(map(str, tiles)) or "no UDIM set"
+        raise UsageError(f"tile: got {tile}, expected one that is there ({tile_numbers})")
     apart = [n for n in names if not any(n in files for files in tiles.values())]
     ignored += [(n, "no tile of the UDIM set in its name") for n in apart]
     return tiles[tile], [o for o in parsed if o.file in tiles[tile]]
@@ -124,30 +122,30 @@ def _one_tile(
 def _load(
     path: Path, overrides: Sequence[str], *, names: str | Path | None, tile: int | None, only: Sequence[str] | None
 ) -> Material:
-    folder, found, own_mips, ignored = list_images(path)
+    folder, images, own_mips, ignored = list_images(path)
     single = not path.is_dir()
     if only is not None and not single:
-        gone = sorted(set(only) - set(found))
+        gone = sorted(set(only) - set(images))
         if gone:
             raise MaterialError(f"{path / gone[0]}: does not exist; put it back, or make the plan again")
-        found, ignored = [n for n in found if n in only], []
-        own_mips = [own for own in own_mips if own.map in only]
+        images, ignored = [n for n in images if n in only], []
+        own_mips = [own_mip for own_mip in own_mips if own_mip.map in only]
     vocabulary = USUAL
     if names is not None:
         vocabulary = load_vocabulary(Path(names))
     elif not single and (folder / NAMES_FILE).is_file():
         vocabulary = load_vocabulary(folder / NAMES_FILE)
         ignored = [row for row in ignored if row[0] != NAMES_FILE]
-    parsed = [parse_override(text, found) for text in overrides]
+    parsed = [parse_override(text, images) for text in overrides]
     if not single:
-        found, parsed = _one_tile(path, found, parsed, tile, ignored)
+        images, parsed = _one_tile(path, images, parsed, tile, ignored)
     dropped = {o.file for o in parsed if o.role == "ignore" and o.channels is None}
-    infos = {n: read_info(folder / n) for n in found if n not in dropped}
+    infos = {n: read_info(folder / n) for n in images if n not in dropped}
     if single:
-        readings = {n: _read_single(path, infos.get(n), vocabulary) for n in found}
+        readings = {n: _read_single(path, infos.get(n), vocabulary) for n in images}
     else:
-        readings = read_names(found, vocabulary)
-    counts = {n: infos[n].channels if n in infos else 0 for n in found}
+        readings = read_names(images, vocabulary)
+    counts = {n: infos[n].channels if n in infos else 0 for n in images}
     choices, left_out = resolve(readings, counts, parsed, lambda name: _holds_normals(folder / name, infos.get(name)))
     ignored = left_out + ignored
     if not choices:
@@ -173,9 +171,9 @@ def _load(
     return build_material(name, maps, wrap, ignored)
 
 
-def _by_role(maps: list[ReadMap]) -> list[list[NDArray[np.float32]]]:
+def _by_role(maps: list[ReadMap]) -> list[list[F32Array]]:
     """The channels of each role, [h, w] float32 in 0..1."""
-    channels: dict[str, list[NDArray[np.float32]]] = {}
+    channels: dict[str, list[F32Array]] = {}
     for item in maps:
         for plane in item.planes:
             channels.setdefault(plane.role, []).append(item.unit(plane.file_channel))

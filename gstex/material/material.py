@@ -168,7 +168,7 @@ def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
                      + ("" if alike else ", as its sides have another ratio: is it the right file?"))
     if part[0].role == "gloss":
         notes.append("roughness = 1 - gloss")
-    own = [m for m, level in enumerate(material.own_mips, 1) if level is not None and not np.isnan(level[0, 0, index])]
-    if own:
-        notes.append("own mips " + " ".join(map(str, own)))
+    mips = [m for m, level in enumerate(material.own_mips, 1) if level is not None and not np.isnan(level[0, 0, index])]
+    if mips:
+        notes.append("own mips " + " ".join(map(str, mips)))
     return "; ".join(notes)

@@ -176,10 +176,10 @@ class _Chain:
 
     def _given(self, level: int, index: int | None) -> F64Array | None:
         """The material's own level of a channel, float64 [h, w, 1] as stored; None if it has none."""
-        own = self.material.own_mips[level - 1] if level <= len(self.material.own_mips) else None
-        if own is None or index is None or np.isnan(own[0, 0, index]):
+        own_mip = self.material.own_mips[level - 1] if level <= len(self.material.own_mips) else None
+        if own_mip is None or index is None or np.isnan(own_mip[0, 0, index]):
             return None
-        return own[:, :, index, None].astype(np.float64)
+        return own_mip[:, :, index, None].astype(np.float64)
 
     def _decoded(self, values: AnyArray, index: int) -> F64Array:
         channel, values = self.material.channels[index], values.astype(np.float64)

@@ -61,9 +61,9 @@ def read_normals(unit: F32Array) -> NormalReading:
         return NormalReading(0, 1, True, False, "")  # the Z of a flat surface: not made to fit X and Y
     z = _rebuilt(red, green)
     apart = np.abs(z - blue)
-    near = maths.quantile(apart, 0.95)
-    if near <= _NEAR or (float(np.sqrt((apart**2).mean())) <= _NOT_FAR and _follows(red, green, z, blue)):
-        note = f"95 % of it within {near:.2f} of the file's Z" if near > _CLOSE else ""
+    quantile = maths.quantile(apart, 0.95)
+    if quantile <= _NEAR or (float(np.sqrt((apart**2).mean())) <= _NOT_FAR and _follows(red, green, z, blue)):
+        note = f"95 % of it within {quantile:.2f} of the file's Z" if quantile > _CLOSE else ""
         return NormalReading(0, 1, True, False, note)
     if np.mean(blue < 0.45) > _BELOW and _unit_length(texels[:, :3]):
         return NormalReading(None, None, False, False, "vectors that point all ways (object or world space)")

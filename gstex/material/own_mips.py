@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import AnyArray
 from gstex.errors import MaterialError
 from gstex.material.images import EXTENSIONS, FORMAT_NAMES, ImageFile, read_info, read_pixels
 
@@ -63,7 +61,7 @@ def find_own_mips(
                     candidates.append((file, shown, file.stem, int(match[1])))
                 else:
                     ignored.append((shown, f"not a {FORMAT_NAMES} image"))
-    found: dict[tuple[str, int], OwnMip] = {}
+    own_mips: dict[tuple[str, int], OwnMip] = {}
     for path, shown, stem, level in candidates:
         owners = [n for n in maps if Path(n).stem == stem]
         if not 1 <= level <= _MAX_LEVEL:
@@ -72,13 +70,13 @@ def find_own_mips(
             ignored.append((shown, f"level {level} of {stem}, which is not there"))
         else:
             owner = next((n for n in owners if Path(n).suffix == path.suffix), owners[0])
-            other = found.setdefault((owner, level), OwnMip(path, shown, owner, level))
+            other = own_mips.setdefault((owner, level), OwnMip(path, shown, owner, level))
             if other.path != path:
                 raise MaterialError(f"level {level} of {owner} is there twice ({other.shown}, {shown}); keep one")
-    return maps, list(found.values()), ignored
+    return maps, list(own_mips.values()), ignored
 
 
-def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple[NDArray[np.generic], ImageFile]:
+def read_own_mip(own_mip: OwnMip, info: ImageFile, width: int, height: int) -> tuple[AnyArray, ImageFile]:
     """Read a level of a map.
 
     Args:
@@ -90,24 +88,24 @@ def read_own_mip(own: OwnMip, info: ImageFile, width: int, height: int) -> tuple
         MaterialError: not an image, damaged, or it does not fit level 0.
     """
     last = max(width, height).bit_length() - 1
-    if own.level > last:
+    if own_mip.level > last:
         allowed = f"the levels of {width}x{height} are 1..{last}" if last else "a single texel has no smaller levels"
-        raise MaterialError(f"{own.shown}: level {own.level}, but {allowed}; take it away")
+        raise MaterialError(f"{own_mip.shown}: level {own_mip.level}, but {allowed}; take it away")
     try:
-        found = read_info(own.path)
-        expected = (max(1, info.width >> own.level), max(1, info.height >> own.level))
-        if (found.width, found.height) != expected:
+        mip_info = read_info(own_mip.path)
+        expected = (max(1, info.width >> own_mip.level), max(1, info.height >> own_mip.level))
+        if (mip_info.width, mip_info.height) != expected:
             raise MaterialError(
-                f"{own.path.name}: size {found.width}x{found.height}; level {own.level} of {info.file} "
+                f"{own_mip.path.name}: size {mip_info.width}x{mip_info.height}; level {own_mip.level} of {info.file} "
                 f"({info.width}x{info.height}) is {expected[0]}x{expected[1]}: resize it or take it away"
             )
-        if (found.channels, found.is_float) != (info.channels, info.is_float):
+        if (mip_info.channels, mip_info.is_float) != (info.channels, info.is_float):
             raise MaterialError(
-                f"{own.path.name}: {_kind(found)}; {info.file} has {_kind(info)}: save all levels alike"
+                f"{own_mip.path.name}: {_kind(mip_info)}; {info.file} has {_kind(info)}: save all levels alike"
             )
-        return read_pixels(own.path, found), found
+        return read_pixels(own_mip.path, mip_info), mip_info
     except MaterialError as error:
-        raise MaterialError(own.shown.removesuffix(own.path.name) + str(error)) from None
+        raise MaterialError(own_mip.shown.removesuffix(own_mip.path.name) + str(error)) from None
 
 
 def _kind(info: ImageFile) -> str:

@@ -46,7 +46,7 @@ def write_maps(
     maps = metadata if isinstance(metadata, MaterialMaps) else plan_maps(metadata, stack.shape[2])
     sources = maps.sources
     out = Path(out_dir)
-    made = not out.exists()
+    is_new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".gstex-", dir=out))
@@ -70,7 +70,7 @@ def write_maps(
         for source in sources:
             (temporary / source.output).unlink(missing_ok=True)
         temporary.rmdir()
-        if made and not done:
+        if is_new and not done:
             with contextlib.suppress(OSError):  # somebody else's files are in it by now
                 out.rmdir()
     return [out / source.output for source in sources]
@@ -84,8 +84,8 @@ def _map_pixels(source: MapFile, stack: F32Array, size: tuple[int, int], maps: M
     if direct:
         opacity, colors = _hiding(maps.channels, stack.shape[2])
         mask = None if opacity is None else stack[:, :, opacity]
-        wanted = [channel for _, channel in direct]
-        result[:, :, [i for i, _ in direct]] = restored(stack, wanted, size, mask, colors, repeat=repeat)
+        channels = [channel for _, channel in direct]
+        result[:, :, [i for i, _ in direct]] = restored(stack, channels, size, mask, colors, repeat=repeat)
     for i, plane in enumerate(source.planes):
         if plane.fill is not UNSET:
             result[:, :, i] = plane.fill
@@ -104,14 +104,14 @@ def restored(
 
     opacity: [H, W], hides the channels in `colors`; None if nothing does.
     """
-    wanted = stack[:, :, list(channels)].astype(np.float32, copy=False)
-    if wanted.shape[:2] == size:
-        return wanted
+    pixels = stack[:, :, list(channels)].astype(np.float32, copy=False)
+    if pixels.shape[:2] == size:
+        return pixels
     hidden = [k for k, channel in enumerate(channels) if channel in colors]
     if opacity is not None and hidden:
         mask = np.clip(opacity.astype(np.float32), 0.0, 1.0)
-        wanted[:, :, hidden] = fill_hidden(wanted[:, :, hidden], mask, repeat=repeat)
-    return restore_size(wanted, *size, repeat=repeat)
+        pixels[:, :, hidden] = fill_hidden(pixels[:, :, hidden], mask, repeat=repeat)
+    return restore_size(pixels, *size, repeat=repeat)
 
 
 def _hiding(rows: Any, channel_count: int) -> tuple[int | None, frozenset[int]]:

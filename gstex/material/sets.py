@@ -63,14 +63,15 @@ def find_sets(folder: Path, names: str | Path | None = None) -> Found:
     parts = _Parts(folder, images, vocabulary)
     tiles = tiles_of(images)
     apart = [n for n in images if not any(n in files for files in tiles.values())]
-    sets = [one for tile, files in tiles.items() for one in parts.sets_of(files, tile)]
+    sets = [map_set for tile, files in tiles.items() for map_set in parts.sets_of(files, tile)]
     if apart:
         sets += parts.sets_of(apart, None)
-    if any(len(one.files) > 1 for one in sets):
-        single = [one for one in sets if len(one.files) == 1 and (one.name or tiles)]
-        loose = [one for one in single if not parts.is_named(one.files[0])]
-        sets = [one for one in sets if one not in loose]
-        parts.left_out += [(one.files[0], "no known map name, beside materials that have some") for one in loose]
+    if any(len(map_set.files) > 1 for map_set in sets):
+        single = [map_set for map_set in sets if len(map_set.files) == 1 and (map_set.name or tiles)]
+        loose = [map_set for map_set in single if not parts.is_named(map_set.files[0])]
+        sets = [map_set for map_set in sets if map_set not in loose]
+        parts.left_out += [(map_set.files[0], "no known map name, beside materials that have some")
+                           for map_set in loose]  # fmt: skip
     return Found(tuple(sets), tuple(parts.left_out + left_out))
 
 
@@ -134,7 +135,7 @@ class _Parts:
                 pending.append((name, part, depth + 1))
             else:
                 result += self._make(name, part, end, problem)
-        return sorted(result, key=lambda one: (one.name or "").lower())
+        return sorted(result, key=lambda map_set: (map_set.name or "").lower())
 
     def _make(self, name: str | None, files: Sequence[str], end: str, problem: str) -> list[MapSet]:
         """The set of some files; none if nothing in them is a map."""
@@ -196,8 +197,8 @@ class _Parts:
 
 
 def _without_tile(name: str) -> str:
-    found = tile_of(name)
-    return name if found is None else found[0] + Path(name).suffix
+    base_and_tile = tile_of(name)
+    return name if base_and_tile is None else base_and_tile[0] + Path(name).suffix
 
 
 def _info(path: Path) -> ImageFile | None:

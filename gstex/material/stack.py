@@ -56,12 +56,12 @@ def read_own_mips(
             ignored.append((mip.shown, f"level {mip.level} of {mip.map}, which is left out"))
 
 
-def _keep_level(item: ReadMap, level: int, pixels: AnyArray, found: ImageFile) -> None:
-    """Keep a smaller level, with its colours converted as those of level 0. found: the file that it is from."""
+def _keep_level(item: ReadMap, level: int, pixels: AnyArray, file: ImageFile) -> None:
+    """Keep a smaller level, with its colours converted as those of level 0. file: the one that it is from."""
     if item.info.associated:
         pixels = divide_by_alpha(pixels)
     if any(ROLES[p.role].color_space == "srgb" for p in item.planes):
-        pixels = convert_colors(pixels, found)
+        pixels = convert_colors(pixels, file)
     item.own_mips[level] = pixels
 
 
@@ -109,7 +109,7 @@ def build_material(material_name: str, maps: list[ReadMap], wrap: str, ignored: 
     own_mips = _stack_own_mips(entries, height, width, opacity, repeat=wrap == "repeat")
     for index, channel in enumerate(channels):
         value = channel.constant
-        levels = [own[:, :, index] for own in own_mips if own is not None]
+        levels = [own_mip[:, :, index] for own_mip in own_mips if own_mip is not None]
         if value is not None and any((np.abs(v - value) > _SAME).any() for v in levels):  # NaN is never above
             channels[index] = replace(channel, constant=None)
     normals = [m for m in maps if any(p.role == "normal" for p in m.planes)]
@@ -133,8 +133,8 @@ def _sized(
         return unit
     if opacity is not None and plane.role in COLOR_ROLES:
         mask, mask_plane = opacity
-        own = level if level in mask.own_mips else 0
-        unit = fill_hidden(unit, mask.unit(mask_plane.file_channel, own), repeat=repeat)
+        mask_level = level if level in mask.own_mips else 0
+        unit = fill_hidden(unit, mask.unit(mask_plane.file_channel, mask_level), repeat=repeat)
     return np.clip(resample(unit, *size, repeat=repeat), 0.0, 1.0)
 
 

@@ -174,10 +174,10 @@ _EXTRA = "not used: channels beside the picture; save them as a file of their ow
 
 
 def _picture(channels: dict[str, int]) -> tuple[str, ...] | None:
-    found = next((p for p in _PICTURES if channels.keys() >= set(p)), None)
-    if found is None and len(channels) == 1 and not channels.keys() & {"z", "a"}:
+    picture = next((p for p in _PICTURES if channels.keys() >= set(p)), None)
+    if picture is None and len(channels) == 1 and not channels.keys() & {"z", "a"}:
         return tuple(channels)  # one channel of whatever name
-    return found
+    return picture
 
 
 def _other_parts(format: str, image: oiio.ImageInput) -> list[tuple[str, str]]:
@@ -245,7 +245,7 @@ def _profile(path: Path, format: str, spec: oiio.ImageSpec) -> tuple[Profile | N
 
 def _png_chunks(path: Path) -> dict[bytes, bytes]:
     """Name -> data of the chunks before the pixels of a PNG file. Large chunks are empty; damaged ones are missing."""
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     with open(path, "rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
@@ -254,12 +254,12 @@ def _png_chunks(path: Path) -> dict[bytes, bytes]:
                 break
             if size > 64:
                 file.seek(size + 4, 1)
-                found[kind] = b""
+                chunks[kind] = b""
                 continue
             data, check = file.read(size), file.read(4)
             if len(check) == 4 and zlib.crc32(kind + data) == struct.unpack(">I", check)[0]:
-                found[kind] = data
-    return found
+                chunks[kind] = data
+    return chunks
 
 
 def _some(names: Sequence[str]) -> str:

@@ -36,10 +36,10 @@ def tiles_of(names: Sequence[str]) -> dict[int, list[str]]:
     tiles: dict[int, list[str]] = {}
     holders: dict[str, set[int]] = {}
     for name in names:
-        found = tile_of(name)
-        if found is not None:
-            tiles.setdefault(found[1], []).append(name)
-            holders.setdefault(found[0].lower(), set()).add(found[1])
+        base_and_tile = tile_of(name)
+        if base_and_tile is not None:
+            tiles.setdefault(base_and_tile[1], []).append(name)
+            holders.setdefault(base_and_tile[0].lower(), set()).add(base_and_tile[1])
     if max((len(h - _SIZES) for h in holders.values()), default=0) < 2:
         return {}
     return dict(sorted(tiles.items()))

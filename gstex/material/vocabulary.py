@@ -67,8 +67,8 @@ def load_vocabulary(path: Path) -> Vocabulary:
         roles = _strings(path, f"packings.{word}", given)
         unknown = [r for r in roles if r and r not in ROLES]
         if unknown or not 2 <= len(roles) <= 4 or not any(roles):
-            found = f"role {unknown[0]!r}" if unknown else f"{len(roles)} channels"
-            raise MaterialError(f"{path}: packings.{word} has {found}; allowed are 2 to 4 of {', '.join(ROLES)}, or "
+            content = f"role {unknown[0]!r}" if unknown else f"{len(roles)} channels"
+            raise MaterialError(f"{path}: packings.{word} has {content}; allowed are 2 to 4 of {', '.join(ROLES)}, or "
                                 "\"\" for a channel that is not used")  # fmt: skip
         packed[_plain(path, word)] = tuple(r or None for r in roles)
         words.pop(_plain(path, word), None)

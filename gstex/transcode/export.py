@@ -53,7 +53,7 @@ def export(texture: Texture, folder: str | Path, name: str, *, target: str, forc
     names = export_names(name, target)
     decoder = source_path(TARGETS[target][0]).read_text(encoding="utf-8")
     header = _header(texture, name, target)
-    paths = [folder / one for one in names]
+    paths = [folder / file_name for file_name in names]
     if target == "wgsl":
         decoder = _with_options(decoder, texture, paths[2])
     contents = [texture.words.astype("<u4").tobytes(), header.encode(), decoder.encode()]
@@ -104,8 +104,8 @@ def _with_options(decoder: str, texture: Texture, path: Path) -> str:
         line = rf"const {name}: i32 = (\d+);"
         before = re.search(line, there) if there.startswith("// gstex.wgsl:") else None
         least = max(value, int(before[1])) if before else value
-        decoder, found = re.subn(line, f"const {name}: i32 = {least};", decoder)
-        if found != 1:
+        decoder, replacements = re.subn(line, f"const {name}: i32 = {least};", decoder)
+        if replacements != 1:
             raise ValueError(f"gstex.wgsl: expected one {name}")
     return decoder
 
@@ -159,9 +159,10 @@ def _channels(channels: tuple[ChannelEntry, ...], prefix: str, target: str) -> l
         key = f"{prefix}_{name.upper()}"
         first = channels[indices[0]]
         for index in indices:
-            one = channels[index]
-            part = "" if one.component == "v" else f"_{one.component.upper()}"
-            note = "" if one.constant is None else f"constant {_number(min(max(one.constant, 0.0), 1.0), 'glsl')}"
+            channel = channels[index]
+            part = "" if channel.component == "v" else f"_{channel.component.upper()}"
+            note = ("" if channel.constant is None
+                    else f"constant {_number(min(max(channel.constant, 0.0), 1.0), 'glsl')}")  # fmt: skip
             rows.append((key + part, str(index), note))
         rows.append((f"{key}_SRGB", str(int(first.srgb)), "1: values are sRGB-encoded"))
         if first.role == "normal":

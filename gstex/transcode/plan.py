@@ -218,10 +218,10 @@ def map_channels(channels: Sequence[ChannelEntry]) -> list[list[int]]:
 
 def map_names(names: Sequence[str]) -> list[str]:
     """The same names, made unique with numbers: mask, mask2, .."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     result = []
     for name in names:
-        seen[name] = count = seen.get(name, 0) + 1
+        counts[name] = count = counts.get(name, 0) + 1
         result.append(name if count == 1 else f"{name}{count}")
     return result
 

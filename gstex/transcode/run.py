@@ -112,11 +112,11 @@ def transcode(
     files = [_pack(source, plan, levels, container) for plan, levels in zip(plans, data, strict=True)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as made:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".gstex-") as temporary:
             for name, content in zip(names, files, strict=True):
-                replace_file(Path(made) / name, content)
+                replace_file(Path(temporary) / name, content)
             for name in names:
-                os.replace(Path(made) / name, folder / name)
+                os.replace(Path(temporary) / name, folder / name)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another place") from None
     height, width = source.mips[0].shape[:2]

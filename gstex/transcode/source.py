@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import F32Array
 from gstex.errors import UsageError
 from gstex.format import ChannelEntry
 
@@ -25,7 +23,7 @@ class Source:
 
     name: str
     channels: tuple[ChannelEntry, ...]
-    mips: tuple[NDArray[np.float32], ...]
+    mips: tuple[F32Array, ...]
 
     @property
     def flipped(self) -> bool:

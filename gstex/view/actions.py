@@ -320,9 +320,9 @@ def dialog(name: str) -> Action:
         viewer.dialog_text = str(Path.cwd() / (path.name if name == "save" and path else ""))
         if name == "open":
             viewer.dialog_text += "/"
-        one = viewer.shown_map()
-        if name == "export" and one is not None:
-            viewer.dialog_text = str(Path.cwd() / Path(one.file).name)
+        shown_map = viewer.shown_map()
+        if name == "export" and shown_map is not None:
+            viewer.dialog_text = str(Path.cwd() / Path(shown_map.file).name)
 
     return run
 

@@ -61,19 +61,19 @@ class Document:
         rows = enumerate(self.roles)
         return next((i for i, row in rows if row["role"] == "height" and row["constant"] is None), None)
 
-    def hides(self, one: ShownMap) -> bool:
+    def hides(self, shown_map: ShownMap) -> bool:
         """Whether a map has texels that zero opacity may hide (`Material.weights`)."""
-        return self.opacity is not None and self.roles[one.channels[0]]["role"] in COLOR_ROLES
+        return self.opacity is not None and self.roles[shown_map.channels[0]]["role"] in COLOR_ROLES
 
-    def value_range(self, one: ShownMap) -> tuple[float, float]:
+    def value_range(self, shown_map: ShownMap) -> tuple[float, float]:
         """The least and the largest value of the first channel of a map, at least 1/255 apart."""
-        plane = self._overview[:, :, one.channels[0]]
+        plane = self._overview[:, :, shown_map.channels[0]]
         low, high = float(plane.min()), float(plane.max())
         return low, max(high, low + 1 / 255)
 
-    def histogram(self, one: ShownMap, bins: int = 64) -> F32Array:
+    def histogram(self, shown_map: ShownMap, bins: int = 64) -> F32Array:
         """float32 [channels of the map, bins]: the share of the texels in each bin of values from 0 to 1."""
-        counts = [np.histogram(self._overview[:, :, c], bins, (0.0, 1.0))[0] for c in one.channels]
+        counts = [np.histogram(self._overview[:, :, c], bins, (0.0, 1.0))[0] for c in shown_map.channels]
         return np.array(counts, np.float32) / (self._overview.shape[0] * self._overview.shape[1])
 
     @cached_property
@@ -87,10 +87,11 @@ class Document:
         """(width, height) of a mip in texels."""
         return mip_size(self.texture.width, mip), mip_size(self.texture.height, mip)
 
-    def group_of(self, one: ShownMap) -> int | None:
+    def group_of(self, shown_map: ShownMap) -> int | None:
         """The group of a map's first channel that is in a group; None for a constant map."""
         groups = self.texture.table.groups
-        return next((g for c in one.channels for g, group in enumerate(groups) if c in group.header.members), None)
+        return next((g for c in shown_map.channels for g, group in enumerate(groups) if c in group.header.members),
+                    None)  # fmt: skip
 
     def candidates(self, mip: int, group: int | None) -> tuple[float, int]:
         """Candidates of a texel of a mip in a group, or in all groups for None: (mean, maximum)."""

@@ -15,7 +15,7 @@ __all__ = ["Ellipses", "instances"]
 
 
 def instances(
-    mip: MipGaussians, one: ShownMap, level: int | None, size: tuple[int, int],
+    mip: MipGaussians, shown_map: ShownMap, level: int | None, size: tuple[int, int],
     strongest: frozenset[int] = frozenset(),
 ) -> F32Array:  # fmt: skip
     """float32 [n, 12] for the Gaussians of one level, or of all levels for None, large ones first.
@@ -32,7 +32,7 @@ def instances(
     rows[:, 4:6] = mip.direction[pick]
     rows[:, 6] = mip.level[pick]
     rows[:, 7] = np.isin(pick, list(strongest))
-    rows[:, 8:11] = shown(mip.features[pick], one)
+    rows[:, 8:11] = shown(mip.features[pick], shown_map)
     rows[:, 11] = np.exp(mip.amplitude[pick])
     return rows
 
@@ -55,17 +55,18 @@ class Ellipses:
         gl.glBindVertexArray(0)
 
     def update(
-        self, mip: MipGaussians, one: ShownMap, level: int | None, texel: tuple[int, int] | None, size: tuple[int, int]
+        self, mip: MipGaussians, shown_map: ShownMap, level: int | None, texel: tuple[int, int] | None,
+        size: tuple[int, int],
     ) -> None:  # fmt: skip
         """Fill the buffer with the Gaussians of a level, or of all. The strongest at an inspected texel stand out."""
-        key = (id(mip), one, level, texel)
+        key = (id(mip), shown_map, level, texel)
         if key == self._key:
             return
         self._key = key
         strongest: frozenset[int] = frozenset()
         if texel is not None and mip.count:
             strongest = frozenset(part.gaussian for part in explain_texel(mip, *texel).strongest)
-        rows = instances(mip, one, level, size, strongest)
+        rows = instances(mip, shown_map, level, size, strongest)
         self._count = len(rows)
         gl = self._gl
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)

@@ -53,8 +53,8 @@ def make_sky() -> F32Array:
 
     height = np.clip(up, 0, 1) ** 0.55
     sky = color(0.95, 0.99, 1.02) * (1 - height) + color(0.16, 0.33, 0.72) * height
-    near = np.clip(-up, 0, 1) ** 0.4
-    ground = color(0.30, 0.26, 0.21) * (1 - near) + color(0.10, 0.085, 0.07) * near
+    depth = np.clip(-up, 0, 1) ** 0.4
+    ground = color(0.30, 0.26, 0.21) * (1 - depth) + color(0.10, 0.085, 0.07) * depth
     x, y, z = np.moveaxis(way, 2, 0)
     waves = np.sin(5 * x + 3 * z) + np.sin(7 * z - 4 * x + 2)
     waves += 0.7 * np.sin(11 * x + 9 * y) + 0.6 * np.sin(13 * z + 17 * y)
@@ -175,6 +175,6 @@ def _irradiance(panorama: F32Array) -> F32Array:
 def harmonics(way: F32Array) -> F32Array:
     """The first nine real spherical harmonics of unit vectors [..., 3]: [..., 9], as shaders/view/shading.glsl."""
     x, y, z = np.moveaxis(way, -1, 0)
-    one = np.full_like(x, 0.282095)
-    return np.stack([one, 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
+    constant = np.full_like(x, 0.282095)
+    return np.stack([constant, 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
                      0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y)], axis=-1)  # fmt: skip

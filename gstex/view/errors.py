@@ -45,19 +45,19 @@ def measure_errors(
         count = float(channel_weights.sum()) if channel_weights is not None else float(stack.shape[0] * stack.shape[1])
         squared.append(metrics.mse(stack[:, :, c : c + 1], reference[:, :, c : c + 1], channel_weights) * count)
         texels.append(count)
-    for one in maps:
-        sizes = shown_error(stack, reference, one)
+    for a_map in maps:
+        sizes = shown_error(stack, reference, a_map)
         if weights is not None:
-            sizes = sizes[weights[:, :, one.channels[0]] > 0]
+            sizes = sizes[weights[:, :, a_map.channels[0]] > 0]
         high.append(float(np.quantile(sizes, _QUANTILE)) if sizes.size else 0.0)
     return Errors(tuple(squared), tuple(texels), tuple(high))
 
 
-def shown_error(stack: FloatArray, reference: FloatArray, one: ShownMap) -> F32Array:
+def shown_error(stack: FloatArray, reference: FloatArray, shown_map: ShownMap) -> F32Array:
     """float32 [...]: the size of the difference of two stacks [..., C] in a map, as `error_size` of
     shaders/view/look.glsl: the largest difference of a channel; for normals their angle over `MOST_ANGLE`."""
-    a, b = shown(stack, one), shown(reference, one)
-    if one.look != "normal":
+    a, b = shown(stack, shown_map), shown(reference, shown_map)
+    if shown_map.look != "normal":
         return np.abs(a - b).max(axis=-1)
     a, b = 2 * a - 1, 2 * b - 1
     angle = np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1))
@@ -69,7 +69,7 @@ def chosen_gain(gain: float | None, errors: Iterable[Errors], number: int) -> fl
     that keeps 99 % of the errors of each stack in range. number: of the map."""
     if gain is not None:
         return gain
-    high = max((one.high[number] for one in errors), default=1 / 8)
+    high = max((stack_errors.high[number] for stack_errors in errors), default=1 / 8)
     chosen = MOST_GAIN
     while chosen > 1 and chosen * high > 1:
         chosen /= 2

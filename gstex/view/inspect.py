@@ -39,13 +39,13 @@ def explain_texel(mip: MipGaussians, column: int, row: int, *, most: int = 5) ->
     """
     if mip.texels is not None:
         return Texel(np.clip(mip.texels[row, column], 0, 1), 0, ())
-    found: list[I64Array] = []
+    numbers_by_level: list[I64Array] = []
     weights: list[F64Array] = []
     for level in range(len(mip.cells)):
         numbers, weight = _of_level(mip, level, column, row)
-        found.append(numbers)
+        numbers_by_level.append(numbers)
         weights.append(weight)
-    numbers = np.concatenate(found) if found else np.empty(0, np.int64)
+    numbers = np.concatenate(numbers_by_level) if numbers_by_level else np.empty(0, np.int64)
     weight = np.concatenate(weights) if weights else np.empty(0)
     candidates = len(numbers)
     order = np.lexsort((numbers, -weight))  # equal weights in the order of the file
@@ -70,10 +70,10 @@ def texel_facts(document: Document, mip: int, texel: tuple[int, int], group: int
     facts = Texel(value, 0, ())
     for number in range(len(table.groups)):
         mip_of_group = document.gaussians(mip, number)
-        found = explain_texel(mip_of_group, *texel)
-        value[list(mip_of_group.members)] = found.value[list(mip_of_group.members)]
+        explanation = explain_texel(mip_of_group, *texel)
+        value[list(mip_of_group.members)] = explanation.value[list(mip_of_group.members)]
         if number == group:
-            facts = replace(found, value=value)
+            facts = replace(explanation, value=value)
     return facts
 
 

@@ -1,9 +1,8 @@
 """The inspector: a texel's channels against the reference, and the Gaussians that make it."""
 
-import numpy as np
 from imgui_bundle import imgui
-from numpy.typing import NDArray
 
+from gstex.arrays import F64Array
 from gstex.view import actions
 from gstex.view.colors import LEVEL_COLORS
 from gstex.view.document import Document
@@ -26,8 +25,8 @@ def draw_inspector(viewer: Viewer) -> None:
     if texel is None or not state.flat:
         imgui.text_wrapped("Click a texel, or K, to inspect it." if state.flat else "Inspect in a flat view.")
         return
-    one = viewer.shown_map()
-    group = None if one is None else document.group_of(one)
+    shown_map = viewer.shown_map()
+    group = None if shown_map is None else document.group_of(shown_map)
     facts = texel_facts(document, mip, texel, group)
     kind = "constant" if group is None else f"{facts.candidates} candidates"
     if group is not None and not document.gaussians(mip, group).count:
@@ -35,7 +34,7 @@ def draw_inspector(viewer: Viewer) -> None:
     imgui.text_wrapped(f"{texel[0]}, {texel[1]} of mip {mip}: {kind}")
     viewer.session.want("reference")
     stack = viewer.session.stacks.get("reference")
-    hidden = [viewer.is_hidden(mip, texel, facts.value, one) for one in document.maps]
+    hidden = [viewer.is_hidden(mip, texel, facts.value, a_map) for a_map in document.maps]
     _draw_channels(document, facts.value, None if stack is None else stack.values(mip, *texel), hidden)
     if imgui.button("Copy"):
         actions.copy_texel(viewer)
@@ -45,7 +44,7 @@ def draw_inspector(viewer: Viewer) -> None:
 
 
 def _draw_channels(
-    document: Document, value: NDArray[np.float64], reference: NDArray[np.float64] | None, hidden: list[bool]
+    document: Document, value: F64Array, reference: F64Array | None, hidden: list[bool]
 ) -> None:  # fmt: skip
     """Draw the table of channels. hidden: by map, whether zero opacity hides the texel: its error does not count."""
     flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.sizing_fixed_fit
@@ -54,9 +53,9 @@ def _draw_channels(
     for heading in ("channel", "file", "ref.", "error"):
         imgui.table_setup_column(heading)
     imgui.table_headers_row()
-    for one, is_hidden in zip(document.maps, hidden, strict=True):
-        for channel, component in zip(one.channels, one.components, strict=True):
-            _cell(f"{one.name}.{component}" if len(one.channels) > 1 else one.name)
+    for a_map, is_hidden in zip(document.maps, hidden, strict=True):
+        for channel, component in zip(a_map.channels, a_map.components, strict=True):
+            _cell(f"{a_map.name}.{component}" if len(a_map.channels) > 1 else a_map.name)
             _cell(_value(value[channel]))
             _cell("" if reference is None else _value(reference[channel]))
             if is_hidden:

@@ -72,25 +72,25 @@ def find_map(maps: Sequence[ShownMap], name: str) -> int:
     Raises:
         UsageError: there is no such map.
     """
-    for number, one in enumerate(maps):
-        if name.lower() in (one.name.lower(), one.file.lower(), str(number)):
+    for number, a_map in enumerate(maps):
+        if name.lower() in (a_map.name.lower(), a_map.file.lower(), str(number)):
             return number
-    raise UsageError(f"map: got {name!r}, expected one of {', '.join(one.name for one in maps)}")
+    raise UsageError(f"map: got {name!r}, expected one of {', '.join(a_map.name for a_map in maps)}")
 
 
-def shown(stack: FloatArray, one: ShownMap) -> F32Array:
+def shown(stack: FloatArray, shown_map: ShownMap) -> F32Array:
     """The map as the viewer shows it: float32 [..., 3] sRGB in 0..1. The same as in shaders/view/look.glsl.
 
     stack: float [..., C], encoded as stored.
     """
-    values = np.clip(stack[..., list(one.channels)].astype(np.float32), 0, 1)
-    if one.look == "grey":
+    values = np.clip(stack[..., list(shown_map.channels)].astype(np.float32), 0, 1)
+    if shown_map.look == "grey":
         return np.repeat(values[..., :1], 3, axis=-1)
-    if one.look == "pair":
+    if shown_map.look == "pair":
         return np.concatenate([values, np.zeros_like(values[..., :1])], axis=-1)
-    if one.look == "normal":
+    if shown_map.look == "normal":
         xy = values * 2 - 1
         z = np.sqrt(np.maximum(1 - (xy**2).sum(axis=-1, keepdims=True), 0))
         return np.concatenate([values, z * 0.5 + 0.5], axis=-1)
     values = values[..., :3]
-    return linear_to_srgb(values) if one.look == "linear color" else values
+    return linear_to_srgb(values) if shown_map.look == "linear color" else values

@@ -73,11 +73,12 @@ def weld(mesh: Mesh) -> I64Array:
     return np.unique(keys, return_inverse=True)[1].reshape(-1)
 
 
-def displace(mesh: Mesh, groups: I64Array, heights: F32Array, amount: float, *, turns: bool) -> Mesh:
+def displace(mesh: Mesh, groups: I64Array, heights: F32Array, amount: float, *, new_normals: bool) -> Mesh:
     """Move the vertices along their normals. The height MIDDLE stays, and vertices at one position stay together.
 
-    groups: [n], of `weld`. heights: float32 [n] in 0..1. amount: the distance between heights 0 and 1. turns: whether
-    normals are computed from the new surface, for a material without a normal map; a normal map has the slopes already.
+    groups: [n], of `weld`. heights: float32 [n] in 0..1. amount: the distance between heights 0 and 1.
+    new_normals: whether normals are computed from the new surface, for a material without a normal map; a normal map
+    has the slopes already.
     """
     counts = np.bincount(groups)
     mean = np.divide(np.bincount(groups, heights), counts)
@@ -85,7 +86,7 @@ def displace(mesh: Mesh, groups: I64Array, heights: F32Array, amount: float, *, 
     out = out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
     positions = mesh.positions + (amount * (mean - MIDDLE))[groups, None] * out[groups]
     positions = positions.astype(np.float32)
-    if not turns:
+    if not new_normals:
         return replace(mesh, positions=positions)
     normals = smooth_normals(positions, mesh.triangles, groups)
     facing = (normals * mesh.normals).sum(axis=1, keepdims=True)  # for either winding, keep the side of the old normals

@@ -75,7 +75,7 @@ def draw_overlay(viewer: Viewer) -> None:
 
 def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: bool = False) -> None:
     """Label a side of the picture: its name, rate and PSNR of the map, or that it is being made or is missing."""
-    session, one = viewer.session, viewer.shown_map()
+    session, shown_map = viewer.session, viewer.shown_map()
     label, stack = session.label(name), session.stacks.get(name)
     if name in session.failed:
         texts, color = [f"{label}: not there, see below"], _ALARM
@@ -84,7 +84,7 @@ def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: 
         share = f" {100 * now.step // max(now.steps, 1)} %" if now is not None and now.steps > 1 else ""
         texts, color = [f"{label} is on its way", f"{now.stage}{share}" if now is not None else "waiting"], _BUSY
     else:
-        texts, color = [label, *_figures(viewer, name, one)], _TEXT
+        texts, color = [label, *_figures(viewer, name, shown_map)], _TEXT
     pad = 2 * imgui.get_style().frame_padding.x
     whole = "   ".join(texts)
     lines = [whole] if imgui.calc_text_size(whole).x + pad <= room else texts
@@ -94,7 +94,7 @@ def _side(viewer: Viewer, x: float, y: float, name: str, room: float, *, right: 
         y += _label(x, y, text, right=right, color=color) + 1
 
 
-def _figures(viewer: Viewer, name: str, one: ShownMap | None) -> list[str]:
+def _figures(viewer: Viewer, name: str, shown_map: ShownMap | None) -> list[str]:
     """['1.00 bits per texel', 'normal 34.21 dB']."""
     document, stack = viewer.document, viewer.session.stacks.get(name)
     figures = []
@@ -103,20 +103,20 @@ def _figures(viewer: Viewer, name: str, one: ShownMap | None) -> list[str]:
     elif name == GSTEX and document is not None and isinstance(bpp := document.texture.report.get("bpp"), int | float):
         figures.append(f"{bpp:.2f} bits per texel")
     if stack is not None and stack.errors is not None:
-        psnr = stack.errors.psnr(one.channels) if one is not None and viewer.state.flat else stack.psnr
-        of = one.name if one is not None and viewer.state.flat else "all maps"
+        psnr = stack.errors.psnr(shown_map.channels) if shown_map is not None and viewer.state.flat else stack.psnr
+        of = shown_map.name if shown_map is not None and viewer.state.flat else "all maps"
         figures.append(f"{of} " + ("exact" if psnr is None else f"{psnr:.2f} dB"))
     return figures
 
 
 def _error_legend(viewer: Viewer, x: float, bottom: float) -> None:
     """Explain the colours of differences, above the messages."""
-    one, gain = viewer.shown_map(), viewer.gain()
-    assert one
+    shown_map, gain = viewer.shown_map(), viewer.gain()
+    assert shown_map
     if viewer.state.error == "channels":
         _label(x, bottom - 5 * imgui.get_text_line_height(), f"error of each channel, times {gain:.3g}")
         return
-    most = f"{MOST_ANGLE / gain:.3g} degrees" if one.look == "normal" else f"{255 / gain:.3g} of 255"
+    most = f"{MOST_ANGLE / gain:.3g} degrees" if shown_map.look == "normal" else f"{255 / gain:.3g} of 255"
     y = bottom - 5 * imgui.get_text_line_height()
     _ramp(x, y + _label(x, y, f"error: 0 .. {most}, and more") + 2)
 
@@ -135,7 +135,7 @@ def _level_legend(viewer: Viewer, x: float, y: float) -> None:
         _label(x, y, "this map is constant" if mip is None else "this mip is stored as plain texels")
         return
     if len(viewer.document.texture.table.groups) > 1:
-        names = [one.name for one in viewer.document.maps if set(one.channels) & set(mip.members)]
+        names = [a_map.name for a_map in viewer.document.maps if set(a_map.channels) & set(mip.members)]
         y += _label(x, y, f"Gaussians of {', '.join(names)}") + 1
     for level, (across, down) in enumerate(mip.cells):
         if viewer.state.level in (None, level):
@@ -175,8 +175,8 @@ def _messages(viewer: Viewer, x: float, y: float) -> None:
     """Draw the messages from the bottom up: the last message, jobs with their progress, and what is missing."""
     session, line = viewer.session, imgui.get_text_line_height() + imgui.get_style().frame_padding.y + 2
     texts = []
-    wanted = [*viewer.needed(), *(["reference"] if viewer.state.pinned is not None else [])]
-    for name in dict.fromkeys(wanted):
+    names = [*viewer.needed(), *(["reference"] if viewer.state.pinned is not None else [])]
+    for name in dict.fromkeys(names):
         if name in session.failed:
             texts.append((f"{session.label(name)}: {session.failed[name]}", _ALARM))
     for name, job in session.jobs.items():
@@ -255,16 +255,16 @@ def _zoom(zoom: float) -> str:
 
 
 def _under_pointer(viewer: Viewer) -> str:
-    one, document = viewer.shown_map(), viewer.document
-    if document is None or one is None:
+    shown_map, document = viewer.shown_map(), viewer.document
+    if document is None or shown_map is None:
         return ""
     if viewer.pointer is None or (texel := viewer.texel_under(viewer.pointer)) is None:
-        return one.name if viewer.state.flat else document.name
+        return shown_map.name if viewer.state.flat else document.name
     mip = viewer.mip()
     size = document.mip_size(mip)
     at = min(texel[0] >> mip, size[0] - 1), min(texel[1] >> mip, size[1] - 1)
     facts = texel_facts(document, mip, at, None)
-    if viewer.is_hidden(mip, at, facts.value, one):
-        return f"{at[0]}, {at[1]}   {one.name} hidden"
-    values = "  ".join(f"{255 * facts.value[c]:.0f}" for c in one.channels)
-    return f"{at[0]}, {at[1]}   {one.name} {values}"
+    if viewer.is_hidden(mip, at, facts.value, shown_map):
+        return f"{at[0]}, {at[1]}   {shown_map.name} hidden"
+    values = "  ".join(f"{255 * facts.value[c]:.0f}" for c in shown_map.channels)
+    return f"{at[0]}, {at[1]}   {shown_map.name} {values}"

@@ -109,13 +109,13 @@ def _draw_maps(viewer: Viewer) -> None:
     document, state = viewer.document, viewer.state
     assert document
     heading("Map")
-    changed, number = imgui.combo("##map", state.map, [one.name for one in document.maps], 16)
+    changed, number = imgui.combo("##map", state.map, [a_map.name for a_map in document.maps], 16)
     tip("Which map: its number, or . and ,")
     if changed:
         state.map, state.channel = number, None
-    one = document.maps[state.map]
-    if len(one.channels) > 1:
-        for index, label in [(None, "All"), *enumerate(one.components)]:
+    whole_map = document.maps[state.map]
+    if len(whole_map.channels) > 1:
+        for index, label in [(None, "All"), *enumerate(whole_map.components)]:
             if index is not None:
                 imgui.same_line()
             text = f"{label.upper() if index is not None else label}##{index}"
@@ -128,7 +128,7 @@ def _draw_maps(viewer: Viewer) -> None:
         psnr = measured.errors.psnr(shown.channels)
         imgui.text_disabled(f"{shown.name}: " + ("exact" if psnr is None else f"{psnr:.2f} dB"))
     _draw_values(viewer)
-    if document.hides(one):
+    if document.hides(whole_map):
         labels = ["hidden: hatched", "hidden: by opacity", "hidden: as stored"]
         _, at = imgui.combo("##hidden", HIDDEN.index(state.hidden), labels)
         tip("Colour under zero opacity, which nobody sees and no bit is spent on (U)")
@@ -137,13 +137,13 @@ def _draw_maps(viewer: Viewer) -> None:
 
 def _draw_values(viewer: Viewer) -> None:
     """Draw the histogram of the shown map, and the range of a grey map."""
-    document, state, one = viewer.document, viewer.state, viewer.shown_map()
-    assert document and one
-    shares = document.histogram(one)
+    document, state, shown_map = viewer.document, viewer.state, viewer.shown_map()
+    assert document and shown_map
+    shares = document.histogram(shown_map)
     size = ImVec2(imgui.get_content_region_avail().x, 2.6 * imgui.get_font_size())
     place, draw = imgui.get_cursor_screen_pos(), imgui.get_window_draw_list()
     draw.add_rect_filled(place, (place.x + size.x, place.y + size.y), imgui.get_color_u32(imgui.Col_.frame_bg))
-    colors = _CHANNELS if len(one.channels) > 1 else [(0.75, 0.75, 0.75, 1.0)]
+    colors = _CHANNELS if len(shown_map.channels) > 1 else [(0.75, 0.75, 0.75, 1.0)]
     highest = max(float(np.sort(shares, axis=1)[:, -3].max()), 1e-6)  # the two highest bins may be cut off
     step = size.x / shares.shape[1]
     for row, color in zip(shares, colors, strict=False):
@@ -154,8 +154,8 @@ def _draw_values(viewer: Viewer) -> None:
             draw.add_rect_filled((x, place.y + size.y - high), (x + step, place.y + size.y), paint)
     imgui.dummy(size)
     tip("How often each value is there, from 0 to 1")
-    if one.look == "grey":
-        low, high = document.value_range(one)
+    if shown_map.look == "grey":
+        low, high = document.value_range(shown_map)
         _, state.stretch = imgui.checkbox(f"{255 * low:.0f} .. {255 * high:.0f} as black .. white", state.stretch)
         tip("The range of values, in 255ths, over all of black to white (Shift+X)")
 

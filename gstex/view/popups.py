@@ -56,7 +56,7 @@ def _draw_help(width: float, height: float) -> bool:
     stays = _begin("Keys", width, height, columns * _KEYS_WIDTH * unit + 2 * unit, height - 4 * unit)
     imgui.push_font(None, 0.86 * imgui.get_style().font_size_base)
     if imgui.begin_table("columns", columns):
-        lines = sum(len(one) + 2 for one in groups.values())
+        lines = sum(len(cells) + 2 for cells in groups.values())
         done, column = 0, 0
         imgui.table_next_column()
         for group, cells in groups.items():
@@ -131,9 +131,9 @@ def _draw_write(viewer: Viewer, path: Path, entered: bool) -> bool:
     pressed = imgui.button("Replace" if replaces else "Write")
     if not (pressed or entered):
         return False
-    one = viewer.shown_map()
-    if viewer.dialog == "export" and one is not None:
-        return viewer.session.export(one, viewer.mip(), path, replace=pressed)
+    shown_map = viewer.shown_map()
+    if viewer.dialog == "export" and shown_map is not None:
+        return viewer.session.export(shown_map, viewer.mip(), path, replace=pressed)
     return viewer.session.save(path, replace=pressed)  # only the button replaces a file, not Enter
 
 

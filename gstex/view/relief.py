@@ -25,37 +25,37 @@ class Relief:
         self._texture = document.texture
         self.height = document.height
         self.own: Mesh | None = None
-        self._turns = not any(row["role"] == "normal" for row in document.roles)
+        self._new_normals = not any(row["role"] == "normal" for row in document.roles)
         self._shape = lru_cache(1)(self._divided)
         self._heights = lru_cache(1)(self._read_heights)
 
     def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> tuple[Any, ...] | None:
         """What the mesh depends on; None if the shader draws the shape by ray casting, without a mesh."""
         displaced = lit.displace if self.height is not None else 0.0
-        own = self.own if lit.shape == "mesh" else None
-        if own is None and not displaced:
+        own_mesh = self.own if lit.shape == "mesh" else None
+        if own_mesh is None and not displaced:
             return None
-        return lit.shape, own, rounding, displaced, tiles if displaced else None
+        return lit.shape, own_mesh, rounding, displaced, tiles if displaced else None
 
     def mesh(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> Mesh:
         """The mesh of a state whose key is not None."""
-        own = self.own if lit.shape == "mesh" else None
+        own_mesh = self.own if lit.shape == "mesh" else None
         if self.height is None or not lit.displace:
-            assert own is not None
-            return own
+            assert own_mesh is not None
+            return own_mesh
         shape = lit.shape if lit.shape != "mesh" else "sphere"
-        mesh, groups = self._shape(shape, own, rounding)
-        heights = self._heights(shape, own, rounding, tiles)
-        return displace(mesh, groups, heights, lit.displace, turns=self._turns)
+        mesh, groups = self._shape(shape, own_mesh, rounding)
+        heights = self._heights(shape, own_mesh, rounding, tiles)
+        return displace(mesh, groups, heights, lit.displace, new_normals=self._new_normals)
 
-    def _divided(self, shape: str, own: Mesh | None, rounding: float) -> tuple[Mesh, I64Array]:
+    def _divided(self, shape: str, own_mesh: Mesh | None, rounding: float) -> tuple[Mesh, I64Array]:
         aspect = self._texture.height / self._texture.width
-        mesh = make_shape(shape, aspect, rounding) if own is None else divide(own)
+        mesh = make_shape(shape, aspect, rounding) if own_mesh is None else divide(own_mesh)
         return mesh, weld(mesh)
 
-    def _read_heights(self, shape: str, own: Mesh | None, rounding: float, tiles: tuple[float, float]) -> F32Array:
+    def _read_heights(self, shape: str, own_mesh: Mesh | None, rounding: float, tiles: tuple[float, float]) -> F32Array:
         """float32 [n]: heights at the vertices, from the mip whose texels are about as far apart as the vertices."""
-        mesh, _ = self._shape(shape, own, rounding)
+        mesh, _ = self._shape(shape, own_mesh, rounding)
         texture = self._texture
         uv = mesh.uv * np.array(tiles, np.float32)
         steps = (uv[mesh.triangles[:, 0]] - uv[mesh.triangles[:, 1]]) * (texture.width, texture.height)

@@ -161,16 +161,16 @@ class Scene:
         }  # fmt: skip
 
     def _draw_flat(self, state: ViewState, placement: Placement, frame: dict[str, Any]) -> None:
-        one, beside, width = self.shown_map(state), state.beside(), frame["picture_size"][0]
+        shown_map, beside, width = self.shown_map(state), state.beside(), frame["picture_size"][0]
         shows_diff = state.view == "diff" and not state.alone and self.has("reference")
         has_line = state.has_line() and (state.view != "diff" or shows_diff)
         line = round(state.split * width) if has_line else -_NOWHERE
         split = line if has_line else -_NOWHERE if state.alone in OTHERS else _NOWHERE
-        hides = self.document.hides(one) and state.hidden != "shown"
+        hides = self.document.hides(shown_map) and state.hidden != "shown"
         errors = [self._errors[name] for name in dict.fromkeys((GSTEX, state.other)) if name in self._errors]
         program = self._programs.get("screen.vert", "flat.frag", SAMPLING=_READS[state.sampling])
         program.set(
-            **frame, **self._look(one, state), shows_diff=shows_diff, heats=state.error == "heat",
+            **frame, **self._look(shown_map, state), shows_diff=shows_diff, heats=state.error == "heat",
             has_reference=self.has("reference"), has_other=self.has(beside), split=float(split), line=float(line),
             gain=chosen_gain(state.gain, errors, min(state.map, len(self.document.maps) - 1)),
             grid=0.35 if state.grid and placement.zoom >= _GRID_ZOOM else 0.0,
@@ -182,9 +182,9 @@ class Scene:
         bind_stacks({"reference": self._stacks.get("reference", 0), "other": self._stacks.get(beside, 0)}, program)
         self._triangle(program)
 
-    def _look(self, one: ShownMap, state: ViewState) -> dict[str, Any]:
-        low_high = self.document.value_range(one) if state.stretch and one.look == "grey" else (0.0, 1.0)
-        return {"look_channels": [*one.channels[:3], -1, -1, -1][:3], "look": LOOKS.index(one.look),
+    def _look(self, shown_map: ShownMap, state: ViewState) -> dict[str, Any]:
+        low_high = self.document.value_range(shown_map) if state.stretch and shown_map.look == "grey" else (0.0, 1.0)
+        return {"look_channels": [*shown_map.channels[:3], -1, -1, -1][:3], "look": LOOKS.index(shown_map.look),
                 "look_range": low_high}  # fmt: skip
 
     def _draw_heat(self, frame: dict[str, Any], mip: int, group: int | None) -> None:

@@ -5,10 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import gstex
+from gstex.arrays import U8Array
 from gstex.errors import ModelError
 from gstex.gl import surfaceless
 from gstex.gltf.container import read_model
@@ -40,18 +38,18 @@ def load_stacks(
     source: what the file was made from; None if only a second file is needed.
     """
     needs_reference, needs_other = state.compares()
-    wanted, other = wanted_of(document), state.beside()
+    spec, other = wanted_of(document), state.beside()
     stacks = {}
     if source is not None and (needs_reference or needs_other):
-        stacks["reference"], file = load_reference(source, wanted, document.texture)
+        stacks["reference"], file = load_reference(source, spec, document.texture)
         stacks |= {GSTEX: file} if file is not None else {}
     if needs_other and other == "second":
         assert second
-        stacks[other] = read_second(gstex.load(second), second.name, source, wanted)
+        stacks[other] = read_second(gstex.load(second), second.name, source, spec)
     elif needs_other and other != "reference":
         assert source
         encode = encode_mix if other in MIXES else encode_stack
-        stacks[other] = encode(source, wanted, other)
+        stacks[other] = encode(source, spec, other)
     return stacks
 
 
@@ -77,7 +75,7 @@ def load_mesh(path: Path) -> Mesh:
 def render(
     document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack] | None = None,
     surroundings: Environment | None = None, mesh: Mesh | None = None,
-) -> NDArray[np.uint8]:  # fmt: skip
+) -> U8Array:  # fmt: skip
     """Draw a state in a context of its own.
 
     surroundings: for the lit view, see `load_surroundings`. mesh: for the shape OWN_MESH, see `load_mesh`.

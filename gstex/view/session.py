@@ -172,7 +172,7 @@ class Session:
         self.say(f"saved {path}")
         return True
 
-    def export(self, one: ShownMap, mip: int, path: Path, *, replace: bool = False) -> bool:
+    def export(self, shown_map: ShownMap, mip: int, path: Path, *, replace: bool = False) -> bool:
         """Decode a map and write its image file in the original format and bit depth. Returns whether it was written.
 
         replace: replace an existing file.
@@ -185,12 +185,12 @@ class Session:
         try:
             with tempfile.TemporaryDirectory(prefix="gstex-") as folder:
                 written = {p.name: p for p in self.document.texture.write_maps(folder, mip=mip)}
-                name = Path(one.file)
-                made = written.get(name.name) or next(p for p in written.values() if p.stem == name.stem)
-                if path.suffix.lower() != made.suffix.lower():
-                    self.say(f"{path.name}: give a name that ends in {made.suffix}", error=True)
+                name = Path(shown_map.file)
+                image_path = written.get(name.name) or next(p for p in written.values() if p.stem == name.stem)
+                if path.suffix.lower() != image_path.suffix.lower():
+                    self.say(f"{path.name}: give a name that ends in {image_path.suffix}", error=True)
                     return False
-                replace_file(path, made.read_bytes())
+                replace_file(path, image_path.read_bytes())
         except (GstexError, OSError, StopIteration) as error:
             self.say(f"{path.name}: {error or 'the file does not say which image held this map'}", error=True)
             return False
@@ -203,20 +203,20 @@ class Session:
             return True
         if self.document is None or name in self.failed or name in self.jobs:
             return False
-        wanted = wanted_of(self.document)
+        spec = wanted_of(self.document)
         if name == "second":
             if self.second is None:
                 self.failed[name] = "no second file: open one and choose 'Compare with it' (Ctrl+O)"
             else:
-                self.jobs[name] = Job(self.second.name, tasks.read_other_file, self.second, self.source, wanted)
+                self.jobs[name] = Job(self.second.name, tasks.read_other_file, self.second, self.source, spec)
         elif self.source is None:
             self.failed[name] = "what the file was made from is not known: give --reference FOLDER, or open it (Ctrl+O)"
         elif name == "reference":
             texture = self.document.texture
-            self.jobs[name] = Job("reference", tasks.read_reference, self.source, wanted, texture.words,
+            self.jobs[name] = Job("reference", tasks.read_reference, self.source, spec, texture.words,
                                   texture.metadata)  # fmt: skip
         else:
-            self.jobs[name] = Job(label_of(name), tasks.read_codec, self.source, wanted, name)
+            self.jobs[name] = Job(label_of(name), tasks.read_codec, self.source, spec, name)
         return False
 
     def label(self, name: str) -> str:

@@ -92,7 +92,7 @@ def to_codes(pixels: FloatArray) -> U16Array:
     return codes
 
 
-def load_reference(source: Path, wanted: Wanted, texture: Texture | None = None) -> tuple[Stack, Stack | None]:
+def load_reference(source: Path, spec: Wanted, texture: Texture | None = None) -> tuple[Stack, Stack | None]:
     """Read the source of a file and make its mips. Returns (reference, stack with the errors of the file or None).
 
     texture: the file; None measures nothing.
@@ -100,15 +100,15 @@ def load_reference(source: Path, wanted: Wanted, texture: Texture | None = None)
     Raises:
         MismatchError: the source does not match the file. MaterialError: it cannot be read.
     """
-    material, levels = _load(source, wanted)
+    material, levels = _load(source, spec)
     reference = Stack(f"{material.name}, the reference", tuple(to_codes(level.pixels) for level in levels))
     if texture is None:
         return reference, None
-    return reference, Stack("gstex", (), _bpp(wanted.byte_count, wanted), _errors(texture.decode(), material, wanted),
-                            wanted.varying)  # fmt: skip
+    return reference, Stack("gstex", (), _bpp(spec.byte_count, spec), _errors(texture.decode(), material, spec),
+                            spec.varying)  # fmt: skip
 
 
-def read_second(second: Texture, name: str, source: Path | None, wanted: Wanted) -> Stack:
+def read_second(second: Texture, name: str, source: Path | None, spec: Wanted) -> Stack:
     """Decode another file of the same material, with the channels in the order of the first file.
 
     name: its label. source: the source of the first file, to measure against; None measures nothing.
@@ -118,29 +118,29 @@ def read_second(second: Texture, name: str, source: Path | None, wanted: Wanted)
     """
     from gstex.compare.scaling import shrink
 
-    size, found = (wanted.width, wanted.height), (second.width, second.height)
-    if size != found:
-        raise MismatchError(f"{name}: is {found[0]}x{found[1]}, the first file {size[0]}x{size[1]}; "
+    size, second_size = (spec.width, spec.height), (second.width, second.height)
+    if size != second_size:
+        raise MismatchError(f"{name}: is {second_size[0]}x{second_size[1]}, the first file {size[0]}x{size[1]}; "
                             "give one of its size")  # fmt: skip
-    theirs, ours = _roles(second.material), _roles(wanted.material)
+    theirs, ours = _roles(second.material), _roles(spec.material)
     missing = [f"{role}.{component}" for role, component in ours if (role, component) not in theirs]
     if missing:
         raise MismatchError(f"{name}: has no {', '.join(missing[:3])}; give a file of the same maps")
-    order = [theirs.index(one) for one in ours]
-    decoded = [second.decode(mip)[:, :, order] for mip in range(min(second.mip_count, wanted.mip_count))]
-    while len(decoded) < wanted.mip_count:  # otherwise the GPU would have too few mips to filter with
+    order = [theirs.index(channel) for channel in ours]
+    decoded = [second.decode(mip)[:, :, order] for mip in range(min(second.mip_count, spec.mip_count))]
+    while len(decoded) < spec.mip_count:  # otherwise the GPU would have too few mips to filter with
         decoded.append(shrink(decoded[-1], 2))
     errors = None
     if source is not None:
-        errors = _errors(decoded[0], _load(source, wanted)[0], wanted)
-    return Stack(name, tuple(map(to_codes, decoded)), _bpp(second.mip_0_words().nbytes, wanted), errors, wanted.varying)
+        errors = _errors(decoded[0], _load(source, spec)[0], spec)
+    return Stack(name, tuple(map(to_codes, decoded)), _bpp(second.mip_0_words().nbytes, spec), errors, spec.varying)
 
 
 Progress = Callable[[str, int, int], None]
 
 
 def encode_stack(
-    source: Path, wanted: Wanted, codec: str, progress: Progress = lambda *at: None, processes: int | None = None
+    source: Path, spec: Wanted, codec: str, progress: Progress = lambda *at: None, processes: int | None = None
 ) -> Stack:  # fmt: skip
     """The source in a block codec, in the packing that engines use, every mip encoded by itself.
 
@@ -155,15 +155,15 @@ def encode_stack(
 
     choose_codecs([codec])  # says what is missing
     progress("reading the maps", 0, 1)
-    material, levels = _load(source, wanted)
+    material, levels = _load(source, spec)
     images = [image for group in make_plan(material) for image in group[0]]
     plan = [_Image(i.channels, _BC[codec][len(i.channels)] if codec in _BC else codec, 1, i.alpha_weighted)
             for i in images]  # fmt: skip
-    return _encode(plan, label_of(codec), material, levels, wanted, progress, processes)
+    return _encode(plan, label_of(codec), material, levels, spec, progress, processes)
 
 
 def encode_mix(
-    source: Path, wanted: Wanted, name: str, progress: Progress = lambda *at: None, processes: int | None = None
+    source: Path, spec: Wanted, name: str, progress: Progress = lambda *at: None, processes: int | None = None
 ) -> Stack:  # fmt: skip
     """The best mix of a family of codecs that takes no more bytes than the file, with a codec and a resolution for each
     image; the smallest mix if all take more.
@@ -179,16 +179,16 @@ def encode_mix(
     family = MIXES[name]
     codecs, _ = choose_codecs([codec for codec in DEFAULT_CODECS if codec.startswith(family)])
     progress("reading the maps", 0, 1)
-    material, levels = _load(source, wanted)
-    found = encode_baselines(
+    material, levels = _load(source, spec)
+    baselines = encode_baselines(
         material, codecs, processes=processes, cache=Cache(),
         progress=lambda what, done, total: progress(f"{what} every codec", done, total),
     )  # fmt: skip
-    hull = found.hulls[family]
-    option = next((o for o in reversed(hull) if o.bytes <= wanted.byte_count), hull[0])
+    hull = baselines.hulls[family]
+    option = next((o for o in reversed(hull) if o.bytes <= spec.byte_count), hull[0])
     weighted = {i.name: i.alpha_weighted for group in make_plan(material) for way in group for i in way}
     plan = [_Image(s.channels, s.codec, s.scale, weighted[s.image]) for s in option.choice.values()]
-    return _encode(plan, f"{family.upper()} mix", material, levels, wanted, progress, processes)
+    return _encode(plan, f"{family.upper()} mix", material, levels, spec, progress, processes)
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class _Image:
 
 
 def _encode(
-    plan: Sequence[_Image], label: str, material: Material, levels: Sequence[MipLevel], wanted: Wanted,
+    plan: Sequence[_Image], label: str, material: Material, levels: Sequence[MipLevel], spec: Wanted,
     progress: Progress, processes: int | None,
 ) -> Stack:  # fmt: skip
     """Encode the images of a plan, every mip by itself. Mips larger than a reduced image are stored at its size."""
@@ -213,7 +213,7 @@ def _encode(
 
     jobs = []
     for mip, level in enumerate(levels):
-        filled = bleed(level.pixels, level.weights, repeat=wanted.repeat)[0]
+        filled = bleed(level.pixels, level.weights, repeat=spec.repeat)[0]
         for image in plan:
             small = shrink(filled[:, :, image.channels], max(1, image.scale >> mip))
             jobs.append(Job(image.codec, np.round(small * 255).astype(np.uint8), image.alpha_weighted))
@@ -226,50 +226,51 @@ def _encode(
             job, packed = jobs[mip * len(plan) + index], data[mip * len(plan) + index]
             height, width, channels = job.image.shape
             pixels = decode(CODECS[job.codec], unzip(packed), height, width, channels)
-            stack[:, :, list(image.channels)] = stretch(pixels, *stack.shape[:2], repeat=wanted.repeat)
+            stack[:, :, list(image.channels)] = stretch(pixels, *stack.shape[:2], repeat=spec.repeat)
             byte_count += CODECS[job.codec].size(height, width) if mip == 0 else 0
         stacks.append(stack)
-    return Stack(label, tuple(map(to_codes, stacks)), _bpp(byte_count, wanted), _errors(stacks[0], material, wanted),
-                 wanted.varying)  # fmt: skip
+    return Stack(label, tuple(map(to_codes, stacks)), _bpp(byte_count, spec), _errors(stacks[0], material, spec),
+                 spec.varying)  # fmt: skip
 
 
-def _bpp(byte_count: int, wanted: Wanted) -> float:
-    return 8 * byte_count / wanted.texels
+def _bpp(byte_count: int, spec: Wanted) -> float:
+    return 8 * byte_count / spec.texels
 
 
-def _errors(stack: F32Array, material: Material, wanted: Wanted) -> Errors:
-    return measure_errors(stack, material.pixels, material.weights, list_maps(wanted.material, wanted.channels))
+def _errors(stack: F32Array, material: Material, spec: Wanted) -> Errors:
+    return measure_errors(stack, material.pixels, material.weights, list_maps(spec.material, spec.channels))
 
 
-def _load(source: Path, wanted: Wanted) -> tuple[Material, Sequence[MipLevel]]:
+def _load(source: Path, spec: Wanted) -> tuple[Material, Sequence[MipLevel]]:
     """The matching material, and as many of its mips as the file has."""
-    material = _read(source, wanted)
+    material = _read(source, spec)
     levels = [MipLevel(material.pixels, material.weights)]
-    if wanted.mip_count > 1:
-        fit = wanted.fit
+    if spec.mip_count > 1:
+        fit = spec.fit
         filter = fit["mip_filter"] if fit.get("mip_filter") in ("box", "kaiser") else "box"
         alpha_test = fit["alpha_test"] if isinstance(fit.get("alpha_test"), float) else None
-        levels = make_mips(material, repeat=wanted.repeat, filter=filter, alpha_test=alpha_test,
+        levels = make_mips(material, repeat=spec.repeat, filter=filter, alpha_test=alpha_test,
                            roughness_from_normals=fit.get("roughness_from_normals") is True)  # fmt: skip
-    return material, levels[: wanted.mip_count]
+    return material, levels[: spec.mip_count]
 
 
-def _read(source: Path, wanted: Wanted) -> Material:
+def _read(source: Path, spec: Wanted) -> Material:
     """Read the source in the way in which it was read for the file."""
-    tile = _tile(source, wanted.material)
+    tile = _tile(source, spec.material)
     try:
         material = load_material(source, tile=tile)
     except AmbiguousError:
-        material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
-    if "sources" in wanted.material and _reading(material.to_metadata()) != _reading(wanted.material):
+        material = load_material(source, overrides=_overrides(spec.material), tile=tile)
+    if "sources" in spec.material and _reading(material.to_metadata()) != _reading(spec.material):
         try:
-            material = load_material(source, overrides=_overrides(wanted.material), tile=tile)
+            material = load_material(source, overrides=_overrides(spec.material), tile=tile)
         except GstexError as error:
             raise MismatchError(f"{source}: its maps are not those of the file: {error}") from None
-    size, found = (wanted.width, wanted.height), (material.width, material.height)
-    if size != found:
-        raise MismatchError(f"{source}: is {found[0]}x{found[1]}, the file {size[0]}x{size[1]}; give its own source")
-    if len(material.channels) != wanted.channels or _roles(material.to_metadata()) != _roles(wanted.material):
+    size, given_size = (spec.width, spec.height), (material.width, material.height)
+    if size != given_size:
+        raise MismatchError(f"{source}: is {given_size[0]}x{given_size[1]}, the file {size[0]}x{size[1]}; "
+                            "give its own source")  # fmt: skip
+    if len(material.channels) != spec.channels or _roles(material.to_metadata()) != _roles(spec.material):
         raise MismatchError(f"{source}: its maps are not those of the file; give its own source")
     return material
 

@@ -5,9 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import U32Array
 from gstex.texture import Texture
 from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
 from gstex.view.jobs import Report
@@ -20,25 +18,25 @@ Reporter = Callable[[Report], None]
 Stacks = dict[str, Stack]  # by a name of `state.OTHERS`, or GSTEX
 
 
-def read_reference(source: Path, wanted: Wanted, words: NDArray[np.uint32], metadata: Any, report: Reporter) -> Stacks:
+def read_reference(source: Path, spec: Wanted, words: U32Array, metadata: Any, report: Reporter) -> Stacks:
     """Read the reference, and measure the file that has these words [n] and metadata."""
     report(Report("reading the maps", 0, 1))
-    reference, file = load_reference(source, wanted, Texture(words, metadata))
+    reference, file = load_reference(source, spec, Texture(words, metadata))
     return {"reference": reference} | ({GSTEX: file} if file is not None else {})
 
 
-def read_codec(source: Path, wanted: Wanted, name: str, report: Reporter) -> Stacks:
+def read_codec(source: Path, spec: Wanted, name: str, report: Reporter) -> Stacks:
     """Encode the reference in a block codec or a mix."""
     encode = encode_mix if name in MIXES else encode_stack
-    return {name: encode(source, wanted, name, lambda *at: report(Report(*at)))}
+    return {name: encode(source, spec, name, lambda *at: report(Report(*at)))}
 
 
-def read_other_file(path: Path, source: Path | None, wanted: Wanted, report: Reporter) -> Stacks:
+def read_other_file(path: Path, source: Path | None, spec: Wanted, report: Reporter) -> Stacks:
     """Decode a second .gstex file."""
     import gstex
 
     report(Report("decoding", 0, 1))
-    return {"second": read_second(gstex.load(path), path.name, source, wanted)}
+    return {"second": read_second(gstex.load(path), path.name, source, spec)}
 
 
 def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:

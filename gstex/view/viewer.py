@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gstex.arrays import F64Array
 from gstex.material.material import HIDDEN_BELOW
 from gstex.view import pan
 from gstex.view.dialogs import Browser
@@ -115,8 +113,8 @@ class Viewer:
 
     def gaussians(self) -> MipGaussians | None:
         """The Gaussians that draw the shown mip and map; None for a constant map."""
-        one = self.shown_map()
-        group = self.document.group_of(one) if self.document and one else None
+        shown_map = self.shown_map()
+        group = self.document.group_of(shown_map) if self.document and shown_map else None
         return None if self.document is None or group is None else self.document.gaussians(self.mip(), group)
 
     def needed(self) -> list[str]:
@@ -125,9 +123,9 @@ class Viewer:
         names = ["reference"] * reference + [self.state.beside()] * other
         if self.flickers:
             names.append(self.state.other)
-        one = self.shown_map()
+        shown_map = self.shown_map()
         knows_source = self.session.source is not None
-        if self.document and one and self.state.flat and self.document.hides(one) and knows_source:
+        if self.document and shown_map and self.state.flat and self.document.hides(shown_map) and knows_source:
             names.append("reference")  # it shows exactly what is hidden
         return list(dict.fromkeys(names))
 
@@ -139,10 +137,10 @@ class Viewer:
         """The gain of differences in the shown map."""
         return chosen_gain(self.state.gain, self.session.errors(), self.state.map)
 
-    def is_hidden(self, mip: int, texel: tuple[int, int], value: NDArray[np.float64], one: ShownMap) -> bool:
+    def is_hidden(self, mip: int, texel: tuple[int, int], value: F64Array, shown_map: ShownMap) -> bool:
         """Whether zero opacity hides a texel of a map. value: [C], all channels in the file, for use without a
         reference."""
-        if self.document is None or not self.document.hides(one):
+        if self.document is None or not self.document.hides(shown_map):
             return False
         stack = self.session.stacks.get("reference")
         values = value if stack is None else stack.values(mip, *texel)
@@ -161,18 +159,18 @@ class Viewer:
 
     def texel_text(self) -> str:
         """The values of the inspected texel as text: one line per channel, separated by tabs; '' without a texel."""
-        found = self.inspected()
-        if found is None or self.document is None:
+        mip_and_texel = self.inspected()
+        if mip_and_texel is None or self.document is None:
             return ""
-        mip, texel = found
+        mip, texel = mip_and_texel
         value = texel_facts(self.document, mip, texel, None).value
         stack = self.session.stacks.get("reference")
         reference = None if stack is None else stack.values(mip, *texel)
         lines = [f"{texel[0]}\t{texel[1]}\tmip {mip}\t{self.document.name}"]
-        for one in self.document.maps:
-            hidden = self.is_hidden(mip, texel, value, one)
-            for channel, component in zip(one.channels, one.components, strict=True):
-                fields = [f"{one.name}.{component}", f"{value[channel]:.5f}"]
+        for a_map in self.document.maps:
+            hidden = self.is_hidden(mip, texel, value, a_map)
+            for channel, component in zip(a_map.channels, a_map.components, strict=True):
+                fields = [f"{a_map.name}.{component}", f"{value[channel]:.5f}"]
                 fields += [] if reference is None else [f"{reference[channel]:.5f}"]
                 lines.append("\t".join([*fields, "hidden"] if hidden else fields))
         return "\n".join(lines)

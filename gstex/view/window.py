@@ -237,7 +237,7 @@ class _Loop:
         if self._scene is None or self._scene.document is not document:
             self._new_scene(document)
         ready = viewer.other_ready() or not session.jobs
-        wanted = viewer.picture_wanted if ready else None
+        picture_path = viewer.picture_wanted if ready else None
         for name in [name for name in self._given if name not in session.stacks]:
             self._scene.set_stack(name, None)
             del self._given[name]
@@ -256,8 +256,8 @@ class _Loop:
         if now != self._drawn:
             self._moved = moment
         moving = moment - self._moved < _MOVING_SECONDS and bool(viewer.drag or self._coarse or now != self._drawn)
-        moving &= wanted is None  # a picture that is saved is drawn at full size
-        if now == self._drawn and not (self._coarse and not moving) and wanted is None:
+        moving &= picture_path is None  # a picture that is saved is drawn at full size
+        if now == self._drawn and not (self._coarse and not moving) and picture_path is None:
             return
         if not self._prepare():
             return
@@ -265,8 +265,8 @@ class _Loop:
         factor = min(4, 2 if viewer.decode_ms < 6 * _SLOW_MS else 4) if coarse else 1
         self._draw_at(factor)
         self._drawn, self._coarse = now, factor > 1
-        if wanted is not None:
-            self._write_picture(wanted)
+        if picture_path is not None:
+            self._write_picture(picture_path)
 
     def _prepare(self) -> bool:
         """Compile the shaders for the current view, after a frame with a message. Drawing times do not include it."""
