@@ -65,8 +65,10 @@ TABLES = (
           "--material texture_rock", 2),
     Table("groups-auto/rd", "tools/bench.py rd --no-mips --bpp 1 --groups auto --material corrugated_steel007b "
           "--material texture_rock", 3),
-    Table("format2/compare", f"tools/bench.py compare --codecs astc --no-image-gs {_ALL}", 220),
+    Table("format2/compare", f"tools/bench.py compare --quality 12x12 --codecs astc --no-image-gs {_ALL}", 60),
     Table("format2/bound", "tools/bench.py bound", 5),
+    Table("format2/fine/compare", "tools/bench.py compare --quality 8x8 --quality 6x6 --codecs astc --no-image-gs "
+          f"{_ALL}", 180),
     Table("disk", "tools/bench.py disk", 30),
     Table("rd-quick", "tools/bench.py rd --quick", 20),
     Table("images", "tools/bench.py images --effort fast", 20),
