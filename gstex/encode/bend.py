@@ -15,7 +15,7 @@ __all__ = ["find_bend"]
 
 # Ridge of the least squares, as a share of the mean diagonal: it keeps the bend small where values hardly differ.
 _RIDGE = 1e-3
-_SHIFTS = 4  # most rounds of the shift to the right mean
+_SHIFTS = 20  # most rounds of the shift to the right mean
 
 
 def find_bend(decoded: F32Array, target: Target, srgb: BoolArray | None = None) -> I64Array:
