@@ -143,7 +143,7 @@ def test_noise_gets_a_grid_that_rounding_hurts_less_than_free_gaussians():
     grid = grid_of(task_of(image, int(8.5 * 64**2 / 32)))
     promised = grid.promise()
     assert grid.promises(promised / 1.4) and not grid.promises(promised / 1.6)
-    coarse = grid_of(task_of(cloth(64, 64, 4), 64**2 * 2 // 32))
+    coarse = grid_of(task_of(cloth(128, 128, 4), int(0.35 * 128**2 / 32)))
     promised = coarse.promise()
     assert coarse.promises(1.01 * promised) and not coarse.promises(promised / 1.05)
 

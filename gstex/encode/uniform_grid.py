@@ -32,9 +32,10 @@ CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 
 # Slope of the squared error over the number of cells, both in logarithms: 3.6 dB for twice as many. A grid with a
 # Gaussian in nearly every texel (this share of them) follows every picture.
 SLOPE, NEARLY_ALL = 1.2, 0.9
-# Where a grid with more records than this share of the texels is at hand, rounding may multiply the squared error of
-# free Gaussians by so much (1.7 dB measured on noise at 7.5 bits per texel). Elsewhere later stages make up for it.
-FINE, ROUNDED = 0.5, 1.5
+# Where the picture is noise, rounding may multiply the squared error of free Gaussians by so much (1.7 dB measured at
+# 7.5 bits per texel). So a grid with more records than this share of the texels is fitted even if it promises up to so
+# many times the error that free Gaussians have before they are rounded.
+FINE, ROUNDED = 0.1, 1.5
 # Rounds of conjugate gradients of a trial, of the fit itself, and of one with records of 4 bits: 16 entries follow a
 # picture of the first rounds better.
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
