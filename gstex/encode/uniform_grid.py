@@ -32,10 +32,10 @@ CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 
 # Slope of the squared error over the number of cells, both in logarithms: 3.6 dB for twice as many. A grid with a
 # Gaussian in nearly every texel (this share of them) follows every picture.
 SLOPE, NEARLY_ALL = 1.2, 0.9
-# Where the picture is noise, rounding may multiply the squared error of free Gaussians by so much (1.7 dB measured at
-# 7.5 bits per texel). So a grid with more records than this share of the texels is fitted even if it promises up to so
-# many times the error that free Gaussians have before they are rounded.
-FINE, ROUNDED = 0.1, 1.5
+# By how much rounding multiplies the squared error of free Gaussians where the picture is noise. A grid of 4 bits, or
+# one with a Gaussian in nearly every texel, may promise so many times the error that they have before. Elsewhere later
+# stages make up for rounding.
+ROUNDED, ROUNDED_ALL = 1.1, 1.5
 # Rounds of conjugate gradients of a trial, of the fit itself, and of one with records of 4 bits: 16 entries follow a
 # picture of the first rounds better.
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
@@ -61,10 +61,13 @@ class UniformGrid:
         """Whether a grid within the budget may have less squared error than free Gaussians, which have this much before
         they are rounded; `fit` fits that grid."""
         promised = self.promise()
-        fine = promised < np.inf and self.records(self._chosen) > FINE * self._texels
-        if promised >= error * (ROUNDED if fine else 1.0):
+        if promised == np.inf:
             return False
-        if self._chosen != self.codebook_bits or sum(self._chosen) <= 4:
+        coarse = sum(self._chosen) <= 4
+        every_texel = self.records(self._chosen) > NEARLY_ALL * self._texels
+        if promised >= error * (ROUNDED_ALL if every_texel else ROUNDED if coarse else 1.0):
+            return False
+        if self._chosen != self.codebook_bits or coarse:
             self.start(self._chosen)  # 16 entries follow the features of the first rounds best
         return True
 
