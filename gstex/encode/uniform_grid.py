@@ -46,6 +46,11 @@ LEFT = 0.85
 BALANCES, MOST_LOSS, EVEN = 3, 1.023, 1.5
 
 
+def is_coarse(bits: tuple[int, ...]) -> bool:
+    """Whether records have 4 bits, with which rounding decides most."""
+    return sum(bits) <= 4
+
+
 class UniformGrid:
     """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved."""
 
@@ -63,7 +68,7 @@ class UniformGrid:
         promised = self.promise()
         if promised == np.inf:
             return False
-        coarse = sum(self._chosen) <= 4
+        coarse = is_coarse(self._chosen)
         every_texel = self.records(self._chosen) > NEARLY_ALL * self._texels
         if promised >= error * (ROUNDED_ALL if every_texel else ROUNDED if coarse else 1.0):
             return False
@@ -118,7 +123,7 @@ class UniformGrid:
     def fit(self, report: Callable[[], None] = lambda: None) -> Result:
         """The fit, perhaps with more error than it promised. report: called when features are solved, and
         whenever codebooks are made."""
-        self.solve(ROUNDS if sum(self.codebook_bits) > 4 else ROUNDS_COARSE)
+        self.solve(ROUNDS_COARSE if is_coarse(self.codebook_bits) else ROUNDS)
         report()
         return self.finish(report)
 
@@ -154,7 +159,7 @@ class UniformGrid:
         size = trainer.pyramid.cell_size[0]
         geometry = np.zeros((len(row), 6), np.float32)
         geometry[:, 0], geometry[:, 1] = (column + 0.5) * size[0], (row + 0.5) * size[1]
-        sigma = SIGMA if sum(bits) > 4 else SIGMA_COARSE
+        sigma = SIGMA_COARSE if is_coarse(bits) else SIGMA
         self.log_inverse = float(np.float32(-log2(sigma * np.sqrt(size.prod()))))
         geometry[:, 3:5] = -LN2 * self.log_inverse
         texel = np.floor(geometry[:, :2]).astype(np.int64)
