@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from benches import remake as tool  # noqa: E402
 from benches.store import meaning_of  # noqa: E402
+from benches.table import is_counted  # noqa: E402
 
 
 @pytest.fixture
@@ -62,6 +63,9 @@ def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
              "b.py": ("from typing import Any\nx: int = 1\ndef f(a: int) -> Any:\n    b: int = a\n    return b\n",
                       'x: float = 1\ndef f(a: "Any") -> int:\n    """F."""\n    b: float = a\n    return b\n',
                       "x: int = 1\ndef f(a: int = 1) -> int:\n    b: int = a\n    return b\n"),
+             "c.py": ("from typing import TypeAlias\n__all__ = ['x']\nA: TypeAlias = int\nx: A = 1\n",
+                      "if TYPE_CHECKING:\n    from a import B\nx: B = 1\n",
+                      "__all__ = ['x']\nA = int\nx = 1\n"),
              "a.cpp": ("int x = 1; // one\n/* two */", "int   x = 1;", "int x = 2;")}  # fmt: skip
     for name, versions in texts.items():
         meanings = []
@@ -69,6 +73,13 @@ def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
             (tmp_path / name).write_text(text)
             meanings.append(meaning_of(tmp_path / name))
         assert meanings[0] == meanings[1] != meanings[2]
+
+
+def test_what_only_shows_results_makes_no_table_stale() -> None:
+    assert is_counted("gstex/encode/trainer.py") and is_counted("shaders/gstex.glsl")
+    assert is_counted("gstex/cli/progress.py") and is_counted("tools/benches/table.py")
+    assert not any(map(is_counted, ("gstex/cli/info.py", "gstex/view/window.py", "tools/benches/remake.py",
+                                    "gstex/report/page.py", "gstex/page.css")))  # fmt: skip
 
 
 def test_every_command_is_there() -> None:

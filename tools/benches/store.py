@@ -31,7 +31,7 @@ SOURCES = (
 )
 _SUFFIXES = (".py", ".cpp", ".h")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_TYPES = ("typing", "numpy.typing", "collections.abc", "gstex.arrays")
+_TYPES = ("__future__", "typing", "numpy.typing", "collections.abc", "gstex.arrays")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
@@ -48,7 +48,8 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
 
 
 def meaning_of(file: Path) -> str:
-    """The text of a source without what decides nothing: comments, docstrings, types and the layout of lines."""
+    """The text of a source without what decides nothing: comments, docstrings, types, `__all__` and the layout of
+    lines."""
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".py":
         return " ".join(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL).split())
@@ -56,7 +57,7 @@ def meaning_of(file: Path) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes docstrings, annotations and the imports for these out of a syntax tree."""
+    """Takes docstrings, types and the imports for these, and `__all__` out of a syntax tree."""
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
@@ -71,12 +72,24 @@ class _Bare(ast.NodeTransformer):
         node.annotation = None
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if _is_name(node.annotation, "TypeAlias"):
+            return None
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        return None if _is_name(node.targets[0], "__all__") else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if _is_name(node.test, "TYPE_CHECKING") else self.generic_visit(node)
+
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         return None if node.module in _TYPES else node
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def key_of(material: Material, settings: dict[str, Any], code: str) -> str:

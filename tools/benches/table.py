@@ -27,9 +27,17 @@ from benches.store import meaning_of
 from gstex import native
 from gstex.files import replace_file
 
-__all__ = ["current_code", "current_commit", "describe_run", "means", "typed_command", "write_table"]
+__all__ = [
+    "current_code", "current_commit", "describe_run", "is_counted", "means", "typed_command", "write_table",
+]  # fmt: skip
 
 _ROOT = Path(__file__).resolve().parents[2]
+# What tables depend on, the list of them apart.
+_SOURCES = ("gstex", "shaders", "cuda", "benchmarks", "tools/benches", "tools/shader_cost", "tools/bench.py",
+            "tools/glsl_cost.py", "tools/expanded_cost.py")  # fmt: skip
+# Of the package, what shows results to people and makes none of a table, but for the files that do.
+_SHOWN = ("gstex/cli/", "gstex/gltf/", "gstex/page.py", "gstex/report/", "gstex/view/")
+_MADE = ("gstex/cli/batch_progress.py", "gstex/cli/progress.py", "gstex/view/gaussians.py")
 _CODE = (".py", ".cpp", ".h", ".glsl", ".comp", ".vert", ".frag", ".cu", ".cuh")
 # Decimals of the columns that hold fractions; PSNR and differences of PSNR have two.
 _DECIMALS = {
@@ -144,14 +152,20 @@ def _system() -> str:
 
 @functools.cache
 def current_code() -> str:
-    """Hash of all code of the checkout that has a part in the tables, without comments, docstrings and types. The
-    list of tables has none."""
+    """Hash of all code of the checkout that has a part in the tables, without comments, docstrings and types."""
     digest = hashlib.sha256()
-    for folder in ("gstex", "shaders", "cuda", "tools", "benchmarks"):
-        for file in sorted((_ROOT / folder).rglob("*")):
-            if file.suffix in _CODE and file.name != "remake.py":
+    for source in _SOURCES:
+        path = _ROOT / source
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if is_counted(file.relative_to(_ROOT).as_posix()):
                 digest.update(f"{file.relative_to(_ROOT).as_posix()}\n{meaning_of(file)}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def is_counted(name: str) -> bool:
+    """Whether a file of _SOURCES, by its path in the checkout, has a part in the tables."""
+    shown = name.startswith(_SHOWN) and name not in _MADE
+    return name.endswith(_CODE) and not shown and name != "tools/benches/remake.py"
 
 
 def current_commit() -> str:
