@@ -63,9 +63,9 @@ def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
              "b.py": ("from typing import Any\nx: int = 1\ndef f(a: int) -> Any:\n    b: int = a\n    return b\n",
                       'x: float = 1\ndef f(a: "Any") -> int:\n    """F."""\n    b: float = a\n    return b\n',
                       "x: int = 1\ndef f(a: int = 1) -> int:\n    b: int = a\n    return b\n"),
-             "c.py": ("from typing import TypeAlias\n__all__ = ['x']\nA: TypeAlias = int\nx: A = 1\n",
-                      "if TYPE_CHECKING:\n    from a import B\nx: B = 1\n",
-                      "__all__ = ['x']\nA = int\nx = 1\n"),
+             "c.py": ("from a import B\n__all__ = ['x']\nA: TypeAlias = int\nx: B = 1\n",
+                      "if TYPE_CHECKING:\n    import a\nclass D(Protocol):\n    def f(self) -> int: ...\nx: D = 1\n",
+                      "from a import B\nx: int = B\n"),
              "a.cpp": ("int x = 1; // one\n/* two */", "int   x = 1;", "int x = 2;")}  # fmt: skip
     for name, versions in texts.items():
         meanings = []
@@ -73,6 +73,8 @@ def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
             (tmp_path / name).write_text(text)
             meanings.append(meaning_of(tmp_path / name))
         assert meanings[0] == meanings[1] != meanings[2]
+    (tmp_path / "e.py").write_text('"""Types alone."""\nfrom typing import Any\nA: TypeAlias = dict[str, Any]\n')
+    assert not meaning_of(tmp_path / "e.py")
 
 
 def test_what_only_shows_results_makes_no_table_stale() -> None:

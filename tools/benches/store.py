@@ -31,7 +31,6 @@ SOURCES = (
 )
 _SUFFIXES = (".py", ".cpp", ".h")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_TYPES = ("__future__", "typing", "numpy.typing", "collections.abc", "gstex.arrays")
 
 
 def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) -> str:
@@ -49,20 +48,26 @@ def code_version(sources: Sequence[str] = SOURCES, *, libraries: bool = True) ->
 
 def meaning_of(file: Path) -> str:
     """The text of a source without what decides nothing: comments, docstrings, types, `__all__` and the layout of
-    lines."""
+    lines. Empty if there is nothing else."""
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".py":
         return " ".join(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL).split())
-    return ast.dump(_Bare().visit(ast.parse(text)))
+    tree = _Bare().visit(ast.parse(text))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    tree = _Used(used).visit(tree)
+    return ast.dump(tree) if tree.body else ""
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes docstrings, types and the imports for these, and `__all__` out of a syntax tree."""
+    """Takes docstrings, types and `__all__` out of a syntax tree."""
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         return super().visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST | None:
+        return None if any(_is_name(base, "Protocol") for base in node.bases) else self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
@@ -84,8 +89,16 @@ class _Bare(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> ast.AST | None:
         return None if _is_name(node.test, "TYPE_CHECKING") else self.generic_visit(node)
 
+
+class _Used(ast.NodeTransformer):
+    """Takes names that nothing uses out of `from` imports: they are there for types, or for other modules."""
+
+    def __init__(self, used: set[str]):
+        self.used = used
+
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        return None if node.module in _TYPES else node
+        node.names = [alias for alias in node.names if (alias.asname or alias.name) in self.used]
+        return node if node.names else None
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

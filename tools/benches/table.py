@@ -157,8 +157,9 @@ def current_code() -> str:
     for source in _SOURCES:
         path = _ROOT / source
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if is_counted(file.relative_to(_ROOT).as_posix()):
-                digest.update(f"{file.relative_to(_ROOT).as_posix()}\n{meaning_of(file)}\n".encode())
+            name = file.relative_to(_ROOT).as_posix()
+            if is_counted(name) and (meaning := meaning_of(file)):
+                digest.update(f"{name}\n{meaning}\n".encode())
     return digest.hexdigest()[:12]
 
 
