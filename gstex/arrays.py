@@ -1,4 +1,4 @@
-"""Types of NumPy arrays by their dtype. Docstrings give the shapes."""
+"""Types of arrays: those of NumPy by their dtype, and those that may lie on a GPU. Docstrings give the shapes."""
 
 from typing import Any, TypeAlias
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "AnyArray", "BoolArray", "F16Array", "F32Array", "F64Array", "FloatArray", "I32Array", "I64Array", "IntArray",
-    "U8Array", "U16Array", "U32Array", "U64Array",
+    "AnyArray", "BoolArray", "EngineArray", "F16Array", "F32Array", "F64Array", "FloatArray", "GpuArray", "I32Array",
+    "I64Array", "IntArray", "U8Array", "U16Array", "U32Array", "U64Array",
 ]  # fmt: skip
 
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -26,3 +26,8 @@ U32Array: TypeAlias = NDArray[np.uint32]
 U64Array: TypeAlias = NDArray[np.uint64]
 AnyArray: TypeAlias = NDArray[Any]
 """Of any dtype."""
+
+GpuArray: TypeAlias = Any
+"""An array in the memory of a GPU: of CuPy, which has no types to check."""
+EngineArray: TypeAlias = Any
+"""An array of the engine of a fit: an AnyArray on the CPU, a GpuArray on a GPU. No type holds both."""
