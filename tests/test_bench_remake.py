@@ -73,7 +73,7 @@ def test_comments_docstrings_and_types_are_no_code(tmp_path: Path) -> None:
             (tmp_path / name).write_text(text)
             meanings.append(meaning_of(tmp_path / name))
         assert meanings[0] == meanings[1] != meanings[2]
-    (tmp_path / "e.py").write_text('"""Types alone."""\nfrom typing import Any\nA: TypeAlias = dict[str, Any]\n')
+    (tmp_path / "e.py").write_text('"""Types."""\nimport a.b\nA: TypeAlias = a.b\n"""An A."""\n')
     assert not meaning_of(tmp_path / "e.py")
 
 

@@ -86,18 +86,28 @@ class _Bare(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         return None if _is_name(node.targets[0], "__all__") else self.generic_visit(node)
 
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
     def visit_If(self, node: ast.If) -> ast.AST | None:
         return None if _is_name(node.test, "TYPE_CHECKING") else self.generic_visit(node)
 
 
 class _Used(ast.NodeTransformer):
-    """Takes names that nothing uses out of `from` imports: they are there for types, or for other modules."""
+    """Takes out imports of names that the module does not use: they are there for types, or for other modules."""
 
     def __init__(self, used: set[str]):
         self.used = used
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        node.names = [alias for alias in node.names if (alias.asname or alias.name) in self.used]
+        return self._without_unused(node)
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        return self._without_unused(node)
+
+    def _without_unused(self, node: ast.Import | ast.ImportFrom) -> ast.AST | None:
+        node.names = [alias for alias in node.names if (alias.asname or alias.name).split(".")[0] in self.used]
         return node if node.names else None
 
 
