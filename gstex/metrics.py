@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from gstex.encode.loss import C1, C2, RADIUS
 from gstex.encode.ops.cpu.windowed import windowed
 from gstex.errors import ExtraError
 from gstex.filtering import bilinear
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 from gstex.material.material import COLOR_ROLES
 from gstex.material.restore import restored
@@ -231,7 +231,7 @@ class Quality:
     shaded_flip: float | None
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The fields as JSON types."""
         return {**asdict(self), "notes": list(self.notes)}
 
@@ -394,7 +394,7 @@ def _as_picture(stack: F32Array, picked: Sequence[int], material: Material) -> F
     return values if values.shape[2] == 3 else np.repeat(values[:, :, :1], 3, axis=2)
 
 
-def lost_maps(report: dict[str, Any]) -> list[str]:
+def lost_maps(report: JsonView) -> list[str]:
     """A line for each map that has lost much of its variance. report: of a Texture after `compress`."""
     lost = report.get("lost_by_map", {})
     return [f"{role} has lost {min(value, 1):.0%} of its signal" for role, value in lost.items() if value > _MUCH]

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 __all__ = ["fill_page", "json_for_script"]
 
@@ -43,7 +42,7 @@ def fill_page(body: str, *, title: str, style: str, values: Mapping[str, str]) -
     return re.sub(r"\{\{(\w+)\}\}", lambda match: known[match[1]], _HEAD + body)
 
 
-def json_for_script(value: Any) -> str:
+def json_for_script(value: object) -> str:
     """`value` as JSON that cannot end the script element in which it stands."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

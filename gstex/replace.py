@@ -1,10 +1,10 @@
 """Which file may be replaced: one that was made from the same material."""
 
 from pathlib import Path
-from typing import Any
 
 from gstex.errors import FormatError, OutputError
 from gstex.format import read_file
+from gstex.json_types import JsonObject, JsonView
 from gstex.material.material import Material
 from gstex.texture import stripped_name
 
@@ -33,7 +33,7 @@ def check_replaced(output: Path, material: Material) -> None:
                           "to replace it")
 
 
-def stripped_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+def stripped_metadata(metadata: JsonView, path: Path) -> JsonObject:
     """The metadata of a file after it is stripped: the name of its material, or of the file if it states none. By this
     name `gstex strip` recognises its own outputs."""
     name = stripped_name(metadata)
@@ -43,7 +43,7 @@ def stripped_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
     return {"stripped": name if isinstance(name, str) else path.stem}
 
 
-def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
+def check_stripped_replaced(output: Path, metadata: JsonView) -> None:
     """Refuse to replace a file that is not a stripped one of the same name. metadata: what is to be written.
 
     Raises:
@@ -57,7 +57,7 @@ def check_stripped_replaced(output: Path, metadata: dict[str, Any]) -> None:
         raise OutputError(f"{output}: already exists, {what}; give another name, or --force to replace it")
 
 
-def _read_metadata(output: Path) -> dict[str, Any] | None:
+def _read_metadata(output: Path) -> JsonObject | None:
     """The metadata of an existing file; None if there is no file."""
     if not output.exists():
         return None

@@ -9,15 +9,15 @@ are the texels themselves, nothing is filtered on the way, so errors of a stack 
 sphere is for people to look at. Lights and eyes are so far away that their directions are constants.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import F32Array, FloatArray, IntArray, U8Array
 from gstex.filtering import bilinear, block_means
 from gstex.format.ranges import ValueRange
+from gstex.json_types import JsonView
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
 __all__ = [
@@ -102,13 +102,13 @@ class Surface:
     opacity: F32Array
 
 
-def is_lit(channels: Sequence[Mapping[str, Any]]) -> bool:
+def is_lit(channels: Sequence[JsonView]) -> bool:
     """Whether these are channels of a lit material, and not of a plain picture."""
     surface = {"albedo", "normal", "roughness", "gloss", "metallic", "ao", "emissive"}
     return any(c["role"] in surface for c in channels)
 
 
-def read_surface(stack: FloatArray, channels: Sequence[Mapping[str, Any]], convention: str | None) -> Surface:
+def read_surface(stack: FloatArray, channels: Sequence[JsonView], convention: str | None) -> Surface:
     """The surface that a stack describes.
 
     Args:
@@ -248,7 +248,7 @@ def tone_map(radiance: F32Array) -> F32Array:
 
 
 def render_plane_views(
-    stack: FloatArray, channels: Sequence[Mapping[str, Any]], convention: str | None, views: Sequence[View] = VIEWS
+    stack: FloatArray, channels: Sequence[JsonView], convention: str | None, views: Sequence[View] = VIEWS
 ) -> list[F32Array]:
     """The material as a plane, once for each of `views`, a pixel per texel.
 
@@ -269,7 +269,7 @@ def render_plane_views(
 
 def render_sphere(
     stack: FloatArray,
-    channels: Sequence[Mapping[str, Any]],
+    channels: Sequence[JsonView],
     convention: str | None,
     repeat: bool,
     size: int = 256,

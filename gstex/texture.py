@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,14 @@ from gstex.errors import FormatError, UsageError
 from gstex.format import GroupTable, MaterialTable, MipTable, open_file, palette_words, validate, write_file
 from gstex.format.description import describe, describe_fit, describe_report
 from gstex.format.layout import group_header_words, header_words, mip_size
+from gstex.json_types import JsonObject, JsonView
 from gstex.limits import MAX_SIZE
 from gstex.material import MaterialMaps, plan_maps, write_maps
 
 __all__ = ["Texture", "stripped_name"]
 
 
-def stripped_name(metadata: dict[str, Any]) -> str | None:
+def stripped_name(metadata: JsonView) -> str | None:
     """The name of the material whose description `gstex strip` has taken out of a file; None if it is there."""
     name = metadata.get("stripped")
     return name if isinstance(name, str) and "material" not in metadata else None
@@ -40,10 +40,10 @@ class Texture:
     def __init__(
         self,
         words: U32Array | MaterialTable,
-        metadata: dict[str, Any],
+        metadata: JsonObject,
         *,
         file_bytes: int | None = None,
-        run: dict[str, Any] | None = None,
+        run: JsonObject | None = None,
     ):
         self.table = words if isinstance(words, MaterialTable) else validate(words)
         self.words = self.table.words
@@ -87,7 +87,7 @@ class Texture:
         return stripped_name(self.metadata)
 
     @property
-    def report(self) -> dict[str, Any]:
+    def report(self) -> JsonObject:
         """What was measured on the stored words (psnr, bpp, candidates and the like), file_bytes, and after
         `compress` how long it took and where it ran."""
         return {**describe_report(self._object("report"), self._facts), "file_bytes": self.file_bytes, **self._run}
@@ -241,7 +241,7 @@ class Texture:
         return plan_maps(self.material, self.channels)
 
     @property
-    def material(self) -> dict[str, Any]:
+    def material(self) -> JsonObject:
         """The description of the maps, as `gstex.material.Material.to_metadata` gives it; without sources if the file
         names none."""
         header = self.table.header
@@ -249,11 +249,11 @@ class Texture:
                         repeat=header.repeat)
 
     @property
-    def fit(self) -> dict[str, Any]:
+    def fit(self) -> JsonObject:
         """The options of `compress` that the file was made with; the usual ones where it states none."""
         return describe_fit(self._object("fit"))
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> JsonObject:
         """What the file holds, as JSON types: sizes, layout of every level, candidates, report, maps."""
         stated = {
             "file_bytes": self.file_bytes,
@@ -266,7 +266,7 @@ class Texture:
         return {**self._facts, **stated}
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> JsonObject:
         """The part of `info` that the words of the GPU section state."""
         header = self.table.header
         held = range(header.first_mip, header.mip_count)
@@ -285,7 +285,7 @@ class Texture:
             "mips": mips,
         }
 
-    def _tail_info(self) -> dict[str, Any] | None:
+    def _tail_info(self) -> JsonObject | None:
         """What can be decoded without the rest. bytes: of the resident part. mips: bytes of the blocks of each."""
         first = self.table.header.tail
         if first == self.mip_count:
@@ -311,7 +311,7 @@ class Texture:
     def _group_header_words(self, group: GroupTable) -> int:
         return group_header_words(len(group.header.members), self.mip_count, self.table.header.tail)
 
-    def _group_info(self, group: GroupTable) -> dict[str, Any]:
+    def _group_info(self, group: GroupTable) -> JsonObject:
         """One entry of info()["groups"]. bytes: of its header, palettes and all of its mips that are here."""
         header = group.header
         members = len(header.members)
@@ -328,10 +328,10 @@ class Texture:
             "bytes": 4 * (self._group_header_words(group) + sum(mip.words for mip in _blocks(group))) + sum(tables),
         }
 
-    def _mip_info(self, number: int) -> dict[str, Any]:
+    def _mip_info(self, number: int) -> JsonObject:
         """One entry of info()["mips"]. bytes: of blocks, indices and records or texels, of all groups."""
         mean, most = self.table.candidate_stats(number)
-        parts: list[dict[str, Any]] = []
+        parts: list[JsonObject] = []
         for index, group in enumerate(self.table.groups):
             mip = group.mips[number]
             parts.append({
@@ -366,7 +366,7 @@ class Texture:
             "groups": parts,
         }
 
-    def _object(self, key: str) -> dict[str, Any]:
+    def _object(self, key: str) -> JsonObject:
         """A part of the metadata; empty if it is missing or no JSON object, since a file may hold anything."""
         value = self.metadata.get(key)
         return value if isinstance(value, dict) else {}

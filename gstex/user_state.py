@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_state_path
 
@@ -21,7 +20,7 @@ def _path(name: str) -> Path:
     return (Path(given) if given else user_state_path("gstex", appauthor=False)) / f"{name}.json"
 
 
-def read_state(name: str) -> Any:
+def read_state(name: str) -> object:
     """The JSON value that was kept under a name, whatever it holds; None if there is none."""
     try:
         return json.loads(_path(name).read_text("utf-8"))
@@ -29,7 +28,7 @@ def read_state(name: str) -> Any:
         return None
 
 
-def write_state(name: str, value: Any) -> None:
+def write_state(name: str, value: object) -> None:
     """Keep a JSON value under a name; it appears whole or not at all."""
     with contextlib.suppress(OSError, GstexError):
         _path(name).parent.mkdir(parents=True, exist_ok=True)

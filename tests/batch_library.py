@@ -87,7 +87,7 @@ def serve_and_die(connection: Connection, out: Path, force: bool, threads: int) 
     class Deadly:
         send = connection.send
 
-        def recv(self) -> Any:
+        def recv(self) -> tuple[str, Any] | None:
             message = connection.recv()
             if message and message[0] == "item" and message[1].output == LOST:
                 signal.raise_signal(signal.SIGKILL)

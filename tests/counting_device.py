@@ -8,12 +8,17 @@ GPU knows. What the host itself takes is the time outside of all of that.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from cuda_host import HostDevice
+
+from gstex.cuda.device import Kernel
+
+Value: TypeAlias = Any
+"""An argument or a result of a function of NumPy, which may hold arrays at any depth."""
 
 # What makes no launch: memory that is taken and not written, and other views of an array.
 _FREE = ("empty", "empty_like", "reshape", "view", "transpose", "broadcast_to", "squeeze", "ravel")
@@ -43,7 +48,7 @@ class Counts:
         finally:
             self._recording = False
 
-    def ask(self, name: str, *args: Any) -> None:
+    def ask(self, name: str, *args: object) -> None:
         """Note a function of arrays."""
         kinds = _kinds(args)
         copies = name in ("ascontiguousarray", "copy") or (name == "astype" and kinds[0] == f"{kinds[1]}[1]")
@@ -74,10 +79,10 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, held: np.ndarray, counts: Counts):
         self.held, self.counts = held, counts
 
-    def __array__(self, *_: Any, **__: Any) -> None:
+    def __array__(self, *_: object, **__: object) -> None:
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> Value:
         return _call(self.counts, getattr(ufunc, method), inputs, options, name=ufunc.__name__)
 
     def __getattr__(self, name: str) -> Any:
@@ -91,20 +96,20 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         if not callable(found):
             return Array(found, self.counts)
 
-        def method(*args: Any, **options: Any) -> Any:
+        def method(*args: Value, **options: Value) -> Value:
             same = name == "astype" and not options.get("copy", True) and np.dtype(args[0]) == self.held.dtype
             return _call(self.counts, found, args, options, name="view" if same else name, of=self)
 
         return method
 
-    def _read(self, what: Any) -> Any:
+    def _read(self, what: Callable[[], object]) -> Any:
         with self.counts.device(waits=1):
             return what()
 
     def get(self) -> np.ndarray:
         return self._read(self.held.copy)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Array:
         parts = key if isinstance(key, tuple) else (key,)
         by_array = any(isinstance(part, (Array, np.ndarray, list)) for part in parts)
         sized = any(getattr(part, "dtype", None) == np.bool_ for part in parts)
@@ -113,7 +118,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         with self.counts.device(launches=int(by_array), waits=int(sized)):
             return _wrapped(self.counts, self.held[_unwrapped(key)])
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self.counts.ask("put", self, *(key if isinstance(key, tuple) else (key,)), value)
         with self.counts.device(launches=1):
             self.held[_unwrapped(key)] = _unwrapped(value)
@@ -121,7 +126,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.held)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
@@ -151,7 +156,7 @@ class _Module:
             return found
         return lambda *args, **options: _call(self._counts, found, args, options, name=name)
 
-    def asarray(self, values: Any, *args: Any, **options: Any) -> Array:
+    def asarray(self, values: object, *args: Value, **options: Value) -> Array:
         """What is on the device already is not copied; all else is one upload."""
         if isinstance(values, Array):
             with self._counts.device():
@@ -173,9 +178,9 @@ class CountingDevice:
         self.counts = Counts()
         self.xp: Any = _Module(self.counts)
         self._host = HostDevice()
-        self._kernels: dict[tuple, Any] = {}
+        self._kernels: dict[tuple, Kernel] = {}
 
-    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Any:
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of cuda/<file>."""
         key = (file, name, *sorted((defines or {}).items()))
         with self.counts.device():
@@ -183,7 +188,7 @@ class CountingDevice:
                 self._kernels[key] = self._host.kernel(file, name, defines)
         run = self._kernels[key]
 
-        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
+        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Array | np.generic, shared: int = 0) -> None:
             recording = self.counts._recording
             self.counts.recorded += recording
             with self.counts.device(launches=int(not recording)):
@@ -191,7 +196,7 @@ class CountingDevice:
 
         return launch
 
-    def prepare(self, sources: Any, work: Any = ()) -> None:
+    def prepare(self, sources: object, work: object = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -205,7 +210,7 @@ class CountingDevice:
 
         return replay
 
-    def to_host(self, array: Any) -> np.ndarray:
+    def to_host(self, array: Array) -> np.ndarray:
         """A copy."""
         return array.get()
 
@@ -215,19 +220,22 @@ class CountingDevice:
             pass
 
     @contextmanager
-    def on_stream_of(self, *arrays: Any) -> Iterator[None]:
+    def on_stream_of(self, *arrays: object) -> Iterator[None]:
         """There is one stream."""
         yield
 
 
-def _call(counts: Counts, function: Any, args: Any, options: Any, *, name: str = "", of: Any = None) -> Any:
+def _call(
+    counts: Counts, function: Callable[..., object], args: Sequence[object], options: Mapping[str, object], *,
+    name: str = "", of: Array | None = None,
+) -> Value:  # fmt: skip
     """of: the array whose method it is."""
     counts.ask(name or function.__name__, *([] if of is None else [of]), *args, *options.values())
     with counts.device(launches=int(name not in _FREE), waits=int(name in _SIZED)):
         return _wrapped(counts, function(*_unwrapped(args), **_unwrapped(options)))
 
 
-def _kinds(values: Any) -> list[str]:
+def _kinds(values: Iterable[object]) -> list[str]:
     """What CuPy tells arguments apart by, of a list that of its first; arrays that are one piece each and of one shape
     are taken as rows."""
     values = [item for value in values for item in (value[:1] if isinstance(value, (list, tuple)) else [value])]
@@ -245,7 +253,7 @@ def _kinds(values: Any) -> list[str]:
     return found
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(value: object) -> Value:
     if isinstance(value, Array):
         return value.held
     if isinstance(value, (list, tuple)):
@@ -255,7 +263,7 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def _wrapped(counts: Counts, value: Any) -> Any:
+def _wrapped(counts: Counts, value: object) -> Value:
     if isinstance(value, (np.ndarray, np.generic)):
         return Array(np.asarray(value), counts)
     if isinstance(value, (list, tuple)):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from cuda_host import HostDevice
+from numpy.typing import DTypeLike
 from random_material import make_layout, make_material, random_material
 
 from gstex.cuda import GpuTexture
@@ -197,5 +198,5 @@ class _FilledArrays:
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
-    def empty(self, shape: Any, dtype: Any) -> np.ndarray:
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         return np.full(shape, -1, dtype)

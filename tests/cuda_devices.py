@@ -7,7 +7,7 @@ Those on a GPU have the marker `gpu`: `pytest -m gpu tests/test_cuda_*.py`.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from cuda_host import HostDevice
 
-from gstex.cuda.device import Device, check_arguments, open_device
+from gstex.arrays import GpuArray
+from gstex.cuda.device import Device, Kernel, check_arguments, open_device
 from gstex.errors import DeviceError
 
 __all__ = ["DEVICE", "CopyingDevice", "each_device", "gpu_or_reason"]
@@ -35,11 +36,13 @@ class CopyingDevice:
         self.launches: dict[str, int] = {}
         self._device = device
 
-    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Any:
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of cuda/<file>."""
         run = self._device.kernel(file, name, defines)
 
-        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
+        def launch(
+            grid: tuple[int, ...], block: tuple[int, ...], *args: GpuArray | np.generic, shared: int = 0
+        ) -> None:
             check_arguments(name, args)
             args = tuple(a if isinstance(a, (np.generic, np.ndarray)) else a.detach().numpy() for a in args)
             pieces = [_Piece(self._device, arrays) for arrays in _overlapping(args)]
@@ -51,10 +54,10 @@ class CopyingDevice:
 
         return launch
 
-    def prepare(self, sources: Any, work: Any = ()) -> None:
+    def prepare(self, sources: object, work: object = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
-    def record(self, work: Any) -> None:
+    def record(self, work: object) -> None:
         """Copies are made between kernels, so it cannot be done."""
 
     def to_host(self, array: np.ndarray) -> np.ndarray:
@@ -64,7 +67,7 @@ class CopyingDevice:
     def synchronize(self) -> None:
         """What a kernel wrote is there when its call returns."""
 
-    def on_stream_of(self, *arrays: Any) -> Any:
+    def on_stream_of(self, *arrays: object) -> nullcontext[None]:
         """There is one stream."""
         return nullcontext()
 
@@ -91,7 +94,7 @@ class _Piece:
             self._here[...] = self._device.to_host(self._there)
 
 
-def _overlapping(args: tuple[Any, ...]) -> list[list[np.ndarray]]:
+def _overlapping(args: tuple[object, ...]) -> list[list[np.ndarray]]:
     """The arrays in groups that have no memory in common."""
     groups: list[list[np.ndarray]] = []
     for array in sorted((a for a in args if isinstance(a, np.ndarray)), key=_begin):
@@ -114,7 +117,7 @@ class _Current:
     """Stands for the device that `each_device` has chosen for the running test."""
 
     def __init__(self) -> None:
-        self.chosen: Any = HostDevice()
+        self.chosen: HostDevice | CopyingDevice = HostDevice()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.chosen, name)
@@ -136,7 +139,7 @@ if _GPU:
 
 
 @pytest.fixture(params=_DEVICES, autouse=True)
-def each_device(request: pytest.FixtureRequest) -> Any:
+def each_device(request: pytest.FixtureRequest) -> Iterator[HostDevice | CopyingDevice]:
     """Runs every test of the module that imports it on every device; returns the device."""
     DEVICE.chosen = request.param
     yield request.param

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gstex import native
 
@@ -53,7 +52,7 @@ def ways() -> list[Way]:
     return [Way((), sets[-1], 1), *less, *(Way(tuple(features), name, 3) for name in sets[:-1])]
 
 
-def run(way: Way, code: str, *arguments: Any) -> str:
+def run(way: Way, code: str, *arguments: object) -> str:
     """What Python code prints. sys.argv[1:] are the arguments; modules of this folder can be imported."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     environment.pop(_SWITCH, None)
@@ -66,7 +65,7 @@ def run(way: Way, code: str, *arguments: Any) -> str:
     return done.stdout
 
 
-def file_hash(way: Way, source: Path, folder: Path, **options: Any) -> str:
+def file_hash(way: Way, source: Path, folder: Path, **options: object) -> str:
     """SHA-256 of the file that gstex.compress(source, **options) gives, written into `folder`."""
     return run(way, _COMPRESS.format(options), source, folder / "everywhere.gstex").strip()
 

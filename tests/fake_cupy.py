@@ -7,6 +7,7 @@ were compared with CuPy 14.2.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,7 +40,7 @@ class FakeStream:
         self.before, FakeStream.current = FakeStream.current, self.address
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         FakeStream.current = self.before
 
 
@@ -59,11 +60,11 @@ class NewStream(FakeStream):
 class FakeGraph:
     """What a CapturingStream has captured."""
 
-    def __init__(self, launches: list[Any]):
+    def __init__(self, launches: list[Callable[[], None]]):
         self._launches = launches
         self.count = 0
 
-    def launch(self, stream: Any = None) -> None:
+    def launch(self, stream: object = None) -> None:
         self.count += 1
         for run in self._launches:
             run()
@@ -72,7 +73,7 @@ class FakeGraph:
 class CapturingStream(NewStream):
     """A stream that can be captured, unless `refuses`."""
 
-    captured: list[Any] | None = None
+    captured: list[Callable[[], None]] | None = None
     graphs: ClassVar[list[FakeGraph]] = []
     refuses = False
 
@@ -138,9 +139,9 @@ class FakeCupy:
         self, *, code: str | None = None, path: str | None = None, options: tuple[str, ...] = ()
     ) -> SimpleNamespace:
         assert (code is None) != (path is None) and not (path and options)
-        kernels: list[Any] = []
+        kernels: list[_Kernel] = []
 
-        def get_function(name: str) -> Any:
+        def get_function(name: str) -> _Kernel:
             text = code if path is None else self.files[Path(path).name]
             kernels.append(_Kernel(self, text or "", name))
             return kernels[-1]
@@ -182,6 +183,6 @@ class _Kernel:
 
 
 @contextmanager
-def _device(number: int) -> Any:
+def _device(number: int) -> Iterator[None]:
     assert number == 0
     yield

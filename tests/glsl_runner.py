@@ -76,7 +76,7 @@ class Runner:
         return self._run(_FETCH, points, None, vec4s, base, **defines)
 
     def sample(
-        self, uv: np.ndarray, lod: Any = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0,
+        self, uv: np.ndarray, lod: float | np.ndarray = 0.0, *, bilinear: bool = False, vec4s: int = 4, base: int = 0,
         **defines: int | str,
     ) -> np.ndarray:
         """gstex_sample or gstex_sample_bilinear at uv [M, 2] and lod (a number or [M]) -> float32 [M, 4 vec4s]."""
@@ -98,7 +98,9 @@ class Runner:
         points = np.concatenate([uv, noise[:, None], np.zeros((len(uv), 1))], axis=1)
         return self._run(_STOCHASTIC, points, duv.reshape(-1, 4), vec4s, base)
 
-    def draw(self, fragment: str, defines: dict[str, int | str], size: tuple[int, int], layers: int, **uniforms: Any):
+    def draw(
+        self, fragment: str, defines: dict[str, int | str], size: tuple[int, int], layers: int, **uniforms: object
+    ) -> np.ndarray:
         """Run a shader of tests/glsl, or of a path, once a pixel of `layers` targets of size (width, height).
 
         Returns the floats whose bits it wrote: float32 [H, W, 4 layers].
@@ -143,7 +145,7 @@ class Runner:
         gl.glDeleteTextures(len(inputs), inputs)
         return found.reshape(-1, 4 * vec4s)[: len(points)]
 
-    def _texture(self, unit: int, pixels: np.ndarray, internal: Any, layout: Any, kind: Any) -> Any:
+    def _texture(self, unit: int, pixels: np.ndarray, internal: int, layout: int, kind: int) -> int:
         gl = self.gl
         handle = gl.glGenTextures(1)
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)

@@ -12,11 +12,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import gstex
+from gstex.json_types import JsonObject
 from gstex.material import Channel, Material
 
 __all__ = ["CASES", "GOLDEN", "QUICK", "digest"]
@@ -75,7 +75,7 @@ def noise(height: int, width: int) -> Material:
     return material([hashed(height, width, i) for i in range(3)], RGB)
 
 
-CASES: dict[str, tuple[Callable[[], Material], dict[str, Any]]] = {
+CASES: dict[str, tuple[Callable[[], Material], JsonObject]] = {
     "a stack of maps": (lambda: stack(40, 48), {"bpp": 4, "effort": "fast"}),
     "palettes, normal effort": (lambda: colours(64, 64), {"bpp": 3, "mips": False}),
     "noise, a grid": (lambda: noise(64, 64), {"bpp": 2, "effort": "fast", "mips": False}),

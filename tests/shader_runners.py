@@ -20,13 +20,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 
 from gstex.gl import join_words
 from gstex.resources import source_path
+
+Wgpu: TypeAlias = Any
+"""A device or a pipeline of wgpu, which is loaded only where it is installed."""
+Selenium: TypeAlias = Any
+"""The driver of a browser, of Selenium, which is loaded only where it is installed."""
+Compiled: TypeAlias = Any
+"""What a runner makes of a call: a pipeline of wgpu, the number of the call, or WGSL."""
 
 HERE = Path(__file__).parent / "shaders"
 FETCH, SAMPLE, BILINEAR, GRAD, CANDIDATES, SURFACE, STOCHASTIC = range(7)
@@ -81,7 +88,7 @@ class PointRunner:
         self.expanded = np.zeros(0, np.uint32)  # words of a second buffer, of "together"
         self.bases: list[int] = []
         self.words = np.zeros(1, np.uint32)
-        self._compiled: dict[int, Any] = {}
+        self._compiled: dict[int, Compiled] = {}
 
     def upload(self, *materials: np.ndarray) -> None:
         """Replace the words by those of these materials; their base words are in `bases`."""
@@ -97,10 +104,10 @@ class PointRunner:
             self._compiled[what] = self.compiled(what)
         return self.run(self._compiled[what], inputs, np.array([base, len(points)], np.uint32)).reshape(-1, 16)
 
-    def compiled(self, what: int) -> Any:
+    def compiled(self, what: int) -> Compiled:
         raise NotImplementedError
 
-    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+    def run(self, compiled: Compiled, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
 
@@ -112,15 +119,15 @@ class WgpuRunner(PointRunner):
         self.device = wgpu_device()
         self.language = language
 
-    def compiled(self, what: int) -> Any:
+    def compiled(self, what: int) -> Wgpu:
         if self.language == "wgsl":
-            code: Any = wgsl_text(what, self.form, **self.options)
+            code: str | bytes = wgsl_text(what, self.form, **self.options)
         else:
             compile_hlsl = glslang if self.language == "glslang" else dxc
             code = compile_hlsl(hlsl_text(self.form), CALL=what, **self.options)
         return pipeline(self.device, code)
 
-    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+    def run(self, compiled: Compiled, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
         data = [self.words, inputs, 16 * len(inputs), arguments, *([self.expanded] if len(self.expanded) else [])]
         return dispatch(self.device, compiled, data, (-(-len(inputs) // 64),))
 
@@ -132,10 +139,10 @@ class MetalRunner(PointRunner):
         super().__init__(form, **options)
         self.program = build_metal(folder, "", decoder=form_text(form, "metal"), **options)
 
-    def compiled(self, what: int) -> Any:
+    def compiled(self, what: int) -> int:
         return what
 
-    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+    def run(self, compiled: Compiled, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
         words = np.concatenate([self.expanded, self.words])
         arguments = arguments + np.array([len(self.expanded), 0], np.uint32)
         parts = (np.array([len(words)], np.uint32), words, np.append(arguments, np.uint32(compiled)), inputs)
@@ -144,7 +151,7 @@ class MetalRunner(PointRunner):
         return np.frombuffer(done.stdout, np.float32)
 
 
-def wgpu_device() -> Any:
+def wgpu_device() -> Wgpu:
     """A device of wgpu; the test is skipped where there is none."""
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # its loader complains otherwise
     wgpu = pytest.importorskip("wgpu", reason="wgpu is not installed: pip install wgpu")
@@ -154,13 +161,13 @@ def wgpu_device() -> Any:
         pytest.skip(f"no Vulkan here (Debian: mesa-vulkan-drivers): {error}")
 
 
-def pipeline(device: Any, code: Any) -> Any:
+def pipeline(device: Wgpu, code: str | bytes) -> Wgpu:
     """A compute pipeline of WGSL or SPIR-V."""
     module = device.create_shader_module(code=code)
     return device.create_compute_pipeline(layout="auto", compute={"module": module, "entry_point": "main"})
 
 
-def dispatch(device: Any, compiled: Any, data: Sequence[np.ndarray | int], groups: tuple[int, ...]) -> np.ndarray:
+def dispatch(device: Wgpu, compiled: Wgpu, data: Sequence[np.ndarray | int], groups: tuple[int, ...]) -> np.ndarray:
     """Run a pipeline. data: of the storage buffers from binding 0 on; a number is that of the floats to return."""
     usage = 0x80 | 0x4 | 0x8  # storage, and copies from and to it
     buffers = [
@@ -182,7 +189,9 @@ def dispatch(device: Any, compiled: Any, data: Sequence[np.ndarray | int], group
     return np.frombuffer(device.queue.read_buffer(found), np.float32)
 
 
-def compute(device: Any, code: Any, inputs: Sequence[np.ndarray], floats: int, groups: tuple[int, ...]) -> np.ndarray:
+def compute(
+    device: Wgpu, code: str | bytes, inputs: Sequence[np.ndarray], floats: int, groups: tuple[int, ...]
+) -> np.ndarray:
     """Compile and run a shader once. inputs: bindings 0 and on; the floats it writes are behind them."""
     return dispatch(device, pipeline(device, code), [*inputs, floats], groups)
 
@@ -252,7 +261,7 @@ def build_metal(folder: Path, shader: str, main: str | None = None, decoder: str
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Selenium]:
     """Headless Chromium with WebGPU on the CPU, at a page of localhost, which alone may use it; the test is skipped
     where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs Selenium: pip install selenium")
@@ -289,21 +298,21 @@ class _EmptyPage(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<!DOCTYPE html><title>WebGPU</title>")
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_: object) -> None:
         pass
 
 
 class BrowserRunner(PointRunner):
     """WGSL in the browser."""
 
-    def __init__(self, driver: Any, form: str = "packed", **options: int):
+    def __init__(self, driver: Selenium, form: str = "packed", **options: int):
         super().__init__(form, **options)
         self.driver = driver
 
-    def compiled(self, what: int) -> Any:
+    def compiled(self, what: int) -> str:
         return wgsl_text(what, self.form, **self.options)
 
-    def run(self, compiled: Any, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
+    def run(self, compiled: Compiled, inputs: np.ndarray, arguments: np.ndarray) -> np.ndarray:
         given = [base64.b64encode(part.tobytes()).decode() for part in (self.words, inputs, arguments)]
         found = self.driver.execute_async_script((HERE / "webgpu.js").read_text(), compiled, len(inputs), *given)
         if "skip" in found:
@@ -315,7 +324,7 @@ class BrowserRunner(PointRunner):
 class Runners:
     """The runners of a language, one for each form and choice of options."""
 
-    def __init__(self, language: str, folder: Path, driver: Any):
+    def __init__(self, language: str, folder: Path, driver: Selenium):
         self.language, self.folder, self.driver = language, folder, driver
         self.made: dict[tuple, PointRunner] = {}
 

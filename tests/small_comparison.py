@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gstex.compare.result import Comparison, Point
+from gstex.json_types import JsonObject
 
 NAME = '</script ><!--<b>"wall" & {{numbers}}</b>'
 WIDTH, HEIGHT = 48, 32
@@ -12,7 +13,7 @@ HIDDEN = (slice(0, 8), slice(0, 12))  # rows and columns of zero opacity
 ROLES = {"albedo": "rgb", "opacity": "v", "normal": "xy", "roughness": "v"}
 
 
-def channels() -> list[dict[str, Any]]:
+def channels() -> list[JsonObject]:
     """As in `Material.to_metadata()`."""
     return [
         {
@@ -29,7 +30,7 @@ def channels() -> list[dict[str, Any]]:
     ]
 
 
-def quality(psnr: float | None, **rest: Any) -> dict[str, Any]:
+def quality(psnr: float | None, **rest: object) -> JsonObject:
     """As `Quality.to_json()`."""
     return {
         "psnr": psnr,
@@ -46,7 +47,7 @@ def quality(psnr: float | None, **rest: Any) -> dict[str, Any]:
     }
 
 
-def small_comparison(**changes: Any) -> Comparison:
+def small_comparison(**changes: object) -> Comparison:
     """Four points, three of them pictured: 1 the file (codes + 2), 2 an ASTC (+ 16), 3 a BC that is exact."""
     codes = np.random.default_rng(0).integers(0, 230, (HEIGHT, WIDTH, 7))
     codes[:, :, 3] = 255

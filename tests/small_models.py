@@ -3,12 +3,14 @@
 import base64
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
 from small_samples import SAMPLES
+
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["cube", "model_bytes", "png", "read_glb", "sample_image"]
 
@@ -33,7 +35,7 @@ def sample_image(name: str, size: int, step: int = 1) -> np.ndarray:
     return np.asarray(image.get_pixels(oiio.UINT8))[: size * step : step, : size * step : step]
 
 
-def cube() -> tuple[list[bytes], dict[str, Any]]:
+def cube() -> tuple[list[bytes], JsonObject]:
     """(the bytes of four buffer views, accessors and attributes): a cube whose faces show the whole texture."""
     corners, normals, uvs, indices = [], [], [], []
     for axis in range(3):
@@ -60,8 +62,8 @@ def cube() -> tuple[list[bytes], dict[str, Any]]:
 
 
 def model_bytes(
-    images: list[bytes], materials: list[dict[str, Any]], *, textures: list[dict[str, Any]] | None = None,
-    uris: dict[int, str] | None = None, glb: bool = True, **more: Any,
+    images: list[bytes], materials: Sequence[JsonView], *, textures: Sequence[JsonView] | None = None,
+    uris: dict[int, str] | None = None, glb: bool = True, **more: object,
 ) -> bytes:  # fmt: skip
     """A model of a cube for each material.
 
@@ -97,14 +99,14 @@ def model_bytes(
     return glb_bytes(document, chunk)
 
 
-def glb_bytes(document: Any, chunk: bytes) -> bytes:
+def glb_bytes(document: JsonView | bytes, chunk: bytes) -> bytes:
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     parts = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(chunk), 0x004E4942) + chunk
     return b"glTF" + struct.pack("<II", 2, 12 + len(parts)) + parts
 
 
-def read_glb(path: Path) -> tuple[dict[str, Any], bytes]:
+def read_glb(path: Path) -> tuple[JsonObject, bytes]:
     """(document, binary chunk) of a GLB file, read without gstex."""
     data = path.read_bytes()
     assert data[:4] == b"glTF" and struct.unpack_from("<II", data, 4) == (2, len(data))

@@ -6,10 +6,15 @@ of NumPy but those that make arrays, nothing turns into one by itself, and what 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import numpy as np
 from fake_cupy import FakeCupy
+
+Value: TypeAlias = Any
+"""An argument or a result of a function of NumPy, which may hold arrays at any depth."""
 
 _FROM_ANYTHING = ("array", "asarray", "ascontiguousarray")
 _PLAIN = ("dtype", "shape", "size", "ndim", "nbytes", "itemsize", "strides", "flags", "ctypes")
@@ -21,13 +26,15 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, held: np.ndarray):
         self.held = held
 
-    def __array__(self, *_: Any, **__: Any) -> None:
+    def __array__(self, *_: object, **__: object) -> None:
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> Value:
         return _called(getattr(ufunc, method), inputs, options)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+    def __array_function__(
+        self, function: Callable[..., object], types: object, args: tuple[object, ...], options: Mapping[str, object]
+    ) -> Value:
         return _called(function, args, options)
 
     def __getattr__(self, name: str) -> Any:
@@ -43,16 +50,16 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def get(self) -> np.ndarray:
         return self.held.copy()
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Array:
         return _wrapped(self.held[_unwrapped(key, anything=True)])  # CuPy takes indices of NumPy
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self.held[_unwrapped(key, anything=True)] = _unwrapped(value)
 
     def __len__(self) -> int:
         return len(self.held)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
@@ -71,7 +78,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 class StrictCupy(FakeCupy):
     """Put it in place of the module."""
 
-    ndarray: Any = Array
+    ndarray: type[Array] = Array
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -79,24 +86,24 @@ class StrictCupy(FakeCupy):
             return found
         return lambda *args, **options: _called(found, args, options, anything=name in _FROM_ANYTHING)
 
-    def array(self, values: Any, *args: Any, **options: Any) -> Array:
+    def array(self, values: object, *args: object, **options: object) -> Array:
         return _called(np.array, (values, *args), options, anything=True)
 
-    def asarray(self, values: Any, *args: Any, **options: Any) -> Array:
+    def asarray(self, values: object, *args: object, **options: object) -> Array:
         convert = np.asarray if isinstance(values, Array) else np.array  # what is not on the device is copied
         return _called(convert, (values, *args), options, anything=True)
 
-    def zeros(self, *args: Any, **options: Any) -> Array:
+    def zeros(self, *args: Value, **options: Value) -> Array:
         return Array(np.zeros(*args, **options))
 
-    def asnumpy(self, array: Any) -> np.ndarray:
+    def asnumpy(self, array: object) -> np.ndarray:
         return array.get() if isinstance(array, Array) else np.array(array)
 
-    def RawModule(self, **options: Any) -> Any:
+    def RawModule(self, **options: Any) -> SimpleNamespace:
         module = super().RawModule(**options)
         get = module.get_function
 
-        def get_function(name: str) -> Any:
+        def get_function(name: str) -> object:
             kernel = get(name)
             run_on_arrays = kernel.run
             kernel.run = lambda grid, block, *args, shared: run_on_arrays(grid, block, *_unwrapped(args), shared=shared)
@@ -106,11 +113,13 @@ class StrictCupy(FakeCupy):
         return module
 
 
-def _called(function: Any, args: tuple[Any, ...], options: dict[str, Any], *, anything: bool = False) -> Any:
+def _called(
+    function: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object], *, anything: bool = False
+) -> Value:
     return _wrapped(function(*_unwrapped(args, anything), **_unwrapped(options, anything)))
 
 
-def _unwrapped(value: Any, anything: bool = False) -> Any:
+def _unwrapped(value: object, anything: bool = False) -> Value:
     """NumPy's array of each of ours. Raises: TypeError for other arrays, unless `anything` is allowed."""
     if isinstance(value, Array):
         return value.held
@@ -123,7 +132,7 @@ def _unwrapped(value: Any, anything: bool = False) -> Any:
     return value
 
 
-def _wrapped(value: Any) -> Any:
+def _wrapped(value: object) -> Value:
     if isinstance(value, (np.ndarray, np.generic)):
         return Array(np.asarray(value))
     if isinstance(value, (list, tuple)):

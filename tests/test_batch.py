@@ -38,6 +38,8 @@ from gstex.batch import Item, Options, crew, plan, run, work
 from gstex.batch.state import State, fingerprint
 from gstex.errors import GstexError, MaterialError, OutputError, UsageError
 from gstex.files import TEMPORARY
+from gstex.json_types import JsonObject
+from gstex.material import Material
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,7 @@ def test_all_that_decides_the_bytes_is_in_the_fingerprint(
 ) -> None:
     (item,) = plan(library / "bricks", tmp_path, options=Options()).items
     before = fingerprint(item)
-    other: dict[str, Any] = {
+    other: JsonObject = {
         "bpp": 2.0, "gaussians": 7, "quality": "high", "effort": "fast", "device": "cpu", "wrap": "clamp",
         "mips": False, "mip_filter": "kaiser", "roughness_from_normals": True, "alpha_test": 0.5,
         "sampling": "bilinear", "loss": "perceptual", "importance": "auto", "seed": 1,
@@ -205,7 +207,7 @@ def test_a_source_that_changes_while_it_is_read(
     library, _ = own
     load = work.load_material
 
-    def load_and_change(source: Path, **how: Any) -> Any:
+    def load_and_change(source: Path, **how: Any) -> Material:
         material = load(source, **how)
         with open(library / "bricks/weathered_bricks_ao.png", "ab") as file:
             file.write(b"more")

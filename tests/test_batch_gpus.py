@@ -5,7 +5,7 @@ import os
 from collections import deque
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from batch_library import QUICK, make_library
@@ -19,7 +19,7 @@ GIB = 1 << 30
 SAID = "0, GPU-aa, 81920\n1, GPU-bb, 40960\n"
 
 
-def item(gibibytes: float, name: str = "", device: Any = "auto") -> Item:
+def item(gibibytes: float, name: str = "", device: Literal["auto", "cpu", "cuda"] = "auto") -> Item:
     """One whose fit holds about so much."""
     return Item(name, Path(), (), "", options=Options(device=device), texels=int(gibibytes * GIB / 140 / 8), channels=8)
 
@@ -99,7 +99,7 @@ def serve_and_tell(connection: Connection, out: Path, force: bool, threads: int,
     class Telling:
         send = connection.send
 
-        def recv(self) -> Any:
+        def recv(self) -> tuple[str, Any] | None:
             message = connection.recv()
             if message and message[0] == "item":
                 (out / f"{os.getpid()}.txt").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))

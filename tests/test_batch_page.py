@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from batch_library import QUICK, image, make_library, run_all
-from test_report_browser import CHROMEDRIVER, CHROMIUM, browser
+from test_report_browser import CHROMEDRIVER, CHROMIUM, Selenium, browser
 
 from gstex.batch import Event, Item, plan
 from gstex.batch.page import write_page
@@ -20,6 +20,7 @@ from gstex.batch.rows import Row
 from gstex.batch.state import MapFigures, Record, State
 from gstex.batch.work import BLOCKS, block_bytes
 from gstex.format.metadata import SourceMap
+from gstex.json_types import JsonObject
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 PICTURE = base64.b64encode(
@@ -54,7 +55,7 @@ def failed(output: str, message: str) -> Row:
     return made
 
 
-def data_of(page: str) -> list[dict[str, Any]]:
+def data_of(page: str) -> list[JsonObject]:
     found = re.search(r'<script type="application/json" id="rows">(.*?)</script>', page, re.DOTALL)
     assert found
     return json.loads(found[1])
@@ -115,25 +116,25 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
+def driver() -> Iterator[Selenium]:
     with browser("--window-size=1500,900") as started:
         yield started
 
 
-def column(driver: Any, number: int) -> list[str]:
+def column(driver: Selenium, number: int) -> list[str]:
     return driver.execute_script(
         "return [...document.querySelectorAll('#body tr')].map((tr) => tr.children[arguments[0]].textContent)", number
     )
 
 
-def click(driver: Any, title: str) -> None:
+def click(driver: Selenium, title: str) -> None:
     driver.execute_script(
         "[...document.querySelectorAll('#head button')].find((b) => b.textContent === arguments[0]).click()", title
     )
 
 
 @browsing
-def test_two_thousand_rows_are_sorted_by_any_column(driver: Any, page: str) -> None:
+def test_two_thousand_rows_are_sorted_by_any_column(driver: Selenium, page: str) -> None:
     driver.get(page)
     assert driver.get_log("browser") == []
     assert len(column(driver, 1)) == 2000
@@ -160,7 +161,7 @@ def test_two_thousand_rows_are_sorted_by_any_column(driver: Any, page: str) -> N
 
 
 @browsing
-def test_rows_are_found_by_words(driver: Any, page: str) -> None:
+def test_rows_are_found_by_words(driver: Selenium, page: str) -> None:
     driver.get(page)
     driver.find_element("id", "filter").send_keys("folder3 material00")
     names = column(driver, 1)

@@ -5,7 +5,6 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from batch_library import QUICK, QUICK_ARGUMENTS, ended, image, make_library, outputs, run_all
@@ -17,6 +16,7 @@ from gstex.batch import Item, Options, plan, read_manifest, write_manifest
 from gstex.batch.manifest import schema
 from gstex.cli.app import INTERRUPTED, TERMINATED
 from gstex.errors import GstexError, MaterialError, UsageError
+from gstex.json_types import JsonObject
 from gstex.material.discover import split_name
 from gstex.material.sets import find_sets
 
@@ -224,7 +224,7 @@ def test_a_plan_of_ones_own(tmp_path: Path, command: Command, monkeypatch: pytes
 
 
 STEEL = {"source": "library/a/steel", "output": "s.gstex"}
-BAD: dict[str, tuple[Any, str]] = {
+BAD: dict[str, tuple[str | JsonObject, str]] = {
     "no JSON": ("{", "not a manifest (Input data was truncated)"),
     "another version": ({"gstex_batch": 2, "materials": [STEEL]}, "`$.gstex_batch`"),
     "an unknown field": ({"gstex_batch": 1, "materials": [{**STEEL, "roles": {}}]}, "`roles` - at `$.materials[0]`"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
 from bc_blocks import FORMATS, blocks_of_all_kinds, encode_by_glsl
 from glsl_runner import context_or_skip
-from shader_runners import HERE, dispatch, dxc, glslang, pipeline, wgpu_device, wgsl_text
+from shader_runners import HERE, Wgpu, dispatch, dxc, glslang, pipeline, wgpu_device, wgsl_text
 
 from gstex.resources import source_path
 
 BLOCKS = blocks_of_all_kinds()
 
 
-def code(language: str) -> Any:
-    """WGSL, or SPIR-V of HLSL."""
+def code(language: str) -> str:
+    """WGSL or HLSL."""
     text = (HERE / f"bc_blocks.{language}").read_text()
     encoders = source_path(f"shaders/bc.{language}").read_text()
     if language == "wgsl":
@@ -27,7 +26,7 @@ def code(language: str) -> Any:
 
 
 @cache
-def compiled(language: str) -> tuple[Any, Any]:
+def compiled(language: str) -> tuple[Wgpu, Wgpu]:
     device = wgpu_device()
     return device, pipeline(device, code("wgsl") if language == "wgsl" else glslang(code("hlsl")))
 

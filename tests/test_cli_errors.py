@@ -5,7 +5,6 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from small_samples import crop_sample
 import gstex
 from gstex.format import validate
 from gstex.format.container import read_file, write_file
+from gstex.json_types import JsonObject
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -274,7 +274,7 @@ def test_header_field_out_of_range(
     both_commands_refuse(command, tmp_path, Path("a.gstex"), 1, "a.gstex", name, "expected")
 
 
-def with_metadata(packed: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+def with_metadata(packed: Path, change: Callable[[JsonObject], object]) -> Path:
     """A copy of the file, in the current folder, whose metadata went through `change`."""
     words, metadata = read_file(packed)
     changed = change(metadata)
@@ -327,7 +327,7 @@ def test_info_needs_no_metadata(command: Command, packed: Path, change: Callable
 
 
 def test_names_in_a_file_cannot_drive_the_terminal(command: Command, packed: Path) -> None:
-    def change(metadata: dict[str, Any]) -> None:
+    def change(metadata: JsonObject) -> None:
         metadata["generator"] = "\x1b]0;evil\x07"
         metadata["material"]["sources"][0]["file"] = "a\x1b[2J\nb.png"
         metadata["report"]["psnr_by_map"] = {"\x1b[31m": 1.0}

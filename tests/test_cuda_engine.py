@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,9 @@ import gstex
 from gstex import decode
 from gstex.cuda import CupyDevice, Device
 from gstex.cuda import device as cuda_device
+from gstex.cuda.device import Kernel
 from gstex.encode import compress as compression
+from gstex.encode.engine import MakeEngine
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cuda.engine import GpuEngine
 from gstex.encode.problem import Target, Task
@@ -43,7 +46,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def on(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
+def on(monkeypatch: pytest.MonkeyPatch, device: object) -> None:
     """Let compress() open this device."""
     monkeypatch.setattr(compression, "open_device", lambda preference: device)
 
@@ -128,11 +131,11 @@ def settings_of(**options: Any) -> Settings:
     return replace(make_settings("fast", "direct", "l2"), **{"steps": STEPS, "relocations": 2, **options})
 
 
-def engine_of(device: Device) -> Any:
+def engine_of(device: Device) -> MakeEngine:
     return partial(GpuEngine, device=device)
 
 
-def fit_of(make_engine: Any, task: Task | None = None, **options: Any) -> Schedule:
+def fit_of(make_engine: MakeEngine, task: Task | None = None, **options: Any) -> Schedule:
     image = waves(24, 32, 3, seed=3).astype(np.float32)
     small = [image.reshape(24 // n, n, 32 // n, n, 3).mean(axis=(1, 3)) for n in (2, 4)]
     task = task or task_of(image, shared=tuple(Target.of(view, np.ones_like(view)) for view in small))
@@ -166,7 +169,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what the host has waited for: numbers, copies, and results whose sizes only the GPU knows."""
     names: list[str] = []
 
-    def noted(name: str, function: Any) -> Any:
+    def noted(name: str, function: Callable[..., object]) -> Callable[..., object]:
         return lambda *args, **options: names.append(name) or function(*args, **options)
 
     for name in ("get", "__float__", "__int__", "__bool__", "__index__"):
@@ -219,7 +222,7 @@ def test_a_step_has_the_gradient_of_the_cpu(loss: str) -> None:
 
 
 @pytest.mark.parametrize("make_engine", [CpuEngine, engine_of(HOST)], ids=["cpu", "cuda"])
-def test_a_step_of_the_geometry_alone(make_engine: Any) -> None:
+def test_a_step_of_the_geometry_alone(make_engine: MakeEngine) -> None:
     fit = fit_of(make_engine)
     fit.start()
     p = fit.trainer.parameters
@@ -238,7 +241,7 @@ def test_the_schedule_learns_of_every_step_in_turn() -> None:
         followed[name] = seen = []
         told = engine.losses
 
-        def losses(*, wait: bool = False, told: Any = told, seen: list = seen) -> list:
+        def losses(*, wait: bool = False, told: Callable[..., list] = told, seen: list = seen) -> list:
             seen.append(told(wait=wait))
             return seen[-1]
 
@@ -282,7 +285,7 @@ def broken(error: Exception) -> FakeCupy:
     return cupy
 
 
-DEVICES: dict[str, tuple[Any, str]] = {
+DEVICES: dict[str, tuple[FakeCupy | None, str]] = {
     "no CuPy": (None, MISSING),
     "no driver": (broken(CUDARuntimeError("cudaErrorInsufficientDriver: no driver")),
                   "CUDA: no driver, or one that is too old for CuPy (cudaErrorInsufficientDriver: no driver); "
@@ -319,7 +322,7 @@ class Full(HostDevice):
         super().__init__()
         self._error = error
 
-    def kernel(self, file: str, name: str, defines: Any = None) -> Any:
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         if name == "fit_round":
             raise self._error
         return super().kernel(file, name, defines)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 from cuda_host import HostDevice, HostError
 from fake_cupy import FakeCupy
 
-from gstex.cuda import CupyDevice
+from gstex.cuda import CupyDevice, Device
 from gstex.encode.ops.cuda import replays
 from gstex.encode.ops.cuda.replays import Replays
 
@@ -18,7 +17,7 @@ COUNT = 64
 KERNEL = ("check.cu", "check")
 
 
-def launch(device: Any, numbers: np.ndarray, out: np.ndarray) -> None:
+def launch(device: Device, numbers: np.ndarray, out: np.ndarray) -> None:
     device.kernel(*KERNEL)((2,), (32,), numbers, out, np.int32(COUNT))
 
 

@@ -52,7 +52,7 @@ class ExpandedRunner(Runner):
         gl = self.gl
         self._words = self._texture(0, rows, gl.GL_RGBA32UI, gl.GL_RGBA_INTEGER, gl.GL_UNSIGNED_INT)
 
-    def draw(self, fragment: str, defines: dict[str, int | str], *arguments: Any, **uniforms: Any) -> np.ndarray:
+    def draw(self, fragment: str, defines: dict[str, int | str], *arguments: Any, **uniforms: object) -> np.ndarray:
         """As of Runner, by the shader of the expanded form."""
         return super().draw("expanded.frag", {**defines, "GSTEX_EXPANDED_BINDING": 0}, *arguments, **uniforms)
 
@@ -164,7 +164,7 @@ def test_it_does_not_depend_on_threads_and_how_many_lists_are_made_at_once(threa
 def test_lists_of_somebody_else_are_made_once() -> None:
     texture, calls = random_texture(8, groups=2), []
 
-    def fails(*of: Any) -> None:
+    def fails(*of: object) -> None:
         calls.append(of)
 
     words = expanded_words(texture.table, fails)
@@ -182,8 +182,8 @@ def test_lists_of_somebody_else_are_made_once() -> None:
         (RuntimeError("stopped"), "stopped"),
     ],
 )
-def test_what_somebody_else_does_wrong_is_raised(made: Any, message: str) -> None:
-    def make(*_: Any) -> Any:
+def test_what_somebody_else_does_wrong_is_raised(made: object, message: str) -> None:
+    def make(*_: object) -> Any:
         if isinstance(made, Exception):
             raise made
         return made
@@ -193,7 +193,7 @@ def test_what_somebody_else_does_wrong_is_raised(made: Any, message: str) -> Non
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
-    def make(tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> Any:
+    def make(tiles: bytes, places: bytes, records: bytes, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         return np.full(count, 1021, np.int32), np.zeros((count, 1020), np.uint8)
 
     with pytest.raises(ValueError, match="a list of no such size"):

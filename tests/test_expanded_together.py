@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +57,7 @@ class Together:
         self.runner, one = runner, ONE_BUFFER["es" if runner.es else "core"] if buffers == "one" else ""
         self.path = fragment(folder, first, one)
         words, form = np.append(np.zeros(64, np.uint32), packed.words), expanded.expanded()
-        self.uniforms: dict[str, Any] = {"base": 64, "expanded_base": 0}
+        self.uniforms: dict[str, int] = {"base": 64, "expanded_base": 0}
         if one:
             joined, (_, self.uniforms["expanded_base"]) = join_words([words, form])
             self.bind([joined])

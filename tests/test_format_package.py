@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ def assert_same_group(theirs: PackedGroup, ours: Group) -> None:
         assert_same_mip(their_mip or theirs.mips[number], our_mip)
 
 
-def assert_same_mip(theirs: Any, ours: Mip | None) -> None:
+def assert_same_mip(theirs: PackedMip | PackedRawMip | PackedSharedMip | None, ours: Mip | None) -> None:
     assert ours is not None
     if ours.bend is not None:
         assert type(theirs) is PackedSharedMip and theirs.filter == ours.filter

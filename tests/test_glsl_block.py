@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,12 +95,12 @@ def test_samples(name: str, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", sorted(SPECS.keys() | GOLDEN.keys()))
-def test_files_at_the_limits_of_the_format(name: str, core: Runner, tmp_path: Any) -> None:
+def test_files_at_the_limits_of_the_format(name: str, core: Runner, tmp_path: Path) -> None:
     (tmp_path / "any.gstex").write_bytes(built(name))
     check_block(core, gstex.load(tmp_path / "any.gstex"), points=60)
 
 
-def test_a_tail_alone(runner: Runner, tmp_path: Any) -> None:
+def test_a_tail_alone(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "any.gstex").write_bytes(built("groups"))
     check_block(runner, gstex.load(tmp_path / "any.gstex", mips="tail"), points=60)
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from glsl_runner import LIMIT, SHADERS, Runner, context_or_skip
 from gstex.format.layout import COMPONENTS, ROLE_CODES
 from gstex.gl import channel_uniforms, draw_program, unit_uniforms
 from gstex.gl.context import import_gl
+from gstex.json_types import JsonObject
 from gstex.resources import source_path
 from gstex.shading import read_surface
 from gstex.texture import Texture
@@ -33,7 +33,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
         yield Runner(es=request.param == "es")
 
 
-def described(roles: tuple[str, ...], constant: str | None) -> list[dict[str, Any]]:
+def described(roles: tuple[str, ...], constant: str | None) -> list[JsonObject]:
     """A mapping a channel, as in the metadata; colours are sRGB but for the emissive."""
     rows = []
     for i, role in enumerate(roles):
@@ -56,7 +56,7 @@ def raw_texture(channels: list[ChannelSpec], codes: np.ndarray, members: list[in
 FINDS = pytest.mark.parametrize("finds", ["table", "channels", "all"])
 
 
-def found_by(finds: str, texture: Texture) -> tuple[dict[str, int | str], dict[str, Any]]:
+def found_by(finds: str, texture: Texture) -> tuple[dict[str, int | str], dict[str, object]]:
     """Defines and uniforms of surface.frag. finds: what it finds in the table, or which of it is given."""
     if finds == "table":
         return {"FIND_CHANNELS": 1}, {}

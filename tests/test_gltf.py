@@ -15,6 +15,8 @@ from small_samples import crop_sample
 
 import gstex
 from gstex.gltf import NAME, parse_model, plan_model, root_schema, texture_schema
+from gstex.gltf.plan import Plan
+from gstex.json_types import JsonObject, JsonView
 
 VALIDATOR = Path(__file__).resolve().parent.parent / ".venv-test" / "node" / "node_modules" / "gltf-validator"
 SIZE = 16  # such small materials are stored as texels, exact to 8 bits
@@ -30,7 +32,7 @@ def panel_images(size: int = SIZE) -> dict[str, np.ndarray]:
     return {**images, "emissive": sample_image(PANEL + "emissive", size // 2, 4)}
 
 
-def panel_material(**more: Any) -> dict[str, Any]:
+def panel_material(**more: object) -> JsonObject:
     return {
         "name": "panel", "normalTexture": {"index": 1, "scale": 0.5}, "occlusionTexture": {"index": 3, "strength": 0.7},
         "emissiveTexture": {"index": 4}, "emissiveFactor": [1, 1, 1],
@@ -38,18 +40,18 @@ def panel_material(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write(path: Path, images: list[np.ndarray], materials: list[dict[str, Any]], **more: Any) -> Path:
+def write(path: Path, images: list[np.ndarray], materials: list[JsonObject], **more: Any) -> Path:
     path.write_bytes(model_bytes([png(image, path.parent) for image in images], materials, **more))
     return path
 
 
-def gltf(command: Command, *arguments: str | Path, **options: Any) -> dict[str, Any]:
+def gltf(command: Command, *arguments: str | Path, **options: object) -> JsonObject:
     ran = command("gltf", *arguments, "--json")
     assert ran.code == 0, ran.err
     return json.loads(ran.out)
 
 
-def stack_of(path: Path, tmp_path: Path, file: int = 0) -> tuple[np.ndarray, dict[str, Any]]:
+def stack_of(path: Path, tmp_path: Path, file: int = 0) -> tuple[np.ndarray, JsonObject]:
     """(mip 0 of a .gstex file in a model, the model)."""
     document, chunk = read_glb(path)
     view = document["bufferViews"][document["extensions"][NAME]["files"][file]["bufferView"]]
@@ -58,12 +60,12 @@ def stack_of(path: Path, tmp_path: Path, file: int = 0) -> tuple[np.ndarray, dic
     return gstex.load(tmp_path / "inside.gstex").decode(), document
 
 
-def parts(texture: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = texture["extensions"][NAME]["components"]
+def parts(texture: JsonView) -> list[JsonObject]:
+    found: list[JsonObject] = texture["extensions"][NAME]["components"]
     return found
 
 
-def shown(stack: np.ndarray, texture: dict[str, Any]) -> np.ndarray:
+def shown(stack: np.ndarray, texture: JsonView) -> np.ndarray:
     """The reference of docs/gltf.md: float [H, W, 3 or 4] of a texture."""
     planes = []
     for part in parts(texture):
@@ -189,7 +191,7 @@ def test_everything_else_stays(command: Command, tmp_path: Path) -> None:
     assert gstex.load(saved(after, chunk, tmp_path)).wrap == "clamp"  # of samplers that do not all repeat
 
 
-def saved(document: dict[str, Any], chunk: bytes, tmp_path: Path) -> Path:
+def saved(document: JsonView, chunk: bytes, tmp_path: Path) -> Path:
     view = document["bufferViews"][document["extensions"][NAME]["files"][0]["bufferView"]]
     (tmp_path / "inside.gstex").write_bytes(chunk[view["byteOffset"] :][: view["byteLength"]])
     return tmp_path / "inside.gstex"
@@ -219,7 +221,7 @@ def test_files_that_are_elsewhere(command: Command, tmp_path: Path) -> None:
     assert document["textures"][3] == {"source": 0} and [image["name"] for image in document["images"]] == ["picture3"]
 
 
-def leaves(mode: str) -> dict[str, Any]:
+def leaves(mode: str) -> JsonObject:
     return {"name": mode, "alphaMode": mode, "alphaCutoff": 0.4, PBR: {"baseColorTexture": {"index": 0},
             "baseColorFactor": [1, 1, 1, 0.8]}}  # fmt: skip
 
@@ -253,7 +255,7 @@ def test_alpha(modes: list[str], roles: list[str], components: int, command: Com
     ("grey", [{"channel": 0}, {"channel": 0}, {"channel": 0}, {"channel": 1}]),
     ("flat", [{"channel": 0}] * 3),
 ])  # fmt: skip
-def test_odd_images(kind: str, components: list[Any], command: Command, tmp_path: Path) -> None:
+def test_odd_images(kind: str, components: list[JsonObject], command: Command, tmp_path: Path) -> None:
     """An alpha that is the same everywhere, or 1; grey with alpha; one colour. All in a cut-out material."""
     color = panel_images()["albedo"][:, :, :3]
     of = {"half": np.dstack([color, np.full((SIZE, SIZE), 128, np.uint8)]),
@@ -287,7 +289,7 @@ def test_images_of_several_materials_and_textures(command: Command, tmp_path: Pa
     assert sorted(row["image"] for row in back["images"]) == [0, 1, 3]
 
 
-def plan_of(materials: list[dict[str, Any]], textures: list[dict[str, Any]], **more: Any) -> Any:
+def plan_of(materials: list[JsonObject], textures: list[JsonObject], **more: Any) -> Plan:
     return plan_model(parse_model(model_bytes([b"\x89PNG"] * 3, materials, textures=textures, **more), Path()))
 
 
@@ -303,7 +305,7 @@ def plan_of(materials: list[dict[str, Any]], textures: list[dict[str, Any]], **m
     ([], [{"source": 0}], "is shown by no material"),
     ([{"normalTexture": {"index": 0}}], [{}], "has no image"),
 ])  # fmt: skip
-def test_what_is_left_alone(materials: Any, textures: Any, why: str) -> None:
+def test_what_is_left_alone(materials: list[JsonObject], textures: list[JsonObject], why: str) -> None:
     plan = plan_of(materials, textures)
     assert plan.files == [] and [reason for _, reason in plan.left] == [why]
 
@@ -391,7 +393,7 @@ def test_outputs_are_replaced_if_they_are_ours(command: Command, tmp_path: Path)
 def test_ctrl_c_writes_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.glb", [panel_images()["albedo"]], [{PBR: {"baseColorTexture": {"index": 0}}}])
 
-    def stop(*arguments: Any, **options: Any) -> None:
+    def stop(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("gstex.compress", stop)

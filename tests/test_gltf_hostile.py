@@ -18,7 +18,7 @@ PBR = "pbrMetallicRoughness"
 GOOD = model_bytes([b"\x89PNG\r\n\x1a\n" + bytes(40)], [{PBR: {"baseColorTexture": {"index": 0}}}])
 
 
-def changed(path: str, value: Any) -> Callable[[Path], bytes]:
+def changed(path: str, value: object) -> Callable[[Path], bytes]:
     """The good model with another value at a path such as 'images.0.uri'; None takes the member out."""
 
     def make(folder: Path) -> bytes:
@@ -30,7 +30,7 @@ def changed(path: str, value: Any) -> Callable[[Path], bytes]:
     return make
 
 
-def put(document: Any, path: str, value: Any) -> None:
+def put(document: Any, path: str, value: object) -> None:
     *parents, last = path.split(".")
     for name in parents:
         document = document[int(name) if name.isdigit() else name]
@@ -135,7 +135,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 STATED = f"textures.0.extensions.{NAME}"
-DECODING: dict[str, tuple[str, Any, str]] = {
+DECODING: dict[str, tuple[str, object, str]] = {
     "none": (f"extensions.{NAME}", None, "has no materials"),
     "no list": (f"extensions.{NAME}.files", {}, "expected `array`"),
     "no files": (f"extensions.{NAME}.files", [], "length >= 1"),

@@ -6,19 +6,21 @@ import json
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from cuda_host import HostDevice
 from fake_cupy import FakeCupy
 
-from gstex.cuda import CupyDevice, GpuTexture
+from gstex.cuda import CupyDevice, Device, GpuTexture
 from gstex.encode.settings import EFFORTS
 from gstex.errors import DeviceError, GraphicsError
+from gstex.json_types import JsonObject
 from gstex.material import load_material
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,15 +48,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(EFFORTS, effort, (12, 1, 0, 0))
 
 
-def context_for(folder: Path, *, seconds: float = 600.0, device: Any = None) -> gpu.parts.Context:
+def context_for(folder: Path, *, seconds: float = 600.0, device: Device | None = None) -> gpu.parts.Context:
     """A part's context; what it keeps is in `context.kept`."""
-    kept: dict[str, Any] = {}
+    kept: JsonObject = {}
     context = gpu.parts.Context(device or HostDevice(), folder, time.monotonic() + seconds, kept.update, TINY, "cpu")
     context.kept = kept  # type: ignore[attr-defined]
     return context
 
 
-def invoke(*arguments: str) -> Any:
+def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(gpu_check.check, arguments)
 
 
@@ -72,10 +74,10 @@ def test_without_a_gpu_it_says_why_and_writes_nothing(monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> tuple[Any, dict[str, Any]]:
+def run_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> tuple[Result, JsonObject]:
     """The command, each part in this process on the host: (its result, what it wrote)."""
 
-    def run_here(folder: Path, tell: Any, name: str, seconds: float) -> dict[str, Any]:
+    def run_here(folder: Path, tell: object, name: str, seconds: float) -> JsonObject:
         file = gpu_check.result_file(folder, name)
         try:
             gpu_check.run_here(name, context_for(folder, seconds=seconds))
@@ -125,7 +127,7 @@ def test_one_json_with_machine_versions_and_parts(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quick: None) -> None:
-    def fail(*_: Any, **__: Any) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise DeviceError("CUDA: not enough GPU memory\nmore")
 
     timed = gpu.parts.timed_fit
@@ -138,15 +140,15 @@ def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert [row["run"] for row in failed["result"]["rows"]] == [1, 2]  # what was found before stays
 
 
-def check_all(names: list[str], seconds: float, runner: Any) -> dict[str, dict[str, Any]]:
+def check_all(names: list[str], seconds: float, runner: gpu_check.Runner) -> dict[str, JsonObject]:
     """What is told of each part, in the order of its end."""
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, JsonObject] = {}
     gpu_check.check_all(names, seconds, runner, told.__setitem__)
     return told
 
 
 def test_parts_that_time_is_up_for_are_named() -> None:
-    def slow(name: str, limit: float) -> dict[str, Any]:
+    def slow(name: str, limit: float) -> JsonObject:
         time.sleep(0.4)
         return {"result": {"limit": limit}}
 
@@ -161,7 +163,7 @@ def test_what_tells_the_most_comes_first_and_what_measures_runs_alone(monkeypatc
     running: set[str] = set()
     seen: list[set[str]] = []
 
-    def runner(name: str, limit: float) -> dict[str, Any]:
+    def runner(name: str, limit: float) -> JsonObject:
         running.add(name)
         time.sleep(0.1)
         seen.append(set(running))
@@ -177,7 +179,9 @@ def test_a_run_that_is_cut_off_leaves_what_it_has(monkeypatch: pytest.MonkeyPatc
     """Of parts that are done, and of the one that runs."""
     out, whole = tmp_path / "out.json", []
 
-    def run_alone(command: Any, seconds: float, file: Path, environment: Any, seen: Any) -> dict[str, Any]:
+    def run_alone(
+        command: list[str], seconds: float, file: Path, environment: object, seen: Callable[[JsonObject], None]
+    ) -> JsonObject:
         part = command[command.index("--part") + 1]
         if part == "parity":
             seen({"result": {"half": 1}})
@@ -197,7 +201,7 @@ def test_a_run_that_is_cut_off_leaves_what_it_has(monkeypatch: pytest.MonkeyPatc
 
 def test_what_a_process_has_written_is_seen_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(gpu_check, "_LOOK", 0.05)
-    seen: list[dict[str, Any]] = []
+    seen: list[JsonObject] = []
     script = """
         import os, time
         def write(text):
@@ -209,7 +213,7 @@ def test_what_a_process_has_written_is_seen_while_it_runs(monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "part.py").write_text(textwrap.dedent(script))
 
-    def look(found: dict[str, Any]) -> None:
+    def look(found: JsonObject) -> None:
         seen.append(found)
         (tmp_path / "go on").touch()
 
@@ -218,9 +222,11 @@ def test_what_a_process_has_written_is_seen_while_it_runs(monkeypatch: pytest.Mo
 
 
 def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {}
+    asked: dict[str, dict[str, str]] = {}
 
-    def run_alone(command: Any, seconds: float, file: Path, environment: dict[str, str], seen: Any) -> dict[str, Any]:
+    def run_alone(
+        command: list[str], seconds: float, file: Path, environment: dict[str, str], seen: object
+    ) -> JsonObject:
         asked[command[command.index("--part") + 1]] = environment
         return {}
 
@@ -232,7 +238,7 @@ def test_parts_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_runner_that_raises_is_recorded() -> None:
-    def runner(name: str, limit: float) -> dict[str, Any]:
+    def runner(name: str, limit: float) -> JsonObject:
         if name == "compress":
             raise OSError("disk full")
         return {"result": {}}
@@ -250,7 +256,7 @@ def test_only_known_parts_and_no_hidden_ones() -> None:
 # ---- A process of its own -------------------------------------------------------------------------------------------
 
 
-def alone(tmp_path: Path, script: str, seconds: float = 30.0) -> dict[str, Any]:
+def alone(tmp_path: Path, script: str, seconds: float = 30.0) -> JsonObject:
     (tmp_path / "part.py").write_text(textwrap.dedent(script))
     return gpu_check.run_alone([sys.executable, "part.py"], seconds, tmp_path / "part.json")
 
@@ -401,10 +407,10 @@ def test_shaders_are_tested_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_p
         raise GraphicsError("EGL: found no context")
 
     class Opened(SimpleNamespace):
-        def __enter__(self) -> Any:
+        def __enter__(self) -> Opened:
             return self
 
-        def __exit__(self, *_: Any) -> None:
+        def __exit__(self, *_: object) -> None:
             pass
 
     monkeypatch.setattr(gpu.parts, "NVIDIA_EGL", tmp_path / "missing")

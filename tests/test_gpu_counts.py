@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from test_fit import material_of, waves
 from gstex.encode.ops.cuda.array_work import array_work
 from gstex.encode.ops.cuda.codebooks import train
 from gstex.encode.uniform_grid import UniformGrid
+from gstex.json_types import JsonObject, JsonView
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -31,7 +31,7 @@ MOST = {"launches": 4690, "waits": 510, "recorded": 2470}
 
 
 @pytest.fixture(scope="module")
-def counted() -> dict[str, Any]:
+def counted() -> JsonObject:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(UniformGrid, "promises", lambda grid, error: False)
         return gpu_counts.count_fit(material_of(waves(48, 48, 3, seed=1)), effort="fast", bpp=3)
@@ -47,11 +47,11 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[CountingDevice]:
 
 
 @pytest.mark.parametrize("kind", MOST)
-def test_a_small_fit_asks_for_no_more_than_it_did(counted: dict[str, Any], kind: str) -> None:
+def test_a_small_fit_asks_for_no_more_than_it_did(counted: JsonView, kind: str) -> None:
     assert counted["whole"][kind] <= MOST[kind], gpu_counts.lines(counted)
 
 
-def test_phases_are_those_of_a_fit_and_add_up(counted: dict[str, Any]) -> None:
+def test_phases_are_those_of_a_fit_and_add_up(counted: JsonView) -> None:
     phases = counted["phases"]
     assert {"start", "steps", "lists", "relocation", "freeze", "quantised steps", "refinement"} <= set(phases)
     for kind in gpu_counts.COUNTED:
@@ -69,7 +69,7 @@ def test_what_a_fit_compiles_is_known_before(
     loss: str, devices: list[CountingDevice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With palettes and a grid, and so little of them that it is soon over."""
-    prepared: list[Any] = []
+    prepared: list[tuple[str, Mapping[str, int | str]]] = []
     monkeypatch.setattr(CountingDevice, "prepare", lambda self, sources, work: prepared.extend(sources))
     gpu_counts.count_fit(material_of(waves(24, 24, 2, seed=1)), effort="fast", loss=loss, bpp=3)
     used = {(key[0], *key[2:]) for key in devices[0]._kernels}
@@ -98,7 +98,7 @@ def test_what_counts_as_a_launch_and_what_as_a_wait() -> None:
     device = CountingDevice()
     xp, counts = device.xp, device.counts
 
-    def of(work: Any) -> tuple[int, int]:
+    def of(work: Callable[[], object]) -> tuple[int, int]:
         launches, waits = counts.launches, counts.waits
         work()
         return counts.launches - launches, counts.waits - waits
@@ -121,7 +121,7 @@ def test_what_counts_as_a_launch_and_what_as_a_wait() -> None:
         device.kernel("check.cu", "check")((2,), (32,), numbers, out, np.int32(64))
 
     assert of(launch) == (1, 0)
-    recorded: list[Any] = []
+    recorded: list[Callable[[], None]] = []
     assert of(lambda: recorded.append(device.record(lambda: [launch() for _ in range(3)]))) == (0, 0)  # type: ignore
     assert counts.recorded == 3 and of(recorded[0]) == (1, 0)
     with pytest.raises(AssertionError, match="only kernels"):

@@ -3,7 +3,7 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import OpenImageIO as oiio
@@ -14,8 +14,12 @@ from gstex.encode.packing import channel_entries
 from gstex.errors import FormatError, OutputError
 from gstex.format.description import brief_material, describe
 from gstex.format.ranges import ValueRange
+from gstex.json_types import JsonObject
 from gstex.material import load_material, plan_maps, write_maps
 from gstex.material.images import read_info, read_pixels
+
+Place: TypeAlias = tuple[Any, ...]
+"""The way to a value of JSON: keys of objects and numbers of items of arrays."""
 
 H, W = 24, 32
 WAVES = ("wave", "wave", "wave", "wave")
@@ -38,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def metadata_of(folder: Path) -> tuple[dict[str, Any], np.ndarray]:
+def metadata_of(folder: Path) -> tuple[JsonObject, np.ndarray]:
     """What a file of the folder says, and the stack."""
     material = load_material(folder)
     written = json.loads(json.dumps(brief_material(material.to_metadata())))
@@ -166,7 +170,7 @@ HOSTILE_NAMES = [
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=repr)
-def test_no_name_leads_out_of_the_folder(name: Any, folder: Path, tmp_path: Path) -> None:
+def test_no_name_leads_out_of_the_folder(name: object, folder: Path, tmp_path: Path) -> None:
     metadata, pixels = metadata_of(folder)
     metadata["sources"][2]["file"] = name
     before = sorted(tmp_path.rglob("*"))
@@ -179,7 +183,7 @@ def test_no_name_leads_out_of_the_folder(name: Any, folder: Path, tmp_path: Path
 JUNK = [None, -1, 0, 1e9, 10**400, float("nan"), True, "7", "../x", [], {}, [1, 2, 3], {"channel": 99}, [{}]]
 
 
-def every_place(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def every_place(value: object, path: Place = ()) -> list[Place]:
     """Paths to every value inside a JSON-like value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [path] if path else []
@@ -211,7 +215,7 @@ def test_metadata_of_any_shape_raises_nothing_but_format_errors(folder: Path, tm
         assert _is_refused(broken, pixels, tmp_path)  # type: ignore[arg-type]
 
 
-def _is_refused(metadata: dict[str, Any], pixels: np.ndarray, tmp_path: Path) -> bool:
+def _is_refused(metadata: JsonObject, pixels: np.ndarray, tmp_path: Path) -> bool:
     """Whether the metadata is refused; only the check runs, so that harmless changes write nothing."""
     try:
         plan_maps(metadata, pixels.shape[2])
@@ -244,7 +248,7 @@ def _is_refused(metadata: dict[str, Any], pixels: np.ndarray, tmp_path: Path) ->
     (("sources", 0, "planes", 0), {"z": 0}, r"planes\[0\]: {'z': 0}, object contains unknown field `z`"),
 ])
 def test_messages_about_metadata(
-    place: tuple[Any, ...], value: Any, message: str, folder: Path, tmp_path: Path
+    place: Place, value: object, message: str, folder: Path, tmp_path: Path
 ) -> None:
     metadata, pixels = metadata_of(folder)
     whole: Any = {"material": metadata}

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from batch_library import QUICK, QUICK_ARGUMENTS, check_whole, ended, image, leftovers, make_library, outputs
@@ -54,7 +53,7 @@ def expected(library: Path, options: Options, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Any]:
+def nodes() -> Iterator["Cluster"]:
     """A cluster of three nodes with a CPU each; the first is the head, which stays."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -67,7 +66,7 @@ def nodes() -> Iterator[Any]:
 @needs_ray
 @pytest.mark.parametrize("files", cluster.FILES)
 def test_the_same_bytes_as_on_one_machine(
-    library: Path, options: Options, expected: dict[str, bytes], nodes: Any, tmp_path: Path, files: str
+    library: Path, options: Options, expected: dict[str, bytes], nodes: "Cluster", tmp_path: Path, files: str
 ) -> None:
     made = plan(library, tmp_path, options=options)
     events = list(run(made, ray=nodes.address, ray_files=files, page=False))
@@ -82,7 +81,7 @@ def test_the_same_bytes_as_on_one_machine(
 
 
 @needs_ray
-def test_what_fails_fails_alone(library: Path, nodes: Any, tmp_path: Path) -> None:
+def test_what_fails_fails_alone(library: Path, nodes: "Cluster", tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "a").mkdir(parents=True)
     (out / "a/steel.gstex").write_text("mine")
@@ -105,7 +104,7 @@ def test_what_fails_fails_alone(library: Path, nodes: Any, tmp_path: Path) -> No
 
 @needs_ray
 def test_a_node_that_dies_costs_only_its_work(
-    library: Path, options: Options, expected: dict[str, bytes], nodes: Any, tmp_path: Path
+    library: Path, options: Options, expected: dict[str, bytes], nodes: "Cluster", tmp_path: Path
 ) -> None:
     """Whatever the node is doing when it is killed."""
     dying = nodes.add_node(num_cpus=2)
@@ -120,7 +119,7 @@ def test_a_node_that_dies_costs_only_its_work(
 
 
 @needs_ray
-def test_the_command(library: Path, nodes: Any, tmp_path: Path) -> None:
+def test_the_command(library: Path, nodes: "Cluster", tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gstex", "batch", library, "-o", tmp_path, *QUICK_ARGUMENTS, "--json",
                "--ray", nodes.address]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
@@ -131,7 +130,7 @@ def test_the_command(library: Path, nodes: Any, tmp_path: Path) -> None:
 
 
 @needs_ray
-def test_ctrl_c(library: Path, nodes: Any, tmp_path: Path) -> None:
+def test_ctrl_c(library: Path, nodes: "Cluster", tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gstex", "batch", library, "-o", tmp_path, "--effort", "thorough",
                "--gaussians", "500", "--json", "--ray", nodes.address]  # fmt: skip
     process = subprocess.Popen(list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -6,7 +6,6 @@ import re
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from small_comparison import HEIGHT, NAME, WIDTH, channels, quality, small_compa
 
 from gstex.compare.result import Comparison, Point
 from gstex.errors import OutputError
+from gstex.json_types import JsonObject
 from gstex.report import write_report
 from gstex.report.page import MAX_BYTES
 from gstex.report.pictures import make_gallery, map_views
@@ -46,7 +46,7 @@ class Page(HTMLParser):
         elif self._inside != "style":
             self.text += data
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> JsonObject:
         return json.loads(self.scripts[name])
 
     def picture(self, *key: int | str) -> np.ndarray:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -24,6 +24,9 @@ By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 Select = pytest.importorskip("selenium.webdriver.support.select").Select
 WebDriverWait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
+
+Selenium: TypeAlias = Any
+"""An object of Selenium, which is loaded only where it is installed: the driver of a browser, an element of a page."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -42,10 +45,10 @@ GSTEX, ASTC = (CODES + np.array([1, 1, 1, 0, 1, 1, 1], np.uint8) * shift for shi
 class Report:
     """A page in the browser, and what is on its canvas."""
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, driver: Selenium) -> None:
         self.driver = driver
 
-    def find(self, selector: str) -> Any:
+    def find(self, selector: str) -> Selenium:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def click(self, selector: str) -> None:
@@ -54,7 +57,7 @@ class Report:
     def press(self, *keys: str) -> None:
         self.find("#canvas").send_keys(*keys)
 
-    def mouse(self) -> Any:
+    def mouse(self) -> Selenium:
         return ActionChains(self.driver, duration=50)
 
     def run(self, script: str) -> Any:
@@ -113,13 +116,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
+def driver() -> Iterator[Selenium]:
     with browser() as started:
         yield started
 
 
 @contextlib.contextmanager
-def browser(*arguments: str) -> Iterator[Any]:
+def browser(*arguments: str) -> Iterator[Selenium]:
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -138,11 +141,11 @@ def browser(*arguments: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def report(driver: Any, address: str) -> Report:
+def report(driver: Selenium, address: str) -> Report:
     return opened(driver, address)
 
 
-def opened(driver: Any, address: str, width: int = 1000, scheme: str = "light", map: int | str = 0) -> Report:
+def opened(driver: Selenium, address: str, width: int = 1000, scheme: str = "light", map: int | str = 0) -> Report:
     """map: to look at; a material with opacity opens lit."""
     size = {"width": width, "height": 800, "deviceScaleFactor": 0, "mobile": False}  # 0: the screen's own
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -192,7 +195,7 @@ def test_opens_without_a_word(report: Report) -> None:
     assert report.find("#right-facts").text == "1.2 KiB · 6.25 bpp · albedo: astc-<8x8>, 24.50 dB"
 
 
-def test_a_cut_out_opens_lit_beside_the_nearest_that_has_no_fewer_bytes(driver: Any, address: str) -> None:
+def test_a_cut_out_opens_lit_beside_the_nearest_that_has_no_fewer_bytes(driver: Selenium, address: str) -> None:
     report = opened(driver, address, map="view.map")
     assert report.run("return gallery.maps[view.map].role") == "lit"
     labels = report.run("return [stackLabel(view.left), stackLabel(view.right)]")
@@ -370,7 +373,7 @@ def test_screens_of_any_density_show_whole_texels(address: str, scale: float) ->
         report.check(GSTEX[:, :, :3], ASTC[:, :, :3])
 
 
-def test_narrow_and_dark(driver: Any, address: str) -> None:
+def test_narrow_and_dark(driver: Selenium, address: str) -> None:
     report = opened(driver, address, 640, "dark")
     assert report.run("return document.documentElement.scrollWidth") <= 640
     dark = report.run("return getComputedStyle(document.body).backgroundColor")
@@ -379,7 +382,7 @@ def test_narrow_and_dark(driver: Any, address: str) -> None:
     assert dark != light
 
 
-def test_an_overview_surrounds_what_was_kept(driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overview_surrounds_what_was_kept(driver: Selenium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gstex.report.page.SPHERE_SIZE", 8)
     monkeypatch.setattr("gstex.report.page.MAX_BYTES", 150_000)
     write_report(small_comparison(), tmp_path / "report.html")

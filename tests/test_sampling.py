@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from format_builder import MipSpec, RawMipSpec, build_file, build_words, one_group
 from independent_sampling import sample_footprint, sample_lod
+from numpy.typing import ArrayLike
 from random_material import random_material
 
 from gstex import decode
@@ -143,7 +144,7 @@ def test_of_a_tail_alone_the_first_mip_is_the_finest(filter: str) -> None:
 # ---- footprints
 
 
-def footprint(steps: Any, width: int = 64, height: int = 16) -> tuple[float, int, np.ndarray]:
+def footprint(steps: ArrayLike, width: int = 64, height: int = 16) -> tuple[float, int, np.ndarray]:
     """footprints() of one pixel whose steps are given in texels; the step in texels too."""
     size = np.array([width, height])
     lod, taps, step = footprints(np.array([steps]) / size, width, height)
@@ -184,7 +185,7 @@ def test_a_footprint_of_4_to_1_takes_4_taps_at_the_level_of_the_short_axis(degre
     ([[2.04, 0], [0, 2]], 2, 0.0285),
     ([[4.0001, 0], [0, 2]], 2, 1),
 ])
-def test_footprints_at_the_ends(steps: Any, taps: int, lod: float) -> None:
+def test_footprints_at_the_ends(steps: ArrayLike, taps: int, lod: float) -> None:
     found_lod, found_taps, step = footprint(steps)
     assert found_taps == taps
     assert found_lod == pytest.approx(lod, abs=6e-3)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +61,7 @@ def material() -> tuple[np.ndarray, int, np.ndarray]:
 
 
 def drawn(
-    fragment: Any, words_at: tuple[int, int], base_at: tuple[int, int], words: np.ndarray, base: int
+    fragment: str | bytes, words_at: tuple[int, int], base_at: tuple[int, int], words: np.ndarray, base: int
 ) -> np.ndarray:
     """What a fragment shader draws. words_at, base_at: group and binding of the buffers."""
     device = wgpu_device()

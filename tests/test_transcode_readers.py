@@ -12,11 +12,10 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from test_report_browser import CHROMEDRIVER, CHROMIUM, browser
+from test_report_browser import CHROMEDRIVER, CHROMIUM, Selenium, browser
 from test_transcode import H, W, decoded, wall
 
 from gstex.transcode import Source, Written, open_source, plan_textures, transcode
@@ -88,7 +87,7 @@ def test_ktx_parse(to: str, wall: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Any]:
+def page(tmp_path: Path) -> Iterator[Selenium]:
     """Chromium at a page with three.js, served on localhost, whose folder is tmp_path."""
     (tmp_path / "node_modules").symlink_to(MODULES)
     (tmp_path / "index.html").write_text("""<!doctype html><meta charset="utf-8"><canvas></canvas>
@@ -143,7 +142,7 @@ window.ready = true;
 
 @pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="needs chromium and chromedriver")
 @pytest.mark.skipif(not (MODULES / "three").is_dir(), reason=f"needs {needs_npm}")
-def test_three_js_shows_the_same_texels(page: Any, wall: Path, tmp_path: Path) -> None:
+def test_three_js_shows_the_same_texels(page: Selenium, wall: Path, tmp_path: Path) -> None:
     """Every level, as a shader fetches it: sRGB comes as light, row 0 at the bottom of the target as WebGL counts."""
     seen = set()
     for to in ("auto", "astc-6x6", "bc1"):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from random_material import make_layout, make_material
 import gstex
 from gstex import format as fmt
 from gstex.errors import FormatError, LimitError
+from gstex.json_types import JsonObject
 from gstex.material import Material, SourceMap, plan_maps
 from gstex.material.resample import resample
 from gstex.texture import Texture
@@ -55,7 +55,7 @@ def empty_words(width: int, height: int, channels: int) -> np.ndarray:
     return np.array(build_words(spec), np.uint32)
 
 
-def metadata_of(width: int, height: int, /, *, files: int = 1, **changes: Any) -> dict[str, Any]:
+def metadata_of(width: int, height: int, /, *, files: int = 1, **changes: object) -> JsonObject:
     """The metadata of a material of grey PNG files; `changes` go into the first source."""
     sources = [{"file": f"{i}.png", "width": width, "height": height, "planes": [0]} for i in range(files)]
     sources[0].update(changes)
@@ -91,7 +91,7 @@ def test_sizes_larger_than_the_header_are_refused(tmp_path: Path) -> None:
             texture.write_maps(tmp_path / "maps", size=size)
 
 
-def material_of_64(width: int, height: int) -> dict[str, Any]:
+def material_of_64(width: int, height: int) -> JsonObject:
     """The description of a material of 64x64 texels with a source of another size."""
     return Texture(empty_words(64, 64, 1), metadata_of(64, 64, width=width, height=height)).material
 

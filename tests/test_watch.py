@@ -148,7 +148,7 @@ def serve_drafts_alone(connection: Connection, out: Path, force: bool, threads: 
     class Endless:
         send = connection.send
 
-        def recv(self) -> Any:
+        def recv(self) -> tuple[str, Any] | None:
             message = connection.recv()
             while message and message[0] == "item" and message[1].options.effort != "draft":
                 connection.send(("progress", 0.5, 30.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from web_page import ROOT, Page, needs_web, opened_page, pixels_of
 
 import gstex
 from gstex import format as fmt
+from gstex.json_types import JsonView
 
 numbers = count()
 LIMIT = 1 / 1024  # of float targets
@@ -66,7 +67,8 @@ WAYS = ((False, False), (True, True))
 
 
 def check_channels(
-    page: Page, texture: gstex.Texture, *, skip: Any = None, function: str = "channels", ways: Any = WAYS
+    page: Page, texture: gstex.Texture, *, skip: np.ndarray | None = None, function: str = "channels",
+    ways: Sequence[tuple[bool, bool]] = WAYS,
 ) -> None:  # fmt: skip
     """All channels of all mips. ways: whether the target has floats, and is upside down."""
     url = put_file(page, "file.gstex", file_bytes(texture))
@@ -126,7 +128,7 @@ def light(codes: np.ndarray) -> np.ndarray:
     return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
 
 
-def check_fetched(found: dict[str, Any], mips: list[int], right: list[np.ndarray], *, srgb: bool, flip: bool) -> None:
+def check_fetched(found: JsonView, mips: list[int], right: list[np.ndarray], *, srgb: bool, flip: bool) -> None:
     """What a shader reads of a texture is what 8 bits of the reference say."""
     for text, mip in zip(found["mips"], mips, strict=True):
         codes = right[mip][::-1] if flip else right[mip]

@@ -6,7 +6,6 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,8 @@ from PIL import Image
 from small_samples import crop_sample
 from test_report_browser import ActionChains
 from web_page import ROOT, Page, needs_web, opened_page
+
+from gstex.json_types import JsonObject
 
 pytestmark = needs_web
 WEB = ROOT / "samples" / "web"
@@ -55,7 +56,7 @@ def text(page: Page, name: str) -> str:
 
 @pytest.mark.parametrize("entry", [0, 1, 2])
 def test_both_sides_show_the_same(entry: int, page: Page) -> None:
-    entries: list[dict[str, Any]] = json.loads((page.folder / "demo.json").read_text())  # type: ignore[attr-defined]
+    entries: list[JsonObject] = json.loads((page.folder / "demo.json").read_text())  # type: ignore[attr-defined]
     original, ours = show(page, entry, 1)[70:, 10:-10], show(page, entry, 0)[70:, 10:-10]
     drawn = np.abs(original - original[5, 5]).max(axis=2) > 12  # all but the background
     assert drawn.mean() > 0.2 and original[drawn].std() > 15

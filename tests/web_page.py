@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small_samples import SAMPLES
-from test_report_browser import CHROMEDRIVER, CHROMIUM, browser
+from test_report_browser import CHROMEDRIVER, CHROMIUM, Selenium, browser
 from test_transcode_readers import MODULES, needs_npm
 
 __all__ = ["ROOT", "Page", "needs_web", "opened_page", "pixels_of"]
@@ -42,17 +42,17 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
                 return str(folder / (place[len(start) :] or "index.html"))
         return super().translate_path(path)
 
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, format: str, *arguments: object) -> None:
         pass
 
 
 class Page:
     """Runs JavaScript in a page."""
 
-    def __init__(self, driver: Any, address: str) -> None:
+    def __init__(self, driver: Selenium, address: str) -> None:
         self.driver, self.address = driver, address
 
-    def call(self, function: str, *arguments: Any) -> Any:
+    def call(self, function: str, *arguments: object) -> Any:
         """The result of an async function of the page; what it throws is an AssertionError."""
         found = self.driver.execute_async_script(
             "const args = Array.from(arguments), done = args.pop();"
@@ -61,7 +61,7 @@ class Page:
         assert "failed" not in found, found["failed"]
         return found["value"]
 
-    def refused(self, function: str, *arguments: Any) -> str:
+    def refused(self, function: str, *arguments: object) -> str:
         with pytest.raises(AssertionError) as raised:
             self.call(function, *arguments)
         return str(raised.value)

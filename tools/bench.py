@@ -31,7 +31,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -65,6 +64,7 @@ from benches.trials import add_trial, changed_settings, parse_changes  # noqa: E
 import gstex  # noqa: E402
 from gstex import metrics  # noqa: E402
 from gstex.cli.options import parse_rates  # noqa: E402
+from gstex.json_types import JsonObject, JsonView  # noqa: E402
 from gstex.material import Material  # noqa: E402
 from gstex.material.images import SourceMap  # noqa: E402
 from gstex.material.material import Channel  # noqa: E402
@@ -132,14 +132,14 @@ bench.add_command(top_k)
 @click.pass_context
 def rd(
     context: click.Context, mode: str | None, effort: str | None, sampling: str | None, loss: str,
-    rates: list[float] | None, no_mips: bool, groups: str | None, changes: dict[str, Any], trial: str | None,
+    rates: list[float] | None, no_mips: bool, groups: str | None, changes: JsonView, trial: str | None,
     names: tuple[str, ...], data: Path, results: Path,
 ) -> None:  # fmt: skip
     """Quality at given rates: PSNR, bytes, candidates and seconds of every material."""
     if changes and not trial:
         raise click.UsageError("--set changes what is measured, so its rows belong to a trial; add --trial WHAT")
     quick = mode == "quick"
-    options: dict[str, Any] = {
+    options: JsonObject = {
         "effort": effort or ("thorough" if quick else "normal"),
         "sampling": sampling or ("bilinear" if quick else "direct"),
         "loss": loss,
@@ -171,12 +171,10 @@ def rd(
             click.echo(path)
 
 
-def measure_all(
-    cases: list[Case], rates: list[float], options: dict[str, Any], store: Store
-) -> list[dict[str, Any]]:
+def measure_all(cases: list[Case], rates: list[float], options: JsonView, store: Store) -> list[JsonObject]:
     """A row for every case and rate, in order, computed or taken from the store. Progress goes to stderr."""
     code = code_version()
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     warm = False
     for case in cases:
         material = case.load()
@@ -200,8 +198,8 @@ def measure_all(
 
 
 def compute_row(
-    material: Material, settings: dict[str, Any], progress: Callable[[gstex.Progress], None] | None = None
-) -> dict[str, Any]:
+    material: Material, settings: JsonView, progress: Callable[[gstex.Progress], None] | None = None
+) -> JsonObject:
     """Compress a material, save it, and return its figures by column."""
     texture = gstex.compress(material, progress=progress, **settings)
     with tempfile.TemporaryDirectory() as folder:
@@ -213,7 +211,7 @@ def compute_row(
     return row | {f"psnr_{role}": value for role, value in report["psnr_by_map"].items()}
 
 
-def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
+def _with_floor(row: JsonView) -> JsonObject:
     """Add the prototype's figure, where there is one, and how far above it the row is in dB."""
     floor = PROTOTYPE[row["material"]].get(row["bpp_asked"])
     if floor is None or row["psnr_all"] is None:
@@ -221,7 +219,7 @@ def _with_floor(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "prototype": floor, "difference": row["psnr_all"] - floor}
 
 
-def warm_up(options: dict[str, Any]) -> None:
+def warm_up(options: JsonView) -> None:
     """Compile the kernels on a tiny input, so that the seconds of a row do not include the compilation."""
     click.echo("compiling", err=True)
     pixels = np.random.default_rng(0).random((16, 16, 1), np.float32)

@@ -5,12 +5,12 @@ The picture is for people: colours are shown as they look, normals with their Z,
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
 
 from gstex.arrays import F32Array, U8Array
+from gstex.json_types import JsonView
 from gstex.view.maps import list_maps, shown
 
 __all__ = ["contact_sheet", "label_strip"]
@@ -26,7 +26,7 @@ _GAINS = (1, 2, 4, 8, 16, 32, 64)
 def contact_sheet(
     original: F32Array,
     decoded: F32Array,
-    channels: Sequence[Mapping[str, Any]],
+    channels: Sequence[JsonView],
     psnr_by_map: Mapping[str, float | None] | None = None,
 ) -> U8Array:
     """Draw original, decoded and error of every map, a row each.

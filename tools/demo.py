@@ -11,12 +11,12 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from contact_sheet import contact_sheet
 from demo_page import COMPARED, write_demo_page
 
 import gstex
+from gstex.json_types import JsonObject
 from gstex.material import load_material
 from gstex.material.images import write_picture
 
@@ -36,7 +36,7 @@ def run(*arguments: str | Path, printed: bool = True) -> str:
     return done.stdout or ""
 
 
-def compare(source: Path, file: Path) -> tuple[Path, dict[str, Any]] | None:
+def compare(source: Path, file: Path) -> tuple[Path, JsonObject] | None:
     """The report of `gstex compare` and its numbers; None where the encoders are not installed."""
     if not all(map(find_spec, PACKAGES)):
         return None

@@ -2,14 +2,14 @@
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gstex.arrays import F32Array
 from gstex.compare.baselines import usual_bytes
 from gstex.compare.codecs import CODECS
 from gstex.files import replace_file
+from gstex.json_types import JsonView
 from gstex.material import Material
 from gstex.material.images import png_bytes
 from gstex.page import fill_page
@@ -27,7 +27,7 @@ _HERE = Path(__file__).resolve().parent
 
 def write_demo_page(
     path: Path, material: Material, texture: Texture, decoded: F32Array, sheet: Path,
-    commands: Sequence[tuple[str, str]], compared: tuple[Path, Mapping[str, Any]] | None,
+    commands: Sequence[tuple[str, str]], compared: tuple[Path, JsonView] | None,
 ) -> None:  # fmt: skip
     """Write the page, one file that opens offline.
 
@@ -67,7 +67,7 @@ def write_demo_page(
 
 
 def _rows(
-    material: Material, report: Mapping[str, Any], compared: tuple[Path, Mapping[str, Any]] | None
+    material: Material, report: JsonView, compared: tuple[Path, JsonView] | None
 ) -> list[tuple[str, int, str]]:
     """(label, bytes of mip 0, PSNR): gstex first, then the stacks of the codecs, with a PSNR if they were measured."""
     first = ("gstex", report["mip_0_bytes"], _decibels(report["psnr"]))
@@ -84,7 +84,7 @@ def _row(label: str, byte_count: int, psnr: str, material: Material, ours: int) 
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _quality(page: Path, compared: tuple[Path, Mapping[str, Any]] | None) -> str:
+def _quality(page: Path, compared: tuple[Path, JsonView] | None) -> str:
     """The paragraph about quality, in HTML."""
     if compared is None:
         return ("<p>The rates of these codecs are fixed, so their bytes are known without encoding. Their quality is "

@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
-from typing import Any
 
 import click
 import numpy as np
@@ -30,6 +29,7 @@ from gstex.arrays import I64Array, U32Array
 from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import WordBuffer, compute_program, surfaceless
 from gstex.gl.context import import_gl
+from gstex.json_types import JsonObject
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +82,7 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
             yield folder.name, gstex.compress(folder, effort="fast", bpp=1.0)
 
 
-def _row(name: str, texture: gstex.Texture) -> dict[str, Any]:
+def _row(name: str, texture: gstex.Texture) -> JsonObject:
     start = process_time()
     words = texture.expanded()
     seconds = process_time() - start  # one thread; it counts, then writes, but makes its lists once

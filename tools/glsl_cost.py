@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import click
 import numpy as np
@@ -31,6 +30,7 @@ from gstex.arrays import BoolArray, I64Array, U32Array
 from gstex.errors import ExtraError, GraphicsError
 from gstex.gl import Context, WordBuffer, compute_program, surfaceless
 from gstex.gl.context import import_gl
+from gstex.json_types import JsonObject
 from gstex.resources import source_path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,7 +132,10 @@ class Parts:
         constants = 4 * self.constant * shape.vec4s if shape.has_constants else 0
         return self.texel + self.four * shape.vec4s + constants + self.members * len(shape.groups)
 
-    def of_group(self, shape: Shape, group: GroupShape, candidates: Any, added: Any, looked_up: Any) -> Any:
+    def of_group(
+        self, shape: Shape, group: GroupShape, candidates: int | I64Array, added: int | I64Array,
+        looked_up: np.int64 | I64Array,
+    ) -> np.int64 | I64Array:  # fmt: skip
         """Operations of a group for texels with these counts."""
         fours = shape.vec4s
         fixed = self.group + (4 * self.group_channel + self.group_four) * fours
@@ -177,7 +180,7 @@ def _samples() -> Iterator[tuple[str, gstex.Texture]]:
             yield folder.name, gstex.compress(folder, effort="fast")
 
 
-def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[dict[str, Any]]:
+def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterator[JsonObject]:
     """A row for every material, then a row for every range of ten candidates over all materials."""
     measured: list[tuple[Counts, I64Array]] = []
     parts = parts_of()
@@ -208,7 +211,7 @@ def _rows(textures: list[tuple[str, gstex.Texture]], context: Context) -> Iterat
                    **_means(joined, arithmetic, inside)}  # fmt: skip
 
 
-def _means(counts: Counts, arithmetic: I64Array, inside: BoolArray) -> dict[str, Any]:
+def _means(counts: Counts, arithmetic: I64Array, inside: BoolArray) -> JsonObject:
     return {
         "texels": int(inside.sum()),
         "candidates_mean": float(counts.candidates[inside].mean()),

@@ -30,7 +30,6 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import click
 from benches.table import describe_run
@@ -38,6 +37,7 @@ from gpu.parts import PARTS, Context
 
 from gstex.cuda import CupyDevice, open_device
 from gstex.errors import DeviceError
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["check", "check_all", "machine", "result_file", "run_alone", "run_here", "run_part", "table",
            "write_whole"]  # fmt: skip
@@ -48,9 +48,9 @@ _DISTRIBUTIONS = ("numpy", "torch")
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 # Runs a part for a number of seconds at most; returns {"result": ..., "error": ...} with one or both of the keys.
-Runner = Callable[[str, float], dict[str, Any]]
+Runner = Callable[[str, float], JsonObject]
 # Takes the name of a part and its results so far.
-Tell = Callable[[str, dict[str, Any]], None]
+Tell = Callable[[str, JsonObject], None]
 _COMPANY = 4  # number of parts that run in parallel, about; each takes a share of the cores
 _LOOK = 0.5  # seconds between two looks at what a part has written
 
@@ -80,11 +80,11 @@ def check(only: tuple[str, ...], seconds: float, out: Path | None, part: str | N
     out = out or RESULTS / f"gpu-{slug}.json"
     names = [name for name, part in PARTS.items() if name in only or not (only or part.hidden)]
     command = " ".join(["python tools/gpu_check.py", *(f"--only '{name}'" for name in only)])
-    whole: dict[str, Any] = {"title": f"gstex on {device.name}", "command": command, **about, "seconds": 0.0,
+    whole: JsonObject = {"title": f"gstex on {device.name}", "command": command, **about, "seconds": 0.0,
                              "parts": {name: {"error": "not begun"} for name in names}}  # fmt: skip
     started, lock = time.monotonic(), threading.Lock()
 
-    def tell(name: str, results: dict[str, Any]) -> None:
+    def tell(name: str, results: JsonObject) -> None:
         with lock:
             whole["seconds"], whole["parts"][name] = round(time.monotonic() - started, 1), results
             write_whole(out, json.dumps(whole, indent=2, default=float) + "\n")
@@ -108,7 +108,7 @@ def check_all(names: Sequence[str], seconds: float, runner: Runner, tell: Tell) 
         begun = time.monotonic()
         limit = min(PARTS[name].seconds, seconds - (begun - started))
         if limit < 1:
-            results: dict[str, Any] = {"error": "no time was left"}
+            results: JsonObject = {"error": "no time was left"}
         else:
             try:
                 results = runner(name, limit)
@@ -141,8 +141,8 @@ def write_whole(file: Path, text: str) -> None:
 
 def run_alone(
     command: Sequence[str], seconds: float, file: Path, environment: Mapping[str, str] | None = None,
-    report: Callable[[dict[str, Any]], None] = lambda results: None,
-) -> dict[str, Any]:  # fmt: skip
+    report: Callable[[JsonObject], None] = lambda results: None,
+) -> JsonObject:  # fmt: skip
     """Run a command that writes the JSON of `run_here`, and return this JSON, even if the command crashes or hangs.
 
     environment: variables that are added. report: gets the JSON so far whenever it has changed.
@@ -155,7 +155,7 @@ def run_alone(
             code = _wait(child, seconds, file, report)
         finally:
             _sweep(child)
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    results: JsonObject = json.loads(file.read_text()) if file.exists() else {}
     if code is None:
         results["error"] = f"stopped after {seconds:.0f} s"
     elif code and "error" not in results:
@@ -165,7 +165,7 @@ def run_alone(
 
 
 def _wait(
-    child: subprocess.Popen[bytes], seconds: float, file: Path, report: Callable[[dict[str, Any]], None]
+    child: subprocess.Popen[bytes], seconds: float, file: Path, report: Callable[[JsonObject], None]
 ) -> int | None:
     """The exit status of a process; None if it takes longer than `seconds`."""
     ends, known = time.monotonic() + seconds, ""
@@ -190,7 +190,7 @@ def _sweep(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, Any]:
+def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> JsonObject:
     """Run a part in a process of its own, which writes into the folder; returns its results.
 
     tell: gets the results so far while the part runs, marked as cut off.
@@ -201,7 +201,7 @@ def run_part(folder: Path, tell: Tell, name: str, seconds: float) -> dict[str, A
     threads = max(1, (os.cpu_count() or 1) // _COMPANY)
     more = {"GSTEX_THREADS": str(threads)} if PARTS[name].beside else {}
 
-    def report(results: dict[str, Any]) -> None:
+    def report(results: JsonObject) -> None:
         tell(name, {"error": "cut off while it ran", **results})
 
     return run_alone(command, seconds, result_file(folder, name), more, report)
@@ -216,10 +216,10 @@ def run_here(name: str, context: Context) -> None:
     """Run a part in this process and write its results, step by step, into the shared folder."""
     file, results = result_file(context.folder, name), {}
 
-    def write(**content: Any) -> None:
+    def write(**content: object) -> None:
         write_whole(file, json.dumps(content, default=float))
 
-    def keep(result: dict[str, Any]) -> None:
+    def keep(result: JsonObject) -> None:
         results.update(result)
         write(result=results)
 
@@ -239,7 +239,7 @@ def _one_line(error: BaseException) -> str:
 # ---- What is written ------------------------------------------------------------------------------------------------
 
 
-def machine(device: CupyDevice) -> dict[str, dict[str, Any]]:
+def machine(device: CupyDevice) -> dict[str, JsonObject]:
     """The machine and the versions, without anything that is private to it."""
     run = describe_run("")
     runtime = device.xp.cuda.runtime
@@ -284,7 +284,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def table(whole: Mapping[str, Any]) -> list[str]:
+def table(whole: JsonView) -> list[str]:
     """The figures for people, one line each: the parts, and the rows of parts that have rows."""
     gpu, versions = whole["machine"], whole["versions"]
     lines = [
@@ -302,11 +302,11 @@ def table(whole: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _pairs(row: Mapping[str, Any]) -> str:
+def _pairs(row: JsonView) -> str:
     return ", ".join(f"{key} {_shown(value)}" for key, value in row.items())
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

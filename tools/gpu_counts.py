@@ -25,6 +25,7 @@ from gpu.phases import by_phase
 import gstex
 from gstex.encode import compress as compression
 from gstex.encode.settings import EFFORTS
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material, load_material
 
 __all__ = ["count_fit", "lines"]
@@ -47,7 +48,7 @@ def counts(size: int, effort: str, out: Path | None) -> None:
         out.write_text(json.dumps({"size": size, "effort": effort, **result}, indent=2) + "\n")
 
 
-def count_fit(material: Material, **options: Any) -> dict[str, Any]:
+def count_fit(material: Material, **options: Any) -> JsonObject:
     """Compress a material: {"whole": counts, "phases": {phase: counts}, "psnr", "gaussians"}.
 
     options: arguments of `gstex.compress`. The measurement of the result is not counted.
@@ -76,7 +77,7 @@ def count_fit(material: Material, **options: Any) -> dict[str, Any]:
             "gaussians": texture.report["gaussians"]}  # fmt: skip
 
 
-def lines(result: dict[str, Any]) -> list[str]:
+def lines(result: JsonView) -> list[str]:
     """The counts for people: one line per phase, and one for all."""
     head = f"{'phase':<20}{'host s':>9}{'launches':>10}{'waits':>8}{'recorded':>10}"
     rows = [*result["phases"].items(), ("all", result["whole"])]

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from msgspec import structs
@@ -76,10 +77,10 @@ def cpus_for(left: int, total: int, largest: int) -> int:
     return max(1, min(total // max(left, 1), largest))
 
 
-def _work(ray: Any, items: Sequence[Item], out: Path, files: str, force: bool) -> Iterator[Event]:
+def _work(ray: ModuleType, items: Sequence[Item], out: Path, files: str, force: bool) -> Iterator[Event]:
     task = ray.remote(max_retries=_RETRIES)(_fit)
     waiting = deque(sorted(items, key=cost, reverse=True))
-    running: dict[Any, tuple[Item, float]] = {}
+    running: dict[object, tuple[Item, float]] = {}
     try:
         while waiting or running:
             cpus, gpus, largest = _resources(ray)
@@ -110,7 +111,7 @@ def _work(ray: Any, items: Sequence[Item], out: Path, files: str, force: bool) -
                 ray.cancel(reference, force=True)
 
 
-def _ended(ray: Any, reference: Any, item: Item, out: Path, seconds: float) -> Event:
+def _ended(ray: ModuleType, reference: object, item: Item, out: Path, seconds: float) -> Event:
     """The event of a task that has ended."""
     try:
         kind, value, data = ray.get(reference)
@@ -201,14 +202,14 @@ def _write(path: Path, data: bytes) -> Path:
     return path
 
 
-def _resources(ray: Any) -> tuple[int, float, int]:
+def _resources(ray: ModuleType) -> tuple[int, float, int]:
     """CPUs and GPUs of all live nodes together, and CPUs of the largest node."""
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = [int(resources.get("CPU", 0)) for resources in alive]
     return sum(cpus), sum(resources.get("GPU", 0.0) for resources in alive), max(cpus, default=1)
 
 
-def _import() -> Any:
+def _import() -> ModuleType:
     try:
         import ray
     except ImportError:
@@ -217,7 +218,7 @@ def _import() -> Any:
 
 
 @contextlib.contextmanager
-def _connected(ray: Any, address: str) -> Iterator[None]:
+def _connected(ray: ModuleType, address: str) -> Iterator[None]:
     """Connect to the cluster inside the `with`. An existing connection is used and stays open."""
     if ray.is_initialized():
         yield

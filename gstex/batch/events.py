@@ -1,9 +1,9 @@
 """The events that a running batch and `watch` report."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from gstex.batch.state import Record
+from gstex.json_types import JsonObject
 
 __all__ = ["Event"]
 
@@ -44,7 +44,7 @@ class Event:
     failed: int | None = None
     record: Record | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The event as JSON types, without empty fields. A record contributes its figures, without the thumbnail."""
         plain = {k: v for k, v in vars(self).items() if k != "record" and v is not None and v != ""}
         return plain if self.record is None else {**plain, **self.record.figures()}

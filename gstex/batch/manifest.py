@@ -6,7 +6,7 @@ Paths of inputs are relative to the folder of the manifest; outputs to the folde
 import os
 import sys
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -15,6 +15,7 @@ from gstex.batch.options import Options
 from gstex.batch.plans import Item, Plan
 from gstex.errors import UsageError
 from gstex.files import replace_file
+from gstex.json_types import JsonObject
 from gstex.material.load import material_name
 from gstex.material.sets import read_set
 
@@ -50,7 +51,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     options: Annotated[Options | None, Meta(description="of all materials")] = None
 
 
-def schema() -> dict[str, Any]:
+def schema() -> JsonObject:
     """The JSON schema of a manifest."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Manifest)}
 

@@ -1,10 +1,11 @@
 """The compression options of a material: the arguments of `gstex.compress` that a batch may set."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from gstex.errors import UsageError
+from gstex.json_types import JsonObject
 
 __all__ = ["Options"]
 
@@ -58,11 +59,11 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         except ValidationError as error:
             raise UsageError(f"options: {error}") from None
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> JsonObject:
         """The options that differ from the defaults."""
         usual = structs.asdict(Options())
         return {name: value for name, value in structs.asdict(self).items() if value != usual[name]}
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> JsonObject:
         """Keyword arguments of `gstex.compress`."""
         return structs.asdict(self)

@@ -3,12 +3,12 @@
 import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gstex.batch.rows import Row
 from gstex.batch.work import BLOCKS
 from gstex.compare.codecs import CODECS
 from gstex.files import replace_file
+from gstex.json_types import JsonView
 from gstex.page import fill_page, json_for_script
 from gstex.version import __version__
 
@@ -26,7 +26,7 @@ def write_page(path: Path, rows: Sequence[Row]) -> None:
     replace_file(path, _page([row.to_json() for row in rows], path.parent.name).encode())
 
 
-def _page(rows: Sequence[dict[str, Any]], name: str) -> str:
+def _page(rows: Sequence[JsonView], name: str) -> str:
     name = name or "batch"
     values = {
         "name": html.escape(name),

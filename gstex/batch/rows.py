@@ -1,11 +1,11 @@
 """The result of each material of a plan, which is a row of the page."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from gstex.batch.events import Event
 from gstex.batch.plans import Item
 from gstex.batch.state import Record
+from gstex.json_types import JsonObject
 
 __all__ = ["Row"]
 
@@ -27,9 +27,9 @@ class Row:
         self.state, self.record = event.event, event.record
         self.message = event.message if event.event == "failed" else ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The row for the page. Names are short, because there can be thousands of rows."""
-        plain: dict[str, Any] = {"output": self.item.output, "state": self.state, "message": self.message}
+        plain: JsonObject = {"output": self.item.output, "state": self.state, "message": self.message}
         if (record := self.record) is not None:
             by_map = record.psnr_by_map
             known = {role: psnr for role, psnr in by_map.items() if psnr is not None}

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from gstex.batch.plans import Item
 from gstex.errors import MaterialError, OutputError
 from gstex.files import TEMPORARY, replace_file
+from gstex.json_types import JsonObject
 from gstex.material.load import list_images
 from gstex.material.own_mips import OwnMip
 from gstex.material.vocabulary import NAMES_FILE
@@ -73,9 +73,9 @@ class Record(msgspec.Struct, frozen=True):
     seconds: float
     thumbnail: str = ""
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> JsonObject:
         """All but the picture, as JSON types."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain: JsonObject = msgspec.to_builtins(self)
         del plain["thumbnail"]
         return plain
 

@@ -13,7 +13,13 @@ import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gstex.batch.plans import Item
+    from gstex.batch.state import Record
+    from gstex.encode.compress import Progress
 
 __all__ = ["serve"]
 
@@ -40,7 +46,7 @@ def serve(connection: Connection, out: Path, force: bool, threads: int, gpu: str
     from gstex import native
 
     native.set_thread_count(threads)
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     while (item := inbox.get()) is not None:
         answer = _answer(connection, item, out, force)
@@ -48,13 +54,13 @@ def serve(connection: Connection, out: Path, force: bool, threads: int, gpu: str
         connection.send(answer)
 
 
-def _answer(connection: Connection, item: Any, out: Path, force: bool) -> tuple[Any, ...]:
+def _answer(connection: Connection, item: "Item", out: Path, force: bool) -> "tuple[str, Record | str]":
     from gstex.batch.work import make_output
     from gstex.errors import GstexError
 
     last = 0.0
 
-    def tell(now: Any) -> None:
+    def tell(now: "Progress") -> None:
         nonlocal last
         moment = time.monotonic()
         if moment - last >= _PAUSE:
@@ -78,7 +84,7 @@ def _free_gpu() -> None:
             cupy.get_default_memory_pool().free_all_blocks()
 
 
-def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
+def _listen(connection: Connection, inbox: "queue.SimpleQueue[Item | None]") -> None:
     """Receive messages while the main thread works, so that a running fit can get more threads."""
     from gstex import native
 
@@ -97,6 +103,6 @@ def _listen(connection: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
         os._exit(1)
 
 
-def _leave(number: int, frame: Any) -> None:
+def _leave(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
     sys.exit(1)

@@ -4,8 +4,8 @@ import hashlib
 import platform
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
 
+from gstex.json_types import JsonObject
 from gstex.version import __version__
 
 __all__ = ["about"]
@@ -15,7 +15,7 @@ _PACKAGES = ("numpy", "OpenImageIO")
 _SOURCES = frozenset([".py", ".cu", ".cuh", ".h"])
 
 
-def about() -> dict[str, Any]:
+def about() -> JsonObject:
     """version: of gstex. code: a hash of the installed gstex; a cache of outputs is out of date when it changes.
     packages: versions of the packages that can change the bytes of outputs. python, system: for people."""
     return {

@@ -12,7 +12,7 @@ import threading
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -142,7 +142,7 @@ def _command_of(error: click.UsageError) -> str:
     return f"gstex {name}" if name in _COMMANDS else "gstex"
 
 
-def _repeat_interrupt(unraisable: Any) -> None:
+def _repeat_interrupt(unraisable: "sys.UnraisableHookArgs") -> None:
     """Repeat a Ctrl-C that was raised in a callback from C code, because C code drops the exception."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         timer = threading.Timer(0.05, _thread.interrupt_main)

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from gstex.cli.options import (
+    Arguments,
     check_one_size,
     debug_option,
     depfile_option,
@@ -116,7 +117,7 @@ def _write_depfile(path: Path, plan: "Plan", output: Path, inputs: tuple[str, ..
     write_depfile(path, output / PAGE, read)
 
 
-def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: dict[str, Any]) -> "Plan":
+def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: Arguments) -> "Plan":
     from gstex.batch import Options, plan
 
     if options["importance"] not in (None, "auto"):
@@ -124,7 +125,7 @@ def _plan(inputs: tuple[str, ...], output: Path, names: Path | None, options: di
     return plan(inputs, output, options=Options(**options), names=names)
 
 
-def _refuse_options(options: dict[str, Any]) -> None:
+def _refuse_options(options: Arguments) -> None:
     """Refuse options of a fit beside --manifest, because the manifest states them itself."""
     context = click.get_current_context()
     given = [name for name in (*options, "names") if context.get_parameter_source(name) != ParameterSource.DEFAULT]

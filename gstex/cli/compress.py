@@ -8,6 +8,7 @@ import click
 
 import gstex
 from gstex.cli.options import (
+    Arguments,
     check_one_size,
     debug_option,
     depfile_option,
@@ -20,6 +21,7 @@ from gstex.cli.options import (
 from gstex.cli.output import check_name, check_output_file, default_output
 from gstex.cli.sections import SectionedCommand
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
+from gstex.json_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     from gstex.forecast import Phase
@@ -83,7 +85,7 @@ def compress(
     more = [Path(importance)] if importance not in (None, "auto") else []
     check_output_file(output, source, *more)
     check_name(output)
-    rate: dict[str, Any] = {"bpp": bpp, "gaussians": gaussians, "quality": quality, "psnr": psnr, "match": match,
+    rate: Arguments = {"bpp": bpp, "gaussians": gaussians, "quality": quality, "psnr": psnr, "match": match,
                             "max_bpp": max_bpp, "weights": weights}  # fmt: skip
     check_options(**rate, **{name: options[name] for name in ("loss", "seed", "alpha_test", "tail", "groups")})
     tiles = find_tiles(source)
@@ -121,9 +123,9 @@ def _write_depfile(path: Path, output: Path, source: Path, names: Path | None, i
 
 
 def _compress_one(
-    source: Path, output: Path, reading: dict[str, Any], options: dict[str, Any], *, checkpoint: bool, force: bool,
+    source: Path, output: Path, reading: Arguments, options: Arguments, *, checkpoint: bool, force: bool,
     as_json: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Compress one material, print the lines for people, and return the report. reading: arguments of load_material."""
     from gstex.cli.progress import ProgressReporter
     from gstex.material import load_material, table
@@ -146,7 +148,7 @@ def _compress_one(
     return {"output": str(output), **texture.report, "maps": table(material)}
 
 
-def _phase(material: "Material", options: dict[str, Any]) -> "Phase | None":
+def _phase(material: "Material", options: Arguments) -> "Phase | None":
     """The phase by which the time of a fit is forecast; None for a target, whose number of fits is not known."""
     from gstex.forecast import asked_fit, fit_phase
 
@@ -214,7 +216,7 @@ def _summary(output: Path, texture: "Texture") -> list[str]:
     return lines
 
 
-def _mip_lines(report: dict[str, Any]) -> list[str]:
+def _mip_lines(report: JsonView) -> list[str]:
     """One line on the mips below full size."""
     mips = report["mips"]
     if len(mips) == 1:

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gstex.cli.options import check_one_size, debug_option, fit_options, force_option, json_option, seed_option
+from gstex.cli.options import (
+    Arguments,
+    check_one_size,
+    debug_option,
+    fit_options,
+    force_option,
+    json_option,
+    seed_option,
+)
 from gstex.cli.output import check_output_file
 from gstex.cli.sections import SectionedCommand
 from gstex.cli.text import count, decibels, format_table, printable, size
 from gstex.errors import GstexError, OutputError, UsageError
+from gstex.json_types import JsonObject
 from gstex.limits import MAX_SIZE, MOST_TEXELS
 
 if TYPE_CHECKING:
@@ -102,7 +111,7 @@ def _check_direction(decode: bool, max_texels: int | None) -> None:
 
 
 def _compress(
-    model: "Model", source: Path, output: Path, fallback: int | None, options: dict[str, Any], *, as_json: bool
+    model: "Model", source: Path, output: Path, fallback: int | None, options: Arguments, *, as_json: bool
 ) -> None:  # fmt: skip
     import gstex
     from gstex.cli.progress import ProgressReporter
@@ -148,7 +157,7 @@ def _compress(
                    f"viewers, {size(packed.fallback_bytes)}")  # fmt: skip
 
 
-def _report(packed: "Packed", source: Path, output: Path, before: int) -> dict[str, Any]:
+def _report(packed: "Packed", source: Path, output: Path, before: int) -> JsonObject:
     return {
         "input": str(source), "output": str(output), "bytes_before": before, "bytes": len(packed.data),
         "image_bytes_before": packed.image_bytes, "gstex_bytes": sum(file.bytes for file in packed.files),

@@ -1,16 +1,15 @@
 """`gstex info`: what a .gstex file holds."""
 
 import json
-from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import click
 
 import gstex
 from gstex.cli.options import debug_option, json_option
 from gstex.cli.text import bytes_line, count, decibels, format_table, printable, size
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["info"]
 
@@ -44,7 +43,7 @@ def info(file: Path, levels: bool, as_json: bool) -> None:
         click.echo("\n".join([*lines, "", *_levels(facts)] if levels else lines))
 
 
-def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
+def _explain(file: Path, facts: JsonView) -> list[str]:
     """The facts as lines for people. Values from the metadata may be missing or of any type."""
     wrap = {"repeat": "repeats", "clamp": "clamps at its border"}[facts["wrap"]]
     lines = [
@@ -73,7 +72,7 @@ def _explain(file: Path, facts: Mapping[str, Any]) -> list[str]:
     return lines + format_table(_chain(facts), _MIPS)
 
 
-def _levels(facts: Mapping[str, Any]) -> list[str]:
+def _levels(facts: JsonView) -> list[str]:
     """The grids of Gaussians of every mip and group, a table."""
     rows = [
         {**level, "mip": mip["mip"], "group": part["group"], "level": level_number,
@@ -85,16 +84,16 @@ def _levels(facts: Mapping[str, Any]) -> list[str]:
     return format_table(rows, _LEVELS)
 
 
-def _storage(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _storage(facts: JsonView) -> list[JsonObject]:
     """For every channel its group and the bits of its own codes in a record; without any, 'palettes' or 'constant'."""
-    rows: list[dict[str, Any]] = [{"bits": "constant"} for _ in range(facts["channels"])]
+    rows: list[JsonObject] = [{"bits": "constant"} for _ in range(facts["channels"])]
     for number, group in enumerate(facts["groups"]):
         for channel, bits in zip(group["channels"], group["channel_bits"], strict=True):
             rows[channel] = {"group": number, "bits": bits or "palettes"}
     return rows
 
 
-def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _chain(facts: JsonView) -> list[JsonObject]:
     """One row per mip. The PSNR is the one that the metadata states, if there is one."""
     stated = facts["report"].get("mips")
     rows = []
@@ -108,7 +107,7 @@ def _chain(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _measured(report: Mapping[str, Any]) -> list[str]:
+def _measured(report: JsonView) -> list[str]:
     """Lines on the quality that the metadata states."""
     lines = []
     if _is_decibels(report.get("psnr", "")) and _is_decibels(report.get("psnr_sampled", "")):

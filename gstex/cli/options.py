@@ -3,15 +3,17 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
 __all__ = [
-    "check_one_size", "debug_option", "depfile_option", "fit_options", "force_option", "json_option", "names_option",
-    "parse_rates", "parse_weights", "seed_option",
+    "Arguments", "check_one_size", "debug_option", "depfile_option", "fit_options", "force_option", "json_option",
+    "names_option", "parse_rates", "parse_weights", "seed_option",
 ]
 
+Arguments: TypeAlias = dict[str, Any]
+"""Keyword arguments by name. Options of a command have the types that click gives them."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # gstex.cli.app.main reads this flag from the command line itself, because it needs it before click has parsed anything.

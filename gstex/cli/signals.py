@@ -4,7 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import FrameType
 
 __all__ = ["Terminated", "terminations_as_interrupts"]
 
@@ -20,7 +20,7 @@ def terminations_as_interrupts() -> Iterator[None]:
         yield
         return
 
-    def interrupt(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, interrupt)

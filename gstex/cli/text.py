@@ -1,7 +1,8 @@
 """Plain text for a terminal: tables, sizes, and strings from files made safe to print."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from gstex.json_types import JsonView
 
 __all__ = ["bytes_line", "count", "decibels", "format_table", "one_line", "printable", "size"]
 
@@ -24,7 +25,7 @@ def size(byte_count: int) -> str:
     return f"{byte_count / unit:.1f} {name} ({byte_count} bytes)"
 
 
-def bytes_line(facts: Mapping[str, Any]) -> str:
+def bytes_line(facts: JsonView) -> str:
     """A line on the parts of a file, in KiB and bits per texel. facts: of `Texture.info` or `Texture.report`."""
     whole, on_gpu = facts["file_bytes"], facts["gpu_bytes"]
     mips = on_gpu - facts["mip_0_bytes"]
@@ -44,7 +45,7 @@ def decibels(psnr: float | None) -> str:
     return "exact" if psnr is None else f"{psnr:.2f} dB"
 
 
-def format_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:
+def format_table(rows: Sequence[JsonView], columns: Mapping[str, str]) -> list[str]:
     """The lines of a table with aligned columns. No cell is cut or wrapped.
 
     Args:

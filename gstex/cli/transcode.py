@@ -3,13 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gstex.cli.options import debug_option, force_option, json_option, names_option
 from gstex.cli.text import format_table, printable, size
 from gstex.errors import OutputError
+from gstex.json_types import JsonObject
 from gstex.limits import MOST_TEXELS
 
 if TYPE_CHECKING:
@@ -90,14 +91,14 @@ def transcode(
         click.echo(json.dumps({"input": str(source), "output": str(output), "container": container,
                                "files": [_row(file) for file in written]}, allow_nan=False))  # fmt: skip
         return
-    rows: list[dict[str, Any]] = [{**_row(file), "note": "; ".join(_notes(file))} for file in written]
+    rows: list[JsonObject] = [{**_row(file), "note": "; ".join(_notes(file))} for file in written]
     for row in rows:
         row |= {"holds": " ".join(row["roles"]), "size": f"{row['width']}x{row['height']}"}
     click.echo("\n".join(format_table(rows, _TABLE)))
     click.echo(f"{printable(output)}: {size(sum(file.bytes for file in written))}")
 
 
-def _row(file: "Written") -> dict[str, Any]:
+def _row(file: "Written") -> JsonObject:
     """A file as JSON types."""
     plan = file.plan
     return {

@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gstex.cli.options import debug_option, json_option
 from gstex.cli.text import count, one_line, printable
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["validate"]
 
@@ -45,12 +45,12 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _check(file: Path) -> dict[str, Any]:
+def _check(file: Path) -> JsonObject:
     """The row about a file. error: None if the file is sound. note: what a sound file lacks, or None."""
     import gstex
     from gstex.errors import GstexError
 
-    row: dict[str, Any] = {"file": str(file), "ok": False, "error": None, "note": None}
+    row: JsonObject = {"file": str(file), "ok": False, "error": None, "note": None}
     try:
         texture = gstex.load(file)
         if texture.stripped is not None:
@@ -65,7 +65,7 @@ def _check(file: Path) -> dict[str, Any]:
             "mips": texture.mip_count, "bytes": texture.file_bytes}  # fmt: skip
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: JsonView) -> str:
     if not row["ok"]:
         return f"{printable(row['file'])}: {row['error']}"
     note = f"; {row['note']}" if row["note"] else ""

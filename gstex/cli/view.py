@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gstex.cli.options import debug_option, json_option
+from gstex.cli.options import Arguments, debug_option, json_option
 from gstex.cli.output import check_output_file
 from gstex.errors import UsageError
 from gstex.view.state import (
@@ -145,7 +145,7 @@ def view(file: Path | None, second: Path | None, reference: Path | None, screens
 
 def _take_screenshot(
     file: Path, second: Path | None, reference: Path | None, output: Path, size: tuple[int, int], as_json: bool,
-    options: dict[str, Any],
+    options: Arguments,
 ) -> None:  # fmt: skip
     from gstex.material.images import write_picture
     from gstex.view.document import open_document
@@ -171,16 +171,16 @@ def _take_screenshot(
         click.echo(json.dumps({"output": str(output), **describe(document, state, size, stacks)}, allow_nan=False))
 
 
-def _panorama(options: dict[str, Any]) -> Path | None:
+def _panorama(options: Arguments) -> Path | None:
     given = options["surroundings"]
     return None if given in ("sky", "even") else Path(given)
 
 
-def _model(options: dict[str, Any]) -> Path | None:
+def _model(options: Arguments) -> Path | None:
     return options["shape"] if isinstance(options["shape"], Path) else None
 
 
-def _state(document: "Document", options: dict[str, Any]) -> ViewState:
+def _state(document: "Document", options: Arguments) -> ViewState:
     """The state that the options ask for."""
     from gstex.view.maps import find_map
 

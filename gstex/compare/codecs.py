@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -192,7 +191,7 @@ def is_installed(name: str) -> bool:
     return _load(name) is not None
 
 
-def _module(name: str) -> Any:
+def _module(name: str) -> ModuleType:
     module = _load(name)
     if module is None:
         raise ExtraError(f"needs {_PACKAGES[name]}: {_INSTALL}")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gstex.compare.cache import Cache
 from gstex.compare.codecs import CODECS, encode, versions
 from gstex.compare.pool import run_all
 from gstex.errors import ExtraError, GstexError
+from gstex.json_types import JsonObject
 
 __all__ = ["Job", "encode_all", "encode_processes", "find_waiting", "unzip", "zip_bytes"]
 
@@ -53,7 +54,7 @@ class Job:
     @cached_property
     def key(self) -> str:
         """Hash of all that the result depends on."""
-        about: dict[str, Any] = {"codec": self.codec, "shape": self.image.shape, "zstd": _ZSTD_LEVEL}
+        about: JsonObject = {"codec": self.codec, "shape": self.image.shape, "zstd": _ZSTD_LEVEL}
         about |= self.settings | {"versions": versions(CODECS[self.codec])}
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         digest.update(np.ascontiguousarray(self.image).data)
@@ -129,7 +130,7 @@ def encode_processes(jobs: Sequence[Job], processes: int | None) -> int | None:
     return 1 if sum(job.image.size for job in jobs) < SMALL_WORK else processes
 
 
-def _zstandard() -> Any:
+def _zstandard() -> ModuleType:
     try:
         import zstandard
     except ImportError:

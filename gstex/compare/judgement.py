@@ -4,11 +4,11 @@ picture looks like, and how many bits better quality would take. Each sentence n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import BoolArray, FloatArray
+from gstex.json_types import JsonView
 from gstex.material import Material
 
 __all__ = ["BANDS", "Kept", "judge", "kept_detail", "rate_for"]
@@ -87,7 +87,7 @@ def rate_for(psnr: float, curve: Sequence[tuple[float, float]]) -> float | None:
 
 
 def judge(
-    details: Mapping[str, Kept], quality: Mapping[str, Any], bpp: float, curve: Sequence[tuple[float, float]],
+    details: Mapping[str, Kept], quality: JsonView, bpp: float, curve: Sequence[tuple[float, float]],
     *, drafted: bool = False,
 ) -> tuple[str, ...]:  # fmt: skip
     """Sentences, the most important first.

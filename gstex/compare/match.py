@@ -1,13 +1,13 @@
 """Check whether a .gstex file was made from a folder: by its metadata, then by the quality that it states."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from gstex import metrics
 from gstex.arrays import F32Array
 from gstex.errors import MismatchError
+from gstex.json_types import JsonView
 from gstex.material import Material
 from gstex.texture import Texture
 
@@ -49,7 +49,7 @@ def check_match(texture: Texture, material: Material, name: str) -> F32Array:
     return stack
 
 
-def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
+def _differences(file: JsonView, folder: JsonView) -> Iterator[str]:
     """The differences between the descriptions of two materials, as sentences, the most important first."""
     for what in ("sources", "channels"):
         rows = file.get(what)
@@ -78,7 +78,7 @@ def _differences(file: dict[str, Any], folder: dict[str, Any]) -> Iterator[str]:
         yield f"{len(roles[0])} channels here, {len(roles[1])} in the file"
 
 
-def _size(source: dict[str, Any]) -> str:
+def _size(source: JsonView) -> str:
     kind = " float" if source.get("is_float") else ""
     return (f"{source.get('width')}x{source.get('height')}, {source.get('channels')} channels of "
             f"{source.get('bit_depth')}-bit{kind}")  # fmt: skip
@@ -91,13 +91,13 @@ def _psnr(stack: F32Array, material: Material) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _equal(stated: Any, measured: float | None) -> bool:
+def _equal(stated: object, measured: float | None) -> bool:
     if stated is None or measured is None:
         return stated is None and measured is None
     return isinstance(stated, int | float) and abs(stated - measured) <= _TOLERANCE
 
 
-def _decibels(value: Any) -> str:
+def _decibels(value: object) -> str:
     if value is None:
         return "an exact match"
     return f"{value:.2f} dB" if isinstance(value, int | float) and np.isfinite(value) else "no quality"

@@ -1,13 +1,17 @@
 """Measure stacks and images from block codecs, in processes that get the material once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gstex import metrics
 from gstex.arrays import F32Array
 from gstex.compare.pool import run_all
 from gstex.compare.stored import Stored, assemble, squared_errors
 from gstex.material import Material
+
+if TYPE_CHECKING:
+    from gstex.compare.pool import Item, Result
 
 __all__ = ["Task", "measure_errors", "measure_processes", "measure_qualities"]
 
@@ -49,7 +53,9 @@ def measure_processes(count: int, material: Material, processes: int | None) -> 
     return 1 if count * material.width * material.height < SMALL_WORK else processes
 
 
-def _run(function, items, material: Material, processes: int | None):
+def _run(
+    function: "Callable[[Item], Result]", items: "Sequence[Item]", material: Material, processes: int | None
+) -> "Iterator[tuple[int, Result]]":
     processes = measure_processes(len(items), material, processes)
     return run_all(function, items, processes=processes, setup=take_material, given=(material,))
 

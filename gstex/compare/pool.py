@@ -1,5 +1,7 @@
 """Run the work of a comparison in processes, because encoders and metrics gain nothing from threads."""
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import multiprocessing
@@ -9,21 +11,25 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from gstex.errors import GstexError
+
+if TYPE_CHECKING:
+    Item = TypeVar("Item")
+    Result = TypeVar("Result")
 
 __all__ = ["count_processes", "run_all"]
 
 
 def run_all(
-    function: Callable[[Any], Any],
-    items: Sequence[Any],
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
     *,
     processes: int | None = None,
     setup: Callable[..., None] | None = None,
-    given: tuple[Any, ...] = (),
-) -> Iterator[tuple[int, Any]]:
+    given: tuple[object, ...] = (),
+) -> Iterator[tuple[int, Result]]:
     """Call function(item) for every item in processes. Yield (number of the item, result) in the order of completion.
 
     Args:
@@ -47,7 +53,7 @@ def run_all(
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(setup, given))
     try:
         with _interrupts_held():  # processes start here and inherit the block
-            futures: dict[Future[Any], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
+            futures: dict[Future[Result], int] = {pool.submit(function, item): n for n, item in enumerate(items)}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool:
@@ -81,7 +87,7 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(setup: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+def _start(setup: Callable[..., None] | None, given: tuple[object, ...]) -> None:
     """Prepare a process. It ignores Ctrl-C, because its parent ends it, and it uses one thread."""
     from gstex import native
 

@@ -4,9 +4,9 @@
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from gstex.arrays import F32Array
+from gstex.json_types import JsonObject
 
 __all__ = ["Comparison", "Point"]
 
@@ -29,8 +29,8 @@ class Point:
     bytes: int
     zstd_bytes: int
     bpp: float
-    choice: dict[str, dict[str, Any]]
-    quality: dict[str, Any]
+    choice: dict[str, JsonObject]
+    quality: JsonObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Comparison:
     file_bytes with the description, None before it is saved.
     """
 
-    material: dict[str, Any]
+    material: JsonObject
     points: tuple[Point, ...]
     hulls: dict[str, list[int]]
     file: int
@@ -55,7 +55,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     file_sizes: dict[str, int | None] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """All numbers and sentences, without the pictures, as JSON types."""
         return {
             "material": self.material,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 from gstex.errors import UsageError
 
-__all__ = ["Arrays"]
+__all__ = ["ArrayOrTensor", "Arrays", "Numbers"]
+
+ArrayOrTensor: TypeAlias = GpuArray
+"""A GpuArray or a tensor of torch, which may not be installed, on the GPU."""
+Numbers: TypeAlias = Any
+"""Numbers of a caller: an array of NumPy or CuPy, a tensor of torch, or anything that NumPy makes an array of."""
 
 
 class Arrays:
@@ -19,7 +25,7 @@ class Arrays:
     def __init__(self, device: Device):
         self._device = device
 
-    def floats(self, name: str, values: Any, shape: tuple[int | None, ...]) -> Any:
+    def floats(self, name: str, values: Numbers, shape: tuple[int | None, ...]) -> ArrayOrTensor:
         """Numbers as contiguous float32 on the device: a tensor if they are one there, else an array of CuPy.
 
         Args:
@@ -42,20 +48,20 @@ class Arrays:
         _check_shape(name, tuple(array.shape), shape)
         return array
 
-    def empty_like(self, example: Any, shape: tuple[int, ...]) -> Any:
+    def empty_like(self, example: ArrayOrTensor, shape: tuple[int, ...]) -> ArrayOrTensor:
         """A new float32 array of the same kind as `example`, a result of `floats`."""
         if _is_tensor(example):
             return example.new_empty(shape)
         return self._device.xp.empty(shape, np.float32)
 
-    def back(self, result: Any, like: Any) -> Any:
+    def back(self, result: ArrayOrTensor, like: Numbers) -> Numbers:
         """Convert a result of the device to the kind and the place of `like`, which the caller passed."""
         if self._is_tensor_here(like) or self._is_array_here(like):
             return result
         on_host = self._device.to_host(result)
         return sys.modules["torch"].from_numpy(on_host).to(like.device) if _is_tensor(like) else on_host
 
-    def check_out(self, out: Any, shape: tuple[int, ...]) -> Any:
+    def check_out(self, out: Numbers, shape: tuple[int, ...]) -> ArrayOrTensor:
         """Return `out` if a kernel can write to it.
 
         Raises:
@@ -70,17 +76,17 @@ class Arrays:
             raise UsageError(f"out: got {out.dtype}{gaps}, expected contiguous float32")
         return out
 
-    def _is_tensor_here(self, values: Any) -> bool:
+    def _is_tensor_here(self, values: Numbers) -> bool:
         return _is_tensor(values) and str(values.device) == self._device.torch_device
 
-    def _is_array_here(self, values: Any) -> bool:
+    def _is_array_here(self, values: object) -> bool:
         """Whether values are an array on a GPU, of CuPy or of a library whose arrays CuPy reads without a copy."""
         if _is_tensor(values):
             return False
         return isinstance(values, self._device.xp.ndarray) or hasattr(values, "__cuda_array_interface__")
 
 
-def _is_tensor(values: Any) -> bool:
+def _is_tensor(values: object) -> bool:
     torch = sys.modules.get("torch")  # a caller with tensors has loaded torch
     return torch is not None and isinstance(values, torch.Tensor)
 

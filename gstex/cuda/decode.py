@@ -8,14 +8,12 @@ Every group has a kernel launch of its own, and all constant channels share one.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from gstex.arrays import U32Array
+from gstex.arrays import GpuArray, U32Array
 from gstex.blocks import Rectangle, check_rectangle, mip_shape
 from gstex.constants import TILE
-from gstex.cuda.arrays import Arrays
+from gstex.cuda.arrays import ArrayOrTensor, Arrays, Numbers
 from gstex.cuda.device import Device, open_device
 from gstex.errors import UsageError
 from gstex.format import GroupTable, validate
@@ -52,7 +50,7 @@ class GpuTexture:
         self.channels = len(header.channels)
         self.gpu_bytes = self.words.nbytes
 
-    def decode(self, mip: int = 0, *, out: Any = None) -> Any:
+    def decode(self, mip: int = 0, *, out: ArrayOrTensor | None = None) -> ArrayOrTensor:
         """Decode all texels of a mip.
 
         Args:
@@ -80,7 +78,7 @@ class GpuTexture:
         self._write_constants(width * height, out)
         return out
 
-    def decode_rectangle(self, mip: int, rectangle: Rectangle) -> Any:
+    def decode_rectangle(self, mip: int, rectangle: Rectangle) -> GpuArray:
         """Decode a part of a mip, each texel by itself.
 
         Args:
@@ -107,7 +105,7 @@ class GpuTexture:
         """(height, width) of a mip in texels. Raises: UsageError: the words do not hold it."""
         return mip_shape(self.height, self.width, mip, self.table.header.first_mip, self.mip_count - 1)
 
-    def candidates(self, mip: int = 0) -> Any:
+    def candidates(self, mip: int = 0) -> GpuArray:
         """The number of candidates of each texel, over all groups: int32 [H, W], an array of the device.
 
         A group that stores the mip as plain texels adds none.
@@ -118,7 +116,9 @@ class GpuTexture:
             self._launch_texels("count_candidates", number, mip, width, height, out)
         return out
 
-    def sample(self, uv: Any, lod: Any = None, *, duv: Any = None, filter: str | None = None) -> Any:
+    def sample(
+        self, uv: Numbers, lod: Numbers | None = None, *, duv: Numbers | None = None, filter: str | None = None
+    ) -> Numbers:
         """Evaluate at arbitrary points: docs/format.md, "Sampling". In float32, like a shader.
 
         Args:
@@ -160,12 +160,12 @@ class GpuTexture:
 
     # ---- Kernels ----------------------------------------------------------------------------------------------------
 
-    def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: Any) -> None:
+    def _launch_texels(self, name: str, group: int, mip: int, width: int, height: int, out: ArrayOrTensor) -> None:
         kernel = self.device.kernel("decode/fetch.cu", name, _defines(self.table.groups[group]))
         grid = -(-width // _BLOCK[0]), -(-height // _BLOCK[1])
         kernel(grid, _BLOCK, self.words, np.int32(group), np.int32(mip), out)
 
-    def _write_constants(self, count: int, out: Any) -> None:
+    def _write_constants(self, count: int, out: ArrayOrTensor) -> None:
         """Write the constant channels of `count` texels or points."""
         if any(channel.constant is not None for channel in self.table.header.channels):
             kernel = self.device.kernel("decode/constants.cu", "write_constants")

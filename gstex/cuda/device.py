@@ -11,23 +11,29 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from gstex.arrays import AnyArray
+from gstex.arrays import AnyArray, GpuArray
 from gstex.cuda.compiled import compiled_path, options_of
 from gstex.cuda.source import kernel_source
 from gstex.errors import DeviceError, UsageError
 
-__all__ = ["CupyDevice", "Device", "Kernel", "check_arguments", "device_errors", "has_driver", "open_device"]
+__all__ = [
+    "CupyDevice", "Device", "Kernel", "KernelArgument", "check_arguments", "device_errors", "has_driver", "open_device",
+]  # fmt: skip
 
 LEAST_CAPABILITY = (7, 5)
 _DEFAULT_SHARED_BYTES = 48 << 10  # a kernel that uses more dynamic shared memory must request it
 _INSTALL = "pip install gstex[cuda]"
 _INSTEAD = "; or use the CPU: --device cpu"  # advice if the caller has asked for the GPU
+
+KernelArgument: TypeAlias = GpuArray | np.generic
+"""A contiguous array or tensor on the device, or a scalar that says its type (np.int32(3), never 3)."""
 
 
 class Kernel(Protocol):
@@ -38,7 +44,9 @@ class Kernel(Protocol):
     The call returns before the kernel ends. Later operations on its arrays through `xp` run after the kernel.
     """
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None: ...
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], *args: KernelArgument, shared: int = 0
+    ) -> None: ...
 
 
 class Device(Protocol):
@@ -50,14 +58,14 @@ class Device(Protocol):
 
     name: str
     torch_device: str
-    xp: Any
+    xp: ModuleType
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of `cuda/<file>`, compiled with these macros. Equal arguments give the same object."""
         ...
 
     def prepare(
-        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
+        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], object]] = ()
     ) -> None:
         """Begin to compile sources, (file, defines) each, in the background.
 
@@ -76,7 +84,7 @@ class Device(Protocol):
         """
         ...
 
-    def to_host(self, array: Any) -> AnyArray:
+    def to_host(self, array: GpuArray) -> AnyArray:
         """A copy in NumPy, after all earlier kernels have run."""
         ...
 
@@ -84,7 +92,7 @@ class Device(Protocol):
         """Wait until everything has run. Raises DeviceError if any of it failed."""
         ...
 
-    def on_stream_of(self, *arrays: Any) -> Any:
+    def on_stream_of(self, *arrays: object) -> AbstractContextManager[None]:
         """A context in which `xp` and kernels run in the stream of the arrays: torch's current one for tensors."""
         ...
 
@@ -141,10 +149,26 @@ def device_errors(preference: str) -> Iterator[None]:
         raise DeviceError(f"CUDA: {_explained(error)}{_INSTEAD if preference == 'cuda' else ''}") from error
 
 
+class _Function(Protocol):
+    """A kernel of a module of CuPy."""
+
+    max_dynamic_shared_size_bytes: int
+
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[KernelArgument, ...], *, shared_mem: int
+    ) -> None: ...
+
+
+class _Module(Protocol):
+    """A compiled module of CuPy."""
+
+    def get_function(self, name: str) -> _Function: ...
+
+
 class CupyDevice:
     """CuPy's current GPU. `open_device` also checks that it works."""
 
-    def __init__(self, cupy: Any):
+    def __init__(self, cupy: ModuleType):
         self.xp = cupy
         number = cupy.cuda.runtime.getDevice() if cupy.cuda.runtime.getDeviceCount() else -1
         if number < 0:
@@ -183,7 +207,7 @@ class CupyDevice:
             return self._kernels[name, key]
         compiled = self._function(key, name, file, defines)
 
-        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
+        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: KernelArgument, shared: int = 0) -> None:
             check_arguments(name, args)
             if shared > _DEFAULT_SHARED_BYTES and compiled.max_dynamic_shared_size_bytes < shared:
                 compiled.max_dynamic_shared_size_bytes = shared
@@ -195,7 +219,7 @@ class CupyDevice:
         return launch
 
     def prepare(
-        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], Any]] = ()
+        self, sources: Iterable[tuple[str, Mapping[str, int | str]]], work: Iterable[Callable[[], object]] = ()
     ) -> None:
         missing = [source for source in sources if _key(*source) not in self._modules]
         calls = [] if self._rehearsals else list(work)
@@ -209,11 +233,11 @@ class CupyDevice:
         self._rehearsals += [pool.submit(self._rehearse, call) for call in calls]
         pool.shutdown(wait=False)
 
-    def _rehearse(self, call: Callable[[], Any]) -> None:
+    def _rehearse(self, call: Callable[[], object]) -> None:
         with self.xp.cuda.Device(self._number):
             call()
 
-    def _function(self, key: tuple, name: str, file: str, defines: Mapping[str, int | str] | None) -> Any:
+    def _function(self, key: tuple, name: str, file: str, defines: Mapping[str, int | str] | None) -> _Function:
         if key not in self._modules:
             self._modules[key] = self._module(file, defines)
         if isinstance(self._modules[key], Future):
@@ -224,7 +248,7 @@ class CupyDevice:
             self._modules[key] = self._compiled(file, kernel_source(file, defines))
             return self._modules[key].get_function(name)
 
-    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> Any:
+    def _module(self, file: str, defines: Mapping[str, int | str] | None) -> _Module:
         """The module of a source: the fatbin of this text if there is one that loads, or else compiled by NVRTC."""
         source = kernel_source(file, defines)
         if path := compiled_path(file, source):
@@ -237,7 +261,7 @@ class CupyDevice:
                 pass
         return self._compiled(file, source)
 
-    def _compiled(self, file: str, source: str) -> Any:
+    def _compiled(self, file: str, source: str) -> _Module:
         """Compile a module now, and not when a kernel is first needed. NVRTC releases Python's global lock."""
         # CuPy adds the architecture of the GPU to the options, and caches compiled code on disk.
         module = self.xp.RawModule(code=source, options=options_of(file))
@@ -270,7 +294,7 @@ class CupyDevice:
 
         return replay
 
-    def to_host(self, array: Any) -> AnyArray:
+    def to_host(self, array: GpuArray) -> AnyArray:
         with self._failures(), self.on_stream_of(array):
             return self.xp.asnumpy(array)
 
@@ -279,7 +303,7 @@ class CupyDevice:
             self.xp.cuda.runtime.deviceSynchronize()
 
     @contextmanager
-    def on_stream_of(self, *arrays: Any) -> Iterator[None]:
+    def on_stream_of(self, *arrays: object) -> Iterator[None]:
         torch = sys.modules.get("torch")  # whoever has tensors has loaded it
         with self.xp.cuda.Device(self._number):
             if torch is None or not any(isinstance(array, torch.Tensor) and array.is_cuda for array in arrays):
@@ -310,7 +334,7 @@ class _StreamAddress:
         return 0, self._address
 
 
-def _cupy_stream(cuda: Any, address: int) -> Any:
+def _cupy_stream(cuda: ModuleType, address: int) -> AbstractContextManager[object]:
     """CuPy's view of a stream that another library owns."""
     if address == 0:
         return cuda.Stream.null
@@ -319,7 +343,7 @@ def _cupy_stream(cuda: Any, address: int) -> Any:
     return cuda.ExternalStream(address)
 
 
-def check_arguments(name: str, args: tuple[Any, ...]) -> None:
+def check_arguments(name: str, args: tuple[KernelArgument, ...]) -> None:
     """Assert that a kernel can read its arguments: scalars with a NumPy type, and contiguous arrays."""
     for position, arg in enumerate(args):
         if isinstance(arg, np.generic):

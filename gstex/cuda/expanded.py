@@ -5,11 +5,9 @@ The C library does the rest, which takes a hundredth of the time, and writes the
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from gstex.arrays import I32Array, U8Array, U32Array
+from gstex.arrays import GpuArray, I32Array, U8Array, U32Array
 from gstex.cuda.decode import GpuTexture
 from gstex.decode import expanded_words
 from gstex.errors import DeviceError
@@ -38,7 +36,7 @@ class _Lists:
         self._device, self._words = texture.device, texture.words
         self._threads = _POINTS if texture.table.header.bilinear else 2 * _POINTS
         self._kernel = self._device.kernel("expand/lists.cu", "make_lists")
-        self._memory: Any = self._device.xp.empty(0, np.uint8)
+        self._memory: GpuArray = self._device.xp.empty(0, np.uint8)
 
     def make(
         self, tiles: bytes, places: bytes, records: bytes, first: int, count: int

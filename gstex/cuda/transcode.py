@@ -6,10 +6,10 @@ The encoders have the same source as those of the shaders, and give the same blo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.blocks import BlockMap, Rectangle, check_maps, check_rectangle, plan_maps
 from gstex.cuda.decode import GpuTexture
 
@@ -32,7 +32,7 @@ class Transcoder:
         entries = texture.table.header.channels
         self.maps = check_maps(plan_maps(entries) if maps is None else maps, texture.channels)
 
-    def blocks(self, mip: int = 0, rectangle: Rectangle | None = None) -> dict[str, Any]:
+    def blocks(self, mip: int = 0, rectangle: Rectangle | None = None) -> dict[str, GpuArray]:
         """Decode and encode.
 
         Args:

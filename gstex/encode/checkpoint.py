@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
+from gstex.arrays import AnyArray
 from gstex.encode.division import Division
 from gstex.encode.fit_state import FitState, check_result, check_state
 from gstex.encode.problem import Result, Task
@@ -129,7 +130,7 @@ class Spot:
             self._checkpoint.write()
 
 
-def key_of(tasks: Sequence[Task], *others: Any) -> str:
+def key_of(tasks: Sequence[Task], *others: object) -> str:
     """A hash of what is fitted, and of everything else that decides the result: values whose `repr` is complete."""
     digest = hashlib.sha256(f"{__version__} {others!r}".encode())
     for task in tasks:
@@ -156,7 +157,7 @@ def _read(path: Path, key: str) -> _Saved | None:
     return saved if saved.key == key else None
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: object) -> object:
     if isinstance(value, np.ndarray):
         return [value.dtype.name, value.shape, np.ascontiguousarray(value).data.cast("B") if value.size else b""]
     if isinstance(value, np.generic):
@@ -164,7 +165,7 @@ def _encode(value: Any) -> Any:
     raise NotImplementedError(type(value))
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def _decode(kind: type, value: object) -> AnyArray:
     """An array. kind: what a field says; fields that are saved say np.ndarray, as this knows no type with a dtype."""
     if kind is not np.ndarray:
         raise NotImplementedError(kind)

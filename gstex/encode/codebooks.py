@@ -7,11 +7,10 @@ Then entries and choices are refined against the picture itself.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from gstex.arrays import F32Array, F64Array, I32Array, IntArray, U8Array
+from gstex.arrays import EngineArray, F32Array, F64Array, I32Array, IntArray, U8Array
 from gstex.encode.ops.cpu.codebooks import train
 from gstex.encode.quantisation import Coding, record_bits
 from gstex.encode.trainer import Trainer
@@ -113,7 +112,9 @@ def rounding_errors(
     return error_of
 
 
-def best_codebooks(trainer: Trainer, coding: Coding, share: F64Array, geometry: Any, *, tries: int = TRIES) -> Coding:
+def best_codebooks(
+    trainer: Trainer, coding: Coding, share: F64Array, geometry: EngineArray, *, tries: int = TRIES
+) -> Coding:
     """The coding with the best of some codebooks for the present features.
 
     share: [N], of the Gaussians, see CpuView.removal_cost. geometry: as it will be stored. tries: how many are trained.

@@ -45,6 +45,7 @@ from gstex.errors import BudgetError, DeviceError, UsageError
 from gstex.format import group_header_words, header_words
 from gstex.format.description import brief_fit, brief_material, brief_report
 from gstex.format.layout import ALIGN_WORDS, MAX_MIPS
+from gstex.json_types import JsonObject
 from gstex.material import Material, load_material
 from gstex.material.halve import FILTERS
 from gstex.material.importance import AUTO, Importance, load_importance
@@ -303,7 +304,7 @@ def compress(
     # Options that are not used are not written, so that they do not change other files.
     options = {"psnr": psnr, "match": match, "max_bpp": max_bpp, "weights": weights}
     backend, where = ("cuda", gpu.name) if gpu else ("cpu", "cpu")
-    metadata: dict[str, Any] = {
+    metadata: JsonObject = {
         "generator": f"gstex {__version__}",
         "material": brief_material(material.to_metadata()),
         "fit": brief_fit({

@@ -155,12 +155,12 @@ def _check_stored(stored: Any, coding: Any, count: int, channels: int) -> None:
     _expect((stored.entries < np.array(sizes, np.uint32)).all() and (stored.codes <= stored.last).all(), "codes")
 
 
-def _check_array(array: Any, kind: Any, shape: tuple[int, ...], below: int | None = None) -> None:
+def _check_array(array: Any, kind: type[np.generic], shape: tuple[int, ...], below: int | None = None) -> None:
     _expect(array.dtype == kind and array.shape == shape, "shapes")
     _expect(bool(np.isfinite(array).all()), "numbers")
     _expect(below is None or bool(((array >= 0) & (array < (below or 0))).all()), "range")
 
 
-def _expect(holds: Any, what: str) -> None:
+def _expect(holds: bool | np.bool_, what: str) -> None:
     if not holds:
         raise ValueError(what)

@@ -91,7 +91,7 @@ def fit_groups(
             mean = sum(len(group) * error for group, error in zip(division.groups, errors, strict=True)) / channels
             progress(stage, done + share * part, mean)
 
-        start: Any = {"first": first[number].mips[0]} if first else {}
+        start: dict[str, Any] = {"first": first[number].mips[0]} if first else {}
         if checkpoint and make_engine is CpuEngine:
             start["spots"] = partial(checkpoint.spot, number)
         try:

@@ -1,13 +1,13 @@
 """The quality of a texture, measured on the words that are stored."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gstex import metrics
 from gstex.arrays import F32Array
 from gstex.encode.tasks import channels_of, varying_channels
+from gstex.json_types import JsonObject
 from gstex.material import Material
 from gstex.material.mips import MipLevel
 from gstex.texture import Texture
@@ -21,7 +21,7 @@ SIDE, DRAFT_SIDE = 256, 128
 def measure(
     texture: Texture, material: Material, levels: Sequence[MipLevel], importance: F32Array | None = None, *,
     decoded: F32Array, side: int = SIDE,
-) -> dict[str, Any]:
+) -> JsonObject:
     """How near the decoded mips come to their pictures, in dB.
 
     levels: the pictures that the mips stand for. decoded: mip 0 of the texture, float32 [H, W, C]. psnr and

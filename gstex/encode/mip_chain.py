@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -130,7 +129,7 @@ def fit_chain(
 
     shared = tuple(task.target for task in tasks[1 : 1 + sharing])
     task = replace(tasks[0], shared=shared)
-    on: Any = {"make_engine": make_engine, "schedule": schedule}
+    on: dict[str, object] = {"make_engine": make_engine, "schedule": schedule}
     if first is None:
         first = _kept(spots(0) if spots else None, fit_first, task, settings, seed=seed, progress=report(0), **on)
     mips: list[Mip] = [first]
@@ -162,7 +161,7 @@ def fit_chain(
 
 
 def _kept(
-    spot: Spot | None, fit: Callable[..., Result], task: Task, settings: Settings, **how: Any
+    spot: Spot | None, fit: Callable[..., Result], task: Task, settings: Settings, **how: object
 ) -> Result:
     """The result of a fit, from the checkpoint if it is there. Only `fit_mip` saves unfinished fits as well."""
     if spot is None:

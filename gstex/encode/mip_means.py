@@ -4,11 +4,11 @@ Such a mip has few Gaussians, whose values are entries of codebooks that suit mi
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from gstex.arrays import F32Array, F64Array, FloatArray
+from gstex.arrays import EngineArray, F32Array, F64Array, FloatArray
+from gstex.encode.engine import EngineFeatures
 from gstex.encode.problem import Task
 from gstex.encode.trainer import Trainer
 from gstex.srgb import linear_to_srgb, srgb_to_linear
@@ -41,7 +41,7 @@ def mean_of(task: Task, picture: F32Array) -> F64Array:
     ])  # fmt: skip
 
 
-def keep_mean(trainer: Trainer, geometry: Callable[[], Any], stored: Any) -> None:
+def keep_mean(trainer: Trainer, geometry: Callable[[], EngineArray], stored: EngineFeatures) -> None:
     """Choose entries and codes whose picture has the mean of the target in every channel, in place.
 
     Each round chooses them for a target that is shifted by what the mean has lacked so far. The round that lacks least
@@ -52,7 +52,7 @@ def keep_mean(trainer: Trainer, geometry: Callable[[], Any], stored: Any) -> Non
     task = trainer.task
     target_mean = mean_of(task, task.target.image)
     shift = np.zeros(task.target.channels)
-    best: tuple[float, Any, Any] | None = None
+    best: tuple[float, EngineArray, EngineArray] | None = None
     for _ in range(ROUNDS):
         picture = trainer.engine.render(geometry(), stored.values(), trainer.background)
         lacking = np.where(task.target.sums > 0, target_mean - mean_of(task, picture), 0.0)

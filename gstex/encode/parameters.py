@@ -1,10 +1,11 @@
 """What a fit trains."""
 
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
-from gstex.arrays import AnyArray, F32Array, IntArray
+from gstex.arrays import AnyArray, EngineArray, F32Array, IntArray
 
 __all__ = ["Parameters"]
 
@@ -12,9 +13,9 @@ __all__ = ["Parameters"]
 class Arrays(Protocol):
     """What parameters ask of an engine (encode/engine.py)."""
 
-    xp: Any
+    xp: ModuleType
 
-    def array(self, values: AnyArray) -> Any: ...
+    def array(self, values: AnyArray) -> EngineArray: ...
 
 
 class Parameters:

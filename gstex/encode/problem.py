@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -46,10 +46,10 @@ class Target:
         return self.importance.sum(axis=(0, 1), dtype=np.float64)[self.plane]
 
     @cached_property
-    def _kept(self) -> dict[Any, Any]:
+    def _kept(self) -> dict[Hashable, Any]:
         return {}
 
-    def kept(self, key: Any, make: Callable[[], _Kept]) -> _Kept:
+    def kept(self, key: Hashable, make: Callable[[], _Kept]) -> _Kept:
         """What `make` returns for this target. It is made once for each key, and must not be changed."""
         if key not in self._kept:
             self._kept[key] = make()

@@ -5,7 +5,6 @@ One of these decides: bits per texel, a number of Gaussians, a quality, a PSNR, 
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Context
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from gstex.encode.target import SHORT
 from gstex.errors import UsageError
 from gstex.format import ChannelEntry, group_header_words, header_words
 from gstex.format.layout import ALIGN_WORDS, index_words, mip_block_words
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 
 __all__ = [
@@ -45,7 +45,7 @@ def check_rate(
     if bpp is not None and gaussians is not None:
         raise UsageError("bpp and gaussians: got both, expected one of them; drop one")
     for name, goal in (("psnr", psnr), ("match", match)):
-        others: dict[str, Any] = {"bpp": bpp, "gaussians": gaussians, "quality": quality}
+        others: dict[str, float | str | None] = {"bpp": bpp, "gaussians": gaussians, "quality": quality}
         if name == "psnr":
             others["match"] = match
         for other, value in others.items():
@@ -108,9 +108,7 @@ def needed_bpp(words: int, texels: int, *, whole_pieces: bool) -> float:
     return float(Context(prec=4, rounding=ROUND_CEILING).create_decimal_from_float(32 * words / texels))
 
 
-def target_report(
-    report: Mapping[str, Any], psnr: float, match: str | None, max_bpp: float | None
-) -> dict[str, Any]:
+def target_report(report: JsonView, psnr: float, match: str | None, max_bpp: float | None) -> JsonObject:
     """Whether a target is reached.
 
     Args:
@@ -120,7 +118,7 @@ def target_report(
         'psnr', 'reached' and, if it is not, 'note', a line for people; 'match' if there is one.
     """
     fit_psnr = report["psnr"]
-    about: dict[str, Any] = {"psnr": psnr, "reached": fit_psnr is None or fit_psnr >= psnr - SHORT}
+    about: JsonObject = {"psnr": psnr, "reached": fit_psnr is None or fit_psnr >= psnr - SHORT}
     if match is not None:
         about["match"] = match
     if not about["reached"]:

@@ -16,14 +16,15 @@ A trainer (trainer.py) does the steps, a rate control (rate_control.py) keeps to
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from gstex.arrays import EngineArray, U32Array
 from gstex.encode import work
 from gstex.encode.checkpoint import Spot
 from gstex.encode.codebooks import CHOICES, TRIES, best_codebooks
-from gstex.encode.engine import MakeEngine
+from gstex.encode.engine import EngineFeatures, EngineQuantiser, MakeEngine
 from gstex.encode.fit_state import FitState
 from gstex.encode.initialise import start_gaussians
 from gstex.encode.map_balance import MapBalance
@@ -151,7 +152,8 @@ class Schedule:
             coding = self.make_codebooks(quantiser, geometry)
             stored = engine.store(coding, trainer.placement, trainer.parameters.features)
         else:
-            coding, geometry, stored = past.final, past.codes, past.stored
+            # With the final coding a state has the rest too (check_state).
+            coding, geometry, stored = past.final, past.codes, past.stored  # type: ignore[assignment]
         self._fixed |= {"final": coding, "stored": stored}
         geometry = self.fine_tune(quantiser, geometry, stored)
         self.refine(quantiser, geometry, stored)
@@ -163,7 +165,10 @@ class Schedule:
             return grid
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
 
-    def _leave(self, stage: Any, number: int = 0, codes: Any = None) -> None:
+    def _leave(
+        self, stage: Literal["optimise", "quantise", "tune", "refine"], number: int = 0,
+        codes: U32Array | None = None,
+    ) -> None:  # fmt: skip
         """Save the state of the fit, if it is time for that; see FitState."""
         if self.spot is None or not self.spot.due():
             return
@@ -346,11 +351,11 @@ class Schedule:
             coding = self.rate.meet_budget()
         return coding
 
-    def quantise(self, quantiser: Any) -> None:
+    def quantise(self, quantiser: EngineQuantiser) -> None:
         """Train on the values that codes stand for, up to fine-tuning."""
         self.trainer.step_quantised(quantiser, self.settle_step)
 
-    def make_codebooks(self, quantiser: Any, geometry: Any) -> Coding:
+    def make_codebooks(self, quantiser: EngineQuantiser, geometry: EngineArray) -> Coding:
         """The coding with its codebooks; geometry: codes."""
         coding = quantiser.coding
         if not coding.palette_bits or coding.palettes:
@@ -361,7 +366,7 @@ class Schedule:
         trainer.advance("quantise", work.CODEBOOKS)
         return coding
 
-    def fine_tune(self, quantiser: Any, geometry: Any, stored: Any) -> Any:
+    def fine_tune(self, quantiser: EngineQuantiser, geometry: EngineArray, stored: EngineFeatures) -> EngineArray:
         """Train the geometry for the stored features, which are refined for it, in place, from time to time.
 
         geometry: codes. Returns the new ones.
@@ -386,7 +391,7 @@ class Schedule:
             return usual
         return past.number if past.stage == stage else self.settings.settle + 1
 
-    def refine(self, quantiser: Any, geometry: Any, stored: Any) -> None:
+    def refine(self, quantiser: EngineQuantiser, geometry: EngineArray, stored: EngineFeatures) -> None:
         """Move what is stored to where the squared error is least, in place; training only comes near.
 
         This serves other losses too: most of what it removes is noise of the last steps. geometry: codes.

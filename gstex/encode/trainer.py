@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gstex.arrays import F32Array, F64Array, U32Array
+from gstex.arrays import EngineArray, F32Array, F64Array, U32Array
 from gstex.encode.cell_pyramid import Pyramid, make_pyramid
-from gstex.encode.engine import NO_JITTER, MakeEngine
+from gstex.encode.engine import NO_JITTER, EngineBlend, EngineFeatures, EnginePoints, EngineQuantiser, MakeEngine
 from gstex.encode.fit_state import TrainerState
 from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.ops.cpu.sample_points import LEAST_SHARE
@@ -43,7 +43,7 @@ class Trainer:
     """
 
     parameters: Parameters
-    placement: Any
+    placement: EngineArray
     pyramid: Pyramid
 
     def __init__(
@@ -96,7 +96,7 @@ class Trainer:
         p.level = self.placement[:, 0].copy()
         self.list_tiles(p.geometry)
 
-    def list_tiles(self, geometry: Any, *, margin: float = STEP_MARGIN) -> None:
+    def list_tiles(self, geometry: EngineArray, *, margin: float = STEP_MARGIN) -> None:
         """List what the tiles see of Gaussians in the present cells; margin: see tile_lists."""
         self.follow(wait=True)
         self.engine.list_tiles(self.placement, geometry, margin)
@@ -172,7 +172,7 @@ class Trainer:
 
     # -- steps
 
-    def step(self, geometry: Any, features: Any, *, fixed_features: bool = False) -> None:
+    def step(self, geometry: EngineArray, features: EngineArray, *, fixed_features: bool = False) -> None:
         """One Adam step of the parameters, or those of the geometry, with the gradient at (geometry, features)."""
         s = self.settings
         jitter, between = NO_JITTER, bool(self.rng.random() < self.jitter)
@@ -185,7 +185,7 @@ class Trainer:
         self.step_count += 1
         self.follow()
 
-    def step_quantised(self, quantiser: Any, until: int, *, features: Any = None) -> None:
+    def step_quantised(self, quantiser: EngineQuantiser, until: int, *, features: EngineArray | None = None) -> None:
         """Steps on the values that codes stand for; of the geometry alone, where the features are given."""
         fixed = features is not None
         while self.step_count < until:
@@ -220,12 +220,12 @@ class Trainer:
         """(cost [N], share [N], error [H, W]) of the present Gaussians, see CpuView.removal_cost."""
         return self.engine.removal_cost(self.parameters.geometry, self.parameters.features)
 
-    def errors(self, geometry: Any, features: Any) -> F64Array:
+    def errors(self, geometry: EngineArray, features: EngineArray) -> F64Array:
         """The weighted squared error of every channel at the texel centres, with the weights of the task as it was
         given, float64 [C]."""
         return self.engine.squared_errors(geometry, features, self.background) * self.task.weights
 
-    def error(self, geometry: Any, features: Any) -> float:
+    def error(self, geometry: EngineArray, features: EngineArray) -> float:
         """The sum of `errors`."""
         return float(self.errors(geometry, features).sum())
 
@@ -233,7 +233,9 @@ class Trainer:
         """Mean squared errors by channel, float64 [C], of the sums of `errors`."""
         return errors / np.maximum(self.task.target.sums * self.task.weights, 1e-9)
 
-    def points(self, geometry: Callable[[], Any], stored: Any) -> tuple[Any, Callable[[], Any]]:
+    def points(
+        self, geometry: Callable[[], EngineArray], stored: EngineFeatures
+    ) -> tuple[EnginePoints, Callable[[], EngineBlend]]:
         """All points at which the fit is judged, with the Gaussians that matter there, and a function that blends the
         stored values at them."""
         self.list_tiles(geometry(), margin=MARGIN)
@@ -258,7 +260,7 @@ class Trainer:
         blend = samples.blend(p.geometry, p.features, self.engine.array(self.background))
         self.mse = self.engine.measure(samples, blend)
 
-    def result(self, coding: Coding, geometry: U32Array, stored: Any, words: int, error: float) -> Result:
+    def result(self, coding: Coding, geometry: U32Array, stored: EngineFeatures, words: int, error: float) -> Result:
         """The result of the fit. geometry: codes [N, 6]. words, error: see Result."""
         indices, codes = (self.engine.host(a).astype(np.uint32) for a in (stored.entries, stored.codes))
         return Result(stored.into(coding), self.engine.host(self.placement), geometry.astype(np.uint32), indices, codes,

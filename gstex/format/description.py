@@ -5,12 +5,13 @@ reads a description takes the long form, which `describe`, `describe_fit` and `d
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from gstex.format.layout import ChannelEntry
 from gstex.format.ranges import ValueRange
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["brief_fit", "brief_material", "brief_report", "describe", "describe_fit", "describe_report"]
 
@@ -28,7 +29,7 @@ _FIT = {"effort": "normal", "loss": "l2", "bpp": None, "gaussians": None, "mip_f
         "backend": "cpu"}  # fmt: skip
 
 
-def brief_material(material: Mapping[str, Any]) -> dict[str, Any]:
+def brief_material(material: JsonView) -> JsonObject:
     """The part `material` of a file. material: `gstex.material.Material.to_metadata()`."""
     result = {"name": material["name"], "sources": [_brief_source(row, material) for row in material["sources"]]}
     if material["ignored"]:
@@ -36,7 +37,9 @@ def brief_material(material: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def describe(material: Any, channels: Sequence[ChannelEntry], *, width: int, height: int, repeat: bool) -> Any:
+def describe(
+    material: object, channels: Sequence[ChannelEntry], *, width: int, height: int, repeat: bool
+) -> JsonObject:
     """The long form of the part `material` of a file, as `gstex.material.Material.to_metadata` gives it.
 
     Args:
@@ -62,22 +65,22 @@ def describe(material: Any, channels: Sequence[ChannelEntry], *, width: int, hei
     }
 
 
-def brief_fit(fit: Mapping[str, Any]) -> dict[str, Any]:
+def brief_fit(fit: JsonView) -> JsonObject:
     """The part `fit` of a file: of the options of `compress` those that are not the usual ones."""
     return {name: value for name, value in fit.items() if name not in _FIT or value != _FIT[name]}
 
 
-def describe_fit(fit: Mapping[str, Any]) -> dict[str, Any]:
+def describe_fit(fit: JsonView) -> JsonObject:
     """The options of `compress` of which `brief_fit` made a part of a file; the usual ones for what is missing."""
     return {**_FIT, **fit}
 
 
-def brief_report(report: Mapping[str, Any]) -> dict[str, Any]:
+def brief_report(report: JsonView) -> JsonObject:
     """The part `report` of a file: figures in thousandths."""
     return {name: _rounded(value) for name, value in report.items()}
 
 
-def describe_report(report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+def describe_report(report: JsonView, facts: JsonView) -> JsonObject:
     """The part `report` of a file together with what the words say.
 
     Args:
@@ -98,14 +101,14 @@ def describe_report(report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict
     return {**report, **result, "mips": mips}
 
 
-def _brief_source(row: Mapping[str, Any], material: Mapping[str, Any]) -> dict[str, Any]:
+def _brief_source(row: JsonView, material: JsonView) -> JsonObject:
     usual = _usual(row["file"], len(row["planes"]), material["width"], material["height"])
     rest = {name: value for name, value in row.items() if name not in ("file", "planes", "ranges")}
     return {"file": row["file"], "planes": [_brief_plane(plane) for plane in row["planes"]],
             **{name: value for name, value in rest.items() if value != usual[name]}}  # fmt: skip
 
 
-def _describe_source(row: Any, channels: Sequence[ChannelEntry], width: int, height: int) -> Any:
+def _describe_source(row: object, channels: Sequence[ChannelEntry], width: int, height: int) -> object:
     if not isinstance(row, dict) or not isinstance(row.get("planes"), list):
         return row
     planes = [_describe_plane(plane) for plane in row["planes"]]
@@ -113,7 +116,7 @@ def _describe_source(row: Any, channels: Sequence[ChannelEntry], width: int, hei
     return {**_usual(row.get("file"), len(planes), width, height), **row, "planes": planes, "ranges": ranges}
 
 
-def _range_of(plane: Any, channels: Sequence[ChannelEntry]) -> dict[str, float]:
+def _range_of(plane: object, channels: Sequence[ChannelEntry]) -> dict[str, float]:
     """The range of a plane: that of its channel, or of X for the Z of a normal."""
     of = plane if isinstance(plane, dict) else {}
     pair = of.get("normal_z")
@@ -122,23 +125,23 @@ def _range_of(plane: Any, channels: Sequence[ChannelEntry]) -> dict[str, float]:
     return asdict(ValueRange.of(channels[channel]) if known else ValueRange())
 
 
-def _usual(file: Any, planes: int, width: int, height: int) -> dict[str, Any]:
+def _usual(file: object, planes: int, width: int, height: int) -> JsonObject:
     suffix = os.path.splitext(file)[1].lower() if isinstance(file, str) else ""
     return {**_SOURCE, "width": width, "height": height, "channels": planes, "format": _FORMATS.get(suffix, "png")}
 
 
-def _brief_plane(plane: Mapping[str, Any]) -> Any:
+def _brief_plane(plane: JsonView) -> object:
     """{"channel": 3} -> 3, {"normal_z": [3, 4]} -> [3, 4]; {"fill": 0.5} stays."""
     return plane.get("channel", plane.get("normal_z", plane))
 
 
-def _describe_plane(plane: Any) -> Any:
+def _describe_plane(plane: object) -> object:
     if isinstance(plane, list):
         return {"normal_z": plane}
     return {"channel": plane} if isinstance(plane, int) and not isinstance(plane, bool) else plane
 
 
-def _place(channel: int, sources: Any) -> tuple[str, int]:
+def _place(channel: int, sources: object) -> tuple[str, int]:
     """The file of a channel, and which of the file's channels it is; ("", 0) if no file has it."""
     for row in sources if isinstance(sources, list) else ():
         planes = row.get("planes") if isinstance(row, dict) else None
@@ -148,13 +151,13 @@ def _place(channel: int, sources: Any) -> tuple[str, int]:
     return "", 0
 
 
-def _describe_channel(entry: ChannelEntry, file: str, file_channel: int) -> dict[str, Any]:
+def _describe_channel(entry: ChannelEntry, file: str, file_channel: int) -> JsonObject:
     return {"role": entry.role, "component": entry.component, "color_space": "srgb" if entry.srgb else "linear",
             "file": file, "file_channel": file_channel, "constant": entry.constant,
             **asdict(ValueRange.of(entry))}  # fmt: skip
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     if isinstance(value, float):
         return round(value, 3)
     if isinstance(value, dict):

@@ -140,7 +140,7 @@ class MaterialMaps:
                      f"material of {self.width}x{self.height} has")
 
 
-def plan_maps(material: Any, channel_count: int) -> MaterialMaps:
+def plan_maps(material: object, channel_count: int) -> MaterialMaps:
     """Check the description of a material's maps.
 
     Args:

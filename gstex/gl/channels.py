@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gstex.arrays import U32Array
 from gstex.format import MaterialTable
+from gstex.gl.program import Uniforms
 
 __all__ = ["channel_uniforms", "material_block", "unit_uniforms"]
 
 
-def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int = 4) -> dict[str, Any]:
+def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int = 4) -> Uniforms:
     """The result of gstex_find_channels as values of `uniform GstexChannels <name>`, for `Program.set(**...)`.
 
     Args:
@@ -26,7 +25,7 @@ def channel_uniforms(table: MaterialTable, name: str = "channels", *, vec4s: int
     return {f"{name}.{member}": value for member, value in table.section.find_channels(vec4s).items()}
 
 
-def unit_uniforms(table: MaterialTable, name: str = "units", *, vec4s: int = 4) -> dict[str, Any]:
+def unit_uniforms(table: MaterialTable, name: str = "units", *, vec4s: int = 4) -> Uniforms:
     """The result of gstex_find_units as values of `uniform GstexUnits <name>`, for `Program.set(**...)`.
 
     With both uniforms, gstex_surface_of makes a surface from decoded values, also from those of the expanded form.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 from gstex.errors import ExtraError, GraphicsError
 
@@ -36,7 +36,7 @@ class Context:
         return any(name in self.renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "swiftshader"))
 
 
-def import_gl() -> Any:
+def import_gl() -> ModuleType:
     """The module OpenGL.GL.
 
     Raises:
@@ -103,11 +103,11 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
         EGL.eglDestroyContext(display, context)
 
 
-def _display(egl: Any) -> Any:
+def _display(egl: ModuleType) -> object:
     """An initialised display: Mesa's surfaceless platform, or else the first device that works (NVIDIA)."""
     from OpenGL.EGL.EXT.device_enumeration import eglQueryDevicesEXT
 
-    def devices() -> list[Any]:
+    def devices() -> list[tuple[int, object]]:
         handles, count = (egl.EGLDeviceEXT * 8)(), egl.EGLint()
         eglQueryDevicesEXT(len(handles), handles, count)
         return [(PLATFORM_DEVICE_EXT, handles[i]) for i in range(count.value)]
@@ -124,7 +124,7 @@ def _display(egl: Any) -> Any:
     raise failure or RuntimeError("no display")
 
 
-def _create(egl: Any, display: Any, es: bool) -> Any:
+def _create(egl: ModuleType, display: object, es: bool) -> object:
     """Make a context current: of the needed version, or of another one that the error message can name."""
     renderable = egl.EGL_OPENGL_ES3_BIT if es else egl.EGL_OPENGL_BIT
     config_attributes = [egl.EGL_SURFACE_TYPE, egl.EGL_PBUFFER_BIT, egl.EGL_RENDERABLE_TYPE, renderable, egl.EGL_NONE]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -13,9 +13,14 @@ from gstex.errors import GraphicsError
 from gstex.gl.context import current_context, import_gl
 from gstex.resources import source_path
 
-__all__ = ["Program", "compute_program", "draw_program", "read_shader"]
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+__all__ = ["Program", "Uniforms", "compute_program", "draw_program", "read_shader"]
 
 Defines = Mapping[str, int | str]
+Uniforms: TypeAlias = dict[str, Any]
+"""Arguments of `Program.set` by name: numbers, sequences and arrays."""
 _INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*$')
 
 
@@ -66,7 +71,7 @@ class Program:
     Raises GraphicsError with the log if a shader does not compile or the program does not link.
     """
 
-    def __init__(self, stages: Mapping[Any, str | Path], defines: Defines | None = None):
+    def __init__(self, stages: Mapping[int, str | Path], defines: Defines | None = None):
         self._gl = gl = import_gl()
         version = "300 es" if current_context().api == "es" else "430 core"
         self.handle = gl.glCreateProgram()
@@ -106,7 +111,7 @@ class Program:
         """Free it."""
         self._gl.glDeleteProgram(self.handle)
 
-    def _compile(self, kind: Any, name: str | Path, defines: Defines | None, version: str) -> Any:
+    def _compile(self, kind: int, name: str | Path, defines: Defines | None, version: str) -> int:
         gl = self._gl
         shader = gl.glCreateShader(kind)
         gl.glShaderSource(shader, read_shader(name, defines, version=version))
@@ -115,7 +120,7 @@ class Program:
             raise GraphicsError(f"{name}: does not compile\n{_text(gl.glGetShaderInfoLog(shader))}")
         return shader
 
-    def _active_uniforms(self) -> dict[str, tuple[int, Any, Any]]:
+    def _active_uniforms(self) -> dict[str, tuple[int, Callable[..., None], Any]]:
         """{name: (location, glUniform function, dtype of its numbers)}."""
         gl = self._gl
         setters = {
@@ -137,7 +142,7 @@ class Program:
         return uniforms
 
 
-def _text(raw: Any) -> str:
+def _text(raw: str | ReadableBuffer) -> str:
     """A text from PyOpenGL, which returns str, bytes or an array of characters."""
     if isinstance(raw, str):
         return raw.rstrip("\0\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -176,6 +175,6 @@ class Transcoder:
         header = self._texture.table.header
         return mip_shape(header.height, header.width, mip, header.first_mip, header.mip_count - 1)
 
-    def _format(self, a_map: BlockMap) -> Any:
+    def _format(self, a_map: BlockMap) -> int:
         name = _FORMATS[a_map.format][a_map.srgb]
         return _EXTENSIONS.get(name) or getattr(self._gl, name)

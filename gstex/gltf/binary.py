@@ -1,8 +1,8 @@
 """Rewrite the binary chunk of a model: keep the used parts of the old buffers, and add new data."""
 
-from typing import Any
 
 from gstex.gltf.container import Model
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["Editor"]
 
@@ -35,7 +35,7 @@ class Editor:
         self.added.append(data)
         return self._first + len(self.added) - 1
 
-    def set_image(self, image: dict[str, Any], data: bytes, kind: str) -> None:
+    def set_image(self, image: JsonObject, data: bytes, kind: str) -> None:
         """Give an image new bytes, in its own buffer view if nothing else uses that."""
         old = image.pop("bufferView", None)
         image.pop("uri", None)
@@ -46,7 +46,7 @@ class Editor:
             image["bufferView"] = self.view(data)
         image["mimeType"] = kind
 
-    def free(self, holder: dict[str, Any]) -> None:
+    def free(self, holder: JsonView) -> None:
         """Release the bytes of a removed image or .gstex file. holder: the object that names the buffer view."""
         old = holder.get("bufferView")
         if self.may_free and old is not None and self._owners.get(old) == 1 and old not in self.replaced:
@@ -58,10 +58,10 @@ class Editor:
         return _rebuild(self.model, self.replaced, self.added)
 
 
-def _count_owners(document: dict[str, Any]) -> dict[int, int]:
+def _count_owners(document: JsonView) -> dict[int, int]:
     """How often the document refers to each buffer view."""
     owners: dict[int, int] = {}
-    left: list[Any] = [document]
+    left: list[object] = [document]
     while left:
         value = left.pop()
         if isinstance(value, dict):
@@ -123,12 +123,12 @@ def _rebuild(model: Model, replaced: dict[int, bytes | None], added: list[bytes]
     return bytes(chunk)
 
 
-def _view_holders(view: dict[str, Any], number: int, replaced: dict[int, bytes | None]) -> list[tuple[Any, str]]:
+def _view_holders(view: JsonObject, number: int, replaced: dict[int, bytes | None]) -> list[tuple[JsonObject, str]]:
     """The objects in a buffer view that name a buffer range: the view and its compressed data; none if replaced."""
     if number in replaced:
         return []
     where = f"bufferViews[{number}]"
-    holders: list[tuple[Any, str]] = [(view, where)]
+    holders: list[tuple[JsonObject, str]] = [(view, where)]
     extensions = view.get("extensions")
     for name in _COMPRESSED:
         if isinstance(extensions, dict) and isinstance(extensions.get(name), dict):
@@ -148,7 +148,7 @@ def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _move(
-    holder: dict[str, Any], buffer: int, first: int, moved: dict[int, list[_Part]], numbers: dict[int, int]
+    holder: JsonObject, buffer: int, first: int, moved: dict[int, list[_Part]], numbers: dict[int, int]
 ) -> None:  # fmt: skip
     """Point a holder at the new place of its range. A buffer without data keeps its ranges and gets a new number."""
     if buffer in numbers:
@@ -163,7 +163,7 @@ def _move(
     holder["byteOffset"] = parts[low][2] + first - parts[low][0]
 
 
-def _stubs(views: list[dict[str, Any]], replaced: dict[int, bytes | None], chunk: bytearray) -> None:
+def _stubs(views: list[JsonObject], replaced: dict[int, bytes | None], chunk: bytearray) -> None:
     unused = [number for number, data in replaced.items() if data is None]
     if unused and not chunk:
         chunk.append(0)
@@ -171,7 +171,7 @@ def _stubs(views: list[dict[str, Any]], replaced: dict[int, bytes | None], chunk
         views[number] = {"buffer": 0, "byteOffset": 0, "byteLength": 1}
 
 
-def _number_buffers(model: Model, views: list[dict[str, Any]], numbers: dict[int, int], chunk: bytearray) -> None:
+def _number_buffers(model: Model, views: list[JsonObject], numbers: dict[int, int], chunk: bytearray) -> None:
     old = model.items("buffers")
     buffers = [{"byteLength": len(chunk)}] if chunk else []
     before = len(buffers)

@@ -9,12 +9,12 @@ import binascii
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from gstex.errors import ModelError
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["MAGIC", "Model", "broken", "is_remote", "parse_model", "read_model", "whole", "write_glb"]
 
@@ -32,18 +32,18 @@ class Model:
     folder: of the file; external files lie in it. notes: lines on what is left out.
     """
 
-    document: dict[str, Any]
+    document: JsonObject
     chunk: bytes | None
     folder: Path
     notes: list[str] = field(default_factory=list)
     _files: dict[str, bytes] = field(default_factory=dict)
 
-    def items(self, key: str) -> list[dict[str, Any]]:
+    def items(self, key: str) -> list[JsonObject]:
         """A list of the document, such as "images"; empty if the document has none."""
-        entries: list[dict[str, Any]] = self.document.get(key, [])
+        entries: list[JsonObject] = self.document.get(key, [])
         return entries
 
-    def index(self, value: Any, key: str, where: str) -> int:
+    def index(self, value: object, key: str, where: str) -> int:
         """Check an index into a list and return it. where: what holds it, for the message."""
         count = len(self.items(key))
         if type(value) is not int or not 0 <= value < count:
@@ -67,7 +67,7 @@ class Model:
             raise ModelError(f"{where}: has {len(data)} bytes and states {length}; it is cut off, export it again")
         return data
 
-    def view_range(self, view: Any, where: str) -> tuple[int, int, int]:
+    def view_range(self, view: JsonView, where: str) -> tuple[int, int, int]:
         """(buffer, first byte, count) of a buffer view, or of an object with the same members."""
         index = self.index(view.get("buffer"), "buffers", f"{where}.buffer")
         offset = whole(view.get("byteOffset", 0), f"{where}.byteOffset")
@@ -88,7 +88,7 @@ class Model:
         for number in range(len(self.items("buffers"))):
             self.buffer(number)
 
-    def view(self, index: Any, where: str) -> bytes:
+    def view(self, index: object, where: str) -> bytes:
         """The bytes of a buffer view."""
         index = self.index(index, "bufferViews", where)
         buffer, offset, length = self.view_range(self.items("bufferViews")[index], f"bufferViews[{index}]")
@@ -107,7 +107,7 @@ class Model:
             return self.read_uri(image["uri"], f"{where}.uri")
         return self.view(image["bufferView"], f"{where}.bufferView")
 
-    def read_uri(self, uri: Any, where: str) -> bytes:
+    def read_uri(self, uri: object, where: str) -> bytes:
         """The bytes of a data URI, or of a file in the model's folder."""
         if not isinstance(uri, str) or not uri:
             raise broken(f"{where}: {uri!r:.40} is not text")
@@ -133,7 +133,7 @@ class Model:
                              "model") from None
 
 
-def is_remote(uri: Any) -> bool:
+def is_remote(uri: object) -> bool:
     """Whether a URI is neither data nor a file beside the model, such as one of the web."""
     if not isinstance(uri, str) or uri.startswith("data:"):
         return False
@@ -191,7 +191,7 @@ def parse_model(data: bytes, folder: Path) -> Model:
     return Model(document, chunk, folder, notes)
 
 
-def write_glb(document: dict[str, Any], chunk: bytes) -> bytes:
+def write_glb(document: JsonView, chunk: bytes) -> bytes:
     """The bytes of a GLB file. chunk: the bytes of buffer 0; may be empty."""
     text = msgspec.json.encode(document)
     text += b" " * (-len(text) % 4)
@@ -210,7 +210,7 @@ def broken(what: str) -> ModelError:
     return ModelError(f"{what}; export the model again")
 
 
-def whole(value: Any, where: str, *, least: int = 0) -> int:
+def whole(value: object, where: str, *, least: int = 0) -> int:
     """Check that a value is a whole number of at least `least` and return it."""
     if type(value) is not int or not least <= value <= _MOST_BYTES:
         raise broken(f"{where}: {value!r:.40}, expected a whole number of {least}..{_MOST_BYTES}")

@@ -1,13 +1,17 @@
 """GSTEX_texture, the glTF extension: its objects in a model, and their JSON schemas."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gstex.format.layout import MAX_CHANNELS
 from gstex.gltf.container import broken
+from gstex.json_types import JsonObject
 from gstex.limits import MAX_SIZE
+
+if TYPE_CHECKING:
+    _Object = TypeVar("_Object", bound=Struct)
 
 __all__ = ["NAME", "Component", "File", "Image", "Root", "Texture", "read_root", "read_texture", "root_schema",
            "texture_schema"]  # fmt: skip
@@ -63,7 +67,7 @@ class Texture(Struct, omit_defaults=True, frozen=True):
     image: Image | UnsetType = UNSET
 
 
-def read_root(value: Any) -> Root:
+def read_root(value: object) -> Root:
     """Check the extension of a model and return it.
 
     Raises:
@@ -77,7 +81,7 @@ def read_root(value: Any) -> Root:
     return root
 
 
-def read_texture(value: Any, where: str, *, files: int) -> Texture:
+def read_texture(value: object, where: str, *, files: int) -> Texture:
     """Check the extension of a texture and return it. files: how many .gstex files the model has.
 
     Raises:
@@ -92,21 +96,21 @@ def read_texture(value: Any, where: str, *, files: int) -> Texture:
     return texture
 
 
-def texture_schema() -> dict[str, Any]:
+def texture_schema() -> JsonObject:
     """The JSON schema of the extension in a texture."""
     return _schema(Texture)
 
 
-def root_schema() -> dict[str, Any]:
+def root_schema() -> JsonObject:
     """The JSON schema of the extension in a model."""
     return _schema(Root)
 
 
-def _schema(kind: type) -> dict[str, Any]:
+def _schema(kind: type) -> JsonObject:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
 
 
-def _convert(value: Any, kind: Any, where: str) -> Any:
+def _convert(value: object, kind: "type[_Object]", where: str) -> "_Object":
     try:
         return msgspec.convert(value, kind)
     except (ValueError, RecursionError) as error:

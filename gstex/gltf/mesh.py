@@ -10,6 +10,7 @@ import numpy as np
 from gstex.arrays import AnyArray, F32Array, F64Array, FloatArray, I64Array
 from gstex.errors import ModelError
 from gstex.gltf.container import Model, broken, whole
+from gstex.json_types import JsonView
 
 __all__ = ["MOST_TRIANGLES", "Mesh", "join_meshes", "read_mesh", "smooth_normals"]
 
@@ -112,7 +113,7 @@ class _Reader:
             if (part := self._primitive(primitive, f"{where}[{at}]")) is not None:
                 self.parts.append(_moved(part, matrix, f"{where}[{at}]"))
 
-    def _primitive(self, primitive: dict[str, Any], where: str) -> Mesh | None:
+    def _primitive(self, primitive: JsonView, where: str) -> Mesh | None:
         attributes, mode = primitive.get("attributes"), primitive.get("mode", 4)
         if not isinstance(attributes, dict) or type(mode) is not int or not 0 <= mode <= 6:
             raise broken(f"{where}: has no attributes, or a mode that is none of 0..6")
@@ -140,18 +141,18 @@ class _Reader:
             normals = smooth_normals(positions, triangles)
         return Mesh(positions, normals, uv, triangles)
 
-    def _count(self, accessor: Any, where: str) -> int:
+    def _count(self, accessor: object, where: str) -> int:
         index = self._model.index(accessor, "accessors", where)
         return whole(self._model.items("accessors")[index].get("count"), f"accessors[{index}].count", least=1)
 
-    def _indices(self, accessor: Any, count: int, where: str) -> I64Array:
+    def _indices(self, accessor: object, count: int, where: str) -> I64Array:
         indices = self._read(accessor, "SCALAR", f"{where}.indices", None, ("u1", "<u2", "<u4")).astype(np.int64)
         if int(indices.max()) >= count:
             raise broken(f"{where}.indices: names vertex {int(indices.max())} of {count}")
         return indices.ravel()
 
     def _read(
-        self, accessor: Any, kind: str, where: str, count: int | None = None, types: tuple[str, ...] = ()
+        self, accessor: object, kind: str, where: str, count: int | None = None, types: tuple[str, ...] = ()
     ) -> AnyArray:  # fmt: skip
         """The elements of an accessor: [count, width], float32. With `types`, only these dtypes, unchanged."""
         model = self._model
@@ -233,16 +234,16 @@ def _placed(model: Model) -> list[tuple[int, F64Array]]:
     return placed
 
 
-def _numbers(value: Any, where: str, count: int | None = None) -> list[Any]:
+def _numbers(value: Any, where: str, count: int | None = None) -> list[float]:
     """Check a list of numbers and return it. count: its length, None for any."""
     good = isinstance(value, list) and count in (None, len(value))
     if not good or not all(type(number) in (int, float) and abs(number) <= sys.float_info.max for number in value):
         raise broken(f"{where}: is no list of {count or 'some'} numbers")
-    result: list[Any] = value
+    result: list[float] = value
     return result
 
 
-def _matrix(node: dict[str, Any], where: str) -> F64Array:
+def _matrix(node: JsonView, where: str) -> F64Array:
     if "matrix" in node:
         return np.array(_numbers(node["matrix"], f"{where}.matrix", 16), np.float64).reshape(4, 4).T
     move, size = (np.array(_numbers(node.get(key, usual), f"{where}.{key}", 3), np.float64)

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +15,7 @@ from gstex.gltf.container import Model, is_remote, write_glb
 from gstex.gltf.extension import NAME, Component, File, Image, Root, Texture
 from gstex.gltf.pictures import Picture, fallback_bytes, mime_type, read_picture, why_not
 from gstex.gltf.plan import ImagePlan, MaterialPlan, image_sources, plan_model
+from gstex.json_types import JsonObject
 from gstex.material import Material, load_material
 from gstex.texture import Texture as Compressed
 
@@ -36,7 +36,7 @@ class PackedFile:
     width: int
     height: int
     images: tuple[tuple[int, tuple[str, ...]], ...]
-    report: dict[str, Any]
+    report: JsonObject
 
 
 @dataclass
@@ -244,7 +244,7 @@ class _Writer:
             del self.model.document["images"]
 
 
-def _name_extension(document: dict[str, Any], *, required: bool) -> None:
+def _name_extension(document: JsonObject, *, required: bool) -> None:
     """Update the lists of used and required extensions."""
     textures = document.get("textures", [])
     shown = {name for texture in textures for name in texture.get("extensions", {})}

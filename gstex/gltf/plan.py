@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from gstex.gltf.container import Model, broken, is_remote
 from gstex.gltf.extension import NAME
+from gstex.json_types import JsonObject
 
 __all__ = ["MaterialPlan", "Plan", "Use", "image_sources", "plan_model"]
 
@@ -132,7 +132,7 @@ def _uses(model: Model) -> Iterator[Use]:
             left += [(f"{name}.{key}", child) for key, child in _members(value)]
 
 
-def _members(value: Any) -> list[tuple[str, Any]]:
+def _members(value: object) -> list[tuple[str, object]]:
     if isinstance(value, dict):
         return list(value.items())
     return [(str(number), child) for number, child in enumerate(value)] if isinstance(value, list) else []
@@ -225,9 +225,9 @@ def _finish(model: Model, file: MaterialPlan, uses: list[Use], notes: list[str])
                      "share less")  # fmt: skip
 
 
-def _wraps(model: Model, number: int) -> tuple[Any, Any]:
+def _wraps(model: Model, number: int) -> tuple[object, object]:
     texture = model.items("textures")[number]
-    sampler: dict[str, Any] = {}
+    sampler: JsonObject = {}
     if "sampler" in texture:
         sampler = model.items("samplers")[model.index(texture["sampler"], "samplers", f"textures[{number}].sampler")]
     return sampler.get("wrapS", _REPEAT), sampler.get("wrapT", _REPEAT)

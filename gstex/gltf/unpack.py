@@ -3,7 +3,6 @@
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from gstex.gltf.binary import Editor
 from gstex.gltf.container import Model, broken, write_glb
 from gstex.gltf.extension import NAME, Component, File, Image, Texture, read_root, read_texture
 from gstex.gltf.plan import image_sources
+from gstex.json_types import JsonObject
 from gstex.material import plan_maps, write_maps
 from gstex.texture import Texture as Compressed
 
@@ -141,7 +141,7 @@ def _image_bytes(texture: Compressed, stack: F32Array, stated: Texture) -> tuple
         return path.read_bytes(), image.mimeType, (image.width, image.height)
 
 
-def _plane(part: Component) -> dict[str, Any]:
+def _plane(part: Component) -> JsonObject:
     if part.normalZ is not msgspec.UNSET:
         return {"normal_z": list(part.normalZ)}
     return {"channel": part.channel} if part.value is msgspec.UNSET else {"fill": part.value}
@@ -165,6 +165,6 @@ def _set_image(
     return int(index)
 
 
-def _drop_empty(holder: dict[str, Any], key: str) -> None:
+def _drop_empty(holder: JsonObject, key: str) -> None:
     if key in holder and not holder[key]:
         del holder[key]

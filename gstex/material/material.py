@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from msgspec import json
@@ -12,6 +11,7 @@ from gstex.arrays import F32Array
 from gstex.format.layout import MAX_CHANNELS
 from gstex.format.metadata import SourceMap
 from gstex.format.ranges import ValueRange
+from gstex.json_types import JsonObject
 from gstex.material.images import ImageFile
 
 __all__ = ["COLOR_ROLES", "HIDDEN_BELOW", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
@@ -71,7 +71,7 @@ class Material:
     normal_convention: str | None
     wrap: str
     ignored: tuple[tuple[str, str], ...] = ()
-    planes: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    planes: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     own_mips: tuple[F32Array | None, ...] = ()
     originals: Mapping[int, F32Array] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Material:
         """float32 [height, width, channels]: 0 for colour under zero opacity, else 1. None if all are 1."""
         return visible_weights(self.pixels, self.channels)
 
-    def to_metadata(self) -> dict[str, Any]:
+    def to_metadata(self) -> JsonObject:
         """All but the pixels, as JSON types: what `write_maps` and `gstex info` need."""
         described = {
             "name": self.name,

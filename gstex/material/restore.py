@@ -5,13 +5,13 @@ import os
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import F32Array
 from gstex.errors import OutputError
 from gstex.format.metadata import UNSET, MapFile, MaterialMaps, plan_maps
+from gstex.json_types import JsonView
 from gstex.material.images import from_unit, write_image
 from gstex.material.material import COLOR_ROLES
 from gstex.material.meaning import premultiply
@@ -20,7 +20,7 @@ from gstex.material.visible import fill_hidden
 
 __all__ = ["restored", "write_maps"]
 def write_maps(
-    metadata: dict[str, Any] | MaterialMaps,
+    metadata: JsonView | MaterialMaps,
     stack: F32Array,
     out_dir: str | Path,
     *,
@@ -114,7 +114,7 @@ def restored(
     return restore_size(pixels, *size, repeat=repeat)
 
 
-def _hiding(rows: Any, channel_count: int) -> tuple[int | None, frozenset[int]]:
+def _hiding(rows: object, channel_count: int) -> tuple[int | None, frozenset[int]]:
     """(the channel of a varying opacity, the channels of colours): (None, nothing) if the rows are no such list."""
     if not isinstance(rows, list) or len(rows) != channel_count or not all(isinstance(r, dict) for r in rows):
         return None, frozenset()

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import AnyArray, F32Array
 from gstex.errors import AmbiguousError
 from gstex.format.ranges import ValueRange
+from gstex.json_types import JsonObject
 from gstex.material.images import ImageFile, read_pixels
 from gstex.material.material import COLOR_ROLES, MAX_CHANNELS, Channel, Material
 from gstex.material.meaning import convert_colors, divide_by_alpha
@@ -156,11 +156,11 @@ def _stack_own_mips(
     return tuple(result)
 
 
-def _planes_of(item: ReadMap, channels: list[Channel]) -> tuple[dict[str, Any], ...]:
+def _planes_of(item: ReadMap, channels: list[Channel]) -> tuple[JsonObject, ...]:
     """What each channel of a file is made of when it is written back; see `Material.planes`."""
     mine = {c.file_channel: i for i, c in enumerate(channels) if c.file == item.info.file}
     xy = [i for i, c in enumerate(channels) if c.file == item.info.file and c.role == "normal"]
-    result: list[dict[str, Any]] = []
+    result: list[JsonObject] = []
     for index in range(item.info.channels):
         source = item.copies.get(index, index)
         if source in mine:

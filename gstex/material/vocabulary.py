@@ -13,7 +13,6 @@ A file `gstex.toml` in the folder of the maps, or one given by `--names`, adds t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gstex.errors import MaterialError
 from gstex.material.roles import PACKED, ROLES, WORDS
@@ -75,14 +74,14 @@ def load_vocabulary(path: Path) -> Vocabulary:
     return Vocabulary(words, packed)
 
 
-def _table(path: Path, tables: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+def _table(path: Path, tables: Mapping[str, object], name: str) -> list[tuple[str, object]]:
     table = tables.get(name, {})
     if not isinstance(table, dict):
         raise MaterialError(f"{path}: {name} is {type(table).__name__}, expected a table: [{name}]")
     return list(table.items())
 
 
-def _strings(path: Path, what: str, value: Any) -> list[str]:
+def _strings(path: Path, what: str, value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise MaterialError(f"{path}: {what} = {str(value)[:60]!r}, expected strings, as in [\"one\", \"two\"]")
     return value

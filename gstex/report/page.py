@@ -5,13 +5,13 @@ import html
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import F32Array, U8Array
 from gstex.compare.result import Comparison
 from gstex.files import replace_file
+from gstex.json_types import JsonObject, JsonView
 from gstex.material.images import png_bytes
 from gstex.page import fill_page, json_for_script
 from gstex.report.pictures import Gallery, MapView, make_gallery, map_views, to_codes
@@ -89,7 +89,7 @@ def _whole(sizes: dict[str, int | None]) -> str:
     return f"the file is {whole / 1024:.1f} KiB: {mips}, {(whole - on_gpu) / 1024:.1f} KiB of description"
 
 
-def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | None], lit: bool) -> dict[str, Any]:
+def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | None], lit: bool) -> JsonObject:
     return {
         "stacks": shown,
         "maps": [{**asdict(view), "gain": gain} for view, gain in zip(views, gallery.gains, strict=True)],
@@ -99,7 +99,7 @@ def _gallery(gallery: Gallery, views: tuple[MapView, ...], shown: list[int | Non
     }
 
 
-def _views(stacks: list[F32Array], material: dict[str, Any]) -> tuple[tuple[MapView, ...], list[U8Array]]:
+def _views(stacks: list[F32Array], material: JsonView) -> tuple[tuple[MapView, ...], list[U8Array]]:
     """The maps to show, and uint8 stacks with their channels: the material's maps, and the lit plane if any."""
     channels = material["channels"]
     views = map_views(channels)
@@ -113,7 +113,7 @@ def _views(stacks: list[F32Array], material: dict[str, Any]) -> tuple[tuple[MapV
     return (*views, MapView("lit", "", "color", (count, count + 1, count + 2), (3,))), codes
 
 
-def _spheres(stacks: list[F32Array], material: dict[str, Any]) -> list[str]:
+def _spheres(stacks: list[F32Array], material: JsonView) -> list[str]:
     """A lit sphere of every stack, as a PNG file in base64; none if the material cannot be lit."""
     channels = material["channels"]
     if not is_lit(channels):
@@ -133,7 +133,7 @@ def _items(lines: Iterable[str]) -> str:
     return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
 
 
-def _crop_note(gallery: Gallery, material: dict[str, Any]) -> str:
+def _crop_note(gallery: Gallery, material: JsonView) -> str:
     if not gallery.overview:
         return "The viewer holds every texel of every map."
     x, y, width, height = gallery.crop

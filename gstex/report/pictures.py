@@ -4,14 +4,14 @@ Pictures are 8 bits per channel and lossless. If whole maps do not fit, the midd
 texel, and the whole material as an overview of block means.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import FloatArray, U8Array
+from gstex.json_types import JsonView
 from gstex.material.images import png_bytes
 
 __all__ = ["Gallery", "MapView", "make_gallery", "map_views", "to_codes"]
@@ -59,7 +59,7 @@ class Gallery:
         return sum(map(len, self.pictures.values()))
 
 
-def map_views(channels: Sequence[Mapping[str, Any]]) -> tuple[MapView, ...]:
+def map_views(channels: Sequence[JsonView]) -> tuple[MapView, ...]:
     """The maps of `Material.to_metadata()["channels"]`, in the order of the stack."""
     views = []
     for role, file in dict.fromkeys((c["role"], c["file"]) for c in channels):

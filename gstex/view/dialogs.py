@@ -6,7 +6,10 @@ On Linux it needs zenity, kdialog, matedialog or qarma. Without any of them the 
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imgui_bundle.portable_file_dialogs import open_file, save_file
 
 __all__ = ["Browser", "browse", "why_not"]
 
@@ -27,7 +30,7 @@ def why_not() -> str:
 class Browser:
     """An open file dialog."""
 
-    def __init__(self, dialog: Any):
+    def __init__(self, dialog: "open_file | save_file"):
         self._dialog = dialog
 
     def poll(self) -> str | None:

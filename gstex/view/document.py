@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import gstex
 from gstex.arrays import F32Array
 from gstex.format.layout import mip_size
+from gstex.json_types import JsonObject
 from gstex.material.material import COLOR_ROLES
 from gstex.texture import Texture
 from gstex.view.gaussians import MipGaussians, read_gaussians
@@ -40,12 +40,12 @@ class Document:
         return list_maps(self.texture.material, self.texture.channels)
 
     @cached_property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> JsonObject:
         """`Texture.info()`."""
         return self.texture.info()
 
     @property
-    def roles(self) -> list[dict[str, Any]]:
+    def roles(self) -> list[JsonObject]:
         """One mapping per channel with role, component, color_space and constant."""
         return self.texture.material["channels"]
 

@@ -1,7 +1,6 @@
 """The Gaussians of a mip as instances of a quad, for shaders/view/ellipse.vert."""
 
 import ctypes
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class Ellipses:
         self._gl = gl = import_gl()
         self._array = gl.glGenVertexArrays(1)
         self._buffer = gl.glGenBuffers(1)
-        self._key: tuple[Any, ...] | None = None
+        self._key: tuple[object, ...] | None = None
         self._count = 0
         gl.glBindVertexArray(self._array)
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)

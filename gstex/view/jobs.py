@@ -34,7 +34,7 @@ class Job:
     title: for people. report: the last report. After `poll` has returned True, either `result` or `error` is set.
     """
 
-    def __init__(self, title: str, function: Callable[..., Any], *arguments: Any):
+    def __init__(self, title: str, function: Callable[..., object], *arguments: object):
         self.title = title
         self.report = Report("starting", 0, 1)
         self.result: Any = None
@@ -73,7 +73,7 @@ class Job:
         self._process.join()
 
 
-def _run(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _run(connection: Connection, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
     """The main function of the process: send reports, then the result or an error message of one line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -5,7 +5,7 @@ the pointer elsewhere, and Dear ImGui spreads events over several frames, so tha
 of the user's layout. Signs such as ? and [ are read as characters, wherever they are on the keyboard.
 """
 
-from typing import Any
+from types import ModuleType
 
 from gstex.view.commands import COMMANDS, Command
 from gstex.view.viewer import Viewer
@@ -25,7 +25,7 @@ _NAMED = {
 class Keys:
     """The keys pressed since the last frame."""
 
-    def __init__(self, glfw: Any, window: Any):
+    def __init__(self, glfw: ModuleType, window: object):
         self._glfw, self._window = glfw, window
         self._named = {getattr(glfw, f"KEY_{key}"): name for key, name in _NAMED.items()}
         self._pressed: list[tuple[str, bool, tuple[float, float], int]] = []

@@ -1,13 +1,13 @@
 """The maps of a file: which channels belong together, and how people see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import F32Array, FloatArray
 from gstex.errors import UsageError
+from gstex.json_types import JsonView
 from gstex.srgb import linear_to_srgb
 
 __all__ = ["LOOKS", "ShownMap", "find_map", "list_maps", "shown"]
@@ -35,7 +35,7 @@ class ShownMap:
         return ShownMap(name, self.file, (self.channels[channel],), (self.components[channel],), "grey")
 
 
-def list_maps(material: Mapping[str, Any], channel_count: int) -> list[ShownMap]:
+def list_maps(material: JsonView, channel_count: int) -> list[ShownMap]:
     """The maps in the order of their channels.
 
     Args:

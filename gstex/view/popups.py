@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from imgui_bundle import imgui
 
@@ -12,6 +11,7 @@ from gstex.view import dialogs
 from gstex.view.commands import listed
 from gstex.view.recent import recent_files
 from gstex.view.session import COMPRESS
+from gstex.view.tasks import FitOptions
 from gstex.view.viewer import Viewer
 from gstex.view.widgets import heading, rows, tip
 
@@ -175,7 +175,7 @@ def _draw_offer(viewer: Viewer, source: Path, width: float, height: float) -> No
     stays &= not imgui.button("Cancel")
     imgui.end()
     if pressed:
-        options: dict[str, Any] = {"effort": choice.effort}
+        options: FitOptions = {"effort": choice.effort}
         options |= {"bpp": choice.bpp} if choice.rate == "bits" else {"quality": choice.rate}
         viewer.session.compress(source, options)
     if pressed or not stays:

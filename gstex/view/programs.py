@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gstex.gl import Program, draw_program
 from gstex.gl.context import import_gl
@@ -28,7 +29,7 @@ class Programs:
 
     def __init__(self, vec4s: int, top_k: int):
         self._of_file = {"GSTEX_VEC4S": vec4s, "GSTEX_MAX_K": top_k}
-        self._made: dict[tuple[Any, ...], Program] = {}
+        self._made: dict[tuple[object, ...], Program] = {}
 
     def get(self, vertex: str, fragment: str, **defines: int | str) -> Program:
         """The program of two files of shaders/view with these defines. A string names a constant: SAMPLING="point"
@@ -48,7 +49,7 @@ class Programs:
         self._made.clear()
 
 
-def set_array(program: Program, **uniforms: Any) -> None:
+def set_array(program: Program, **uniforms: npt.ArrayLike) -> None:
     """Set array uniforms: int [n, 2] for ivec2, float [n, 3] for vec3. Unused ones are ignored."""
     gl = import_gl()
     program.use()
@@ -63,7 +64,7 @@ def set_array(program: Program, **uniforms: Any) -> None:
             gl.glUniform3fv(location, len(array), np.ascontiguousarray(array, np.float32))
 
 
-def bind_stacks(textures: Mapping[str, Any], program: Program) -> None:
+def bind_stacks(textures: Mapping[str, int], program: Program) -> None:
     """Bind textures to the samplers of their names: 2D textures for the names in _PLAIN, texture arrays otherwise."""
     gl = import_gl()
     for unit, (name, handle) in enumerate(textures.items()):

@@ -2,7 +2,6 @@
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Relief:
         self._shape = lru_cache(1)(self._divided)
         self._heights = lru_cache(1)(self._read_heights)
 
-    def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> tuple[Any, ...] | None:
+    def key(self, lit: Lit, rounding: float, tiles: tuple[float, float]) -> tuple[object, ...] | None:
         """What the mesh depends on; None if the shader draws the shape by ray casting, without a mesh."""
         displaced = lit.displace if self.height is not None else 0.0
         own_mesh = self.own if lit.shape == "mesh" else None

@@ -1,11 +1,11 @@
 """Draws a ViewState of a document into a Target, for the window and for screenshots. It has no user interface."""
 
-from typing import Any
 
 import numpy as np
 
 from gstex.gl import Program, WordBuffer
 from gstex.gl.context import import_gl
+from gstex.gl.program import Uniforms
 from gstex.gltf.mesh import Mesh
 from gstex.material.material import HIDDEN_BELOW
 from gstex.view.colors import LEVEL_COLORS, RAMP
@@ -154,13 +154,13 @@ class Scene:
         group = self.document.group_of(self.shown_map(state))
         return None if group is None else self.document.gaussians(mip, group)
 
-    def _frame(self, state: ViewState, placement: Placement, size: tuple[int, int]) -> dict[str, Any]:
+    def _frame(self, state: ViewState, placement: Placement, size: tuple[int, int]) -> Uniforms:
         return {
             "picture_size": size, "corner": (placement.left, placement.top), "zoom": placement.zoom,
             "lod": placement.lod, "tiled": state.tiled, **self._facts,
         }  # fmt: skip
 
-    def _draw_flat(self, state: ViewState, placement: Placement, frame: dict[str, Any]) -> None:
+    def _draw_flat(self, state: ViewState, placement: Placement, frame: Uniforms) -> None:
         shown_map, beside, width = self.shown_map(state), state.beside(), frame["picture_size"][0]
         shows_diff = state.view == "diff" and not state.alone and self.has("reference")
         has_line = state.has_line() and (state.view != "diff" or shows_diff)
@@ -182,12 +182,12 @@ class Scene:
         bind_stacks({"reference": self._stacks.get("reference", 0), "other": self._stacks.get(beside, 0)}, program)
         self._triangle(program)
 
-    def _look(self, shown_map: ShownMap, state: ViewState) -> dict[str, Any]:
+    def _look(self, shown_map: ShownMap, state: ViewState) -> Uniforms:
         low_high = self.document.value_range(shown_map) if state.stretch and shown_map.look == "grey" else (0.0, 1.0)
         return {"look_channels": [*shown_map.channels[:3], -1, -1, -1][:3], "look": LOOKS.index(shown_map.look),
                 "look_range": low_high}  # fmt: skip
 
-    def _draw_heat(self, frame: dict[str, Any], mip: int, group: int | None) -> None:
+    def _draw_heat(self, frame: Uniforms, mip: int, group: int | None) -> None:
         """Draw the heat map. group: whose Gaussians are counted; None for all."""
         groups = self.document.texture.table.groups
         channels = 0xFFFF if group is None else sum(1 << c for c in groups[group].header.members)
@@ -197,7 +197,7 @@ class Scene:
         self._triangle(program)
 
     def _draw_cells(
-        self, state: ViewState, placement: Placement, frame: dict[str, Any], content_scale: float
+        self, state: ViewState, placement: Placement, frame: Uniforms, content_scale: float
     ) -> None:
         number = self.shown_mip(placement)
         mip = self.gaussians(state, number)
@@ -213,7 +213,7 @@ class Scene:
         self._blended(program)
 
     def _draw_ellipses(
-        self, state: ViewState, placement: Placement, frame: dict[str, Any], content_scale: float
+        self, state: ViewState, placement: Placement, frame: Uniforms, content_scale: float
     ) -> None:
         gl = self._gl
         number = self.shown_mip(placement)

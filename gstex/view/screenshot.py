@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import gstex
 from gstex.arrays import U8Array
@@ -11,6 +10,7 @@ from gstex.errors import ModelError
 from gstex.gl import surfaceless
 from gstex.gltf.container import read_model
 from gstex.gltf.mesh import Mesh, read_mesh
+from gstex.json_types import JsonObject
 from gstex.view.document import Document
 from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
 from gstex.view.errors import chosen_gain
@@ -101,10 +101,10 @@ def render(
 
 def describe(
     document: Document, state: ViewState, size: tuple[int, int], stacks: Mapping[str, Stack]
-) -> dict[str, Any]:  # fmt: skip
+) -> JsonObject:  # fmt: skip
     """A description of what a picture shows, as JSON types."""
     texture = document.texture
-    facts: dict[str, Any] = {"view": state.view, "size": list(size), "sampling": state.sampling}
+    facts: JsonObject = {"view": state.view, "size": list(size), "sampling": state.sampling}
     if state.flat:
         placement = place(state, texture.width, texture.height, texture.mip_count, size)
         facts |= {

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gstex.errors import GstexError
 from gstex.files import replace_file
@@ -138,7 +137,7 @@ class Session:
         at = files.index(path.resolve()) if path.resolve() in files else -1
         self._try(lambda: self.open(files[(at + step) % len(files)]))
 
-    def compress(self, source: Path, options: dict[str, Any] | None = None) -> None:
+    def compress(self, source: Path, options: tasks.FitOptions | None = None) -> None:
         """Compress in the background; the file goes to a folder of its own, see `save`.
 
         options: of `gstex.compress`; None for effort fast.

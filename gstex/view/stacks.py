@@ -6,12 +6,12 @@ The GPU filters them, so that both sides of a split are drawn by the same rules.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gstex.arrays import F32Array, F64Array, FloatArray, U16Array
 from gstex.errors import AmbiguousError, GstexError, MismatchError
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material, MipLevel, find_tiles, load_material, make_mips
 from gstex.material.bleed import bleed
 from gstex.material.udim import tile_of
@@ -62,8 +62,8 @@ class Wanted:
     byte_count: the bytes of the file that a GPU reads for mip 0.
     """
 
-    material: dict[str, Any]
-    fit: dict[str, Any]
+    material: JsonObject
+    fit: JsonObject
     width: int
     height: int
     channels: int
@@ -275,7 +275,7 @@ def _read(source: Path, spec: Wanted) -> Material:
     return material
 
 
-def _tile(source: Path, material: dict[str, Any]) -> int | None:
+def _tile(source: Path, material: JsonView) -> int | None:
     """The tile of a UDIM set that a file was made from; None if the source is not a UDIM set."""
     tiles = find_tiles(source)
     names = [row.get("file") for row in material.get("sources") or () if isinstance(row, dict)]
@@ -283,20 +283,20 @@ def _tile(source: Path, material: dict[str, Any]) -> int | None:
     return next((f[1] for f in tiles_named if f and f[1] in tiles), tiles[0]) if tiles else None
 
 
-def _reading(material: dict[str, Any]) -> tuple[Any, ...]:
+def _reading(material: JsonView) -> tuple[object, object]:
     """How the maps of a material were read: their roles, and the ranges of floats."""
     rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
     ranges = [tuple(row.get(name) for name in ("scale", "bias", "stops")) for row in rows]
     return _roles(material), ranges
 
 
-def _roles(material: dict[str, Any]) -> list[tuple[Any, Any]]:
+def _roles(material: JsonView) -> list[tuple[object, object]]:
     rows = material.get("channels")
     return [(row.get("role"), row.get("component")) for row in rows if isinstance(row, dict)] if isinstance(
         rows, list) else []  # fmt: skip
 
 
-def _overrides(material: dict[str, Any]) -> list[str]:
+def _overrides(material: JsonView) -> list[str]:
     """The `--map` options that describe how a file's maps were read."""
     rows = [row for row in material.get("channels") or () if isinstance(row, dict)]
     sources = {row.get("file"): row.get("channels") for row in material.get("sources") or () if isinstance(row, dict)}

@@ -1,12 +1,14 @@
 """The channels of a stack that make a surface, as the uniforms of shaders/view/shading.glsl."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from gstex.gl.program import Uniforms
+from gstex.json_types import JsonView
 
 __all__ = ["surface_channels"]
 
 
-def surface_channels(roles: Sequence[Mapping[str, Any]], convention: Any) -> dict[str, Any]:
+def surface_channels(roles: Sequence[JsonView], convention: object) -> Uniforms:
     """Uniforms by the rules of `gstex.shading.read_surface`; -1 for a channel that the file does not have.
 
     roles: see `Document.roles`. convention: of the normals, 'dx' or anything else.

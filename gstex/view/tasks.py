@@ -3,22 +3,27 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gstex.arrays import U32Array
+from gstex.json_types import JsonObject
 from gstex.texture import Texture
 from gstex.view.environment import Environment, filter_environment, make_sky, read_panorama
 from gstex.view.jobs import Report
 from gstex.view.stacks import Stack, Wanted, encode_mix, encode_stack, load_reference, read_second
 from gstex.view.state import GSTEX, MIXES
 
-__all__ = ["compress_source", "read_codec", "read_other_file", "read_reference", "read_surroundings"]
+__all__ = [
+    "FitOptions", "compress_source", "read_codec", "read_other_file", "read_reference", "read_surroundings",
+]  # fmt: skip
 
+FitOptions: TypeAlias = dict[str, Any]
+"""Keyword arguments of `gstex.compress`."""
 Reporter = Callable[[Report], None]
 Stacks = dict[str, Stack]  # by a name of `state.OTHERS`, or GSTEX
 
 
-def read_reference(source: Path, spec: Wanted, words: U32Array, metadata: Any, report: Reporter) -> Stacks:
+def read_reference(source: Path, spec: Wanted, words: U32Array, metadata: JsonObject, report: Reporter) -> Stacks:
     """Read the reference, and measure the file that has these words [n] and metadata."""
     report(Report("reading the maps", 0, 1))
     reference, file = load_reference(source, spec, Texture(words, metadata))
@@ -47,7 +52,7 @@ def read_surroundings(panorama: Path | None, report: Reporter) -> Environment:
     return filter_environment(panorama.name, read_panorama(panorama))
 
 
-def compress_source(source: Path, output: Path, options: dict[str, Any], report: Reporter) -> Path:
+def compress_source(source: Path, output: Path, options: FitOptions, report: Reporter) -> Path:
     """Compress a folder or an image; return the path of the file. Reports count thousandths of the time."""
     import gstex
     from gstex.material import load_material

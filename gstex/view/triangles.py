@@ -1,7 +1,6 @@
 """A triangle mesh on the GPU, drawn to pictures of its surface that shaders/view/lit.frag lights (define MESH)."""
 
 import ctypes
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ class Triangles:
         self._depth = 0
         self._size = (0, 0)
         self._count = 0
-        self._key: tuple[Any, ...] | None = None
+        self._key: tuple[object, ...] | None = None
         gl.glBindVertexArray(self._array)
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._vertices)
         for place, (width, start) in enumerate(((3, 0), (3, 12), (2, 24))):
@@ -36,11 +35,11 @@ class Triangles:
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._indices)
         gl.glBindVertexArray(0)
 
-    def holds(self, key: tuple[Any, ...] | None) -> bool:
+    def holds(self, key: tuple[object, ...] | None) -> bool:
         """Whether the last mesh given to `set` has this key."""
         return bool(key == self._key)
 
-    def set(self, key: tuple[Any, ...] | None, mesh: Mesh) -> None:
+    def set(self, key: tuple[object, ...] | None, mesh: Mesh) -> None:
         """Upload a mesh. key: what it was made from."""
         gl = self._gl
         rows = np.concatenate([mesh.positions, mesh.normals, mesh.uv], axis=1).astype(np.float32)

@@ -8,16 +8,21 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from gstex.errors import ExtraError, GraphicsError, GstexError
 from gstex.view.document import Document, open_document
-from gstex.view.environment import read_panorama
+from gstex.view.environment import Environment, read_panorama
 from gstex.view.screenshot import load_mesh
 from gstex.view.session import Session
+from gstex.view.stacks import Stack
 from gstex.view.state import GSTEX, ViewState
 
 __all__ = ["run"]
+
+Window: TypeAlias = object
+"""A window of GLFW, which only GLFW itself looks into."""
 
 _INSTALL = 'the window needs OpenGL, GLFW and Dear ImGui: pip install "gstex[view]"'
 _ADVICE = "; --screenshot OUT.png draws without a window"
@@ -65,7 +70,7 @@ def run(
         glfw.terminate()
 
 
-def _import_glfw() -> Any:
+def _import_glfw() -> ModuleType:
     """Import GLFW and check that the other packages of the extra are installed."""
     # The window has an EGL context on Linux, both on X11 and Wayland, so PyOpenGL must load functions through EGL too.
     if sys.platform.startswith("linux") and "OpenGL" not in sys.modules:
@@ -81,7 +86,7 @@ def _import_glfw() -> Any:
     return glfw
 
 
-def _open_window(glfw: Any, size: tuple[int, int]) -> Any:
+def _open_window(glfw: Any, size: tuple[int, int]) -> Window:
     glfw.ERROR_REPORTING = "ignore"
     if not glfw.init():
         raise GraphicsError(f"no display to open a window on ({_reason(glfw)}){_ADVICE}")
@@ -104,7 +109,7 @@ def _open_window(glfw: Any, size: tuple[int, int]) -> Any:
     return window
 
 
-def _reason(glfw: Any) -> str:
+def _reason(glfw: ModuleType) -> str:
     _, text = glfw.get_error()
     return text.decode(errors="replace") if text else "GLFW gives no reason"
 
@@ -112,7 +117,7 @@ def _reason(glfw: Any) -> str:
 class _Loop:
     """The loop of one window."""
 
-    def __init__(self, glfw: Any, window: Any, session: Session):
+    def __init__(self, glfw: ModuleType, window: Window, session: Session):
         from imgui_bundle import imgui
         from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
@@ -136,13 +141,13 @@ class _Loop:
         apply_style(self._viewer.content_scale / self._viewer.scale)
         self._target = Target()
         self._scene: Any = None
-        self._given: dict[str, Any] = {}  # the stacks that were given to the scene
-        self._drawn: Any = None  # everything that the last drawn picture depends on
+        self._given: dict[str, Stack] = {}  # the stacks that were given to the scene
+        self._drawn: tuple[object, ...] | None = None  # everything that the last drawn picture depends on
         self._coarse = False
         self._moved = 0.0
-        self._around: Any = None  # the surroundings that were given to the scene
+        self._around: Environment | None = None  # the surroundings that were given to the scene
         self._waited = False  # whether the picture skipped a frame, so that it and the panel show the same state
-        self._warm: set[tuple[Any, ...]] = set()
+        self._warm: set[tuple[object, ...]] = set()
         self._keys = Keys(glfw, window)
         glfw.set_drop_callback(window, self._drop)
         glfw.set_key_callback(window, self._key)
@@ -169,7 +174,7 @@ class _Loop:
         if self._scene is not None:
             self._scene.delete()
 
-    def _inputs(self) -> tuple[Any, ...]:
+    def _inputs(self) -> tuple[object, ...]:
         return (*self._glfw.get_cursor_pos(self._window), self._glfw.get_framebuffer_size(self._window))
 
     def _frame(self) -> None:
@@ -321,19 +326,19 @@ class _Loop:
         except GstexError as error:
             self._session.say(str(error), error=True)
 
-    def _drop(self, window: Any, paths: list[str]) -> None:
+    def _drop(self, window: Window, paths: list[str]) -> None:
         """GLFW's callback."""
         from gstex.view.popups import open_path
 
         for path in paths[:1]:
             open_path(self._viewer, Path(path))
 
-    def _key(self, window: Any, *event: int) -> None:
+    def _key(self, window: Window, *event: int) -> None:
         """GLFW's callback."""
         self._renderer.keyboard_callback(window, *event)
         self._keys.on_key(*event)
 
-    def _character(self, window: Any, code: int) -> None:
+    def _character(self, window: Window, code: int) -> None:
         """GLFW's callback."""
         self._renderer.char_callback(window, code)
         self._keys.on_character(code)

@@ -6,11 +6,11 @@ import ctypes
 import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
-from gstex.cuda.device import check_arguments
+from gstex.arrays import GpuArray
+from gstex.cuda.device import Kernel, check_arguments
 from gstex.cuda.source import kernel_source
 
 from .build import build
@@ -41,25 +41,27 @@ class HostDevice:
         self._sanitize = SANITIZE_VARIABLE in os.environ if sanitize is None else sanitize
         self._libraries: dict[tuple, ctypes.CDLL] = {}
 
-    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Any:
+    def kernel(self, file: str, name: str, defines: Mapping[str, int | str] | None = None) -> Kernel:
         """The kernel `name` of cuda/<file>."""
         key = (file, *sorted((defines or {}).items()))
         if key not in self._libraries:
             self._libraries[key] = build(kernel_source(file, defines), sanitize=self._sanitize)
         return self.of_library(self._libraries[key], name)
 
-    def kernel_of_text(self, source: str, name: str) -> Any:
+    def kernel_of_text(self, source: str, name: str) -> Kernel:
         """The kernel `name` of a CUDA text; for tests of this device itself."""
         return self.of_library(build(source, sanitize=self._sanitize), name)
 
-    def of_library(self, library: ctypes.CDLL, name: str) -> Any:
+    def of_library(self, library: ctypes.CDLL, name: str) -> Kernel:
         run = getattr(library, f"{name}_launch")
         run.restype = ctypes.c_char_p
         count, sizes = ctypes.c_int(), (ctypes.c_int * 64)()
         getattr(library, f"{name}_arguments")(ctypes.byref(count), sizes)
         expected = list(sizes[: count.value])
 
-        def launch(grid: tuple[int, ...], block: tuple[int, ...], *args: Any, shared: int = 0) -> None:
+        def launch(
+            grid: tuple[int, ...], block: tuple[int, ...], *args: GpuArray | np.generic, shared: int = 0
+        ) -> None:
             check_arguments(name, args)
             # A copy of each scalar, or of the address of each array; its bytes are what the kernel reads.
             held = [np.array(a if isinstance(a, np.generic) else _address(a)) for a in args]
@@ -82,7 +84,7 @@ class HostDevice:
 
         return launch
 
-    def prepare(self, sources: Any, work: Any = ()) -> None:
+    def prepare(self, sources: object, work: object = ()) -> None:
         """Libraries are kept from one run of the tests to the next."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -113,16 +115,16 @@ class HostDevice:
         if self._recording is not None:
             raise HostError("the host waits for launches that are only recorded")
 
-    def on_stream_of(self, *arrays: Any) -> Any:
+    def on_stream_of(self, *arrays: object) -> nullcontext[None]:
         """There is one stream."""
         return nullcontext()
 
 
-def _three(numbers: tuple[int, ...]) -> Any:
+def _three(numbers: tuple[int, ...]) -> ctypes.Array[ctypes.c_uint]:
     return (ctypes.c_uint * 3)(*numbers, *[1] * (3 - len(numbers)))
 
 
-def _address(array: Any) -> np.uint64:
+def _address(array: GpuArray) -> np.uint64:
     if isinstance(array, np.ndarray):
         return np.uint64(array.ctypes.data)
     return np.uint64(array.data_ptr())  # a tensor of torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import click
 import numpy as np
@@ -20,6 +20,7 @@ from gstex.cli.options import parse_rates
 from gstex.compare.bc4 import decode_bc4
 from gstex.errors import ExtraError
 from gstex.gl import Transcoder, surfaceless
+from gstex.json_types import JsonObject
 
 __all__ = ["bc"]
 
@@ -60,7 +61,7 @@ def bc(
             click.echo(path)
 
 
-def _measure(texture: gstex.Texture) -> Iterator[dict[str, Any]]:
+def _measure(texture: gstex.Texture) -> Iterator[JsonObject]:
     """A row for every map, and for colours in BC1 too."""
     planned = plan_maps(texture.table.header.channels)
     small = [BlockMap(f"{m.name} ", "bc1", m.sources, m.srgb) for m in planned if m.format == "bc7"]
@@ -84,7 +85,7 @@ def _measure(texture: gstex.Texture) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _module(name: str) -> Any:
+def _module(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -19,6 +18,7 @@ from benches.cases import list_cases
 from benches.run import data_option, endings, results_option
 from benches.table import describe_run, typed_command, write_table
 from gstex.arrays import F64Array
+from gstex.json_types import JsonObject
 from gstex.material import Material
 
 __all__ = ["bound"]
@@ -41,7 +41,7 @@ def bound(context: click.Context, data: Path, results: Path) -> None:
         with (results / "compare.csv").open(newline="") as file:
             psnr_rows = [row for row in csv.DictReader(file) if row["criterion"] == "psnr"]
         cases = {case.name: case for case in list_cases(data, "centre")}
-        rows: list[dict[str, Any]] = []
+        rows: list[JsonObject] = []
         for name in dict.fromkeys(row["material"] for row in psnr_rows):
             squares = _squares(cases[name].load())
             local = _local(squares)

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,6 +35,7 @@ from gstex.compare.measuring import Task, measure_qualities
 from gstex.compare.run import gpu_section
 from gstex.compare.stored import Stored, count_texels, mse_by_role
 from gstex.errors import BudgetError
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 
 __all__ = ["compare"]
@@ -101,9 +101,9 @@ def compare(
     how = {"effort": effort, "sampling": sampling}
     fitted = Fitted(fits_folder, {"mode": mode, **how, "seed": SEED}) if fits_folder else None
     with endings(context, results):
-        rows: list[dict[str, Any]] = []
-        image_gs_rows: list[dict[str, Any]] = []
-        curves: dict[str, dict[str, Any]] = {}
+        rows: list[JsonObject] = []
+        image_gs_rows: list[JsonObject] = []
+        curves: dict[str, dict[str, dict[str, list[tuple[float, float]]]]] = {}
         for number, case in enumerate(cases, start=1):
             label = f"[{number}/{len(cases)}] {case.name}"
             measured = Measured(case.load(), store, how, codecs.split(","), exhaustive, label, case.name, fitted)
@@ -179,11 +179,11 @@ class Measured:
         """The gstex dots so far, by the steps that `fit` was asked for."""
         return {step: dot for step, dot in self._fits.items() if dot}
 
-    def image_gs(self, byte_budget: int, steps: int) -> dict[str, Any]:
+    def image_gs(self, byte_budget: int, steps: int) -> JsonObject:
         """Image-GS at a budget: its dot, bytes with tile lists, number of Gaussians."""
         settings = {"byte_budget": byte_budget, "steps": steps, "seed": SEED}
 
-        def fit() -> dict[str, Any]:
+        def fit() -> JsonObject:
             size, with_lists, gaussians, quality = image_gs_row(self.material, settings, _line(self.label))
             click.echo(f"{self.label}: Image-GS {quality['psnr'] or math.inf:.2f} dB", err=True)
             dot = _dot(size, quality["psnr_by_map"], quality)
@@ -193,17 +193,15 @@ class Measured:
         self.others.append(Dot(**result["dot"]))
         return result
 
-    def _kept(
-        self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def _kept(self, kind: str, settings: JsonView, code: str, make: Callable[[], JsonObject]) -> JsonObject:
         settings = {"kind": kind, **settings}
         key = key_of(self.material, settings, code)
         return self._store.kept(key, settings, make)
 
 
 def _dot(
-    byte_count: int, maps: dict[str, float | None], quality: dict[str, Any], chain: int = 0, candidates: float = 0.0
-) -> dict[str, Any]:
+    byte_count: int, maps: dict[str, float | None], quality: JsonView, chain: int = 0, candidates: float = 0.0
+) -> JsonObject:
     """A Dot as JSON. quality: a Quality.to_json(), or only its psnr."""
     qualities = {name: value(quality) for name, value in CRITERIA.items() if name == "psnr" or _applies(name, quality)}
     maps = {k: 99.0 if v is None else v for k, v in maps.items()}
@@ -220,12 +218,12 @@ def chain_bytes(stored: Iterable[Stored]) -> int:
     return total
 
 
-def _applies(criterion: str, quality: dict[str, Any]) -> bool:
+def _applies(criterion: str, quality: JsonView) -> bool:
     """Whether a criterion was measured: it is None in a material without normals, or in one that is not lit."""
     return quality.get({"angle": "normal_angle_mean", "shaded": "shaded_psnr"}[criterion]) is not None
 
 
-def baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> dict[str, Any]:
+def baseline_row(material: Material, names: list[str], exhaustive: bool, label: str) -> JsonObject:
     """The hulls with all their corners, and the usual stacks. Some corners and all stacks are lit and measured in
     full."""
     codecs, notes = choose_codecs(names)
@@ -236,13 +234,13 @@ def baseline_row(material: Material, names: list[str], exhaustive: bool, label: 
                                  progress=lambda what, done, total: draw(f"{what} {done}/{total}"))  # fmt: skip
     usual = [c for c in baselines.usual if c.label in QUALITIES]
     full = [o for hull in baselines.hulls.values() for o in thin_out(hull)] + [c.option for c in usual]
-    qualities: dict[int, dict[str, Any]] = {}
+    qualities: dict[int, JsonObject] = {}
     tasks = [Task(parts=tuple(option.choice.values())) for option in full]
     for number, quality in measure_qualities(tasks, material):
         qualities[id(full[number])] = quality.to_json()
         draw(f"measure {len(qualities)}/{len(full)}")
 
-    def dot(option: Option) -> dict[str, Any]:
+    def dot(option: Option) -> JsonObject:
         maps = {role: metrics.to_psnr(mse) for role, mse in mse_by_role(option, material).items()}
         psnr = metrics.to_psnr(option.error / sum(count_texels(material).values()))
         finite = {role: value if math.isfinite(value) else None for role, value in maps.items()}
@@ -256,7 +254,7 @@ def baseline_row(material: Material, names: list[str], exhaustive: bool, label: 
     }
 
 
-def _fit_row(material: Material, settings: dict[str, Any], label: str, file: Path | None = None) -> dict[str, Any]:
+def _fit_row(material: Material, settings: JsonView, label: str, file: Path | None = None) -> JsonObject:
     """Measure a fit. file: an existing fit with these settings; None to fit here."""
     label = f"{label}: gstex at {settings['bpp']:.3g} bpp"
     draw = _line(label)
@@ -289,7 +287,7 @@ def _line(label: str) -> Callable[[str], None]:
 
 def compare_material(
     measured: Measured, qualities: Sequence[str] = QUALITIES, criteria: Sequence[str] = tuple(CRITERIA)
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """A row for every quality and criterion of a material."""
     rows = []
     for quality in qualities:
@@ -300,7 +298,7 @@ def compare_material(
     return rows
 
 
-def _row(measured: Measured, usual: Dot, criterion: str) -> dict[str, Any]:
+def _row(measured: Measured, usual: Dot, criterion: str) -> JsonObject:
     target = usual.qualities[criterion]
     theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
     maps = theirs["astc"].maps
@@ -360,7 +358,7 @@ def _search(
     return needed(measured.fits, criterion, target, theirs)
 
 
-def _image_gs_row(measured: Measured, steps: int) -> dict[str, Any] | None:
+def _image_gs_row(measured: Measured, steps: int) -> JsonObject | None:
     """Compare gstex and Image-GS where gstex has the PSNR of ASTC 12x12. Both keep to the requested rate."""
     usual = measured.usual.get(QUALITIES[0])
     step = choose_rate(measured.rates, usual.qualities["psnr"]) if usual else None
@@ -372,7 +370,7 @@ def _image_gs_row(measured: Measured, steps: int) -> dict[str, Any] | None:
                      image_gs["gaussians"])  # fmt: skip
 
 
-def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarise(rows: Sequence[JsonView]) -> list[JsonObject]:
     """Geometric means of the ratios that count, by quality and criterion."""
     result = []
     for quality in QUALITIES:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,6 +31,7 @@ from gstex.compare.hull import Option, bytes_for
 from gstex.compare.plans import make_plan
 from gstex.compare.stored import count_texels
 from gstex.errors import BudgetError
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 
 __all__ = ["at_etc1s", "at_rate", "disk", "with_means"]
@@ -68,8 +68,8 @@ def disk(
     store = Store(results / STORE_NAME)
     with endings(context, results):
         tool = _find_basisu(basisu_path) if basis else None
-        rows: list[dict[str, Any]] = []
-        etc1s: list[dict[str, Any]] = []
+        rows: list[JsonObject] = []
+        etc1s: list[JsonObject] = []
         for number, case in enumerate(cases, start=1):
             measured = Measured(case.load(), store, tool, f"[{number}/{len(cases)}] {case.name}")
             fits = [{"bpp_asked": rate, **measured.fit(rate, effort)} for rate in rates or RATES]
@@ -114,12 +114,12 @@ class Measured:
             self.hulls |= row["hulls"]
             self.usual = row["usual"]
 
-    def fit(self, rate: float, effort: str) -> dict[str, Any]:
+    def fit(self, rate: float, effort: str) -> JsonObject:
         """Bytes and squared error of the gstex file at a rate; empty if the rate is too low for one Gaussian."""
         settings = {"bpp": rate, "effort": effort, "seed": SEED, "mips": False}
         return self._kept(f"gstex at {rate:g} bpp", settings, code_version(), lambda: self._fit(settings))
 
-    def _fit(self, settings: dict[str, Any]) -> dict[str, Any]:
+    def _fit(self, settings: JsonView) -> JsonObject:
         try:
             texture = gstex.compress(self._material, **settings)
         except BudgetError:
@@ -135,14 +135,14 @@ class Measured:
                             None if weights is None else weights[:, :, varying])  # fmt: skip
         return {"gstex_bytes": len(data), "gstex_zstd": len(zip_bytes(data)), "error": error * self.counted}
 
-    def _encode_blocks(self) -> dict[str, Any]:
+    def _encode_blocks(self) -> JsonObject:
         codecs, notes = choose_codecs(["bc", "astc"])
         if notes:
             raise gstex.GstexError(f"the table needs every encoder: {notes[0]}")
         baselines = encode_baselines(self._material, codecs, on_disk=True, cache=Cache())
         return {family: _corners(hull) for family, hull in baselines.hulls.items()}
 
-    def _encode_basis(self, tool: Basisu) -> dict[str, Any]:
+    def _encode_basis(self, tool: Basisu) -> JsonObject:
         plan = [(group[0], group[-1]) for group in make_plan(self._material)]  # data packed by three, or each alone
         by_image = encode_plan(tool, plan, self._material, SETTINGS, _line(self._label))
         usual = [option for group in plan for image in group[0] for option in by_image[image.name]
@@ -156,12 +156,10 @@ class Measured:
             "usual": (sum(o.bytes for o in usual), sum(o.error for o in usual)) if usual else None,
         }
 
-    def _kept(
-        self, kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def _kept(self, kind: str, settings: JsonView, code: str, make: Callable[[], JsonObject]) -> JsonObject:
         settings = {"kind": kind, **settings}
 
-        def find_out() -> dict[str, Any]:
+        def find_out() -> JsonObject:
             click.echo(f"{self._label}: {kind}", err=True)
             return make()
 
@@ -172,7 +170,7 @@ def _corners(hull: Sequence[Option]) -> list[tuple[int, float]]:
     return [(corner.bytes, corner.error) for corner in hull]
 
 
-def at_rate(fit: dict[str, Any], hulls: Hulls, counted: float) -> dict[str, Any]:
+def at_rate(fit: JsonView, hulls: Hulls, counted: float) -> JsonObject:
     """A row: the bytes of each mix at the squared error of a fit. A mix whose hull does not reach it is left out."""
     row = {**fit, "psnr": metrics.to_psnr(fit["error"] / counted)}
     for column, family in RIVALS.items():
@@ -184,7 +182,7 @@ def at_rate(fit: dict[str, Any], hulls: Hulls, counted: float) -> dict[str, Any]
     return row
 
 
-def at_etc1s(fits: Sequence[dict[str, Any]], usual: tuple[int, float], counted: float) -> dict[str, Any]:
+def at_etc1s(fits: Sequence[JsonView], usual: tuple[int, float], counted: float) -> JsonObject:
     """A row: the bytes of gstex at the quality of ETC1S, interpolated in dB over the logarithm of bytes."""
     size, error = usual
     psnr = metrics.to_psnr(error / counted)
@@ -194,11 +192,11 @@ def at_etc1s(fits: Sequence[dict[str, Any]], usual: tuple[int, float], counted: 
     return {"psnr": psnr, "etc1s": size, "gstex_bytes": f"{sign}{round(ours.bytes)}", "etc1s_ratio": size / ours.bytes}
 
 
-def with_means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_means(rows: Sequence[JsonView]) -> list[JsonView]:
     """The rows, and for each rate one more with the geometric means of its ratios."""
     means = []
     for rate in dict.fromkeys(row.get("bpp_asked") for row in rows):
-        mean: dict[str, Any] = {"material": _MEAN, "bpp_asked": rate}
+        mean: JsonObject = {"material": _MEAN, "bpp_asked": rate}
         for column in (*(f"{family}_ratio" for family in RIVALS.values()), "etc1s_ratio"):
             mean[column] = geometric_mean([r[column] for r in rows if r.get("bpp_asked") == rate and column in r])
         means.append(mean)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -26,6 +25,7 @@ from gstex.cli.options import parse_rates
 from gstex.compare.codecs import CODECS, choose_codecs, decode, encode
 from gstex.compare.plans import make_plan
 from gstex.decode import MAX_TAPS, FileLevels, Levels, PictureLevels, sample_at
+from gstex.json_types import JsonObject
 from gstex.material import Material
 from gstex.material.images import write_picture
 from gstex.material.mips import make_mips
@@ -86,7 +86,7 @@ def filtering(
     """Minified, rotated and grazing views against uncompressed mips and block codecs."""
     rates = rates or [2.0, 4.0]
     codecs = _block_families()
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     with endings(context, results, keeps=False):
         pictures: dict[str, U8Array] = {}
         for case in _choose_cases(data, names):
@@ -199,7 +199,7 @@ def render(contender: Contender, material: Material, view: View) -> F32Array:
 
 def compare(
     material: Material, view: View, contenders: Sequence[Contender], shown: Sequence[F32Array], truth: F64Array
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """A row for every contender; PSNR over the channels that vary. shown, truth: [pixels, C]."""
     varying = [i for i, c in enumerate(material.channels) if c.constant is None]
     exact = {c.taps: pixels for c, pixels in zip(contenders, shown, strict=True) if c.level0 is None}

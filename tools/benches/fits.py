@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -25,6 +24,7 @@ from benches.store import SOURCES, code_version
 from benches.table import describe_run, typed_command
 from gstex.cli.options import parse_rates
 from gstex.errors import BudgetError
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["Fitted", "fits"]
 
@@ -39,7 +39,7 @@ class Fitted:
     Raises click's errors if it holds no such files, or if other settings or other code made them.
     """
 
-    def __init__(self, folder: Path, expected: dict[str, Any]):
+    def __init__(self, folder: Path, expected: JsonView):
         """expected: the settings that made the files: mode, effort, sampling and seed."""
         self.folder = folder
         try:
@@ -80,7 +80,7 @@ class _Job:
     device: str
     path: Path
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> JsonObject:
         """Fit and write the file; returns its name, seconds and device, or why there is no file."""
         started = time.monotonic()
         try:
@@ -142,12 +142,12 @@ def fits(
     click.echo(f"{len(done)} files written, {len(rows) - len(done)} rates too low for a material, {left} not begun")
 
 
-def _run_all(jobs: Sequence[_Job], at_a_time: int, ends: float) -> Iterator[dict[str, Any]]:
+def _run_all(jobs: Sequence[_Job], at_a_time: int, ends: float) -> Iterator[JsonObject]:
     """The rows of the jobs that begin before `ends`, in the order in which they finish."""
     waiting = list(reversed(jobs))
     with ProcessPoolExecutor(at_a_time, mp_context=multiprocessing.get_context("spawn"), initializer=_set_threads,
                              initargs=(at_a_time,)) as pool:  # fmt: skip
-        running: set[Future[dict[str, Any]]] = set()
+        running: set[Future[JsonObject]] = set()
         while True:
             while waiting and len(running) < at_a_time and time.monotonic() < ends:
                 running.add(pool.submit(_Job.run, waiting.pop()))

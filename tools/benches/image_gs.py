@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from benches.ratios import Dot
 from benchmarks.image_gs import fit_image_gs
 from gstex import metrics
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 
 __all__ = ["COLUMNS", "FIT_SOURCES", "IMAGE_GS_SOURCES", "choose_rate", "image_gs_row", "table_row", "with_means"]
@@ -30,8 +30,8 @@ def choose_rate(fits: dict[int, Dot], target: float) -> int | None:
 
 
 def image_gs_row(
-    material: Material, settings: dict[str, Any], draw: Callable[[str], None]
-) -> tuple[int, int, int, dict[str, Any]]:
+    material: Material, settings: JsonView, draw: Callable[[str], None]
+) -> tuple[int, int, int, JsonObject]:
     """Fit and return (bytes, bytes with tile lists, number of Gaussians, Quality as JSON). settings: for
     fit_image_gs."""
 
@@ -45,9 +45,9 @@ def image_gs_row(
 
 def table_row(
     texels: int, rate: float, ours: Dot, theirs: Dot, bytes_with_lists: int, gaussians: int
-) -> dict[str, Any]:
+) -> JsonObject:
     """A row without its material. rate: the limit for both, in bits per texel."""
-    row: dict[str, Any] = {
+    row: JsonObject = {
         "bpp_asked": rate,
         "gstex_bpp": 8 * ours.bytes / texels,
         "image_gs_bpp": 8 * theirs.bytes / texels,
@@ -63,7 +63,7 @@ def table_row(
     return row
 
 
-def with_means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_means(rows: Sequence[JsonView]) -> list[JsonView]:
     """The rows, and one more with the means of the gains."""
     means = {}
     for name in _GAINS:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -30,6 +29,7 @@ from gstex import metrics
 from gstex.arrays import U8Array
 from gstex.cli.options import parse_rates
 from gstex.errors import BudgetError
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material, load_material
 
 __all__ = ["as_material", "images", "read_opaque"]
@@ -47,7 +47,7 @@ IMAGE_GS_COLUMNS = ("image_gs_psnr", "image_gs_gain")
 RIVALS = ("jpeg", "jpeg_small", "avif", "image_gs")
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
 QUALITIES = {"JPEG": (1, 95), "AVIF": (0, 100)}  # of Pillow; JPEG above 95 only grows
-OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"optimize": True, "progressive": True}, "AVIF": {"speed": 4}}
+OPTIONS: dict[str, dict[str, int]] = {"JPEG": {"optimize": True, "progressive": True}, "AVIF": {"speed": 4}}
 SMALLER = (2, 3, 4, 6, 8)  # the picture of the columns jpeg_small is stored this many times smaller
 
 
@@ -115,16 +115,16 @@ def as_material(pixels: U8Array) -> Material:
 
 def measure(
     pixels: U8Array, material: Material, rate: float, effort: str, image_gs: bool, store: Store, name: str
-) -> dict[str, Any]:
+) -> JsonObject:
     """A row of one picture [H, W, 3] and rate. Its figures come from the store, or are measured and stored."""
     texels = material.width * material.height
     budget = int(rate * texels / 8)
     pillow = f"pillow {PIL.__version__}"
 
-    def stored(kind: str, settings: dict[str, Any], code: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def stored(kind: str, settings: JsonView, code: str, make: Callable[[], JsonObject]) -> JsonObject:
         settings = {"kind": kind, **settings}
 
-        def find_out() -> dict[str, Any]:
+        def find_out() -> JsonObject:
             _say(f"{name} at {rate:g} bpp: {kind}")
             return make()
 
@@ -132,7 +132,7 @@ def measure(
 
     fit = {"bpp": rate, "effort": effort, "seed": SEED}
     ours = stored("gstex", fit, code_version(), lambda: _fit(material, fit))
-    row: dict[str, Any] = {"width": material.width, "height": material.height, "bpp_asked": rate, **ours}
+    row: JsonObject = {"width": material.width, "height": material.height, "bpp_asked": rate, **ours}
     makers: dict[str, Callable[[], Coded | None]] = {
         "jpeg": lambda: best_coded(pixels, "JPEG", budget, (1,)),
         "jpeg_small": lambda: best_coded(pixels, "JPEG", budget, SMALLER),
@@ -153,7 +153,7 @@ def measure(
     return row
 
 
-def _fit(material: Material, settings: dict[str, Any]) -> dict[str, Any]:
+def _fit(material: Material, settings: JsonView) -> JsonObject:
     try:
         texture = gstex.compress(material, mips=False, **settings)
     except BudgetError:
@@ -168,7 +168,7 @@ def _fit(material: Material, settings: dict[str, Any]) -> dict[str, Any]:
             "gstex_psnr": min(psnr, EXACT)}  # fmt: skip
 
 
-def _fit_image_gs(material: Material, budget: int) -> dict[str, Any]:
+def _fit_image_gs(material: Material, budget: int) -> JsonObject:
     try:
         image_gs = fit_image_gs(material, budget)
     except BudgetError:
@@ -176,7 +176,7 @@ def _fit_image_gs(material: Material, budget: int) -> dict[str, Any]:
     return {"image_gs_psnr": min(metrics.psnr(image_gs.stack, material.pixels), EXACT)}
 
 
-def _as_json(coded: Coded | None) -> dict[str, Any]:
+def _as_json(coded: Coded | None) -> JsonObject:
     return asdict(coded) if coded else {}
 
 
@@ -217,11 +217,11 @@ def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget:
     return best, quality
 
 
-def with_means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_means(rows: Sequence[JsonView]) -> list[JsonView]:
     """The rows, and for each rate one more with the mean gains of gstex over the pictures that have both."""
     means = []
     for rate in dict.fromkeys(row["bpp_asked"] for row in rows):
-        mean: dict[str, Any] = {"image": "mean", "bpp_asked": rate}
+        mean: JsonObject = {"image": "mean", "bpp_asked": rate}
         for rival in RIVALS:
             if gains := [r[f"{rival}_gain"] for r in rows if r["bpp_asked"] == rate and f"{rival}_gain" in r]:
                 mean[f"{rival}_gain"] = sum(gains) / len(gains)

@@ -5,9 +5,9 @@ The inputs are crops of 256x256 texels with a region that people look at. docs/b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -21,6 +21,7 @@ from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
 from gstex.arrays import AnyArray, BoolArray, F32Array, U8Array
 from gstex.cli.options import parse_rates
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 from gstex.material.images import write_picture
 
@@ -116,13 +117,13 @@ def importance(
             click.echo(results / "importance.png")
 
 
-def _kept(region: Region, material: Material, way: str, rate: float, effort: str, store: Store) -> dict[str, Any]:
+def _kept(region: Region, material: Material, way: str, rate: float, effort: str, store: Store) -> JsonObject:
     """The figures of one fit. They come from the store, or are measured and stored."""
     mask = region.mask(material.height, material.width)
     settings = {"bpp": rate, "effort": effort, "seed": SEED, "mips": False}
     key = key_of(material, {**settings, "way": way, "region": repr(region)}, code_version())
 
-    def find_out() -> dict[str, Any]:
+    def find_out() -> JsonObject:
         click.echo(f"{region.name} at {rate:g} bpp{f', {way}' if way else ''}", err=True)
         return measure(material, mask, {"": None, "map": mask, "auto": "auto"}[way], settings)
 
@@ -130,8 +131,8 @@ def _kept(region: Region, material: Material, way: str, rate: float, effort: str
 
 
 def measure(
-    material: Material, mask: BoolArray, source: AnyArray | str | None, settings: dict[str, Any]
-) -> dict[str, Any]:
+    material: Material, mask: BoolArray, source: AnyArray | str | None, settings: JsonView
+) -> JsonObject:
     """Fit a material; returns bytes, PSNR inside and outside the region, and a picture of the region. mask: [H, W]."""
     texture = gstex.compress(material, importance=source, **settings)
     decoded = texture.decode()
@@ -147,7 +148,7 @@ def measure(
     }
 
 
-def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(region: Region, material: Material, fits: Sequence[JsonView]) -> JsonObject:
     none, map, auto = fits
     return {
         "image": region.name,
@@ -166,7 +167,7 @@ def _row(region: Region, material: Material, fits: list[dict[str, Any]]) -> dict
     }  # fmt: skip
 
 
-def _strip(region: Region, material: Material, fits: list[dict[str, Any]]) -> list[tuple[str, U8Array]]:
+def _strip(region: Region, material: Material, fits: Sequence[JsonView]) -> list[tuple[str, U8Array]]:
     """Pictures around the region: the original, and fits without importance, with a map and with the estimate."""
     original = _shown(material.pixels, material, region.mask(material.height, material.width))
     labels = (f"{name}: {fit['psnr_in']:.1f} dB"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from benches.table import describe_run, typed_command, write_table
 from gstex import batch, native
 from gstex.encode import checkpoint as encode_checkpoint
 from gstex.encode.checkpoint import Checkpoint
+from gstex.json_types import JsonView
 from gstex.material import load_material
 
 __all__ = ["checkpoint", "jobs", "rate"]
@@ -137,7 +138,7 @@ def _timed_batch(plan: batch.Plan, **how: Any) -> tuple[int, float]:
 
 
 def _write(
-    results: Path, name: str, title: str, about: dict[str, Any], columns: tuple[str, ...], rows: list[dict[str, Any]]
+    results: Path, name: str, title: str, about: Mapping[str, str], columns: tuple[str, ...], rows: Sequence[JsonView]
 ) -> None:
     for path in write_table(results, name, title, about, columns, rows):
         click.echo(path)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -21,6 +20,7 @@ from gstex.compare.baselines import encode_baselines
 from gstex.compare.cache import Cache
 from gstex.compare.codecs import choose_codecs
 from gstex.compare.hull import Option
+from gstex.json_types import JsonObject
 from gstex.material import Material
 from gstex.material.mips import MipLevel, make_mips
 from gstex.srgb import linear_to_srgb, srgb_to_linear
@@ -52,7 +52,7 @@ def mips(
             click.echo(path)
 
 
-def _measure(name: str, material: Material, rates: list[float], effort: str) -> Iterator[dict[str, Any]]:
+def _measure(name: str, material: Material, rates: list[float], effort: str) -> Iterator[JsonObject]:
     """A row for every mip at every rate."""
     levels = make_mips(material, repeat=material.wrap == "repeat")
     compared = [level for level in levels if min(level.pixels.shape[:2]) >= LEAST_SIZE]

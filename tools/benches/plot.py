@@ -17,7 +17,7 @@ _COLORS = {
     "Image-GS": "#edae49",
 }  # fmt: skip
 # Text is written as text, and equal figures give equal bytes.
-_STYLE: dict[Any, Any] = {
+_STYLE: dict[Any, str | int] = {
     "font.size": 8, "svg.fonttype": "none", "svg.hashsalt": "gstex", "axes.grid": True, "grid.color": "#e4e4e4",
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from benches.table import describe_run, typed_command, write_table
 from gstex import native
 from gstex.batch.forecast import BatchForecast
 from gstex.forecast import Forecast, fit_phase
+from gstex.json_types import JsonObject
 from gstex.material import Material, load_material
 
 __all__ = ["progress"]
@@ -186,7 +187,7 @@ def cpu_clock() -> float:
     return times.user + times.system + times.children_user + times.children_system + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def errors(shown: Sequence[Shown], seconds: float) -> dict[str, Any]:
+def errors(shown: Sequence[Shown], seconds: float) -> JsonObject:
     """Errors of the bar as shares of the time left: after a tenth and after half of the time, and the largest ones from
     a tenth to half and from half to nine tenths. Between two reports the bar shows the figure of the first one."""
     points: list[tuple[float, float]] = []  # share of the time, error

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gstex.json_types import JsonView
+
 __all__ = ["CRITERIA", "Curve", "Dot", "Needed", "geometric_mean", "lead", "needed", "worst_map"]
 
 _EXACT = 99.0  # dB that stand for no error at all
@@ -43,7 +45,7 @@ def _psnr(value: float | None) -> float:
 
 
 # Name of a criterion -> function that reads it from a Quality.to_json() in dB.
-CRITERIA: dict[str, Callable[[dict], float]] = {
+CRITERIA: dict[str, Callable[[JsonView], float]] = {
     "psnr": lambda quality: _psnr(quality["psnr"]),
     "shaded": lambda quality: _psnr(quality["shaded_psnr"]),
     "angle": lambda quality: _to_decibels(quality["normal_angle_mean"]),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -24,6 +23,7 @@ from benches.strips import from_text, sheet, to_text
 from benches.table import describe_run, means, typed_command, write_table
 from gstex import metrics
 from gstex.arrays import FloatArray, U8Array
+from gstex.json_types import JsonObject, JsonView
 from gstex.material.images import write_picture
 
 __all__ = ["restore"]
@@ -130,19 +130,19 @@ def restore(
             click.echo(results / "restore.png")
 
 
-def _kept(name: str, clean: U8Array, how: str, settings: dict[str, Any], store: Store) -> dict[str, Any]:
+def _kept(name: str, clean: U8Array, how: str, settings: JsonView, store: Store) -> JsonObject:
     """The figures of one damage. They come from the store, or are measured and stored."""
     keyed = {**settings, "damage": how, "pillow": PIL.__version__, "part": PART}
     key = key_of(as_material(clean), keyed, code_version())
 
-    def find_out() -> dict[str, Any]:
+    def find_out() -> JsonObject:
         click.echo(f"{name}, {how}", err=True)
         return measure(clean, damage(clean, how), settings)
 
     return store.kept(key, keyed, find_out)
 
 
-def measure(clean: U8Array, damaged: U8Array, settings: dict[str, Any]) -> dict[str, Any]:
+def measure(clean: U8Array, damaged: U8Array, settings: JsonView) -> JsonObject:
     """Fit a damaged picture and compare the result with the clean one, both uint8 [h, w, 3]."""
     truth, damaged_image = clean / 255, damaged / 255
     material = as_material(damaged)
@@ -168,7 +168,7 @@ def _part(pixels: U8Array) -> U8Array:
     return pixels[row : row + size, column : column + size]
 
 
-def _strip(clean: U8Array, row: dict[str, Any]) -> list[tuple[str, U8Array]]:
+def _strip(clean: U8Array, row: JsonView) -> list[tuple[str, U8Array]]:
     """The clean, the damaged and the restored picture."""
     before, after = (from_text(text) for text in row["pictures"])
     return [

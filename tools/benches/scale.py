@@ -6,12 +6,12 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from benches.run import endings, results_option
 from benches.table import describe_run, typed_command, write_table
+from gstex.json_types import JsonObject
 
 __all__ = ["scale", "scale_rows"]
 
@@ -41,7 +41,7 @@ def scale(context: click.Context, materials: int, cores: int, gpus: int, results
             click.echo(path)
 
 
-def scale_rows(results: Path, materials: int, cores: int, gpus: int) -> list[dict[str, Any]]:
+def scale_rows(results: Path, materials: int, cores: int, gpus: int) -> list[JsonObject]:
     """A row for each effort, on cores and on GPUs. results: folder of the tables.
 
     A fit on one core takes the parallel time of the measured fit times its threads, plus the serial time. Times

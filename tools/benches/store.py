@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import gstex
+from gstex.json_types import JsonObject, JsonView
 from gstex.material import Material
 
 __all__ = ["SOURCES", "Store", "code_version", "key_of", "meaning_of"]
@@ -115,7 +116,7 @@ def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def key_of(material: Material, settings: dict[str, Any], code: str) -> str:
+def key_of(material: Material, settings: JsonView, code: str) -> str:
     """Hash of all that a row depends on: pixels, weights, the table of channels, settings and code."""
     neutral = [channel.neutral for channel in material.channels]
     about = {"material": material.to_metadata(), "neutral": neutral, "settings": settings, "code": code}
@@ -131,7 +132,7 @@ class Store:
 
     def __init__(self, path: Path):
         self.path = path
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, JsonObject] = {}
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         for line in text.splitlines():
             try:
@@ -141,11 +142,11 @@ class Store:
                 continue
         self._torn = bool(text) and not text.endswith("\n")
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> JsonObject | None:
         """The row kept under a key, or None."""
         return self.rows.get(key)
 
-    def kept(self, key: str, settings: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def kept(self, key: str, settings: JsonView, make: Callable[[], JsonObject]) -> JsonObject:
         """The row kept under a key, or a new one that is kept from now on."""
         row = self.get(key)
         if row is None:
@@ -153,7 +154,7 @@ class Store:
             self.add(key, settings, row)
         return row
 
-    def add(self, key: str, settings: dict[str, Any], row: dict[str, Any]) -> None:
+    def add(self, key: str, settings: JsonView, row: JsonObject) -> None:
         """Keep a row. It is on the disk when this returns."""
         line = json.dumps({"key": key, "settings": settings, "row": row}, allow_nan=False) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -26,6 +25,7 @@ import gstex
 from benches.store import meaning_of
 from gstex import native
 from gstex.files import replace_file
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = [
     "current_code", "current_commit", "describe_run", "is_counted", "means", "typed_command", "write_table",
@@ -79,7 +79,7 @@ def typed_command(context: click.Context) -> str:
     return shlex.join(words)
 
 
-def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+def means(rows: Sequence[JsonView], key: str, columns: Sequence[str]) -> list[JsonObject]:
     """One row for each value of the column `key`, with the means of the columns that end in '_gain'."""
     mean_rows = []
     for value in dict.fromkeys(row[key] for row in rows):
@@ -91,7 +91,7 @@ def means(rows: Sequence[Mapping[str, Any]], key: str, columns: Sequence[str]) -
 
 def write_table(
     folder: Path, name: str, title: str, about: Mapping[str, str],
-    columns: Sequence[str], rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str], rows: Sequence[JsonView],
 ) -> list[Path]:  # fmt: skip
     """Write NAME.csv, NAME.md and NAME.json into a folder.
 
@@ -118,7 +118,7 @@ def write_table(
     return list(paths)
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, float):

@@ -14,12 +14,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from benches.run import data_option, endings, pick, results_option
 from benches.table import describe_run, typed_command, write_table
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["times"]
 
@@ -90,7 +90,7 @@ def times(
 
 def _measure(
     job: Job, against: Path, runs: int, threads: int | None, data: Path, folder: Path
-) -> dict[str, Any]:  # fmt: skip
+) -> JsonObject:  # fmt: skip
     source = (data if job.data else ROOT) / job.source
     order = {"source": str(source), "bpp": job.bpp, "effort": job.effort, "threads": threads,
              "size": job.size}
@@ -105,7 +105,7 @@ def _measure(
         for side, python in sides:
             results[side].append(_run(python, {**order, **files[side]}))
             click.echo(f"{job.name}, run {number + 1} of {runs}, {side}: {results[side][-1]}", err=True)
-    row: dict[str, Any] = {"case": job.name, "runs": runs}
+    row: JsonObject = {"case": job.name, "runs": runs}
     for side, ending in (("before", "_before"), ("now", "")):
         for column, name in (("time", "seconds"), ("megabytes", "megabytes"), ("psnr", "psnr")):
             row[column + ending] = statistics.median(result[name] for result in results[side])
@@ -114,7 +114,7 @@ def _measure(
     return row | {"times_as_fast": row["time_before"] / row["time"]}
 
 
-def _run(python: Path, order: dict[str, Any]) -> dict[str, float]:
+def _run(python: Path, order: JsonView) -> dict[str, float]:
     """Run the worker with a Python interpreter and return its figures."""
     done = subprocess.run([python, WORKER, json.dumps(order)], cwd=WORKER.parent, capture_output=True, text=True)
     if done.returncode:

@@ -4,20 +4,26 @@ The order holds source, size (of the middle or of repetitions, None for the whol
 for all) and, to decode, file; `write` writes that file.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import sys
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import gstex
 
+if TYPE_CHECKING:
+    from gstex.json_types import JsonView
+    from gstex.material import Material
 
-def main(order: dict[str, Any]) -> dict[str, float]:
+
+def main(order: JsonView) -> dict[str, float]:
     set_threads(order["threads"])
     small = np.random.default_rng(0).uniform(0, 1, (32, 32, 3))
     warm = gstex.compress(as_material(small), bpp=order["bpp"] + 2, effort=order["effort"], device="cpu")
@@ -77,7 +83,7 @@ def set_threads(count: int | None) -> None:
     set_thread_count(count)
 
 
-def resized(source: str, size: int) -> Any:
+def resized(source: str, size: int) -> Material:
     """The middle of a material; a smaller material is repeated."""
     from gstex.material import load_material
 
@@ -92,7 +98,7 @@ def resized(source: str, size: int) -> Any:
     return replace(material, **changes)
 
 
-def as_material(pixels: NDArray[np.float64]) -> Any:
+def as_material(pixels: NDArray[np.float64]) -> Material:
     from gstex.material import Channel, Material
 
     channels = tuple(Channel("albedo", c, "srgb", "small.png", i, None, (0.0, 1.0)) for i, c in enumerate("rgb"))

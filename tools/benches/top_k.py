@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -17,6 +16,7 @@ from gstex import metrics
 from gstex.arrays import F64Array
 from gstex.constants import BACKGROUND_WEIGHT
 from gstex.format import pack, unpack
+from gstex.json_types import JsonObject
 from gstex.material import Material, load_material
 from gstex.texture import Texture
 from gstex.view.gaussians import MipGaussians, read_gaussians
@@ -36,7 +36,7 @@ SIDE = 64  # texels along an edge of the square in the middle for which features
 @click.pass_context
 def top_k(context: click.Context, bpp: float, effort: str, results: Path) -> None:
     """Quality and time of samples with the K heaviest Gaussians of a texel alone."""
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     with endings(context, results, keeps=False):
         for folder in sorted({path.parent for path in SAMPLES.glob("*/*.png")}):
             material = load_material(folder)
@@ -49,7 +49,7 @@ def top_k(context: click.Context, bpp: float, effort: str, results: Path) -> Non
             click.echo(path)
 
 
-def rows_of(name: str, material: Material, texture: Texture) -> list[dict[str, Any]]:
+def rows_of(name: str, material: Material, texture: Texture) -> list[JsonObject]:
     """A row for each K. Its column `solved` is the PSNR in the middle of the picture with unrounded features solved for
     this K."""
     packed, rows = unpack(texture.words), []

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from benches.table import describe_run
 from gstex.encode import compress as compression
 from gstex.encode.settings import Settings
+from gstex.json_types import JsonObject, JsonView
 
 __all__ = ["add_trial", "changed_settings", "parse_changes"]
 
@@ -29,7 +29,7 @@ COLUMNS = (
 _DECIMALS = {"bpp": 4, "psnr": 3, "psnr_sampled": 3, "candidates_mean": 1, "seconds": 1}
 
 
-def parse_changes(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+def parse_changes(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> JsonObject:
     """('steps=500', 'jitter=0') -> {'steps': 500, 'jitter': 0}."""
     known = {field.name: type(getattr(compression.make_settings("normal", "direct", "l2"), field.name))
              for field in fields(Settings)}  # fmt: skip
@@ -44,7 +44,7 @@ def parse_changes(context: click.Context, parameter: click.Parameter, texts: Seq
 
 
 @contextmanager
-def changed_settings(changes: dict[str, Any]) -> Iterator[None]:
+def changed_settings(changes: JsonView) -> Iterator[None]:
     """Every fit inside uses these settings in place of those of its effort."""
     before: Callable[..., Settings] = compression.make_settings
     compression.make_settings = lambda *options: replace(before(*options), **changes)
@@ -54,7 +54,7 @@ def changed_settings(changes: dict[str, Any]) -> Iterator[None]:
         compression.make_settings = before
 
 
-def add_trial(folder: Path, trial: str, settings: str, rows: Sequence[dict[str, Any]]) -> Path:
+def add_trial(folder: Path, trial: str, settings: str, rows: Sequence[JsonView]) -> Path:
     """Append the rows of a run; returns the path of the file. settings: the settings of the run in words."""
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def add_trial(folder: Path, trial: str, settings: str, rows: Sequence[dict[str, 
     return path
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: object) -> str:
     if value is None:
         return ""
     return f"{value:.{_DECIMALS[column]}f}" if column in _DECIMALS else str(value)

@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,12 +25,13 @@ from gpu.material import write_material
 from gpu.phases import by_phase
 from gpu.timing import decode_times, roofs, sample_times
 from gstex import Texture
-from gstex.arrays import AnyArray
+from gstex.arrays import AnyArray, GpuArray
 from gstex.cuda import Device, GpuTexture
 from gstex.encode.settings import EFFORTS
 from gstex.errors import ExtraError, GraphicsError
 from gstex.format import VERSION
 from gstex.gl import surfaceless
+from gstex.json_types import JsonObject
 from gstex.material import Material, load_material
 
 __all__ = ["PARTS", "Context", "Part", "Sizes"]
@@ -71,7 +71,7 @@ class Context:
     device: Device
     folder: Path
     deadline: float
-    keep: Callable[[dict[str, Any]], None]
+    keep: Callable[[JsonObject], None]
     sizes: Sizes = field(default_factory=Sizes)
     fit_device: str = "cuda"
 
@@ -84,7 +84,7 @@ class Context:
 # ---- Tests ----------------------------------------------------------------------------------------------------------
 
 
-def run_tests(context: Context, name: str, *arguments: str) -> dict[str, Any]:
+def run_tests(context: Context, name: str, *arguments: str) -> JsonObject:
     """Run pytest in tests/; returns counts, and the failing tests with a line each."""
     report = context.folder / f"{name}.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
@@ -123,20 +123,20 @@ _ON_GPU = ("-m", "gpu", "-k", "not sanitizers and not outside and not order")
 _OF_DECODE = ("test_cuda_decode.py", "test_cuda_expand.py")  # all other tests with kernels belong to the fit
 
 
-def tests_of_decode(context: Context) -> dict[str, Any]:
+def tests_of_decode(context: Context) -> JsonObject:
     """The decoder's tests, with its kernels on the GPU."""
     names = [f"tests/{name}" for name in (*_OF_DECODE, "test_cuda_gpu.py")]
     return run_tests(context, "decode", *_ON_GPU, *names)
 
 
-def tests_of_fit(context: Context) -> dict[str, Any]:
+def tests_of_fit(context: Context) -> JsonObject:
     """The fit's tests, with its kernels on the GPU."""
     files = sorted(path for path in (_ROOT / "tests").glob("test_cuda_*.py") if "each_device" in path.read_text())
     names = [str(path.relative_to(_ROOT)) for path in files if path.name not in _OF_DECODE]
     return run_tests(context, "fit", *_ON_GPU, *names)
 
 
-def tests_of_shaders(context: Context) -> dict[str, Any]:
+def tests_of_shaders(context: Context) -> JsonObject:
     """The GLSL decoder's tests on the GPU, if its driver has OpenGL without a window (EGL)."""
     if NVIDIA_EGL.exists():  # otherwise Mesa may be chosen, which draws on the CPU
         os.environ.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(NVIDIA_EGL))
@@ -157,7 +157,7 @@ def tests_of_shaders(context: Context) -> dict[str, Any]:
 # ---- Under the tools of CUDA ----------------------------------------------------------------------------------------
 
 
-def sanitizers(context: Context) -> dict[str, Any]:
+def sanitizers(context: Context) -> JsonObject:
     """Run a small fit and decoding under compute-sanitizer, if it is installed: memcheck and racecheck in parallel."""
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
     if tool is None:
@@ -172,7 +172,7 @@ def sanitizers(context: Context) -> dict[str, Any]:
     return result
 
 
-def _sanitize(context: Context, tool: str, check: str) -> dict[str, Any]:
+def _sanitize(context: Context, tool: str, check: str) -> JsonObject:
     """What one of the sanitizers finds. exit: 0 if it ends without error and finds nothing."""
     child = [sys.executable, str(_ROOT / "tools/gpu_check.py"), "--part", "small", "--folder", str(context.folder)]
     command = [tool, "--tool", check, "--error-exitcode", "9", *child, "--seconds", str(int(context.left))]
@@ -191,12 +191,12 @@ def _sanitize(context: Context, tool: str, check: str) -> dict[str, Any]:
     }
 
 
-def small(context: Context) -> dict[str, Any]:
+def small(context: Context) -> JsonObject:
     """The work that the sanitizers check: decode and sample the golden files of the tests, and fit 64x64 texels."""
     pool = getattr(getattr(context.device.xp, "cuda", None), "set_allocator", None)
     if pool:
         pool(None)  # gives every array its own memory; the tools could not see its bounds otherwise
-    result: dict[str, Any] = {"files": 0}
+    result: JsonObject = {"files": 0}
     uv = np.random.default_rng(1).random((500, 2), np.float32)
     for file in sorted(_GOLDEN.glob(f"golden_v{VERSION}_*.gstex")):
         texture = GpuTexture(gstex.load(file), context.device)
@@ -212,7 +212,7 @@ def small(context: Context) -> dict[str, Any]:
 # ---- Values ---------------------------------------------------------------------------------------------------------
 
 
-def parity(context: Context) -> dict[str, Any]:
+def parity(context: Context) -> JsonObject:
     """The largest difference from the CPU decoder over the golden files of the tests, and the PSNR of a fit on both
     devices."""
     rng, worst = np.random.default_rng(2), {"decode": 0.0, "sample": 0.0}
@@ -224,7 +224,7 @@ def parity(context: Context) -> dict[str, Any]:
             worst["decode"] = max(worst["decode"], _difference(context, on_gpu.decode(mip), texture.decode(mip)))
         uv, lod = rng.random((2000, 2)), rng.uniform(0, texture.mip_count, 2000)
         worst["sample"] = max(worst["sample"], _difference(context, on_gpu.sample(uv, lod), texture.sample(uv, lod)))
-    result: dict[str, Any] = {"files": len(files), **{f"worst_{name}": value for name, value in worst.items()}}
+    result: JsonObject = {"files": len(files), **{f"worst_{name}": value for name, value in worst.items()}}
     context.keep(result)
     material = _material(context, context.sizes.compared)
     for name, device in (("gpu", context.fit_device), ("cpu", "cpu")):
@@ -235,7 +235,7 @@ def parity(context: Context) -> dict[str, Any]:
     return result
 
 
-def compress(context: Context) -> dict[str, Any]:
+def compress(context: Context) -> JsonObject:
     """Run `gstex.compress` on a large material with mips. The timings of decoding read its file."""
     size = context.sizes.material
     first = _first_fit(context, context.fit_device)
@@ -257,11 +257,11 @@ def compress(context: Context) -> dict[str, Any]:
 # ---- Times ----------------------------------------------------------------------------------------------------------
 
 
-def decoding(context: Context) -> dict[str, Any]:
+def decoding(context: Context) -> JsonObject:
     """Nanoseconds per decoded texel and per sampled point, and the limits of the GPU."""
     sizes = context.sizes
     limits = roofs(context.device, copied=sizes.copied, turns=sizes.turns, threads=sizes.threads, least=sizes.least)
-    result: dict[str, Any] = {**limits, "rows": []}
+    result: JsonObject = {**limits, "rows": []}
     context.keep(result)
     texture, of = _texture_to_read(context)
     result["file"] = of
@@ -283,18 +283,18 @@ def _texture_to_read(context: Context) -> tuple[Texture, str]:
     return gstex.compress(_material(context, size), effort="fast", device="cpu"), f"{size}x{size}, fitted on the CPU"
 
 
-def fits(context: Context) -> dict[str, Any]:
+def fits(context: Context) -> JsonObject:
     """Seconds and PSNR of the fit of mip 0 by size and effort, each twice in one process.
 
     The first run includes everything that an installation compiles once; the second one shows what a fit takes. A fit
     that would exceed the time left is not run.
     """
-    result: dict[str, Any] = {"rows": []}
+    result: JsonObject = {"rows": []}
     known: float | None = None  # seconds per step and texel
     for size, effort in context.sizes.fits:
         work = EFFORTS[effort][0] * size * size
         for run in (1, 2):
-            row: dict[str, Any] = {"size": size, "effort": effort, "run": run}
+            row: JsonObject = {"size": size, "effort": effort, "run": run}
             if known is not None and known * work > context.left:
                 row["not_run"] = f"would take about {known * work:.0f} s, {max(context.left, 0):.0f} s are left"
             else:
@@ -305,7 +305,7 @@ def fits(context: Context) -> dict[str, Any]:
     return result
 
 
-def profile(context: Context) -> dict[str, Any]:
+def profile(context: Context) -> JsonObject:
     """Seconds of a fast fit by phase. The host waits for the GPU between phases; the total is also given without these
     waits."""
     material, device = _material(context, context.sizes.profiled), context.device
@@ -320,7 +320,7 @@ def profile(context: Context) -> dict[str, Any]:
         return {"seconds": time.monotonic()}
 
     compress()  # compiles the kernels
-    result: dict[str, Any] = {"size": context.sizes.profiled, "seconds": compress()}
+    result: JsonObject = {"size": context.sizes.profiled, "seconds": compress()}
     context.keep(result)
     with by_phase(clock) as phases:
         result["seconds_with_waits"] = compress()
@@ -334,7 +334,7 @@ def _first_fit(context: Context, device: str) -> float:
     return time.monotonic() - started
 
 
-def timed_fit(context: Context, size: int, effort: str) -> dict[str, Any]:
+def timed_fit(context: Context, size: int, effort: str) -> JsonObject:
     """Compress the mosaic at a size; returns seconds, PSNR and other figures."""
     material = _material(context, size)
     begun: dict[str, float] = {}
@@ -368,7 +368,7 @@ def _material(context: Context, size: int) -> Material:
     return load_material(write_material(context.folder / f"mosaic-{size}", size))
 
 
-def _difference(context: Context, actual: Any, expected: AnyArray) -> float:
+def _difference(context: Context, actual: GpuArray, expected: AnyArray) -> float:
     on_host = actual if isinstance(actual, np.ndarray) else context.device.to_host(actual)
     return float(np.abs(on_host - expected).max())
 
@@ -420,7 +420,7 @@ class Part:
     """run: the function of the part. seconds: its time limit. beside: the part measures no time and runs in parallel
     with neighbours of the same kind, each with a share of the cores. hidden: only other parts run it."""
 
-    run: Callable[[Context], dict[str, Any]]
+    run: Callable[[Context], JsonObject]
     seconds: float
     beside: bool = False
     hidden: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
 
 from gstex.encode import compress as compression
 from gstex.encode import group_fits, schedule
@@ -17,7 +16,7 @@ __all__ = ["PHASES", "by_phase"]
 
 # The functions that are phases: (owner of the function, its name, name of the phase). A phase pauses while another one
 # inside it runs.
-PHASES: tuple[tuple[Any, str, str], ...] = (
+PHASES: tuple[tuple[object, str, str], ...] = (
     (schedule.Schedule, "start", "start"),
     (schedule.Schedule, "optimise", "steps"),
     (schedule.Schedule, "measure_slope", "slope"),
@@ -55,9 +54,9 @@ def by_phase(read: Callable[[], dict[str, float]]) -> Iterator[dict[str, dict[st
             row[key] += value - last[key]
         last = now
 
-    def noted(function: Any, phase: str) -> Any:
+    def noted(function: Callable[..., object], phase: str) -> Callable[..., object]:
         @wraps(function)
-        def run(*args: Any, **options: Any) -> Any:
+        def run(*args: object, **options: object) -> object:
             note()
             names.append(phase)
             try:

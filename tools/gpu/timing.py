@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda import Device, GpuTexture
+from gstex.json_types import JsonObject
 
 __all__ = ["decode_times", "roofs", "sample_times", "seconds_of"]
 
@@ -23,7 +24,7 @@ CHAINS = 8  # measure.cu
 _FMAS_A_GAUSSIAN = 6.5
 
 
-def seconds_of(device: Device, call: Callable[[], Any], *, least: float) -> float:
+def seconds_of(device: Device, call: Callable[[], object], *, least: float) -> float:
     """Seconds per call, measured over at least about `least` seconds of calls (at most 1000 calls)."""
 
     def run(count: int) -> float:
@@ -69,7 +70,7 @@ def roofs(device: Device, *, copied: int, turns: int, threads: int, least: float
     }
 
 
-def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, least: float) -> Iterator[dict[str, Any]]:
+def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, least: float) -> Iterator[JsonObject]:
     """A row for each of the first mips, decoded whole.
 
     limits: the result of `roofs`. copy_floor_ns and fma_floor_ns are the lower bounds that they give for the bytes that
@@ -97,7 +98,7 @@ def decode_times(texture: GpuTexture, limits: dict[str, float], *, mips: int, le
         }
 
 
-def sample_times(texture: GpuTexture, *, points: int, least: float) -> Iterator[dict[str, Any]]:
+def sample_times(texture: GpuTexture, *, points: int, least: float) -> Iterator[JsonObject]:
     """A row for each way of sampling: neighbouring points in order, or shuffled over the texture.
 
     points: their number; they form a square grid over the texture.
@@ -110,7 +111,7 @@ def sample_times(texture: GpuTexture, *, points: int, least: float) -> Iterator[
     lod = device.xp.full(side * side, np.float32(0.5))
     long_steps = np.array([[4 / side, 0], [0, 1 / side]], np.float32)
     duv = device.xp.asarray(np.ascontiguousarray(np.broadcast_to(long_steps, (side * side, 2, 2))))
-    cases: list[tuple[str, Any, dict[str, Any]]] = [
+    cases: list[tuple[str, GpuArray, dict[str, GpuArray]]] = [
         ("mip 0, in order", coherent, {}),
         ("mip 0, shuffled", shuffled, {}),
         ("trilinear, in order", coherent, {"lod": lod}),

@@ -48,7 +48,7 @@ class Node:
     name), function (type, name, parameters, body), file (body). Attributes without a part in the text are None.
     """
 
-    def __init__(self, kind: str, start: int, end: int, **parts: Any):
+    def __init__(self, kind: str, start: int, end: int, **parts: Node | list[Node] | str | bool | None):
         self.kind, self.start, self.end = kind, start, end
         self.parts = parts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from shader_writer.glsl_syntax import Node, ShaderError
 
@@ -422,7 +422,9 @@ class _Annotator:
                 self.program.fail(node, f"{name} takes {', '.join(expected)}, and gets {', '.join(given)}")
             self.program.built.add(name)
             return name
-        bad: Any = [kind for kind in given if kind.endswith("[]") or kind in self.program.structs or kind == "void"]
+        bad: list[str] = [
+            kind for kind in given if kind.endswith("[]") or kind in self.program.structs or kind == "void"
+        ]
         if name == "void" or bad:
             self.program.fail(node, f"{name} of {', '.join(given)}")
         count, need = sum(width(kind) for kind in given), width(name)

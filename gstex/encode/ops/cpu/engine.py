@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class CpuEngine:
     """The engine of the CPU."""
 
     backend = device = "cpu"
-    xp: Any = np
+    xp: ModuleType = np
 
     def __init__(self, task: Task, settings: Settings, background: F32Array):
         """background: float32 [C]."""

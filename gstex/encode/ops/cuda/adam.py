@@ -3,11 +3,9 @@
 A step gets its numbers from the GPU's own memory, so that the same launches serve every step.
 """
 
-from typing import Any
-
 import numpy as np
 
-from gstex.arrays import F32Array
+from gstex.arrays import F32Array, GpuArray
 from gstex.cuda.device import Device
 
 __all__ = ["Knobs", "adam"]
@@ -39,14 +37,15 @@ class Knobs:
         numbers = np.array([*jitter, factor, *correct, slot], np.float32)
         self._device.kernel("encode/adam.cu", "fit_set_knobs")((1,), (1,), *numbers, self.now)
 
-    def note(self, loss: Any, losses: Any) -> None:
+    def note(self, loss: GpuArray, losses: GpuArray) -> None:
         """Put the error of the step, float64 of no dimension, into its place of `losses`."""
         self._device.kernel("encode/adam.cu", "fit_note_loss")((1,), (1,), loss, self.now, losses)
 
 
 def adam(
-    device: Device, knobs: Knobs, values: Any, gradient: Any, first_moment: Any, second_moment: Any, rate: Any
-) -> None:
+    device: Device, knobs: Knobs, values: GpuArray, gradient: GpuArray, first_moment: GpuArray,
+    second_moment: GpuArray, rate: GpuArray,
+) -> None:  # fmt: skip
     """One step of Adam in place, with the present numbers of the knobs.
 
     values, gradient, first_moment, second_moment: float32 [N, P]. rate: float32 [P].

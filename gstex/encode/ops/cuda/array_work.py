@@ -8,20 +8,23 @@ mask, whether it has more than 512.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
+
+from gstex.arrays import GpuArray
 
 __all__ = ["array_work"]
 
 
-def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
+def array_work(xp: ModuleType, channels: int) -> list[Callable[[], object]]:
     """Calls that can be made in any order and at the same time; each makes CuPy compile one kernel, or a few.
 
     xp: the module of the device's arrays. channels: of the fit. Nothing is computed here, but a megabyte is uploaded.
     """
 
-    def ones(dtype: Any, *shape: int) -> Any:
+    def ones(dtype: npt.DTypeLike, *shape: int) -> GpuArray:
         return xp.asarray(np.ones(shape, dtype))
 
     n, c, k = 4096, channels, 2  # Gaussians, texels and the like; shares or planes
@@ -38,7 +41,7 @@ def array_work(xp: Any, channels: int) -> list[Callable[[], Any]]:
     root, sums, diagonal = ones(np.float64, n), ones(np.float64, n, c), ones(np.float64, k, n)
     one, scale = np.int32(1), np.float32(1)
 
-    def put(target: Any, key: Any, values: Any) -> Callable[[], None]:
+    def put(target: GpuArray, key: object, values: GpuArray | int) -> Callable[[], None]:
         return lambda: target.__setitem__(key, values)
 
     return [

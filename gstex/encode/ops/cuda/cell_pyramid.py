@@ -1,9 +1,8 @@
 """Levels and cells of Gaussians on the GPU: gstex/encode/cell_pyramid.py for arrays of a device."""
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import AMPLITUDE_MOST, CUT, MOST_VISIBLE, SLACK, Pyramid
 
@@ -16,7 +15,7 @@ def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
     return (max(1, -(-count // _THREADS)),), (_THREADS,)
 
 
-def half_extents(device: Device, geometry: Any) -> Any:
+def half_extents(device: Device, geometry: GpuArray) -> GpuArray:
     """Half width and height in texels of the CUT-sigma ellipses of `geometry` [N, 6] -> float32 [N, 2]."""
     extents = device.xp.empty((len(geometry), 2), np.float32)
     kernel = device.kernel("encode/cell_pyramid.cu", "fit_half_extents")
@@ -24,13 +23,13 @@ def half_extents(device: Device, geometry: Any) -> Any:
     return extents
 
 
-def cell_tables(device: Device, pyramid: Pyramid) -> tuple[Any, Any]:
+def cell_tables(device: Device, pyramid: Pyramid) -> tuple[GpuArray, GpuArray]:
     """The sizes of cells and their numbers, on the device."""
     return device.xp.asarray(pyramid.cell_size), device.xp.asarray(pyramid.cells)
 
 
-def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None, *, out: Any = None,
-          tables: tuple[Any, Any] | None = None) -> Any:  # fmt: skip
+def place(device: Device, pyramid: Pyramid, geometry: GpuArray, previous: GpuArray | None = None, *,
+          out: GpuArray | None = None, tables: tuple[GpuArray, GpuArray] | None = None) -> GpuArray:  # fmt: skip
     """The level and cell of every Gaussian, int32 [N, 3]; see gstex.encode.cell_pyramid.place.
 
     geometry: float32 [N, 6]. previous: int32 [N], levels of an earlier call. out: where to write them.
@@ -48,7 +47,7 @@ def place(device: Device, pyramid: Pyramid, geometry: Any, previous: Any = None,
     return placement
 
 
-def keep_inside(device: Device, pyramid: Pyramid, geometry: Any, *, sigma_min: float) -> None:
+def keep_inside(device: Device, pyramid: Pyramid, geometry: GpuArray, *, sigma_min: float) -> None:
     """Bring `geometry` float32 [N, 6] back, in place, to what the pyramid can hold.
 
     See gstex.encode.cell_pyramid.keep_inside.
@@ -63,7 +62,7 @@ def keep_inside(device: Device, pyramid: Pyramid, geometry: Any, *, sigma_min: f
     )  # fmt: skip
 
 
-def thin_out(device: Device, pyramid: Pyramid, geometry: Any, placement: Any) -> bool:
+def thin_out(device: Device, pyramid: Pyramid, geometry: GpuArray, placement: GpuArray) -> bool:
     """Shrink Gaussians, in place, where a coarse level holds too many; see gstex.encode.cell_pyramid.thin_out.
 
     The host waits for the GPU, to learn how many there are.

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.ops.cpu.codebooks import PASSES, ROUNDS, ROUNDS_AGAIN, draw_seeds
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
@@ -27,29 +27,29 @@ class GpuStoredFeatures:
     """
 
     device: Device
-    lo: Any
-    step: Any
-    last: Any
+    lo: GpuArray
+    step: GpuArray
+    last: GpuArray
     sizes: tuple[int, ...]
-    palettes: Any
-    start: Any
-    entries: Any
-    codes: Any
+    palettes: GpuArray
+    start: GpuArray
+    entries: GpuArray
+    codes: GpuArray
 
     def into(self, coding: Coding) -> Coding:
         """The coding with these palettes."""
         host = np.array(self.device.to_host(self.palettes))
         return replace(coding, palettes=tuple(np.split(host, np.cumsum(self.sizes)[:-1]))) if self.sizes else coding
 
-    def whole(self) -> Any:
+    def whole(self) -> GpuArray:
         """The features in whole steps above lo, int32 [N, C]."""
         return self._both()[0]
 
-    def values(self) -> Any:
+    def values(self) -> GpuArray:
         """The features, float32 [N, C]."""
         return self._both()[1]
 
-    def _both(self) -> tuple[Any, Any]:
+    def _both(self) -> tuple[GpuArray, GpuArray]:
         xp, (count, channels) = self.device.xp, self.codes.shape
         whole, values = xp.empty((count, channels), np.int32), xp.empty((count, channels), np.float32)
         self.device.kernel("encode/codebooks.cu", "fit_stored", {"CHANNELS": channels})(
@@ -59,7 +59,7 @@ class GpuStoredFeatures:
         return whole, values
 
 
-def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
+def store(quantiser: GpuQuantiser, features: GpuArray) -> GpuStoredFeatures:
     """What the quantiser's coding, with its palettes, can store nearest to features float32 [N, C]."""
     entries = quantiser.choose_entries(features)
     codes, _ = quantiser.round_features(features, entries)
@@ -69,9 +69,9 @@ def store(quantiser: GpuQuantiser, features: Any) -> GpuStoredFeatures:
 
 
 def train(
-    device: Device, values: Any, weight: Any, bits: Sequence[int], rng: np.random.Generator, *,
+    device: Device, values: GpuArray, weight: GpuArray, bits: Sequence[int], rng: np.random.Generator, *,
     rounds: int = ROUNDS, passes: int = PASSES,
-) -> tuple[list[Any], Any]:  # fmt: skip
+) -> tuple[list[GpuArray], GpuArray]:  # fmt: skip
     """Palettes for values, by residual k-means; see encode.ops.cpu.codebooks.train.
 
     Args:
@@ -99,7 +99,7 @@ def train(
     return palettes, xp.stack(entries, axis=1)
 
 
-def _refine(device: Device, values: Any, weight: Any, palette: Any, rounds: int) -> Any:
+def _refine(device: Device, values: GpuArray, weight: GpuArray, palette: GpuArray, rounds: int) -> GpuArray:
     """Rounds of k-means: entries become the weighted means of their values; unused ones go where the error is.
 
     palette: float32 [K, C], in place. Returns the entry of every value, int32 [N].

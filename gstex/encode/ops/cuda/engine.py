@@ -6,11 +6,10 @@ from copies.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from gstex.arrays import AnyArray, F32Array, F64Array
+from gstex.arrays import AnyArray, F32Array, F64Array, GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.engine import NO_JITTER, rates
@@ -54,15 +53,15 @@ class GpuEngine:
         self._rates = [self.array(rate) for rate in rates(settings, task.target.channels)]
         self._knobs = Knobs(device, settings.beta1, settings.beta2)
         self._perceptual: Perceptual | None = None
-        self._placement: Any = None
-        self._rounded: tuple[Any, tuple[Any, Any]] | None = None
+        self._placement: GpuArray | None = None
+        self._rounded: tuple[GpuArray, tuple[GpuArray, GpuArray]] | None = None
         self._losses = self.xp.zeros(settings.replace_every, np.float64)
         self._held: list[tuple[int, bool]] = []  # step and kind of those in _losses
 
-    def array(self, values: AnyArray) -> Any:
+    def array(self, values: AnyArray) -> GpuArray:
         return self.xp.asarray(values)
 
-    def host(self, values: Any) -> AnyArray:
+    def host(self, values: GpuArray) -> AnyArray:
         return self._device.to_host(values)
 
     # -- where Gaussians are seen
@@ -88,7 +87,7 @@ class GpuEngine:
         for view in self._views:
             view.weigh(weight)
 
-    def place(self, geometry: Any, level: Any) -> Any:
+    def place(self, geometry: GpuArray, level: GpuArray) -> GpuArray:
         device, pyramid = self._device, self.pyramid
         cell_pyramid.keep_inside(device, pyramid, geometry, sigma_min=self.settings.sigma_min)
         if self._placement is None or len(self._placement) != len(geometry):
@@ -99,7 +98,7 @@ class GpuEngine:
             cell_pyramid.place(device, pyramid, geometry, placement[:, 0].copy(), out=placement, tables=self._tables)
         return placement
 
-    def list_tiles(self, placement: Any, geometry: Any, margin: float) -> None:
+    def list_tiles(self, placement: GpuArray, geometry: GpuArray, margin: float) -> None:
         views = [self.view, *(view.backend for view in self.shared)]
         self._lister.make(placement, geometry, lambda number: views[number].derive(geometry), margin=margin)
         for view in views:
@@ -110,21 +109,21 @@ class GpuEngine:
 
     # -- what Gaussians show
 
-    def removal_cost(self, geometry: Any, features: Any) -> tuple[F64Array, F64Array, F32Array]:
+    def removal_cost(self, geometry: GpuArray, features: GpuArray) -> tuple[F64Array, F64Array, F32Array]:
         cost, share, error = map(self.host, self.view.removal_cost(geometry, features, self._background))
         return cost, share, error
 
-    def render(self, geometry: Any, features: Any, background: F32Array) -> F32Array:
+    def render(self, geometry: GpuArray, features: GpuArray, background: F32Array) -> F32Array:
         return self.host(self.view.render(geometry, features, self.array(background), NO_JITTER)[0])
 
-    def squared_errors(self, geometry: Any, features: Any, background: F32Array) -> F64Array:
+    def squared_errors(self, geometry: GpuArray, features: GpuArray, background: F32Array) -> F64Array:
         return self.host(self.view.squared_errors(geometry, features, self.array(background)))
 
     # -- steps
 
     def descend(
-        self, p: Parameters, geometry: Any, features: Any, jitter: F32Array, between: bool, step: int, rate: float,
-        mse: float, *, fixed_features: bool = False,
+        self, p: Parameters, geometry: GpuArray, features: GpuArray, jitter: F32Array, between: bool, step: int,
+        rate: float, mse: float, *, fixed_features: bool = False,
     ) -> None:  # fmt: skip
         if self._mse is None:
             self._mse = Follower(self._device, mse)
@@ -145,7 +144,7 @@ class GpuEngine:
         self._replay(f"step {number} {fixed_features}", about, arrays, work)
 
     def _descend(
-        self, p: Parameters, geometry: Any, features: Any, number: int | None, *, fixed_features: bool
+        self, p: Parameters, geometry: GpuArray, features: GpuArray, number: int | None, *, fixed_features: bool
     ) -> None:
         """The launches of a step. number: of the shared mip that it looks at too."""
         assert self._mse is not None
@@ -178,10 +177,10 @@ class GpuEngine:
 
     # -- what is stored
 
-    def quantiser(self, coding: Coding, placement: Any) -> GpuQuantiser:
+    def quantiser(self, coding: Coding, placement: GpuArray) -> GpuQuantiser:
         return GpuQuantiser(self._device, coding, placement)
 
-    def rounded(self, quantiser: GpuQuantiser, p: Parameters) -> tuple[Any, Any]:
+    def rounded(self, quantiser: GpuQuantiser, p: Parameters) -> tuple[GpuArray, GpuArray]:
         if self._rounded is None or len(self._rounded[0]) != len(p.geometry):
             codes = self.xp.empty(p.features.shape, np.uint32)
             self._rounded = self.xp.empty_like(p.geometry), (codes, self.xp.empty_like(p.features))
@@ -190,14 +189,14 @@ class GpuEngine:
         palettes = quantiser.coding.palette_bits
         return geometry, p.features if palettes else quantiser.round_features(p.features, out=out)[1]
 
-    def codes(self, quantiser: GpuQuantiser, geometry: Any) -> Any:
+    def codes(self, quantiser: GpuQuantiser, geometry: GpuArray) -> GpuArray:
         quantiser.keep_inside(geometry)
         return quantiser.encode(geometry)[0]
 
-    def train(self, values: Any, share: F64Array, bits: Sequence[int], rng: np.random.Generator) -> list[F32Array]:
+    def train(self, values: GpuArray, share: F64Array, bits: Sequence[int], rng: np.random.Generator) -> list[F32Array]:
         return [self.host(palette) for palette in train(self._device, values, self.array(share), bits, rng)[0]]
 
-    def store(self, coding: Coding, placement: Any, features: Any) -> GpuStoredFeatures:
+    def store(self, coding: Coding, placement: GpuArray, features: GpuArray) -> GpuStoredFeatures:
         return store(GpuQuantiser(self._device, coding, placement), features)
 
     def collect(self, jitter: float, mse: float, *, centres_only: bool = False) -> GpuSamplePoints:
@@ -214,7 +213,7 @@ class GpuEngine:
                 view.mse.set(float(error) / view.importance_sum)
         return float(means[0]) / self._importance_sum
 
-    def solve_features(self, points: GpuSamplePoints, blend: GpuBlend, features: Any, rounds: int) -> None:
+    def solve_features(self, points: GpuSamplePoints, blend: GpuBlend, features: GpuArray, rounds: int) -> None:
         solve_features(points, blend, features, rounds)
 
     def refine_features(
@@ -223,6 +222,6 @@ class GpuEngine:
         refine_features(points, blend, stored, codebooks_too=codebooks_too)
 
     def refine_geometry(
-        self, points: GpuSamplePoints, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any
+        self, points: GpuSamplePoints, blend: GpuBlend, quantiser: GpuQuantiser, codes: GpuArray, features: GpuArray
     ) -> None:
         refine_geometry(points, blend, quantiser, codes, features, self.settings.sigma_min)

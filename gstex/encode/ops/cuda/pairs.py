@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.ops.cuda.tile_lists import bounds_of, sorted_by
 
@@ -29,14 +29,14 @@ class Pairs:
     its own neighbour.
     """
 
-    by_gaussian: Any
-    by_start: Any
-    tile_of: Any
-    row: Any
-    column: Any
+    by_gaussian: GpuArray
+    by_start: GpuArray
+    tile_of: GpuArray
+    row: GpuArray
+    column: GpuArray
 
 
-def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
+def find_pairs(device: Device, start: GpuArray, gaussian: GpuArray, count: int) -> Pairs:
     """The pairs of `count` Gaussians. The host waits for the GPU, to learn how many there are.
 
     start: int32 [T + 1], gaussian: int32 [E], the Gaussians of every tile.
@@ -68,7 +68,7 @@ def find_pairs(device: Device, start: Any, gaussian: Any, count: int) -> Pairs:
     return Pairs(by_gaussian, by_start, tile_of, row, column)
 
 
-def find_batches(device: Device, row: Any, column: Any) -> list[Any]:
+def find_batches(device: Device, row: GpuArray, column: GpuArray) -> list[GpuArray]:
     """Batches, int32 arrays: every Gaussian is in one, and no two of a batch are neighbours.
 
     row, column: as in Pairs. The host waits for the GPU.

@@ -1,9 +1,8 @@
 """The perceptual loss of the fit on the GPU: see gstex/encode/loss.py."""
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.loss import C1, C2, SSIM_SHARE, WINDOW
 from gstex.encode.ops.cuda.sums import ColumnSums
@@ -28,7 +27,7 @@ class Perceptual:
         self._sum = ColumnSums(device, blocks, 2)
         self._v_picture = xp.empty((height, width, channels), np.float32)
 
-    def __call__(self, image: Any, target: Any, importance: Any) -> tuple[Any, Any, Any]:
+    def __call__(self, image: GpuArray, target: GpuArray, importance: GpuArray) -> tuple[GpuArray, GpuArray, GpuArray]:
         """The loss and its gradient.
 
         Args:

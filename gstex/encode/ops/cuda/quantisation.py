@@ -1,11 +1,10 @@
 """Codes of Gaussians on the GPU: encode/ops/cpu/quantisation.py for arrays of a device, and palettes."""
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.constants import TAN_22_5
-from gstex.cuda.device import Device
+from gstex.cuda.device import Device, Kernel
 from gstex.encode.ops.cpu.quantisation import level_table
 from gstex.encode.quantisation import Coding
 
@@ -22,7 +21,7 @@ class GpuQuantiser:
     N Gaussians, V channels, P palettes.
     """
 
-    def __init__(self, device: Device, coding: Coding, placement: Any):
+    def __init__(self, device: Device, coding: Coding, placement: GpuArray):
         """placement: int32 [N, 3]."""
         xp = device.xp
         self.device, self.coding, self.placement = device, coding, placement
@@ -43,18 +42,18 @@ class GpuQuantiser:
 
     # -- geometry
 
-    def encode(self, geometry: Any) -> tuple[Any, Any]:
+    def encode(self, geometry: GpuArray) -> tuple[GpuArray, GpuArray]:
         """(uint32 [N, 6] nearest codes in the order of the record, int32 [N] quarter turns), see Quantiser.encode."""
         xp = self.device.xp
         codes, turns = xp.empty((len(geometry), 6), np.uint32), xp.empty(len(geometry), np.int32)
         self._codes("fit_encode")(*self._grid, geometry, self.placement, *self.meaning, codes, turns)
         return codes, turns
 
-    def keep_inside(self, geometry: Any) -> None:
+    def keep_inside(self, geometry: GpuArray) -> None:
         """Clamp centres, in place, to the cells they are stored in."""
         self.round(geometry, self.device.xp.empty_like(geometry))
 
-    def decode(self, codes: Any, turns: Any = None) -> Any:
+    def decode(self, codes: GpuArray, turns: GpuArray | None = None) -> GpuArray:
         """What geometry codes uint32 [N, 6] mean, float32 [N, 6]; see Quantiser.decode."""
         xp = self.device.xp
         turns = xp.zeros(len(codes), np.int32) if turns is None else turns
@@ -62,16 +61,16 @@ class GpuQuantiser:
         self._codes("fit_decode")(*self._grid, codes, turns, self.placement, *self.meaning, geometry)
         return geometry
 
-    def round(self, ideal: Any, out: Any) -> None:
+    def round(self, ideal: GpuArray, out: GpuArray) -> None:
         """out float32 [N, 6] = what the nearest codes of `ideal` mean; its centres are clamped to their cells."""
         self._codes("fit_round")(*self._grid, ideal, self.placement, *self.meaning, out)
 
-    def _codes(self, name: str) -> Any:
+    def _codes(self, name: str) -> Kernel:
         return self.device.kernel("encode/quantisation.cu", name)
 
     # -- features
 
-    def choose_entries(self, features: Any, entries: Any = None) -> Any:
+    def choose_entries(self, features: GpuArray, entries: GpuArray | None = None) -> GpuArray:
         """Entries uint32 [N, P] of all palettes whose sum, with codes beside it, is nearest to features float32 [N, V].
 
         Each palette in turn, given the others, by squared distance in values.
@@ -91,8 +90,8 @@ class GpuQuantiser:
         return entries
 
     def round_features(
-        self, features: Any, entries: Any = None, *, out: tuple[Any, Any] | None = None
-    ) -> tuple[Any, Any]:
+        self, features: GpuArray, entries: GpuArray | None = None, *, out: tuple[GpuArray, GpuArray] | None = None
+    ) -> tuple[GpuArray, GpuArray]:
         """(uint32 [N, V] the nearest codes beside the entries uint32 [N, P], float32 [N, V] what both mean).
 
         out: where to write them, for steps that must not take memory.
@@ -105,5 +104,5 @@ class GpuQuantiser:
         )  # fmt: skip
         return codes, rounded
 
-    def _features(self, name: str) -> Any:
+    def _features(self, name: str) -> Kernel:
         return self.device.kernel("encode/codebooks.cu", name, self._channels)

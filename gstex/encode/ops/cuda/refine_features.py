@@ -5,11 +5,11 @@ the results are as good, and the same every time.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from gstex.cuda.device import Device
+from gstex.arrays import GpuArray
+from gstex.cuda.device import Device, KernelArgument
 from gstex.encode.ops.cpu.refine_features import MOST_SWEEPS, SMALL
 from gstex.encode.ops.cuda.codebooks import GpuStoredFeatures
 from gstex.encode.ops.cuda.pairs import find_batches
@@ -70,7 +70,7 @@ def refine_features(
             break
 
 
-def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[Any, Any]:
+def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[GpuArray, GpuArray]:
     """(float64 [planes, pairs] the sums of importance times the shares of a pair, float64 [N, C] dE / d feature divided
     by the weight of the channel)."""
     device, xp, pairs = points.device, points.device.xp, points.pairs
@@ -96,7 +96,9 @@ def products(points: GpuSamplePoints, blend: GpuBlend, count: int) -> tuple[Any,
     return value, gradient
 
 
-def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[Any, Any, Any]:
+def without_small(
+    device: Device, row: GpuArray, column: GpuArray, value: GpuArray
+) -> tuple[GpuArray, GpuArray, GpuArray]:
     """(row, column, value) without pairs that hardly overlap, as the CPU leaves them out."""
     xp, count = device.xp, len(row) - 1
     mine = xp.searchsorted(row[1:], xp.arange(len(column), dtype=np.int32), side="right").astype(np.int32)
@@ -113,8 +115,8 @@ def without_small(device: Device, row: Any, column: Any, value: Any) -> tuple[An
 
 
 def move_bytes(
-    points: GpuSamplePoints, equations: Sequence[Any], step: Any, unit: Any, gradient: Any, stored: GpuStoredFeatures,
-    p: int, size: int,
+    points: GpuSamplePoints, equations: Sequence[KernelArgument], step: GpuArray, unit: GpuArray, gradient: GpuArray,
+    stored: GpuStoredFeatures, p: int, size: int,
 ) -> None:  # fmt: skip
     """Every byte of palette p in turn takes its best value, given all others; gradient: at the present features."""
     device, xp = points.device, points.device.xp

@@ -1,9 +1,8 @@
 """Better geometry codes, on the GPU: cuda/encode/refine_geometry.cu, in batches as in refine_features.py."""
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.encode.ops.cpu.refine_geometry import MOVES
 from gstex.encode.ops.cuda.pairs import find_batches
 from gstex.encode.ops.cuda.quantisation import GpuQuantiser
@@ -15,8 +14,9 @@ _MOVE_THREADS = 128
 
 
 def refine_geometry(
-    points: GpuSamplePoints, blend: GpuBlend, quantiser: GpuQuantiser, codes: Any, features: Any, sigma_min: float
-) -> None:
+    points: GpuSamplePoints, blend: GpuBlend, quantiser: GpuQuantiser, codes: GpuArray, features: GpuArray,
+    sigma_min: float,
+) -> None:  # fmt: skip
     """Lower the error by moving geometry codes uint32 [N, 6], in place; see refine_geometry of the CPU.
 
     blend: of the points at these codes and features [N, C]; its sums follow the moves.

@@ -1,9 +1,9 @@
 """Work of many launches that is repeated on the same arrays: it is recorded once, and then takes a single launch."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 from weakref import WeakKeyDictionary
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 
 __all__ = ["Replays"]
@@ -24,9 +24,9 @@ class Replays:
         self._device, self._channels = device, channels
         self._run_before = _RUN_BEFORE.setdefault(device, set())
         # The arrays are held too: as long as they are, no other array has their ids.
-        self._kept: dict[Hashable, tuple[Callable[[], None] | None, Sequence[Any]]] = {}
+        self._kept: dict[Hashable, tuple[Callable[[], None] | None, Sequence[GpuArray]]] = {}
 
-    def __call__(self, kind: str, key: Hashable, arrays: Sequence[Any], work: Callable[[], None]) -> None:
+    def __call__(self, kind: str, key: Hashable, arrays: Sequence[GpuArray], work: Callable[[], None]) -> None:
         """Do `work`, or repeat the launches that it made last time.
 
         Args:

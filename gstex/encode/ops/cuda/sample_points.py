@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from gstex.arrays import AnyArray, F32Array, F64Array
+from gstex.arrays import AnyArray, F32Array, F64Array, GpuArray
 from gstex.constants import TILE
-from gstex.cuda.device import Device
+from gstex.cuda.device import Device, Kernel, KernelArgument
 from gstex.encode.ops.cpu.sample_points import BETWEEN
 from gstex.encode.ops.cuda.pairs import Pairs, find_pairs
 from gstex.encode.ops.cuda.shared_view import GpuSharedView
@@ -28,10 +27,10 @@ class GpuBlend:
     """derived: float32 [V, N, 8], see cuda/encode/tile.cuh. total: [T, 64], sum of weights with the background's.
     out: [T, C, 64]. share: [E], the largest share of an entry in a point of its tile."""
 
-    derived: Any
-    total: Any
-    out: Any
-    share: Any
+    derived: GpuArray
+    total: GpuArray
+    out: GpuArray
+    share: GpuArray
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,20 @@ class GpuSamplePoints:
     """
 
     device: Device
-    view: Any
-    origin: Any
-    start: Any
-    gaussian: Any
-    image: Any
-    faded: Any
-    target: Any
-    importance: Any
-    plane: Any
-    channel_weight: Any
-    extent: Any
-    where: Any
-    scale: Any
-    filter: Any
+    view: GpuArray
+    origin: GpuArray
+    start: GpuArray
+    gaussian: GpuArray
+    image: GpuArray
+    faded: GpuArray
+    target: GpuArray
+    importance: GpuArray
+    plane: GpuArray
+    channel_weight: GpuArray
+    extent: GpuArray
+    where: GpuArray
+    scale: GpuArray
+    filter: GpuArray
     seen: tuple[tuple[float, float, float], ...]
     weight: tuple[float, ...]
 
@@ -74,19 +73,19 @@ class GpuSamplePoints:
         """Which Gaussians share a tile; found when it is first asked for."""
         return find_pairs(self.device, self.start, self.gaussian, self.where.shape[1])
 
-    def kernel(self, file: str, name: str) -> Any:
+    def kernel(self, file: str, name: str) -> Kernel:
         return self.device.kernel(file, name, {"CHANNELS": self.channels})
 
-    def arguments(self, derived: Any) -> tuple[Any, ...]:
+    def arguments(self, derived: GpuArray) -> tuple[KernelArgument, ...]:
         """FIT_SAMPLES_PARAMETERS of cuda/encode/points.cuh; derived: float32 [V, N, 8]."""
         return (self.view, self.origin, self.start, self.gaussian, self.image, self.faded, derived, self.where,
                 self.extent, np.int32(self.where.shape[1]), np.int32(len(self.view)))  # fmt: skip
 
-    def counts(self) -> tuple[Any, ...]:
+    def counts(self) -> tuple[KernelArgument, ...]:
         """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
         return self.importance, np.int32(self.importance.shape[1]), self.plane, self.channel_weight
 
-    def blend(self, geometry: Any, features: Any, background: Any) -> GpuBlend:
+    def blend(self, geometry: GpuArray, features: GpuArray, background: GpuArray) -> GpuBlend:
         """The picture at all points, for geometry [N, 6] and features [N, C]."""
         xp, count = self.device.xp, len(geometry)
         derived = xp.empty((len(self.seen), count, 8), np.float32)
@@ -104,7 +103,7 @@ class GpuSamplePoints:
         )  # fmt: skip
         return GpuBlend(derived, total, out, share)
 
-    def only(self, entries: Any) -> "GpuSamplePoints":
+    def only(self, entries: GpuArray) -> "GpuSamplePoints":
         """The same points with these entries alone (bool [E])."""
         xp = self.device.xp
         count = xp.zeros(len(entries) + 1, np.int32)
@@ -116,7 +115,7 @@ class GpuSamplePoints:
         """The same points with a target that is this much higher in every channel, [C]."""
         return replace(self, target=self.target + self.device.xp.asarray(shift.astype(np.float32))[:, None])
 
-    def errors(self, out: Any) -> AnyArray:
+    def errors(self, out: GpuArray) -> AnyArray:
         """The weighted sum of squared errors of every view, for pictures [T, C, 64]: float64 [V], on the host."""
         counts = self.importance.take(self.plane, axis=1) * self.channel_weight[:, None]
         errors = (counts * (out - self.target) ** 2).sum(axis=(1, 2), dtype=np.float64)
@@ -163,7 +162,7 @@ def collect(
     )
 
 
-def _part(backend: GpuView, offsets: F32Array | None, weight: float) -> tuple[F32Array, Any, Any]:
+def _part(backend: GpuView, offsets: F32Array | None, weight: float) -> tuple[F32Array, GpuArray, GpuArray]:
     """(origin [T, 2], target [T, C, 64], importance [T, planes, 64]) of the tiles of a view, as the CPU has them."""
     across = backend.across
     number = np.arange(len(backend.lists.start) - 1)

@@ -1,17 +1,16 @@
 """Mips that are drawn with the Gaussians of mip 0, on the GPU: encode/shared_mips.py without a copy of the geometry."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from gstex.arrays import F32Array
+from gstex.arrays import F32Array, GpuArray
 from gstex.cuda.device import Device
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.perceptual_loss import Perceptual
 from gstex.encode.ops.cuda.sums import Follower
-from gstex.encode.ops.cuda.view import GpuView
+from gstex.encode.ops.cuda.view import GpuView, Gradients
 from gstex.encode.problem import Target, weighted_sum
 from gstex.encode.shared_mips import LIMIT, WEIGHT, filter_sigma
 
@@ -45,13 +44,13 @@ class GpuSharedView:
         self.backend.weigh(weight)
         self.importance_sum = weighted_sum(self._wanted, weight)
 
-    def place(self, placement: Any, geometry: Any, *, margin: float = MARGIN) -> None:
+    def place(self, placement: GpuArray, geometry: GpuArray, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians; geometry as mip 0 has it."""
         self.backend.place(placement, geometry, margin=margin)
 
     def add_gradient(
-        self, geometry: Any, features: Any, background: Any, jitter: Any, loss: str, *, to: tuple[Any, Any],
-        mse: Follower, factor: float,
+        self, geometry: GpuArray, features: GpuArray, background: GpuArray, jitter: GpuArray | F32Array, loss: str, *,
+        to: Gradients, mse: Follower, factor: float,
     ) -> None:  # fmt: skip
         """Add the gradient of this mip's loss by mip 0's Gaussians to (v_geometry [N, 6], v_features [N, C]).
 

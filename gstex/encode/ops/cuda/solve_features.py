@@ -1,9 +1,10 @@
 """Features of least squared error for fixed shapes, on the GPU: cuda/encode/solve_features.cu."""
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.encode.ops.cuda.refine_features import products, without_small
 from gstex.encode.ops.cuda.sample_points import GpuBlend, GpuSamplePoints
 
@@ -12,7 +13,7 @@ __all__ = ["solve_features"]
 _WARPS = 4  # of a block of encode/solve_features.cu
 
 
-def solve_features(points: GpuSamplePoints, blend: GpuBlend, features: Any, rounds: int) -> None:
+def solve_features(points: GpuSamplePoints, blend: GpuBlend, features: GpuArray, rounds: int) -> None:
     """Move features float32 [N, C] to where the error is least, in place; see solve_features of the CPU."""
     xp, (count, channels) = points.device.xp, features.shape
     value, gradient = products(points, blend, count)
@@ -40,6 +41,6 @@ def solve_features(points: GpuSamplePoints, blend: GpuBlend, features: Any, roun
     features += moved.astype(np.float32)
 
 
-def _by(a: Any, b: Any, xp: Any) -> Any:
+def _by(a: GpuArray, b: GpuArray, xp: ModuleType) -> GpuArray:
     """a / b, 0 where b is not above 0."""
     return xp.where(b > 0, a / xp.where(b > 0, b, 1.0), 0.0)

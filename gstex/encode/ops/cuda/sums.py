@@ -1,9 +1,8 @@
 """Sums on the GPU that are the same every time, and means that follow them from step to step."""
 
-from typing import Any
-
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.cuda.device import Device
 
 __all__ = ["ColumnSums", "Follower"]
@@ -23,7 +22,7 @@ class ColumnSums:
         self._partial = device.xp.empty((self._parts, columns), np.float64)
         self._result = device.xp.empty(columns, np.float64)
 
-    def __call__(self, values: Any) -> Any:
+    def __call__(self, values: GpuArray) -> GpuArray:
         """float64 [columns], overwritten by the next call."""
         self._device.kernel("encode/sums.cu", "fit_sum_rows")(
             (self._columns, self._parts), (_THREADS,), values, np.int32(self._rows), self._partial
@@ -45,7 +44,7 @@ class Follower:
         self.state = device.xp.full(1, start, np.float64)
         self._known = device.xp.zeros(1, np.int32)
 
-    def update(self, value: Any, factor: float) -> None:
+    def update(self, value: GpuArray, factor: float) -> None:
         """Follow `value`, a float64 of the device, times `factor`."""
         follow = self._device.kernel("encode/sums.cu", "fit_follow")
         follow((1,), (1,), value, np.float64(factor), self._known, self.state)

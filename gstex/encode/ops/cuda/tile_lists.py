@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from gstex.arrays import GpuArray
 from gstex.constants import LOG2E, TILE
-from gstex.cuda.device import Device
+from gstex.cuda.device import Device, Kernel
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cuda.replays import Replays
 from gstex.errors import DeviceError
@@ -38,14 +38,14 @@ class TileLists:
     All are the first parts of arrays that have room for more, and stay where they are while it is enough.
     """
 
-    start: Any
-    gaussian: Any
-    image: Any
-    faded: Any
-    by_gaussian: Any
-    by_gaussian_start: Any
-    slot: Any
-    is_long: Any
+    start: GpuArray
+    gaussian: GpuArray
+    image: GpuArray
+    faded: GpuArray
+    by_gaussian: GpuArray
+    by_gaussian_start: GpuArray
+    slot: GpuArray
+    is_long: GpuArray
 
 
 def tile_counts(width: int, height: int) -> tuple[int, int]:
@@ -132,7 +132,7 @@ class ListMaker:
         self._margin = np.float32(0)
         self._changed = 0
 
-    def make(self, placement: Any, geometry: Any, derive: Callable[[int], None], *, margin: float) -> None:
+    def make(self, placement: GpuArray, geometry: GpuArray, derive: Callable[[int], None], *, margin: float) -> None:
         """List the entries of all views. The host waits for the GPU once, to learn how many there are, or more often
         where they do not fit.
 
@@ -182,7 +182,7 @@ class ListMaker:
         for view, entry_count in zip(views, entries, strict=True):
             view.take(entry_count)
 
-    def _do(self, kind: str, work: Callable[[], None], *arrays: Any) -> None:
+    def _do(self, kind: str, work: Callable[[], None], *arrays: GpuArray) -> None:
         if self._replay:
             about = self._count, sum(view.changed for view in self._views), float(self._margin)
             self._replay(kind, about, arrays, work)
@@ -237,7 +237,7 @@ class ListMaker:
             )  # fmt: skip
             first += view.room
 
-    def _kernel(self, name: str) -> Any:
+    def _kernel(self, name: str) -> Kernel:
         return self._device.kernel("encode/tile_lists.cu", name)
 
 
@@ -245,7 +245,7 @@ def _grid(count: int) -> tuple[tuple[int], tuple[int]]:
     return (max(1, -(-count // _THREADS)),), (_THREADS,)
 
 
-def sorted_by(device: Device, key: Any, keys: int) -> tuple[Any, Any]:
+def sorted_by(device: Device, key: GpuArray, keys: int) -> tuple[GpuArray, GpuArray]:
     """(the stable order of int32 keys 0 .. keys - 1, int64 [N]; where each key begins in that order, int32
     [keys + 1])."""
     order = device.xp.argsort(key, kind="stable")
@@ -255,7 +255,7 @@ def sorted_by(device: Device, key: Any, keys: int) -> tuple[Any, Any]:
     return order, start
 
 
-def bounds_of(device: Device, ordered: Any, keys: int) -> Any:
+def bounds_of(device: Device, ordered: GpuArray, keys: int) -> GpuArray:
     """Where every key 0 .. keys - 1 begins in the sorted int32 array: int32 [keys + 1]."""
     start = device.xp.empty(keys + 1, np.int32)
     kernel = device.kernel("encode/tile_lists.cu", "fit_bounds")

@@ -4,21 +4,21 @@ Buffers have room for more entries than there are, so that they mostly stay wher
 the next. In between `step` is the same few launches, without waiting for the GPU and without taking memory.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from gstex.arrays import F32Array
+from gstex.arrays import F32Array, GpuArray
 from gstex.constants import TILE
-from gstex.cuda.device import Device
+from gstex.cuda.device import Device, Kernel, KernelArgument
 from gstex.encode.cell_pyramid import Pyramid
 from gstex.encode.ops.cpu.tile_lists import MARGIN
 from gstex.encode.ops.cuda.sums import ColumnSums
 from gstex.encode.ops.cuda.tile_lists import LONG, ListMaker, Seen, TileLists
 from gstex.encode.problem import Target
 
-__all__ = ["GpuView"]
+__all__ = ["GpuView", "Gradients"]
 
 POINTS = TILE * TILE
 # As in the sources: warps of a block of encode/blend.cu and encode/removal_cost.cu, threads of a block for a
@@ -26,6 +26,9 @@ POINTS = TILE * TILE
 _WARPS, _REMOVAL_WARPS, _LONG_THREADS = 4, 2, 256
 # Blocks for Gaussians with many rows, of which there are few.
 _LONG_BLOCKS = 32
+
+Gradients: TypeAlias = tuple[GpuArray, GpuArray]
+"""(v_geometry float32 [N, 6], v_features float32 [N, C])."""
 
 
 class GpuView:
@@ -74,7 +77,7 @@ class GpuView:
         self.plane = xp.asarray(target.plane)
         self.weigh(weight)
         self.channels = self._image.shape[2]
-        self._kernels: dict[str, Any] = {}  # specialised for that number
+        self._kernels: dict[str, Kernel] = {}  # specialised for that number
         self._row = -(-(6 + self.channels) // 8) * 8  # FIT_ROW
         self._tile_loss = xp.empty((self._tiles, 1), np.float32)
         self._sum = ColumnSums(self.device, self._tiles, 1)
@@ -83,13 +86,13 @@ class GpuView:
         self._sum_rows = ColumnSums(self.device, self._pyramid.height, self.channels)
         self._sampled = xp.empty_like(self._image), xp.empty_like(self._planes)
         self._error = xp.empty(self._image.shape[:2], np.float32)
-        self._tiled: tuple[Any, ...] = ()  # made when it is first needed
+        self._tiled: tuple[GpuArray, ...] = ()  # made when it is first needed
 
     def weigh(self, weight: F32Array) -> None:
         """Change the weights of the channels: float32 [C] of the host."""
         self.weight = self.device.xp.asarray(weight, np.float32)
 
-    def targets(self, jitter: Any) -> tuple[Any, Any]:
+    def targets(self, jitter: GpuArray | F32Array) -> tuple[GpuArray, GpuArray]:
         """(target [T, C, 64], importance [T, planes, 64]) at the jittered texel centres; valid until the next call.
 
         jitter: float32 [2], or [4, 2] of the host: of tiles of even row and column, of odd column, of odd row, of both.
@@ -108,7 +111,7 @@ class GpuView:
             )  # fmt: skip
         return self._tiled
 
-    def _jittered(self, jitter: Any) -> Any:
+    def _jittered(self, jitter: GpuArray | F32Array) -> GpuArray:
         """float32 [2] of the device; numbers of the host go into a buffer that stays where it is, without waiting."""
         if isinstance(jitter, self.device.xp.ndarray):
             return jitter
@@ -118,7 +121,7 @@ class GpuView:
 
     # -- placement
 
-    def place(self, placement: Any, geometry: Any, *, margin: float = MARGIN) -> None:
+    def place(self, placement: GpuArray, geometry: GpuArray, *, margin: float = MARGIN) -> None:
         """Take over the levels and cells int32 [N, 3] of the Gaussians and list what every tile has to evaluate.
 
         The host waits for the GPU here.
@@ -132,7 +135,7 @@ class GpuView:
         return self.seen.lists
 
     @property
-    def where(self) -> Any:
+    def where(self) -> GpuArray:
         """float32 [N, 4], see cuda/encode/tile.cuh."""
         return self.seen.where
 
@@ -148,7 +151,7 @@ class GpuView:
         self._v_geometry = xp.empty((self._count, 6), np.float32)
         self._v_features = xp.empty((self._count, self.channels), np.float32)
 
-    def derive(self, geometry: Any) -> None:
+    def derive(self, geometry: GpuArray) -> None:
         """Fill `seen.derived`."""
         count = self.seen.count
         self._kernel("encode/gather.cu", "fit_derive")(
@@ -158,9 +161,9 @@ class GpuView:
     # -- evaluation
 
     def step(
-        self, geometry: Any, features: Any, background: Any, jitter: Any, *, add_to: tuple[Any, Any] | None = None,
-        weight: Any = None,
-    ) -> tuple[Any, Any, Any]:  # fmt: skip
+        self, geometry: GpuArray, features: GpuArray, background: GpuArray, jitter: GpuArray | F32Array, *,
+        add_to: Gradients | None = None, weight: GpuArray | None = None,
+    ) -> tuple[GpuArray, GpuArray, GpuArray]:  # fmt: skip
         """Squared error at the jittered texel centres and its gradients.
 
         Args:
@@ -181,15 +184,17 @@ class GpuView:
         return self._sum(self._tile_loss)[0, ...], *self._gather(geometry, add_to, weight)
 
     def backward(
-        self, geometry: Any, features: Any, background: Any, v_image: Any, *, add_to: tuple[Any, Any] | None = None,
-        weight: Any = None,
-    ) -> tuple[Any, Any]:  # fmt: skip
+        self, geometry: GpuArray, features: GpuArray, background: GpuArray, v_image: GpuArray, *,
+        add_to: Gradients | None = None, weight: GpuArray | None = None,
+    ) -> Gradients:  # fmt: skip
         """Gradients for a given dL/dimage float32 [H, W, C] at the points of the last `render`; see `step`."""
         self.derive(geometry)
         self._blend("fit_backward")(*self._scene(features, background), v_image, self._entry_sums)
         return self._gather(geometry, add_to, weight)
 
-    def render(self, geometry: Any, features: Any, background: Any, jitter: Any) -> tuple[Any, Any, Any]:
+    def render(
+        self, geometry: GpuArray, features: GpuArray, background: GpuArray, jitter: GpuArray | F32Array
+    ) -> tuple[GpuArray, GpuArray, GpuArray]:
         """(image, target, importance), float32 [H, W, C] each, at the jittered texel centres."""
         self._jitter = self._jittered(jitter)
         self.derive(geometry)
@@ -203,7 +208,7 @@ class GpuView:
         target, planes = self._sampled
         return self._picture, target, planes.take(self.plane, axis=2) * self.weight
 
-    def squared_errors(self, geometry: Any, features: Any, background: Any) -> Any:
+    def squared_errors(self, geometry: GpuArray, features: GpuArray, background: GpuArray) -> GpuArray:
         """The sum over texels of importance (picture - target)^2 by channel, at the texel centres, without the weights
         of the channels: float64 [C] of the device, overwritten by the next call."""
         self._jitter = self._still
@@ -215,7 +220,9 @@ class GpuView:
         )  # fmt: skip
         return self._sum_rows(self._row_errors)
 
-    def removal_cost(self, geometry: Any, features: Any, background: Any) -> tuple[Any, Any, Any]:
+    def removal_cost(
+        self, geometry: GpuArray, features: GpuArray, background: GpuArray
+    ) -> tuple[GpuArray, GpuArray, GpuArray]:
         """What each Gaussian is worth and where the error is, at the texel centres.
 
         Returns (cost float64 [N], the rise of the squared error without the Gaussian; share float64 [N], what the
@@ -234,21 +241,21 @@ class GpuView:
         )  # fmt: skip
         return self._pairs[:, 0], self._pairs[:, 1] / self.channels, self._error
 
-    def _blend(self, name: str) -> Any:
+    def _blend(self, name: str) -> Callable[..., None]:
         kernel = self._kernel("encode/blend.cu", name)
         grid = (-(-self._tiles // _WARPS),)
         return lambda *args: kernel(grid, (32 * _WARPS,), *args)
 
-    def _scene(self, features: Any, background: Any) -> tuple[Any, ...]:
+    def _scene(self, features: GpuArray, background: GpuArray) -> tuple[KernelArgument, ...]:
         e = self.lists
         return (e.start, e.gaussian, e.image, e.faded, e.slot, self.seen.derived, self.where, features, background,
                 self._jitter, np.int32(self._tiles), np.int32(self.across), *self._size)  # fmt: skip
 
-    def _counts(self) -> tuple[Any, ...]:
+    def _counts(self) -> tuple[KernelArgument, ...]:
         """FIT_IMPORTANCE_PARAMETERS of cuda/encode/tile.cuh."""
         return self._planes, np.int32(self._planes.shape[2]), self.plane, self.weight
 
-    def _gather(self, geometry: Any, add_to: tuple[Any, Any] | None, weight: Any) -> tuple[Any, Any]:
+    def _gather(self, geometry: GpuArray, add_to: Gradients | None, weight: GpuArray | None) -> Gradients:
         v_geometry, v_features = add_to or (self._v_geometry, self._v_features)
         weight = self._one if weight is None else weight
         start, add = self.lists.by_gaussian_start, np.int32(add_to is not None)
@@ -261,7 +268,7 @@ class GpuView:
         )
         return v_geometry, v_features
 
-    def _kernel(self, file: str, name: str) -> Any:
+    def _kernel(self, file: str, name: str) -> Kernel:
         if name not in self._kernels:
             self._kernels[name] = self.device.kernel(file, name, {"CHANNELS": self.channels})
         return self._kernels[name]
