@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gstex.encode.compress import tasks_of
 from gstex.encode.map_weights import Spectrum, coefficients, fair_errors
 from gstex.encode.schedule import Schedule
 from gstex.encode.settings import make_settings
+from gstex.encode.target import Goal, _Search, _Try
 from gstex.errors import UsageError
 from gstex.material import Material, MipLevel, load_material
 
@@ -51,6 +53,27 @@ def test_psnr_lands_at_or_a_little_above_the_target(name):
     assert found.report["target"] == {"psnr": target, "reached": True}
     assert found.report["bpp"] <= 1.25 * plain(name).report["bpp"]
     assert found.fit["psnr"] == target and found.fit["bpp"] is None
+
+
+def tried(words: int, psnr: float, *, grid: bool) -> _Try:
+    """A try of a search; only the words and the kind of its result count."""
+    level = SimpleNamespace(regular=grid)
+    return _Try(words, psnr, SimpleNamespace(words=words, coding=SimpleNamespace(levels=[level])))
+
+
+@pytest.mark.parametrize(("tries", "least", "most"), [
+    ([(2641, 27.03, False), (2991, 29.04, True)], 1700, 2200),  # a step from the grid alone
+    ([(2641, 27.03, False), (2991, 29.04, True), (1890, 26.9, True)], 1890, 2300),
+    ([(871, 18.27, False), (1234, 18.40, False), (3085, 19.2, True)], 1400, 2000),  # a flat curve of both kinds
+    ([(2747, 29.9, False), (1947, 26.67, False)], 2000, 2200),
+])  # fmt: skip
+def test_grids_and_free_gaussians_have_curves_of_their_own(tries, least, most):
+    search = object.__new__(_Search)
+    search.goal = Goal(18.6 if tries[0][1] < 20 else 27.15, lambda result: 0.0, 100000)
+    search.tries = [tried(words, psnr, grid=grid) for words, psnr, grid in tries]
+    search.vain, search.least_words = 0, 1
+    following = search.next_words()
+    assert following is not None and least <= following <= most
 
 
 def test_same_seed_same_words():

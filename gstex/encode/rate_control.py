@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gstex.encode.codebooks import CHOICES, LEFT, rank_bits
+from gstex.arrays import F64Array
+from gstex.encode.codebooks import CHOICES, LEFT, rank_bits, rounding_errors
 from gstex.encode.initialise import gaussians_at
 from gstex.encode.problem import BudgetTooSmall
 from gstex.encode.quantisation import Coding, make_coding, words_needed
@@ -121,16 +122,34 @@ class RateControl:
         scalar_bits = int(coding.channel_bits.sum())
         _, share, _ = trainer.removal_cost()
         weight = trainer.weight.astype(np.float64)
-        added = float(share.sum() * (weight * coding.channel_step.astype(np.float64) ** 2).sum() / 12)
         records = sum(counts[i] * layout.stride for i, layout in enumerate(coding.levels) if layout) // 32
         budget = records if task.count else task.budget_words - (words - records)
         error = self.expected_rmse() ** 2 * trainer.importance_sum
         ranked = rank_bits(
-            host(p.features), weight, share, error, added, scalar_bits, geometry_bits, budget, self.slope, trainer.rng,
-            choices=self.choices, left=self.left,
+            host(p.features), weight, share, error, self._rounded_codes(coding, share), scalar_bits, geometry_bits,
+            budget, self.slope, trainer.rng, choices=self.choices, left=self.left,
         )  # fmt: skip
         self.codebook_bits = ranked[0]
         self.choices = [bits for bits in ranked if bits] or self.choices
+
+
+    def rounding(self, rng: np.random.Generator) -> float:
+        """What rounding the present features, with the present bits of codebooks, adds to the squared error.
+
+        Later stages take some of it off again.
+        """
+        trainer = self.trainer
+        _, share, _ = trainer.removal_cost()
+        if not self.codebook_bits:
+            return self._rounded_codes(self.coding()[0], share)
+        scale = np.sqrt(trainer.weight.astype(np.float64)).astype(np.float32)
+        scaled = trainer.engine.host(trainer.parameters.features) * scale
+        return rounding_errors(scaled, share, [self.codebook_bits], rng)[self.codebook_bits]
+
+    def _rounded_codes(self, coding: Coding, share: F64Array) -> float:
+        """What rounding adds if every channel has codes of its own. share: [N], see CpuView.removal_cost."""
+        steps = self.trainer.weight.astype(np.float64) * coding.channel_step.astype(np.float64) ** 2
+        return float(share.sum() * steps.sum() / 12)
 
 
 def widest_record(coding: Coding) -> int:

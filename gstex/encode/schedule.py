@@ -50,6 +50,8 @@ FIRST_BITS = 90
 PUSH_EVERY = 2
 # Relocations from one choice of codebooks to the next.
 CHOOSE_EVERY = 4
+# Rounds of conjugate gradients that tell how good the present shapes are.
+SOLVED_ROUNDS = 4
 # Most rounds of looking for holes that the cut to the budget has left.
 HOLE_ROUNDS = 3
 # A fit of so many steps or more predicts early whether it will end with a regular grid, which takes half of its time.
@@ -312,16 +314,23 @@ class Schedule:
         )  # fmt: skip
 
     def try_grid(self) -> tuple[Result | None, bool]:
-        """(the fit of a regular grid (uniform_grid.py) for the same budget, whether it is better). None if no grid
-        promises less error than the present Gaussians have. That error is a fair yardstick: the later stages of this
-        fit gain about what rounding loses."""
-        trainer, p = self.trainer, self.trainer.parameters
+        """(the fit of a regular grid (uniform_grid.py) for the same budget, whether it is sure to be better). None if
+        no grid promises less error than the present Gaussians when they are rounded.
+
+        A grid is sure if it has less error than these before they are rounded: later stages gain no more than rounding
+        loses.
+        """
+        trainer = self.trainer
         if not self.tries_grid or self.grid_wins is False:
             return None, False
-        trainer.place()
-        error = trainer.error(p.geometry, p.features)
-        grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
-        promising = grid.promises(np.inf if self.grid_wins else error)
+        rng = trainer.rng.spawn(1)[0]
+        error = rounding = np.inf
+        if not self.grid_wins:
+            with trainer.solved(SOLVED_ROUNDS):
+                error = trainer.error(trainer.parameters.geometry, trainer.parameters.features)
+                rounding = self.rate.rounding(rng)
+        grid = UniformGrid(self.task, self.settings, rng, trainer.make_engine)
+        promising = grid.promises(error + rounding)
         trainer.advance("grid", work.GRID_TRIAL)
         rest = self._work_after_grid()
         trainer.work.total = trainer.work.done + rest
@@ -333,7 +342,7 @@ class Schedule:
         result = grid.fit(lambda: trainer.advance("grid", work.GRID))
         trainer.work.advance("grid", 0.0, result.mse)
         trainer.work.total = trainer.work.done + rest
-        return result, self.grid_wins or result.error < error
+        return result, result.error < error
 
     def freeze(self) -> Coding:
         """Fix levels, cells and codings: afterwards every Gaussian stays visible in the same cells."""

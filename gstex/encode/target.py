@@ -70,7 +70,7 @@ class Goal:
     most_words: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Try:
     """A budget, and what came of it."""
 
@@ -221,21 +221,28 @@ class _Search:
         is_near = any(t.psnr <= target + NEAR for t in reached)
         if len(self.tries) - self.vain >= (TRIES if is_near else MOST_TRIES):
             return None
-        below = [t for t in self.tries if t.psnr < target - SHORT]
+        # Grids and free Gaussians follow the budget in different ways.
+        alike = [t for t in self.tries if _is_grid(t.result) == _is_grid(last.result)]
+        below, above = ([t for t in alike if (t in reached) == is_reached] for is_reached in (False, True))
         aim = target + (SAFE_AIM if below else AIM)
-        others = [t for t in self.tries[:-1] if t.words != last.words]
-        if reached and below:
-            low, high = max(below, key=lambda t: t.words), min(reached, key=lambda t: t.words)
-            last, others = (low, [high]) if aim - low.psnr < high.psnr - aim else (high, [low])
-        slope, flattest = LATE_SLOPE if last.psnr < aim and not _is_grid(last.result) else SLOPE, FLATTEST
-        if others:
+        if above and below:
+            low, high = max(below, key=lambda t: t.words), min(above, key=lambda t: t.words)
+            last, alike_others = (low, [high]) if aim - low.psnr < high.psnr - aim else (high, [low])
+        else:
+            alike_others = [t for t in alike if t.words != last.words]
+        slope, flattest, steepest = SLOPE, FLATTEST, STEEPEST
+        if others := alike_others or [t for t in self.tries if t.words != last.words]:
             other = min(others, key=lambda t: abs(t.psnr - aim))
             slope = (last.psnr - other.psnr) / (10 * (log10(last.words) - log10(other.words)))
-            if 1 / APART < last.words / other.words < APART and not _is_grid(last.result):
+            if not alike_others:
+                steepest = SLOPE
+            elif 1 / APART < last.words / other.words < APART and not _is_grid(last.result):
                 flattest = CLOSE_FLATTEST
-        factor = _factor(aim - last.psnr, float(np.clip(slope, flattest, STEEPEST)))
+        elif last.psnr < aim and not _is_grid(last.result):
+            slope = LATE_SLOPE
+        factor = _factor(aim - last.psnr, float(np.clip(slope, flattest, steepest)))
         words = self.bounded(last.words * float(np.clip(factor, 1 / MOST_CHANGE, MOST_CHANGE)))
-        return None if any(t.words == words for t in self.tries) else words
+        return None if any(t.words == words for t in alike) else words
 
     def best(self) -> Result:
         """See `fit_to_goal`."""
@@ -246,15 +253,10 @@ class _Search:
 
 
 def solved_psnr(trainer: Trainer) -> float:
-    """PSNR of the present shapes with the features that suit them best; the trainer stays as it is. The error with the
-    trained features swings by up to 3 dB from step to step."""
-    parameters, mse, task = trainer.parameters, trainer.mse, trainer.task
-    trainer.parameters = parameters.copy()
-    trainer.place()
-    trainer.solve_features(PILOT_ROUNDS, centres_only=True)
-    errors = trainer.errors(trainer.parameters.geometry, trainer.parameters.features)
-    trainer.parameters, trainer.mse = parameters, mse
-    trainer.place()
+    """PSNR of the present shapes with the features that suit them best."""
+    with trainer.solved(PILOT_ROUNDS):
+        errors = trainer.errors(trainer.parameters.geometry, trainer.parameters.features)
+    task = trainer.task
     mean = float((errors / np.maximum(task.weights, 1e-9)).sum() / max(task.target.sums.sum(), 1e-9))
     return float(-10 * log10(max(mean, 1e-12)))
 

@@ -32,10 +32,9 @@ CHOICES: tuple[tuple[int, ...], ...] = ((8,), (4,), (12,), (6, 6), (8, 8), (10, 
 # Slope of the squared error over the number of cells, both in logarithms: 3.6 dB for twice as many. A grid with a
 # Gaussian in nearly every texel (this share of them) follows every picture.
 SLOPE, NEARLY_ALL = 1.2, 0.9
-# By how much rounding multiplies the squared error of free Gaussians where the picture is noise. A grid of 4 bits, or
-# one with a Gaussian in nearly every texel, may promise so many times the error that they have before. Elsewhere later
-# stages make up for rounding.
-ROUNDED, ROUNDED_ALL = 1.1, 1.5
+# A grid is fitted if it promises less than this share of the squared error of rounded free Gaussians. Later stages take
+# some of what rounding costs these off again.
+WORTH = 0.95
 # Rounds of conjugate gradients of a trial, of the fit itself, and of one with records of 4 bits: 16 entries follow a
 # picture of the first rounds better.
 TRIAL_ROUNDS, ROUNDS, ROUNDS_COARSE = 4, 10, 2
@@ -63,16 +62,14 @@ class UniformGrid:
         self.maps = MapBalance(self.trainer)
 
     def promises(self, error: float) -> bool:
-        """Whether a grid within the budget may have less squared error than free Gaussians, which have this much before
-        they are rounded; `fit` fits that grid."""
+        """Whether a grid within the budget may have less squared error than free Gaussians; `fit` fits that grid.
+
+        error: that of the free Gaussians when they are rounded, before later stages.
+        """
         promised = self.promise()
-        if promised == np.inf:
+        if promised >= WORTH * error:
             return False
-        coarse = is_coarse(self._chosen)
-        every_texel = self.records(self._chosen) > NEARLY_ALL * self._texels
-        if promised >= error * (ROUNDED_ALL if every_texel else ROUNDED if coarse else 1.0):
-            return False
-        if self._chosen != self.codebook_bits or coarse:
+        if self._chosen != self.codebook_bits or is_coarse(self._chosen):
             self.start(self._chosen)  # 16 entries follow the features of the first rounds best
         return True
 

@@ -48,7 +48,7 @@ class Table:
 TABLES = (
     Table("jobs", "tools/bench.py jobs", 1),
     Table("rate", "tools/bench.py rate --effort fast", 2),
-    Table("checkpoint", "tools/bench.py checkpoint", 5),
+    Table("checkpoint", "tools/bench.py checkpoint --side 256 --every 1", 1),
     Table("progress-compress", "tools/bench.py progress --command compress", 2),
     Table("progress-compare", "tools/bench.py progress --command compare", 6),
     Table("progress-batch", "tools/bench.py progress --command batch", 2),
