@@ -109,6 +109,8 @@ def test_dds_colours_multiplied_by_alpha(how: str, tmp_path: Path) -> None:
     ({"caps": 0xFE00}, "a cube map; allowed are plain 2D"),
     ({"caps": 0x200000}, "a volume; allowed are plain 2D"),
     ({"dxgi": 28, "slices": 3}, "an array of 3; allowed are plain 2D"),
+    ({"dxgi": 24}, "DXGI format 24; allowed are BC1 to BC7"),  # 10 bits, which OpenImageIO reads as 8
+    ({"dxgi": 85}, "DXGI format 85; allowed are BC1 to BC7"),
     ({"flags": 0x20000, "bits": 16, "masks": (0xFFF, 0, 0, 0)}, "uncompressed channels of 12 bits in pixels of 16"),
     ({"masks": (0x3FF, 0xFFC00, 0x3FF00000, 0xC0000000)}, "uncompressed channels of 10 bits in pixels of 32"),
 ])  # fmt: skip

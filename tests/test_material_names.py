@@ -126,6 +126,20 @@ def test_overrides_take_roles_and_channels() -> None:
     assert found == {"a_mask.png": "mask", "a_pack.png": "mask", "a_col.png": "albedo"}
 
 
+def test_an_override_says_which_way_normals_point() -> None:
+    names = ["a_col.png", "a_n.png", "b_normal_gl.png"]
+    readings = read_names(names[:2])
+    for text, convention in [("normal=a_n.png", None), ("normal_dx=a_n.png", "dx"), ("normal_gl=a_n.png:rg", "gl")]:
+        choices, _ = resolve(readings, dict.fromkeys(names, 3), [parse_override(text, names)])
+        assert choices["a_n.png"].roles() == {"normal"} and choices["a_n.png"].convention == convention
+    upper = parse_override("NORMAL_DX=b_normal_gl.png", names)
+    choices, _ = resolve(read_names(names[::2]), dict.fromkeys(names, 3), [upper])
+    assert choices["b_normal_gl.png"].convention == "dx"
+    with pytest.raises(UsageError, match="contradicts"):
+        both = [parse_override(f"{role}=a_n.png", names) for role in ("normal_dx", "normal")]
+        resolve(readings, dict.fromkeys(names, 3), both)
+
+
 def test_file_names_with_equals_signs_and_colons() -> None:
     names = ["a=b_col.png", "c:g", "c", "odd:name.png"]
     assert parse_override("albedo=a=b_col.png", names).file == "a=b_col.png"

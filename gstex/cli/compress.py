@@ -50,7 +50,8 @@ def _one_input(context: click.Context, parameter: click.Parameter, given: tuple[
 @fit_options
 @click.option("--map", "maps", metavar="ROLE=FILE[:CH][@LO..HI]", multiple=True,
               help="Say which file holds a map, as in roughness=pack.png:g; ignore=FILE leaves one out; "
-                   "height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. May be repeated.")
+                   "normal_dx=FILE has its Y down; height=dunes.exr@-3..17 states what floats of 0 and 1 stand for. "
+                   "May be repeated.")
 @names_option
 @seed_option
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",

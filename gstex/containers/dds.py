@@ -109,6 +109,9 @@ def parse_dds(head: bytes, file_bytes: int) -> DdsFile:
         dxgi = 56
     elif flags & _RGB and bits == 32 and masks[:3] == [0xFFFF, 0xFFFF0000, 0]:
         dxgi = 35
+    if extended and dxgi not in BY_DXGI:
+        raise ValueError(f"DXGI format {dxgi}; allowed are BC1 to BC7 and uncompressed channels of 8 or 16 bits, half "
+                         "floats or floats: export it as one of them, or as 16-bit PNG")  # fmt: skip
     if caps & (_CUBE | _VOLUME) or slices > 1:
         kind = "a cube map" if caps & _CUBE else "a volume" if caps & _VOLUME else f"an array of {slices}"
         raise ValueError(f"{kind}; allowed are plain 2D textures: export its pictures one by one")

@@ -21,6 +21,8 @@ _TOKEN = re.compile(r"\d+[kK](?![a-zA-Z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LAST_LETTER = re.compile(r"[_\-. ]([a-z])(?:[_\-. ]?\d+k?)*$", re.IGNORECASE)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"(.+)@({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
+# What `--map` takes for a normal map whose name does not say which way Y points.
+_NORMALS = {"normal_gl": "gl", "normal_dx": "dx"}
 _CONVENTION = {"gl": "gl", "ogl": "gl", "opengl": "gl", "dx": "dx", "directx": "dx", "d3d": "dx"}
 ALPHA = 3  # index of the letter 'a' in rgba, whatever the file's number of channels
 _SHORT = 5  # packed names of at most so many letters may be other words ("arm")
@@ -45,7 +47,7 @@ class Override:
     """One `--map role=file[:channels][@lo..hi]`.
 
     role: a role, or 'ignore'. channels: indices into the file, None = the whole file. float_range: the values
-    of a float file that stand for 0 and 1.
+    of a float file that stand for 0 and 1. convention: 'gl' or 'dx' of a normal map, None as its name says.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Override:
     file: str
     channels: tuple[int, ...] | None
     float_range: tuple[float, float] | None = None
+    convention: str | None = None
 
 
 @dataclass
@@ -230,7 +233,8 @@ def _is_bare(
 
 def parse_override(text: str, names: Sequence[str]) -> Override:
     """Parse `role=file[:channels][@lo..hi]`; channels are letters of rgba, as in `roughness=pack.png:g`, and lo..hi
-    are the values of a float file that stand for 0 and 1, as in `height=dunes.exr@-3..17`.
+    are the values of a float file that stand for 0 and 1, as in `height=dunes.exr@-3..17`. The roles normal_dx and
+    normal_gl name a normal map and say which way its Y points.
 
     A file whose name holds '=', ':' or '@' is meant as written: the role ends at the first '=', and a ':' or '@'
     starts what follows a name only if no file has the whole text as its name.
@@ -240,9 +244,11 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
     """
     role, equals, rest = text.partition("=")
     role = role.strip().lower()
-    allowed = f"{', '.join(ROLES)} or ignore"
+    convention = _NORMALS.get(role)
+    allowed = f"{', '.join(ROLES)}, {', '.join(_NORMALS)} or ignore"
     if not equals or not rest or not role:
         raise UsageError(f"--map {text!r}: expected role=file[:channels], as in roughness=pack.png:g")
+    role = "normal" if convention else role
     if role not in ROLES and role != "ignore":
         raise UsageError(f"--map {text!r}: unknown role {role!r}; allowed are {allowed}")
     channels: tuple[int, ...] | None = None
@@ -270,7 +276,7 @@ def parse_override(text: str, names: Sequence[str]) -> Override:
         if len(channels) not in most:
             counts = " or ".join(str(m) for m in most)
             raise UsageError(f"--map {text!r}: {role} takes {counts} channels, got {len(channels)}")
-    return Override(text, role, file, channels, float_range)
+    return Override(text, role, file, channels, float_range, convention)
 
 
 def resolve(
@@ -350,9 +356,10 @@ def _apply_overrides(
         choice = choices.setdefault(o.file, Choice())
         given = None if o.role == "ignore" else o.role
         if o.channels is None:
-            choices[o.file] = choice = Choice(whole=given, convention=choice.convention)
+            choices[o.file] = choice = Choice(whole=given, convention=o.convention or choice.convention)
         else:
             choice.channels.update(dict.fromkeys(o.channels, given))
+            choice.convention = o.convention or choice.convention
             if given is not None and set(o.channels) != {ALPHA}:
                 choice.whole = None
         if o.float_range:
