@@ -57,6 +57,12 @@ def test_what_does_not_fit_is_stored_smaller():
     assert found.how.startswith(("1/2 4:", "1/4 4:")) and found.bytes <= budget and found.psnr > 10
 
 
+def test_noise_of_the_highest_quality_takes_more_than_a_byte_per_texel():
+    noise = np.random.default_rng(0).integers(0, 256, (384, 384, 3), np.uint8)
+    coded = benches.images.best_coded(noise, "JPEG", noise.size, (1,))
+    assert coded is not None and coded.bytes > 384 * 384 and coded.how.endswith("q95")
+
+
 def test_opacity_is_laid_over_white(tmp_path):
     Image.fromarray(np.array([[[10, 20, 30, 0], [10, 20, 30, 255]]], np.uint8)).save(tmp_path / "a.png")
     assert benches.images.read_opaque(tmp_path / "a.png").tolist() == [[[255, 255, 255], [10, 20, 30]]]

@@ -1,6 +1,6 @@
 // gstex_expand.h: the expanded form of a material (docs/expanded.md), in C99 and C++: tile lists and records that
-// shaders/gstex_expanded.glsl reads, made when a file is loaded. It has some 8 times the words, and a texel takes a sixth to a
-// tenth of the work. It stands beside gstex.h, and is one file for the same reason: engines take it along as one.
+// shaders/gstex_expanded.glsl reads, made when a file is loaded. It has some 8 times the words, and a texel takes an eleventh
+// to an eighth of the operations. It stands beside gstex.h, and is one file for the same reason: engines take it along as one.
 //
 // In one source file, after gstex.h:
 //

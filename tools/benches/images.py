@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import numpy as np
 import PIL
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
 import gstex
 from benches.cases import list_cases
@@ -206,6 +206,8 @@ def _highest_quality(picture: Image.Image, codec: str, subsampling: str, budget:
     """(the file of the highest quality within the budget, that quality). The file is None if no quality is."""
     low, high = QUALITIES[codec]
     best, quality = None, low
+    # Pillow writes a progressive file at once, and gives it a byte per texel or MAXBLOCK bytes.
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 4 * picture.width * picture.height)
     while low <= high:
         middle = (low + high) // 2
         file = io.BytesIO()
