@@ -32,6 +32,7 @@ arm64: .venv-test/installed
 
 bench-readme: .venv-test/installed
 	.venv-test/bin/python tools/bench.py remake $(ARGS)
+	.venv-test/bin/python tools/doc_tables.py
 
 lint: .venv-test/lint-installed
 	.venv-test/bin/ruff check .
