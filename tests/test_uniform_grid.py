@@ -202,11 +202,13 @@ def test_the_better_one_stays(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(UniformGrid, "promises", lambda grid, error: False)
         free = run()
-    for factor, ends in [(0.01, True), (100.0, False)]:
+    # A picture that is small ends with the free fit all the same: its later stages may gain much.
+    for factor, large, taken, ends in [(0.01, 1, True, True), (100.0, 1, False, False), (0.01, 64**2 + 1, True, False)]:
         grid = Promise(replace(free, error=factor * free.error))
         with monkeypatch.context() as patch:
             patch.setattr("gstex.encode.schedule.UniformGrid", lambda *arguments, grid=grid: grid)
-            assert (run() is grid.result) == ends
+            patch.setattr("gstex.encode.schedule.SURE_TEXELS", large)
+            assert (run() is grid.result) == taken
         stages, parts = ({stage for stage, _ in told}, [part for _, part in told])
         assert "grid" in stages and ("refine" in stages) == (not ends)
         assert parts == sorted(parts) and parts[-1] <= 1
