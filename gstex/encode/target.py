@@ -223,7 +223,8 @@ class _Search:
             return None
         # Grids and free Gaussians follow the budget in different ways.
         alike = [t for t in self.tries if _is_grid(t.result) == _is_grid(last.result)]
-        below, above = ([t for t in alike if (t in reached) == is_reached] for is_reached in (False, True))
+        above = [t for t in alike if t in reached]
+        below = [t for t in alike if t not in reached]
         aim = target + (SAFE_AIM if below else AIM)
         if above and below:
             low, high = max(below, key=lambda t: t.words), min(above, key=lambda t: t.words)
