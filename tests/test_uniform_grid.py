@@ -178,9 +178,10 @@ def test_what_a_grid_has_to_beat_is_steady_and_includes_rounding(monkeypatch, bi
 
 @dataclass
 class Promise:
-    """A grid that promises everything, and has this error when it is done."""
+    """A grid that promises enough, and has this error when it is done."""
 
     result: Result
+    promised: float = 0.0
 
     def promises(self, error: float) -> bool:
         return True
@@ -217,6 +218,26 @@ def test_the_better_one_stays(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr("gstex.encode.schedule.Schedule.try_grid", lambda schedule, late=late: (late, False))
             assert (run() is late) == taken
+
+
+def test_a_grid_that_will_hardly_be_the_result_leaves_the_bar_room_for_the_free_fit(monkeypatch):
+    told: list[tuple[str, float]] = []
+
+    def told_of_grid(promised: float) -> float:
+        told.clear()
+        task = task_of(patches(64, 3, 5), 600)
+        with monkeypatch.context() as patch:
+            patch.setattr("gstex.encode.schedule.UniformGrid", lambda *arguments: Promise(free, promised))
+            patch.setattr("gstex.encode.schedule.SURE_TEXELS", 0)
+            fit_mip(task, SETTINGS, seed=0, progress=lambda stage, part, mse: told.append((stage, part)))
+        return max(part for stage, part in told if stage == "grid")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UniformGrid, "promises", lambda grid, error: False)
+        task = task_of(patches(64, 3, 5), 600)
+        free = fit_mip(task, SETTINGS, seed=0, progress=lambda *state: None)
+    free = replace(free, error=100 * free.error)
+    assert told_of_grid(np.inf) < 0.7 < told_of_grid(0.0)
 
 
 def test_a_smooth_map_is_not_left_behind(monkeypatch):
@@ -272,6 +293,7 @@ def test_grids_fill_the_budget_and_cover_the_picture(width, height, repeat, bits
 @pytest.mark.parametrize(("picture", "grid"), [(cloth(48, 48, 3), True), (patches(48, 3, 6), False)])
 def test_a_long_fit_foresees_whether_it_ends_as_a_grid(monkeypatch, picture, grid):
     """What it tells of its work then jumps nowhere far, and the result is the same as without."""
+    monkeypatch.setattr(schedule, "SURE_TEXELS", 0)  # small pictures are never sure to end as a grid
     settings = replace(make_settings("normal", "direct", "l2"), steps=schedule.FORESEEN_STEPS)
 
     def fit() -> tuple[Result, float]:

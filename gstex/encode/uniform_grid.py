@@ -51,7 +51,12 @@ def is_coarse(bits: tuple[int, ...]) -> bool:
 
 
 class UniformGrid:
-    """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved."""
+    """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved.
+
+    promised: the squared error of which `promises` has decided.
+    """
+
+    promised = np.inf
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, make_engine: MakeEngine = CpuEngine
@@ -66,8 +71,8 @@ class UniformGrid:
 
         error: that of the free Gaussians when they are rounded, before later stages.
         """
-        promised = self.promise()
-        if promised >= WORTH * error:
+        self.promised = self.promise()
+        if self.promised >= WORTH * error:
             return False
         if self._chosen != self.codebook_bits or is_coarse(self._chosen):
             self.start(self._chosen)  # 16 entries follow the features of the first rounds best
