@@ -132,3 +132,9 @@ def test_tables_and_pictures(noise: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "--bpp 1,3" in json.loads((tmp_path / "out" / "filtering.json").read_text())["command"]
     for name in VIEWS:
         assert Image.open(tmp_path / "out" / f"filtering-{name}.png").mode == "RGB"
+
+
+def test_all_samples_are_drawn_if_none_is_named(tmp_path):
+    cases = benches.filtering._choose_cases(tmp_path / "no data", ())
+    assert [case.name for case in cases] == sorted({path.parent.name for path in (ROOT / "samples").glob("*/*.png")})
+    assert len(cases) == 5

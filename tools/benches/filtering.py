@@ -113,7 +113,8 @@ def filtering(
 
 
 def _choose_cases(data: Path, names: tuple[str, ...]) -> list[Case]:
-    samples = [case for case in list_cases(ROOT / "samples", "whole") if case.path.is_dir()]
+    # The other folders of samples/ are programs.
+    samples = [case for case in list_cases(ROOT / "samples", "whole") if any(case.path.glob("*.png"))]
     known = {case.name: case for case in [*(list_cases(data, "whole") if data.is_dir() else []), *samples]}
     return pick(list(known.values()), names) if names else samples
 
