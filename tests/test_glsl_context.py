@@ -66,6 +66,16 @@ def test_no_egl_display_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def test_pyopengl_that_looks_for_windows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with context_or_skip():
+        pass
+    monkeypatch.setattr("gstex.gl.context.PLATFORM_SURFACELESS_MESA", 0x1234)
+    monkeypatch.setattr("gstex.gl.context.PLATFORM_DEVICE_EXT", 0x1234)
+    monkeypatch.delenv("PYOPENGL_PLATFORM")
+    with pytest.raises(GraphicsError, match=r"import it inside `with surfaceless\(\)`"), surfaceless():
+        pass
+
+
 def test_no_context_at_all_is_an_error() -> None:
     with context_or_skip():
         pass

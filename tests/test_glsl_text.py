@@ -60,6 +60,23 @@ void main() { color = gstex_sample(0u, vec2(0.5), 0.0).v[0]; }
     check(read_shader(tmp_path / "a.frag", version=version), "frag", tmp_path)
 
 
+def test_shader_of_the_readme_compiles(tmp_path: Path) -> None:
+    """As it stands, with its #version and comments after includes, and what `gstex export` writes in place of it."""
+    readme = (ROOT / "README.md").read_text()
+    (shader,) = re.findall(r"^```glsl\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert shader.count('#include "bricks.glsl"') == 1
+    (tmp_path / "readme.frag").write_text(shader.replace('#include "bricks.glsl"', "#define GSTEX_VEC4S 2"))
+    check(read_shader(tmp_path / "readme.frag"), "frag", tmp_path)
+
+
+def test_a_version_gives_way_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.frag").write_text('#version 460\n#include "gstex.glsl"  // the decoder\nvoid main() {}\n')
+    lines = read_shader(tmp_path / "a.frag", {"GSTEX_VEC4S": 2}, version="300 es").splitlines()
+    assert [line for line in lines if line.startswith("#version")] == ["#version 300 es"]
+    assert lines.index("#line 1 1") == lines.index("#line 1 0") + 2
+    assert lines[-2:] == ["#line 3 0", "void main() {}"]
+
+
 @pytest.mark.parametrize("version", STAGES)
 def test_example_of_the_document_compiles(version: str, tmp_path: Path) -> None:
     example, _ = EXAMPLES

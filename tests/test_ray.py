@@ -91,7 +91,7 @@ def test_what_fails_fails_alone(library: Path, nodes: "Cluster", tmp_path: Path)
     events = list(run(made, ray=nodes.address, page=False))
     failed = {Path(event.output).name: event.message for event in events if event.event == "failed"}
     assert failed.keys() == {"broken.gstex"}, failed
-    assert failed["broken.gstex"].startswith("x_albedo.png: not an image that can be read")
+    assert failed["broken.gstex"].startswith("x_albedo.png: not an image by its content")
     events = list(run(plan(library, out, options=QUICK), ray=nodes.address, page=False))
     failed = {event.output: event.message for event in events if event.event == "failed"}
     assert failed.keys() == {"a/steel.gstex"}

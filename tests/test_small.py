@@ -10,7 +10,7 @@ from PIL import Image
 
 import gstex
 from gstex import metrics
-from gstex.cli.compress import _warnings
+from gstex.cli.compress import _stretched, _warnings
 from gstex.encode.compress import LEAST_BYTES
 from gstex.errors import BudgetError
 from gstex.material import Channel, Material, make_mips
@@ -123,6 +123,12 @@ def test_errors_by_the_own_range_of_a_map() -> None:
     assert metrics.own_errors(noise + 0.01, noise, ["height"])[1] == {}  # within two codes
 
 
+def test_a_stretched_map_is_warned_of() -> None:
+    stretched = "stretched to 32x24, as its sides have another ratio: is it the right file?"
+    rows = [{"file": "a.png", "note": "resampled to 32x24"}, {"file": "b.png", "note": f"OpenGL; {stretched}"}]
+    assert _stretched([*rows, rows[1]]) == [f"gstex: warning: b.png: {stretched}"]
+
+
 def test_a_map_that_lost_its_signal_is_warned_of(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     noise = (0.302 + 0.026 * rng.random((96, 96))) * 65535
@@ -132,5 +138,6 @@ def test_a_map_that_lost_its_signal_is_warned_of(tmp_path: Path) -> None:
     assert texture.report["psnr_by_map"]["height"] > 40  # which looks like perfection
     assert texture.report["lost_by_map"]["height"] > 0.25 > texture.report["lost_by_map"]["roughness"]
     (line,) = _warnings(texture)
-    assert line.startswith("gstex: warning: height has lost ") and "give more --bpp" in line
+    assert line.startswith("gstex: warning: height has lost ") and line.endswith(
+        "unless that is noise, give more --bpp, --weight height=4, or --groups height for Gaussians of its own")
     assert "lost_by_map" not in texture.metadata["report"]

@@ -72,7 +72,7 @@ def main() -> None:
         (f"{named} decode mine.gstex -o mine_maps", "The maps again, under their own names."),
         (f"{named} view {file.relative_to(ROOT)} --reference {_shown(source)}",
          "A window with the maps, their errors, the lit surface and the Gaussians; needs pip install \".[view]\"."),
-        (f"{named} export mine.gstex --to glsl -o shaders", "The GPU's words, the decoder and constants."),
+        (f"{named} export mine.gstex --to glsl -o engine", "The GPU's words, the decoder and constants."),
     ], compared)  # fmt: skip
     print(f"\nMaps, bytes and what to type next, in a browser: {page}")
 

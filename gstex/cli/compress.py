@@ -142,7 +142,7 @@ def _compress_one(
     texture.save(output)
     if fit is not None:
         fit.unlink(missing_ok=True)
-    for line in _warnings(texture):
+    for line in _stretched(table(material)) + _warnings(texture):
         click.echo(line, err=True)
     if not as_json:
         click.echo("\n".join(_summary(output, texture)))
@@ -175,10 +175,17 @@ def _warnings(texture: "Texture") -> list[str]:
     from gstex.metrics import lost_maps
 
     lost = lost_maps(texture.report)
-    advice = "give more --bpp"
+    advice = "give more --bpp, or a higher --weight for the map"
     if len(lost) == 1 < len(texture.report["psnr_by_map"]):
-        advice += f", or --groups {lost[0].split()[0]} for Gaussians of its own"
-    return [f"gstex: warning: {line}; {advice}" for line in lost]
+        role = lost[0].split()[0]
+        advice = f"give more --bpp, --weight {role}=4, or --groups {role} for Gaussians of its own"
+    return [f"gstex: warning: {line}; unless that is noise, {advice}" for line in lost]
+
+
+def _stretched(maps: list[dict[str, str]]) -> list[str]:
+    """Warnings about maps whose sides have another ratio than the material; maps: the rows of the table."""
+    notes = [(row["file"], note) for row in maps for note in row["note"].split("; ") if note.startswith("stretched")]
+    return [f"gstex: warning: {printable(file)}: {note}" for file, note in dict.fromkeys(notes)]
 
 
 def _summary(output: Path, texture: "Texture") -> list[str]:

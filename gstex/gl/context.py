@@ -17,6 +17,8 @@ PLATFORM_SURFACELESS_MESA, PLATFORM_DEVICE_EXT = 0x31DD, 0x313F
 _NEEDED = {"gl": (4, 3), "es": (3, 0)}
 _LABEL = {"gl": "OpenGL", "es": "OpenGL ES"}
 _ADVICE = "install a driver that has it (on Debian without a GPU: apt-get install libegl1 libgl1-mesa-dri libgles2)"
+_EARLY = ("PyOpenGL was imported before and looks for windows: import it inside `with surfaceless()`, or set the "
+          "environment variable PYOPENGL_PLATFORM=egl; if that is no help, install a driver")
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,11 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
     Raises:
         ExtraError: PyOpenGL is not installed. GraphicsError: there is no EGL, OpenGL 4.3 or OpenGL ES 3.0.
     """
+    advice = _ADVICE
     if "OpenGL" not in sys.modules:
         os.environ["PYOPENGL_PLATFORM"] = "egl"  # PyOpenGL reads it on its first import
+    elif os.environ.get("PYOPENGL_PLATFORM") != "egl":
+        advice = _EARLY
     import_gl()
     api = "es" if es else "gl"
     needed = f"{_LABEL[api]} {'.'.join(map(str, _NEEDED[api]))}"
@@ -94,8 +99,9 @@ def surfaceless(*, es: bool = False) -> Iterator[Context]:
         display = _display(EGL)
         context = _create(EGL, display, es)
     except Exception as error:
-        problem = f"no context without a window ({getattr(error, 'err', error)})"  # its text has many lines
-        raise GraphicsError(f"EGL: found {problem}, expected {needed}; {_ADVICE}") from error
+        reason = getattr(error, "err", error)  # the text of an error of EGL has many lines
+        problem = f"no context without a window ({getattr(reason, 'name', reason)})"
+        raise GraphicsError(f"EGL: found {problem}, expected {needed}; {advice}") from error
     try:
         yield current_context()
     finally:

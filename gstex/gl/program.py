@@ -21,14 +21,15 @@ __all__ = ["Program", "Uniforms", "compute_program", "draw_program", "read_shade
 Defines = Mapping[str, int | str]
 Uniforms: TypeAlias = dict[str, Any]
 """Arguments of `Program.set` by name: numbers, sequences and arrays."""
-_INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*$')
+_INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*(//.*)?$')
+_VERSION = re.compile(r"^\s*#version\b")
 
 
 def read_shader(name: str | Path, defines: Defines | None = None, *, version: str = "430 core") -> str:
     """The complete text of a shader for the compiler.
 
-    The file has no #version line. Each `#include "x.glsl"` is replaced by that file of shaders/. Lines keep their
-    numbers; those of the n-th include are in source string n.
+    A #version line of the file is left out. Each `#include "x.glsl"` is replaced by that file of shaders/. Lines keep
+    their numbers; those of the n-th include are in source string n.
 
     Args:
         name: "decode.comp", a file of shaders/, or a Path.
@@ -43,7 +44,7 @@ def read_shader(name: str | Path, defines: Defines | None = None, *, version: st
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = _INCLUDE.match(line)
         if match is None:
-            lines.append(line)
+            lines.append("" if _VERSION.match(line) else line)
             continue
         includes += 1
         included = source_path(f"shaders/{match[1]}").read_text(encoding="utf-8").rstrip("\n")

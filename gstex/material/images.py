@@ -135,7 +135,8 @@ def _sniff(path: Path) -> ImageFormat | _ReadOnly:
     if head.startswith(FILE_MAGIC):
         raise MaterialError(f"{path.name}: is a .gstex file; give the folder of maps or the image that it was made "
                             "from")
-    raise MaterialError(f"{path.name}: not an image that can be read; allowed are {FORMAT_NAMES}")
+    raise MaterialError(f"{path.name}: not an image by its content, whatever its name; allowed are {FORMAT_NAMES}: "
+                        "export it again")
 
 
 @contextlib.contextmanager

@@ -195,8 +195,8 @@ def _plan_normal(item: ReadMap) -> None:
     if reading.keep_blue:
         file = item.info.file
         letters = "ag" if reading.x == 3 else "rg"
-        example = f"--map {quote(f'normal={file}:{letters}')} --map {quote(f'ao={file}:b')}"
-        item.info = noted(item.info, f"kept as a mask; name it, as in {example}")
+        normal, blue = f"--map {quote(f'normal={file}:{letters}')}", f"--map {quote(f'ao={file}:b')}"
+        item.info = noted(item.info, f"kept as a mask; {normal} leaves it out, and {blue} too if it is AO")
         item.planes.append(Plane("mask", "v", 2))
     elif reading.x == 3 and constant_of(item, 2) is None:
         item.copies[2] = 1

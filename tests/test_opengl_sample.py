@@ -1,0 +1,28 @@
+"""samples/opengl: a file that a fragment shader draws, against Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from glsl_runner import context_or_skip
+from small_samples import SAMPLES, crop_sample
+
+import gstex
+
+
+@pytest.mark.parametrize("name", ["rusted_steel", "scifi_panel"])
+def test_the_shader_draws_what_python_decodes(name: str, tmp_path: Path) -> None:
+    """Of 8 channels and of more; PyOpenGL is imported first by the script, as by its users."""
+    with context_or_skip():  # what it draws with
+        pass
+    gstex.compress(crop_sample(name, tmp_path / name, 64), effort="draft", gaussians=150).save(tmp_path / "a.gstex")
+    environment = {key: value for key, value in os.environ.items() if key != "PYOPENGL_PLATFORM"}
+    done = subprocess.run([sys.executable, SAMPLES / "opengl" / "check.py", tmp_path / "a.gstex"], env=environment,
+                          capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text, value = done.stdout.rsplit(maxsplit=1)
+    assert text == "largest difference of a channel:" and float(value) < 1e-5
