@@ -61,7 +61,7 @@ void main() { color = gstex_sample(0u, vec2(0.5), 0.0).v[0]; }
 
 
 def test_shader_of_the_readme_compiles(tmp_path: Path) -> None:
-    """As it stands, with its #version and comments after includes, and what `gstex export` writes in place of it."""
+    """As it stands, with its #version and its comments; a define stands for the file that `gstex export` writes."""
     readme = (ROOT / "README.md").read_text()
     (shader,) = re.findall(r"^```glsl\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     assert shader.count('#include "bricks.glsl"') == 1

@@ -16,7 +16,7 @@ import gstex
 
 @pytest.mark.parametrize("name", ["rusted_steel", "scifi_panel"])
 def test_the_shader_draws_what_python_decodes(name: str, tmp_path: Path) -> None:
-    """Of 8 channels and of more; PyOpenGL is imported first by the script, as by its users."""
+    """Of 8 channels and of more, where nobody has chosen a platform of PyOpenGL."""
     with context_or_skip():  # what it draws with
         pass
     gstex.compress(crop_sample(name, tmp_path / name, 64), effort="draft", gaussians=150).save(tmp_path / "a.gstex")

@@ -13,7 +13,7 @@ from gstex import metrics
 from gstex.cli.compress import _stretched, _warnings
 from gstex.encode.compress import LEAST_BYTES
 from gstex.errors import BudgetError
-from gstex.material import Channel, Material, make_mips
+from gstex.material import Channel, Material, load_material, make_mips
 
 ROLES = {1: [("height", "v", "linear")], 3: [("albedo", c, "srgb") for c in "rgb"]}
 ROLES[4] = [*ROLES[3], ("opacity", "v", "linear")]
@@ -123,10 +123,11 @@ def test_errors_by_the_own_range_of_a_map() -> None:
     assert metrics.own_errors(noise + 0.01, noise, ["height"])[1] == {}  # within two codes
 
 
-def test_a_stretched_map_is_warned_of() -> None:
-    stretched = "stretched to 32x24, as its sides have another ratio: is it the right file?"
-    rows = [{"file": "a.png", "note": "resampled to 32x24"}, {"file": "b.png", "note": f"OpenGL; {stretched}"}]
-    assert _stretched([*rows, rows[1]]) == [f"gstex: warning: b.png: {stretched}"]
+def test_a_stretched_map_is_warned_of(tmp_path: Path) -> None:
+    for name, size in (("a_height.png", (32, 24)), ("a_rough.png", (16, 12)), ("a_metallic.png", (16, 16))):
+        Image.effect_noise(size, 50).save(tmp_path / name)
+    text = "stretched to 32x24, as its sides have another ratio: is it the right file?"
+    assert _stretched(load_material(tmp_path)) == [f"gstex: warning: a_metallic.png: {text}"]
 
 
 def test_a_map_that_lost_its_signal_is_warned_of(tmp_path: Path) -> None:

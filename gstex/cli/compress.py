@@ -142,7 +142,7 @@ def _compress_one(
     texture.save(output)
     if fit is not None:
         fit.unlink(missing_ok=True)
-    for line in _stretched(table(material)) + _warnings(texture):
+    for line in _stretched(material) + _warnings(texture):
         click.echo(line, err=True)
     if not as_json:
         click.echo("\n".join(_summary(output, texture)))
@@ -182,10 +182,12 @@ def _warnings(texture: "Texture") -> list[str]:
     return [f"gstex: warning: {line}; unless that is noise, {advice}" for line in lost]
 
 
-def _stretched(maps: list[dict[str, str]]) -> list[str]:
-    """Warnings about maps whose sides have another ratio than the material; maps: the rows of the table."""
-    notes = [(row["file"], note) for row in maps for note in row["note"].split("; ") if note.startswith("stretched")]
-    return [f"gstex: warning: {printable(file)}: {note}" for file, note in dict.fromkeys(notes)]
+def _stretched(material: "Material") -> list[str]:
+    """Warnings about maps whose sides have another ratio than the material."""
+    from gstex.material.material import stretched_note
+
+    notes = {source.file: stretched_note(material, source) for source in material.sources}
+    return [f"gstex: warning: {printable(file)}: {note}" for file, note in notes.items() if note]
 
 
 def _summary(output: Path, texture: "Texture") -> list[str]:

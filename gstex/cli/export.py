@@ -22,7 +22,7 @@ __all__ = ["export"]
 @debug_option
 def export(file: Path, target: str, output: Path, force: bool, as_json: bool) -> None:
     """\b
-    gstex export wall.gstex --to glsl -o engine/        wall.bin, wall.glsl, gstex.glsl; or hlsl ..
+    gstex export wall.gstex --to glsl -o engine/      wall.bin, wall.glsl, gstex.glsl; or hlsl ..
     gstex export wall.gstex --to c -o engine/         wall.bin, wall.h, gstex.h
     gstex export wall.gstex --to c -o engine/ --json  the paths for a program
 

@@ -53,7 +53,7 @@ def is_coarse(bits: tuple[int, ...]) -> bool:
 class UniformGrid:
     """The fit of a grid with codebooks of given bits. Shapes are those of the grid; only features are solved.
 
-    promised: the squared error of which `promises` has decided.
+    promised: the squared error that `promises` has compared.
     """
 
     promised = np.inf

@@ -14,7 +14,8 @@ from gstex.format.ranges import ValueRange
 from gstex.json_types import JsonObject
 from gstex.material.images import ImageFile
 
-__all__ = ["COLOR_ROLES", "HIDDEN_BELOW", "MAX_CHANNELS", "Channel", "Material", "table", "visible_weights"]
+__all__ = ["COLOR_ROLES", "HIDDEN_BELOW", "MAX_CHANNELS", "Channel", "Material", "stretched_note", "table",
+           "visible_weights"]
 
 _SAME_RATIO = 0.02  # up to which ratios of width to height count as the same: a texel of 50
 
@@ -154,6 +155,14 @@ def _z_note(material: Material, source: SourceMap) -> str:
     return ", Z is rebuilt" if len(planes) < 3 or any("normal_z" in p for p in planes) else ""
 
 
+def stretched_note(material: Material, source: SourceMap) -> str:
+    """What to say of a map whose sides have another ratio than those of the material; empty for other maps."""
+    ratio = source.width * material.height / (source.height * material.width)
+    if abs(ratio - 1) <= _SAME_RATIO:
+        return ""
+    return f"stretched to {material.width}x{material.height}, as its sides have another ratio: is it the right file?"
+
+
 def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
     notes = []
     index = material.channels.index(part[0])
@@ -161,11 +170,10 @@ def _note(material: Material, source: SourceMap, part: list[Channel]) -> str:
         notes.append({"gl": "OpenGL", "dx": "DirectX"}[material.normal_convention or "gl"] + _z_note(material, source))
     if all(c.constant is not None for c in part):
         notes.append("constant " + " ".join(f"{c.constant:.4g}" for c in part))
-    if (source.width, source.height) != (material.width, material.height):
-        ratio = source.width * material.height / (source.height * material.width)
-        alike = abs(ratio - 1) <= _SAME_RATIO
-        notes.append(f"{'resampled' if alike else 'stretched'} to {material.width}x{material.height}"
-                     + ("" if alike else ", as its sides have another ratio: is it the right file?"))
+    if stretched := stretched_note(material, source):
+        notes.append(stretched)
+    elif (source.width, source.height) != (material.width, material.height):
+        notes.append(f"resampled to {material.width}x{material.height}")
     if part[0].role == "gloss":
         notes.append("roughness = 1 - gloss")
     mips = [m for m, level in enumerate(material.own_mips, 1) if level is not None and not np.isnan(level[0, 0, index])]
