@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -180,6 +182,16 @@ def with_z(xy: np.ndarray) -> np.ndarray:
     x, y = (xy[:, :, i] / 127.5 - 1 for i in (0, 1))
     z = np.sqrt(np.maximum(1 - x**2 - y**2, 0))
     return np.dstack([xy, np.floor(127.5 * (z + 1) + 0.5).astype(np.uint8)])
+
+
+def test_names_both_sides_before_it_decodes(driver: Selenium, address: str, tmp_path: Path) -> None:
+    whole = Path(url2pathname(urlsplit(address).path)).read_text(encoding="utf-8")
+    waiting, refreshed = tmp_path / "waiting.html", "\nstartViewer();\nrefresh();"
+    assert whole.count(refreshed) == 1
+    waiting.write_text(whole.replace(refreshed, "\nrefresh = () => {};\nstartViewer();"), encoding="utf-8")
+    driver.get(waiting.as_uri())
+    left, right = (Select(Report(driver).find(f"#{side}")).first_selected_option.text for side in ("left", "right"))
+    assert len({left, right, "Original"}) == 3
 
 
 def test_opens_without_a_word(report: Report) -> None:

@@ -14,7 +14,7 @@ from gstex.json_types import JsonObject, JsonView
 __all__ = ["info"]
 
 _CHANNELS = {"number": "CHANNEL", "role": "ROLE", "component": "COMPONENT", "color_space": "COLOUR",
-             "group": "GROUP", "bits": "BITS", "file": "FILE"}
+             "group": "GROUP", "kept": "STORED AS", "file": "FILE"}
 _MIPS = {"mip": "MIP", "size": "SIZE", "bytes": "BYTES", "stored_as": "STORED AS", "gaussians": "GAUSSIANS",
          "psnr": "PSNR", "mean": "CANDIDATES", "most": "AT MOST"}
 _LEVELS = {"mip": "MIP", "group": "GROUP", "level": "LEVEL", "cells": "CELLS", "gaussians": "GAUSSIANS",
@@ -85,11 +85,11 @@ def _levels(facts: JsonView) -> list[str]:
 
 
 def _storage(facts: JsonView) -> list[JsonObject]:
-    """For every channel its group and the bits of its own codes in a record; without any, 'palettes' or 'constant'."""
-    rows: list[JsonObject] = [{"bits": "constant"} for _ in range(facts["channels"])]
+    """For every channel its group, and how a record stores it: in bits of its own or by an entry of a palette."""
+    rows: list[JsonObject] = [{"kept": "constant"} for _ in range(facts["channels"])]
     for number, group in enumerate(facts["groups"]):
         for channel, bits in zip(group["channels"], group["channel_bits"], strict=True):
-            rows[channel] = {"group": number, "bits": bits or "palettes"}
+            rows[channel] = {"group": number, "kept": f"{bits} bits" if bits else "palette"}
     return rows
 
 

@@ -43,6 +43,7 @@ function startViewer() {
   startButtons();
   startPointer();
   startKeys();
+  drawControls(); // at once: the pictures take a moment to decode
   observeSize();
   setInterval(() => view.flicker && change({ flickered: !view.flickered }), FLICKER);
 }
