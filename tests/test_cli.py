@@ -152,7 +152,7 @@ def test_info_for_people_and_for_programs(command: Command, packed: Path) -> Non
     size = f"{packed.stat().st_size} bytes"
     for words in ("40x40", "8 channels", "RustedSteel_orm.png", "PSNR", size, "roughness"):
         assert words in ran.out
-    rows = re.findall(r"^(\d)  .*  (\d+ bits|palette|constant)  ", ran.out, re.MULTILINE)
+    rows = re.findall(r"^(\d)  .*  (\d+-bit code|palette|constant)  ", ran.out, re.MULTILINE)
     assert [int(channel) for channel, _ in rows] == list(range(8))
     facts = json.loads(command("info", packed, "--json").out)
     assert (facts["width"], facts["channels"], facts["file_bytes"]) == (40, 8, packed.stat().st_size)

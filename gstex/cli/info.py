@@ -89,7 +89,7 @@ def _storage(facts: JsonView) -> list[JsonObject]:
     rows: list[JsonObject] = [{"kept": "constant"} for _ in range(facts["channels"])]
     for number, group in enumerate(facts["groups"]):
         for channel, bits in zip(group["channels"], group["channel_bits"], strict=True):
-            rows[channel] = {"group": number, "kept": f"{bits} bits" if bits else "palette"}
+            rows[channel] = {"group": number, "kept": f"{bits}-bit code" if bits else "palette"}
     return rows
 
 
