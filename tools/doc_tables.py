@@ -1,9 +1,9 @@
-"""The tables of bytes at equal quality in README.md and docs/benchmarks.md, from the tables in benchmarks/results.
+"""The tables of bytes in README.md and docs/benchmarks.md, from the tables in benchmarks/results.
 
     python tools/doc_tables.py           # writes them into the documents
     python tools/doc_tables.py --check   # says whether they are up to date; exits with 1 if not
 
-`bench.py compare` makes what they are taken from. A table in a document is found by its first line.
+`bench.py compare` and `bench.py disk` make what they are taken from. A table in a document is found by its first line.
 """
 
 import csv
@@ -25,6 +25,9 @@ NAMES = {
 README_HEAD = "| material | ASTC | gstex |"
 QUALITY_HEAD = ("| material | bits per texel: ASTC, gstex | ratio | with all mips | farthest map | no map 2 dB below | "
                 "lit | lit, no map 2 dB below | angle | angle, no map 2 dB below | candidates |")  # fmt: skip
+DISK_HEAD = ("| material | PSNR | gstex | ASTC, zstd | BC, zstd | Basis: ETC1S, UASTC | Basis with XUASTC | "
+             "ETC1S -q 128: PSNR, its bytes, those of gstex |")  # fmt: skip
+DISK_BPP = "1"  # the rate of its rows
 
 Row = Mapping[str, str]
 Rows = Mapping[tuple[str, str], Row]  # by material and criterion, of one quality
@@ -32,9 +35,13 @@ Rows = Mapping[tuple[str, str], Row]  # by material and criterion, of one qualit
 
 def read_rows(path: Path, quality: str) -> Rows:
     """The rows of a `compare` table at the quality of one ASTC block size, such as '12x12'."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["quality"] == f"ASTC {quality}"]
+    rows = [row for row in _rows(path) if row["quality"] == f"ASTC {quality}"]
     return {(row["material"], row["criterion"]): row for row in rows}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def number(cell: str) -> float:
@@ -97,6 +104,27 @@ def quality_table(rows: Rows) -> list[str]:
     return lines
 
 
+def disk_table(disk: Sequence[Row], etc1s: Sequence[Row]) -> list[str]:
+    """The rows of the table of bytes on disk; `disk` and `etc1s` are the tables of `bench.py disk`."""
+    usual = {row["material"]: row for row in etc1s}
+    bounds = {"<": "at most ", ">": "over "}
+    rivals = (("astc_zstd", "astc_ratio"), ("bc_zstd", "bc_ratio"), ("basis", "basis_ratio"),
+              ("basis_all", "basis_all_ratio"))  # fmt: skip
+    lines = []
+    for row in sorted((r for r in disk if r["bpp_asked"] == DISK_BPP and r["psnr"]),
+                      key=lambda r: (-number(r["astc_ratio"]), r["material"])):  # fmt: skip
+        cells = [row["material"], f"{row['psnr']} dB", row["gstex_bytes"]]
+        cells += [f"{row[size].lstrip('<>=')} ({row[ratio]})" for size, ratio in rivals]
+        other = usual[row["material"]]
+        size = bounds.get(other["gstex_bytes"][0], "") + other["gstex_bytes"].lstrip("<>=")
+        lines.append("| " + " | ".join([*cells, f"{other['psnr']} dB: {other['etc1s']}, {size}"]) + " |")
+    for row in disk:
+        if row["material"] == "geometric mean":
+            ratios = " | ".join(row[ratio] for _, ratio in rivals)
+            lines.append(f"| geometric mean at {row['bpp_asked']} bpp | | | {ratios} | |")
+    return lines
+
+
 def _sorted(rows: Rows, ratio: str) -> list[str]:
     materials = {material for material, _ in rows}
     return sorted(materials, key=lambda material: (-number(rows[material, "psnr"][ratio]), material))
@@ -129,17 +157,19 @@ def documents() -> dict[Path, str]:
     """What the documents should hold, by path."""
     coarse, fine = RESULTS / "format2" / "compare.csv", RESULTS / "format2" / "fine" / "compare.csv"
     rows = [read_rows(coarse, "12x12"), read_rows(fine, "8x8"), read_rows(fine, "6x6")]
+    disk = disk_table(_rows(RESULTS / "disk.csv"), _rows(RESULTS / "disk-etc1s.csv"))
     wanted: dict[str, Callable[[str], str]] = {
         "README.md": lambda text: replaced(text, README_HEAD, [readme_table(rows[0])]),
-        "docs/benchmarks.md": lambda text: replaced(text, QUALITY_HEAD, [quality_table(r) for r in rows]),
-    }
+        "docs/benchmarks.md": lambda text: replaced(replaced(text, DISK_HEAD, [disk]), QUALITY_HEAD,
+                                                    [quality_table(r) for r in rows]),
+    }  # fmt: skip
     return {ROOT / name: change((ROOT / name).read_text(encoding="utf-8")) for name, change in wanted.items()}
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a table is not up to date.")
 def main(check: bool) -> None:
-    """Write the tables of bytes at equal quality into the documents."""
+    """Write the tables of bytes into the documents."""
     stale = [path for path, text in documents().items() if path.read_text(encoding="utf-8") != text]
     for path in stale:
         if not check:
