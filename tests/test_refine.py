@@ -127,7 +127,7 @@ def test_features_end_where_no_single_code_lowers_the_error(case, codebooks_too)
 
     for g in range(0, len(stored.codes), 7):
         for c in range(4):
-            for code in (stored.codes[g, c] - 1, stored.codes[g, c] + 1):
+            for code in (int(stored.codes[g, c]) - 1, int(stored.codes[g, c]) + 1):
                 if 0 <= code <= stored.last[c]:
                     assert_no_better("codes", (g, c), code)
         for p, size in enumerate(sizes):
