@@ -47,7 +47,11 @@ def draw(texture: gstex.Texture) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
-    texture = gstex.load(sys.argv[1])
-    print(f"largest difference of a channel: {np.abs(draw(texture) - texture.decode()).max():.1e}")
+    try:
+        texture = gstex.load(sys.argv[1])
+        difference = np.abs(draw(texture) - texture.decode()).max()
+    except gstex.GstexError as error:
+        sys.exit(str(error))
+    print(f"largest difference of a channel: {difference:.1e}")
