@@ -13,10 +13,7 @@ _ONE_OF = ("bpp", "gaussians", "quality", "psnr", "match")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Options of one material; what each means stands at `gstex.compress`.
-
-    At most one of bpp, gaussians, quality, psnr and match. importance: a path or 'auto'.
-    """
+    """Options of one material, as in `gstex.compress`: at most one of bpp, gaussians, quality, psnr and match."""
 
     bpp: Annotated[float, Meta(gt=0, le=64, description="bits per texel, all maps together")] | None = None
     gaussians: Annotated[int, Meta(ge=1, le=2**24, description="number of Gaussians")] | None = None
