@@ -116,8 +116,8 @@ def disk_table(disk: Sequence[Row], etc1s: Sequence[Row]) -> list[str]:
         cells = [row["material"], f"{row['psnr']} dB", row["gstex_bytes"]]
         cells += [f"{row[size].lstrip('<>=')} ({row[ratio]})" for size, ratio in rivals]
         other = usual[row["material"]]
-        size = bounds.get(other["gstex_bytes"][0], "") + other["gstex_bytes"].lstrip("<>=")
-        lines.append("| " + " | ".join([*cells, f"{other['psnr']} dB: {other['etc1s']}, {size}"]) + " |")
+        equal = bounds.get(other["gstex_bytes"][0], "") + other["gstex_bytes"].lstrip("<>=")
+        lines.append("| " + " | ".join([*cells, f"{other['psnr']} dB: {other['etc1s']}, {equal}"]) + " |")
     for row in disk:
         if row["material"] == "geometric mean":
             ratios = " | ".join(row[ratio] for _, ratio in rivals)

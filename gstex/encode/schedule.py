@@ -62,7 +62,7 @@ HOLE_ROUNDS = 3
 FORESEEN_STEPS, FORESEEN = 600, 0.55
 # The same before the freeze: below this share of the squared error before rounding, grids keep what they promise.
 LIKELY = 0.94
-# Later stages take off much of what rounding adds to the error of free Gaussians. At least this share of it remained.
+# Later stages take off much of what rounding adds to the error of free Gaussians. About this share or more remained.
 LEAST_LEFT = 0.1
 
 
