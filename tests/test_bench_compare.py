@@ -37,8 +37,16 @@ def test_between_dots_bytes_grow_evenly():
 
 
 def test_a_larger_dot_that_is_no_better_does_not_count():
-    found = needed(curve((100, 30.0), (200, 29.0), (300, 30.0), (400, 32.0)), "psnr", 31.0)
-    assert found.bytes == pytest.approx(200)
+    dots = curve((100, 30.0), (200, 29.0), (300, 30.0), (400, 32.0), (800, 34.0))
+    assert needed(dots, "psnr", 31.0, is_choice=True).bytes == pytest.approx(200)
+    assert needed(dots, "psnr", 33.0) == needed(dots, "psnr", 33.0, is_choice=True)
+
+
+def test_fits_are_not_interpolated_across_one_that_does_not_count():
+    """200 bytes have 29 dB, so 31 dB are sure at 400 bytes alone, though 100 bytes have 30 dB and 400 have 32."""
+    dots = curve((100, 30.0), (200, 29.0), (400, 32.0), (800, 34.0))
+    assert needed(dots, "psnr", 31.0) == Needed(400, dots[2].maps)
+    assert needed(dots, "psnr", 33.0).bytes == pytest.approx(400 * 2**0.5)
 
 
 def test_bytes_with_mips_follow_those_without():
@@ -62,7 +70,7 @@ def test_ends_of_a_curve_are_bounds():
 
 def test_dots_without_the_criterion_are_passed_over():
     dots = [*curve((100, 30.0)), *curve((200, 40.0), criterion="angle"), *curve((400, 36.0))]
-    assert needed(dots, "psnr", 33.0).bytes == pytest.approx(200)
+    assert needed(dots, "psnr", 33.0, is_choice=True).bytes == pytest.approx(200)
 
 
 def test_criteria_in_decibels():

@@ -20,7 +20,7 @@ import benches.fits  # noqa: E402
 from benches.store import Store  # noqa: E402
 
 RATES = (2.0, 4.0)
-SETTINGS = {"mode": None, "effort": "fast", "sampling": "direct", "seed": 0}
+SETTINGS = {"mode": None, "effort": "fast", "sampling": "auto", "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_files_of_other_settings_or_code_are_refused(folder: Path, data: Path, t
         assert result.exit_code == 1
         return result.output
 
-    assert "'effort': 'fast', 'sampling': 'direct', 'seed': 0}, expected" in refused(folder, "--effort", "normal")
+    assert "'effort': 'fast', 'sampling': 'auto', 'seed': 0}, expected" in refused(folder, "--effort", "normal")
     assert "'sampling': 'bilinear'" in refused(folder, "--effort", "fast", "--sampling", "bilinear")
     (tmp_path / "empty").mkdir()
     assert "empty: holds no fits.json of 'bench.py fits'; make one first" in refused(tmp_path / "empty")

@@ -7,7 +7,7 @@ import pytest
 from small_samples import crop_sample
 
 import gstex
-from gstex.encode.compress import FINDING, MEASURING, _Reporter
+from gstex.encode.compress import MEASURING, TRYING, _Reporter
 from gstex.material import Channel, Material
 
 
@@ -25,10 +25,10 @@ def test_the_dB_is_that_of_the_best_result_so_far():
     assert [now.psnr for now in told] == pytest.approx([None, 20, 30, 30, 40, 40, 40])
 
 
-def test_trials_of_groups_are_no_result():
-    told = told_by(("groups", 0.5, 1e-5), ("fit", 0.0, 1e-2))
+def test_trials_are_no_result():
+    told = told_by(("trials", 0.5, 1e-5), ("fit", 0.0, 1e-2))
     assert [now.psnr for now in told] == [None, pytest.approx(20)]
-    assert told[0].step == told[1].step == round((1 - MEASURING) * FINDING * 500)
+    assert told[0].step == told[1].step == round((1 - MEASURING) * TRYING * 500)
 
 
 def test_steps_stay_where_a_stage_begins_again():

@@ -9,6 +9,7 @@ import pytest
 
 import gstex
 from gstex.encode import groups as dividing
+from gstex.encode import trials
 from gstex.errors import FormatError, UsageError
 from gstex.format.layout import FILE_HEADER_BYTES
 from gstex.material import Channel, Material
@@ -81,16 +82,16 @@ def test_more_groups_than_the_format_has_are_refused() -> None:
 
 
 def test_auto_finds_the_smooth_map(rough_and_smooth: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dividing, "LEAST_WORK", 0)
+    monkeypatch.setattr(trials, "LEAST_WORK", 0)
     steps: list[gstex.Progress] = []
     texture = gstex.compress(rough_and_smooth, bpp=4, effort="fast", device="cpu", progress=steps.append)
     assert members(texture) == [[2], [0, 1]]
-    assert steps[0].stage == "groups" and [s.step for s in steps] == sorted(s.step for s in steps)
+    assert steps[0].stage == "trials" and [s.step for s in steps] == sorted(s.step for s in steps)
     assert texture.info()["groups"][0]["bytes"] < texture.info()["groups"][1]["bytes"] / 4
 
 
 def test_auto_keeps_maps_together_that_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dividing, "LEAST_WORK", 0)
+    monkeypatch.setattr(trials, "LEAST_WORK", 0)
     y, x = np.mgrid[0:128, 0:128]
     bricks = ((x // 20 + y // 9) % 3) / 3 + 0.1
     texture = gstex.compress(material_of(roughness=bricks, ao=0.9 - bricks / 2, height=bricks / 3), bpp=1,

@@ -8,7 +8,8 @@ from test_fit import material_of, small_sample, waves
 
 import gstex
 from gstex import metrics
-from gstex.encode.mip_chain import CHAIN_COST, CHAIN_COST_OWN, RAW, SHARED, SHARED_MIPS, share_words
+from gstex.encode.mip_chain import CHAIN_COST, CHAIN_COST_OWN, RAW, RAW_MORE, SHARED, SHARED_MIPS, share_words
+from gstex.encode.mip_means import seen_mean
 from gstex.errors import UsageError
 from gstex.format import PackedRawMip, mip_size, raw_words, unpack
 from gstex.material.mips import make_mips
@@ -21,8 +22,8 @@ def mip_sizes(width: int, height: int) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("width, height, bpp, channels, dear", [
-    (256, 256, 1, 8, True), (256, 256, 4, 3, False), (512, 512, 1, 8, False), (1024, 1024, 0.5, 9, True),
-    (2048, 1024, 2, 16, False), (4096, 4096, 0.25, 8, True),
+    (256, 256, 0.6, 8, True), (256, 256, 1, 8, False), (256, 256, 4, 3, False), (512, 512, 1, 8, False),
+    (1024, 1024, 0.5, 9, True), (2048, 1024, 2, 16, False), (4096, 4096, 0.25, 8, True),
 ])
 def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels, dear):
     """dear: whether texels are too dear for some of the mips."""
@@ -34,7 +35,7 @@ def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels, dear)
         of_kind = {SHARED: 2 + channels, RAW: raw_words(w, h, -(-channels // 4)), None: 2 + channels}
         words += share if isinstance(share, int) else of_kind[share]
     total = first + words + 1  # the guard
-    assert total <= CHAIN_COST * first
+    assert total <= (CHAIN_COST + RAW_MORE * (not dear)) * first
     # Shared above, then Gaussians if texels are too dear, and texels; a smaller set has more bits per texel.
     kinds = ["gaussians" if isinstance(s, int) else s for s in shares]
     assert kinds[:SHARED_MIPS] == [SHARED] * SHARED_MIPS and kinds[-1] == RAW
@@ -129,8 +130,9 @@ def test_a_chain_that_its_budget_does_not_hold_falls_back_to_means():
 
 
 @pytest.mark.parametrize("effort", ["draft", "fast"])
-def test_few_gaussians_of_a_mip_have_its_mean(effort):
+def test_few_gaussians_of_a_mip_have_its_mean(effort, monkeypatch):
     """Its brightness is that of the mips around it, as light; without the last choice of values it is 3 codes off."""
+    monkeypatch.setattr("gstex.encode.mip_chain.RAW_MORE", 0.0)
     material = small_sample("weathered_bricks", 1)
     texture = gstex.compress(material, bpp=1, effort=effort, device="cpu")
     levels = make_mips(material, repeat=True)
@@ -140,6 +142,22 @@ def test_few_gaussians_of_a_mip_have_its_mean(effort):
     for mip in own:
         means = [light_mean(material, stack)[varying] for stack in (texture.decode(mip), levels[mip].pixels)]
         assert np.abs(means[0] - means[1]).max() < 1 / 255
+
+
+def test_mips_of_a_cutout_have_the_mean_of_what_is_visible():
+    """The colour around a leaf is fitted too, so that none bleeds in, but nobody sees it."""
+    material = small_sample("vine_leaves", 1)
+    texture = gstex.compress(material, bpp=1, effort="draft", device="cpu")
+    levels = make_mips(material, repeat=material.wrap == "repeat")
+    shared = [m for m, facts in enumerate(texture.info()["mips"]) if facts["stored_as"] == "mip 0"]
+    partly = [mip for mip in shared if levels[mip].weights is not None]
+    assert partly
+    for mip in partly:
+        level = levels[mip]
+        for c, channel in enumerate(material.channels):
+            means = [seen_mean(stack[:, :, c], level.weights[:, :, c], light=channel.color_space == "srgb")
+                     for stack in (texture.decode(mip), level.pixels)]  # fmt: skip
+            assert abs(means[0] - means[1]) < 0.25 / 255
 
 
 def light_mean(material, stack):

@@ -220,6 +220,34 @@ def test_the_better_one_stays(monkeypatch):
             assert (run() is late) == taken
 
 
+def test_a_grid_is_fitted_late_where_the_free_fit_ends_above_its_promise(monkeypatch):
+    """Before the freeze the promise was above what was expected of free Gaussians. They may end worse all the same."""
+    task = task_of(patches(64, 3, 5), 600)
+    told: list[tuple[str, float]] = []
+
+    @dataclass
+    class LatePromise(Promise):
+        def promises(self, error: float) -> bool:
+            return error == np.inf  # only when nothing has to be beaten
+
+    def run(factor: float, promised: float) -> tuple[Result, Result]:
+        told.clear()
+        grid = LatePromise(replace(free, error=factor * free.error), promised * free.error)
+        with monkeypatch.context() as patch:
+            patch.setattr("gstex.encode.schedule.UniformGrid", lambda *arguments: grid)
+            return fit_mip(task, SETTINGS, seed=0, progress=lambda *state: told.append(state[:2])), grid.result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UniformGrid, "promises", lambda grid, error: False)
+        free = fit_mip(task, SETTINGS, seed=0, progress=lambda *state: None)
+    for factor, promised, taken, tried in [(0.9, 0.9, True, 2), (1.1, 0.9, False, 2), (0.9, 1.1, False, 1)]:
+        result, grid = run(factor, promised)
+        assert (result is grid) == taken and result.error == (grid.error if taken else free.error)
+        assert [stage for stage, _ in told].count("grid") >= tried
+        parts = [part for _, part in told]
+        assert parts == sorted(parts) and parts[-1] <= 1
+
+
 def test_a_grid_that_will_hardly_be_the_result_leaves_the_bar_room_for_the_free_fit(monkeypatch):
     told: list[tuple[str, float]] = []
 

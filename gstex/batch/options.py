@@ -33,7 +33,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     mip_filter: Literal["box", "kaiser"] = "box"
     roughness_from_normals: bool = False
     alpha_test: Annotated[float, Meta(gt=0, le=1)] | None = None
-    sampling: Literal["direct", "bilinear"] = "direct"
+    sampling: Literal["auto", "direct", "bilinear"] = "auto"
     loss: Literal["l2", "perceptual", "restore"] = "l2"
     importance: Annotated[str, Meta(min_length=1, description="an image that is white where it matters, or auto")] | (
         None

@@ -80,7 +80,7 @@ _FIT = (
                  help="How the texture continues beyond its border.  [default: repeat if the maps' borders match, "
                       "clamp for one image]"),
     click.option("--mips/--no-mips", default=True, show_default=True,
-                 help="All mips down to 1x1, for at most 1.1 times the bytes; or full size alone."),
+                 help="All mips down to 1x1, for at most 1.15 times the bytes; or full size alone."),
     click.option("--tail", type=int, metavar="MIP",
                  help="First mip of the tail: the mips from it on stand first in the file, and are a texture without "
                       "the rest.  [default: 3, or none below 16 KB]"),
@@ -93,9 +93,9 @@ _FIT = (
                  help="Make mips rougher where their normals lose detail."),
     click.option("--alpha-test", type=float, metavar="T",
                  help="Opacity in mips keeps the coverage of full size at this threshold, above 0 and up to 1."),
-    click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+    click.option("--sampling", type=click.Choice(["auto", "direct", "bilinear"]), default="auto", show_default=True,
                  help="How the shader will sample: one evaluation at any uv (direct), or four fetches and a filter "
-                      "(bilinear)."),
+                      "(bilinear). auto takes bilinear at high rates where it is much better."),
     click.option("--loss", type=click.Choice(["l2", "perceptual", "restore"]), default="l2", show_default=True,
                  help="What to minimise: l2, the squared error (best PSNR); perceptual, L1 + SSIM (best looks); "
                       "restore, "

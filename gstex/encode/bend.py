@@ -41,10 +41,11 @@ def find_bend(decoded: F32Array, target: Target, srgb: BoolArray | None = None) 
         codes = np.clip(np.rint(numbers / BEND_UNIT), -MAX_BEND, MAX_BEND)
         # Equal steps of low and high shift all values alike. They restore the mean, which rounding, the ridge and the
         # limits 0 and 1 change.
-        mean = seen_mean(target_values, weight, light=light)
+        seen = target.seen(c).reshape(-1)
+        mean = seen_mean(target_values, seen, light=light)
         for _ in range(_SHIFTS):
             bent = x + (codes[:, None] * BEND_UNIT * basis).sum(axis=0)
-            step = round((mean - seen_mean(bent, weight, light=light)) / BEND_UNIT)
+            step = round((mean - seen_mean(bent, seen, light=light)) / BEND_UNIT)
             if not step:
                 break
             codes[[0, 2]] = np.clip(codes[[0, 2]] + step, -MAX_BEND, MAX_BEND)

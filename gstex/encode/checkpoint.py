@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from gstex.arrays import AnyArray
-from gstex.encode.division import Division
+from gstex.encode.division import Plan
 from gstex.encode.fit_state import FitState, check_result, check_state
 from gstex.encode.problem import Result, Task
 from gstex.encode.settings import Settings
@@ -37,7 +37,7 @@ class _Saved(Struct):
     """The contents of a file. mips: "group mip" -> result. state: of the fit of `spot`, "group mip"."""
 
     key: str
-    division: Division | None = None
+    plan: Plan | None = None
     mips: dict[str, Result] = field(default_factory=dict)
     spot: str = ""
     state: FitState | None = None
@@ -54,14 +54,15 @@ class Checkpoint:
         self._saved = _read(path, key) or _Saved(key)
         self._following = time.monotonic() + EVERY
 
-    @property
-    def division(self) -> Division | None:
-        """The saved division into groups, if there is one."""
-        return self._saved.division
+    def plan(self, channels: int) -> Plan | None:
+        """The saved plan for so many channels, if there is a valid one."""
+        plan = self._saved.plan
+        valid = plan is not None and plan.division.covers(channels) and plan.sampling in ("direct", "bilinear")
+        return plan if valid else None
 
-    def divided(self, division: Division) -> None:
-        """Save the division."""
-        self._saved.division = division
+    def planned(self, plan: Plan) -> None:
+        """Save the plan."""
+        self._saved.plan = plan
         if self.due():
             self.write()
 
@@ -137,7 +138,7 @@ def key_of(tasks: Sequence[Task], *others: object) -> str:
         target, arrays = task.target, (task.weight, task.maps, task.asked)
         numbers = (task.ranges, task.neutral, task.repeat, task.budget_words, task.count)
         digest.update(f"{target.image.shape} {target.importance.shape} {numbers!r}".encode())
-        for array in (target.image, target.importance, target.plane, *arrays):
+        for array in (target.image, target.importance, target.plane, target.visible, *arrays):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).data.cast("B"))
     return digest.hexdigest()
 

@@ -18,12 +18,13 @@ from gstex.encode.cutouts import COVERAGE_ROUNDS, Cutout, opacity_index
 from gstex.encode.division import Division, split_budget
 from gstex.encode.draft import DraftSchedule
 from gstex.encode.group_fits import fit_groups, on_device
-from gstex.encode.groups import check_groups, divide
+from gstex.encode.groups import check_groups
 from gstex.encode.measure import DRAFT_SIDE, SIDE, measure, own_errors
 from gstex.encode.mip_chain import TEXELS_SHARE
 from gstex.encode.ops.cuda.array_work import array_work
 from gstex.encode.ops.cuda.sources import sources_of_fit
 from gstex.encode.packing import FittedGroup, channel_entries, pack_groups
+from gstex.encode.plan import is_high_rate, make_plan
 from gstex.encode.problem import BudgetTooSmall, Result, Task
 from gstex.encode.rate_options import (
     MAX_BPP,
@@ -36,7 +37,7 @@ from gstex.encode.rate_options import (
     target_report,
 )
 from gstex.encode.schedule import Schedule
-from gstex.encode.settings import EFFORTS, QUALITIES, make_settings, rate_of
+from gstex.encode.settings import EFFORTS, QUALITIES, for_sampling, make_settings, rate_of
 from gstex.encode.shared_mips import SHARED_MIPS
 from gstex.encode.small import as_texels, suits_texels
 from gstex.encode.target import Goal, fit_to_goal
@@ -58,8 +59,8 @@ from gstex.version import __version__
 LEAST_BYTES = 512
 # The first mip of the tail, if mip 0 takes at least so many bytes; in a smaller file its padding costs too much.
 TAIL, LEAST_TAILED = 3, 16384
-# Share of the whole time that finding groups takes, where it is tried.
-FINDING = 0.12
+# Share of the whole time that trial fits take, where there are any.
+TRYING = 0.12
 # Share of the whole time that measuring the result takes.
 MEASURING = 0.04
 
@@ -68,7 +69,7 @@ MEASURING = 0.04
 class Progress:
     """How far a compression is.
 
-    stage: 'groups', 'fit', 'grid', 'quantise', 'refine', 'mip 1' .. or 'measure'. step, steps: how many parts of the
+    stage: 'trials', 'fit', 'grid', 'quantise', 'refine', 'mip 1' .. or 'measure'. step, steps: how many parts of the
     whole job are done, and how many there are; they take about the same time. psnr: an estimate of the best PSNR of
     mip 0 so far, in dB; None before the first step. step and psnr never fall.
     """
@@ -98,7 +99,7 @@ def compress(
     mip_filter: str = "box",
     roughness_from_normals: bool = False,
     alpha_test: float | None = None,
-    sampling: str = "direct",
+    sampling: str = "auto",
     loss: str = "l2",
     importance: str | Path | AnyArray | None = None,
     maps: Sequence[str] = (),
@@ -130,7 +131,7 @@ def compress(
         device: where to fit: 'cpu', 'cuda' for an NVIDIA GPU (needs CuPy), or 'auto' for the GPU where it works
             and otherwise the CPU.
         wrap: 'repeat' or 'clamp'; None takes the material's own guess.
-        mips: the whole chain down to 1x1, for at most 1.1 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
+        mips: the whole chain down to 1x1, for at most 1.15 times the bytes of mip 0 (1.4 if mips 1 to 4 are given
             with the material); False: mip 0 alone.
         tail: the first mip that can be decoded without those before it, from the beginning of the file, 1..14; None
             for 3, or for none where mip 0 takes less than 16 KB. If there is no such mip there is no tail.
@@ -140,8 +141,10 @@ def compress(
         mip_filter: 'box' or 'kaiser', how mips are made (see gstex.material.mips.make_mips).
         roughness_from_normals: widen roughness in the mips by the variance that their normals lose.
         alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
-        sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear
-            filtering.
+        sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear filtering. 'auto'
+            takes bilinear where a trial fit gains 1 dB by it: above quality 'normal' where edges are sharp. It takes
+            direct without a trial for `gaussians`, `psnr` and `match`, and where the fit is short (effort draft, and
+            256x256 texels at effort normal).
         loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks, 'restore' for a picture that is cleaner than its
             source, which JPEG or noise has damaged.
         importance: an image or array that is white where texels matter (see
@@ -169,7 +172,7 @@ def compress(
         _check_choice("quality", quality, QUALITIES)
     _check_choice("effort", effort, EFFORTS)
     _check_choice("device", device, ("auto", "cpu", "cuda"))
-    _check_choice("sampling", sampling, ("direct", "bilinear"))
+    _check_choice("sampling", sampling, ("auto", "direct", "bilinear"))
     _check_choice("loss", loss, ("l2", "perceptual", "restore"))
     _check_choice("mip_filter", mip_filter, FILTERS)
     if wrap is not None:
@@ -195,6 +198,8 @@ def compress(
     elif bpp is None and gaussians is None:
         bpp = max(rate_of(quality or "normal", loss) * max(1, len(varying)), least)
         preset = True
+    if sampling == "auto" and (target is not None or loss == "restore" or not is_high_rate(bpp, len(varying))):
+        sampling = "direct"
     settings = make_settings(effort, sampling, loss)
     draft = effort == "draft" and loss != "restore"
     if gpu and varying:
@@ -229,11 +234,10 @@ def compress(
     checkpoint_file: Checkpoint | None = None
     if checkpoint is not None and gpu is None and not draft and varying:
         roles = [material.channels[c].role for c in varying]
-        key = key_of(tasks, settings, how, groups, roles, bpp, target, max_bpp, loss, channel_entries(material))
+        key = key_of(tasks, settings, how, groups, sampling, roles, bpp, target, max_bpp, loss,
+                     channel_entries(material))  # fmt: skip
         checkpoint_file = Checkpoint(Path(checkpoint), key, note)
         how["checkpoint"] = checkpoint_file
-    stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
-                     bilinear=sampling == "bilinear")  # fmt: skip
     entries = channel_entries(material)
     in_texels = [FittedGroup(varying, as_texels(tasks), tasks)] if varying else []
     fitted: list[FittedGroup] = []
@@ -247,14 +251,17 @@ def compress(
         division = Division.one(len(varying))
         if target is None:
             roles = [material.channels[c].role for c in varying]
-            find = partial(divide, "1" if groups == "auto" and loss == "restore" else groups, roles, tasks[0], settings,
-                           budget, seed=seed, progress=report_step, **sizes)  # fmt: skip
-            if checkpoint_file and checkpoint_file.division and checkpoint_file.division.covers(len(varying)):
-                division = checkpoint_file.division
-            else:
-                division, gpu = on_device(find, gpu, device, note)
+            find = partial(make_plan, "1" if groups == "auto" and loss == "restore" else groups, sampling, roles,
+                           tasks[0], settings, budget, seed=seed, progress=report_step, **sizes)  # fmt: skip
+            kept = checkpoint_file.plan(len(varying)) if checkpoint_file else None
+            plan, gpu = (kept, gpu) if kept else on_device(find, gpu, device, note)
             if checkpoint_file:
-                checkpoint_file.divided(division)
+                checkpoint_file.planned(plan)
+            if (sampling, plan.sampling) == ("auto", "bilinear"):
+                settings = for_sampling(settings, plan.sampling)
+                note("fits for bilinear sampling, which is better here: a sample in a shader costs four evaluations; "
+                     "--sampling direct fits for one")
+            division, sampling = plan.division, plan.sampling
         else:
             most = split_budget(division, budget, **sizes)[0]
             measured = partial(_stored_psnr, material=material, task=tasks[0], repeat=repeat)
@@ -281,6 +288,8 @@ def compress(
     if fitted is in_texels and groups not in ("auto", "1"):
         note(f"groups: {groups!r} is not followed: so few texels are stored as they are, all maps in one group; --bpp "
              "or --gaussians fits Gaussians")
+    stored = partial(pack_groups, material, mip_count=len(levels), tail=tail, repeat=repeat,
+                     bilinear=sampling == "bilinear")  # fmt: skip
     words = stored(fitted)
     if alpha_test is not None and mips and fitted and fitted is not in_texels:
         opacity = opacity_index(material)
@@ -348,15 +357,15 @@ class _Reporter:
 
     def __init__(self, steps: int, progress: Callable[[Progress], None]):
         self._steps, self._progress = steps, progress
-        self._found = self._part = 0.0  # shares of the whole: that finding groups took, and that is reported
+        self._tried = self._part = 0.0  # shares of the whole: that trials took, and that is reported
         self._least = math.inf
 
     def __call__(self, stage: str, part: float, mse: float) -> None:
-        """As `gstex.encode.work.Progress`. Errors of trial fits of groups are not reported."""
-        if stage == "groups":
-            self._found = part = FINDING * part
+        """As `gstex.encode.work.Progress`. Errors of trial fits are not reported."""
+        if stage == "trials":
+            self._tried = part = TRYING * part
         else:
-            part = self._found + (1 - self._found) * part
+            part = self._tried + (1 - self._tried) * part
             self._least = min(self._least, mse)
         self._part = max(self._part, part)
         psnr = metrics.to_psnr(self._least) if 0 < self._least < math.inf else None

@@ -1,11 +1,11 @@
-"""How channels are divided into groups, and what each group may cost."""
+"""How channels are divided into groups, what each group may cost, and what else is settled before a fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gstex.format import ChannelEntry, group_header_words, header_words
 
-__all__ = ["Division", "split_budget"]
+__all__ = ["Division", "Plan", "split_budget"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Division:
         flat = sorted(column for group in self.groups for column in group)
         whole = flat == list(range(columns)) and all(self.groups) and len(self.groups) == len(self.shares)
         return whole and all(0 < share <= 1 for share in self.shares)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is settled before a fit (encode/plan.py). sampling: 'direct' or 'bilinear'."""
+
+    division: Division
+    sampling: str
 
 
 def split_budget(

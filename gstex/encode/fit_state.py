@@ -47,7 +47,8 @@ class FitState(Struct, frozen=True):
 
     stage: 'optimise', or the stage 'quantise', 'tune' or 'refine' that is about to begin the round of this number.
     codebook_bits, slope, choices: of the rate control. pushes: float64 [C], of the balance of maps. From 'quantise' on
-    grid is the result of a regular grid, if there is one, and coding without palettes; from 'tune' on final has them,
+    grid is the result of a regular grid, if there is one, promised the squared error that a grid promises, inf where
+    none is tried, and coding without palettes; from 'tune' on final has them,
     codes uint32 [N, 6] are those of the geometry, and stored is what is stored of the features.
     """
 
@@ -59,6 +60,7 @@ class FitState(Struct, frozen=True):
     choices: tuple[tuple[int, ...], ...]
     pushes: np.ndarray
     grid: Result | None = None
+    promised: float = np.inf
     coding: Coding | None = None
     final: Coding | None = None
     codes: np.ndarray | None = None

@@ -2,9 +2,10 @@
 
 The first mips below mip 0 are drawn with its Gaussians and cost nothing. Those below them are stored as texels
 where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
-chain costs at most CHAIN_COST times mip 0. If mip 0 is large and the chain has a tail, all that the tail needs takes at
-most TAIL_COST times mip 0. Mips that the user gives need not look like mip 0: they and all smaller ones are not shared,
-and the chain costs up to CHAIN_COST_OWN times mip 0.
+chain costs at most CHAIN_COST times mip 0, and RAW_MORE more where all small mips are texels for that. If mip 0 is
+large and the chain has a tail, all that the tail needs takes at most TAIL_COST times mip 0. Mips that the user gives
+need not look like mip 0: they and all smaller ones are not shared, and the chain costs up to CHAIN_COST_OWN times
+mip 0.
 """
 
 import math
@@ -40,9 +41,9 @@ CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
 TAIL_COST, LEAST_TAIL = 0.077, 0.05
 # From so many bytes of mip 0 on, the tail is held to that share. A smaller file has little to read first anyway.
 LARGE = 65536
-# Mips are stored as texels, the smallest first. If all together fit in what is left for the mips below mip 0, all are;
-# else those that together fit in this share of it.
-RAW_SHARE = 0.5
+# Mips are stored as texels, the smallest first. If all together fit in what is left for the mips below mip 0 and
+# RAW_MORE times mip 0 in addition, all are; else those that together fit in RAW_SHARE of what is left.
+RAW_SHARE, RAW_MORE = 0.5, 0.05
 # The same share for a tail whose larger mips are seen only until the rest of the file is there.
 TAIL_RAW_SHARE = 0.85
 # Factor of the words of a mip that is seen only until then.
@@ -211,6 +212,9 @@ def share_words(
     background = mip_block_words(channels, 0)
     tables = mip_block_words(channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
+    all_raw = sum(raw[1 + sharing :])
+    if total < all_raw <= total + RAW_MORE * first_words and not brief:
+        total = all_raw
     small = _raw_tail(raw, total, 1 + sharing, TAIL_RAW_SHARE if brief else RAW_SHARE)
     while small > 1 + sharing and raw[small - 1] <= texels_share * first_words:
         small -= 1

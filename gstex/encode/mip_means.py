@@ -16,7 +16,7 @@ from gstex.srgb import linear_to_srgb, srgb_to_linear
 __all__ = ["keep_mean", "mean_of", "seen_mean"]
 
 # Most rounds of choosing values anew, and how much a mean may lack without another round.
-ROUNDS, ENOUGH = 8, 0.25 / 255
+ROUNDS, ENOUGH = 16, 0.25 / 255
 
 
 def seen_mean(values: FloatArray, importance: FloatArray, *, light: bool) -> float:
@@ -32,12 +32,11 @@ def seen_mean(values: FloatArray, importance: FloatArray, *, light: bool) -> flo
 
 
 def mean_of(task: Task, picture: F32Array) -> F64Array:
-    """The mean of every channel of a picture float32 [H, W, C] where the target of a task counts, float64 [C]."""
+    """The mean of every channel of a picture float32 [H, W, C] where the target of a task is seen, float64 [C]."""
     target = task.target
     srgb = np.zeros(target.channels, bool) if task.srgb is None else task.srgb
     return np.array([
-        seen_mean(picture[:, :, c], target.importance[:, :, target.plane[c]], light=bool(srgb[c]))
-        for c in range(target.channels)
+        seen_mean(picture[:, :, c], target.seen(c), light=bool(srgb[c])) for c in range(target.channels)
     ])  # fmt: skip
 
 

@@ -22,12 +22,14 @@ class Target:
     """The picture that a mip should show, and how much its squared error counts at every texel.
 
     image: float32 [H, W, C], the channels that vary. importance: float32 [H, W, P], planes, each of one channel or of
-    several. plane: int32 [C], the plane of every channel.
+    several. plane: int32 [C], the plane of every channel. visible: float32 [H, W, C], 0 where a value is hidden, though
+    its error may count near what is visible; None if nothing is hidden.
     """
 
     image: F32Array
     importance: F32Array
     plane: I32Array
+    visible: F32Array | None = None
 
     @staticmethod
     def of(image: F32Array, importance: F32Array) -> Target:
@@ -39,6 +41,11 @@ class Target:
     def channels(self) -> int:
         """C."""
         return self.image.shape[2]
+
+    def seen(self, channel: int) -> F32Array:
+        """What the values of a channel count in its mean, float32 [H, W]."""
+        importance = self.importance[:, :, self.plane[channel]]
+        return importance if self.visible is None else importance * self.visible[:, :, channel]
 
     @cached_property
     def sums(self) -> F64Array:
@@ -123,7 +130,8 @@ class Task:
             self,
             target=Target(np.ascontiguousarray(target.image[:, :, columns]),
                           np.ascontiguousarray(target.importance[:, :, used_planes]),
-                          np.searchsorted(used_planes, planes).astype(np.int32)),
+                          np.searchsorted(used_planes, planes).astype(np.int32),
+                          None if target.visible is None else target.visible[:, :, columns]),
             ranges=[self.ranges[c] for c in columns],
             neutral=[self.neutral[c] for c in columns],
             weight=(weight * (len(columns) / max(float(weight.sum()), 1e-9))).astype(np.float32),

@@ -79,6 +79,7 @@ class Schedule:
     spot: Spot | None = None
     _past: FitState | None = None  # the saved state from which this fit goes on
     _early_error = 0.0  # squared error when the slope was measured
+    _promised = np.inf  # squared error that a regular grid promises, where one is tried
 
     def __init__(
         self, task: Task, settings: Settings, rng: np.random.Generator, progress: Progress,
@@ -155,8 +156,8 @@ class Schedule:
                 return grid
             coding = self.freeze()
         else:
-            grid, coding = past.grid, past.coding
-        self._fixed = {"grid": grid, "coding": coding}
+            grid, coding, self._promised = past.grid, past.coding, past.promised
+        self._fixed = {"grid": grid, "promised": float(self._promised), "coding": coding}
         quantiser = engine.quantiser(coding, trainer.placement)
         if past is None or past.final is None:
             self._leave("quantise")
@@ -174,6 +175,8 @@ class Schedule:
             keep_mean(trainer, lambda: quantiser.decode(geometry), stored)
         trainer.follow(wait=True)
         error = trainer.error(quantiser.decode(geometry), stored.values())
+        if not grid and self._promised < error:
+            grid = self.late_grid()
         if grid and grid.error < error:
             return grid
         return trainer.result(coding, trainer.engine.host(geometry), stored, self.rate.words(coding), error)
@@ -342,6 +345,7 @@ class Schedule:
                 rounding = self.rate.rounding(of_rounding)
         grid = UniformGrid(self.task, self.settings, of_grid, trainer.make_engine)
         promising = grid.promises(error + rounding)
+        self._promised = grid.promised
         trainer.advance("grid", work.GRID_TRIAL)
         rest = self._work_after_grid()
         trainer.work.total = trainer.work.done + rest
@@ -349,11 +353,26 @@ class Schedule:
             return None, False
         is_likely = self.grid_wins or (self.is_large and grid.promised < LIKELY * error)
         trainer.work.total = trainer.work.done + 2 * work.GRID + (0 if is_likely else rest)
-        trainer.engine.forget_lists()  # freeze makes new ones
-        result = grid.fit(lambda: trainer.advance("grid", work.GRID))
-        trainer.work.advance("grid", 0.0, result.mse)
+        result = self._fit_grid(grid)
         trainer.work.total = trainer.work.done + rest
         return result, bool(self.grid_wins) or (self.is_large and result.error < error + LEAST_LEFT * rounding)
+
+    def late_grid(self) -> Result | None:
+        """The fit of a regular grid after that of free Gaussians, which has more error than a grid promised before the
+        freeze. There the promise was not below what was expected of them, so no grid was fitted."""
+        trainer = self.trainer
+        trainer.work.total = trainer.work.done + work.GRID_TRIAL + 2 * work.GRID
+        grid = UniformGrid(self.task, self.settings, trainer.rng.spawn(1)[0], trainer.make_engine)
+        promising = grid.promises(np.inf)
+        trainer.advance("grid", work.GRID_TRIAL)
+        return self._fit_grid(grid) if promising else None
+
+    def _fit_grid(self, grid: UniformGrid) -> Result:
+        trainer = self.trainer
+        trainer.engine.forget_lists()  # later stages make new ones
+        result = grid.fit(lambda: trainer.advance("grid", work.GRID))
+        trainer.work.advance("grid", 0.0, result.mse)
+        return result
 
     def freeze(self) -> Coding:
         """Fix levels, cells and codings: afterwards every Gaussian stays visible in the same cells."""

@@ -1,6 +1,6 @@
 """When a fit does what, and how finely it stores: the numbers behind --effort, --sampling and --loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gstex.encode.quantisation import Precision
 
@@ -29,8 +29,8 @@ class Settings:
 
     steps: int
     relocations: int
-    jitter: float
-    sigma_min: float
+    jitter: float = 0.25
+    sigma_min: float = 0.4
     loss: str = "l2"
     fineness: float = 1.0
     freeze_at: float = 0.6
@@ -83,18 +83,23 @@ def make_settings(effort: str, sampling: str, loss: str) -> Settings:
     """
     restore = loss == "restore"
     steps, relocations, settle, polish = EFFORTS[RESTORE_EFFORT if restore else effort]
-    direct, draft = sampling == "direct", effort == "draft" and not restore
-    return Settings(
+    draft = effort == "draft" and not restore
+    settings = Settings(
         steps=steps,
         relocations=relocations,
         settle=settle if loss != "perceptual" else 0,  # settling lowers the squared error
         polish=polish,
-        jitter=0.25 if direct and not draft else 0.0,
-        sigma_min=0.4 if direct else 0.25,
         loss="l2" if restore else loss,
         fineness=RESTORE_FINENESS if restore else 1.0,
         grid=not restore and not draft,  # a grid is equally fine everywhere, so it would fit the noise
     )
+    return for_sampling(settings, sampling, draft=draft)
+
+
+def for_sampling(settings: Settings, sampling: str, *, draft: bool = False) -> Settings:
+    """The same settings for another sampling. draft: whether they are those of effort draft."""
+    bilinear = sampling == "bilinear"
+    return replace(settings, jitter=0.0 if bilinear or draft else 0.25, sigma_min=0.25 if bilinear else 0.4)
 
 
 def rate_of(quality: str, loss: str) -> float:

@@ -37,12 +37,14 @@ def tasks_of(
     # One axis at a time: that takes a fifth of the time of both at once.
     lows = np.min([pixels.min(axis=0).min(axis=0) for pixels, _ in pictures], axis=0)
     highs = np.max([pixels.max(axis=0).max(axis=0) for pixels, _ in pictures], axis=0)
-    plane, firsts = planes_of([visible[:, :, varying] for _, visible in pictures])
+    plane, firsts = planes_of([counts[:, :, varying] for _, counts in pictures])
     firsts = [varying[i] for i in firsts]
     return [
         Task(
             target=Target(
-                np.ascontiguousarray(channels_of(pixels, varying)), np.ascontiguousarray(visible[:, :, firsts]), plane
+                np.ascontiguousarray(channels_of(pixels, varying)), np.ascontiguousarray(counts[:, :, firsts]), plane,
+                # Nobody asks for the mean of mip 0.
+                channels_of(level.weights, varying) if number and level.weights is not None else None,
             ),
             weight=weight,
             maps=maps,
@@ -54,7 +56,7 @@ def tasks_of(
             budget_words=budget,
             count=count,
         )
-        for pixels, visible in pictures
+        for number, (level, (pixels, counts)) in enumerate(zip(levels, pictures, strict=True))
     ]
 
 

@@ -72,7 +72,7 @@ _PLOTS = {"psnr": "PSNR of all maps", "shaded": "PSNR of the lit material"}
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
 @effort_option
-@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True,
+@click.option("--sampling", type=click.Choice(["auto", "direct", "bilinear"]), default="auto", show_default=True,
               help="What gstex is fitted for; bilinear takes four fetches, as block codecs do in hardware.")
 @click.option("--quality", "qualities", type=click.Choice([q.removeprefix("ASTC ") for q in QUALITIES]), multiple=True,
               help="Only that of this block size (may be repeated); the finest takes most of the time.")
@@ -113,8 +113,8 @@ def compare(
                 image_gs_rows.append({"material": case.name, **row})
             curves[case.name] = {criterion: series_of(measured, criterion) for criterion in _PLOTS}
         name, part = TABLES[mode]
-        if sampling == "bilinear":
-            name, part = f"{name}-bilinear", f"{part}, gstex fitted for bilinear sampling"
+        if sampling != "auto":
+            name, part = f"{name}-{sampling}", f"{part}, gstex fitted for {sampling} sampling"
         settings = f"effort {effort}, sampling {sampling}, seed {SEED}, codecs {codecs}"
         about = {**describe_run(typed_command(context)),
                  "settings": settings + (", exhaustive" if exhaustive else "")}  # fmt: skip
@@ -145,7 +145,7 @@ class Measured:
         """how: effort and sampling."""
         self.material, self.label = material, label
         self._case, self._fitted = case, fitted
-        self._store, self._how = store, {k: v for k, v in how.items() if v != "direct"}
+        self._store, self._how = store, {k: v for k, v in how.items() if v != "auto"}
         self._code = code_version((*SOURCES, "compare/run.py"))
         settings = {"codecs": codecs, "exhaustive": exhaustive, "chain": True}
         row = self._kept("baselines", settings, code_version(BASELINE_SOURCES),
@@ -273,7 +273,8 @@ def _fit_row(material: Material, settings: JsonView, label: str, file: Path | No
         texture = gstex.load(file)  # measures what the file holds
     quality = metrics.measure_quality(texture.decode(), material, filter_sampled=texture.sample, flip=False).to_json()
     click.echo(f"{label}: {quality['psnr'] or math.inf:.2f} dB", err=True)
-    candidates = texture.info()["mips"][0]["candidates_mean"]
+    fetches = 4 if texture.sampling == "bilinear" else 1
+    candidates = fetches * texture.info()["mips"][0]["candidates_mean"]
     dot = _dot(len(gpu_section(texture)), quality["psnr_by_map"], quality, texture.words.nbytes, candidates)
     return {"dot": dot}
 
@@ -300,7 +301,7 @@ def compare_material(
 
 def _row(measured: Measured, usual: Dot, criterion: str) -> JsonObject:
     target = usual.qualities[criterion]
-    theirs = {family: needed(hull, criterion, target) for family, hull in measured.hulls.items()}
+    theirs = {family: needed(hull, criterion, target, is_choice=True) for family, hull in measured.hulls.items()}
     maps = theirs["astc"].maps
     ours = _search(measured, criterion, target, theirs["astc"].bytes / 4, usual.bytes)
     name, deficit, counts = worst_map(ours.maps, maps)

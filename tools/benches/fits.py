@@ -96,7 +96,7 @@ class _Job:
 @click.option("--quick", "mode", flag_value="quick", help="256x256 crops of seven materials.")
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
 @effort_option
-@click.option("--sampling", type=click.Choice(["direct", "bilinear"]), default="direct", show_default=True)
+@click.option("--sampling", type=click.Choice(["auto", "direct", "bilinear"]), default="auto", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,
               help="Bits per texel.  [default: 2^(n / 2) from 0.125 to 11.3, those that compare looks at]")

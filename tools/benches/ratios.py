@@ -23,7 +23,7 @@ _MAX_DEFICIT = 2.0  # a ratio counts if no map is further below the baseline's t
 @dataclass(frozen=True)
 class Dot:
     """One way to store a material. qualities: dB by criterion, only measured ones; maps: PSNR by map. chain: bytes with
-    all mips, 0 where unknown. candidates: average number of Gaussians that a texel evaluates, over all groups; 0 for
+    all mips, 0 where unknown. candidates: average number of Gaussians that a sample evaluates, over all groups; 0 for
     block codecs."""
 
     bytes: float
@@ -55,8 +55,8 @@ CRITERIA: dict[str, Callable[[JsonView], float]] = {
 @dataclass(frozen=True)
 class Needed:
     """What a curve needs for a quality. bytes: how many; maps: PSNR by map there. bound: None if the curve reaches the
-    quality between two dots; 'most' if its smallest dot is good enough and is given; 'least' if even its best dot is
-    worse and is given. chain, candidates: see Dot."""
+    quality after its smallest dot; 'most' if its smallest dot is good enough and is given; 'least' if even its best dot
+    is worse and is given. chain, candidates: see Dot."""
 
     bytes: float
     maps: dict[str, float]
@@ -75,23 +75,34 @@ def lead(dot: Dot, criterion: str, target: float, theirs: dict[str, float] | Non
     return above if theirs is None else min(above, _MAX_DEFICIT - worst_map(dot.maps, theirs)[1])
 
 
-def needed(curve: Curve, criterion: str, target: float, theirs: dict[str, float] | None = None) -> Needed:
+def needed(
+    curve: Curve, criterion: str, target: float, theirs: dict[str, float] | None = None, *, is_choice: bool = False
+) -> Needed:  # fmt: skip
     """Bytes at which a curve reaches a quality, interpolated between dots in dB over the logarithm of bytes.
 
-    A dot that is larger than another one and not better does not count. theirs: see `lead`.
+    A dot that is larger than another one and not better does not count.
+
+    theirs: see `lead`. is_choice: whether the dots are a choice of ways to store, from which one takes the good ones.
+    If not, they are fits at growing budgets. A fit that does not count then shows that budgets between its neighbours
+    need not be better either. So the bytes are those of the larger neighbour.
     """
     rising: list[tuple[Dot, float]] = []
+    dropped: set[int] = set()  # the numbers of rising dots before which one does not count
     for dot in curve:
         above = lead(dot, criterion, target, theirs)
         if above > (rising[-1][1] if rising else -math.inf):
             rising.append((dot, above))
+        else:
+            dropped.add(len(rising))
     if not rising:
         raise ValueError(f"no dot of the curve has the quality {criterion!r}")
     first, above = rising[0]
     if above >= 0:
         return Needed(first.bytes, first.maps, "most", first.chain, first.candidates)
-    for (before, low), (after, high) in pairwise(rising):
+    for number, ((before, low), (after, high)) in enumerate(pairwise(rising), start=1):
         if high >= 0:
+            if number in dropped and not is_choice:
+                return Needed(after.bytes, after.maps, None, after.chain, after.candidates)
             part = -low / (high - low)
             size = before.bytes * (after.bytes / before.bytes) ** part
             maps = {name: (1 - part) * before.maps[name] + part * after.maps[name] for name in before.maps}
