@@ -23,8 +23,10 @@ from gstex.encode import checkpoint as module
 from gstex.encode.checkpoint import Checkpoint, Spot
 from gstex.encode.fit_state import FitState, check_result
 from gstex.encode.problem import Task
+from gstex.encode.schedule import Schedule
 from gstex.encode.settings import EFFORTS, Settings
 from gstex.encode.trainer import Trainer
+from gstex.encode.uniform_grid import UniformGrid
 from gstex.material import Material, load_material
 
 HEAD = len(module._MAGIC) + 32
@@ -91,6 +93,25 @@ def test_from_every_checkpoint_to_the_same_bytes(
         words, again = kept_states(material, path, monkeypatch, device="cpu", **how)
         assert words == plain, (number, last)
         assert set(again) <= set(states), (number, last)  # not a bit of what comes after differs
+
+
+def test_what_a_grid_promised_is_kept(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit that goes on from a late state still fits a grid that promised less than the fit has in the end."""
+    late: list[float] = []
+
+    def promises(self: UniformGrid, error: float) -> bool:
+        self.promised = 1e-6
+        return False
+
+    monkeypatch.setattr(UniformGrid, "promises", promises)
+    monkeypatch.setattr(Schedule, "late_grid", lambda self: late.append(self._promised))
+    path = tmp_path / "fit"
+    how = {"bpp": 4.0, "groups": "1", "device": "cpu", "mips": False}
+    _, states = kept_states(material, path, monkeypatch, **how)
+    assert late == [1e-6]
+    path.write_bytes(next(states[n] for (_, stage), n in last_of_each_stage(states).items() if stage == "tune"))
+    gstex.compress(material, checkpoint=path, **how)
+    assert late == [1e-6] * 2
 
 
 def last_of_each_stage(states: list[bytes]) -> dict[tuple[str, str], int]:

@@ -24,6 +24,7 @@ MATERIALS = (
     "flight_helmet_mat3", "metal_walkway006", "moss", "terrazzo004", "texture_rock", "trim_misc_1",
 )  # fmt: skip
 _ALL = " ".join(f"--material {name}" for name in MATERIALS)
+_SAMPLED = "--material flight_helmet_mat3 --material terrazzo004 --material trim_misc_1"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ TABLES = (
     Table("bc", "tools/bench.py bc --bpp 1 --effort fast", 5),
     Table("glsl-cost", "tools/glsl_cost.py", 1),
     Table("expanded-cost", "tools/expanded_cost.py", 1),
-    Table("mips", "tools/bench.py mips --bpp 1", 3),
+    Table("mips", "tools/bench.py mips", 6),
     Table("scale", "tools/bench.py scale", 1),
     Table("importance", "tools/bench.py importance", 10),
     Table("restore", "tools/bench.py restore", 15),
@@ -65,6 +66,8 @@ TABLES = (
           "--material texture_rock", 1),
     Table("groups-auto/rd", "tools/bench.py rd --no-mips --bpp 1 --groups auto --material corrugated_steel007b "
           "--material texture_rock", 1),
+    Table("sampling-direct/rd", f"tools/bench.py rd --sampling direct --bpp 2,8 {_SAMPLED}", 15),
+    Table("sampling-bilinear/rd", f"tools/bench.py rd --sampling bilinear --bpp 2,8 {_SAMPLED}", 15),
     Table("format2/compare", f"tools/bench.py compare --quality 12x12 --codecs astc --no-image-gs {_ALL}", 60),
     Table("format2/bound", "tools/bench.py bound", 5),
     Table("format2/fine/compare", "tools/bench.py compare --quality 8x8 --quality 6x6 --codecs astc --no-image-gs "
