@@ -47,6 +47,8 @@ def test_fits_are_not_interpolated_across_one_that_does_not_count():
     dots = curve((100, 30.0), (200, 29.0), (400, 32.0), (800, 34.0))
     assert needed(dots, "psnr", 31.0) == Needed(400, dots[2].maps)
     assert needed(dots, "psnr", 33.0).bytes == pytest.approx(400 * 2**0.5)
+    twice = curve((100, 30.0), (100, 30.0), (400, 36.0))  # two budgets end as the same grid
+    assert needed(twice, "psnr", 33.0).bytes == pytest.approx(200)
 
 
 def test_bytes_with_mips_follow_those_without():
@@ -70,7 +72,7 @@ def test_ends_of_a_curve_are_bounds():
 
 def test_dots_without_the_criterion_are_passed_over():
     dots = [*curve((100, 30.0)), *curve((200, 40.0), criterion="angle"), *curve((400, 36.0))]
-    assert needed(dots, "psnr", 33.0, is_choice=True).bytes == pytest.approx(200)
+    assert needed(dots, "psnr", 33.0).bytes == pytest.approx(200)
 
 
 def test_criteria_in_decibels():

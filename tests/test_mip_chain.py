@@ -8,10 +8,21 @@ from test_fit import material_of, small_sample, waves
 
 import gstex
 from gstex import metrics
-from gstex.encode.mip_chain import CHAIN_COST, CHAIN_COST_OWN, RAW, RAW_MORE, SHARED, SHARED_MIPS, share_words
+from gstex.encode.mip_chain import (
+    CHAIN_COST,
+    CHAIN_COST_OWN,
+    LARGE,
+    RAW,
+    RAW_MORE,
+    SHARED,
+    SHARED_MIPS,
+    TAIL_COST,
+    share_words,
+)
 from gstex.encode.mip_means import seen_mean
 from gstex.errors import UsageError
 from gstex.format import PackedRawMip, mip_size, raw_words, unpack
+from gstex.format.layout import ALIGN_WORDS, shared_words
 from gstex.material.mips import make_mips
 from gstex.srgb import linear_to_srgb, srgb_to_linear
 
@@ -43,6 +54,32 @@ def test_shares_fill_what_the_chain_may_cost(width, height, bpp, channels, dear)
     assert "gaussians" not in kinds or total >= 0.97 * (CHAIN_COST * first // 64 * 64)
     density = [s / (h * w) for (h, w), s in zip(sizes[1:], shares, strict=True) if isinstance(s, int)]
     assert density == sorted(density)
+
+
+@pytest.mark.parametrize(("how", "most"), [
+    ({}, CHAIN_COST + RAW_MORE), ({"resident": 90, "brief": 2, "sharing": 2}, CHAIN_COST + RAW_MORE),
+    ({"resident": 90}, CHAIN_COST + RAW_MORE), ({"sections": 2}, CHAIN_COST + RAW_MORE),
+    ({"cost": CHAIN_COST_OWN, "sharing": 3}, CHAIN_COST_OWN),
+])  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 3, 8, 11])
+def test_texels_for_all_small_mips_keep_to_what_a_chain_may_cost(how, most, channels):
+    """The padding of the section is counted too."""
+    sharing = how.get("sharing", SHARED_MIPS)
+    for side in (128, 256, 512, 1024):
+        for first in range(400, 40000, 57):
+            sizes = mip_sizes(side, side // 2)
+            shares = share_words(first, sizes, channels, **how)
+            words = 0
+            for (h, w), share in zip(sizes[1:], shares, strict=True):
+                of_kind = {SHARED: 0, RAW: raw_words(w, h, -(-channels // 4)), None: 2 + channels}
+                words += share if isinstance(share, int) else of_kind[share]
+            words += shared_words(channels) * (sharing + how.get("brief", 0))
+            pieces = -(-(first + words + 1) // ALIGN_WORDS) * ALIGN_WORDS
+            forced = all(share is None for share in shares[sharing:-1])  # the least that a chain can be
+            if RAW in shares[sharing:-3]:
+                assert pieces <= most * first or "sections" in how or forced, (side, first, shares)
+            if 4 * first >= LARGE and "resident" in how:
+                assert how["resident"] + words <= (TAIL_COST + 0.01) * first or RAW not in shares[sharing:-3]
 
 
 @pytest.mark.parametrize("side, bpp, channels, tables", [(1024, 1, 8, 512), (2048, 0.5, 9, 2000), (512, 1, 8, 256)])

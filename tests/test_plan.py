@@ -11,8 +11,10 @@ import gstex
 from gstex.encode import plan, trials
 from gstex.encode.checkpoint import Checkpoint
 from gstex.encode.division import Division, Plan
+from gstex.encode.ops.cpu.engine import CpuEngine
 from gstex.encode.problem import Target, Task
-from gstex.encode.trials import Trials
+from gstex.encode.settings import make_settings
+from gstex.encode.trials import Trial, Trials
 from gstex.material import Channel, Material
 
 FAST = {"effort": "fast", "device": "cpu", "mips": False, "groups": "1"}
@@ -63,6 +65,23 @@ def test_sharp_edges_get_bilinear_sampling_and_waves_do_not(plates: Material, wa
     texture = gstex.compress(waves, bpp=4, notes=notes.append, **FAST)
     assert texture.sampling == "direct" and not any("bilinear" in line for line in notes)
     assert np.array_equal(texture.words, gstex.compress(waves, bpp=4, sampling="direct", **FAST).words)
+
+
+def test_gains_below_the_rounding_to_8_bits_are_no_gains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half the error is a gain of 3 dB: at 50 dB it counts, and at 58 dB there is no decibel left."""
+    task = Task(Target(np.zeros((64, 64, 2), np.float32), np.ones((64, 64, 1), np.float32), np.zeros(2, np.int32)),
+                [(0, 1)] * 2, [()] * 2, repeat=True, budget_words=900, maps=np.arange(2))  # fmt: skip
+    for psnr, chosen in ((50.0, "bilinear"), (58.0, "direct")):
+        errors = {"direct": 10 ** (-psnr / 10), "bilinear": 0.5 * 10 ** (-psnr / 10)}
+
+        def of(self: Trials, division: Division, errors: dict[str, float] = errors) -> list[Trial]:
+            mean = np.full(2, errors[self.sampling])
+            return [Trial(division.groups[0], 900, mean, mean)]
+
+        monkeypatch.setattr(Trials, "of", of)
+        settled = plan.make_plan("1", "auto", ["a", "b"], task, make_settings("fast", "direct", "l2"), 900, seed=0,
+                                 make_engine=CpuEngine, progress=lambda *state: None)  # fmt: skip
+        assert settled.sampling == chosen
 
 
 @pytest.mark.parametrize("options", [

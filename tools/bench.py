@@ -115,7 +115,7 @@ bench.add_command(top_k)
 @click.option("--full", "mode", flag_value="full", help="Whole materials.")
 @click.option("--effort", type=click.Choice(["draft", "fast", "normal", "thorough"]),
               help="Effort of the fit.  [default: thorough with --quick, else normal]")
-@click.option("--sampling", type=click.Choice(["direct", "bilinear"]),
+@click.option("--sampling", type=click.Choice(["auto", "direct", "bilinear"]),
               help="What to fit for.  [default: bilinear with --quick, else direct]")
 @click.option("--loss", type=click.Choice(["l2", "perceptual"]), default="l2", show_default=True)
 @click.option("--bpp", "rates", metavar="B,B,...", callback=parse_rates,

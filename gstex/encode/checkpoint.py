@@ -1,6 +1,6 @@
 """The checkpoint file of a long fit, from which the same call goes on after an interruption.
 
-The file holds the division into groups, the finished mips, and the state of one unfinished fit (fit_state.py). It is
+The file holds the plan (plan.py), the finished mips, and the state of one unfinished fit (fit_state.py). It is
 written in one step, with its hash and a key of all that decides the result. A file of another fit, or a damaged one,
 is ignored. Checkpoints change no bit of the result, so they may be written at any moment.
 """

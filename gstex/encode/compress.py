@@ -143,8 +143,8 @@ def compress(
         alpha_test: in (0, 1]: opacity in the mips keeps the coverage that mip 0 has at this threshold.
         sampling: 'direct' fits for one evaluation at any uv, 'bilinear' for four fetches and bilinear filtering. 'auto'
             takes bilinear where a trial fit gains 1 dB by it: above quality 'normal' where edges are sharp. It takes
-            direct without a trial for `gaussians`, `psnr` and `match`, and where the fit is short (effort draft, and
-            256x256 texels at effort normal).
+            direct without a trial for `gaussians`, `psnr`, `match` and loss 'restore', and where the fit is short: at
+            effort draft, and below 500x500 texels at effort normal or 1000x1000 at effort fast.
         loss: 'l2' for PSNR, 'perceptual' (L1 + SSIM) for looks, 'restore' for a picture that is cleaner than its
             source, which JPEG or noise has damaged.
         importance: an image or array that is white where texels matter (see
@@ -200,7 +200,7 @@ def compress(
         preset = True
     if sampling == "auto" and (target is not None or loss == "restore" or not is_high_rate(bpp, len(varying))):
         sampling = "direct"
-    settings = make_settings(effort, sampling, loss)
+    settings = make_settings(effort, "direct" if sampling == "auto" else sampling, loss)
     draft = effort == "draft" and loss != "restore"
     if gpu and varying:
         # While mips are made.

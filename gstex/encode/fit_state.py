@@ -46,10 +46,10 @@ class FitState(Struct, frozen=True):
     """The state of a Schedule.
 
     stage: 'optimise', or the stage 'quantise', 'tune' or 'refine' that is about to begin the round of this number.
-    codebook_bits, slope, choices: of the rate control. pushes: float64 [C], of the balance of maps. From 'quantise' on
-    grid is the result of a regular grid, if there is one, promised the squared error that a grid promises, inf where
-    none is tried, and coding without palettes; from 'tune' on final has them,
-    codes uint32 [N, 6] are those of the geometry, and stored is what is stored of the features.
+    codebook_bits, slope, choices: of the rate control. pushes: float64 [C], of the balance of maps. From 'quantise' on:
+    grid, the result of a regular grid if there is one; promised, the squared error that a grid promises, inf where none
+    is tried; coding, without palettes. From 'tune' on: final, the coding with palettes; codes, uint32 [N, 6], of the
+    geometry; stored, what is stored of the features.
     """
 
     stage: Literal["optimise", "quantise", "tune", "refine"]

@@ -2,7 +2,7 @@
 
 The first mips below mip 0 are drawn with its Gaussians and cost nothing. Those below them are stored as texels
 where that is cheap enough, and otherwise have Gaussians of their own, fitted from those of the mip above. The whole
-chain costs at most CHAIN_COST times mip 0, and RAW_MORE more where all small mips are texels for that. If mip 0 is
+chain costs at most CHAIN_COST times mip 0, and RAW_MORE more if that lets all small mips be texels. If mip 0 is
 large and the chain has a tail, all that the tail needs takes at most TAIL_COST times mip 0. Mips that the user gives
 need not look like mip 0: they and all smaller ones are not shared, and the chain costs up to CHAIN_COST_OWN times
 mip 0.
@@ -41,8 +41,8 @@ CHAIN_COST, CHAIN_COST_OWN = 1.10, 1.40
 TAIL_COST, LEAST_TAIL = 0.077, 0.05
 # From so many bytes of mip 0 on, the tail is held to that share. A smaller file has little to read first anyway.
 LARGE = 65536
-# Mips are stored as texels, the smallest first. If all together fit in what is left for the mips below mip 0 and
-# RAW_MORE times mip 0 in addition, all are; else those that together fit in RAW_SHARE of what is left.
+# Mips are stored as texels, the smallest first. If all together fit in what is left for the mips below mip 0, all are;
+# else those that fit in RAW_SHARE of it. Where CHAIN_COST bounds the chain, RAW_MORE times mip 0 may be added for all.
 RAW_SHARE, RAW_MORE = 0.5, 0.05
 # The same share for a tail whose larger mips are seen only until the rest of the file is there.
 TAIL_RAW_SHARE = 0.85
@@ -200,20 +200,24 @@ def share_words(
     elif resident is not None and cost == CHAIN_COST and 4 * first_words >= LARGE:
         cost = 1 + max(TAIL_COST - resident / first_words, LEAST_TAIL)
     sharing = min(sharing, len(sizes) - 1)
-    most = cost * first_words + EXTRA_WORDS * dearer
     blocks = shared_words(channels) * (sharing + brief)
-    # The section is padded to whole pieces and ends with a guard word.
-    if sections > 1:  # each group pays for its part of the padding
-        total = int(most - first_words - blocks - 2 * ALIGN_WORDS / sections)
-    elif resident is None:
-        total = _whole_pieces(most) - 1 - first_words - blocks
-    else:  # mip 0 and the shared mips end in whole pieces, and so does the resident part
-        total = _whole_pieces(most - _whole_pieces(first_words - resident + blocks + ALIGN_WORDS)) - 1 - resident
+
+    def left_of(most: float) -> int:
+        """What is left for the mips below those that share. The section is padded to whole pieces and ends with a
+        guard word."""
+        if sections > 1:  # each group pays for its part of the padding
+            return int(most - first_words - blocks - 2 * ALIGN_WORDS / sections)
+        if resident is None:
+            return _whole_pieces(most) - 1 - first_words - blocks
+        # Mip 0 and the shared mips end in whole pieces, and so does the resident part.
+        return _whole_pieces(most - _whole_pieces(first_words - resident + blocks + ALIGN_WORDS)) - 1 - resident
+
+    total = left_of(cost * first_words + EXTRA_WORDS * dearer)
     background = mip_block_words(channels, 0)
     tables = mip_block_words(channels, 1) + 6  # of a mip with one level, and the index of up to 31 cells
     raw = [raw_words(w, h, -(-channels // 4)) for h, w in sizes]
     all_raw = sum(raw[1 + sharing :])
-    if total < all_raw <= total + RAW_MORE * first_words and not brief:
+    if cost == CHAIN_COST and total < all_raw <= left_of((cost + RAW_MORE) * first_words):
         total = all_raw
     small = _raw_tail(raw, total, 1 + sharing, TAIL_RAW_SHARE if brief else RAW_SHARE)
     while small > 1 + sharing and raw[small - 1] <= texels_share * first_words:

@@ -23,7 +23,7 @@ class Target:
 
     image: float32 [H, W, C], the channels that vary. importance: float32 [H, W, P], planes, each of one channel or of
     several. plane: int32 [C], the plane of every channel. visible: float32 [H, W, C], 0 where a value is hidden, though
-    its error may count near what is visible; None if nothing is hidden.
+    its error may count near what is visible, and 1 elsewhere; None if nothing is hidden.
     """
 
     image: F32Array

@@ -66,14 +66,16 @@ class Trials:
     """
 
     def __init__(
-        self, task: Task, budget_words: int, *, sampling: str = "direct", sharpest: bool = False, seed: int,
-        make_engine: MakeEngine, progress: Progress, **sizes: Any,
+        self, task: Task, budget_words: int, *, sampling: str = "direct", sharpest: bool = False,
+        expected: int = USUAL_TRIALS, grid: bool = True, seed: int, make_engine: MakeEngine, progress: Progress,
+        **sizes: Any,
     ):  # fmt: skip
         """task, budget_words: of the whole. sharpest: fit the part with the sharpest edges, in place of the middle.
-        progress: called as progress('trials', part, mse). sizes: of `split_budget`."""
+        expected: how many trials there will be. grid: whether regular grids are tried. progress: called as
+        progress('trials', part, mse). sizes: of `split_budget`."""
         corner = _sharpest_corner(task) if sharpest else _middle_corner(task)
         self.task, self.sampling, self._seed, self._sizes = _part_of(task, *corner), sampling, seed, sizes
-        self._make_engine, self._progress = make_engine, progress
+        self._make_engine, self._progress, self._expected, self._grid = make_engine, progress, expected, grid
         texels = [t.target.image[:, :, 0].size for t in (self.task, task)]
         self._scale = texels[0] / texels[1]
         self._budget_words = budget_words
@@ -105,10 +107,11 @@ class Trials:
     def _fit(self, columns: tuple[int, ...], words: int) -> Trial:
         task = replace(self.task.part(columns), budget_words=words)
         settings = make_settings("fast", self.sampling, "l2")
-        before = min(len(self._known) / USUAL_TRIALS, 1.0)
+        settings = replace(settings, grid=settings.grid and self._grid)
+        before = min(len(self._known) / self._expected, 1.0)
 
         def report(stage: str, part: float, mse: float) -> None:
-            self._progress("trials", min(before + part / USUAL_TRIALS, 1.0), mse)
+            self._progress("trials", min(before + part / self._expected, 1.0), mse)
 
         result = fit_mip(task, settings, seed=self._seed, progress=report, make_engine=self._make_engine)
         group = pack_group(FittedGroup(list(range(len(columns))), [result], [task]), 1)

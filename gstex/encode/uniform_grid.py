@@ -2,7 +2,8 @@
 
 Where a picture is as fine everywhere as a grid can be (woven cloth), positions and shapes are wasted bytes: seven times
 as many Gaussians without them come nearer. docs/format.md calls that a regular level. A fit of mip 0 tries it before
-the freeze, and soon gives it up where the grid alone cannot follow the picture.
+the freeze, and soon gives it up where the grid alone cannot follow the picture. It comes back to it where the fit ends
+with more error than the grid promised.
 """
 
 from collections.abc import Callable

@@ -82,7 +82,7 @@ def needed(
 
     A dot that is larger than another one and not better does not count.
 
-    theirs: see `lead`. is_choice: whether the dots are a choice of ways to store, from which one takes the good ones.
+    theirs: see `lead`. is_choice: the dots are ways to store of which any may be taken, so a bad one is left out.
     If not, they are fits at growing budgets. A fit that does not count then shows that budgets between its neighbours
     need not be better either. So the bytes are those of the larger neighbour.
     """
@@ -90,9 +90,11 @@ def needed(
     dropped: set[int] = set()  # the numbers of rising dots before which one does not count
     for dot in curve:
         above = lead(dot, criterion, target, theirs)
-        if above > (rising[-1][1] if rising else -math.inf):
+        if above == -math.inf:
+            continue
+        if not rising or above > rising[-1][1]:
             rising.append((dot, above))
-        else:
+        elif dot.bytes > rising[-1][0].bytes or above < rising[-1][1]:
             dropped.add(len(rising))
     if not rising:
         raise ValueError(f"no dot of the curve has the quality {criterion!r}")
